@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Structured logs: one line per event, a fixed message and named fields. key=value with a short time on a terminal,
+ * one JSON object per line otherwise. Only the edges log (daemon, reconcile's act, serve, main); libraries return
+ * errors. No secret ever gets here: there is no way to print a credential type.
+ *
+ *         log_info("eni attached", LOG_STR("eni", id), LOG_INT("device", 1));
+ *         log_error("assign addresses", LOG_ERR(&err), LOG_STR("eni", id));
+ *
+ * Thread-safe: a line is one write(). A log that cannot be written is dropped; logging never blocks or fails a caller
+ * beyond that write.
+ */
+#ifndef VPCWIRE_LOG_H
+#define VPCWIRE_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "err.h"
+
+enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR, _LOG_LEVEL_MAX };
+enum log_format { LOG_FORMAT_AUTO, LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+
+struct log_field {
+        const char *key;
+        const char *text; /* NULL: a number */
+        int64_t number;
+};
+
+#define LOG_STR(key_, value_) ((struct log_field){.key = (key_), .text = (value_) ?: ""})
+#define LOG_INT(key_, value_) ((struct log_field){.key = (key_), .number = (int64_t)(value_)})
+#define LOG_ERR(err_)         LOG_STR("error", (err_)->msg)
+
+/* Once, before the first line. fd is kept, not owned. AUTO: text when fd is a terminal. */
+void log_init(int fd, enum log_format format, enum log_level level);
+void log_set_level(enum log_level level);
+bool log_enabled(enum log_level level);
+
+void log_write(enum log_level level, const char *message, const struct log_field *fields, size_t n);
+
+#define LOG_FIELDS_(...) ((const struct log_field[]){{0}, __VA_ARGS__})
+#define LOG_AT_(level, message, ...)                                                                         \
+        do {                                                                                                 \
+                if (log_enabled(level))                                                                      \
+                        log_write((level), (message), LOG_FIELDS_(__VA_ARGS__) + 1,                          \
+                                  ARRAY_SIZE(LOG_FIELDS_(__VA_ARGS__)) - 1);                                 \
+        } while (0)
+#define log_debug(message, ...) LOG_AT_(LOG_LEVEL_DEBUG, message, __VA_ARGS__)
+#define log_info(message, ...)  LOG_AT_(LOG_LEVEL_INFO, message, __VA_ARGS__)
+#define log_warn(message, ...)  LOG_AT_(LOG_LEVEL_WARN, message, __VA_ARGS__)
+#define log_error(message, ...) LOG_AT_(LOG_LEVEL_ERROR, message, __VA_ARGS__)
+
+/* "DEBUG", "INFO", "WARN" or "ERROR", any case. ERR_INVALID names the text and what is allowed. */
+int log_level_parse(const char *text, enum log_level *ret, struct err *err);
+
+#endif

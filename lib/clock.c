@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+#include <time.h>
+
+#include <vpcwire/clock.h>
+
+static int64_t now_ms(clockid_t id)
+{
+        struct timespec ts;
+
+        clock_gettime(id, &ts);
+        return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int64_t clock_boottime_ms(void)
+{
+        return now_ms(CLOCK_BOOTTIME);
+}
+
+int64_t clock_wall_ms(void)
+{
+        return now_ms(CLOCK_REALTIME);
+}
+
+const char *clock_wall_format(int64_t wall_ms, char text[static CLOCK_TEXT_BYTES])
+{
+        time_t seconds = (time_t)(wall_ms / 1000);
+        char whole[CLOCK_TEXT_BYTES];
+        struct tm tm = {0};
+
+        gmtime_r(&seconds, &tm);
+        strftime(whole, sizeof(whole), "%Y-%m-%dT%H:%M:%S", &tm);
+        snprintf(text, CLOCK_TEXT_BYTES, "%.19s.%03uZ", whole, (unsigned)(wall_ms % 1000) % 1000U);
+        return text;
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What every unit test includes first: cmocka with the headers it wants, and a few checks of our own. */
+#ifndef TEST_H
+#define TEST_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <vpcwire/err.h>
+
+/* A call that must succeed; on failure the error's text is shown. */
+#define assert_ok(call, err_)                                                                                \
+        do {                                                                                                 \
+                int _r = (call);                                                                             \
+                if (_r < 0)                                                                                  \
+                        fail_msg("%s: %s", #call, (err_)->msg);                                              \
+        } while (0)
+
+/* A call that must fail with this code. */
+#define assert_fails(call, code_) assert_int_equal((call), -(int)(code_))
+
+#define assert_contains(text, part)                                                                          \
+        do {                                                                                                 \
+                if (!strstr((text), (part)))                                                                 \
+                        fail_msg("'%s' is not in '%s'", (part), (text));                                     \
+        } while (0)
+
+#endif
