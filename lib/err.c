@@ -37,7 +37,7 @@ const char *err_code_to_string(enum err_code code)
         return (unsigned)code < _ERR_MAX ? code_names[code] : "unknown";
 }
 
-int err_set(struct err *err, enum err_code code, const char *format, ...)
+int(err_set)(struct err *err, enum err_code code, const char *format, ...)
 {
         va_list args;
 
@@ -59,7 +59,7 @@ static enum err_code code_from_errno(int sys_errno)
         return ERR_SYSTEM;
 }
 
-int err_set_errno(struct err *err, int sys_errno, const char *format, ...)
+int(err_set_errno)(struct err *err, int sys_errno, const char *format, ...)
 {
         enum err_code code = code_from_errno(sys_errno);
         va_list args;
@@ -76,7 +76,7 @@ int err_set_errno(struct err *err, int sys_errno, const char *format, ...)
         return -(int)code;
 }
 
-int err_wrap(struct err *err, const char *format, ...)
+int(err_wrap)(struct err *err, const char *format, ...)
 {
         char context[ERR_MESSAGE_BYTES], inner[ERR_MESSAGE_BYTES];
         va_list args;

@@ -1,1 +1,125 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+
+#include <vpcwire/ifaddr.h>
+#include <vpcwire/mem.h>
+
+#include "netlink_message.h"
+
+static struct nl_msg *ifaddr_message(int type, int flags, const struct ifaddr *ifaddr)
+{
+        const struct ifaddrmsg header = {
+                .ifa_family = (uint8_t)ifaddr->prefix.ip.family,
+                .ifa_prefixlen = (uint8_t)ifaddr->prefix.bits,
+                .ifa_scope = ifaddr->scope,
+                .ifa_index = ifaddr->ifindex,
+        };
+        struct nl_msg *msg = message_new(type, flags, &header, sizeof(header));
+
+        message_put_ip(msg, IFA_LOCAL, ifaddr->prefix.ip);
+        message_put_ip(msg, IFA_ADDRESS, ifaddr->prefix.ip);
+        if (ifaddr->flags)
+                message_put_u32(msg, IFA_FLAGS, ifaddr->flags);
+        return msg;
+}
+
+static int change(struct netlink *nl, int type, int flags, const struct ifaddr *ifaddr, const char *verb,
+                  struct err *err)
+{
+        if (!ip_is_set(ifaddr->prefix.ip))
+                return err_set(err, ERR_INVALID, "%s address: none is given", verb);
+        return netlink_request(nl, ifaddr_message(type, flags, ifaddr), err,
+                               "%s address %s on link number %u", verb, PREFIX_TEXT(ifaddr->prefix),
+                               ifaddr->ifindex);
+}
+
+int ifaddr_add(struct netlink *nl, const struct ifaddr *ifaddr, struct err *err)
+{
+        return change(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, ifaddr, "add", err);
+}
+
+int ifaddr_replace(struct netlink *nl, const struct ifaddr *ifaddr, struct err *err)
+{
+        return change(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, ifaddr, "set", err);
+}
+
+int ifaddr_delete(struct netlink *nl, const struct ifaddr *ifaddr, struct err *err)
+{
+        return change(nl, RTM_DELADDR, 0, ifaddr, "delete", err);
+}
+
+int ifaddr_compare(const struct ifaddr *a, const struct ifaddr *b)
+{
+        if (a->ifindex != b->ifindex)
+                return a->ifindex < b->ifindex ? -1 : 1;
+        return prefix_compare(a->prefix, b->prefix);
+}
+
+static int compare(const void *a, const void *b)
+{
+        return ifaddr_compare(a, b);
+}
+
+int ifaddr_parse(const struct nlmsghdr *hdr, struct ifaddr *ret, struct err *err)
+{
+        struct nlattr *attributes[IFA_MAX + 1];
+        const struct ifaddrmsg *header = nlmsg_data(hdr);
+        int r = message_parse(hdr, sizeof(*header), attributes, IFA_MAX, err);
+
+        if (r < 0)
+                return r;
+        *ret = (struct ifaddr){
+                .ifindex = header->ifa_index,
+                .scope = header->ifa_scope,
+                .flags = attribute_u32(attributes[IFA_FLAGS], header->ifa_flags),
+                /* IFA_ADDRESS is the peer's on a point-to-point link; IFA_LOCAL is ours, and IPv6 has it only there. */
+                .prefix = {attribute_ip(attributes[IFA_LOCAL] ?: attributes[IFA_ADDRESS], header->ifa_family),
+                           header->ifa_prefixlen},
+        };
+        return 0;
+}
+
+struct dump {
+        struct message_list list;
+        int family;
+        unsigned ifindex;
+};
+
+static int take(const struct nlmsghdr *hdr, void *arg, struct err *err)
+{
+        struct dump *dump = arg;
+        struct ifaddr ifaddr;
+        int r;
+
+        if (hdr->nlmsg_type != RTM_NEWADDR)
+                return 0;
+        r = ifaddr_parse(hdr, &ifaddr, err);
+        if (r < 0)
+                return r;
+        if ((!dump->ifindex || dump->ifindex == ifaddr.ifindex) &&
+            (dump->family == AF_UNSPEC || dump->family == ifaddr.prefix.ip.family))
+                *(struct ifaddr *)message_list_add(&dump->list) = ifaddr;
+        return 0;
+}
+
+static void dump_done(struct dump *dump)
+{
+        message_list_done(&dump->list);
+}
+
+int ifaddr_dump(struct netlink *nl, struct arena *arena, int family, unsigned ifindex, struct ifaddr **ret,
+                size_t *ret_n, struct err *err)
+{
+        const struct ifaddrmsg header = {.ifa_family = (uint8_t)family, .ifa_index = ifindex};
+        _cleanup_(dump_done) struct dump dump = {
+                .list.size = sizeof(struct ifaddr), .family = family, .ifindex = ifindex};
+        int r = netlink_get(nl, message_new(RTM_GETADDR, NLM_F_DUMP, &header, sizeof(header)), take, &dump,
+                            err, "list the addresses");
+
+        if (r < 0)
+                return r;
+        *ret = message_list_finish(&dump.list, arena, compare);
+        *ret_n = dump.list.n;
+        return 0;
+}

@@ -1,1 +1,206 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+#include <string.h>
+
+#include <vpcwire/ipam.h>
+#include <vpcwire/varlink.h>
+
+/* A string that must be there and say something; one that may be there; a count. */
+#define NEEDED(struct_, member_, limit_)                                                                     \
+        JSONX_FIELD(struct_, member_, JSONX_STRING, .flags = JSONX_REQUIRED | JSONX_NOT_EMPTY,               \
+                    .limit = (limit_))
+#define WANTED(struct_, member_)          JSONX_FIELD(struct_, member_, JSONX_STRING, .flags = JSONX_REQUIRED)
+#define OPTIONAL(struct_, member_)        JSONX_FIELD(struct_, member_, JSONX_STRING)
+#define LIMITED(struct_, member_, limit_) JSONX_FIELD(struct_, member_, JSONX_STRING, .limit = (limit_))
+#define COUNT(struct_, member_)           JSONX_FIELD(struct_, member_, JSONX_INT)
+#define TARGET(struct_, member_)          JSONX_FIELD(struct_, member_, JSONX_INT, .flags = JSONX_NEGATIVE_UNSET)
+#define FLAG(struct_, member_)            JSONX_FIELD(struct_, member_, JSONX_BOOL)
+#define IP(struct_, member_)              JSONX_FIELD(struct_, member_, JSONX_IP)
+#define NEEDED_IP(struct_, member_)       JSONX_FIELD(struct_, member_, JSONX_IP, .flags = JSONX_REQUIRED)
+
+/* The key of a lease, the same in every request that has one. */
+#define KEY(struct_)                                                                                         \
+        NEEDED(struct_, network, IPAM_NETWORK_BYTES_MAX),                                                    \
+                NEEDED(struct_, container_id, IPAM_CONTAINER_ID_BYTES_MAX),                                  \
+                NEEDED(struct_, ifname, IPAM_IFNAME_BYTES_MAX)
+
+static const struct jsonx_field add_request_fields[] = {
+        KEY(struct ipam_add_request),
+        LIMITED(struct ipam_add_request, netns, IPAM_NETNS_BYTES_MAX),
+        LIMITED(struct ipam_add_request, host_ifname, IPAM_IFNAME_BYTES_MAX),
+        LIMITED(struct ipam_add_request, pod_namespace, IPAM_POD_NAME_BYTES_MAX),
+        LIMITED(struct ipam_add_request, pod_name, IPAM_POD_NAME_BYTES_MAX),
+        LIMITED(struct ipam_add_request, pod_uid, IPAM_POD_UID_BYTES_MAX),
+        JSONX_FIELD(struct ipam_add_request, timeout_ms, JSONX_INT, .limit = IPAM_ADD_TIMEOUT_MS_MAX),
+};
+static const struct jsonx_field add_reply_fields[] = {
+        NEEDED_IP(struct ipam_add_reply, address),  WANTED(struct ipam_add_reply, eni_id),
+        COUNT(struct ipam_add_reply, device_index), NEEDED_IP(struct ipam_add_reply, gateway),
+        COUNT(struct ipam_add_reply, mtu),          FLAG(struct ipam_add_reply, reused),
+};
+static const struct jsonx_field confirm_request_fields[] = {
+        KEY(struct ipam_confirm_request),
+        NEEDED_IP(struct ipam_confirm_request, address),
+};
+static const struct jsonx_field del_request_fields[] = {KEY(struct ipam_del_request)};
+static const struct jsonx_field del_reply_fields[] = {
+        JSONX_FIELD(struct ipam_del_reply, released, JSONX_BOOL, .flags = JSONX_REQUIRED),
+        IP(struct ipam_del_reply, address),
+};
+static const struct jsonx_field check_request_fields[] = {
+        KEY(struct ipam_check_request),
+        IP(struct ipam_check_request, address),
+};
+static const struct jsonx_field check_reply_fields[] = {
+        NEEDED_IP(struct ipam_check_reply, address),
+        WANTED(struct ipam_check_reply, state),
+        OPTIONAL(struct ipam_check_reply, eni_id),
+        COUNT(struct ipam_check_reply, device_index),
+};
+
+static const struct jsonx_field attachment_fields[] = {
+        NEEDED(struct ipam_attachment, container_id, IPAM_CONTAINER_ID_BYTES_MAX),
+        NEEDED(struct ipam_attachment, ifname, IPAM_IFNAME_BYTES_MAX),
+};
+static const struct jsonx_schema attachment_schema = JSONX_SCHEMA(struct ipam_attachment, attachment_fields);
+static const struct jsonx_field gc_request_fields[] = {
+        NEEDED(struct ipam_gc_request, network, IPAM_NETWORK_BYTES_MAX),
+        JSONX_LIST(struct ipam_gc_request, attachments, JSONX_OBJECTS, .flags = JSONX_REQUIRED,
+                   .of = &attachment_schema, .limit = IPAM_ATTACHMENTS_MAX),
+};
+static const struct jsonx_field released_fields[] = {
+        WANTED(struct ipam_released, container_id),
+        WANTED(struct ipam_released, ifname),
+        IP(struct ipam_released, address),
+};
+static const struct jsonx_schema released_schema = JSONX_SCHEMA(struct ipam_released, released_fields);
+static const struct jsonx_field gc_reply_fields[] = {
+        JSONX_LIST(struct ipam_gc_reply, released, JSONX_OBJECTS, .flags = JSONX_REQUIRED,
+                   .of = &released_schema),
+};
+
+static const struct jsonx_field node_fields[] = {
+        OPTIONAL(struct ipam_node, instance_id), OPTIONAL(struct ipam_node, instance_type),
+        OPTIONAL(struct ipam_node, region),      OPTIONAL(struct ipam_node, availability_zone),
+        OPTIONAL(struct ipam_node, vpc_id),      OPTIONAL(struct ipam_node, subnet_id),
+        IP(struct ipam_node, primary_address),
+};
+static const struct jsonx_schema node_schema = JSONX_SCHEMA(struct ipam_node, node_fields);
+static const struct jsonx_field pool_fields[] = {
+        COUNT(struct ipam_pool, total),     COUNT(struct ipam_pool, leased),
+        COUNT(struct ipam_pool, free),      COUNT(struct ipam_pool, cooling),
+        COUNT(struct ipam_pool, preparing), COUNT(struct ipam_pool, leaving),
+        COUNT(struct ipam_pool, lost),      COUNT(struct ipam_pool, waiting),
+};
+static const struct jsonx_schema pool_schema = JSONX_SCHEMA(struct ipam_pool, pool_fields);
+static const struct jsonx_field targets_fields[] = {
+        TARGET(struct ipam_targets, warm_eni),   TARGET(struct ipam_targets, warm_ip),
+        TARGET(struct ipam_targets, minimum_ip), TARGET(struct ipam_targets, max_eni),
+        COUNT(struct ipam_targets, cooldown_ms),
+};
+static const struct jsonx_schema targets_schema = JSONX_SCHEMA(struct ipam_targets, targets_fields);
+static const struct jsonx_field blocked_fields[] = {
+        WANTED(struct ipam_blocked, action),
+        WANTED(struct ipam_blocked, subject),
+        WANTED(struct ipam_blocked, reason),
+        COUNT(struct ipam_blocked, until_ms),
+};
+static const struct jsonx_schema blocked_schema = JSONX_SCHEMA(struct ipam_blocked, blocked_fields);
+static const struct jsonx_field status_reply_fields[] = {
+        JSONX_FIELD(struct ipam_status_reply, ready, JSONX_BOOL, .flags = JSONX_REQUIRED),
+        OPTIONAL(struct ipam_status_reply, reason),
+        FLAG(struct ipam_status_reply, impaired),
+        OPTIONAL(struct ipam_status_reply, impaired_reason),
+        OPTIONAL(struct ipam_status_reply, version),
+        COUNT(struct ipam_status_reply, booted_ms),
+        COUNT(struct ipam_status_reply, started_ms),
+        JSONX_FIELD(struct ipam_status_reply, node, JSONX_OBJECT, .of = &node_schema),
+        JSONX_FIELD(struct ipam_status_reply, pool, JSONX_OBJECT, .of = &pool_schema),
+        JSONX_FIELD(struct ipam_status_reply, targets, JSONX_OBJECT, .of = &targets_schema),
+        COUNT(struct ipam_status_reply, enis),
+        COUNT(struct ipam_status_reply, max_enis),
+        JSONX_LIST(struct ipam_status_reply, blocked, JSONX_OBJECTS, .of = &blocked_schema),
+};
+
+static const struct jsonx_field eni_fields[] = {
+        OPTIONAL(struct ipam_eni, eni_id),    COUNT(struct ipam_eni, device_index),
+        COUNT(struct ipam_eni, network_card), WANTED(struct ipam_eni, state),
+        OPTIONAL(struct ipam_eni, mac),       OPTIONAL(struct ipam_eni, subnet_id),
+        FLAG(struct ipam_eni, primary),       OPTIONAL(struct ipam_eni, ifname),
+        IP(struct ipam_eni, primary_address), COUNT(struct ipam_eni, total),
+        COUNT(struct ipam_eni, leased),       COUNT(struct ipam_eni, free),
+        COUNT(struct ipam_eni, cooling),
+};
+static const struct jsonx_schema eni_schema = JSONX_SCHEMA(struct ipam_eni, eni_fields);
+static const struct jsonx_field lease_fields[] = {
+        NEEDED_IP(struct ipam_lease, address),      OPTIONAL(struct ipam_lease, eni_id),
+        COUNT(struct ipam_lease, device_index),     WANTED(struct ipam_lease, network),
+        WANTED(struct ipam_lease, container_id),    WANTED(struct ipam_lease, ifname),
+        OPTIONAL(struct ipam_lease, host_ifname),   OPTIONAL(struct ipam_lease, netns),
+        OPTIONAL(struct ipam_lease, pod_namespace), OPTIONAL(struct ipam_lease, pod_name),
+        OPTIONAL(struct ipam_lease, pod_uid),       WANTED(struct ipam_lease, state),
+        COUNT(struct ipam_lease, since_ms),
+};
+static const struct jsonx_schema lease_schema = JSONX_SCHEMA(struct ipam_lease, lease_fields);
+static const struct jsonx_field list_reply_fields[] = {
+        JSONX_LIST(struct ipam_list_reply, enis, JSONX_OBJECTS, .flags = JSONX_REQUIRED, .of = &eni_schema),
+        JSONX_LIST(struct ipam_list_reply, leases, JSONX_OBJECTS, .flags = JSONX_REQUIRED,
+                   .of = &lease_schema),
+};
+static const struct jsonx_field watch_request_fields[] = {TARGET(struct ipam_watch_request, after)};
+static const struct jsonx_field event_fields[] = {
+        JSONX_FIELD(struct ipam_event, id, JSONX_INT, .flags = JSONX_REQUIRED),
+        COUNT(struct ipam_event, at_ms),
+        WANTED(struct ipam_event, kind),
+        OPTIONAL(struct ipam_event, subject),
+        OPTIONAL(struct ipam_event, text),
+};
+
+static const struct jsonx_schema add_request_schema =
+        JSONX_SCHEMA(struct ipam_add_request, add_request_fields);
+static const struct jsonx_schema add_reply_schema = JSONX_SCHEMA(struct ipam_add_reply, add_reply_fields);
+static const struct jsonx_schema confirm_request_schema =
+        JSONX_SCHEMA(struct ipam_confirm_request, confirm_request_fields);
+static const struct jsonx_schema del_request_schema =
+        JSONX_SCHEMA(struct ipam_del_request, del_request_fields);
+static const struct jsonx_schema del_reply_schema = JSONX_SCHEMA(struct ipam_del_reply, del_reply_fields);
+static const struct jsonx_schema check_request_schema =
+        JSONX_SCHEMA(struct ipam_check_request, check_request_fields);
+static const struct jsonx_schema check_reply_schema =
+        JSONX_SCHEMA(struct ipam_check_reply, check_reply_fields);
+static const struct jsonx_schema gc_request_schema = JSONX_SCHEMA(struct ipam_gc_request, gc_request_fields);
+static const struct jsonx_schema gc_reply_schema = JSONX_SCHEMA(struct ipam_gc_reply, gc_reply_fields);
+static const struct jsonx_schema status_reply_schema =
+        JSONX_SCHEMA(struct ipam_status_reply, status_reply_fields);
+static const struct jsonx_schema list_reply_schema = JSONX_SCHEMA(struct ipam_list_reply, list_reply_fields);
+static const struct jsonx_schema watch_request_schema =
+        JSONX_SCHEMA(struct ipam_watch_request, watch_request_fields);
+static const struct jsonx_schema event_schema = JSONX_SCHEMA(struct ipam_event, event_fields);
+static const struct jsonx_schema nothing_schema = {0};
+
+static const struct ipam_method methods[_IPAM_METHOD_MAX] = {
+        [IPAM_METHOD_ADD] = {"Add", &add_request_schema, &add_reply_schema},
+        [IPAM_METHOD_CONFIRM] = {"Confirm", &confirm_request_schema, &nothing_schema},
+        [IPAM_METHOD_DEL] = {"Del", &del_request_schema, &del_reply_schema},
+        [IPAM_METHOD_CHECK] = {"Check", &check_request_schema, &check_reply_schema},
+        [IPAM_METHOD_GC] = {"Gc", &gc_request_schema, &gc_reply_schema},
+        [IPAM_METHOD_STATUS] = {"Status", &nothing_schema, &status_reply_schema},
+        [IPAM_METHOD_LIST] = {"List", &nothing_schema, &list_reply_schema},
+        [IPAM_METHOD_WATCH] = {"Watch", &watch_request_schema, &event_schema},
+};
+
+const struct ipam_method *ipam_method(enum ipam_method_id id)
+{
+        return &methods[id];
+}
+
+const struct ipam_method *ipam_method_find(const char *name, enum ipam_method_id *ret_id)
+{
+        for (int i = 0; i < _IPAM_METHOD_MAX; i++) {
+                if (strcmp(methods[i].name, name) == 0) {
+                        *ret_id = (enum ipam_method_id)i;
+                        return &methods[i];
+                }
+        }
+        return NULL;
+}

@@ -1,1 +1,274 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <ctype.h>
+#include <string.h>
+
+#include <linux/if.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+
+#include <vpcwire/link.h>
+#include <vpcwire/mem.h>
+
+#include "netlink_message.h"
+
+int link_check_name(const char *name, struct err *err)
+{
+        size_t n = strlen(name);
+        bool bad = n == 0 || n >= LINK_NAME_BYTES || strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+
+        for (const char *c = name; *c && !bad; c++)
+                bad = *c == '/' || *c == ':' || isspace((unsigned char)*c);
+        if (bad)
+                return err_set(err, ERR_INVALID,
+                               "link name '%s': 1..%d characters without '/', ':' and space are allowed",
+                               name, LINK_NAME_BYTES - 1);
+        return 0;
+}
+
+static void read_kind(struct nlattr *linkinfo, struct link_info *ret)
+{
+        struct nlattr *attributes[IFLA_INFO_MAX + 1];
+
+        if (linkinfo && nla_parse_nested(attributes, IFLA_INFO_MAX, linkinfo, NULL) == 0)
+                attribute_string(attributes[IFLA_INFO_KIND], ret->kind, sizeof(ret->kind));
+}
+
+int link_parse(const struct nlmsghdr *hdr, struct link_info *ret, struct err *err)
+{
+        struct nlattr *attributes[IFLA_MAX + 1], *mac;
+        const struct ifinfomsg *link = nlmsg_data(hdr);
+        int r = message_parse(hdr, sizeof(*link), attributes, IFLA_MAX, err);
+
+        if (r < 0)
+                return r;
+        *ret = (struct link_info){
+                .ifindex = (unsigned)link->ifi_index,
+                .up = link->ifi_flags & IFF_UP,
+                .carrier = link->ifi_flags & IFF_LOWER_UP,
+                .running = link->ifi_flags & IFF_RUNNING,
+                .mtu = attribute_u32(attributes[IFLA_MTU], 0),
+                .peer_ifindex = attribute_u32(attributes[IFLA_LINK], 0),
+                .peer_nsid = (int)attribute_u32(attributes[IFLA_LINK_NETNSID], (uint32_t)-1),
+        };
+        attribute_string(attributes[IFLA_IFNAME], ret->name, sizeof(ret->name));
+        attribute_string(attributes[IFLA_IFALIAS], ret->alias, sizeof(ret->alias));
+        read_kind(attributes[IFLA_LINKINFO], ret);
+        mac = attributes[IFLA_ADDRESS];
+        if (mac && nla_len(mac) == MAC_BYTES && !(link->ifi_flags & IFF_LOOPBACK)) {
+                memcpy(ret->mac.bytes, nla_data(mac), MAC_BYTES);
+                ret->has_mac = true;
+        }
+        return 0;
+}
+
+static int take_link(const struct nlmsghdr *hdr, void *arg, struct err *err)
+{
+        return hdr->nlmsg_type == RTM_NEWLINK ? link_parse(hdr, arg, err) : 0;
+}
+
+static struct nl_msg *link_message(int type, int flags, unsigned ifindex, const char *name)
+{
+        const struct ifinfomsg header = {.ifi_family = AF_UNSPEC, .ifi_index = (int)ifindex};
+        struct nl_msg *msg = message_new(type, flags, &header, sizeof(header));
+
+        if (name)
+                message_put_string(msg, IFLA_IFNAME, name);
+        return msg;
+}
+
+static int get_one(struct netlink *nl, struct nl_msg *msg, const char *what, struct link_info *ret,
+                   struct err *err)
+{
+        struct link_info info = {0};
+        int r;
+
+        message_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+        r = netlink_get(nl, msg, take_link, &info, err, "get link %s", what);
+        if (r < 0)
+                return r;
+        if (!info.ifindex)
+                return err_set(err, ERR_PROTOCOL, "get link %s: the kernel's answer holds no link", what);
+        *ret = info;
+        return 0;
+}
+
+int link_get(struct netlink *nl, unsigned ifindex, struct link_info *ret, struct err *err)
+{
+        char what[32];
+
+        snprintf(what, sizeof(what), "number %u", ifindex);
+        return get_one(nl, link_message(RTM_GETLINK, 0, ifindex, NULL), what, ret, err);
+}
+
+int link_get_by_name(struct netlink *nl, const char *name, struct link_info *ret, struct err *err)
+{
+        int r = link_check_name(name, err);
+
+        return r < 0 ? r : get_one(nl, link_message(RTM_GETLINK, 0, 0, name), name, ret, err);
+}
+
+static int list_link(const struct nlmsghdr *hdr, void *arg, struct err *err)
+{
+        return hdr->nlmsg_type == RTM_NEWLINK ? link_parse(hdr, message_list_add(arg), err) : 0;
+}
+
+static int compare_index(const void *a, const void *b)
+{
+        const struct link_info *x = a, *y = b;
+
+        return (x->ifindex > y->ifindex) - (x->ifindex < y->ifindex);
+}
+
+int link_dump(struct netlink *nl, struct arena *arena, struct link_info **ret, size_t *ret_n, struct err *err)
+{
+        _cleanup_(message_list_done) struct message_list list = {.size = sizeof(struct link_info)};
+        struct nl_msg *msg = link_message(RTM_GETLINK, NLM_F_DUMP, 0, NULL);
+        int r;
+
+        message_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+        r = netlink_get(nl, msg, list_link, &list, err, "list the links");
+        if (r < 0)
+                return r;
+        *ret = message_list_finish(&list, arena, compare_index);
+        *ret_n = list.n;
+        return 0;
+}
+
+int link_get_by_mac(struct netlink *nl, struct mac mac, struct link_info *ret, struct err *err)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        struct link_info *links;
+        size_t n;
+        int r = link_dump(nl, arena, &links, &n, err);
+
+        if (r < 0)
+                return err_wrap(err, "find the link with MAC %s", MAC_TEXT(mac));
+        for (size_t i = 0; i < n; i++) {
+                if (links[i].has_mac && mac_equal(links[i].mac, mac)) {
+                        *ret = links[i];
+                        return 0;
+                }
+        }
+        return err_set(err, ERR_NOT_FOUND, "no link has the MAC %s", MAC_TEXT(mac));
+}
+
+/* The peer's part of a veth's data: a whole link message of its own. */
+static void put_peer(struct nl_msg *msg, const struct link_veth *veth)
+{
+        const struct ifinfomsg header = {.ifi_family = AF_UNSPEC, .ifi_index = (int)veth->peer_ifindex};
+        struct nlattr *data = message_nest(msg, IFLA_INFO_DATA), *peer = message_nest(msg, VETH_INFO_PEER);
+
+        nlmsg_append(msg, (void *)(uintptr_t)&header, sizeof(header), NLMSG_ALIGNTO);
+        message_put_string(msg, IFLA_IFNAME, veth->peer_name);
+        message_put_mac(msg, IFLA_ADDRESS, veth->peer_mac);
+        if (veth->mtu)
+                message_put_u32(msg, IFLA_MTU, veth->mtu);
+        if (veth->peer_netns_fd >= 0)
+                message_put_u32(msg, IFLA_NET_NS_FD, (uint32_t)veth->peer_netns_fd);
+        nla_nest_end(msg, peer);
+        nla_nest_end(msg, data);
+}
+
+int link_create_veth(struct netlink *nl, const struct link_veth *veth, struct err *err)
+{
+        struct nlattr *linkinfo;
+        struct nl_msg *msg;
+        int r = link_check_name(veth->name, err);
+
+        if (r == 0)
+                r = link_check_name(veth->peer_name, err);
+        if (r < 0)
+                return r;
+        msg = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, veth->ifindex, veth->name);
+        message_put_mac(msg, IFLA_ADDRESS, veth->mac);
+        if (veth->mtu)
+                message_put_u32(msg, IFLA_MTU, veth->mtu);
+        linkinfo = message_nest(msg, IFLA_LINKINFO);
+        message_put_string(msg, IFLA_INFO_KIND, "veth");
+        put_peer(msg, veth);
+        nla_nest_end(msg, linkinfo);
+        return netlink_request(nl, msg, err, "create link %s with peer %s", veth->name, veth->peer_name);
+}
+
+int link_create(struct netlink *nl, const char *name, const char *kind, struct err *err)
+{
+        struct nlattr *linkinfo;
+        struct nl_msg *msg;
+        int r = link_check_name(name, err);
+
+        if (r < 0)
+                return r;
+        msg = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, name);
+        linkinfo = message_nest(msg, IFLA_LINKINFO);
+        message_put_string(msg, IFLA_INFO_KIND, kind);
+        nla_nest_end(msg, linkinfo);
+        return netlink_request(nl, msg, err, "create link %s of kind %s", name, kind);
+}
+
+static int change_link(struct netlink *nl, unsigned ifindex, const char *name,
+                       const struct link_change *change, struct err *err)
+{
+        const struct ifinfomsg header = {.ifi_family = AF_UNSPEC,
+                                         .ifi_index = (int)ifindex,
+                                         .ifi_flags = change->admin == LINK_ADMIN_UP ? IFF_UP : 0,
+                                         .ifi_change = change->admin == LINK_ADMIN_KEEP ? 0 : IFF_UP};
+        struct nl_msg *msg;
+        char what[32];
+
+        if (change->alias && strlen(change->alias) >= LINK_ALIAS_BYTES)
+                return err_set(err, ERR_INVALID, "alias of %zu bytes; at most %d are allowed",
+                               strlen(change->alias), LINK_ALIAS_BYTES - 1);
+        if (change->new_name && link_check_name(change->new_name, err) < 0)
+                return -ERR_INVALID;
+        msg = message_new(RTM_SETLINK, 0, &header, sizeof(header));
+        /* With an index, IFLA_IFNAME is the new name; without one, it says which link is meant. */
+        if (name)
+                message_put_string(msg, IFLA_IFNAME, name);
+        if (change->new_name)
+                message_put_string(msg, IFLA_IFNAME, change->new_name);
+        if (change->alias)
+                message_put(msg, IFLA_IFALIAS, change->alias, strlen(change->alias)); /* no NUL: it counts */
+        if (change->mac)
+                message_put_mac(msg, IFLA_ADDRESS, *change->mac);
+        if (change->mtu)
+                message_put_u32(msg, IFLA_MTU, change->mtu);
+        if (change->master_ifindex)
+                message_put_u32(msg, IFLA_MASTER, change->master_ifindex);
+        snprintf(what, sizeof(what), "number %u", ifindex);
+        return netlink_request(nl, msg, err, "change link %s", name ?: what);
+}
+
+int link_change(struct netlink *nl, unsigned ifindex, const struct link_change *change, struct err *err)
+{
+        if (!ifindex)
+                return err_set(err, ERR_INVALID, "link number 0 does not exist");
+        return change_link(nl, ifindex, NULL, change, err);
+}
+
+int link_change_by_name(struct netlink *nl, const char *name, const struct link_change *change,
+                        struct err *err)
+{
+        int r = link_check_name(name, err);
+
+        if (r < 0)
+                return r;
+        if (change->new_name)
+                return err_set(err, ERR_INVALID, "link %s: a new name needs the link's number", name);
+        return change_link(nl, 0, name, change, err);
+}
+
+int link_delete(struct netlink *nl, unsigned ifindex, struct err *err)
+{
+        return netlink_request(nl, link_message(RTM_DELLINK, 0, ifindex, NULL), err, "delete link number %u",
+                               ifindex);
+}
+
+int link_delete_by_name(struct netlink *nl, const char *name, struct err *err)
+{
+        int r = link_check_name(name, err);
+
+        return r < 0 ? r
+                     : netlink_request(nl, link_message(RTM_DELLINK, 0, 0, name), err, "delete link %s",
+                                       name);
+}

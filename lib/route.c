@@ -1,1 +1,211 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+
+#include <linux/rtnetlink.h>
+
+#include <vpcwire/mem.h>
+#include <vpcwire/route.h>
+
+#include "netlink_message.h"
+
+enum { IPV6_DEFAULT_PRIORITY = 1024 }; /* IP6_RT_PRIO_USER */
+
+struct route_info route_normal(const struct route_info *route)
+{
+        struct route_info normal = *route;
+
+        normal.table = route->table ?: RT_TABLE_MAIN;
+        normal.type = route->type ?: RTN_UNICAST;
+        normal.protocol = route->protocol ?: VPCWIRE_PROTOCOL;
+        normal.dst = prefix_network(route->dst);
+        if (route->dst.ip.family == AF_INET6) {
+                normal.priority = route->priority ?: IPV6_DEFAULT_PRIORITY;
+                normal.scope = RT_SCOPE_UNIVERSE; /* IPv6 knows no scopes of routes */
+        }
+        return normal;
+}
+
+const char *route_format(const struct route_info *route, char text[static ROUTE_TEXT_BYTES])
+{
+        int n = snprintf(text, ROUTE_TEXT_BYTES, "%s", PREFIX_TEXT(route->dst));
+
+        if (ip_is_set(route->gateway))
+                n += snprintf(text + n, ROUTE_TEXT_BYTES - (size_t)n, " via %s", IP_TEXT(route->gateway));
+        if (route->oif)
+                n += snprintf(text + n, ROUTE_TEXT_BYTES - (size_t)n, " dev %u", route->oif);
+        snprintf(text + n, ROUTE_TEXT_BYTES - (size_t)n, " table %u proto %u", route->table ?: RT_TABLE_MAIN,
+                 route->protocol ?: VPCWIRE_PROTOCOL);
+        return text;
+}
+
+static struct nl_msg *route_message(int type, int flags, const struct route_info *route)
+{
+        const struct rtmsg header = {
+                .rtm_family = (uint8_t)route->dst.ip.family,
+                .rtm_dst_len = (uint8_t)route->dst.bits,
+                .rtm_table = route->table < 256 ? (uint8_t)route->table : RT_TABLE_UNSPEC,
+                .rtm_protocol = route->protocol,
+                .rtm_scope = route->scope,
+                .rtm_type = route->type,
+                .rtm_flags = route->onlink ? RTNH_F_ONLINK : 0,
+        };
+        struct nl_msg *msg = message_new(type, flags, &header, sizeof(header));
+
+        message_put_u32(msg, RTA_TABLE, route->table);
+        if (route->dst.bits)
+                message_put_ip(msg, RTA_DST, route->dst.ip);
+        if (route->oif)
+                message_put_u32(msg, RTA_OIF, route->oif);
+        if (ip_is_set(route->gateway))
+                message_put_ip(msg, RTA_GATEWAY, route->gateway);
+        if (ip_is_set(route->src))
+                message_put_ip(msg, RTA_PREFSRC, route->src);
+        if (route->priority)
+                message_put_u32(msg, RTA_PRIORITY, route->priority);
+        return msg;
+}
+
+static int change(struct netlink *nl, int type, int flags, const struct route_info *route, const char *verb,
+                  struct err *err)
+{
+        struct route_info normal = route_normal(route);
+
+        if (!ip_is_set(route->dst.ip))
+                return err_set(err, ERR_INVALID, "%s route: no destination is given", verb);
+        return netlink_request(nl, route_message(type, flags, &normal), err, "%s route %s", verb,
+                               ROUTE_TEXT(&normal));
+}
+
+int route_add(struct netlink *nl, const struct route_info *route, struct err *err)
+{
+        return change(nl, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, route, "add", err);
+}
+
+int route_replace(struct netlink *nl, const struct route_info *route, struct err *err)
+{
+        return change(nl, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, route, "set", err);
+}
+
+int route_delete(struct netlink *nl, const struct route_info *route, struct err *err)
+{
+        struct route_info any_scope = *route;
+
+        any_scope.scope = RT_SCOPE_NOWHERE; /* the kernel's word for "whichever" in a deletion */
+        return change(nl, RTM_DELROUTE, 0, &any_scope, "delete", err);
+}
+
+#define COMPARE_FIELD(field)                                                                                 \
+        do {                                                                                                 \
+                if (a->field != b->field)                                                                    \
+                        return a->field < b->field ? -1 : 1;                                                 \
+        } while (0)
+
+int route_compare_key(const struct route_info *a, const struct route_info *b)
+{
+        int r;
+
+        COMPARE_FIELD(table);
+        COMPARE_FIELD(dst.ip.family);
+        if (a->dst.bits != b->dst.bits)
+                return a->dst.bits > b->dst.bits ? -1 : 1;
+        r = ip_compare(a->dst.ip, b->dst.ip);
+        if (r)
+                return r;
+        COMPARE_FIELD(priority);
+        return 0;
+}
+
+int route_compare(const struct route_info *a, const struct route_info *b)
+{
+        int r = route_compare_key(a, b);
+
+        if (r)
+                return r;
+        COMPARE_FIELD(protocol);
+        COMPARE_FIELD(scope);
+        COMPARE_FIELD(type);
+        COMPARE_FIELD(onlink);
+        COMPARE_FIELD(multipath);
+        COMPARE_FIELD(oif);
+        r = ip_compare(a->gateway, b->gateway);
+        return r ? r : ip_compare(a->src, b->src);
+}
+
+static int compare(const void *a, const void *b)
+{
+        return route_compare(a, b);
+}
+
+int route_parse(const struct nlmsghdr *hdr, struct route_info *ret, struct err *err)
+{
+        struct nlattr *attributes[RTA_MAX + 1];
+        const struct rtmsg *header = nlmsg_data(hdr);
+        int family, r = message_parse(hdr, sizeof(*header), attributes, RTA_MAX, err);
+
+        if (r < 0)
+                return r;
+        family = header->rtm_family;
+        *ret = (struct route_info){
+                .table = attribute_u32(attributes[RTA_TABLE], header->rtm_table),
+                .priority = attribute_u32(attributes[RTA_PRIORITY], 0),
+                .protocol = header->rtm_protocol,
+                .scope = header->rtm_scope,
+                .type = header->rtm_type,
+                .onlink = header->rtm_flags & RTNH_F_ONLINK,
+                .multipath = attributes[RTA_MULTIPATH] || attributes[RTA_NH_ID],
+                .dst = {attribute_ip(attributes[RTA_DST], family), header->rtm_dst_len},
+                .gateway = attribute_ip(attributes[RTA_GATEWAY], family),
+                .src = attribute_ip(attributes[RTA_PREFSRC], family),
+                .oif = attribute_u32(attributes[RTA_OIF], 0),
+        };
+        ret->dst.ip.family = family; /* a default route has no RTA_DST */
+        return 0;
+}
+
+struct dump {
+        struct message_list list;
+        const struct route_filter *filter;
+};
+
+static int take(const struct nlmsghdr *hdr, void *arg, struct err *err)
+{
+        struct dump *dump = arg;
+        const struct route_filter *filter = dump->filter;
+        const struct rtmsg *header = nlmsg_data(hdr);
+        struct route_info route;
+        int r;
+
+        if (hdr->nlmsg_type != RTM_NEWROUTE)
+                return 0;
+        r = route_parse(hdr, &route, err);
+        if (r < 0)
+                return r;
+        if (!(header->rtm_flags & RTM_F_CLONED) && header->rtm_family == filter->family &&
+            (!filter->table || filter->table == route.table) &&
+            (!filter->protocol || filter->protocol == route.protocol))
+                *(struct route_info *)message_list_add(&dump->list) = route;
+        return 0;
+}
+
+static void dump_done(struct dump *dump)
+{
+        message_list_done(&dump->list);
+}
+
+int route_dump(struct netlink *nl, struct arena *arena, const struct route_filter *filter,
+               struct route_info **ret, size_t *ret_n, struct err *err)
+{
+        const struct rtmsg header = {.rtm_family = (uint8_t)filter->family, .rtm_protocol = filter->protocol};
+        _cleanup_(dump_done) struct dump dump = {.list.size = sizeof(struct route_info), .filter = filter};
+        struct nl_msg *msg = message_new(RTM_GETROUTE, NLM_F_DUMP, &header, sizeof(header));
+        int r;
+
+        if (filter->table)
+                message_put_u32(msg, RTA_TABLE, filter->table);
+        r = netlink_get(nl, msg, take, &dump, err, "list the routes");
+        if (r < 0 && !(r == -ERR_NOT_FOUND && filter->table)) /* no such table: nothing in it */
+                return r;
+        *ret = message_list_finish(&dump.list, arena, compare);
+        *ret_n = dump.list.n;
+        return 0;
+}

@@ -1,1 +1,182 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+#include <string.h>
+
+#include <linux/fib_rules.h>
+#include <linux/rtnetlink.h>
+
+#include <vpcwire/mem.h>
+#include <vpcwire/rule.h>
+
+#include "netlink_message.h"
+
+const char *rule_format(const struct rule_info *rule, char text[static RULE_TEXT_BYTES])
+{
+        _cleanup_(text_done) struct text t = {0};
+
+        text_add(&t, "%u:", rule->priority);
+        if (ip_is_set(rule->src.ip))
+                text_add(&t, " from %s", PREFIX_TEXT(rule->src));
+        if (ip_is_set(rule->dst.ip))
+                text_add(&t, " to %s", PREFIX_TEXT(rule->dst));
+        if (rule->fwmask)
+                text_add(&t, " fwmark 0x%x/0x%x", rule->fwmark, rule->fwmask);
+        if (rule->iif[0])
+                text_add(&t, " iif %s", rule->iif);
+        text_add(&t, " lookup %u proto %u", rule->table, rule->protocol ?: VPCWIRE_PROTOCOL);
+        snprintf(text, RULE_TEXT_BYTES, "%s", t.text);
+        return text;
+}
+
+static struct nl_msg *rule_message(int type, int flags, const struct rule_info *rule)
+{
+        const struct fib_rule_hdr header = {
+                .family = (uint8_t)rule->family,
+                .src_len = (uint8_t)rule->src.bits,
+                .dst_len = (uint8_t)rule->dst.bits,
+                .table = rule->table < 256 ? (uint8_t)rule->table : RT_TABLE_UNSPEC,
+                .action = FR_ACT_TO_TBL,
+        };
+        struct nl_msg *msg = message_new(type, flags, &header, sizeof(header));
+
+        message_put_u32(msg, FRA_PRIORITY, rule->priority);
+        message_put_u32(msg, FRA_TABLE, rule->table);
+        message_put_u8(msg, FRA_PROTOCOL, rule->protocol ?: VPCWIRE_PROTOCOL);
+        if (ip_is_set(rule->src.ip))
+                message_put_ip(msg, FRA_SRC, rule->src.ip);
+        if (ip_is_set(rule->dst.ip))
+                message_put_ip(msg, FRA_DST, rule->dst.ip);
+        if (rule->fwmask) {
+                message_put_u32(msg, FRA_FWMARK, rule->fwmark);
+                message_put_u32(msg, FRA_FWMASK, rule->fwmask);
+        }
+        if (rule->iif[0])
+                message_put_string(msg, FRA_IIFNAME, rule->iif);
+        return msg;
+}
+
+int rule_add(struct netlink *nl, const struct rule_info *rule, struct err *err)
+{
+        /* No NLM_F_EXCL: the kernel's test for an equal rule leaves the protocol out. */
+        return netlink_request(nl, rule_message(RTM_NEWRULE, NLM_F_CREATE, rule), err, "add rule %s",
+                               RULE_TEXT(rule));
+}
+
+int rule_delete(struct netlink *nl, const struct rule_info *rule, struct err *err)
+{
+        return netlink_request(nl, rule_message(RTM_DELRULE, 0, rule), err, "delete rule %s",
+                               RULE_TEXT(rule));
+}
+
+#define COMPARE_FIELD(field)                                                                                 \
+        do {                                                                                                 \
+                if (a->field != b->field)                                                                    \
+                        return a->field < b->field ? -1 : 1;                                                 \
+        } while (0)
+
+int rule_compare(const struct rule_info *a, const struct rule_info *b)
+{
+        int r;
+
+        COMPARE_FIELD(priority);
+        COMPARE_FIELD(family);
+        COMPARE_FIELD(table);
+        COMPARE_FIELD(fwmark);
+        COMPARE_FIELD(fwmask);
+        r = prefix_compare(a->src, b->src);
+        if (r == 0)
+                r = prefix_compare(a->dst, b->dst);
+        if (r == 0)
+                r = strcmp(a->iif, b->iif);
+        if (r)
+                return r;
+        COMPARE_FIELD(protocol);
+        COMPARE_FIELD(other);
+        return 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+        return rule_compare(a, b);
+}
+
+/* Whether the rule does or asks for something that struct rule_info cannot say. */
+static bool is_other(const struct fib_rule_hdr *header, struct nlattr **attributes)
+{
+        static const int unknown[] = {
+                FRA_GOTO,     FRA_FLOW,        FRA_TUN_ID,      FRA_L3MDEV,  FRA_UID_RANGE,
+                FRA_IP_PROTO, FRA_SPORT_RANGE, FRA_DPORT_RANGE, FRA_OIFNAME, FRA_SUPPRESS_IFGROUP};
+
+        if (header->action != FR_ACT_TO_TBL || header->tos || (header->flags & FIB_RULE_INVERT))
+                return true;
+        for (size_t i = 0; i < ARRAY_SIZE(unknown); i++) {
+                if (attributes[unknown[i]] && attribute_u32(attributes[unknown[i]], 1) != 0)
+                        return true;
+        }
+        return attribute_u32(attributes[FRA_SUPPRESS_PREFIXLEN], UINT32_MAX) != UINT32_MAX;
+}
+
+static struct prefix rule_prefix(const struct nlattr *attribute, int family, unsigned bits)
+{
+        struct ip ip = attribute_ip(attribute, family);
+
+        return ip_is_set(ip) ? (struct prefix){ip, bits} : (struct prefix){0};
+}
+
+int rule_parse(const struct nlmsghdr *hdr, struct rule_info *ret, struct err *err)
+{
+        struct nlattr *attributes[FRA_MAX + 1];
+        const struct fib_rule_hdr *header = nlmsg_data(hdr);
+        int r = message_parse(hdr, sizeof(*header), attributes, FRA_MAX, err);
+
+        if (r < 0)
+                return r;
+        *ret = (struct rule_info){
+                .family = header->family,
+                .priority = attribute_u32(attributes[FRA_PRIORITY], 0),
+                .table = attribute_u32(attributes[FRA_TABLE], header->table),
+                .fwmark = attribute_u32(attributes[FRA_FWMARK], 0),
+                .fwmask = attribute_u32(attributes[FRA_FWMASK], 0),
+                .src = rule_prefix(attributes[FRA_SRC], header->family, header->src_len),
+                .dst = rule_prefix(attributes[FRA_DST], header->family, header->dst_len),
+                .protocol = attribute_u8(attributes[FRA_PROTOCOL], RTPROT_UNSPEC),
+                .other = is_other(header, attributes),
+        };
+        attribute_string(attributes[FRA_IIFNAME], ret->iif, sizeof(ret->iif));
+        return 0;
+}
+
+struct dump {
+        struct message_list list;
+        int family;
+};
+
+static int take(const struct nlmsghdr *hdr, void *arg, struct err *err)
+{
+        struct dump *dump = arg;
+        const struct fib_rule_hdr *header = nlmsg_data(hdr);
+
+        if (hdr->nlmsg_type != RTM_NEWRULE || header->family != dump->family)
+                return 0;
+        return rule_parse(hdr, message_list_add(&dump->list), err);
+}
+
+static void dump_done(struct dump *dump)
+{
+        message_list_done(&dump->list);
+}
+
+int rule_dump(struct netlink *nl, struct arena *arena, int family, struct rule_info **ret, size_t *ret_n,
+              struct err *err)
+{
+        const struct fib_rule_hdr header = {.family = (uint8_t)family};
+        _cleanup_(dump_done) struct dump dump = {.list.size = sizeof(struct rule_info), .family = family};
+        int r = netlink_get(nl, message_new(RTM_GETRULE, NLM_F_DUMP, &header, sizeof(header)), take, &dump,
+                            err, "list the rules");
+
+        if (r < 0)
+                return r;
+        *ret = message_list_finish(&dump.list, arena, compare);
+        *ret_n = dump.list.n;
+        return 0;
+}

@@ -33,6 +33,7 @@ static inline void cleanup_closep(const int *fd)
 #define _cleanup_close_ _cleanup_(cleanup_closep)
 
 /* DEFINE_CLEANUP(struct store *, store_free) makes store_freep() for _cleanup_(store_freep). */
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a type cannot stand in parentheses. */
 #define DEFINE_CLEANUP(type, fn)                                                                             \
         static inline void fn##p(type *p)                                                                    \
         {                                                                                                    \

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <vpcwire/mem.h>
+
+#include "netlink_message.h"
+
+static void must(int r)
+{
+        if (r < 0) {
+                fputs("netlink message: out of memory\n", stderr);
+                abort();
+        }
+}
+
+struct nl_msg *message_new(int type, int flags, const void *header, size_t bytes)
+{
+        struct nl_msg *msg = nlmsg_alloc_simple(type, NLM_F_REQUEST | flags);
+        void *place = msg ? nlmsg_reserve(msg, bytes, NLMSG_ALIGNTO) : NULL;
+
+        must(place ? 0 : -1);
+        memcpy(place, header, bytes);
+        return msg;
+}
+
+void message_put(struct nl_msg *msg, int attribute, const void *bytes, size_t n)
+{
+        must(nla_put(msg, attribute, (int)n, bytes));
+}
+
+void message_put_u8(struct nl_msg *msg, int attribute, uint8_t value)
+{
+        must(nla_put_u8(msg, attribute, value));
+}
+
+void message_put_u32(struct nl_msg *msg, int attribute, uint32_t value)
+{
+        must(nla_put_u32(msg, attribute, value));
+}
+
+void message_put_string(struct nl_msg *msg, int attribute, const char *value)
+{
+        must(nla_put_string(msg, attribute, value));
+}
+
+void message_put_ip(struct nl_msg *msg, int attribute, struct ip ip)
+{
+        message_put(msg, attribute, ip.bytes, ip_max_bits(ip) / 8);
+}
+
+void message_put_mac(struct nl_msg *msg, int attribute, struct mac mac)
+{
+        message_put(msg, attribute, mac.bytes, sizeof(mac.bytes));
+}
+
+struct nlattr *message_nest(struct nl_msg *msg, int attribute)
+{
+        struct nlattr *nest = nla_nest_start(msg, attribute);
+
+        must(nest ? 0 : -1);
+        return nest;
+}
+
+int message_parse(const struct nlmsghdr *hdr, size_t header_bytes, struct nlattr **attributes, int max,
+                  struct err *err)
+{
+        struct nlmsghdr *writable = (struct nlmsghdr *)(uintptr_t)hdr; /* libnl's parser takes no const */
+
+        if (hdr->nlmsg_len < NLMSG_LENGTH(header_bytes))
+                return err_set(err, ERR_PROTOCOL, "netlink message %u of %u bytes is too short",
+                               hdr->nlmsg_type, hdr->nlmsg_len);
+        if (nlmsg_parse(writable, (int)header_bytes, attributes, max, NULL) < 0)
+                return err_set(err, ERR_PROTOCOL, "netlink message %u is malformed", hdr->nlmsg_type);
+        return 0;
+}
+
+uint32_t attribute_u32(const struct nlattr *attribute, uint32_t fallback)
+{
+        return attribute && nla_len(attribute) == sizeof(uint32_t) ? nla_get_u32(attribute) : fallback;
+}
+
+uint8_t attribute_u8(const struct nlattr *attribute, uint8_t fallback)
+{
+        return attribute && nla_len(attribute) == sizeof(uint8_t) ? nla_get_u8(attribute) : fallback;
+}
+
+struct ip attribute_ip(const struct nlattr *attribute, int family)
+{
+        struct ip ip = {.family = family};
+        size_t bytes = ip_max_bits(ip) / 8;
+
+        if (!attribute || (size_t)nla_len(attribute) != bytes)
+                return IP_NONE;
+        memcpy(ip.bytes, nla_data(attribute), bytes);
+        return ip;
+}
+
+void attribute_string(const struct nlattr *attribute, char *ret, size_t size)
+{
+        ret[0] = '\0';
+        if (attribute)
+                nla_strlcpy(ret, attribute, size);
+}
+
+void *message_list_add(struct message_list *list)
+{
+        void *place;
+
+        if (list->n == list->capacity) {
+                list->capacity = list->capacity ? list->capacity * 2 : 16;
+                list->items = xrealloc_array(list->items, list->capacity, list->size);
+        }
+        place = list->items + list->n++ * list->size;
+        return memset(place, 0, list->size);
+}
+
+void *message_list_finish(struct message_list *list, struct arena *arena,
+                          int (*compare)(const void *a, const void *b))
+{
+        void *items = arena_alloc(arena, list->n, list->size);
+
+        if (list->n) {
+                qsort(list->items, list->n, list->size, compare);
+                memcpy(items, list->items, list->n * list->size);
+        }
+        return items;
+}
+
+void message_list_done(struct message_list *list)
+{
+        free(list->items);
+}

@@ -1,0 +1,2 @@
+vw_test(diff vpcwire_net)
+vw_test(net vpcwire_net)
