@@ -72,17 +72,4 @@ static inline int err_is_negative(int r)
 /* The code's name in lower case ("not-found"), for logs and JSON. */
 const char *err_code_to_string(enum err_code code);
 
-#ifdef __clang_analyzer__
-/* clang-tidy does not see into err.c: that a failure is negative keeps it from paths that there are none of. */
-static inline int err_is_negative(int r)
-{
-        if (r >= 0)
-                __builtin_unreachable();
-        return r;
-}
-#define err_set(...)       err_is_negative((err_set)(__VA_ARGS__))
-#define err_set_errno(...) err_is_negative((err_set_errno)(__VA_ARGS__))
-#define err_wrap(...)      err_is_negative((err_wrap)(__VA_ARGS__))
-#endif
-
 #endif

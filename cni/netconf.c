@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <vpcwire/ipam.h>
+
+#include "args.h"
+#include "netconf.h"
+
+/* SPEC 1.1.0 names the first; libcni sends the second as well, which was its name in a draft. */
+static const char *const attachment_keys[] = {"cni.dev/valid-attachments", "cni.dev/attachments"};
+
+/* Absent and null are "". */
+static int get_string(const json_t *object, const char *key, const char **ret, struct err *err)
+{
+        const json_t *value = json_object_get(object, key);
+
+        if (value && !json_is_null(value) && !json_is_string(value))
+                return err_set(err, ERR_INVALID, "%s must be a string", key);
+        *ret = json_is_string(value) ? json_string_value(value) : "";
+        return 0;
+}
+
+static int check_name(const char *name, struct err *err)
+{
+        if (!*name)
+                return err_set(err, ERR_INVALID, "name (of the network) is missing");
+        if (strlen(name) > IPAM_NETWORK_BYTES_MAX)
+                return err_set(err, ERR_INVALID, "name '%.32s...' is longer than %d bytes", name,
+                               IPAM_NETWORK_BYTES_MAX);
+        if (!name_is_plain(name))
+                return err_set(err, ERR_INVALID,
+                               "name '%.128s' is malformed (letters, digits, '_', '.', '-'; the first a "
+                               "letter or digit)",
+                               name);
+        return 0;
+}
+
+static int check_prev_result(json_t *value, json_t **ret, struct err *err)
+{
+        if (value && !json_is_null(value) && !json_is_object(value))
+                return err_set(err, ERR_INVALID, "prevResult must be an object");
+        *ret = json_is_object(value) ? value : NULL;
+        return 0;
+}
+
+int netconf_parse(const char *bytes, size_t n, struct netconf *ret, struct err *err)
+{
+        _cleanup_json_ json_t *root = NULL;
+        struct netconf conf = {.name = ""};
+        const char *version = "";
+
+        if (jsonx_parse(bytes, n, &root, err) < 0)
+                return err_wrap(err, "network configuration on standard input");
+        if (get_string(root, "name", &conf.name, err) < 0 || check_name(conf.name, err) < 0 ||
+            get_string(root, "cniVersion", &version, err) < 0 ||
+            cni_version_parse(version, &conf.version, err) < 0 ||
+            check_prev_result(json_object_get(root, "prevResult"), &conf.prev_result, err) < 0)
+                return err_wrap(err, "network configuration");
+        conf.root = TAKE_PTR(root);
+        *ret = conf;
+        return 0;
+}
+
+void netconf_done(struct netconf *conf)
+{
+        json_decref(conf->root);
+        *conf = (struct netconf){0};
+}
+
+enum cni_version netconf_guess_version(const char *bytes, size_t n)
+{
+        _cleanup_json_ json_t *root = NULL;
+        enum cni_version version = CNI_NEWEST;
+        const char *text = "";
+
+        if (jsonx_parse(bytes, n, &root, NULL) == 0 && get_string(root, "cniVersion", &text, NULL) == 0 &&
+            *text)
+                (void)cni_version_parse(text, &version, NULL);
+        return version;
+}
+
+/* Links of these names belong to the cloud, to VLANs and to the kernel; a prefix of ours must not match them. */
+static const char *const taken_prefixes[] = {"eth", "vlan", "lo"};
+
+static int set_veth_prefix(const char *text, struct settings *settings, struct err *err)
+{
+        size_t n = strlen(text);
+        bool good = n >= 1 && n <= VETH_PREFIX_MAX;
+
+        for (size_t i = 0; good && i < n; i++)
+                good = isalnum((unsigned char)text[i]) || text[i] == '-' || text[i] == '_';
+        for (size_t i = 0; i < ARRAY_SIZE(taken_prefixes); i++)
+                good = good && strcmp(text, taken_prefixes[i]) != 0;
+        if (!good)
+                return err_set(err, ERR_INVALID,
+                               "vethPrefix '%.32s' is not allowed (1 to %d letters, digits, '-', '_'; not "
+                               "eth, vlan, lo)",
+                               text, VETH_PREFIX_MAX);
+        snprintf(settings->veth_prefix, sizeof(settings->veth_prefix), "%s", text);
+        return 0;
+}
+
+static int check_path(const char *key, const char *text, size_t max, struct err *err)
+{
+        if (*text != '/' || strlen(text) > max)
+                return err_set(err, ERR_INVALID, "%s '%.128s' is not an absolute path of at most %zu bytes",
+                               key, text, max);
+        return 0;
+}
+
+static int set_socket(const char *text, struct settings *settings, struct err *err)
+{
+        if (check_path("socket", text, sizeof(settings->socket) - 1, err) < 0)
+                return -ERR_INVALID;
+        snprintf(settings->socket, sizeof(settings->socket), "%s", text);
+        return 0;
+}
+
+static int set_log_file(const char *text, struct settings *settings, struct err *err)
+{
+        if (check_path("logFile", text, sizeof(settings->log_file) - 1, err) < 0)
+                return -ERR_INVALID;
+        snprintf(settings->log_file, sizeof(settings->log_file), "%s", text);
+        return 0;
+}
+
+/* A number, or one in quotes: aws-vpc-cni's configuration writes "mtu": "9001". */
+static int read_number(const char *key, const json_t *value, long min, long max, long *ret, struct err *err)
+{
+        const char *text = json_string_value(value);
+        char *end;
+
+        if (json_is_integer(value) && json_integer_value(value) >= min && json_integer_value(value) <= max) {
+                *ret = (long)json_integer_value(value);
+                return 0;
+        }
+        if (text && isdigit((unsigned char)*text)) {
+                errno = 0;
+                *ret = strtol(text, &end, 10);
+                if (!*end && !errno && *ret >= min && *ret <= max)
+                        return 0;
+        }
+        if (text)
+                return err_set(err, ERR_INVALID, "%s '%.32s' is not a number from %ld to %ld", key, text, min,
+                               max);
+        if (json_is_integer(value))
+                return err_set(err, ERR_INVALID, "%s %lld is not a number from %ld to %ld", key,
+                               (long long)json_integer_value(value), min, max);
+        return err_set(err, ERR_INVALID, "%s is not a number from %ld to %ld", key, min, max);
+}
+
+static int set_mtu(const json_t *value, struct settings *settings, struct err *err)
+{
+        long number = 0;
+
+        if (read_number("mtu", value, NETCONF_MTU_MIN, NETCONF_MTU_MAX, &number, err) < 0)
+                return -ERR_INVALID;
+        settings->mtu = (unsigned)number;
+        return 0;
+}
+
+static int set_timeout(const json_t *value, struct settings *settings, struct err *err)
+{
+        long number = 0;
+
+        if (read_number("timeoutSeconds", value, 1, NETCONF_TIMEOUT_S_MAX, &number, err) < 0)
+                return -ERR_INVALID;
+        settings->timeout_ms = (int)number * 1000;
+        return 0;
+}
+
+static int check_ipam(const json_t *value, struct settings *settings _unused_, struct err *err)
+{
+        const char *type = json_string_value(json_object_get(value, "type"));
+
+        if (type && *type)
+                return err_set(err, ERR_UNSUPPORTED,
+                               "ipam.type '%.64s': vpcwire hands out addresses itself, remove ipam", type);
+        return 0;
+}
+
+/* Either `text` or `value` is set. */
+static const struct setting {
+        const char *key;
+        int (*text)(const char *text, struct settings *settings, struct err *err);
+        int (*value)(const json_t *value, struct settings *settings, struct err *err);
+} setting_table[] = {
+        {"vethPrefix", .text = set_veth_prefix}, {"mtu", .value = set_mtu},
+        {"socket", .text = set_socket},          {"timeoutSeconds", .value = set_timeout},
+        {"logFile", .text = set_log_file},       {"ipam", .value = check_ipam},
+};
+
+static int apply_setting(const struct setting *setting, const json_t *root, struct settings *settings,
+                         struct err *err)
+{
+        const json_t *value = json_object_get(root, setting->key);
+
+        /* An empty string is what a template leaves of a value that nobody set. */
+        if (!value || json_is_null(value) || (json_is_string(value) && !json_string_length(value)))
+                return 0;
+        if (setting->value)
+                return setting->value(value, settings, err);
+        if (!json_is_string(value))
+                return err_set(err, ERR_INVALID, "%s must be a string", setting->key);
+        return setting->text(json_string_value(value), settings, err);
+}
+
+struct settings settings_default(void)
+{
+        return (struct settings){
+                .veth_prefix = "eni", .socket = IPAM_SOCKET_DEFAULT, .timeout_ms = NETCONF_TIMEOUT_S * 1000};
+}
+
+int netconf_parse_settings(const struct netconf *conf, struct settings *ret, struct err *err)
+{
+        struct err first = {0}, one;
+
+        *ret = settings_default();
+        for (size_t i = 0; i < ARRAY_SIZE(setting_table); i++) {
+                if (apply_setting(&setting_table[i], conf->root, ret, &one) < 0 && !first.code)
+                        first = one;
+        }
+        if (!first.code)
+                return 0;
+        if (err)
+                *err = first;
+        return err_wrap(err, "network configuration");
+}
+
+static int parse_attachment(const json_t *item, size_t i, struct valid_attachment *ret, struct err *err)
+{
+        ret->container_id = json_string_value(json_object_get(item, "containerID"));
+        ret->ifname = json_string_value(json_object_get(item, "ifname"));
+        if (!ret->container_id || !*ret->container_id || !ret->ifname || !*ret->ifname)
+                return err_set(err, ERR_INVALID, "entry %zu needs the strings containerID and ifname", i);
+        return 0;
+}
+
+int netconf_parse_valid_attachments(const struct netconf *conf, struct valid_attachment **ret, size_t *ret_n,
+                                    struct err *err)
+{
+        _cleanup_free_ struct valid_attachment *list = NULL;
+        const json_t *array = NULL;
+        const char *key = NULL;
+        size_t n;
+
+        for (size_t i = 0; i < ARRAY_SIZE(attachment_keys) && !array; i++) {
+                key = attachment_keys[i];
+                array = json_object_get(conf->root, key);
+        }
+        /* null is what Go makes of a list that was never filled in: not the same as "nothing is alive". */
+        if (!array || json_is_null(array)) {
+                *ret = NULL;
+                *ret_n = 0;
+                return 0;
+        }
+        if (!json_is_array(array))
+                return err_set(err, ERR_INVALID, "%s must be a list", key);
+        n = json_array_size(array);
+        list = XNEW_ARRAY(struct valid_attachment, n + 1);
+        for (size_t i = 0; i < n; i++) {
+                if (parse_attachment(json_array_get(array, i), i, &list[i], err) < 0)
+                        return err_wrap(err, "%s", key);
+        }
+        *ret = TAKE_PTR(list);
+        *ret_n = n;
+        return 0;
+}

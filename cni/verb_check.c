@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+#include <string.h>
+
+#include <vpcwire/ipam_client.h>
+
+#include "verbs.h"
+#include "wire.h"
+
+static int check_lease(struct call *call, struct ip *ret_address, struct err *err)
+{
+        _cleanup_(ipam_client_freep) struct ipam_client *ipam = NULL;
+        const struct ipam_check_request request = {.network = call->conf.name,
+                                                   .container_id = call->args.container_id,
+                                                   .ifname = call->args.ifname};
+        struct ipam_check_reply reply = {0};
+        int r;
+
+        if (verb_connect(call, RPC_TIMEOUT_MS, &ipam, err) < 0)
+                return call_fail(call, CNI_CODE_TRY_AGAIN, err);
+        r = ipam_check(ipam, &request, &reply, err);
+        if (r == -ERR_NOT_FOUND)
+                return call_fail(call, CNI_CODE_CHECK, err);
+        if (r < 0)
+                return err_wrap(err, "ask ipamd for the lease");
+        if (strcmp(reply.state ?: "", "wired") != 0) {
+                err_set(err, ERR_INVALID, "the lease of %s is %s, not wired", IP_TEXT(reply.address),
+                        reply.state ?: "odd");
+                return call_fail(call, CNI_CODE_CHECK, err);
+        }
+        *ret_address = reply.address;
+        return 0;
+}
+
+static int check_wire(struct call *call, int netns_fd, struct ip address, struct err *err)
+{
+        _cleanup_(wire_freep) struct wire *wire = NULL;
+        struct wiring wiring = {
+                .address = address, .container_id = call->args.container_id, .netns = call->args.netns};
+
+        snprintf(wiring.ifname, sizeof(wiring.ifname), "%s", call->args.ifname);
+        if (ip_parse(IPAM_GATEWAY, &wiring.gateway, err) < 0 || wire_open(netns_fd, &wire, err) < 0)
+                return -(int)err->code;
+        return wire_check(wire, &wiring, err) < 0 ? call_fail(call, CNI_CODE_CHECK, err) : 0;
+}
+
+int verb_check(struct call *call, json_t **ret_result _unused_, struct err *err)
+{
+        _cleanup_close_ int netns_fd = -1;
+        struct ip address = IP_NONE;
+        int r;
+
+        r = call_parse_own(call, err);
+        if (r < 0)
+                return r;
+        if (!call->conf.prev_result) {
+                err_set(err, ERR_INVALID, "prevResult is missing: CHECK needs the result of ADD");
+                return call_fail(call, CNI_CODE_CONFIG, err);
+        }
+        r = verb_open_netns(call, &netns_fd, err);
+        if (r == 0)
+                r = check_lease(call, &address, err);
+        if (r < 0)
+                return r;
+        r = result_check_address(call->conf.prev_result, call->args.ifname, call->args.netns, address, err);
+        if (r < 0)
+                return call_fail(call, r == -ERR_INVALID ? CNI_CODE_CONFIG : CNI_CODE_CHECK, err);
+        return check_wire(call, netns_fd, address, err);
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <vpcwire/log.h>
+#include <vpcwire/netlink.h>
+
+#include "verbs.h"
+#include "wire.h"
+
+static int remove_link(const struct call *call, struct err *err)
+{
+        _cleanup_(netlink_freep) struct netlink *host = NULL;
+        char name[LINK_NAME_BYTES];
+        const struct wire_owner owner = {
+                .host_ifname = name, .container_id = call->args.container_id, .unnamed = !*call->pod.name};
+        int r;
+
+        host_link_name(call->settings.veth_prefix, &call->pod, call->args.container_id, call->args.ifname,
+                       name);
+        r = netlink_open(-1, &host, err);
+        return r < 0 ? r : wire_remove_host_link(host, &owner, NULL, err);
+}
+
+/*
+ * CNI_NETNS is not looked at: it may be "", gone, or anything else, and taking the host's end away takes the pod's end with it.
+ * A daemon that is down, or cannot do it, is no reason to fail: it releases a lease when it sees that the link is gone.
+ */
+int verb_del(struct call *call, json_t **ret_result _unused_, struct err *err)
+{
+        struct err ignored;
+        int r;
+
+        call_parse_own_lenient(call);
+        r = remove_link(call, err);
+        if (r < 0)
+                return r;
+        if (verb_release(call, &ignored) < 0)
+                log_warn("lease stays until ipamd sees that its link is gone",
+                         LOG_STR("container", call->args.container_id), LOG_ERR(&ignored));
+        return 0;
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include <vpcwire/ifaddr.h>
+#include <vpcwire/link.h>
+#include <vpcwire/mem.h>
+#include <vpcwire/neigh.h>
+#include <vpcwire/netns.h>
+#include <vpcwire/route.h>
+#include <vpcwire/sysctl.h>
+
+#include "wire.h"
+#include "wire_objects.h"
+
+/* IEEE 802: the bit of a locally administered address, and the bit of a group address. */
+enum { MAC_LOCAL = 0x02, MAC_GROUP = 0x01 };
+
+int wire_open(int pod_netns_fd, struct wire **ret, struct err *err)
+{
+        _cleanup_(wire_freep) struct wire *wire = XNEW(struct wire);
+
+        wire->host_netns_fd = -1;
+        if (netns_open_current(&wire->host_netns_fd, err) < 0 || netlink_open(-1, &wire->host, err) < 0 ||
+            netlink_open(pod_netns_fd, &wire->pod, err) < 0)
+                return err_wrap(err, "open the pod's and the host's network namespaces");
+        *ret = TAKE_PTR(wire);
+        return 0;
+}
+
+struct wire *wire_free(struct wire *wire)
+{
+        if (!wire)
+                return NULL;
+        netlink_freep(&wire->pod);
+        netlink_freep(&wire->host);
+        cleanup_closep(&wire->host_netns_fd);
+        free(wire);
+        return NULL;
+}
+
+/* Set explicitly, or udev's MACAddressPolicy=persistent gives the host's end another one after the pod has learnt it. */
+static struct mac random_mac(void)
+{
+        struct mac mac;
+
+        if (getrandom(mac.bytes, sizeof(mac.bytes), 0) != sizeof(mac.bytes))
+                abort(); /* cannot happen for so few bytes: getrandom(2) */
+        mac.bytes[0] = (uint8_t)((mac.bytes[0] | MAC_LOCAL) & ~MAC_GROUP);
+        return mac;
+}
+
+/* A link of our name belongs to an older sandbox of the pod, whatever its alias: a new one cannot share it. */
+static int remove_older_link(struct wire *wire, const char *host_ifname, struct err *err)
+{
+        struct link_info link;
+        int r;
+
+        r = link_get_by_name(wire->host, host_ifname, &link, err);
+        if (r == -ERR_NOT_FOUND)
+                return 0;
+        if (r < 0)
+                return r;
+        if (strcmp(link.kind, "veth") != 0)
+                return err_set(err, ERR_EXISTS, "link %s of the host exists and is no veth", host_ifname);
+        r = link_delete(wire->host, link.ifindex, err);
+        return r == -ERR_NOT_FOUND ? 0 : r;
+}
+
+static int create_pair(struct wire *wire, struct wiring *wiring, struct err *err)
+{
+        struct link_veth veth = {
+                .name = wiring->ifname,
+                .mac = wiring->mac,
+                .peer_name = wiring->host_ifname,
+                .peer_mac = wiring->host_mac,
+                .peer_netns_fd = wire->host_netns_fd,
+                .mtu = wiring->mtu,
+        };
+
+        return link_create_veth(wire->pod, &veth, err);
+}
+
+static int add_to_pod_batch(struct wire *wire, const struct wire_objects *objects, struct err *err)
+{
+        const struct link_change up = {.admin = LINK_ADMIN_UP};
+        int r;
+
+        r = link_change_by_name(wire->pod, "lo", &up, err);
+        if (r == 0)
+                r = link_change(wire->pod, objects->pod_ifindex, &up, err);
+        if (r == 0)
+                r = ifaddr_add(wire->pod, &objects->address, err);
+        if (r == 0)
+                r = route_add(wire->pod, &objects->gateway_route, err);
+        if (r == 0)
+                r = route_add(wire->pod, &objects->default_route, err);
+        if (r == 0)
+                r = neigh_replace_permanent(wire->pod, &objects->neighbour, err);
+        return r;
+}
+
+static int add_to_host_batch(struct wire *wire, const struct wiring *wiring,
+                             const struct wire_objects *objects, struct err *err)
+{
+        const struct link_change change = {.alias = wiring->container_id, .admin = LINK_ADMIN_UP};
+        int r;
+
+        r = link_change(wire->host, objects->host_ifindex, &change, err);
+        if (r == 0)
+                r = route_replace(wire->host, &objects->host_route, err);
+        return r;
+}
+
+static int batch_end(struct netlink *nl, int r, struct err *err)
+{
+        if (r == 0)
+                return netlink_batch_commit(nl, err);
+        netlink_batch_cancel(nl);
+        return r;
+}
+
+static int set_up_pod_end(struct wire *wire, const struct wire_objects *objects, struct err *err)
+{
+        netlink_batch_begin(wire->pod);
+        return batch_end(wire->pod, add_to_pod_batch(wire, objects, err), err);
+}
+
+static int set_up_host_end(struct wire *wire, const struct wiring *wiring, const struct wire_objects *objects,
+                           struct err *err)
+{
+        char key[64];
+        int r;
+
+        /* Before the link is up: no packet with a false source is let through in between. */
+        snprintf(key, sizeof(key), "net.ipv4.conf.%s.rp_filter", wiring->host_ifname);
+        r = sysctl_write(key, WIRE_RP_FILTER, NULL, err);
+        if (r < 0)
+                return r;
+        netlink_batch_begin(wire->host);
+        return batch_end(wire->host, add_to_host_batch(wire, wiring, objects, err), err);
+}
+
+static int set_up(struct wire *wire, struct wiring *wiring, struct err *err)
+{
+        struct wire_objects objects;
+        struct link_info link;
+        int r;
+
+        r = link_get_by_name(wire->pod, wiring->ifname, &link, err);
+        if (r < 0)
+                return r;
+        wiring->mtu = link.mtu;
+        objects = wire_objects(wiring, link.ifindex, link.peer_ifindex);
+        r = set_up_host_end(wire, wiring, &objects, err);
+        return r < 0 ? r : set_up_pod_end(wire, &objects, err);
+}
+
+int wire_make(struct wire *wire, struct wiring *wiring, struct err *err)
+{
+        struct err undo;
+
+        wiring->mac = random_mac();
+        wiring->host_mac = random_mac();
+        if (remove_older_link(wire, wiring->host_ifname, err) < 0 || create_pair(wire, wiring, err) < 0)
+                return err_wrap(err, "create link %s", wiring->host_ifname);
+        if (set_up(wire, wiring, err) == 0)
+                return 0;
+        if (wire_unmake(wire, wiring, &undo) < 0)
+                err_wrap(err, "undo failed (%s) after", undo.msg);
+        return err_wrap(err, "wire %s to %s", wiring->ifname, wiring->host_ifname);
+}
+
+int wire_unmake(struct wire *wire, const struct wiring *wiring, struct err *err)
+{
+        int r;
+
+        r = link_delete_by_name(wire->pod, wiring->ifname, err);
+        return r == -ERR_NOT_FOUND ? 0 : r;
+}

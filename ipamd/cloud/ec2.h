@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The EC2 query API, the ten actions that we use, as typed calls. One call is one HTTP exchange with a deadline: it
+ * never sleeps and never repeats itself. Whether and when to repeat is the reconciler's decision (ec2_retry.h says what
+ * is safe), because only it knows what was written down before the call.
+ *
+ * One `struct ec2` belongs to one thread. Results are plain data in the caller's arena.
+ */
+#ifndef IPAMD_CLOUD_EC2_H
+#define IPAMD_CLOUD_EC2_H
+
+#include <vpcwire/addr.h>
+#include <vpcwire/err.h>
+#include <vpcwire/mem.h>
+
+struct ec2;
+struct credentials;
+
+enum {
+        EC2_ID_BYTES = 64,    /* "eni-0123456789abcdef0" with room to grow */
+        EC2_TOKEN_BYTES = 65, /* ClientToken: 64 ASCII characters at the most */
+        EC2_ENI_MAX_ADDRESSES = 1024,
+        EC2_ENI_MAX_TAGS = 64,
+        EC2_MAX_REPLY_BYTES = 8 * 1024 * 1024,
+        EC2_PAGE_RESULTS = 200, /* MaxResults of a Describe call that pages */
+        EC2_MAX_PAGES = 50,
+};
+
+/* What EC2 meant by a failure; one behaviour each. Kept beside the error, not in it: err is text for people. */
+enum ec2_failure_class {
+        EC2_FAILURE_NONE = 0,
+        EC2_FAILURE_THROTTLED,         /* RequestLimitExceeded, Throttling: slow down */
+        EC2_FAILURE_TRANSIENT,         /* 5xx, InternalError, Unavailable */
+        EC2_FAILURE_TRANSPORT,         /* no or broken answer: a mutation may have happened */
+        EC2_FAILURE_CAPACITY_SUBNET,   /* InsufficientFreeAddressesInSubnet and its like */
+        EC2_FAILURE_CAPACITY_ENI,      /* PrivateIpAddressLimitExceeded */
+        EC2_FAILURE_CAPACITY_INSTANCE, /* AttachmentLimitExceeded */
+        EC2_FAILURE_CAPACITY_ACCOUNT,  /* NetworkInterfaceLimitExceeded */
+        EC2_FAILURE_GONE,              /* Invalid...ID.NotFound: the named thing is not there */
+        EC2_FAILURE_IN_USE,            /* "currently in use", device index taken */
+        EC2_FAILURE_DENIED,            /* UnauthorizedOperation */
+        EC2_FAILURE_CREDENTIALS,       /* AuthFailure, ExpiredToken, RequestExpired, none to be had */
+        EC2_FAILURE_REQUEST,           /* anything else that says our request is wrong */
+        _EC2_FAILURE_MAX,
+};
+
+const char *ec2_failure_class_to_string(enum ec2_failure_class c);
+
+struct ec2_failure {
+        enum ec2_failure_class class;
+        long http_status; /* 0: no answer */
+        char code[64];    /* EC2's code, "" where there was none */
+        char request_id[64];
+};
+
+struct ec2_options {
+        const char *endpoint;            /* "http://203.0.113.10" or "https://ec2.eu-west-1.amazonaws.com" */
+        const char *region;              /* of the signature's scope */
+        struct credentials *credentials; /* borrowed; outlives the ec2 */
+        unsigned timeout_ms;             /* whole exchange; 0 = 10 s */
+        unsigned connect_timeout_ms;     /* 0 = 3 s */
+        const char *ca_file;             /* NULL = the system's certificates */
+};
+
+int ec2_new(const struct ec2_options *options, struct ec2 **ret, struct err *err);
+struct ec2 *ec2_free(struct ec2 *ec2);
+DEFINE_CLEANUP(struct ec2 *, ec2_free)
+
+/* How the last call on this ec2 failed (class NONE after a success). Valid until the next call. */
+const struct ec2_failure *ec2_last_failure(const struct ec2 *ec2);
+
+struct ec2_tag {
+        const char *key, *value;
+};
+
+/* An ENI as DescribeNetworkInterfaces and CreateNetworkInterface show it. Absent things are "" or zero. */
+struct ec2_eni {
+        const char *eni_id, *subnet_id, *vpc_id, *status, *description, *interface_type, *availability_zone;
+        const char *attachment_id, *attachment_status, *instance_id;
+        bool attached; /* an attachment was there */
+        bool delete_on_termination;
+        unsigned device_index, network_card;
+        struct mac mac;
+        struct ip primary;    /* the address whose <primary> is true */
+        struct ip *secondary; /* all others, in EC2's order */
+        size_t n_secondary;
+        struct prefix *prefixes; /* ipv4PrefixSet */
+        size_t n_prefixes;
+        const char **groups; /* security group ids */
+        size_t n_groups;
+        struct ec2_tag *tags;
+        size_t n_tags;
+};
+
+const char *ec2_eni_tag(const struct ec2_eni *eni, const char *key); /* NULL when it is not there */
+
+struct ec2_filter {
+        const char *name;
+        const char *value;
+};
+
+/*
+ * DescribeNetworkInterfaces, all pages or none: a failing page fails the call, so a partial list is never acted on.
+ * Either filters or ids may be empty.
+ */
+int ec2_describe_enis(struct ec2 *ec2, const struct ec2_filter *filters, size_t n_filters,
+                      const char *const *ids, size_t n_ids, struct arena *arena, struct ec2_eni **ret_enis,
+                      size_t *ret_n, struct err *err);
+
+struct ec2_create_eni {
+        const char *subnet_id;
+        const char *description;
+        const char *client_token;     /* required: makes a repeat return the same ENI */
+        unsigned secondary_addresses; /* SecondaryPrivateIpAddressCount; 0 = none */
+        const char *const *groups;
+        size_t n_groups;
+        const struct ec2_tag *tags; /* written in the same call */
+        size_t n_tags;
+};
+
+int ec2_create_eni(struct ec2 *ec2, const struct ec2_create_eni *request, struct arena *arena,
+                   struct ec2_eni *ret, struct err *err);
+
+/* *ret_attachment_id is in the arena. */
+int ec2_attach_eni(struct ec2 *ec2, const char *eni_id, const char *instance_id, unsigned device_index,
+                   struct arena *arena, const char **ret_attachment_id, struct err *err);
+
+/* ModifyNetworkInterfaceAttribute, Attachment.DeleteOnTermination = true. */
+int ec2_set_delete_on_termination(struct ec2 *ec2, const char *eni_id, const char *attachment_id,
+                                  struct err *err);
+
+/*
+ * AssignPrivateIpAddresses. Returns what EC2 says it assigned, which may be fewer than asked, and on foreign EC2s may
+ * include addresses the ENI had before.
+ */
+int ec2_assign_addresses(struct ec2 *ec2, const char *eni_id, unsigned count, struct arena *arena,
+                         struct ip **ret_addresses, size_t *ret_n, struct err *err);
+int ec2_unassign_addresses(struct ec2 *ec2, const char *eni_id, const struct ip *addresses, size_t n,
+                           struct err *err);
+int ec2_detach_eni(struct ec2 *ec2, const char *attachment_id, struct err *err);
+int ec2_delete_eni(struct ec2 *ec2, const char *eni_id, struct err *err);
+
+struct ec2_subnet {
+        const char *subnet_id, *vpc_id, *availability_zone, *state;
+        struct prefix cidr;
+        unsigned available_addresses;
+        struct ec2_tag *tags;
+        size_t n_tags;
+};
+
+int ec2_describe_subnets(struct ec2 *ec2, const struct ec2_filter *filters, size_t n_filters,
+                         const char *const *ids, size_t n_ids, struct arena *arena,
+                         struct ec2_subnet **ret_subnets, size_t *ret_n, struct err *err);
+
+struct ec2_instance_type {
+        const char *name, *hypervisor;
+        unsigned max_enis;     /* of the default network card where cards are listed, else of the instance */
+        unsigned ipv4_per_eni; /* the primary address included */
+        bool bare_metal;
+};
+
+int ec2_describe_instance_type(struct ec2 *ec2, const char *instance_type, struct arena *arena,
+                               struct ec2_instance_type *ret, struct err *err);
+
+#endif

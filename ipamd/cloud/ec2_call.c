@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One exchange with EC2: parameters -> signed POST -> reply -> tree, or an error of a known class.
+ *
+ * The rule for what is not understood: if EC2 may have done what was asked (no answer, a broken one, a success that
+ * cannot be read), the class is TRANSPORT; if it clearly refused, the class says why.
+ */
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <vpcwire/clock.h>
+
+#include "cloud/credentials.h"
+#include "cloud/ec2_errors.h"
+#include "cloud/ec2_internal.h"
+#include "cloud/http.h"
+#include "cloud/sigv4.h"
+
+#define API_VERSION  "2016-11-15"
+#define CONTENT_TYPE "application/x-www-form-urlencoded; charset=utf-8"
+
+enum {
+        TIMEOUT_MS = 10000,
+        CONNECT_TIMEOUT_MS = 3000,
+        MAX_MESSAGE_BYTES = 300, /* of EC2's message, in our error */
+};
+
+struct ec2 {
+        struct http *http;
+        char *url, *host, *region;
+        struct credentials *credentials;
+        struct ec2_failure failure;
+};
+
+int ec2_new(const struct ec2_options *options, struct ec2 **ret, struct err *err)
+{
+        struct http_options http_options = {
+                .max_body_bytes = EC2_MAX_REPLY_BYTES,
+                .timeout_ms = options->timeout_ms ?: TIMEOUT_MS,
+                .connect_timeout_ms = options->connect_timeout_ms ?: CONNECT_TIMEOUT_MS,
+                .ca_file = options->ca_file,
+        };
+        _cleanup_(ec2_freep) struct ec2 *ec2 = XNEW(struct ec2);
+        int r;
+
+        if (!options->region || !*options->region)
+                return err_set(err, ERR_INVALID, "EC2: no region");
+        r = http_parse_endpoint(options->endpoint, &ec2->url, &ec2->host, err);
+        if (r < 0) {
+                (void)err_wrap(err, "EC2");
+                return r;
+        }
+        r = http_new(&http_options, &ec2->http, err);
+        if (r < 0)
+                return r;
+        ec2->region = xstrdup(options->region);
+        ec2->credentials = options->credentials;
+        *ret = TAKE_PTR(ec2);
+        return 0;
+}
+
+struct ec2 *ec2_free(struct ec2 *ec2)
+{
+        if (!ec2)
+                return NULL;
+        http_free(ec2->http);
+        free(ec2->url);
+        free(ec2->host);
+        free(ec2->region);
+        free(ec2);
+        return NULL;
+}
+
+const struct ec2_failure *ec2_last_failure(const struct ec2 *ec2)
+{
+        return &ec2->failure;
+}
+
+void ec2_add(struct text *body, const char *value, const char *name_format, ...)
+{
+        char name[128];
+        va_list args;
+
+        if (!value)
+                return;
+        va_start(args, name_format);
+        vsnprintf(name, sizeof(name), name_format, args);
+        va_end(args);
+        if (body->bytes)
+                text_add(body, "&");
+        sigv4_encode(body, name, strlen(name));
+        text_add(body, "=");
+        sigv4_encode(body, value, strlen(value));
+}
+
+void ec2_add_unsigned(struct text *body, unsigned value, const char *name)
+{
+        char text[16];
+
+        snprintf(text, sizeof(text), "%u", value);
+        ec2_add(body, text, "%s", name);
+}
+
+void ec2_add_filters(struct text *body, const struct ec2_filter *filters, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                ec2_add(body, filters[i].name, "Filter.%zu.Name", i + 1);
+                ec2_add(body, filters[i].value, "Filter.%zu.Value.1", i + 1);
+        }
+}
+
+void ec2_add_list(struct text *body, const char *name, const char *const *values, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                ec2_add(body, values[i], "%s.%zu", name, i + 1);
+}
+
+/* Sends the signed request. -ERR_INVALID cannot come from EC2 here: it is ours, from what was given to sign. */
+static int send_signed(struct ec2 *ec2, const struct credentials_view *view, const struct text *body,
+                       struct http_reply *ret, struct err *err)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        _cleanup_free_ char *url = xasprintf("%s/", ec2->url);
+        char time[SIGV4_TIME_BYTES];
+        const char *authorization;
+        int r;
+
+        sigv4_format_time(clock_wall_ms(), time);
+        const struct sigv4_header to_sign[] = {
+                {"Host", ec2->host},
+                {"X-Amz-Date", time},
+                {"Content-Type", CONTENT_TYPE},
+                {"X-Amz-Security-Token", view->session_token},
+        };
+        const struct sigv4_request sign = {
+                .method = "POST",
+                .path = "/",
+                .query = "",
+                .headers = to_sign,
+                .n_headers = ARRAY_SIZE(to_sign) - !view->session_token,
+                .body = body->text,
+                .body_bytes = body->bytes,
+                .region = ec2->region,
+                .service = "ec2",
+                .time = time,
+                .access_key_id = view->access_key_id,
+                .secret_access_key = view->secret_access_key,
+        };
+        r = sigv4_authorization(&sign, arena, &authorization, err);
+        if (r < 0)
+                return r;
+        const struct http_header headers[] = {
+                {"Authorization", authorization},
+                {"Host", ec2->host},
+                {"X-Amz-Date", time},
+                {"Content-Type", CONTENT_TYPE},
+                {"X-Amz-Security-Token", view->session_token},
+        };
+        return http_exchange(ec2->http,
+                             &(const struct http_request){
+                                     .method = "POST",
+                                     .url = url,
+                                     .headers = headers,
+                                     .n_headers = ARRAY_SIZE(headers) - !view->session_token,
+                                     .body = body->text,
+                                     .body_bytes = body->bytes,
+                             },
+                             ret, err);
+}
+
+/* Copies printable ASCII, all else as '?'. */
+static void copy_printable(char *to, size_t to_bytes, const char *from)
+{
+        size_t n = 0;
+
+        for (; from[n] && n < to_bytes - 1; n++)
+                to[n] = isprint((unsigned char)from[n]) ? from[n] : '?';
+        to[n] = '\0';
+}
+
+/*
+ * <Response><Errors><Error> with <RequestID>, <ErrorResponse><Errors><Error> (moto) or <ErrorResponse><Error> with
+ * <RequestId> (STS and friends). NULL when it is none of them.
+ */
+static const struct xml *find_error(const struct xml *root)
+{
+        const struct xml *error;
+
+        if (!root || (strcmp(root->name, "Response") != 0 && strcmp(root->name, "ErrorResponse") != 0))
+                return NULL;
+        error = xml_child(xml_child(root, "Errors"), "Error");
+        return error ?: xml_child(root, "Error");
+}
+
+static void set_request_id(struct ec2 *ec2, const struct xml *root)
+{
+        static const char *const names[] = {"requestId", "RequestID", "RequestId"};
+        const char *header = http_reply_header(ec2->http, "x-amzn-RequestId");
+
+        for (size_t i = 0; i < ARRAY_SIZE(names) && !*ec2->failure.request_id; i++)
+                copy_printable(ec2->failure.request_id, sizeof(ec2->failure.request_id),
+                               xml_text(root, names[i]));
+        if (!*ec2->failure.request_id && header)
+                copy_printable(ec2->failure.request_id, sizeof(ec2->failure.request_id), header);
+}
+
+/* Some refusals repeat the string that was to be signed, with the session token in it. */
+static bool repeats_secret(const struct credentials_view *view, const char *message)
+{
+        return strstr(message, view->secret_access_key) ||
+               (view->session_token && strstr(message, view->session_token));
+}
+
+static int refused(struct ec2 *ec2, const struct credentials_view *view, const struct xml *root,
+                   struct err *err)
+{
+        struct ec2_failure *failure = &ec2->failure;
+        const struct xml *error = find_error(root);
+        const char *text = xml_text(error, "Message");
+        char message[MAX_MESSAGE_BYTES];
+
+        copy_printable(failure->code, sizeof(failure->code), xml_text(error, "Code"));
+        set_request_id(ec2, root);
+        failure->class = ec2_error_classify(failure->http_status, failure->code, text);
+        if (failure->class == EC2_FAILURE_CREDENTIALS)
+                credentials_expire(ec2->credentials);
+        copy_printable(message, sizeof(message),
+                       repeats_secret(view, text) ? "(left out: it repeats the credentials)" : text);
+        return err_set(err, ec2_failure_class_to_err_code(failure->class), "HTTP %ld %s%s%s%s%s",
+                       failure->http_status, *failure->code ? failure->code : "without an EC2 error code",
+                       *message ? ": " : "", message, *failure->request_id ? ", request " : "",
+                       failure->request_id);
+}
+
+static int understand(struct ec2 *ec2, enum ec2_action action, const struct credentials_view *view,
+                      const struct http_reply *reply, struct arena *arena, const struct xml **ret_root,
+                      struct err *err)
+{
+        bool success = reply->status >= 200 && reply->status <= 299;
+        const char *name = ec2_action_to_string(action);
+        const struct xml *root = NULL;
+        size_t n = strlen(name);
+        int r;
+
+        ec2->failure.http_status = reply->status;
+        r = xml_parse(reply->body, reply->body_bytes, arena, &root, success ? err : NULL);
+        if (!success || find_error(root))
+                return refused(ec2, view, root, err);
+        ec2->failure.class = EC2_FAILURE_TRANSPORT;
+        if (r < 0) {
+                (void)err_wrap(err, "HTTP %ld", reply->status);
+                return r;
+        }
+        set_request_id(ec2, root);
+        if (strncmp(root->name, name, n) != 0 || strcmp(root->name + n, "Response") != 0)
+                return err_set(err, ERR_PROTOCOL, "HTTP %ld with <%.64s>, not <%sResponse>", reply->status,
+                               root->name, name);
+        if (strcmp(xml_text(root, "return"), "false") == 0)
+                return err_set(err, ERR_PROTOCOL, "HTTP %ld with <return>false</return>", reply->status);
+        ec2->failure = (struct ec2_failure){0};
+        *ret_root = root;
+        return 0;
+}
+
+static int call(struct ec2 *ec2, enum ec2_action action, const struct text *parameters, struct arena *arena,
+                const struct xml **ret_root, struct err *err)
+{
+        _cleanup_(text_done) struct text body = {0};
+        struct credentials_view view;
+        struct http_reply reply;
+        int r;
+
+        text_add(&body, "Action=%s&Version=%s", ec2_action_to_string(action), API_VERSION);
+        if (parameters->bytes)
+                text_add(&body, "&%s", parameters->text);
+        ec2->failure = (struct ec2_failure){.class = EC2_FAILURE_CREDENTIALS};
+        r = credentials_get(ec2->credentials, &view, err);
+        if (r < 0)
+                return r;
+        ec2->failure.class = EC2_FAILURE_TRANSPORT;
+        r = send_signed(ec2, &view, &body, &reply, err);
+        if (r < 0)
+                return r;
+        return understand(ec2, action, &view, &reply, arena, ret_root, err);
+}
+
+int ec2_call(struct ec2 *ec2, enum ec2_action action, const struct text *parameters, struct arena *arena,
+             const struct xml **ret_root, struct err *err)
+{
+        int r = call(ec2, action, parameters, arena, ret_root, err);
+
+        if (r < 0)
+                (void)err_wrap(err, "%s", ec2_action_to_string(action));
+        return r;
+}
+
+int ec2_fail_reply(struct ec2 *ec2, enum ec2_action action, struct err *err)
+{
+        ec2->failure = (struct ec2_failure){.class = EC2_FAILURE_TRANSPORT, .http_status = 200};
+        (void)err_wrap(err, "%s: the reply", ec2_action_to_string(action));
+        return -ERR_PROTOCOL;
+}
+
+int ec2_fail_argument(struct ec2 *ec2, enum ec2_action action, struct err *err)
+{
+        ec2->failure = (struct ec2_failure){.class = EC2_FAILURE_REQUEST};
+        (void)err_wrap(err, "%s", ec2_action_to_string(action));
+        return -ERR_INVALID;
+}

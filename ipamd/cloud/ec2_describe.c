@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The Describe actions: pages until there is no NextToken, all or none. MaxResults goes only with filters: EC2 refuses
+ * it beside ids.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cloud/ec2_internal.h"
+
+/* How one Describe action reads its items. */
+struct listing {
+        enum ec2_action action;
+        const char *id_parameter, *set; /* "SubnetId", "subnetSet" */
+        size_t item_bytes;
+        int (*parse)(const struct xml *item, struct arena *arena, void *ret, struct err *err);
+};
+
+struct list {
+        char *items; /* heap, grows over the pages */
+        size_t n, capacity;
+};
+
+static void list_done(struct list *list)
+{
+        free(list->items);
+}
+
+static void *list_add(struct list *list, size_t item_bytes)
+{
+        if (list->n == list->capacity) {
+                list->capacity = list->capacity ? list->capacity * 2 : 16;
+                list->items = xrealloc_array(list->items, list->capacity, item_bytes);
+        }
+        return memset(list->items + list->n++ * item_bytes, 0, item_bytes);
+}
+
+static int read_page(const struct listing *listing, const struct xml *root, struct arena *arena,
+                     struct list *list, struct err *err)
+{
+        const struct xml *set = xml_child(root, listing->set);
+        int r;
+
+        /* An absent set is not "none": an answer of another shape must not look like an empty VPC. */
+        if (!set)
+                return err_set(err, ERR_PROTOCOL, "<%s> is missing", listing->set);
+        for (const struct xml *item = NULL; (item = xml_item(set, item));) {
+                r = listing->parse(item, arena, list_add(list, listing->item_bytes), err);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* One page; *token becomes the next one's, or NULL at the end. Tokens live in the heap. */
+static int get_page(struct ec2 *ec2, const struct listing *listing, const struct text *selection,
+                    char **token, struct arena *arena, struct list *list, struct err *err)
+{
+        _cleanup_(arena_freep) struct arena *scratch = arena_new();
+        _cleanup_(text_done) struct text body = {0};
+        const struct xml *root;
+        const char *next;
+        int r;
+
+        if (selection->bytes)
+                text_add_bytes(&body, selection->text, selection->bytes);
+        ec2_add(&body, *token, "NextToken");
+        r = ec2_call(ec2, listing->action, &body, scratch, &root, err);
+        if (r < 0)
+                return r;
+        r = read_page(listing, root, arena, list, err);
+        if (r < 0)
+                return ec2_fail_reply(ec2, listing->action, err);
+        next = xml_text(root, "nextToken");
+        if (*next && *token && strcmp(next, *token) == 0) {
+                err_set(err, ERR_PROTOCOL, "<nextToken> repeats, the pages would never end");
+                return ec2_fail_reply(ec2, listing->action, err);
+        }
+        free(*token);
+        *token = *next ? xstrdup(next) : NULL;
+        return 0;
+}
+
+static int describe(struct ec2 *ec2, const struct listing *listing, const struct ec2_filter *filters,
+                    size_t n_filters, const char *const *ids, size_t n_ids, struct arena *arena,
+                    struct list *list, struct err *err)
+{
+        _cleanup_(text_done) struct text selection = {0};
+        _cleanup_free_ char *token = NULL;
+        int r;
+
+        ec2_add_list(&selection, listing->id_parameter, ids, n_ids);
+        ec2_add_filters(&selection, filters, n_filters);
+        if (n_ids == 0)
+                ec2_add_unsigned(&selection, EC2_PAGE_RESULTS, "MaxResults");
+        for (int page = 0; page < EC2_MAX_PAGES; page++) {
+                r = get_page(ec2, listing, &selection, &token, arena, list, err);
+                if (r < 0)
+                        return r;
+                if (!token)
+                        return 0;
+        }
+        err_set(err, ERR_PROTOCOL, "more than %d pages", EC2_MAX_PAGES);
+        return ec2_fail_reply(ec2, listing->action, err);
+}
+
+static void *list_take(const struct list *list, size_t item_bytes, struct arena *arena)
+{
+        void *items = arena_alloc(arena, list->n, item_bytes);
+
+        if (list->n)
+                memcpy(items, list->items, list->n * item_bytes);
+        return items;
+}
+
+static int parse_eni(const struct xml *item, struct arena *arena, void *ret, struct err *err)
+{
+        return ec2_parse_eni(item, arena, ret, err);
+}
+
+int ec2_describe_enis(struct ec2 *ec2, const struct ec2_filter *filters, size_t n_filters,
+                      const char *const *ids, size_t n_ids, struct arena *arena, struct ec2_eni **ret_enis,
+                      size_t *ret_n, struct err *err)
+{
+        static const struct listing listing = {EC2_ACTION_DESCRIBE_ENIS, "NetworkInterfaceId",
+                                               "networkInterfaceSet", sizeof(struct ec2_eni), parse_eni};
+        _cleanup_(list_done) struct list list = {0};
+        int r;
+
+        r = describe(ec2, &listing, filters, n_filters, ids, n_ids, arena, &list, err);
+        if (r < 0)
+                return r;
+        *ret_enis = list_take(&list, sizeof(struct ec2_eni), arena);
+        *ret_n = list.n;
+        return 0;
+}
+
+static int parse_subnet(const struct xml *item, struct arena *arena, void *ret, struct err *err)
+{
+        return ec2_parse_subnet(item, arena, ret, err);
+}
+
+int ec2_describe_subnets(struct ec2 *ec2, const struct ec2_filter *filters, size_t n_filters,
+                         const char *const *ids, size_t n_ids, struct arena *arena,
+                         struct ec2_subnet **ret_subnets, size_t *ret_n, struct err *err)
+{
+        static const struct listing listing = {EC2_ACTION_DESCRIBE_SUBNETS, "SubnetId", "subnetSet",
+                                               sizeof(struct ec2_subnet), parse_subnet};
+        _cleanup_(list_done) struct list list = {0};
+        int r;
+
+        r = describe(ec2, &listing, filters, n_filters, ids, n_ids, arena, &list, err);
+        if (r < 0)
+                return r;
+        *ret_subnets = list_take(&list, sizeof(struct ec2_subnet), arena);
+        *ret_n = list.n;
+        return 0;
+}
+
+static int parse_instance_type(const struct xml *item, struct arena *arena, void *ret, struct err *err)
+{
+        return ec2_parse_instance_type(item, arena, ret, err);
+}
+
+int ec2_describe_instance_type(struct ec2 *ec2, const char *instance_type, struct arena *arena,
+                               struct ec2_instance_type *ret, struct err *err)
+{
+        static const struct listing listing = {EC2_ACTION_DESCRIBE_INSTANCE_TYPE, "InstanceType",
+                                               "instanceTypeSet", sizeof(struct ec2_instance_type),
+                                               parse_instance_type};
+        _cleanup_(list_done) struct list list = {0};
+        const struct ec2_instance_type *type;
+        int r;
+
+        r = describe(ec2, &listing, NULL, 0, &instance_type, 1, arena, &list, err);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < list.n; i++) {
+                type = (const struct ec2_instance_type *)(const void *)list.items + i;
+                if (strcmp(type->name, instance_type) == 0) {
+                        *ret = *type;
+                        return 0;
+                }
+        }
+        err_set(err, ERR_PROTOCOL, "'%s' is not in it", instance_type);
+        return ec2_fail_reply(ec2, EC2_ACTION_DESCRIBE_INSTANCE_TYPE, err);
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the ec2_*.c share: one exchange with EC2, the parameters of the query protocol, and elements -> structs. */
+#ifndef IPAMD_CLOUD_EC2_INTERNAL_H
+#define IPAMD_CLOUD_EC2_INTERNAL_H
+
+#include "cloud/ec2.h"
+#include "cloud/ec2_retry.h"
+#include "cloud/xml.h"
+
+/* Appends "Name=value", both encoded, to a request's body. Nothing when value is NULL. */
+void ec2_add(struct text *body, const char *value, const char *name_format, ...) _printf_(3, 4);
+void ec2_add_unsigned(struct text *body, unsigned value, const char *name);
+/* "Filter.N.Name", "Filter.N.Value.1" */
+void ec2_add_filters(struct text *body, const struct ec2_filter *filters, size_t n);
+/* "<name>.N" */
+void ec2_add_list(struct text *body, const char *name, const char *const *values, size_t n);
+
+/*
+ * Signs and sends one request, and reads the answer. `parameters` is what ec2_add() made; may be empty. *ret_root is the
+ * <...Response> element, in the arena. Sets ec2_last_failure(); errors start with the action's name.
+ */
+int ec2_call(struct ec2 *ec2, enum ec2_action action, const struct text *parameters, struct arena *arena,
+             const struct xml **ret_root, struct err *err);
+
+/* For a reply that came, said success, and cannot be read: what it asked for may have happened. Returns -ERR_PROTOCOL. */
+int ec2_fail_reply(struct ec2 *ec2, enum ec2_action action, struct err *err);
+/* For a request that was not made because an argument is wrong. Set err first; returns its code. */
+int ec2_fail_argument(struct ec2 *ec2, enum ec2_action action, struct err *err);
+
+/* Element -> struct; everything is copied to the arena. ERR_PROTOCOL names element and value. */
+int ec2_parse_eni(const struct xml *node, struct arena *arena, struct ec2_eni *ret, struct err *err);
+int ec2_parse_subnet(const struct xml *node, struct arena *arena, struct ec2_subnet *ret, struct err *err);
+int ec2_parse_instance_type(const struct xml *node, struct arena *arena, struct ec2_instance_type *ret,
+                            struct err *err);
+/* <item><privateIpAddress> of a set */
+int ec2_parse_addresses(const struct xml *set, struct arena *arena, struct ip **ret, size_t *ret_n,
+                        struct err *err);
+
+#endif

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What may be repeated after which failure, and the backoff; two tables. */
+#include "cloud/ec2_retry.h"
+
+/*
+ * What a second, identical request does when the first one was carried out after all:
+ *   READ   nothing
+ *   TOKEN  the same again: the client token names the ENI that the first one made
+ *   NAMED  nothing more: it names one ENI or attachment whose ids are never reused, and asks for an end state
+ *   STEP   a further step: more addresses, an address taken that came back meanwhile, another attachment
+ */
+enum effect { READ, TOKEN, NAMED, STEP, _EFFECT_MAX };
+
+static const struct {
+        const char *name;
+        enum effect effect;
+} actions[_EC2_ACTION_MAX] = {
+        [EC2_ACTION_DESCRIBE_ENIS] = {"DescribeNetworkInterfaces", READ},
+        [EC2_ACTION_CREATE_ENI] = {"CreateNetworkInterface", TOKEN},
+        [EC2_ACTION_ATTACH_ENI] = {"AttachNetworkInterface", STEP},
+        [EC2_ACTION_SET_DELETE_ON_TERMINATION] = {"ModifyNetworkInterfaceAttribute", NAMED},
+        [EC2_ACTION_ASSIGN_ADDRESSES] = {"AssignPrivateIpAddresses", STEP},
+        [EC2_ACTION_UNASSIGN_ADDRESSES] = {"UnassignPrivateIpAddresses", STEP},
+        [EC2_ACTION_DETACH_ENI] = {"DetachNetworkInterface", NAMED},
+        [EC2_ACTION_DELETE_ENI] = {"DeleteNetworkInterface", NAMED},
+        [EC2_ACTION_DESCRIBE_SUBNETS] = {"DescribeSubnets", READ},
+        [EC2_ACTION_DESCRIBE_INSTANCE_TYPE] = {"DescribeInstanceTypes", READ},
+};
+
+enum { SECOND = 1000, MINUTE = 60 * SECOND };
+
+#define NEVER EC2_REPEAT_NEVER
+#define AS_IS EC2_REPEAT_AS_IS
+#define LOOK  EC2_REPEAT_AFTER_LOOK
+
+/*
+ * Refusals (throttled, no capacity, denied, credentials) say that nothing was done. 5xx and lost answers do not.
+ * GONE right after a create or attach is EC2's eventual consistency, so steps look first; for what ends something
+ * (see ec2_retry_repeat) it means done. IN_USE: a delete waits for its detach to finish, all else was planned on a wrong view.
+ */
+static const struct {
+        enum ec2_repeat repeat[_EFFECT_MAX];
+        int floor_ms, base_ms, cap_ms;
+} rules[_EC2_FAILURE_MAX] = {
+        /* clang-format off */
+        /*                                   READ   TOKEN  NAMED  STEP      floor        base         cap */
+        [EC2_FAILURE_NONE] =              {{NEVER, NEVER, NEVER, NEVER},     0,           0,           0},
+        [EC2_FAILURE_THROTTLED] =         {{AS_IS, AS_IS, AS_IS, AS_IS}, 100,      1 * SECOND,  1 * MINUTE},
+        [EC2_FAILURE_TRANSIENT] =         {{AS_IS, AS_IS, AS_IS, LOOK},  100,      SECOND / 2, 30 * SECOND},
+        [EC2_FAILURE_TRANSPORT] =         {{AS_IS, AS_IS, AS_IS, LOOK},  100,      SECOND / 2, 30 * SECOND},
+        [EC2_FAILURE_CAPACITY_SUBNET] =   {{AS_IS, AS_IS, AS_IS, AS_IS}, 2 * MINUTE, 1 * MINUTE, 10 * MINUTE},
+        [EC2_FAILURE_CAPACITY_ENI] =      {{LOOK,  LOOK,  LOOK,  LOOK},  1 * SECOND, 2 * SECOND,  5 * MINUTE},
+        [EC2_FAILURE_CAPACITY_INSTANCE] = {{LOOK,  LOOK,  LOOK,  LOOK},  1 * SECOND, 2 * SECOND,  5 * MINUTE},
+        [EC2_FAILURE_CAPACITY_ACCOUNT] =  {{AS_IS, AS_IS, AS_IS, AS_IS}, 2 * MINUTE, 2 * MINUTE, 20 * MINUTE},
+        [EC2_FAILURE_GONE] =              {{NEVER, NEVER, LOOK,  LOOK},  SECOND / 2, 1 * SECOND,  1 * MINUTE},
+        [EC2_FAILURE_IN_USE] =            {{NEVER, LOOK,  LOOK,  LOOK},  SECOND / 2, 2 * SECOND,  1 * MINUTE},
+        [EC2_FAILURE_DENIED] =            {{AS_IS, AS_IS, AS_IS, AS_IS}, 1 * MINUTE, 1 * MINUTE, 10 * MINUTE},
+        [EC2_FAILURE_CREDENTIALS] =       {{AS_IS, AS_IS, AS_IS, AS_IS}, 100,      2 * SECOND,  2 * MINUTE},
+        [EC2_FAILURE_REQUEST] =           {{NEVER, NEVER, NEVER, NEVER}, 1 * MINUTE, 1 * MINUTE, 10 * MINUTE},
+        /* clang-format on */
+};
+
+const char *ec2_action_to_string(enum ec2_action action)
+{
+        return (unsigned)action < _EC2_ACTION_MAX ? actions[action].name : "unknown";
+}
+
+const char *ec2_repeat_to_string(enum ec2_repeat repeat)
+{
+        static const char *const names[] = {
+                [EC2_REPEAT_NEVER] = "never",
+                [EC2_REPEAT_AS_IS] = "as-is",
+                [EC2_REPEAT_AFTER_LOOK] = "after-look",
+        };
+
+        return (unsigned)repeat < ARRAY_SIZE(names) ? names[repeat] : "unknown";
+}
+
+enum ec2_repeat ec2_retry_repeat(enum ec2_action action, enum ec2_failure_class class)
+{
+        bool ends = action == EC2_ACTION_DETACH_ENI || action == EC2_ACTION_DELETE_ENI;
+
+        if ((unsigned)action >= _EC2_ACTION_MAX || (unsigned)class >= _EC2_FAILURE_MAX)
+                return EC2_REPEAT_NEVER;
+        if (class == EC2_FAILURE_GONE && ends)
+                return EC2_REPEAT_NEVER;
+        if (class == EC2_FAILURE_IN_USE && action == EC2_ACTION_DELETE_ENI)
+                return EC2_REPEAT_AS_IS;
+        return rules[class].repeat[actions[action].effect];
+}
+
+int64_t ec2_retry_delay_ms(enum ec2_failure_class class, unsigned attempt, uint64_t random)
+{
+        int64_t span;
+
+        if ((unsigned)class >= _EC2_FAILURE_MAX)
+                return 0;
+        span = rules[class].base_ms;
+        for (unsigned i = 0; i < attempt && span < rules[class].cap_ms; i++)
+                span *= 2;
+        if (span > rules[class].cap_ms)
+                span = rules[class].cap_ms;
+        return rules[class].floor_ms + (int64_t)(random % (uint64_t)(span + 1));
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Whether a failed EC2 call may be made again, and when: pure functions of the action, the failure's class and a random
+ * number. Nothing here sleeps or keeps state; the reconciler keeps "not before" times.
+ */
+#ifndef IPAMD_CLOUD_EC2_RETRY_H
+#define IPAMD_CLOUD_EC2_RETRY_H
+
+#include <stdint.h>
+
+#include "cloud/ec2.h"
+
+/* The ten calls of ec2.h. */
+enum ec2_action {
+        EC2_ACTION_DESCRIBE_ENIS,
+        EC2_ACTION_CREATE_ENI,
+        EC2_ACTION_ATTACH_ENI,
+        EC2_ACTION_SET_DELETE_ON_TERMINATION,
+        EC2_ACTION_ASSIGN_ADDRESSES,
+        EC2_ACTION_UNASSIGN_ADDRESSES,
+        EC2_ACTION_DETACH_ENI,
+        EC2_ACTION_DELETE_ENI,
+        EC2_ACTION_DESCRIBE_SUBNETS,
+        EC2_ACTION_DESCRIBE_INSTANCE_TYPE,
+        _EC2_ACTION_MAX,
+};
+
+enum ec2_repeat {
+        EC2_REPEAT_NEVER, /* the same request cannot succeed, or what it asked for is done */
+        EC2_REPEAT_AS_IS, /* the same request, client token included, after the delay */
+        EC2_REPEAT_AFTER_LOOK, /* first ec2_describe_enis(): it may have happened, or the world is not as thought */
+};
+
+/* EC2's name of the action, "AttachNetworkInterface". */
+const char *ec2_action_to_string(enum ec2_action action);
+const char *ec2_repeat_to_string(enum ec2_repeat repeat);
+
+enum ec2_repeat ec2_retry_repeat(enum ec2_action action, enum ec2_failure_class class);
+
+/*
+ * How long to wait after the attempt-th failure in a row (0 is the first): floor + a random part of
+ * min(cap, base * 2^attempt) ("full jitter", so that the nodes of a cluster do not come back together).
+ * `random` is any 64-bit number; the same one gives the same delay. Throttled and failing calls start at about a
+ * second; lack of capacity or permission, which no hurry mends, at minutes. 0 for EC2_FAILURE_NONE.
+ */
+int64_t ec2_retry_delay_ms(enum ec2_failure_class class, unsigned attempt, uint64_t random);
+
+#endif

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * curl's easy interface. The handle is reset before each exchange, so that nothing of one request (headers with a
+ * session token, for one) is left for the next; connections survive a reset.
+ *
+ * curl by itself sends a request again when a reused connection closes without an answer. For EC2 that could carry out
+ * a mutation twice, so bodies go through a read callback that cannot be rewound: curl then fails instead.
+ */
+#include "cloud/http.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <curl/curl.h>
+
+struct http {
+        CURL *curl;
+        struct http_options options;
+        char *ca_file;
+        char *body;
+        size_t body_bytes, body_capacity, header_bytes;
+        bool body_too_long, headers_too_long;
+        const char *send; /* what of the request's body is not sent yet */
+        size_t send_bytes;
+        char error[CURL_ERROR_SIZE];
+};
+
+DEFINE_CLEANUP(struct curl_slist *, curl_slist_free_all)
+DEFINE_CLEANUP(CURLU *, curl_url_cleanup)
+
+static void global_init(void)
+{
+        if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+                abort(); /* out of memory, see mem.h */
+}
+
+int http_new(const struct http_options *options, struct http **ret, struct err *err)
+{
+        static pthread_once_t once = PTHREAD_ONCE_INIT;
+        _cleanup_(http_freep) struct http *http = NULL;
+
+        pthread_once(&once, global_init);
+        http = XNEW(struct http);
+        http->options = *options;
+        if (options->ca_file)
+                http->options.ca_file = http->ca_file = xstrdup(options->ca_file);
+        http->curl = curl_easy_init();
+        if (!http->curl)
+                return err_set(err, ERR_SYSTEM, "libcurl could not be initialised");
+        *ret = TAKE_PTR(http);
+        return 0;
+}
+
+void http_wipe(struct http *http)
+{
+        if (http->body)
+                explicit_bzero(http->body, http->body_capacity);
+        http->body_bytes = 0;
+}
+
+struct http *http_free(struct http *http)
+{
+        if (!http)
+                return NULL;
+        if (http->curl)
+                curl_easy_cleanup(http->curl);
+        http_wipe(http);
+        free(http->body);
+        free(http->ca_file);
+        free(http);
+        return NULL;
+}
+
+/* Not realloc: it would leave the old bytes, which may be secrets, in freed memory. */
+static void reserve_body(struct http *http, size_t bytes)
+{
+        char *grown;
+        size_t capacity;
+
+        if (bytes <= http->body_capacity)
+                return;
+        capacity = bytes * 2;
+        grown = xcalloc(capacity, 1);
+        if (http->body) {
+                memcpy(grown, http->body, http->body_bytes);
+                explicit_bzero(http->body, http->body_capacity);
+                free(http->body);
+        }
+        http->body = grown;
+        http->body_capacity = capacity;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *data)
+{
+        struct http *http = data;
+        size_t n = size * count;
+
+        if (n > http->options.max_body_bytes - http->body_bytes) {
+                http->body_too_long = true;
+                return 0;
+        }
+        reserve_body(http, http->body_bytes + n + 1);
+        memcpy(http->body + http->body_bytes, bytes, n);
+        http->body_bytes += n;
+        return n;
+}
+
+static size_t on_header(char *bytes _unused_, size_t size, size_t count, void *data)
+{
+        struct http *http = data;
+
+        http->header_bytes += size * count;
+        if (http->header_bytes <= HTTP_MAX_HEADER_BYTES)
+                return size * count;
+        http->headers_too_long = true;
+        return 0;
+}
+
+static size_t on_send(char *buffer, size_t size, size_t count, void *data)
+{
+        struct http *http = data;
+        size_t n = size * count < http->send_bytes ? size * count : http->send_bytes;
+
+        if (n)
+                memcpy(buffer, http->send, n);
+        http->send += n;
+        http->send_bytes -= n;
+        return n;
+}
+
+static int on_seek(void *data _unused_, curl_off_t offset _unused_, int origin _unused_)
+{
+        return CURL_SEEKFUNC_FAIL;
+}
+
+/* The value is not shown: it may be a session token. */
+static int check_header(const struct http_header *header, struct err *err)
+{
+        for (const unsigned char *c = (const unsigned char *)header->value; *c; c++)
+                if ((*c < ' ' && *c != '\t') || *c == 0x7f)
+                        return err_set(err, ERR_INVALID, "the value of header '%s' has a control character",
+                                       header->name);
+        return 0;
+}
+
+static int make_headers(const struct http_request *request, struct curl_slist **ret, struct err *err)
+{
+        _cleanup_(curl_slist_free_allp) struct curl_slist *list = NULL;
+        int r;
+
+        for (size_t i = 0; i < request->n_headers; i++) {
+                _cleanup_free_ char *line =
+                        xasprintf("%s: %s", request->headers[i].name, request->headers[i].value);
+                struct curl_slist *longer;
+
+                r = check_header(&request->headers[i], err);
+                if (r < 0)
+                        return r;
+                longer = curl_slist_append(list, line);
+                if (!longer)
+                        abort(); /* out of memory, see mem.h */
+                list = longer;
+        }
+        /* No "Expect: 100-continue": it costs a round trip and some servers do not answer it. */
+        list = curl_slist_append(list, "Expect:");
+        if (!list)
+                abort();
+        *ret = TAKE_PTR(list);
+        return 0;
+}
+
+static void set_limits(struct http *http)
+{
+        const struct http_options *o = &http->options;
+        CURL *curl = http->curl;
+
+        curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)o->timeout_ms);
+        curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_timeout_ms);
+        curl_easy_setopt(curl, CURLOPT_MAXAGE_CONN, (long)HTTP_MAX_IDLE_S);
+        curl_easy_setopt(curl, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)o->max_body_bytes);
+        curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L); /* we are one thread of several */
+        curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+        curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+        curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+        curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+        curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
+        curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
+        if (o->ca_file)
+                curl_easy_setopt(curl, CURLOPT_CAINFO, o->ca_file);
+        if (o->no_proxy)
+                curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+}
+
+static void set_request(struct http *http, const struct http_request *request, struct curl_slist *headers)
+{
+        CURL *curl = http->curl;
+
+        curl_easy_setopt(curl, CURLOPT_URL, request->url);
+        curl_easy_setopt(curl, CURLOPT_USERAGENT, "vpcwire/" VPCWIRE_VERSION);
+        curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+        curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+        curl_easy_setopt(curl, CURLOPT_WRITEDATA, http);
+        curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
+        curl_easy_setopt(curl, CURLOPT_HEADERDATA, http);
+        curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, http->error);
+        if (strcmp(request->method, "GET") == 0)
+                return;
+        curl_easy_setopt(curl, CURLOPT_POST, 1L);
+        curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_bytes);
+        curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_send);
+        curl_easy_setopt(curl, CURLOPT_READDATA, http);
+        curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, on_seek);
+        http->send = request->body;
+        http->send_bytes = request->body_bytes;
+}
+
+static int exchange_error(const struct http *http, CURLcode result, struct err *err)
+{
+        const char *why = *http->error ? http->error : curl_easy_strerror(result);
+
+        if (http->body_too_long || result == CURLE_FILESIZE_EXCEEDED)
+                return err_set(err, ERR_LIMIT, "the reply has more than %zu bytes",
+                               http->options.max_body_bytes);
+        if (http->headers_too_long)
+                return err_set(err, ERR_LIMIT, "the reply has more than %d bytes of headers",
+                               HTTP_MAX_HEADER_BYTES);
+        if (result == CURLE_OPERATION_TIMEDOUT)
+                return err_set(err, ERR_TIMEOUT, "no complete reply in time: %s", why);
+        if (result == CURLE_PEER_FAILED_VERIFICATION || result == CURLE_SSL_CACERT_BADFILE)
+                return err_set(err, ERR_DENIED, "TLS: %s", why);
+        return err_set(err, ERR_AGAIN, "no complete reply: %s", why);
+}
+
+int http_exchange(struct http *http, const struct http_request *request, struct http_reply *ret,
+                  struct err *err)
+{
+        _cleanup_(curl_slist_free_allp) struct curl_slist *headers = NULL;
+        CURLcode result;
+        long status = 0;
+        int r;
+
+        r = make_headers(request, &headers, err);
+        if (r < 0)
+                return r;
+        curl_easy_reset(http->curl);
+        http_wipe(http);
+        reserve_body(http, 1);
+        http->header_bytes = 0;
+        http->body_too_long = http->headers_too_long = false;
+        http->error[0] = '\0';
+        set_limits(http);
+        set_request(http, request, headers);
+        result = curl_easy_perform(http->curl);
+        curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, NULL); /* the list is ours and ends here */
+        if (result != CURLE_OK)
+                return exchange_error(http, result, err);
+        curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &status);
+        http->body[http->body_bytes] = '\0';
+        *ret = (struct http_reply){status, http->body, http->body_bytes};
+        return 0;
+}
+
+const char *http_reply_header(struct http *http, const char *name)
+{
+        struct curl_header *header;
+
+        if (curl_easy_header(http->curl, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+                return NULL;
+        return header->value;
+}
+
+static char *url_part(CURLU *url, CURLUPart part)
+{
+        char *value = NULL, *copy;
+
+        if (curl_url_get(url, part, &value, 0) != CURLUE_OK)
+                return NULL;
+        copy = xstrdup(value);
+        curl_free(value);
+        return copy;
+}
+
+int http_parse_endpoint(const char *endpoint, char **ret_url, char **ret_host, struct err *err)
+{
+        _cleanup_(curl_url_cleanupp) CURLU *url = curl_url();
+        _cleanup_free_ char *scheme = NULL, *host = NULL, *port = NULL, *path = NULL, *user = NULL,
+                            *query = NULL, *fragment = NULL, *authority = NULL;
+        bool is_http;
+
+        if (!url)
+                abort(); /* out of memory, see mem.h */
+        if (curl_url_set(url, CURLUPART_URL, endpoint, 0) != CURLUE_OK)
+                return err_set(err, ERR_INVALID, "endpoint '%s' is not 'http[s]://host[:port]'", endpoint);
+        scheme = url_part(url, CURLUPART_SCHEME);
+        host = url_part(url, CURLUPART_HOST);
+        port = url_part(url, CURLUPART_PORT);
+        path = url_part(url, CURLUPART_PATH);
+        user = url_part(url, CURLUPART_USER);
+        query = url_part(url, CURLUPART_QUERY);
+        fragment = url_part(url, CURLUPART_FRAGMENT);
+        is_http = scheme && strcmp(scheme, "http") == 0;
+        if (!scheme || (!is_http && strcmp(scheme, "https") != 0) || !host || user || query || fragment ||
+            (path && strcmp(path, "/") != 0))
+                return err_set(err, ERR_INVALID, "endpoint '%s' is not 'http[s]://host[:port]'", endpoint);
+        if (port && strcmp(port, is_http ? "80" : "443") == 0)
+                free(TAKE_PTR(port));
+        authority = xasprintf("%s%s%s", host, port ? ":" : "", port ?: "");
+        *ret_url = xasprintf("%s://%s", scheme, authority);
+        *ret_host = TAKE_PTR(authority);
+        return 0;
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One HTTP exchange at a time over libcurl, with the limits that everything from outside gets: a deadline for the whole
+ * exchange, one for the connection, a size for the body. Connections are kept for the next exchange. No redirects, no
+ * cookies, http and https only, TLS 1.2 at least and always verified. A request that was sent is never sent again.
+ *
+ * One `struct http` belongs to one thread. The reply's bytes may be secrets: they are wiped before they are freed.
+ */
+#ifndef IPAMD_CLOUD_HTTP_H
+#define IPAMD_CLOUD_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <vpcwire/err.h>
+#include <vpcwire/mem.h>
+
+enum {
+        HTTP_MAX_HEADER_BYTES = 64 * 1024, /* all header lines of one reply */
+        HTTP_MAX_IDLE_S = 15, /* an older idle connection is not reused: the peer may be closing it */
+};
+
+struct http;
+
+struct http_options {
+        size_t max_body_bytes;
+        unsigned timeout_ms, connect_timeout_ms;
+        bool no_proxy;       /* never use a proxy, whatever the environment says */
+        const char *ca_file; /* NULL: the system's certificates; copied */
+};
+
+struct http_header {
+        const char *name, *value;
+};
+
+struct http_request {
+        const char *method; /* "GET", "POST", "PUT" */
+        const char *url;
+        const struct http_header *headers;
+        size_t n_headers;
+        const void *body; /* not for GET */
+        size_t body_bytes;
+};
+
+struct http_reply {
+        long status;
+        const char *body; /* NUL-terminated; may hold NULs; valid until the next exchange */
+        size_t body_bytes;
+};
+
+int http_new(const struct http_options *options, struct http **ret, struct err *err);
+struct http *http_free(struct http *http);
+DEFINE_CLEANUP(struct http *, http_free)
+
+/*
+ * Any HTTP status is a success here. ERR_TIMEOUT (deadline), ERR_AGAIN (no connection, or it broke), ERR_LIMIT (body or
+ * headers too long), ERR_DENIED (TLS: peer not verified), ERR_INVALID (a header value with control characters).
+ */
+int http_exchange(struct http *http, const struct http_request *request, struct http_reply *ret,
+                  struct err *err);
+
+/* A header of the last reply, or NULL. Any case. Valid until the next exchange. */
+const char *http_reply_header(struct http *http, const char *name);
+
+/* Wipes the last reply's body, for bodies that hold secrets. */
+void http_wipe(struct http *http);
+
+/*
+ * Checks "http[s]://host[:port][/]". *ret_url has no slash at its end; *ret_host is what the Host header says (no
+ * default port). Both are owned by the caller. ERR_INVALID names the endpoint.
+ */
+int http_parse_endpoint(const char *endpoint, char **ret_url, char **ret_host, struct err *err);
+
+#endif

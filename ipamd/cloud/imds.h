@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The instance metadata service, version 2 only. What it says is a hint (it lags and lies): absence of a leaf is
+ * ERR_NOT_FOUND and never a reason to take something away.
+ *
+ * The session token is fetched at the first use, renewed before it ends and once on a 401. One `struct imds` belongs to
+ * one thread.
+ */
+#ifndef IPAMD_CLOUD_IMDS_H
+#define IPAMD_CLOUD_IMDS_H
+
+#include <vpcwire/addr.h>
+#include <vpcwire/err.h>
+#include <vpcwire/mem.h>
+
+struct imds;
+
+enum {
+        IMDS_MAX_BODY_BYTES = 1024 * 1024,
+        IMDS_MAX_LIST_ITEMS = 4096,
+        IMDS_TOKEN_TTL_S = 21600, /* what we ask for, the most there is */
+        IMDS_TOKEN_AHEAD_S = 300, /* renewed this long before its end (a short-lived one: at nine tenths) */
+};
+
+struct imds_options {
+        const char *endpoint;         /* NULL = "http://169.254.169.254"; "http://[fd00:ec2::254]" is fine */
+        unsigned timeout_ms;          /* one exchange; 0 = 2 s */
+        int64_t (*boottime_ms)(void); /* NULL = clock_boottime_ms(); for tests */
+};
+
+int imds_new(const struct imds_options *options, struct imds **ret, struct err *err);
+struct imds *imds_free(struct imds *imds);
+DEFINE_CLEANUP(struct imds *, imds_free)
+
+/*
+ * GET /latest/meta-data/<path>. *ret is NUL-terminated, trimmed of white space at both ends, in the arena.
+ * ERR_NOT_FOUND (404), ERR_DENIED (403: disabled), ERR_PROTOCOL (body not printable or too long), ERR_TIMEOUT, ERR_AGAIN (503, refused).
+ */
+int imds_get(struct imds *imds, const char *path, struct arena *arena, const char **ret, struct err *err);
+
+/*
+ * As imds_get(), for bodies that hold secrets: *ret points into the imds' own memory, is not trimmed, and is valid until
+ * the next call on it. imds_wipe() as soon as it is no longer needed.
+ */
+int imds_peek(struct imds *imds, const char *path, const char **ret, struct err *err);
+void imds_wipe(struct imds *imds);
+
+/* Who this instance is; read once at the start. All strings in the arena. */
+struct imds_identity {
+        const char *instance_id, *instance_type, *availability_zone, *region;
+        struct mac mac; /* of the primary interface */
+        /* of the primary interface: */
+        const char *eni_id, *subnet_id, *vpc_id;
+        struct ip primary_address;
+        struct prefix subnet_cidr;
+        struct prefix *vpc_cidrs;
+        size_t n_vpc_cidrs;
+        const char **security_groups;
+        size_t n_security_groups;
+};
+
+int imds_get_identity(struct imds *imds, struct arena *arena, struct imds_identity *ret, struct err *err);
+
+/* vpc-ipv4-cidr-blocks of the primary interface; items that are no CIDR are left out, the rest is returned. */
+int imds_get_vpc_cidrs(struct imds *imds, struct mac mac, struct arena *arena, struct prefix **ret,
+                       size_t *ret_n, struct err *err);
+
+#endif

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Memory for one set of credentials: locked, out of core dumps, wiped when it is freed. */
+#ifndef IPAMD_CLOUD_SECRET_H
+#define IPAMD_CLOUD_SECRET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <vpcwire/err.h>
+
+enum {
+        SECRET_MAX_KEY_ID_BYTES = 256,
+        SECRET_MAX_KEY_BYTES = 512,
+        SECRET_MAX_TOKEN_BYTES = 16 * 1024, /* AWS names no limit; seen: 2 KiB */
+};
+
+struct secret {
+        char access_key_id[SECRET_MAX_KEY_ID_BYTES], secret_access_key[SECRET_MAX_KEY_BYTES];
+        char session_token[SECRET_MAX_TOKEN_BYTES]; /* "": none */
+        int64_t expires_wall_ms;                    /* 0: never */
+};
+
+/* Zeroed. Locked as far as RLIMIT_MEMLOCK allows. Cannot fail. */
+struct secret *secret_new(void);
+struct secret *secret_free(struct secret *secret);
+DEFINE_CLEANUP(struct secret *, secret_free)
+
+/*
+ * Copies one value into a field of a secret. ERR_PROTOCOL names the key, never the value, when it is missing, too long
+ * or not printable.
+ */
+int secret_set(char *field, size_t field_bytes, const char *key, const char *value, struct err *err);
+
+#endif

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The daemon's settings: one table (config_load.c) gives name, type, default, range and meaning of each. Sources, later
+ * ones win: defaults, the environment (cluster-wide), the file (per node, KEY=value lines). A value that is malformed or
+ * contradicts another stops the start, naming the variable, the value and what is allowed.
+ */
+#ifndef IPAMD_CONFIG_H
+#define IPAMD_CONFIG_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include <vpcwire/err.h>
+#include <vpcwire/log.h>
+#include <vpcwire/mem.h>
+
+#include "reconcile/reconcile.h"
+
+#define CONFIG_PATH_DEFAULT "/etc/vpcwire/ipamd.conf"
+
+enum {
+        CONFIG_FILE_BYTES_MAX = 64 * 1024,
+        CONFIG_TAGS_MAX = 40, /* EC2 takes 50 per ENI; the rest is ours */
+        CONFIG_TAG_KEY_BYTES_MAX = 128,
+        CONFIG_TAG_VALUE_BYTES_MAX = 256,
+};
+
+struct config {
+        struct arena *arena; /* holds every string below */
+
+        unsigned warm_eni_target;
+        bool has_warm_ip_target, has_minimum_ip_target;
+        unsigned warm_ip_target, minimum_ip_target;
+        unsigned max_eni;  /* 0: no limit of its own */
+        unsigned max_pods; /* 0: not known */
+        unsigned ip_cooldown_s;
+        unsigned orphan_grace_s;
+        unsigned look_period_s;
+
+        unsigned eni_mtu, pod_mtu;
+        const char *veth_prefix;
+        const char *cluster_name; /* NULL: none */
+        struct reconcile_tag *tags;
+        size_t n_tags;
+
+        const char *region;        /* NULL: from IMDS */
+        const char *ec2_endpoint;  /* NULL: EC2's own */
+        const char *imds_endpoint; /* NULL: the link-local one */
+        unsigned http_timeout_s;
+
+        const char *db_path, *socket_path;
+        enum log_level log_level;
+        enum log_format log_format;
+
+        const char **warnings; /* what was understood, and is not done: dropped tags */
+        size_t n_warnings;
+};
+
+/* Reads all sources. A missing file is fine. ERR_INVALID names file:line or the variable, the value, what is allowed. */
+int config_load(const char *path, struct config **ret, struct err *err);
+struct config *config_free(struct config *config);
+DEFINE_CLEANUP(struct config *, config_free)
+
+/* The first setting that differs and cannot change while the daemon runs; NULL: none. */
+const char *config_differs_in_fixed(const struct config *a, const struct config *b);
+
+/* The table for people: name, default, range, meaning. */
+void config_print_help(FILE *to);
+
+#endif

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The table of settings, and their sources. What a value may be is in config_value.c. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <vpcwire/file.h>
+
+#include "config_value.h"
+
+#define FIELD(member) offsetof(struct config, member)
+
+/* Names of aws-vpc-cni where the meaning is the same; ours begin with VPCWIRE_. Sorted by theme, as --help shows them. */
+static const struct setting settings[] = {
+        {"WARM_ENI_TARGET", SETTING_NUMBER, FIELD(warm_eni_target), "1", 0, 100, .reloadable = true,
+         .help = "whole ENIs' worth of free addresses kept ahead of need"},
+        {"WARM_IP_TARGET", SETTING_NUMBER, FIELD(warm_ip_target), NULL, 0, 10000, .reloadable = true,
+         .has = FIELD(has_warm_ip_target),
+         .help = "free addresses kept ahead of need; overrides WARM_ENI_TARGET"},
+        {"MINIMUM_IP_TARGET", SETTING_NUMBER, FIELD(minimum_ip_target), NULL, 0, 10000, .reloadable = true,
+         .has = FIELD(has_minimum_ip_target),
+         .help = "addresses the node has at least, in use or free; overrides WARM_ENI_TARGET"},
+        {"MAX_ENI", SETTING_NUMBER, FIELD(max_eni), NULL, 1, 100, .reloadable = true,
+         .help = "ENIs at most, the primary one included; unset: what the instance type allows"},
+        {"VPCWIRE_MAX_PODS", SETTING_NUMBER, FIELD(max_pods), NULL, 1, 10000, .reloadable = true,
+         .help = "the pool never grows beyond this many addresses; unset: no limit of its own"},
+        {"IP_COOLDOWN_PERIOD", SETTING_NUMBER, FIELD(ip_cooldown_s), "30", 0, 3600, .reloadable = true,
+         .help = "seconds before a released address is used again"},
+        {"VPCWIRE_ORPHAN_GRACE_PERIOD", SETTING_NUMBER, FIELD(orphan_grace_s), "60", 1, 86400,
+         .reloadable = true,
+         .help = "seconds a lease's host link must be missing before the lease is reclaimed"},
+        {"VPCWIRE_LOOK_PERIOD", SETTING_NUMBER, FIELD(look_period_s), "1800", 10, 86400, .reloadable = true,
+         .help = "seconds between two full looks at EC2"},
+        {"AWS_VPC_ENI_MTU", SETTING_NUMBER, FIELD(eni_mtu), "9001", 576, 9001,
+         .help = "MTU of the ENIs' links"},
+        {"POD_MTU", SETTING_NUMBER, FIELD(pod_mtu), NULL, 576, 9001,
+         .help = "MTU of the pods' links; unset: AWS_VPC_ENI_MTU"},
+        {"AWS_VPC_K8S_CNI_VETHPREFIX", SETTING_VETH_PREFIX, FIELD(veth_prefix), "eni",
+         .help = "what names of pods' host links begin with; the plugin's vethPrefix must be the same"},
+        {"CLUSTER_NAME", SETTING_TEXT, FIELD(cluster_name), NULL,
+         .help = "written as a tag on the ENIs we make"},
+        {"ADDITIONAL_ENI_TAGS", SETTING_TAGS, 0, "{}",
+         .help = "JSON object of more tags; keys with k8s.amazonaws.com in them are left out"},
+        {"AWS_REGION", SETTING_TEXT, FIELD(region), NULL, .second_name = "AWS_DEFAULT_REGION",
+         .help = "unset: as the instance metadata says"},
+        {"AWS_EC2_ENDPOINT", SETTING_URL, FIELD(ec2_endpoint), NULL, .second_name = "AWS_ENDPOINT_URL_EC2",
+         .third_name = "AWS_ENDPOINT_URL", .help = "another EC2; unset: the region's own"},
+        {"AWS_EC2_METADATA_SERVICE_ENDPOINT", SETTING_URL, FIELD(imds_endpoint), NULL,
+         .help = "another instance metadata service; unset: http://169.254.169.254"},
+        {"HTTP_TIMEOUT", SETTING_NUMBER, FIELD(http_timeout_s), "10", 1, 300,
+         .help = "seconds an EC2 call may take"},
+        {"AWS_VPC_K8S_CNI_LOGLEVEL", SETTING_LOG_LEVEL, FIELD(log_level), "info", .reloadable = true,
+         .help = "debug, info, warn or error"},
+        {"VPCWIRE_LOG_FORMAT", SETTING_LOG_FORMAT, FIELD(log_format), "auto",
+         .help = "text (key=value), json, or auto: text on a terminal"},
+        {"VPCWIRE_DB", SETTING_PATH, FIELD(db_path), "/run/vpcwire/ipam.db", .help = "the database"},
+        {"VPCWIRE_SOCKET", SETTING_PATH, FIELD(socket_path), "/run/vpcwire/ipamd.sock",
+         .help = "the RPC socket"},
+};
+
+static const struct setting *find_setting(const char *name, size_t n)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+                if (strlen(settings[i].name) == n && memcmp(settings[i].name, name, n) == 0)
+                        return &settings[i];
+        }
+        return NULL;
+}
+
+static const char *nearest_name(const char *name)
+{
+        const char *best = settings[0].name;
+        unsigned best_distance = setting_name_distance(name, best);
+
+        for (size_t i = 1; i < ARRAY_SIZE(settings); i++) {
+                unsigned distance = setting_name_distance(name, settings[i].name);
+
+                if (distance < best_distance) {
+                        best = settings[i].name;
+                        best_distance = distance;
+                }
+        }
+        return best;
+}
+
+static int load_defaults(struct config *config, struct err *err)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+                if (settings[i].initial && setting_take(config, &settings[i], settings[i].initial, err) < 0)
+                        return err_wrap(err, "default of %s", settings[i].name);
+        }
+        return 0;
+}
+
+/* An empty variable is an unset one: that is how manifests take a value back. */
+static int load_environment(struct config *config, struct err *err)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+                const char *names[] = {settings[i].name, settings[i].second_name, settings[i].third_name};
+
+                for (size_t j = 0; j < ARRAY_SIZE(names); j++) {
+                        const char *value = names[j] ? getenv(names[j]) : NULL;
+
+                        if (!value || !*value)
+                                continue;
+                        if (setting_take(config, &settings[i], value, err) < 0)
+                                return err_wrap(err, "environment variable %s", names[j]);
+                        break;
+                }
+        }
+        return 0;
+}
+
+static char *trim(char *text)
+{
+        char *end;
+
+        text += strspn(text, " \t\r");
+        end = text + strlen(text);
+        while (end > text && strchr(" \t\r", end[-1]))
+                *--end = '\0';
+        return text;
+}
+
+static int load_line(struct config *config, const char *path, unsigned number, char *line, struct err *err)
+{
+        const struct setting *setting;
+        char *value;
+
+        line = trim(line);
+        if (!*line || *line == '#')
+                return 0;
+        value = strchr(line, '=');
+        if (!value)
+                return err_set(err, ERR_INVALID, "%s:%u: '%.64s' is not KEY=value", path, number, line);
+        *value++ = '\0';
+        line = trim(line);
+        setting = find_setting(line, strlen(line));
+        if (!setting)
+                return err_set(err, ERR_INVALID, "%s:%u: unknown setting '%.64s'; the nearest is %s", path,
+                               number, line, nearest_name(line));
+        if (setting_take(config, setting, trim(value), err) < 0)
+                return err_wrap(err, "%s:%u: %s", path, number, setting->name);
+        return 0;
+}
+
+static int load_file(struct config *config, const char *path, struct err *err)
+{
+        _cleanup_free_ char *text = NULL;
+        unsigned number = 0;
+        size_t bytes = 0;
+        char *rest, *line;
+        int e = file_read(path, CONFIG_FILE_BYTES_MAX, &text, &bytes, err);
+
+        if (e == -ERR_NOT_FOUND)
+                return 0;
+        if (e < 0)
+                return e;
+        if (strlen(text) != bytes)
+                return err_set(err, ERR_INVALID, "%s has a NUL byte in it", path);
+        rest = text;
+        while ((line = strsep(&rest, "\n"))) {
+                e = load_line(config, path, ++number, line, err);
+                if (e < 0)
+                        return e;
+        }
+        return 0;
+}
+
+static int check_together(struct config *config, struct err *err)
+{
+        if (!config->pod_mtu)
+                config->pod_mtu = config->eni_mtu;
+        if (config->pod_mtu > config->eni_mtu)
+                return err_set(err, ERR_INVALID, "POD_MTU %u is larger than AWS_VPC_ENI_MTU %u",
+                               config->pod_mtu, config->eni_mtu);
+        if (config->max_pods && config->has_minimum_ip_target && config->minimum_ip_target > config->max_pods)
+                return err_set(err, ERR_INVALID, "MINIMUM_IP_TARGET %u is larger than VPCWIRE_MAX_PODS %u",
+                               config->minimum_ip_target, config->max_pods);
+        if (strcmp(config->db_path, config->socket_path) == 0)
+                return err_set(err, ERR_INVALID, "VPCWIRE_DB and VPCWIRE_SOCKET are the same file '%s'",
+                               config->db_path);
+        return 0;
+}
+
+int config_load(const char *path, struct config **ret, struct err *err)
+{
+        _cleanup_(config_freep) struct config *config = XNEW(struct config);
+        int e;
+
+        config->arena = arena_new();
+        if ((e = load_defaults(config, err)) < 0 || (e = load_environment(config, err)) < 0 ||
+            (e = load_file(config, path, err)) < 0 || (e = check_together(config, err)) < 0)
+                return e;
+        *ret = TAKE_PTR(config);
+        return 0;
+}
+
+struct config *config_free(struct config *config)
+{
+        if (config) {
+                arena_free(config->arena);
+                free(config);
+        }
+        return NULL;
+}
+
+const char *config_differs_in_fixed(const struct config *a, const struct config *b)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+                if (!settings[i].reloadable && !setting_equal(a, b, &settings[i]))
+                        return settings[i].name;
+        }
+        return NULL;
+}
+
+void config_print_help(FILE *to)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
+                setting_print(to, &settings[i]);
+}

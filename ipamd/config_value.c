@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config_value.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include <jansson.h>
+
+enum { TEXT_BYTES_MAX = 255, VETH_PREFIX_BYTES_MAX = 4, NAME_BYTES_MAX = 64 };
+
+static void *at(struct config *config, size_t offset)
+{
+        return (char *)config + offset;
+}
+
+static const void *at_const(const struct config *config, size_t offset)
+{
+        return (const char *)config + offset;
+}
+
+static int take_number(struct config *config, const struct setting *setting, const char *value,
+                       struct err *err)
+{
+        unsigned long number = 0;
+        size_t digits = strspn(value, "0123456789");
+
+        if (digits && digits <= 9 && !value[digits])
+                number = strtoul(value, NULL, 10);
+        else
+                digits = 0;
+        if (!digits || number < setting->minimum || number > setting->maximum)
+                return err_set(err, ERR_INVALID, "'%.64s' is not allowed: a whole number, %u..%u", value,
+                               setting->minimum, setting->maximum);
+        *(unsigned *)at(config, setting->offset) = (unsigned)number;
+        if (setting->has)
+                *(bool *)at(config, setting->has) = true;
+        return 0;
+}
+
+static int take_text(struct config *config, const struct setting *setting, const char *value, struct err *err)
+{
+        size_t n = strlen(value);
+
+        if (n == 0 || n > TEXT_BYTES_MAX)
+                return err_set(err, ERR_INVALID, "'%.64s' is not allowed: 1..%d bytes", value,
+                               TEXT_BYTES_MAX);
+        for (size_t i = 0; i < n; i++) {
+                if (!isgraph((unsigned char)value[i]))
+                        return err_set(err, ERR_INVALID,
+                                       "'%.64s' is not allowed: printable characters without spaces", value);
+        }
+        *(const char **)at(config, setting->offset) = arena_strdup(config->arena, value);
+        return 0;
+}
+
+static int take_path(struct config *config, const struct setting *setting, const char *value, struct err *err)
+{
+        if (*value != '/')
+                return err_set(err, ERR_INVALID, "'%.64s' is not allowed: an absolute path", value);
+        return take_text(config, setting, value, err);
+}
+
+static int take_url(struct config *config, const struct setting *setting, const char *value, struct err *err)
+{
+        if (strncmp(value, "http://", 7) != 0 && strncmp(value, "https://", 8) != 0)
+                return err_set(err, ERR_INVALID,
+                               "'%.64s' is not allowed: http://HOST[:PORT] or https://HOST[:PORT]", value);
+        return take_text(config, setting, value, err);
+}
+
+static int take_veth_prefix(struct config *config, const struct setting *setting, const char *value,
+                            struct err *err)
+{
+        static const char *const taken[] = {"eth", "vlan", "lo"};
+        size_t n = strlen(value);
+        bool good = n >= 1 && n <= VETH_PREFIX_BYTES_MAX;
+
+        for (size_t i = 0; i < n && good; i++)
+                good = isalnum((unsigned char)value[i]);
+        for (size_t i = 0; i < ARRAY_SIZE(taken) && good; i++)
+                good = strcmp(value, taken[i]) != 0;
+        if (!good)
+                return err_set(err, ERR_INVALID,
+                               "'%.64s' is not allowed: 1..%d letters or digits, and not eth, vlan or lo",
+                               value, VETH_PREFIX_BYTES_MAX);
+        return take_text(config, setting, value, err);
+}
+
+static int take_tag(struct config *config, const char *key, const json_t *value, struct err *err)
+{
+        const char *text = json_string_value(value);
+
+        if (!text)
+                return err_set(err, ERR_INVALID, "tag '%.64s' has a value that is no string", key);
+        if (strlen(key) < 1 || strlen(key) > CONFIG_TAG_KEY_BYTES_MAX ||
+            strlen(text) > CONFIG_TAG_VALUE_BYTES_MAX)
+                return err_set(err, ERR_INVALID,
+                               "tag '%.64s' is too long: %d bytes of key and %d of value are allowed", key,
+                               CONFIG_TAG_KEY_BYTES_MAX, CONFIG_TAG_VALUE_BYTES_MAX);
+        if (strncasecmp(key, "aws:", 4) == 0)
+                return err_set(err, ERR_INVALID, "tag '%.64s' is not allowed: 'aws:' is EC2's own", key);
+        if (strstr(key, "k8s.amazonaws.com")) {
+                config->warnings[config->n_warnings++] = arena_printf(
+                        config->arena, "ADDITIONAL_ENI_TAGS: '%s' is left out: k8s.amazonaws.com is reserved",
+                        key);
+                return 0;
+        }
+        config->tags[config->n_tags++] = (struct reconcile_tag){.key = arena_strdup(config->arena, key),
+                                                                .value = arena_strdup(config->arena, text)};
+        return 0;
+}
+
+static int take_tags(struct config *config, const char *value, struct err *err)
+{
+        json_t *object = json_loads(value, JSON_REJECT_DUPLICATES, NULL), *tag;
+        size_t n = json_object_size(object);
+        const char *key;
+        int e = 0;
+
+        if (!json_is_object(object) || n > CONFIG_TAGS_MAX) {
+                json_decref(object);
+                return err_set(
+                        err, ERR_INVALID,
+                        "'%.64s' is not allowed: a JSON object of at most %d strings, {\"key\": \"value\"}",
+                        value, CONFIG_TAGS_MAX);
+        }
+        config->tags = ARENA_ARRAY(config->arena, struct reconcile_tag, n);
+        config->warnings = ARENA_ARRAY(config->arena, const char *, n);
+        config->n_tags = config->n_warnings = 0;
+        json_object_foreach(object, key, tag)
+        {
+                e = take_tag(config, key, tag, err);
+                if (e < 0)
+                        break;
+        }
+        json_decref(object);
+        return e;
+}
+
+static int take_log_level(struct config *config, const char *value, struct err *err)
+{
+        /* aws-vpc-cni knows a level above ERROR; what it says there we say as errors. */
+        return log_level_parse(strcasecmp(value, "fatal") == 0 ? "error" : value, &config->log_level, err);
+}
+
+static int take_log_format(struct config *config, const char *value, struct err *err)
+{
+        static const char *const names[] = {
+                [LOG_FORMAT_AUTO] = "auto", [LOG_FORMAT_TEXT] = "text", [LOG_FORMAT_JSON] = "json"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+                if (strcmp(value, names[i]) == 0) {
+                        config->log_format = (enum log_format)i;
+                        return 0;
+                }
+        }
+        return err_set(err, ERR_INVALID, "'%.64s' is not allowed: auto, text or json", value);
+}
+
+int setting_take(struct config *config, const struct setting *setting, const char *value, struct err *err)
+{
+        switch (setting->type) {
+        case SETTING_NUMBER: return take_number(config, setting, value, err);
+        case SETTING_TEXT: return take_text(config, setting, value, err);
+        case SETTING_PATH: return take_path(config, setting, value, err);
+        case SETTING_URL: return take_url(config, setting, value, err);
+        case SETTING_VETH_PREFIX: return take_veth_prefix(config, setting, value, err);
+        case SETTING_TAGS: return take_tags(config, value, err);
+        case SETTING_LOG_LEVEL: return take_log_level(config, value, err);
+        case SETTING_LOG_FORMAT: return take_log_format(config, value, err);
+        }
+        return err_set(err, ERR_INTERNAL, "setting %s is of no type", setting->name);
+}
+
+static bool tags_equal(const struct config *a, const struct config *b)
+{
+        if (a->n_tags != b->n_tags)
+                return false;
+        for (size_t i = 0; i < a->n_tags; i++) {
+                if (strcmp(a->tags[i].key, b->tags[i].key) != 0 ||
+                    strcmp(a->tags[i].value, b->tags[i].value) != 0)
+                        return false;
+        }
+        return true;
+}
+
+bool setting_equal(const struct config *a, const struct config *b, const struct setting *setting)
+{
+        const char *text_a, *text_b;
+
+        switch (setting->type) {
+        case SETTING_NUMBER:
+                return *(const unsigned *)at_const(a, setting->offset) ==
+                       *(const unsigned *)at_const(b, setting->offset);
+        case SETTING_TAGS: return tags_equal(a, b);
+        case SETTING_LOG_LEVEL: return a->log_level == b->log_level;
+        case SETTING_LOG_FORMAT: return a->log_format == b->log_format;
+        case SETTING_TEXT:
+        case SETTING_PATH:
+        case SETTING_URL:
+        case SETTING_VETH_PREFIX: break;
+        }
+        text_a = *(const char *const *)at_const(a, setting->offset) ?: "";
+        text_b = *(const char *const *)at_const(b, setting->offset) ?: "";
+        return strcmp(text_a, text_b) == 0;
+}
+
+void setting_print(FILE *to, const struct setting *setting)
+{
+        fprintf(to, "  %-34s default %s", setting->name, setting->initial ?: "unset");
+        if (setting->type == SETTING_NUMBER)
+                fprintf(to, ", %u..%u", setting->minimum, setting->maximum);
+        if (setting->second_name)
+                fprintf(to, "; else %s", setting->second_name);
+        if (setting->third_name)
+                fprintf(to, ", %s", setting->third_name);
+        fprintf(to, "\n      %s%s\n", setting->help, setting->reloadable ? " (reread on SIGHUP)" : "");
+}
+
+unsigned setting_name_distance(const char *a, const char *b)
+{
+        unsigned row[NAME_BYTES_MAX + 1], above_left, above;
+        size_t n = strnlen(b, NAME_BYTES_MAX);
+
+        for (size_t j = 0; j <= n; j++)
+                row[j] = (unsigned)j;
+        for (size_t i = 0; a[i] && i < NAME_BYTES_MAX; i++) {
+                above_left = row[0];
+                row[0] = (unsigned)i + 1;
+                for (size_t j = 0; j < n; j++) {
+                        unsigned best = above_left + (toupper((unsigned char)a[i]) != b[j]);
+
+                        above = row[j + 1];
+                        if (above + 1 < best)
+                                best = above + 1;
+                        if (row[j] + 1 < best)
+                                best = row[j] + 1;
+                        above_left = above;
+                        row[j + 1] = best;
+                }
+        }
+        return row[n];
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Inside config: one row of the table, and what the value of each type may be. */
+#ifndef IPAMD_CONFIG_VALUE_H
+#define IPAMD_CONFIG_VALUE_H
+
+#include "config.h"
+
+enum setting_type {
+        SETTING_NUMBER,      /* unsigned, minimum..maximum */
+        SETTING_TEXT,        /* printable, at most 255 bytes */
+        SETTING_PATH,        /* absolute */
+        SETTING_URL,         /* http:// or https:// */
+        SETTING_VETH_PREFIX, /* 1..4 characters, no prefix of other kinds of links */
+        SETTING_TAGS,        /* a JSON object of strings */
+        SETTING_LOG_LEVEL,
+        SETTING_LOG_FORMAT,
+};
+
+struct setting {
+        const char *name;
+        enum setting_type type;
+        size_t offset;       /* of the value in struct config */
+        const char *initial; /* NULL: unset */
+        unsigned minimum, maximum;
+        size_t has; /* of the bool that tells a set 0 from an unset value; 0: none */
+        bool reloadable;
+        const char *second_name, *third_name; /* other environment variables for the same, in this order */
+        const char *help;
+};
+
+/* Checks the value and puts it into the config. ERR_INVALID quotes the value and says what is allowed. */
+int setting_take(struct config *config, const struct setting *setting, const char *value, struct err *err);
+bool setting_equal(const struct config *a, const struct config *b, const struct setting *setting);
+void setting_print(FILE *to, const struct setting *setting);
+
+/* How many characters must change to make one name the other (Levenshtein). */
+unsigned setting_name_distance(const char *a, const char *b);
+
+#endif

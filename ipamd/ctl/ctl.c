@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <vpcwire/jsonx.h>
+
+#include "ctl/ctl.h"
+
+enum { TIMEOUT_MS = 5000 };
+
+static const struct command {
+        const char *name, *help, *details;
+        enum ctl_exit (*run)(struct ctl *ctl);
+} commands[] = {
+        {"status", "the node, its pool, and what stands in the way",
+         "Exit code 0 when the node can serve new pods, 1 when it cannot.\n", ctl_status},
+        {"pods", "who has which address", "One line per lease, by address.\n", ctl_pods},
+        {"enis", "the network interfaces and how full they are",
+         "DEV is the device index, with the network card before it (card/index) on cards other than 0.\n",
+         ctl_enis},
+        {"watch", "what happens, as it happens", "Runs until it is interrupted or the daemon stops.\n",
+         ctl_watch},
+        {"version", "versions of ipamctl and of the daemon", "", ctl_version},
+};
+
+enum { OPTION_EVENTS = 1000 };
+
+static const struct option_help {
+        struct option option;
+        const char *value, *help;
+} options[] = {
+        {{"socket", required_argument, NULL, 's'}, "PATH", "the daemon's socket"},
+        {{"json", no_argument, NULL, 'j'}, "", "the answer as JSON"},
+        {{"events", required_argument, NULL, OPTION_EVENTS}, "N", "watch: end after N events"},
+        {{"help", no_argument, NULL, 'h'}, "", "this text; with a command, that command's"},
+};
+
+static void print_help(FILE *out, const struct ctl *ctl, const struct command *about)
+{
+        fprintf(out, "usage: ipamctl [OPTIONS] %s\n", about ? about->name : "COMMAND");
+        if (about)
+                fprintf(out, "Shows %s.\n%s", about->help, about->details);
+        else
+                fprintf(out, "Shows what ipamd, the address daemon of this node, knows.\n\ncommands:\n");
+        for (size_t i = 0; !about && i < ARRAY_SIZE(commands); i++)
+                fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].help);
+        fprintf(out, "\noptions:\n");
+        for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+                fprintf(out, "  --%-6s %-5s %s\n", options[i].option.name, options[i].value, options[i].help);
+        fprintf(out, "\nsocket: %s (--socket, or the environment's %s)\n", ctl->socket_path, IPAM_SOCKET_ENV);
+}
+
+static enum ctl_exit complain_usage(struct ctl *ctl, const char *what, const char *about)
+{
+        fprintf(ctl->complaints, "ipamctl: %s%s; see ipamctl --help\n", what, about);
+        return CTL_USAGE;
+}
+
+static const struct command *find_command(const char *name)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+                if (strcmp(commands[i].name, name) == 0)
+                        return &commands[i];
+        return NULL;
+}
+
+static int parse_events(const char *text, long *ret)
+{
+        char *end;
+        long n = strtol(text, &end, 10);
+
+        if (end == text || *end || n < 1)
+                return -1;
+        *ret = n;
+        return 0;
+}
+
+/* Options into *ctl; optind is then at the command. */
+static enum ctl_exit parse_options(struct ctl *ctl, int argc, char **argv, bool *ret_help)
+{
+        struct option table[ARRAY_SIZE(options) + 1] = {0};
+        int option;
+
+        for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+                table[i] = options[i].option;
+        optind = 0; /* GNU: start afresh */
+        opterr = 0;
+        while ((option = getopt_long(argc, argv, ":s:jh", table, NULL)) >= 0) {
+                switch (option) {
+                case 's': ctl->socket_path = optarg; break;
+                case 'j': ctl->json = true; break;
+                case 'h': *ret_help = true; break;
+                case OPTION_EVENTS:
+                        if (parse_events(optarg, &ctl->events_max) < 0)
+                                return complain_usage(ctl, "--events wants a number from 1, not ", optarg);
+                        break;
+                case ':': return complain_usage(ctl, "a value is missing after ", argv[optind - 1]);
+                default: return complain_usage(ctl, "unknown option ", argv[optind - 1]);
+                }
+        }
+        return CTL_OK;
+}
+
+enum ctl_exit ctl_run(struct ctl *ctl, int argc, char **argv)
+{
+        const struct command *command = NULL;
+        bool help = false;
+
+        if (parse_options(ctl, argc, argv, &help) != CTL_OK)
+                return CTL_USAGE;
+        if (optind < argc) {
+                command = find_command(argv[optind]);
+                if (!command)
+                        return complain_usage(ctl, "unknown command ", argv[optind]);
+                if (optind + 1 < argc)
+                        return complain_usage(ctl, "too many arguments: ", argv[optind + 1]);
+        }
+        if (help) {
+                print_help(ctl->out, ctl, command);
+                return CTL_OK;
+        }
+        if (!command) {
+                print_help(ctl->complaints, ctl, NULL);
+                return CTL_USAGE;
+        }
+        return command->run(ctl);
+}
+
+int ctl_connect(struct ctl *ctl, struct ipam_client **ret)
+{
+        struct err err;
+        int r = ipam_client_connect(ctl->socket_path, TIMEOUT_MS, ret, &err);
+
+        if (r == -ERR_NOT_FOUND)
+                fprintf(ctl->complaints, "ipamctl: no ipamd at %s: there is no such socket; is it running?\n",
+                        ctl->socket_path);
+        else if (r == -ERR_AGAIN)
+                fprintf(ctl->complaints, "ipamctl: no ipamd at %s: %s; is it running?\n", ctl->socket_path,
+                        err.msg);
+        else if (r == -ERR_DENIED)
+                fprintf(ctl->complaints, "ipamctl: %s; ipamd talks to root only\n", err.msg);
+        else if (r < 0)
+                ctl_complain(ctl, &err);
+        return r;
+}
+
+enum ctl_exit ctl_complain(struct ctl *ctl, const struct err *err)
+{
+        fprintf(ctl->complaints, "ipamctl: %s\n", err->msg);
+        return CTL_NO;
+}
+
+void ctl_print_json(struct ctl *ctl, enum ipam_method_id id, const void *reply, bool one_line)
+{
+        _cleanup_json_ json_t *json = jsonx_encode(ipam_method(id)->reply, reply);
+
+        json_dumpf(json, ctl->out, one_line ? JSON_COMPACT : JSON_INDENT(2));
+        fputc('\n', ctl->out);
+        fflush(ctl->out);
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * ipamctl: asks ipamd over its socket and shows the answer, as text for people or as the JSON that came. All but main()
+ * is here, with its streams given, so that tests can read what it prints.
+ */
+#ifndef IPAMD_CTL_CTL_H
+#define IPAMD_CTL_CTL_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include <vpcwire/ipam_client.h>
+
+enum ctl_exit {
+        CTL_OK = 0,
+        CTL_NO = 1, /* the daemon says no, or is not there */
+        CTL_USAGE = 2,
+};
+
+struct ctl {
+        FILE *out, *complaints;
+        bool colours;
+        unsigned columns; /* of the terminal; 0: no limit */
+        const char *socket_path;
+        bool json;
+        long events_max; /* of watch: stop after so many; 0: never */
+};
+
+/* The whole program. Options override what is in *ctl (socket_path must be set to the default). */
+enum ctl_exit ctl_run(struct ctl *ctl, int argc, char **argv);
+
+/* One function per command, in its own file. Each connects where it must. */
+enum ctl_exit ctl_status(struct ctl *ctl);
+enum ctl_exit ctl_pods(struct ctl *ctl);
+enum ctl_exit ctl_enis(struct ctl *ctl);
+enum ctl_exit ctl_watch(struct ctl *ctl);
+enum ctl_exit ctl_version(struct ctl *ctl);
+
+/* Connects, or says on `complaints` why not. */
+int ctl_connect(struct ctl *ctl, struct ipam_client **ret);
+/* "ipamctl: ...", and CTL_NO. */
+enum ctl_exit ctl_complain(struct ctl *ctl, const struct err *err);
+/* The reply as it came, indented (or on one line). */
+void ctl_print_json(struct ctl *ctl, enum ipam_method_id id, const void *reply, bool one_line);
+
+#endif

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+/* ipamctl pods, and enis. */
+#include <string.h>
+
+#include <vpcwire/clock.h>
+
+#include "ctl/ctl.h"
+#include "ctl/show.h"
+
+enum { CONTAINER_ID_SHOWN = 12, POD_SHOWN_MIN = 20 };
+
+static const struct {
+        const char *state;
+        enum show_colour colour;
+} state_colours[] = {{"wired", SHOW_GOOD}, {"ready", SHOW_GOOD}, {"lost", SHOW_BAD}};
+
+static struct show_cell state_cell(const char *state)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(state_colours); i++)
+                if (strcmp(state_colours[i].state, state) == 0)
+                        return (struct show_cell){state, state_colours[i].colour};
+        return (struct show_cell){state, SHOW_WARN};
+}
+
+static struct show_cell number(struct arena *arena, int64_t n)
+{
+        return (struct show_cell){arena_printf(arena, "%lld", (long long)n)};
+}
+
+static struct show_cell pod_cell(struct arena *arena, const struct ipam_lease *lease)
+{
+        if (!lease->pod_name)
+                return (struct show_cell){NULL};
+        return (struct show_cell){arena_printf(arena, "%s/%s", lease->pod_namespace ?: "", lease->pod_name)};
+}
+
+static void show_pods(struct ctl *ctl, const struct ipam_list_reply *list, struct arena *arena)
+{
+        static const struct show_column columns[] = {
+                {"POD", .shrinks_to = POD_SHOWN_MIN},
+                {"ADDRESS"},
+                {"ENI", .dropped = 1},
+                {"DEV", .right = true},
+                {"CONTAINER", .dropped = 2},
+                {"STATE"},
+                {"AGE", .right = true},
+        };
+        struct show_cell *cells = ARENA_ARRAY(arena, struct show_cell, list->n_leases * ARRAY_SIZE(columns));
+        int64_t now_ms = clock_wall_ms();
+
+        for (size_t i = 0; i < list->n_leases; i++) {
+                const struct ipam_lease *lease = &list->leases[i];
+                struct show_cell *row = cells + i * ARRAY_SIZE(columns);
+                char age[SHOW_AGE_BYTES];
+
+                row[0] = pod_cell(arena, lease);
+                row[1].text = arena_strdup(arena, IP_TEXT(lease->address));
+                row[2].text = lease->eni_id;
+                row[3] = number(arena, lease->device_index);
+                row[4].text = arena_printf(arena, "%.*s", CONTAINER_ID_SHOWN, lease->container_id);
+                row[5] = state_cell(lease->state);
+                row[6].text = arena_strdup(arena, show_age(now_ms - lease->since_ms, age));
+        }
+        show_table(ctl->out, &(struct show_table){columns, ARRAY_SIZE(columns), cells, list->n_leases},
+                   ctl->columns, ctl->colours);
+}
+
+static struct show_cell device_cell(struct arena *arena, const struct ipam_eni *eni)
+{
+        if (!eni->network_card)
+                return number(arena, eni->device_index);
+        return (struct show_cell){
+                arena_printf(arena, "%lld/%lld", (long long)eni->network_card, (long long)eni->device_index)};
+}
+
+static void show_enis(struct ctl *ctl, const struct ipam_list_reply *list, struct arena *arena)
+{
+        static const struct show_column columns[] = {
+                {"ENI"},
+                {"DEV", .right = true},
+                {"STATE"},
+                {"ADDRESS"},
+                {"SUBNET", .dropped = 2},
+                {"MAC", .dropped = 1},
+                {"TOTAL", .right = true},
+                {"LEASED", .right = true},
+                {"FREE", .right = true},
+                {"COOLING", .right = true},
+        };
+        struct show_cell *cells = ARENA_ARRAY(arena, struct show_cell, list->n_enis * ARRAY_SIZE(columns));
+
+        for (size_t i = 0; i < list->n_enis; i++) {
+                const struct ipam_eni *eni = &list->enis[i];
+                struct show_cell *row = cells + i * ARRAY_SIZE(columns);
+
+                row[0].text = eni->eni_id;
+                row[1] = device_cell(arena, eni);
+                row[2] = state_cell(eni->state);
+                if (ip_is_set(eni->primary_address))
+                        row[3].text = arena_strdup(arena, IP_TEXT(eni->primary_address));
+                row[4].text = eni->subnet_id;
+                row[5].text = eni->mac;
+                row[6] = number(arena, eni->total);
+                row[7] = number(arena, eni->leased);
+                row[8] = number(arena, eni->free);
+                row[9] = number(arena, eni->cooling);
+        }
+        show_table(ctl->out, &(struct show_table){columns, ARRAY_SIZE(columns), cells, list->n_enis},
+                   ctl->columns, ctl->colours);
+}
+
+/* Both commands show a half of List; with --json, that half. */
+static enum ctl_exit list(struct ctl *ctl, bool pods,
+                          void (*show)(struct ctl *, const struct ipam_list_reply *, struct arena *))
+{
+        _cleanup_(ipam_client_freep) struct ipam_client *client = NULL;
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        struct ipam_list_reply all, half;
+        struct err err;
+
+        if (ctl_connect(ctl, &client) < 0)
+                return CTL_NO;
+        if (ipam_list(client, &all, &err) < 0)
+                return ctl_complain(ctl, &err);
+        half = pods ? (struct ipam_list_reply){.leases = all.leases, .n_leases = all.n_leases}
+                    : (struct ipam_list_reply){.enis = all.enis, .n_enis = all.n_enis};
+        if (ctl->json)
+                ctl_print_json(ctl, IPAM_METHOD_LIST, &half, false);
+        else
+                show(ctl, &half, arena);
+        return CTL_OK;
+}
+
+enum ctl_exit ctl_pods(struct ctl *ctl)
+{
+        return list(ctl, true, show_pods);
+}
+
+enum ctl_exit ctl_enis(struct ctl *ctl)
+{
+        return list(ctl, false, show_enis);
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+/* ipamctl status, and version. */
+#include <string.h>
+
+#include <vpcwire/clock.h>
+
+#include "ctl/ctl.h"
+#include "ctl/show.h"
+
+enum { LABEL_WIDTH = 10 };
+
+static void line(struct ctl *ctl, const char *label, enum show_colour colour, const char *text)
+{
+        fprintf(ctl->out, "%-*s ", LABEL_WIDTH, label);
+        show_text(ctl->out, text, colour, ctl->colours);
+        fputc('\n', ctl->out);
+}
+
+static const char *or_dash(const char *text)
+{
+        return text && text[0] ? text : "-";
+}
+
+static void show_node(struct ctl *ctl, const struct ipam_status_reply *status, int64_t now_ms)
+{
+        const struct ipam_node *node = &status->node;
+        _cleanup_(text_done) struct text text = {0};
+
+        if (!node->instance_id) {
+                line(ctl, "node", SHOW_WARN, "not known yet");
+        } else {
+                text_add(&text, "%s (%s) in %s, %s", node->instance_id, or_dash(node->instance_type),
+                         or_dash(node->availability_zone), or_dash(node->subnet_id));
+                if (ip_is_set(node->primary_address))
+                        text_add(&text, ", %s", IP_TEXT(node->primary_address));
+                line(ctl, "node", SHOW_PLAIN, text.text);
+        }
+        text_done(&text);
+        text_add(&text, "%s, started %s ago", or_dash(status->version),
+                 show_age(now_ms - status->started_ms, (char[SHOW_AGE_BYTES]){0}));
+        text_add(&text, "; node booted %s ago",
+                 show_age(now_ms - status->booted_ms, (char[SHOW_AGE_BYTES]){0}));
+        line(ctl, "ipamd", SHOW_PLAIN, text.text);
+}
+
+static void show_health(struct ctl *ctl, const struct ipam_status_reply *status)
+{
+        _cleanup_(text_done) struct text text = {0};
+
+        if (status->ready) {
+                line(ctl, "ready", SHOW_GOOD, "yes");
+        } else {
+                text_add(&text, "no: %s", or_dash(status->reason));
+                line(ctl, "ready", SHOW_BAD, text.text);
+        }
+        if (status->impaired)
+                line(ctl, "impaired", SHOW_BAD, or_dash(status->impaired_reason));
+}
+
+static void add_count(struct text *text, int64_t n, const char *what)
+{
+        if (n)
+                text_add(text, ", %lld %s", (long long)n, what);
+}
+
+static void show_pool(struct ctl *ctl, const struct ipam_status_reply *status)
+{
+        const struct ipam_pool *pool = &status->pool;
+        _cleanup_(text_done) struct text text = {0};
+
+        text_add(&text, "%lld", (long long)status->enis);
+        if (status->max_enis)
+                text_add(&text, " of %lld", (long long)status->max_enis);
+        line(ctl, "ENIs", SHOW_PLAIN, text.text);
+        text_done(&text);
+        text_add(&text, "%lld: %lld leased, %lld free", (long long)pool->total, (long long)pool->leased,
+                 (long long)pool->free);
+        add_count(&text, pool->cooling, "cooling");
+        add_count(&text, pool->preparing, "being prepared");
+        add_count(&text, pool->leaving, "leaving");
+        line(ctl, "addresses", SHOW_PLAIN, text.text);
+        text_done(&text);
+        text_add(&text, "%lld pods have an address that is not ours any more", (long long)pool->lost);
+        if (pool->lost)
+                line(ctl, "lost", SHOW_BAD, text.text);
+        text_done(&text);
+        text_add(&text, "%lld", (long long)pool->waiting);
+        if (pool->waiting)
+                line(ctl, "waiting", SHOW_WARN, text.text);
+}
+
+static void show_targets(struct ctl *ctl, const struct ipam_targets *targets)
+{
+        const struct {
+                const char *name;
+                int64_t value;
+        } all[] = {{"WARM_ENI_TARGET", targets->warm_eni},
+                   {"WARM_IP_TARGET", targets->warm_ip},
+                   {"MINIMUM_IP_TARGET", targets->minimum_ip},
+                   {"MAX_ENI", targets->max_eni}};
+        _cleanup_(text_done) struct text text = {0};
+
+        for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+                if (all[i].value >= 0)
+                        text_add(&text, "%s=%lld, ", all[i].name, (long long)all[i].value);
+        text_add(&text, "cooldown %s", show_age(targets->cooldown_ms, (char[SHOW_AGE_BYTES]){0}));
+        line(ctl, "targets", SHOW_PLAIN, text.text);
+}
+
+static void show_blocked(struct ctl *ctl, const struct ipam_status_reply *status, int64_t now_ms)
+{
+        for (size_t i = 0; i < status->n_blocked; i++) {
+                const struct ipam_blocked *blocked = &status->blocked[i];
+                _cleanup_(text_done) struct text text = {0};
+
+                text_add(&text, "%s%s%s: %s (again in %s)", blocked->action, blocked->subject[0] ? " " : "",
+                         blocked->subject, blocked->reason,
+                         show_age(blocked->until_ms - now_ms, (char[SHOW_AGE_BYTES]){0}));
+                line(ctl, "blocked", SHOW_WARN, text.text);
+        }
+}
+
+enum ctl_exit ctl_status(struct ctl *ctl)
+{
+        _cleanup_(ipam_client_freep) struct ipam_client *client = NULL;
+        int64_t now_ms = clock_wall_ms();
+        struct ipam_status_reply status;
+        struct err err;
+
+        if (ctl_connect(ctl, &client) < 0)
+                return CTL_NO;
+        if (ipam_status(client, &status, &err) < 0)
+                return ctl_complain(ctl, &err);
+        if (ctl->json) {
+                ctl_print_json(ctl, IPAM_METHOD_STATUS, &status, false);
+        } else {
+                show_node(ctl, &status, now_ms);
+                show_health(ctl, &status);
+                show_pool(ctl, &status);
+                show_targets(ctl, &status.targets);
+                show_blocked(ctl, &status, now_ms);
+        }
+        return status.ready ? CTL_OK : CTL_NO;
+}
+
+enum ctl_exit ctl_version(struct ctl *ctl)
+{
+        _cleanup_(ipam_client_freep) struct ipam_client *client = NULL;
+        _cleanup_json_ json_t *versions = json_object();
+        struct ipam_status_reply status;
+        enum ctl_exit result = CTL_OK;
+        struct err err;
+
+        if (!ctl->json)
+                fprintf(ctl->out, "ipamctl %s\n", VPCWIRE_VERSION);
+        fflush(ctl->out);
+        json_object_set_new(versions, "ipamctl", json_string(VPCWIRE_VERSION));
+        if (ctl_connect(ctl, &client) < 0)
+                result = CTL_NO;
+        else if (ipam_status(client, &status, &err) < 0)
+                result = ctl_complain(ctl, &err);
+        if (result == CTL_OK)
+                json_object_set_new(versions, "ipamd", jsonx_string(or_dash(status.version)));
+        if (ctl->json) {
+                json_dumpf(versions, ctl->out, JSON_INDENT(2));
+                fputc('\n', ctl->out);
+        } else if (result == CTL_OK) {
+                fputs("ipamd   ", ctl->out);
+                show_text(ctl->out, or_dash(status.version), SHOW_PLAIN, false);
+                fputc('\n', ctl->out);
+        }
+        return result;
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+/* ipamctl's face to the terminal: streams, width, colours. */
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "ctl/ctl.h"
+
+static const char *environment(const char *name)
+{
+        const char *value = getenv(name);
+
+        return value && value[0] ? value : NULL;
+}
+
+int main(int argc, char **argv)
+{
+        struct ctl ctl = {
+                .out = stdout,
+                .complaints = stderr,
+                .socket_path = environment(IPAM_SOCKET_ENV) ?: IPAM_SOCKET_DEFAULT,
+        };
+        struct winsize size;
+
+        if (isatty(STDOUT_FILENO)) {
+                ctl.colours = !environment("NO_COLOR"); /* https://no-color.org */
+                if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+                        ctl.columns = size.ws_col;
+        }
+        return ctl_run(&ctl, argc, argv);
+}

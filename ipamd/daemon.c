@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Two threads: this loop (RPC, signals, the kernel's notifications) and the reconciler. The loop never waits for the
+ * cloud. Order of the start: the lock, the books, the reconciler, and the socket last: who can connect is served.
+ */
+#include "daemon.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include <vpcwire/clock.h>
+#include <vpcwire/log.h>
+#include <vpcwire/mem.h>
+
+#include "config.h"
+#include "node/monitor.h"
+#include "reconcile/reconcile.h"
+#include "sandbox.h"
+#include "serve/serve.h"
+#include "store/store.h"
+
+enum { SIGNALS = 3 };
+
+struct daemon {
+        struct config *config;
+        const char *conf_path;
+        int lock_fd;
+        struct store *store;
+        struct serve *serve;
+        struct reconcile *reconcile;
+        struct node_monitor *monitor;
+        uv_loop_t loop;
+        uv_async_t changed;
+        uv_signal_t signals[SIGNALS];
+        uv_poll_t polls[NODE_MONITOR_FDS];
+        bool polling, node_known;
+};
+
+static struct reconcile_settings settings_of(const struct config *config)
+{
+        return (struct reconcile_settings){
+                .targets = {.warm_eni = config->warm_eni_target,
+                            .has_warm_ip = config->has_warm_ip_target,
+                            .warm_ip = config->warm_ip_target,
+                            .has_minimum_ip = config->has_minimum_ip_target,
+                            .minimum_ip = config->minimum_ip_target,
+                            .max_eni = config->max_eni,
+                            .max_pods = config->max_pods},
+                .cooldown_ms = (int64_t)config->ip_cooldown_s * 1000,
+                .orphan_grace_ms = (int64_t)config->orphan_grace_s * 1000,
+                .look_period_ms = (int64_t)config->look_period_s * 1000,
+        };
+}
+
+static struct serve_settings serve_settings_of(const struct config *config)
+{
+        return (struct serve_settings){
+                .targets = {.warm_eni = config->warm_eni_target,
+                            .warm_ip = config->has_warm_ip_target ? (int64_t)config->warm_ip_target : -1,
+                            .minimum_ip =
+                                    config->has_minimum_ip_target ? (int64_t)config->minimum_ip_target : -1,
+                            .max_eni = config->max_eni ? (int64_t)config->max_eni : -1,
+                            .cooldown_ms = (int64_t)config->ip_cooldown_s * 1000},
+                .mtu = config->pod_mtu,
+        };
+}
+
+/* ---- the reconciler and the loop wake one another ---- */
+
+static void on_pool_drawn(void *data)
+{
+        struct daemon *d = data;
+
+        reconcile_wake(d->reconcile, RECONCILE_POOL);
+}
+
+static void on_reconciled(void *data)
+{
+        struct daemon *d = data;
+
+        uv_async_send(&d->changed);
+}
+
+static void tell_node(struct daemon *d)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        struct reconcile_node node;
+        struct err err;
+
+        if (reconcile_read_node(d->store, arena, &d->node_known, &node, &err) < 0) {
+                log_error("the node's identity cannot be read", LOG_ERR(&err));
+                return;
+        }
+        if (!d->node_known)
+                return;
+        serve_set_node(d->serve,
+                       &(struct serve_node){.node = {.instance_id = node.instance_id,
+                                                     .instance_type = node.instance_type,
+                                                     .region = node.region,
+                                                     .availability_zone = node.zone,
+                                                     .vpc_id = node.vpc_id,
+                                                     .subnet_id = node.subnet_id,
+                                                     .primary_address = node.primary_address},
+                                            .max_enis = node.limits.max_enis,
+                                            .addresses_per_eni = node.limits.ipv4_per_eni
+                                                                         ? node.limits.ipv4_per_eni - 1
+                                                                         : 0});
+        d->node_known = node.limits.max_enis > 0;
+}
+
+static void on_changed(uv_async_t *async)
+{
+        struct daemon *d = async->data;
+
+        if (!d->serve)
+                return;
+        if (!d->node_known)
+                tell_node(d);
+        serve_pool_changed(d->serve);
+}
+
+/* ---- the kernel's notifications ---- */
+
+static void on_network(uv_poll_t *poll, int status _unused_, int events _unused_)
+{
+        struct daemon *d = poll->data;
+        unsigned changed = 0, why = 0;
+        struct err err;
+
+        if (node_monitor_read(d->monitor, &changed, &err) < 0) {
+                log_error("the kernel's notifications are lost; the network is still looked at every minute",
+                          LOG_ERR(&err));
+                for (int i = 0; i < NODE_MONITOR_FDS; i++)
+                        uv_poll_stop(&d->polls[i]);
+                return;
+        }
+        if (changed & (NODE_CHANGED_PODS | NODE_CHANGED_OVERRUN))
+                why |= RECONCILE_PODS;
+        if (changed & ~(unsigned)NODE_CHANGED_PODS)
+                why |= RECONCILE_NETWORK;
+        if (why)
+                reconcile_wake(d->reconcile, why);
+}
+
+static int watch_network(struct daemon *d, struct err *err)
+{
+        int fds[NODE_MONITOR_FDS];
+
+        if (node_monitor_open(d->config->veth_prefix, reconcile_port(d->reconcile), &d->monitor, err) < 0)
+                return err_wrap(err, "watch the host's network");
+        node_monitor_fds(d->monitor, fds);
+        for (int i = 0; i < NODE_MONITOR_FDS; i++) {
+                uv_poll_init(&d->loop, &d->polls[i], fds[i]);
+                d->polls[i].data = d;
+                uv_poll_start(&d->polls[i], UV_READABLE, on_network);
+        }
+        d->polling = true;
+        return 0;
+}
+
+/* ---- signals ---- */
+
+static void reload(struct daemon *d)
+{
+        _cleanup_(config_freep) struct config *fresh = NULL;
+        struct reconcile_settings settings;
+        struct serve_settings serve_settings;
+        const char *fixed;
+        struct err err;
+
+        if (config_load(d->conf_path, &fresh, &err) < 0) {
+                log_error("settings are not taken; the old ones stay", LOG_ERR(&err));
+                return;
+        }
+        fixed = config_differs_in_fixed(d->config, fresh);
+        if (fixed)
+                log_warn("a changed setting needs a restart", LOG_STR("setting", fixed));
+        settings = settings_of(fresh);
+        serve_settings = serve_settings_of(fresh);
+        serve_settings.mtu = d->config->pod_mtu;
+        log_set_level(fresh->log_level);
+        store_set_cooldown(d->store, settings.cooldown_ms);
+        serve_set_settings(d->serve, &serve_settings);
+        reconcile_set(d->reconcile, &settings);
+        log_info("settings read again");
+}
+
+static void on_signal(uv_signal_t *signal, int number)
+{
+        struct daemon *d = signal->data;
+
+        if (number == SIGHUP) {
+                reload(d);
+                return;
+        }
+        log_info("stopping", LOG_INT("signal", number));
+        uv_stop(&d->loop);
+}
+
+static void watch_signals(struct daemon *d)
+{
+        static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+
+        for (int i = 0; i < SIGNALS; i++) {
+                uv_signal_init(&d->loop, &d->signals[i]);
+                d->signals[i].data = d;
+                uv_signal_start(&d->signals[i], on_signal, numbers[i]);
+        }
+}
+
+/* ---- start and end ---- */
+
+static int open_books(struct daemon *d, const struct store_options *options, struct err *err)
+{
+        if (store_lock(options->path, &d->lock_fd, err) < 0 || store_prepare(options, err) < 0 ||
+            store_open(options, &d->store, err) < 0)
+                return err_wrap(err, "open the database");
+        return 0;
+}
+
+static int start_reconciler(struct daemon *d, const struct store_options *store, struct err *err)
+{
+        const struct config *c = d->config;
+        struct reconcile_options options = {
+                .store = *store,
+                .settings = settings_of(c),
+                .imds_endpoint = c->imds_endpoint,
+                .ec2_endpoint = c->ec2_endpoint,
+                .region = c->region,
+                .http_timeout_ms = c->http_timeout_s * 1000,
+                .eni_mtu = c->eni_mtu,
+                .veth_prefix = c->veth_prefix,
+                .cluster_name = c->cluster_name,
+                .tags = c->tags,
+                .n_tags = c->n_tags,
+                .changed = on_reconciled,
+                .changed_data = d,
+        };
+
+        return reconcile_start(&options, &d->reconcile, err);
+}
+
+static int start(struct daemon *d, struct err *err)
+{
+        const struct config *c = d->config;
+        const struct store_options store = {.path = c->db_path,
+                                            .cooldown_ms = (int64_t)c->ip_cooldown_s * 1000};
+        const struct serve_options serve = {
+                .socket_path = c->socket_path, .wake = on_pool_drawn, .wake_data = d};
+        struct serve_options options = serve;
+        struct serve_settings settings = serve_settings_of(c);
+
+        if (open_books(d, &store, err) < 0 || start_reconciler(d, &store, err) < 0 ||
+            watch_network(d, err) < 0)
+                return -(int)err->code;
+        options.store = d->store;
+        if (serve_new(&d->loop, &options, &d->serve, err) < 0)
+                return err_wrap(err, "serve");
+        serve_set_settings(d->serve, &settings);
+        tell_node(d);
+        return 0;
+}
+
+static void close_handle(uv_handle_t *handle, void *data _unused_)
+{
+        if (!uv_is_closing(handle))
+                uv_close(handle, NULL);
+}
+
+/* The server first (whoever waits is told), the reconciler next (a call that runs is let end), the books and the lock last. */
+static void stop(struct daemon *d)
+{
+        d->serve = d->serve ? serve_free(d->serve) : NULL;
+        d->reconcile = reconcile_stop(d->reconcile);
+        uv_walk(&d->loop, close_handle, NULL);
+        uv_run(&d->loop, UV_RUN_DEFAULT);
+        uv_loop_close(&d->loop);
+        node_monitor_free(d->monitor);
+        store_free(d->store);
+        if (d->lock_fd >= 0)
+                close(d->lock_fd);
+}
+
+int daemon_run(struct config *config, const char *conf_path, struct err *err)
+{
+        struct daemon d = {.config = config, .conf_path = conf_path, .lock_fd = -1};
+        int e;
+
+        umask(077);
+        signal(SIGPIPE, SIG_IGN);
+        if (uv_loop_init(&d.loop) < 0)
+                return err_set(err, ERR_SYSTEM, "no event loop");
+        uv_async_init(&d.loop, &d.changed, on_changed);
+        d.changed.data = &d;
+        watch_signals(&d);
+        e = sandbox_enter(err);
+        if (e == 0)
+                e = start(&d, err);
+        if (e == 0) {
+                log_info("serving", LOG_STR("version", VPCWIRE_VERSION),
+                         LOG_STR("socket", config->socket_path), LOG_STR("database", config->db_path));
+                uv_run(&d.loop, UV_RUN_DEFAULT);
+        }
+        stop(&d);
+        if (e == 0)
+                log_info("stopped");
+        return e;
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the monitor tells: a mask of these. */
+#ifndef NODE_CHANGED_H
+#define NODE_CHANGED_H
+
+enum node_changed {
+        NODE_CHANGED_LINKS = 1 << 0,   /* a link that is no pod's is new, gone or changed */
+        NODE_CHANGED_PODS = 1 << 1,    /* a pod's host link is gone */
+        NODE_CHANGED_ADDRS = 1 << 2,   /* an address came or went */
+        NODE_CHANGED_ROUTES = 1 << 3,  /* a route of ours is gone or was replaced */
+        NODE_CHANGED_RULES = 1 << 4,   /* a rule of ours is gone */
+        NODE_CHANGED_NFT = 1 << 5,     /* our table was touched */
+        NODE_CHANGED_OVERRUN = 1 << 6, /* notifications were lost: look at everything */
+};
+
+#endif

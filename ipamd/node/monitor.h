@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Tells when somebody touched what is ours: listens to the kernel's notifications about links, IPv4 addresses, routes,
+ * rules and nftables, and keeps only those that a repair may follow from. What the plugin does all day (a new pod link,
+ * its route) and what our own node_sync() does is no news.
+ *
+ * One thread; made for a loop: poll the fds for reading, then call node_monitor_read().
+ */
+#ifndef NODE_MONITOR_H
+#define NODE_MONITOR_H
+
+#include <stdint.h>
+
+#include <vpcwire/cleanup.h>
+#include <vpcwire/err.h>
+
+#include "node/changed.h"
+
+struct node_monitor;
+
+enum { NODE_MONITOR_FDS = 2 };
+
+/* veth_prefix is copied. own_port: node_port() of the node whose changes are no news; 0: none. */
+int node_monitor_open(const char *veth_prefix, uint32_t own_port, struct node_monitor **ret, struct err *err);
+struct node_monitor *node_monitor_free(struct node_monitor *monitor);
+DEFINE_CLEANUP(struct node_monitor *, node_monitor_free)
+
+/* The fds to poll for reading; they stay the monitor's. */
+void node_monitor_fds(const struct node_monitor *monitor, int fds[static NODE_MONITOR_FDS]);
+
+/*
+ * Reads all that is there without waiting. *ret_changed: a mask of enum node_changed, 0 when nothing relevant happened.
+ * An error means that the sockets are unusable; free the monitor and open another.
+ */
+int node_monitor_read(struct node_monitor *monitor, unsigned *ret_changed, struct err *err);
+
+#endif

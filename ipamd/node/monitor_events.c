@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <arpa/inet.h>
+#include <string.h>
+
+#include <linux/if.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/rtnetlink.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+
+#include <vpcwire/mem.h>
+
+#include "node/monitor_events.h"
+
+static bool is_pod_name(const struct monitor_events *events, const char *name)
+{
+        return strncmp(name, events->veth_prefix, strlen(events->veth_prefix)) == 0;
+}
+
+static bool is_own(const struct monitor_events *events, const struct nlmsghdr *hdr)
+{
+        return events->own_port && hdr->nlmsg_pid == events->own_port;
+}
+
+static struct monitor_link *find_link(struct monitor_events *events, unsigned ifindex)
+{
+        for (size_t i = 0; i < events->n_links; i++) {
+                if (events->links[i].ifindex == ifindex)
+                        return &events->links[i];
+        }
+        return NULL;
+}
+
+static unsigned link_gone(struct monitor_events *events, const struct link_info *link)
+{
+        struct monitor_link *known = find_link(events, link->ifindex);
+
+        if (known)
+                *known = events->links[--events->n_links];
+        return is_pod_name(events, link->name) ? NODE_CHANGED_PODS : NODE_CHANGED_LINKS;
+}
+
+static unsigned link_seen(struct monitor_events *events, const struct link_info *link)
+{
+        struct monitor_link now = {.ifindex = link->ifindex, .mtu = link->mtu, .up = link->up};
+        struct monitor_link *known = find_link(events, link->ifindex);
+
+        memcpy(now.name, link->name, sizeof(now.name));
+        if (!known) {
+                GROW(events->links, events->n_links, events->capacity);
+                events->links[events->n_links++] = now;
+                return NODE_CHANGED_LINKS;
+        }
+        if (known->mtu == now.mtu && known->up == now.up && strcmp(known->name, now.name) == 0)
+                return 0;
+        *known = now;
+        return NODE_CHANGED_LINKS;
+}
+
+static unsigned on_link(struct monitor_events *events, const struct nlmsghdr *hdr)
+{
+        const struct ifinfomsg *header = nlmsg_data(hdr);
+        struct link_info link;
+        unsigned changed;
+
+        /* Bridges tell about their ports in messages of their own family. */
+        if (link_parse(hdr, &link, NULL) < 0 || header->ifi_family != AF_UNSPEC)
+                return 0;
+        if (hdr->nlmsg_type == RTM_DELLINK)
+                return link_gone(events, &link);
+        if (is_pod_name(events, link.name)) {
+                bool newborn = header->ifi_change == UINT32_MAX;
+
+                /* Linux drops the routes of a link that goes down without a word about them. */
+                return (header->ifi_change & IFF_UP) && !newborn && !link.up ? NODE_CHANGED_PODS : 0;
+        }
+        changed = link_seen(events, &link);
+        return is_own(events, hdr) ? 0 : changed;
+}
+
+static unsigned on_address(struct monitor_events *events, const struct nlmsghdr *hdr)
+{
+        struct nlattr *attributes[IFA_MAX + 1];
+        const struct ifaddrmsg *header = nlmsg_data(hdr);
+        char label[LINK_NAME_BYTES] = "";
+
+        if (nlmsg_parse((struct nlmsghdr *)(uintptr_t)hdr, sizeof(*header), attributes, IFA_MAX, NULL) < 0 ||
+            header->ifa_family != AF_INET || is_own(events, hdr))
+                return 0;
+        if (attributes[IFA_LABEL])
+                nla_strlcpy(label, attributes[IFA_LABEL], sizeof(label));
+        return is_pod_name(events, label) ? 0 : NODE_CHANGED_ADDRS;
+}
+
+static unsigned on_route(struct monitor_events *events, const struct nlmsghdr *hdr)
+{
+        struct route_info route;
+        bool ours, replaced = hdr->nlmsg_flags & NLM_F_REPLACE;
+
+        if (is_own(events, hdr) || route_parse(hdr, &route, NULL) < 0 || route.dst.ip.family != AF_INET ||
+            !node_table_is_ours(route.table))
+                return 0;
+        ours = route.protocol == VPCWIRE_PROTOCOL;
+        if (hdr->nlmsg_type == RTM_DELROUTE)
+                return ours ? NODE_CHANGED_ROUTES : 0;
+        /* The plugin replaces pods' routes all day; who replaces others, or with others, is not the plugin. */
+        return replaced && !(ours && route.table == NODE_POD_TABLE) ? NODE_CHANGED_ROUTES : 0;
+}
+
+static unsigned on_rule(struct monitor_events *events, const struct nlmsghdr *hdr)
+{
+        struct rule_info rule;
+
+        if (is_own(events, hdr) || rule_parse(hdr, &rule, NULL) < 0 || rule.family != AF_INET)
+                return 0;
+        return node_rule_is_ours(&rule) ? NODE_CHANGED_RULES : 0;
+}
+
+unsigned monitor_event_route(struct monitor_events *events, const struct nlmsghdr *hdr)
+{
+        static const struct {
+                uint16_t type;
+                unsigned (*on)(struct monitor_events *events, const struct nlmsghdr *hdr);
+        } handlers[] = {
+                {RTM_NEWLINK, on_link},    {RTM_DELLINK, on_link},   {RTM_NEWADDR, on_address},
+                {RTM_DELADDR, on_address}, {RTM_NEWROUTE, on_route}, {RTM_DELROUTE, on_route},
+                {RTM_DELRULE, on_rule}, /* a new rule takes nothing from ours */
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(handlers); i++) {
+                if (handlers[i].type == hdr->nlmsg_type)
+                        return handlers[i].on(events, hdr);
+        }
+        return 0;
+}
+
+/* The end of a transaction: the changes before it were somebody's. */
+static unsigned on_generation(struct monitor_events *events, struct nlmsghdr *hdr)
+{
+        struct nlattr *attributes[NFTA_GEN_MAX + 1];
+        bool touched = events->nft_touched, own = false;
+
+        events->nft_touched = false;
+        if (nlmsg_parse(hdr, sizeof(struct nfgenmsg), attributes, NFTA_GEN_MAX, NULL) == 0 &&
+            attributes[NFTA_GEN_PROC_PID] && nla_len(attributes[NFTA_GEN_PROC_PID]) == sizeof(uint32_t))
+                own = ntohl(nla_get_u32(attributes[NFTA_GEN_PROC_PID])) == events->own_pid;
+        return touched && !own ? NODE_CHANGED_NFT : 0;
+}
+
+unsigned monitor_event_nft(struct monitor_events *events, const struct nlmsghdr *hdr)
+{
+        /* The table's name is attribute 1 in every kind of message: tables, chains, rules, sets, elements. */
+        enum { TABLE_NAME = NFTA_TABLE_NAME, ATTRIBUTES = NFTA_TABLE_NAME };
+        struct nlmsghdr *message = (struct nlmsghdr *)(uintptr_t)hdr; /* libnl's parser takes no const */
+        struct nlattr *attributes[ATTRIBUTES + 1];
+        const struct nfgenmsg *header = nlmsg_data(hdr);
+
+        if (NFNL_SUBSYS_ID(hdr->nlmsg_type) != NFNL_SUBSYS_NFTABLES)
+                return 0;
+        if (NFNL_MSG_TYPE(hdr->nlmsg_type) == NFT_MSG_NEWGEN)
+                return on_generation(events, message);
+        if (nlmsg_parse(message, sizeof(*header), attributes, ATTRIBUTES, NULL) == 0 &&
+            attributes[TABLE_NAME] && header->nfgen_family == NFPROTO_IPV4 &&
+            nla_strcmp(attributes[TABLE_NAME], NODE_NFT_TABLE) == 0)
+                events->nft_touched = true;
+        return 0;
+}

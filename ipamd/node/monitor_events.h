@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What a notification means to us. Private to this folder; no sockets here. */
+#ifndef NODE_MONITOR_EVENTS_H
+#define NODE_MONITOR_EVENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "node/changed.h"
+#include "node/want.h"
+
+struct nlmsghdr;
+
+/* The last that we heard of a link that is no pod's: only a difference is news. */
+struct monitor_link {
+        unsigned ifindex, mtu;
+        bool up;
+        char name[LINK_NAME_BYTES];
+};
+
+struct monitor_events {
+        char veth_prefix[NODE_VETH_PREFIX_MAX + 1];
+        uint32_t own_port; /* of our own requests' socket */
+        uint32_t own_pid;  /* nftables tells who by process */
+        bool nft_touched;  /* in the transaction whose end we have not read yet */
+        struct monitor_link *links;
+        size_t n_links, capacity;
+};
+
+/* A mask of enum node_changed. Messages that make no sense mean nothing. */
+unsigned monitor_event_route(struct monitor_events *events, const struct nlmsghdr *hdr);
+unsigned monitor_event_nft(struct monitor_events *events, const struct nlmsghdr *hdr);
+
+#endif

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdlib.h>
+#include <string.h>
+
+#include <vpcwire/mem.h>
+#include <vpcwire/netlink.h>
+
+#include "node/sync.h"
+#include "node/sync_parts.h"
+
+int node_open(struct node **ret, struct err *err)
+{
+        _cleanup_(node_freep) struct node *node = XNEW(struct node);
+        int r = netlink_open(-1, &node->nl, err);
+
+        if (r == 0)
+                r = sync_nft_open(&node->nft, err);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(node);
+        return 0;
+}
+
+struct node *node_free(struct node *node)
+{
+        if (node) {
+                netlink_free(node->nl);
+                sync_nft_close(node->nft);
+                free(node->nft_applied);
+                free(node->nft_listing);
+                free(node->suspects);
+                free(node);
+        }
+        return NULL;
+}
+
+uint32_t node_port(const struct node *node)
+{
+        return netlink_port(node->nl);
+}
+
+const char *node_eni_state_to_string(enum node_eni_state state)
+{
+        static const char *const names[] = {
+                [NODE_ENI_NO_LINK] = "no-link",
+                [NODE_ENI_ROUTED] = "routed",
+                [NODE_ENI_FAILED] = "failed",
+        };
+
+        return (size_t)state < ARRAY_SIZE(names) ? names[state] : "unknown";
+}
+
+unsigned node_repairs_total(const struct node_repairs *r)
+{
+        return r->links + r->addresses + r->routes + r->rules + r->nft + r->sysctls;
+}
+
+void sync_fail_node(struct sync *sync, const struct err *failure)
+{
+        if (!sync->first.code)
+                sync->first = *failure;
+}
+
+static void fail_eni(struct node_eni_report *eni, const struct err *failure)
+{
+        if (eni->state != NODE_ENI_FAILED) {
+                eni->state = NODE_ENI_FAILED;
+                eni->err = *failure;
+        }
+}
+
+void sync_fail_table(struct sync *sync, uint32_t table, const struct err *failure)
+{
+        if (table == NODE_POD_TABLE) {
+                if (sync->report.n_pods_failed++ == 0)
+                        sync->report.pod_err = *failure;
+                return;
+        }
+        for (size_t i = 0; i < sync->want.n_enis; i++) {
+                if (sync->want.enis[i].mark && sync->want.enis[i].table == table) {
+                        fail_eni(&sync->report.enis[i], failure);
+                        return;
+                }
+        }
+        sync_fail_node(sync, failure);
+}
+
+void sync_fail_link(struct sync *sync, unsigned ifindex, const struct err *failure)
+{
+        for (size_t i = 0; i < sync->want.n_enis; i++) {
+                if (sync->want.enis[i].mark && sync->want.enis[i].link &&
+                    sync->want.enis[i].link->ifindex == ifindex) {
+                        fail_eni(&sync->report.enis[i], failure);
+                        return;
+                }
+        }
+        sync_fail_node(sync, failure);
+}
+
+static void begin_report(struct sync *sync)
+{
+        struct node_report *report = &sync->report;
+
+        report->enis = ARENA_ARRAY(sync->arena, struct node_eni_report, sync->want.n_enis);
+        report->n_enis = sync->want.n_enis;
+        report->n_pods_unlinked = (unsigned)sync->want.n_pods_unlinked;
+        for (size_t i = 0; i < sync->want.n_enis; i++) {
+                const struct node_want_eni *want = &sync->want.enis[i];
+                struct node_eni_report *eni = &report->enis[i];
+
+                eni->device_index = want->eni->device_index;
+                eni->network_card = want->eni->network_card;
+                eni->state = want->link ? NODE_ENI_ROUTED : NODE_ENI_NO_LINK; /* until a step fails */
+                if (want->link)
+                        memcpy(eni->ifname, want->link->name, sizeof(eni->ifname));
+                if (want->err.code)
+                        fail_eni(eni, &want->err);
+        }
+}
+
+int node_sync(struct node *node, struct arena *arena, const struct node_view *view, struct node_report *ret,
+              struct err *err)
+{
+        struct sync sync = {.node = node, .arena = arena, .view = view};
+        struct link_info *links;
+        int r = link_dump(node->nl, arena, &links, &sync.n_links, err);
+
+        if (r < 0)
+                return r;
+        sync.links = links;
+        r = node_want_make(arena, view, links, sync.n_links, &sync.want, err);
+        if (r < 0)
+                return r;
+        if (!sync.want.primary)
+                return err_set(err, ERR_NOT_FOUND, "the primary ENI's link is not there");
+        begin_report(&sync);
+        /* Routes before the rules that lead to them, and nftables, which marks packets for the rules, last. */
+        sync_sysctls(&sync);
+        sync_links(&sync);
+        sync_addresses(&sync);
+        sync_routes(&sync);
+        sync_rules(&sync);
+        sync_nft(&sync);
+        if (sync.first.code) {
+                if (err)
+                        *err = sync.first;
+                return -(int)sync.first.code;
+        }
+        *ret = sync.report;
+        return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+        const struct node_pod_link *x = a, *y = b;
+
+        return strcmp(x->ifname, y->ifname);
+}
+
+int node_observe_pod_links(struct node *node, struct arena *arena, const char *veth_prefix,
+                           struct node_pod_link **ret, size_t *ret_n, struct err *err)
+{
+        struct node_pod_link *pods;
+        struct link_info *links;
+        size_t n_links, n = 0;
+        int r = link_dump(node->nl, arena, &links, &n_links, err);
+
+        if (r < 0)
+                return r;
+        pods = ARENA_ARRAY(arena, struct node_pod_link, n_links);
+        for (size_t i = 0; i < n_links; i++) {
+                if (!node_link_is_pod(&links[i], veth_prefix))
+                        continue;
+                memcpy(pods[n].ifname, links[i].name, sizeof(pods[n].ifname));
+                memcpy(pods[n].container_id, links[i].alias, sizeof(pods[n].container_id));
+                pods[n++].ifindex = links[i].ifindex;
+        }
+        qsort(pods, n, sizeof(*pods), by_name);
+        *ret = pods;
+        *ret_n = n;
+        return 0;
+}

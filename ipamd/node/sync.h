@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Makes the host's network what it should be: reads the kernel, compares with the wanted state, repairs the
+ * difference. It touches only what is ours: links by the ENIs' MACs, rules and routes by our protocol number in our
+ * tables, our own nftables table.
+ *
+ * All calls from one thread, in the host's network namespace.
+ */
+#ifndef NODE_SYNC_H
+#define NODE_SYNC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <vpcwire/err.h>
+#include <vpcwire/link.h>
+
+#include "node/report.h"
+#include "node/want.h"
+
+struct arena;
+struct node;
+
+/* In the calling thread's network namespace. */
+int node_open(struct node **ret, struct err *err);
+struct node *node_free(struct node *node);
+DEFINE_CLEANUP(struct node *, node_free)
+
+/* For node_monitor_open(): our own changes carry it, and are no news. */
+uint32_t node_port(const struct node *node);
+
+const char *node_eni_state_to_string(enum node_eni_state state);
+
+/* The sum of the counts. */
+unsigned node_repairs_total(const struct node_repairs *repairs);
+
+/*
+ * One sync. A failing ENI has its error in the report and does not stop the others. Fails when something failed that
+ * concerns the whole node (the primary link is not there: ERR_NOT_FOUND; a dump; a rule that is nobody's ENI's;
+ * nftables); it has done the rest as well as it can be done. Addresses of an ENI that is ROUTED may be handed out.
+ *
+ * A route to a pod that no lease of the view speaks for is removed only when two syncs in a row see it so: the plugin
+ * may have added it between the reading of the view and the reading of the kernel.
+ */
+int node_sync(struct node *node, struct arena *arena, const struct node_view *view, struct node_report *ret,
+              struct err *err);
+
+/* A pod's end in the host. */
+struct node_pod_link {
+        char ifname[LINK_NAME_BYTES];
+        char container_id[LINK_ALIAS_BYTES]; /* the alias */
+        unsigned ifindex;
+};
+
+/* All links whose name begins with the prefix and that have an alias, sorted by name, in the arena. */
+int node_observe_pod_links(struct node *node, struct arena *arena, const char *veth_prefix,
+                           struct node_pod_link **ret, size_t *ret_n, struct err *err);
+
+#endif

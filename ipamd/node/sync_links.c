@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The secondary ENIs' links: MTU, up, address; and the sysctls. */
+#include <linux/rtnetlink.h>
+
+#include <vpcwire/diff.h>
+#include <vpcwire/mem.h>
+#include <vpcwire/sysctl.h>
+
+#include "node/sync_parts.h"
+
+void sync_sysctls(struct sync *sync)
+{
+        for (size_t i = 0; i < sync->want.n_sysctls; i++) {
+                const struct node_want_sysctl *sysctl = &sync->want.sysctls[i];
+                bool changed = false;
+                struct err failure;
+
+                if (sysctl_write(sysctl->key, sysctl->value, &changed, &failure) < 0)
+                        sync_fail_link(sync, sysctl->ifindex, &failure);
+                sync->report.repaired.sysctls += changed;
+        }
+}
+
+static void change_link(struct sync *sync, const struct link_info *link, const struct link_change *change)
+{
+        struct err failure;
+
+        if (link_change(sync->node->nl, link->ifindex, change, &failure) < 0)
+                sync_fail_link(sync, link->ifindex, &failure);
+        else
+                sync->report.repaired.links++;
+}
+
+void sync_links(struct sync *sync)
+{
+        for (size_t i = 0; i < sync->want.n_enis; i++) {
+                const struct node_want_eni *eni = &sync->want.enis[i];
+
+                if (!eni->mark || !eni->link || eni->err.code)
+                        continue;
+                /* Two requests: an MTU that the link refuses must not keep it down. */
+                if (sync->view->mtu && eni->link->mtu != sync->view->mtu)
+                        change_link(sync, eni->link, &(struct link_change){.mtu = sync->view->mtu});
+                if (!eni->link->up)
+                        change_link(sync, eni->link, &(struct link_change){.admin = LINK_ADMIN_UP});
+        }
+}
+
+static int compare(const void *a, const void *b)
+{
+        return ifaddr_compare(a, b);
+}
+
+static void add(const void *wanted, void *arg)
+{
+        const struct ifaddr *ifaddr = wanted;
+        struct sync *sync = arg;
+        struct err failure;
+
+        if (ifaddr_replace(sync->node->nl, ifaddr, &failure) < 0)
+                sync_fail_link(sync, ifaddr->ifindex, &failure);
+        else
+                sync->report.repaired.addresses++;
+}
+
+/*
+ * Somebody (a DHCP client) put another address on the ENI's link: it brings a second route to the subnet into main, and
+ * if it is a pod's address the packets for that pod end here.
+ */
+static void remove_alien(const void *seen, void *arg)
+{
+        const struct ifaddr *ifaddr = seen;
+        struct sync *sync = arg;
+        struct err failure;
+        int r = ifaddr_delete(sync->node->nl, ifaddr, &failure);
+
+        if (r == 0)
+                sync->report.repaired.addresses++;
+        else if (r != -ERR_NOT_FOUND) /* gone by itself, with the first of its subnet */
+                sync_fail_link(sync, ifaddr->ifindex, &failure);
+}
+
+/* Whether the link is a secondary ENI's that is being configured: it has a wanted address. */
+static bool is_ours(const struct sync *sync, unsigned ifindex)
+{
+        for (size_t i = 0; i < sync->want.n_addresses; i++) {
+                if (sync->want.addresses[i].ifindex == ifindex)
+                        return true;
+        }
+        return false;
+}
+
+void sync_addresses(struct sync *sync)
+{
+        static const struct diff_calls calls = {.compare = compare, .add = add, .remove = remove_alien};
+        struct diff_input input = {.wanted = sync->want.addresses,
+                                   .n_wanted = sync->want.n_addresses,
+                                   .size = sizeof(struct ifaddr)};
+        struct ifaddr *seen;
+        struct err failure;
+        size_t n, kept = 0;
+
+        if (ifaddr_dump(sync->node->nl, sync->arena, AF_INET, 0, &seen, &n, &failure) < 0) {
+                sync_fail_node(sync, &failure);
+                return;
+        }
+        for (size_t i = 0; i < n; i++) {
+                if (is_ours(sync, seen[i].ifindex) && seen[i].scope == RT_SCOPE_UNIVERSE)
+                        seen[kept++] = seen[i];
+        }
+        input.seen = seen;
+        input.n_seen = kept;
+        diff_sorted(&input, &calls, sync);
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The parts of node_sync(), each for one kind of object. Private to this folder. */
+#ifndef NODE_SYNC_PARTS_H
+#define NODE_SYNC_PARTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "node/report.h"
+#include "node/want.h"
+
+struct netlink;
+struct nft_ctx;
+
+/* A route that no lease spoke for at the last sync. */
+struct node_suspect {
+        struct ip dst;
+        unsigned oif;
+};
+
+struct node {
+        struct netlink *nl;
+        struct nft_ctx *nft;
+        char *nft_applied; /* the text that was last put in place; NULL: none yet */
+        char *nft_listing; /* what the kernel had after that, in the library's own words */
+        struct node_suspect *suspects;
+        size_t n_suspects;
+};
+
+/* One sync under way. */
+struct sync {
+        struct node *node;
+        struct arena *arena;
+        const struct node_view *view;
+        const struct link_info *links;
+        size_t n_links;
+        struct node_want want;
+        struct node_report report;
+        struct err first; /* code set: the first failure that concerns the whole node */
+};
+
+/* Notes a failure: with the ENI that owns the table (or link), with the pods for theirs, else with the node. */
+void sync_fail_table(struct sync *sync, uint32_t table, const struct err *failure);
+void sync_fail_link(struct sync *sync, unsigned ifindex, const struct err *failure);
+void sync_fail_node(struct sync *sync, const struct err *failure);
+
+void sync_sysctls(struct sync *sync);
+void sync_links(struct sync *sync);
+void sync_addresses(struct sync *sync);
+void sync_routes(struct sync *sync);
+void sync_rules(struct sync *sync);
+void sync_nft(struct sync *sync);
+
+/* The nftables context writes into buffers, never to our stdout. In the calling thread's network namespace. */
+int sync_nft_open(struct nft_ctx **ret, struct err *err);
+void sync_nft_close(struct nft_ctx *nft);
+
+#endif

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The routes: the ENIs' tables, and the pods' host routes where the plugin's are missing. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/rtnetlink.h>
+
+#include <vpcwire/diff.h>
+#include <vpcwire/mem.h>
+
+#include "node/sync_parts.h"
+
+struct walk {
+        struct sync *sync;
+        struct node_suspect *suspects; /* of this sync */
+        size_t n_suspects, capacity;
+};
+
+static int compare(const void *a, const void *b)
+{
+        return route_compare_key(a, b);
+}
+
+static bool leads_the_same_way(const struct route_info *a, const struct route_info *b)
+{
+        return a->type == b->type && a->oif == b->oif && ip_equal(a->gateway, b->gateway) && !b->multipath;
+}
+
+/*
+ * Somebody else's route has the table, destination and priority that we want. It is left alone: where it leads the same
+ * way it does our work, where it does not, that is an error for people to solve.
+ */
+static int check_obstacle(struct sync *sync, const struct route_info *wanted, struct err *err)
+{
+        const struct route_filter filter = {.family = wanted->dst.ip.family, .table = wanted->table};
+        struct route_info *seen;
+        size_t n;
+        int r = route_dump(sync->node->nl, sync->arena, &filter, &seen, &n, err);
+
+        for (size_t i = 0; r == 0 && i < n; i++) {
+                if (route_compare_key(&seen[i], wanted) == 0 && !leads_the_same_way(wanted, &seen[i]))
+                        r = err_set(err, ERR_EXISTS, "add route %s: another's is in its place: %s",
+                                    ROUTE_TEXT(wanted), ROUTE_TEXT(&seen[i]));
+        }
+        return r;
+}
+
+static void add(const void *wanted, void *arg)
+{
+        const struct route_info *route = wanted;
+        struct sync *sync = ((struct walk *)arg)->sync;
+        struct err failure;
+        int r = route_add(sync->node->nl, route, &failure);
+
+        if (r == 0)
+                sync->report.repaired.routes++;
+        else if (r == -ERR_EXISTS)
+                r = check_obstacle(sync, route, &failure);
+        /* A pod whose link went away since the links were read needs no route. */
+        if (r < 0 && !(r == -ERR_NOT_FOUND && route->table == NODE_POD_TABLE))
+                sync_fail_table(sync, route->table, &failure);
+}
+
+static void keep(const void *wanted, const void *seen, void *arg)
+{
+        const struct route_info *route = wanted;
+        struct sync *sync = ((struct walk *)arg)->sync;
+        struct err failure;
+        int r;
+
+        if (route_compare(wanted, seen) == 0)
+                return;
+        r = route_replace(sync->node->nl, route, &failure);
+        if (r == 0)
+                sync->report.repaired.routes++;
+        else if (!(r == -ERR_NOT_FOUND && route->table == NODE_POD_TABLE))
+                sync_fail_table(sync, route->table, &failure);
+}
+
+static void delete_route(struct sync *sync, const struct route_info *route)
+{
+        struct err failure;
+        int r = route_delete(sync->node->nl, route, &failure);
+
+        if (r == 0)
+                sync->report.repaired.routes++;
+        else if (r != -ERR_NOT_FOUND)
+                sync_fail_table(sync, route->table, &failure);
+}
+
+/*
+ * Whether a pod route that no lease wants may still be right: it leads to a pod's link, and that is not the link of a
+ * pod that the view gives another address. The reconciler decides about such pods, not we.
+ */
+static bool leads_to_unknown_pod(const struct sync *sync, const struct route_info *route)
+{
+        for (size_t i = 0; i < sync->want.n_routes; i++) {
+                const struct route_info *wanted = &sync->want.routes[i];
+
+                if (wanted->table == NODE_POD_TABLE && wanted->oif == route->oif)
+                        return false;
+        }
+        for (size_t i = 0; i < sync->n_links; i++) {
+                if (sync->links[i].ifindex == route->oif)
+                        return node_link_is_pod(&sync->links[i], sync->view->veth_prefix);
+        }
+        return false;
+}
+
+static bool was_suspect(const struct node *node, const struct route_info *route)
+{
+        for (size_t i = 0; i < node->n_suspects; i++) {
+                if (node->suspects[i].oif == route->oif && ip_equal(node->suspects[i].dst, route->dst.ip))
+                        return true;
+        }
+        return false;
+}
+
+static void remove_stale(const void *seen, void *arg)
+{
+        const struct route_info *route = seen;
+        struct walk *walk = arg;
+
+        if (route->table != NODE_POD_TABLE) {
+                delete_route(walk->sync, route);
+                return;
+        }
+        if (leads_to_unknown_pod(walk->sync, route))
+                return;
+        if (was_suspect(walk->sync->node, route)) {
+                delete_route(walk->sync, route);
+                return;
+        }
+        GROW(walk->suspects, walk->n_suspects, walk->capacity);
+        walk->suspects[walk->n_suspects++] = (struct node_suspect){route->dst.ip, route->oif};
+}
+
+void sync_routes(struct sync *sync)
+{
+        static const struct diff_calls calls = {
+                .compare = compare, .add = add, .remove = remove_stale, .keep = keep};
+        const struct route_filter filter = {.family = AF_INET, .protocol = VPCWIRE_PROTOCOL};
+        struct diff_input input = {.wanted = sync->want.routes,
+                                   .n_wanted = sync->want.n_routes,
+                                   .size = sizeof(struct route_info)};
+        struct walk walk = {.sync = sync};
+        struct route_info *seen;
+        struct err failure;
+        size_t n, kept = 0;
+
+        if (route_dump(sync->node->nl, sync->arena, &filter, &seen, &n, &failure) < 0) {
+                sync_fail_node(sync, &failure);
+                return;
+        }
+        for (size_t i = 0; i < n; i++) {
+                if (node_table_is_ours(seen[i].table))
+                        seen[kept++] = seen[i];
+        }
+        input.seen = seen;
+        input.n_seen = kept;
+        diff_sorted(&input, &calls, &walk);
+        free(sync->node->suspects);
+        sync->node->suspects = walk.suspects;
+        sync->node->n_suspects = walk.n_suspects;
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the host's network should look like: a pure function from what the pool knows (the view) and which links there
+ * are to the links' settings, addresses, routes, rules, sysctls and the nftables table. No kernel, no clock, no state:
+ * equal input gives equal output, sorted.
+ *
+ *   priority 512   lookup 512                      pods: one /32 per pod, no default, so a miss falls through
+ *            1024  fwmark 0x80/0x80 lookup main    connections that must use the primary interface
+ *            1535  to <external service> lookup main
+ *            1536  fwmark <mark> lookup <table>    a secondary ENI's addresses, marked in nftables
+ *            1537  from <primary address> lookup <table>
+ */
+#ifndef NODE_WANT_H
+#define NODE_WANT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <vpcwire/addr.h>
+#include <vpcwire/err.h>
+#include <vpcwire/ifaddr.h>
+#include <vpcwire/link.h>
+#include <vpcwire/route.h>
+#include <vpcwire/rule.h>
+
+struct arena;
+
+enum {
+        NODE_POD_TABLE = 512,
+        NODE_MAIN_TABLE = 254,
+
+        NODE_PRIORITY_POD = 512,
+        NODE_PRIORITY_PRIMARY_MARK = 1024,
+        NODE_PRIORITY_EXTERNAL_SERVICE = 1535,
+        NODE_PRIORITY_ENI_MARK = 1536,
+        NODE_PRIORITY_ENI_ADDRESS = 1537,
+
+        NODE_MARK_PRIMARY = 0x80, /* packet and connection mark: leave by the primary interface */
+        NODE_MARK_ENI_MASK = 0x3f00,
+        NODE_MARK_ENI_SHIFT = 8,
+        NODE_ENI_INDEX_MAX = NODE_MARK_ENI_MASK >> NODE_MARK_ENI_SHIFT,
+
+        NODE_VETH_PREFIX_MAX = 4, /* characters: 11 more make a link's name */
+        NODE_SYSCTL_KEY_BYTES = 64,
+};
+
+#define NODE_NFT_TABLE "vpcwire"
+
+/* An ENI that is attached and whose link is to be configured. Device index 0 on card 0 is the primary one. */
+struct node_eni {
+        unsigned device_index, network_card;
+        struct mac mac;
+        struct ip address;    /* its primary private address */
+        struct prefix subnet; /* the gateway is its first address */
+};
+
+/* An address (or a /28) that pods have or can get, and the ENI it belongs to. */
+struct node_address {
+        struct prefix prefix;
+        unsigned device_index, network_card;
+};
+
+/* A lease whose pod is or may be wired. */
+struct node_pod {
+        struct ip ip;
+        const char *host_ifname;
+        const char *container_id; /* the host link's alias */
+};
+
+/* All that the host's network follows from. It and what it points to is the caller's (its arena's). */
+struct node_view {
+        const char *veth_prefix; /* "eni" */
+        unsigned mtu;            /* of the ENI links; 0: leave */
+        const struct prefix *vpc_cidrs;
+        size_t n_vpc_cidrs;
+        const struct prefix *exempt_cidrs; /* beside the VPC's: destinations that see the pod's own address */
+        size_t n_exempt_cidrs;
+        const struct prefix *external_service_cidrs; /* destinations that are reached by the main table */
+        size_t n_external_service_cidrs;
+        const struct node_eni *enis; /* the primary one among them */
+        size_t n_enis;
+        const struct node_address *addresses; /* those of the primary ENI are allowed, and need nothing */
+        size_t n_addresses;
+        const struct node_pod *pods;
+        size_t n_pods;
+};
+
+/* One ENI of the view, and what came of it. */
+struct node_want_eni {
+        const struct node_eni *eni;
+        const struct link_info *link; /* NULL: not here yet */
+        uint32_t mark;                /* 0 for the primary one */
+        uint32_t table;
+        struct err err; /* code set: it cannot be configured, and no object below is of it */
+};
+
+struct node_want_sysctl {
+        char key[NODE_SYSCTL_KEY_BYTES];
+        const char *value;
+        unsigned ifindex; /* of the secondary ENI it belongs to; 0: it concerns the whole node */
+};
+
+struct node_want {
+        const struct link_info *primary; /* NULL: its link is not here; then the rest is empty */
+        struct node_want_eni *enis;      /* in the view's order */
+        size_t n_enis;
+        struct ifaddr *addresses; /* secondary ENIs' primary addresses; sorted by ifaddr_compare() */
+        size_t n_addresses;
+        struct route_info *routes; /* sorted by route_compare_key() */
+        size_t n_routes;
+        struct rule_info *rules; /* sorted by rule_compare() */
+        size_t n_rules;
+        struct node_want_sysctl *sysctls;
+        size_t n_sysctls;
+        const char *nft;        /* "table ip vpcwire {...}" */
+        size_t n_pods_unlinked; /* pods of the view whose host link is not there: they have no route */
+};
+
+/*
+ * The wanted state, in the arena; it points into view and links, which must outlive it. links: all links of the host.
+ * ERR_INVALID when the view itself is wrong (no primary ENI in it, a veth prefix that is no link name). An ENI that
+ * cannot be configured has its error in its own entry.
+ */
+int node_want_make(struct arena *arena, const struct node_view *view, const struct link_info *links,
+                   size_t n_links, struct node_want *ret, struct err *err);
+
+/* The route table of an ENI: device index + 1; on card c > 0: 10000 + 100 c + index. The primary one uses main. */
+uint32_t node_eni_table(unsigned device_index, unsigned network_card);
+/* Whether a table is one that we put routes into. */
+bool node_table_is_ours(uint32_t table);
+/* Whether a rule is one that we made, judged by its protocol and priority. */
+bool node_rule_is_ours(const struct rule_info *rule);
+/* Whether a link is a pod's host link: the prefix, and an alias. */
+bool node_link_is_pod(const struct link_info *link, const char *veth_prefix);
+
+/* The nftables ruleset of the view, given the primary interface's name: a pure part of the above. In the arena. */
+const char *node_want_nft(struct arena *arena, const struct node_view *view, const struct node_want_eni *enis,
+                          size_t n_enis, const char *primary_ifname);
+
+#endif

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+/* More addresses: how many are missing, and where they come from. The nearest source first: room, drained ENIs, new ones. */
+#include <limits.h>
+
+#include "plan/draft.h"
+
+struct growth {
+        int64_t left;      /* addresses still to be found */
+        unsigned podroom;  /* how many more max_pods allows */
+        unsigned shortage; /* for reasons */
+};
+
+static unsigned at_most(unsigned a, unsigned b)
+{
+        return a < b ? a : b;
+}
+
+/* With WARM_ENI_TARGET an ENI is filled whole, as aws-vpc-cni does. */
+static unsigned chunk(const struct draft *draft, const struct growth *growth, unsigned room)
+{
+        unsigned most = at_most(room, growth->podroom);
+
+        return draft->by_address && growth->left < most ? (unsigned)growth->left : most;
+}
+
+static void found(struct growth *growth, unsigned count)
+{
+        growth->left -= count;
+        growth->podroom -= count;
+}
+
+/* Addresses that EC2 shows as lost take no room there; leaving ones may still. */
+static unsigned room_of(const struct draft *draft, const struct plan_eni *eni)
+{
+        unsigned used = eni->state == PLAN_ENI_CREATING ? eni->asked_addresses : eni->total - eni->lost;
+
+        return eni->full || used >= draft->capacity ? 0 : draft->capacity - used;
+}
+
+/* ---- sources ---- */
+
+/* Room that will be there shortly: no other source is opened for what fits into it. */
+static void wait_for(struct draft *draft, struct growth *growth, const struct plan_eni *eni, unsigned room)
+{
+        draft_stuck(draft, "the ENI at device %u %s", eni->device_index,
+                    eni->in_doubt ? "is in doubt until the next look at EC2" : "is still under way");
+        found(growth, chunk(draft, growth, room));
+}
+
+static void fill(struct draft *draft, struct growth *growth, const struct plan_eni *eni, unsigned room)
+{
+        unsigned count = chunk(draft, growth, room);
+
+        if (!draft_due(draft, eni->grow_not_before_ms)) {
+                draft_stuck(draft, "assigning to the ENI at device %u is not tried again for %lld s",
+                            eni->device_index, draft_seconds_until(draft, eni->grow_not_before_ms));
+                /* Nobody waits: better to be patient than to open another ENI. */
+                if (draft->view->waiting == 0)
+                        found(growth, count);
+                return;
+        }
+        draft_add(draft, PLAN_ASSIGN, eni, count, "%u addresses are missing; device %u has room for %u",
+                  growth->shortage, eni->device_index, room);
+        draft->n_helping++;
+        found(growth, count);
+}
+
+static void use_room(struct draft *draft, struct growth *growth)
+{
+        for (size_t i = 0; i < draft->n_enis && growth->left > 0 && growth->podroom; i++) {
+                const struct plan_eni *eni = draft->enis[i];
+                unsigned room = room_of(draft, eni);
+
+                if (!eni->managed || eni_is_leaving(eni) || !room)
+                        continue;
+                if (eni->in_doubt || !eni_is_attached(eni))
+                        wait_for(draft, growth, eni, room);
+                else
+                        fill(draft, growth, eni, room);
+        }
+}
+
+static void use_draining(struct draft *draft, struct growth *growth)
+{
+        for (size_t i = 0; i < draft->n_enis && growth->left > 0; i++) {
+                const struct plan_eni *eni = draft->enis[i];
+                unsigned back = eni->free + eni->preparing, room = room_of(draft, eni);
+
+                if (!eni->managed || eni->state != PLAN_ENI_DRAINING || eni->in_doubt || !(back + room))
+                        continue;
+                draft_add(draft, PLAN_UNDRAIN, eni, back,
+                          "%u addresses are missing; the draining ENI at device %u has %u", growth->shortage,
+                          eni->device_index, back);
+                draft->n_helping++;
+                growth->left -= back; /* max_pods counted them all along */
+                if (growth->left > 0)
+                        found(growth, chunk(draft, growth, room));
+        }
+}
+
+static bool has_place(struct draft *draft, unsigned created)
+{
+        unsigned places = draft_places(draft);
+
+        if (draft->slots + created < places)
+                return true;
+        if (!created && places == draft->targets->max_eni)
+                draft_stuck(draft, "MAX_ENI=%u is reached", places);
+        else if (!created && places == draft->view->max_enis_seen)
+                draft_stuck(draft, "EC2 attaches no more than %u ENIs", places);
+        else if (!created)
+                draft_stuck(draft, "all %u ENIs that this instance type can have are full", places);
+        return false;
+}
+
+static void create(struct draft *draft, struct growth *growth)
+{
+        for (unsigned n = 0; n < PLAN_MAX_CREATES && growth->left > 0 && growth->podroom; n++) {
+                unsigned count = chunk(draft, growth, draft->capacity);
+                struct plan_action *action;
+                unsigned index;
+
+                if (!has_place(draft, n))
+                        return;
+                if (!draft_due(draft, draft->view->create_not_before_ms)) {
+                        draft_stuck(draft, "creating an ENI is not tried again for %lld s",
+                                    draft_seconds_until(draft, draft->view->create_not_before_ms));
+                        return;
+                }
+                index = draft_free_index(draft, NULL);
+                action = draft_add(draft, PLAN_CREATE, NULL, count,
+                                   "%u addresses are missing; no room on %u of %u ENIs", growth->shortage,
+                                   draft->slots + n, draft_places(draft));
+                action->device_index = index;
+                draft->n_helping++;
+                found(growth, count);
+        }
+}
+
+/* ---- the need ---- */
+
+static int64_t gap_to_targets(const struct draft *draft, int64_t free)
+{
+        int64_t gap, to_minimum;
+
+        if (!draft->by_address)
+                return (int64_t)draft->targets->warm_eni * draft->capacity - free;
+        gap = draft->warm - free;
+        to_minimum = (int64_t)draft->minimum - draft->total;
+        return to_minimum > gap ? to_minimum : gap;
+}
+
+/*
+ * A gap beyond max_pods is none: no pod could ever use the addresses. Waiting ADDs, though, are pods that are here.
+ * What a draining ENI has is there already: taking it back is no growth beyond max_pods.
+ */
+static struct growth measure(const struct draft *draft)
+{
+        int64_t free = (int64_t)draft->free - draft->view->waiting; /* may be below 0 */
+        int64_t gap = gap_to_targets(draft, free), demand = free < 0 ? -free : 0;
+        int64_t most = draft->targets->max_pods, staying = draft->held - draft->held_leaving;
+        struct growth growth = {.podroom = UINT_MAX, .left = gap > 0 ? gap : 0};
+
+        if (most) {
+                growth.podroom = draft->held < most ? (unsigned)(most - draft->held) : 0;
+                if (growth.left > most - staying)
+                        growth.left = most > staying ? most - staying : 0;
+        }
+        growth.shortage = (unsigned)(growth.left > demand ? growth.left : demand);
+        return growth;
+}
+
+unsigned plan_grow(struct draft *draft)
+{
+        struct growth growth = measure(draft);
+
+        if (!growth.shortage)
+                return 0;
+        if (growth.left < growth.shortage)
+                draft_stuck(draft, "the node may have %u pods, and the pool has %u addresses",
+                            draft->targets->max_pods, draft->held);
+        if (!draft->capacity || !draft->limits->max_enis)
+                draft_stuck(draft, "the instance type's limits allow no addresses for pods");
+        else if (!draft->n_enis || !draft->enis[0]->primary)
+                draft_stuck(draft, "the instance's own ENI has not been seen in EC2 yet");
+        else {
+                use_room(draft, &growth);
+                use_draining(draft, &growth);
+                create(draft, &growth);
+        }
+        if (draft->cooling)
+                draft_stuck(draft, "%u addresses are cooling down", draft->cooling);
+        return growth.shortage;
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The planner: what the node should do next about its pool of addresses. Pure: the same view, targets, limits and time
+ * give the same plan; no clock, no log, no globals; memory only from the arena. The reconciler carries the plan out.
+ *
+ * Words: capacity = addresses per ENI less the primary one. total = addresses we have or that are under way (preparing,
+ * asked for in a create call). free = total - leased - cooling - lost - leaving: usable now or shortly. Waiting ADDs count as if
+ * they were leased already, so that one plan asks EC2 for all of them at once.
+ */
+#ifndef IPAMD_PLAN_PLAN_H
+#define IPAMD_PLAN_PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <vpcwire/mem.h>
+
+/* Mirrors the states of an ENI's life; plan knows nothing of the store. */
+enum plan_eni_state {
+        PLAN_ENI_CREATING,
+        PLAN_ENI_ATTACHING,
+        PLAN_ENI_CONFIGURING,
+        PLAN_ENI_READY,
+        PLAN_ENI_DRAINING,
+        PLAN_ENI_DETACHING,
+        PLAN_ENI_DELETING,
+};
+
+struct plan_eni {
+        int64_t key;
+        enum plan_eni_state state;
+        bool primary, managed, in_doubt;
+        bool has_attachment; /* attaching: attached already; detaching: still attached as far as we know */
+        bool link_present;   /* its link is in the kernel */
+        unsigned device_index, network_card;
+        unsigned asked_addresses; /* creating only */
+        unsigned total, free, leased, cooling, preparing, leaving, lost;
+        int64_t created_ms;         /* row's age: young ENIs are not given back */
+        int64_t grow_not_before_ms; /* assign failed: not before this */
+        int64_t step_not_before_ms; /* its next step (attach, modify, detach, delete, ...) failed: not before this */
+        bool full;                  /* EC2 said that it takes no more addresses, whatever the limits say */
+};
+
+struct plan_view {
+        const struct plan_eni *enis;
+        size_t n_enis;
+        unsigned waiting;             /* parked ADDs */
+        int64_t create_not_before_ms; /* creating an ENI failed: not before this */
+        unsigned max_enis_seen;       /* EC2 refused to attach more than this (0: it never did) */
+        int64_t surplus_since_ms; /* since when the last plans saw a surplus without a break; 0: the last one saw none */
+        int64_t look_due_ms; /* when the next full look at EC2 is due */
+};
+
+struct plan_targets {
+        unsigned warm_eni; /* WARM_ENI_TARGET */
+        bool has_warm_ip, has_minimum_ip;
+        unsigned warm_ip, minimum_ip; /* WARM_IP_TARGET, MINIMUM_IP_TARGET; either one overrides warm_eni */
+        unsigned max_eni;             /* MAX_ENI; 0: no limit of its own */
+        unsigned max_pods;            /* 0: unknown. total never grows beyond it */
+};
+
+struct plan_limits {
+        unsigned max_enis;     /* of the instance, the primary and foreign ones included */
+        unsigned ipv4_per_eni; /* the primary address included */
+};
+
+enum {
+        PLAN_SHRINK_DELAY_MS = 60 * 1000, /* a surplus must last this long: no flapping with EC2 */
+        PLAN_MIN_ENI_AGE_MS = 60 * 1000,  /* an ENI younger than this is not given back */
+        PLAN_MAX_CREATES = 4,             /* ENIs that one plan begins: each is three calls */
+};
+
+enum plan_action_kind {
+        PLAN_LOOK,     /* ask EC2 what we have: due, or something is in doubt */
+        PLAN_CREATE,   /* a new ENI with `count` secondary addresses at device_index */
+        PLAN_RECREATE, /* repeat the create call of `key` with its token */
+        PLAN_ATTACH,
+        PLAN_MARK_DELETE_ON_TERMINATION,
+        PLAN_ASSIGN,   /* `count` addresses to `key` */
+        PLAN_UNASSIGN, /* up to `count` free addresses of `key` */
+        PLAN_DRAIN,
+        PLAN_UNDRAIN,
+        PLAN_DETACH, /* draining and empty, or detaching again */
+        PLAN_DELETE,
+        _PLAN_ACTION_MAX,
+};
+const char *plan_action_to_string(enum plan_action_kind kind);
+
+struct plan_action {
+        enum plan_action_kind kind;
+        int64_t key; /* the ENI; 0 for LOOK and CREATE */
+        unsigned count, device_index;
+        const char *reason; /* a short sentence with the numbers that led here */
+};
+
+struct plan {
+        const struct plan_action *actions; /* in the order to carry them out */
+        size_t n;
+        unsigned shortage; /* addresses that are missing to the target now */
+        unsigned surplus;  /* addresses beyond the target now (0 whenever shortage is not) */
+        const char *stuck; /* why a shortage leads to no action now; NULL when it does, or there is none */
+        int64_t wake_ms;   /* when time alone would change this plan; 0: never */
+};
+
+/* Never fails. Everything in *ret lives in the arena. */
+void plan_make(const struct plan_view *view, const struct plan_targets *targets,
+               const struct plan_limits *limits, int64_t now_ms, struct arena *arena, struct plan *ret);
+
+#endif

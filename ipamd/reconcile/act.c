@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Carries out the plan: one function per kind of action. Each writes its intent down before the call and the outcome
+ * after it, so that a daemon killed anywhere goes on there. A failure of EC2's is written down as blocked and is no error here;
+ * an error is the store's, and ends the round.
+ */
+#include "reconcile/act.h"
+
+#include <vpcwire/log.h>
+
+static enum ec2_failure_class failure_class(const struct reconcile *r)
+{
+        return ec2_last_failure(r->ec2)->class;
+}
+
+bool act_outcome_is_unknown(const struct reconcile *r)
+{
+        enum ec2_failure_class class = failure_class(r);
+
+        return class == EC2_FAILURE_TRANSIENT || class == EC2_FAILURE_TRANSPORT;
+}
+
+bool act_is_slowed_down(const struct reconcile *r)
+{
+        enum ec2_failure_class class = failure_class(r);
+
+        return class == EC2_FAILURE_THROTTLED || class == EC2_FAILURE_CREDENTIALS ||
+               class == EC2_FAILURE_DENIED;
+}
+
+/* The plan named an ENI that the round does not know: our own invariant broke. */
+static int unknown_eni(const struct plan_action *action, struct err *err)
+{
+        return err_set(err, ERR_INTERNAL, "%s of an unknown ENI %lld", plan_action_to_string(action->kind),
+                       (long long)action->key);
+}
+
+int act_give_up(struct reconcile *r, struct round *round, struct store_eni *eni, const char *why,
+                struct err *err)
+{
+        bool done;
+
+        log_warn("eni given up", LOG_STR("eni", *eni->eni_id ? eni->eni_id : eni->client_token),
+                 LOG_STR("why", why));
+        round->progress = true;
+        if (!*eni->eni_id)
+                return store_eni_remove(r->store, eni->key, why, err);
+        return store_eni_set_state(r->store, eni->key, ENI_DELETING, why, round->now_ms, &done, err);
+}
+
+static int act_look(struct reconcile *r, struct round *round, const struct plan_action *action _unused_,
+                    struct store_eni *eni _unused_, struct err *err)
+{
+        round->progress = true;
+        return look_at_ec2(r, round, err);
+}
+
+static int act_drain(struct reconcile *r, struct round *round, const struct plan_action *action,
+                     struct store_eni *eni, struct err *err)
+{
+        round->changed = true;
+        return store_eni_set_state(r->store, eni->key, ENI_DRAINING, action->reason, round->now_ms,
+                                   &round->progress, err);
+}
+
+static int act_undrain(struct reconcile *r, struct round *round, const struct plan_action *action,
+                       struct store_eni *eni, struct err *err)
+{
+        r->network_due = true;
+        return store_eni_set_state(r->store, eni->key, ENI_CONFIGURING, action->reason, round->now_ms,
+                                   &round->progress, err);
+}
+
+/*
+ * Detaching is written down first: from here on none of its addresses can be leased. The call is repeated until EC2
+ * has answered it; once detached, a repeat fails with "not found", which is what we want to hear.
+ */
+static int act_detach(struct reconcile *r, struct round *round, const struct plan_action *action,
+                      struct store_eni *eni, struct err *err)
+{
+        const char *name = plan_action_to_string(PLAN_DETACH);
+        bool done = eni->state == ENI_DETACHING;
+        struct err cause;
+
+        if (!done && store_eni_set_state(r->store, eni->key, ENI_DETACHING, action->reason, round->now_ms,
+                                         &done, err) < 0)
+                return -(int)err->code;
+        if (!done)
+                return 0; /* an ADD was faster, or something cools */
+        round->progress = true;
+        if (*eni->attachment_id && ec2_detach_eni(r->ec2, eni->attachment_id, &cause) < 0 &&
+            failure_class(r) != EC2_FAILURE_GONE)
+                return blocked_after_failure(r, round, name, eni->eni_id, &cause, err);
+        log_info("eni detached", LOG_STR("eni", eni->eni_id), LOG_STR("reason", action->reason));
+        if (store_eni_set_attachment(r->store, eni->key, NULL, err) < 0)
+                return -(int)err->code;
+        return blocked_clear(r, round, name, eni->eni_id, err);
+}
+
+static int act_delete(struct reconcile *r, struct round *round, const struct plan_action *action,
+                      struct store_eni *eni, struct err *err)
+{
+        const char *name = plan_action_to_string(PLAN_DELETE);
+        bool done = eni->state == ENI_DELETING;
+        struct err cause;
+
+        if (!done && store_eni_set_state(r->store, eni->key, ENI_DELETING, action->reason, round->now_ms,
+                                         &done, err) < 0)
+                return -(int)err->code;
+        if (!done)
+                return 0;
+        if (ec2_delete_eni(r->ec2, eni->eni_id, &cause) < 0 && failure_class(r) != EC2_FAILURE_GONE)
+                return blocked_after_failure(r, round, name, eni->eni_id, &cause, err);
+        round->progress = round->changed = true;
+        log_info("eni deleted", LOG_STR("eni", eni->eni_id));
+        if (store_eni_remove(r->store, eni->key, "deleted", err) < 0)
+                return -(int)err->code;
+        return blocked_clear(r, round, name, eni->eni_id, err);
+}
+
+static const struct {
+        bool names_eni;
+        int (*run)(struct reconcile *r, struct round *round, const struct plan_action *action,
+                   struct store_eni *eni, struct err *err);
+} actions[_PLAN_ACTION_MAX] = {
+        [PLAN_LOOK] = {false, act_look},
+        [PLAN_CREATE] = {false, act_create},
+        [PLAN_RECREATE] = {true, act_recreate},
+        [PLAN_ATTACH] = {true, act_attach},
+        [PLAN_MARK_DELETE_ON_TERMINATION] = {true, act_mark},
+        [PLAN_ASSIGN] = {true, act_assign},
+        [PLAN_UNASSIGN] = {true, act_unassign},
+        [PLAN_DRAIN] = {true, act_drain},
+        [PLAN_UNDRAIN] = {true, act_undrain},
+        [PLAN_DETACH] = {true, act_detach},
+        [PLAN_DELETE] = {true, act_delete},
+};
+
+int act(struct reconcile *r, struct round *round, const struct plan_action *action, struct err *err)
+{
+        struct store_eni *eni = observe_eni(round, action->key);
+
+        log_debug("plan", LOG_STR("action", plan_action_to_string(action->kind)),
+                  LOG_STR("reason", action->reason), LOG_INT("count", action->count),
+                  LOG_STR("eni", eni ? eni->eni_id : ""));
+        if (actions[action->kind].names_eni && !eni)
+                return unknown_eni(action, err);
+        if (actions[action->kind].run(r, round, action, eni, err) < 0)
+                return err_wrap(err, "%s %s", plan_action_to_string(action->kind), eni ? eni->eni_id : "");
+        return 0;
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Addresses come to an ENI and go back. An assign whose outcome is unknown is looked at before the next one; an
+ * unassign names its addresses, so it is simply repeated until EC2 has answered it: they are leaving, and no
+ * ADD can get one in the meantime.
+ */
+#include <string.h>
+
+#include <vpcwire/log.h>
+
+#include "reconcile/act.h"
+
+static int assign_failed(struct reconcile *r, struct round *round, const struct store_eni *eni,
+                         const struct err *cause, struct err *err)
+{
+        enum ec2_failure_class class = ec2_last_failure(r->ec2)->class;
+        bool subnet_is_full = class == EC2_FAILURE_CAPACITY_SUBNET;
+        /* A full subnet is no fault of the ENI: others in it need not try, those elsewhere may. */
+        const char *subject = subnet_is_full ? eni->subnet_id : eni->eni_id;
+
+        if (ec2_retry_repeat(EC2_ACTION_ASSIGN_ADDRESSES, class) != EC2_REPEAT_AFTER_LOOK &&
+            store_eni_set_in_doubt(r->store, eni->key, false, err) < 0)
+                return -(int)err->code;
+        if (subnet_is_full &&
+            blocked_after_failure(r, round, plan_action_to_string(PLAN_CREATE), subject, cause, err) < 0)
+                return -(int)err->code;
+        return blocked_after_failure(r, round, plan_action_to_string(PLAN_ASSIGN), subject, cause, err);
+}
+
+int act_assign(struct reconcile *r, struct round *round, const struct plan_action *action,
+               struct store_eni *eni, struct err *err)
+{
+        const char *name = plan_action_to_string(PLAN_ASSIGN);
+        struct ip *addresses;
+        struct err cause;
+        unsigned n_new = 0;
+        size_t n;
+
+        if (store_eni_set_in_doubt(r->store, eni->key, true, err) < 0)
+                return -(int)err->code;
+        if (ec2_assign_addresses(r->ec2, eni->eni_id, action->count, round->arena, &addresses, &n, &cause) <
+            0)
+                return assign_failed(r, round, eni, &cause, err);
+        /* Foreign EC2s answer with all addresses of the ENI, the primary one too. */
+        for (size_t i = 0; i < n; i++) {
+                if (ip_equal(addresses[i], eni->primary_address))
+                        addresses[i--] = addresses[--n];
+        }
+        if (store_addresses_add(r->store, eni->key, addresses, n, round->now_ms, &n_new, err) < 0 ||
+            store_eni_set_in_doubt(r->store, eni->key, false, err) < 0)
+                return -(int)err->code;
+        round->progress = true;
+        log_info("addresses assigned", LOG_STR("eni", eni->eni_id), LOG_INT("asked", action->count),
+                 LOG_INT("new", n_new), LOG_STR("reason", action->reason));
+        if (n_new == 0)
+                return blocked_until(r, round, name, eni->eni_id, round->now_ms + LOOK_SETTLE_MS,
+                                     "EC2 answered an assign call without a new address", err);
+        if (blocked_clear(r, round, name, eni->eni_id, err) < 0)
+                return -(int)err->code;
+        return blocked_clear(r, round, name, eni->subnet_id, err);
+}
+
+static int unassign_call(struct reconcile *r, struct round *round, const struct store_eni *eni,
+                         const struct ip *addresses, size_t n, struct err *err)
+{
+        const char *name = plan_action_to_string(PLAN_UNASSIGN);
+        enum ec2_failure_class class;
+        struct err cause;
+
+        if (ec2_unassign_addresses(r->ec2, eni->eni_id, addresses, n, &cause) < 0) {
+                class = ec2_last_failure(r->ec2)->class;
+                if (class == EC2_FAILURE_GONE || class == EC2_FAILURE_REQUEST)
+                        r->look_due_ms =
+                                round->now_ms; /* some of them are not there any more: a look tells which */
+                return blocked_after_failure(r, round, name, eni->eni_id, &cause, err);
+        }
+        round->progress = round->changed = true;
+        log_info("addresses given back", LOG_STR("eni", eni->eni_id), LOG_INT("n", n));
+        if (store_addresses_gone(r->store, eni->key, addresses, n, err) < 0)
+                return -(int)err->code;
+        return blocked_clear(r, round, name, eni->eni_id, err);
+}
+
+int act_unassign(struct reconcile *r, struct round *round, const struct plan_action *action,
+                 struct store_eni *eni, struct err *err)
+{
+        struct ip *addresses;
+        size_t n;
+
+        if (store_addresses_take(r->store, eni->key, action->count, round->now_ms, round->arena, &addresses,
+                                 &n, err) < 0)
+                return -(int)err->code;
+        return n ? unassign_call(r, round, eni, addresses, n, err) : 0;
+}
+
+static int finish_unassign(struct reconcile *r, struct round *round, const struct store_eni *eni,
+                           struct err *err)
+{
+        struct store_address *all;
+        struct ip *leaving;
+        size_t n_all, n = 0;
+
+        if (store_addresses(r->store, round->now_ms, round->arena, &all, &n_all, err) < 0)
+                return -(int)err->code;
+        leaving = ARENA_ARRAY(round->arena, struct ip, n_all);
+        for (size_t i = 0; i < n_all; i++) {
+                if (all[i].eni_key == eni->key && strcmp(all[i].state, "leaving") == 0)
+                        leaving[n++] = all[i].address;
+        }
+        return n ? unassign_call(r, round, eni, leaving, n, err) : 0;
+}
+
+int act_finish_unassigns(struct reconcile *r, struct round *round, struct err *err)
+{
+        const char *name = plan_action_to_string(PLAN_UNASSIGN);
+
+        for (size_t i = 0; i < round->n_enis; i++) {
+                const struct store_eni *eni = &round->enis[i];
+                const struct store_blocked *blocked = blocked_find(round, name, eni->eni_id);
+
+                if (!eni->leaving || eni->state >= ENI_DETACHING)
+                        continue;
+                if (blocked && blocked->until_ms > round->now_ms)
+                        round_wake_at(round, blocked->until_ms);
+                else if (finish_unassign(r, round, eni, err) < 0)
+                        return err_wrap(err, "give back addresses of %s", eni->eni_id);
+        }
+        return 0;
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * An ENI comes to be: create (with its addresses, tags and a client token), attach, mark for deletion with the
+ * instance. Three calls; each can be cut off anywhere and is taken up again from what the store says.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include <vpcwire/clock.h>
+#include <vpcwire/log.h>
+
+#include "reconcile/act.h"
+
+enum { TAGS_OF_OURS = 4, DESCRIPTION_BYTES = 256 };
+
+/*
+ * "vw-<wall seconds>-<96 random bits>". The time is in the token so that a repeat, which EC2 compares parameter by
+ * parameter with the first call, carries the same createdAt tag.
+ */
+static int make_token(char ret[static STORE_TOKEN_BYTES], struct err *err)
+{
+        uint32_t random[3];
+
+        if (getrandom(random, sizeof(random), 0) != sizeof(random))
+                return err_set(err, ERR_SYSTEM, "no random bytes for a client token");
+        snprintf(ret, STORE_TOKEN_BYTES, "vw-%" PRIx64 "-%08" PRIx32 "%08" PRIx32 "%08" PRIx32,
+                 (uint64_t)(clock_wall_ms() / 1000), random[0], random[1], random[2]);
+        return 0;
+}
+
+static const char *created_at(struct arena *arena, const char *token)
+{
+        time_t seconds = (time_t)strtoull(token + strlen("vw-"), NULL, 16);
+        struct tm tm = {0};
+        char *text = arena_alloc(arena, 32, 1);
+
+        gmtime_r(&seconds, &tm);
+        strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
+        return text;
+}
+
+/* The tags that aws-vpc-cni writes, so that its tools and IAM policies know our ENIs. */
+static size_t make_tags(const struct reconcile *r, struct arena *arena, const char *token,
+                        struct ec2_tag **ret)
+{
+        struct ec2_tag *tags = ARENA_ARRAY(arena, struct ec2_tag, TAGS_OF_OURS + r->options.n_tags);
+        size_t n = 0;
+
+        tags[n++] = (struct ec2_tag){"node.k8s.amazonaws.com/instance_id", r->identity.instance_id};
+        tags[n++] = (struct ec2_tag){"node.k8s.amazonaws.com/createdAt", created_at(arena, token)};
+        if (r->options.cluster_name && *r->options.cluster_name) {
+                tags[n++] = (struct ec2_tag){"cluster.k8s.amazonaws.com/name", r->options.cluster_name};
+                tags[n++] = (struct ec2_tag){"eks:eni:owner", "amazon-vpc-cni"};
+        }
+        for (size_t i = 0; i < r->options.n_tags; i++)
+                tags[n++] = (struct ec2_tag){r->options.tags[i].key, r->options.tags[i].value};
+        *ret = tags;
+        return n;
+}
+
+static int create_failed(struct reconcile *r, struct round *round, const struct store_eni *eni,
+                         const struct err *cause, struct err *err)
+{
+        const char *create = plan_action_to_string(PLAN_CREATE),
+                   *recreate = plan_action_to_string(PLAN_RECREATE);
+
+        if (act_outcome_is_unknown(r))
+                return blocked_after_failure(r, round, recreate, eni->client_token, cause, err);
+        if (blocked_after_failure(r, round, create, eni->subnet_id, cause, err) < 0 ||
+            blocked_clear(r, round, recreate, eni->client_token, err) < 0)
+                return -(int)err->code;
+        return store_eni_remove(r->store, eni->key, cause->msg, err);
+}
+
+static int create_call(struct reconcile *r, struct round *round, struct store_eni *eni, struct err *err)
+{
+        struct ec2_tag *tags;
+        size_t n_tags = make_tags(r, round->arena, eni->client_token, &tags);
+        struct ec2_create_eni request = {
+                .subnet_id = eni->subnet_id,
+                .description = arena_printf(round->arena, "aws-K8S-%s", r->identity.instance_id),
+                .client_token = eni->client_token,
+                .secondary_addresses = eni->asked_addresses,
+                .groups = (const char *const *)r->identity.groups,
+                .n_groups = r->identity.n_groups,
+                .tags = tags,
+                .n_tags = n_tags,
+        };
+        struct ec2_eni made;
+        struct err cause;
+
+        if (ec2_create_eni(r->ec2, &request, round->arena, &made, &cause) < 0)
+                return create_failed(r, round, eni, &cause, err);
+        snprintf(eni->eni_id, sizeof(eni->eni_id), "%s", made.eni_id);
+        eni->mac = made.mac;
+        eni->primary_address = made.primary;
+        round->progress = round->changed = true;
+        log_info("eni created", LOG_STR("eni", eni->eni_id), LOG_STR("subnet", eni->subnet_id),
+                 LOG_INT("addresses", made.n_secondary));
+        if (store_eni_created(r->store, eni->key, eni, made.secondary, made.n_secondary, round->now_ms, err) <
+                    0 ||
+            blocked_clear(r, round, plan_action_to_string(PLAN_RECREATE), eni->client_token, err) < 0 ||
+            blocked_clear(r, round, plan_action_to_string(PLAN_CREATE), eni->subnet_id, err) < 0)
+                return -(int)err->code;
+        return 0;
+}
+
+int act_create(struct reconcile *r, struct round *round, const struct plan_action *action,
+               struct store_eni *none _unused_, struct err *err)
+{
+        struct store_eni eni = {.state = ENI_CREATING,
+                                .managed = true,
+                                .subnet_cidr = r->identity.subnet_cidr,
+                                .device_index = action->device_index,
+                                .asked_addresses = action->count};
+
+        snprintf(eni.subnet_id, sizeof(eni.subnet_id), "%s", r->identity.subnet_id);
+        if (make_token(eni.client_token, err) < 0 ||
+            store_eni_begin(r->store, &eni, round->now_ms, &eni.key, err) < 0)
+                return -(int)err->code;
+        return create_call(r, round, &eni, err);
+}
+
+int act_recreate(struct reconcile *r, struct round *round, const struct plan_action *action _unused_,
+                 struct store_eni *eni, struct err *err)
+{
+        return create_call(r, round, eni, err);
+}
+
+static int attach_failed(struct reconcile *r, struct round *round, struct store_eni *eni,
+                         const struct err *cause, struct err *err)
+{
+        const char *name = plan_action_to_string(PLAN_ATTACH);
+        const struct store_blocked *before = blocked_find(round, name, eni->eni_id);
+        enum ec2_failure_class class = ec2_last_failure(r->ec2)->class;
+        enum ec2_repeat repeat = ec2_retry_repeat(EC2_ACTION_ATTACH_ENI, class);
+
+        if (blocked_after_failure(r, round, name, eni->eni_id, cause, err) < 0)
+                return -(int)err->code;
+        if (class == EC2_FAILURE_CAPACITY_INSTANCE) {
+                /* EC2 knows better than our table how many this instance takes. */
+                r->max_enis_seen = (unsigned)round->n_enis - 1;
+                return act_give_up(r, round, eni, cause->msg, err);
+        }
+        if (repeat == EC2_REPEAT_NEVER ||
+            (before && before->attempts >= ATTACH_ATTEMPTS_MAX && !act_is_slowed_down(r)))
+                return act_give_up(r, round, eni, cause->msg, err);
+        if (repeat == EC2_REPEAT_AFTER_LOOK)
+                return 0; /* in doubt: the planner asks for a look before anything else is done with it */
+        return store_eni_set_in_doubt(r->store, eni->key, false, err);
+}
+
+int act_attach(struct reconcile *r, struct round *round, const struct plan_action *action,
+               struct store_eni *eni, struct err *err)
+{
+        const char *attachment_id;
+        struct err cause;
+
+        if (action->device_index != eni->device_index) {
+                eni->device_index = action->device_index;
+                if (store_eni_set_device(r->store, eni->key, eni->device_index, err) < 0)
+                        return -(int)err->code;
+        }
+        if (store_eni_set_in_doubt(r->store, eni->key, true, err) < 0)
+                return -(int)err->code;
+        if (ec2_attach_eni(r->ec2, eni->eni_id, r->identity.instance_id, eni->device_index, round->arena,
+                           &attachment_id, &cause) < 0)
+                return attach_failed(r, round, eni, &cause, err);
+        snprintf(eni->attachment_id, sizeof(eni->attachment_id), "%s", attachment_id);
+        round->progress = true;
+        log_info("eni attached", LOG_STR("eni", eni->eni_id), LOG_INT("device", eni->device_index));
+        if (store_eni_set_attachment(r->store, eni->key, attachment_id, err) < 0 ||
+            store_eni_set_in_doubt(r->store, eni->key, false, err) < 0)
+                return -(int)err->code;
+        return blocked_clear(r, round, plan_action_to_string(PLAN_ATTACH), eni->eni_id, err);
+}
+
+int act_mark(struct reconcile *r, struct round *round, const struct plan_action *action _unused_,
+             struct store_eni *eni, struct err *err)
+{
+        const char *name = plan_action_to_string(PLAN_MARK_DELETE_ON_TERMINATION);
+        struct err cause;
+        bool done;
+
+        if (ec2_set_delete_on_termination(r->ec2, eni->eni_id, eni->attachment_id, &cause) < 0) {
+                if (ec2_last_failure(r->ec2)->class == EC2_FAILURE_GONE)
+                        r->look_due_ms = round->now_ms;
+                return blocked_after_failure(r, round, name, eni->eni_id, &cause, err);
+        }
+        round->progress = true;
+        r->network_due = true;
+        if (store_eni_set_state(r->store, eni->key, ENI_CONFIGURING, "attached", round->now_ms, &done, err) <
+            0)
+                return -(int)err->code;
+        return blocked_clear(r, round, name, eni->eni_id, err);
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What EC2 refused, and when it may be asked again. Kept in the store: it outlives a restart (a crash loop must not turn
+ * into a storm of calls) and is what a waiting ADD and `ipamctl status` are told.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include <vpcwire/clock.h>
+#include <vpcwire/log.h>
+
+#include "cloud/ec2_retry.h"
+#include "reconcile/state.h"
+
+const struct store_blocked *blocked_find(const struct round *round, const char *action, const char *subject)
+{
+        for (size_t i = 0; i < round->n_blocked; i++) {
+                if (strcmp(round->blocked[i].action, action) == 0 &&
+                    strcmp(round->blocked[i].subject, subject) == 0)
+                        return &round->blocked[i];
+        }
+        return NULL;
+}
+
+bool blocked_now(const struct round *round, const char *action, const char *subject)
+{
+        const struct store_blocked *blocked = blocked_find(round, action, subject);
+
+        return blocked && blocked->until_ms > round->now_ms;
+}
+
+/* The round's copy must not be older than the store's: later actions of the same round look at it. */
+static void remember(struct round *round, const struct store_blocked *blocked)
+{
+        struct store_blocked *copy = ARENA_ARRAY(round->arena, struct store_blocked, round->n_blocked + 1);
+        size_t n = 0;
+
+        for (size_t i = 0; i < round->n_blocked; i++) {
+                if (strcmp(round->blocked[i].action, blocked->action) != 0 ||
+                    strcmp(round->blocked[i].subject, blocked->subject) != 0)
+                        copy[n++] = round->blocked[i];
+        }
+        copy[n++] = *blocked;
+        round->blocked = copy;
+        round->n_blocked = n;
+}
+
+int blocked_until(struct reconcile *r, struct round *round, const char *action, const char *subject,
+                  int64_t until_ms, const char *reason, struct err *err)
+{
+        const struct store_blocked *before = blocked_find(round, action, subject);
+        struct store_blocked blocked = {
+                .action = arena_strdup(round->arena, action),
+                .subject = arena_strdup(round->arena, subject),
+                .reason = arena_strdup(round->arena, reason),
+                .until_ms = until_ms,
+                .attempts = before ? before->attempts + 1 : 1,
+        };
+
+        remember(round, &blocked);
+        round->changed = true; /* a waiting ADD may now be told more */
+        return store_blocked_set(r->store, &blocked, err);
+}
+
+int blocked_after_failure(struct reconcile *r, struct round *round, const char *action, const char *subject,
+                          const struct err *cause, struct err *err)
+{
+        const struct ec2_failure *failure = ec2_last_failure(r->ec2);
+        const struct store_blocked *before = blocked_find(round, action, subject);
+        unsigned attempt = before ? before->attempts + 1 : 1;
+        int64_t delay_ms = ec2_retry_delay_ms(failure->class, attempt - 1, reconcile_random(r));
+
+        log_warn("ec2 call failed", LOG_STR("action", action), LOG_STR("subject", subject),
+                 LOG_STR("class", ec2_failure_class_to_string(failure->class)),
+                 LOG_STR("code", failure->code), LOG_STR("request_id", failure->request_id),
+                 LOG_INT("attempt", attempt), LOG_INT("again_in_ms", delay_ms), LOG_ERR(cause));
+        return blocked_until(r, round, action, subject, clock_boottime_ms() + delay_ms, cause->msg, err);
+}
+
+int blocked_clear(struct reconcile *r, struct round *round, const char *action, const char *subject,
+                  struct err *err)
+{
+        struct store_blocked *copy;
+        size_t n = 0;
+
+        if (!blocked_find(round, action, subject))
+                return 0;
+        copy = ARENA_ARRAY(round->arena, struct store_blocked, round->n_blocked);
+        for (size_t i = 0; i < round->n_blocked; i++) {
+                if (strcmp(round->blocked[i].action, action) != 0 ||
+                    strcmp(round->blocked[i].subject, subject) != 0)
+                        copy[n++] = round->blocked[i];
+        }
+        round->blocked = copy;
+        round->n_blocked = n;
+        return store_blocked_clear(r->store, action, subject, err);
+}

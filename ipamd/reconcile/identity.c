@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Who this node is (IMDS) and what its type allows (compiled-in table, else EC2). Both are kept as facts in the
+ * store, so that a daemon that starts while IMDS does not answer serves from its books all the same.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include <vpcwire/clock.h>
+#include <vpcwire/log.h>
+
+#include "plan/limits.h"
+#include "reconcile/state.h"
+
+void identity_done(struct identity *identity)
+{
+        for (size_t i = 0; i < identity->n_groups; i++)
+                free(identity->groups[i]);
+        free(identity->groups);
+        free(identity->vpc_cidrs);
+        *identity = (struct identity){0};
+}
+
+static void set_text(char *to, size_t size, const char *from)
+{
+        snprintf(to, size, "%s", from ?: "");
+}
+
+static void set_vpc_cidrs(struct identity *identity, const struct prefix *cidrs, size_t n)
+{
+        free(identity->vpc_cidrs);
+        identity->vpc_cidrs = XNEW_ARRAY(struct prefix, n);
+        memcpy(identity->vpc_cidrs, cidrs, n * sizeof(*cidrs));
+        identity->n_vpc_cidrs = n;
+}
+
+static struct identity identity_from_imds(const struct imds_identity *from)
+{
+        struct identity identity = {
+                .known = true,
+                .mac = from->mac,
+                .primary_address = from->primary_address,
+                .subnet_cidr = from->subnet_cidr,
+        };
+
+        set_text(identity.instance_id, sizeof(identity.instance_id), from->instance_id);
+        set_text(identity.instance_type, sizeof(identity.instance_type), from->instance_type);
+        set_text(identity.zone, sizeof(identity.zone), from->availability_zone);
+        set_text(identity.region, sizeof(identity.region), from->region);
+        set_text(identity.eni_id, sizeof(identity.eni_id), from->eni_id);
+        set_text(identity.subnet_id, sizeof(identity.subnet_id), from->subnet_id);
+        set_text(identity.vpc_id, sizeof(identity.vpc_id), from->vpc_id);
+        set_vpc_cidrs(&identity, from->vpc_cidrs, from->n_vpc_cidrs);
+        identity.groups = XNEW_ARRAY(char *, from->n_security_groups);
+        identity.n_groups = from->n_security_groups;
+        for (size_t i = 0; i < identity.n_groups; i++)
+                identity.groups[i] = xstrdup(from->security_groups[i]);
+        return identity;
+}
+
+/* The books of another instance (a disk image that was copied) are worth nothing here. */
+static int forget_other_instance(struct reconcile *r, struct round *round, const struct identity *stored,
+                                 struct err *err)
+{
+        if (strcmp(stored->instance_id, r->identity.instance_id) == 0)
+                return 0;
+        log_warn("the database is another instance's; its ENIs are dropped",
+                 LOG_STR("was", stored->instance_id), LOG_STR("is", r->identity.instance_id));
+        if (observe_store(r, round, err) < 0)
+                return err_wrap(err, "drop another instance's ENIs");
+        for (size_t i = 0; i < round->n_enis; i++) {
+                int e = store_eni_remove(r->store, round->enis[i].key,
+                                         "the database came from another instance", err);
+
+                if (e < 0)
+                        return err_wrap(err, "drop %s of instance %s", round->enis[i].eni_id,
+                                        stored->instance_id);
+        }
+        r->look_due_ms = round->now_ms;
+        return 0;
+}
+
+static int learn_who(struct reconcile *r, struct round *round, struct err *err)
+{
+        struct imds_identity fresh;
+        struct identity stored = {0};
+        bool found = false;
+        struct err imds_err;
+        int e;
+
+        e = identity_load(r->store, round->arena, &stored, &found, err);
+        if (e < 0)
+                return e;
+        if (imds_get_identity(r->imds, round->arena, &fresh, &imds_err) == 0) {
+                r->identity = identity_from_imds(&fresh);
+                e = found ? forget_other_instance(r, round, &stored, err) : 0;
+                identity_done(&stored);
+                if (e < 0) {
+                        identity_done(&r->identity);
+                        return e;
+                }
+                return identity_save(r->store, &r->identity, err);
+        }
+        if (!found) {
+                if (err)
+                        *err = imds_err;
+                return err_wrap(err, "learn who this node is");
+        }
+        log_warn("instance metadata does not answer; going on with what was known", LOG_ERR(&imds_err));
+        r->identity = stored;
+        return 0;
+}
+
+static int learn_limits(struct reconcile *r, struct round *round, struct err *err)
+{
+        const struct instance_limits *table = instance_limits_find(r->identity.instance_type);
+        struct plan_limits limits = {0};
+        struct ec2_instance_type type;
+        int e;
+
+        if (table)
+                limits = (struct plan_limits){.max_enis = table->max_enis,
+                                              .ipv4_per_eni = table->ipv4_per_eni};
+        else if ((e = limits_load(r->store, round->arena, &limits, err)) < 0)
+                return e;
+        if (!limits.max_enis) {
+                e = ec2_describe_instance_type(r->ec2, r->identity.instance_type, round->arena, &type, err);
+                if (e < 0)
+                        return err_wrap(err, "learn the limits of instance type %s",
+                                        r->identity.instance_type);
+                limits = (struct plan_limits){.max_enis = type.max_enis, .ipv4_per_eni = type.ipv4_per_eni};
+        }
+        e = limits_save(r->store, &limits, err);
+        if (e == 0)
+                r->limits = limits;
+        return e;
+}
+
+void reconcile_default_endpoint(const char *region, struct text *ret)
+{
+        bool china = strncmp(region, "cn-", 3) == 0;
+
+        text_add(ret, "https://ec2.%s.amazonaws.com%s", region, china ? ".cn" : "");
+}
+
+static int open_ec2(struct reconcile *r, struct err *err)
+{
+        const char *region = r->options.region && *r->options.region ? r->options.region : r->identity.region;
+        _cleanup_(text_done) struct text endpoint = {0};
+
+        if (r->options.ec2_endpoint && *r->options.ec2_endpoint)
+                text_add(&endpoint, "%s", r->options.ec2_endpoint);
+        else
+                reconcile_default_endpoint(region, &endpoint);
+        return ec2_new(&(struct ec2_options){.endpoint = endpoint.text,
+                                             .region = region,
+                                             .credentials = r->credentials,
+                                             .timeout_ms = r->options.http_timeout_ms},
+                       &r->ec2, err);
+}
+
+/* CIDRs come and go while the node runs. A failure keeps what was known: an absence never destroys. */
+static void refresh_vpc_cidrs(struct reconcile *r, struct round *round)
+{
+        struct prefix *cidrs;
+        struct err err;
+        size_t n;
+
+        r->vpc_cidrs_due_ms = round->now_ms + VPC_CIDRS_PERIOD_MS;
+        if (imds_get_vpc_cidrs(r->imds, r->identity.mac, round->arena, &cidrs, &n, &err) < 0) {
+                log_debug("the VPC's CIDRs are not to be had now", LOG_ERR(&err));
+                return;
+        }
+        if (n == 0 ||
+            (n == r->identity.n_vpc_cidrs && memcmp(cidrs, r->identity.vpc_cidrs, n * sizeof(*cidrs)) == 0))
+                return;
+        set_vpc_cidrs(&r->identity, cidrs, n);
+        log_info("the VPC's CIDRs changed", LOG_INT("n", n));
+        if (identity_save(r->store, &r->identity, &err) < 0)
+                log_warn("the VPC's CIDRs are not written down", LOG_ERR(&err));
+}
+
+int identity_learn(struct reconcile *r, struct round *round, struct err *err)
+{
+        int e = 0;
+
+        if (!r->identity.known) {
+                e = learn_who(r, round, err);
+                r->vpc_cidrs_due_ms = round->now_ms + VPC_CIDRS_PERIOD_MS;
+                if (e == 0)
+                        log_info("node", LOG_STR("instance", r->identity.instance_id),
+                                 LOG_STR("type", r->identity.instance_type),
+                                 LOG_STR("zone", r->identity.zone), LOG_STR("subnet", r->identity.subnet_id));
+        }
+        if (e == 0 && !r->ec2)
+                e = open_ec2(r, err);
+        if (e == 0 && !r->limits.max_enis)
+                e = learn_limits(r, round, err);
+        if (e == 0 && round->now_ms >= r->vpc_cidrs_due_ms)
+                refresh_vpc_cidrs(r, round);
+        if (e == 0)
+                round_wake_at(round, r->vpc_cidrs_due_ms);
+        return e;
+}

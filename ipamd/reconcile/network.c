@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The host's network as the books want it, and what follows from it for the books: an ENI that the kernel routes is
+ * ready, its preparing addresses are free; a lease whose host link is gone for long enough is reclaimed.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include <vpcwire/link.h>
+#include <vpcwire/log.h>
+
+#include "node/sync.h"
+#include "reconcile/state.h"
+
+static bool eni_is_routable(const struct store_eni *eni)
+{
+        return eni->managed &&
+               (eni->state == ENI_CONFIGURING || eni->state == ENI_READY || eni->state == ENI_DRAINING);
+}
+
+/* What one sync needs of the store, read at one time. */
+struct books {
+        struct store_address *addresses;
+        struct store_lease *leases;
+        size_t n_addresses, n_leases;
+};
+
+static int books_read(struct reconcile *r, struct round *round, struct books *ret, struct err *err)
+{
+        if (store_addresses(r->store, round->now_ms, round->arena, &ret->addresses, &ret->n_addresses, err) <
+                    0 ||
+            store_leases(r->store, NULL, round->arena, &ret->leases, &ret->n_leases, err) < 0)
+                return err_wrap(err, "read addresses and leases");
+        return 0;
+}
+
+static struct node_view view_of(struct reconcile *r, struct round *round, const struct books *books)
+{
+        struct node_eni *enis = ARENA_ARRAY(round->arena, struct node_eni, round->n_enis);
+        struct node_address *addresses = ARENA_ARRAY(round->arena, struct node_address, books->n_addresses);
+        struct node_pod *pods = ARENA_ARRAY(round->arena, struct node_pod, books->n_leases);
+        struct node_view view = {.veth_prefix = r->options.veth_prefix,
+                                 .mtu = r->options.eni_mtu,
+                                 .vpc_cidrs = r->identity.vpc_cidrs,
+                                 .n_vpc_cidrs = r->identity.n_vpc_cidrs,
+                                 .enis = enis,
+                                 .addresses = addresses,
+                                 .pods = pods};
+
+        for (size_t i = 0; i < round->n_enis; i++) {
+                const struct store_eni *eni = &round->enis[i];
+
+                if (!eni_is_routable(eni))
+                        continue;
+                enis[view.n_enis++] = (struct node_eni){.device_index = eni->device_index,
+                                                        .network_card = eni->network_card,
+                                                        .mac = eni->mac,
+                                                        .address = eni->primary_address,
+                                                        .subnet = eni->subnet_cidr};
+                for (size_t j = 0; j < books->n_addresses; j++) {
+                        if (books->addresses[j].eni_key == eni->key)
+                                addresses[view.n_addresses++] = (struct node_address){
+                                        .prefix = prefix_host(books->addresses[j].address),
+                                        .device_index = eni->device_index,
+                                        .network_card = eni->network_card};
+                }
+        }
+        for (size_t i = 0; i < books->n_leases; i++)
+                pods[view.n_pods++] = (struct node_pod){.ip = books->leases[i].address,
+                                                        .host_ifname = books->leases[i].host_ifname,
+                                                        .container_id = books->leases[i].key.container_id};
+        return view;
+}
+
+static struct store_eni *eni_of_report(struct round *round, const struct node_eni_report *report)
+{
+        for (size_t i = 0; i < round->n_enis; i++) {
+                if (eni_is_routable(&round->enis[i]) && round->enis[i].device_index == report->device_index &&
+                    round->enis[i].network_card == report->network_card)
+                        return &round->enis[i];
+        }
+        return NULL;
+}
+
+/* Rule 4: from here on, and not before, its addresses may be handed out. */
+static int eni_routed(struct reconcile *r, struct round *round, const struct store_eni *eni,
+                      const char *ifname, const struct books *books, struct err *err)
+{
+        struct ip *addresses = ARENA_ARRAY(round->arena, struct ip, books->n_addresses);
+        unsigned n_free = 0;
+        bool done = false;
+        size_t n = 0;
+
+        for (size_t i = 0; i < books->n_addresses; i++) {
+                if (books->addresses[i].eni_key == eni->key &&
+                    strcmp(books->addresses[i].state, "preparing") == 0)
+                        addresses[n++] = books->addresses[i].address;
+        }
+        if (n && store_addresses_routed(r->store, eni->key, addresses, n, round->now_ms, &n_free, err) < 0)
+                return err_wrap(err, "offer the addresses of %s", eni->eni_id);
+        if (eni->state == ENI_CONFIGURING &&
+            store_eni_set_state(r->store, eni->key, ENI_READY, "routed", round->now_ms, &done, err) < 0)
+                return err_wrap(err, "mark %s ready", eni->eni_id);
+        if (n_free || done) {
+                round->changed = true;
+                log_info("eni ready", LOG_STR("eni", eni->eni_id), LOG_STR("link", ifname),
+                         LOG_INT("device", eni->device_index), LOG_INT("new_addresses", n_free));
+        }
+        return 0;
+}
+
+static int report_eni(struct reconcile *r, struct round *round, const struct node_eni_report *report,
+                      const struct books *books, struct err *err)
+{
+        struct store_eni *eni = eni_of_report(round, report);
+        bool done;
+
+        if (!eni)
+                return 0;
+        round->link_present[eni - round->enis] = report->state != NODE_ENI_NO_LINK;
+        switch (report->state) {
+        case NODE_ENI_ROUTED: return eni_routed(r, round, eni, report->ifname, books, err);
+        case NODE_ENI_FAILED:
+                log_warn("eni cannot be configured", LOG_STR("eni", eni->eni_id),
+                         LOG_STR("link", report->ifname), LOG_ERR(&report->err));
+                r->network_due_ms = round->now_ms + ROUND_RETRY_MS;
+                break;
+        case NODE_ENI_NO_LINK: break;
+        }
+        if (eni->state != ENI_READY)
+                return 0;
+        log_warn("eni lost its link; its addresses are not offered", LOG_STR("eni", eni->eni_id));
+        round->changed = true;
+        return store_eni_set_state(r->store, eni->key, ENI_CONFIGURING, "its link is gone", round->now_ms,
+                                   &done, err);
+}
+
+static void log_repairs(const struct node_repairs *repaired)
+{
+        if (node_repairs_total(repaired))
+                log_info("host network brought to what it should be", LOG_INT("links", repaired->links),
+                         LOG_INT("addresses", repaired->addresses), LOG_INT("routes", repaired->routes),
+                         LOG_INT("rules", repaired->rules), LOG_INT("nft", repaired->nft),
+                         LOG_INT("sysctls", repaired->sysctls));
+}
+
+/* ENIs that leave are in no view; whether EC2 took the link away is seen by their MAC. */
+static int see_leaving_links(struct reconcile *r, struct round *round, struct err *err)
+{
+        struct link_info *links = NULL;
+        size_t n = 0;
+
+        for (size_t i = 0; i < round->n_enis; i++) {
+                const struct store_eni *eni = &round->enis[i];
+
+                if (eni_is_routable(eni) || !*eni->eni_id)
+                        continue;
+                if (!links && link_dump(r->netlink, round->arena, &links, &n, err) < 0)
+                        return err_wrap(err, "look at the links");
+                for (size_t j = 0; j < n; j++)
+                        round->link_present[i] |= links[j].has_mac && mac_equal(links[j].mac, eni->mac);
+        }
+        return 0;
+}
+
+static bool something_unrouted(const struct round *round)
+{
+        for (size_t i = 0; i < round->n_enis; i++) {
+                if (eni_is_routable(&round->enis[i]) &&
+                    (round->enis[i].state == ENI_CONFIGURING || round->enis[i].preparing))
+                        return true;
+        }
+        return false;
+}
+
+int network_sync(struct reconcile *r, struct round *round, struct err *err)
+{
+        struct node_report report = {0};
+        struct books books = {0};
+        struct node_view view;
+        int e;
+
+        round->link_present = ARENA_ARRAY(round->arena, bool, round->n_enis);
+        for (size_t i = 0; i < round->n_enis; i++)
+                round->link_present[i] = round->enis[i].state == ENI_READY;
+        e = see_leaving_links(r, round, err);
+        if (e < 0)
+                return e;
+        if (!r->network_due && round->now_ms < r->network_due_ms && !something_unrouted(round))
+                return 0;
+        e = books_read(r, round, &books, err);
+        if (e < 0)
+                return e;
+        view = view_of(r, round, &books);
+        if (view.n_enis == 0)
+                return 0; /* the first look at EC2 has not been; nothing of the host's is ours yet */
+        r->network_due = false;
+        r->network_due_ms = round->now_ms + NETWORK_PERIOD_MS;
+        e = node_sync(r->node, round->arena, &view, &report, err);
+        log_repairs(&report.repaired);
+        if (report.n_pods_failed)
+                log_warn("routes to pods cannot be set", LOG_INT("pods", report.n_pods_failed),
+                         LOG_ERR(&report.pod_err));
+        for (size_t i = 0; i < report.n_enis && e == 0; i++)
+                e = report_eni(r, round, &report.enis[i], &books, err);
+        if (e < 0) {
+                r->network_due = true;
+                return err_wrap(err, "host network");
+        }
+        return 0;
+}
+
+static const struct node_pod_link *find_link(const struct node_pod_link *links, size_t n, const char *ifname)
+{
+        for (size_t i = 0; i < n; i++) {
+                if (strcmp(links[i].ifname, ifname) == 0)
+                        return &links[i];
+        }
+        return NULL;
+}
+
+static int reclaim_one(struct reconcile *r, struct round *round, const struct store_lease *lease, bool seen,
+                       struct err *err)
+{
+        int64_t grace_ms =
+                r->settings.orphan_grace_ms + (lease->state == LEASE_RESERVED ? RESERVED_GRACE_MS : 0);
+        int64_t due_ms = lease->link_missing_since_ms + grace_ms;
+        struct ip address;
+        bool released;
+
+        if (seen && !lease->link_missing_since_ms)
+                return 0;
+        if (seen)
+                return store_lease_link_seen(r->store, &lease->key, true, round->now_ms, err);
+        if (!lease->link_missing_since_ms) {
+                due_ms = round->now_ms + grace_ms;
+                if (store_lease_link_seen(r->store, &lease->key, false, round->now_ms, err) < 0)
+                        return err_wrap(err, "note the missing link");
+        }
+        if (round->now_ms < due_ms) {
+                r->pods_due_ms = due_ms < r->pods_due_ms ? due_ms : r->pods_due_ms;
+                return 0;
+        }
+        log_warn("lease reclaimed: its host link is gone", LOG_STR("address", IP_TEXT(lease->address)),
+                 LOG_STR("container", lease->key.container_id), LOG_STR("pod", lease->pod_name),
+                 LOG_STR("link", lease->host_ifname));
+        round->changed = true;
+        round->progress = true;
+        return store_lease_release(r->store, &lease->key, "reclaimed: its host link is gone", round->now_ms,
+                                   &released, &address, err);
+}
+
+int network_reclaim(struct reconcile *r, struct round *round, struct err *err)
+{
+        struct node_pod_link *links;
+        struct store_lease *leases;
+        size_t n_links, n_leases;
+
+        if (round->now_ms < r->pods_due_ms) {
+                round_wake_at(round, r->pods_due_ms);
+                return 0;
+        }
+        r->pods_due_ms = round->now_ms + PODS_PERIOD_MS;
+        /* Leases first: a link made in between belongs to a lease that is not in the list. */
+        if (store_leases(r->store, NULL, round->arena, &leases, &n_leases, err) < 0 ||
+            node_observe_pod_links(r->node, round->arena, r->options.veth_prefix, &links, &n_links, err) < 0)
+                return err_wrap(err, "look at the pods' links");
+        for (size_t i = 0; i < n_leases; i++) {
+                const struct node_pod_link *link = find_link(links, n_links, leases[i].host_ifname);
+                bool seen = link && strcmp(link->container_id, leases[i].key.container_id) == 0;
+
+                if (reclaim_one(r, round, &leases[i], seen, err) < 0)
+                        return err_wrap(err, "lease %s", IP_TEXT(leases[i].address));
+        }
+        round_wake_at(round, r->pods_due_ms);
+        return 0;
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The reconciler: a thread of plain sequential code that makes the node's ENIs, addresses and host network what they
+ * should be. A round is observe (store, IMDS, EC2 when due, kernel) -> plan (pure) -> act. A round never sleeps: what is not
+ * ready yet is simply still there in the next one. Rounds are started by need (reconcile_wake) or by a time that the
+ * last round named.
+ *
+ * It shares with the loop the database, a wake-up in each direction, and its settings.
+ */
+#ifndef IPAMD_RECONCILE_RECONCILE_H
+#define IPAMD_RECONCILE_RECONCILE_H
+
+#include <vpcwire/err.h>
+
+#include "plan/plan.h"
+#include "store/store.h"
+
+struct reconcile;
+
+/* What may change while the daemon runs (SIGHUP). */
+struct reconcile_settings {
+        struct plan_targets targets;
+        int64_t cooldown_ms;
+        int64_t orphan_grace_ms; /* how long a lease's host link must be missing before the lease is reclaimed */
+        int64_t look_period_ms; /* between two full looks at EC2 */
+};
+
+struct reconcile_tag {
+        const char *key, *value;
+};
+
+struct reconcile_options {
+        struct store_options store;
+        struct reconcile_settings settings;
+        const char *imds_endpoint; /* NULL: the link-local one */
+        const char *ec2_endpoint;  /* NULL: EC2's own for the region */
+        const char *region;        /* NULL: from IMDS */
+        unsigned http_timeout_ms;
+        unsigned eni_mtu;
+        const char *veth_prefix;
+        const char *cluster_name;         /* NULL: none */
+        const struct reconcile_tag *tags; /* ADDITIONAL_ENI_TAGS */
+        size_t n_tags;
+        /* Called on the reconciler's thread whenever the pool changed: somebody who waits may be served now. */
+        void (*changed)(void *data);
+        void *changed_data;
+};
+
+/* Opens what the thread needs and starts it. Strings of the options are borrowed until reconcile_stop(). */
+int reconcile_start(const struct reconcile_options *options, struct reconcile **ret, struct err *err);
+
+/* Ends the round that runs (an EC2 call is waited for, at most its deadline) and the thread. NULL is fine. */
+struct reconcile *reconcile_stop(struct reconcile *reconcile);
+DEFINE_CLEANUP(struct reconcile *, reconcile_stop)
+
+enum reconcile_why {
+        RECONCILE_POOL = 1 << 0,    /* an address was taken or given back, or somebody waits */
+        RECONCILE_NETWORK = 1 << 1, /* the host's network was touched: compare and repair */
+        RECONCILE_PODS = 1 << 2,    /* a pod's link went away */
+};
+
+/* Any thread: something happened (a mask of enum reconcile_why); look again now. */
+void reconcile_wake(struct reconcile *reconcile, unsigned why);
+
+/* Any thread: new settings, from the next round on. */
+void reconcile_set(struct reconcile *reconcile, const struct reconcile_settings *settings);
+
+/* For node_monitor_open(): the reconciler's own changes of the network are no news. */
+uint32_t reconcile_port(const struct reconcile *reconcile);
+
+/* What the reconciler has learnt of the node and written down. */
+struct reconcile_node {
+        const char *instance_id, *instance_type, *zone, *region, *vpc_id, *subnet_id;
+        struct ip primary_address;
+        struct plan_limits limits; /* zero until known */
+};
+
+/* Any thread, with its own store; in the arena. *ret_known is false, and *ret untouched, until it is. */
+int reconcile_read_node(struct store *store, struct arena *arena, bool *ret_known, struct reconcile_node *ret,
+                        struct err *err);
+
+/* EC2's endpoint for a region ("https://ec2.eu-west-1.amazonaws.com"), by the region's partition. */
+void reconcile_default_endpoint(const char *region, struct text *ret);
+
+#endif

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Inside the reconciler: its state and its steps. Everything here belongs to its thread, but for `wake`. */
+#ifndef IPAMD_RECONCILE_STATE_H
+#define IPAMD_RECONCILE_STATE_H
+
+#include <pthread.h>
+
+#include <vpcwire/addr.h>
+
+#include "cloud/credentials.h"
+#include "cloud/ec2.h"
+#include "cloud/imds.h"
+#include "node/sync.h"
+#include "reconcile/reconcile.h"
+
+enum {
+        ROUND_RETRY_MS = 2000, /* after a round that failed as a whole */
+        LOOK_SETTLE_MS =
+                30 * 1000, /* an absence in EC2 must last this long, over two looks, to be believed */
+        LOOK_AFTER_START_MS = 5 * 1000,  /* with a valid database the first look waits until we serve */
+        VPC_CIDRS_PERIOD_MS = 30 * 1000, /* IMDS is asked for the VPC's CIDRs (not an EC2 call) */
+        NETWORK_PERIOD_MS =
+                60 * 1000, /* the host's network is looked at this often even if no notification came */
+        PODS_PERIOD_MS = 60 * 1000,    /* the same for the pods' links */
+        PODS_SETTLE_MS = 500,          /* a DEL removes the link first and releases then: give it time */
+        RESERVED_GRACE_MS = 30 * 1000, /* a reserved lease's link may not be there yet */
+        ROUNDS_WITHOUT_PAUSE_MAX =
+                64, /* more in a row than any real work takes: a bug, and a pause instead of a storm */
+        ATTACH_ATTEMPTS_MAX = 5, /* then the ENI is given up and deleted */
+        BLOCKED_FORGET_MS =
+                15 * 60 * 1000, /* after it ended, a block and its count of attempts are forgotten */
+        SUSPECTS_MAX = 4096,
+};
+
+/* Who this node is; from IMDS, or from the database while IMDS does not answer. */
+struct identity {
+        bool known;
+        char instance_id[EC2_ID_BYTES], instance_type[64], zone[64], region[64];
+        char eni_id[EC2_ID_BYTES], subnet_id[EC2_ID_BYTES], vpc_id[EC2_ID_BYTES];
+        struct mac mac;
+        struct ip primary_address;
+        struct prefix subnet_cidr;
+        struct prefix *vpc_cidrs;
+        size_t n_vpc_cidrs;
+        char **groups;
+        size_t n_groups;
+};
+
+/* Something of ours that the last look did not show. */
+struct suspect {
+        char name[EC2_ID_BYTES]; /* an address or an ENI id */
+        int64_t since_ms;
+        bool absent_now; /* scratch of one look */
+};
+
+struct reconcile {
+        struct reconcile_options options;
+        struct reconcile_settings settings; /* the thread's copy */
+        struct store *store;
+        struct imds *imds;
+        struct credentials *credentials;
+        struct ec2 *ec2; /* NULL until the region is known */
+        struct node *node;
+        struct netlink *netlink; /* for looking at links of ENIs that leave */
+
+        struct identity identity;
+        struct plan_limits limits; /* zero until known */
+        int64_t vpc_cidrs_due_ms;
+        int64_t look_due_ms;
+        int64_t surplus_since_ms;
+        unsigned max_enis_seen; /* EC2 refused to attach more than this; 0: it never did */
+        bool network_due;       /* the host's network must be looked at */
+        int64_t network_due_ms; /* ... at this time in any case */
+        int64_t pods_due_ms;    /* the pods' links are looked at */
+        struct suspect *suspects;
+        size_t n_suspects;
+        uint64_t random; /* of the jitter; seeded once */
+
+        struct {
+                pthread_t thread;
+                pthread_mutex_t mutex;
+                pthread_cond_t cond;
+                unsigned why; /* enum reconcile_why */
+                bool started, stop, fresh_settings;
+                struct reconcile_settings settings;
+        } wake;
+};
+
+/* One round's scratch: an arena, the time it began, and what it read from the store. */
+struct round {
+        struct arena *arena;
+        int64_t now_ms;
+        struct store_eni *enis;
+        bool *link_present; /* of each ENI, in the kernel */
+        size_t n_enis;
+        struct store_blocked *blocked;
+        size_t n_blocked;
+        struct store_counts counts;
+        bool progress;   /* something was done: another round at once */
+        bool changed;    /* the pool changed: tell the loop */
+        int64_t wake_ms; /* when time alone calls for another round; 0: never */
+};
+
+/* Another round is needed at this time at the latest; 0 is none. */
+void round_wake_at(struct round *round, int64_t at_ms);
+
+/* identity.c: learns who we are and what the instance type allows. ERR_AGAIN while that is not known. */
+int identity_learn(struct reconcile *r, struct round *round, struct err *err);
+void identity_done(struct identity *identity);
+
+/* identity_facts.c. *ret_found is false where nothing is stored; limits stay as they are then. */
+int identity_save(struct store *store, const struct identity *identity, struct err *err);
+int identity_load(struct store *store, struct arena *arena, struct identity *ret, bool *ret_found,
+                  struct err *err);
+int limits_save(struct store *store, const struct plan_limits *limits, struct err *err);
+int limits_load(struct store *store, struct arena *arena, struct plan_limits *ret, struct err *err);
+
+/* observe.c: reads the store into the round. */
+int observe_store(struct reconcile *r, struct round *round, struct err *err);
+struct store_eni *observe_eni(struct round *round, int64_t key);
+
+/* network.c: the host's network as it should be, and what follows from it in the store. */
+int network_sync(struct reconcile *r, struct round *round, struct err *err);
+int network_reclaim(struct reconcile *r, struct round *round, struct err *err);
+
+/* look.c: a full look at EC2, and the store brought up to it. */
+int look_at_ec2(struct reconcile *r, struct round *round, struct err *err);
+
+/* view.c: the planner's inputs. */
+void view_make(struct reconcile *r, struct round *round, struct plan_view *ret);
+
+/* act.c: carries out one action of the plan. A failure that is EC2's is written down as blocked, and no error here. */
+int act(struct reconcile *r, struct round *round, const struct plan_action *action, struct err *err);
+/* Repeats an unassign whose outcome is unknown, for every ENI that has leaving addresses and is not leaving itself. */
+int act_finish_unassigns(struct reconcile *r, struct round *round, struct err *err);
+
+/*
+ * blocked.c: the last EC2 call failed. Writes down that (action, subject) is not tried again before a time that follows
+ * from the class and the number of attempts, and logs it.
+ */
+int blocked_after_failure(struct reconcile *r, struct round *round, const char *action, const char *subject,
+                          const struct err *cause, struct err *err);
+int blocked_until(struct reconcile *r, struct round *round, const char *action, const char *subject,
+                  int64_t until_ms, const char *reason, struct err *err);
+int blocked_clear(struct reconcile *r, struct round *round, const char *action, const char *subject,
+                  struct err *err);
+const struct store_blocked *blocked_find(const struct round *round, const char *action, const char *subject);
+bool blocked_now(const struct round *round, const char *action, const char *subject);
+
+/* thread.c */
+uint64_t reconcile_random(struct reconcile *r);
+
+#endif

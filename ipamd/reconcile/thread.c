@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The reconciler's thread: wait for a reason, run rounds until nothing moves, tell the loop. */
+#include "reconcile/reconcile.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include <vpcwire/clock.h>
+#include <vpcwire/log.h>
+#include <vpcwire/netlink.h>
+
+#include "reconcile/state.h"
+
+uint64_t reconcile_random(struct reconcile *r)
+{
+        /* xorshift64: jitter needs no more, and getrandom() per call is no use. Seeded from the kernel at the start. */
+        r->random ^= r->random << 13;
+        r->random ^= r->random >> 7;
+        r->random ^= r->random << 17;
+        return r->random;
+}
+
+void round_wake_at(struct round *round, int64_t at_ms)
+{
+        if (at_ms && (!round->wake_ms || at_ms < round->wake_ms))
+                round->wake_ms = at_ms;
+}
+
+/* Why the pool cannot grow is for people who wait; it stands beside the other blocked things. */
+static int tell_stuck(struct reconcile *r, struct round *round, const struct plan *plan, struct err *err)
+{
+        const struct store_blocked *before = blocked_find(round, "grow", "");
+
+        if (!plan->stuck)
+                return blocked_clear(r, round, "grow", "", err);
+        if (before && strcmp(before->reason, plan->stuck) == 0)
+                return 0;
+        log_warn("the pool cannot grow", LOG_STR("reason", plan->stuck), LOG_INT("missing", plan->shortage));
+        return blocked_until(r, round, "grow", "", plan->wake_ms, plan->stuck, err);
+}
+
+static int plan_and_act(struct reconcile *r, struct round *round, struct err *err)
+{
+        struct plan_view view;
+        struct plan plan;
+
+        view_make(r, round, &view);
+        plan_make(&view, &r->settings.targets, &r->limits, round->now_ms, round->arena, &plan);
+        if (!plan.surplus)
+                r->surplus_since_ms = 0;
+        else if (!r->surplus_since_ms) {
+                r->surplus_since_ms = round->now_ms;
+                round_wake_at(round, round->now_ms + PLAN_SHRINK_DELAY_MS);
+        }
+        if (tell_stuck(r, round, &plan, err) < 0)
+                return err_wrap(err, "note why the pool cannot grow");
+        round_wake_at(round, plan.wake_ms);
+        for (size_t i = 0; i < plan.n; i++) {
+                if (act(r, round, &plan.actions[i], err) < 0)
+                        return -(int)err->code;
+        }
+        return act_finish_unassigns(r, round, err);
+}
+
+static int run_round(struct reconcile *r, struct round *round, struct err *err)
+{
+        int e = identity_learn(r, round, err);
+
+        if (e < 0)
+                return e;
+        if ((e = observe_store(r, round, err)) < 0 || (e = network_sync(r, round, err)) < 0 ||
+            (e = network_reclaim(r, round, err)) < 0)
+                return e;
+        if (round->changed && (e = observe_store(r, round, err)) < 0)
+                return e;
+        return plan_and_act(r, round, err);
+}
+
+/* Returns when the next round is due: 0 at once, -1 never by time alone. */
+static int64_t round_once(struct reconcile *r)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        struct round round = {.arena = arena, .now_ms = clock_boottime_ms()};
+        struct err err;
+        int e = run_round(r, &round, &err);
+
+        if (e < 0) {
+                log_error("round failed", LOG_ERR(&err));
+                round_wake_at(&round, round.now_ms + ROUND_RETRY_MS);
+        }
+        if (round.changed)
+                r->options.changed(r->options.changed_data);
+        if (e == 0 && round.progress)
+                return 0;
+        if (e == 0)
+                round_wake_at(&round, r->network_due_ms);
+        return round.wake_ms ? round.wake_ms : -1;
+}
+
+static struct timespec until_ms(int64_t at_ms)
+{
+        /* The condition's clock is CLOCK_MONOTONIC, ours CLOCK_BOOTTIME: only the difference is the same. */
+        int64_t wait_ms = at_ms - clock_boottime_ms();
+        struct timespec ts;
+
+        if (wait_ms < 0)
+                wait_ms = 0;
+        clock_gettime(CLOCK_MONOTONIC, &ts);
+        ts.tv_sec += wait_ms / 1000;
+        ts.tv_nsec += wait_ms % 1000 * 1000000;
+        if (ts.tv_nsec >= 1000000000) {
+                ts.tv_sec++;
+                ts.tv_nsec -= 1000000000;
+        }
+        return ts;
+}
+
+static void take_settings(struct reconcile *r)
+{
+        if (!r->wake.fresh_settings)
+                return;
+        r->wake.fresh_settings = false;
+        r->settings = r->wake.settings;
+        r->options.store.cooldown_ms = r->settings.cooldown_ms;
+        store_set_cooldown(r->store, r->settings.cooldown_ms);
+}
+
+/* Waits for a reason or the time; false when the thread shall end. */
+static bool wait_for_reason(struct reconcile *r, int64_t at_ms)
+{
+        bool go_on;
+        unsigned why;
+
+        pthread_mutex_lock(&r->wake.mutex);
+        while (!r->wake.why && !r->wake.stop && !r->wake.fresh_settings) {
+                if (at_ms < 0) {
+                        pthread_cond_wait(&r->wake.cond, &r->wake.mutex);
+                } else {
+                        struct timespec ts = until_ms(at_ms);
+
+                        if (pthread_cond_timedwait(&r->wake.cond, &r->wake.mutex, &ts) == ETIMEDOUT)
+                                break;
+                }
+        }
+        why = r->wake.why;
+        r->wake.why = 0;
+        take_settings(r);
+        go_on = !r->wake.stop;
+        pthread_mutex_unlock(&r->wake.mutex);
+        if (why & RECONCILE_NETWORK)
+                r->network_due = true;
+        if (why & RECONCILE_PODS && r->pods_due_ms > clock_boottime_ms() + PODS_SETTLE_MS)
+                r->pods_due_ms = clock_boottime_ms() + PODS_SETTLE_MS;
+        return go_on;
+}
+
+static void *thread_main(void *data)
+{
+        struct reconcile *r = data;
+        unsigned in_a_row = 0;
+        int64_t at_ms = 0;
+
+        for (;;) {
+                int64_t now_ms = clock_boottime_ms();
+
+                if (at_ms == 0 && ++in_a_row > ROUNDS_WITHOUT_PAUSE_MAX) {
+                        log_error("rounds make no end; pausing", LOG_INT("rounds", in_a_row));
+                        in_a_row = 0;
+                        at_ms = now_ms + ROUND_RETRY_MS;
+                } else if (at_ms != 0) {
+                        in_a_row = 0;
+                }
+                if (!wait_for_reason(r, at_ms))
+                        return NULL;
+                at_ms = round_once(r);
+        }
+}
+
+static int open_parts(struct reconcile *r, struct err *err)
+{
+        const struct reconcile_options *o = &r->options;
+
+        if (getrandom(&r->random, sizeof(r->random), 0) != sizeof(r->random) || !r->random)
+                r->random = (uint64_t)clock_wall_ms();
+        if (store_open(&o->store, &r->store, err) < 0)
+                return -(int)err->code;
+        if (imds_new(&(struct imds_options){.endpoint = o->imds_endpoint}, &r->imds, err) < 0)
+                return -(int)err->code;
+        r->credentials = credentials_new(r->imds);
+        if (node_open(&r->node, err) < 0)
+                return -(int)err->code;
+        return netlink_open(-1, &r->netlink, err);
+}
+
+/* With ENIs in the books the daemon serves first and looks afterwards; without, the look is what it starts from. */
+static int first_look(struct reconcile *r, struct err *err)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        int64_t now_ms = clock_boottime_ms();
+        struct store_eni *enis;
+        size_t n;
+
+        if (store_enis(r->store, now_ms, arena, &enis, &n, err) < 0)
+                return -(int)err->code;
+        r->look_due_ms =
+                n ? now_ms + LOOK_AFTER_START_MS + (int64_t)(reconcile_random(r) % LOOK_AFTER_START_MS)
+                  : now_ms;
+        return 0;
+}
+
+static int start_thread(struct reconcile *r, struct err *err)
+{
+        pthread_condattr_t attr;
+        int e;
+
+        pthread_mutex_init(&r->wake.mutex, NULL);
+        pthread_condattr_init(&attr);
+        pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+        pthread_cond_init(&r->wake.cond, &attr);
+        pthread_condattr_destroy(&attr);
+        e = pthread_create(&r->wake.thread, NULL, thread_main, r);
+        if (e)
+                return err_set_errno(err, e, "start the reconciler's thread");
+        r->wake.started = true;
+        return 0;
+}
+
+int reconcile_start(const struct reconcile_options *options, struct reconcile **ret, struct err *err)
+{
+        _cleanup_(reconcile_stopp) struct reconcile *r = XNEW(struct reconcile);
+        int e;
+
+        r->options = *options;
+        r->settings = options->settings;
+        r->network_due = true;
+        if ((e = open_parts(r, err)) < 0 || (e = first_look(r, err)) < 0 || (e = start_thread(r, err)) < 0)
+                return e;
+        *ret = TAKE_PTR(r);
+        return 0;
+}
+
+struct reconcile *reconcile_stop(struct reconcile *r)
+{
+        if (!r)
+                return NULL;
+        if (r->wake.started) {
+                pthread_mutex_lock(&r->wake.mutex);
+                r->wake.stop = true;
+                pthread_cond_signal(&r->wake.cond);
+                pthread_mutex_unlock(&r->wake.mutex);
+                pthread_join(r->wake.thread, NULL);
+                pthread_cond_destroy(&r->wake.cond);
+                pthread_mutex_destroy(&r->wake.mutex);
+        }
+        ec2_free(r->ec2);
+        credentials_free(r->credentials);
+        imds_free(r->imds);
+        node_free(r->node);
+        netlink_free(r->netlink);
+        store_free(r->store);
+        identity_done(&r->identity);
+        free(r->suspects);
+        free(r);
+        return NULL;
+}
+
+void reconcile_wake(struct reconcile *r, unsigned why)
+{
+        pthread_mutex_lock(&r->wake.mutex);
+        r->wake.why |= why;
+        pthread_cond_signal(&r->wake.cond);
+        pthread_mutex_unlock(&r->wake.mutex);
+}
+
+void reconcile_set(struct reconcile *r, const struct reconcile_settings *settings)
+{
+        pthread_mutex_lock(&r->wake.mutex);
+        r->wake.settings = *settings;
+        r->wake.fresh_settings = true;
+        pthread_cond_signal(&r->wake.cond);
+        pthread_mutex_unlock(&r->wake.mutex);
+}
+
+uint32_t reconcile_port(const struct reconcile *r)
+{
+        return node_port(r->node);
+}

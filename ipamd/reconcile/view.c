@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The planner's inputs, made from what the round observed. */
+#include "reconcile/state.h"
+
+static int64_t later(int64_t a, int64_t b)
+{
+        return a > b ? a : b;
+}
+
+static int64_t blocked_until_ms(const struct round *round, const char *action, const char *subject)
+{
+        const struct store_blocked *blocked = blocked_find(round, action, subject);
+
+        return blocked ? blocked->until_ms : 0;
+}
+
+static enum plan_eni_state plan_state(enum eni_state state)
+{
+        switch (state) {
+        case ENI_CREATING: return PLAN_ENI_CREATING;
+        case ENI_ATTACHING: return PLAN_ENI_ATTACHING;
+        case ENI_CONFIGURING: return PLAN_ENI_CONFIGURING;
+        case ENI_READY: return PLAN_ENI_READY;
+        case ENI_DRAINING: return PLAN_ENI_DRAINING;
+        case ENI_DETACHING: return PLAN_ENI_DETACHING;
+        case ENI_DELETING: return PLAN_ENI_DELETING;
+        case _ENI_STATE_MAX: break;
+        }
+        return PLAN_ENI_DELETING;
+}
+
+/* The next step of an ENI is whichever its state calls for; at most one of these is blocked. */
+static int64_t step_not_before(const struct round *round, const struct store_eni *eni)
+{
+        static const enum plan_action_kind steps[] = {PLAN_ATTACH, PLAN_MARK_DELETE_ON_TERMINATION,
+                                                      PLAN_DETACH, PLAN_DELETE};
+        int64_t until = blocked_until_ms(round, plan_action_to_string(PLAN_RECREATE), eni->client_token);
+
+        for (size_t i = 0; i < ARRAY_SIZE(steps) && *eni->eni_id; i++)
+                until = later(until, blocked_until_ms(round, plan_action_to_string(steps[i]), eni->eni_id));
+        return until;
+}
+
+static struct plan_eni view_eni(const struct round *round, const struct store_eni *eni, bool link_present)
+{
+        const char *assign = plan_action_to_string(PLAN_ASSIGN);
+
+        return (struct plan_eni){
+                .key = eni->key,
+                .state = plan_state(eni->state),
+                .primary = eni->primary,
+                .managed = eni->managed,
+                .in_doubt = eni->in_doubt,
+                .has_attachment = *eni->attachment_id != '\0',
+                .link_present = link_present,
+                .device_index = eni->device_index,
+                .network_card = eni->network_card,
+                .asked_addresses = eni->asked_addresses,
+                .total = eni->total,
+                .free = eni->free,
+                .leased = eni->leased,
+                .cooling = eni->cooling,
+                .preparing = eni->preparing,
+                .leaving = eni->leaving,
+                .lost = eni->lost,
+                .created_ms = eni->created_ms,
+                .grow_not_before_ms = later(blocked_until_ms(round, assign, eni->eni_id),
+                                            blocked_until_ms(round, assign, eni->subnet_id)),
+                .step_not_before_ms = step_not_before(round, eni),
+        };
+}
+
+void view_make(struct reconcile *r, struct round *round, struct plan_view *ret)
+{
+        struct plan_eni *enis = ARENA_ARRAY(round->arena, struct plan_eni, round->n_enis);
+
+        for (size_t i = 0; i < round->n_enis; i++)
+                enis[i] = view_eni(round, &round->enis[i], round->link_present[i]);
+        *ret = (struct plan_view){
+                .enis = enis,
+                .n_enis = round->n_enis,
+                .waiting = round->counts.waiting,
+                .create_not_before_ms =
+                        blocked_until_ms(round, plan_action_to_string(PLAN_CREATE), r->identity.subnet_id),
+                .max_enis_seen = r->max_enis_seen,
+                .surplus_since_ms = r->surplus_since_ms,
+                .look_due_ms =
+                        later(r->look_due_ms, blocked_until_ms(round, plan_action_to_string(PLAN_LOOK), "")),
+        };
+}

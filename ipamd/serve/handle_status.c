@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <vpcwire/clock.h>
+
+#include "serve/handlers.h"
+#include "serve/status.h"
+
+static struct ipam_pool pool_of(const struct store_counts *counts)
+{
+        return (struct ipam_pool){
+                .total = counts->total,
+                .leased = counts->leased,
+                .free = counts->free,
+                .cooling = counts->cooling,
+                .preparing = (int64_t)counts->preparing + counts->unready,
+                .leaving = counts->leaving,
+                .lost = counts->lost,
+                .waiting = counts->waiting,
+        };
+}
+
+static void add_blocked(struct ipam_status_reply *status, const struct reason_facts *facts,
+                        struct arena *arena)
+{
+        int64_t wall_minus_boot_ms = clock_wall_ms() - facts->now_ms;
+
+        status->blocked = ARENA_ARRAY(arena, struct ipam_blocked, facts->n_blocked);
+        for (size_t i = 0; i < facts->n_blocked; i++) {
+                if (facts->blocked[i].until_ms <= facts->now_ms)
+                        continue;
+                status->blocked[status->n_blocked++] = (struct ipam_blocked){
+                        .action = facts->blocked[i].action,
+                        .subject = facts->blocked[i].subject,
+                        .reason = facts->blocked[i].reason,
+                        .until_ms = facts->blocked[i].until_ms + wall_minus_boot_ms,
+                };
+        }
+}
+
+/*
+ * Ready means that an ADD will be served. A full node on which nobody asks for more is ready: runtimes turn "not ready"
+ * into a NotReady node, whose pods are then evicted, so it must stand for a failure that is seen and not for a count.
+ */
+static void add_health(struct ipam_status_reply *status, const struct serve *serve,
+                       const struct reason_facts *facts, struct arena *arena)
+{
+        char *reason = arena_alloc(arena, REASON_BYTES, 1);
+
+        status->ready = facts->set_up && !(facts->counts.waiting && facts->counts.free == 0);
+        if (!status->ready) {
+                reason_no_address(facts, reason);
+                status->reason = reason;
+        }
+        if (facts->counts.lost)
+                status->impaired_reason =
+                        arena_printf(arena, "%u running pod%s addresses that EC2 no longer assigns here",
+                                     facts->counts.lost, facts->counts.lost == 1 ? " has" : "s have");
+        if (serve->impaired)
+                status->impaired_reason = serve->impaired;
+        status->impaired = status->impaired_reason;
+}
+
+int handle_status(struct method_call *call, const void *request _unused_, void *reply, struct err *err)
+{
+        struct ipam_status_reply *status = reply;
+        struct reason_facts facts;
+
+        if (status_facts(call->serve, call->now_ms, call->arena, &facts, err) < 0)
+                return -ERR_INTERNAL;
+        *status = (struct ipam_status_reply){
+                .version = call->serve->options.version,
+                .booted_ms = call->serve->booted_wall_ms,
+                .started_ms = call->serve->started_wall_ms,
+                .node = call->serve->node.node,
+                .pool = pool_of(&facts.counts),
+                .targets = call->serve->settings.targets,
+                .enis = facts.counts.enis,
+                .max_enis = call->serve->node.max_enis,
+        };
+        add_health(status, call->serve, &facts, call->arena);
+        add_blocked(status, &facts, call->arena);
+        return 0;
+}
+
+static const char *or_null(const char *text)
+{
+        return text && text[0] ? text : NULL;
+}
+
+static int list_enis(struct method_call *call, struct ipam_list_reply *list, struct err *err)
+{
+        struct store_eni *enis;
+        size_t n;
+
+        if (store_enis(call->serve->options.store, call->now_ms, call->arena, &enis, &n, err) < 0)
+                return -ERR_INTERNAL;
+        list->enis = ARENA_ARRAY(call->arena, struct ipam_eni, n);
+        list->n_enis = n;
+        for (size_t i = 0; i < n; i++)
+                list->enis[i] = (struct ipam_eni){
+                        .eni_id = or_null(enis[i].eni_id),
+                        .device_index = enis[i].device_index,
+                        .network_card = enis[i].network_card,
+                        .state = eni_state_to_string(enis[i].state),
+                        .mac = arena_strdup(call->arena, MAC_TEXT(enis[i].mac)),
+                        .subnet_id = or_null(enis[i].subnet_id),
+                        .primary = enis[i].primary,
+                        .primary_address = enis[i].primary_address,
+                        .total = enis[i].total,
+                        .leased = enis[i].leased,
+                        .free = enis[i].free,
+                        .cooling = enis[i].cooling,
+                };
+        return 0;
+}
+
+static int list_leases(struct method_call *call, struct ipam_list_reply *list, struct err *err)
+{
+        struct store_lease *leases;
+        size_t n;
+
+        if (store_leases(call->serve->options.store, NULL, call->arena, &leases, &n, err) < 0)
+                return -ERR_INTERNAL;
+        list->leases = ARENA_ARRAY(call->arena, struct ipam_lease, n);
+        list->n_leases = n;
+        for (size_t i = 0; i < n; i++)
+                list->leases[i] = (struct ipam_lease){
+                        .address = leases[i].address,
+                        .eni_id = or_null(leases[i].eni_id),
+                        .device_index = leases[i].device_index,
+                        .network = leases[i].key.network,
+                        .container_id = leases[i].key.container_id,
+                        .ifname = leases[i].key.ifname,
+                        .host_ifname = or_null(leases[i].host_ifname),
+                        .netns = or_null(leases[i].netns),
+                        .pod_namespace = or_null(leases[i].pod_namespace),
+                        .pod_name = or_null(leases[i].pod_name),
+                        .pod_uid = or_null(leases[i].pod_uid),
+                        .state = leases[i].lost ? "lost" : lease_state_to_string(leases[i].state),
+                        .since_ms = leases[i].since_wall_ms,
+                };
+        return 0;
+}
+
+int handle_list(struct method_call *call, const void *request _unused_, void *reply, struct err *err)
+{
+        if (list_enis(call, reply, err) < 0 || list_leases(call, reply, err) < 0)
+                return -ERR_INTERNAL;
+        return 0;
+}

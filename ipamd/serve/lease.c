@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+
+#include <vpcwire/clock.h>
+#include <vpcwire/log.h>
+
+#include "serve/lease.h"
+
+struct ipam_error lease_not_found(const struct store_lease_key *key)
+{
+        struct ipam_error error = {.id = IPAM_ERROR_LEASE_NOT_FOUND};
+
+        snprintf(error.network, sizeof(error.network), "%s", key->network);
+        snprintf(error.container_id, sizeof(error.container_id), "%s", key->container_id);
+        snprintf(error.ifname, sizeof(error.ifname), "%s", key->ifname);
+        return error;
+}
+
+void lease_log_add(const struct ipam_add_request *request, const char *result, struct ip address,
+                   int64_t since_ms)
+{
+        log_info("add", LOG_STR("result", result), LOG_STR("address", IP_TEXT(address)),
+                 LOG_STR("namespace", request->pod_namespace), LOG_STR("pod", request->pod_name),
+                 LOG_STR("container", request->container_id), LOG_STR("ifname", request->ifname),
+                 LOG_INT("ms", clock_boottime_ms() - since_ms));
+}
+
+void lease_wake(struct serve *serve)
+{
+        if (serve->options.wake)
+                serve->options.wake(serve->options.wake_data);
+}
+
+int lease_try(struct serve *serve, const struct ipam_add_request *request, int64_t now_ms,
+              struct arena *arena, enum lease_result *ret_result, struct store_lease *ret, struct err *err)
+{
+        const struct store_lease wanted = {
+                .key = LEASE_KEY(request),
+                .host_ifname = request->host_ifname ?: "",
+                .netns = request->netns ?: "",
+                .pod_namespace = request->pod_namespace ?: "",
+                .pod_name = request->pod_name ?: "",
+                .pod_uid = request->pod_uid ?: "",
+        };
+        int r = store_lease_add(serve->options.store, &wanted, now_ms, arena, ret_result, ret, err);
+
+        if (r == 0 && *ret_result == LEASE_GIVEN)
+                lease_wake(serve);
+        return r;
+}
+
+struct ipam_add_reply lease_add_reply(const struct serve *serve, const struct store_lease *lease, bool reused)
+{
+        struct ipam_add_reply reply = {
+                .address = lease->address,
+                .eni_id = lease->eni_id,
+                .device_index = lease->device_index,
+                .mtu = serve->settings.mtu,
+                .reused = reused,
+        };
+
+        ip_parse(IPAM_GATEWAY, &reply.gateway, NULL);
+        return reply;
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the server is told: when it is made, and later about the node. Plain data. */
+#ifndef IPAMD_SERVE_OPTIONS_H
+#define IPAMD_SERVE_OPTIONS_H
+
+#include <stdint.h>
+
+#include <vpcwire/ipam.h>
+
+struct store;
+
+enum {
+        SERVE_CONNECTIONS_MAX = 256,
+        SERVE_IDLE_MS = 30 * 1000,
+        SERVE_MTU = 9001,
+};
+
+struct serve_options {
+        const char *socket_path;
+        struct store *store; /* the loop's connection; borrowed, must outlive the server */
+        void (*wake)(
+                void *data); /* the pool was drawn, or somebody waits: the planner should look. Must not wait */
+        void *wake_data;
+        const char *version;      /* NULL: the build's */
+        unsigned connections_max; /* 0: SERVE_CONNECTIONS_MAX */
+        int64_t idle_ms;          /* 0: SERVE_IDLE_MS. Of a connection that completes no call */
+        int64_t add_timeout_ms;   /* 0: IPAM_ADD_TIMEOUT_MS. Of an ADD that names none */
+};
+
+/* What the node is, once known; for Status and for reasons. */
+struct serve_node {
+        struct ipam_node node;
+        int64_t max_enis;          /* of the instance type, or MAX_ENI; 0: not known */
+        int64_t addresses_per_eni; /* secondary ones; 0: not known */
+};
+
+struct serve_settings {
+        struct ipam_targets targets;
+        unsigned mtu; /* of pods; 0: SERVE_MTU */
+};
+
+#endif

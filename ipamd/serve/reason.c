@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+#include <string.h>
+
+#include "serve/reason.h"
+
+enum { SECOND_MS = 1000 };
+
+static void add(char *text, const char *format, ...) _printf_(2, 3);
+static void add(char *text, const char *format, ...)
+{
+        size_t used = strlen(text);
+        va_list args;
+
+        va_start(args, format);
+        vsnprintf(text + used, REASON_BYTES - used, format, args);
+        va_end(args);
+}
+
+/* Rounded up: "in 0 s" would be a lie. */
+static long long seconds_until(int64_t at_ms, int64_t now_ms)
+{
+        return at_ms <= now_ms ? 1 : (long long)((at_ms - now_ms + SECOND_MS - 1) / SECOND_MS);
+}
+
+static void add_counts(const struct reason_facts *facts, char *text)
+{
+        const struct store_counts *counts = &facts->counts;
+
+        if (counts->total == 0)
+                add(text, "no free address: the node has none yet");
+        else
+                add(text, "no free address: %u of %u leased", counts->leased, counts->total);
+        if (counts->enis)
+                add(text, " on %u ENI%s", counts->enis, counts->enis == 1 ? "" : "s");
+        if (facts->max_enis && counts->enis >= facts->max_enis)
+                add(text, ", limit of %s reached",
+                    facts->instance_type && facts->instance_type[0] ? facts->instance_type : "this node");
+}
+
+void reason_no_address(const struct reason_facts *facts, char ret[static REASON_BYTES])
+{
+        const struct store_counts *counts = &facts->counts;
+        size_t shown = 0;
+
+        ret[0] = '\0';
+        if (!facts->set_up)
+                add(ret, "the node's network is not set up yet");
+        else
+                add_counts(facts, ret);
+        for (size_t i = 0; i < facts->n_blocked && shown < REASON_BLOCKED_MAX; i++) {
+                if (facts->blocked[i].until_ms <= facts->now_ms)
+                        continue;
+                add(ret, "; %s (tried again in %lld s)", facts->blocked[i].reason,
+                    seconds_until(facts->blocked[i].until_ms, facts->now_ms));
+                shown++;
+        }
+        if (counts->cooling)
+                add(ret, "; %u address%s cooling, next free in %lld s", counts->cooling,
+                    counts->cooling == 1 ? "" : "es", seconds_until(counts->next_cooled_ms, facts->now_ms));
+        if (counts->preparing + counts->unready)
+                add(ret, "; %u being prepared", counts->preparing + counts->unready);
+        if (counts->waiting > 1)
+                add(ret, "; %u requests wait", counts->waiting);
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Why there is no address, as one sentence for people. Pure. */
+#ifndef IPAMD_SERVE_REASON_H
+#define IPAMD_SERVE_REASON_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/store.h"
+
+enum { REASON_BYTES = 384, REASON_BLOCKED_MAX = 3 };
+
+struct reason_facts {
+        struct store_counts counts;
+        const struct store_blocked *blocked;
+        size_t n_blocked;
+        int64_t max_enis;          /* 0: not known */
+        const char *instance_type; /* NULL: not known */
+        bool set_up;               /* the primary ENI is known and was ready once */
+        int64_t now_ms;
+};
+
+/*
+ * "no free address: 9 of 9 leased on 3 ENIs, the most a t3.small has; 2 cooling, the next is free in 12 s;
+ * subnet subnet-x has no free addresses (tried again in 40 s)"
+ */
+void reason_no_address(const struct reason_facts *facts, char ret[static REASON_BYTES]);
+
+#endif

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+/* ENIs: the steps of their life, one transaction each. What a Describe says of them is in observe.c. */
+#include <stdio.h>
+#include <string.h>
+
+#include "store/stmt.h"
+
+static const char *const eni_state_names[_ENI_STATE_MAX] = {
+        [ENI_CREATING] = "creating", [ENI_ATTACHING] = "attaching", [ENI_CONFIGURING] = "configuring",
+        [ENI_READY] = "ready",       [ENI_DRAINING] = "draining",   [ENI_DETACHING] = "detaching",
+        [ENI_DELETING] = "deleting",
+};
+
+const char *eni_state_to_string(enum eni_state state)
+{
+        return (unsigned)state < _ENI_STATE_MAX ? eni_state_names[state] : "unknown";
+}
+
+enum eni_state eni_state_parse(const char *text)
+{
+        int state = 0;
+
+        while (state < _ENI_STATE_MAX - 1 && strcmp(text, eni_state_names[state]) != 0)
+                state++;
+        return (enum eni_state)state;
+}
+
+bool eni_state_is_leaving(enum eni_state state)
+{
+        return state == ENI_DETACHING || state == ENI_DELETING;
+}
+
+static int note_eni(struct store *store, const char *kind, const char *eni_id, int64_t key, const char *why,
+                    struct err *err)
+{
+        char text[256];
+
+        snprintf(text, sizeof(text), "ENI %lld: %s", (long long)key, why ?: "");
+        return store_note(store, kind, eni_id, text, err);
+}
+
+/* Ends the transaction of a function that changes exactly one ENI's row. */
+static int commit_one(struct store_tx *tx, unsigned changes, int64_t key, struct err *err)
+{
+        if (!changes)
+                return err_set(err, ERR_NOT_FOUND, "no ENI with key %lld in a state for this",
+                               (long long)key);
+        return store_commit(tx, err);
+}
+
+/* ---- create ---- */
+
+int store_eni_begin(struct store *store, const struct store_eni *eni, int64_t now_ms, int64_t *ret_key,
+                    struct err *err)
+{
+        _cleanup_(store_tx_done) struct store_tx tx = {0};
+        int64_t key = 0;
+        int r = store_begin(store, &tx, err);
+
+        if (r == 0)
+                r = stmt_run(store,
+                             "INSERT INTO enis (state, client_token, subnet_id, subnet_cidr, device_index,"
+                             " network_card, asked_addresses, created_ms, since_ms)"
+                             " VALUES ('creating', ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)",
+                             VALUES(SQL_TEXT_OR_NULL(eni->client_token), SQL_TEXT(eni->subnet_id),
+                                    SQL_CIDR(eni->subnet_cidr), SQL_INT(eni->device_index),
+                                    SQL_INT(eni->network_card), SQL_INT(eni->asked_addresses),
+                                    SQL_INT(now_ms)),
+                             err);
+        if (r < 0)
+                return r;
+        key = sqlite3_last_insert_rowid(store->db);
+        r = note_eni(store, "eni-creating", "", key, eni->subnet_id, err);
+        if (r == 0)
+                r = store_commit(&tx, err);
+        if (r < 0)
+                return r;
+        *ret_key = key;
+        return 0;
+}
+
+int store_eni_created(struct store *store, int64_t key, const struct store_eni *eni,
+                      const struct ip *addresses, size_t n, int64_t now_ms, struct err *err)
+{
+        _cleanup_(store_tx_done) struct store_tx tx = {0};
+        unsigned changes = 0;
+        bool is_new;
+        int r = store_begin(store, &tx, err);
+
+        if (r == 0)
+                r = store_primary_arrives(store, eni->primary_address, err);
+        if (r == 0)
+                r = stmt_run(store,
+                             "UPDATE enis SET state = 'attaching', in_doubt = 0, eni_id = ?2, mac = ?3,"
+                             " primary_address = ?4, subnet_id = coalesce(?5, subnet_id),"
+                             " subnet_cidr = coalesce(nullif(?6, ''), subnet_cidr), since_ms = ?7"
+                             " WHERE key = ?1 AND state = 'creating'",
+                             VALUES(SQL_INT(key), SQL_TEXT_OR_NULL(eni->eni_id), SQL_MAC(eni->mac),
+                                    SQL_IP_OR_NULL(eni->primary_address), SQL_TEXT_OR_NULL(eni->subnet_id),
+                                    SQL_CIDR(eni->subnet_cidr), SQL_INT(now_ms)),
+                             err);
+        if (r == 0)
+                changes = store_changes(store);
+        for (size_t i = 0; i < n && r == 0 && changes; i++)
+                r = store_address_arrives(store, key, ENI_ATTACHING, addresses[i], &is_new, err);
+        if (r == 0)
+                r = note_eni(store, "eni-attaching", eni->eni_id, key, "created", err);
+        return r < 0 ? r : commit_one(&tx, changes, key, err);
+}
+
+/* ---- single columns ---- */
+
+static int set_column(struct store *store, const char *sql, int64_t key, struct sql_value value,
+                      struct err *err)
+{
+        _cleanup_(store_tx_done) struct store_tx tx = {0};
+        int r = store_begin(store, &tx, err);
+
+        if (r == 0)
+                r = stmt_run(store, sql, VALUES(SQL_INT(key), value), err);
+        return r < 0 ? r : commit_one(&tx, store_changes(store), key, err);
+}
+
+int store_eni_set_attachment(struct store *store, int64_t key, const char *attachment_id, struct err *err)
+{
+        return set_column(store, "UPDATE enis SET attachment_id = ?2 WHERE key = ?1", key,
+                          SQL_TEXT_OR_NULL(attachment_id), err);
+}
+
+int store_eni_set_in_doubt(struct store *store, int64_t key, bool in_doubt, struct err *err)
+{
+        return set_column(store, "UPDATE enis SET in_doubt = ?2 WHERE key = ?1", key, SQL_INT(in_doubt), err);
+}
+
+int store_eni_set_managed(struct store *store, int64_t key, bool managed, struct err *err)
+{
+        return set_column(store, "UPDATE enis SET managed = ?2 WHERE key = ?1", key, SQL_INT(managed), err);
+}
+
+int store_eni_set_device(struct store *store, int64_t key, unsigned device_index, struct err *err)
+{
+        return set_column(store, "UPDATE enis SET device_index = ?2 WHERE key = ?1 AND attachment_id IS NULL",
+                          key, SQL_INT(device_index), err);
+}
+
+/* ---- steps ---- */
+
+#define NO_LEASE_ON_IT                                                                                       \
+        " AND NOT EXISTS (SELECT 1 FROM addresses a JOIN leases l ON l.address = a.address WHERE a.eni = "   \
+        "?1)"
+#define NONE_COOLING " AND NOT EXISTS (SELECT 1 FROM addresses WHERE eni = ?1 AND state = 'cooling')"
+
+/* Whether ENI ?1 may enter the state, by its present one and its addresses. */
+static const char *const may_enter[_ENI_STATE_MAX] = {
+        [ENI_CONFIGURING] =
+                "SELECT eni_id FROM enis WHERE key = ?1 AND state IN ('attaching', 'ready', 'draining')",
+        [ENI_READY] = "SELECT eni_id FROM enis WHERE key = ?1 AND state = 'configuring' AND managed = 1",
+        [ENI_DRAINING] = "SELECT eni_id FROM enis WHERE key = ?1 AND state IN ('configuring', 'ready')"
+                         " AND managed = 1 AND is_primary = 0" NO_LEASE_ON_IT,
+        [ENI_DETACHING] = "SELECT eni_id FROM enis WHERE key = ?1 AND state = 'draining'"
+                          " AND managed = 1" NO_LEASE_ON_IT NONE_COOLING,
+        [ENI_DELETING] =
+                "SELECT eni_id FROM enis WHERE key = ?1 AND state IN ('creating', 'attaching', 'detaching')"
+                " AND managed = 1" NO_LEASE_ON_IT,
+};
+
+/* 1 and its id when it may, 0 when not. */
+static int ask(struct store *store, int64_t key, enum eni_state to, char ret_id[static STORE_ID_BYTES],
+               struct err *err)
+{
+        _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
+        int r;
+
+        if ((unsigned)to >= _ENI_STATE_MAX || !may_enter[to])
+                return 0;
+        r = stmt_start(store, may_enter[to], VALUES(SQL_INT(key)), &s, err);
+        if (r == 0)
+                r = stmt_step(store, s, err);
+        if (r > 0)
+                stmt_copy(s, 0, ret_id, STORE_ID_BYTES);
+        return r;
+}
+
+static int write_state(struct store *store, int64_t key, enum eni_state to, int64_t now_ms, struct err *err)
+{
+        int r = 0;
+
+        if (eni_state_is_leaving(to))
+                r = stmt_run(store,
+                             "UPDATE addresses SET state = 'leaving' WHERE eni = ?1 AND state <> 'leaving'",
+                             VALUES(SQL_INT(key)), err);
+        if (r == 0)
+                r = stmt_run(store, "UPDATE enis SET state = ?2, since_ms = ?3 WHERE key = ?1",
+                             VALUES(SQL_INT(key), SQL_TEXT(eni_state_names[to]), SQL_INT(now_ms)), err);
+        return r;
+}
+
+int store_eni_set_state(struct store *store, int64_t key, enum eni_state to, const char *why, int64_t now_ms,
+                        bool *ret_done, struct err *err)
+{
+        _cleanup_(store_tx_done) struct store_tx tx = {0};
+        char eni_id[STORE_ID_BYTES] = "", kind[32];
+        int r = store_begin(store, &tx, err);
+
+        if (r == 0)
+                r = store_thaw(store, now_ms, err);
+        if (r == 0)
+                r = ask(store, key, to, eni_id, err);
+        if (r == 0)
+                *ret_done = false;
+        if (r <= 0)
+                return r;
+        snprintf(kind, sizeof(kind), "eni-%s", eni_state_names[to]);
+        r = write_state(store, key, to, now_ms, err);
+        if (r == 0)
+                r = note_eni(store, kind, eni_id, key, why, err);
+        if (r == 0)
+                r = store_commit(&tx, err);
+        if (r < 0)
+                return r;
+        *ret_done = true;
+        return 0;
+}
+
+int store_eni_remove(struct store *store, int64_t key, const char *why, struct err *err)
+{
+        _cleanup_(store_tx_done) struct store_tx tx = {0};
+        int64_t leases = 0;
+        unsigned changes = 0;
+        int r = store_begin(store, &tx, err);
+
+        if (r == 0)
+                r = stmt_number(store,
+                                "SELECT count(*) FROM addresses a JOIN leases l ON l.address = a.address"
+                                " WHERE a.eni = ?1",
+                                VALUES(SQL_INT(key)), &leases, err);
+        if (r >= 0 && leases)
+                return err_set(err, ERR_BUSY, "ENI %lld still has %lld leases", (long long)key,
+                               (long long)leases);
+        if (r >= 0)
+                r = stmt_run(store, "DELETE FROM addresses WHERE eni = ?1", VALUES(SQL_INT(key)), err);
+        if (r == 0)
+                r = stmt_run(store, "DELETE FROM enis WHERE key = ?1", VALUES(SQL_INT(key)), err);
+        if (r == 0) {
+                changes = store_changes(store);
+                r = note_eni(store, "eni-removed", "", key, why, err);
+        }
+        return r < 0 ? r : commit_one(&tx, changes, key, err);
+}

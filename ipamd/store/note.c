@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The small tables: facts, what is blocked, who waits, events. */
+#include <vpcwire/clock.h>
+
+#include "store/stmt.h"
+
+/* ---- facts ---- */
+
+int store_fact_set(struct store *store, const char *name, const char *value, struct err *err)
+{
+        return stmt_run(store,
+                        "INSERT INTO facts VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value",
+                        VALUES(SQL_TEXT(name), SQL_TEXT(value)), err);
+}
+
+int store_fact_get(struct store *store, const char *name, struct arena *arena, const char **ret,
+                   struct err *err)
+{
+        _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
+        int r = stmt_start(store, "SELECT value FROM facts WHERE name = ?1", VALUES(SQL_TEXT(name)), &s, err);
+
+        if (r == 0)
+                r = stmt_step(store, s, err);
+        if (r < 0)
+                return r;
+        *ret = r > 0 ? stmt_text(s, 0, arena) : NULL;
+        return 0;
+}
+
+/* ---- what is blocked ---- */
+
+int store_blocked_set(struct store *store, const struct store_blocked *blocked, struct err *err)
+{
+        return stmt_run(
+                store,
+                "INSERT INTO blocked (action, subject, reason, until_ms, attempts)"
+                " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET"
+                " reason = excluded.reason, until_ms = excluded.until_ms, attempts = excluded.attempts",
+                VALUES(SQL_TEXT(blocked->action), SQL_TEXT(blocked->subject), SQL_TEXT(blocked->reason),
+                       SQL_INT(blocked->until_ms), SQL_INT(blocked->attempts)),
+                err);
+}
+
+int store_blocked_clear(struct store *store, const char *action, const char *subject, struct err *err)
+{
+        return stmt_run(store, "DELETE FROM blocked WHERE action = ?1 AND subject = ?2",
+                        VALUES(SQL_TEXT(action), SQL_TEXT(subject)), err);
+}
+
+int store_blocked(struct store *store, struct arena *arena, struct store_blocked **ret, size_t *ret_n,
+                  struct err *err)
+{
+        _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
+        _cleanup_free_ struct store_blocked *rows = NULL;
+        size_t n = 0, capacity = 0;
+        int r = stmt_start(store,
+                           "SELECT action, subject, reason, until_ms, attempts FROM blocked"
+                           " ORDER BY action, subject",
+                           NO_VALUES, &s, err);
+
+        while (r >= 0 && (r = stmt_step(store, s, err)) > 0) {
+                GROW(rows, n, capacity);
+                rows[n++] = (struct store_blocked){
+                        .action = stmt_text(s, 0, arena),
+                        .subject = stmt_text(s, 1, arena),
+                        .reason = stmt_text(s, 2, arena),
+                        .until_ms = stmt_int(s, 3),
+                        .attempts = stmt_unsigned(s, 4),
+                };
+        }
+        if (r < 0)
+                return r;
+        *ret = stmt_rows(arena, rows, n, sizeof(*rows));
+        *ret_n = n;
+        return 0;
+}
+
+/* ---- who waits ---- */
+
+int store_waiting_add(struct store *store, const struct store_lease_key *key, int64_t since_ms,
+                      int64_t deadline_ms, struct err *err)
+{
+        return stmt_run(store,
+                        "INSERT INTO waiting (network, container_id, ifname, since_ms, deadline_ms)"
+                        " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET"
+                        " since_ms = excluded.since_ms, deadline_ms = excluded.deadline_ms",
+                        VALUES(SQL_TEXT(key->network), SQL_TEXT(key->container_id), SQL_TEXT(key->ifname),
+                               SQL_INT(since_ms), SQL_INT(deadline_ms)),
+                        err);
+}
+
+int store_waiting_remove(struct store *store, const struct store_lease_key *key, struct err *err)
+{
+        return stmt_run(store, "DELETE FROM waiting WHERE network = ?1 AND container_id = ?2 AND ifname = ?3",
+                        VALUES(SQL_TEXT(key->network), SQL_TEXT(key->container_id), SQL_TEXT(key->ifname)),
+                        err);
+}
+
+/* ---- events ---- */
+
+int store_note(struct store *store, const char *kind, const char *subject, const char *text, struct err *err)
+{
+        int64_t id;
+        int r = stmt_run(
+                store, "INSERT INTO events (at_wall_ms, kind, subject, text) VALUES (?1, ?2, ?3, ?4)",
+                VALUES(SQL_INT(clock_wall_ms()), SQL_TEXT(kind), SQL_TEXT(subject), SQL_TEXT(text)), err);
+
+        if (r < 0)
+                return r;
+        id = sqlite3_last_insert_rowid(store->db); /* one above the newest: rows only go at the old end */
+        return stmt_run(store, "DELETE FROM events WHERE id <= ?1", VALUES(SQL_INT(id - STORE_EVENTS_MAX)),
+                        err);
+}
+
+int store_event_add(struct store *store, const char *kind, const char *subject, const char *text,
+                    struct err *err)
+{
+        _cleanup_(store_tx_done) struct store_tx tx = {0};
+        int r = store_begin(store, &tx, err);
+
+        if (r == 0)
+                r = store_note(store, kind, subject, text, err);
+        return r < 0 ? r : store_commit(&tx, err);
+}
+
+int store_events(struct store *store, int64_t after_id, size_t max, struct arena *arena,
+                 struct store_event **ret, size_t *ret_n, struct err *err)
+{
+        _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
+        _cleanup_free_ struct store_event *rows = NULL;
+        size_t n = 0, capacity = 0;
+        int r = stmt_start(
+                store,
+                "SELECT id, at_wall_ms, kind, subject, text FROM events WHERE id > ?1"
+                " ORDER BY id LIMIT ?2",
+                VALUES(SQL_INT(after_id), SQL_INT(max > STORE_EVENTS_MAX ? STORE_EVENTS_MAX : max)), &s, err);
+
+        while (r >= 0 && (r = stmt_step(store, s, err)) > 0) {
+                GROW(rows, n, capacity);
+                rows[n++] = (struct store_event){
+                        .id = stmt_int(s, 0),
+                        .at_wall_ms = stmt_int(s, 1),
+                        .kind = stmt_text(s, 2, arena),
+                        .subject = stmt_text(s, 3, arena),
+                        .text = stmt_text(s, 4, arena),
+                };
+        }
+        if (r < 0)
+                return r;
+        *ret = stmt_rows(arena, rows, n, sizeof(*rows));
+        *ret_n = n;
+        return 0;
+}
+
+int store_event_last_id(struct store *store, int64_t *ret, struct err *err)
+{
+        int64_t id = 0;
+        int r = stmt_number(store, "SELECT coalesce(max(id), 0) FROM events", NO_VALUES, &id, err);
+
+        if (r < 0)
+                return r;
+        *ret = id;
+        return 0;
+}

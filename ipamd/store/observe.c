@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What EC2's Describe shows of an ENI, and what the books say: the books follow, except where a pod lives. */
+#include <string.h>
+
+#include "store/stmt.h"
+
+/* One observation on its way into the books. */
+struct observation {
+        const struct store_eni *eni;
+        const struct ip *addresses;
+        size_t n;
+        int64_t key;
+        enum eni_state state;
+        bool changed;
+};
+
+static bool shows(const struct observation *o, struct ip address)
+{
+        for (size_t i = 0; i < o->n; i++) {
+                if (ip_equal(o->addresses[i], address))
+                        return true;
+        }
+        return false;
+}
+
+int store_primary_arrives(struct store *store, struct ip address, struct err *err)
+{
+        if (!ip_is_set(address))
+                return 0;
+        return stmt_run(store, "DELETE FROM addresses WHERE address = ?1 AND state NOT IN ('leased', 'lost')",
+                        VALUES(SQL_IP(address)), err);
+}
+
+/* ---- the ENI's row ---- */
+
+#define ENI_VALUES(eni)                                                                                      \
+        SQL_TEXT((eni)->eni_id), SQL_TEXT_OR_NULL((eni)->attachment_id), SQL_TEXT((eni)->subnet_id),         \
+                SQL_CIDR((eni)->subnet_cidr), SQL_MAC((eni)->mac), SQL_IP_OR_NULL((eni)->primary_address),   \
+                SQL_INT((eni)->device_index), SQL_INT((eni)->network_card), SQL_INT((eni)->managed),         \
+                SQL_INT((eni)->primary)
+
+static int insert_eni(struct store *store, struct observation *o, int64_t now_ms, struct err *err)
+{
+        int r = stmt_run(
+                store,
+                "INSERT INTO enis (eni_id, attachment_id, subnet_id, subnet_cidr, mac, primary_address,"
+                " device_index, network_card, managed, is_primary, client_token, state, created_ms,"
+                " since_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'configuring', ?12, ?12)",
+                VALUES(ENI_VALUES(o->eni), SQL_TEXT_OR_NULL(o->eni->client_token), SQL_INT(now_ms)), err);
+
+        if (r < 0)
+                return r;
+        o->key = sqlite3_last_insert_rowid(store->db);
+        o->state = ENI_CONFIGURING;
+        o->changed = true;
+        return store_note(store, "eni-seen", o->eni->eni_id,
+                          o->eni->managed ? "seen in EC2 for the first time"
+                                          : "seen in EC2 for the first time; not ours, left alone",
+                          err);
+}
+
+/* What EC2 does not say (empty) stays as it is. */
+static int update_eni(struct store *store, struct observation *o, struct err *err)
+{
+        int r = stmt_run(
+                store,
+                "UPDATE enis SET attachment_id = ?2, subnet_id = coalesce(nullif(?3, ''), subnet_id),"
+                " subnet_cidr = coalesce(nullif(?4, ''), subnet_cidr), mac = coalesce(?5, mac),"
+                " primary_address = coalesce(?6, primary_address), device_index = ?7, network_card = ?8,"
+                " managed = ?9, is_primary = ?10, in_doubt = 0 WHERE eni_id = ?1 AND ("
+                " attachment_id IS NOT ?2 OR subnet_id <> coalesce(nullif(?3, ''), subnet_id)"
+                " OR subnet_cidr <> coalesce(nullif(?4, ''), subnet_cidr)"
+                " OR mac IS NOT coalesce(?5, mac) OR primary_address IS NOT coalesce(?6, primary_address)"
+                " OR device_index <> ?7 OR network_card <> ?8 OR managed <> ?9 OR is_primary <> ?10"
+                " OR in_doubt <> 0)",
+                VALUES(ENI_VALUES(o->eni)), err);
+
+        if (r < 0 || !store_changes(store))
+                return r;
+        o->changed = true;
+        return store_note(store, "eni-seen", o->eni->eni_id, "brought up to date with EC2", err);
+}
+
+static int find_eni(struct store *store, struct observation *o, struct err *err)
+{
+        _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
+        int r = stmt_start(store, "SELECT key, state FROM enis WHERE eni_id = ?1",
+                           VALUES(SQL_TEXT(o->eni->eni_id)), &s, err);
+
+        if (r == 0)
+                r = stmt_step(store, s, err);
+        if (r <= 0)
+                return r;
+        o->key = stmt_int(s, 0);
+        o->state = eni_state_parse(stmt_peek(s, 1));
+        return 1;
+}
+
+/* ---- its addresses ---- */
+
+struct known_address {
+        struct ip address;
+        bool unused, leaving, lost;
+};
+
+static int read_known(struct store *store, int64_t key, struct known_address **ret, size_t *ret_n,
+                      struct err *err)
+{
+        _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
+        _cleanup_free_ struct known_address *rows = NULL;
+        size_t n = 0, capacity = 0;
+        int r = stmt_start(store, "SELECT address, state FROM addresses WHERE eni = ?1", VALUES(SQL_INT(key)),
+                           &s, err);
+
+        while (r >= 0 && (r = stmt_step(store, s, err)) > 0) {
+                const char *state = stmt_peek(s, 1);
+                bool lost = strcmp(state, "lost") == 0;
+
+                GROW(rows, n, capacity);
+                rows[n++] = (struct known_address){
+                        .address = stmt_ip(s, 0),
+                        .unused = !lost && strcmp(state, "leased") != 0,
+                        .leaving = strcmp(state, "leaving") == 0,
+                        .lost = lost,
+                };
+        }
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(rows);
+        *ret_n = n;
+        return 0;
+}
+
+static int set_address(struct store *store, struct observation *o, struct ip address, const char *state,
+                       const char *event, const char *text, struct err *err)
+{
+        int r = stmt_run(store, "UPDATE addresses SET state = ?2 WHERE address = ?1",
+                         VALUES(SQL_IP(address), SQL_TEXT(state)), err);
+
+        o->changed = true;
+        return r == 0 ? store_note(store, event, IP_TEXT(address), text, err) : r;
+}
+
+/* An address that the books know. An ENI that is not ours keeps only what pods still use. */
+static int compare_address(struct store *store, struct observation *o, const struct known_address *known,
+                           bool still_there_is_free, struct err *err)
+{
+        bool shown = shows(o, known->address);
+
+        if (known->unused && (!shown || !o->eni->managed)) {
+                o->changed = true;
+                return stmt_run(store, "DELETE FROM addresses WHERE address = ?1",
+                                VALUES(SQL_IP(known->address)), err);
+        }
+        if (shown && known->leaving && still_there_is_free && !eni_state_is_leaving(o->state))
+                return set_address(store, o, known->address, "free", "address-stayed",
+                                   "EC2 still shows it: free again", err);
+        if (shown && known->lost)
+                return set_address(store, o, known->address, "leased", "address-found",
+                                   "EC2 shows it again; its lease went on", err);
+        if (!shown && !known->unused && !known->lost)
+                return set_address(store, o, known->address, "lost", "address-lost",
+                                   "EC2 does not show it any more, but a pod uses it", err);
+        return 0;
+}
+
+static int compare_addresses(struct store *store, struct observation *o, bool still_there_is_free,
+                             struct err *err)
+{
+        _cleanup_free_ struct known_address *known = NULL;
+        size_t n = 0;
+        int r = read_known(store, o->key, &known, &n, err);
+
+        for (size_t i = 0; i < n && r == 0; i++)
+                r = compare_address(store, o, &known[i], still_there_is_free, err);
+        for (size_t i = 0; i < o->n && r == 0 && o->eni->managed; i++) {
+                bool is_new = false;
+
+                r = store_address_arrives(store, o->key, o->state, o->addresses[i], &is_new, err);
+                o->changed = o->changed || is_new;
+        }
+        return r;
+}
+
+int store_eni_observed(struct store *store, const struct store_eni *eni, const struct ip *addresses, size_t n,
+                       bool still_there_is_free, int64_t now_ms, bool *ret_changed, struct err *err)
+{
+        struct observation o = {.eni = eni, .addresses = addresses, .n = n};
+        _cleanup_(store_tx_done) struct store_tx tx = {0};
+        int r = store_begin(store, &tx, err);
+
+        if (r == 0)
+                r = store_primary_arrives(store, eni->primary_address, err);
+        if (r == 0)
+                r = find_eni(store, &o, err);
+        if (r < 0)
+                return r;
+        r = r > 0 ? update_eni(store, &o, err) : insert_eni(store, &o, now_ms, err);
+        if (r == 0)
+                r = compare_addresses(store, &o, still_there_is_free, err);
+        if (r == 0)
+                r = store_commit(&tx, err);
+        if (r < 0)
+                return err_wrap(err, "bring ENI %s up to date", eni->eni_id);
+        *ret_changed = o.changed;
+        return 0;
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The schema's text and its versions. The rules of the pool that must never break are in it, not in the code around it. */
+#ifndef IPAMD_STORE_SCHEMA_H
+#define IPAMD_STORE_SCHEMA_H
+
+#include "store/stmt.h"
+
+enum { SCHEMA_APPLICATION_ID = 0x76776970 /* "vwip" */ };
+
+extern const int schema_version;
+
+/*
+ * Brings the connected database to schema_version in one transaction. A database that is empty is made; one of another
+ * program, or newer than this program, is refused (ERR_UNSUPPORTED) and left alone.
+ */
+int schema_migrate(struct store *store, struct err *err);
+
+/* Whether this connection's database is ours and of our version. */
+int schema_check_version(struct store *store, struct err *err);
+
+#endif

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <vpcwire/clock.h>
+
+#include "store/stmt.h"
+
+/* SQLite's own handler starts with whole milliseconds; a transaction of the other thread is over in microseconds. */
+static int busy(void *data, int attempts)
+{
+        enum { FIRST_NS = 50 * 1000, LONGEST_NS = 5 * 1000 * 1000 };
+        struct store *store = data;
+        int64_t now_ms = clock_boottime_ms();
+        int64_t wait_ns = (int64_t)FIRST_NS << (attempts < 7 ? attempts : 7);
+        struct timespec wait = {.tv_nsec = wait_ns < LONGEST_NS ? wait_ns : LONGEST_NS};
+
+        if (attempts == 0)
+                store->busy_until_ms = now_ms + STORE_BUSY_TIMEOUT_MS;
+        if (now_ms >= store->busy_until_ms)
+                return 0;
+        nanosleep(&wait, NULL);
+        return 1;
+}
+
+static const struct {
+        int rc; /* primary result code */
+        enum err_code code;
+        int sys_errno;
+} result_codes[] = {
+        {SQLITE_BUSY, ERR_BUSY, EBUSY},       {SQLITE_LOCKED, ERR_BUSY, EBUSY},
+        {SQLITE_FULL, ERR_SYSTEM, ENOSPC},    {SQLITE_IOERR, ERR_SYSTEM, EIO},
+        {SQLITE_CANTOPEN, ERR_SYSTEM, 0},     {SQLITE_READONLY, ERR_DENIED, EROFS},
+        {SQLITE_PERM, ERR_DENIED, EACCES},    {SQLITE_AUTH, ERR_DENIED, EACCES},
+        {SQLITE_CORRUPT, ERR_PROTOCOL, 0},    {SQLITE_NOTADB, ERR_PROTOCOL, 0},
+        {SQLITE_CONSTRAINT, ERR_INTERNAL, 0}, {SQLITE_TOOBIG, ERR_LIMIT, 0},
+        {SQLITE_NOMEM, ERR_SYSTEM, ENOMEM},
+};
+
+int store_fail(struct store *store, int rc, struct err *err)
+{
+        int sys_errno = sqlite3_system_errno(store->db), fallback = 0;
+        enum err_code code = ERR_INTERNAL;
+
+        for (size_t i = 0; i < ARRAY_SIZE(result_codes); i++) {
+                if (result_codes[i].rc == (rc & 0xff)) {
+                        code = result_codes[i].code;
+                        fallback = result_codes[i].sys_errno;
+                }
+        }
+        err_set(err, code, "database %s: %s", store->path, sqlite3_errmsg(store->db));
+        if (err && code != ERR_INTERNAL && code != ERR_PROTOCOL)
+                err->sys_errno = fallback != EIO ? fallback : (sys_errno ?: EIO);
+        return -(int)code;
+}
+
+/* ---- the connection ---- */
+
+static int configure(struct store *store)
+{
+        int rc = sqlite3_extended_result_codes(store->db, 1);
+
+        if (rc == SQLITE_OK)
+                rc = sqlite3_busy_handler(store->db, busy, store);
+        if (rc == SQLITE_OK)
+                rc = sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+        if (rc == SQLITE_OK)
+                rc = sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+        if (rc == SQLITE_OK)
+                rc = sqlite3_exec(
+                        store->db,
+                        "PRAGMA foreign_keys = ON;"
+                        "PRAGMA synchronous = NORMAL;" /* WAL: whole, though the last commits may go in a power cut */
+                        "PRAGMA cell_size_check = ON;"
+                        "PRAGMA journal_size_limit = 8388608;", /* the WAL after a checkpoint */
+                        NULL, NULL, NULL);
+        return rc;
+}
+
+int store_connect(const char *path, struct store **ret, struct err *err)
+{
+        _cleanup_(store_freep) struct store *store = XNEW(struct store);
+        int rc;
+
+        store->path = xstrdup(path);
+        rc = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+        if (rc == SQLITE_OK)
+                rc = configure(store);
+        if (rc != SQLITE_OK)
+                return store_fail(store, rc, err);
+        *ret = TAKE_PTR(store);
+        return 0;
+}
+
+struct store *store_free(struct store *store)
+{
+        if (!store)
+                return NULL;
+        for (size_t i = 0; i < store->n_statements; i++)
+                sqlite3_finalize(store->statements[i].stmt);
+        sqlite3_close(store->db);
+        free(store->path);
+        free(store);
+        return NULL;
+}
+
+void store_set_cooldown(struct store *store, int64_t cooldown_ms)
+{
+        store->cooldown_ms = cooldown_ms;
+}
+
+/* ---- statements ---- */
+
+static int prepared(struct store *store, const char *sql, sqlite3_stmt **ret, struct err *err)
+{
+        sqlite3_stmt *stmt = NULL;
+        int rc;
+
+        for (size_t i = 0; i < store->n_statements; i++) {
+                if (store->statements[i].sql == sql) {
+                        *ret = store->statements[i].stmt;
+                        return 0;
+                }
+        }
+        if (store->n_statements == STORE_STATEMENTS_MAX)
+                return err_set(err, ERR_INTERNAL, "more than %d SQL statements", STORE_STATEMENTS_MAX);
+        rc = sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL);
+        if (rc != SQLITE_OK)
+                return store_fail(store, rc, err);
+        store->statements[store->n_statements].sql = sql;
+        store->statements[store->n_statements++].stmt = stmt;
+        *ret = stmt;
+        return 0;
+}
+
+int stmt_start(struct store *store, const char *sql, const struct sql_value *values, size_t n,
+               sqlite3_stmt **ret, struct err *err)
+{
+        sqlite3_stmt *stmt;
+        int rc = SQLITE_OK;
+        int r = prepared(store, sql, &stmt, err);
+
+        if (r < 0)
+                return r;
+        if (sqlite3_stmt_busy(stmt))
+                return err_set(err, ERR_INTERNAL, "SQL statement within itself: %.80s", sql);
+        for (size_t i = 0; i < n && rc == SQLITE_OK; i++) {
+                if (values[i].is_null)
+                        rc = sqlite3_bind_null(stmt, (int)i + 1);
+                else if (values[i].text)
+                        rc = sqlite3_bind_text(stmt, (int)i + 1, values[i].text, -1, SQLITE_STATIC);
+                else
+                        rc = sqlite3_bind_int64(stmt, (int)i + 1, values[i].number);
+        }
+        if (rc != SQLITE_OK)
+                return store_fail(store, rc, err);
+        *ret = stmt;
+        return 0;
+}
+
+int stmt_step(struct store *store, sqlite3_stmt *stmt, struct err *err)
+{
+        int rc = sqlite3_step(stmt);
+
+        if (rc == SQLITE_ROW)
+                return 1;
+        return rc == SQLITE_DONE ? 0 : store_fail(store, rc, err);
+}
+
+void stmt_donep(sqlite3_stmt **stmt)
+{
+        if (*stmt)
+                sqlite3_reset(*stmt);
+}
+
+int stmt_run(struct store *store, const char *sql, const struct sql_value *values, size_t n, struct err *err)
+{
+        _cleanup_(stmt_donep) sqlite3_stmt *stmt = NULL;
+        int r = stmt_start(store, sql, values, n, &stmt, err);
+
+        if (r < 0)
+                return r;
+        while ((r = stmt_step(store, stmt, err)) > 0)
+                continue;
+        return r;
+}
+
+unsigned store_changes(struct store *store)
+{
+        return (unsigned)sqlite3_changes(store->db);
+}
+
+int stmt_number(struct store *store, const char *sql, const struct sql_value *values, size_t n, int64_t *ret,
+                struct err *err)
+{
+        _cleanup_(stmt_donep) sqlite3_stmt *stmt = NULL;
+        int r = stmt_start(store, sql, values, n, &stmt, err);
+
+        if (r < 0)
+                return r;
+        r = stmt_step(store, stmt, err);
+        if (r > 0)
+                *ret = sqlite3_column_int64(stmt, 0);
+        return r;
+}
+
+const char *stmt_peek(sqlite3_stmt *stmt, int column)
+{
+        const unsigned char *text = sqlite3_column_text(stmt, column);
+
+        return text ? (const char *)text : "";
+}
+
+const char *stmt_text(sqlite3_stmt *stmt, int column, struct arena *arena)
+{
+        return arena_strdup(arena, stmt_peek(stmt, column));
+}
+
+void stmt_copy(sqlite3_stmt *stmt, int column, char *buffer, size_t bytes)
+{
+        snprintf(buffer, bytes, "%s", stmt_peek(stmt, column));
+}
+
+int64_t stmt_int(sqlite3_stmt *stmt, int column)
+{
+        return sqlite3_column_int64(stmt, column);
+}
+
+unsigned stmt_unsigned(sqlite3_stmt *stmt, int column)
+{
+        return (unsigned)sqlite3_column_int64(stmt, column);
+}
+
+struct ip stmt_ip(sqlite3_stmt *stmt, int column)
+{
+        struct ip ip = IP_NONE;
+
+        (void)ip_parse(stmt_peek(stmt, column), &ip, NULL); /* we wrote it; none stays none */
+        return ip;
+}
+
+void *stmt_rows(struct arena *arena, const void *rows, size_t n, size_t bytes)
+{
+        void *copy = arena_alloc(arena, n, bytes);
+
+        return n ? memcpy(copy, rows, n * bytes) : copy;
+}
+
+/* ---- transactions ---- */
+
+int store_begin(struct store *store, struct store_tx *tx, struct err *err)
+{
+        int r = stmt_run(store, "BEGIN IMMEDIATE", NO_VALUES, err);
+
+        if (r < 0)
+                return r;
+        tx->store = store;
+        return 0;
+}
+
+int store_commit(struct store_tx *tx, struct err *err)
+{
+        int r = stmt_run(tx->store, "COMMIT", NO_VALUES, err);
+
+        if (r < 0)
+                return r; /* still open, or rolled back by SQLite: store_tx_done() makes sure */
+        tx->store = NULL;
+        return 0;
+}
+
+void store_tx_done(struct store_tx *tx)
+{
+        struct store *store = TAKE_PTR(tx->store);
+
+        /* A full disk or an I/O error may have ended the transaction already. */
+        if (store && !sqlite3_get_autocommit(store->db))
+                (void)stmt_run(store, "ROLLBACK", NO_VALUES, NULL);
+}

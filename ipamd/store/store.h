@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The database is the pool: ENIs, addresses, leases, who waits, what is blocked and why, and the story of it all, in one
+ * SQLite file. There is no second copy in memory. Every function here is one transaction: it happens whole or not
+ * at all, and has happened when it returns 0. What must be unique is UNIQUE, what must not happen is a CHECK, a foreign
+ * key or a trigger: two leases on one address, or a leased address on its way back to EC2, cannot be written down.
+ *
+ * A `struct store` is one connection and belongs to one thread; each thread opens its own. Times named _ms are
+ * CLOCK_BOOTTIME unless they say wall. Lists and strings are in the caller's arena.
+ *
+ * Life of an address: preparing -> free -> leased -> cooling -> free, or leaving, or lost (DESIGN: data model).
+ * Life of an ENI: creating -> attaching -> configuring -> ready -> draining -> detaching -> deleting -> no row.
+ */
+#ifndef IPAMD_STORE_STORE_H
+#define IPAMD_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <vpcwire/addr.h>
+#include <vpcwire/err.h>
+#include <vpcwire/mem.h>
+
+struct store;
+
+enum {
+        STORE_ID_BYTES = 64,
+        STORE_TOKEN_BYTES = 65,
+        STORE_EVENTS_MAX = 10000, /* older events are dropped */
+};
+
+struct store_options {
+        const char *path;
+        const char *boot_id; /* NULL: /proc/sys/kernel/random/boot_id */
+        int64_t cooldown_ms; /* IP_COOLDOWN_PERIOD: of addresses released by any function here */
+};
+
+/*
+ * Takes the lock (path + ".lock", flock) that makes a second ipamd on the same database impossible. ERR_BUSY names the
+ * file and the pid that holds it. The caller owns *ret_fd and closes it last.
+ */
+int store_lock(const char *path, int *ret_fd, struct err *err);
+
+/*
+ * The daemon's start, once, under the lock, before any store_open(): makes or migrates the schema (a newer one than
+ * ours is refused), refuses a file that is no database or fails its check, and brings the books to a state that is true
+ * for a new process: after another boot all leases are released into cooldown; ENIs that were ready are configuring again
+ * (the kernel must be looked at before an address of theirs is offered); nobody waits.
+ */
+int store_prepare(const struct store_options *options, struct err *err);
+
+int store_open(const struct store_options *options, struct store **ret, struct err *err);
+struct store *store_free(struct store *store);
+DEFINE_CLEANUP(struct store *, store_free)
+void store_set_cooldown(struct store *store, int64_t cooldown_ms);
+
+/* ---- leases (the loop's thread) ---- */
+
+struct store_lease_key {
+        const char *network, *container_id, *ifname;
+};
+
+enum lease_state { LEASE_RESERVED, LEASE_WIRED, _LEASE_STATE_MAX };
+const char *lease_state_to_string(enum lease_state state);
+
+struct store_lease {
+        struct store_lease_key key;
+        struct ip address;
+        enum lease_state state;
+        bool lost; /* EC2 says that the address is not ours any more; the running pod keeps it */
+        const char *eni_id;
+        unsigned device_index, network_card;
+        const char *host_ifname, *netns;
+        const char *pod_namespace, *pod_name, *pod_uid; /* "" where the runtime does not say */
+        int64_t since_ms, since_wall_ms;                /* of the reservation */
+        int64_t link_missing_since_ms; /* 0: the host link was there at the last look, or never looked */
+};
+
+enum lease_result { LEASE_GIVEN, LEASE_AGAIN /* the key had a lease: the same one */, LEASE_NONE_FREE };
+
+/*
+ * Gives the best free address to `wanted->key`: of ENIs that are ready, in the order of (network card, device index) so
+ * that later ENIs stay empty, then the longest unused. An address whose cooldown is over is free. Of `wanted` all but address,
+ * state, eni and times is read. The answer is in *ret_result; *ret is set unless NONE_FREE.
+ */
+int store_lease_add(struct store *store, const struct store_lease *wanted, int64_t now_ms,
+                    struct arena *arena, enum lease_result *ret_result, struct store_lease *ret,
+                    struct err *err);
+
+/* reserved -> wired. ERR_NOT_FOUND when the key has no lease, or one on another address. Confirming twice is fine. */
+int store_lease_confirm(struct store *store, const struct store_lease_key *key, struct ip address,
+                        struct err *err);
+
+/* ERR_NOT_FOUND when there is none. */
+int store_lease_get(struct store *store, const struct store_lease_key *key, struct arena *arena,
+                    struct store_lease *ret, struct err *err);
+
+/*
+ * Ends a lease: its address cools (a lost one goes for good). Unknown keys are fine: *ret_released is false then.
+ * `why` goes to the event.
+ */
+int store_lease_release(struct store *store, const struct store_lease_key *key, const char *why,
+                        int64_t now_ms, bool *ret_released, struct ip *ret_address, struct err *err);
+
+/* All leases, ordered by address; network NULL for all networks. */
+int store_leases(struct store *store, const char *network, struct arena *arena, struct store_lease **ret,
+                 size_t *ret_n, struct err *err);
+
+/*
+ * The reconciler saw (or did not see) the lease's host link. A missing link starts the clock of link_missing_since_ms,
+ * a seen one stops it.
+ */
+int store_lease_link_seen(struct store *store, const struct store_lease_key *key, bool seen, int64_t now_ms,
+                          struct err *err);
+
+/* ---- who waits for an address (written by the loop, read by the planner) ---- */
+
+int store_waiting_add(struct store *store, const struct store_lease_key *key, int64_t since_ms,
+                      int64_t deadline_ms, struct err *err);
+int store_waiting_remove(struct store *store, const struct store_lease_key *key, struct err *err);
+
+/* ---- counts ---- */
+
+/* Free means usable now: on a ready ENI, routed, cooldown over. The states add up to total. */
+struct store_counts {
+        unsigned total, free, leased, cooling, preparing, leaving, lost;
+        unsigned unready; /* free by their own state, on an ENI that is not ready (yet, or draining) */
+        unsigned waiting;
+        unsigned enis;          /* managed ones */
+        int64_t next_cooled_ms; /* when the next cooling address becomes free; 0: none cools */
+};
+
+int store_counts(struct store *store, int64_t now_ms, struct store_counts *ret, struct err *err);
+
+/* ---- ENIs and addresses (the reconciler's thread) ---- */
+
+enum eni_state {
+        ENI_CREATING, /* the client token is written down; EC2 may have been asked */
+        ENI_ATTACHING, /* it exists; with an attachment id: attached, delete-on-termination not known to be set */
+        ENI_CONFIGURING, /* attached; its link is not here or not routed yet */
+        ENI_READY,
+        ENI_DRAINING,  /* nothing of it is handed out any more; waits for its last cooling address */
+        ENI_DETACHING, /* EC2 may have been asked to detach */
+        ENI_DELETING,  /* detached; EC2 may have been asked to delete */
+        _ENI_STATE_MAX,
+};
+const char *eni_state_to_string(enum eni_state state);
+
+struct store_eni {
+        int64_t key; /* ours; exists before EC2's id does */
+        enum eni_state state;
+        bool primary;  /* device 0 of the instance: never drained */
+        bool managed;  /* ours by tag (or the primary); others are only counted */
+        bool in_doubt; /* the outcome of a mutation is unknown: look before the next */
+        char client_token[STORE_TOKEN_BYTES];
+        char eni_id[STORE_ID_BYTES];        /* "" while creating */
+        char attachment_id[STORE_ID_BYTES]; /* "" while not attached */
+        char subnet_id[STORE_ID_BYTES];
+        struct prefix subnet_cidr;
+        struct mac mac;
+        struct ip primary_address;
+        unsigned device_index, network_card;
+        unsigned asked_addresses; /* while creating: how many secondary addresses the create call asks for */
+        int64_t created_ms;       /* the row */
+        int64_t since_ms;         /* of the state */
+        /* counts of its addresses, the primary one not among them */
+        unsigned total, free, leased, cooling, preparing, leaving, lost;
+};
+
+/* All ENIs by (network card, device index, key), with counts as of now. */
+int store_enis(struct store *store, int64_t now_ms, struct arena *arena, struct store_eni **ret,
+               size_t *ret_n, struct err *err);
+
+/* Writes down the intent to create; *ret_key is the new row. Read from eni: client_token, subnet_id, subnet_cidr, device_index, network_card, asked_addresses. */
+int store_eni_begin(struct store *store, const struct store_eni *eni, int64_t now_ms, int64_t *ret_key,
+                    struct err *err);
+
+/* EC2's answer to create: eni_id, mac, primary_address, subnet; creating -> attaching; addresses come in as preparing. */
+int store_eni_created(struct store *store, int64_t key, const struct store_eni *eni,
+                      const struct ip *addresses, size_t n, int64_t now_ms, struct err *err);
+
+/* attachment_id may be NULL (detached). */
+int store_eni_set_attachment(struct store *store, int64_t key, const char *attachment_id, struct err *err);
+
+/*
+ * One step of the ENI's life. Allowed: configuring -> ready, ready -> configuring, attaching -> configuring,
+ * {configuring, ready} -> draining only without a lease on it, draining -> configuring (needed again), draining ->
+ * detaching only without leased or cooling addresses, {creating, attaching} -> deleting (given up), detaching -> deleting. *ret_done is
+ * false, and nothing changed, where the ENI is not (or not any more) in a state that allows it: a race with an ADD is
+ * no error. An ENI that is detaching or deleting has all its addresses leaving.
+ */
+int store_eni_set_state(struct store *store, int64_t key, enum eni_state to, const char *why, int64_t now_ms,
+                        bool *ret_done, struct err *err);
+int store_eni_set_in_doubt(struct store *store, int64_t key, bool in_doubt, struct err *err);
+/* Of an ENI that is not attached yet: its place was taken by somebody else meanwhile. */
+int store_eni_set_device(struct store *store, int64_t key, unsigned device_index, struct err *err);
+int store_eni_set_managed(struct store *store, int64_t key, bool managed, struct err *err);
+
+/* Ends the row and its addresses. ERR_BUSY while a lease is on it. */
+int store_eni_remove(struct store *store, int64_t key, const char *why, struct err *err);
+
+/*
+ * What a complete Describe says of one attached ENI: inserted (as configuring) or brought up to date by eni_id. Addresses that are new come in as preparing;
+ * `leaving` ones that EC2 still shows become free again when still_there_is_free (their unassign is known to have failed or never happened); ones that EC2 does not
+ * show: free, cooling, preparing and leaving ones are removed, leased ones become lost. in_doubt is cleared. *ret_changed tells whether anything was different.
+ */
+int store_eni_observed(struct store *store, const struct store_eni *eni, const struct ip *addresses, size_t n,
+                       bool still_there_is_free, int64_t now_ms, bool *ret_changed, struct err *err);
+
+/* EC2's own reply to Assign: new ones come in as preparing; known ones are left as they are. *ret_new counts. */
+int store_addresses_add(struct store *store, int64_t key, const struct ip *addresses, size_t n,
+                        int64_t now_ms, unsigned *ret_new, struct err *err);
+
+/* The kernel routes all addresses of this ENI that were preparing: they are free. *ret_n counts them. */
+int store_addresses_routed(struct store *store, int64_t key, const struct ip *addresses, size_t n,
+                           int64_t now_ms, unsigned *ret_n, struct err *err);
+
+/*
+ * Picks up to `max` free (not cooling) addresses of the ENI, most recently used last, and marks them leaving in the same
+ * transaction, so that no ADD can get one. The caller then asks EC2 to unassign them.
+ */
+int store_addresses_take(struct store *store, int64_t key, unsigned max, int64_t now_ms, struct arena *arena,
+                         struct ip **ret, size_t *ret_n, struct err *err);
+int store_addresses_gone(struct store *store, int64_t key, const struct ip *addresses, size_t n,
+                         struct err *err);
+int store_addresses_restore(struct store *store, int64_t key, const struct ip *addresses, size_t n,
+                            struct err *err);
+
+struct store_address {
+        struct ip address;
+        int64_t eni_key;
+        const char *state; /* as in the data model */
+        unsigned device_index, network_card;
+        int64_t cooling_until_ms; /* 0 unless cooling */
+};
+
+/* All addresses of managed ENIs, ordered by address. A cooling one whose time is over is shown as free. */
+int store_addresses(struct store *store, int64_t now_ms, struct arena *arena, struct store_address **ret,
+                    size_t *ret_n, struct err *err);
+
+/* ---- what cannot be done now, and why: for the planner's next rounds, and for people ---- */
+
+struct store_blocked {
+        const char *action;  /* "create", "assign", ... */
+        const char *subject; /* subnet or ENI id, "" for the node */
+        const char *reason;  /* a sentence for people */
+        int64_t until_ms;    /* not tried again before */
+        unsigned attempts;
+};
+
+int store_blocked_set(struct store *store, const struct store_blocked *blocked, struct err *err);
+int store_blocked_clear(struct store *store, const char *action, const char *subject, struct err *err);
+/* ones whose time is over are listed too (attempts count on) until they are cleared */
+int store_blocked(struct store *store, struct arena *arena, struct store_blocked **ret, size_t *ret_n,
+                  struct err *err);
+
+/* ---- facts that outlive the process: identity of the node, limits, VPC CIDRs, time of the last full look ---- */
+
+int store_fact_set(struct store *store, const char *name, const char *value, struct err *err);
+/* *ret is NULL where there is none. */
+int store_fact_get(struct store *store, const char *name, struct arena *arena, const char **ret,
+                   struct err *err);
+
+/* ---- the story ---- */
+
+struct store_event {
+        int64_t id, at_wall_ms;
+        const char *kind;    /* "lease-added", "eni-ready", "look", ... */
+        const char *subject; /* an address, an ENI id, a lease key; what a person would search for */
+        const char *text;
+};
+
+/* Functions above write their own events, in the same transaction; this is for the rest. */
+int store_event_add(struct store *store, const char *kind, const char *subject, const char *text,
+                    struct err *err);
+int store_events(struct store *store, int64_t after_id, size_t max, struct arena *arena,
+                 struct store_event **ret, size_t *ret_n, struct err *err);
+int store_event_last_id(struct store *store, int64_t *ret, struct err *err);
+
+#endif

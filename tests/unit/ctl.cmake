@@ -1,0 +1,3 @@
+# ipamctl, with its streams in memory, against canned answers.
+vw_test(show ipamd_ctl)
+vw_test(ctl ipamd_ctl Threads::Threads)

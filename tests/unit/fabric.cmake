@@ -1,0 +1,5 @@
+vw_test(fabric vpcsim_fabric)
+target_sources(test_fabric PRIVATE fabric_fixture.c fabric_packets.c)
+vw_test(fabric_life vpcsim_fabric)
+target_sources(test_fabric_life PRIVATE fabric_fixture.c fabric_packets.c)
+vw_test(control vpcsim_control)

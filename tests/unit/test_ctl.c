@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: Apache-2.0
+/* ipamctl's commands: what they print, in text and JSON, and their exit codes, against a daemon with canned answers. */
+#include "test.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <vpcwire/clock.h>
+#include <vpcwire/varlink.h>
+
+#include "ctl/ctl.h"
+
+/* ---- a daemon that knows one answer per method ---- */
+
+struct daemon {
+        char folder[32], path[64];
+        int fd;
+        pthread_t thread;
+        char *bytes; /* sent after the first call; then the connection is closed */
+        size_t n;
+};
+
+static void *daemon_run(void *data)
+{
+        struct daemon *daemon = data;
+        int fd = accept4(daemon->fd, NULL, NULL, SOCK_CLOEXEC);
+        char c = 'x';
+
+        while (c && read(fd, &c, 1) == 1)
+                ;
+        for (size_t at = 0; at < daemon->n;) {
+                ssize_t sent = send(fd, daemon->bytes + at, daemon->n - at, MSG_NOSIGNAL);
+
+                if (sent < 0)
+                        break;
+                at += (size_t)sent;
+        }
+        close(fd);
+        return NULL;
+}
+
+static void daemon_add(struct daemon *daemon, enum ipam_method_id id, const void *reply, const char *error,
+                       bool continues)
+{
+        _cleanup_json_ json_t *parameters =
+                error ? json_pack("{s:s}", "reason", "because") : jsonx_encode(ipam_method(id)->reply, reply);
+        _cleanup_json_ json_t *message = varlink_reply_new(
+                &(struct varlink_reply){.error = error, .parameters = parameters, .continues = continues});
+        size_t n;
+        _cleanup_free_ char *bytes = varlink_message_format(message, &n);
+
+        daemon->bytes = xrealloc_array(daemon->bytes, daemon->n + n, 1);
+        memcpy(daemon->bytes + daemon->n, bytes, n);
+        daemon->n += n;
+}
+
+static void daemon_start(struct daemon *daemon)
+{
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+        strcpy(daemon->folder, "/tmp/vw-ctl-XXXXXX");
+        assert_non_null(mkdtemp(daemon->folder));
+        snprintf(daemon->path, sizeof(daemon->path), "%s/s", daemon->folder);
+        strcpy(address.sun_path, daemon->path);
+        daemon->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(bind(daemon->fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        assert_int_equal(listen(daemon->fd, 8), 0);
+        assert_int_equal(pthread_create(&daemon->thread, NULL, daemon_run, daemon), 0);
+}
+
+static void daemon_stop(struct daemon *daemon)
+{
+        pthread_join(daemon->thread, NULL);
+        close(daemon->fd);
+        unlink(daemon->path);
+        rmdir(daemon->folder);
+        free(daemon->bytes);
+}
+
+/* ---- running the program ---- */
+
+struct run {
+        enum ctl_exit code;
+        char *out, *complaints;
+};
+
+static struct run run(const char *socket_path, unsigned width, const char *const *arguments)
+{
+        struct run ret = {0};
+        size_t n_out, n_complaints;
+        char *argv[8] = {NULL};
+        int argc = 0;
+        struct ctl ctl = {
+                .out = open_memstream(&ret.out, &n_out),
+                .complaints = open_memstream(&ret.complaints, &n_complaints),
+                .socket_path = socket_path,
+                .columns = width,
+        };
+
+        argv[argc++] = xstrdup("ipamctl");
+        for (; arguments[argc - 1]; argc++)
+                argv[argc] = xstrdup(arguments[argc - 1]);
+        ret.code = ctl_run(&ctl, argc, argv);
+        fclose(ctl.out);
+        fclose(ctl.complaints);
+        for (int i = 0; i < argc; i++)
+                free(argv[i]);
+        return ret;
+}
+
+static void run_done(struct run *run)
+{
+        free(run->out);
+        free(run->complaints);
+}
+
+#define RUN(path_, width_, ...) run((path_), (width_), (const char *const[]){__VA_ARGS__, NULL})
+
+static void assert_lines_fit(const char *text, size_t width)
+{
+        for (const char *line = text; *line;) {
+                size_t n = strcspn(line, "\n");
+
+                if (n > width)
+                        fail_msg("%zu characters: %.*s", n, (int)n, line);
+                line += n + (line[n] == '\n');
+        }
+}
+
+/* ---- samples ---- */
+
+static struct ipam_status_reply sample_status(void)
+{
+        static struct ipam_blocked blocked[] = {{"create", "subnet-1", "subnet is full", 0}};
+        int64_t now_ms = clock_wall_ms();
+        struct ipam_status_reply status = {
+                .ready = true,
+                .version = "1.2.3",
+                .booted_ms = now_ms - 7500000,
+                .started_ms = now_ms - 250000,
+                .node = {.instance_id = "i-1",
+                         .instance_type = "t3.small",
+                         .availability_zone = "eu-1a",
+                         .subnet_id = "subnet-1",
+                         .primary_address = ip_from_u32(0x0a00000a)},
+                .pool = {.total = 9, .leased = 5, .free = 3, .cooling = 1},
+                .targets =
+                        {.warm_eni = 1, .warm_ip = -1, .minimum_ip = -1, .max_eni = -1, .cooldown_ms = 30000},
+                .enis = 2,
+                .max_enis = 3,
+                .blocked = blocked,
+                .n_blocked = 1,
+        };
+
+        blocked[0].until_ms = now_ms + 45500;
+        return status;
+}
+
+static struct ipam_list_reply sample_list(void)
+{
+        static struct ipam_eni enis[] = {
+                {.eni_id = "eni-0123456789abcdef0",
+                 .state = "ready",
+                 .mac = "02:00:00:00:00:01",
+                 .subnet_id = "subnet-0123456789abcdef0",
+                 .primary = true,
+                 .total = 3,
+                 .leased = 2,
+                 .free = 1},
+                {.device_index = 1, .network_card = 1, .state = "creating"},
+        };
+        static struct ipam_lease leases[] = {
+                {.eni_id = "eni-0123456789abcdef0",
+                 .device_index = 0,
+                 .network = "net",
+                 .container_id = "0123456789abcdef0123456789abcdef",
+                 .ifname = "eth0",
+                 .pod_namespace = "default",
+                 .pod_name = "web-0",
+                 .state = "wired"},
+                {.eni_id = "eni-0123456789abcdef0",
+                 .device_index = 0,
+                 .network = "net",
+                 .container_id = "short",
+                 .ifname = "eth0",
+                 .state = "reserved"},
+        };
+
+        leases[0].address = ip_from_u32(0x0a000105);
+        leases[1].address = ip_from_u32(0x0a000106);
+        leases[0].since_ms = leases[1].since_ms = clock_wall_ms() - 7500000;
+        return (struct ipam_list_reply){enis, ARRAY_SIZE(enis), leases, ARRAY_SIZE(leases)};
+}
+
+/* ---- tests ---- */
+
+static void test_status(void **state _unused_)
+{
+        struct ipam_status_reply status = sample_status();
+        struct daemon daemon = {0};
+        _cleanup_(run_done) struct run text = {0};
+
+        daemon_add(&daemon, IPAM_METHOD_STATUS, &status, NULL, false);
+        daemon_start(&daemon);
+        text = RUN(daemon.path, 0, "status");
+        daemon_stop(&daemon);
+        assert_int_equal(text.code, CTL_OK);
+        assert_string_equal(text.complaints, "");
+        assert_contains(text.out, "node       i-1 (t3.small) in eu-1a, subnet-1, 10.0.0.10\n");
+        assert_contains(text.out, "ipamd      1.2.3, started 4m10s ago; node booted 2h05m ago\n");
+        assert_contains(text.out, "ready      yes\n");
+        assert_contains(text.out, "ENIs       2 of 3\n");
+        assert_contains(text.out, "addresses  9: 5 leased, 3 free, 1 cooling\n");
+        assert_contains(text.out, "targets    WARM_ENI_TARGET=1, cooldown 30s\n");
+        assert_contains(text.out, "blocked    create subnet-1: subnet is full (again in 45s)\n");
+        assert_null(strstr(text.out, "impaired"));
+        assert_null(strchr(text.out, '\033'));
+}
+
+static void test_status_not_ready(void **state _unused_)
+{
+        struct ipam_status_reply status = sample_status();
+        struct daemon daemon = {0};
+        _cleanup_(run_done) struct run text = {0};
+
+        status.ready = false;
+        status.reason = "no free address";
+        status.impaired = true;
+        status.impaired_reason = "two pods\033[31m";
+        status.node = (struct ipam_node){0};
+        daemon_add(&daemon, IPAM_METHOD_STATUS, &status, NULL, false);
+        daemon_start(&daemon);
+        text = RUN(daemon.path, 0, "status", "--socket", daemon.path);
+        daemon_stop(&daemon);
+        assert_int_equal(text.code, CTL_NO);
+        assert_contains(text.out, "node       not known yet\n");
+        assert_contains(text.out, "ready      no: no free address\n");
+        assert_contains(text.out, "impaired   two pods?[31m\n");
+}
+
+static void test_pods(void **state _unused_)
+{
+        struct ipam_list_reply list = sample_list();
+        static const unsigned widths[] = {0, 120, 80};
+
+        for (size_t i = 0; i < ARRAY_SIZE(widths); i++) {
+                struct daemon daemon = {0};
+                _cleanup_(run_done) struct run text = {0};
+
+                daemon_add(&daemon, IPAM_METHOD_LIST, &list, NULL, false);
+                daemon_start(&daemon);
+                text = RUN(daemon.path, widths[i], "pods");
+                daemon_stop(&daemon);
+                assert_int_equal(text.code, CTL_OK);
+                assert_lines_fit(text.out, widths[i] ?: 200);
+                assert_contains(text.out, "default/web-0  10.0.1.5  ");
+                assert_contains(text.out, "0123456789ab  wired     2h05m\n");
+                assert_contains(text.out, "-              10.0.1.6  ");
+                assert_contains(text.out, "short         reserved  2h05m\n");
+        }
+}
+
+static void test_enis(void **state _unused_)
+{
+        struct ipam_list_reply list = sample_list();
+        static const unsigned widths[] = {0, 120, 80};
+
+        for (size_t i = 0; i < ARRAY_SIZE(widths); i++) {
+                struct daemon daemon = {0};
+                _cleanup_(run_done) struct run text = {0};
+
+                daemon_add(&daemon, IPAM_METHOD_LIST, &list, NULL, false);
+                daemon_start(&daemon);
+                text = RUN(daemon.path, widths[i], "enis");
+                daemon_stop(&daemon);
+                assert_int_equal(text.code, CTL_OK);
+                assert_lines_fit(text.out, widths[i] ?: 200);
+                assert_contains(text.out, "eni-0123456789abcdef0    0  ready ");
+                assert_contains(text.out, "-                      1/1  creating  -");
+        }
+}
+
+static void test_json_is_what_came(void **state _unused_)
+{
+        struct ipam_list_reply list = sample_list(), pods = list;
+        struct daemon daemon = {0};
+        _cleanup_(run_done) struct run text = {0};
+        _cleanup_json_ json_t *got = NULL, *expect = NULL;
+
+        pods.enis = NULL;
+        pods.n_enis = 0;
+        daemon_add(&daemon, IPAM_METHOD_LIST, &list, NULL, false);
+        daemon_start(&daemon);
+        text = RUN(daemon.path, 80, "--json", "pods");
+        daemon_stop(&daemon);
+        assert_int_equal(text.code, CTL_OK);
+        got = json_loads(text.out, 0, NULL);
+        expect = jsonx_encode(ipam_method(IPAM_METHOD_LIST)->reply, &pods);
+        assert_true(json_equal(got, expect));
+}
+
+static void test_watch(void **state _unused_)
+{
+        const struct ipam_event events[] = {{1, 1440938160123, "lease-added", "10.0.1.5", "net/c1/eth0"},
+                                            {2, 1440938161123, "eni-ready", "eni-1", ""}};
+        static const char *const expect[2] = {
+                "2015-08-30T12:36:00.123Z  lease-added       10.0.1.5               net/c1/eth0\n"
+                "2015-08-30T12:36:01.123Z  eni-ready         eni-1                  \n",
+                "{\"id\":1,\"at_ms\":1440938160123,\"kind\":\"lease-added\",\"subject\":\"10.0.1.5\","
+                "\"text\":"
+                "\"net/c1/eth0\"}\n"
+                "{\"id\":2,\"at_ms\":1440938161123,\"kind\":\"eni-ready\",\"subject\":\"eni-1\",\"text\":"
+                "\"\"}\n",
+        };
+
+        for (int json = 0; json < 2; json++) {
+                for (int stop = 0; stop < 2; stop++) {
+                        struct daemon daemon = {0};
+                        _cleanup_(run_done) struct run text = {0};
+
+                        for (size_t i = 0; i < ARRAY_SIZE(events); i++)
+                                daemon_add(&daemon, IPAM_METHOD_WATCH, &events[i], NULL, true);
+                        daemon_start(&daemon);
+                        text = RUN(daemon.path, 80, "watch", stop ? "--events=2" : "--events=3",
+                                   json ? "--json" : NULL);
+                        daemon_stop(&daemon);
+                        assert_string_equal(text.out, expect[json]);
+                        /* Without the limit it runs until the daemon is gone, and says so. */
+                        assert_int_equal(text.code, stop ? CTL_OK : CTL_NO);
+                        if (!stop)
+                                assert_contains(text.complaints, "closed the connection");
+                }
+        }
+}
+
+static void test_version(void **state _unused_)
+{
+        struct ipam_status_reply status = sample_status();
+        struct daemon daemon = {0};
+        _cleanup_(run_done) struct run text = {0}, alone = {0};
+
+        daemon_add(&daemon, IPAM_METHOD_STATUS, &status, NULL, false);
+        daemon_start(&daemon);
+        text = RUN(daemon.path, 0, "version");
+        daemon_stop(&daemon);
+        assert_int_equal(text.code, CTL_OK);
+        assert_string_equal(text.out, "ipamctl " VPCWIRE_VERSION "\nipamd   1.2.3\n");
+        alone = RUN("/nonexistent/s", 0, "version");
+        assert_int_equal(alone.code, CTL_NO);
+        assert_string_equal(alone.out, "ipamctl " VPCWIRE_VERSION "\n");
+}
+
+static void test_no_daemon(void **state _unused_)
+{
+        static const char *const commands[] = {"status", "pods", "enis", "watch"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+                _cleanup_(run_done) struct run text = RUN("/nonexistent/s", 0, commands[i]);
+
+                assert_int_equal(text.code, CTL_NO);
+                assert_string_equal(text.out, "");
+                assert_string_equal(
+                        text.complaints,
+                        "ipamctl: no ipamd at /nonexistent/s: there is no such socket; is it running?\n");
+        }
+}
+
+static void test_the_daemon_says_no(void **state _unused_)
+{
+        static const char *const commands[] = {"status", "pods", "enis", "watch", "version"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+                struct daemon daemon = {0};
+                _cleanup_(run_done) struct run text = {0};
+
+                daemon_add(&daemon, IPAM_METHOD_STATUS, NULL, "io.vpcwire.ipam.Internal", false);
+                daemon_start(&daemon);
+                text = RUN(daemon.path, 0, commands[i]);
+                daemon_stop(&daemon);
+                assert_int_equal(text.code, CTL_NO);
+                assert_string_equal(text.complaints, "ipamctl: because\n");
+        }
+}
+
+static void test_usage(void **state _unused_)
+{
+        static const struct {
+                const char *arguments[4];
+                enum ctl_exit code;
+                const char *out, *complaint;
+        } cases[] = {
+                {{NULL}, CTL_USAGE, NULL, "usage: ipamctl"},
+                {{"frob"}, CTL_USAGE, NULL, "unknown command frob"},
+                {{"pods", "x"}, CTL_USAGE, NULL, "too many arguments: x"},
+                {{"--frob"}, CTL_USAGE, NULL, "unknown option --frob"},
+                {{"-x"}, CTL_USAGE, NULL, "unknown option -x"},
+                {{"pods", "--socket"}, CTL_USAGE, NULL, "a value is missing after --socket"},
+                {{"watch", "--events", "0"}, CTL_USAGE, NULL, "--events wants a number from 1, not 0"},
+                {{"watch", "--events", "1x"}, CTL_USAGE, NULL, "not 1x"},
+                {{"--help"}, CTL_OK, "  watch     what happens", NULL},
+                {{"enis", "--help"}, CTL_OK, "DEV is the device index", NULL},
+                {{"--help", "--socket", "/x/y"}, CTL_OK, "socket: /x/y", NULL},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                _cleanup_(run_done) struct run text = run("/nonexistent/s", 0, cases[i].arguments);
+
+                assert_int_equal(text.code, cases[i].code);
+                if (cases[i].out)
+                        assert_contains(text.out, cases[i].out);
+                else
+                        assert_string_equal(text.out, "");
+                if (cases[i].complaint)
+                        assert_contains(text.complaints, cases[i].complaint);
+                else
+                        assert_string_equal(text.complaints, "");
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_status),
+                cmocka_unit_test(test_status_not_ready),
+                cmocka_unit_test(test_pods),
+                cmocka_unit_test(test_enis),
+                cmocka_unit_test(test_json_is_what_came),
+                cmocka_unit_test(test_watch),
+                cmocka_unit_test(test_version),
+                cmocka_unit_test(test_no_daemon),
+                cmocka_unit_test(test_the_daemon_says_no),
+                cmocka_unit_test(test_usage),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

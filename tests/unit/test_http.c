@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+/* One exchange over HTTP: limits, broken peers, reuse, and that nothing is sent twice. */
+#include "test.h"
+
+#include <stdlib.h>
+
+#include <vpcwire/clock.h>
+
+#include "cloud/http.h"
+#include "httpd.h"
+
+enum { MAX_BODY_BYTES = 1000 };
+
+static struct http *new_http(unsigned timeout_ms)
+{
+        const struct http_options options = {.max_body_bytes = MAX_BODY_BYTES,
+                                             .timeout_ms = timeout_ms,
+                                             .connect_timeout_ms = timeout_ms,
+                                             .no_proxy = true};
+        struct http *http;
+        struct err err;
+
+        assert_ok(http_new(&options, &http, &err), &err);
+        return http;
+}
+
+static int send(struct http *http, const char *method, const char *base, const char *body,
+                struct http_reply *ret, struct err *err)
+{
+        _cleanup_free_ char *url = xasprintf("%s/x", base);
+        const struct http_request request = {
+                .method = method, .url = url, .body = body, .body_bytes = body ? strlen(body) : 0};
+
+        return http_exchange(http, &request, ret, err);
+}
+
+static void test_reply_and_reuse(void **state _unused_)
+{
+        static const struct httpd_reply script[] = {
+                {.on = "GET /x", .body = "hello", .header = "X-Thing: 7"},
+                {.on = "POST /x", .status = 400, .body = "a\0b", .body_bytes = 3},
+                {.on = "PUT /x"},
+        };
+        _cleanup_(httpd_stopp) struct httpd *httpd = httpd_start(script, ARRAY_SIZE(script));
+        _cleanup_(http_freep) struct http *http = new_http(5000);
+        struct http_reply reply;
+        struct err err;
+
+        assert_ok(send(http, "GET", httpd_url(httpd), NULL, &reply, &err), &err);
+        assert_int_equal(reply.status, 200);
+        assert_string_equal(reply.body, "hello");
+        assert_string_equal(http_reply_header(http, "x-thing"), "7");
+        assert_non_null(http_reply_header(http, "Date"));
+        assert_null(http_reply_header(http, "nothing"));
+        assert_ok(send(http, "POST", httpd_url(httpd), "a=b", &reply, &err), &err);
+        assert_int_equal(reply.status, 400);
+        assert_int_equal(reply.body_bytes, 3);
+        assert_ok(send(http, "PUT", httpd_url(httpd), NULL, &reply, &err), &err);
+        assert_int_equal(reply.body_bytes, 0);
+        assert_string_equal(reply.body, "");
+        assert_string_equal(httpd_request(httpd, 1)->body, "a=b");
+        assert_contains(httpd_request(httpd, 1)->headers, "user-agent: vpcwire/" VPCWIRE_VERSION "\n");
+        assert_null(strstr(httpd_request(httpd, 1)->headers, "expect:"));
+        assert_int_equal(httpd_connections(httpd), 1);
+}
+
+static void test_faults(void **state _unused_)
+{
+        static const struct {
+                struct httpd_reply reply;
+                enum err_code code;
+                const char *says;
+        } cases[] = {
+                {{.fault = HTTPD_DROP}, ERR_AGAIN, "no complete reply"},
+                {{.fault = HTTPD_TRUNCATE, .body = "half of it"}, ERR_AGAIN, "no complete reply"},
+                {{.fault = HTTPD_CRAWL, .body_bytes = MAX_BODY_BYTES}, ERR_TIMEOUT, "in time"},
+                {{.body_bytes = MAX_BODY_BYTES + 1}, ERR_LIMIT, "1000 bytes"},
+                {{.body_bytes = 100 * 1024 * 1024}, ERR_LIMIT, "1000 bytes"},
+        };
+        _cleanup_(http_freep) struct http *http = new_http(500);
+        struct http_reply reply;
+        struct err err;
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                _cleanup_(httpd_stopp) struct httpd *httpd = httpd_start(&cases[i].reply, 1);
+                int64_t start_ms = clock_boottime_ms();
+
+                assert_fails(send(http, "POST", httpd_url(httpd), "x", &reply, &err), cases[i].code);
+                assert_contains(err.msg, cases[i].says);
+                assert_true(clock_boottime_ms() - start_ms < 5000);
+                assert_int_equal(httpd_requests(httpd), 1);
+        }
+}
+
+static void test_limit_is_exact(void **state _unused_)
+{
+        static const struct httpd_reply script[] = {{.body_bytes = MAX_BODY_BYTES}};
+        _cleanup_(httpd_stopp) struct httpd *httpd = httpd_start(script, 1);
+        _cleanup_(http_freep) struct http *http = new_http(5000);
+        struct http_reply reply;
+        struct err err;
+
+        assert_ok(send(http, "GET", httpd_url(httpd), NULL, &reply, &err), &err);
+        assert_int_equal(reply.body_bytes, MAX_BODY_BYTES);
+}
+
+/* On a kept connection that dies, curl would send the request again by itself. Never for what has a body. */
+static void test_nothing_is_sent_twice(void **state _unused_)
+{
+        static const struct httpd_reply script[] = {
+                {.body = "fine"},
+                {.fault = HTTPD_DROP},
+                {.body = "to the third"},
+        };
+        _cleanup_(httpd_stopp) struct httpd *httpd = httpd_start(script, ARRAY_SIZE(script));
+        _cleanup_(http_freep) struct http *http = new_http(5000);
+        struct http_reply reply;
+        struct err err;
+
+        assert_ok(send(http, "POST", httpd_url(httpd), "n=1", &reply, &err), &err);
+        assert_fails(send(http, "POST", httpd_url(httpd), "n=2", &reply, &err), ERR_AGAIN);
+        assert_ok(send(http, "POST", httpd_url(httpd), "n=3", &reply, &err), &err);
+        assert_string_equal(reply.body, "to the third");
+        assert_int_equal(httpd_requests(httpd), 3);
+        assert_string_equal(httpd_request(httpd, 2)->body, "n=3");
+}
+
+static void test_no_redirect_no_peer(void **state _unused_)
+{
+        static const struct httpd_reply script[] = {{.status = 302, .header = "Location: /elsewhere"}};
+        struct httpd *httpd = httpd_start(script, 1);
+        _cleanup_(http_freep) struct http *http = new_http(5000);
+        _cleanup_free_ char *url = xstrdup(httpd_url(httpd));
+        struct http_reply reply;
+        struct err err;
+
+        assert_ok(send(http, "GET", url, NULL, &reply, &err), &err);
+        assert_int_equal(reply.status, 302);
+        assert_int_equal(httpd_requests(httpd), 1);
+        httpd_stop(httpd);
+        assert_fails(send(http, "GET", url, NULL, &reply, &err), ERR_AGAIN);
+        assert_fails(send(http, "GET", "file:///etc", NULL, &reply, &err), ERR_AGAIN);
+}
+
+static void test_headers_stay_one_line(void **state _unused_)
+{
+        _cleanup_(http_freep) struct http *http = new_http(5000);
+        const struct http_header header = {"X-Amz-Security-Token", "SECRET\r\nX-Evil: 1"};
+        const struct http_request request = {
+                .method = "GET", .url = "http://127.0.0.1:1/", .headers = &header, .n_headers = 1};
+        struct http_reply reply;
+        struct err err;
+
+        assert_fails(http_exchange(http, &request, &reply, &err), ERR_INVALID);
+        assert_contains(err.msg, "X-Amz-Security-Token");
+        assert_null(strstr(err.msg, "SECRET"));
+}
+
+static void test_endpoint(void **state _unused_)
+{
+        static const struct {
+                const char *endpoint, *url, *host; /* url NULL: refused */
+        } cases[] = {
+                {"http://169.254.169.254", "http://169.254.169.254", "169.254.169.254"},
+                {"http://169.254.169.254/", "http://169.254.169.254", "169.254.169.254"},
+                {"http://[fd00:ec2::254]", "http://[fd00:ec2::254]", "[fd00:ec2::254]"},
+                {"http://[fd00:ec2::254]:8080/", "http://[fd00:ec2::254]:8080", "[fd00:ec2::254]:8080"},
+                {"https://ec2.eu-west-1.amazonaws.com", "https://ec2.eu-west-1.amazonaws.com",
+                 "ec2.eu-west-1.amazonaws.com"},
+                {"https://localhost:443", "https://localhost", "localhost"},
+                {"http://localhost:80", "http://localhost", "localhost"},
+                {"http://localhost:443", "http://localhost:443", "localhost:443"},
+                {"", NULL, NULL},
+                {"localhost:4566", NULL, NULL},
+                {"ftp://localhost", NULL, NULL},
+                {"file:///etc/passwd", NULL, NULL},
+                {"http://user@localhost", NULL, NULL},
+                {"http://localhost/path", NULL, NULL},
+                {"http://localhost/?q=1", NULL, NULL},
+                {"http://localhost/#f", NULL, NULL},
+                {"http://localhost:99999", NULL, NULL},
+                {"http://", NULL, NULL},
+                {"http://a b", NULL, NULL},
+        };
+        struct err err;
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                _cleanup_free_ char *url = NULL, *host = NULL;
+                int r = http_parse_endpoint(cases[i].endpoint, &url, &host, &err);
+
+                if (cases[i].url) {
+                        assert_ok(r, &err);
+                        assert_string_equal(url, cases[i].url);
+                        assert_string_equal(host, cases[i].host);
+                } else {
+                        if (r != -ERR_INVALID)
+                                fail_msg("'%s' is accepted", cases[i].endpoint);
+                        assert_contains(err.msg, cases[i].endpoint);
+                }
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_reply_and_reuse),
+                cmocka_unit_test(test_faults),
+                cmocka_unit_test(test_limit_is_exact),
+                cmocka_unit_test(test_nothing_is_sent_twice),
+                cmocka_unit_test(test_no_redirect_no_peer),
+                cmocka_unit_test(test_headers_stay_one_line),
+                cmocka_unit_test(test_endpoint),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

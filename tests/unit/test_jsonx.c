@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+/* jsonx: structs from JSON and back, and what is refused with which words. */
+#include "test.h"
+
+#include <stdio.h>
+
+#include <vpcwire/addr.h>
+#include <vpcwire/jsonx.h>
+
+struct wheel {
+        const char *tyre;
+        int64_t inches;
+};
+
+struct car {
+        const char *name;
+        bool electric;
+        int64_t seats;
+        int64_t doors;
+        struct ip address;
+        struct wheel spare;
+        struct wheel *wheels;
+        size_t n_wheels;
+        const char **owners;
+        size_t n_owners;
+};
+
+static const struct jsonx_field wheel_fields[] = {
+        JSONX_FIELD(struct wheel, tyre, JSONX_STRING, .flags = JSONX_REQUIRED, .limit = 5),
+        JSONX_FIELD(struct wheel, inches, JSONX_INT, .limit = 22),
+};
+static const struct jsonx_schema wheel_schema = JSONX_SCHEMA(struct wheel, wheel_fields);
+static const struct jsonx_field car_fields[] = {
+        JSONX_FIELD(struct car, name, JSONX_STRING, .flags = JSONX_REQUIRED | JSONX_NOT_EMPTY, .limit = 8),
+        JSONX_FIELD(struct car, electric, JSONX_BOOL),
+        JSONX_FIELD(struct car, seats, JSONX_INT),
+        JSONX_FIELD(struct car, doors, JSONX_INT, .flags = JSONX_NEGATIVE_UNSET),
+        JSONX_FIELD(struct car, address, JSONX_IP),
+        JSONX_FIELD(struct car, spare, JSONX_OBJECT, .of = &wheel_schema),
+        JSONX_LIST(struct car, wheels, JSONX_OBJECTS, .of = &wheel_schema, .limit = 4),
+        JSONX_LIST(struct car, owners, JSONX_STRINGS),
+};
+static const struct jsonx_schema car_schema = JSONX_SCHEMA(struct car, car_fields);
+
+static void test_round_trip(void **state _unused_)
+{
+        static const char *const documents[] = {
+                "{\"name\":\"a\",\"electric\":true,\"seats\":5,\"doors\":3,\"address\":\"10.0.0.1\","
+                "\"spare\":{\"tyre\":\"x\",\"inches\":22},\"wheels\":[{\"tyre\":\"y\",\"inches\":0},"
+                "{\"tyre\":\"\",\"inches\":1}],\"owners\":[\"me\",\"\\u00fc\"]}",
+                "{\"name\":\"a\",\"electric\":false,\"seats\":9223372036854775807,\"spare\":{\"tyre\":\"x\","
+                "\"inches\":0},\"wheels\":[],\"owners\":[]}",
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(documents); i++) {
+                _cleanup_(arena_freep) struct arena *arena = arena_new();
+                _cleanup_json_ json_t *in = NULL, *out = NULL;
+                struct car car = {.doors = -1};
+                struct err err;
+
+                assert_ok(jsonx_parse(documents[i], strlen(documents[i]), &in, &err), &err);
+                assert_ok(jsonx_decode(in, &car_schema, arena, &car, NULL, &err), &err);
+                out = jsonx_encode(&car_schema, &car);
+                assert_true(json_equal(in, out));
+        }
+}
+
+static void test_unknown_and_null_are_ignored(void **state _unused_)
+{
+        static const char document[] =
+                "{\"name\":\"a\",\"colour\":[1,{\"x\":2}],\"seats\":null,\"wheels\":null}";
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        _cleanup_json_ json_t *in = NULL;
+        struct car car = {.seats = 7};
+        struct err err;
+
+        assert_ok(jsonx_parse(document, strlen(document), &in, &err), &err);
+        assert_ok(jsonx_decode(in, &car_schema, arena, &car, NULL, &err), &err);
+        assert_string_equal(car.name, "a");
+        assert_int_equal(car.seats, 7);
+        assert_null(car.wheels);
+}
+
+static void test_refused(void **state _unused_)
+{
+        static const struct {
+                const char *document, *path, *value; /* value NULL: missing or of another type */
+        } cases[] = {
+                {"{}", "name", NULL},
+                {"{\"name\":null}", "name", NULL},
+                {"{\"name\":7}", "name", NULL},
+                {"{\"name\":\"\"}", "name", ""},
+                {"{\"name\":\"123456789\"}", "name", "123456789"},
+                {"{\"name\":\"a\",\"electric\":1}", "electric", NULL},
+                {"{\"name\":\"a\",\"seats\":\"5\"}", "seats", NULL},
+                {"{\"name\":\"a\",\"seats\":5.0}", "seats", NULL},
+                {"{\"name\":\"a\",\"seats\":-1}", "seats", "-1"},
+                {"{\"name\":\"a\",\"address\":\"10.0.0\"}", "address", "10.0.0"},
+                {"{\"name\":\"a\",\"address\":4}", "address", NULL},
+                {"{\"name\":\"a\",\"spare\":[]}", "spare", NULL},
+                {"{\"name\":\"a\",\"spare\":{}}", "spare.tyre", NULL},
+                {"{\"name\":\"a\",\"spare\":{\"tyre\":\"x\",\"inches\":23}}", "spare.inches", "23"},
+                {"{\"name\":\"a\",\"wheels\":{}}", "wheels", NULL},
+                {"{\"name\":\"a\",\"wheels\":[3]}", "wheels[0].", NULL},
+                {"{\"name\":\"a\",\"wheels\":[{\"tyre\":\"x\"},{\"tyre\":\"123456\"}]}", "wheels[1].tyre",
+                 "123456"},
+                {"{\"name\":\"a\",\"wheels\":[{},{},{},{},{}]}", "wheels", "5 items"},
+                {"{\"name\":\"a\",\"owners\":[\"x\",1]}", "owners[1]", NULL},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                _cleanup_(arena_freep) struct arena *arena = arena_new();
+                _cleanup_json_ json_t *in = NULL;
+                struct jsonx_problem problem;
+                struct car car = {0};
+                struct err err;
+
+                assert_ok(jsonx_parse(cases[i].document, strlen(cases[i].document), &in, &err), &err);
+                assert_fails(jsonx_decode(in, &car_schema, arena, &car, &problem, &err), ERR_INVALID);
+                assert_string_equal(problem.path, cases[i].path);
+                assert_contains(err.msg, cases[i].path);
+                assert_int_equal(problem.missing_or_type, !cases[i].value);
+                if (cases[i].value) {
+                        assert_string_equal(problem.value, cases[i].value);
+                        assert_true(problem.allowed[0] != '\0');
+                }
+        }
+}
+
+static void test_a_long_value_is_cut_in_the_error(void **state _unused_)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        _cleanup_json_ json_t *in = json_object();
+        struct jsonx_problem problem;
+        struct car car = {0};
+        struct err err;
+        char big[4000];
+
+        memset(big, 'x', sizeof(big) - 1);
+        big[sizeof(big) - 1] = '\0';
+        json_object_set_new(in, "name", json_string(big));
+        assert_fails(jsonx_decode(in, &car_schema, arena, &car, &problem, &err), ERR_INVALID);
+        assert_int_equal(strlen(problem.value), JSONX_VALUE_BYTES - 1);
+        assert_string_equal(problem.allowed, "at most 8 bytes");
+        assert_contains(err.msg, "at most 8 bytes");
+}
+
+static void test_text_that_is_not_utf8_is_sent(void **state _unused_)
+{
+        const struct car car = {.name = "a\xff\xfe"
+                                        "b",
+                                .doors = -1};
+        _cleanup_json_ json_t *out = jsonx_encode(&car_schema, &car);
+
+        assert_string_equal(json_string_value(json_object_get(out, "name")), "a??b");
+        assert_null(json_object_get(out, "doors"));
+        assert_null(json_object_get(out, "address"));
+}
+
+static void test_parse_refuses(void **state _unused_)
+{
+        static const char *const documents[] = {
+                "",
+                " ",
+                "null",
+                "[]",
+                "\"x\"",
+                "7",
+                "{",
+                "{}x",
+                "{} {}",
+                "{\"a\":1,\"a\":2}",
+                "{\"a\":\"\xff\"}",
+                "{\"a\":\"\\u0000\"}",
+                "{a:1}",
+                "{\"a\":1,}",
+                "{\"a\":99999999999999999999}",
+                "{\"a\":1e999}",
+                "{\"a\":\"\\ud800\"}",
+        };
+        json_t *json = NULL;
+        struct err err;
+
+        for (size_t i = 0; i < ARRAY_SIZE(documents); i++) {
+                assert_fails(jsonx_parse(documents[i], strlen(documents[i]), &json, &err), ERR_PROTOCOL);
+                assert_null(json);
+        }
+}
+
+static void test_parse_refuses_deep_nesting(void **state _unused_)
+{
+        enum { DEPTH = 100000 };
+        _cleanup_free_ char *deep = xcalloc(1, DEPTH + 16);
+        json_t *json = NULL;
+        struct err err;
+
+        memcpy(deep, "{\"a\":", 5);
+        memset(deep + 5, '[', DEPTH);
+        assert_fails(jsonx_parse(deep, strlen(deep), &json, &err), ERR_PROTOCOL);
+        assert_contains(err.msg, "depth");
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_round_trip),
+                cmocka_unit_test(test_unknown_and_null_are_ignored),
+                cmocka_unit_test(test_refused),
+                cmocka_unit_test(test_a_long_value_is_cut_in_the_error),
+                cmocka_unit_test(test_text_that_is_not_utf8_is_sent),
+                cmocka_unit_test(test_parse_refuses),
+                cmocka_unit_test(test_parse_refuses_deep_nesting),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

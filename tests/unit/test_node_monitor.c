@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The monitor against the real kernel: it tells what was done to our things, and is silent about the daily business. */
+#include "node_world.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <linux/rtnetlink.h>
+
+#include <vpcwire/clock.h>
+
+enum { DEADLINE_MS = 5000 };
+
+static struct node_monitor *monitor;
+
+static int setup(void **state)
+{
+        struct node_world *w;
+
+        node_world_setup(state);
+        w = *state;
+        node_world_plug(w, 2);
+        node_world_add_pod(w, "10.0.1.11", 0, true);
+        node_world_add_pod(w, "10.0.1.21", 1, true);
+        assert_ok(node_monitor_open("eni", node_port(w->node), &monitor, &w->err), &w->err);
+        node_world_sync(w);
+        return 0;
+}
+
+static int teardown(void **state)
+{
+        monitor = node_monitor_free(monitor);
+        return node_world_teardown(state);
+}
+
+static unsigned read_now(struct node_world *w)
+{
+        unsigned changed;
+
+        assert_ok(node_monitor_read(monitor, &changed, &w->err), &w->err);
+        return changed;
+}
+
+/* Reads until all of `expect` was told, or the deadline passes; returns all that was told. */
+static unsigned wait_for(struct node_world *w, unsigned expect)
+{
+        int64_t deadline = clock_boottime_ms() + DEADLINE_MS;
+        struct pollfd polls[NODE_MONITOR_FDS];
+        int fds[NODE_MONITOR_FDS];
+        unsigned told = 0;
+
+        node_monitor_fds(monitor, fds);
+        for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+                polls[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+        for (;;) {
+                int64_t left = deadline - clock_boottime_ms();
+
+                told |= read_now(w);
+                if ((told & expect) == expect || left <= 0)
+                        return told;
+                poll(polls, ARRAY_SIZE(polls), (int)left);
+        }
+}
+
+/* As another process: the monitor knows our own nftables changes by the process that made them. */
+static void nft_of_another(struct node_world *w, const char *commands)
+{
+        int status;
+        pid_t pid = fork();
+
+        assert_true(pid >= 0);
+        if (pid == 0) {
+                node_world_nft(w, commands);
+                _exit(0);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+}
+
+static void delete_rule(struct node_world *w)
+{
+        assert_ok(rule_delete(w->nl, &(struct rule_info){.family = AF_INET, .priority = 512, .table = 512},
+                              &w->err),
+                  &w->err);
+}
+
+static void delete_eni_route(struct node_world *w)
+{
+        assert_ok(route_delete(w->nl, &(struct route_info){.table = 2, .dst = world_cidr("0.0.0.0/0")},
+                               &w->err),
+                  &w->err);
+}
+
+static void delete_pod_route(struct node_world *w)
+{
+        assert_ok(route_delete(w->nl, &(struct route_info){.table = 512, .dst = prefix_host(w->pods[0].ip)},
+                               &w->err),
+                  &w->err);
+}
+
+static void replace_eni_route(struct node_world *w)
+{
+        const struct route_info route = {.table = 2,
+                                         .dst = world_cidr("0.0.0.0/0"),
+                                         .oif = node_world_ifindex(w, "eth0"),
+                                         .protocol = RTPROT_STATIC,
+                                         .scope = RT_SCOPE_LINK};
+
+        assert_ok(route_replace(w->nl, &route, &w->err), &w->err);
+        assert_ok(route_delete(w->nl, &route, &w->err), &w->err);
+}
+
+static void delete_address(struct node_world *w)
+{
+        assert_ok(ifaddr_delete(w->nl,
+                                &(struct ifaddr){.ifindex = node_world_ifindex(w, "eth1"),
+                                                 .prefix = world_cidr("10.0.1.20/32")},
+                                &w->err),
+                  &w->err);
+}
+
+static void add_address(struct node_world *w)
+{
+        assert_ok(ifaddr_add(w->nl,
+                             &(struct ifaddr){.ifindex = node_world_ifindex(w, "eth1"),
+                                              .prefix = world_cidr("10.0.1.20/24")},
+                             &w->err),
+                  &w->err);
+}
+
+static void link_down(struct node_world *w)
+{
+        assert_ok(
+                link_change_by_name(w->nl, "eth1", &(struct link_change){.admin = LINK_ADMIN_DOWN}, &w->err),
+                &w->err);
+}
+
+static void link_mtu(struct node_world *w)
+{
+        assert_ok(link_change_by_name(w->nl, "eth1", &(struct link_change){.mtu = 1300}, &w->err), &w->err);
+}
+
+static void pod_link_down(struct node_world *w)
+{
+        const struct link_change down = {.admin = LINK_ADMIN_DOWN}, up = {.admin = LINK_ADMIN_UP};
+
+        assert_ok(link_change_by_name(w->nl, w->pods[0].host_ifname, &down, &w->err), &w->err);
+        assert_ok(link_change_by_name(w->nl, w->pods[0].host_ifname, &up, &w->err), &w->err);
+}
+
+static void new_link(struct node_world *w)
+{
+        assert_ok(link_create(w->nl, "br7", "bridge", &w->err), &w->err);
+}
+
+static void link_gone(struct node_world *w)
+{
+        assert_ok(link_delete_by_name(w->nl, "br7", &w->err), &w->err);
+}
+
+static void nft_flush(struct node_world *w)
+{
+        nft_of_another(w, "flush ruleset");
+}
+
+static void nft_rule(struct node_world *w)
+{
+        nft_of_another(w, "add rule ip vpcwire snat_pods drop");
+}
+
+static void nft_element(struct node_world *w)
+{
+        nft_of_another(w, "delete element ip vpcwire eni_of { 10.0.1.21 }");
+}
+
+/* Each is told, with nothing beside it; its repair is no news; what was told was enough to repair by. */
+static void test_damage_is_told(void **state)
+{
+        static const struct {
+                const char *name;
+                void (*damage)(struct node_world *w);
+                unsigned expect;
+        } cases[] = {
+                {"rule deleted", delete_rule, NODE_CHANGED_RULES},
+                {"ENI's route deleted", delete_eni_route, NODE_CHANGED_ROUTES},
+                {"pod's route deleted", delete_pod_route, NODE_CHANGED_ROUTES},
+                {"ENI's route replaced", replace_eni_route, NODE_CHANGED_ROUTES},
+                {"address deleted", delete_address, NODE_CHANGED_ADDRS},
+                {"address added", add_address, NODE_CHANGED_ADDRS},
+                {"link down", link_down, NODE_CHANGED_LINKS},
+                {"link MTU", link_mtu, NODE_CHANGED_LINKS},
+                {"pod link down", pod_link_down, NODE_CHANGED_PODS},
+                {"new link", new_link, NODE_CHANGED_LINKS},
+                {"link gone", link_gone, NODE_CHANGED_LINKS},
+                {"nft flushed", nft_flush, NODE_CHANGED_NFT},
+                {"nft rule added", nft_rule, NODE_CHANGED_NFT},
+                {"nft element deleted", nft_element, NODE_CHANGED_NFT},
+        };
+        /* The kernel tells of a changed link without saying who changed it. */
+        const unsigned echo = NODE_CHANGED_LINKS;
+        struct node_world *w = *state;
+
+        read_now(w);
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                unsigned told;
+
+                cases[i].damage(w);
+                told = wait_for(w, cases[i].expect);
+                if (!(told & cases[i].expect))
+                        fail_msg("%s: told %#x, not %#x", cases[i].name, told, cases[i].expect);
+                node_world_sync(w);
+                told = read_now(w);
+                if (told & ~echo)
+                        fail_msg("%s: its repair told %#x", cases[i].name, told);
+                assert_int_equal(node_world_sync(w), 0);
+        }
+}
+
+static void test_daily_business_is_silent(void **state)
+{
+        struct node_world *w = *state;
+        const struct rule_info foreign = {
+                .family = AF_INET, .priority = 512, .table = 512, .protocol = RTPROT_STATIC};
+        const struct route_info route = {.dst = world_cidr("10.7.0.0/16"),
+                                         .gateway = world_ip("10.0.1.1"),
+                                         .oif = node_world_ifindex(w, "eth0"),
+                                         .protocol = RTPROT_STATIC};
+
+        read_now(w);
+        node_world_add_pod(w, "10.0.1.22", 1, true);
+        node_world_sync(w);
+        assert_ok(rule_add(w->nl, &foreign, &w->err), &w->err);
+        assert_ok(rule_delete(w->nl, &foreign, &w->err), &w->err);
+        assert_ok(route_add(w->nl, &route, &w->err), &w->err);
+        assert_ok(route_delete(w->nl, &route, &w->err), &w->err);
+        nft_of_another(w, "add table ip other; add chain ip other c; delete table ip other");
+        nft_of_another(w, "add table ip6 vpcwire; delete table ip6 vpcwire");
+        assert_int_equal(read_now(w), 0);
+}
+
+static void test_pod_link_gone_is_told(void **state)
+{
+        struct node_world *w = *state;
+
+        read_now(w);
+        assert_ok(link_delete_by_name(w->nl, w->pods[0].host_ifname, &w->err), &w->err);
+        assert_int_equal(wait_for(w, NODE_CHANGED_PODS), NODE_CHANGED_PODS);
+        /* The namespace goes, and the kernel takes the link with it when it comes to it. */
+        close(w->pod_fds[1]);
+        w->pod_fds[1] = -1;
+        assert_int_equal(wait_for(w, NODE_CHANGED_PODS), NODE_CHANGED_PODS);
+}
+
+static void test_overrun_is_told(void **state)
+{
+        struct node_world *w = *state;
+        const int tiny = 1;
+        struct route_info route = {.table = 2, .oif = node_world_ifindex(w, "eth1"), .scope = RT_SCOPE_LINK};
+        int fds[NODE_MONITOR_FDS];
+
+        read_now(w);
+        node_monitor_fds(monitor, fds);
+        assert_int_equal(setsockopt(fds[0], SOL_SOCKET, SO_RCVBUF, &tiny, sizeof(tiny)), 0);
+        netlink_batch_begin(w->nl);
+        for (uint32_t i = 0; i < 200; i++) {
+                route.dst = prefix_host(ip_from_u32(0x0a630000 + i));
+                assert_ok(route_add(w->nl, &route, &w->err), &w->err);
+        }
+        assert_ok(netlink_batch_commit(w->nl, &w->err), &w->err);
+        assert_true(wait_for(w, NODE_CHANGED_OVERRUN) & NODE_CHANGED_OVERRUN);
+        delete_rule(w); /* and it goes on */
+        assert_true(wait_for(w, NODE_CHANGED_RULES) & NODE_CHANGED_RULES);
+}
+
+static void test_bad_prefix_is_refused(void **state)
+{
+        struct node_world *w = *state;
+        struct node_monitor *none = NULL;
+
+        assert_fails(node_monitor_open("", 0, &none, &w->err), ERR_INVALID);
+        assert_fails(node_monitor_open("toolong", 0, &none, &w->err), ERR_INVALID);
+        assert_null(none);
+}
+
+int main(void)
+{
+#define MONITOR_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+        const struct CMUnitTest tests[] = {
+                MONITOR_TEST(test_damage_is_told),        MONITOR_TEST(test_daily_business_is_silent),
+                MONITOR_TEST(test_pod_link_gone_is_told), MONITOR_TEST(test_overrun_is_told),
+                MONITOR_TEST(test_bad_prefix_is_refused),
+        };
+        int r = node_world_begin();
+
+        return r ? r : cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,484 @@
+// SPDX-License-Identifier: Apache-2.0
+/* node_sync() against the real kernel: it makes what is missing, repairs what was broken, and leaves others' alone. */
+#include "node_world.h"
+
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+
+#include <vpcwire/sysctl.h>
+
+static void test_first_sync_makes_all_second_nothing(void **state)
+{
+        struct node_world *w = *state;
+        char value[SYSCTL_VALUE_BYTES];
+        struct link_info link;
+        const char *rules;
+
+        node_world_add_pod(w, "10.0.1.11", 0, true);
+        node_world_add_pod(w, "10.0.1.21", 1, false);
+        assert_int_not_equal(node_world_sync(w), 0);
+        assert_int_equal(w->report.repaired.links, 2); /* MTU, up */
+        assert_int_equal(w->report.repaired.addresses, 1);
+        assert_int_equal(w->report.repaired.rules, 4);
+        assert_int_equal(w->report.repaired.routes, 3); /* two of the ENI, one of a pod */
+        assert_int_equal(w->report.repaired.nft, 1);
+        assert_int_equal(w->report.n_enis, WORLD_ENIS);
+        assert_int_equal(w->report.enis[0].state, NODE_ENI_ROUTED);
+        assert_int_equal(w->report.enis[1].state, NODE_ENI_ROUTED);
+        assert_string_equal(w->report.enis[1].ifname, "eth1");
+        assert_int_equal(w->report.enis[2].state, NODE_ENI_NO_LINK);
+
+        assert_ok(link_get_by_name(w->nl, "eth1", &link, &w->err), &w->err);
+        assert_true(link.up);
+        assert_int_equal(link.mtu, 1400);
+        assert_ok(sysctl_read("net.ipv4.conf.eth1.rp_filter", value, &w->err), &w->err);
+        assert_string_equal(value, "2");
+        assert_ok(sysctl_read("net.ipv4.ip_forward", value, &w->err), &w->err);
+        assert_string_equal(value, "1");
+        rules = node_world_rules(w);
+        assert_contains(rules, "512: lookup 512 proto 118\n");
+        assert_contains(rules, "1024: fwmark 0x80/0x80 lookup 254 proto 118\n");
+        assert_contains(rules, "1536: fwmark 0x100/0x3f00 lookup 2 proto 118\n");
+        assert_contains(rules, "1537: from 10.0.1.20/32 lookup 2 proto 118\n");
+        assert_contains(node_world_routes(w, 2), "0.0.0.0/0 via 10.0.1.1");
+        assert_contains(node_world_routes(w, 512), "10.0.1.11/32 dev");
+        assert_contains(node_world_routes(w, 512), "10.0.1.21/32 dev");
+
+        for (int i = 0; i < 3; i++)
+                assert_int_equal(node_world_sync(w), 0);
+}
+
+/* A daemon that starts anew on a host that is right finds nothing to do but its own nftables table. */
+static void test_restart_changes_only_nft(void **state)
+{
+        struct node_world *w = *state;
+
+        node_world_add_pod(w, "10.0.1.21", 1, true);
+        node_world_sync(w);
+        node_free(w->node);
+        assert_ok(node_open(&w->node, &w->err), &w->err);
+        assert_int_equal(node_world_sync(w), 1);
+        assert_int_equal(w->report.repaired.nft, 1);
+}
+
+static void test_eni_arrives_later_and_leaves(void **state)
+{
+        struct node_world *w = *state;
+
+        node_world_add_pod(w, "10.0.1.31", 2, true);
+        node_world_sync(w);
+        assert_int_equal(w->report.enis[2].state, NODE_ENI_NO_LINK);
+        assert_null(strstr(node_world_nft(w, "list table ip vpcwire"), "10.0.1.31"));
+        node_world_plug(w, 2);
+        node_world_sync(w);
+        assert_int_equal(w->report.enis[2].state, NODE_ENI_ROUTED);
+        assert_contains(node_world_routes(w, 3), "0.0.0.0/0 via 10.0.1.1");
+        assert_contains(node_world_nft(w, "list table ip vpcwire"), "10.0.1.31 : jump eni_2");
+        assert_int_equal(node_world_sync(w), 0);
+
+        w->view.n_enis = 2; /* drained: out of the view, the link still here */
+        node_world_sync(w);
+        assert_string_equal(node_world_routes(w, 3), "");
+        assert_null(strstr(node_world_rules(w), "lookup 3"));
+        assert_null(strstr(node_world_nft(w, "list table ip vpcwire"), "eni_2"));
+        assert_int_equal(node_world_sync(w), 0);
+}
+
+static void break_rule(struct node_world *w)
+{
+        const struct rule_info rule = {.family = AF_INET, .priority = 512, .table = 512};
+
+        assert_ok(rule_delete(w->nl, &rule, &w->err), &w->err);
+}
+
+static void break_eni_rules(struct node_world *w)
+{
+        const struct rule_info rule = {.family = AF_INET,
+                                       .priority = 1536,
+                                       .table = 2,
+                                       .fwmark = 0x100,
+                                       .fwmask = NODE_MARK_ENI_MASK};
+
+        assert_ok(rule_delete(w->nl, &rule, &w->err), &w->err);
+}
+
+static void break_stale_rule(struct node_world *w)
+{
+        const struct rule_info rule = {
+                .family = AF_INET, .priority = 1537, .table = 9, .src = world_cidr("10.0.1.99/32")};
+
+        assert_ok(rule_add(w->nl, &rule, &w->err), &w->err);
+}
+
+static void break_default_route(struct node_world *w)
+{
+        const struct route_info route = {.table = 2, .dst = world_cidr("0.0.0.0/0")};
+
+        assert_ok(route_delete(w->nl, &route, &w->err), &w->err);
+}
+
+static void break_route_by_replacing(struct node_world *w)
+{
+        const struct route_info route = {.table = 2,
+                                         .dst = world_cidr("0.0.0.0/0"),
+                                         .gateway = world_ip("10.0.1.77"),
+                                         .oif = node_world_ifindex(w, "eth1"),
+                                         .onlink = true};
+
+        assert_ok(route_replace(w->nl, &route, &w->err), &w->err);
+}
+
+static void break_stale_route(struct node_world *w)
+{
+        const struct route_info route = {.table = 7,
+                                         .dst = world_cidr("10.0.7.0/24"),
+                                         .oif = node_world_ifindex(w, "eth1"),
+                                         .scope = RT_SCOPE_LINK};
+
+        assert_ok(route_add(w->nl, &route, &w->err), &w->err);
+}
+
+static void break_pod_route(struct node_world *w)
+{
+        const struct route_info route = {.table = 512, .dst = prefix_host(w->pods[0].ip)};
+
+        assert_ok(route_delete(w->nl, &route, &w->err), &w->err);
+}
+
+static void break_pod_route_by_turning(struct node_world *w)
+{
+        const struct route_info route = {.table = 512,
+                                         .dst = prefix_host(w->pods[0].ip),
+                                         .oif = node_world_ifindex(w, w->pods[1].host_ifname),
+                                         .scope = RT_SCOPE_LINK};
+
+        assert_ok(route_replace(w->nl, &route, &w->err), &w->err);
+}
+
+static void break_address(struct node_world *w)
+{
+        const struct ifaddr address = {.ifindex = node_world_ifindex(w, "eth1"),
+                                       .prefix = world_cidr("10.0.1.20/32")};
+
+        assert_ok(ifaddr_delete(w->nl, &address, &w->err), &w->err);
+}
+
+static void break_by_dhcp(struct node_world *w)
+{
+        const struct ifaddr address = {.ifindex = node_world_ifindex(w, "eth1"),
+                                       .prefix = world_cidr("10.0.1.20/24")};
+
+        assert_ok(ifaddr_add(w->nl, &address, &w->err), &w->err);
+}
+
+static void break_link_down(struct node_world *w)
+{
+        assert_ok(
+                link_change_by_name(w->nl, "eth1", &(struct link_change){.admin = LINK_ADMIN_DOWN}, &w->err),
+                &w->err);
+}
+
+static void break_link_mtu(struct node_world *w)
+{
+        assert_ok(link_change_by_name(w->nl, "eth1", &(struct link_change){.mtu = 1300}, &w->err), &w->err);
+}
+
+static void break_nft_table(struct node_world *w)
+{
+        node_world_nft(w, "delete table ip vpcwire");
+}
+
+static void break_nft_ruleset(struct node_world *w)
+{
+        node_world_nft(w, "flush ruleset");
+}
+
+static void break_nft_rules(struct node_world *w)
+{
+        node_world_nft(w, "flush chain ip vpcwire from_pods");
+}
+
+static void break_nft_extra_rule(struct node_world *w)
+{
+        node_world_nft(w, "add rule ip vpcwire snat_pods counter drop");
+}
+
+static void break_nft_element(struct node_world *w)
+{
+        node_world_nft(w, "delete element ip vpcwire eni_of { 10.0.1.21 }");
+}
+
+static void break_rp_filter(struct node_world *w)
+{
+        assert_ok(sysctl_write("net.ipv4.conf.eth1.rp_filter", "1", NULL, &w->err), &w->err);
+}
+
+static void break_primary_rp_filter(struct node_world *w)
+{
+        assert_ok(sysctl_write("net.ipv4.conf.eth0.rp_filter", "1", NULL, &w->err), &w->err);
+}
+
+static void break_forwarding(struct node_world *w)
+{
+        assert_ok(sysctl_write("net.ipv4.ip_forward", "0", NULL, &w->err), &w->err);
+}
+
+/* All that is ours to see, as text. */
+static const char *look(struct node_world *w)
+{
+        char forward[SYSCTL_VALUE_BYTES], filter[SYSCTL_VALUE_BYTES];
+        _cleanup_(text_done) struct text t = {0};
+        struct ifaddr *addresses;
+        struct link_info link;
+        size_t n;
+
+        assert_ok(sysctl_read("net.ipv4.ip_forward", forward, &w->err), &w->err);
+        assert_ok(sysctl_read("net.ipv4.conf.eth1.rp_filter", filter, &w->err), &w->err);
+        assert_ok(link_get_by_name(w->nl, "eth1", &link, &w->err), &w->err);
+        assert_ok(ifaddr_dump(w->nl, w->arena, AF_INET, link.ifindex, &addresses, &n, &w->err), &w->err);
+        text_add(&t, "%s %s %u %d\n", forward, filter, link.mtu, link.up);
+        for (size_t i = 0; i < n; i++)
+                text_add(&t, "%s\n", PREFIX_TEXT(addresses[i].prefix));
+        text_add(&t, "%s%s%s%s%s%s", node_world_rules(w), node_world_routes(w, 2), node_world_routes(w, 7),
+                 node_world_routes(w, 254), node_world_routes(w, 512),
+                 node_world_nft(w, "list table ip vpcwire"));
+        return arena_strdup(w->arena, t.text);
+}
+
+static void test_each_damage_is_repaired(void **state)
+{
+        static const struct {
+                const char *name;
+                void (*damage)(struct node_world *w);
+        } cases[] = {
+                {"rule", break_rule},
+                {"ENI's rule", break_eni_rules},
+                {"stale rule", break_stale_rule},
+                {"default route", break_default_route},
+                {"replaced route", break_route_by_replacing},
+                {"stale route", break_stale_route},
+                {"pod route", break_pod_route},
+                {"turned pod route", break_pod_route_by_turning},
+                {"address", break_address},
+                {"address of a DHCP client", break_by_dhcp},
+                {"link down", break_link_down},
+                {"link MTU", break_link_mtu},
+                {"nft table", break_nft_table},
+                {"nft ruleset", break_nft_ruleset},
+                {"nft rules", break_nft_rules},
+                {"nft extra rule", break_nft_extra_rule},
+                {"nft element", break_nft_element},
+                {"rp_filter", break_rp_filter},
+                {"primary's rp_filter", break_primary_rp_filter},
+                {"forwarding", break_forwarding},
+        };
+        struct node_world *w = *state;
+        const char *before;
+
+        node_world_add_pod(w, "10.0.1.11", 0, true);
+        node_world_add_pod(w, "10.0.1.21", 1, true);
+        node_world_sync(w);
+        before = look(w);
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                cases[i].damage(w);
+                if (node_world_sync(w) == 0)
+                        fail_msg("%s: not noticed", cases[i].name);
+                if (w->report.enis[1].state != NODE_ENI_ROUTED)
+                        fail_msg("%s: %s", cases[i].name, w->report.enis[1].err.msg);
+                if (strcmp(look(w), before) != 0)
+                        fail_msg("%s: now %s\nbefore %s", cases[i].name, look(w), before);
+                if (node_world_sync(w) != 0)
+                        fail_msg("%s: repaired twice", cases[i].name);
+        }
+}
+
+static void test_foreign_objects_stay(void **state)
+{
+        struct node_world *w = *state;
+        unsigned eth1 = node_world_ifindex(w, "eth1");
+        const struct rule_info rules[] = {
+                {.family = AF_INET, .priority = 512, .table = 512, .protocol = RTPROT_STATIC},
+                {.family = AF_INET, .priority = 1537, .table = 9, .protocol = RTPROT_BOOT},
+                {.family = AF_INET, .priority = 700, .table = 2}, /* our protocol, not our priority */
+        };
+        const struct route_info routes[] = {
+                {.table = 512, .dst = world_cidr("10.0.1.77/32"), .oif = eth1, .protocol = RTPROT_STATIC},
+                {.table = 2, .dst = world_cidr("10.3.0.0/16"), .oif = eth1, .protocol = RTPROT_BOOT},
+                {.table = 254, .dst = world_cidr("10.4.0.0/16"), .oif = eth1}, /* ours, not our table */
+        };
+        const struct link_veth other = {.name = "other0",
+                                        .peer_name = "other1",
+                                        .mac = {{2, 9, 9, 9, 9, 1}},
+                                        .peer_mac = {{2, 9, 9, 9, 9, 2}},
+                                        .mtu = 1234,
+                                        .peer_netns_fd = -1};
+        struct link_info link;
+        const char *nft;
+
+        assert_ok(link_create_veth(w->nl, &other, &w->err), &w->err);
+        node_world_nft(w, "table inet mine { chain c { type filter hook input priority 5; }; }");
+        node_world_sync(w);
+        for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
+                assert_ok(rule_add(w->nl, &rules[i], &w->err), &w->err);
+        for (size_t i = 0; i < ARRAY_SIZE(routes); i++)
+                assert_ok(route_add(w->nl, &routes[i], &w->err), &w->err);
+        assert_int_equal(node_world_sync(w), 0);
+        assert_int_equal(node_world_sync(w), 0);
+        break_rule(w);
+        assert_int_equal(node_world_sync(w), 1);
+        for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
+                assert_ok(rule_delete(w->nl, &rules[i], &w->err), &w->err);
+        for (size_t i = 0; i < ARRAY_SIZE(routes); i++)
+                assert_ok(route_delete(w->nl, &routes[i], &w->err), &w->err);
+        assert_int_equal(node_world_sync(w), 0);
+        assert_ok(link_get_by_name(w->nl, "other0", &link, &w->err), &w->err);
+        assert_false(link.up);
+        assert_int_equal(link.mtu, 1234);
+        nft = node_world_nft(w, "list ruleset");
+        assert_contains(nft, "table inet mine");
+        assert_contains(nft, "table ip vpcwire");
+}
+
+/* Another's route in the place of ours: used where it leads the same way, an error of that ENI where it does not. */
+static void test_foreign_route_in_our_place(void **state)
+{
+        struct node_world *w = *state;
+        struct route_info route = {.table = 2,
+                                   .dst = world_cidr("0.0.0.0/0"),
+                                   .gateway = world_ip("10.0.1.1"),
+                                   .onlink = true,
+                                   .oif = node_world_ifindex(w, "eth1"),
+                                   .protocol = RTPROT_STATIC};
+
+        assert_ok(link_change_by_name(w->nl, "eth1", &(struct link_change){.admin = LINK_ADMIN_UP}, &w->err),
+                  &w->err);
+        assert_ok(route_add(w->nl, &route, &w->err), &w->err);
+        node_world_sync(w);
+        assert_int_equal(w->report.enis[1].state, NODE_ENI_ROUTED);
+        assert_int_equal(node_world_sync(w), 0);
+        route.gateway = world_ip("10.0.1.9");
+        assert_ok(route_replace(w->nl, &route, &w->err), &w->err);
+        assert_int_equal(node_world_sync(w), 0);
+        assert_int_equal(w->report.enis[0].state, NODE_ENI_ROUTED);
+        assert_int_equal(w->report.enis[1].state, NODE_ENI_FAILED);
+        assert_int_equal(w->report.enis[1].err.code, ERR_EXISTS);
+        assert_contains(w->report.enis[1].err.msg, "via 10.0.1.9");
+}
+
+static void test_one_bad_eni_does_not_stop_the_other(void **state)
+{
+        struct node_world *w = *state;
+
+        node_world_plug(w, 2);
+        w->enis[1].device_index = 99;
+        node_world_sync(w);
+        assert_int_equal(w->report.enis[1].state, NODE_ENI_FAILED);
+        assert_int_equal(w->report.enis[1].err.code, ERR_LIMIT);
+        assert_int_equal(w->report.enis[2].state, NODE_ENI_ROUTED);
+        w->enis[1].device_index = 1;
+        w->view.mtu = 70000; /* no link of this kind takes it */
+        node_world_sync(w);
+        assert_int_equal(w->report.enis[1].state, NODE_ENI_FAILED);
+        assert_contains(node_world_routes(w, 2), "0.0.0.0/0"); /* as far as it goes */
+}
+
+static void test_primary_must_be_there(void **state)
+{
+        struct node_world *w = *state;
+
+        assert_ok(link_delete_by_name(w->nl, "eth0", &w->err), &w->err);
+        assert_fails(node_sync(w->node, w->arena, &w->view, &w->report, &w->err), ERR_NOT_FOUND);
+        assert_contains(w->err.msg, "primary");
+}
+
+/* A route that no lease speaks for goes at the second look; one that leads to a pod's link stays. */
+static void test_stale_pod_routes(void **state)
+{
+        struct node_world *w = *state;
+        const struct route_info other_link = {.table = 512,
+                                              .dst = world_cidr("10.0.1.88/32"),
+                                              .oif = node_world_ifindex(w, "eth0"),
+                                              .scope = RT_SCOPE_LINK};
+        struct route_info second = other_link;
+
+        node_world_add_pod(w, "10.0.1.11", 0, true);
+        node_world_add_pod(w, "10.0.1.12", 0, true);
+        node_world_sync(w);
+        second.dst = world_cidr("10.0.1.89/32");
+        second.oif =
+                node_world_ifindex(w, w->pods[0].host_ifname); /* a second address on a known pod's link */
+        assert_ok(route_add(w->nl, &other_link, &w->err), &w->err);
+        assert_ok(route_add(w->nl, &second, &w->err), &w->err);
+        w->view.n_pods = 1; /* the second pod's lease is not in this view: the plugin is just adding it */
+        assert_int_equal(node_world_sync(w), 0);
+        assert_contains(node_world_routes(w, 512), "10.0.1.88/32");
+        assert_int_equal(node_world_sync(w), 2);
+        assert_null(strstr(node_world_routes(w, 512), "10.0.1.88/32"));
+        assert_null(strstr(node_world_routes(w, 512), "10.0.1.89/32"));
+        assert_contains(node_world_routes(w, 512), "10.0.1.12/32");
+        assert_int_equal(node_world_sync(w), 0);
+        w->view.n_pods = 2; /* for the teardown */
+}
+
+/* A route that a lease comes to speak for between two syncs is no stale one. */
+static void test_route_just_added_is_kept(void **state)
+{
+        struct node_world *w = *state;
+
+        node_world_add_pod(w, "10.0.1.11", 0, true);
+        assert_ok(link_change_by_name(w->nl, w->pods[0].host_ifname, &(struct link_change){.alias = ""},
+                                      &w->err),
+                  &w->err);
+        node_world_sync(w); /* the alias is not there yet: no pod's link, no wanted route */
+        assert_int_equal(w->report.n_pods_unlinked, 1);
+        assert_contains(node_world_routes(w, 512), "10.0.1.11/32");
+        assert_ok(link_change_by_name(w->nl, w->pods[0].host_ifname,
+                                      &(struct link_change){.alias = w->pods[0].container_id}, &w->err),
+                  &w->err);
+        assert_int_equal(node_world_sync(w), 0);
+        assert_int_equal(w->report.n_pods_unlinked, 0);
+        assert_contains(node_world_routes(w, 512), "10.0.1.11/32");
+}
+
+static void test_observe_pod_links(void **state)
+{
+        struct node_world *w = *state;
+        struct node_pod_link *pods;
+        size_t n;
+
+        node_world_add_pod(w, "10.0.1.11", 0, true);
+        node_world_add_pod(w, "10.0.1.21", 1, true);
+        node_world_add_pod(w, "10.0.1.22", 1, true);
+        assert_ok(link_change_by_name(w->nl, w->pods[2].host_ifname, &(struct link_change){.alias = ""},
+                                      &w->err),
+                  &w->err);
+        assert_ok(node_observe_pod_links(w->node, w->arena, "eni", &pods, &n, &w->err), &w->err);
+        assert_int_equal(n, 2);
+        assert_string_equal(pods[0].ifname, "eni00000000000");
+        assert_string_equal(pods[0].container_id, "pod-0");
+        assert_string_equal(pods[1].container_id, "pod-1");
+        assert_int_equal(pods[1].ifindex, node_world_ifindex(w, pods[1].ifname));
+        assert_ok(node_observe_pod_links(w->node, w->arena, "vw", &pods, &n, &w->err), &w->err);
+        assert_int_equal(n, 0);
+}
+
+int main(void)
+{
+#define SYNC_TEST(fn) cmocka_unit_test_setup_teardown(fn, node_world_setup, node_world_teardown)
+        const struct CMUnitTest tests[] = {
+                SYNC_TEST(test_first_sync_makes_all_second_nothing),
+                SYNC_TEST(test_restart_changes_only_nft),
+                SYNC_TEST(test_eni_arrives_later_and_leaves),
+                SYNC_TEST(test_each_damage_is_repaired),
+                SYNC_TEST(test_foreign_objects_stay),
+                SYNC_TEST(test_foreign_route_in_our_place),
+                SYNC_TEST(test_one_bad_eni_does_not_stop_the_other),
+                SYNC_TEST(test_primary_must_be_there),
+                SYNC_TEST(test_stale_pod_routes),
+                SYNC_TEST(test_route_just_added_is_kept),
+                SYNC_TEST(test_observe_pod_links),
+        };
+        int r = node_world_begin();
+
+        return r ? r : cmocka_run_group_tests(tests, NULL, NULL);
+}

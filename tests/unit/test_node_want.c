@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The host network's wanted state, as tables: a view and links in, objects and the nftables text out. */
+#include "test.h"
+
+#include <stdio.h>
+
+#include <linux/rtnetlink.h>
+
+#include <vpcwire/mem.h>
+
+#include "node/want.h"
+
+static struct ip ip(const char *text)
+{
+        struct ip ip;
+        struct err err;
+
+        assert_ok(ip_parse(text, &ip, &err), &err);
+        return ip;
+}
+
+static struct prefix cidr(const char *text)
+{
+        struct prefix prefix;
+        struct err err;
+
+        assert_ok(prefix_parse(text, &prefix, &err), &err);
+        return prefix;
+}
+
+static struct mac mac(uint8_t n)
+{
+        return (struct mac){{2, 0, 0, 0, 0, n}};
+}
+
+static struct link_info link_(unsigned ifindex, const char *name, uint8_t mac_n, const char *kind,
+                              const char *alias)
+{
+        struct link_info link = {.ifindex = ifindex, .mtu = 1500, .has_mac = mac_n, .mac = mac(mac_n)};
+
+        snprintf(link.name, sizeof(link.name), "%s", name);
+        snprintf(link.kind, sizeof(link.kind), "%s", kind);
+        snprintf(link.alias, sizeof(link.alias), "%s", alias);
+        return link;
+}
+
+/* A node with a primary ENI, two secondary ones (the second without a link), and three pods (one without a link). */
+struct node_case {
+        struct arena *arena;
+        struct link_info links[8];
+        struct node_eni enis[3];
+        struct node_address addresses[5];
+        struct node_pod pods[3];
+        struct prefix vpc[2], exempt[2], external[1];
+        struct node_view view;
+        struct node_want want;
+        struct err err;
+};
+
+static int setup(void **state)
+{
+        struct node_case *c = XNEW(struct node_case);
+
+        c->arena = arena_new();
+        c->links[0] = link_(1, "lo", 0, "", "");
+        c->links[1] = link_(2, "eth0", 1, "", "");
+        c->links[2] = link_(3, "eth1.7", 2, "vlan", ""); /* on top of eth1: the same MAC */
+        c->links[3] = link_(4, "eth1", 2, "", "");
+        c->links[4] = link_(5, "eni00000000001", 21, "veth", "container-1");
+        c->links[5] = link_(6, "eni00000000002", 22, "veth", "container-2");
+        c->links[6] = link_(7, "eni00000000003", 23, "veth", "older sandbox of 3");
+        c->links[7] = link_(8, "docker0", 9, "bridge", "");
+        c->enis[0] = (struct node_eni){0, 0, mac(1), ip("10.0.1.10"), cidr("10.0.1.0/24")};
+        c->enis[1] = (struct node_eni){1, 0, mac(2), ip("10.0.1.20"), cidr("10.0.1.0/24")};
+        c->enis[2] = (struct node_eni){2, 0, mac(3), ip("10.0.1.30"), cidr("10.0.1.0/24")};
+        c->addresses[0] = (struct node_address){cidr("10.0.1.22/32"), 1, 0};
+        c->addresses[1] = (struct node_address){cidr("10.0.1.11/32"), 0, 0};
+        c->addresses[2] = (struct node_address){cidr("10.0.1.21/32"), 1, 0};
+        c->addresses[3] = (struct node_address){cidr("10.0.1.31/32"), 2, 0};
+        c->addresses[4] = (struct node_address){cidr("10.0.1.64/28"), 1, 0};
+        c->pods[0] = (struct node_pod){ip("10.0.1.22"), "eni00000000002", "container-2"};
+        c->pods[1] = (struct node_pod){ip("10.0.1.11"), "eni00000000001", "container-1"};
+        c->pods[2] = (struct node_pod){ip("10.0.1.21"), "eni00000000003", "container-3"};
+        c->vpc[0] = cidr("10.0.0.0/16");
+        c->vpc[1] = cidr("100.64.0.0/16");
+        c->exempt[0] = cidr("192.168.0.0/16");
+        c->exempt[1] = cidr("10.0.9.0/24"); /* inside the VPC's */
+        c->external[0] = cidr("10.50.0.0/16");
+        c->view = (struct node_view){.veth_prefix = "eni",
+                                     .mtu = 9001,
+                                     .vpc_cidrs = c->vpc,
+                                     .n_vpc_cidrs = 2,
+                                     .exempt_cidrs = c->exempt,
+                                     .n_exempt_cidrs = 2,
+                                     .external_service_cidrs = c->external,
+                                     .n_external_service_cidrs = 1,
+                                     .enis = c->enis,
+                                     .n_enis = 3,
+                                     .addresses = c->addresses,
+                                     .n_addresses = 5,
+                                     .pods = c->pods,
+                                     .n_pods = 3};
+        *state = c;
+        return 0;
+}
+
+static int teardown(void **state)
+{
+        struct node_case *c = *state;
+
+        arena_free(c->arena);
+        free(c);
+        return 0;
+}
+
+static int make(struct node_case *c)
+{
+        return node_want_make(c->arena, &c->view, c->links, ARRAY_SIZE(c->links), &c->want, &c->err);
+}
+
+static void test_routes(void **state)
+{
+        static const char *const expect[] = {
+                "10.0.1.1/32 dev 4 table 2 proto 118",
+                "0.0.0.0/0 via 10.0.1.1 dev 4 table 2 proto 118",
+                "10.0.1.11/32 dev 5 table 512 proto 118",
+                "10.0.1.22/32 dev 6 table 512 proto 118",
+        };
+        struct node_case *c = *state;
+
+        assert_ok(make(c), &c->err);
+        assert_int_equal(c->want.n_routes, ARRAY_SIZE(expect));
+        for (size_t i = 0; i < ARRAY_SIZE(expect); i++)
+                assert_string_equal(ROUTE_TEXT(&c->want.routes[i]), expect[i]);
+        assert_int_equal(c->want.routes[0].scope, RT_SCOPE_LINK);
+        assert_int_equal(c->want.routes[1].scope, RT_SCOPE_UNIVERSE);
+        assert_int_equal(c->want.n_pods_unlinked, 1); /* its link is an older sandbox's */
+}
+
+static void test_rules(void **state)
+{
+        static const char *const expect[] = {
+                "512: lookup 512 proto 118",
+                "1024: fwmark 0x80/0x80 lookup 254 proto 118",
+                "1535: to 10.50.0.0/16 lookup 254 proto 118",
+                "1536: fwmark 0x100/0x3f00 lookup 2 proto 118",
+                "1537: from 10.0.1.20/32 lookup 2 proto 118",
+        };
+        struct node_case *c = *state;
+
+        assert_ok(make(c), &c->err);
+        assert_int_equal(c->want.n_rules, ARRAY_SIZE(expect));
+        for (size_t i = 0; i < ARRAY_SIZE(expect); i++) {
+                assert_string_equal(RULE_TEXT(&c->want.rules[i]), expect[i]);
+                assert_true(node_rule_is_ours(&c->want.rules[i]));
+        }
+}
+
+static void test_links_addresses_sysctls(void **state)
+{
+        struct node_case *c = *state;
+
+        assert_ok(make(c), &c->err);
+        assert_string_equal(c->want.primary->name, "eth0");
+        assert_int_equal(c->want.enis[0].table, 254);
+        assert_int_equal(c->want.enis[0].mark, 0);
+        assert_string_equal(c->want.enis[1].link->name, "eth1"); /* not the VLAN on top of it */
+        assert_int_equal(c->want.enis[1].mark, 0x100);
+        assert_null(c->want.enis[2].link);
+        assert_int_equal(c->want.n_addresses, 1);
+        assert_int_equal(c->want.addresses[0].ifindex, 4);
+        assert_string_equal(PREFIX_TEXT(c->want.addresses[0].prefix), "10.0.1.20/32");
+        assert_int_equal(c->want.n_sysctls, 3);
+        assert_string_equal(c->want.sysctls[0].key, "net.ipv4.ip_forward");
+        assert_string_equal(c->want.sysctls[1].key, "net.ipv4.conf.eth0.rp_filter");
+        assert_int_equal(c->want.sysctls[1].ifindex, 0);
+        assert_string_equal(c->want.sysctls[2].key, "net.ipv4.conf.eth1.rp_filter");
+        assert_int_equal(c->want.sysctls[2].ifindex, 4);
+}
+
+static void test_nft_golden(void **state)
+{
+        static const char golden[] =
+                "table ip vpcwire {\n"
+                "\tset direct {\n"
+                "\t\ttype ipv4_addr\n"
+                "\t\tflags interval\n"
+                "\t\telements = { 10.0.0.0/16,\n"
+                "\t\t             100.64.0.0/16,\n"
+                "\t\t             192.168.0.0/16 }\n"
+                "\t}\n"
+                "\tmap eni_of {\n"
+                "\t\ttype ipv4_addr : verdict\n"
+                "\t\tflags interval\n"
+                "\t\telements = { 10.0.1.21 : jump eni_1,\n"
+                "\t\t             10.0.1.22 : jump eni_1,\n"
+                "\t\t             10.0.1.64/28 : jump eni_1 }\n"
+                "\t}\n"
+                "\tchain eni_1 {\n"
+                "\t\tmeta mark set meta mark & 0xffffc0ff | 0x00000100\n"
+                "\t}\n"
+                "\tchain from_primary {\n"
+                "\t\ttype filter hook prerouting priority mangle; policy accept;\n"
+                "\t\tiifname \"eth0\" fib daddr . iif type local ct mark set ct mark | 0x00000080\n"
+                "\t}\n"
+                "\tchain from_pods {\n"
+                "\t\ttype filter hook prerouting priority dstnat + 10; policy accept;\n"
+                "\t\tiifname != \"eni*\" return\n"
+                "\t\tip saddr vmap @eni_of\n"
+                "\t\tct state new ip daddr != @direct fib daddr type != local ct mark set ct mark | "
+                "0x00000080\n"
+                "\t\tct mark & 0x00000080 == 0x00000080 meta mark set meta mark | 0x00000080\n"
+                "\t}\n"
+                "\tchain snat_pods {\n"
+                "\t\ttype nat hook postrouting priority srcnat; policy accept;\n"
+                "\t\tiifname \"eni*\" oifname \"eth0\" ip daddr != @direct snat to 10.0.1.10 fully-random\n"
+                "\t}\n"
+                "}\n";
+        struct node_case *c = *state;
+
+        assert_ok(make(c), &c->err);
+        assert_string_equal(c->want.nft, golden);
+}
+
+static void test_nft_empty_sets_and_doubles(void **state)
+{
+        struct node_case *c = *state;
+
+        c->view.n_vpc_cidrs = c->view.n_exempt_cidrs = c->view.n_addresses = 0;
+        assert_ok(make(c), &c->err);
+        assert_null(strstr(c->want.nft, "elements"));
+        c->view.n_addresses = 5;
+        c->addresses[1] = (struct node_address){cidr("10.0.1.70/32"), 1, 0}; /* inside the /28 */
+        c->addresses[3] = c->addresses[0];                                   /* twice */
+        assert_ok(make(c), &c->err);
+        assert_null(strstr(c->want.nft, "10.0.1.70"));
+        assert_ptr_equal(strstr(strstr(c->want.nft, "10.0.1.22") + 1, "10.0.1.22"), NULL);
+}
+
+static void test_order_of_input_does_not_matter(void **state)
+{
+        struct node_case *c = *state;
+        struct node_want first;
+        struct node_pod pod = c->pods[0];
+        struct node_eni eni = c->enis[0];
+        struct node_address address = c->addresses[0];
+
+        assert_ok(make(c), &c->err);
+        first = c->want;
+        c->pods[0] = c->pods[1];
+        c->pods[1] = pod;
+        c->enis[0] = c->enis[2];
+        c->enis[2] = eni;
+        c->addresses[0] = c->addresses[4];
+        c->addresses[4] = address;
+        assert_ok(make(c), &c->err);
+        assert_string_equal(first.nft, c->want.nft);
+        assert_int_equal(first.n_routes, c->want.n_routes);
+        for (size_t i = 0; i < first.n_routes; i++)
+                assert_int_equal(route_compare(&first.routes[i], &c->want.routes[i]), 0);
+        for (size_t i = 0; i < first.n_rules; i++)
+                assert_int_equal(rule_compare(&first.rules[i], &c->want.rules[i]), 0);
+}
+
+static void test_doubled_pod_address_gives_one_route(void **state)
+{
+        struct node_case *c = *state;
+
+        c->pods[1].ip = c->pods[0].ip;
+        assert_ok(make(c), &c->err);
+        assert_int_equal(c->want.n_routes, 3);
+}
+
+static void test_primary_without_link(void **state)
+{
+        struct node_case *c = *state;
+
+        c->links[1].has_mac = false;
+        assert_ok(make(c), &c->err);
+        assert_null(c->want.primary);
+        assert_int_equal(c->want.n_routes + c->want.n_rules + c->want.n_sysctls, 0);
+}
+
+static void test_bad_view_is_refused(void **state)
+{
+        struct node_case *c = *state;
+        static const char *const prefixes[] = {"", "abcde", "e\"i", "e*", "e i", "e\n"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
+                c->view.veth_prefix = prefixes[i];
+                assert_fails(make(c), ERR_INVALID);
+        }
+        c->view.veth_prefix = "eth"; /* the primary interface's own name begins so */
+        assert_fails(make(c), ERR_INVALID);
+        c->view.veth_prefix = "eni";
+        c->links[1] = link_(2, "a\"b", 1, "", "");
+        assert_fails(make(c), ERR_INVALID);
+        c->links[1] = link_(2, "eth0", 1, "", "");
+        assert_ok(make(c), &c->err);
+        c->enis[0].device_index = 9;
+        assert_fails(make(c), ERR_INVALID);
+        assert_contains(c->err.msg, "primary ENI");
+}
+
+/* What is wrong with one ENI stays with it. */
+static void test_bad_eni_stands_alone(void **state)
+{
+        static const struct {
+                unsigned device_index, network_card;
+                const char *address, *subnet;
+                enum err_code expect;
+        } cases[] = {
+                {2, 0, "10.0.1.30", "10.0.1.0/24", ERR_NONE},
+                {63, 0, "10.0.1.30", "10.0.1.0/24", ERR_NONE},
+                {64, 0, "10.0.1.30", "10.0.1.0/24", ERR_LIMIT},
+                {2, 1, "10.0.1.30", "10.0.1.0/24", ERR_NONE},
+                {1, 1, "10.0.1.30", "10.0.1.0/24", ERR_LIMIT}, /* mark 1 is taken */
+                {0, 1, "10.0.1.30", "10.0.1.0/24", ERR_LIMIT},
+                {2, 64, "10.0.1.30", "10.0.1.0/24", ERR_LIMIT},
+                {2, 0, "fd00::30", "10.0.1.0/24", ERR_INVALID},
+                {2, 0, "10.0.1.30", "fd00::/64", ERR_INVALID},
+                {2, 0, "10.0.1.30", "10.0.1.30/32", ERR_INVALID},
+        };
+        struct node_case *c = *state;
+
+        c->links[7] = link_(8, "eth2", 3, "", "");
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                bool good = cases[i].expect == ERR_NONE;
+
+                c->enis[2] = (struct node_eni){cases[i].device_index, cases[i].network_card, mac(3),
+                                               ip(cases[i].address), cidr(cases[i].subnet)};
+                assert_ok(make(c), &c->err);
+                assert_int_equal(c->want.enis[2].err.code, cases[i].expect);
+                assert_int_equal(c->want.enis[1].err.code, ERR_NONE);
+                assert_int_equal(c->want.n_addresses, good ? 2 : 1);
+                assert_int_equal(c->want.n_rules, good ? 7 : 5);
+                assert_int_equal(c->want.n_routes, good ? 6 : 4);
+        }
+}
+
+static void test_tables(void **state _unused_)
+{
+        assert_int_equal(node_eni_table(1, 0), 2);
+        assert_int_equal(node_eni_table(14, 0), 15);
+        assert_int_equal(node_eni_table(1, 1), 10101);
+        assert_int_equal(node_eni_table(3, 12), 11203);
+        assert_true(node_table_is_ours(2) && node_table_is_ours(64) && node_table_is_ours(512));
+        assert_true(node_table_is_ours(10101) && node_table_is_ours(16363));
+        assert_false(node_table_is_ours(0) || node_table_is_ours(1) || node_table_is_ours(65));
+        assert_false(node_table_is_ours(253) || node_table_is_ours(254) || node_table_is_ours(255));
+        assert_false(node_table_is_ours(10099) || node_table_is_ours(16500));
+}
+
+static void test_what_is_ours(void **state _unused_)
+{
+        struct rule_info rule = {.priority = 1536, .table = 2, .protocol = VPCWIRE_PROTOCOL};
+        struct link_info pod = link_(5, "eni1", 1, "veth", "id");
+
+        assert_true(node_rule_is_ours(&rule));
+        rule.protocol = RTPROT_STATIC;
+        assert_false(node_rule_is_ours(&rule));
+        rule.protocol = VPCWIRE_PROTOCOL;
+        rule.priority = 1538;
+        assert_false(node_rule_is_ours(&rule));
+        rule.priority = 1536;
+        rule.other = true;
+        assert_false(node_rule_is_ours(&rule));
+        assert_true(node_link_is_pod(&pod, "eni"));
+        assert_false(node_link_is_pod(&pod, "vw"));
+        pod.alias[0] = '\0';
+        assert_false(node_link_is_pod(&pod, "eni"));
+}
+
+int main(void)
+{
+#define WANT_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+        const struct CMUnitTest tests[] = {
+                WANT_TEST(test_routes),
+                WANT_TEST(test_rules),
+                WANT_TEST(test_links_addresses_sysctls),
+                WANT_TEST(test_nft_golden),
+                WANT_TEST(test_nft_empty_sets_and_doubles),
+                WANT_TEST(test_order_of_input_does_not_matter),
+                WANT_TEST(test_doubled_pod_address_gives_one_route),
+                WANT_TEST(test_primary_without_link),
+                WANT_TEST(test_bad_view_is_refused),
+                WANT_TEST(test_bad_eni_stands_alone),
+                cmocka_unit_test(test_tables),
+                cmocka_unit_test(test_what_is_ours),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Why there is no address, in words. */
+#include "test.h"
+
+#include "serve/reason.h"
+
+enum { NOW_MS = 1000000 };
+
+static void test_reasons(void **state _unused_)
+{
+        static const struct store_blocked full = {"create", "subnet-x",
+                                                  "subnet subnet-x has no free addresses", NOW_MS + 39001, 1};
+        static const struct store_blocked over = {"create", "subnet-x", "old news", NOW_MS, 1};
+        static const struct {
+                struct reason_facts facts;
+                const char *expect;
+        } cases[] = {
+                {{.set_up = false}, "the node's network is not set up yet"},
+                {{.set_up = true}, "no free address: the node has none yet"},
+                {{.set_up = true,
+                  .counts = {.total = 9, .leased = 9, .enis = 3},
+                  .max_enis = 3,
+                  .instance_type = "t3.small"},
+                 "no free address: 9 of 9 leased on 3 ENIs, limit of t3.small reached"},
+                {{.set_up = true, .counts = {.total = 3, .leased = 3, .enis = 1}, .max_enis = 3},
+                 "no free address: 3 of 3 leased on 1 ENI"},
+                {{.set_up = true, .counts = {.total = 3, .leased = 3, .enis = 1}, .max_enis = 1},
+                 "no free address: 3 of 3 leased on 1 ENI, limit of this node reached"},
+                {{.set_up = true,
+                  .counts = {.total = 3,
+                             .leased = 1,
+                             .cooling = 2,
+                             .enis = 1,
+                             .next_cooled_ms = NOW_MS + 11500}},
+                 "no free address: 1 of 3 leased on 1 ENI; 2 addresses cooling, next free in 12 s"},
+                {{.set_up = true,
+                  .counts = {.total = 1, .cooling = 1, .enis = 1, .next_cooled_ms = NOW_MS - 5}},
+                 "no free address: 0 of 1 leased on 1 ENI; 1 address cooling, next free in 1 s"},
+                {{.set_up = true,
+                  .counts = {.total = 3, .leased = 3, .enis = 1},
+                  .blocked = &full,
+                  .n_blocked = 1},
+                 "no free address: 3 of 3 leased on 1 ENI; subnet subnet-x has no free addresses (tried "
+                 "again in 40 s)"},
+                {{.set_up = true,
+                  .counts = {.total = 3, .leased = 3, .enis = 1},
+                  .blocked = &over,
+                  .n_blocked = 1},
+                 "no free address: 3 of 3 leased on 1 ENI"},
+                {{.set_up = true,
+                  .counts = {.total = 6, .leased = 3, .preparing = 2, .unready = 1, .enis = 2, .waiting = 4}},
+                 "no free address: 3 of 6 leased on 2 ENIs; 3 being prepared; 4 requests wait"},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                struct reason_facts facts = cases[i].facts;
+                char text[REASON_BYTES];
+
+                facts.now_ms = NOW_MS;
+                reason_no_address(&facts, text);
+                assert_string_equal(text, cases[i].expect);
+        }
+}
+
+static void test_long_texts_stay_bounded(void **state _unused_)
+{
+        struct store_blocked blocked[20];
+        struct reason_facts facts = {.set_up = true, .blocked = blocked, .n_blocked = 20, .now_ms = NOW_MS};
+        char text[REASON_BYTES + 1], big[1000];
+
+        memset(big, 'x', sizeof(big) - 1);
+        big[sizeof(big) - 1] = '\0';
+        for (size_t i = 0; i < ARRAY_SIZE(blocked); i++)
+                blocked[i] = (struct store_blocked){"a", "b", big, NOW_MS + 1, 1};
+        text[REASON_BYTES] = 'Z';
+        reason_no_address(&facts, text);
+        assert_int_equal(strlen(text), REASON_BYTES - 1);
+        assert_int_equal(text[REASON_BYTES], 'Z');
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_reasons),
+                cmocka_unit_test(test_long_texts_stay_bounded),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

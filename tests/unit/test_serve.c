@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Every method of the server, called by the real client on a real store. */
+#include "test.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <vpcwire/clock.h>
+#include <vpcwire/jsonx.h>
+
+#include "serve_fixture.h"
+
+static int setup(void **state)
+{
+        struct fixture *fixture = fixture_new(60000);
+
+        fixture_set_addresses(fixture, 3);
+        fixture_start(fixture);
+        *state = fixture;
+        return 0;
+}
+
+static int teardown(void **state)
+{
+        fixture_free(*state);
+        return 0;
+}
+
+static void test_add_again_confirm_check_del(void **state)
+{
+        struct fixture *fixture = *state;
+        _cleanup_(ipam_client_freep) struct ipam_client *client = fixture_connect(fixture);
+        struct ipam_add_request request = fixture_request(fixture, 1, 1000);
+        struct ipam_confirm_request confirm = {"net", request.container_id, "eth0", IP_NONE};
+        struct ipam_check_request check = {"net", request.container_id, "eth0", IP_NONE};
+        struct ipam_del_request del = {"net", request.container_id, "eth0"};
+        struct ipam_add_reply add, again;
+        struct ipam_check_reply checked;
+        struct ipam_del_reply released;
+        struct err err;
+
+        request.pod_namespace = "default";
+        request.pod_name = "web-0";
+        assert_ok(ipam_add(client, &request, &add, &err), &err);
+        assert_string_equal(IP_TEXT(add.address), "10.0.1.1");
+        assert_string_equal(IP_TEXT(add.gateway), "169.254.1.1");
+        assert_string_equal(add.eni_id, "eni-primary");
+        assert_true(add.device_index == 0 && add.mtu == SERVE_MTU && !add.reused);
+        assert_int_equal(atomic_load(&fixture->wakes), 1);
+        assert_ok(ipam_add(client, &request, &again, &err), &err);
+        assert_true(again.reused && ip_equal(again.address, add.address));
+
+        assert_ok(ipam_check(client, &check, &checked, &err), &err);
+        assert_string_equal(checked.state, "reserved");
+        confirm.address = add.address;
+        assert_ok(ipam_confirm(client, &confirm, &err), &err);
+        assert_ok(ipam_confirm(client, &confirm, &err), &err);
+        check.address = add.address;
+        assert_ok(ipam_check(client, &check, &checked, &err), &err);
+        assert_string_equal(checked.state, "wired");
+        assert_true(ip_equal(checked.address, add.address));
+
+        assert_ok(ipam_del(client, &del, &released, &err), &err);
+        assert_true(released.released && ip_equal(released.address, add.address));
+        for (int i = 0; i < 2; i++) {
+                assert_ok(ipam_del(client, &del, &released, &err), &err);
+                assert_true(!released.released && !ip_is_set(released.address));
+        }
+}
+
+static void test_lease_not_found(void **state)
+{
+        struct fixture *fixture = *state;
+        _cleanup_(ipam_client_freep) struct ipam_client *client = fixture_connect(fixture);
+        struct ipam_add_request request = fixture_request(fixture, 1, 1000);
+        struct ipam_confirm_request confirm = {"net", "nobody", "eth0", IP_NONE};
+        struct ipam_check_request check = {"net", "nobody", "eth0", IP_NONE};
+        struct ipam_check_reply checked;
+        struct ipam_add_reply add;
+        struct err err;
+
+        assert_ok(ip_parse("10.0.1.99", &confirm.address, &err), &err);
+        assert_fails(ipam_confirm(client, &confirm, &err), ERR_NOT_FOUND);
+        assert_int_equal(ipam_client_error(client)->id, IPAM_ERROR_LEASE_NOT_FOUND);
+        assert_string_equal(ipam_client_error(client)->container_id, "nobody");
+        assert_fails(ipam_check(client, &check, &checked, &err), ERR_NOT_FOUND);
+        /* The right key with another address is not found, either. */
+        assert_ok(ipam_add(client, &request, &add, &err), &err);
+        confirm.container_id = check.container_id = request.container_id;
+        check.address = confirm.address;
+        assert_fails(ipam_confirm(client, &confirm, &err), ERR_NOT_FOUND);
+        assert_fails(ipam_check(client, &check, &checked, &err), ERR_NOT_FOUND);
+        assert_contains(err.msg, request.container_id);
+}
+
+static void test_gc(void **state)
+{
+        struct fixture *fixture = *state;
+        _cleanup_(ipam_client_freep) struct ipam_client *client = fixture_connect(fixture);
+        struct ipam_attachment alive[] = {{"c2", "eth0"}, {"c9", "eth0"}, {"c1", "eth1"}};
+        struct ipam_gc_request gc = {"net", alive, 3};
+        struct ipam_add_request foreign = fixture_request(fixture, 3, 1000);
+        struct ipam_gc_reply reply;
+        struct ipam_add_reply add;
+        struct err err;
+
+        for (unsigned i = 1; i <= 2; i++) {
+                struct ipam_add_request request = fixture_request(fixture, i, 1000);
+
+                assert_ok(ipam_add(client, &request, &add, &err), &err);
+        }
+        foreign.network = "other";
+        assert_ok(ipam_add(client, &foreign, &add, &err), &err);
+        assert_ok(ipam_gc(client, &gc, &reply, &err), &err);
+        assert_int_equal(reply.n_released, 1);
+        assert_string_equal(reply.released[0].container_id, "c1");
+        assert_string_equal(reply.released[0].ifname, "eth0");
+        assert_string_equal(IP_TEXT(reply.released[0].address), "10.0.1.1");
+        gc.n_attachments = 0;
+        assert_ok(ipam_gc(client, &gc, &reply, &err), &err);
+        assert_int_equal(reply.n_released, 1);
+        assert_string_equal(reply.released[0].container_id, "c2");
+        assert_ok(ipam_gc(client, &gc, &reply, &err), &err);
+        assert_int_equal(reply.n_released, 0);
+}
+
+static void task_set_texts(struct fixture *fixture)
+{
+        struct serve_node node = {.node = {.instance_id = "i-1", .instance_type = "t3.small"}, .max_enis = 3};
+
+        serve_set_node(fixture->serve, &node);
+        serve_set_settings(fixture->serve,
+                           &(struct serve_settings){.targets = {1, -1, 5, -1, 30000}, .mtu = 1500});
+        serve_set_impaired(fixture->serve, "rules cannot be written");
+}
+
+static void test_status(void **state)
+{
+        struct fixture *fixture = *state;
+        _cleanup_(ipam_client_freep) struct ipam_client *client = fixture_connect(fixture);
+        struct ipam_add_request request = fixture_request(fixture, 1, 1000);
+        const struct store_blocked blocked = {"create", "subnet-1", "subnet is full",
+                                              clock_boottime_ms() + 60000, 1};
+        struct ipam_status_reply status;
+        struct ipam_add_reply add;
+        struct err err;
+
+        assert_ok(ipam_status(client, &status, &err), &err);
+        assert_true(status.ready && !status.reason && !status.impaired);
+        assert_string_equal(status.version, "9.8.7");
+        assert_null(status.node.instance_id);
+        assert_int_equal(status.targets.warm_eni, -1);
+        assert_int_equal(status.pool.total, 3);
+        assert_int_equal(status.pool.free, 3);
+        assert_true(status.started_ms >= status.booted_ms && status.started_ms <= clock_wall_ms());
+
+        fixture_run(fixture, task_set_texts);
+        assert_ok(store_blocked_set(fixture->store, &blocked, &err), &err);
+        assert_ok(ipam_add(client, &request, &add, &err), &err);
+        assert_int_equal(add.mtu, 1500);
+        assert_ok(ipam_status(client, &status, &err), &err);
+        assert_string_equal(status.node.instance_type, "t3.small");
+        assert_true(status.impaired);
+        assert_string_equal(status.impaired_reason, "rules cannot be written");
+        assert_true(status.enis == 1 && status.max_enis == 3);
+        assert_true(status.pool.leased == 1 && status.pool.free == 2);
+        assert_true(status.targets.warm_eni == 1 && status.targets.warm_ip == -1 &&
+                    status.targets.minimum_ip == 5);
+        assert_int_equal(status.n_blocked, 1);
+        assert_string_equal(status.blocked[0].reason, "subnet is full");
+        assert_in_range(status.blocked[0].until_ms, clock_wall_ms() + 30000, clock_wall_ms() + 61000);
+}
+
+static void test_list(void **state)
+{
+        struct fixture *fixture = *state;
+        _cleanup_(ipam_client_freep) struct ipam_client *client = fixture_connect(fixture);
+        struct ipam_add_request request = fixture_request(fixture, 1, 1000);
+        struct ipam_list_reply list;
+        struct ipam_add_reply add;
+        struct err err;
+
+        request.pod_namespace = "default";
+        request.pod_name = "web-0";
+        request.host_ifname = "eni0123456789a";
+        request.netns = "/var/run/netns/x";
+        assert_ok(ipam_add(client, &request, &add, &err), &err);
+        assert_ok(ipam_list(client, &list, &err), &err);
+        assert_int_equal(list.n_enis, 1);
+        assert_string_equal(list.enis[0].eni_id, "eni-primary");
+        assert_string_equal(list.enis[0].state, "ready");
+        assert_string_equal(list.enis[0].mac, "02:00:00:00:00:01");
+        assert_true(list.enis[0].primary && list.enis[0].total == 3 && list.enis[0].leased == 1);
+        assert_int_equal(list.n_leases, 1);
+        assert_string_equal(list.leases[0].container_id, "c1");
+        assert_string_equal(list.leases[0].host_ifname, "eni0123456789a");
+        assert_string_equal(list.leases[0].netns, "/var/run/netns/x");
+        assert_string_equal(list.leases[0].pod_name, "web-0");
+        assert_null(list.leases[0].pod_uid);
+        assert_string_equal(list.leases[0].state, "reserved");
+        assert_in_range(list.leases[0].since_ms, clock_wall_ms() - 20000, clock_wall_ms());
+}
+
+static void test_watch(void **state)
+{
+        struct fixture *fixture = *state;
+        _cleanup_(ipam_client_freep) struct ipam_client *watcher = fixture_connect(fixture);
+        _cleanup_(ipam_client_freep) struct ipam_client *client = fixture_connect(fixture);
+        struct ipam_add_request request = fixture_request(fixture, 1, 1000);
+        struct ipam_status_reply status;
+        struct ipam_add_reply add;
+        struct ipam_event event;
+        int64_t last_id;
+        struct err err;
+
+        /* Everything from the start: the ENI's story is there. */
+        assert_ok(ipam_watch(watcher, &(struct ipam_watch_request){.after = 0}, &err), &err);
+        assert_ok(ipam_watch_next(watcher, 20000, &event, &err), &err);
+        assert_true(event.id >= 1 && event.kind[0] && event.at_ms <= clock_wall_ms());
+        assert_ok(store_event_last_id(fixture->store, &last_id, &err), &err);
+        while (event.id < last_id)
+                assert_ok(ipam_watch_next(watcher, 20000, &event, &err), &err);
+        assert_fails(ipam_watch_next(watcher, 20, &event, &err), ERR_TIMEOUT);
+        ipam_client_free(watcher);
+
+        /* From now on: what the loop does, and what the other thread does without telling. */
+        watcher = fixture_connect(fixture);
+        assert_ok(ipam_watch(watcher, &(struct ipam_watch_request){.after = -1}, &err), &err);
+        assert_fails(ipam_watch_next(watcher, 50, &event, &err), ERR_TIMEOUT);
+        assert_ok(ipam_add(client, &request, &add, &err), &err);
+        assert_ok(ipam_watch_next(watcher, 20000, &event, &err), &err);
+        assert_true(event.id > last_id);
+        assert_string_equal(event.subject, "10.0.1.1");
+        assert_ok(store_event_add(fixture->store, "look", "eni-7", "from the reconciler", &err), &err);
+        assert_ok(ipam_watch_next(watcher, 20000, &event, &err), &err);
+        assert_string_equal(event.text, "from the reconciler");
+        assert_ok(ipam_status(client, &status, &err), &err);
+}
+
+static void test_socket_file(void **state)
+{
+        struct fixture *fixture = *state;
+        struct serve_options options = fixture->options;
+        char path[128];
+        struct stat st;
+        struct serve *second = NULL;
+        uv_loop_t loop;
+        struct err err;
+
+        assert_int_equal(stat(fixture->socket_path, &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0600);
+        uv_loop_init(&loop);
+        assert_fails(serve_new(&loop, &options, &second, &err), ERR_BUSY);
+        assert_contains(err.msg, fixture->socket_path);
+        /* The one that was refused has removed nothing. */
+        ipam_client_free(fixture_connect(fixture));
+        snprintf(path, sizeof(path), "%s/ipam.db", fixture->folder);
+        options.socket_path = path;
+        assert_fails(serve_new(&loop, &options, &second, &err), ERR_EXISTS);
+        assert_contains(err.msg, "no socket");
+        options.socket_path = "/dev/null/x/s";
+        assert_true(serve_new(&loop, &options, &second, &err) < 0);
+        uv_loop_close(&loop);
+}
+
+static void test_stale_socket_is_replaced(void **state _unused_)
+{
+        struct fixture *fixture = fixture_new(1000);
+        char folder[80];
+        int fd;
+
+        snprintf(folder, sizeof(folder), "%s/run", fixture->folder);
+        assert_int_equal(mkdir(folder, 0755), 0);
+        fd = raw_connect(fixture->socket_path);
+        assert_int_equal(fd, -1);
+        /* What a killed daemon leaves: a socket that nobody listens on. */
+        {
+                uv_loop_t loop;
+                struct serve *dead;
+                char copy[80];
+                struct err err;
+
+                uv_loop_init(&loop);
+                assert_ok(serve_new(&loop, &fixture->options, &dead, &err), &err);
+                snprintf(copy, sizeof(copy), "%s.kept", fixture->socket_path);
+                assert_int_equal(link(fixture->socket_path, copy), 0);
+                serve_free(dead);
+                uv_run(&loop, UV_RUN_DEFAULT);
+                assert_int_equal(uv_loop_close(&loop), 0);
+                assert_int_equal(rename(copy, fixture->socket_path), 0);
+        }
+        fixture_start(fixture);
+        ipam_client_free(fixture_connect(fixture));
+        fixture_free(fixture);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_add_again_confirm_check_del, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_lease_not_found, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_gc, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_status, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_list, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_watch, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_socket_file, setup, teardown),
+                cmocka_unit_test(test_stale_socket_is_replaced),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

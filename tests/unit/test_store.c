@@ -1,0 +1,603 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The pool's books, function by function: leases, ENIs, addresses, and the small tables. */
+#include "test.h"
+
+#include <stdio.h>
+
+#include "store_fixture.h"
+
+#define OK(call) assert_ok((call), &f->err)
+
+static bool release(struct fixture *f, const char *container_id, int64_t now_ms)
+{
+        struct store_lease_key key = {"net", container_id, "eth0"};
+        bool released = false;
+        struct ip ip;
+
+        OK(store_lease_release(f->store, &key, "test", now_ms, &released, &ip, &f->err));
+        return released;
+}
+
+static bool set_state(struct fixture *f, int64_t key, enum eni_state to, int64_t now_ms)
+{
+        bool done = false;
+
+        OK(store_eni_set_state(f->store, key, to, "test", now_ms, &done, &f->err));
+        return done;
+}
+
+static struct store_eni read_eni(struct fixture *f, int64_t key, int64_t now_ms)
+{
+        struct store_eni *enis;
+        size_t n;
+
+        OK(store_enis(f->store, now_ms, f->arena, &enis, &n, &f->err));
+        for (size_t i = 0; i < n; i++) {
+                if (enis[i].key == key)
+                        return enis[i];
+        }
+        fail_msg("no ENI %lld", (long long)key);
+        return (struct store_eni){0};
+}
+
+/* ---- leases ---- */
+
+static void test_lease_life(void **state)
+{
+        struct store_lease wanted = fixture_wanted("c1"), got = {0};
+        struct fixture *f = *state;
+        enum lease_result result;
+
+        assert_int_equal(store_lease_add(f->store, &wanted, NOW, f->arena, &result, &got, &f->err), 0);
+        assert_int_equal(result, LEASE_NONE_FREE);
+        fixture_ready_eni(f, 0, 2);
+        got = fixture_lease(f, "c1", NOW);
+        assert_string_equal(IP_TEXT(got.address), "10.0.0.2");
+        assert_string_equal(got.eni_id, "eni-0");
+        assert_string_equal(got.host_ifname, "eni0123456789a");
+        assert_string_equal(got.pod_namespace, "default");
+        assert_int_equal(got.state, LEASE_RESERVED);
+        assert_int_equal(got.since_ms, NOW);
+        OK(store_lease_add(f->store, &wanted, NOW + 5, f->arena, &result, &got, &f->err));
+        assert_int_equal(result, LEASE_AGAIN);
+        assert_string_equal(IP_TEXT(got.address), "10.0.0.2");
+        OK(store_lease_confirm(f->store, &wanted.key, got.address, &f->err));
+        OK(store_lease_confirm(f->store, &wanted.key, got.address, &f->err));
+        OK(store_lease_get(f->store, &wanted.key, f->arena, &got, &f->err));
+        assert_int_equal(got.state, LEASE_WIRED);
+        assert_fails(store_lease_confirm(f->store, &wanted.key, fixture_ip(0, 2), &f->err), ERR_NOT_FOUND);
+        assert_true(release(f, "c1", NOW));
+        assert_false(release(f, "c1", NOW));
+        assert_fails(store_lease_get(f->store, &wanted.key, f->arena, &got, &f->err), ERR_NOT_FOUND);
+        assert_contains(f->err.msg, "c1");
+        fixture_check(f);
+}
+
+static void test_policy(void **state)
+{
+        struct fixture *f = *state;
+
+        fixture_ready_eni(f, 2, 1);
+        fixture_ready_eni(f, 1, 2);
+        fixture_ready_eni(f, 0, 2);
+        assert_string_equal(IP_TEXT(fixture_lease(f, "a", NOW).address), "10.0.0.2");
+        assert_string_equal(IP_TEXT(fixture_lease(f, "b", NOW).address), "10.0.0.3");
+        assert_string_equal(IP_TEXT(fixture_lease(f, "c", NOW).address), "10.0.1.2");
+        release(f, "b", NOW + 1);
+        release(f, "a", NOW + 2);
+        /* Both cool: the next ENI. Then the longest unused of the first one. */
+        assert_string_equal(IP_TEXT(fixture_lease(f, "d", NOW + 3).address), "10.0.1.3");
+        assert_string_equal(IP_TEXT(fixture_lease(f, "e", NOW + 2 + COOLDOWN_MS).address), "10.0.0.3");
+        assert_string_equal(IP_TEXT(fixture_lease(f, "g", NOW + 2 + COOLDOWN_MS).address), "10.0.0.2");
+        assert_string_equal(IP_TEXT(fixture_lease(f, "h", NOW + 2 + COOLDOWN_MS).address), "10.0.2.2");
+        fixture_check(f);
+}
+
+static void test_only_ready_enis_give(void **state)
+{
+        struct store_lease wanted = fixture_wanted("x"), got;
+        struct fixture *f = *state;
+        int64_t key = fixture_ready_eni(f, 1, 3);
+        enum lease_result result;
+
+        assert_true(set_state(f, key, ENI_CONFIGURING, NOW));
+        OK(store_lease_add(f->store, &wanted, NOW, f->arena, &result, &got, &f->err));
+        assert_int_equal(result, LEASE_NONE_FREE);
+        assert_int_equal(fixture_counts(f, NOW).unready, 3);
+        assert_int_equal(fixture_counts(f, NOW).free, 0);
+        assert_true(set_state(f, key, ENI_READY, NOW));
+        OK(store_eni_set_managed(f->store, key, false, &f->err));
+        OK(store_lease_add(f->store, &wanted, NOW, f->arena, &result, &got, &f->err));
+        assert_int_equal(result, LEASE_NONE_FREE);
+        OK(store_eni_set_managed(f->store, key, true, &f->err));
+        fixture_lease(f, "x", NOW);
+}
+
+static void test_cooldown(void **state)
+{
+        struct store_lease wanted = fixture_wanted("y"), got;
+        struct fixture *f = *state;
+        enum lease_result result;
+
+        fixture_ready_eni(f, 0, 1);
+        fixture_lease(f, "x", NOW);
+        release(f, "x", NOW);
+        assert_int_equal(fixture_counts(f, NOW).cooling, 1);
+        assert_int_equal(fixture_counts(f, NOW).next_cooled_ms, NOW + COOLDOWN_MS);
+        OK(store_lease_add(f->store, &wanted, NOW + COOLDOWN_MS - 1, f->arena, &result, &got, &f->err));
+        assert_int_equal(result, LEASE_NONE_FREE);
+        assert_int_equal(fixture_counts(f, NOW + COOLDOWN_MS).free, 1);
+        assert_int_equal(fixture_counts(f, NOW + COOLDOWN_MS).next_cooled_ms, 0);
+        assert_string_equal(fixture_address_state(f, fixture_ip(0, 1), NOW + COOLDOWN_MS), "free");
+        fixture_lease(f, "y", NOW + COOLDOWN_MS);
+        store_set_cooldown(f->store, 0);
+        release(f, "y", NOW + COOLDOWN_MS);
+        assert_int_equal(fixture_counts(f, NOW + COOLDOWN_MS).free, 1);
+}
+
+static void test_leases_are_listed(void **state)
+{
+        struct store_lease other = fixture_wanted("z"), *leases, got;
+        struct fixture *f = *state;
+        enum lease_result result;
+        size_t n;
+
+        fixture_ready_eni(f, 0, 12);
+        for (int i = 0; i < 10; i++)
+                fixture_lease(f, (char[]){(char)('a' + i), '\0'}, NOW);
+        other.key.network = "other";
+        OK(store_lease_add(f->store, &other, NOW, f->arena, &result, &got, &f->err));
+        OK(store_leases(f->store, "net", f->arena, &leases, &n, &f->err));
+        assert_int_equal(n, 10);
+        for (size_t i = 1; i < n; i++) /* by value, not by text: .9 before .10 */
+                assert_true(ip_compare(leases[i - 1].address, leases[i].address) < 0);
+        OK(store_leases(f->store, NULL, f->arena, &leases, &n, &f->err));
+        assert_int_equal(n, 11);
+        OK(store_leases(f->store, "none", f->arena, &leases, &n, &f->err));
+        assert_int_equal(n, 0);
+}
+
+static void test_link_seen(void **state)
+{
+        struct fixture *f = *state;
+        struct store_lease lease;
+
+        fixture_ready_eni(f, 0, 1);
+        lease = fixture_lease(f, "x", NOW);
+        OK(store_lease_link_seen(f->store, &lease.key, false, NOW, &f->err));
+        OK(store_lease_link_seen(f->store, &lease.key, false, NOW + 10, &f->err));
+        OK(store_lease_get(f->store, &lease.key, f->arena, &lease, &f->err));
+        assert_int_equal(lease.link_missing_since_ms, NOW); /* the first look counts */
+        OK(store_lease_link_seen(f->store, &lease.key, true, NOW + 20, &f->err));
+        OK(store_lease_get(f->store, &lease.key, f->arena, &lease, &f->err));
+        assert_int_equal(lease.link_missing_since_ms, 0);
+        OK(store_lease_link_seen(f->store, &lease.key, false, NOW + 30, &f->err));
+        OK(store_lease_confirm(f->store, &lease.key, lease.address, &f->err));
+        OK(store_lease_get(f->store, &lease.key, f->arena, &lease, &f->err));
+        assert_int_equal(lease.link_missing_since_ms, 0);
+}
+
+static void test_waiting(void **state)
+{
+        struct store_lease wanted = fixture_wanted("x"), other = fixture_wanted("y");
+        struct fixture *f = *state;
+
+        OK(store_waiting_add(f->store, &wanted.key, NOW, NOW + 1, &f->err));
+        OK(store_waiting_add(f->store, &wanted.key, NOW, NOW + 2, &f->err));
+        OK(store_waiting_add(f->store, &other.key, NOW, NOW + 2, &f->err));
+        assert_int_equal(fixture_counts(f, NOW).waiting, 2);
+        fixture_ready_eni(f, 0, 1);
+        fixture_lease(f, "x", NOW); /* who has a lease waits no more */
+        assert_int_equal(fixture_counts(f, NOW).waiting, 1);
+        OK(store_waiting_remove(f->store, &other.key, &f->err));
+        OK(store_waiting_remove(f->store, &other.key, &f->err));
+        assert_int_equal(fixture_counts(f, NOW).waiting, 0);
+        OK(store_waiting_add(f->store, &other.key, NOW, NOW + 2, &f->err));
+        fixture_restart(f, "a");
+        assert_int_equal(fixture_counts(f, NOW).waiting, 0);
+}
+
+/* ---- ENIs ---- */
+
+static void test_eni_life(void **state)
+{
+        struct store_eni eni = {
+                .client_token = "t1", .subnet_id = "subnet-1", .device_index = 1, .asked_addresses = 2};
+        struct store_eni created = fixture_eni(1);
+        struct ip addresses[] = {fixture_ip(1, 1), fixture_ip(1, 2), fixture_ip(1, 0)};
+        struct fixture *f = *state;
+        unsigned n = 0;
+        int64_t key;
+
+        OK(store_eni_begin(f->store, &eni, NOW, &key, &f->err));
+        assert_int_equal(read_eni(f, key, NOW).asked_addresses, 2);
+        assert_false(set_state(f, key, ENI_READY, NOW));
+        created.attachment_id[0] = '\0';
+        OK(store_eni_created(f->store, key, &created, addresses, 3, NOW + 1, &f->err));
+        assert_fails(store_eni_created(f->store, key, &created, addresses, 3, NOW, &f->err), ERR_NOT_FOUND);
+        eni = read_eni(f, key, NOW);
+        assert_int_equal(eni.state, ENI_ATTACHING);
+        assert_int_equal(eni.preparing, 2); /* its primary address is not for pods */
+        assert_string_equal(eni.client_token, "t1");
+        assert_string_equal(MAC_TEXT(eni.mac), "02:00:00:00:00:01");
+        OK(store_eni_set_attachment(f->store, key, "attach-9", &f->err));
+        assert_true(set_state(f, key, ENI_CONFIGURING, NOW));
+        OK(store_addresses_routed(f->store, key, addresses, 2, NOW, &n, &f->err));
+        assert_int_equal(n, 2);
+        assert_true(set_state(f, key, ENI_READY, NOW));
+        fixture_lease(f, "x", NOW);
+        assert_false(set_state(f, key, ENI_DRAINING, NOW)); /* an ADD was faster */
+        release(f, "x", NOW);
+        assert_true(set_state(f, key, ENI_DRAINING, NOW));
+        assert_false(set_state(f, key, ENI_DETACHING, NOW)); /* one cools */
+        assert_true(set_state(f, key, ENI_CONFIGURING, NOW));
+        assert_true(set_state(f, key, ENI_DRAINING, NOW));
+        assert_true(set_state(f, key, ENI_DETACHING, NOW + COOLDOWN_MS));
+        assert_int_equal(read_eni(f, key, NOW).leaving, 2);
+        assert_false(set_state(f, key, ENI_CONFIGURING, NOW));
+        OK(store_eni_set_attachment(f->store, key, NULL, &f->err));
+        assert_true(set_state(f, key, ENI_DELETING, NOW));
+        OK(store_eni_remove(f->store, key, "deleted", &f->err));
+        assert_string_equal(fixture_eni_state(f, key), "");
+        assert_int_equal(fixture_counts(f, NOW).total, 0);
+        fixture_check(f);
+}
+
+static void test_transitions(void **state)
+{
+        /* to: from creating, attaching, configuring, ready, draining, detaching, deleting */
+        static const char *const allowed[_ENI_STATE_MAX] = {
+                [ENI_CREATING] = ".......", [ENI_ATTACHING] = ".......", [ENI_CONFIGURING] = ".x.xx..",
+                [ENI_READY] = "..x....",    [ENI_DRAINING] = "..xx...",  [ENI_DETACHING] = "....x..",
+                [ENI_DELETING] = "xx...x.",
+        };
+        struct fixture *f = *state;
+
+        for (int to = 0; to < _ENI_STATE_MAX; to++) {
+                for (int from = 0; from < _ENI_STATE_MAX; from++) {
+                        char sql[400];
+                        bool done;
+
+                        snprintf(sql, sizeof(sql),
+                                 "DELETE FROM enis; INSERT INTO enis (key, state, client_token, eni_id, "
+                                 "device_index,"
+                                 " created_ms, since_ms) VALUES (7, '%s', 't', 'eni-7', 1, 0, 0)",
+                                 eni_state_to_string((enum eni_state)from));
+                        fixture_sql(f, sql);
+                        done = set_state(f, 7, (enum eni_state)to, NOW);
+                        if (done != (allowed[to][from] == 'x'))
+                                fail_msg("%s -> %s", eni_state_to_string((enum eni_state)from),
+                                         eni_state_to_string((enum eni_state)to));
+                        assert_string_equal(fixture_eni_state(f, 7),
+                                            eni_state_to_string((enum eni_state)(done ? to : from)));
+                }
+        }
+        assert_false(set_state(f, 99, ENI_READY, NOW));
+}
+
+static void test_eni_of_pods_is_not_removed(void **state)
+{
+        struct fixture *f = *state;
+        int64_t key = fixture_ready_eni(f, 1, 2);
+
+        fixture_lease(f, "x", NOW);
+        assert_fails(store_eni_remove(f->store, key, "gone", &f->err), ERR_BUSY);
+        assert_int_equal(fixture_counts(f, NOW).total, 2);
+        assert_fails(store_eni_remove(f->store, 99, "gone", &f->err), ERR_NOT_FOUND);
+        release(f, "x", NOW);
+        OK(store_eni_remove(f->store, key, "gone", &f->err));
+}
+
+static void test_primary_is_never_drained(void **state)
+{
+        struct fixture *f = *state;
+        int64_t key = fixture_ready_eni(f, 0, 1);
+        struct store_eni second = fixture_eni(1);
+        bool changed;
+
+        assert_false(set_state(f, key, ENI_DRAINING, NOW));
+        second.primary = true;
+        assert_fails(store_eni_observed(f->store, &second, NULL, 0, false, NOW, &changed, &f->err),
+                     ERR_INTERNAL);
+        assert_contains(f->err.msg, "eni-1");
+        assert_int_equal(fixture_counts(f, NOW).enis, 1);
+}
+
+/* ---- what EC2 shows ---- */
+
+static void test_observed(void **state)
+{
+        struct ip shown[] = {fixture_ip(1, 1), fixture_ip(1, 2), fixture_ip(1, 3)};
+        struct store_eni eni = fixture_eni(1), read;
+        struct fixture *f = *state;
+        int64_t key = fixture_ready_eni(f, 1, 3);
+        bool changed = true;
+
+        OK(store_eni_observed(f->store, &eni, shown, 3, false, NOW, &changed, &f->err));
+        assert_false(changed);
+        OK(store_eni_set_in_doubt(f->store, key, true, &f->err));
+        assert_true(read_eni(f, key, NOW).in_doubt);
+        fixture_lease(f, "x", NOW);  /* .2 */
+        shown[0] = fixture_ip(1, 4); /* .2 vanished, .5 came */
+        eni.mac = (struct mac){0};   /* what it does not say stays */
+        eni.subnet_id[0] = '\0';
+        strcpy(eni.attachment_id, "attach-new");
+        OK(store_eni_observed(f->store, &eni, shown, 3, false, NOW, &changed, &f->err));
+        assert_true(changed);
+        read = read_eni(f, key, NOW);
+        assert_false(read.in_doubt);
+        assert_int_equal(read.mac.bytes[5], 1);
+        assert_string_equal(read.subnet_id, "subnet-1");
+        assert_string_equal(read.attachment_id, "attach-new");
+        assert_int_equal(read.state, ENI_READY);
+        assert_int_equal(read.lost, 1);
+        assert_int_equal(read.preparing, 1);
+        assert_int_equal(read.free, 2);
+        fixture_check(f);
+}
+
+static void test_lost_and_found(void **state)
+{
+        struct store_eni eni = fixture_eni(1);
+        struct ip all[] = {fixture_ip(1, 1), fixture_ip(1, 2)};
+        struct fixture *f = *state;
+        struct store_lease lease, *leases;
+        bool changed;
+        size_t n;
+
+        fixture_ready_eni(f, 1, 2);
+        lease = fixture_lease(f, "x", NOW);
+        OK(store_eni_observed(f->store, &eni, all + 1, 1, false, NOW, &changed, &f->err));
+        OK(store_leases(f->store, NULL, f->arena, &leases, &n, &f->err));
+        assert_true(leases[0].lost);
+        OK(store_eni_observed(f->store, &eni, all, 2, false, NOW, &changed, &f->err));
+        OK(store_lease_get(f->store, &lease.key, f->arena, &lease, &f->err));
+        assert_false(lease.lost);
+        OK(store_eni_observed(f->store, &eni, all + 1, 1, false, NOW, &changed, &f->err));
+        release(f, "x", NOW); /* a lost one goes for good */
+        assert_int_equal(fixture_counts(f, NOW).total, 1);
+        OK(store_eni_observed(f->store, &eni, NULL, 0, false, NOW, &changed, &f->err));
+        assert_int_equal(fixture_counts(f, NOW).total, 0);
+        fixture_check(f);
+}
+
+static void test_address_that_moved(void **state)
+{
+        struct store_eni b = fixture_eni(2);
+        struct ip moved[] = {fixture_ip(1, 1), fixture_ip(1, 2)};
+        struct fixture *f = *state;
+        int64_t key_b, key_a = fixture_ready_eni(f, 1, 2);
+        unsigned n;
+        bool changed;
+
+        key_b = fixture_ready_eni(f, 2, 1);
+        fixture_lease(f, "x", NOW); /* 10.0.1.2 */
+        OK(store_addresses_add(f->store, key_b, moved, 2, NOW, &n, &f->err));
+        assert_int_equal(n, 1);
+        assert_int_equal(read_eni(f, key_b, NOW).preparing, 1);
+        assert_int_equal(read_eni(f, key_a, NOW).leased, 1); /* the pod keeps its address where it is */
+        OK(store_eni_observed(f->store, &b, moved, 2, false, NOW, &changed, &f->err));
+        assert_int_equal(read_eni(f, key_a, NOW).leased, 1);
+        assert_int_equal(read_eni(f, key_b, NOW).total, 1);
+        /* An address becomes the primary one of an ENI: no pod's any more. */
+        b.primary_address = moved[1];
+        OK(store_eni_observed(f->store, &b, NULL, 0, false, NOW, &changed, &f->err));
+        assert_string_equal(fixture_address_state(f, moved[1], NOW), "");
+        fixture_check(f);
+}
+
+static void test_foreign_eni(void **state)
+{
+        struct ip shown[] = {fixture_ip(3, 1)};
+        struct store_eni eni = fixture_eni(3), *enis;
+        struct fixture *f = *state;
+        bool changed;
+        size_t n;
+
+        eni.managed = false;
+        OK(store_eni_observed(f->store, &eni, shown, 1, false, NOW, &changed, &f->err));
+        OK(store_enis(f->store, NOW, f->arena, &enis, &n, &f->err));
+        assert_int_equal(n, 1);
+        assert_int_equal(enis[0].total, 0); /* its addresses are nobody's business */
+        assert_int_equal(fixture_counts(f, NOW).enis, 0);
+        assert_false(set_state(f, enis[0].key, ENI_READY, NOW));
+        assert_false(set_state(f, enis[0].key, ENI_DRAINING, NOW));
+        eni.managed = true; /* tagged as ours now */
+        OK(store_eni_observed(f->store, &eni, shown, 1, false, NOW, &changed, &f->err));
+        assert_int_equal(read_eni(f, enis[0].key, NOW).preparing, 1);
+}
+
+/* ---- addresses on their way out ---- */
+
+static void test_take_and_give_back(void **state)
+{
+        struct store_eni eni = fixture_eni(1);
+        struct fixture *f = *state;
+        int64_t key = fixture_ready_eni(f, 1, 4);
+        struct ip *taken;
+        bool changed;
+        size_t n;
+
+        fixture_lease(f, "x", NOW);
+        fixture_lease(f, "y", NOW);
+        release(f, "y", NOW);
+        OK(store_addresses_take(f->store, key, 10, NOW, f->arena, &taken, &n, &f->err));
+        assert_int_equal(n, 2); /* neither the leased nor the cooling one */
+        assert_int_equal(fixture_counts(f, NOW).leaving, 2);
+        OK(store_addresses_restore(f->store, key, taken, 1, &f->err));
+        OK(store_addresses_gone(f->store, key, taken, 2, &f->err)); /* the restored one stays */
+        assert_int_equal(fixture_counts(f, NOW).free, 1);
+        assert_int_equal(fixture_counts(f, NOW).total, 3);
+        OK(store_addresses_take(f->store, key, 1, NOW, f->arena, &taken, &n, &f->err));
+        OK(store_eni_observed(f->store, &eni, (struct ip[]){fixture_ip(1, 1), fixture_ip(1, 2), taken[0]}, 3,
+                              false, NOW, &changed, &f->err));
+        assert_int_equal(fixture_counts(f, NOW).leaving, 1);
+        OK(store_eni_observed(f->store, &eni, (struct ip[]){fixture_ip(1, 1), fixture_ip(1, 2), taken[0]}, 3,
+                              true, NOW, &changed, &f->err));
+        assert_int_equal(fixture_counts(f, NOW).free, 1);
+        OK(store_addresses_take(f->store, key, 0, NOW, f->arena, &taken, &n, &f->err));
+        assert_int_equal(n, 0);
+        fixture_check(f);
+}
+
+static void test_take_longest_unused_first(void **state)
+{
+        struct fixture *f = *state;
+        int64_t key = fixture_ready_eni(f, 1, 2);
+        struct ip *taken;
+        size_t n;
+
+        fixture_lease(f, "x", NOW);
+        release(f, "x", NOW);
+        OK(store_addresses_take(f->store, key, 1, NOW + COOLDOWN_MS, f->arena, &taken, &n, &f->err));
+        assert_string_equal(IP_TEXT(taken[0]), "10.0.1.3");
+}
+
+static void test_arrivals_on_a_leaving_eni(void **state)
+{
+        struct fixture *f = *state;
+        int64_t key = fixture_ready_eni(f, 1, 1);
+        struct ip late = fixture_ip(1, 7);
+        unsigned n;
+
+        assert_true(set_state(f, key, ENI_DRAINING, NOW));
+        assert_true(set_state(f, key, ENI_DETACHING, NOW));
+        OK(store_addresses_add(f->store, key, &late, 1, NOW, &n, &f->err));
+        OK(store_addresses_restore(f->store, key, &late, 1, &f->err)); /* nothing comes back on it */
+        assert_int_equal(fixture_counts(f, NOW).leaving, 2);
+        assert_fails(store_addresses_add(f->store, 99, &late, 1, NOW, &n, &f->err), ERR_NOT_FOUND);
+        fixture_check(f);
+}
+
+/* ---- the small tables ---- */
+
+static void test_facts_and_blocked(void **state)
+{
+        struct store_blocked blocked = {"assign", "eni-1", "subnet is full", NOW + 5, 1}, *list;
+        struct fixture *f = *state;
+        const char *value = "x";
+        size_t n;
+
+        OK(store_fact_get(f->store, "limits", f->arena, &value, &f->err));
+        assert_null(value);
+        OK(store_fact_set(f->store, "limits", "3x4", &f->err));
+        OK(store_fact_set(f->store, "limits", "3x10", &f->err));
+        fixture_restart(f, "a");
+        OK(store_fact_get(f->store, "limits", f->arena, &value, &f->err));
+        assert_string_equal(value, "3x10");
+        OK(store_blocked_set(f->store, &blocked, &f->err));
+        blocked.attempts = 2;
+        OK(store_blocked_set(f->store, &blocked, &f->err));
+        OK(store_blocked(f->store, f->arena, &list, &n, &f->err));
+        assert_int_equal(n, 1);
+        assert_int_equal(list[0].attempts, 2);
+        assert_string_equal(list[0].reason, "subnet is full");
+        OK(store_blocked_clear(f->store, "assign", "eni-1", &f->err));
+        OK(store_blocked(f->store, f->arena, &list, &n, &f->err));
+        assert_int_equal(n, 0);
+}
+
+static void test_events_are_bounded(void **state)
+{
+        struct fixture *f = *state;
+        struct store_event *events;
+        int64_t last = 0, more;
+        size_t n;
+
+        fixture_sql(f, "WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 12000)"
+                       "INSERT INTO events (at_wall_ms, kind, subject, text) SELECT 0, 'k', 's', 't' FROM i");
+        OK(store_event_add(f->store, "look", "node", "all well", &f->err));
+        OK(store_events(f->store, 0, SIZE_MAX, f->arena, &events, &n, &f->err));
+        assert_int_equal(n, STORE_EVENTS_MAX);
+        assert_string_equal(events[n - 1].text, "all well");
+        OK(store_event_last_id(f->store, &last, &f->err));
+        assert_int_equal(events[n - 1].id, last);
+        fixture_ready_eni(f, 1, 1);
+        fixture_lease(f, "x", NOW);
+        OK(store_events(f->store, last, 100, f->arena, &events, &n, &f->err));
+        assert_int_equal(n, 3); /* seen, ready, lease */
+        assert_string_equal(events[2].kind, "lease-added");
+        assert_string_equal(events[2].subject, "10.0.1.2");
+        OK(store_events(f->store, last, 1, f->arena, &events, &n, &f->err));
+        assert_int_equal(n, 1);
+        OK(store_event_last_id(f->store, &more, &f->err));
+        assert_int_equal(more, last + 3);
+}
+
+/* ---- restarts ---- */
+
+static void test_restart(void **state)
+{
+        struct fixture *f = *state;
+        int64_t ready = fixture_ready_eni(f, 0, 2), draining = fixture_ready_eni(f, 1, 1);
+
+        assert_true(set_state(f, draining, ENI_DRAINING, NOW));
+        fixture_lease(f, "x", NOW);
+        fixture_restart(f, "a");
+        assert_string_equal(fixture_eni_state(f, ready),
+                            "configuring"); /* the kernel must be looked at first */
+        assert_string_equal(fixture_eni_state(f, draining), "draining");
+        assert_int_equal(fixture_counts(f, NOW).leased, 1);
+        assert_int_equal(fixture_counts(f, NOW).free, 0);
+}
+
+static void test_another_boot(void **state)
+{
+        struct store_blocked blocked = {"create", "", "no", NOW * 1000LL, 3}, *list;
+        struct store_eni eni = fixture_eni(0);
+        struct fixture *f = *state;
+        const char *value;
+        bool changed;
+        size_t n;
+
+        fixture_ready_eni(f, 0, 3);
+        fixture_lease(f, "x", NOW);
+        fixture_lease(f, "y", NOW);
+        fixture_lease(f, "z", NOW);
+        release(f, "y", NOW);
+        OK(store_eni_observed(f->store, &eni, (struct ip[]){fixture_ip(0, 1), fixture_ip(0, 2)}, 2, false,
+                              NOW, &changed, &f->err)); /* z's is lost */
+        OK(store_blocked_set(f->store, &blocked, &f->err));
+        OK(store_fact_set(f->store, "look-at-ms", "99999999999", &f->err));
+        fixture_restart(f, "b");
+        assert_int_equal(fixture_counts(f, 0).leased, 0);
+        assert_int_equal(fixture_counts(f, 0).cooling, 2); /* from now on, on this boot's clock */
+        assert_int_equal(fixture_counts(f, 0).total, 2);
+        OK(store_blocked(f->store, f->arena, &list, &n, &f->err));
+        assert_int_equal(n, 0);
+        OK(store_fact_get(f->store, "look-at-ms", f->arena, &value, &f->err));
+        assert_null(value);
+        fixture_check(f);
+}
+
+#define T(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                T(test_lease_life),
+                T(test_policy),
+                T(test_only_ready_enis_give),
+                T(test_cooldown),
+                T(test_leases_are_listed),
+                T(test_link_seen),
+                T(test_waiting),
+                T(test_eni_life),
+                T(test_transitions),
+                T(test_eni_of_pods_is_not_removed),
+                T(test_primary_is_never_drained),
+                T(test_observed),
+                T(test_lost_and_found),
+                T(test_address_that_moved),
+                T(test_foreign_eni),
+                T(test_take_and_give_back),
+                T(test_take_longest_unused_first),
+                T(test_arrivals_on_a_leaving_eni),
+                T(test_facts_and_blocked),
+                T(test_events_are_bounded),
+                T(test_restart),
+                T(test_another_boot),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+/* vpcsim's world under random verbs: whatever is asked, no invariant breaks and no address is lost. Prints its seed. */
+#include "world_fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { STEPS = 1500, CHECK_EVERY = 25, MAX_ENIS = 25, USABLE = 251 + 251 + 11 };
+
+static uint64_t seed;
+
+static unsigned draw(unsigned below)
+{
+        seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        return (unsigned)(seed >> 33) % below;
+}
+
+static const char *some_subnet(void)
+{
+        static const char *const subnets[] = {SUBNET_A, SUBNET_B, SUBNET_SMALL};
+
+        return subnets[draw(ARRAY_SIZE(subnets))];
+}
+
+/* One verb on what it finds; refusals are as good as successes, other errors are not. */
+static int one_step(struct fixture *f, struct arena *arena, const struct world_eni *enis, size_t n)
+{
+        const struct world_eni *eni = &enis[draw((unsigned)n)];
+        struct world_eni made;
+        struct ip *assigned;
+        const char *id;
+        size_t got;
+
+        switch (n < MAX_ENIS ? draw(7) : 2 + draw(5)) { /* not so many that a step takes long */
+        case 0:
+        case 1:
+                return world_create_eni(
+                        f->world,
+                        &(struct world_create_eni){.subnet_id = some_subnet(), .secondary_count = draw(6)},
+                        arena, &made, &f->err);
+        case 2: return world_attach_eni(f->world, eni->id, f->instance_id, draw(4), arena, &id, &f->err);
+        case 3:
+                return world_detach_eni(f->world, eni->attachment ? eni->attachment->id : "eni-attach-0",
+                                        &f->err);
+        case 4: return world_delete_eni(f->world, eni->id, &f->err);
+        case 5:
+                return world_assign_addresses(f->world,
+                                              &(struct world_assign){.eni_id = eni->id, .count = 1 + draw(5)},
+                                              arena, &assigned, &got, &f->err);
+        default:
+                return world_unassign_addresses(
+                        f->world, eni->id, &eni->addresses[draw((unsigned)eni->n_addresses)].ip, 1, &f->err);
+        }
+}
+
+/* Every usable address is either free or somebody's. */
+static void check(struct fixture *f, const struct world_eni *enis, size_t n)
+{
+        unsigned free_addresses = fixture_free_addresses(f, SUBNET_A) + fixture_free_addresses(f, SUBNET_B) +
+                                  fixture_free_addresses(f, SUBNET_SMALL);
+        json_t *violations = world_check(f->world);
+
+        for (size_t i = 0; i < n; i++)
+                free_addresses += (unsigned)enis[i].n_addresses;
+        assert_int_equal(free_addresses, USABLE);
+        if (json_array_size(violations) > 0)
+                fail_msg("%s", json_string_value(json_array_get(violations, 0)));
+        json_decref(violations);
+}
+
+static void test_random_verbs(void **state)
+{
+        struct fixture *f = *state;
+        unsigned done = 0, refused = 0;
+
+        for (int i = 0; i < STEPS; i++) {
+                _cleanup_(arena_freep) struct arena *arena = arena_new();
+                struct world_eni *enis;
+                int64_t next;
+                size_t n;
+
+                if (draw(100) == 0)
+                        fixture_set(f, draw(2) ? "{'allocation': 'random'}"
+                                               : "{'allocation': 'lowest', 'reuse_at_once': false}");
+                assert_ok(
+                        world_find_enis(f->world, &(struct world_query){0}, arena, &enis, &n, &next, &f->err),
+                        &f->err);
+                if (i % CHECK_EVERY == 0)
+                        check(f, enis, n);
+                world_clear_refusal(f->world);
+                if (one_step(f, arena, enis, n) == 0)
+                        done++;
+                else if (world_refusal(f->world))
+                        refused++;
+                else
+                        fail_msg("step %d: %s", i, f->err.msg);
+                world_tick(f->world);
+        }
+        assert_true(done > STEPS / 4 && refused > STEPS / 20); /* both ways were gone */
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_random_verbs, fixture_setup, fixture_teardown),
+        };
+        const char *given = getenv("VPCWIRE_TEST_SEED");
+
+        seed = given ? strtoull(given, NULL, 0) : (uint64_t)clock_wall_ms();
+        printf("VPCWIRE_TEST_SEED=%llu\n", (unsigned long long)seed);
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "ec2api_actions.h"
+
+#define PARAMETERS(...) ((const char *const[]){__VA_ARGS__, NULL})
+#define QUERY           "Filter.N.Name", "Filter.N.Value.N", "MaxResults", "NextToken"
+
+static const struct ec2api_action actions[] = {
+        {"AssignPrivateIpAddresses", ec2api_assign_addresses,
+         PARAMETERS("!NetworkInterfaceId", "PrivateIpAddress.N", "SecondaryPrivateIpAddressCount",
+                    "AllowReassignment"),
+         .dry_run = false},
+        {"AttachNetworkInterface", ec2api_attach_eni,
+         PARAMETERS("!NetworkInterfaceId", "!InstanceId", "!DeviceIndex", "NetworkCardIndex"),
+         .dry_run = true},
+        {"CreateNetworkInterface", ec2api_create_eni,
+         PARAMETERS("!SubnetId", "Description", "SecurityGroupId.N", "PrivateIpAddress",
+                    "PrivateIpAddresses.N.PrivateIpAddress", "PrivateIpAddresses.N.Primary",
+                    "SecondaryPrivateIpAddressCount", "ClientToken", "InterfaceType",
+                    "TagSpecification.N.ResourceType", "TagSpecification.N.Tag.N.Key",
+                    "TagSpecification.N.Tag.N.Value"),
+         .dry_run = true},
+        {"CreateTags", ec2api_create_tags, PARAMETERS("!ResourceId.N", "!Tag.N.Key", "Tag.N.Value"),
+         .dry_run = true},
+        {"DeleteNetworkInterface", ec2api_delete_eni, PARAMETERS("!NetworkInterfaceId"), .dry_run = true},
+        {"DeleteTags", ec2api_delete_tags, PARAMETERS("!ResourceId.N", "Tag.N.Key", "Tag.N.Value"),
+         .dry_run = true},
+        {"DescribeInstances", ec2api_describe_instances, PARAMETERS("InstanceId.N", QUERY), .dry_run = true},
+        {"DescribeInstanceTypes", ec2api_describe_instance_types, PARAMETERS("InstanceType.N", QUERY),
+         .dry_run = true},
+        {"DescribeNetworkInterfaces", ec2api_describe_enis, PARAMETERS("NetworkInterfaceId.N", QUERY),
+         .dry_run = true},
+        {"DescribeSecurityGroups", ec2api_describe_groups, PARAMETERS("GroupId.N", QUERY), .dry_run = true},
+        {"DescribeSubnets", ec2api_describe_subnets, PARAMETERS("SubnetId.N", QUERY), .dry_run = true},
+        {"DescribeVpcs", ec2api_describe_vpcs, PARAMETERS("VpcId.N", QUERY), .dry_run = true},
+        {"DetachNetworkInterface", ec2api_detach_eni, PARAMETERS("!AttachmentId", "Force"), .dry_run = true},
+        {"ModifyNetworkInterfaceAttribute", ec2api_modify_eni,
+         PARAMETERS("!NetworkInterfaceId", "Attachment.AttachmentId", "Attachment.DeleteOnTermination",
+                    "Description.Value", "SourceDestCheck.Value", "SecurityGroupId.N"),
+         .dry_run = true},
+        {"UnassignPrivateIpAddresses", ec2api_unassign_addresses,
+         PARAMETERS("!NetworkInterfaceId", "!PrivateIpAddress.N"), .dry_run = false},
+};
+
+const struct ec2api_action *ec2api_action_find(const char *name)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
+                if (strcmp(actions[i].name, name) == 0)
+                        return &actions[i];
+        return NULL;
+}

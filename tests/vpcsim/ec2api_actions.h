@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The table of actions: name, parameters, handler. A handler reads the request, calls the world, and writes its reply. */
+#ifndef VPCSIM_EC2API_ACTIONS_H
+#define VPCSIM_EC2API_ACTIONS_H
+
+#include "ec2api_request.h"
+
+/* Adds the inside of the Response element to request->reply; on failure nothing of it is used. */
+typedef int ec2api_handler(struct ec2api_request *request, struct err *err);
+
+struct ec2api_action {
+        const char *name;
+        ec2api_handler *handler;
+        const char *const *parameters; /* patterns, NULL-terminated; see ec2api_request_check() */
+        bool dry_run;                  /* whether the action takes DryRun */
+};
+
+/* NULL where there is no such action. */
+const struct ec2api_action *ec2api_action_find(const char *name);
+
+/* ec2api_eni.c */
+ec2api_handler ec2api_create_eni, ec2api_delete_eni, ec2api_attach_eni, ec2api_detach_eni, ec2api_modify_eni;
+/* ec2api_address.c */
+ec2api_handler ec2api_assign_addresses, ec2api_unassign_addresses, ec2api_create_tags, ec2api_delete_tags;
+/* ec2api_describe.c */
+ec2api_handler ec2api_describe_enis, ec2api_describe_instances, ec2api_describe_subnets, ec2api_describe_vpcs,
+        ec2api_describe_groups, ec2api_describe_instance_types;
+
+/* ec2api_render.c: objects as XML. */
+void ec2api_render_tags(struct text *out, const struct world_tag *tags, size_t n);
+/* As DescribeNetworkInterfaces shows an ENI; in_instance: as DescribeInstances does. Without an element around it. */
+void ec2api_render_eni(struct text *out, const struct world *world, const struct world_eni *eni,
+                       bool in_instance);
+/* <return>true</return>, what actions say that have nothing to say. */
+void ec2api_render_true(struct text *out);
+
+#endif

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * An attached ENI: a veth pair between the fabric and a node, and the fabric's routes and neighbours for its addresses.
+ * Internal to fabric*.c.
+ */
+#ifndef VPCSIM_FABRIC_LINK_H
+#define VPCSIM_FABRIC_LINK_H
+
+#include <vpcwire/link.h>
+
+#include "fabric.h"
+#include "fabric_space.h"
+
+struct fabric_link {
+        char *eni_id, *node;
+        char name[LINK_NAME_BYTES]; /* in the fabric */
+        unsigned ifindex;           /* in the fabric */
+        struct mac mac;             /* the ENI's */
+        struct ip *addresses;       /* that the fabric delivers to this ENI */
+        size_t n_addresses;
+};
+
+/*
+ * Makes the pair and prepares the fabric's end. number is unique in the life of the fabric. No addresses yet. On
+ * failure nothing is left.
+ */
+int fabric_link_create(const struct fabric_space *vpc, const struct fabric_space *node,
+                       const struct fabric_eni *eni, unsigned number, struct fabric_link **ret,
+                       struct err *err);
+/* Deletes the pair (fine when it is gone) and frees the link. */
+int fabric_link_delete(const struct fabric_space *vpc, struct fabric_link *link, struct err *err);
+/* Frees the struct, and leaves the pair. */
+void fabric_link_free(struct fabric_link *link);
+
+/* Starts or stops delivering to the link: a /32 route and a permanent neighbour each. The link's list is not changed. */
+int fabric_link_add_routes(const struct fabric_space *vpc, const struct fabric_link *link,
+                           const struct ip *addresses, size_t n, struct err *err);
+int fabric_link_delete_routes(const struct fabric_space *vpc, const struct fabric_link *link,
+                              const struct ip *addresses, size_t n, struct err *err);
+
+/* What the boot of an instance does with its primary ENI: up, address, default route, link route to the IMDS. */
+int fabric_link_boot_primary(const struct fabric_space *node, const struct fabric_eni *eni, struct err *err);
+
+#endif

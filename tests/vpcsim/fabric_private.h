@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+/* struct fabric: what was made, so that it can be changed and removed. Internal to fabric*.c. */
+#ifndef VPCSIM_FABRIC_PRIVATE_H
+#define VPCSIM_FABRIC_PRIVATE_H
+
+#include "fabric.h"
+#include "fabric_link.h"
+#include "fabric_nft.h"
+#include "fabric_space.h"
+
+enum { FABRIC_PREFIX_MAX = 8, FABRIC_NODE_NAME_MAX = 32 };
+
+struct fabric_node {
+        char *name;
+        struct fabric_space space;
+};
+
+struct fabric_public {
+        struct ip private_address, public_address;
+};
+
+struct fabric {
+        char prefix[FABRIC_PREFIX_MAX + 1];
+        int alive_fd; /* tells fabric_clean() that we live */
+        struct fabric_space vpc, inet;
+        struct fabric_nft *nft;
+        struct fabric_node *nodes;
+        size_t n_nodes, nodes_capacity;
+        struct fabric_link **links;
+        size_t n_links, links_capacity;
+        unsigned links_made; /* ever: names are not used twice */
+        struct fabric_public *publics;
+        size_t n_publics, publics_capacity;
+};
+
+/* NULL when there is none. */
+struct fabric_node *fabric_find_node(struct fabric *fabric, const char *name);
+struct fabric_link *fabric_find_link(struct fabric *fabric, const char *eni_id);
+
+/* The fabric's namespaces, the link between them and what lies behind it. On failure the caller removes the spaces. */
+int fabric_base_create(struct fabric *fabric, struct err *err);
+
+#endif

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "world_db.h"
+
+struct db {
+        sqlite3 *handle;
+};
+
+/*
+ * Addresses are unique within a VPC, MACs and ids everywhere, device indexes within an instance. *_ms of what is due are on
+ * CLOCK_BOOTTIME, *_wall_ms are wall clock. imds_ms: from when IMDS shows it; NULL: not yet known.
+ */
+static const char SCHEMA[] =
+        "CREATE TABLE account (id TEXT PRIMARY KEY) STRICT;"
+        "CREATE TABLE vpc (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT;"
+        "CREATE TABLE vpc_cidr (vpc TEXT NOT NULL REFERENCES vpc (id), cidr TEXT NOT NULL, first INTEGER NOT "
+        "NULL,"
+        " last INTEGER NOT NULL CHECK (last > first), PRIMARY KEY (vpc, cidr)) STRICT;"
+        "CREATE TABLE subnet (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT UNIQUE, vpc TEXT "
+        "NOT NULL"
+        " REFERENCES vpc (id), cidr TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL CHECK (last "
+        ">= first + 15),"
+        " zone TEXT NOT NULL, last_given INTEGER NOT NULL DEFAULT 0) STRICT;"
+        "CREATE TABLE security_group (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, vpc TEXT NOT NULL "
+        "REFERENCES vpc (id),"
+        " name TEXT NOT NULL, description TEXT NOT NULL, UNIQUE (vpc, name)) STRICT;"
+        "CREATE TABLE instance (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE, "
+        "type TEXT NOT NULL,"
+        " max_enis INTEGER NOT NULL CHECK (max_enis > 0), ipv4_per_eni INTEGER NOT NULL CHECK (ipv4_per_eni "
+        "> 0),"
+        " subnet TEXT NOT NULL REFERENCES subnet (id), hop_limit INTEGER NOT NULL CHECK (hop_limit BETWEEN 1 "
+        "AND 64), launch_wall_ms INTEGER NOT NULL) STRICT;"
+        "CREATE TABLE eni (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, subnet TEXT NOT "
+        "NULL REFERENCES subnet"
+        " (id), vpc TEXT NOT NULL REFERENCES vpc (id), mac TEXT NOT NULL UNIQUE, description TEXT NOT NULL,"
+        " source_dest_check INTEGER NOT NULL DEFAULT 1 CHECK (source_dest_check IN (0, 1))) STRICT;"
+        "CREATE TABLE address (seq INTEGER PRIMARY KEY AUTOINCREMENT, vpc TEXT NOT NULL REFERENCES vpc (id), "
+        "number INTEGER NOT"
+        " NULL, ip TEXT NOT NULL, eni TEXT NOT NULL REFERENCES eni (id), is_primary INTEGER NOT NULL CHECK "
+        "(is_primary IN (0, 1)),"
+        " public TEXT UNIQUE, imds_ms INTEGER NOT NULL, UNIQUE (vpc, number), UNIQUE (vpc, ip)) STRICT;"
+        "CREATE UNIQUE INDEX address_primary ON address (eni) WHERE is_primary;"
+        "CREATE INDEX address_eni ON address (eni, seq);"
+        "CREATE TABLE attachment (id TEXT PRIMARY KEY, eni TEXT NOT NULL UNIQUE REFERENCES eni (id), "
+        "instance TEXT NOT NULL"
+        " REFERENCES instance (id), device_index INTEGER NOT NULL, status TEXT NOT NULL CHECK (status IN "
+        "('attaching', 'attached',"
+        " 'detaching')), delete_on_termination INTEGER NOT NULL CHECK (delete_on_termination IN (0, 1)), "
+        "attach_wall_ms INTEGER"
+        " NOT NULL, due_ms INTEGER, has_link INTEGER NOT NULL DEFAULT 0, imds_ms INTEGER, UNIQUE (instance, "
+        "device_index),"
+        " CHECK ((status = 'attached') = (due_ms IS NULL))) STRICT;"
+        "CREATE TABLE eni_group (eni TEXT NOT NULL REFERENCES eni (id), security_group TEXT NOT NULL "
+        "REFERENCES security_group (id),"
+        " PRIMARY KEY (eni, security_group)) STRICT;"
+        "CREATE TABLE tag (resource TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY "
+        "(resource, key)) STRICT;"
+        "CREATE TABLE client_token (token TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, eni TEXT NOT NULL) "
+        "STRICT;"
+        "CREATE TABLE secret (access_key_id TEXT PRIMARY KEY, secret_access_key TEXT NOT NULL, session_token "
+        "TEXT, node TEXT,"
+        " issued_wall_ms INTEGER, expires_wall_ms INTEGER, CHECK ((session_token IS NULL) = (expires_wall_ms "
+        "IS NULL))) STRICT;"
+        "CREATE TABLE imds_token (token TEXT PRIMARY KEY, node TEXT NOT NULL, ends_ms INTEGER NOT NULL) "
+        "STRICT;"
+        "CREATE TABLE call (seq INTEGER PRIMARY KEY AUTOINCREMENT, at_wall_ms INTEGER NOT NULL, action TEXT "
+        "NOT NULL, node TEXT,"
+        " status INTEGER NOT NULL, code TEXT) STRICT;"
+        "CREATE TABLE call_count (action TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT;";
+
+static int fail(struct db *db, int code, const char *sql, struct err *err)
+{
+        if ((code & 0xff) == SQLITE_CONSTRAINT)
+                return err_set(err, ERR_EXISTS, "%s", sqlite3_errmsg(db->handle));
+        return err_set(err, ERR_INTERNAL, "world's database: %s (%.80s)", sqlite3_errmsg(db->handle), sql);
+}
+
+int db_open(struct db **ret, struct err *err)
+{
+        struct db *db = XNEW(struct db);
+        int r = 0;
+
+        if (sqlite3_open(":memory:", &db->handle) != SQLITE_OK ||
+            sqlite3_exec(db->handle, "PRAGMA foreign_keys = ON;", NULL, NULL, NULL) != SQLITE_OK ||
+            sqlite3_exec(db->handle, SCHEMA, NULL, NULL, NULL) != SQLITE_OK)
+                r = err_set(err, ERR_INTERNAL, "make the world's database: %s", sqlite3_errmsg(db->handle));
+        if (r < 0) {
+                db_close(db);
+                return r;
+        }
+        *ret = db;
+        return 0;
+}
+
+struct db *db_close(struct db *db)
+{
+        if (!db)
+                return NULL;
+        sqlite3_close(db->handle);
+        free(db);
+        return NULL;
+}
+
+int db_prepare(struct db *db, sqlite3_stmt **ret, const char *sql, const struct db_value *values, size_t n,
+               struct err *err)
+{
+        _cleanup_statement_ sqlite3_stmt *statement = NULL;
+        int code;
+
+        code = sqlite3_prepare_v2(db->handle, sql, -1, &statement, NULL);
+        if (code != SQLITE_OK)
+                return fail(db, code, sql, err);
+        for (size_t i = 0; i < n; i++) {
+                if (values[i].is_number)
+                        code = sqlite3_bind_int64(statement, (int)i + 1, values[i].number);
+                else
+                        code = sqlite3_bind_text(statement, (int)i + 1, values[i].text, -1, SQLITE_TRANSIENT);
+                if (code != SQLITE_OK)
+                        return fail(db, code, sql, err);
+        }
+        *ret = TAKE_PTR(statement);
+        return 0;
+}
+
+int db_next(sqlite3_stmt *statement, struct err *err)
+{
+        struct db db = {sqlite3_db_handle(statement)};
+        int code = sqlite3_step(statement);
+
+        if (code == SQLITE_ROW)
+                return 1;
+        if (code == SQLITE_DONE)
+                return 0;
+        return fail(&db, code, sqlite3_sql(statement), err);
+}
+
+const char *db_column_text(sqlite3_stmt *statement, int column, struct arena *arena)
+{
+        const char *text = (const char *)sqlite3_column_text(statement, column);
+
+        return text ? arena_strdup(arena, text) : NULL;
+}
+
+int db_run(struct db *db, const char *sql, const struct db_value *values, size_t n, struct err *err)
+{
+        _cleanup_statement_ sqlite3_stmt *statement = NULL;
+        int r;
+
+        r = db_prepare(db, &statement, sql, values, n, err);
+        if (r < 0)
+                return r;
+        do
+                r = db_next(statement, err);
+        while (r > 0);
+        return r;
+}
+
+static int first_row(struct db *db, sqlite3_stmt **ret, const char *sql, const struct db_value *values,
+                     size_t n, struct err *err)
+{
+        _cleanup_statement_ sqlite3_stmt *statement = NULL;
+        int r;
+
+        r = db_prepare(db, &statement, sql, values, n, err);
+        if (r < 0)
+                return r;
+        r = db_next(statement, err);
+        if (r < 0)
+                return r;
+        if (r == 0)
+                return err_set(err, ERR_NOT_FOUND, "not in the world");
+        *ret = TAKE_PTR(statement);
+        return 0;
+}
+
+int db_read_number(struct db *db, int64_t *ret, const char *sql, const struct db_value *values, size_t n,
+                   struct err *err)
+{
+        _cleanup_statement_ sqlite3_stmt *statement = NULL;
+        int r;
+
+        r = first_row(db, &statement, sql, values, n, err);
+        if (r < 0)
+                return r;
+        *ret = sqlite3_column_int64(statement, 0);
+        return 0;
+}
+
+int db_read_text(struct db *db, struct arena *arena, const char **ret, const char *sql,
+                 const struct db_value *values, size_t n, struct err *err)
+{
+        _cleanup_statement_ sqlite3_stmt *statement = NULL;
+        int r;
+
+        r = first_row(db, &statement, sql, values, n, err);
+        if (r < 0)
+                return r;
+        *ret = db_column_text(statement, 0, arena);
+        return 0;
+}
+
+int db_changes(const struct db *db)
+{
+        return sqlite3_changes(db->handle);
+}
+
+int db_begin(struct db *db, struct db_transaction *ret, struct err *err)
+{
+        int r = DB_RUN(db, err, "SAVEPOINT verb");
+
+        if (r < 0)
+                return r;
+        ret->db = db;
+        return 0;
+}
+
+int db_commit(struct db_transaction *transaction, struct err *err)
+{
+        int r = DB_RUN(transaction->db, err, "RELEASE verb");
+
+        if (r < 0)
+                return r;
+        transaction->db = NULL;
+        return 0;
+}
+
+void db_transaction_done(struct db_transaction *transaction)
+{
+        if (!transaction->db)
+                return;
+        DB_RUN(transaction->db, NULL, "ROLLBACK TO verb");
+        DB_RUN(transaction->db, NULL, "RELEASE verb");
+        transaction->db = NULL;
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+/* ENIs: made, changed, deleted. */
+#include <string.h>
+
+#include "world_private.h"
+
+enum { MAX_DESCRIPTION_BYTES = 255, MAC_TRIES = 8 };
+
+static int check_groups(struct world *world, const char *const *groups, size_t n, struct err *err)
+{
+        if (n > WORLD_ENI_MAX_GROUPS)
+                return world_refuse(world, err, "SecurityGroupsPerInterfaceLimitExceeded",
+                                    "The maximum number of security groups per interface has been reached.");
+        for (size_t i = 0; i < n; i++) {
+                int r = world_exists(world, WORLD_GROUP, groups[i], err);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int world_set_groups(struct world *world, const char *eni_id, const char *const *groups, size_t n,
+                     struct err *err)
+{
+        int r;
+
+        if ((r = check_groups(world, groups, n, err)) < 0 ||
+            (r = DB_RUN(world->db, err, "DELETE FROM eni_group WHERE eni = ?", DB_TEXT(eni_id))) < 0)
+                return r;
+        if (n == 0)
+                return DB_RUN(world->db, err,
+                              "INSERT INTO eni_group SELECT e.id, s.id FROM eni e JOIN security_group s ON "
+                              "s.vpc = e.vpc"
+                              " AND s.name = 'default' WHERE e.id = ?",
+                              DB_TEXT(eni_id));
+        for (size_t i = 0; i < n; i++) {
+                r = DB_RUN(world->db, err, "INSERT OR IGNORE INTO eni_group VALUES (?, ?)", DB_TEXT(eni_id),
+                           DB_TEXT(groups[i]));
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* All addresses of a new ENI: the given ones first, so that the world does not choose one of them. */
+static int give_addresses(struct world *world, const struct world_create_eni *request, const char *id,
+                          struct arena *arena, struct err *err)
+{
+        size_t primary_given = ip_is_set(request->primary),
+               n_chosen = request->secondary_count + !primary_given;
+        struct ip *chosen;
+        int r;
+
+        if (1 + request->n_addresses + request->secondary_count > WORLD_ENI_MAX_ADDRESSES)
+                return world_refuse(world, err, "PrivateIpAddressLimitExceeded",
+                                    "Number of private addresses will exceed limit.");
+        if ((r = world_check_addresses(world, request->subnet_id, &request->primary, primary_given, err)) <
+                    0 ||
+            (r = world_check_addresses(world, request->subnet_id, request->addresses, request->n_addresses,
+                                       err)) < 0)
+                return r;
+        if (primary_given)
+                r = world_give_address(world, id, request->primary, true, err);
+        for (size_t i = 0; i < request->n_addresses && r == 0; i++)
+                r = world_give_address(world, id, request->addresses[i], false, err);
+        if (r < 0 ||
+            (r = world_choose_addresses(world, request->subnet_id, n_chosen, arena, &chosen, err)) < 0)
+                return r;
+        for (size_t i = 0; i < n_chosen && r == 0; i++)
+                r = world_give_address(world, id, chosen[i], i == 0 && !primary_given, err);
+        return r;
+}
+
+/* Locally administered MACs, as EC2's are; drawn again where one is taken. */
+static int insert_row(struct world *world, const struct world_create_eni *request, const char *id,
+                      struct err *err)
+{
+        struct mac mac;
+        int r = 0;
+
+        for (unsigned i = 0; i < MAC_TRIES; i++) {
+                world_random_bytes(mac.bytes, sizeof(mac.bytes));
+                mac.bytes[0] = 0x02;
+                r = DB_RUN(world->db, err,
+                           "INSERT INTO eni (id, subnet, vpc, mac, description) SELECT ?, id, vpc, ?, ? FROM "
+                           "subnet"
+                           " WHERE id = ?",
+                           DB_TEXT(id), DB_TEXT(MAC_TEXT(mac)), DB_TEXT(request->description ?: ""),
+                           DB_TEXT(request->subnet_id));
+                if (r != -ERR_EXISTS)
+                        break;
+        }
+        return r;
+}
+
+int world_insert_eni(struct world *world, const struct world_create_eni *request, struct arena *arena,
+                     char ret_id[static WORLD_ID_BYTES], struct err *err)
+{
+        int r;
+
+        if (strlen(request->description ?: "") > MAX_DESCRIPTION_BYTES)
+                return world_refuse(world, err, "InvalidParameterValue",
+                                    "Description must be at most %d characters", MAX_DESCRIPTION_BYTES);
+        world_new_id("eni-", ret_id);
+        if ((r = world_exists(world, WORLD_SUBNET, request->subnet_id, err)) < 0 ||
+            (r = check_groups(world, request->groups, request->n_groups, err)) < 0 ||
+            (r = insert_row(world, request, ret_id, err)) < 0 ||
+            (r = give_addresses(world, request, ret_id, arena, err)) < 0 ||
+            (r = world_set_groups(world, ret_id, request->groups, request->n_groups, err)) < 0)
+                return r;
+        return world_write_tags(world, ret_id, request->tags, request->n_tags, err);
+}
+
+/* 1: the token was used for just this request before, and *ret_id is the ENI it made. */
+static int look_up_token(struct world *world, const struct world_create_eni *request, struct arena *arena,
+                         const char **ret_id, struct err *err)
+{
+        const char *fingerprint;
+        int r;
+
+        if (strlen(request->client_token) > WORLD_TOKEN_CHARACTERS)
+                return world_refuse(world, err, "InvalidParameterValue",
+                                    "ClientToken must be at most %d characters", WORLD_TOKEN_CHARACTERS);
+        r = DB_READ_TEXT(world->db, arena, &fingerprint, err,
+                         "SELECT fingerprint FROM client_token WHERE token = ?",
+                         DB_TEXT(request->client_token));
+        if (r < 0)
+                return r == -ERR_NOT_FOUND ? 0 : r;
+        if (strcmp(fingerprint, request->fingerprint) != 0)
+                return world_refuse(
+                        world, err, "IdempotentParameterMismatch",
+                        "Arguments on this idempotent request are inconsistent with arguments used in"
+                        " previous request(s).");
+        r = DB_READ_TEXT(world->db, arena, ret_id, err, "SELECT eni FROM client_token WHERE token = ?",
+                         DB_TEXT(request->client_token));
+        return r < 0 ? r : 1;
+}
+
+int world_create_eni(struct world *world, const struct world_create_eni *request, struct arena *arena,
+                     struct world_eni *ret, struct err *err)
+{
+        _cleanup_transaction_ struct db_transaction transaction = {0};
+        char new_id[WORLD_ID_BYTES];
+        const char *id = new_id;
+        int r;
+
+        if (request->client_token) {
+                r = look_up_token(world, request, arena, &id, err);
+                if (r < 0)
+                        return r;
+                if (r == 1) {
+                        r = world_exists(world, WORLD_ENI, id, err);
+                        return r < 0 ? r : world_load_eni(world, id, false, arena, ret, err);
+                }
+        }
+        if ((r = db_begin(world->db, &transaction, err)) < 0 ||
+            (r = world_insert_eni(world, request, arena, new_id, err)) < 0)
+                return r;
+        if (request->client_token) {
+                r = DB_RUN(world->db, err, "INSERT INTO client_token VALUES (?, ?, ?)",
+                           DB_TEXT(request->client_token), DB_TEXT(request->fingerprint), DB_TEXT(new_id));
+                if (r < 0)
+                        return r;
+        }
+        r = world_load_eni(world, new_id, false, arena, ret, err);
+        if (r < 0)
+                return r;
+        return db_commit(&transaction, err);
+}
+
+int world_drop_eni(struct world *world, const char *eni_id, struct err *err)
+{
+        int r;
+
+        if ((r = DB_RUN(world->db, err, "DELETE FROM address WHERE eni = ?", DB_TEXT(eni_id))) < 0 ||
+            (r = DB_RUN(world->db, err, "DELETE FROM eni_group WHERE eni = ?", DB_TEXT(eni_id))) < 0 ||
+            (r = DB_RUN(world->db, err, "DELETE FROM tag WHERE resource = ?", DB_TEXT(eni_id))) < 0)
+                return r;
+        return DB_RUN(world->db, err, "DELETE FROM eni WHERE id = ?", DB_TEXT(eni_id));
+}
+
+int world_delete_eni(struct world *world, const char *eni_id, struct err *err)
+{
+        _cleanup_transaction_ struct db_transaction transaction = {0};
+        int64_t n;
+        int r;
+
+        if ((r = world_exists(world, WORLD_ENI, eni_id, err)) < 0 ||
+            (r = DB_READ_NUMBER(world->db, &n, err, "SELECT count(*) FROM attachment WHERE eni = ?",
+                                DB_TEXT(eni_id))) < 0)
+                return r;
+        if (n > 0)
+                return world_refuse(world, err, "InvalidParameterValue",
+                                    "Network interface '%s' is currently in use.", eni_id);
+        if ((r = db_begin(world->db, &transaction, err)) < 0 || (r = world_drop_eni(world, eni_id, err)) < 0)
+                return r;
+        return db_commit(&transaction, err);
+}
+
+static int set_termination(struct world *world, const struct world_modify_eni *request, struct err *err)
+{
+        int r;
+
+        r = DB_RUN(world->db, err, "UPDATE attachment SET delete_on_termination = ? WHERE id = ? AND eni = ?",
+                   DB_NUMBER(*request->delete_on_termination), DB_TEXT(request->attachment_id),
+                   DB_TEXT(request->eni_id));
+        if (r < 0)
+                return r;
+        if (db_changes(world->db) == 0)
+                return world_refuse(world, err, "InvalidAttachmentID.NotFound",
+                                    "The networkInterface attachment ID '%.64s' does not exist",
+                                    request->attachment_id);
+        return 0;
+}
+
+static int set_description(struct world *world, const struct world_modify_eni *request, struct err *err)
+{
+        if (strlen(request->description) > MAX_DESCRIPTION_BYTES)
+                return world_refuse(world, err, "InvalidParameterValue",
+                                    "Description must be at most %d characters", MAX_DESCRIPTION_BYTES);
+        return DB_RUN(world->db, err, "UPDATE eni SET description = ? WHERE id = ?",
+                      DB_TEXT(request->description), DB_TEXT(request->eni_id));
+}
+
+int world_modify_eni(struct world *world, const struct world_modify_eni *request, struct err *err)
+{
+        _cleanup_transaction_ struct db_transaction transaction = {0};
+        int r;
+
+        if ((r = world_exists(world, WORLD_ENI, request->eni_id, err)) < 0 ||
+            (r = db_begin(world->db, &transaction, err)) < 0)
+                return r;
+        if (request->delete_on_termination)
+                r = set_termination(world, request, err);
+        if (r == 0 && request->description)
+                r = set_description(world, request, err);
+        if (r == 0 && request->source_dest_check)
+                r = DB_RUN(world->db, err, "UPDATE eni SET source_dest_check = ? WHERE id = ?",
+                           DB_NUMBER(*request->source_dest_check), DB_TEXT(request->eni_id));
+        if (r == 0 && request->n_groups > 0)
+                r = world_set_groups(world, request->eni_id, request->groups, request->n_groups, err);
+        if (r < 0)
+                return r;
+        return db_commit(&transaction, err);
+}

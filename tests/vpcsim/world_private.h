@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the files of the world share: its struct, its tables, and the inner steps that several verbs need. */
+#ifndef VPCSIM_WORLD_PRIVATE_H
+#define VPCSIM_WORLD_PRIVATE_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+#include "world_db.h"
+#include "world_imds.h"
+
+enum {
+        WORLD_ID_BYTES = 32, /* "eni-attach-" and 17 hex digits, and the NUL */
+        WORLD_RESERVED_ADDRESSES =
+                5,           /* of each subnet: network, router, DNS, one for the future, broadcast */
+        WORLD_MIN_BITS = 16, /* of a subnet's and a VPC's CIDR */
+        WORLD_MAX_BITS = 28,
+        WORLD_MAX_FAILURES = 100,
+};
+
+/* EC2's own failures of the form "Invalid...ID.NotFound", one for each kind of object. */
+enum world_kind {
+        WORLD_ENI,
+        WORLD_SUBNET,
+        WORLD_VPC,
+        WORLD_GROUP,
+        WORLD_INSTANCE,
+        _WORLD_KIND_MAX,
+};
+
+struct world_options {
+        unsigned attach_ms, detach_ms, imds_lag_ms, credentials_ttl_s;
+        uint64_t seed; /* the state of the random allocation */
+        bool random_allocation, reuse_at_once;
+};
+
+struct world {
+        pthread_mutex_t mutex;
+        struct db *db;
+        struct fabric *fabric; /* borrowed; NULL: no packets */
+        int wake_fd;
+        const char *refusal;
+        char *account, *region, *role;
+        json_t *instance_types;
+        json_t *failures; /* texts for world_check(): what went wrong where nobody was there to tell */
+        struct world_options options;
+};
+
+/* "eni-" and 17 random hex digits. */
+void world_new_id(const char *prefix, char ret[static WORLD_ID_BYTES]);
+void world_random_bytes(void *bytes, size_t n);
+void world_wake(struct world *world);
+void world_note_failure(struct world *world, const struct err *err);
+
+/* world_file.c: checks and takes over the description. */
+int world_read_description(struct world *world, const json_t *description, struct err *err);
+int world_read_tags(const json_t *object, struct arena *arena, struct world_tag **ret, size_t *ret_n,
+                    struct err *err);
+/* Refuses members that are not among the known ones (NULL-terminated); what says where. */
+int world_refuse_unknown(const json_t *object, const char *const *known, const char *what, struct err *err);
+
+/* world_query.c */
+int world_exists(struct world *world, enum world_kind kind, const char *id, struct err *err);
+int world_load_tags(struct world *world, const char *id, struct arena *arena, struct world_tag **ret,
+                    size_t *ret_n, struct err *err);
+/* The places (row numbers) of the objects that a query means. */
+int world_find_places(struct world *world, enum world_kind kind, const struct world_query *query,
+                      struct arena *arena, int64_t **ret, size_t *ret_n, int64_t *ret_next, struct err *err);
+
+/* world_load.c: ENIs of a node or a place. imds: only what IMDS shows by now. */
+int world_load_eni(struct world *world, const char *eni_id, bool imds, struct arena *arena,
+                   struct world_eni *ret, struct err *err);
+int world_load_instance(struct world *world, const char *name, bool imds, struct arena *arena,
+                        struct world_instance *ret, struct err *err);
+
+/* world_address.c */
+int world_give_address(struct world *world, const char *eni_id, struct ip address, bool primary,
+                       struct err *err);
+int world_choose_addresses(struct world *world, const char *subnet_id, size_t n, struct arena *arena,
+                           struct ip **ret, struct err *err);
+/* The given ones must be of the subnet, free, and not reserved. */
+int world_check_addresses(struct world *world, const char *subnet_id, const struct ip *addresses, size_t n,
+                          struct err *err);
+int world_count_free(struct world *world, const char *subnet_id, unsigned *ret, struct err *err);
+/* Tells the fabric what the ENI's addresses are now; nothing where it has no link. */
+int world_tell_addresses(struct world *world, const char *eni_id, struct err *err);
+
+/* world_eni.c */
+int world_set_groups(struct world *world, const char *eni_id, const char *const *groups, size_t n,
+                     struct err *err);
+/* Makes the rows of an ENI; the caller is in a transaction. */
+int world_insert_eni(struct world *world, const struct world_create_eni *request, struct arena *arena,
+                     char ret_id[static WORLD_ID_BYTES], struct err *err);
+int world_write_tags(struct world *world, const char *id, const struct world_tag *tags, size_t n,
+                     struct err *err);
+int world_drop_eni(struct world *world, const char *eni_id, struct err *err);
+
+/* world_node.c: as `add-node` answers. */
+json_t *world_node_to_json(const struct world_instance *node);
+
+/* world_attach.c */
+int world_insert_attachment(struct world *world, const char *eni_id, const char *instance_id,
+                            unsigned device_index, const char *status, bool delete_on_termination,
+                            char ret_id[static WORLD_ID_BYTES], struct err *err);
+int world_plug(struct world *world, const char *eni_id, struct err *err);
+
+#endif

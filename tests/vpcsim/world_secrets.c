@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Access keys and metadata tokens: whose they are and how long they last. */
+#include <stdio.h>
+#include <string.h>
+
+#include <vpcwire/clock.h>
+
+#include "world_private.h"
+
+enum {
+        MAX_TOKENS = 10000,
+        KEY_CHARACTERS = 16,
+        SECRET_CHARACTERS = 40,
+        TOKEN_CHARACTERS = 56,
+        EXPIRED_KEPT_MS = 3600 * 1000
+};
+
+/* Random letters and digits; an access key id has only upper case ones (base 32). */
+static char *random_text(struct arena *arena, const char *prefix, size_t n, bool upper)
+{
+        static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567abcdefghijklmnopqrstuvwxyz0189-_";
+        char *text = arena_alloc(arena, strlen(prefix) + n + 1, 1), *at = stpcpy(text, prefix);
+
+        world_random_bytes(at, n);
+        for (size_t i = 0; i < n; i++)
+                at[i] = alphabet[(unsigned char)at[i] % (upper ? 32 : 64)];
+        return text;
+}
+
+int world_find_secret(struct world *world, const char *access_key_id, struct arena *arena,
+                      struct world_secret *ret, struct err *err)
+{
+        _cleanup_statement_ sqlite3_stmt *statement = NULL;
+        int r;
+
+        r = DB_PREPARE(world->db, &statement, err,
+                       "SELECT secret_access_key, session_token, node, expires_wall_ms FROM secret WHERE"
+                       " access_key_id = ?",
+                       DB_TEXT(access_key_id));
+        if (r < 0)
+                return r;
+        r = db_next(statement, err);
+        if (r <= 0)
+                return r < 0 ? r : err_set(err, ERR_NOT_FOUND, "no access key '%.32s'", access_key_id);
+        *ret = (struct world_secret){
+                .secret_access_key = db_column_text(statement, 0, arena),
+                .session_token = db_column_text(statement, 1, arena),
+                .node = db_column_text(statement, 2, arena),
+                .expires_ms = sqlite3_column_int64(statement, 3),
+        };
+        return 0;
+}
+
+int world_imds_new_token(struct world *world, const char *node, unsigned ttl_s, struct arena *arena,
+                         const char **ret, struct err *err)
+{
+        const char *token = random_text(arena, "", TOKEN_CHARACTERS, false);
+        int64_t now = clock_boottime_ms();
+        int r;
+
+        if ((r = DB_RUN(world->db, err, "DELETE FROM imds_token WHERE ends_ms <= ?", DB_NUMBER(now))) < 0 ||
+            (r = DB_RUN(
+                     world->db, err,
+                     "DELETE FROM imds_token WHERE rowid IN (SELECT rowid FROM imds_token ORDER BY rowid DESC"
+                     " LIMIT -1 OFFSET ?)",
+                     DB_NUMBER(MAX_TOKENS - 1))) < 0 ||
+            (r = DB_RUN(world->db, err, "INSERT INTO imds_token VALUES (?, ?, ?)", DB_TEXT(token),
+                        DB_TEXT(node), DB_NUMBER(now + INT64_C(1000) * ttl_s))) < 0)
+                return r;
+        *ret = token;
+        return 0;
+}
+
+bool world_imds_token_is_good(struct world *world, const char *node, const char *token)
+{
+        int64_t n;
+
+        return DB_READ_NUMBER(world->db, &n, NULL,
+                              "SELECT count(*) FROM imds_token WHERE token = ? AND node = ? AND ends_ms > ?",
+                              DB_TEXT(token), DB_TEXT(node), DB_NUMBER(clock_boottime_ms())) == 0 &&
+               n == 1;
+}
+
+static int new_credentials(struct world *world, const char *node, int64_t now, struct arena *arena,
+                           struct err *err)
+{
+        int r;
+
+        /* Keys that were replaced stay good to their end, and are known as expired for a while after it. */
+        r = DB_RUN(world->db, err, "DELETE FROM secret WHERE expires_wall_ms <= ?",
+                   DB_NUMBER(now - EXPIRED_KEPT_MS));
+        if (r < 0)
+                return r;
+        return DB_RUN(world->db, err, "INSERT INTO secret VALUES (?, ?, ?, ?, ?, ?)",
+                      DB_TEXT(random_text(arena, "ASIA", KEY_CHARACTERS, true)),
+                      DB_TEXT(random_text(arena, "", SECRET_CHARACTERS, false)),
+                      DB_TEXT(random_text(arena, "IQoJb3JpZ2luX2Vj", 4 * TOKEN_CHARACTERS, false)),
+                      DB_TEXT(node), DB_NUMBER(now),
+                      DB_NUMBER(now + INT64_C(1000) * world->options.credentials_ttl_s));
+}
+
+static int newest(struct world *world, const char *node, int64_t now, struct arena *arena,
+                  struct world_role_credentials *ret, struct err *err)
+{
+        _cleanup_statement_ sqlite3_stmt *statement = NULL;
+        int r;
+
+        r = DB_PREPARE(
+                world->db, &statement, err,
+                "SELECT access_key_id, secret_access_key, session_token, issued_wall_ms, expires_wall_ms"
+                " FROM secret WHERE node = ? AND 2 * ? < issued_wall_ms + expires_wall_ms"
+                " ORDER BY expires_wall_ms DESC LIMIT 1",
+                DB_TEXT(node), DB_NUMBER(now));
+        if (r < 0)
+                return r;
+        r = db_next(statement, err);
+        if (r <= 0)
+                return r < 0 ? r : err_set(err, ERR_NOT_FOUND, "no credentials of '%s'", node);
+        *ret = (struct world_role_credentials){
+                .access_key_id = db_column_text(statement, 0, arena),
+                .secret_access_key = db_column_text(statement, 1, arena),
+                .session_token = db_column_text(statement, 2, arena),
+                .issued_ms = sqlite3_column_int64(statement, 3),
+                .expires_ms = sqlite3_column_int64(statement, 4),
+        };
+        return 0;
+}
+
+int world_role_credentials(struct world *world, const char *node, struct arena *arena,
+                           struct world_role_credentials *ret, struct err *err)
+{
+        int64_t now = clock_wall_ms();
+        int r;
+
+        r = newest(world, node, now, arena, ret, err);
+        if (r != -ERR_NOT_FOUND)
+                return r;
+        r = new_credentials(world, node, now, arena, err);
+        if (r < 0)
+                return r;
+        return newest(world, node, now, arena, ret, err);
+}
+
+int world_node_of_address(struct world *world, struct ip address, struct arena *arena, const char **ret,
+                          struct err *err)
+{
+        return DB_READ_TEXT(
+                world->db, arena, ret, err,
+                "SELECT i.name FROM address a JOIN attachment t ON t.eni = a.eni JOIN instance i ON"
+                " i.id = t.instance WHERE a.ip = ?",
+                DB_TEXT(IP_TEXT(address)));
+}
+
+int world_imds_instance(struct world *world, const char *node, struct arena *arena,
+                        struct world_instance *ret, struct err *err)
+{
+        return world_load_instance(world, node, true, arena, ret, err);
+}
+
+int world_imds_hop_limit(struct world *world, const char *node, unsigned *ret, struct err *err)
+{
+        int64_t hop_limit;
+        int r;
+
+        r = DB_READ_NUMBER(world->db, &hop_limit, err, "SELECT hop_limit FROM instance WHERE name = ?",
+                           DB_TEXT(node));
+        if (r < 0)
+                return r;
+        *ret = (unsigned)hop_limit;
+        return 0;
+}
