@@ -212,6 +212,8 @@ void parked_end_all(struct serve *serve)
 {
         const struct ipam_error error = {.id = IPAM_ERROR_NOT_READY, .reason = "ipamd is stopping"};
 
-        while (serve->parked_first)
-                finish(serve->parked_first, NULL, &error, "stopping");
+        for (struct parked *p = serve->parked_first, *next; p; p = next) {
+                next = p->next;
+                finish(p, NULL, &error, "stopping");
+        }
 }

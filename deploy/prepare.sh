@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+# What the demo and the tests do before anything else, in one place: Debian packages, and builds. Sourced by deploy/demo.sh
+# and tests/run.sh, in the top folder.
+# shellcheck shell=bash disable=SC2034
+
+# Each library is found with pkg-config; CMakeLists.txt names the package of one that is missing.
+packages_build=(
+        gcc libc6-dev cmake ninja-build pkg-config
+        libnl-3-dev libnl-route-3-dev libjansson-dev libmd-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev
+        libexpat1-dev libnftables-dev libuv1-dev libmicrohttpd-dev libcmocka-dev
+)
+# The demo makes nodes and pods with ip, pings, and asks a small server on the simulated internet which source it saw.
+packages_demo=("${packages_build[@]}" iproute2 iputils-ping procps python3)
+# The tests, and what lint runs.
+packages_test=("${packages_demo[@]}" nftables strace python3-venv clang clang-format clang-tidy shellcheck ca-certificates)
+
+# packages_missing NAME...: prints those that are not installed.
+packages_missing() {
+        local name
+
+        for name in "$@"; do
+                [ "$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || echo "$name"
+        done
+}
+
+# packages_install NAME...: installs what is missing; with everything there it needs no network.
+packages_install() {
+        local missing
+
+        if ! command -v apt-get >/dev/null; then
+                echo "no apt-get here: this is made for Debian 12. Install the likes of: $*" >&2
+                return 0
+        fi
+        mapfile -t missing < <(packages_missing "$@")
+        [ "${#missing[@]}" -gt 0 ] || return 0
+        if [ "$(id -u)" -ne 0 ]; then
+                echo "root is needed to install: ${missing[*]}" >&2
+                return 1
+        fi
+        export DEBIAN_FRONTEND=noninteractive
+        apt-get -q -o DPkg::Lock::Timeout=300 update &&
+                apt-get -q -y -o DPkg::Lock::Timeout=300 --no-install-recommends install "${missing[@]}" </dev/null
+}
+
+# build_preset PRESET: configures (cheap when nothing changed) and builds all of it.
+build_preset() {
+        local code=0
+
+        cmake --preset "$1" && cmake --build --preset "$1" --parallel "$(nproc)" || code=1
+        # After `sudo` the user's own builds and test runs must still be able to write here.
+        [ "$(id -u)" -ne 0 ] || [ -z "${SUDO_UID:-}" ] || chown -R "$SUDO_UID:${SUDO_GID:-0}" build
+        return "$code"
+}

@@ -1,0 +1,423 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plugin against a daemon that misbehaves: whatever it answers, nothing is left behind, and the runtime learns why."""
+import json
+import os
+import time
+
+import pytest
+
+from fake_ipamd import CLOSE, SILENCE, FakeIpamd, RemoteError
+from vpc import netns
+from vpc.pod import environment, new_container_id, run_plugin
+from vpc.process import BUILD
+
+PLUGIN = BUILD / "bin/vpcwire"
+ADDRESS = "10.0.1.7"
+LEASE = {"address": ADDRESS, "eni_id": "eni-1", "device_index": 0, "gateway": "169.254.1.1", "mtu": 9001, "reused": False}
+GOOD = {
+    "Add": LEASE,
+    "Confirm": {},
+    "Del": {"released": True, "address": ADDRESS},
+    "Check": {"address": ADDRESS, "state": "wired", "eni_id": "eni-1", "device_index": 0},
+}
+POOL = {"total": 3, "leased": 1, "free": 2, "cooling": 0, "preparing": 0, "leaving": 0, "lost": 0, "waiting": 0}
+STATUS = {
+    "ready": True,
+    "impaired": False,
+    "version": "1",
+    "booted_ms": 0,
+    "started_ms": 0,
+    "node": {},
+    "pool": POOL,
+    "targets": {"cooldown_ms": 30000},
+    "enis": 1,
+    "max_enis": 3,
+    "blocked": [],
+}
+HOST_LINK = "eni0d7763386da"  # eni + the first 11 digits of SHA-1 of default.web-0
+
+
+class Host:
+    """A namespace that stands for a node's, one for a pod's, and a place for the daemon's socket."""
+
+    def __init__(self, folder):
+        self.prefix = f"cnid{os.getpid()}"
+        self.name, self.pod = f"{self.prefix}-h", f"{self.prefix}-p"
+        self.socket = folder / "ipamd.sock"
+        netns.add(self.name)
+        netns.add(self.pod)
+        self.inside = netns.Threads(self.name, 4)
+        self.container_id = new_container_id()
+
+    def close(self):
+        self.inside.close()
+        netns.delete(self.name)
+        netns.delete(self.pod)
+
+    def cni(self, verb, container_id=None, args="IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=web-0", ifname="eth0", **changes):
+        conf = {"cniVersion": "1.1.0", "name": "net", "type": "vpcwire", "socket": str(self.socket), "timeoutSeconds": 1, **changes}
+        variables = environment(verb, container_id or self.container_id, f"/run/netns/{self.pod}", ifname, args)
+        return self.inside.call(run_plugin, PLUGIN, conf, variables)
+
+    def daemon(self, **answers):
+        return FakeIpamd(self.socket, **{**GOOD, **answers})
+
+    def links(self, name=None):
+        return sorted(link["ifname"] for link in netns.ip(name or self.name, "link", "show"))
+
+    def routes(self):
+        every = netns.ip(self.name, "route", "show", "table", "all")  # a table that never was is an error
+        return [(route["dst"], route["dev"]) for route in every if route.get("table") == "512"]
+
+    def assert_clean(self):
+        assert self.links() == ["lo"] and self.links(self.pod) == ["lo"] and self.routes() == []
+
+
+@pytest.fixture
+def host(tmp_path):
+    host = Host(tmp_path)
+    try:
+        yield host
+        host.assert_clean()
+    finally:
+        host.close()
+
+
+def test_add_check_del(host):
+    with host.daemon() as daemon:
+        result = host.cni("ADD")
+        assert result.rc == 0, result
+        assert result.stderr == ""
+        assert daemon.methods() == ["Add", "Confirm"] and len(daemon.connections) == 1
+        assert daemon.calls[0][1] == {
+            "network": "net",
+            "container_id": host.container_id,
+            "ifname": "eth0",
+            "netns": f"/run/netns/{host.pod}",
+            "host_ifname": HOST_LINK,
+            "pod_namespace": "default",
+            "pod_name": "web-0",
+            "timeout_ms": 1000,
+        }
+        assert daemon.calls[1][1]["address"] == ADDRESS
+        assert host.links() == sorted([HOST_LINK, "lo"]) and host.routes() == [(ADDRESS, HOST_LINK)]
+        link = netns.ip(host.name, "link", "show", HOST_LINK)[0]
+        inner = netns.ip(host.pod, "link", "show", "eth0")[0]
+        assert link["ifalias"] == host.container_id
+        assert result.json["interfaces"] == [
+            {"name": HOST_LINK, "mac": link["address"], "mtu": 9001},
+            {"name": "eth0", "mac": inner["address"], "mtu": 9001, "sandbox": f"/run/netns/{host.pod}"},
+        ]
+        assert result.json["ips"] == [{"address": f"{ADDRESS}/32", "gateway": "169.254.1.1", "interface": 1}]
+        checked = host.cni("CHECK", prevResult=result.json)
+        assert (checked.rc, checked.stdout) == (0, ""), checked
+        for _ in range(3):
+            done = host.cni("DEL", prevResult=result.json)
+            assert (done.rc, done.stdout) == (0, ""), done
+            host.assert_clean()
+
+
+def test_mac_addresses_stay(host):
+    """The kernel marks both as set by somebody (3), which keeps udev's MACAddressPolicy away."""
+    with host.daemon():
+        assert host.cni("ADD").rc == 0
+        for name, link in ((host.name, HOST_LINK), (host.pod, "eth0")):
+            assert netns.execute(name, "cat", f"/sys/class/net/{link}/addr_assign_type").stdout.strip() == "3"
+        host.cni("DEL")
+
+
+def test_chained_after_another_plugin(host):
+    prev = {"cniVersion": "0.4.0", "interfaces": [{"name": "x"}], "ips": [{"version": "4", "address": "192.0.2.1/32", "interface": 0}], "x": {"y": 1}}
+    with host.daemon():
+        result = host.cni("ADD", cniVersion="0.4.0", prevResult=prev).json
+        assert [interface["name"] for interface in result["interfaces"]] == ["x", HOST_LINK, "eth0"]
+        assert [ip["interface"] for ip in result["ips"]] == [0, 2] and result["x"] == {"y": 1}
+        assert host.cni("CHECK", cniVersion="0.4.0", prevResult=result).rc == 0
+        host.cni("DEL")
+
+
+def test_conf_beats_the_daemons_mtu(host):
+    with host.daemon():
+        result = host.cni("ADD", mtu="1280", vethPrefix="vpc")
+        assert [interface["mtu"] for interface in result.json["interfaces"]] == [1280, 1280]
+        assert host.links()[1].startswith("vpc")
+        # The prefix was changed between ADD and DEL, and the runtime has forgotten the pod's name.
+        assert host.cni("DEL", args="").rc == 0
+
+
+BAD_ADDS = {
+    "NoAddress": (RemoteError("NoAddress", reason="subnet subnet-x has no free addresses"), 11, "subnet-x"),
+    "NotReady": (RemoteError("NotReady", reason="starting"), 11, "starting"),
+    "LeaseNotFound": (RemoteError("LeaseNotFound", network="net", container_id="c", ifname="eth0"), 11, "ipamd"),
+    "Internal": (RemoteError("Internal", reason="disk full"), 999, "disk full"),
+    "unknown error": (RemoteError("org.example.Odd"), 999, "org.example.Odd"),
+    "hang up": (CLOSE, 11, "closed"),
+    "silence": (SILENCE, 11, "time"),
+    "garbage": (b"\xff\0", 999, "ipamd"),
+    "no object": (b"[]\0", 999, "ipamd"),
+    "no address": ({**LEASE, "address": None}, 999, "address"),
+    "bad address": ({**LEASE, "address": "10.0.1"}, 999, "10.0.1"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_ADDS)
+def test_add_is_refused(host, name):
+    answer, code, text = BAD_ADDS[name]
+    with host.daemon(Add=answer) as daemon:
+        started = time.monotonic()
+        result = host.cni("ADD")
+        assert result.code == code and text in result.json["msg"], result
+        assert time.monotonic() - started < 10
+        assert "Confirm" not in daemon.methods()
+        host.assert_clean()
+
+
+@pytest.mark.parametrize("address", ["fd00::1", "::"])
+def test_address_that_we_cannot_wire(host, address):
+    with host.daemon(Add={**LEASE, "address": address}) as daemon:
+        assert host.cni("ADD").code == 999
+        assert daemon.methods() == ["Add", "Del"]
+
+
+BAD_CONFIRMS = {
+    "a DEL overtook": RemoteError("LeaseNotFound", network="net", container_id="c", ifname="eth0"),
+    "Internal": RemoteError("Internal", reason="disk full"),
+    "hang up": CLOSE,
+    "silence": SILENCE,
+    "garbage": b"{\0",
+}
+
+
+@pytest.mark.parametrize("name", BAD_CONFIRMS)
+def test_confirm_fails(host, name):
+    """All is undone: the link while the lease still stands, then the lease."""
+    links_at_del = []
+
+    def note_links(_):
+        links_at_del.append(host.links())
+        return {"released": True, "address": ADDRESS}
+
+    with host.daemon(Confirm=BAD_CONFIRMS[name], Del=note_links) as daemon:
+        result = host.cni("ADD")
+        assert result.code == 11 and ADDRESS in result.json["msg"], result
+        assert daemon.methods() == ["Add", "Confirm", "Del"]
+        assert links_at_del == [["lo"]]
+        host.assert_clean()
+
+
+def test_kernel_refuses(host):
+    """Something that is no pod's link has the name: the lease goes back."""
+    netns.execute(host.name, "ip", "link", "add", HOST_LINK, "type", "bridge")
+    with host.daemon() as daemon:
+        result = host.cni("ADD")
+        assert result.code == 101 and HOST_LINK in result.json["msg"]
+        assert daemon.methods() == ["Add", "Del"]
+    assert host.links(host.pod) == ["lo"]
+    netns.execute(host.name, "ip", "link", "delete", HOST_LINK)
+
+
+def test_add_again(host):
+    """The link of the first stands: the same answer, and the same link. Broken: it is made anew."""
+    with host.daemon():
+        first = host.cni("ADD")
+        index = netns.ip(host.name, "link", "show", HOST_LINK)[0]["ifindex"]
+        second = host.cni("ADD")
+        assert second.rc == 0 and second.json == first.json
+        assert netns.ip(host.name, "link", "show", HOST_LINK)[0]["ifindex"] == index
+        netns.execute(host.pod, "ip", "route", "flush", "default")
+        third = host.cni("ADD")
+        assert third.rc == 0 and third.json["ips"] == first.json["ips"]
+        assert netns.ip(host.name, "link", "show", HOST_LINK)[0]["ifindex"] != index
+        assert host.cni("CHECK", prevResult=third.json).rc == 0
+        # Somebody else's container in the same namespace finds the name taken.
+        assert host.cni("ADD", container_id=new_container_id()).code == 100
+        assert host.cni("CHECK", prevResult=third.json).rc == 0
+        host.cni("DEL")
+
+
+def test_add_again_while_the_daemon_says_no(host):
+    """What stands is left standing."""
+    with host.daemon():
+        first = host.cni("ADD")
+    host.socket.unlink()
+    with host.daemon(Add=RemoteError("NotReady", reason="starting")):
+        assert host.cni("ADD").code == 11
+    host.socket.unlink()
+    with host.daemon():
+        assert host.cni("CHECK", prevResult=first.json).rc == 0
+        host.cni("DEL")
+
+
+def test_new_sandbox_of_the_same_pod(host):
+    """The older link is replaced; the older sandbox's late DEL does not touch the new one."""
+    with host.daemon():
+        older, newer = host.container_id, new_container_id()
+        assert host.cni("ADD").rc == 0
+        old_pod, host.pod = host.pod, f"{host.prefix}-q"
+        netns.add(host.pod)
+        result = host.cni("ADD", container_id=newer)
+        assert result.rc == 0
+        assert host.cni("DEL", container_id=older).rc == 0
+        assert host.cni("CHECK", container_id=newer, prevResult=result.json).rc == 0
+        assert host.cni("DEL", container_id=newer).rc == 0
+        host.assert_clean()
+        netns.delete(host.pod)
+        host.pod = old_pod
+
+
+def test_two_interfaces_of_a_pod(host):
+    """There is one default route: a second attachment is refused and the first stays as it is, whatever is deleted."""
+    with host.daemon(Add=lambda request: LEASE if request["ifname"] == "eth0" else {**LEASE, "address": "10.0.1.8"}) as daemon:
+        first = host.cni("ADD")
+        second = host.cni("ADD", ifname="net1")
+        assert second.code == 101 and "169.254.1.1" in second.json["msg"], second
+        assert daemon.calls[-1][0] == "Del" and daemon.calls[-1][1]["ifname"] == "net1"
+        assert daemon.calls[-2][1]["host_ifname"] not in (HOST_LINK, None)
+        for _ in range(2):
+            assert host.cni("DEL", ifname="net1").rc == 0
+            assert host.cni("CHECK", prevResult=first.json).rc == 0
+        host.cni("DEL")
+
+
+@pytest.mark.parametrize("answer", [RemoteError("Internal", reason="disk full"), RemoteError("NotReady", reason="x"), CLOSE, b"\xff\0"])
+def test_del_succeeds_whatever_the_daemon_says(host, answer):
+    """The daemon gives the lease back by itself when it sees that the link is gone."""
+    with host.daemon(Del=answer):
+        assert host.cni("ADD").rc == 0
+        result = host.cni("DEL")
+        assert (result.rc, result.stdout) == (0, "") and "lease stays" in result.stderr
+
+
+def test_del_while_the_daemon_is_down(host):
+    with host.daemon():
+        assert host.cni("ADD").rc == 0
+    assert host.cni("DEL").rc == 0
+
+
+BAD_CHECKS = {
+    "no lease": (RemoteError("LeaseNotFound", network="net", container_id="c", ifname="eth0"), 102),
+    "another address": ({**GOOD["Check"], "address": "10.0.1.8"}, 102),
+    "not wired": ({**GOOD["Check"], "state": "reserved"}, 102),
+    "hang up": (CLOSE, 11),
+    "Internal": (RemoteError("Internal", reason="disk full"), 999),
+}
+
+
+@pytest.mark.parametrize("name", BAD_CHECKS)
+def test_check_of_the_lease(host, name):
+    answer, code = BAD_CHECKS[name]
+    with host.daemon(Check=answer):
+        result = host.cni("ADD")
+        assert host.cni("CHECK", prevResult=result.json).code == code
+        host.cni("DEL")
+
+
+@pytest.mark.parametrize(
+    "where, command, text",
+    [
+        ("pod", "ip link set eth0 down", "eth0"),
+        ("pod", "ip address flush dev eth0", ADDRESS),
+        ("pod", "ip route delete default", "0.0.0.0/0"),
+        ("pod", "ip neighbour delete 169.254.1.1 dev eth0", "neighbour 169.254.1.1"),
+        ("pod", "ip link delete eth0", "eth0"),
+        ("host", f"ip link set {HOST_LINK} down", HOST_LINK),
+        ("host", f"ip link set {HOST_LINK} alias other", "alias"),
+        ("host", "ip route flush table 512", ADDRESS),
+        ("host", f"sysctl -q -w net.ipv4.conf.{HOST_LINK}.rp_filter=0", "rp_filter"),
+    ],
+)
+def test_check_names_what_is_missing(host, where, command, text):
+    with host.daemon():
+        result = host.cni("ADD")
+        netns.execute(host.pod if where == "pod" else host.name, *command.split())
+        broken = host.cni("CHECK", prevResult=result.json)
+        assert broken.code == 102 and text in broken.json["msg"], broken
+        if "alias" in command:
+            netns.execute(host.name, "ip", "link", "delete", HOST_LINK)
+        host.cni("DEL")
+
+
+def test_check_of_prev_result(host):
+    with host.daemon():
+        result = host.cni("ADD").json
+        for interfaces in ([], [{"name": "eth0", "sandbox": "/other"}], [{"name": "eth1", "sandbox": f"/run/netns/{host.pod}"}]):
+            assert host.cni("CHECK", prevResult={**result, "interfaces": interfaces}).code == 7
+        assert host.cni("CHECK", prevResult={**result, "ips": []}).code == 102
+        # A later plugin put its own before ours.
+        moved = json.loads(json.dumps(result))
+        moved["interfaces"].insert(0, {"name": "bw0"})
+        moved["ips"][0]["interface"] = 2
+        assert host.cni("CHECK", prevResult=moved).rc == 0
+        host.cni("DEL")
+
+
+STATUSES = {
+    "ready": (STATUS, None, ""),
+    "waits for EC2": ({**STATUS, "pool": {**POOL, "free": 0}}, None, ""),
+    "not ready": ({**STATUS, "ready": False, "reason": "no credentials"}, 50, "no credentials"),
+    "impaired": ({**STATUS, "impaired": True, "impaired_reason": "eth1 is gone"}, 51, "eth1 is gone"),
+    "blocked": (
+        {**STATUS, "pool": {**POOL, "free": 0}, "blocked": [{"action": "create-eni", "subject": "subnet-x", "reason": "throttled", "until_ms": 1}]},
+        50,
+        "throttled",
+    ),
+    "blocked and free": ({**STATUS, "blocked": [{"action": "a", "subject": "s", "reason": "r", "until_ms": 1}]}, None, ""),
+    "error": (RemoteError("NotReady", reason="stopping"), 50, "stopping"),
+    "silence": (SILENCE, 50, "time"),
+    "hang up": (CLOSE, 50, "closed"),
+    "garbage": (b"\xff\0", 50, ""),
+}
+
+
+@pytest.mark.parametrize("name", STATUSES)
+def test_status(host, name):
+    answer, code, text = STATUSES[name]
+    with host.daemon(Status=answer):
+        started = time.monotonic()
+        result = host.cni("STATUS")
+        assert time.monotonic() - started < 2
+        if code is None:
+            assert (result.rc, result.stdout) == (0, ""), result
+        else:
+            assert result.code == code and text in result.json["msg"], result
+
+
+def lease_of(container_id, ifname="eth0", network="net"):
+    return {
+        "address": ADDRESS,
+        "eni_id": "eni-1",
+        "device_index": 0,
+        "network": network,
+        "container_id": container_id,
+        "ifname": ifname,
+        "host_ifname": HOST_LINK,
+        "state": "wired",
+        "since_ms": 1,
+    }
+
+
+def test_gc(host):
+    """What the daemon released loses its link, and nothing else does."""
+    released = {"container_id": host.container_id, "ifname": "eth0", "address": ADDRESS}
+    valid = [{"containerID": "alive", "ifname": "eth0"}, {"containerID": "x" * 300, "ifname": "eth0"}]
+    with host.daemon(Gc={"released": []}, List={"enis": [], "leases": [lease_of(host.container_id)]}) as daemon:
+        assert host.cni("ADD").rc == 0
+        assert host.cni("GC").rc == 0
+        assert "Gc" not in daemon.methods()
+        for key in ("cni.dev/valid-attachments", "cni.dev/attachments"):
+            assert host.cni("GC", **{key: valid}).rc == 0
+            assert daemon.calls[-1] == ("Gc", {"network": "net", "attachments": [{"container_id": "alive", "ifname": "eth0"}]})
+        assert host.links() == sorted([HOST_LINK, "lo"])
+        daemon.answers["Gc"] = {"released": [{**released, "container_id": "somebody"}, released]}
+        assert host.cni("GC", **{"cni.dev/valid-attachments": []}).rc == 0
+        assert daemon.calls[-1] == ("Gc", {"network": "net", "attachments": []})
+        host.assert_clean()
+
+
+@pytest.mark.parametrize("answer, code", [(CLOSE, 11), (RemoteError("Internal", reason="disk full"), 999)])
+def test_gc_fails_without_harm(host, answer, code):
+    with host.daemon(Gc=answer, List={"enis": [], "leases": []}):
+        result = host.cni("ADD")
+        assert host.cni("GC", **{"cni.dev/valid-attachments": []}).code == code
+        assert host.cni("CHECK", prevResult=result.json).rc == 0
+        host.cni("DEL")

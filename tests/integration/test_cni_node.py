@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plugin on a node with the real daemon: every verb and version, and the runtimes' habits."""
+import pytest
+
+from vpc import wait_until
+from vpc.pod import new_container_id
+
+VERSIONS = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"]
+
+
+def address_in(result, version):
+    if version < "0.3":
+        return result["ip4"]["ip"]
+    return result["ips"][0]["address"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_whole_life_in_each_version(node, version):
+    pod = node.pod_netns("p")
+    conf = node.cni_conf(cniVersion=version)
+    result = pod.cni("ADD", conf=conf)
+    assert result.rc == 0, result
+    assert result.json["cniVersion"] == version
+    (lease,) = node.leases()
+    assert address_in(result.json, version) == lease["address"] + "/32"
+    assert lease["state"] == "wired" and lease["pod_name"] == "p" and lease["netns"] == pod.path
+    node.check_kernel()
+    if version >= "0.4":
+        checked = pod.cni("CHECK", conf={**conf, "prevResult": result.json})
+        assert (checked.rc, checked.stdout) == (0, ""), checked
+    # As containerd does: with the result, then twice without namespace and result, then once more for RemovePodSandbox.
+    for prev, path in ((result.json, pod.path), (None, ""), (None, ""), (None, None)):
+        done = pod.cni("DEL", conf={**conf, "prevResult": prev}, netns=path)
+        assert (done.rc, done.stdout) == (0, ""), done
+    assert node.leases() == [] and node.pod_links() == {} and node.pod_routes() == []
+
+
+def test_add_twice_is_one_lease(node):
+    pod = node.add_pod("p")
+    again = pod.cni("ADD")
+    assert again.rc == 0 and again.json == pod.result.json
+    assert len(node.leases()) == 1
+    node.check_kernel()
+
+
+def test_refused_add_leaves_no_lease(node):
+    pod = node.pod_netns("p")
+    pod.exec("ip", "link", "add", "eth0", "type", "bridge")
+    assert pod.cni("ADD").code == 100
+    assert node.leases() == [] and node.pod_links() == {}
+
+
+def test_new_sandbox_before_the_old_ones_del(node):
+    """kubelet makes a new sandbox for the pod while the old one is still there."""
+    old = node.add_pod("p")
+    new = node.pod_netns("p2")
+    new.name = "p"
+    new.add()
+    assert new.address != old.address
+    assert old.cni("DEL").rc == 0
+    assert new.cni("CHECK", conf=node.cni_conf(prevResult=new.result.json)).rc == 0
+    assert [lease["address"] for lease in node.leases()] == [new.address]
+    node.check_kernel()
+
+
+def test_check_after_the_lease_was_given_back(node):
+    pod = node.add_pod("p")
+    node.call("Del", network="vpcwire", container_id=pod.container_id, ifname="eth0")
+    result = pod.cni("CHECK", conf=node.cni_conf(prevResult=pod.result.json))
+    assert result.code == 102
+    assert pod.cni("DEL").rc == 0
+
+
+def test_gc(node):
+    """Without a list nothing; with one, all others of this network, and of no other."""
+    alive, stale, other = node.pod_netns("alive"), node.pod_netns("stale"), node.pod_netns("other")
+    conf = node.cni_conf(cniVersion="1.1.0")
+    for pod in (alive, stale):
+        pod.add(conf=conf)
+    other.add(conf=node.cni_conf(cniVersion="1.1.0", name="othernet"))
+    valid = [{"containerID": alive.container_id, "ifname": "eth0"}]
+    assert node.cni("GC", None, conf=conf).rc == 0
+    assert len(node.leases()) == 3
+    assert node.cni("GC", None, conf={**conf, "cni.dev/valid-attachments": valid}).rc == 0
+    assert sorted(lease["container_id"] for lease in node.leases()) == sorted([alive.container_id, other.container_id])
+    node.check_kernel()
+    assert node.cni("GC", None, conf={**conf, "cni.dev/attachments": []}).rc == 0
+    assert [lease["container_id"] for lease in node.leases()] == [other.container_id]
+    node.check_kernel()
+    other.delete(conf=node.cni_conf(name="othernet"))
+
+
+def test_status_follows_the_daemon(node):
+    conf = node.cni_conf(cniVersion="1.1.0")
+    assert node.cni("STATUS", None, conf=conf).rc == 0
+    node.stop()
+    assert node.cni("STATUS", None, conf=conf).code == 50
+    node.start()
+    assert node.cni("STATUS", None, conf=conf).rc == 0
+
+
+@pytest.mark.node(env={"VPCWIRE_ORPHAN_GRACE_PERIOD": "2"})
+def test_daemon_down(node):
+    """ADD says which socket; DEL takes the link, and the daemon frees the lease when it is back."""
+    pod, other = node.add_pod("p"), node.pod_netns("other")
+    node.kill9()
+    refused = other.cni("ADD")
+    assert refused.code == 11 and str(node.socket) in refused.json["msg"]
+    pod.delete()
+    assert node.pod_links() == {} and node.pod_routes() == []
+    node.start()
+    wait_until(lambda: node.leases() == [], 30, why="the lease without a link is released")
+
+
+def test_del_of_what_never_was(node):
+    for _ in range(3):
+        result = node.cni("DEL", new_container_id(), netns="/run/netns/nothing-there")
+        assert (result.rc, result.stdout) == (0, "")
+    assert node.leases() == []
+
+
+def test_without_a_pod_name(node):
+    """As `ctr run --cni` calls: no CNI_ARGS."""
+    pod = node.pod_netns("p")
+    pod.add(args=None)
+    (lease,) = node.leases()
+    assert not lease.get("pod_name")
+    node.check_kernel()
+    assert pod.cni("DEL", args=None).rc == 0
+    assert node.leases() == [] and node.pod_links() == {}

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""deploy/demo.sh, as a newcomer types it: it holds, ends clean when it is interrupted, and can be kept and stopped."""
+import os
+import pathlib
+import re
+import signal
+import subprocess
+
+import pytest
+
+from vpc import netns, wait_until
+
+# They share build/release: one after the other.
+pytestmark = pytest.mark.xdist_group("demo")
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+DEMO = TOP / "deploy/demo.sh"
+DEADLINE_S = 240
+
+
+def start(*arguments):
+    return subprocess.Popen(
+        [str(DEMO), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    )
+
+
+def finish(process):
+    """Its whole output, and that its names are gone."""
+    text = process.communicate(timeout=DEADLINE_S)[0]
+    name = f"d{process.pid:x}"
+    assert netns.names(name) == [] and not pathlib.Path(f"/run/vpcwire-demo-{name}").exists(), text
+    return text
+
+
+def test_demo_holds():
+    process = start()
+    text = finish(process)
+    assert process.returncode == 0, text
+    for line in ("ipamctl status", "ipamctl pods", "source seen: 203.0.113.", "nothing is left"):
+        assert line in text, text
+    assert "FAILED" not in text
+
+
+def test_demo_interrupted_leaves_nothing():
+    process = start()
+    folder = pathlib.Path(f"/run/vpcwire-demo-d{process.pid:x}")
+    wait_until(lambda: (folder / "node1").is_dir() or process.poll() is not None, DEADLINE_S, why="ipamd is being started")
+    os.kill(process.pid, signal.SIGINT)
+    text = finish(process)
+    assert process.returncode == 130, text
+
+
+def test_demo_kept_and_stopped():
+    process = start("--keep")
+    text = process.communicate(timeout=DEADLINE_S)[0]
+    stop = re.search(r"--stop (\w+)", text)
+    assert process.returncode == 0 and stop, text
+    assert f"{stop[1]}-node1" in netns.names(stop[1])
+    done = subprocess.run([str(DEMO), "--stop", stop[1]], capture_output=True, text=True, timeout=DEADLINE_S)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert netns.names(stop[1]) == [] and not pathlib.Path(f"/run/vpcwire-demo-{stop[1]}").exists()
+
+
+@pytest.mark.parametrize("script", ["deploy/demo.sh", "tests/run.sh"])
+def test_help_needs_no_root(script):
+    done = subprocess.run([str(TOP / script), "--help"], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0 and "usage: sudo" in done.stdout
+
+
+def test_demo_says_why_it_needs_root():
+    done = subprocess.run(["unshare", "--user", str(DEMO)], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1 and "root is needed to make network namespaces" in done.stderr

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What others delete of the host network comes back at once; what belongs to others stays as it is."""
+import json
+import time
+
+import pytest
+
+from vpc import echo, wait_until
+
+HEAL_DEADLINE_S = 10  # the daemon's own aim is 1 s: the time that it took is printed, and checked against the aim
+HEAL_AIM_S = 1.0
+
+
+def volatile_removed(value):
+    """nft's JSON without handles and counters, which change when a table is made again."""
+    if isinstance(value, dict):
+        return {k: volatile_removed(v) for k, v in value.items() if k not in ("handle", "packets", "bytes", "metainfo")}
+    return [volatile_removed(item) for item in value] if isinstance(value, list) else value
+
+
+def host_network(node):
+    """Rules, routes of all tables, our nftables table, addresses of the ENIs' links."""
+    nft = json.loads(node.exec("nft", "-j", "list", "table", "ip", "vpcwire").stdout)["nftables"]
+    links = [link for link in node.ip("address", "show") if link["ifname"].startswith("eth")]
+    return {
+        "rules": sorted(json.dumps(rule, sort_keys=True) for rule in node.ip("rule", "show")),
+        "routes": sorted(json.dumps(route, sort_keys=True) for route in node.ip("-4", "route", "show", "table", "all")),
+        "nft": sorted(json.dumps(item, sort_keys=True) for item in volatile_removed(nft)),
+        "addresses": sorted(a["local"] for link in links for a in link["addr_info"] if a["family"] == "inet"),
+        "up": sorted(link["ifname"] for link in links if "UP" in link["flags"]),
+    }
+
+
+@pytest.fixture
+def wired(node):
+    """A node whose two ENIs carry six pods, all quiet."""
+    node.add_pods(f"p{i}" for i in range(6))
+    wait_until(lambda: all(eni["state"] == "ready" for eni in node.enis()) and len(node.enis()) == 3, 20)
+    return node
+
+
+DAMAGE = {
+    "pods' rule": ["ip rule del priority 512"],
+    "mark rules": ["ip rule del priority 1536", "ip rule del priority 1024"],
+    "all rules": ["ip rule flush", *(f"ip rule add priority {p} protocol kernel lookup {t}" for p, t in ((32766, "main"), (32767, "default")))],
+    "pods' routes": ["ip route flush table 512"],
+    "an ENI's table": ["ip route flush table 2"],
+    "nftables table": ["nft delete table ip vpcwire"],
+    "nftables rules": ["nft flush table ip vpcwire"],
+    "whole ruleset": ["nft flush ruleset"],
+    "an ENI's address": ["ip address flush dev eth1"],
+    "an ENI's link": ["ip link set eth1 down"],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_damage_is_healed(wired, damage):
+    before = host_network(wired)
+    for command in damage:
+        wired.exec(*command.split())
+    started = time.monotonic()
+
+    def healed():
+        now = host_network(wired)
+        assert now == before, {key: [set(now[key]) ^ set(before[key])] for key in now if now[key] != before[key]}
+        return True
+
+    wait_until(healed, HEAL_DEADLINE_S)
+    took_s = time.monotonic() - started
+    print(f"healed within {took_s * 1000:.0f} ms")
+    assert took_s < HEAL_AIM_S
+    wired.check_kernel()
+    with echo.serving(*(pod.netns for pod in wired.pods)):
+        for pod in wired.pods:
+            echo.assert_source(pod.netns, [p.address for p in wired.pods if p is not pod], pod.address)
+
+
+def test_what_is_not_ours_is_left_alone(wired):
+    foreign = [
+        "ip rule add priority 100 fwmark 0x1 lookup 100",
+        "ip rule add priority 1536 fwmark 0x40000/0x40000 lookup 4000",
+        "ip route add 192.0.2.0/24 via 10.0.1.1 dev eth0",
+        "ip route add 192.0.2.128/25 dev eth0 table 512",
+        "nft add table ip foreign",
+        "nft add chain ip foreign forward { type filter hook forward priority 0; policy accept; }",
+    ]
+    for command in foreign:
+        wired.exec(*command.split())
+    theirs = host_network(wired)
+    for command in DAMAGE["pods' rule"] + DAMAGE["nftables table"]:
+        wired.exec(*command.split())
+
+    def healed():
+        assert host_network(wired) == theirs
+        return True
+
+    wait_until(healed, HEAL_DEADLINE_S)
+    wired.restart()
+    wait_until(healed, HEAL_DEADLINE_S)
+    assert "forward" in wired.exec("nft", "list", "table", "ip", "foreign").stdout
+
+
+def test_stopping_the_daemon_takes_nothing_away(wired):
+    before = host_network(wired)
+    wired.stop()
+    assert host_network(wired) == before
+    wired.start()
+    assert host_network(wired) == before
+
+
+def test_a_pods_route_that_was_deleted(wired):
+    pod = wired.pods[0]
+    wired.exec("ip", "route", "del", f"{pod.address}/32", "table", "512")
+    started = time.monotonic()
+    wait_until(lambda: pod.address in wired.pod_routes(), HEAL_DEADLINE_S)
+    print(f"healed within {(time.monotonic() - started) * 1000:.0f} ms")
+    wired.check_kernel()

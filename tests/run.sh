@@ -1,0 +1,208 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Builds and tests everything, from a bare Debian 12 on. The last line is "N passed, N failed"; exit code 0 only if none
+# failed. Steps write their output to build/log/. tests/README.md says more.
+set -u -o pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+# shellcheck source=deploy/prepare.sh
+. deploy/prepare.sh
+
+usage() {
+        cat <<'USAGE'
+usage: sudo tests/run.sh [all|unit|integration|lint] [ARGUMENT...]
+  all           (default) lint, unit tests, integration tests
+  unit          the C unit tests, under AddressSanitizer and UBSan
+  integration   pytest against the daemons in network namespaces; ARGUMENTs go to pytest, say: -k crash -x
+  lint          clang-format, clang-tidy, shellcheck, and a build with clang
+Root is needed for network namespaces and to install what is missing with apt-get. Without root the tests that need
+namespaces are skipped.
+USAGE
+}
+
+readonly log_folder=build/log
+readonly python=build/venv/bin/python
+jobs=$(nproc)
+readonly jobs
+# Integration tests mostly wait, so more of them than processors run side by side.
+readonly pytest_workers=$((jobs + 1))
+
+passed=0 failed=0 skipped=0 finished=no
+
+# The one line that says how it went; also when this script itself dies.
+finish() {
+        local code=$?
+
+        trap - EXIT
+        if [ "$finished" = no ]; then
+                echo "tests/run.sh ended before all was run (exit code $code)" >&2
+                failed=$((failed + 1))
+        fi
+        printf '%d passed, %d failed' "$passed" "$failed"
+        [ "$skipped" -eq 0 ] || printf ', %d skipped' "$skipped"
+        printf '\n'
+        [ "$failed" -eq 0 ] || exit 1
+        exit 0
+}
+
+seconds() { # of a start time in ${EPOCHREALTIME/./}
+        local us=$((${EPOCHREALTIME/./} - $1))
+
+        printf '%d.%d s' $((us / 1000000)) $((us / 100000 % 10))
+}
+
+say() { # VERDICT NAME START [TEXT]
+        printf '%-5s %-34s %10s  %s\n' "$1" "$2" "$(seconds "$3")" "${4:-}"
+}
+
+# run NAME COMMAND...: one step, its output in build/log/NAME.log; the end of it is shown when the step fails.
+run() {
+        local name=$1 start=${EPOCHREALTIME/./} file
+
+        shift
+        file=$log_folder/${name// /-}.log
+        if "$@" >"$file" 2>&1 </dev/null; then
+                say ok "$name" "$start"
+                return 0
+        fi
+        say FAIL "$name" "$start" "$file"
+        tail -n 40 "$file" | sed 's/^/      | /'
+        return 1
+}
+
+# What all later steps stand on: no test, but its failure is one, and the end.
+need() {
+        run "$@" && return 0
+        failed=$((failed + 1)) finished=yes
+        exit 1
+}
+
+check() { # a step that counts as a test
+        if run "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+}
+
+add_counts() { # PASSED FAILED SKIPPED
+        passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+}
+
+make_venv() {
+        local stamp
+
+        stamp="$(python3 --version) $(sha256sum <tests/requirements.txt)"
+        [ "$stamp" = "$(cat build/venv/made-of 2>/dev/null)" ] && return 0
+        rm -rf build/venv
+        python3 -m venv build/venv &&
+                "$python" -m pip install --quiet --disable-pip-version-check --no-input -r tests/requirements.txt &&
+                echo "$stamp" >build/venv/made-of
+}
+
+c_files() {
+        find include lib ipamd cni tests -name '*.[ch]' -print0 | sort -z
+}
+
+lint_format() {
+        c_files | xargs -0 clang-format --dry-run -Werror
+}
+
+# Files of the ASan build's compile_commands.json; one process per file, the output of each in one piece.
+lint_tidy() {
+        python3 -c '
+import json
+for path in sorted({entry["file"] for entry in json.load(open("build/asan/compile_commands.json"))}):
+    print(path, end="\0")' | grep -zv /build/ |
+                xargs -0 -P "$jobs" -n 1 sh -c 'out=$(clang-tidy --quiet -p build/asan "$1" 2>&1) && exit 0; echo "$out"; exit 1' tidy
+}
+
+lint_shell() {
+        find deploy tests .ci -type f \( -name '*.sh' -o -path '.ci/*' \) -print0 |
+                xargs -0 shellcheck --external-sources --severity=warning
+}
+
+lint_python() {
+        find tests -name '*.py' -print0 | xargs -0 python3 -W error -c '
+import ast, sys
+for path in sys.argv[1:]:
+    compile(open(path).read(), path, "exec", flags=ast.PyCF_ONLY_AST)'
+}
+
+lint() {
+        check "clang-format" lint_format
+        check "shellcheck" lint_shell
+        check "python syntax" lint_python
+        check "build with clang" build_preset clang
+        check "clang-tidy" lint_tidy
+}
+
+unit() {
+        local start=${EPOCHREALTIME/./} junit=$PWD/$log_folder/unit.xml verdict=ok counts
+
+        rm -f "$junit"
+        CMOCKA_MESSAGE_OUTPUT=tap ctest --test-dir build/asan --parallel "$jobs" --no-tests=error \
+                --output-on-failure --output-junit "$junit" --test-output-size-passed 1000000 \
+                --test-output-size-failed 1000000 >$log_folder/unit.log 2>&1 </dev/null || verdict=FAIL
+        read -r -a counts < <(python3 tests/count.py ctest "$junit")
+        [ "${#counts[@]}" -eq 3 ] || counts=(0 1 0)
+        [ "$verdict" = ok ] || [ "${counts[1]}" -gt 0 ] || counts[1]=1
+        [ "${counts[1]}" -eq 0 ] || verdict=FAIL
+        add_counts "${counts[@]}"
+        say "$verdict" "unit tests" "$start" "${counts[0]} passed, ${counts[1]} failed, ${counts[2]} skipped"
+        [ "$verdict" = ok ] || grep -E '^not ok|\(Failed\)|\(Timeout\)|\(Not Run\)|SEGFAULT|ERROR: |runtime error|^# ' \
+                $log_folder/unit.log | grep -v '^# ok' | head -60 | sed 's/^/      | /'
+}
+
+integration() {
+        local start=${EPOCHREALTIME/./} junit=$log_folder/integration.xml verdict=ok counts
+
+        if [ "$(id -u)" -ne 0 ]; then
+                echo "skip  integration tests: root is needed to make network namespaces (sudo tests/run.sh)"
+                skipped=$((skipped + $(find tests/integration -name 'test_*.py' -exec cat {} + | grep -c '^def test_')))
+                return
+        fi
+        rm -f "$junit"
+        VPCWIRE_BUILD=$PWD/build/asan VPCWIRE_RELEASE_BUILD=$PWD/build/release PYTHONDONTWRITEBYTECODE=1 \
+                "$python" -m pytest tests/integration --numprocesses "$pytest_workers" --dist loadgroup --junitxml "$junit" "$@" </dev/null 2>&1 |
+                tee $log_folder/integration.log | sed 's/^/      | /' || verdict=FAIL
+        read -r -a counts < <(python3 tests/count.py pytest "$junit")
+        [ "${#counts[@]}" -eq 3 ] || counts=(0 1 0)
+        [ "$verdict" = ok ] || [ "${counts[1]}" -gt 0 ] || counts[1]=1
+        [ "${counts[1]}" -eq 0 ] || verdict=FAIL
+        add_counts "${counts[@]}"
+        say "$verdict" "integration tests" "$start" "${counts[0]} passed, ${counts[1]} failed, ${counts[2]} skipped"
+}
+
+main() {
+        local part=${1:-all}
+
+        case $part in
+        all | unit | integration | lint) shift || true ;;
+        -h | --help)
+                usage
+                exit 0
+                ;;
+        *)
+                usage >&2
+                exit 2
+                ;;
+        esac
+        trap finish EXIT
+        trap 'exit 130' INT TERM
+        mkdir -p $log_folder || exit 1
+        if [ "$(id -u)" -ne 0 ]; then
+                echo "not root: no packages are installed, and tests that need network namespaces are skipped"
+        fi
+        need "packages" packages_install "${packages_test[@]}"
+        need "build asan" build_preset asan
+        case $part in all | lint) lint ;; esac
+        case $part in all | unit) unit ;; esac
+        case $part in all | integration)
+                if [ "$(id -u)" -eq 0 ]; then
+                        need "python packages" make_venv
+                        need "build release" build_preset release
+                fi
+                integration "$@"
+                ;;
+        esac
+        finished=yes
+        exit
+}
+
+main "$@"

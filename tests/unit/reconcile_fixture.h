@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A reconciler without its thread and without a kernel: a store of its own, a scripted EC2, and a clock that is a number. */
+#ifndef RECONCILE_FIXTURE_H
+#define RECONCILE_FIXTURE_H
+
+#include "httpd.h"
+#include "reconcile/state.h"
+#include "store_fixture.h"
+
+#define INSTANCE "i-1"
+#define SUBNET   "subnet-1"
+
+struct bench {
+        struct fixture *f;
+        struct reconcile r;
+        struct httpd *ec2;
+        struct arena *arena;
+};
+
+/* cmocka setup and teardown; *state is a struct bench. The primary ENI (device 0) is ready with 3 addresses. */
+int bench_setup(void **state);
+int bench_teardown(void **state);
+
+/* EC2 answers these from now on. Borrowed. */
+void bench_script(struct bench *b, const struct httpd_reply *replies, size_t n);
+
+/* A round at this time, with the store observed. */
+struct round bench_round(struct bench *b, int64_t now_ms);
+struct store_eni *bench_eni(struct bench *b, struct round *round, int64_t key);
+
+/* One action of a plan, which must not fail for a reason of ours. */
+void bench_act(struct bench *b, struct round *round, struct plan_action action);
+void bench_look(struct bench *b, int64_t now_ms);
+
+/* Replies of EC2, in the bench's arena. ENIs are written "device:n" as fixture_eni() numbers them. */
+const char *bench_describe(struct bench *b, const char *const *enis, size_t n);
+const char *bench_eni_xml(struct bench *b, unsigned device, const char *owner, const struct ip *addresses,
+                          size_t n);
+const char *bench_error(struct bench *b, const char *code, const char *message);
+
+#endif
