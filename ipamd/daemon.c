@@ -6,6 +6,7 @@
 #include "daemon.h"
 
 #include <signal.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
@@ -110,6 +111,32 @@ static void tell_node(struct daemon *d)
         d->node_known = node.limits.max_enis > 0;
 }
 
+/* Running pods are hurt when the host's network stays broken, or when EC2 took addresses from under them. */
+static void tell_impaired(struct daemon *d)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        const char *reason = NULL;
+        struct store_blocked *blocked;
+        struct store_counts counts;
+        struct err err;
+        size_t n;
+
+        if (store_blocked(d->store, arena, &blocked, &n, &err) < 0 ||
+            store_counts(d->store, clock_boottime_ms(), &counts, &err) < 0) {
+                log_error("whether pods are hurt cannot be read", LOG_ERR(&err));
+                return;
+        }
+        if (counts.lost)
+                reason = arena_printf(arena,
+                                      "%u pods have addresses that EC2 does not assign to this node any more",
+                                      counts.lost);
+        for (size_t i = 0; i < n; i++) {
+                if (strcmp(blocked[i].action, RECONCILE_STEP_NETWORK) == 0)
+                        reason = blocked[i].reason;
+        }
+        serve_set_impaired(d->serve, reason);
+}
+
 static void on_changed(uv_async_t *async)
 {
         struct daemon *d = async->data;
@@ -118,6 +145,7 @@ static void on_changed(uv_async_t *async)
                 return;
         if (!d->node_known)
                 tell_node(d);
+        tell_impaired(d);
         serve_pool_changed(d->serve);
 }
 

@@ -79,6 +79,20 @@ const struct ec2_failure *ec2_last_failure(const struct ec2 *ec2)
         return &ec2->failure;
 }
 
+/* Form encoding, where a space is '+'. EC2 takes "%20" too; moto rebuilds the body to check the signature, with '+'. */
+static void add_form_encoded(struct text *body, const char *s)
+{
+        for (;;) {
+                size_t n = strcspn(s, " ");
+
+                sigv4_encode(body, s, n);
+                if (!s[n])
+                        return;
+                text_add(body, "+");
+                s += n + 1;
+        }
+}
+
 void ec2_add(struct text *body, const char *value, const char *name_format, ...)
 {
         char name[128];
@@ -93,7 +107,7 @@ void ec2_add(struct text *body, const char *value, const char *name_format, ...)
                 text_add(body, "&");
         sigv4_encode(body, name, strlen(name));
         text_add(body, "=");
-        sigv4_encode(body, value, strlen(value));
+        add_form_encoded(body, value);
 }
 
 void ec2_add_unsigned(struct text *body, unsigned value, const char *name)

@@ -130,6 +130,15 @@ int act_recreate(struct reconcile *r, struct round *round, const struct plan_act
         return create_call(r, round, eni, err);
 }
 
+static unsigned count_attached(const struct round *round)
+{
+        unsigned n = 0;
+
+        for (size_t i = 0; i < round->n_enis; i++)
+                n += *round->enis[i].attachment_id != '\0';
+        return n;
+}
+
 static int attach_failed(struct reconcile *r, struct round *round, struct store_eni *eni,
                          const struct err *cause, struct err *err)
 {
@@ -142,7 +151,7 @@ static int attach_failed(struct reconcile *r, struct round *round, struct store_
                 return -(int)err->code;
         if (class == EC2_FAILURE_CAPACITY_INSTANCE) {
                 /* EC2 knows better than our table how many this instance takes. */
-                r->max_enis_seen = (unsigned)round->n_enis - 1;
+                r->max_enis_seen = count_attached(round);
                 return act_give_up(r, round, eni, cause->msg, err);
         }
         if (repeat == EC2_REPEAT_NEVER ||

@@ -17,6 +17,9 @@
 
 struct reconcile;
 
+/* The action of the blocked row that says why the host's network is not what it should be. */
+#define RECONCILE_STEP_NETWORK "network"
+
 /* What may change while the daemon runs (SIGHUP). */
 struct reconcile_settings {
         struct plan_targets targets;

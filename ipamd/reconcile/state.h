@@ -19,6 +19,7 @@ enum {
                 30 * 1000, /* an absence in EC2 must last this long, over two looks, to be believed */
         LOOK_AFTER_START_MS = 5 * 1000,  /* with a valid database the first look waits until we serve */
         VPC_CIDRS_PERIOD_MS = 30 * 1000, /* IMDS is asked for the VPC's CIDRs (not an EC2 call) */
+        STUCK_MS = 60 * 1000, /* how long "the pool cannot grow" stands where the plan names no time */
         NETWORK_PERIOD_MS =
                 60 * 1000, /* the host's network is looked at this often even if no notification came */
         PODS_PERIOD_MS = 60 * 1000,    /* the same for the pods' links */

@@ -13,6 +13,8 @@
 
 #include "reconcile/state.h"
 
+static const char STEP_GROW[] = "grow";
+
 uint64_t reconcile_random(struct reconcile *r)
 {
         /* xorshift64: jitter needs no more, and getrandom() per call is no use. Seeded from the kernel at the start. */
@@ -31,14 +33,28 @@ void round_wake_at(struct round *round, int64_t at_ms)
 /* Why the pool cannot grow is for people who wait; it stands beside the other blocked things. */
 static int tell_stuck(struct reconcile *r, struct round *round, const struct plan *plan, struct err *err)
 {
-        const struct store_blocked *before = blocked_find(round, "grow", "");
+        const struct store_blocked *before = blocked_find(round, STEP_GROW, "");
+        int64_t until_ms = plan->wake_ms ?: round->now_ms + STUCK_MS;
 
-        if (!plan->stuck)
-                return blocked_clear(r, round, "grow", "", err);
-        if (before && strcmp(before->reason, plan->stuck) == 0)
+        if (!plan->stuck || plan->n)
+                return blocked_clear(r, round, STEP_GROW, "", err);
+        if (before && before->until_ms > round->now_ms && strcmp(before->reason, plan->stuck) == 0)
                 return 0;
-        log_warn("the pool cannot grow", LOG_STR("reason", plan->stuck), LOG_INT("missing", plan->shortage));
-        return blocked_until(r, round, "grow", "", plan->wake_ms, plan->stuck, err);
+        if (!before)
+                log_warn("the pool cannot grow", LOG_STR("reason", plan->stuck),
+                         LOG_INT("missing", plan->shortage));
+        return blocked_until(r, round, STEP_GROW, "", until_ms, plan->stuck, err);
+}
+
+/* Someone broke the host's network while EC2 kept us waiting: that is healed before the next call. */
+static bool network_is_wanted(struct reconcile *r)
+{
+        bool wanted;
+
+        pthread_mutex_lock(&r->wake.mutex);
+        wanted = r->wake.why & RECONCILE_NETWORK || r->wake.stop;
+        pthread_mutex_unlock(&r->wake.mutex);
+        return wanted;
 }
 
 static int plan_and_act(struct reconcile *r, struct round *round, struct err *err)
@@ -60,22 +76,46 @@ static int plan_and_act(struct reconcile *r, struct round *round, struct err *er
         for (size_t i = 0; i < plan.n; i++) {
                 if (act(r, round, &plan.actions[i], err) < 0)
                         return -(int)err->code;
+                if (i + 1 < plan.n && network_is_wanted(r)) {
+                        round->progress = true;
+                        return 0;
+                }
         }
         return act_finish_unassigns(r, round, err);
 }
 
-static int run_round(struct reconcile *r, struct round *round, struct err *err)
+static int observe_again(struct reconcile *r, struct round *round, struct err *err)
 {
-        int e = identity_learn(r, round, err);
+        return round->changed ? observe_store(r, round, err) : 0;
+}
 
-        if (e < 0)
+/* What a round is made of; a step that fails ends it, and is told under its name until it succeeds again. */
+static const struct {
+        const char *name;
+        int (*run)(struct reconcile *r, struct round *round, struct err *err);
+} steps[] = {
+        {"store", observe_store},     {"identity", identity_learn}, {RECONCILE_STEP_NETWORK, network_sync},
+        {"reclaim", network_reclaim}, {"store", observe_again},     {"plan", plan_and_act},
+};
+
+static int run_round(struct reconcile *r, struct round *round)
+{
+        struct err err, second;
+
+        for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+                int e = steps[i].run(r, round, &err);
+
+                if (e == 0)
+                        e = blocked_clear(r, round, steps[i].name, "", &err);
+                if (e == 0)
+                        continue;
+                log_error("round failed", LOG_STR("step", steps[i].name), LOG_ERR(&err));
+                if (blocked_until(r, round, steps[i].name, "", round->now_ms + ROUND_RETRY_MS, err.msg,
+                                  &second) < 0)
+                        log_error("why it failed is not written down", LOG_ERR(&second));
                 return e;
-        if ((e = observe_store(r, round, err)) < 0 || (e = network_sync(r, round, err)) < 0 ||
-            (e = network_reclaim(r, round, err)) < 0)
-                return e;
-        if (round->changed && (e = observe_store(r, round, err)) < 0)
-                return e;
-        return plan_and_act(r, round, err);
+        }
+        return 0;
 }
 
 /* Returns when the next round is due: 0 at once, -1 never by time alone. */
@@ -83,13 +123,10 @@ static int64_t round_once(struct reconcile *r)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         struct round round = {.arena = arena, .now_ms = clock_boottime_ms()};
-        struct err err;
-        int e = run_round(r, &round, &err);
+        int e = run_round(r, &round);
 
-        if (e < 0) {
-                log_error("round failed", LOG_ERR(&err));
+        if (e < 0)
                 round_wake_at(&round, round.now_ms + ROUND_RETRY_MS);
-        }
         if (round.changed)
                 r->options.changed(r->options.changed_data);
         if (e == 0 && round.progress)

@@ -12,6 +12,8 @@
 #include "store/files.h"
 #include "store/store.h"
 
+enum { LEAST_BYTES = 512 }; /* the smallest page of SQLite */
+
 static const char *const companions[] = {"-wal", "-shm", "-journal"};
 
 static char *folder_of(const char *path)
@@ -72,6 +74,11 @@ int files_check(const char *path, struct err *err)
         if (lstat(path, &st) < 0)
                 return err_set_errno(err, errno, "look at database %s", path);
         r = check_owner(path, &st, err);
+        /* SQLite would take less than a page for nothing, and write over it. */
+        if (r == 0 && st.st_size > 0 && st.st_size < LEAST_BYTES)
+                r = err_set(err, ERR_PROTOCOL,
+                            "database %s is damaged (it has %lld bytes); drain the node and remove it", path,
+                            (long long)st.st_size);
         for (size_t i = 0; i < ARRAY_SIZE(companions) && r == 0; i++) {
                 _cleanup_free_ char *name = xasprintf("%s%s", path, companions[i]);
 

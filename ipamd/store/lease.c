@@ -219,7 +219,7 @@ int store_lease_release(struct store *store, const struct store_lease_key *key, 
         _cleanup_(store_tx_done) struct store_tx tx = {0};
         char address[IP_TEXT_BYTES];
         struct ip ip;
-        bool lost;
+        bool lost = false;
         int r = store_begin(store, &tx, err);
 
         if (r == 0)

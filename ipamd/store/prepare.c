@@ -135,35 +135,42 @@ static int use_log(struct store *store, struct err *err)
         return 0;
 }
 
-int store_prepare(const struct store_options *options, struct err *err)
+static int prepare(const struct store_options *options, const char *boot_id, struct err *err)
 {
         _cleanup_(store_freep) struct store *store = NULL;
+        int r = store_connect(options->path, &store, err);
+
+        if (r < 0)
+                return r;
+        store_set_cooldown(store, options->cooldown_ms);
+        r = check_pages(store, err);
+        if (r == 0)
+                r = use_log(store, err);
+        if (r == 0)
+                r = schema_migrate(store, err);
+        if (r == 0)
+                r = check_references(store, err);
+        if (r == 0)
+                r = bring_up_to_date(store, boot_id, err);
+        return r == 0 ? stmt_run(store, "PRAGMA wal_checkpoint(TRUNCATE)", NO_VALUES, err) : r;
+}
+
+int store_prepare(const struct store_options *options, struct err *err)
+{
         _cleanup_free_ char *boot_id = options->boot_id ? xstrdup(options->boot_id) : NULL;
         struct err cause;
         int r = files_prepare(options->path, err);
 
         if (r == 0 && !boot_id)
                 r = read_boot_id(&boot_id, err);
-        if (r == 0)
-                r = store_connect(options->path, &store, err);
         if (r < 0)
                 return r;
-        store_set_cooldown(store, options->cooldown_ms);
-        r = check_pages(store, &cause);
-        if (r < 0)
+        r = prepare(options, boot_id, &cause);
+        if (r == -ERR_PROTOCOL)
                 return damaged(options->path, &cause, err);
-        r = use_log(store, err);
-        if (r == 0)
-                r = schema_migrate(store, err);
-        if (r < 0)
-                return r;
-        r = check_references(store, &cause);
-        if (r < 0)
-                return damaged(options->path, &cause, err);
-        r = bring_up_to_date(store, boot_id, err);
-        if (r < 0)
-                return err_wrap(err, "bring %s up to date", options->path);
-        return stmt_run(store, "PRAGMA wal_checkpoint(TRUNCATE)", NO_VALUES, err);
+        if (r < 0 && err)
+                *err = cause;
+        return r;
 }
 
 int store_open(const struct store_options *options, struct store **ret, struct err *err)

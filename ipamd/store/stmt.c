@@ -138,7 +138,7 @@ static int prepared(struct store *store, const char *sql, sqlite3_stmt **ret, st
 int stmt_start(struct store *store, const char *sql, const struct sql_value *values, size_t n,
                sqlite3_stmt **ret, struct err *err)
 {
-        sqlite3_stmt *stmt;
+        sqlite3_stmt *stmt = NULL;
         int rc = SQLITE_OK;
         int r = prepared(store, sql, &stmt, err);
 

@@ -3,8 +3,7 @@
 import threading
 
 import pytest
-
-varlink = pytest.importorskip("varlink")
+import varlink
 
 INTERFACE = "io.vpcwire.ipam"
 KEY = {"network": "vpcwire", "container_id": "varlink-test", "ifname": "eth0"}

@@ -171,7 +171,8 @@ static void on_connection(void *data, struct MHD_Connection *connection _unused_
         pthread_mutex_unlock(&httpd->lock);
 }
 
-struct httpd *httpd_start(const struct httpd_reply *replies, size_t n)
+static struct httpd *start(const struct httpd_reply *replies, size_t n, unsigned flags, const char *scheme,
+                           const struct MHD_OptionItem *more)
 {
         struct sockaddr_in loopback = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
         struct httpd *httpd = XNEW(struct httpd);
@@ -180,14 +181,34 @@ struct httpd *httpd_start(const struct httpd_reply *replies, size_t n)
         httpd->replies = replies;
         httpd->n_replies = n;
         httpd->used = XNEW_ARRAY(unsigned, n);
-        httpd->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION, 0,
-                                         NULL, NULL, on_request, httpd, MHD_OPTION_SOCK_ADDR, &loopback,
-                                         MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
-                                         MHD_OPTION_NOTIFY_CONNECTION, on_connection, httpd, MHD_OPTION_END);
+        httpd->daemon = MHD_start_daemon(
+                flags | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION, 0, NULL, NULL,
+                on_request, httpd, MHD_OPTION_SOCK_ADDR, &loopback, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+                NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, httpd, MHD_OPTION_ARRAY, more,
+                MHD_OPTION_END);
         assert_non_null(httpd->daemon);
-        httpd->url = xasprintf("http://127.0.0.1:%u",
+        httpd->url = xasprintf("%s://127.0.0.1:%u", scheme,
                                (unsigned)MHD_get_daemon_info(httpd->daemon, MHD_DAEMON_INFO_BIND_PORT)->port);
         return httpd;
+}
+
+struct httpd *httpd_start(const struct httpd_reply *replies, size_t n)
+{
+        const struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
+
+        return start(replies, n, 0, "http", none);
+}
+
+struct httpd *httpd_start_tls(const struct httpd_reply *replies, size_t n, const char *key_pem,
+                              const char *certificate_pem)
+{
+        const struct MHD_OptionItem tls[] = {
+                {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)key_pem},
+                {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)certificate_pem},
+                {MHD_OPTION_END, 0, NULL},
+        };
+
+        return start(replies, n, MHD_USE_TLS, "https", tls);
 }
 
 struct httpd *httpd_stop(struct httpd *httpd)

@@ -37,6 +37,9 @@ struct httpd;
 
 /* The replies are borrowed. Fails the test when it cannot start. */
 struct httpd *httpd_start(const struct httpd_reply *replies, size_t n);
+/* The same over TLS, with a key and a certificate in PEM. */
+struct httpd *httpd_start_tls(const struct httpd_reply *replies, size_t n, const char *key_pem,
+                              const char *certificate_pem);
 struct httpd *httpd_stop(struct httpd *httpd);
 static inline void httpd_stopp(struct httpd **httpd)
 {

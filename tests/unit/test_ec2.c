@@ -279,12 +279,12 @@ static void test_create(void **state _unused_)
         assert_body(
                 &w, 0,
                 "Action=CreateNetworkInterface&Version=2016-11-15&SubnetId=subnet-1"
-                "&Description=aws-K8S-i-1%20%26%20more&ClientToken=token-1&SecondaryPrivateIpAddressCount=3"
+                "&Description=aws-K8S-i-1+%26+more&ClientToken=token-1&SecondaryPrivateIpAddressCount=3"
                 "&SecurityGroupId.1=sg-1&SecurityGroupId.2=sg-2&TagSpecification.1.ResourceType=network-"
                 "interface"
                 "&TagSpecification.1.Tag.1.Key=node.k8s.amazonaws.com%2Finstance_id&TagSpecification.1.Tag.1."
                 "Value=i-1"
-                "&TagSpecification.1.Tag.2.Key=a%20b&TagSpecification.1.Tag.2.Value=");
+                "&TagSpecification.1.Tag.2.Key=a+b&TagSpecification.1.Tag.2.Value=");
         assert_signed(&w, 0, "TOKENTEST");
 }
 

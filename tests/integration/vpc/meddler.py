@@ -7,6 +7,14 @@ import threading
 from . import netns
 
 
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, *_):
+        """A client that hangs up on nonsense is right."""
+
+
 class Meddler:
     """endpoint is for the daemon's setting; answer is None (pass on) or fn(handler) that writes what it likes."""
 
@@ -39,10 +47,7 @@ class Meddler:
             def log_message(self, *_):
                 pass
 
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.daemon_threads = True
-        server.block_on_close = False
-        return server
+        return Server(("127.0.0.1", 0), Handler)
 
     def _serve(self):
         netns.enter(self.namespace)  # the threads that it starts are born in here, too
