@@ -21,10 +21,10 @@ def count_program(case):
     output = case.findtext("system-out") or ""
     passed = failed = skipped = 0
     for verdict, rest in TAP_LINE.findall(output):
-        if verdict == "not ok":
-            failed += 1
-        elif "# skip" in rest.lower():
+        if "# skip" in rest.lower():  # cmocka 1.1.5 writes "not ok 7 # SKIP name"
             skipped += 1
+        elif verdict == "not ok":
+            failed += 1
         else:
             passed += 1
     if (status != "run" and failed == 0) or passed + failed + skipped == 0:

@@ -33,13 +33,14 @@ static inline void cleanup_closep(const int *fd)
 #define _cleanup_close_ _cleanup_(cleanup_closep)
 
 /* DEFINE_CLEANUP(struct store *, store_free) makes store_freep() for _cleanup_(store_freep). */
-/* NOLINTNEXTLINE(bugprone-macro-parentheses): a type cannot stand in parentheses. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): a type cannot stand in parentheses. */
 #define DEFINE_CLEANUP(type, fn)                                                                             \
         static inline void fn##p(type *p)                                                                    \
         {                                                                                                    \
                 if (*p)                                                                                      \
                         fn(*p);                                                                              \
         }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #define TAKE_PTR(p)                                                                                          \
         ({                                                                                                   \

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Inside the planner: a plan while it is made. plan.c sets it up, steps.c, grow.c and shrink.c add to it. */
+/* Inside the planner: a plan while it is made. make.c sets it up, steps.c, grow.c and shrink.c add to it. */
 #ifndef IPAMD_PLAN_DRAFT_H
 #define IPAMD_PLAN_DRAFT_H
 

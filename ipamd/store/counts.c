@@ -1,46 +1,81 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The pool in numbers: of the node, and of each ENI. A cooling address whose time is over counts as free. */
+#include <stddef.h>
+#include <string.h>
+
 #include "store/stmt.h"
 
-/* ?1 is now. */
-#define COUNT_STATES                                                                                         \
-        " count(a.address),"                                                                                 \
-        " coalesce(sum(a.state = 'free' OR (a.state = 'cooling' AND a.cooling_until_ms <= ?1)), 0),"         \
-        " coalesce(sum(a.state = 'leased'), 0),"                                                             \
-        " coalesce(sum(a.state = 'cooling' AND a.cooling_until_ms > ?1), 0),"                                \
-        " coalesce(sum(a.state = 'preparing'), 0), coalesce(sum(a.state = 'leaving'), 0),"                   \
-        " coalesce(sum(a.state = 'lost'), 0)"
+/*
+ * One statement, so one moment. An index alone answers the first part: groups, not rows, are looked at. What has cooled
+ * down counts as cooling there, and is moved to free by the second part. Names in quotes are those of `sums` below.
+ */
+static const char select_counts[] =
+        "SELECT CASE WHEN a.state = 'free' AND (e.state <> 'ready' OR e.managed = 0) THEN 'unready' ELSE "
+        "a.state END,"
+        " count(*) FROM enis e CROSS JOIN addresses a ON a.eni = e.key GROUP BY e.key, a.state"
+        " UNION ALL SELECT CASE WHEN e.state = 'ready' AND e.managed = 1 THEN 'cooled' ELSE 'cooled-unready' "
+        "END,"
+        " count(*) FROM addresses a JOIN enis e ON e.key = a.eni"
+        " WHERE a.state = 'cooling' AND a.cooling_until_ms <= ?1 GROUP BY 1"
+        " UNION ALL SELECT 'next-cooled', coalesce(min(cooling_until_ms), 0) FROM addresses"
+        " WHERE state = 'cooling' AND cooling_until_ms > ?1"
+        " UNION ALL SELECT 'waiting', count(*) FROM waiting"
+        " UNION ALL SELECT 'enis', count(*) FROM enis WHERE managed = 1";
+
+struct sums {
+        int64_t free, unready, leased, cooling, preparing, leaving, lost;
+        int64_t cooled, cooled_unready, next_cooled, waiting, enis;
+};
+
+static const struct {
+        const char *name;
+        size_t offset;
+} sum_names[] = {
+        {"free", offsetof(struct sums, free)},
+        {"unready", offsetof(struct sums, unready)},
+        {"leased", offsetof(struct sums, leased)},
+        {"cooling", offsetof(struct sums, cooling)},
+        {"preparing", offsetof(struct sums, preparing)},
+        {"leaving", offsetof(struct sums, leaving)},
+        {"lost", offsetof(struct sums, lost)},
+        {"cooled", offsetof(struct sums, cooled)},
+        {"cooled-unready", offsetof(struct sums, cooled_unready)},
+        {"next-cooled", offsetof(struct sums, next_cooled)},
+        {"waiting", offsetof(struct sums, waiting)},
+        {"enis", offsetof(struct sums, enis)},
+};
+
+static void add_row(struct sums *sums, sqlite3_stmt *s)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(sum_names); i++) {
+                if (strcmp(stmt_peek(s, 0), sum_names[i].name) == 0)
+                        *(int64_t *)((char *)sums + sum_names[i].offset) += stmt_int(s, 1);
+        }
+}
 
 int store_counts(struct store *store, int64_t now_ms, struct store_counts *ret, struct err *err)
 {
         _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
-        int r = stmt_start(
-                store,
-                "SELECT" COUNT_STATES ","
-                " coalesce(sum((a.state = 'free' OR (a.state = 'cooling' AND a.cooling_until_ms <= ?1))"
-                "              AND (e.state <> 'ready' OR e.managed = 0)), 0),"
-                " coalesce(min(CASE WHEN a.state = 'cooling' AND a.cooling_until_ms > ?1"
-                "                   THEN a.cooling_until_ms END), 0),"
-                " (SELECT count(*) FROM waiting), (SELECT count(*) FROM enis WHERE managed = 1)"
-                " FROM addresses a JOIN enis e ON e.key = a.eni",
-                VALUES(SQL_INT(now_ms)), &s, err);
+        struct sums sums = {0};
+        int r = stmt_start(store, select_counts, VALUES(SQL_INT(now_ms)), &s, err);
 
-        if (r == 0)
-                r = stmt_step(store, s, err);
+        while (r >= 0 && (r = stmt_step(store, s, err)) > 0)
+                add_row(&sums, s);
         if (r < 0)
                 return r;
         *ret = (struct store_counts){
-                .total = stmt_unsigned(s, 0),
-                .free = stmt_unsigned(s, 1) - stmt_unsigned(s, 7),
-                .leased = stmt_unsigned(s, 2),
-                .cooling = stmt_unsigned(s, 3),
-                .preparing = stmt_unsigned(s, 4),
-                .leaving = stmt_unsigned(s, 5),
-                .lost = stmt_unsigned(s, 6),
-                .unready = stmt_unsigned(s, 7),
-                .next_cooled_ms = stmt_int(s, 8),
-                .waiting = stmt_unsigned(s, 9),
-                .enis = stmt_unsigned(s, 10),
+                .total = (unsigned)(sums.free + sums.unready + sums.leased + sums.cooling + sums.preparing +
+                                    sums.leaving + sums.lost),
+                .free = (unsigned)(sums.free + sums.cooled),
+                .unready = (unsigned)(sums.unready + sums.cooled_unready),
+                .leased = (unsigned)sums.leased,
+                .cooling = (unsigned)(sums.cooling - sums.cooled - sums.cooled_unready),
+                .preparing = (unsigned)sums.preparing,
+                .leaving = (unsigned)sums.leaving,
+                .lost = (unsigned)sums.lost,
+                .waiting = (unsigned)sums.waiting,
+                .enis = (unsigned)sums.enis,
+                .next_cooled_ms = sums.next_cooled,
         };
         return 0;
 }
@@ -76,6 +111,15 @@ static struct store_eni read_eni(sqlite3_stmt *s)
         (void)mac_parse(stmt_peek(s, 23), &eni.mac, NULL);
         return eni;
 }
+
+/* ?1 is now. */
+#define COUNT_STATES                                                                                         \
+        " count(a.address),"                                                                                 \
+        " coalesce(sum(a.state = 'free' OR (a.state = 'cooling' AND a.cooling_until_ms <= ?1)), 0),"         \
+        " coalesce(sum(a.state = 'leased'), 0),"                                                             \
+        " coalesce(sum(a.state = 'cooling' AND a.cooling_until_ms > ?1), 0),"                                \
+        " coalesce(sum(a.state = 'preparing'), 0), coalesce(sum(a.state = 'leaving'), 0),"                   \
+        " coalesce(sum(a.state = 'lost'), 0)"
 
 int store_enis(struct store *store, int64_t now_ms, struct arena *arena, struct store_eni **ret,
                size_t *ret_n, struct err *err)

@@ -98,6 +98,8 @@ int store_waiting_remove(struct store *store, const struct store_lease_key *key,
 
 /* ---- events ---- */
 
+enum { EVENTS_SWEEP = 64 }; /* old ones go in batches: each touches another page of the file */
+
 int store_note(struct store *store, const char *kind, const char *subject, const char *text, struct err *err)
 {
         int64_t id;
@@ -108,6 +110,8 @@ int store_note(struct store *store, const char *kind, const char *subject, const
         if (r < 0)
                 return r;
         id = sqlite3_last_insert_rowid(store->db); /* one above the newest: rows only go at the old end */
+        if (id % EVENTS_SWEEP != 0)
+                return 0;
         return stmt_run(store, "DELETE FROM events WHERE id <= ?1", VALUES(SQL_INT(id - STORE_EVENTS_MAX)),
                         err);
 }
@@ -129,11 +133,13 @@ int store_events(struct store *store, int64_t after_id, size_t max, struct arena
         _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
         _cleanup_free_ struct store_event *rows = NULL;
         size_t n = 0, capacity = 0;
-        int r = stmt_start(
-                store,
-                "SELECT id, at_wall_ms, kind, subject, text FROM events WHERE id > ?1"
-                " ORDER BY id LIMIT ?2",
-                VALUES(SQL_INT(after_id), SQL_INT(max > STORE_EVENTS_MAX ? STORE_EVENTS_MAX : max)), &s, err);
+        int r = stmt_start(store,
+                           "SELECT id, at_wall_ms, kind, subject, text FROM events"
+                           " WHERE id > max(?1, (SELECT coalesce(max(id), 0) FROM events) - ?3)"
+                           " ORDER BY id LIMIT ?2",
+                           VALUES(SQL_INT(after_id), SQL_INT(max > STORE_EVENTS_MAX ? STORE_EVENTS_MAX : max),
+                                  SQL_INT(STORE_EVENTS_MAX)),
+                           &s, err);
 
         while (r >= 0 && (r = stmt_step(store, s, err)) > 0) {
                 GROW(rows, n, capacity);

@@ -73,6 +73,8 @@ static int configure(struct store *store)
                         store->db,
                         "PRAGMA foreign_keys = ON;"
                         "PRAGMA synchronous = NORMAL;" /* WAL: whole, though the last commits may go in a power cut */
+                        /* A statement's own journal in small pieces; else 64 KiB come and go with each UPDATE: 50 µs. */
+                        "PRAGMA temp_store = MEMORY;"
                         "PRAGMA cell_size_check = ON;"
                         "PRAGMA journal_size_limit = 8388608;", /* the WAL after a checkpoint */
                         NULL, NULL, NULL);

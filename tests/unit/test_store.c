@@ -506,7 +506,10 @@ static void test_events_are_bounded(void **state)
 
         fixture_sql(f, "WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 12000)"
                        "INSERT INTO events (at_wall_ms, kind, subject, text) SELECT 0, 'k', 's', 't' FROM i");
-        OK(store_event_add(f->store, "look", "node", "all well", &f->err));
+        for (int i = 0; i < 64; i++)
+                OK(store_event_add(f->store, "look", "node", "all well", &f->err));
+        fixture_sql(f, "CREATE TEMP TABLE bound (n CHECK (n < 10064));"
+                       "INSERT INTO bound SELECT count(*) FROM events"); /* in the file, too */
         OK(store_events(f->store, 0, SIZE_MAX, f->arena, &events, &n, &f->err));
         assert_int_equal(n, STORE_EVENTS_MAX);
         assert_string_equal(events[n - 1].text, "all well");

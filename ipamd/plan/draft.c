@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+
+#include "plan/draft.h"
+
+static _printf_(2, 0) const char *format(struct arena *arena, const char *text, va_list args)
+{
+        char line[256]; /* reasons are ours and short */
+
+        vsnprintf(line, sizeof(line), text, args);
+        return arena_strdup(arena, line);
+}
+
+struct plan_action *draft_add(struct draft *draft, enum plan_action_kind kind, const struct plan_eni *eni,
+                              unsigned count, const char *reason, ...)
+{
+        struct plan_action *action = &draft->actions[draft->n];
+        va_list args;
+
+        if (draft->n + 1 < draft->max_actions)
+                draft->n++; /* max_actions is above what the parts can add */
+        *action = (struct plan_action){
+                .kind = kind,
+                .key = eni ? eni->key : 0,
+                .count = count,
+                .device_index = eni ? eni->device_index : 0,
+        };
+        va_start(args, reason);
+        action->reason = format(draft->arena, reason, args);
+        va_end(args);
+        return action;
+}
+
+void draft_stuck(struct draft *draft, const char *cause, ...)
+{
+        const char *text;
+        va_list args;
+
+        va_start(args, cause);
+        text = format(draft->arena, cause, args);
+        va_end(args);
+        draft->stuck = draft->stuck ? arena_printf(draft->arena, "%s; %s", draft->stuck, text) : text;
+}
+
+bool draft_due(struct draft *draft, int64_t at_ms)
+{
+        if (at_ms <= draft->now_ms)
+                return true;
+        if (!draft->wake_ms || at_ms < draft->wake_ms)
+                draft->wake_ms = at_ms;
+        return false;
+}
+
+long long draft_seconds_until(const struct draft *draft, int64_t at_ms)
+{
+        return (at_ms - draft->now_ms + 999) / 1000;
+}
+
+bool draft_has(const struct draft *draft, enum plan_action_kind kind, const struct plan_eni *eni)
+{
+        for (size_t i = 0; i < draft->n; i++) {
+                if (draft->actions[i].kind == kind && draft->actions[i].key == eni->key)
+                        return true;
+        }
+        return false;
+}
+
+/* ---- ENIs ---- */
+
+bool eni_is_attached(const struct plan_eni *eni)
+{
+        return eni->state == PLAN_ENI_CONFIGURING || eni->state == PLAN_ENI_READY;
+}
+
+bool eni_is_leaving(const struct plan_eni *eni)
+{
+        return eni->state >= PLAN_ENI_DRAINING;
+}
+
+/* A detached one waits only to be deleted. Other cards have places and indexes of their own. */
+bool eni_takes_place(const struct plan_eni *eni)
+{
+        return eni->network_card == 0 && (eni->state != PLAN_ENI_DELETING || eni->has_attachment);
+}
+
+static bool index_is_used(const struct draft *draft, const struct plan_eni *own, unsigned index)
+{
+        for (size_t i = 0; i < draft->n_enis; i++) {
+                if (draft->enis[i] != own && eni_takes_place(draft->enis[i]) &&
+                    draft->enis[i]->device_index == index)
+                        return true;
+        }
+        for (size_t i = 0; i < draft->n; i++) {
+                enum plan_action_kind kind = draft->actions[i].kind;
+
+                if ((kind == PLAN_CREATE || kind == PLAN_ATTACH) && draft->actions[i].device_index == index)
+                        return true;
+        }
+        return false;
+}
+
+unsigned draft_free_index(const struct draft *draft, const struct plan_eni *own)
+{
+        unsigned index = 1; /* 0 is the primary one's, seen or not */
+
+        if (own && !index_is_used(draft, own, own->device_index))
+                return own->device_index;
+        while (index_is_used(draft, own, index))
+                index++;
+        return index;
+}
+
+unsigned draft_places(const struct draft *draft)
+{
+        unsigned places = draft->limits->max_enis;
+
+        if (draft->view->max_enis_seen && draft->view->max_enis_seen < places)
+                places = draft->view->max_enis_seen;
+        if (draft->targets->max_eni && draft->targets->max_eni < places)
+                places = draft->targets->max_eni;
+        return places;
+}

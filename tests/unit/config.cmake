@@ -1,0 +1,1 @@
+vw_test(config ipamd_config)

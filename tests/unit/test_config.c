@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The settings: where they come from, what they may be, and what is said when they may not. */
+#include "test.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <vpcwire/file.h>
+
+#include "config.h"
+
+struct fixture {
+        char path[64];
+        struct config *config;
+        struct err err;
+};
+
+static int setup(void **state)
+{
+        struct fixture *f = XNEW(struct fixture);
+        int fd;
+
+        clearenv(); /* the machine's own AWS_REGION is none of our business */
+        snprintf(f->path, sizeof(f->path), "/tmp/vw-config-XXXXXX");
+        fd = mkstemp(f->path);
+        assert_true(fd >= 0);
+        close(fd);
+        *state = f;
+        return 0;
+}
+
+static int teardown(void **state)
+{
+        struct fixture *f = *state;
+
+        unlink(f->path);
+        config_free(f->config);
+        free(f);
+        return 0;
+}
+
+static void write_conf(struct fixture *f, const char *text)
+{
+        assert_ok(file_replace(f->path, text, strlen(text), 0644, &f->err), &f->err);
+}
+
+static const struct config *load(struct fixture *f)
+{
+        f->config = config_free(f->config);
+        assert_ok(config_load(f->path, &f->config, &f->err), &f->err);
+        return f->config;
+}
+
+/* The settings must be refused, and nothing be returned. */
+static void refuse(struct fixture *f)
+{
+        f->config = config_free(f->config);
+        if (config_load(f->path, &f->config, &f->err) == 0)
+                fail_msg("was accepted");
+        assert_null(f->config);
+        assert_int_equal(f->err.code, ERR_INVALID);
+}
+
+/* ---- where they come from ---- */
+
+static void test_defaults(void **state)
+{
+        struct fixture *f = *state;
+        const struct config *c;
+
+        unlink(f->path); /* a missing file is fine */
+        c = load(f);
+        assert_int_equal(c->warm_eni_target, 1);
+        assert_false(c->has_warm_ip_target || c->has_minimum_ip_target);
+        assert_int_equal(c->max_eni, 0);
+        assert_int_equal(c->max_pods, 0);
+        assert_int_equal(c->ip_cooldown_s, 30);
+        assert_int_equal(c->orphan_grace_s, 60);
+        assert_int_equal(c->look_period_s, 1800);
+        assert_int_equal(c->eni_mtu, 9001);
+        assert_int_equal(c->pod_mtu, 9001);
+        assert_int_equal(c->http_timeout_s, 10);
+        assert_string_equal(c->veth_prefix, "eni");
+        assert_null(c->cluster_name);
+        assert_null(c->region);
+        assert_null(c->ec2_endpoint);
+        assert_null(c->imds_endpoint);
+        assert_string_equal(c->db_path, "/run/vpcwire/ipam.db");
+        assert_string_equal(c->socket_path, "/run/vpcwire/ipamd.sock");
+        assert_int_equal(c->log_level, LOG_LEVEL_INFO);
+        assert_int_equal(c->log_format, LOG_FORMAT_AUTO);
+        assert_int_equal(c->n_tags, 0);
+        assert_int_equal(c->n_warnings, 0);
+}
+
+static void test_file_wins_over_environment(void **state)
+{
+        struct fixture *f = *state;
+        const struct config *c;
+
+        setenv("WARM_ENI_TARGET", "2", 1);
+        setenv("WARM_IP_TARGET", "5", 1);
+        setenv("IP_COOLDOWN_PERIOD", "", 1); /* empty is unset */
+        write_conf(f, "# a comment\n\n  WARM_ENI_TARGET = 3  \r\nMAX_ENI=4\n\t# and another");
+        c = load(f);
+        assert_int_equal(c->warm_eni_target, 3);
+        assert_true(c->has_warm_ip_target);
+        assert_int_equal(c->warm_ip_target, 5);
+        assert_int_equal(c->max_eni, 4);
+        assert_int_equal(c->ip_cooldown_s, 30);
+}
+
+static void test_zero_is_not_unset(void **state)
+{
+        struct fixture *f = *state;
+
+        write_conf(f, "WARM_IP_TARGET=0\nMINIMUM_IP_TARGET=0\n");
+        assert_true(load(f)->has_warm_ip_target);
+        assert_true(f->config->has_minimum_ip_target);
+}
+
+static void test_unknown_environment_is_ignored(void **state)
+{
+        struct fixture *f = *state;
+
+        setenv("WARM_PREFIX_TARGET", "1", 1);
+        setenv("PATH_TO_NOWHERE", "\n", 1);
+        setenv("AWS_SECRET_ACCESS_KEY", "not read here", 1);
+        load(f);
+}
+
+static void test_other_names(void **state)
+{
+        static const struct {
+                const char *name, *value;
+        } steps[] = {
+                {"AWS_ENDPOINT_URL", "http://general"},
+                {"AWS_ENDPOINT_URL_EC2", "http://ec2"},
+                {"AWS_EC2_ENDPOINT", "https://first:8443"},
+        };
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_SIZE(steps); i++) { /* each one goes before those above */
+                setenv(steps[i].name, steps[i].value, 1);
+                assert_string_equal(load(f)->ec2_endpoint, steps[i].value);
+        }
+        setenv("AWS_DEFAULT_REGION", "eu-west-1", 1);
+        assert_string_equal(load(f)->region, "eu-west-1");
+        setenv("AWS_REGION", "eu-central-1", 1);
+        assert_string_equal(load(f)->region, "eu-central-1");
+}
+
+/* ---- what they may be ---- */
+
+static void test_refused_values(void **state)
+{
+        static const struct {
+                const char *name, *value, *allowed;
+        } cases[] = {
+                {"WARM_ENI_TARGET", "101", "0..100"},
+                {"WARM_ENI_TARGET", "-1", "0..100"},
+                {"WARM_ENI_TARGET", "+1", "0..100"},
+                {"WARM_ENI_TARGET", "1.5", "0..100"},
+                {"WARM_ENI_TARGET", "1e1", "0..100"},
+                {"WARM_ENI_TARGET", "0x10", "0..100"},
+                {"WARM_ENI_TARGET", "one", "0..100"},
+                {"WARM_ENI_TARGET", "99999999999999999999", "0..100"},
+                {"WARM_ENI_TARGET", "4294967297", "0..100"},
+                {"WARM_IP_TARGET", "\"5\"", "0..10000"},
+                {"MINIMUM_IP_TARGET", "5 6", "0..10000"},
+                {"MAX_ENI", "0", "1.."},
+                {"IP_COOLDOWN_PERIOD", "30s", "0..3600"},
+                {"HTTP_TIMEOUT", "0", "1..300"},
+                {"VPCWIRE_LOOK_PERIOD", "9", "10.."},
+                {"VPCWIRE_ORPHAN_GRACE_PERIOD", "0", "1.."},
+                {"AWS_VPC_ENI_MTU", "575", "576..9001"},
+                {"AWS_VPC_ENI_MTU", "9002", "576..9001"},
+                {"POD_MTU", "100", "576..9001"},
+                {"AWS_VPC_K8S_CNI_VETHPREFIX", "toolong", "1..4"},
+                {"AWS_VPC_K8S_CNI_VETHPREFIX", "eth", "not eth, vlan or lo"},
+                {"AWS_VPC_K8S_CNI_VETHPREFIX", "vlan", "not eth, vlan or lo"},
+                {"AWS_VPC_K8S_CNI_VETHPREFIX", "lo", "not eth, vlan or lo"},
+                {"AWS_VPC_K8S_CNI_VETHPREFIX", "a/b", "letters or digits"},
+                {"AWS_VPC_K8S_CNI_LOGLEVEL", "loud", "loud"},
+                {"VPCWIRE_LOG_FORMAT", "xml", "auto, text or json"},
+                {"VPCWIRE_DB", "ipam.db", "absolute path"},
+                {"VPCWIRE_SOCKET", "unix:/x", "absolute path"},
+                {"AWS_EC2_ENDPOINT", "ec2.local", "http://"},
+                {"AWS_ENDPOINT_URL", "ftp://ec2", "http://"},
+                {"AWS_EC2_METADATA_SERVICE_ENDPOINT", "169.254.169.254", "http://"},
+                {"CLUSTER_NAME", "two words", "without spaces"},
+                {"ADDITIONAL_ENI_TAGS", "{", "JSON object"},
+                {"ADDITIONAL_ENI_TAGS", "[]", "JSON object"},
+                {"ADDITIONAL_ENI_TAGS", "{\"a\": 1}", "no string"},
+                {"ADDITIONAL_ENI_TAGS", "{\"a\": \"1\", \"a\": \"2\"}", "JSON object"},
+                {"ADDITIONAL_ENI_TAGS", "{\"\": \"1\"}", "bytes of key"},
+                {"ADDITIONAL_ENI_TAGS", "{\"aws:x\": \"1\"}", "EC2's own"},
+                {"ADDITIONAL_ENI_TAGS", "{\"a\": {\"b\": \"c\"}}", "no string"},
+        };
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                setenv(cases[i].name, cases[i].value, 1);
+                refuse(f);
+                assert_contains(f->err.msg, cases[i].name);
+                assert_contains(f->err.msg, cases[i].allowed);
+                if (strncmp(cases[i].name, "ADDITIONAL", 10) != 0)
+                        assert_contains(f->err.msg, cases[i].value);
+                unsetenv(cases[i].name);
+        }
+        load(f);
+}
+
+static void test_edges_are_allowed(void **state)
+{
+        struct fixture *f = *state;
+
+        write_conf(f, "WARM_ENI_TARGET=100\nMAX_ENI=1\nIP_COOLDOWN_PERIOD=0\nAWS_VPC_ENI_MTU=576\n"
+                      "AWS_VPC_K8S_CNI_VETHPREFIX=pod0\nHTTP_TIMEOUT=300\nVPCWIRE_LOG_FORMAT=json\n");
+        assert_int_equal(load(f)->warm_eni_target, 100);
+        assert_int_equal(f->config->pod_mtu, 576); /* follows the ENI's */
+        assert_string_equal(f->config->veth_prefix, "pod0");
+        assert_int_equal(f->config->log_format, LOG_FORMAT_JSON);
+}
+
+static void test_contradictions(void **state)
+{
+        static const struct {
+                const char *text, *first, *second;
+        } cases[] = {
+                {"AWS_VPC_ENI_MTU=1500\nPOD_MTU=1501\n", "POD_MTU 1501", "AWS_VPC_ENI_MTU 1500"},
+                {"VPCWIRE_MAX_PODS=10\nMINIMUM_IP_TARGET=11\n", "MINIMUM_IP_TARGET 11",
+                 "VPCWIRE_MAX_PODS 10"},
+                {"VPCWIRE_DB=/x\nVPCWIRE_SOCKET=/x\n", "VPCWIRE_DB", "VPCWIRE_SOCKET"},
+        };
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                write_conf(f, cases[i].text);
+                refuse(f);
+                assert_contains(f->err.msg, cases[i].first);
+                assert_contains(f->err.msg, cases[i].second);
+        }
+}
+
+static void test_log_levels(void **state)
+{
+        static const struct {
+                const char *value;
+                enum log_level level;
+        } cases[] = {
+                {"DEBUG", LOG_LEVEL_DEBUG}, {"debug", LOG_LEVEL_DEBUG}, {"INFO", LOG_LEVEL_INFO},
+                {"Warn", LOG_LEVEL_WARN},   {"ERROR", LOG_LEVEL_ERROR}, {"FATAL", LOG_LEVEL_ERROR},
+        };
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                setenv("AWS_VPC_K8S_CNI_LOGLEVEL", cases[i].value, 1);
+                assert_int_equal(load(f)->log_level, cases[i].level);
+        }
+}
+
+static void test_tags(void **state)
+{
+        struct fixture *f = *state;
+        const struct config *c;
+
+        setenv("ADDITIONAL_ENI_TAGS", "{\"from\": \"environment\"}", 1);
+        write_conf(f, "ADDITIONAL_ENI_TAGS={\"team\": \"net = work\", \"node.k8s.amazonaws.com/x\": \"y\", "
+                      "\"empty\": \"\"}\n");
+        c = load(f);
+        assert_int_equal(c->n_tags, 2); /* the file's, in place of the environment's */
+        assert_string_equal(c->tags[0].key, "team");
+        assert_string_equal(c->tags[0].value, "net = work");
+        assert_string_equal(c->tags[1].value, "");
+        assert_int_equal(c->n_warnings, 1);
+        assert_contains(c->warnings[0], "node.k8s.amazonaws.com/x");
+}
+
+static void test_tag_limits(void **state)
+{
+        char key[CONFIG_TAG_KEY_BYTES_MAX + 2], value[CONFIG_TAG_VALUE_BYTES_MAX + 2];
+        _cleanup_(text_done) struct text text = {0};
+        struct fixture *f = *state;
+
+        for (int over = 0; over < 3; over++) {
+                _cleanup_free_ char *json = NULL;
+
+                memset(key, 'k', sizeof(key));
+                memset(value, 'v', sizeof(value));
+                key[CONFIG_TAG_KEY_BYTES_MAX + (over == 1)] = '\0';
+                value[CONFIG_TAG_VALUE_BYTES_MAX + (over == 2)] = '\0';
+                json = xasprintf("{\"%s\": \"%s\"}", key, value);
+                setenv("ADDITIONAL_ENI_TAGS", json, 1);
+                if (over)
+                        refuse(f);
+                else
+                        assert_int_equal(load(f)->n_tags, 1);
+        }
+        for (int i = 0; i <= CONFIG_TAGS_MAX; i++)
+                text_add(&text, "%s\"k%d\": \"v\"", i ? ", " : "{", i);
+        text_add(&text, "}");
+        setenv("ADDITIONAL_ENI_TAGS", text.text, 1);
+        refuse(f);
+        assert_contains(f->err.msg, "at most 40");
+}
+
+/* ---- the file ---- */
+
+static void test_bad_lines(void **state)
+{
+        static const struct {
+                const char *text, *where, *what;
+        } cases[] = {
+                {"WARM_ENI_TARGET=1\nWARM_IP_TARGT=2\n", ":2:", "the nearest is WARM_IP_TARGET"},
+                {"\n\nmax_enis=2\n", ":3:", "the nearest is MAX_ENI"},
+                {"just words\n", ":1:", "not KEY=value"},
+                {"=5\n", ":1:", "unknown setting"},
+                {"WARM_ENI_TARGET=\n", ":1:", "WARM_ENI_TARGET"},
+                {"WARM_ENI_TARGET=1 # no comments here\n", ":1:", "0..100"},
+                {"CLUSTER_NAME=\"quoted name\"\n", ":1:", "CLUSTER_NAME"},
+                {"#\n#\n#\nMAX_ENI=many", ":4:", "'many'"},
+        };
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                write_conf(f, cases[i].text);
+                refuse(f);
+                assert_contains(f->err.msg, f->path);
+                assert_contains(f->err.msg, cases[i].where);
+                assert_contains(f->err.msg, cases[i].what);
+        }
+}
+
+static void test_bad_files(void **state)
+{
+        struct fixture *f = *state;
+        char *big = xcalloc(1, CONFIG_FILE_BYTES_MAX + 2);
+
+        memset(big, '\n', CONFIG_FILE_BYTES_MAX + 1);
+        write_conf(f, big);
+        assert_fails(config_load(f->path, &f->config, &f->err), ERR_LIMIT);
+        big[CONFIG_FILE_BYTES_MAX] = '\0';
+        write_conf(f, big);
+        load(f);
+        free(big);
+        assert_ok(file_replace(f->path, "A\0B=1\n", 6, 0644, &f->err), &f->err);
+        refuse(f);
+        assert_contains(f->err.msg, "NUL");
+        f->config = config_free(f->config);
+        assert_true(config_load("/tmp", &f->config, &f->err) < 0); /* a folder */
+        assert_null(f->config);
+}
+
+/* ---- reread ---- */
+
+static void test_what_needs_a_restart(void **state)
+{
+        static const struct {
+                const char *text, *fixed;
+        } cases[] = {
+                {"WARM_ENI_TARGET=5\nWARM_IP_TARGET=1\nMAX_ENI=2\nIP_COOLDOWN_PERIOD=5\n", NULL},
+                {"AWS_VPC_K8S_CNI_LOGLEVEL=debug\nVPCWIRE_LOOK_PERIOD=60\n", NULL},
+                {"AWS_VPC_ENI_MTU=1500\n", "AWS_VPC_ENI_MTU"},
+                {"POD_MTU=1500\n", "POD_MTU"},
+                {"AWS_VPC_K8S_CNI_VETHPREFIX=pod\n", "AWS_VPC_K8S_CNI_VETHPREFIX"},
+                {"CLUSTER_NAME=other\n", "CLUSTER_NAME"},
+                {"ADDITIONAL_ENI_TAGS={\"a\": \"b\"}\n", "ADDITIONAL_ENI_TAGS"},
+                {"AWS_REGION=eu-west-1\n", "AWS_REGION"},
+                {"AWS_EC2_ENDPOINT=http://x\n", "AWS_EC2_ENDPOINT"},
+                {"VPCWIRE_DB=/x\n", "VPCWIRE_DB"},
+                {"VPCWIRE_LOG_FORMAT=json\n", "VPCWIRE_LOG_FORMAT"},
+        };
+        struct fixture *f = *state;
+        const char *fixed;
+
+        load(f);
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                _cleanup_(config_freep) struct config *next = NULL;
+
+                write_conf(f, cases[i].text);
+                assert_ok(config_load(f->path, &next, &f->err), &f->err);
+                fixed = config_differs_in_fixed(f->config, next);
+                if (cases[i].fixed)
+                        assert_string_equal(fixed, cases[i].fixed);
+                else
+                        assert_null(fixed);
+        }
+}
+
+static void test_help_names_every_setting(void **state _unused_)
+{
+        static const char *const names[] = {
+                "WARM_ENI_TARGET",
+                "WARM_IP_TARGET",
+                "MINIMUM_IP_TARGET",
+                "MAX_ENI",
+                "VPCWIRE_MAX_PODS",
+                "IP_COOLDOWN_PERIOD",
+                "AWS_VPC_ENI_MTU",
+                "POD_MTU",
+                "AWS_VPC_K8S_CNI_VETHPREFIX",
+                "AWS_VPC_K8S_CNI_LOGLEVEL",
+                "ADDITIONAL_ENI_TAGS",
+                "CLUSTER_NAME",
+                "AWS_REGION",
+                "AWS_DEFAULT_REGION",
+                "AWS_EC2_ENDPOINT",
+                "AWS_ENDPOINT_URL_EC2",
+                "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+                "HTTP_TIMEOUT",
+                "VPCWIRE_DB",
+                "VPCWIRE_SOCKET",
+                "VPCWIRE_ORPHAN_GRACE_PERIOD",
+                "VPCWIRE_LOOK_PERIOD",
+                "VPCWIRE_LOG_FORMAT",
+                "default 9001, 576..9001",
+        };
+        char *text = NULL;
+        size_t n = 0;
+        FILE *to = open_memstream(&text, &n);
+
+        config_print_help(to);
+        fclose(to);
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+                assert_contains(text, names[i]);
+        for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+                assert_in_range(strlen(line), 1, 120);
+        free(text);
+}
+
+#define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                T(test_defaults),
+                T(test_file_wins_over_environment),
+                T(test_zero_is_not_unset),
+                T(test_unknown_environment_is_ignored),
+                T(test_other_names),
+                T(test_refused_values),
+                T(test_edges_are_allowed),
+                T(test_contradictions),
+                T(test_log_levels),
+                T(test_tags),
+                T(test_tag_limits),
+                T(test_bad_lines),
+                T(test_bad_files),
+                T(test_what_needs_a_restart),
+                T(test_help_names_every_setting),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
