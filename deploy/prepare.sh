@@ -3,12 +3,9 @@
 # and tests/run.sh, in the top folder.
 # shellcheck shell=bash disable=SC2034
 
-# Each library is found with pkg-config; CMakeLists.txt names the package of one that is missing.
-packages_build=(
-        gcc libc6-dev cmake ninja-build pkg-config
-        libnl-3-dev libnl-route-3-dev libjansson-dev libmd-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev
-        libexpat1-dev libnftables-dev libuv1-dev libmicrohttpd-dev libcmocka-dev
-)
+# CMakeLists.txt names the package of each library beside it: vw_dependency(NAME module package).
+mapfile -t packages_libraries < <(sed -n 's/^vw_dependency(\S* \S* \(\S*\))$/\1/p' CMakeLists.txt)
+packages_build=(gcc libc6-dev cmake ninja-build pkg-config "${packages_libraries[@]}")
 # The demo makes nodes and pods with ip, pings, and asks a small server on the simulated internet which source it saw.
 packages_demo=("${packages_build[@]}" iproute2 iputils-ping procps python3)
 # The tests, and what lint runs.

@@ -55,7 +55,7 @@ static const struct setting settings[] = {
         {"VPCWIRE_LOG_FORMAT", SETTING_LOG_FORMAT, FIELD(log_format), "auto",
          .help = "text (key=value), json, or auto: text on a terminal"},
         {"VPCWIRE_DB", SETTING_PATH, FIELD(db_path), "/run/vpcwire/ipam.db", .help = "the database"},
-        {"VPCWIRE_SOCKET", SETTING_PATH, FIELD(socket_path), "/run/vpcwire/ipamd.sock",
+        {"VPCWIRE_SOCKET", SETTING_SOCKET, FIELD(socket_path), "/run/vpcwire/ipamd.sock",
          .help = "the RPC socket"},
 };
 

@@ -4,10 +4,16 @@
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/un.h>
 
 #include <jansson.h>
 
-enum { TEXT_BYTES_MAX = 255, VETH_PREFIX_BYTES_MAX = 4, NAME_BYTES_MAX = 64 };
+enum {
+        SOCKET_PATH_BYTES_MAX = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1,
+        TEXT_BYTES_MAX = 255,
+        VETH_PREFIX_BYTES_MAX = 4,
+        NAME_BYTES_MAX = 64
+};
 
 static void *at(struct config *config, size_t offset)
 {
@@ -59,6 +65,16 @@ static int take_path(struct config *config, const struct setting *setting, const
         if (*value != '/')
                 return err_set(err, ERR_INVALID, "'%.64s' is not allowed: an absolute path", value);
         return take_text(config, setting, value, err);
+}
+
+static int take_socket(struct config *config, const struct setting *setting, const char *value,
+                       struct err *err)
+{
+        if (strlen(value) > SOCKET_PATH_BYTES_MAX)
+                return err_set(err, ERR_INVALID,
+                               "'%.64s...' is not allowed: a socket's path has at most %zu bytes, not %zu",
+                               value, (size_t)SOCKET_PATH_BYTES_MAX, strlen(value));
+        return take_path(config, setting, value, err);
 }
 
 static int take_url(struct config *config, const struct setting *setting, const char *value, struct err *err)
@@ -164,6 +180,7 @@ int setting_take(struct config *config, const struct setting *setting, const cha
         case SETTING_NUMBER: return take_number(config, setting, value, err);
         case SETTING_TEXT: return take_text(config, setting, value, err);
         case SETTING_PATH: return take_path(config, setting, value, err);
+        case SETTING_SOCKET: return take_socket(config, setting, value, err);
         case SETTING_URL: return take_url(config, setting, value, err);
         case SETTING_VETH_PREFIX: return take_veth_prefix(config, setting, value, err);
         case SETTING_TAGS: return take_tags(config, value, err);
@@ -198,6 +215,7 @@ bool setting_equal(const struct config *a, const struct config *b, const struct 
         case SETTING_LOG_FORMAT: return a->log_format == b->log_format;
         case SETTING_TEXT:
         case SETTING_PATH:
+        case SETTING_SOCKET:
         case SETTING_URL:
         case SETTING_VETH_PREFIX: break;
         }

@@ -9,6 +9,7 @@ enum setting_type {
         SETTING_NUMBER,      /* unsigned, minimum..maximum */
         SETTING_TEXT,        /* printable, at most 255 bytes */
         SETTING_PATH,        /* absolute */
+        SETTING_SOCKET,      /* absolute, and short enough for a unix socket's address */
         SETTING_URL,         /* http:// or https:// */
         SETTING_VETH_PREFIX, /* 1..4 characters, no prefix of other kinds of links */
         SETTING_TAGS,        /* a JSON object of strings */

@@ -29,7 +29,7 @@ char *xasprintf(const char *format, ...) _printf_(1, 2);
         do {                                                                                                 \
                 if ((n) == (capacity)) {                                                                     \
                         (capacity) = (capacity) ? (capacity)*2 : 8;                                          \
-                        (array) = xrealloc_array((array), (capacity), sizeof(*(array)));                     \
+                        (array) = xrealloc_array((array), (capacity), sizeof(__typeof__(*(array))));         \
                 }                                                                                            \
         } while (0)
 

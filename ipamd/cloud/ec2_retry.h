@@ -41,7 +41,7 @@ enum ec2_repeat ec2_retry_repeat(enum ec2_action action, enum ec2_failure_class 
  * How long to wait after the attempt-th failure in a row (0 is the first): floor + a random part of
  * min(cap, base * 2^attempt) ("full jitter", so that the nodes of a cluster do not come back together).
  * `random` is any 64-bit number; the same one gives the same delay. Throttled and failing calls start at about a
- * second; lack of capacity or permission, which no hurry mends, at minutes. 0 for EC2_FAILURE_NONE.
+ * second; lack of capacity or permission, which no hurry mends, at half a minute and more. 0 for EC2_FAILURE_NONE.
  */
 int64_t ec2_retry_delay_ms(enum ec2_failure_class class, unsigned attempt, uint64_t random);
 

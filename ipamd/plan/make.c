@@ -46,7 +46,7 @@ static void set_up(struct draft *draft)
         draft->enis = ARENA_ARRAY(draft->arena, const struct plan_eni *, draft->n_enis);
         for (size_t i = 0; i < draft->n_enis; i++)
                 draft->enis[i] = &draft->view->enis[i];
-        qsort(draft->enis, draft->n_enis, sizeof(*draft->enis), by_device);
+        qsort(draft->enis, draft->n_enis, sizeof(const struct plan_eni *), by_device);
 
         /* Per ENI at most one step and one of assign, unassign, drain, undrain; and one too many, for draft_add(). */
         draft->max_actions = draft->n_enis * 2 + PLAN_MAX_CREATES + 2;

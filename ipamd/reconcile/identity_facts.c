@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The node's identity and limits as facts in the store: written by the reconciler, read by it and by the daemon. */
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
@@ -110,6 +113,21 @@ int limits_save(struct store *store, const struct plan_limits *limits, struct er
         return store_fact_set(store, FACT_LIMITS, text, err);
 }
 
+/* The number at *at, which ends in `end`; *at moves behind that. */
+static bool take_number(const char **at, char end, unsigned *ret)
+{
+        unsigned long number;
+        char *rest;
+
+        errno = 0;
+        number = strtoul(*at, &rest, 10);
+        if (rest == *at || *rest != end || errno || number > UINT_MAX)
+                return false;
+        *at = rest + 1;
+        *ret = (unsigned)number;
+        return true;
+}
+
 int limits_load(struct store *store, struct arena *arena, struct plan_limits *ret, struct err *err)
 {
         struct plan_limits limits;
@@ -117,7 +135,8 @@ int limits_load(struct store *store, struct arena *arena, struct plan_limits *re
 
         if (store_fact_get(store, FACT_LIMITS, arena, &text, err) < 0)
                 return -(int)err->code;
-        if (text && sscanf(text, "%u %u", &limits.max_enis, &limits.ipv4_per_eni) == 2)
+        if (text && take_number(&text, ' ', &limits.max_enis) &&
+            take_number(&text, '\0', &limits.ipv4_per_eni))
                 *ret = limits;
         return 0;
 }

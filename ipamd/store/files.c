@@ -123,7 +123,7 @@ static int holder_of(int fd)
 {
         char text[16] = "";
 
-        return pread(fd, text, sizeof(text) - 1, 0) > 0 ? atoi(text) : 0;
+        return pread(fd, text, sizeof(text) - 1, 0) > 0 ? (int)strtol(text, NULL, 10) : 0;
 }
 
 int store_lock(const char *path, int *ret_fd, struct err *err)

@@ -161,9 +161,9 @@ int store_prepare(const struct store_options *options, struct err *err)
         struct err cause;
         int r = files_prepare(options->path, err);
 
-        if (r == 0 && !boot_id)
-                r = read_boot_id(&boot_id, err);
         if (r < 0)
+                return r;
+        if (!boot_id && (r = read_boot_id(&boot_id, err)) < 0)
                 return r;
         r = prepare(options, boot_id, &cause);
         if (r == -ERR_PROTOCOL)

@@ -50,7 +50,7 @@ struct sql_value {
 };
 
 #define SQL_INT(v)          ((struct sql_value){.number = (int64_t)(v)})
-#define SQL_TEXT(v)         ((struct sql_value){.text = (v) ?: ""})
+#define SQL_TEXT(v)         sql_text(v)
 #define SQL_TEXT_OR_NULL(v) sql_text_or_null(v)
 #define SQL_IP(v)           SQL_TEXT(IP_TEXT(v))
 
@@ -58,6 +58,11 @@ struct sql_value {
 #define VALUES(...)                                                                                          \
         ((const struct sql_value[]){__VA_ARGS__}), ARRAY_SIZE(((const struct sql_value[]){__VA_ARGS__}))
 #define NO_VALUES NULL, 0
+
+static inline struct sql_value sql_text(const char *text)
+{
+        return (struct sql_value){.text = text ?: ""};
+}
 
 /* "" and NULL are NULL: what EC2 has not told us yet must not collide in a UNIQUE column. */
 static inline struct sql_value sql_text_or_null(const char *text)

@@ -132,17 +132,21 @@ void packets_send_forged(const char *netns, const char *source, const char *dest
 {
         _cleanup_close_ int fd = socket_in(netns, SOCK_RAW, IPPROTO_RAW); /* which implies IP_HDRINCL */
         struct sockaddr_in from = address_of(source, 0), to = address_of(destination, 0);
-        struct {
-                struct iphdr ip;
-                struct icmphdr icmp;
-        } packet = {.ip = {.version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_ICMP},
-                    .icmp = {.type = ICMP_ECHO}};
+        struct iphdr ip = {.version = 4,
+                           .ihl = 5,
+                           .ttl = 64,
+                           .protocol = IPPROTO_ICMP,
+                           .saddr = from.sin_addr.s_addr,
+                           .daddr = to.sin_addr.s_addr};
+        struct icmphdr icmp = {.type = ICMP_ECHO};
+        uint8_t bytes[sizeof(ip) + sizeof(icmp)] = {0};
 
-        packet.ip.saddr = from.sin_addr.s_addr;
-        packet.ip.daddr = to.sin_addr.s_addr;
-        packet.icmp.checksum = checksum(&packet.icmp, sizeof(packet.icmp));
-        assert_int_equal(sendto(fd, &packet, sizeof(packet), 0, (const struct sockaddr *)&to, sizeof(to)),
-                         sizeof(packet));
+        memcpy(bytes, &ip, sizeof(ip));
+        memcpy(bytes + sizeof(ip), &icmp, sizeof(icmp));
+        icmp.checksum = checksum(bytes + sizeof(ip), sizeof(icmp));
+        memcpy(bytes + sizeof(ip), &icmp, sizeof(icmp));
+        assert_int_equal(sendto(fd, bytes, sizeof(bytes), 0, (const struct sockaddr *)&to, sizeof(to)),
+                         sizeof(bytes));
 }
 
 int packets_listen(const char *netns, const char *address, unsigned port)
@@ -169,7 +173,7 @@ int packets_connect(const char *netns, const char *source, const char *destinati
 
 int packets_accept(int listen_fd, struct ip *ret_peer)
 {
-        struct sockaddr_in peer;
+        struct sockaddr_in peer = {0};
         socklen_t peer_bytes = sizeof(peer);
         int fd;
 

@@ -205,7 +205,6 @@ static const struct plan_eni *shown(const struct model *model, int64_t key)
                         return &model->shown[i];
         }
         fail_msg("an action for key %lld, which is not in view", (long long)key);
-        return NULL;
 }
 
 static void check_giving_back(const struct model *model, const struct plan_action *a,
@@ -228,7 +227,8 @@ static void check_giving_back(const struct model *model, const struct plan_actio
 
 static void check_action(const struct model *model, const struct plan_action *a)
 {
-        const struct plan_eni *e = a->key ? shown(model, a->key) : NULL;
+        bool has_key = a->kind != PLAN_LOOK && a->kind != PLAN_CREATE;
+        const struct plan_eni *e = has_key ? shown(model, a->key) : NULL;
 
         switch (a->kind) {
         case PLAN_LOOK: break;

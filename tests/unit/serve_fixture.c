@@ -260,7 +260,8 @@ int raw_connect(const char *path)
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
         assert_true(fd >= 0);
-        strcpy(address.sun_path, path);
+        assert_in_range(strlen(path), 1, sizeof(address.sun_path) - 1);
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
         if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
                 close(fd);
                 return -1;

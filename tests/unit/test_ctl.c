@@ -65,7 +65,7 @@ static void daemon_start(struct daemon *daemon)
         strcpy(daemon->folder, "/tmp/vw-ctl-XXXXXX");
         assert_non_null(mkdtemp(daemon->folder));
         snprintf(daemon->path, sizeof(daemon->path), "%s/s", daemon->folder);
-        strcpy(address.sun_path, daemon->path);
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s", daemon->path);
         daemon->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         assert_int_equal(bind(daemon->fd, (struct sockaddr *)&address, sizeof(address)), 0);
         assert_int_equal(listen(daemon->fd, 8), 0);

@@ -248,7 +248,7 @@ static void server_start(struct server *server)
         strcpy(server->folder, "/tmp/vw-ipam-XXXXXX");
         assert_non_null(mkdtemp(server->folder));
         snprintf(server->path, sizeof(server->path), "%s/s", server->folder);
-        strcpy(address.sun_path, server->path);
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s", server->path);
         server->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         assert_int_equal(bind(server->fd, (struct sockaddr *)&address, sizeof(address)), 0);
         assert_int_equal(listen(server->fd, 1), 0);
@@ -358,7 +358,7 @@ static void test_client_without_a_server(void **state _unused_)
         snprintf(path, sizeof(path), "%s/s", folder);
         assert_fails(ipam_client_connect(path, 100, &client, &err), ERR_NOT_FOUND);
         assert_contains(err.msg, path);
-        strcpy(address.sun_path, path);
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
         close(fd); /* nobody listens on what is left */

@@ -190,12 +190,13 @@ static void test_parse_refuses(void **state _unused_)
 static void test_parse_refuses_deep_nesting(void **state _unused_)
 {
         enum { DEPTH = 100000 };
-        _cleanup_free_ char *deep = xcalloc(1, DEPTH + 16);
+        static const char start[] = "{\"a\":";
+        _cleanup_free_ char *deep = xcalloc(1, sizeof(start) + DEPTH);
         json_t *json = NULL;
         struct err err;
 
-        memcpy(deep, "{\"a\":", 5);
-        memset(deep + 5, '[', DEPTH);
+        memcpy(deep, start, sizeof(start));
+        memset(deep + strlen(start), '[', DEPTH); /* the last of xcalloc()'s zeros ends it */
         assert_fails(jsonx_parse(deep, strlen(deep), &json, &err), ERR_PROTOCOL);
         assert_contains(err.msg, "depth");
 }

@@ -50,7 +50,7 @@ struct plan_case {
 #define MINIMUM_IP(n) .targets = {.warm_eni = 1, .has_minimum_ip = true, .minimum_ip = (n)}
 #define WARM_AND_MINIMUM(w, m)                                                                               \
         .targets = {.has_warm_ip = true, .warm_ip = (w), .has_minimum_ip = true, .minimum_ip = (m)}
-#define LONG_SURPLUS .surplus_since_ms = NOW - PLAN_SHRINK_DELAY_MS
+#define LONG_SURPLUS .surplus_since_ms = (NOW - PLAN_SHRINK_DELAY_MS)
 
 static const struct plan_case growing[] = {
         {"a new node with the default target fills the primary ENI",

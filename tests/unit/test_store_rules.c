@@ -189,21 +189,20 @@ static void test_after_the_lease(void **state)
 /* The policy is served by indexes: no sorting, no walking through all addresses. */
 static int no_sort(void *data, int n _unused_, char **columns, char **names _unused_)
 {
-        strcat(data, columns[3]);
-        strcat(data, "; ");
+        text_add(data, "%s; ", columns[3]);
         return 0;
 }
 
 static void test_policy_uses_its_index(void **state)
 {
         sqlite3 *db = fixture_raw(*state);
-        char plan[1024] = "";
+        _cleanup_(text_done) struct text plan = {0};
 
-        assert_int_equal(sqlite3_exec(db, "EXPLAIN QUERY PLAN " STORE_PICK_ADDRESS, no_sort, plan, NULL),
+        assert_int_equal(sqlite3_exec(db, "EXPLAIN QUERY PLAN " STORE_PICK_ADDRESS, no_sort, &plan, NULL),
                          SQLITE_OK);
-        assert_contains(plan, "addresses_pick");
-        if (strstr(plan, "TEMP B-TREE"))
-                fail_msg("%s", plan);
+        assert_contains(plan.text, "addresses_pick");
+        if (strstr(plan.text, "TEMP B-TREE"))
+                fail_msg("%s", plan.text);
         sqlite3_close(db);
 }
 

@@ -45,7 +45,7 @@ static int add_route(struct netlink *nl, const char *dst, const char *gateway, c
                      struct err *err)
 {
         struct route_info route = {.protocol = RTPROT_STATIC};
-        struct link_info info;
+        struct link_info info = {0};
         int r;
 
         r = prefix_parse(dst, &route.dst, err);
@@ -201,8 +201,8 @@ static int check_abandoned(const char *prefix, char *const *names, size_t n, str
 int fabric_clean(const char *prefix, unsigned *ret_removed, struct err *err)
 {
         unsigned removed = 0;
-        char **names;
-        size_t n;
+        char **names = NULL;
+        size_t n = 0;
         int r;
 
         r = fabric_check_prefix(prefix, err);

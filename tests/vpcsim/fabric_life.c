@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* fabric.h: the fabric's life, nodes, hosts of the internet. ENIs are in fabric_eni.c, what all share in fabric_base.c. */
+#include <stdio.h>
 #include <string.h>
 
 #include <vpcwire/mem.h>
@@ -50,7 +51,7 @@ int fabric_new(const char *prefix, struct fabric **ret, struct err *err)
         if (r < 0)
                 return r;
         fabric = XNEW(struct fabric);
-        strcpy(fabric->prefix, prefix);
+        snprintf(fabric->prefix, sizeof(fabric->prefix), "%s", prefix);
         fabric->alive_fd = -1;
         fabric->vpc = fabric->inet = FABRIC_SPACE_NONE;
         r = fabric_base_create(fabric, err);

@@ -150,7 +150,7 @@ int fabric_link_boot_primary(const struct fabric_space *node, const struct fabri
         struct route_info to_all = {.dst = {{.family = AF_INET}, 0},
                                     .protocol = RTPROT_DHCP,
                                     .gateway = prefix_nth(eni->subnet, 1)};
-        struct link_info info;
+        struct link_info info = {0};
         struct ip imds;
         int r;
 

@@ -28,7 +28,7 @@ void fabric_space_close(struct fabric_space *space)
 
 int fabric_space_open(const char *name, struct fabric_space *ret, struct err *err)
 {
-        _cleanup_(fabric_space_close) struct fabric_space space = FABRIC_SPACE_NONE;
+        struct fabric_space space = FABRIC_SPACE_NONE;
         char path[NETNS_PATH_BYTES];
         int r;
 
@@ -37,11 +37,12 @@ int fabric_space_open(const char *name, struct fabric_space *ret, struct err *er
                 r = netns_open(netns_path(name, path), &space.netns_fd, err);
         if (r == 0)
                 r = netlink_open(space.netns_fd, &space.nl, err);
-        if (r < 0)
+        if (r < 0) {
+                fabric_space_close(&space);
                 return r;
+        }
         space.name = xstrdup(name);
         *ret = space;
-        space = FABRIC_SPACE_NONE;
         return 0;
 }
 

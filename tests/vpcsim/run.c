@@ -143,7 +143,7 @@ static int serve_ec2(struct running *running, int fd, struct err *err)
 
 static int start_ec2(struct running *running, int local_port, struct err *err)
 {
-        int fd, r;
+        int fd = -1, r;
 
         if (running->fabric) {
                 r = listen_fabric(running->fabric, FABRIC_INTERNET, ec2_address, &fd, &running->ec2_url, err);
@@ -165,7 +165,7 @@ static int start_ec2(struct running *running, int local_port, struct err *err)
 
 static int start_imds(struct running *running, struct err *err)
 {
-        int fd, r;
+        int fd = -1, r;
 
         if (running->fabric)
                 r = listen_fabric(running->fabric, FABRIC_VPC, imds_address, &fd, &running->imds_url, err);
