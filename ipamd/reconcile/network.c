@@ -113,6 +113,7 @@ static int report_eni(struct reconcile *r, struct round *round, const struct nod
                       const struct books *books, struct err *err)
 {
         struct store_eni *eni = eni_of_report(round, report);
+        const char *why = report->state == NODE_ENI_NO_LINK ? "its link is gone" : report->err.msg;
         bool done;
 
         if (!eni)
@@ -129,10 +130,9 @@ static int report_eni(struct reconcile *r, struct round *round, const struct nod
         }
         if (eni->state != ENI_READY)
                 return 0;
-        log_warn("eni lost its link; its addresses are not offered", LOG_STR("eni", eni->eni_id));
+        log_warn("addresses of an eni are not offered", LOG_STR("eni", eni->eni_id), LOG_STR("why", why));
         round->changed = true;
-        return store_eni_set_state(r->store, eni->key, ENI_CONFIGURING, "its link is gone", round->now_ms,
-                                   &done, err);
+        return store_eni_set_state(r->store, eni->key, ENI_CONFIGURING, why, round->now_ms, &done, err);
 }
 
 static void log_repairs(const struct node_repairs *repaired)
