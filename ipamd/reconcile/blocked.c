@@ -62,6 +62,19 @@ int blocked_until(struct reconcile *r, struct round *round, const char *action, 
         return store_blocked_set(r->store, &blocked, err);
 }
 
+/* For people. EC2's own words stay where we have no better ones. */
+static const char *sentence(struct arena *arena, enum ec2_failure_class class, const char *subject,
+                            const char *cause)
+{
+        if (class == EC2_FAILURE_CAPACITY_SUBNET)
+                return arena_printf(arena, "subnet %s has no free addresses", subject);
+        if (class == EC2_FAILURE_CAPACITY_ACCOUNT)
+                return "the account has as many ENIs in this region as EC2 allows it";
+        if (class == EC2_FAILURE_THROTTLED)
+                return arena_printf(arena, "throttled: %s", cause);
+        return cause;
+}
+
 int blocked_after_failure(struct reconcile *r, struct round *round, const char *action, const char *subject,
                           const struct err *cause, struct err *err)
 {
@@ -74,7 +87,8 @@ int blocked_after_failure(struct reconcile *r, struct round *round, const char *
                  LOG_STR("class", ec2_failure_class_to_string(failure->class)),
                  LOG_STR("code", failure->code), LOG_STR("request_id", failure->request_id),
                  LOG_INT("attempt", attempt), LOG_INT("again_in_ms", delay_ms), LOG_ERR(cause));
-        return blocked_until(r, round, action, subject, clock_boottime_ms() + delay_ms, cause->msg, err);
+        return blocked_until(r, round, action, subject, clock_boottime_ms() + delay_ms,
+                             sentence(round->arena, failure->class, subject, cause->msg), err);
 }
 
 int blocked_clear(struct reconcile *r, struct round *round, const char *action, const char *subject,

@@ -38,6 +38,17 @@ static void add_counts(const struct reason_facts *facts, char *text)
                     facts->instance_type && facts->instance_type[0] ? facts->instance_type : "this node");
 }
 
+/* One cause blocks several actions at times: a full subnet both new ENIs and more addresses. Said once. */
+static bool said_before(const struct reason_facts *facts, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                if (facts->blocked[i].until_ms > facts->now_ms &&
+                    strcmp(facts->blocked[i].reason, facts->blocked[n].reason) == 0)
+                        return true;
+        }
+        return false;
+}
+
 void reason_no_address(const struct reason_facts *facts, char ret[static REASON_BYTES])
 {
         const struct store_counts *counts = &facts->counts;
@@ -49,7 +60,7 @@ void reason_no_address(const struct reason_facts *facts, char ret[static REASON_
         else
                 add_counts(facts, ret);
         for (size_t i = 0; i < facts->n_blocked && shown < REASON_BLOCKED_MAX; i++) {
-                if (facts->blocked[i].until_ms <= facts->now_ms)
+                if (facts->blocked[i].until_ms <= facts->now_ms || said_before(facts, i))
                         continue;
                 add(ret, "; %s (tried again in %lld s)", facts->blocked[i].reason,
                     seconds_until(facts->blocked[i].until_ms, facts->now_ms));

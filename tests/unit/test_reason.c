@@ -11,6 +11,9 @@ static void test_reasons(void **state _unused_)
         static const struct store_blocked full = {"create", "subnet-x",
                                                   "subnet subnet-x has no free addresses", NOW_MS + 39001, 1};
         static const struct store_blocked over = {"create", "subnet-x", "old news", NOW_MS, 1};
+        static const struct store_blocked twice[] = {
+                {"assign", "subnet-x", "subnet subnet-x has no free addresses", NOW_MS + 39001, 1},
+                {"create", "subnet-x", "subnet subnet-x has no free addresses", NOW_MS + 50000, 1}};
         static const struct {
                 struct reason_facts facts;
                 const char *expect;
@@ -44,6 +47,12 @@ static void test_reasons(void **state _unused_)
                  "again in 40 s)"},
                 {{.set_up = true,
                   .counts = {.total = 3, .leased = 3, .enis = 1},
+                  .blocked = twice,
+                  .n_blocked = 2},
+                 "no free address: 3 of 3 leased on 1 ENI; subnet subnet-x has no free addresses (tried "
+                 "again in 40 s)"},
+                {{.set_up = true,
+                  .counts = {.total = 3, .leased = 3, .enis = 1},
                   .blocked = &over,
                   .n_blocked = 1},
                  "no free address: 3 of 3 leased on 1 ENI"},
@@ -71,7 +80,7 @@ static void test_long_texts_stay_bounded(void **state _unused_)
         memset(big, 'x', sizeof(big) - 1);
         big[sizeof(big) - 1] = '\0';
         for (size_t i = 0; i < ARRAY_SIZE(blocked); i++)
-                blocked[i] = (struct store_blocked){"a", "b", big, NOW_MS + 1, 1};
+                blocked[i] = (struct store_blocked){"a", "b", big + i, NOW_MS + 1, 1};
         text[REASON_BYTES] = 'Z';
         reason_no_address(&facts, text);
         assert_int_equal(strlen(text), REASON_BYTES - 1);
