@@ -173,8 +173,12 @@ node_ready() { # NODE
 
 # ---- pods, as a container runtime makes them: a namespace, then the plugin with environment and standard input ----
 
+container_id() { # POD: 64 hex digits, as runtimes give them
+        printf '%s' "$name/$1" | sha256sum | cut -d ' ' -f 1
+}
+
 cni() { # VERB NODE POD
-        ip netns exec "$name-$2" env -i PATH="$PATH" CNI_COMMAND="$1" CNI_CONTAINERID="demo-$3" \
+        ip netns exec "$name-$2" env -i PATH="$PATH" CNI_COMMAND="$1" CNI_CONTAINERID="$(container_id "$3")" \
                 CNI_NETNS="/run/netns/$name-$3" CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin \
                 CNI_ARGS="IgnoreUnknown=1;K8S_POD_NAMESPACE=demo;K8S_POD_NAME=$3" "$PWD/$bin/vpcwire" <<CONF
 {"cniVersion": "1.0.0", "name": "vpcwire", "type": "vpcwire", "socket": "$folder/$2/ipamd.sock"}
