@@ -12,9 +12,10 @@
 #include "node/sync.h"
 #include "reconcile/state.h"
 
+/* The primary ENI carries the node's own traffic and all that leaves the VPC, also where it is not ours to hand out. */
 static bool eni_is_routable(const struct store_eni *eni)
 {
-        return eni->managed &&
+        return (eni->managed || eni->primary) &&
                (eni->state == ENI_CONFIGURING || eni->state == ENI_READY || eni->state == ENI_DRAINING);
 }
 

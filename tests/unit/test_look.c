@@ -46,6 +46,25 @@ static void test_ours_is_adopted_and_others_are_counted(void **state)
         assert_int_equal(httpd_requests(b->ec2), 1);
 }
 
+static void test_an_eni_that_says_no_is_left_alone(void **state)
+{
+        struct bench *b = *state;
+        const char *tag =
+                "<tagSet><item><key>node.k8s.amazonaws.com/no_manage</key><value>true</value></item>";
+        struct ip address = fixture_ip(1, 1);
+        const char *eni = bench_eni_xml(b, 1, INSTANCE, &address, 1), *at = strstr(eni, "<tagSet>");
+        const char *enis[] = {primary(b, 3), arena_printf(b->arena, "%.*s%s%s", (int)(at - eni), eni, tag,
+                                                          at + strlen("<tagSet>"))};
+        struct round round;
+
+        script_enis(b, enis, 2);
+        bench_look(b, SOON);
+        round = bench_round(b, SOON);
+        assert_int_equal(round.n_enis, 2);
+        assert_false(round.enis[1].managed);
+        assert_int_equal(round.enis[1].total, 0);
+}
+
 static void test_an_address_is_gone_after_two_looks(void **state)
 {
         struct bench *b = *state;
@@ -177,6 +196,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_ours_is_adopted_and_others_are_counted),
+                TEST(test_an_eni_that_says_no_is_left_alone),
                 TEST(test_an_address_is_gone_after_two_looks),
                 TEST(test_an_address_that_comes_back_is_no_suspect),
                 TEST(test_a_leased_address_is_lost_and_its_lease_stays),
