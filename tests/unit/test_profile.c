@@ -207,6 +207,39 @@ static void test_limits(void **state)
         assert_contains(f->err.msg, "NUL");
 }
 
+static int check_value(void *data, const char *section, const char *key, const char *value,
+                       struct err *err _unused_)
+{
+        assert_true(section && value);
+        assert_true(*key && !strpbrk(key, "=\n"));
+        assert_null(strchr(value, '\n'));
+        ++*(unsigned *)data;
+        return 0;
+}
+
+/* Any bytes: an error or values that look like values; the sanitizers watch the rest. */
+static void test_random_files(void **state _unused_)
+{
+        static const char alphabet[] = "[]=#; \t\r\n\n\nab\"'";
+        unsigned seed = arc4random(), values = 0;
+        const struct ini_reader reader = {.on_value = check_value, .data = &values};
+        char text[64];
+        struct err err;
+
+        print_message("seed %u\n", seed);
+        srandom(seed);
+        for (int round = 0; round < 20000; round++) {
+                size_t n = (size_t)random() % sizeof(text);
+
+                for (size_t i = 0; i < n; i++)
+                        text[i] = alphabet[(size_t)random() % (sizeof(alphabet) - 1)];
+                text[n] = '\0';
+                if (ini_read(text, &reader, &err) < 0)
+                        assert_int_equal(err.code, ERR_INVALID);
+        }
+        assert_true(values > 0);
+}
+
 static void test_what_is_not_done_is_said(void **state)
 {
         static const struct {
@@ -242,6 +275,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_syntax, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_broken_files, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
+                cmocka_unit_test(test_random_files),
                 cmocka_unit_test_setup_teardown(test_what_is_not_done_is_said, setup, teardown),
         };
 
