@@ -43,9 +43,13 @@ struct config {
         struct reconcile_tag *tags;
         size_t n_tags;
 
-        const char *region;        /* NULL: from IMDS */
-        const char *ec2_endpoint;  /* NULL: EC2's own */
+        const char *region;       /* NULL: from IMDS */
+        const char *ec2_endpoint; /* NULL: EC2's own */
+        const char *sts_endpoint; /* NULL: the region's own */
+        bool use_fips, use_dualstack;
+        const char *ca_file;       /* NULL: the system's certificates */
         const char *imds_endpoint; /* NULL: the link-local one */
+        bool imds_ipv6;            /* ... by IPv6 */
         unsigned http_timeout_s;
 
         const char *db_path, *socket_path;

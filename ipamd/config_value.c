@@ -154,6 +154,17 @@ static int take_tags(struct config *config, const char *value, struct err *err)
         return e;
 }
 
+static int take_one_of(struct config *config, const struct setting *setting, const char *value,
+                       const char *no, const char *yes, struct err *err)
+{
+        bool is_yes = strcasecmp(value, yes) == 0;
+
+        if (!is_yes && strcasecmp(value, no) != 0)
+                return err_set(err, ERR_INVALID, "'%.64s' is not allowed: %s or %s", value, yes, no);
+        *(bool *)at(config, setting->offset) = is_yes;
+        return 0;
+}
+
 static int take_log_level(struct config *config, const char *value, struct err *err)
 {
         /* aws-vpc-cni knows a level above ERROR; what it says there we say as errors. */
@@ -184,6 +195,8 @@ int setting_take(struct config *config, const struct setting *setting, const cha
         case SETTING_URL: return take_url(config, setting, value, err);
         case SETTING_VETH_PREFIX: return take_veth_prefix(config, setting, value, err);
         case SETTING_TAGS: return take_tags(config, value, err);
+        case SETTING_BOOL: return take_one_of(config, setting, value, "false", "true", err);
+        case SETTING_IP_MODE: return take_one_of(config, setting, value, "IPv4", "IPv6", err);
         case SETTING_LOG_LEVEL: return take_log_level(config, value, err);
         case SETTING_LOG_FORMAT: return take_log_format(config, value, err);
         }
@@ -211,6 +224,10 @@ bool setting_equal(const struct config *a, const struct config *b, const struct 
                 return *(const unsigned *)at_const(a, setting->offset) ==
                        *(const unsigned *)at_const(b, setting->offset);
         case SETTING_TAGS: return tags_equal(a, b);
+        case SETTING_BOOL:
+        case SETTING_IP_MODE:
+                return *(const bool *)at_const(a, setting->offset) ==
+                       *(const bool *)at_const(b, setting->offset);
         case SETTING_LOG_LEVEL: return a->log_level == b->log_level;
         case SETTING_LOG_FORMAT: return a->log_format == b->log_format;
         case SETTING_TEXT:

@@ -13,6 +13,8 @@ enum setting_type {
         SETTING_URL,         /* http:// or https:// */
         SETTING_VETH_PREFIX, /* 1..4 characters, no prefix of other kinds of links */
         SETTING_TAGS,        /* a JSON object of strings */
+        SETTING_BOOL,        /* true or false */
+        SETTING_IP_MODE,     /* IPv4 or IPv6; a bool, true for IPv6 */
         SETTING_LOG_LEVEL,
         SETTING_LOG_FORMAT,
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Where credentials come from, and when they are fetched anew. */
+/* When credentials are fetched anew. Where from is in provider.c. */
 #include "cloud/credentials.h"
 
 #include <stdbool.h>
@@ -7,92 +7,69 @@
 
 #include <vpcwire/clock.h>
 
-#include "cloud/credentials_imds.h"
+#include "cloud/provider.h"
 #include "cloud/secret.h"
+#include "cloud/skew.h"
 
 struct credentials {
-        struct imds *imds;
-        struct credentials_clocks clocks;
+        struct credentials_options options;
+        char *region, *sts_endpoint, *ca_file; /* of the options */
+        struct provider_context providers;
+        struct skew skew;
         struct secret *current; /* NULL: none yet */
         bool refused;           /* EC2 said that the current ones are not good */
         int64_t jitter_ms;
         int64_t pause_until_ms; /* boottime: no try to replace credentials that are still good before it */
 };
 
-struct credentials *credentials_new_with_clocks(struct imds *imds, const struct credentials_clocks *clocks)
+static char *copy(const char *text)
 {
-        struct credentials *credentials = XNEW(struct credentials);
+        return text ? xstrdup(text) : NULL;
+}
 
-        credentials->imds = imds;
-        credentials->clocks = *clocks;
-        return credentials;
+struct credentials *credentials_open(const struct credentials_options *options)
+{
+        struct credentials *c = XNEW(struct credentials);
+
+        c->options = *options;
+        c->options.region = c->region = copy(options->region);
+        c->options.sts_endpoint = c->sts_endpoint = copy(options->sts_endpoint);
+        c->options.ca_file = c->ca_file = copy(options->ca_file);
+        if (!options->wall_ms)
+                c->options.wall_ms = clock_wall_ms;
+        if (!options->boottime_ms)
+                c->options.boottime_ms = clock_boottime_ms;
+        c->skew = (struct skew){.wall_ms = c->options.wall_ms, .boottime_ms = c->options.boottime_ms};
+        c->providers.options = &c->options;
+        return c;
 }
 
 struct credentials *credentials_new(struct imds *imds)
 {
-        return credentials_new_with_clocks(
-                imds, &(const struct credentials_clocks){clock_wall_ms, clock_boottime_ms});
+        return credentials_open(&(const struct credentials_options){.imds = imds});
 }
 
 struct credentials *credentials_free(struct credentials *credentials)
 {
         if (!credentials)
                 return NULL;
+        provider_context_done(&credentials->providers);
         secret_free(credentials->current);
+        free(credentials->region);
+        free(credentials->sts_endpoint);
+        free(credentials->ca_file);
         free(credentials);
         return NULL;
+}
+
+struct skew *credentials_skew(struct credentials *credentials)
+{
+        return &credentials->skew;
 }
 
 void credentials_expire(struct credentials *credentials)
 {
         credentials->refused = true;
-}
-
-/* Whether the environment has credentials (1) or not (0). Half of them is an error, not "none". */
-static int fetch_from_environment(struct secret *secret, struct err *err)
-{
-        const char *key_id = getenv("AWS_ACCESS_KEY_ID"), *key = getenv("AWS_SECRET_ACCESS_KEY"),
-                   *token = getenv("AWS_SESSION_TOKEN");
-        int r;
-
-        if (!(key_id && *key_id) && !(key && *key))
-                return 0;
-        r = secret_set(secret->access_key_id, sizeof(secret->access_key_id), "AWS_ACCESS_KEY_ID", key_id,
-                       err);
-        if (r >= 0)
-                r = secret_set(secret->secret_access_key, sizeof(secret->secret_access_key),
-                               "AWS_SECRET_ACCESS_KEY", key, err);
-        if (r >= 0 && token && *token)
-                r = secret_set(secret->session_token, sizeof(secret->session_token), "AWS_SESSION_TOKEN",
-                               token, err);
-        if (r < 0) {
-                (void)err_wrap(err, "no credentials: the environment's are no good");
-                if (err)
-                        err->code = ERR_DENIED;
-                return -ERR_DENIED;
-        }
-        return 1;
-}
-
-static int fetch(struct credentials *credentials, struct secret *secret, struct err *err)
-{
-        int r;
-
-        r = fetch_from_environment(secret, err);
-        if (r != 0)
-                return r < 0 ? r : 0;
-        if (!credentials->imds)
-                return err_set(err, ERR_DENIED,
-                               "no credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set");
-        r = credentials_fetch_from_imds(credentials->imds, secret, err);
-        if (r < 0) {
-                (void)err_wrap(err, "no credentials: AWS_ACCESS_KEY_ID is not set, and from IMDS");
-                return r;
-        }
-        if (secret->expires_wall_ms <= credentials->clocks.wall_ms())
-                return err_set(err, ERR_DENIED,
-                               "no credentials: those from IMDS have expired, by this machine's clock");
-        return 0;
 }
 
 static bool is_good(const struct credentials *credentials, int64_t ahead_ms)
@@ -101,18 +78,38 @@ static bool is_good(const struct credentials *credentials, int64_t ahead_ms)
 
         return secret && !credentials->refused &&
                (secret->expires_wall_ms == 0 ||
-                credentials->clocks.wall_ms() + ahead_ms < secret->expires_wall_ms);
+                skew_now_ms(&credentials->skew) + ahead_ms < secret->expires_wall_ms);
+}
+
+/*
+ * Credentials that seem to have expired already may be seen by a wrong clock: before the first signed call nobody has told
+ * us AWS's time but the reply that brought them.
+ */
+static int check_end(struct credentials *credentials, const struct secret *fetched, const char *provider,
+                     struct err *err)
+{
+        int64_t peer_ms = credentials->providers.peer_wall_ms;
+
+        if (fetched->expires_wall_ms == 0 || fetched->expires_wall_ms > skew_now_ms(&credentials->skew))
+                return 0;
+        if (peer_ms && skew_learn(&credentials->skew, peer_ms) && fetched->expires_wall_ms > peer_ms)
+                return 0;
+        return err_set(err, ERR_DENIED, "no credentials: %s: they have expired, by this machine's clock",
+                       provider);
 }
 
 static int refresh(struct credentials *credentials, struct err *err)
 {
         _cleanup_(secret_freep) struct secret *fetched = secret_new();
-        int64_t now_ms = credentials->clocks.boottime_ms();
+        int64_t now_ms = credentials->options.boottime_ms();
+        const char *provider;
         int r;
 
         /* Also after a success: until IMDS has the next credentials, it gives the ones that we have. */
         credentials->pause_until_ms = now_ms + CREDENTIALS_REFRESH_PAUSE_S * 1000;
-        r = fetch(credentials, fetched, err);
+        r = provider_fetch(&credentials->providers, fetched, &provider, err);
+        if (r == 0)
+                r = check_end(credentials, fetched, provider, err);
         if (r < 0)
                 return r;
         secret_free(credentials->current);
@@ -131,7 +128,7 @@ int credentials_get(struct credentials *credentials, struct credentials_view *re
         if (!is_good(credentials, ahead_ms)) {
                 bool usable = is_good(credentials, 0);
 
-                if (!usable || credentials->clocks.boottime_ms() >= credentials->pause_until_ms) {
+                if (!usable || credentials->options.boottime_ms() >= credentials->pause_until_ms) {
                         r = refresh(credentials, refresh_err);
                         if (r < 0 && !usable)
                                 return r;

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * AWS credentials: from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN), else from IMDSv2
- * (iam/security-credentials/<role>). Refreshed ahead of their expiry; used up to their end when a refresh fails. Secrets
- * live in memory that is locked, kept out of core dumps and wiped when replaced; nothing prints them. One thread.
+ * AWS credentials, from the first of these that is set up: the environment, the shared files, a web identity (IRSA), the
+ * container's agent (EKS Pod Identity, ECS), IMDSv2. Refreshed ahead of their expiry; used up to their end when a refresh
+ * fails. Secrets live in memory that is locked, kept out of core dumps and wiped when replaced; nothing prints them. One
+ * thread.
  */
 #ifndef IPAMD_CLOUD_CREDENTIALS_H
 #define IPAMD_CLOUD_CREDENTIALS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <vpcwire/err.h>
 #include <vpcwire/mem.h>
 
 struct imds;
+struct skew;
 struct credentials;
 
 /* What a signature needs; borrowed from the credentials, valid until the next call on them. */
@@ -27,26 +30,36 @@ enum {
         CREDENTIALS_REFRESH_PAUSE_S = 30,  /* between two tries to replace credentials that are still good */
 };
 
-/* imds is borrowed and may be NULL (environment only). */
-struct credentials *credentials_new(struct imds *imds);
-
-/* As credentials_new(), with other clocks (milliseconds, as in vpcwire/clock.h); for tests. */
-struct credentials_clocks {
-        int64_t (*wall_ms)(void);
-        int64_t (*boottime_ms)(void);
+struct credentials_options {
+        struct imds *imds;        /* borrowed; NULL: not to be asked */
+        const char *region;       /* for STS; NULL: as IMDS says */
+        const char *sts_endpoint; /* NULL: the region's own */
+        bool use_fips, use_dualstack;
+        const char *ca_file;                            /* NULL: the system's certificates */
+        unsigned timeout_ms;                            /* of one exchange with STS or an agent; 0 = 10 s */
+        int64_t (*wall_ms)(void), (*boottime_ms)(void); /* NULL: as in vpcwire/clock.h; for tests */
 };
-struct credentials *credentials_new_with_clocks(struct imds *imds, const struct credentials_clocks *clocks);
+
+/* Strings are copied. Which provider it is, is read from the environment at each refresh. */
+struct credentials *credentials_open(const struct credentials_options *options);
+
+/* As credentials_open(), with imds (borrowed, may be NULL) alone. */
+struct credentials *credentials_new(struct imds *imds);
 
 struct credentials *credentials_free(struct credentials *credentials);
 DEFINE_CLEANUP(struct credentials *, credentials_free)
 
 /*
- * ERR_DENIED when there are none to be had, naming what was tried; ERR_AGAIN and ERR_TIMEOUT when IMDS did not answer;
- * ERR_PROTOCOL when what it answered makes no sense.
+ * ERR_DENIED when there are none to be had, naming what was tried; ERR_UNSUPPORTED when the profile asks for what is not
+ * done here; ERR_AGAIN and ERR_TIMEOUT when the provider did not answer; ERR_PROTOCOL when what it answered makes no
+ * sense; ERR_INVALID for settings of a provider that make none.
  */
 int credentials_get(struct credentials *credentials, struct credentials_view *ret, struct err *err);
 
 /* The next credentials_get() fetches anew: EC2 said that these are not good (any more). */
 void credentials_expire(struct credentials *credentials);
+
+/* AWS's time, for who signs with these: expiry is judged by it too. Lives as long as the credentials. */
+struct skew *credentials_skew(struct credentials *credentials);
 
 #endif

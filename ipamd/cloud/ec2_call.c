@@ -5,19 +5,17 @@
  * The rule for what is not understood: if EC2 may have done what was asked (no answer, a broken one, a success that
  * cannot be read), the class is TRANSPORT; if it clearly refused, the class says why.
  */
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <vpcwire/clock.h>
 
 #include "cloud/credentials.h"
 #include "cloud/ec2_errors.h"
 #include "cloud/ec2_internal.h"
 #include "cloud/http.h"
 #include "cloud/sigv4.h"
+#include "cloud/skew.h"
 
 #define API_VERSION  "2016-11-15"
 #define CONTENT_TYPE "application/x-www-form-urlencoded; charset=utf-8"
@@ -142,7 +140,7 @@ static int send_signed(struct ec2 *ec2, const struct credentials_view *view, con
         const char *authorization;
         int r;
 
-        sigv4_format_time(clock_wall_ms(), time);
+        sigv4_format_time(skew_now_ms(credentials_skew(ec2->credentials)), time);
         const struct sigv4_header to_sign[] = {
                 {"Host", ec2->host},
                 {"X-Amz-Date", time},
@@ -185,16 +183,6 @@ static int send_signed(struct ec2 *ec2, const struct credentials_view *view, con
                              ret, err);
 }
 
-/* Copies printable ASCII, all else as '?'. */
-static void copy_printable(char *to, size_t to_bytes, const char *from)
-{
-        size_t n = 0;
-
-        for (; from[n] && n < to_bytes - 1; n++)
-                to[n] = isprint((unsigned char)from[n]) ? from[n] : '?';
-        to[n] = '\0';
-}
-
 /*
  * <Response><Errors><Error> with <RequestID>, <ErrorResponse><Errors><Error> (moto) or <ErrorResponse><Error> with
  * <RequestId> (STS and friends). NULL when it is none of them.
@@ -215,10 +203,10 @@ static void set_request_id(struct ec2 *ec2, const struct xml *root)
         const char *header = http_reply_header(ec2->http, "x-amzn-RequestId");
 
         for (size_t i = 0; i < ARRAY_SIZE(names) && !*ec2->failure.request_id; i++)
-                copy_printable(ec2->failure.request_id, sizeof(ec2->failure.request_id),
-                               xml_text(root, names[i]));
+                xml_copy_printable(ec2->failure.request_id, sizeof(ec2->failure.request_id),
+                                   xml_text(root, names[i]));
         if (!*ec2->failure.request_id && header)
-                copy_printable(ec2->failure.request_id, sizeof(ec2->failure.request_id), header);
+                xml_copy_printable(ec2->failure.request_id, sizeof(ec2->failure.request_id), header);
 }
 
 /* Some refusals repeat the string that was to be signed, with the session token in it. */
@@ -226,6 +214,18 @@ static bool repeats_secret(const struct credentials_view *view, const char *mess
 {
         return strstr(message, view->secret_access_key) ||
                (view->session_token && strstr(message, view->session_token));
+}
+
+/*
+ * Whether the reply says that we signed with a wrong time. A refusal that may be for the time teaches us EC2's; from
+ * then on every reply corrects it.
+ */
+static bool time_was_wrong(struct ec2 *ec2, const char *code)
+{
+        struct skew *skew = credentials_skew(ec2->credentials);
+        int64_t date_ms = http_reply_date_ms(ec2->http);
+
+        return date_ms && (skew->learned || skew_suspects(code)) && skew_learn(skew, date_ms);
 }
 
 static int refused(struct ec2 *ec2, const struct credentials_view *view, const struct xml *root,
@@ -236,13 +236,13 @@ static int refused(struct ec2 *ec2, const struct credentials_view *view, const s
         const char *text = xml_text(error, "Message");
         char message[MAX_MESSAGE_BYTES];
 
-        copy_printable(failure->code, sizeof(failure->code), xml_text(error, "Code"));
+        xml_copy_printable(failure->code, sizeof(failure->code), xml_text(error, "Code"));
         set_request_id(ec2, root);
         failure->class = ec2_error_classify(failure->http_status, failure->code, text);
-        if (failure->class == EC2_FAILURE_CREDENTIALS)
+        if (!time_was_wrong(ec2, failure->code) && failure->class == EC2_FAILURE_CREDENTIALS)
                 credentials_expire(ec2->credentials);
-        copy_printable(message, sizeof(message),
-                       repeats_secret(view, text) ? "(left out: it repeats the credentials)" : text);
+        xml_copy_printable(message, sizeof(message),
+                           repeats_secret(view, text) ? "(left out: it repeats the credentials)" : text);
         return err_set(err, ec2_failure_class_to_err_code(failure->class), "HTTP %ld %s%s%s%s%s",
                        failure->http_status, *failure->code ? failure->code : "without an EC2 error code",
                        *message ? ": " : "", message, *failure->request_id ? ", request " : "",
@@ -274,6 +274,7 @@ static int understand(struct ec2 *ec2, enum ec2_action action, const struct cred
                                root->name, name);
         if (strcmp(xml_text(root, "return"), "false") == 0)
                 return err_set(err, ERR_PROTOCOL, "HTTP %ld with <return>false</return>", reply->status);
+        (void)time_was_wrong(ec2, "");
         ec2->failure = (struct ec2_failure){0};
         *ret_root = root;
         return 0;

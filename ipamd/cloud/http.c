@@ -27,7 +27,6 @@ struct http {
 };
 
 DEFINE_CLEANUP(struct curl_slist *, curl_slist_free_all)
-DEFINE_CLEANUP(CURLU *, curl_url_cleanup)
 
 static void global_init(void)
 {
@@ -271,43 +270,10 @@ const char *http_reply_header(struct http *http, const char *name)
         return header->value;
 }
 
-static char *url_part(CURLU *url, CURLUPart part)
+int64_t http_reply_date_ms(struct http *http)
 {
-        char *value = NULL, *copy;
+        const char *date = http_reply_header(http, "Date");
+        time_t seconds = date ? curl_getdate(date, NULL) : -1;
 
-        if (curl_url_get(url, part, &value, 0) != CURLUE_OK)
-                return NULL;
-        copy = xstrdup(value);
-        curl_free(value);
-        return copy;
-}
-
-int http_parse_endpoint(const char *endpoint, char **ret_url, char **ret_host, struct err *err)
-{
-        _cleanup_(curl_url_cleanupp) CURLU *url = curl_url();
-        _cleanup_free_ char *scheme = NULL, *host = NULL, *port = NULL, *path = NULL, *user = NULL,
-                            *query = NULL, *fragment = NULL, *authority = NULL;
-        bool is_http;
-
-        if (!url)
-                abort(); /* out of memory, see mem.h */
-        if (curl_url_set(url, CURLUPART_URL, endpoint, 0) != CURLUE_OK)
-                return err_set(err, ERR_INVALID, "endpoint '%s' is not 'http[s]://host[:port]'", endpoint);
-        scheme = url_part(url, CURLUPART_SCHEME);
-        host = url_part(url, CURLUPART_HOST);
-        port = url_part(url, CURLUPART_PORT);
-        path = url_part(url, CURLUPART_PATH);
-        user = url_part(url, CURLUPART_USER);
-        query = url_part(url, CURLUPART_QUERY);
-        fragment = url_part(url, CURLUPART_FRAGMENT);
-        is_http = scheme && strcmp(scheme, "http") == 0;
-        if (!scheme || (!is_http && strcmp(scheme, "https") != 0) || !host || user || query || fragment ||
-            (path && strcmp(path, "/") != 0))
-                return err_set(err, ERR_INVALID, "endpoint '%s' is not 'http[s]://host[:port]'", endpoint);
-        if (port && strcmp(port, is_http ? "80" : "443") == 0)
-                free(TAKE_PTR(port));
-        authority = xasprintf("%s%s%s", host, port ? ":" : "", port ?: "");
-        *ret_url = xasprintf("%s://%s", scheme, authority);
-        *ret_host = TAKE_PTR(authority);
-        return 0;
+        return seconds > 0 ? (int64_t)seconds * 1000 : 0;
 }

@@ -3,6 +3,7 @@
  * One HTTP exchange at a time over libcurl, with the limits that everything from outside gets: a deadline for the whole
  * exchange, one for the connection, a size for the body. Connections are kept for the next exchange. No redirects, no
  * cookies, http and https only, TLS 1.2 at least and always verified. A request that was sent is never sent again.
+ * Proxies are those of the environment, as curl reads it (HTTPS_PROXY, https_proxy, http_proxy, NO_PROXY), unless refused.
  *
  * One `struct http` belongs to one thread. The reply's bytes may be secrets: they are wiped before they are freed.
  */
@@ -11,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <vpcwire/err.h>
 #include <vpcwire/mem.h>
@@ -62,6 +64,9 @@ int http_exchange(struct http *http, const struct http_request *request, struct 
 /* A header of the last reply, or NULL. Any case. Valid until the next exchange. */
 const char *http_reply_header(struct http *http, const char *name);
 
+/* When the last reply was made, by its Date header (since 1970, UTC, whole seconds); 0: it does not say. */
+int64_t http_reply_date_ms(struct http *http);
+
 /* Wipes the last reply's body, for bodies that hold secrets. */
 void http_wipe(struct http *http);
 
@@ -70,5 +75,16 @@ void http_wipe(struct http *http);
  * default port). Both are owned by the caller. ERR_INVALID names the endpoint.
  */
 int http_parse_endpoint(const char *endpoint, char **ret_url, char **ret_host, struct err *err);
+
+/* Any http or https URL without user and fragment, taken apart. Owned by the caller. */
+struct http_url {
+        char *url;  /* as it is sent: numbers in the host are in their usual form */
+        char *host; /* without port; an IPv6 address in brackets */
+        bool is_https;
+};
+void http_url_done(struct http_url *url); /* for _cleanup_(http_url_done) */
+
+/* ERR_INVALID; the text is not repeated, it may be secret. */
+int http_parse_url(const char *text, struct http_url *ret, struct err *err);
 
 #endif

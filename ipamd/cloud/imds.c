@@ -10,7 +10,8 @@
 
 #include "cloud/http.h"
 
-#define IMDS_ENDPOINT "http://169.254.169.254"
+#define IMDS_ENDPOINT_IPV4 "http://169.254.169.254"
+#define IMDS_ENDPOINT_IPV6 "http://[fd00:ec2::254]"
 
 enum {
         IMDS_TIMEOUT_MS = 2000,
@@ -42,7 +43,10 @@ int imds_new(const struct imds_options *options, struct imds **ret, struct err *
         int r;
 
         imds->boottime_ms = options->boottime_ms ?: clock_boottime_ms;
-        r = http_parse_endpoint(options->endpoint ?: IMDS_ENDPOINT, &imds->url, &host, err);
+        r = http_parse_endpoint(options->endpoint
+                                        ?: options->ipv6 ? IMDS_ENDPOINT_IPV6
+                                                         : IMDS_ENDPOINT_IPV4,
+                                &imds->url, &host, err);
         if (r < 0)
                 return err_wrap(err, "IMDS");
         r = http_new(&http_options, &imds->http, err);
@@ -66,6 +70,16 @@ struct imds *imds_free(struct imds *imds)
 void imds_wipe(struct imds *imds)
 {
         http_wipe(imds->http);
+}
+
+int64_t imds_date_ms(struct imds *imds)
+{
+        return http_reply_date_ms(imds->http);
+}
+
+const char *imds_url(const struct imds *imds)
+{
+        return imds->url;
 }
 
 struct status {

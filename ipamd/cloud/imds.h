@@ -23,7 +23,8 @@ enum {
 };
 
 struct imds_options {
-        const char *endpoint;         /* NULL = "http://169.254.169.254"; "http://[fd00:ec2::254]" is fine */
+        const char *endpoint;         /* NULL = "http://169.254.169.254" or "http://[fd00:ec2::254]" */
+        bool ipv6;                    /* which of the two; the second answers on Nitro instances only */
         unsigned timeout_ms;          /* one exchange; 0 = 2 s */
         int64_t (*boottime_ms)(void); /* NULL = clock_boottime_ms(); for tests */
 };
@@ -44,6 +45,11 @@ int imds_get(struct imds *imds, const char *path, struct arena *arena, const cha
  */
 int imds_peek(struct imds *imds, const char *path, const char **ret, struct err *err);
 void imds_wipe(struct imds *imds);
+
+/* When the last reply was made, by IMDS's clock (since 1970, UTC); 0: it did not say. */
+int64_t imds_date_ms(struct imds *imds);
+
+const char *imds_url(const struct imds *imds); /* "http://169.254.169.254" */
 
 /* Who this instance is; read once at the start. All strings in the arena. */
 struct imds_identity {

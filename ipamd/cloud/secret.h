@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <vpcwire/err.h>
+#include <vpcwire/mem.h>
 
 enum {
         SECRET_MAX_KEY_ID_BYTES = 256,
@@ -30,5 +31,18 @@ DEFINE_CLEANUP(struct secret *, secret_free)
  * or not printable.
  */
 int secret_set(char *field, size_t field_bytes, const char *key, const char *value, struct err *err);
+
+/*
+ * Text that holds secrets: room for all of it is made once, so that nothing grows and leaves old copies in freed memory;
+ * secret_text_done() wipes it.
+ */
+struct text secret_text_new(size_t max_bytes);
+void secret_text_done(struct text *text); /* for _cleanup_(secret_text_done) */
+
+/*
+ * Reads a whole file of at most max_bytes into a secret_text. *ret is set in any case. ERR_NOT_FOUND, ERR_DENIED,
+ * ERR_LIMIT, ERR_SYSTEM, ERR_INVALID for a NUL byte; they name the path. A FIFO is never waited for.
+ */
+int secret_read_file(const char *path, size_t max_bytes, struct text *ret, struct err *err);
 
 #endif

@@ -131,11 +131,22 @@ int xml_parse(const char *bytes, size_t n, struct arena *arena, const struct xml
                 abort(); /* out of memory, see mem.h */
         r = parse_run(&p, bytes, n, err);
         XML_ParserFree(p.parser);
+        if (p.text.text)
+                explicit_bzero(p.text.text, p.text.capacity); /* STS's replies hold secrets */
         text_done(&p.text);
         if (r < 0)
                 return r;
         *ret_root = p.root;
         return 0;
+}
+
+void xml_copy_printable(char *to, size_t to_bytes, const char *from)
+{
+        size_t n = 0;
+
+        for (; from[n] && n < to_bytes - 1; n++)
+                to[n] = isprint((unsigned char)from[n]) ? from[n] : '?';
+        to[n] = '\0';
 }
 
 const struct xml *xml_child(const struct xml *node, const char *name)

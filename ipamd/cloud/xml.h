@@ -33,6 +33,9 @@ struct xml {
 /* ERR_PROTOCOL (not well-formed, DOCTYPE) or ERR_LIMIT. *ret_root lives in the arena; nothing is kept of bytes. */
 int xml_parse(const char *bytes, size_t n, struct arena *arena, const struct xml **ret_root, struct err *err);
 
+/* Copies a text for people: printable ASCII, all else as '?', cut off where it is too long. */
+void xml_copy_printable(char *to, size_t to_bytes, const char *from);
+
 /* The first child of that name, or NULL. */
 const struct xml *xml_child(const struct xml *node, const char *name);
 /* The text of the first child of that name, "" when it is not there. As sent: no white space is taken off. */

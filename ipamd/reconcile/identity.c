@@ -9,6 +9,7 @@
 #include <vpcwire/clock.h>
 #include <vpcwire/log.h>
 
+#include "cloud/endpoint.h"
 #include "plan/limits.h"
 #include "reconcile/state.h"
 
@@ -136,26 +137,21 @@ static int learn_limits(struct reconcile *r, struct round *round, struct err *er
         return e;
 }
 
-void reconcile_default_endpoint(const char *region, struct text *ret)
-{
-        bool china = strncmp(region, "cn-", 3) == 0;
-
-        text_add(ret, "https://ec2.%s.amazonaws.com%s", region, china ? ".cn" : "");
-}
-
 static int open_ec2(struct reconcile *r, struct err *err)
 {
-        const char *region = r->options.region && *r->options.region ? r->options.region : r->identity.region;
-        _cleanup_(text_done) struct text endpoint = {0};
+        const struct reconcile_options *o = &r->options;
+        const char *region = o->region ?: r->identity.region;
+        _cleanup_(text_done) struct text own = {0};
 
-        if (r->options.ec2_endpoint && *r->options.ec2_endpoint)
-                text_add(&endpoint, "%s", r->options.ec2_endpoint);
-        else
-                reconcile_default_endpoint(region, &endpoint);
-        return ec2_new(&(struct ec2_options){.endpoint = endpoint.text,
-                                             .region = region,
-                                             .credentials = r->credentials,
-                                             .timeout_ms = r->options.http_timeout_ms},
+        if (!o->ec2_endpoint &&
+            endpoint_format(&(const struct endpoint){"ec2", region, o->use_fips, o->use_dualstack}, &own,
+                            err) < 0)
+                return err_wrap(err, "find EC2's endpoint");
+        return ec2_new(&(const struct ec2_options){.endpoint = o->ec2_endpoint ?: own.text,
+                                                   .region = region,
+                                                   .credentials = r->credentials,
+                                                   .timeout_ms = o->http_timeout_ms,
+                                                   .ca_file = o->ca_file},
                        &r->ec2, err);
 }
 

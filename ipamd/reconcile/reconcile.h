@@ -36,8 +36,12 @@ struct reconcile_options {
         struct store_options store;
         struct reconcile_settings settings;
         const char *imds_endpoint; /* NULL: the link-local one */
+        bool imds_ipv6;            /* ... by IPv6 */
         const char *ec2_endpoint;  /* NULL: EC2's own for the region */
-        const char *region;        /* NULL: from IMDS */
+        const char *sts_endpoint;  /* NULL: STS's own for the region */
+        bool use_fips, use_dualstack;
+        const char *ca_file; /* NULL: the system's certificates */
+        const char *region;  /* NULL: from IMDS */
         unsigned http_timeout_ms;
         unsigned eni_mtu;
         const char *veth_prefix;
@@ -81,8 +85,5 @@ struct reconcile_node {
 /* Any thread, with its own store; in the arena. *ret_known is false, and *ret untouched, until it is. */
 int reconcile_read_node(struct store *store, struct arena *arena, bool *ret_known, struct reconcile_node *ret,
                         struct err *err);
-
-/* EC2's endpoint for a region ("https://ec2.eu-west-1.amazonaws.com"), by the region's partition. */
-void reconcile_default_endpoint(const char *region, struct text *ret);
 
 #endif

@@ -223,9 +223,18 @@ static int open_parts(struct reconcile *r, struct err *err)
                 r->random = (uint64_t)clock_wall_ms();
         if (store_open(&o->store, &r->store, err) < 0)
                 return -(int)err->code;
-        if (imds_new(&(struct imds_options){.endpoint = o->imds_endpoint}, &r->imds, err) < 0)
+        if (imds_new(&(const struct imds_options){.endpoint = o->imds_endpoint, .ipv6 = o->imds_ipv6},
+                     &r->imds, err) < 0)
                 return -(int)err->code;
-        r->credentials = credentials_new(r->imds);
+        r->credentials = credentials_open(&(const struct credentials_options){
+                .imds = r->imds,
+                .region = o->region,
+                .sts_endpoint = o->sts_endpoint,
+                .use_fips = o->use_fips,
+                .use_dualstack = o->use_dualstack,
+                .ca_file = o->ca_file,
+                .timeout_ms = o->http_timeout_ms,
+        });
         if (node_open(&r->node, err) < 0)
                 return -(int)err->code;
         return netlink_open(-1, &r->netlink, err);

@@ -87,6 +87,9 @@ static void test_defaults(void **state)
         assert_null(c->region);
         assert_null(c->ec2_endpoint);
         assert_null(c->imds_endpoint);
+        assert_null(c->sts_endpoint);
+        assert_null(c->ca_file);
+        assert_false(c->use_fips || c->use_dualstack || c->imds_ipv6);
         assert_string_equal(c->db_path, "/run/vpcwire/ipam.db");
         assert_string_equal(c->socket_path, "/run/vpcwire/ipamd.sock");
         assert_int_equal(c->log_level, LOG_LEVEL_INFO);
@@ -146,6 +149,9 @@ static void test_other_names(void **state)
                 setenv(steps[i].name, steps[i].value, 1);
                 assert_string_equal(load(f)->ec2_endpoint, steps[i].value);
         }
+        assert_string_equal(f->config->sts_endpoint, "http://general");
+        setenv("AWS_ENDPOINT_URL_STS", "http://sts", 1);
+        assert_string_equal(load(f)->sts_endpoint, "http://sts");
         setenv("AWS_DEFAULT_REGION", "eu-west-1", 1);
         assert_string_equal(load(f)->region, "eu-west-1");
         setenv("AWS_REGION", "eu-central-1", 1);
@@ -190,6 +196,11 @@ static void test_refused_values(void **state)
                 {"AWS_EC2_ENDPOINT", "ec2.local", "http://"},
                 {"AWS_ENDPOINT_URL", "ftp://ec2", "http://"},
                 {"AWS_EC2_METADATA_SERVICE_ENDPOINT", "169.254.169.254", "http://"},
+                {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "6", "IPv6 or IPv4"},
+                {"AWS_ENDPOINT_URL_STS", "sts", "http://"},
+                {"AWS_USE_FIPS_ENDPOINT", "yes", "true or false"},
+                {"AWS_USE_DUALSTACK_ENDPOINT", "1", "true or false"},
+                {"AWS_CA_BUNDLE", "ca.pem", "absolute path"},
                 {"CLUSTER_NAME", "two words", "without spaces"},
                 {"ADDITIONAL_ENI_TAGS", "{", "JSON object"},
                 {"ADDITIONAL_ENI_TAGS", "[]", "JSON object"},
@@ -223,6 +234,19 @@ static void test_edges_are_allowed(void **state)
         assert_int_equal(f->config->pod_mtu, 576); /* follows the ENI's */
         assert_string_equal(f->config->veth_prefix, "pod0");
         assert_int_equal(f->config->log_format, LOG_FORMAT_JSON);
+}
+
+static void test_how_aws_is_reached(void **state)
+{
+        struct fixture *f = *state;
+
+        setenv("AWS_USE_FIPS_ENDPOINT", "True", 1);
+        write_conf(f, "AWS_USE_DUALSTACK_ENDPOINT=true\nAWS_CA_BUNDLE=/etc/ca.pem\n"
+                      "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=ipv6\n");
+        assert_true(load(f)->use_fips && f->config->use_dualstack && f->config->imds_ipv6);
+        assert_string_equal(f->config->ca_file, "/etc/ca.pem");
+        write_conf(f, "AWS_USE_FIPS_ENDPOINT=FALSE\nAWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=IPv4\n");
+        assert_false(load(f)->use_fips || f->config->use_dualstack || f->config->imds_ipv6);
 }
 
 static void test_contradictions(void **state)
@@ -370,6 +394,8 @@ static void test_what_needs_a_restart(void **state)
                 {"ADDITIONAL_ENI_TAGS={\"a\": \"b\"}\n", "ADDITIONAL_ENI_TAGS"},
                 {"AWS_REGION=eu-west-1\n", "AWS_REGION"},
                 {"AWS_EC2_ENDPOINT=http://x\n", "AWS_EC2_ENDPOINT"},
+                {"AWS_USE_FIPS_ENDPOINT=true\n", "AWS_USE_FIPS_ENDPOINT"},
+                {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=IPv6\n", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"},
                 {"VPCWIRE_DB=/x\n", "VPCWIRE_DB"},
                 {"VPCWIRE_LOG_FORMAT=json\n", "VPCWIRE_LOG_FORMAT"},
         };
@@ -410,6 +436,11 @@ static void test_help_names_every_setting(void **state _unused_)
                 "AWS_EC2_ENDPOINT",
                 "AWS_ENDPOINT_URL_EC2",
                 "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+                "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+                "AWS_ENDPOINT_URL_STS",
+                "AWS_USE_FIPS_ENDPOINT",
+                "AWS_USE_DUALSTACK_ENDPOINT",
+                "AWS_CA_BUNDLE",
                 "HTTP_TIMEOUT",
                 "VPCWIRE_DB",
                 "VPCWIRE_SOCKET",
@@ -443,6 +474,7 @@ int main(void)
                 T(test_other_names),
                 T(test_refused_values),
                 T(test_edges_are_allowed),
+                T(test_how_aws_is_reached),
                 T(test_contradictions),
                 T(test_log_levels),
                 T(test_tags),

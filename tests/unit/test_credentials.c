@@ -8,8 +8,8 @@
 #include <vpcwire/clock.h>
 
 #include "cloud/credentials.h"
-#include "cloud/credentials_imds.h"
 #include "cloud/imds.h"
+#include "cloud/provider_json.h"
 #include "httpd.h"
 
 #define PUT_TOKEN "PUT /latest/api/token"
@@ -42,13 +42,6 @@ struct node {
         struct credentials *credentials;
 };
 
-static void clear_environment(void)
-{
-        unsetenv("AWS_ACCESS_KEY_ID");
-        unsetenv("AWS_SECRET_ACCESS_KEY");
-        unsetenv("AWS_SESSION_TOKEN");
-}
-
 static struct node node_start(const struct httpd_reply *script, size_t n)
 {
         struct node node = {.httpd = httpd_start(script, n)};
@@ -56,11 +49,11 @@ static struct node node_start(const struct httpd_reply *script, size_t n)
 
         assert_ok(imds_new(&(const struct imds_options){.endpoint = httpd_url(node.httpd)}, &node.imds, &err),
                   &err);
-        node.credentials = credentials_new_with_clocks(
-                node.imds, &(const struct credentials_clocks){get_wall_ms, get_boottime_ms});
+        node.credentials = credentials_open(&(const struct credentials_options){
+                .imds = node.imds, .wall_ms = get_wall_ms, .boottime_ms = get_boottime_ms});
         wall_ms = 1440938160000; /* 2015-08-30T12:36:00Z */
         boottime_ms = 5000;
-        clear_environment();
+        clearenv();
         return node;
 }
 
@@ -130,9 +123,13 @@ static void test_nothing_anywhere(void **state _unused_)
         struct credentials_view view;
         struct err err;
 
-        clear_environment();
+        clearenv();
         assert_fails(credentials_get(credentials, &view, &err), ERR_DENIED);
-        assert_contains(err.msg, "AWS_ACCESS_KEY_ID");
+        assert_string_equal(err.msg, "no credentials: not set up: environment: AWS_ACCESS_KEY_ID is not set, "
+                                     "profile: there is no 'default', "
+                                     "web identity: AWS_WEB_IDENTITY_TOKEN_FILE is not set, "
+                                     "container: AWS_CONTAINER_CREDENTIALS_FULL_URI is not set, "
+                                     "instance metadata: not to be asked here");
 }
 
 static void test_imds_and_refresh(void **state _unused_)
@@ -312,8 +309,34 @@ static void test_no_role(void **state _unused_)
 
                 assert_fails(credentials_get(node.credentials, &view, &err), cases[i].code);
                 assert_contains(err.msg, cases[i].says);
-                assert_contains(err.msg, "no credentials: AWS_ACCESS_KEY_ID is not set");
+                assert_contains(err.msg, "no credentials: instance metadata: ");
+                assert_contains(err.msg, "not set up: environment: AWS_ACCESS_KEY_ID is not set");
         }
+}
+
+/* The reply that brings credentials says what time it is; a machine ten years ahead takes them for expired otherwise. */
+static void test_a_wrong_clock_expires_nothing(void **state _unused_)
+{
+        static const struct httpd_reply script[] = {
+                HEAD,
+                {.on = ROLE,
+                 .body = JSON("ONE", "2015-08-30T18:36:00Z"),
+                 .header = "Date: Sun, 30 Aug 2015 12:36:00 GMT"},
+                {.on = ROLE, .body = JSON("TWO", "2015-08-31T00:36:00Z"), .times = HTTPD_ALWAYS},
+        };
+        _cleanup_(node_stop) struct node node = node_start(script, ARRAY_SIZE(script));
+        struct credentials_view view;
+        struct err err;
+
+        wall_ms += (int64_t)10 * 365 * 24 * 60 * MINUTE_MS;
+        for (int i = 0; i < 3; i++) {
+                assert_ok(credentials_get(node.credentials, &view, &err), &err);
+                assert_string_equal(view.access_key_id, "ONE");
+        }
+        assert_int_equal(httpd_count(node.httpd, ROLE), 1);
+        advance(6 * 60 * MINUTE_MS - MINUTE_MS); /* AWS's time goes on */
+        assert_ok(credentials_get(node.credentials, &view, &err), &err);
+        assert_string_equal(view.access_key_id, "TWO");
 }
 
 /* The pages that hold the secrets are marked "dd" (do not dump) in the kernel's own account of our memory. */
@@ -358,6 +381,7 @@ int main(void)
                 cmocka_unit_test(test_bad_documents),
                 cmocka_unit_test(test_long_documents),
                 cmocka_unit_test(test_no_role),
+                cmocka_unit_test(test_a_wrong_clock_expires_nothing),
                 cmocka_unit_test(test_secrets_are_not_dumped),
         };
 

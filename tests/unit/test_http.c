@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -278,6 +279,94 @@ static void test_tls_is_verified(void **state _unused_)
         }
 }
 
+static void clear_proxies(void)
+{
+        static const char *const names[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
+                                            "ALL_PROXY",  "no_proxy",    "NO_PROXY"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+                unsetenv(names[i]);
+}
+
+/* A proxy that tunnels nothing: what matters is who is asked, and that it sees no more than the host's name. */
+static void test_proxies_of_the_environment(void **state _unused_)
+{
+        static const struct {
+                const char *variable, *no_proxy;
+                bool never; /* as for IMDS */
+                enum err_code code;
+                size_t at_proxy;
+        } cases[] = {
+                {"HTTPS_PROXY", NULL, false, ERR_AGAIN, 1},
+                {"https_proxy", NULL, false, ERR_AGAIN, 1},
+                {"HTTPS_PROXY", "example.com,10.0.0.0/8", false, ERR_AGAIN, 1},
+                {"HTTPS_PROXY", "example.com,127.0.0.1", false, ERR_NONE, 0},
+                {"HTTPS_PROXY", "127.0.0.0/8", false, ERR_NONE, 0},
+                {"HTTPS_PROXY", "*", false, ERR_NONE, 0},
+                {"HTTPS_PROXY", NULL, true, ERR_NONE, 0},
+                {"ALL_PROXY", NULL, true, ERR_NONE, 0},
+        };
+        static const struct httpd_reply refusal[] = {{.status = 502}}, script[] = {{.body = "hello"}};
+        char ca_file[] = "/tmp/vw-test-ca-XXXXXX";
+        _cleanup_close_ int fd = mkstemp(ca_file);
+        _cleanup_free_ char *key = NULL, *certificate = NULL;
+        struct err err;
+
+        assert_true(fd >= 0);
+        make_certificate("IP:127.0.0.1", &key, &certificate);
+        assert_ok(file_write(ca_file, certificate, &err), &err);
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                _cleanup_(httpd_stopp) struct httpd *proxy = httpd_start(refusal, 1);
+                _cleanup_(httpd_stopp) struct httpd *httpd = httpd_start_tls(script, 1, key, certificate);
+                const struct http_options options = {.max_body_bytes = MAX_BODY_BYTES,
+                                                     .timeout_ms = 5000,
+                                                     .connect_timeout_ms = 5000,
+                                                     .no_proxy = cases[i].never,
+                                                     .ca_file = ca_file};
+                _cleanup_(http_freep) struct http *http = NULL;
+                struct http_reply reply;
+
+                clear_proxies();
+                setenv(cases[i].variable, httpd_url(proxy), 1);
+                if (cases[i].no_proxy)
+                        setenv("NO_PROXY", cases[i].no_proxy, 1);
+                assert_ok(http_new(&options, &http, &err), &err);
+                assert_int_equal(send(http, "POST", httpd_url(httpd), "SECRET", &reply, &err),
+                                 -(int)cases[i].code);
+                assert_int_equal(httpd_requests(proxy), cases[i].at_proxy);
+                assert_int_equal(httpd_requests(httpd), !cases[i].at_proxy);
+                if (cases[i].at_proxy) {
+                        assert_contains(httpd_request(proxy, 0)->line, "CONNECT ");
+                        assert_string_equal(httpd_request(proxy, 0)->body, "");
+                }
+        }
+        clear_proxies();
+        unlink(ca_file);
+}
+
+static void test_date(void **state _unused_)
+{
+        static const struct {
+                const char *header;
+                int64_t ms;
+        } cases[] = {
+                {"Date: Sun, 30 Aug 2015 12:36:00 GMT", 1440938160000},
+                {"Date: yesterday", 0},
+                {"Date: Thu, 01 Jan 1970 00:00:00 GMT", 0},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                const struct httpd_reply script[] = {{.header = cases[i].header}};
+                _cleanup_(httpd_stopp) struct httpd *httpd = httpd_start(script, 1);
+                _cleanup_(http_freep) struct http *http = new_http(2000);
+                struct http_reply reply;
+                struct err err;
+
+                assert_ok(send(http, "GET", httpd_url(httpd), NULL, &reply, &err), &err);
+                assert_int_equal(http_reply_date_ms(http), cases[i].ms);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -289,6 +378,8 @@ int main(void)
                 cmocka_unit_test(test_headers_stay_one_line),
                 cmocka_unit_test(test_endpoint),
                 cmocka_unit_test(test_tls_is_verified),
+                cmocka_unit_test(test_proxies_of_the_environment),
+                cmocka_unit_test(test_date),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -207,6 +207,49 @@ static void test_bad_path_is_not_sent(void **state _unused_)
                 assert_fails(imds_get(imds, bad[i], arena, &value, &err), ERR_INVALID);
 }
 
+static void test_which_address(void **state _unused_)
+{
+        static const struct {
+                struct imds_options options;
+                const char *url;
+        } cases[] = {
+                {{0}, "http://169.254.169.254"},
+                {{.ipv6 = true}, "http://[fd00:ec2::254]"},
+                {{.endpoint = "http://127.0.0.1:81/", .ipv6 = true}, "http://127.0.0.1:81"},
+                {{.endpoint = "http://[::1]:81"}, "http://[::1]:81"},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                _cleanup_(imds_freep) struct imds *imds = NULL;
+                struct err err;
+
+                assert_ok(imds_new(&cases[i].options, &imds, &err), &err);
+                assert_string_equal(imds_url(imds), cases[i].url);
+        }
+}
+
+static void test_never_through_a_proxy(void **state _unused_)
+{
+        static const struct httpd_reply script[] = {
+                {.on = PUT_TOKEN, .body = "T"},
+                {.on = DATA "mac", .body = "x"},
+        };
+        _cleanup_(httpd_stopp) struct httpd *httpd = httpd_start(script, ARRAY_SIZE(script));
+        _cleanup_(imds_freep) struct imds *imds = new_imds(httpd_url(httpd), 2000);
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        const char *value;
+        struct err err;
+        int r;
+
+        setenv("http_proxy", "http://127.0.0.1:1", 1);
+        setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
+        r = imds_get(imds, "mac", arena, &value, &err);
+        unsetenv("http_proxy");
+        unsetenv("ALL_PROXY");
+        assert_ok(r, &err);
+        assert_string_equal(value, "x");
+}
+
 static void test_bad_endpoint(void **state _unused_)
 {
         const struct imds_options options = {.endpoint = "169.254.169.254 "};
@@ -354,6 +397,8 @@ int main(void)
                 cmocka_unit_test(test_token_failures),
                 cmocka_unit_test(test_get_failures),
                 cmocka_unit_test(test_bad_path_is_not_sent),
+                cmocka_unit_test(test_which_address),
+                cmocka_unit_test(test_never_through_a_proxy),
                 cmocka_unit_test(test_bad_endpoint),
                 cmocka_unit_test(test_identity),
                 cmocka_unit_test(test_identity_is_checked),

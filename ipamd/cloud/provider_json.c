@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/*
- * iam/security-credentials/: the role's name, then a JSON object with its credentials. Copies of secrets that we can
- * reach (reply body, JSON strings) are wiped; the parser's own scratch buffer is not ours to reach.
- */
-#include "cloud/credentials_imds.h"
+/* Copies of secrets that we can reach (JSON strings) are wiped; the parser's own scratch buffer is not ours to reach. */
+#include "cloud/provider_json.h"
 
 #include <string.h>
 #include <time.h>
@@ -12,10 +9,7 @@
 
 #include <vpcwire/mem.h>
 
-#include "cloud/imds.h"
 #include "cloud/secret.h"
-
-#define ROLES_PATH "iam/security-credentials/"
 
 enum { MAX_SHOWN_BYTES = 80 };
 
@@ -34,13 +28,14 @@ static void json_wipe_free(json_t *object)
 }
 DEFINE_CLEANUP(json_t *, json_wipe_free)
 
-/* "2026-11-23T12:00:00Z" */
-static int parse_expiration(const char *text, int64_t *ret_wall_ms, struct err *err)
+int provider_time_parse(const char *text, int64_t *ret_wall_ms, struct err *err)
 {
         struct tm tm = {0};
-        const char *end = text ? strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) : NULL;
+        const char *end = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
 
-        if (!end || *end)
+        if (end && *end == '.')
+                end += 1 + strspn(end + 1, "0123456789");
+        if (!end || strcmp(end, "Z") != 0)
                 return err_set(err, ERR_PROTOCOL, "Expiration is '%.*s', not like '2026-11-23T12:00:00Z'",
                                MAX_SHOWN_BYTES, text ?: "");
         *ret_wall_ms = (int64_t)timegm(&tm) * 1000;
@@ -52,7 +47,7 @@ static const char *get_string(const json_t *object, const char *key)
         return json_string_value(json_object_get(object, key));
 }
 
-static int read_object(const json_t *object, struct secret *secret, struct err *err)
+static int read_object(const json_t *object, bool needs_code, struct secret *secret, struct err *err)
 {
         const struct {
                 const char *key;
@@ -66,9 +61,9 @@ static int read_object(const json_t *object, struct secret *secret, struct err *
         const char *code = get_string(object, "Code");
         int r;
 
-        if (!code)
+        if (needs_code && !code)
                 return err_set(err, ERR_PROTOCOL, "Code is missing");
-        if (strcmp(code, "Success") != 0)
+        if (needs_code && strcmp(code, "Success") != 0)
                 return err_set(err, ERR_DENIED, "Code is '%.*s', not 'Success'", MAX_SHOWN_BYTES, code);
         for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
                 r = secret_set(fields[i].field, fields[i].bytes, fields[i].key,
@@ -76,10 +71,10 @@ static int read_object(const json_t *object, struct secret *secret, struct err *
                 if (r < 0)
                         return r;
         }
-        return parse_expiration(get_string(object, "Expiration"), &secret->expires_wall_ms, err);
+        return provider_time_parse(get_string(object, "Expiration"), &secret->expires_wall_ms, err);
 }
 
-static int read_body(const char *body, struct secret *secret, struct err *err)
+int provider_json_read(const char *body, bool needs_code, struct secret *secret, struct err *err)
 {
         _cleanup_(json_wipe_freep) json_t *object = NULL;
         json_error_t error;
@@ -94,48 +89,5 @@ static int read_body(const char *body, struct secret *secret, struct err *err)
                 return err_set(err, ERR_PROTOCOL, "no JSON: line %d, column %d", error.line, error.column);
         if (!json_is_object(object))
                 return err_set(err, ERR_PROTOCOL, "the JSON is not an object");
-        return read_object(object, secret, err);
-}
-
-/* The first line: EC2 has one role per instance. */
-static int get_role(struct imds *imds, struct arena *arena, const char **ret, struct err *err)
-{
-        const char *body;
-        int r;
-
-        r = imds_get(imds, ROLES_PATH, arena, &body, err);
-        if (r == -ERR_NOT_FOUND)
-                return err_set(err, ERR_DENIED, "no IAM role is attached to this instance (%s: HTTP 404)",
-                               ROLES_PATH);
-        if (r < 0)
-                return r;
-        if (!*body)
-                return err_set(err, ERR_DENIED, "no IAM role is attached to this instance (%s is empty)",
-                               ROLES_PATH);
-        *ret = arena_printf(arena, "%.*s", (int)strcspn(body, " \t\r\n\v\f"), body);
-        return 0;
-}
-
-int credentials_fetch_from_imds(struct imds *imds, struct secret *secret, struct err *err)
-{
-        _cleanup_(arena_freep) struct arena *arena = arena_new();
-        const char *role, *body;
-        int r;
-
-        r = get_role(imds, arena, &role, err);
-        if (r < 0)
-                return r;
-        r = imds_peek(imds, arena_printf(arena, ROLES_PATH "%s", role), &body, err);
-        if (r == -ERR_NOT_FOUND)
-                return err_set(err, ERR_DENIED, "role '%.*s' has no credentials yet (HTTP 404)",
-                               MAX_SHOWN_BYTES, role);
-        if (r < 0)
-                return r;
-        r = read_body(body, secret, err);
-        imds_wipe(imds);
-        if (r < 0) {
-                (void)err_wrap(err, "role '%.*s'", MAX_SHOWN_BYTES, role);
-                return r;
-        }
-        return 0;
+        return read_object(object, needs_code, secret, err);
 }
