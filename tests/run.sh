@@ -9,10 +9,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
 usage() {
         cat <<'USAGE'
-usage: sudo tests/run.sh [all|unit|integration|lint] [ARGUMENT...]
+usage: sudo tests/run.sh [all|unit|integration|foreign|lint] [ARGUMENT...]
   all           (default) lint, unit tests, integration tests
   unit          the C unit tests, under AddressSanitizer and UBSan
   integration   pytest against the daemons in network namespaces; ARGUMENTs go to pytest, say: -k crash -x
+  foreign       our EC2 client and the daemon against vpcsim, moto and LocalStack (from PyPI); in "all" with
+                VPCWIRE_FOREIGN=yes, as .ci/run does. ARGUMENTs as above
   lint          clang-format, clang-tidy, shellcheck, and a build with clang
 Root is needed for network namespaces and to install what is missing with apt-get. Without root the tests that need
 namespaces are skipped.
@@ -84,15 +86,15 @@ add_counts() { # PASSED FAILED SKIPPED
         passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
 }
 
-make_venv() {
-        local stamp
+make_venv() { # FOLDER REQUIREMENTS
+        local folder=$1 requirements=$2 stamp
 
-        stamp="$(python3 --version) $(sha256sum <tests/requirements.txt)"
-        [ "$stamp" = "$(cat build/venv/made-of 2>/dev/null)" ] && return 0
-        rm -rf build/venv
-        python3 -m venv build/venv &&
-                "$python" -m pip install --quiet --disable-pip-version-check --no-input -r tests/requirements.txt &&
-                echo "$stamp" >build/venv/made-of
+        stamp="$(python3 --version) $(sha256sum <"$requirements")"
+        [ "$stamp" = "$(cat "$folder/made-of" 2>/dev/null)" ] && return 0
+        rm -rf "$folder"
+        python3 -m venv "$folder" &&
+                "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-input -r "$requirements" &&
+                echo "$stamp" >"$folder/made-of"
 }
 
 c_files() {
@@ -149,31 +151,38 @@ unit() {
                 $log_folder/unit.log | grep -v '^# ok' | head -60 | sed 's/^/      | /'
 }
 
-integration() {
-        local start=${EPOCHREALTIME/./} junit=$log_folder/integration.xml verdict=ok counts
+# pytest_part NAME FOLDER ARGUMENT...: a folder of pytest tests, the verdicts added to ours.
+pytest_part() {
+        local name=$1 folder=$2 start=${EPOCHREALTIME/./} verdict=ok counts junit
 
-        if [ "$(id -u)" -ne 0 ]; then
-                echo "skip  integration tests: root is needed to make network namespaces (sudo tests/run.sh)"
-                skipped=$((skipped + $(find tests/integration -name 'test_*.py' -exec cat {} + | grep -c '^def test_')))
-                return
-        fi
+        shift 2
+        junit=$log_folder/$name.xml
         rm -f "$junit"
         VPCWIRE_BUILD=$PWD/build/asan VPCWIRE_RELEASE_BUILD=$PWD/build/release PYTHONDONTWRITEBYTECODE=1 \
-                "$python" -m pytest tests/integration --numprocesses "$pytest_workers" --dist loadgroup --junitxml "$junit" "$@" </dev/null 2>&1 |
-                tee $log_folder/integration.log | sed 's/^/      | /' || verdict=FAIL
+                "$python" -m pytest "$folder" --numprocesses "$pytest_workers" --dist loadgroup --junitxml "$junit" "$@" </dev/null 2>&1 |
+                tee "$log_folder/$name.log" | sed 's/^/      | /' || verdict=FAIL
         read -r -a counts < <(python3 tests/count.py pytest "$junit")
         [ "${#counts[@]}" -eq 3 ] || counts=(0 1 0)
         [ "$verdict" = ok ] || [ "${counts[1]}" -gt 0 ] || counts[1]=1
         [ "${counts[1]}" -eq 0 ] || verdict=FAIL
         add_counts "${counts[@]}"
-        say "$verdict" "integration tests" "$start" "${counts[0]} passed, ${counts[1]} failed, ${counts[2]} skipped"
+        say "$verdict" "$name tests" "$start" "${counts[0]} passed, ${counts[1]} failed, ${counts[2]} skipped"
+}
+
+integration() {
+        if [ "$(id -u)" -ne 0 ]; then
+                echo "skip  integration tests: root is needed to make network namespaces (sudo tests/run.sh)"
+                skipped=$((skipped + $(find tests/integration -name 'test_*.py' -exec cat {} + | grep -c '^def test_')))
+                return
+        fi
+        pytest_part integration tests/integration "$@"
 }
 
 main() {
         local part=${1:-all}
 
         case $part in
-        all | unit | integration | lint) shift || true ;;
+        all | unit | integration | foreign | lint) shift || true ;;
         -h | --help)
                 usage
                 exit 0
@@ -195,10 +204,17 @@ main() {
         case $part in all | unit) unit ;; esac
         case $part in all | integration)
                 if [ "$(id -u)" -eq 0 ]; then
-                        need "python packages" make_venv
+                        need "python packages" make_venv build/venv tests/requirements.txt
                         need "build release" build_preset release
                 fi
                 integration "$@"
+                ;;
+        esac
+        case $part:${VPCWIRE_FOREIGN:-no} in foreign:* | all:yes)
+                need "python packages" make_venv build/venv tests/requirements.txt
+                need "moto" make_venv build/venv-moto tests/foreign/requirements-moto.txt
+                need "localstack" make_venv build/venv-localstack tests/foreign/requirements-localstack.txt
+                pytest_part foreign tests/foreign "$@"
                 ;;
         esac
         finished=yes
