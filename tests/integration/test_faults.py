@@ -5,6 +5,7 @@ The numbers are those of the table in tests/README.md.
 """
 import time
 
+import boto3
 import pytest
 
 from vpc import wait_until
@@ -285,6 +286,64 @@ def test_26_stuck_attaching(vpc, make_node):
     vpc.ctl("set-stuck", attaching=False)
     waiting.result()
     wait_settled(vpc, node, 2)
+
+
+USER = {"access_key_id": "AKIAFAULTS0000000000", "secret_access_key": "by-hand-secret"}
+
+
+@pytest.fixture
+def by_hand(vpc):
+    """EC2 as an operator uses it; the world must have USER."""
+    return boto3.client(
+        "ec2",
+        region_name="us-east-1",
+        endpoint_url=vpc.ready["ec2_local"],
+        aws_access_key_id=USER["access_key_id"],
+        aws_secret_access_key=USER["secret_access_key"],
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.world(users=[USER])
+def test_29_unassigned_by_hand(vpc, make_node, by_hand):
+    """Somebody takes a pod's address away and gives it to another: no other pod here ever gets it."""
+    node = warm_node(make_node)
+    pod = node.add_pod("victim")
+    node.wait_quiet()
+    eni = next(eni["id"] for eni in vpc.enis("n1") if pod.address in eni["addresses"])
+    by_hand.unassign_private_ip_addresses(NetworkInterfaceId=eni, PrivateIpAddresses=[pod.address])
+    subnet = next(eni["subnet_id"] for eni in vpc.enis("n1"))
+    taken = by_hand.create_network_interface(SubnetId=subnet, PrivateIpAddress=pod.address)
+    wait_until(lambda: node.pool()["total"] == len(in_ec2(vpc)), 120, why="the address is known to be lost")
+    assert pod.address in [lease["address"] for lease in node.leases()], "the lease is kept"
+    pod.delete()
+    others = node.add_pods(f"p{i}" for i in range(4))
+    assert pod.address not in [other.address for other in others]
+    by_hand.delete_network_interface(NetworkInterfaceId=taken["NetworkInterface"]["NetworkInterfaceId"])
+    wait_until(lambda: node.check_books() is None, 60)
+
+
+@pytest.mark.world(users=[USER])
+def test_30_foreign_eni(vpc, make_node, by_hand):
+    """An ENI that bears our tag and no_manage stays as it is, and no pod gets its addresses."""
+    node = make_node("n1", env=ENV, start=False)
+    tags = {"node.k8s.amazonaws.com/instance_id": node.facts["instance_id"], "node.k8s.amazonaws.com/no_manage": "true"}
+    foreign = by_hand.create_network_interface(
+        SubnetId=vpc.enis("n1")[0]["subnet_id"],
+        SecondaryPrivateIpAddressCount=2,
+        TagSpecifications=[
+            {"ResourceType": "network-interface", "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+        ],
+    )["NetworkInterface"]["NetworkInterfaceId"]
+    by_hand.attach_network_interface(NetworkInterfaceId=foreign, InstanceId=node.facts["instance_id"], DeviceIndex=1)
+    before = next(eni for eni in vpc.enis("n1") if eni["id"] == foreign)
+    node.start()
+    node.wait_pool(lambda pool: pool["free"] == pool["total"] == 3)
+    pods = node.add_pods(f"p{i}" for i in range(5))
+    assert not {pod.address for pod in pods} & set(before["addresses"])
+    assert next(eni for eni in vpc.enis("n1") if eni["id"] == foreign) == before
+    assert {eni["attachment"]["device_index"] for eni in vpc.enis("n1")} == {0, 1, 2}
+    assert not {DETACH, DELETE, UNASSIGN} & set(vpc.calls())
 
 
 def test_31_tokens_forgotten(vpc, make_node):
