@@ -52,6 +52,10 @@ static const struct {
         {"IncorrectInstanceState", NULL, EC2_FAILURE_IN_USE},
         {"*.InUse", NULL, EC2_FAILURE_IN_USE},
 
+        /* What somebody must put right; it is in no hurry. */
+        {"InvalidGroup.NotFound", NULL, EC2_FAILURE_REQUEST},
+        {"InvalidSecurityGroupID.NotFound", NULL, EC2_FAILURE_REQUEST},
+
         /* Not there. */
         {"*.NotFound", NULL, EC2_FAILURE_GONE},
         {"InvalidInstanceType", NULL, EC2_FAILURE_GONE},

@@ -139,6 +139,15 @@ static unsigned count_attached(const struct round *round)
         return n;
 }
 
+/* Refused for sure: nothing is in doubt any more, which would keep it from being deleted. */
+static int give_up_attaching(struct reconcile *r, struct round *round, struct store_eni *eni, const char *why,
+                             struct err *err)
+{
+        if (store_eni_set_in_doubt(r->store, eni->key, false, err) < 0)
+                return -(int)err->code;
+        return act_give_up(r, round, eni, why, err);
+}
+
 static int attach_failed(struct reconcile *r, struct round *round, struct store_eni *eni,
                          const struct err *cause, struct err *err)
 {
@@ -152,11 +161,12 @@ static int attach_failed(struct reconcile *r, struct round *round, struct store_
         if (class == EC2_FAILURE_CAPACITY_INSTANCE) {
                 /* EC2 knows better than our table how many this instance takes. */
                 r->max_enis_seen = count_attached(round);
-                return act_give_up(r, round, eni, cause->msg, err);
+                r->max_enis_seen_ms = round->now_ms;
+                return give_up_attaching(r, round, eni, cause->msg, err);
         }
-        if (repeat == EC2_REPEAT_NEVER ||
-            (before && before->attempts >= ATTACH_ATTEMPTS_MAX && !act_is_slowed_down(r)))
-                return act_give_up(r, round, eni, cause->msg, err);
+        if (repeat == EC2_REPEAT_NEVER || (before && before->attempts >= ATTACH_ATTEMPTS_MAX &&
+                                           !act_is_slowed_down(r) && !act_outcome_is_unknown(r)))
+                return give_up_attaching(r, round, eni, cause->msg, err);
         if (repeat == EC2_REPEAT_AFTER_LOOK)
                 return 0; /* in doubt: the planner asks for a look before anything else is done with it */
         return store_eni_set_in_doubt(r->store, eni->key, false, err);

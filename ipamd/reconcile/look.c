@@ -323,6 +323,8 @@ int look_at_ec2(struct reconcile *r, struct round *round, struct err *err)
                          (look.unsettled ? LOOK_SETTLE_MS + 1000
                                          : period - period / 20 + reconcile_random(r) % (period / 10 + 1));
         r->network_due = true;
-        r->max_enis_seen = 0; /* somebody else's ENI may have made room; EC2 will say if not */
+        /* Somebody else's ENI may have made room, seen or, after a while, unseen; EC2 will say if not. */
+        if (look.n_attached < r->max_enis_seen || round->now_ms - r->max_enis_seen_ms >= MAX_ENIS_SEEN_MS)
+                r->max_enis_seen = 0;
         return blocked_clear(r, round, plan_action_to_string(PLAN_LOOK), "", err);
 }

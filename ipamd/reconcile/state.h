@@ -27,7 +27,8 @@ enum {
         RESERVED_GRACE_MS = 30 * 1000, /* a reserved lease's link may not be there yet */
         ROUNDS_WITHOUT_PAUSE_MAX =
                 64, /* more in a row than any real work takes: a bug, and a pause instead of a storm */
-        ATTACH_ATTEMPTS_MAX = 5, /* then the ENI is given up and deleted */
+        MAX_ENIS_SEEN_MS = 5 * 60 * 1000, /* how long EC2's word on the number of ENIs stands */
+        ATTACH_ATTEMPTS_MAX = 5,          /* then the ENI is given up and deleted */
         BLOCKED_FORGET_MS =
                 15 * 60 * 1000, /* after it ended, a block and its count of attempts are forgotten */
         SUSPECTS_MAX = 4096,
@@ -69,10 +70,11 @@ struct reconcile {
         int64_t vpc_cidrs_due_ms;
         int64_t look_due_ms;
         int64_t surplus_since_ms;
-        unsigned max_enis_seen; /* EC2 refused to attach more than this; 0: it never did */
-        bool network_due;       /* the host's network must be looked at */
-        int64_t network_due_ms; /* ... at this time in any case */
-        int64_t pods_due_ms;    /* the pods' links are looked at */
+        unsigned max_enis_seen;   /* EC2 refused to attach more than this; 0: it never did */
+        int64_t max_enis_seen_ms; /* when it said so */
+        bool network_due;         /* the host's network must be looked at */
+        int64_t network_due_ms;   /* ... at this time in any case */
+        int64_t pods_due_ms;      /* the pods' links are looked at */
         struct suspect *suspects;
         size_t n_suspects;
         uint64_t random; /* of the jitter; seeded once */

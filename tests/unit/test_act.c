@@ -123,6 +123,7 @@ static void test_one_eni_too_many_is_given_up(void **state)
         bench_act(b, &round, (struct plan_action){.kind = PLAN_ATTACH, .key = eni->key, .device_index = 1});
         eni = other(b, &round);
         assert_int_equal(eni->state, ENI_DELETING);
+        assert_false(eni->in_doubt); /* or it would never be deleted */
         assert_int_equal(b->r.max_enis_seen, 1);
         assert_int_equal(eni->free + eni->preparing, 0);
 }

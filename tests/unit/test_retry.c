@@ -24,7 +24,7 @@ static void test_classify(void **state _unused_)
                 {400, "AttachmentLimitExceeded", "", EC2_FAILURE_CAPACITY_INSTANCE},
                 {400, "NetworkInterfaceLimitExceeded", "", EC2_FAILURE_CAPACITY_ACCOUNT},
                 {400, "SecurityGroupsPerInterfaceLimitExceeded", "", EC2_FAILURE_REQUEST},
-                {400, "InvalidGroup.NotFound", "", EC2_FAILURE_GONE},
+                {400, "InvalidGroup.NotFound", "", EC2_FAILURE_REQUEST},
                 {400, "InvalidParameterValue",
                  "Instance 'i-1' already has an interface attached at device index '1'.", EC2_FAILURE_IN_USE},
                 {400, "InvalidNetworkInterface.InUse", "", EC2_FAILURE_IN_USE},

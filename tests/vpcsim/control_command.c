@@ -6,7 +6,7 @@
 
 #include "control_command.h"
 #include "fabric.h"
-#include "world.h"
+#include "world_cruel.h"
 
 static const char command_key[] = "command";
 
@@ -64,6 +64,53 @@ static int run_set_delays(struct control_target *target, json_t *args, json_t *r
                           struct err *err)
 {
         return world_set_delays(target->world, args, err);
+}
+
+static int run_set_throttle(struct control_target *target, json_t *args, json_t *reply _unused_,
+                            struct err *err)
+{
+        return world_set_throttle(target->world, args, err);
+}
+
+static int run_set_denied(struct control_target *target, json_t *args, json_t *reply _unused_,
+                          struct err *err)
+{
+        return world_set_denied(target->world, json_object_get(args, "actions"), err);
+}
+
+static int run_set_stuck(struct control_target *target, json_t *args, json_t *reply _unused_, struct err *err)
+{
+        return world_set_stuck(target->world, args, err);
+}
+
+static int run_set_stale(struct control_target *target, json_t *args, json_t *reply _unused_, struct err *err)
+{
+        return world_set_stale(target->world, args, err);
+}
+
+static int run_set_faults(struct control_target *target, json_t *args, json_t *reply _unused_,
+                          struct err *err)
+{
+        return world_set_faults(target->world, json_object_get(args, "rules"), err);
+}
+
+static int run_set_roles(struct control_target *target, json_t *args, json_t *reply _unused_, struct err *err)
+{
+        return world_set_sts_roles(target->world, json_object_get(args, "roles"), err);
+}
+
+static int run_faults(struct control_target *target, json_t *args _unused_, json_t *reply,
+                      struct err *err _unused_)
+{
+        json_object_set_new(reply, "rules", world_faults_to_json(target->world));
+        json_object_set_new(reply, "throttle", world_throttle_to_json(target->world));
+        return 0;
+}
+
+static int run_forget_tokens(struct control_target *target, json_t *args _unused_, json_t *reply _unused_,
+                             struct err *err)
+{
+        return world_imds_forget_tokens(target->world, err);
 }
 
 static int run_calls(struct control_target *target, json_t *args _unused_, json_t *reply,
@@ -151,6 +198,14 @@ static const struct command commands[] = {
          "start an instance: name, instance_type, subnet, public, ..."},
         {"remove-node", "name", false, run_remove_node, "terminate an instance"},
         {"set-delays", NULL, false, run_set_delays, "attach_ms, detach_ms, imds_lag_ms, ..."},
+        {"set-throttle", NULL, false, run_set_throttle, "account, actions: how fast calls are let through"},
+        {"set-denied", "actions", false, run_set_denied, "actions that IAM refuses"},
+        {"set-stuck", NULL, false, run_set_stuck, "attaching, detaching: what does not get on"},
+        {"set-stale", NULL, false, run_set_stale, "describe, imds: show what was there when it was set"},
+        {"set-faults", "rules", false, run_set_faults, "the script of faults"},
+        {"set-roles", "roles", false, run_set_roles, "roles that STS gives sessions of"},
+        {"faults", "", false, run_faults, "what rules and rates did so far"},
+        {"forget-imds-tokens", "", false, run_forget_tokens, "IMDS refuses all tokens given so far"},
         {"calls", "", false, run_calls, "EC2 calls so far, by action, with a log"},
         {"calls-reset", "", false, run_calls_reset, "forget the calls so far"},
         {"counters", "", true, run_counters, "packets forwarded, and dropped for which reason"},
@@ -176,7 +231,7 @@ static int run_help(struct control_target *target _unused_, json_t *args _unused
 void control_command_print_help(FILE *out)
 {
         for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-                fprintf(out, "  %-17s %s\n", commands[i].name, commands[i].help);
+                fprintf(out, "  %-18s %s\n", commands[i].name, commands[i].help);
 }
 
 static bool word_in(const char *words, const char *word)

@@ -4,6 +4,7 @@
 #define VPCSIM_EC2API_ACTIONS_H
 
 #include "ec2api_request.h"
+#include "world_cruel.h"
 
 /* Adds the inside of the Response element to request->reply; on failure nothing of it is used. */
 typedef int ec2api_handler(struct ec2api_request *request, struct err *err);
@@ -13,6 +14,8 @@ struct ec2api_action {
         ec2api_handler *handler;
         const char *const *parameters; /* patterns, NULL-terminated; see ec2api_request_check() */
         bool dry_run;                  /* whether the action takes DryRun */
+        enum world_service service;    /* EC2's, or STS's */
+        bool unsigned_too;             /* the parameters say who asks, and not a signature */
 };
 
 /* NULL where there is no such action. */
@@ -25,6 +28,9 @@ ec2api_handler ec2api_assign_addresses, ec2api_unassign_addresses, ec2api_create
 /* ec2api_describe.c */
 ec2api_handler ec2api_describe_enis, ec2api_describe_instances, ec2api_describe_subnets, ec2api_describe_vpcs,
         ec2api_describe_groups, ec2api_describe_instance_types;
+
+/* ec2api_sts.c */
+ec2api_handler ec2api_assume_role, ec2api_assume_role_with_web_identity, ec2api_get_caller_identity;
 
 /* ec2api_render.c: objects as XML. */
 void ec2api_render_tags(struct text *out, const struct world_tag *tags, size_t n);

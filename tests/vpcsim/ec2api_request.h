@@ -27,10 +27,12 @@ struct ec2api_request {
         struct arena *arena;
         struct ec2api_parameter *parameters; /* sorted by name */
         size_t n_parameters;
-        const char *action; /* "" while it is not known */
-        const char *node;   /* who asks; NULL: not a node */
-        char id[37];        /* the RequestId */
-        struct text *reply; /* what the action says, inside its Response element */
+        const char *action;         /* "" while it is not known */
+        const char *node;           /* who asks; NULL: not a node */
+        struct world_secret secret; /* whose signature it is; zero while it is not known, and without one */
+        const char *message;        /* instead of the error's own, which has a limit; NULL: none */
+        char id[37];                /* the RequestId */
+        struct text *reply;         /* what the action says, inside its Response element */
 };
 
 /* Percent-encoded names and values, UTF-8 without control characters, no name twice. */
@@ -57,6 +59,9 @@ int ec2api_query(const struct ec2api_request *request, const char *id_name, stru
                  struct err *err);
 /* The NextToken of a page; of this action only. */
 const char *ec2api_page_token(const struct ec2api_request *request, int64_t next);
+
+/* Who asks, as IAM names it (ec2api.c). */
+const char *ec2api_caller_arn(const struct ec2api_request *request);
 
 /* All that was asked but the client token, as one text: equal texts are equal requests. */
 const char *ec2api_fingerprint(const struct ec2api_request *request);

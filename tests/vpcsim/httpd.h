@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A small HTTP server on libmicrohttpd, for the two faces of the world: a whole request in, a whole reply out, everything
- * that comes from outside bounded. One thread of its own per server; the handler runs in it, one request at a time.
+ * that comes from outside bounded. One thread per connection: the handler runs in several at once, and one reply that is
+ * slow on purpose holds up no other.
  */
 #ifndef VPCSIM_HTTPD_H
 #define VPCSIM_HTTPD_H
@@ -17,6 +18,12 @@ enum {
         HTTPD_MAX_CONNECTIONS = 512,
         HTTPD_TIMEOUT_S = 30,
         HTTPD_DEFAULT_IP_TTL = 64,
+        HTTPD_MAX_PIECE_BYTES = 64 * 1024, /* of a body that is sent piece by piece */
+};
+
+/* PEM texts; only read by httpd_start(). */
+struct httpd_tls {
+        const char *certificate, *key;
 };
 
 struct httpd;
@@ -40,11 +47,20 @@ struct httpd_request {
 /* The value of a header, by its name in any case; NULL where it is not there. */
 const char *httpd_header_value(const struct httpd_request *request, const char *name);
 
+/* What the handler does to its own reply on purpose. Zero: nothing. */
+struct httpd_harm {
+        bool drop;            /* the connection is closed without a byte */
+        unsigned delay_ms;    /* before the first byte; UINT_MAX: until the client goes */
+        unsigned bytes_per_s; /* of the body */
+        size_t missing_bytes; /* announced in Content-Length and never sent: the connection is closed instead */
+};
+
 /* What the handler fills; texts from the request's arena or literals. Zero is an empty reply with status 200. */
 struct httpd_reply {
         unsigned status;
         const char *content_type;
         const char *body;
+        struct httpd_harm harm;
         struct httpd_header headers[4];
         size_t n_headers;
         unsigned ip_ttl; /* of the packets that carry it; 0: HTTPD_DEFAULT_IP_TTL */
@@ -52,9 +68,10 @@ struct httpd_reply {
 
 typedef void httpd_handler(void *userdata, const struct httpd_request *request, struct httpd_reply *reply);
 
-/* listen_fd is the httpd's own once this has succeeded. */
-int httpd_start(int listen_fd, httpd_handler *handler, void *userdata, struct httpd **ret, struct err *err);
-/* Waits for the handler to return. */
+/* listen_fd is the httpd's own once this has succeeded. tls: NULL for plain HTTP. */
+int httpd_start(int listen_fd, const struct httpd_tls *tls, httpd_handler *handler, void *userdata,
+                struct httpd **ret, struct err *err);
+/* Waits for the handlers to return; replies that are slow on purpose are cut off. */
 struct httpd *httpd_stop(struct httpd *httpd);
 DEFINE_CLEANUP(struct httpd *, httpd_stop)
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ec2api_fault.h"
 #include "httpd.h"
 #include "imdsapi.h"
 #include "imdsapi_tree.h"
@@ -90,15 +91,11 @@ static int reply_token(struct world *world, const char *node, const struct httpd
         return r;
 }
 
-static int answer(struct world *world, const struct httpd_request *request, struct httpd_reply *reply,
-                  struct err *err)
+static int answer(struct world *world, const char *node, const struct httpd_request *request,
+                  struct httpd_reply *reply, struct err *err)
 {
         const char *token = httpd_header_value(request, TOKEN_HEADER);
-        const char *node;
-        int r;
 
-        if ((r = world_catch_up(world, err)) < 0 || (r = find_node(world, request, &node, err)) < 0)
-                return r;
         if (strcmp(request->method, "PUT") == 0)
                 return reply_token(world, node, request, reply, err);
         if (strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0) {
@@ -112,19 +109,36 @@ static int answer(struct world *world, const struct httpd_request *request, stru
         return imdsapi_tree_read(world, node, request->path, request->arena, &reply->body, err);
 }
 
-static void handle(void *userdata, const struct httpd_request *request, struct httpd_reply *reply)
+static void handle_locked(struct world *world, const struct httpd_request *request, struct httpd_reply *reply)
 {
-        struct imdsapi *api = userdata;
+        const struct world_fault *fault = NULL;
+        const char *node = NULL;
         struct err err;
         int r;
 
-        world_lock(api->world);
-        r = answer(api->world, request, reply, &err);
-        world_unlock(api->world);
+        r = world_catch_up(world, &err);
+        if (r == 0)
+                r = find_node(world, request, &node, &err);
+        if (r == 0) {
+                fault = world_match_fault(world, WORLD_SERVICE_IMDS, request->path, node);
+                r = answer(world, node, request, reply, &err);
+        }
         if (r == -ERR_NOT_FOUND)
                 refuse(request, reply, 404, "Not Found");
         else if (r < 0)
                 refuse(request, reply, 500, "Internal Server Error");
+        if (fault && fault->effect == WORLD_EFFECT_ERROR)
+                refuse(request, reply, fault->status, arena_strdup(request->arena, fault->message));
+        ec2api_fault_apply(fault, request->arena, reply);
+}
+
+static void handle(void *userdata, const struct httpd_request *request, struct httpd_reply *reply)
+{
+        struct imdsapi *api = userdata;
+
+        world_lock(api->world);
+        handle_locked(api->world, request, reply);
+        world_unlock(api->world);
         reply->headers[reply->n_headers++] = (struct httpd_header){"Server", "EC2ws"};
 }
 
@@ -134,7 +148,7 @@ int imdsapi_start(struct world *world, int listen_fd, struct imdsapi **ret, stru
         int r;
 
         api->world = world;
-        r = httpd_start(listen_fd, handle, api, &api->httpd, err);
+        r = httpd_start(listen_fd, NULL, handle, api, &api->httpd, err);
         if (r < 0) {
                 free(api);
                 return err_wrap(err, "metadata service");

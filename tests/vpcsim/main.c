@@ -55,10 +55,12 @@ static int parse_port(const char *text, int *ret)
 static int parse_options(int argc, char **argv, struct run_options *options)
 {
         static const struct option table[] = {
-                {"world", required_argument, NULL, 'w'},    {"prefix", required_argument, NULL, 'p'},
-                {"control", required_argument, NULL, 'c'},  {"no-fabric", no_argument, NULL, 'n'},
-                {"ec2-port", required_argument, NULL, 'e'}, {0},
+                {"world", required_argument, NULL, 'w'},       {"prefix", required_argument, NULL, 'p'},
+                {"control", required_argument, NULL, 'c'},     {"no-fabric", no_argument, NULL, 'n'},
+                {"ec2-port", required_argument, NULL, 'e'},    {"tls", required_argument, NULL, 't'},
+                {"certificate", required_argument, NULL, 'k'}, {0},
         };
+        struct err err;
         int option;
 
         opterr = 0;
@@ -71,6 +73,11 @@ static int parse_options(int argc, char **argv, struct run_options *options)
                 case 'e':
                         if (parse_port(optarg, &options->ec2_port) < 0)
                                 return usage_error("--ec2-port '%s': 0..65535 are allowed", optarg);
+                        break;
+                case 't': options->tls_ca_path = optarg; break;
+                case 'k':
+                        if (tls_kind_parse(optarg, &options->tls_kind, &err) < 0)
+                                return report(&err);
                         break;
                 case '?': return usage_error("'%s' is not an option, or lacks its value", argv[optind - 1]);
                 }
@@ -103,7 +110,8 @@ static int main_clean(int argc, char **argv)
 
         if (r)
                 return r;
-        if (!options.prefix || options.world_file || options.control_path || options.no_fabric)
+        if (!options.prefix || options.world_file || options.control_path || options.no_fabric ||
+            options.tls_ca_path)
                 return usage_error("clean takes --prefix");
         if (fabric_clean(options.prefix, &removed, &err) < 0)
                 return report(&err);
@@ -159,6 +167,7 @@ static int main_help(int argc _unused_, char **argv _unused_)
         puts("vpcsim: a VPC on one machine: EC2's API, IMDS, and packets between network namespaces\n"
              "\n"
              "  vpcsim run --world FILE --prefix P --control SOCKET [--no-fabric] [--ec2-port N]\n"
+             "             [--tls CA_FILE [--certificate good|expired|other-host]]\n"
              "  vpcsim ctl SOCKET COMMAND [key=value ... | JSON]\n"
              "  vpcsim clean --prefix P       remove what a crashed run left\n"
              "  vpcsim --help | --version\n"

@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <vpcwire/file.h>
 #include <vpcwire/jsonx.h>
@@ -20,11 +21,12 @@
 #include "control.h"
 #include "ec2api.h"
 #include "fabric.h"
+#include "httpd.h"
 #include "imdsapi.h"
 #include "run.h"
-#include "world.h"
+#include "world_ec2.h"
 
-enum { LISTEN_BACKLOG = 128, HTTP_PORT = 80, EC2_SERVERS_MAX = 2 };
+enum { LISTEN_BACKLOG = 128, HTTP_PORT = 80, HTTPS_PORT = 443, EC2_SERVERS_MAX = 2, CA_MODE = 0644 };
 
 static const char ec2_address[] = "198.51.100.1", imds_address[] = "169.254.169.254";
 
@@ -39,6 +41,8 @@ struct running {
         struct control_target target;
         struct control *control;
         char *ec2_url, *ec2_local_url, *imds_url; /* NULL: none */
+        struct tls tls;                           /* empty: plain HTTP */
+        const char *tls_ca_path;                  /* the file that is to be removed; NULL: none */
 };
 
 static void running_done(struct running *running)
@@ -53,6 +57,9 @@ static void running_done(struct running *running)
         free(running->ec2_url);
         free(running->ec2_local_url);
         free(running->imds_url);
+        tls_done(&running->tls);
+        if (running->tls_ca_path)
+                (void)unlink(running->tls_ca_path);
 }
 
 static int read_world_file(const char *path, json_t **ret, struct err *err)
@@ -94,7 +101,7 @@ static int take_signals(int *ret_fd, struct err *err)
 }
 
 /* On 127.0.0.1 of the caller's namespace; port 0 takes a free one. */
-static int listen_local(unsigned port, int *ret_fd, char **ret_url, struct err *err)
+static int listen_local(unsigned port, const char *scheme, int *ret_fd, char **ret_url, struct err *err)
 {
         struct sockaddr_in in = {.sin_family = AF_INET,
                                  .sin_port = htons((uint16_t)port),
@@ -108,30 +115,32 @@ static int listen_local(unsigned port, int *ret_fd, char **ret_url, struct err *
             bind(fd, (const struct sockaddr *)&in, sizeof(in)) < 0 || listen(fd, LISTEN_BACKLOG) < 0 ||
             getsockname(fd, (struct sockaddr *)&in, &n) < 0)
                 return err_set_errno(err, errno, "listen on 127.0.0.1 port %u", port);
-        *ret_url = xasprintf("http://127.0.0.1:%u", (unsigned)ntohs(in.sin_port));
+        *ret_url = xasprintf("%s://127.0.0.1:%u", scheme, (unsigned)ntohs(in.sin_port));
         *ret_fd = TAKE_FD(fd);
         return 0;
 }
 
-static int listen_fabric(struct fabric *fabric, enum fabric_place place, const char *text, int *ret_fd,
-                         char **ret_url, struct err *err)
+static int listen_fabric(struct fabric *fabric, enum fabric_place place, const char *text, bool tls,
+                         int *ret_fd, char **ret_url, struct err *err)
 {
+        int port = tls ? HTTPS_PORT : HTTP_PORT;
         struct ip address;
         int r;
 
         r = ip_parse(text, &address, err);
         if (r == 0)
-                r = fabric_listen(fabric, place, address, HTTP_PORT, ret_fd, err);
+                r = fabric_listen(fabric, place, address, (unsigned)port, ret_fd, err);
         if (r < 0)
                 return r;
-        *ret_url = xasprintf("http://%s:%d", text, HTTP_PORT);
+        *ret_url = xasprintf("%s://%s:%d", tls ? "https" : "http", text, port);
         return 0;
 }
 
 /* One server per listening socket: libmicrohttpd takes one each. */
 static int serve_ec2(struct running *running, int fd, struct err *err)
 {
-        int r = ec2api_start(running->world, fd, &running->ec2[running->n_ec2], err);
+        const struct httpd_tls tls = {running->tls.certificate, running->tls.key};
+        int r = ec2api_start(running->world, fd, tls.key ? &tls : NULL, &running->ec2[running->n_ec2], err);
 
         if (r < 0) {
                 close(fd);
@@ -143,10 +152,12 @@ static int serve_ec2(struct running *running, int fd, struct err *err)
 
 static int start_ec2(struct running *running, int local_port, struct err *err)
 {
+        bool tls = running->tls.key;
         int fd = -1, r;
 
         if (running->fabric) {
-                r = listen_fabric(running->fabric, FABRIC_INTERNET, ec2_address, &fd, &running->ec2_url, err);
+                r = listen_fabric(running->fabric, FABRIC_INTERNET, ec2_address, tls, &fd, &running->ec2_url,
+                                  err);
                 if (r == 0)
                         r = serve_ec2(running, fd, err);
                 if (r < 0)
@@ -154,8 +165,8 @@ static int start_ec2(struct running *running, int local_port, struct err *err)
         }
         if (local_port == RUN_NO_PORT && running->fabric)
                 return 0;
-        r = listen_local(local_port == RUN_NO_PORT ? 0 : (unsigned)local_port, &fd, &running->ec2_local_url,
-                         err);
+        r = listen_local(local_port == RUN_NO_PORT ? 0 : (unsigned)local_port, tls ? "https" : "http", &fd,
+                         &running->ec2_local_url, err);
         if (r == 0)
                 r = serve_ec2(running, fd, err);
         if (r == 0 && !running->fabric)
@@ -163,14 +174,35 @@ static int start_ec2(struct running *running, int local_port, struct err *err)
         return r;
 }
 
+/* The CA before any client can ask for it. */
+static int start_tls(const struct run_options *options, struct running *running, struct err *err)
+{
+        _cleanup_free_ char *ec2 = xasprintf("ec2.%s.amazonaws.com", world_region(running->world)),
+                            *sts = xasprintf("sts.%s.amazonaws.com", world_region(running->world));
+        const char *const hosts[] = {ec2_address, "127.0.0.1", "localhost", ec2, sts, NULL};
+        int r;
+
+        if (!options->tls_ca_path)
+                return 0;
+        r = tls_make(options->tls_kind, hosts, &running->tls, err);
+        if (r == 0)
+                r = file_replace(options->tls_ca_path, running->tls.ca, strlen(running->tls.ca), CA_MODE,
+                                 err);
+        if (r < 0)
+                return err_wrap(err, "TLS");
+        running->tls_ca_path = options->tls_ca_path;
+        return 0;
+}
+
 static int start_imds(struct running *running, struct err *err)
 {
         int fd = -1, r;
 
         if (running->fabric)
-                r = listen_fabric(running->fabric, FABRIC_VPC, imds_address, &fd, &running->imds_url, err);
+                r = listen_fabric(running->fabric, FABRIC_VPC, imds_address, false, &fd, &running->imds_url,
+                                  err);
         else
-                r = listen_local(0, &fd, &running->imds_url, err);
+                r = listen_local(0, "http", &fd, &running->imds_url, err);
         if (r < 0)
                 return r;
         r = imdsapi_start(running->world, fd, &running->imds, err);
@@ -194,6 +226,9 @@ static int start(const struct run_options *options, struct running *running, str
         if (r < 0)
                 return r;
         running->target = (struct control_target){.world = running->world, .fabric = running->fabric};
+        r = start_tls(options, running, err);
+        if (r < 0)
+                return r;
         r = start_ec2(running, options->ec2_port, err);
         if (r < 0)
                 return err_wrap(err, "EC2 API");
@@ -212,10 +247,10 @@ static int print_ready(const struct run_options *options, struct running *runnin
         world_lock(running->world);
         dump = world_dump(running->world);
         world_unlock(running->world);
-        line = json_pack("{s:b, s:s?, s:s, s:s?, s:s, s:O?}", "ready", true, "prefix",
+        line = json_pack("{s:b, s:s?, s:s, s:s?, s:s, s:s?, s:O?}", "ready", true, "prefix",
                          options->no_fabric ? NULL : options->prefix, "ec2", running->ec2_url, "ec2_local",
-                         running->ec2_local_url, "imds", running->imds_url, "nodes",
-                         json_object_get(dump, "nodes"));
+                         running->ec2_local_url, "imds", running->imds_url, "ca", running->tls_ca_path,
+                         "nodes", json_object_get(dump, "nodes"));
         text = line ? json_dumps(line, JSON_COMPACT) : NULL;
         if (!text)
                 return err_set(err, ERR_INTERNAL, "the ready line cannot be written as JSON");

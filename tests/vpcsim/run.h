@@ -7,6 +7,8 @@
 
 #include <vpcwire/err.h>
 
+#include "tls.h"
+
 enum { RUN_NO_PORT = -1, RUN_WORLD_BYTES_MAX = 4 * 1024 * 1024 };
 
 struct run_options {
@@ -14,6 +16,8 @@ struct run_options {
         const char *prefix;     /* NULL without a fabric */
         const char *control_path;
         bool no_fabric;
+        const char *tls_ca_path; /* EC2 speaks TLS, and its CA is written here; NULL: plain HTTP */
+        enum tls_kind tls_kind;
         int ec2_port; /* on the caller's loopback; 0: a free one; RUN_NO_PORT: none */
 };
 

@@ -123,8 +123,8 @@ static int parse_time(const char *text, int64_t *ret_ms)
         return 0;
 }
 
-static int check_scope(struct world *world, const struct authorization *authorization, const char *time,
-                       int64_t now_wall_ms, struct err *err)
+static int check_scope(struct world *world, const struct authorization *authorization, const char *service,
+                       const char *time, int64_t now_wall_ms, struct err *err)
 {
         int64_t at;
 
@@ -139,9 +139,9 @@ static int check_scope(struct world *world, const struct authorization *authoriz
                 return world_refuse(world, err, "AuthFailure",
                                     "Credential should be scoped to a valid region, not '%.64s'.",
                                     authorization->region);
-        if (strcmp(authorization->service, "ec2") != 0)
+        if (strcmp(authorization->service, service) != 0)
                 return world_refuse(world, err, "AuthFailure",
-                                    "Credential should be scoped to correct service: 'ec2'.");
+                                    "Credential should be scoped to correct service: '%s'.", service);
         if (at < now_wall_ms - SIGVERIFY_MAX_SKEW_MS || at > now_wall_ms + SIGVERIFY_MAX_SKEW_MS)
                 return world_refuse(world, err, "RequestExpired", "Request has expired.");
         return 0;
@@ -167,8 +167,8 @@ static int find_holder(struct world *world, const struct httpd_request *request,
         return 0;
 }
 
-int sigverify_check(struct world *world, const struct httpd_request *request, int64_t now_wall_ms,
-                    const char **ret_node, struct err *err)
+int sigverify_check(struct world *world, const struct httpd_request *request, const char *service,
+                    int64_t now_wall_ms, struct world_secret *ret, struct err *err)
 {
         struct sigv4_header headers[MAX_SIGNED_HEADERS];
         char signature[SIGV4_SIGNATURE_BYTES];
@@ -181,7 +181,7 @@ int sigverify_check(struct world *world, const struct httpd_request *request, in
         if ((r = parse_authorization(world, request, &authorization, err)) < 0 ||
             (r = collect_headers(world, request, authorization.signed_headers, headers, &n_headers, err)) <
                     0 ||
-            (r = check_scope(world, &authorization, time, now_wall_ms, err)) < 0 ||
+            (r = check_scope(world, &authorization, service, time, now_wall_ms, err)) < 0 ||
             (r = find_holder(world, request, authorization.key, now_wall_ms, &secret, err)) < 0)
                 return r;
         r = sigv4_sign(
@@ -208,6 +208,6 @@ int sigverify_check(struct world *world, const struct httpd_request *request, in
                         world, err, "SignatureDoesNotMatch",
                         "The request signature we calculated does not match the signature you provided."
                         " Check your AWS Secret Access Key and signing method.");
-        *ret_node = secret.node;
+        *ret = secret;
         return 0;
 }

@@ -12,10 +12,11 @@
 enum { SIGVERIFY_MAX_SKEW_MS = 5 * 60 * 1000 };
 
 /*
- * *ret_node is the node whose role's keys signed, NULL for a user's keys. What is wrong is a refusal: AuthFailure,
- * SignatureDoesNotMatch, MissingAuthenticationToken, IncompleteSignature, RequestExpired. Under world_lock().
+ * service: what the signature must be for, "ec2" or "sts". *ret is who holds the key that signed. What is wrong is a
+ * refusal: AuthFailure, SignatureDoesNotMatch, MissingAuthenticationToken, IncompleteSignature, RequestExpired. Under
+ * world_lock().
  */
-int sigverify_check(struct world *world, const struct httpd_request *request, int64_t now_wall_ms,
-                    const char **ret_node, struct err *err);
+int sigverify_check(struct world *world, const struct httpd_request *request, const char *service,
+                    int64_t now_wall_ms, struct world_secret *ret, struct err *err);
 
 #endif

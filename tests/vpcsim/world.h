@@ -49,7 +49,8 @@ json_t *world_dump(struct world *world);
 /*
  * Settings that tests turn; all times are for what happens from now on. ERR_INVALID names an unknown key or a bad value.
  *   "attach_ms", "detach_ms"   how long an attachment stays attaching or detaching (0; up to an hour)
- *   "imds_lag_ms"              how late an attachment or an address shows up in IMDS (0)
+ *   "imds_lag_ms"              how late IMDS shows what has changed (0)
+ *   "describe_lag_ms"          how late the Describe actions do (0)
  *   "credentials_ttl_s"        how long the role's credentials last (21600; at least 2)
  *   "seed"                     of the random allocation (1)
  *   "allocation"               "lowest" free address of the subnet first (default), or "random"

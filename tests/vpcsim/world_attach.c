@@ -202,6 +202,10 @@ static int finish_detach(struct world *world, const char *eni_id, struct err *er
         return DB_RUN(world->db, err, "DELETE FROM attachment WHERE eni = ?", DB_TEXT(eni_id));
 }
 
+#define NOT_STUCK                                                                                            \
+        "NOT EXISTS (SELECT 1 FROM stuck s WHERE s.state = attachment.status AND s.eni IN ('*', "            \
+        "attachment.eni))"
+
 /* One step that is due: 1 when there was one, 0 when there was none. */
 static int step(struct world *world, struct err *err)
 {
@@ -211,7 +215,8 @@ static int step(struct world *world, struct err *err)
         int r;
 
         r = DB_READ_TEXT(world->db, arena, &eni_id, err,
-                         "SELECT eni FROM attachment WHERE due_ms <= ? ORDER BY due_ms LIMIT 1",
+                         "SELECT eni FROM attachment WHERE due_ms <= ? AND " NOT_STUCK
+                         " ORDER BY due_ms LIMIT 1",
                          DB_NUMBER(now));
         if (r < 0)
                 return r == -ERR_NOT_FOUND ? 0 : r;
@@ -250,7 +255,8 @@ int world_tick(struct world *world)
         r = world_catch_up(world, &err);
         if (r == 0)
                 r = DB_READ_NUMBER(world->db, &due, &err,
-                                   "SELECT min(due_ms) FROM attachment WHERE due_ms < ? HAVING count(*) > 0",
+                                   "SELECT min(due_ms) FROM attachment WHERE due_ms < ? AND " NOT_STUCK
+                                   " HAVING count(*) > 0",
                                    DB_NUMBER(INT64_MAX));
         if (r == -ERR_NOT_FOUND)
                 return -1;

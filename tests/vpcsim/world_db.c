@@ -5,11 +5,13 @@
 
 struct db {
         sqlite3 *handle;
+        bool changed; /* something of "main" was written; see db_take_changed() */
 };
 
 /*
  * Addresses are unique within a VPC, MACs and ids everywhere, device indexes within an instance. *_ms of what is due are on
- * CLOCK_BOOTTIME, *_wall_ms are wall clock. imds_ms: from when IMDS shows it; NULL: not yet known.
+ * CLOCK_BOOTTIME, *_wall_ms are wall clock. imds_ms: from when IMDS shows it; NULL: not yet known. stuck: attachments that
+ * stay in a state, '*' for all. The schema "aside" holds what is no part of the world that a late face shows.
  */
 static const char SCHEMA[] =
         "CREATE TABLE account (id TEXT PRIMARY KEY) STRICT;"
@@ -58,22 +60,64 @@ static const char SCHEMA[] =
         "(resource, key)) STRICT;"
         "CREATE TABLE client_token (token TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, eni TEXT NOT NULL) "
         "STRICT;"
-        "CREATE TABLE secret (access_key_id TEXT PRIMARY KEY, secret_access_key TEXT NOT NULL, session_token "
-        "TEXT, node TEXT,"
-        " issued_wall_ms INTEGER, expires_wall_ms INTEGER, CHECK ((session_token IS NULL) = (expires_wall_ms "
-        "IS NULL))) STRICT;"
-        "CREATE TABLE imds_token (token TEXT PRIMARY KEY, node TEXT NOT NULL, ends_ms INTEGER NOT NULL) "
+        "CREATE TABLE stuck (state TEXT NOT NULL CHECK (state IN ('attaching', 'detaching')), eni TEXT NOT "
+        "NULL, PRIMARY KEY (state, eni)) STRICT;"
+        "ATTACH ':memory:' AS aside;"
+        "CREATE TABLE aside.secret (access_key_id TEXT PRIMARY KEY, secret_access_key TEXT NOT NULL,"
+        " session_token TEXT, node TEXT, issued_wall_ms INTEGER, expires_wall_ms INTEGER, arn TEXT,"
+        " CHECK ((session_token IS NULL) = (expires_wall_ms IS NULL))) STRICT;"
+        "CREATE TABLE aside.sts_role (arn TEXT PRIMARY KEY, id TEXT NOT NULL, web_identity_token TEXT) "
         "STRICT;"
-        "CREATE TABLE call (seq INTEGER PRIMARY KEY AUTOINCREMENT, at_wall_ms INTEGER NOT NULL, action TEXT "
-        "NOT NULL, node TEXT,"
-        " status INTEGER NOT NULL, code TEXT) STRICT;"
-        "CREATE TABLE call_count (action TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT;";
+        "CREATE TABLE aside.imds_token (token TEXT PRIMARY KEY, node TEXT NOT NULL, ends_ms INTEGER NOT "
+        "NULL) "
+        "STRICT;"
+        "CREATE TABLE aside.call (seq INTEGER PRIMARY KEY AUTOINCREMENT, at_wall_ms INTEGER NOT NULL,"
+        " action TEXT NOT NULL, node TEXT, status INTEGER NOT NULL, code TEXT) STRICT;"
+        "CREATE TABLE aside.call_count (action TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT;";
 
 static int fail(struct db *db, int code, const char *sql, struct err *err)
 {
         if ((code & 0xff) == SQLITE_CONSTRAINT)
                 return err_set(err, ERR_EXISTS, "%s", sqlite3_errmsg(db->handle));
         return err_set(err, ERR_INTERNAL, "world's database: %s (%.80s)", sqlite3_errmsg(db->handle), sql);
+}
+
+static void note_change(void *userdata, int kind _unused_, const char *schema, const char *table _unused_,
+                        sqlite3_int64 row _unused_)
+{
+        struct db *db = userdata;
+
+        db->changed = db->changed || strcmp(schema, "main") == 0;
+}
+
+bool db_take_changed(struct db *db)
+{
+        bool changed = db->changed;
+
+        db->changed = false;
+        return changed;
+}
+
+int db_copy(const struct db *from, struct db **ret, struct err *err)
+{
+        struct db *db = XNEW(struct db);
+        sqlite3_backup *backup = NULL;
+        int code;
+
+        code = sqlite3_open(":memory:", &db->handle);
+        if (code == SQLITE_OK)
+                backup = sqlite3_backup_init(db->handle, "main", from->handle, "main");
+        if (backup) {
+                (void)sqlite3_backup_step(backup, -1);
+                code = sqlite3_backup_finish(backup);
+        }
+        if (!backup || code != SQLITE_OK) {
+                (void)err_set(err, ERR_INTERNAL, "copy the world's database: %s", sqlite3_errmsg(db->handle));
+                db_close(db);
+                return -ERR_INTERNAL;
+        }
+        *ret = db;
+        return 0;
 }
 
 int db_open(struct db **ret, struct err *err)
@@ -89,6 +133,7 @@ int db_open(struct db **ret, struct err *err)
                 db_close(db);
                 return r;
         }
+        sqlite3_update_hook(db->handle, note_change, db);
         *ret = db;
         return 0;
 }

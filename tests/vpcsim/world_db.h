@@ -22,6 +22,10 @@ struct db;
 
 int db_open(struct db **ret, struct err *err);
 struct db *db_close(struct db *db);
+/* A database of its own with what "main" holds now. */
+int db_copy(const struct db *from, struct db **ret, struct err *err);
+/* Whether a row of "main" was written since this was last asked. */
+bool db_take_changed(struct db *db);
 
 struct db_value {
         const char *text; /* NULL: NULL, or a number */

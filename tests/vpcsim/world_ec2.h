@@ -181,7 +181,8 @@ int world_delete_tags(struct world *world, const char *const *ids, size_t n_ids,
 /* Who holds an access key. expires_ms (wall clock) and session_token are of a role's keys; 0 and NULL for a user's. */
 struct world_secret {
         const char *secret_access_key, *session_token;
-        const char *node; /* whose role it is; NULL for a user */
+        const char *node; /* whose role it is; NULL for a user and for a session of STS */
+        const char *arn;  /* of a session of STS; NULL for others */
         int64_t expires_ms;
 };
 

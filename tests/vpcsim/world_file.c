@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "fabric.h"
-#include "world_private.h"
+#include "world_cruel_private.h"
 
 enum { MAX_ITEMS = 1000, MAX_INSTANCE_ENIS = 64, MAX_TEXT_BYTES = 128 };
 
@@ -308,13 +308,33 @@ static int read_lists(struct world *world, const json_t *description, const char
         return 0;
 }
 
+static int read_cruelty(struct world *world, const json_t *description, struct err *err)
+{
+        static const struct {
+                const char *name;
+                int (*set)(struct world *world, const json_t *value, struct err *err);
+        } members[] = {
+                {"throttle", world_set_throttle}, {"denied", world_set_denied},
+                {"stuck", world_set_stuck},       {"stale", world_set_stale},
+                {"faults", world_set_faults},     {"sts_roles", world_set_sts_roles},
+        };
+        int r = 0;
+
+        for (size_t i = 0; i < ARRAY_SIZE(members) && r == 0; i++) {
+                const json_t *value = json_object_get(description, members[i].name);
+
+                r = value ? members[i].set(world, value, err) : 0;
+        }
+        return r;
+}
+
 int world_read_description(struct world *world, const json_t *description, struct err *err)
 {
-        static const char *const known[] = {"region",         "account", "vpc",
-                                            "subnets",        "users",   "role",
-                                            "nodes",          "delays",  "credentials_ttl_s",
-                                            "instance_types", "seed",    "allocation",
-                                            "reuse_at_once",  NULL};
+        static const char *const known[] = {
+                "region", "account",    "vpc",           "subnets",           "users",
+                "role",   "nodes",      "delays",        "credentials_ttl_s", "instance_types",
+                "seed",   "allocation", "reuse_at_once", "throttle",          "denied",
+                "stuck",  "stale",      "faults",        "sts_roles",         NULL};
         const json_t *vpc = json_object_get(description, "vpc");
         char vpc_id[MAX_TEXT_BYTES + 1];
         int r;
@@ -327,5 +347,6 @@ int world_read_description(struct world *world, const json_t *description, struc
         r = read_vpc(world, vpc, vpc_id, err);
         if (r < 0)
                 return err_wrap(err, "vpc");
-        return read_lists(world, description, vpc_id, err);
+        r = read_lists(world, description, vpc_id, err);
+        return r < 0 ? r : read_cruelty(world, description, err);
 }

@@ -21,6 +21,8 @@ int world_imds_hop_limit(struct world *world, const char *node, unsigned *ret, s
 /* A session token of this node, good for ttl_s from now; *ret is in the arena. */
 int world_imds_new_token(struct world *world, const char *node, unsigned ttl_s, struct arena *arena,
                          const char **ret, struct err *err);
+/* All tokens end now: whoever holds one is refused once and gets a new one. */
+int world_imds_forget_tokens(struct world *world, struct err *err);
 /* Whether the token is this node's and has not ended. */
 bool world_imds_token_is_good(struct world *world, const char *node, const char *token);
 

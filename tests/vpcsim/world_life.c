@@ -8,7 +8,7 @@
 #include <sys/random.h>
 
 #include "fabric.h"
-#include "world_private.h"
+#include "world_cruel_private.h"
 
 enum {
         MAX_DELAY_MS = 3600 * 1000,
@@ -55,6 +55,10 @@ struct world *world_free(struct world *world)
                 close(world->wake_fd);
         json_decref(world->instance_types);
         json_decref(world->failures);
+        json_decref(world->denied);
+        world_throttle_free(world->throttle);
+        world_faults_free(world->faults);
+        world_views_free(world->views);
         free(world->account);
         free(world->region);
         free(world->role);
@@ -70,6 +74,7 @@ void world_lock(struct world *world)
 
 void world_unlock(struct world *world)
 {
+        world_views_note(world);
         pthread_mutex_unlock(&world->mutex);
 }
 
@@ -189,6 +194,7 @@ static int set_option(struct world_options *options, const char *name, const jso
                 {"attach_ms", &options->attach_ms, 0, MAX_DELAY_MS},
                 {"detach_ms", &options->detach_ms, 0, MAX_DELAY_MS},
                 {"imds_lag_ms", &options->imds_lag_ms, 0, MAX_DELAY_MS},
+                {"describe_lag_ms", &options->describe_lag_ms, 0, MAX_DELAY_MS},
                 {"credentials_ttl_s", &options->credentials_ttl_s, MIN_CREDENTIALS_TTL_S,
                  MAX_CREDENTIALS_TTL_S},
         };
@@ -235,6 +241,13 @@ int world_set_delays(struct world *world, const json_t *delays, struct err *err)
                 if (r < 0)
                         return r;
         }
+        r = world_views_set_lags(
+                world,
+                (const unsigned[_WORLD_VIEW_MAX]){[WORLD_VIEW_DESCRIBE] = options.describe_lag_ms,
+                                                  [WORLD_VIEW_IMDS] = options.imds_lag_ms},
+                err);
+        if (r < 0)
+                return r;
         world->options = options;
         return 0;
 }

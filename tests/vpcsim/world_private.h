@@ -29,7 +29,7 @@ enum world_kind {
 };
 
 struct world_options {
-        unsigned attach_ms, detach_ms, imds_lag_ms, credentials_ttl_s;
+        unsigned attach_ms, detach_ms, imds_lag_ms, describe_lag_ms, credentials_ttl_s;
         uint64_t seed; /* the state of the random allocation */
         bool random_allocation, reuse_at_once;
 };
@@ -42,6 +42,10 @@ struct world {
         const char *refusal;
         char *account, *region, *role;
         json_t *instance_types;
+        json_t *denied;            /* patterns of actions; NULL: none */
+        struct throttle *throttle; /* these three: NULL while they were never set */
+        struct faults *faults;
+        struct views *views;
         json_t *failures; /* texts for world_check(): what went wrong where nobody was there to tell */
         struct world_options options;
 };

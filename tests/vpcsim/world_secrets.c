@@ -5,7 +5,7 @@
 
 #include <vpcwire/clock.h>
 
-#include "world_private.h"
+#include "world_cruel_private.h"
 
 enum {
         MAX_TOKENS = 10000,
@@ -15,8 +15,7 @@ enum {
         EXPIRED_KEPT_MS = 3600 * 1000
 };
 
-/* Random letters and digits; an access key id has only upper case ones (base 32). */
-static char *random_text(struct arena *arena, const char *prefix, size_t n, bool upper)
+const char *world_random_text(struct arena *arena, const char *prefix, size_t n, bool upper)
 {
         static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567abcdefghijklmnopqrstuvwxyz0189-_";
         char *text = arena_alloc(arena, strlen(prefix) + n + 1, 1), *at = stpcpy(text, prefix);
@@ -34,7 +33,7 @@ int world_find_secret(struct world *world, const char *access_key_id, struct are
         int r;
 
         r = DB_PREPARE(world->db, &statement, err,
-                       "SELECT secret_access_key, session_token, node, expires_wall_ms FROM secret WHERE"
+                       "SELECT secret_access_key, session_token, node, expires_wall_ms, arn FROM secret WHERE"
                        " access_key_id = ?",
                        DB_TEXT(access_key_id));
         if (r < 0)
@@ -47,6 +46,7 @@ int world_find_secret(struct world *world, const char *access_key_id, struct are
                 .session_token = db_column_text(statement, 1, arena),
                 .node = db_column_text(statement, 2, arena),
                 .expires_ms = sqlite3_column_int64(statement, 3),
+                .arn = db_column_text(statement, 4, arena),
         };
         return 0;
 }
@@ -54,7 +54,7 @@ int world_find_secret(struct world *world, const char *access_key_id, struct are
 int world_imds_new_token(struct world *world, const char *node, unsigned ttl_s, struct arena *arena,
                          const char **ret, struct err *err)
 {
-        const char *token = random_text(arena, "", TOKEN_CHARACTERS, false);
+        const char *token = world_random_text(arena, "", TOKEN_CHARACTERS, false);
         int64_t now = clock_boottime_ms();
         int r;
 
@@ -71,6 +71,11 @@ int world_imds_new_token(struct world *world, const char *node, unsigned ttl_s, 
         return 0;
 }
 
+int world_imds_forget_tokens(struct world *world, struct err *err)
+{
+        return DB_RUN(world->db, err, "DELETE FROM imds_token");
+}
+
 bool world_imds_token_is_good(struct world *world, const char *node, const char *token)
 {
         int64_t n;
@@ -81,22 +86,23 @@ bool world_imds_token_is_good(struct world *world, const char *node, const char 
                n == 1;
 }
 
-static int new_credentials(struct world *world, const char *node, int64_t now, struct arena *arena,
-                           struct err *err)
+int world_new_keys(struct world *world, const char *node, const char *arn, struct arena *arena,
+                   struct world_role_credentials *keys, struct err *err)
 {
         int r;
 
         /* Keys that were replaced stay good to their end, and are known as expired for a while after it. */
         r = DB_RUN(world->db, err, "DELETE FROM secret WHERE expires_wall_ms <= ?",
-                   DB_NUMBER(now - EXPIRED_KEPT_MS));
+                   DB_NUMBER(keys->issued_ms - EXPIRED_KEPT_MS));
         if (r < 0)
                 return r;
-        return DB_RUN(world->db, err, "INSERT INTO secret VALUES (?, ?, ?, ?, ?, ?)",
-                      DB_TEXT(random_text(arena, "ASIA", KEY_CHARACTERS, true)),
-                      DB_TEXT(random_text(arena, "", SECRET_CHARACTERS, false)),
-                      DB_TEXT(random_text(arena, "IQoJb3JpZ2luX2Vj", 4 * TOKEN_CHARACTERS, false)),
-                      DB_TEXT(node), DB_NUMBER(now),
-                      DB_NUMBER(now + INT64_C(1000) * world->options.credentials_ttl_s));
+        keys->access_key_id = world_random_text(arena, "ASIA", KEY_CHARACTERS, true);
+        keys->secret_access_key = world_random_text(arena, "", SECRET_CHARACTERS, false);
+        keys->session_token = world_random_text(arena, "IQoJb3JpZ2luX2Vj", 4 * TOKEN_CHARACTERS, false);
+        return DB_RUN(world->db, err, "INSERT INTO secret VALUES (?, ?, ?, ?, ?, ?, ?)",
+                      DB_TEXT(keys->access_key_id), DB_TEXT(keys->secret_access_key),
+                      DB_TEXT(keys->session_token), DB_TEXT(node), DB_NUMBER(keys->issued_ms),
+                      DB_NUMBER(keys->expires_ms), DB_TEXT(arn));
 }
 
 static int newest(struct world *world, const char *node, int64_t now, struct arena *arena,
@@ -135,10 +141,11 @@ int world_role_credentials(struct world *world, const char *node, struct arena *
         r = newest(world, node, now, arena, ret, err);
         if (r != -ERR_NOT_FOUND)
                 return r;
-        r = new_credentials(world, node, now, arena, err);
-        if (r < 0)
-                return r;
-        return newest(world, node, now, arena, ret, err);
+        *ret = (struct world_role_credentials){
+                .issued_ms = now,
+                .expires_ms = now + INT64_C(1000) * world->options.credentials_ttl_s,
+        };
+        return world_new_keys(world, node, NULL, arena, ret, err);
 }
 
 int world_node_of_address(struct world *world, struct ip address, struct arena *arena, const char **ret,
@@ -154,7 +161,12 @@ int world_node_of_address(struct world *world, struct ip address, struct arena *
 int world_imds_instance(struct world *world, const char *node, struct arena *arena,
                         struct world_instance *ret, struct err *err)
 {
-        return world_load_instance(world, node, true, arena, ret, err);
+        int r;
+
+        world_view_enter(world, WORLD_VIEW_IMDS, node);
+        r = world_load_instance(world, node, true, arena, ret, err);
+        world_view_leave(world);
+        return r;
 }
 
 int world_imds_hop_limit(struct world *world, const char *node, unsigned *ret, struct err *err)

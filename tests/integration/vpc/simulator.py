@@ -35,7 +35,7 @@ def default_world(**changes):
 class Simulator:
     """A running vpcsim."""
 
-    def __init__(self, world, folder, build=BUILD):
+    def __init__(self, world, folder, build=BUILD, options=()):
         # what makes a name unique: pytest's worker processes, and other runs of the suite at the same time
         self.prefix = f"t{secrets.token_hex(2)}{next(_serial) % 100}"
         self.folder = pathlib.Path(folder)
@@ -47,7 +47,7 @@ class Simulator:
         with open(ready_write, "wb") as stdout:
             self.daemon = Daemon(
                 [build / "bin/vpcsim", "run", "--world", world_file, "--prefix", self.prefix]
-                + ["--control", self.control_path, "--ec2-port", "0"],
+                + ["--control", self.control_path, "--ec2-port", "0", *options],
                 self.folder / "vpcsim.log",
                 stdout=stdout,
             )
