@@ -65,7 +65,7 @@ static int get_page(struct ec2 *ec2, const struct listing *listing, const struct
         if (selection->bytes)
                 text_add_bytes(&body, selection->text, selection->bytes);
         ec2_add(&body, *token, "NextToken");
-        r = ec2_call(ec2, listing->action, &body, scratch, &root, err);
+        r = (*token ? ec2_call_next_page : ec2_call)(ec2, listing->action, &body, scratch, &root, err);
         if (r < 0)
                 return r;
         r = read_page(listing, root, arena, list, err);

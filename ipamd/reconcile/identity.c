@@ -155,7 +155,9 @@ static int open_ec2(struct reconcile *r, struct err *err)
         return ec2_new(&(struct ec2_options){.endpoint = endpoint.text,
                                              .region = region,
                                              .credentials = r->credentials,
-                                             .timeout_ms = r->options.http_timeout_ms},
+                                             .timeout_ms = r->options.http_timeout_ms,
+                                             .observe = denied_observe,
+                                             .observe_data = r},
                        &r->ec2, err);
 }
 

@@ -148,6 +148,9 @@ int blocked_clear(struct reconcile *r, struct round *round, const char *action, 
 const struct store_blocked *blocked_find(const struct round *round, const char *action, const char *subject);
 bool blocked_now(const struct round *round, const char *action, const char *subject);
 
+/* denied.c: the observer of a struct ec2; data is the reconciler. */
+void denied_observe(void *data, const char *action, const struct ec2_failure *failure, const char *why);
+
 /* thread.c */
 uint64_t reconcile_random(struct reconcile *r);
 

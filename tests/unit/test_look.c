@@ -128,7 +128,7 @@ static void test_a_failing_look_changes_nothing(void **state)
 {
         struct bench *b = *state;
         struct httpd_reply replies[] = {{.status = 503,
-                                         .body = bench_error(b, "RequestLimitExceeded", "slow down"),
+                                         .body = bench_error(b, "Unavailable", "try again later"),
                                          .times = HTTPD_ALWAYS}};
         struct round round;
 
