@@ -27,7 +27,9 @@ enum {
         RESERVED_GRACE_MS = 30 * 1000, /* a reserved lease's link may not be there yet */
         ROUNDS_WITHOUT_PAUSE_MAX =
                 64, /* more in a row than any real work takes: a bug, and a pause instead of a storm */
-        ATTACH_ATTEMPTS_MAX = 5, /* then the ENI is given up and deleted */
+        ATTACH_ATTEMPTS_MAX = 5,      /* then the ENI is given up and deleted */
+        TOKEN_LOOKS_MAX = 6,          /* for the ENI that a client token made; then the row is given up */
+        ENI_FULL_MS = 10 * 60 * 1000, /* an ENI that EC2 calls full is not filled for so long */
         BLOCKED_FORGET_MS =
                 15 * 60 * 1000, /* after it ended, a block and its count of attempts are forgotten */
         SUSPECTS_MAX = 4096,
@@ -68,6 +70,7 @@ struct reconcile {
         struct plan_limits limits; /* zero until known */
         int64_t vpc_cidrs_due_ms;
         int64_t look_due_ms;
+        int64_t sweep_due_ms; /* the first look after this asks for lost ENIs too; 0: none does */
         int64_t surplus_since_ms;
         unsigned max_enis_seen; /* EC2 refused to attach more than this; 0: it never did */
         bool network_due;       /* the host's network must be looked at */
@@ -146,6 +149,8 @@ int blocked_until(struct reconcile *r, struct round *round, const char *action, 
 int blocked_clear(struct reconcile *r, struct round *round, const char *action, const char *subject,
                   struct err *err);
 const struct store_blocked *blocked_find(const struct round *round, const char *action, const char *subject);
+/* The block that says: EC2 takes no more addresses for this ENI, whatever the instance type's limits are. */
+#define BLOCKED_FULL "full"
 bool blocked_now(const struct round *round, const char *action, const char *subject);
 
 /* denied.c: the observer of a struct ec2; data is the reconciler. */
