@@ -88,6 +88,12 @@ DEFINE_CLEANUP(struct ec2 *, ec2_free)
 /* How the last call on this ec2 failed (class NONE after a success). Valid until the next call. */
 const struct ec2_failure *ec2_last_failure(const struct ec2 *ec2);
 
+/*
+ * The next call goes with the last one, and without it that was of no use (the second list of one look): it does not wait for
+ * this node's pace, but counts.
+ */
+void ec2_follow_up(struct ec2 *ec2);
+
 struct ec2_tag {
         const char *key, *value;
 };

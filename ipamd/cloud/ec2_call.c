@@ -33,6 +33,7 @@ struct ec2 {
         struct credentials *credentials;
         struct ec2_failure failure;
         struct pace pace;
+        bool follows; /* the next call goes with the last one */
         void (*observe)(void *data, const char *action, const struct ec2_failure *failure, const char *why);
         void *observe_data;
 };
@@ -77,6 +78,11 @@ struct ec2 *ec2_free(struct ec2 *ec2)
         free(ec2->region);
         free(ec2);
         return NULL;
+}
+
+void ec2_follow_up(struct ec2 *ec2)
+{
+        ec2->follows = true;
 }
 
 const struct ec2_failure *ec2_last_failure(const struct ec2 *ec2)
@@ -247,8 +253,13 @@ bool ec2_failure_is_pause(const struct ec2_failure *failure)
 /* May this call be made now? Otherwise it fails here, and says when. */
 static int keep_pace(struct ec2 *ec2, enum ec2_action action, struct err *err)
 {
-        int64_t wait_ms = ask_pace(ec2, action);
+        int64_t wait_ms;
 
+        if (ec2->follows) {
+                pace_follow(&ec2->pace, ec2_action_pace(action), clock_boottime_ms());
+                return 0;
+        }
+        wait_ms = ask_pace(ec2, action);
         if (!wait_ms)
                 return 0;
         ec2->failure = (struct ec2_failure){
@@ -288,8 +299,8 @@ static void report_pace(struct ec2 *ec2, enum ec2_action action)
                 ec2->failure.wait_ms = ask_pace(ec2, action);
 }
 
-static int call(struct ec2 *ec2, enum ec2_action action, bool paced, const struct text *parameters,
-                struct arena *arena, const struct xml **ret_root, struct err *err)
+static int call(struct ec2 *ec2, enum ec2_action action, const struct text *parameters, struct arena *arena,
+                const struct xml **ret_root, struct err *err)
 {
         _cleanup_(text_done) struct text body = {0};
         struct credentials_view view;
@@ -303,7 +314,8 @@ static int call(struct ec2 *ec2, enum ec2_action action, bool paced, const struc
         r = credentials_get(ec2->credentials, &view, err);
         if (r < 0)
                 return r;
-        if (paced && (r = keep_pace(ec2, action, err)) < 0)
+        r = keep_pace(ec2, action, err);
+        if (r < 0)
                 return r;
         ec2->failure.class = EC2_FAILURE_TRANSPORT;
         r = send_signed(ec2, &view, &body, &reply, err);
@@ -313,12 +325,13 @@ static int call(struct ec2 *ec2, enum ec2_action action, bool paced, const struc
         return r;
 }
 
-static int call_and_tell(struct ec2 *ec2, enum ec2_action action, bool paced, const struct text *parameters,
-                         struct arena *arena, const struct xml **ret_root, struct err *err)
+int ec2_call(struct ec2 *ec2, enum ec2_action action, const struct text *parameters, struct arena *arena,
+             const struct xml **ret_root, struct err *err)
 {
         struct err cause = {0};
-        int r = call(ec2, action, paced, parameters, arena, ret_root, &cause);
+        int r = call(ec2, action, parameters, arena, ret_root, &cause);
 
+        ec2->follows = false;
         if (ec2->observe && !ec2_failure_is_pause(&ec2->failure))
                 ec2->observe(ec2->observe_data, ec2_action_to_string(action), &ec2->failure, cause.msg);
         if (r < 0) {
@@ -327,18 +340,6 @@ static int call_and_tell(struct ec2 *ec2, enum ec2_action action, bool paced, co
                         *err = cause;
         }
         return r;
-}
-
-int ec2_call(struct ec2 *ec2, enum ec2_action action, const struct text *parameters, struct arena *arena,
-             const struct xml **ret_root, struct err *err)
-{
-        return call_and_tell(ec2, action, true, parameters, arena, ret_root, err);
-}
-
-int ec2_call_next_page(struct ec2 *ec2, enum ec2_action action, const struct text *parameters,
-                       struct arena *arena, const struct xml **ret_root, struct err *err)
-{
-        return call_and_tell(ec2, action, false, parameters, arena, ret_root, err);
 }
 
 int ec2_fail_reply(struct ec2 *ec2, enum ec2_action action, struct err *err)

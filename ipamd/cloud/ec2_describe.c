@@ -65,7 +65,9 @@ static int get_page(struct ec2 *ec2, const struct listing *listing, const struct
         if (selection->bytes)
                 text_add_bytes(&body, selection->text, selection->bytes);
         ec2_add(&body, *token, "NextToken");
-        r = (*token ? ec2_call_next_page : ec2_call)(ec2, listing->action, &body, scratch, &root, err);
+        if (*token)
+                ec2_follow_up(ec2); /* half a list is no use to anybody */
+        r = ec2_call(ec2, listing->action, &body, scratch, &root, err);
         if (r < 0)
                 return r;
         r = read_page(listing, root, arena, list, err);

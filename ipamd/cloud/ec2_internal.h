@@ -22,13 +22,6 @@ void ec2_add_list(struct text *body, const char *name, const char *const *values
 int ec2_call(struct ec2 *ec2, enum ec2_action action, const struct text *parameters, struct arena *arena,
              const struct xml **ret_root, struct err *err);
 
-/*
- * The same for the next page of a list: it does not wait for this node's pace, since half a list is no use to anybody,
- * but it counts.
- */
-int ec2_call_next_page(struct ec2 *ec2, enum ec2_action action, const struct text *parameters,
-                       struct arena *arena, const struct xml **ret_root, struct err *err);
-
 /* For a reply that came, said success, and cannot be read: what it asked for may have happened. Returns -ERR_PROTOCOL. */
 int ec2_fail_reply(struct ec2 *ec2, enum ec2_action action, struct err *err);
 /* For a request that was not made because an argument is wrong. Set err first; returns its code. */

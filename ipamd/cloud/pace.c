@@ -68,6 +68,15 @@ int64_t pace_take(struct pace *pace, enum pace_class class, int64_t now_ms, uint
         return b->not_before_ms - now_ms;
 }
 
+void pace_follow(struct pace *pace, enum pace_class class, int64_t now_ms)
+{
+        struct pace_bucket *b = &pace->buckets[class];
+
+        advance(b, burst[class] * CALL, now_ms);
+        if (b->tokens > -burst[class] * CALL)
+                b->tokens -= CALL;
+}
+
 void pace_report(struct pace *pace, enum pace_class class, enum pace_outcome outcome, int64_t now_ms)
 {
         struct pace_bucket *b = &pace->buckets[class];
@@ -79,7 +88,7 @@ void pace_report(struct pace *pace, enum pace_class class, enum pace_outcome out
                 b->refusals = 0;
                 break;
         case PACE_THROTTLED:
-                b->tokens = 0;
+                b->tokens = at_most(b->tokens, 0);
                 b->refusals++;
                 b->rate = at_most(b->rate * PACE_PERCENT_AFTER_REFUSAL / 100, PACE_RATE_AFTER_REFUSAL);
                 if (b->rate < PACE_RATE_MIN)

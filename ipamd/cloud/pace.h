@@ -66,7 +66,13 @@ void pace_init(struct pace *pace, int64_t now_ms);
  */
 int64_t pace_take(struct pace *pace, enum pace_class class, int64_t now_ms, uint64_t random);
 
-/* What became of a call that pace_take() let pass. */
+/*
+ * A call that goes with one that passed, and without which that one was of no use: it does not wait, but it is counted, and
+ * later ones wait for it.
+ */
+void pace_follow(struct pace *pace, enum pace_class class, int64_t now_ms);
+
+/* What became of a call that was made. */
 void pace_report(struct pace *pace, enum pace_class class, enum pace_outcome outcome, int64_t now_ms);
 
 #endif

@@ -110,6 +110,7 @@ static int find_by_token(struct reconcile *r, struct round *round, struct store_
         struct err second;
         size_t n;
 
+        ec2_follow_up(r->ec2);
         if (ec2_describe_enis(r->ec2, filters, ARRAY_SIZE(filters), NULL, 0, round->arena, &made, &n,
                               &second) < 0)
                 return blocked_after_failure(r, round, recreate, eni->client_token, &second, err);

@@ -149,6 +149,7 @@ static int learn_subnet(struct reconcile *r, struct round *round, struct store_e
 
         if (!eni->managed || strcmp(eni->subnet_id, r->identity.subnet_id) == 0)
                 return 0;
+        ec2_follow_up(r->ec2);
         if (ec2_describe_subnets(r->ec2, NULL, 0, ids, 1, round->arena, &subnets, &n, err) < 0)
                 return err_wrap(err, "learn the CIDR of %s", eni->subnet_id);
         if (n != 1)
@@ -284,6 +285,7 @@ static int describe(struct reconcile *r, struct round *round, struct look *look,
         if (!needs_ours(round, look) && !sweep_is_due(r, round))
                 return 0;
         look->asked_ours = true;
+        ec2_follow_up(r->ec2);
         if (ec2_describe_enis(r->ec2, &ours, 1, NULL, 0, round->arena, &look->ours, &look->n_ours, err) < 0)
                 return err_wrap(err, "look at our ENIs");
         return 0;

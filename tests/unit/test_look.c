@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include <vpcwire/clock.h>
 
@@ -240,6 +241,29 @@ static void test_an_orphan_is_deleted(void **state)
         assert_int_equal(httpd_requests(b->ec2), 4);
 }
 
+/* After a refusal one call at a time passes: the two lists of a look must not wait for each other in turn. */
+static void test_a_look_of_two_lists_ends_after_a_refusal(void **state)
+{
+        struct bench *b = *state;
+        const char *enis[] = {primary(b, 3)};
+        struct httpd_reply replies[] = {
+                {.status = 503, .body = bench_error(b, "RequestLimitExceeded", "slow down")},
+                {.body = bench_describe(b, enis, 1), .times = HTTPD_ALWAYS}};
+        int64_t end_ms = clock_boottime_ms() + 20 * 1000, wait_ms;
+
+        bench_script(b, replies, 2);
+        b->r.sweep_due_ms = SOON;
+        bench_look(b, SOON);
+        wait_ms = ec2_last_failure(b->r.ec2)->wait_ms;
+        assert_true(wait_ms > 0);
+        while (httpd_requests(b->ec2) < 2 && clock_boottime_ms() < end_ms) {
+                usleep(10 * 1000);
+                bench_look(b, SOON);
+        }
+        assert_int_equal(httpd_requests(b->ec2), 3);
+        assert_int_equal(b->r.sweep_due_ms, SOON + OURS_SWEEP_PERIOD_MS);
+}
+
 static void test_what_is_not_provably_ours_and_unused_is_not_touched(void **state)
 {
         static const char attachment[] = "<attachment><attachmentId>a-1</attachmentId><instanceId>i-9</"
@@ -334,6 +358,7 @@ int main(void)
                 TEST(test_an_empty_answer_is_not_believed),
                 TEST(test_an_attach_in_doubt_is_seen),
                 TEST(test_an_orphan_is_deleted),
+                TEST(test_a_look_of_two_lists_ends_after_a_refusal),
                 TEST(test_what_is_not_provably_ours_and_unused_is_not_touched),
                 TEST(test_a_young_orphan_is_looked_at_again_in_time),
                 TEST(test_what_is_in_the_books_is_no_orphan),

@@ -110,6 +110,26 @@ static void test_time_counts_however_often_one_asks(void **state _unused_)
                         seldom.buckets[PACE_ENIS].rate + 2);
 }
 
+static void test_what_goes_with_a_call_is_paid_for_later(void **state _unused_)
+{
+        struct pace pace;
+        int64_t now_ms;
+
+        pace_init(&pace, 0);
+        take_all(&pace, PACE_READS, 0);
+        for (int i = 0; i < 4; i++)
+                pace_follow(&pace, PACE_READS, 0);
+        /* The wait that was told stands; after it there is the rest of the debt to pay. */
+        now_ms = pace_take(&pace, PACE_READS, 0, 0);
+        assert_in_range(pace_take(&pace, PACE_READS, now_ms, 0), 4 * wait_of(PACE_RATE_MAX) - 2,
+                        4 * wait_of(PACE_RATE_MAX) + 1);
+        pace_report(&pace, PACE_READS, PACE_THROTTLED, 0);
+        assert_true(pace.buckets[PACE_READS].tokens < 0);
+        for (int i = 0; i < 1000; i++)
+                pace_follow(&pace, PACE_READS, 0);
+        assert_int_equal(pace_take(&pace, PACE_READS, 3600 * 1000, 0), 0);
+}
+
 static void test_jitter_spreads_and_never_comes_early(void **state _unused_)
 {
         int64_t least = INT64_MAX, most = 0;
@@ -315,6 +335,7 @@ int main(void)
                 cmocka_unit_test(test_a_refusal_ends_the_burst_and_slows_down),
                 cmocka_unit_test(test_answers_and_time_bring_the_rate_back),
                 cmocka_unit_test(test_time_counts_however_often_one_asks),
+                cmocka_unit_test(test_what_goes_with_a_call_is_paid_for_later),
                 cmocka_unit_test(test_jitter_spreads_and_never_comes_early),
                 cmocka_unit_test(test_a_clock_that_stands_or_steps_back),
                 cmocka_unit_test(test_a_fleet_that_starts_in_the_same_second),
