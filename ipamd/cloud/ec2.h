@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The EC2 query API, the ten actions that we use, as typed calls. One call is one HTTP exchange with a deadline: it
- * never sleeps and never repeats itself. Whether and when to repeat is the reconciler's decision (ec2_retry.h says what
+ * never sleeps and never repeats itself; one that must wait (pace.h) fails at once and says how long. Whether and when to repeat is the reconciler's decision (ec2_retry.h says what
  * is safe), because only it knows what was written down before the call.
  *
  * One `struct ec2` belongs to one thread. Results are plain data in the caller's arena.
  */
 #ifndef IPAMD_CLOUD_EC2_H
 #define IPAMD_CLOUD_EC2_H
+
+#include <stdbool.h>
+#include <stdint.h>
 
 #include <vpcwire/addr.h>
 #include <vpcwire/err.h>
@@ -38,9 +41,10 @@ enum ec2_failure_class {
         EC2_FAILURE_CAPACITY_ACCOUNT,  /* NetworkInterfaceLimitExceeded */
         EC2_FAILURE_GONE,              /* Invalid...ID.NotFound: the named thing is not there */
         EC2_FAILURE_IN_USE,            /* "currently in use", device index taken */
-        EC2_FAILURE_DENIED,            /* UnauthorizedOperation */
-        EC2_FAILURE_CREDENTIALS,       /* AuthFailure, ExpiredToken, RequestExpired, none to be had */
-        EC2_FAILURE_REQUEST,           /* anything else that says our request is wrong */
+        EC2_FAILURE_TOKEN_USED,  /* IdempotentParameterMismatch: our token made an ENI, by another request */
+        EC2_FAILURE_DENIED,      /* UnauthorizedOperation */
+        EC2_FAILURE_CREDENTIALS, /* AuthFailure, ExpiredToken, RequestExpired, none to be had */
+        EC2_FAILURE_REQUEST,     /* anything else that says our request is wrong */
         _EC2_FAILURE_MAX,
 };
 
@@ -51,7 +55,16 @@ struct ec2_failure {
         long http_status; /* 0: no answer */
         char code[64];    /* EC2's code, "" where there was none */
         char request_id[64];
+        /*
+         * Class THROTTLED: when it is worth trying again, by this node's pace (pace.h). With EC2_CODE_PACED the call was
+         * not made at all: nothing was asked, so nothing failed. 0 with all other classes.
+         */
+        int64_t wait_ms;
 };
+
+#define EC2_CODE_PACED "Paced"
+/* The call was not made: this node makes too many. */
+bool ec2_failure_is_pause(const struct ec2_failure *failure);
 
 struct ec2_options {
         const char *endpoint;            /* "http://203.0.113.10" or "https://ec2.eu-west-1.amazonaws.com" */
@@ -60,6 +73,12 @@ struct ec2_options {
         unsigned timeout_ms;             /* whole exchange; 0 = 10 s */
         unsigned connect_timeout_ms;     /* 0 = 3 s */
         const char *ca_file;             /* NULL = the system's certificates */
+        /*
+         * Told of each call that was made (one that the pace put off was not), on the caller's thread: EC2's name of the
+         * action, how it failed (class NONE: it did not), and why, without secrets. NULL: nobody is told.
+         */
+        void (*observe)(void *data, const char *action, const struct ec2_failure *failure, const char *why);
+        void *observe_data;
 };
 
 int ec2_new(const struct ec2_options *options, struct ec2 **ret, struct err *err);
@@ -68,6 +87,12 @@ DEFINE_CLEANUP(struct ec2 *, ec2_free)
 
 /* How the last call on this ec2 failed (class NONE after a success). Valid until the next call. */
 const struct ec2_failure *ec2_last_failure(const struct ec2 *ec2);
+
+/*
+ * The next call goes with the last one, and without it that was of no use (the second list of one look): it does not wait for
+ * this node's pace, but counts.
+ */
+void ec2_follow_up(struct ec2 *ec2);
 
 struct ec2_tag {
         const char *key, *value;

@@ -5,10 +5,11 @@
  * The rule for what is not understood: if EC2 may have done what was asked (no answer, a broken one, a success that
  * cannot be read), the class is TRANSPORT; if it clearly refused, the class says why.
  */
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+
+#include <vpcwire/clock.h>
 
 #include "cloud/credentials.h"
 #include "cloud/ec2_errors.h"
@@ -31,6 +32,10 @@ struct ec2 {
         char *url, *host, *region;
         struct credentials *credentials;
         struct ec2_failure failure;
+        struct pace pace;
+        bool follows; /* the next call goes with the last one */
+        void (*observe)(void *data, const char *action, const struct ec2_failure *failure, const char *why);
+        void *observe_data;
 };
 
 int ec2_new(const struct ec2_options *options, struct ec2 **ret, struct err *err)
@@ -56,6 +61,9 @@ int ec2_new(const struct ec2_options *options, struct ec2 **ret, struct err *err
                 return r;
         ec2->region = xstrdup(options->region);
         ec2->credentials = options->credentials;
+        ec2->observe = options->observe;
+        ec2->observe_data = options->observe_data;
+        pace_init(&ec2->pace, clock_boottime_ms());
         *ret = TAKE_PTR(ec2);
         return 0;
 }
@@ -72,62 +80,14 @@ struct ec2 *ec2_free(struct ec2 *ec2)
         return NULL;
 }
 
+void ec2_follow_up(struct ec2 *ec2)
+{
+        ec2->follows = true;
+}
+
 const struct ec2_failure *ec2_last_failure(const struct ec2 *ec2)
 {
         return &ec2->failure;
-}
-
-/* Form encoding, where a space is '+'. EC2 takes "%20" too; moto rebuilds the body to check the signature, with '+'. */
-static void add_form_encoded(struct text *body, const char *s)
-{
-        for (;;) {
-                size_t n = strcspn(s, " ");
-
-                sigv4_encode(body, s, n);
-                if (!s[n])
-                        return;
-                text_add(body, "+");
-                s += n + 1;
-        }
-}
-
-void ec2_add(struct text *body, const char *value, const char *name_format, ...)
-{
-        char name[128];
-        va_list args;
-
-        if (!value)
-                return;
-        va_start(args, name_format);
-        vsnprintf(name, sizeof(name), name_format, args);
-        va_end(args);
-        if (body->bytes)
-                text_add(body, "&");
-        sigv4_encode(body, name, strlen(name));
-        text_add(body, "=");
-        add_form_encoded(body, value);
-}
-
-void ec2_add_unsigned(struct text *body, unsigned value, const char *name)
-{
-        char text[16];
-
-        snprintf(text, sizeof(text), "%u", value);
-        ec2_add(body, text, "%s", name);
-}
-
-void ec2_add_filters(struct text *body, const struct ec2_filter *filters, size_t n)
-{
-        for (size_t i = 0; i < n; i++) {
-                ec2_add(body, filters[i].name, "Filter.%zu.Name", i + 1);
-                ec2_add(body, filters[i].value, "Filter.%zu.Value.1", i + 1);
-        }
-}
-
-void ec2_add_list(struct text *body, const char *name, const char *const *values, size_t n)
-{
-        for (size_t i = 0; i < n; i++)
-                ec2_add(body, values[i], "%s.%zu", name, i + 1);
 }
 
 /* Sends the signed request. -ERR_INVALID cannot come from EC2 here: it is ours, from what was given to sign. */
@@ -280,6 +240,68 @@ static int understand(struct ec2 *ec2, enum ec2_action action, const struct cred
         return 0;
 }
 
+static int64_t ask_pace(struct ec2 *ec2, enum ec2_action action)
+{
+        uint64_t random = 0; /* without one there is no jitter, which is better than no call */
+
+        (void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
+        return pace_take(&ec2->pace, ec2_action_pace(action), clock_boottime_ms(), random);
+}
+
+bool ec2_failure_is_pause(const struct ec2_failure *failure)
+{
+        return failure->wait_ms && strcmp(failure->code, EC2_CODE_PACED) == 0;
+}
+
+/* May this call be made now? Otherwise it fails here, and says when. */
+static int keep_pace(struct ec2 *ec2, enum ec2_action action, struct err *err)
+{
+        int64_t wait_ms;
+
+        if (ec2->follows) {
+                pace_follow(&ec2->pace, ec2_action_pace(action), clock_boottime_ms());
+                return 0;
+        }
+        wait_ms = ask_pace(ec2, action);
+        if (!wait_ms)
+                return 0;
+        ec2->failure = (struct ec2_failure){
+                .class = EC2_FAILURE_THROTTLED, .code = EC2_CODE_PACED, .wait_ms = wait_ms};
+        return err_set(err, ERR_AGAIN, "not sent: this node keeps its pace; again in %lld ms",
+                       (long long)wait_ms);
+}
+
+static enum pace_outcome pace_outcome(enum ec2_failure_class class)
+{
+        switch (class) {
+        case EC2_FAILURE_THROTTLED: return PACE_THROTTLED;
+        case EC2_FAILURE_TRANSIENT:
+        case EC2_FAILURE_TRANSPORT: return PACE_UNKNOWN;
+        case EC2_FAILURE_NONE:
+        case EC2_FAILURE_CAPACITY_SUBNET:
+        case EC2_FAILURE_CAPACITY_ENI:
+        case EC2_FAILURE_CAPACITY_INSTANCE:
+        case EC2_FAILURE_CAPACITY_ACCOUNT:
+        case EC2_FAILURE_GONE:
+        case EC2_FAILURE_IN_USE:
+        case EC2_FAILURE_TOKEN_USED:
+        case EC2_FAILURE_DENIED:
+        case EC2_FAILURE_CREDENTIALS:
+        case EC2_FAILURE_REQUEST:
+        case _EC2_FAILURE_MAX: break;
+        }
+        return PACE_ANSWERED;
+}
+
+/* Learns from the answer; a refusal by rate has emptied the bucket, and it says when there is something in it again. */
+static void report_pace(struct ec2 *ec2, enum ec2_action action)
+{
+        pace_report(&ec2->pace, ec2_action_pace(action), pace_outcome(ec2->failure.class),
+                    clock_boottime_ms());
+        if (ec2->failure.class == EC2_FAILURE_THROTTLED)
+                ec2->failure.wait_ms = ask_pace(ec2, action);
+}
+
 static int call(struct ec2 *ec2, enum ec2_action action, const struct text *parameters, struct arena *arena,
                 const struct xml **ret_root, struct err *err)
 {
@@ -295,20 +317,31 @@ static int call(struct ec2 *ec2, enum ec2_action action, const struct text *para
         r = credentials_get(ec2->credentials, &view, err);
         if (r < 0)
                 return r;
-        ec2->failure.class = EC2_FAILURE_TRANSPORT;
-        r = send_signed(ec2, &view, &body, &reply, err);
+        r = keep_pace(ec2, action, err);
         if (r < 0)
                 return r;
-        return understand(ec2, action, &view, &reply, arena, ret_root, err);
+        ec2->failure.class = EC2_FAILURE_TRANSPORT;
+        r = send_signed(ec2, &view, &body, &reply, err);
+        if (r == 0)
+                r = understand(ec2, action, &view, &reply, arena, ret_root, err);
+        report_pace(ec2, action);
+        return r;
 }
 
 int ec2_call(struct ec2 *ec2, enum ec2_action action, const struct text *parameters, struct arena *arena,
              const struct xml **ret_root, struct err *err)
 {
-        int r = call(ec2, action, parameters, arena, ret_root, err);
+        struct err cause = {0};
+        int r = call(ec2, action, parameters, arena, ret_root, &cause);
 
-        if (r < 0)
-                (void)err_wrap(err, "%s", ec2_action_to_string(action));
+        ec2->follows = false;
+        if (ec2->observe && !ec2_failure_is_pause(&ec2->failure))
+                ec2->observe(ec2->observe_data, ec2_action_to_string(action), &ec2->failure, cause.msg);
+        if (r < 0) {
+                (void)err_wrap(&cause, "%s", ec2_action_to_string(action));
+                if (err)
+                        *err = cause;
+        }
         return r;
 }
 

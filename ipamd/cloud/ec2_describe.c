@@ -65,6 +65,8 @@ static int get_page(struct ec2 *ec2, const struct listing *listing, const struct
         if (selection->bytes)
                 text_add_bytes(&body, selection->text, selection->bytes);
         ec2_add(&body, *token, "NextToken");
+        if (*token)
+                ec2_follow_up(ec2); /* half a list is no use to anybody */
         r = ec2_call(ec2, listing->action, &body, scratch, &root, err);
         if (r < 0)
                 return r;

@@ -23,6 +23,8 @@ static const struct {
         {"RequestThrottledException", NULL, EC2_FAILURE_THROTTLED},
         {"TooManyRequestsException", NULL, EC2_FAILURE_THROTTLED},
         {"SlowDown", NULL, EC2_FAILURE_THROTTLED},
+        {"BandwidthLimitExceeded", NULL, EC2_FAILURE_THROTTLED},
+        {"PriorRequestNotComplete", NULL, EC2_FAILURE_THROTTLED},
 
         /* EC2's own trouble. */
         {"InternalError", NULL, EC2_FAILURE_TRANSIENT},
@@ -31,12 +33,17 @@ static const struct {
         {"Unavailable", NULL, EC2_FAILURE_TRANSIENT},
         {"ServiceUnavailable", NULL, EC2_FAILURE_TRANSIENT},
         {"RequestTimeout", NULL, EC2_FAILURE_TRANSIENT},
+        {"RequestTimeoutException", NULL, EC2_FAILURE_TRANSIENT},
+        {"ConcurrentTagAccess", NULL, EC2_FAILURE_TRANSIENT}, /* somebody else tags the same ENI just now */
+        {"InvalidPaginationToken", NULL, EC2_FAILURE_TRANSIENT}, /* too old: the list begins anew */
+        {"InvalidNextToken", NULL, EC2_FAILURE_TRANSIENT},
 
         /* Nothing left, by scope. */
         {"InsufficientFreeAddressesInSubnet", NULL, EC2_FAILURE_CAPACITY_SUBNET},
         {"InsufficientCidrBlocks", NULL, EC2_FAILURE_CAPACITY_SUBNET},
         {"InvalidParameterValue", "sufficient free Ipv4", EC2_FAILURE_CAPACITY_SUBNET},
         {"PrivateIpAddressLimitExceeded", NULL, EC2_FAILURE_CAPACITY_ENI},
+        {"InvalidInterface.IpAddressLimitExceeded", NULL, EC2_FAILURE_CAPACITY_ENI},
         {"AttachmentLimitExceeded", NULL, EC2_FAILURE_CAPACITY_INSTANCE},
         {"NetworkInterfaceLimitExceeded", NULL, EC2_FAILURE_CAPACITY_ACCOUNT},
 
@@ -50,6 +57,8 @@ static const struct {
         {"DependencyViolation", NULL, EC2_FAILURE_IN_USE},
         {"IncorrectState", NULL, EC2_FAILURE_IN_USE},
         {"IncorrectInstanceState", NULL, EC2_FAILURE_IN_USE},
+        {"InvalidState", NULL, EC2_FAILURE_IN_USE},
+        {"InvalidStateTransition", NULL, EC2_FAILURE_IN_USE},
         {"*.InUse", NULL, EC2_FAILURE_IN_USE},
 
         /* What somebody must put right; it is in no hurry. */
@@ -59,9 +68,17 @@ static const struct {
         /* Not there. */
         {"*.NotFound", NULL, EC2_FAILURE_GONE},
         {"InvalidInstanceType", NULL, EC2_FAILURE_GONE},
+        {"InvalidSubnet", NULL, EC2_FAILURE_GONE},
+        {"InvalidParameterValue", "does not exist", EC2_FAILURE_GONE},
         {"InvalidParameterValue", "are not assigned to interface", EC2_FAILURE_GONE},
 
-        /* Not allowed, whoever signs. */
+        /* The client token made an ENI already, with other parameters. */
+        {"IdempotentParameterMismatch", NULL, EC2_FAILURE_TOKEN_USED},
+
+        /* Not allowed, whoever signs. AuthFailure is also what EC2 says of an ENI that belongs to somebody else. */
+        {"AuthFailure", "do not have permission", EC2_FAILURE_DENIED},
+        {"AuthFailure", "not authorized", EC2_FAILURE_DENIED},
+        {"TagPolicyViolation", NULL, EC2_FAILURE_DENIED},
         {"UnauthorizedOperation", NULL, EC2_FAILURE_DENIED},
         {"AccessDenied", NULL, EC2_FAILURE_DENIED},
         {"AccessDeniedException", NULL, EC2_FAILURE_DENIED},
@@ -99,6 +116,7 @@ static const struct {
         [EC2_FAILURE_CAPACITY_ACCOUNT] = {"capacity-account", ERR_LIMIT},
         [EC2_FAILURE_GONE] = {"gone", ERR_NOT_FOUND},
         [EC2_FAILURE_IN_USE] = {"in-use", ERR_BUSY},
+        [EC2_FAILURE_TOKEN_USED] = {"token-used", ERR_EXISTS},
         [EC2_FAILURE_DENIED] = {"denied", ERR_DENIED},
         [EC2_FAILURE_CREDENTIALS] = {"credentials", ERR_DENIED},
         [EC2_FAILURE_REQUEST] = {"request", ERR_INVALID},

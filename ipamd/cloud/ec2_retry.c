@@ -14,17 +14,18 @@ enum effect { READ, TOKEN, NAMED, STEP, _EFFECT_MAX };
 static const struct {
         const char *name;
         enum effect effect;
+        enum pace_class pace;
 } actions[_EC2_ACTION_MAX] = {
-        [EC2_ACTION_DESCRIBE_ENIS] = {"DescribeNetworkInterfaces", READ},
-        [EC2_ACTION_CREATE_ENI] = {"CreateNetworkInterface", TOKEN},
-        [EC2_ACTION_ATTACH_ENI] = {"AttachNetworkInterface", STEP},
-        [EC2_ACTION_SET_DELETE_ON_TERMINATION] = {"ModifyNetworkInterfaceAttribute", NAMED},
-        [EC2_ACTION_ASSIGN_ADDRESSES] = {"AssignPrivateIpAddresses", STEP},
-        [EC2_ACTION_UNASSIGN_ADDRESSES] = {"UnassignPrivateIpAddresses", STEP},
-        [EC2_ACTION_DETACH_ENI] = {"DetachNetworkInterface", NAMED},
-        [EC2_ACTION_DELETE_ENI] = {"DeleteNetworkInterface", NAMED},
-        [EC2_ACTION_DESCRIBE_SUBNETS] = {"DescribeSubnets", READ},
-        [EC2_ACTION_DESCRIBE_INSTANCE_TYPE] = {"DescribeInstanceTypes", READ},
+        [EC2_ACTION_DESCRIBE_ENIS] = {"DescribeNetworkInterfaces", READ, PACE_READS},
+        [EC2_ACTION_CREATE_ENI] = {"CreateNetworkInterface", TOKEN, PACE_ENIS},
+        [EC2_ACTION_ATTACH_ENI] = {"AttachNetworkInterface", STEP, PACE_ENIS},
+        [EC2_ACTION_SET_DELETE_ON_TERMINATION] = {"ModifyNetworkInterfaceAttribute", NAMED, PACE_ENIS},
+        [EC2_ACTION_ASSIGN_ADDRESSES] = {"AssignPrivateIpAddresses", STEP, PACE_ADDRESSES},
+        [EC2_ACTION_UNASSIGN_ADDRESSES] = {"UnassignPrivateIpAddresses", STEP, PACE_ADDRESSES},
+        [EC2_ACTION_DETACH_ENI] = {"DetachNetworkInterface", NAMED, PACE_ENIS},
+        [EC2_ACTION_DELETE_ENI] = {"DeleteNetworkInterface", NAMED, PACE_ENIS},
+        [EC2_ACTION_DESCRIBE_SUBNETS] = {"DescribeSubnets", READ, PACE_READS},
+        [EC2_ACTION_DESCRIBE_INSTANCE_TYPE] = {"DescribeInstanceTypes", READ, PACE_READS},
 };
 
 enum { SECOND = 1000, MINUTE = 60 * SECOND };
@@ -54,6 +55,7 @@ static const struct {
         [EC2_FAILURE_CAPACITY_ACCOUNT] =  {{AS_IS, AS_IS, AS_IS, AS_IS}, 2 * MINUTE, 2 * MINUTE, 20 * MINUTE},
         [EC2_FAILURE_GONE] =              {{NEVER, NEVER, LOOK,  LOOK},  SECOND / 2, 1 * SECOND,  1 * MINUTE},
         [EC2_FAILURE_IN_USE] =            {{NEVER, LOOK,  LOOK,  LOOK},  SECOND / 2, 2 * SECOND,  1 * MINUTE},
+        [EC2_FAILURE_TOKEN_USED] =        {{NEVER, LOOK,  NEVER, NEVER}, SECOND / 2, 2 * SECOND,  1 * MINUTE},
         [EC2_FAILURE_DENIED] =            {{AS_IS, AS_IS, AS_IS, AS_IS}, 1 * MINUTE, 1 * MINUTE, 10 * MINUTE},
         [EC2_FAILURE_CREDENTIALS] =       {{AS_IS, AS_IS, AS_IS, AS_IS}, 100,      2 * SECOND,  2 * MINUTE},
         [EC2_FAILURE_REQUEST] =           {{NEVER, NEVER, NEVER, NEVER}, 1 * MINUTE, 1 * MINUTE, 10 * MINUTE},
@@ -63,6 +65,11 @@ static const struct {
 const char *ec2_action_to_string(enum ec2_action action)
 {
         return (unsigned)action < _EC2_ACTION_MAX ? actions[action].name : "unknown";
+}
+
+enum pace_class ec2_action_pace(enum ec2_action action)
+{
+        return (unsigned)action < _EC2_ACTION_MAX ? actions[action].pace : PACE_ENIS;
 }
 
 const char *ec2_repeat_to_string(enum ec2_repeat repeat)

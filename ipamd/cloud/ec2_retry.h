@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "cloud/ec2.h"
+#include "cloud/pace.h"
 
 /* The ten calls of ec2.h. */
 enum ec2_action {
@@ -30,6 +31,9 @@ enum ec2_repeat {
         EC2_REPEAT_AS_IS, /* the same request, client token included, after the delay */
         EC2_REPEAT_AFTER_LOOK, /* first ec2_describe_enis(): it may have happened, or the world is not as thought */
 };
+
+/* Whose pace a call of this action keeps. */
+enum pace_class ec2_action_pace(enum ec2_action action);
 
 /* EC2's name of the action, "AttachNetworkInterface". */
 const char *ec2_action_to_string(enum ec2_action action);

@@ -24,6 +24,10 @@ static int assign_failed(struct reconcile *r, struct round *round, const struct 
         if (subnet_is_full &&
             blocked_after_failure(r, round, plan_action_to_string(PLAN_CREATE), subject, cause, err) < 0)
                 return -(int)err->code;
+        /* EC2 knows better than our table how many it takes: growth goes on elsewhere. */
+        if (class == EC2_FAILURE_CAPACITY_ENI &&
+            blocked_until(r, round, BLOCKED_FULL, subject, round->now_ms + ENI_FULL_MS, cause->msg, err) < 0)
+                return -(int)err->code;
         return blocked_after_failure(r, round, plan_action_to_string(PLAN_ASSIGN), subject, cause, err);
 }
 
@@ -76,7 +80,8 @@ static int unassign_call(struct reconcile *r, struct round *round, const struct 
         }
         round->progress = round->changed = true;
         log_info("addresses given back", LOG_STR("eni", eni->eni_id), LOG_INT("n", n));
-        if (store_addresses_gone(r->store, eni->key, addresses, n, err) < 0)
+        if (store_addresses_gone(r->store, eni->key, addresses, n, err) < 0 ||
+            blocked_clear(r, round, BLOCKED_FULL, eni->eni_id, err) < 0)
                 return -(int)err->code;
         return blocked_clear(r, round, name, eni->eni_id, err);
 }

@@ -7,14 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include <vpcwire/clock.h>
 #include <vpcwire/log.h>
 
 #include "reconcile/act.h"
+#include "reconcile/ours.h"
 
-enum { TAGS_OF_OURS = 4, DESCRIPTION_BYTES = 256 };
+enum { TAGS_OF_OURS = 5 };
 
 /*
  * "vw-<wall seconds>-<96 random bits>". The time is in the token so that a repeat, which EC2 compares parameter by
@@ -33,24 +33,21 @@ static int make_token(char ret[static STORE_TOKEN_BYTES], struct err *err)
 
 static const char *created_at(struct arena *arena, const char *token)
 {
-        time_t seconds = (time_t)strtoull(token + strlen("vw-"), NULL, 16);
-        struct tm tm = {0};
-        char *text = arena_alloc(arena, 32, 1);
+        char *text = arena_alloc(arena, OURS_TIME_BYTES, 1);
 
-        gmtime_r(&seconds, &tm);
-        strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
+        ours_format_time((int64_t)strtoull(token + strlen("vw-"), NULL, 16), text);
         return text;
 }
 
-/* The tags that aws-vpc-cni writes, so that its tools and IAM policies know our ENIs. */
 static size_t make_tags(const struct reconcile *r, struct arena *arena, const char *token,
                         struct ec2_tag **ret)
 {
         struct ec2_tag *tags = ARENA_ARRAY(arena, struct ec2_tag, TAGS_OF_OURS + r->options.n_tags);
         size_t n = 0;
 
-        tags[n++] = (struct ec2_tag){"node.k8s.amazonaws.com/instance_id", r->identity.instance_id};
-        tags[n++] = (struct ec2_tag){"node.k8s.amazonaws.com/createdAt", created_at(arena, token)};
+        tags[n++] = (struct ec2_tag){OURS_TAG_INSTANCE, r->identity.instance_id};
+        tags[n++] = (struct ec2_tag){OURS_TAG_CREATED_AT, created_at(arena, token)};
+        tags[n++] = (struct ec2_tag){OURS_TAG_TOKEN, token};
         if (r->options.cluster_name && *r->options.cluster_name) {
                 tags[n++] = (struct ec2_tag){"cluster.k8s.amazonaws.com/name", r->options.cluster_name};
                 tags[n++] = (struct ec2_tag){"eks:eni:owner", "amazon-vpc-cni"};
@@ -61,13 +58,85 @@ static size_t make_tags(const struct reconcile *r, struct arena *arena, const ch
         return n;
 }
 
-static int create_failed(struct reconcile *r, struct round *round, const struct store_eni *eni,
+/* It exists: creating -> attaching. */
+static int take_in(struct reconcile *r, struct round *round, struct store_eni *eni,
+                   const struct ec2_eni *made, struct err *err)
+{
+        snprintf(eni->eni_id, sizeof(eni->eni_id), "%s", made->eni_id);
+        eni->mac = made->mac;
+        eni->primary_address = made->primary;
+        round->progress = round->changed = true;
+        log_info("eni created", LOG_STR("eni", eni->eni_id), LOG_STR("subnet", eni->subnet_id),
+                 LOG_INT("addresses", made->n_secondary));
+        if (store_eni_created(r->store, eni->key, eni, made->secondary, made->n_secondary, round->now_ms,
+                              err) < 0 ||
+            blocked_clear(r, round, plan_action_to_string(PLAN_RECREATE), eni->client_token, err) < 0 ||
+            blocked_clear(r, round, plan_action_to_string(PLAN_CREATE), eni->subnet_id, err) < 0)
+                return -(int)err->code;
+        return 0;
+}
+
+/* Describe may lag behind the create call that was answered to nobody: looked for a few times. */
+static int not_shown(struct reconcile *r, struct round *round, struct store_eni *eni, const struct err *cause,
+                     struct err *err)
+{
+        const char *recreate = plan_action_to_string(PLAN_RECREATE);
+        const struct store_blocked *before = blocked_find(round, recreate, eni->client_token);
+        unsigned attempts = before ? before->attempts : 0;
+
+        if (attempts + 1 >= TOKEN_LOOKS_MAX) {
+                if (blocked_clear(r, round, recreate, eni->client_token, err) < 0)
+                        return -(int)err->code;
+                return act_give_up(r, round, eni, "EC2 does not show the ENI that its client token made",
+                                   err);
+        }
+        return blocked_until(r, round, recreate, eni->client_token,
+                             clock_boottime_ms() + ec2_retry_delay_ms(EC2_FAILURE_TOKEN_USED, attempts,
+                                                                      reconcile_random(r)),
+                             cause->msg, err);
+}
+
+/*
+ * The token made an ENI, and we would ask for another now: settings (tags, security groups) changed since. It is found by
+ * its tag and taken in as it is; attached already, it is left to the next look.
+ */
+static int find_by_token(struct reconcile *r, struct round *round, struct store_eni *eni,
+                         const struct err *cause, struct err *err)
+{
+        const char *recreate = plan_action_to_string(PLAN_RECREATE);
+        const struct ec2_filter filters[] = {{"tag:" OURS_TAG_TOKEN, eni->client_token},
+                                             {"tag:" OURS_TAG_INSTANCE, r->identity.instance_id}};
+        struct ec2_eni *made;
+        struct err second;
+        size_t n;
+
+        ec2_follow_up(r->ec2);
+        if (ec2_describe_enis(r->ec2, filters, ARRAY_SIZE(filters), NULL, 0, round->arena, &made, &n,
+                              &second) < 0)
+                return blocked_after_failure(r, round, recreate, eni->client_token, &second, err);
+        if (n == 0)
+                return not_shown(r, round, eni, cause, err);
+        if (n == 1 && !made->attached && strcmp(made->subnet_id, eni->subnet_id) == 0)
+                return take_in(r, round, eni, made, err);
+        r->look_due_ms = round->now_ms;
+        if (blocked_clear(r, round, recreate, eni->client_token, err) < 0)
+                return -(int)err->code;
+        return act_give_up(r, round, eni, "the ENI that its client token made is in use already", err);
+}
+
+/*
+ * A refusal says that this call made nothing; of an earlier one with the same token, whose answer never came, it says
+ * something only if EC2 looked at the request itself.
+ */
+static int create_failed(struct reconcile *r, struct round *round, struct store_eni *eni, bool repeated,
                          const struct err *cause, struct err *err)
 {
         const char *create = plan_action_to_string(PLAN_CREATE),
                    *recreate = plan_action_to_string(PLAN_RECREATE);
 
-        if (act_outcome_is_unknown(r))
+        if (ec2_last_failure(r->ec2)->class == EC2_FAILURE_TOKEN_USED)
+                return find_by_token(r, round, eni, cause, err);
+        if (act_outcome_is_unknown(r) || (repeated && act_is_slowed_down(r)))
                 return blocked_after_failure(r, round, recreate, eni->client_token, cause, err);
         if (blocked_after_failure(r, round, create, eni->subnet_id, cause, err) < 0 ||
             blocked_clear(r, round, recreate, eni->client_token, err) < 0)
@@ -75,13 +144,14 @@ static int create_failed(struct reconcile *r, struct round *round, const struct 
         return store_eni_remove(r->store, eni->key, cause->msg, err);
 }
 
-static int create_call(struct reconcile *r, struct round *round, struct store_eni *eni, struct err *err)
+static int create_call(struct reconcile *r, struct round *round, struct store_eni *eni, bool repeated,
+                       struct err *err)
 {
         struct ec2_tag *tags;
         size_t n_tags = make_tags(r, round->arena, eni->client_token, &tags);
         struct ec2_create_eni request = {
                 .subnet_id = eni->subnet_id,
-                .description = arena_printf(round->arena, "aws-K8S-%s", r->identity.instance_id),
+                .description = ours_description(r, round->arena),
                 .client_token = eni->client_token,
                 .secondary_addresses = eni->asked_addresses,
                 .groups = (const char *const *)r->identity.groups,
@@ -93,19 +163,8 @@ static int create_call(struct reconcile *r, struct round *round, struct store_en
         struct err cause;
 
         if (ec2_create_eni(r->ec2, &request, round->arena, &made, &cause) < 0)
-                return create_failed(r, round, eni, &cause, err);
-        snprintf(eni->eni_id, sizeof(eni->eni_id), "%s", made.eni_id);
-        eni->mac = made.mac;
-        eni->primary_address = made.primary;
-        round->progress = round->changed = true;
-        log_info("eni created", LOG_STR("eni", eni->eni_id), LOG_STR("subnet", eni->subnet_id),
-                 LOG_INT("addresses", made.n_secondary));
-        if (store_eni_created(r->store, eni->key, eni, made.secondary, made.n_secondary, round->now_ms, err) <
-                    0 ||
-            blocked_clear(r, round, plan_action_to_string(PLAN_RECREATE), eni->client_token, err) < 0 ||
-            blocked_clear(r, round, plan_action_to_string(PLAN_CREATE), eni->subnet_id, err) < 0)
-                return -(int)err->code;
-        return 0;
+                return create_failed(r, round, eni, repeated, &cause, err);
+        return take_in(r, round, eni, &made, err);
 }
 
 int act_create(struct reconcile *r, struct round *round, const struct plan_action *action,
@@ -121,13 +180,13 @@ int act_create(struct reconcile *r, struct round *round, const struct plan_actio
         if (make_token(eni.client_token, err) < 0 ||
             store_eni_begin(r->store, &eni, round->now_ms, &eni.key, err) < 0)
                 return -(int)err->code;
-        return create_call(r, round, &eni, err);
+        return create_call(r, round, &eni, false, err);
 }
 
 int act_recreate(struct reconcile *r, struct round *round, const struct plan_action *action _unused_,
                  struct store_eni *eni, struct err *err)
 {
-        return create_call(r, round, eni, err);
+        return create_call(r, round, eni, true, err);
 }
 
 static unsigned count_attached(const struct round *round)

@@ -45,18 +45,18 @@ static void remember(struct round *round, const struct store_blocked *blocked)
         round->n_blocked = n;
 }
 
-int blocked_until(struct reconcile *r, struct round *round, const char *action, const char *subject,
-                  int64_t until_ms, const char *reason, struct err *err)
+static unsigned attempts_so_far(const struct round *round, const char *action, const char *subject)
 {
         const struct store_blocked *before = blocked_find(round, action, subject);
-        struct store_blocked blocked = {
-                .action = arena_strdup(round->arena, action),
-                .subject = arena_strdup(round->arena, subject),
-                .reason = arena_strdup(round->arena, reason),
-                .until_ms = until_ms,
-                .attempts = before ? before->attempts + 1 : 1,
-        };
 
+        return before ? before->attempts : 0;
+}
+
+static int write_down(struct reconcile *r, struct round *round, struct store_blocked blocked, struct err *err)
+{
+        blocked.action = arena_strdup(round->arena, blocked.action);
+        blocked.subject = arena_strdup(round->arena, blocked.subject);
+        blocked.reason = arena_strdup(round->arena, blocked.reason);
         remember(round, &blocked);
         round->changed = true; /* a waiting ADD may now be told more */
         return store_blocked_set(r->store, &blocked, err);
@@ -75,14 +75,46 @@ static const char *sentence(struct arena *arena, enum ec2_failure_class class, c
         return cause;
 }
 
+int blocked_until(struct reconcile *r, struct round *round, const char *action, const char *subject,
+                  int64_t until_ms, const char *reason, struct err *err)
+{
+        return write_down(r, round,
+                          (struct store_blocked){.action = action,
+                                                 .subject = subject,
+                                                 .reason = reason,
+                                                 .until_ms = until_ms,
+                                                 .attempts = attempts_so_far(round, action, subject) + 1},
+                          err);
+}
+
+/* The call was not made: nothing failed, so no attempt is counted and nobody needs to hear of it. */
+static int keep_pace(struct reconcile *r, struct round *round, const char *action, const char *subject,
+                     const struct err *cause, struct err *err)
+{
+        int64_t wait_ms = ec2_last_failure(r->ec2)->wait_ms;
+
+        log_debug("ec2 call put off", LOG_STR("action", action), LOG_STR("subject", subject),
+                  LOG_INT("again_in_ms", wait_ms));
+        return write_down(r, round,
+                          (struct store_blocked){.action = action,
+                                                 .subject = subject,
+                                                 .reason = cause->msg,
+                                                 .until_ms = clock_boottime_ms() + wait_ms,
+                                                 .attempts = attempts_so_far(round, action, subject)},
+                          err);
+}
+
 int blocked_after_failure(struct reconcile *r, struct round *round, const char *action, const char *subject,
                           const struct err *cause, struct err *err)
 {
         const struct ec2_failure *failure = ec2_last_failure(r->ec2);
-        const struct store_blocked *before = blocked_find(round, action, subject);
-        unsigned attempt = before ? before->attempts + 1 : 1;
+        unsigned attempt = attempts_so_far(round, action, subject) + 1;
         int64_t delay_ms = ec2_retry_delay_ms(failure->class, attempt - 1, reconcile_random(r));
 
+        if (ec2_failure_is_pause(failure))
+                return keep_pace(r, round, action, subject, cause, err);
+        if (failure->wait_ms)
+                delay_ms = failure->wait_ms;
         log_warn("ec2 call failed", LOG_STR("action", action), LOG_STR("subject", subject),
                  LOG_STR("class", ec2_failure_class_to_string(failure->class)),
                  LOG_STR("code", failure->code), LOG_STR("request_id", failure->request_id),

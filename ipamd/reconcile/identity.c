@@ -151,7 +151,9 @@ static int open_ec2(struct reconcile *r, struct err *err)
                                                    .region = region,
                                                    .credentials = r->credentials,
                                                    .timeout_ms = o->http_timeout_ms,
-                                                   .ca_file = o->ca_file},
+                                                   .ca_file = o->ca_file,
+                                                   .observe = denied_observe,
+                                                   .observe_data = r},
                        &r->ec2, err);
 }
 

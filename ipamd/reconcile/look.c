@@ -10,10 +10,7 @@
 #include <vpcwire/clock.h>
 #include <vpcwire/log.h>
 
-#include "reconcile/state.h"
-
-static const char TAG_INSTANCE[] = "node.k8s.amazonaws.com/instance_id";
-static const char TAG_NO_MANAGE[] = "node.k8s.amazonaws.com/no_manage";
+#include "reconcile/ours.h"
 
 struct look {
         struct ec2_eni *attached; /* to this instance */
@@ -83,7 +80,8 @@ static void forget_cleared_suspects(struct reconcile *r)
 
 static bool is_ours(const struct reconcile *r, const struct ec2_eni *eni)
 {
-        const char *instance = ec2_eni_tag(eni, TAG_INSTANCE), *no_manage = ec2_eni_tag(eni, TAG_NO_MANAGE);
+        const char *instance = ec2_eni_tag(eni, OURS_TAG_INSTANCE),
+                   *no_manage = ec2_eni_tag(eni, OURS_TAG_NO_MANAGE);
 
         if (no_manage && strcmp(no_manage, "true") == 0)
                 return false;
@@ -151,6 +149,7 @@ static int learn_subnet(struct reconcile *r, struct round *round, struct store_e
 
         if (!eni->managed || strcmp(eni->subnet_id, r->identity.subnet_id) == 0)
                 return 0;
+        ec2_follow_up(r->ec2);
         if (ec2_describe_subnets(r->ec2, NULL, 0, ids, 1, round->arena, &subnets, &n, err) < 0)
                 return err_wrap(err, "learn the CIDR of %s", eni->subnet_id);
         if (n != 1)
@@ -269,17 +268,24 @@ static bool needs_ours(const struct round *round, const struct look *look)
         return false;
 }
 
+/* A call more, so it is not made at each look. */
+static bool sweep_is_due(const struct reconcile *r, const struct round *round)
+{
+        return r->sweep_due_ms && round->now_ms >= r->sweep_due_ms;
+}
+
 static int describe(struct reconcile *r, struct round *round, struct look *look, struct err *err)
 {
         const struct ec2_filter attached = {"attachment.instance-id", r->identity.instance_id};
-        struct ec2_filter ours = {"tag:node.k8s.amazonaws.com/instance_id", r->identity.instance_id};
+        struct ec2_filter ours = {"tag:" OURS_TAG_INSTANCE, r->identity.instance_id};
 
         if (ec2_describe_enis(r->ec2, &attached, 1, NULL, 0, round->arena, &look->attached, &look->n_attached,
                               err) < 0)
                 return err_wrap(err, "look at the instance's ENIs");
-        if (!needs_ours(round, look))
+        if (!needs_ours(round, look) && !sweep_is_due(r, round))
                 return 0;
         look->asked_ours = true;
+        ec2_follow_up(r->ec2);
         if (ec2_describe_enis(r->ec2, &ours, 1, NULL, 0, round->arena, &look->ours, &look->n_ours, err) < 0)
                 return err_wrap(err, "look at our ENIs");
         return 0;
@@ -299,14 +305,26 @@ static int apply(struct reconcile *r, struct round *round, struct look *look, st
                 if (see_absent(r, round, look, eni, err) < 0)
                         return err_wrap(err, "%s is not shown", eni->eni_id);
         }
-        return 0;
+        return look->asked_ours ? ours_delete_orphans(r, round, look->ours, look->n_ours, err) : 0;
+}
+
+/* The next look: soon while something is absent or an orphan grows old enough, else in a period, more or less. */
+static void plan_next_look(struct reconcile *r, const struct round *round, const struct look *look)
+{
+        int64_t period = r->settings.look_period_ms;
+
+        r->look_due_ms = round->now_ms +
+                         (look->unsettled ? LOOK_SETTLE_MS + 1000
+                                          : period - period / 20 + reconcile_random(r) % (period / 10 + 1));
+        if (look->asked_ours && r->sweep_due_ms < round->now_ms + OURS_SWEEP_PERIOD_MS &&
+            r->sweep_due_ms < r->look_due_ms)
+                r->look_due_ms = r->sweep_due_ms;
 }
 
 int look_at_ec2(struct reconcile *r, struct round *round, struct err *err)
 {
         struct look look = {0};
         struct err cause;
-        int64_t period = r->settings.look_period_ms;
 
         if (describe(r, round, &look, &cause) < 0)
                 return blocked_after_failure(r, round, plan_action_to_string(PLAN_LOOK), "", &cause, err);
@@ -319,9 +337,7 @@ int look_at_ec2(struct reconcile *r, struct round *round, struct err *err)
         if (apply(r, round, &look, err) < 0)
                 return err_wrap(err, "look at EC2");
         forget_cleared_suspects(r);
-        r->look_due_ms = round->now_ms +
-                         (look.unsettled ? LOOK_SETTLE_MS + 1000
-                                         : period - period / 20 + reconcile_random(r) % (period / 10 + 1));
+        plan_next_look(r, round, &look);
         r->network_due = true;
         /* Somebody else's ENI may have made room, seen or, after a while, unseen; EC2 will say if not. */
         if (look.n_attached < r->max_enis_seen || round->now_ms - r->max_enis_seen_ms >= MAX_ENIS_SEEN_MS)

@@ -29,6 +29,8 @@ enum {
                 64, /* more in a row than any real work takes: a bug, and a pause instead of a storm */
         MAX_ENIS_SEEN_MS = 5 * 60 * 1000, /* how long EC2's word on the number of ENIs stands */
         ATTACH_ATTEMPTS_MAX = 5,          /* then the ENI is given up and deleted */
+        TOKEN_LOOKS_MAX = 6,              /* for the ENI that a client token made; then the row is given up */
+        ENI_FULL_MS = 10 * 60 * 1000,     /* an ENI that EC2 calls full is not filled for so long */
         BLOCKED_FORGET_MS =
                 15 * 60 * 1000, /* after it ended, a block and its count of attempts are forgotten */
         SUSPECTS_MAX = 4096,
@@ -69,6 +71,7 @@ struct reconcile {
         struct plan_limits limits; /* zero until known */
         int64_t vpc_cidrs_due_ms;
         int64_t look_due_ms;
+        int64_t sweep_due_ms; /* the first look after this asks for lost ENIs too; 0: none does */
         int64_t surplus_since_ms;
         unsigned max_enis_seen;   /* EC2 refused to attach more than this; 0: it never did */
         int64_t max_enis_seen_ms; /* when it said so */
@@ -148,7 +151,12 @@ int blocked_until(struct reconcile *r, struct round *round, const char *action, 
 int blocked_clear(struct reconcile *r, struct round *round, const char *action, const char *subject,
                   struct err *err);
 const struct store_blocked *blocked_find(const struct round *round, const char *action, const char *subject);
+/* The block that says: EC2 takes no more addresses for this ENI, whatever the instance type's limits are. */
+#define BLOCKED_FULL "full"
 bool blocked_now(const struct round *round, const char *action, const char *subject);
+
+/* denied.c: the observer of a struct ec2; data is the reconciler. */
+void denied_observe(void *data, const char *action, const struct ec2_failure *failure, const char *why);
 
 /* thread.c */
 uint64_t reconcile_random(struct reconcile *r);

@@ -11,7 +11,7 @@
 #include <vpcwire/log.h>
 #include <vpcwire/netlink.h>
 
-#include "reconcile/state.h"
+#include "reconcile/ours.h"
 
 static const char STEP_GROW[] = "grow";
 
@@ -240,7 +240,10 @@ static int open_parts(struct reconcile *r, struct err *err)
         return netlink_open(-1, &r->netlink, err);
 }
 
-/* With ENIs in the books the daemon serves first and looks afterwards; without, the look is what it starts from. */
+/*
+ * With ENIs in the books the daemon serves first and looks afterwards, with one call; without, the look is what it starts
+ * from, and asks for what lost books have left behind.
+ */
 static int first_look(struct reconcile *r, struct err *err)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
@@ -253,6 +256,7 @@ static int first_look(struct reconcile *r, struct err *err)
         r->look_due_ms =
                 n ? now_ms + LOOK_AFTER_START_MS + (int64_t)(reconcile_random(r) % LOOK_AFTER_START_MS)
                   : now_ms;
+        r->sweep_due_ms = n ? now_ms + OURS_SWEEP_PERIOD_MS : now_ms;
         return 0;
 }
 

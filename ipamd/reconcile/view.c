@@ -67,6 +67,7 @@ static struct plan_eni view_eni(const struct round *round, const struct store_en
                 .grow_not_before_ms = later(blocked_until_ms(round, assign, eni->eni_id),
                                             blocked_until_ms(round, assign, eni->subnet_id)),
                 .step_not_before_ms = step_not_before(round, eni),
+                .full = blocked_now(round, BLOCKED_FULL, eni->eni_id),
         };
 }
 

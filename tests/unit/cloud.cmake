@@ -5,6 +5,7 @@ target_link_libraries(test_httpd PUBLIC vw_flags vpcwire PkgConfig::MHD Threads:
 vw_test(sigv4 ipamd_cloud vpcwire)
 vw_test(xml ipamd_cloud vpcwire)
 vw_test(retry ipamd_cloud vpcwire)
+vw_test(pace ipamd_cloud vpcwire)
 vw_test(http ipamd_cloud test_httpd vpcwire)
 vw_test(imds ipamd_cloud test_httpd vpcwire)
 vw_test(credentials ipamd_cloud test_httpd vpcwire)

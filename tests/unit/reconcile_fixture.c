@@ -48,7 +48,10 @@ int bench_teardown(void **state)
 
 void bench_script(struct bench *b, const struct httpd_reply *replies, size_t n)
 {
-        struct ec2_options options = {.region = "us-east-1", .credentials = b->r.credentials};
+        struct ec2_options options = {.region = "us-east-1",
+                                      .credentials = b->r.credentials,
+                                      .observe = denied_observe,
+                                      .observe_data = &b->r};
 
         b->r.ec2 = ec2_free(b->r.ec2);
         if (b->ec2)

@@ -2,6 +2,10 @@
 /* What becomes of the books when EC2 refuses, forgets to answer, or answered somebody who died. */
 #include "test.h"
 
+#include <string.h>
+
+#include <vpcwire/clock.h>
+
 #include "reconcile_fixture.h"
 
 enum { SOON = NOW + 1000 };
@@ -292,6 +296,72 @@ static void test_attempts_add_up_and_are_forgotten(void **state)
         assert_null(blocked_find(&round, "create", SUBNET));
 }
 
+static void test_a_call_put_off_is_no_attempt(void **state)
+{
+        struct bench *b = *state;
+        struct round round = bench_round(b, SOON);
+        struct plan_action assign = {.kind = PLAN_ASSIGN, .key = round.enis[0].key, .count = 1};
+        const struct store_blocked *blocked;
+        int64_t until_ms;
+
+        script_error(b, 503, "RequestLimitExceeded", "slow down");
+        bench_act(b, &round, assign);
+        blocked = blocked_find(&round, "assign", "eni-0");
+        assert_int_equal(blocked->attempts, 1);
+        until_ms = blocked->until_ms;
+        bench_act(b, &round, assign);
+        blocked = blocked_find(&round, "assign", "eni-0");
+        assert_int_equal(blocked->attempts, 1);
+        assert_contains(blocked->reason, "keeps its pace");
+        assert_in_range(blocked->until_ms, until_ms - 100, until_ms + 100);
+        assert_int_equal(httpd_requests(b->ec2), 1);
+        round = bench_round(b, SOON);
+        assert_false(round.enis[0].in_doubt);
+}
+
+static unsigned count_events(struct bench *b, const char *kind, const char **ret_text)
+{
+        struct store_event *events;
+        unsigned found = 0;
+        size_t n;
+
+        assert_ok(store_events(b->f->store, 0, 1000, b->arena, &events, &n, &b->f->err), &b->f->err);
+        for (size_t i = 0; i < n; i++) {
+                if (strcmp(events[i].kind, kind) != 0)
+                        continue;
+                assert_string_equal(events[i].subject, "CreateNetworkInterface");
+                *ret_text = events[i].text;
+                found++;
+        }
+        return found;
+}
+
+static void test_a_denied_action_names_itself_once(void **state)
+{
+        struct bench *b = *state;
+        struct httpd_reply created_again[] = {{.body = CREATED}};
+        struct round round = bench_round(b, SOON);
+        const char *text = "";
+
+        script_error(b, 403, "UnauthorizedOperation",
+                     "You are not authorized. Encoded authorization failure message: AbCdEf");
+        bench_act(b, &round, create);
+        bench_act(b, &round, create);
+        assert_int_equal(count_events(b, "ec2-denied", &text), 1);
+        assert_contains(text, "You are not authorized.");
+        assert_null(strstr(text, "AbCdEf"));
+        assert_true(blocked_find(&round, "create", SUBNET)->until_ms >= clock_boottime_ms() + 55 * 1000);
+        script_error(b, 500, "InternalError", "says nothing of permissions");
+        bench_act(b, &round, create);
+        assert_int_equal(count_events(b, "ec2-allowed", &text), 0);
+        bench_script(b, created_again, 1);
+        bench_act(b, &round, create);
+        assert_int_equal(count_events(b, "ec2-allowed", &text), 1);
+        script_error(b, 403, "UnauthorizedOperation", "again");
+        bench_act(b, &round, create);
+        assert_int_equal(count_events(b, "ec2-denied", &text), 2);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
@@ -310,6 +380,8 @@ int main(void)
                 TEST(test_a_leased_eni_is_not_drained),
                 TEST(test_what_is_gone_already_is_done),
                 TEST(test_attempts_add_up_and_are_forgotten),
+                TEST(test_a_call_put_off_is_no_attempt),
+                TEST(test_a_denied_action_names_itself_once),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -581,6 +581,38 @@ static void test_refusals_and_broken_answers(void **state _unused_)
         }
 }
 
+static void test_a_refusal_by_rate_slows_its_class_down(void **state _unused_)
+{
+        static const struct httpd_reply script[] = {
+                {.status = 503, .body = ERRORS("RequestLimitExceeded", "Request limit exceeded.")},
+                {.body = REPLY("DescribeNetworkInterfaces", "<networkInterfaceSet/>")},
+        };
+        _cleanup_(world_stop) struct world w = world_start(script, ARRAY_SIZE(script));
+        const struct ec2_failure *failure = ec2_last_failure(w.ec2);
+        struct ec2_eni *enis;
+        struct err err;
+        int64_t wait_ms;
+        size_t n;
+
+        assert_fails(ec2_delete_eni(w.ec2, "eni-1", &err), ERR_AGAIN);
+        assert_int_equal(failure->class, EC2_FAILURE_THROTTLED);
+        assert_string_equal(failure->code, "RequestLimitExceeded");
+        assert_false(ec2_failure_is_pause(failure));
+        wait_ms = failure->wait_ms;
+        assert_in_range(wait_ms, 1000, 10000);
+        /* The next of the same class is not sent, another class is. */
+        assert_fails(ec2_detach_eni(w.ec2, "eni-attach-1", &err), ERR_AGAIN);
+        assert_int_equal(failure->class, EC2_FAILURE_THROTTLED);
+        assert_string_equal(failure->code, EC2_CODE_PACED);
+        assert_true(ec2_failure_is_pause(failure));
+        assert_in_range(failure->wait_ms, 1, wait_ms);
+        assert_int_equal(failure->http_status, 0);
+        assert_contains(err.msg, "DetachNetworkInterface: not sent");
+        assert_int_equal(httpd_requests(w.httpd), 1);
+        assert_ok(ec2_describe_enis(w.ec2, NULL, 0, NULL, 0, w.arena, &enis, &n, &err), &err);
+        assert_int_equal(failure->wait_ms, 0);
+}
+
 static void test_credentials_failures(void **state _unused_)
 {
         static const struct httpd_reply script[] = {
@@ -706,6 +738,7 @@ int main(void)
                 cmocka_unit_test(test_describe_subnets),
                 cmocka_unit_test(test_describe_instance_type),
                 cmocka_unit_test(test_refusals_and_broken_answers),
+                cmocka_unit_test(test_a_refusal_by_rate_slows_its_class_down),
                 cmocka_unit_test(test_credentials_failures),
                 cmocka_unit_test(test_bad_values_name_element_and_eni),
                 cmocka_unit_test(test_missing_set_is_not_an_empty_list),

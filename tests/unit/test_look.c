@@ -3,7 +3,11 @@
 #include "test.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
+#include <vpcwire/clock.h>
+
+#include "reconcile/ours.h"
 #include "reconcile_fixture.h"
 
 enum { SOON = NOW + 1000, LATER = NOW + 1000 + LOOK_SETTLE_MS, MUCH_LATER = LATER + LOOK_SETTLE_MS };
@@ -147,7 +151,7 @@ static void test_a_failing_look_changes_nothing(void **state)
 {
         struct bench *b = *state;
         struct httpd_reply replies[] = {{.status = 503,
-                                         .body = bench_error(b, "RequestLimitExceeded", "slow down"),
+                                         .body = bench_error(b, "Unavailable", "try again later"),
                                          .times = HTTPD_ALWAYS}};
         struct round round;
 
@@ -191,6 +195,174 @@ static void test_an_attach_in_doubt_is_seen(void **state)
         assert_int_equal(observe_eni(&round, key)->state, ENI_ATTACHING);
 }
 
+/* ---- orphans ---- */
+
+#define ORPHAN_TAGS(instance, created_at)                                                                    \
+        "<item><key>" OURS_TAG_INSTANCE "</key><value>" instance                                             \
+        "</value></item><item><key>" OURS_TAG_CREATED_AT "</key><value>" created_at "</value></item>"
+
+struct orphan {
+        const char *id, *tags;
+        const char *status, *description, *attachment; /* NULL: as an orphan's */
+};
+
+static const char *orphan_xml(struct bench *b, const struct orphan *o)
+{
+        return arena_printf(b->arena,
+                            "<networkInterfaceId>%s</networkInterfaceId><subnetId>" SUBNET "</subnetId>"
+                            "<status>%s</status><description>%s</description><privateIpAddress>10.0.9.1</"
+                            "privateIpAddress>%s<tagSet>%s</tagSet>",
+                            o->id, o->status ?: "available", o->description ?: "aws-K8S-" INSTANCE,
+                            o->attachment ?: "", o->tags);
+}
+
+/* One look in which the sweep is due: EC2 shows the primary ENI attached, and these by our tag. */
+static void sweep(struct bench *b, const struct orphan *orphans, size_t n, const struct httpd_reply *deletion,
+                  int64_t now_ms)
+{
+        struct httpd_reply *replies = arena_alloc(b->arena, 3, sizeof(*replies));
+        const char **list = arena_alloc(b->arena, n, sizeof(*list)), *attached[] = {primary(b, 3)};
+
+        for (size_t i = 0; i < n; i++)
+                list[i] = orphan_xml(b, &orphans[i]);
+        replies[0].body = bench_describe(b, attached, 1);
+        replies[1].body = bench_describe(b, list, n);
+        replies[2] = *deletion;
+        bench_script(b, replies, 3);
+        b->r.sweep_due_ms = now_ms;
+        bench_look(b, now_ms);
+}
+
+static const struct httpd_reply deleted = {
+        .body = "<DeleteNetworkInterfaceResponse><return>true</return></DeleteNetworkInterfaceResponse>",
+        .times = HTTPD_ALWAYS};
+
+static const char *created_ago(struct bench *b, int64_t ago_s)
+{
+        char *text = arena_alloc(b->arena, OURS_TIME_BYTES, 1);
+
+        ours_format_time(clock_wall_ms() / 1000 - ago_s, text);
+        return text;
+}
+
+static void test_an_orphan_is_deleted(void **state)
+{
+        struct bench *b = *state;
+        struct orphan orphan = {.id = "eni-lost", .tags = ORPHAN_TAGS(INSTANCE, "2024-02-29T12:00:00Z")};
+
+        sweep(b, &orphan, 1, &deleted, SOON);
+        assert_int_equal(httpd_requests(b->ec2), 3);
+        assert_contains(httpd_request(b->ec2, 2)->body, "Action=DeleteNetworkInterface");
+        assert_contains(httpd_request(b->ec2, 2)->body, "eni-lost");
+        assert_int_equal(b->r.sweep_due_ms, SOON + OURS_SWEEP_PERIOD_MS);
+        /* The next look asks one question only. */
+        bench_look(b, LATER);
+        assert_int_equal(httpd_requests(b->ec2), 4);
+}
+
+/* After a refusal one call at a time passes: the two lists of a look must not wait for each other in turn. */
+static void test_a_look_of_two_lists_ends_after_a_refusal(void **state)
+{
+        struct bench *b = *state;
+        const char *enis[] = {primary(b, 3)};
+        struct httpd_reply replies[] = {
+                {.status = 503, .body = bench_error(b, "RequestLimitExceeded", "slow down")},
+                {.body = bench_describe(b, enis, 1), .times = HTTPD_ALWAYS}};
+        int64_t end_ms = clock_boottime_ms() + 20 * 1000, wait_ms;
+
+        bench_script(b, replies, 2);
+        b->r.sweep_due_ms = SOON;
+        bench_look(b, SOON);
+        wait_ms = ec2_last_failure(b->r.ec2)->wait_ms;
+        assert_true(wait_ms > 0);
+        while (httpd_requests(b->ec2) < 2 && clock_boottime_ms() < end_ms) {
+                usleep(10 * 1000);
+                bench_look(b, SOON);
+        }
+        assert_int_equal(httpd_requests(b->ec2), 3);
+        assert_int_equal(b->r.sweep_due_ms, SOON + OURS_SWEEP_PERIOD_MS);
+}
+
+static void test_what_is_not_provably_ours_and_unused_is_not_touched(void **state)
+{
+        static const char attachment[] = "<attachment><attachmentId>a-1</attachmentId><instanceId>i-9</"
+                                         "instanceId><deviceIndex>1</deviceIndex></attachment>";
+        static const char old[] = ORPHAN_TAGS(INSTANCE, "2024-01-01T00:00:00Z");
+        struct bench *b = *state;
+        struct orphan orphans[] = {
+                {"eni-a", old, .status = "in-use"},
+                {"eni-b", old, .attachment = attachment},
+                {"eni-c", old, .status = "pending"},
+                {"eni-d", old, .description = "aws-K8S-i-other"},
+                {"eni-e", old, .description = ""},
+                {"eni-f", ORPHAN_TAGS("i-other", "2024-01-01T00:00:00Z")},
+                {"eni-g", ORPHAN_TAGS(INSTANCE, "yesterday")},
+                {"eni-h", ORPHAN_TAGS(INSTANCE, "")},
+                {"eni-i", ORPHAN_TAGS(INSTANCE, "2024-02-31T00:00:00Z")},
+                {"eni-j", ORPHAN_TAGS(INSTANCE, "2024-01-01T00:00:00Z and more")},
+                {"eni-k", ORPHAN_TAGS(INSTANCE, "2024-1-1T0:0:0Z")},
+                {"eni-l", ORPHAN_TAGS(INSTANCE, "2999-01-01T00:00:00Z")},
+                {"eni-m", "<item><key>" OURS_TAG_INSTANCE "</key><value>" INSTANCE "</value></item>"},
+                {"eni-n", ORPHAN_TAGS(INSTANCE, "2024-01-01T00:00:00Z") "<item><key>" OURS_TAG_NO_MANAGE
+                                                                        "</key><value>true</value></item>"},
+        };
+
+        sweep(b, orphans, ARRAY_SIZE(orphans), &deleted, SOON);
+        assert_int_equal(httpd_requests(b->ec2), 2);
+}
+
+static void test_a_young_orphan_is_looked_at_again_in_time(void **state)
+{
+        struct bench *b = *state;
+        const char *tags = arena_printf(b->arena, ORPHAN_TAGS(INSTANCE, "%s"), created_ago(b, 100));
+        struct orphan orphan = {.id = "eni-young", .tags = tags};
+
+        sweep(b, &orphan, 1, &deleted, SOON);
+        assert_int_equal(httpd_requests(b->ec2), 2);
+        assert_in_range(b->r.sweep_due_ms, SOON + 190 * 1000, SOON + 202 * 1000);
+        assert_int_equal(b->r.look_due_ms, b->r.sweep_due_ms);
+}
+
+static void test_what_is_in_the_books_is_no_orphan(void **state)
+{
+        static const char old[] = ORPHAN_TAGS(INSTANCE, "2024-01-01T00:00:00Z");
+        struct bench *b = *state;
+        struct store_eni eni = fixture_eni(1);
+        struct orphan orphans[] = {
+                {"eni-1", old},
+                {"eni-awaited",
+                 ORPHAN_TAGS(INSTANCE, "2024-01-01T00:00:00Z") "<item><key>" OURS_TAG_TOKEN
+                                                               "</key><value>token-2</value></item>"},
+                {"eni-without-token", old},
+        };
+        int64_t key;
+
+        snprintf(eni.client_token, sizeof(eni.client_token), "token-1");
+        assert_ok(store_eni_begin(b->f->store, &eni, NOW, &key, &b->f->err), &b->f->err);
+        assert_ok(store_eni_created(b->f->store, key, &eni, NULL, 0, NOW, &b->f->err), &b->f->err);
+        eni.device_index = 2;
+        snprintf(eni.client_token, sizeof(eni.client_token), "token-2");
+        assert_ok(store_eni_begin(b->f->store, &eni, NOW, &key, &b->f->err), &b->f->err);
+        sweep(b, orphans, ARRAY_SIZE(orphans), &deleted, SOON);
+        assert_int_equal(httpd_requests(b->ec2), 2);
+}
+
+static void test_a_refused_deletion_is_written_down(void **state)
+{
+        struct bench *b = *state;
+        struct orphan orphan = {.id = "eni-lost", .tags = ORPHAN_TAGS(INSTANCE, "2024-01-01T00:00:00Z")};
+        struct httpd_reply refused = {.status = 403,
+                                      .body = bench_error(b, "UnauthorizedOperation", "not allowed"),
+                                      .times = HTTPD_ALWAYS};
+        struct round round;
+
+        sweep(b, &orphan, 1, &refused, SOON);
+        round = bench_round(b, SOON);
+        assert_non_null(blocked_find(&round, "delete-orphan", "eni-lost"));
+        sweep(b, &orphan, 1, &refused, SOON + 1);
+        assert_int_equal(httpd_requests(b->ec2), 2);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
@@ -205,6 +377,12 @@ int main(void)
                 TEST(test_a_failing_look_changes_nothing),
                 TEST(test_an_empty_answer_is_not_believed),
                 TEST(test_an_attach_in_doubt_is_seen),
+                TEST(test_an_orphan_is_deleted),
+                TEST(test_a_look_of_two_lists_ends_after_a_refusal),
+                TEST(test_what_is_not_provably_ours_and_unused_is_not_touched),
+                TEST(test_a_young_orphan_is_looked_at_again_in_time),
+                TEST(test_what_is_in_the_books_is_no_orphan),
+                TEST(test_a_refused_deletion_is_written_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -157,7 +157,7 @@ static void test_other_refusals_teach_nothing(void **state _unused_)
 {
         static const struct httpd_reply script[] = {
                 {.status = 403, .body = REFUSED("UnauthorizedOperation"), .header = NOON},
-                {.status = 503, .body = REFUSED("RequestLimitExceeded"), .header = NOON},
+                {.status = 503, .body = REFUSED("Unavailable"), .header = NOON},
                 {.status = 400, .body = REFUSED("RequestExpired"), .header = "Date: tomorrow"},
                 {.status = 401,
                  .body = REFUSED("AuthFailure"),

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "reconcile/ours.h"
+
+#include <string.h>
+#include <time.h>
+
+#include <vpcwire/clock.h>
+#include <vpcwire/log.h>
+
+static const char STEP_ORPHAN[] = "delete-orphan", TIME_FORMAT[] = "%Y-%m-%dT%H:%M:%SZ";
+
+void ours_format_time(int64_t wall_s, char ret[static OURS_TIME_BYTES])
+{
+        time_t seconds = (time_t)wall_s;
+        struct tm tm = {0};
+
+        gmtime_r(&seconds, &tm);
+        if (!strftime(ret, OURS_TIME_BYTES, TIME_FORMAT, &tm))
+                *ret = '\0';
+}
+
+bool ours_parse_time(const char *text, int64_t *ret_wall_s)
+{
+        char again[OURS_TIME_BYTES];
+        struct tm tm = {0};
+        const char *end = strptime(text, TIME_FORMAT, &tm);
+        int64_t wall_s;
+
+        if (!end || *end)
+                return false;
+        wall_s = timegm(&tm);
+        /* strptime() takes spaces, short numbers and the 31st of February: only what we would write is a time. */
+        ours_format_time(wall_s, again);
+        if (strcmp(again, text) != 0)
+                return false;
+        *ret_wall_s = wall_s;
+        return true;
+}
+
+const char *ours_description(const struct reconcile *r, struct arena *arena)
+{
+        return arena_printf(arena, "aws-K8S-%s", r->identity.instance_id);
+}
+
+static bool tag_is(const struct ec2_eni *eni, const char *key, const char *value)
+{
+        const char *tag = ec2_eni_tag(eni, key);
+
+        return tag && strcmp(tag, value) == 0;
+}
+
+/* A create call without an answer is repeated with its token, and gets this ENI then. */
+static bool is_awaited(const struct store_eni *row, const char *token)
+{
+        return row->state == ENI_CREATING && (!token || strcmp(row->client_token, token) == 0);
+}
+
+static bool is_in_books(const struct round *round, const struct ec2_eni *eni)
+{
+        const char *token = ec2_eni_tag(eni, OURS_TAG_TOKEN);
+
+        for (size_t i = 0; i < round->n_enis; i++) {
+                if (strcmp(round->enis[i].eni_id, eni->eni_id) == 0 || is_awaited(&round->enis[i], token))
+                        return true;
+        }
+        return false;
+}
+
+enum ours_verdict ours_judge(const struct reconcile *r, struct round *round, const struct ec2_eni *eni,
+                             int64_t wall_ms, int64_t *ret_age_ms)
+{
+        const char *created_at = ec2_eni_tag(eni, OURS_TAG_CREATED_AT);
+        int64_t created_s;
+
+        if (eni->attached || strcmp(eni->status, "available") != 0 ||
+            (*eni->interface_type && strcmp(eni->interface_type, "interface") != 0) ||
+            !tag_is(eni, OURS_TAG_INSTANCE, r->identity.instance_id) ||
+            tag_is(eni, OURS_TAG_NO_MANAGE, "true") ||
+            strcmp(eni->description, ours_description(r, round->arena)) != 0 || is_in_books(round, eni) ||
+            !created_at || !ours_parse_time(created_at, &created_s) || created_s > wall_ms / 1000)
+                return OURS_NOT_AN_ORPHAN;
+        *ret_age_ms = wall_ms - created_s * 1000;
+        return *ret_age_ms <= OURS_ORPHAN_AGE_MS ? OURS_YOUNG_ORPHAN : OURS_ORPHAN;
+}
+
+static int delete_orphan(struct reconcile *r, struct round *round, const char *eni_id, struct err *err)
+{
+        struct err cause;
+
+        if (blocked_now(round, STEP_ORPHAN, eni_id))
+                return 0;
+        if (ec2_delete_eni(r->ec2, eni_id, &cause) < 0 && ec2_last_failure(r->ec2)->class != EC2_FAILURE_GONE)
+                return blocked_after_failure(r, round, STEP_ORPHAN, eni_id, &cause, err);
+        log_warn("eni deleted: it was ours, unused, and in nobody's books", LOG_STR("eni", eni_id));
+        if (store_event_add(r->store, "eni-orphan-deleted", eni_id,
+                            "it bore our tags, was attached to nothing, and was not in the books", err) < 0)
+                return -(int)err->code;
+        return blocked_clear(r, round, STEP_ORPHAN, eni_id, err);
+}
+
+int ours_delete_orphans(struct reconcile *r, struct round *round, const struct ec2_eni *enis, size_t n,
+                        struct err *err)
+{
+        int64_t again_ms = OURS_SWEEP_PERIOD_MS, age_ms = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                switch (ours_judge(r, round, &enis[i], clock_wall_ms(), &age_ms)) {
+                case OURS_NOT_AN_ORPHAN: break;
+                case OURS_YOUNG_ORPHAN:
+                        if (OURS_ORPHAN_AGE_MS + 1000 - age_ms < again_ms)
+                                again_ms = OURS_ORPHAN_AGE_MS + 1000 - age_ms;
+                        break;
+                case OURS_ORPHAN:
+                        if (delete_orphan(r, round, enis[i].eni_id, err) < 0)
+                                return err_wrap(err, "delete the orphan %s", enis[i].eni_id);
+                        break;
+                }
+        }
+        r->sweep_due_ms = round->now_ms + again_ms;
+        return 0;
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * How an ENI of ours is known in EC2, and what becomes of one that our books have lost. The tags are those of aws-vpc-cni,
+ * so that its tools and IAM policies know our ENIs, and one of our own: the client token of the create call, by which the ENI
+ * of a call whose answer was lost is found even when the call cannot be repeated any more.
+ */
+#ifndef IPAMD_RECONCILE_OURS_H
+#define IPAMD_RECONCILE_OURS_H
+
+#include "reconcile/state.h"
+
+#define OURS_TAG_INSTANCE   "node.k8s.amazonaws.com/instance_id"
+#define OURS_TAG_CREATED_AT "node.k8s.amazonaws.com/createdAt"
+#define OURS_TAG_NO_MANAGE  "node.k8s.amazonaws.com/no_manage"
+#define OURS_TAG_TOKEN      "vpcwire.io/client-token"
+
+enum {
+        OURS_TIME_BYTES = 32,
+        OURS_ORPHAN_AGE_MS = 5 * 60 * 1000, /* younger ones may be somebody's who is about to attach them */
+        OURS_SWEEP_PERIOD_MS = 60 * 60 * 1000, /* between two looks for orphans: one more call */
+};
+
+/* createdAt is UTC, "2026-11-23T08:00:00Z". Parsing takes just that form, else it is malformed: false. */
+void ours_format_time(int64_t wall_s, char ret[static OURS_TIME_BYTES]);
+bool ours_parse_time(const char *text, int64_t *ret_wall_s);
+
+/* The description that our ENIs have; in the arena. */
+const char *ours_description(const struct reconcile *r, struct arena *arena);
+
+enum ours_verdict {
+        OURS_NOT_AN_ORPHAN, /* in use, in our books, somebody else's, or not provably ours */
+        OURS_YOUNG_ORPHAN,  /* *ret_age_ms old, and to be left alone as yet */
+        OURS_ORPHAN,        /* provably ours, unused, and in nobody's books */
+};
+
+/* Is this ENI, which EC2 shows, lost? wall_ms is the time of day. */
+enum ours_verdict ours_judge(const struct reconcile *r, struct round *round, const struct ec2_eni *eni,
+                             int64_t wall_ms, int64_t *ret_age_ms);
+
+/*
+ * Deletes the orphans among the ENIs that bear our tag, and says when to look for them again: in an hour, or when a young
+ * one is old enough. A deletion that EC2 refuses is written down, and no error here.
+ */
+int ours_delete_orphans(struct reconcile *r, struct round *round, const struct ec2_eni *enis, size_t n,
+                        struct err *err);
+
+#endif
