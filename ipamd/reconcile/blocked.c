@@ -69,7 +69,8 @@ static const char *sentence(struct arena *arena, enum ec2_failure_class class, c
         if (class == EC2_FAILURE_CAPACITY_SUBNET)
                 return arena_printf(arena, "subnet %s has no free addresses", subject);
         if (class == EC2_FAILURE_CAPACITY_ACCOUNT)
-                return "the account has as many ENIs in this region as EC2 allows it";
+                return "the account has as many ENIs in this region as EC2 allows it "
+                       "(NetworkInterfaceLimitExceeded)";
         if (class == EC2_FAILURE_THROTTLED)
                 return arena_printf(arena, "throttled: %s", cause);
         return cause;
