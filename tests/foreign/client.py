@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import time
 
 from servers import REGION
 from vpc.process import BUILD, SANITIZER_OPTIONS, sanitizer_reports
@@ -43,16 +44,22 @@ class Client:
 
     def __getattr__(self, call):
         def make(**arguments):
-            self.process.stdin.write(json.dumps({"call": call, **arguments}) + "\n")
-            self.process.stdin.flush()
-            line = self.process.stdout.readline()
-            assert line, f"{call}: ec2_tool died: {self.log.read_text()}"
-            reply = json.loads(line)
-            if not reply["ok"]:
-                raise Refused(call, reply)
-            return reply["result"]
+            while True:
+                reply = self._exchange(call, arguments)
+                if reply["ok"]:
+                    return reply["result"]
+                if reply["code"] != "Paced":
+                    raise Refused(call, reply)
+                time.sleep(reply["wait_ms"] / 1000)  # the call was not sent, and this is when it may be
 
         return make
+
+    def _exchange(self, call, arguments):
+        self.process.stdin.write(json.dumps({"call": call, **arguments}) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        assert line, f"{call}: ec2_tool died: {self.log.read_text()}"
+        return json.loads(line)
 
     def close(self):
         self.process.stdin.close()
