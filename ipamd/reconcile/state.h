@@ -20,6 +20,8 @@ enum {
         LOOK_AFTER_START_MS = 5 * 1000,  /* with a valid database the first look waits until we serve */
         VPC_CIDRS_PERIOD_MS = 30 * 1000, /* IMDS is asked for the VPC's CIDRs (not an EC2 call) */
         STUCK_MS = 60 * 1000, /* how long "the pool cannot grow" stands where the plan names no time */
+        LOOK_YIELDS_MS =
+                120 * 1000, /* how long a look that is due lets calls go first that an ADD waits for */
         NETWORK_PERIOD_MS =
                 60 * 1000, /* the host's network is looked at this often even if no notification came */
         PODS_PERIOD_MS = 60 * 1000,    /* the same for the pods' links */

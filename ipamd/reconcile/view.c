@@ -71,6 +71,19 @@ static struct plan_eni view_eni(const struct round *round, const struct store_en
         };
 }
 
+/*
+ * A look that is merely due lets calls that somebody waits for go first: where EC2 gives us few, it would take them. One
+ * that the books need (something is in doubt, or there is nothing in them) is not put off; see plan_look().
+ */
+static int64_t look_due_ms(const struct reconcile *r, const struct round *round)
+{
+        int64_t due_ms = later(r->look_due_ms, blocked_until_ms(round, plan_action_to_string(PLAN_LOOK), ""));
+
+        if (round->counts.waiting && round->n_enis)
+                due_ms = later(due_ms, r->look_due_ms + LOOK_YIELDS_MS);
+        return due_ms;
+}
+
 void view_make(struct reconcile *r, struct round *round, struct plan_view *ret)
 {
         struct plan_eni *enis = ARENA_ARRAY(round->arena, struct plan_eni, round->n_enis);
@@ -85,7 +98,6 @@ void view_make(struct reconcile *r, struct round *round, struct plan_view *ret)
                         blocked_until_ms(round, plan_action_to_string(PLAN_CREATE), r->identity.subnet_id),
                 .max_enis_seen = r->max_enis_seen,
                 .surplus_since_ms = r->surplus_since_ms,
-                .look_due_ms =
-                        later(r->look_due_ms, blocked_until_ms(round, plan_action_to_string(PLAN_LOOK), "")),
+                .look_due_ms = look_due_ms(r, round),
         };
 }

@@ -175,7 +175,7 @@ def test_13_throttled_as_long_as_it_lasts(vpc, make_node):
     """A bucket that is nearly empty: few calls, pods from the pool at once, all served in the end."""
     node = warm_node(make_node)
     vpc.calls_reset()
-    vpc.ctl("set-throttle", account={"rate": 0.2, "burst": 1})
+    vpc.ctl("set-throttle", account={"rate": 0.5, "burst": 1})
     add_from_pool(node, "p0", "p1", "p2")
     node.start_thread(node.add_pod, "late", conf=long_conf(node)).result()
     wait_settled(vpc, node, 2)
