@@ -10,7 +10,7 @@
 #include <vpcwire/log.h>
 
 #include "cloud/endpoint.h"
-#include "plan/limits.h"
+#include "plan/instance_limits.h"
 #include "reconcile/state.h"
 
 void identity_done(struct identity *identity)

@@ -71,15 +71,29 @@ static struct plan_eni view_eni(const struct round *round, const struct store_en
         };
 }
 
+/* Is there a call to be made that helps who waits, and that EC2 or our own pace puts off? */
+static bool call_is_put_off(const struct round *round, const struct plan_view *view)
+{
+        if (view->create_not_before_ms > round->now_ms)
+                return true;
+        for (size_t i = 0; i < view->n_enis; i++) {
+                if (view->enis[i].grow_not_before_ms > round->now_ms ||
+                    view->enis[i].step_not_before_ms > round->now_ms)
+                        return true;
+        }
+        return false;
+}
+
 /*
  * A look that is merely due lets calls that somebody waits for go first: where EC2 gives us few, it would take them. One
- * that the books need (something is in doubt, or there is nothing in them) is not put off; see plan_look().
+ * that the books need (something is in doubt, or there is nothing in them) is not put off; see plan_look(). Where no call
+ * is put off, a look may be all that brings the pool forward: an ENI that EC2 is slow to attach.
  */
-static int64_t look_due_ms(const struct reconcile *r, const struct round *round)
+static int64_t look_due_ms(const struct reconcile *r, const struct round *round, const struct plan_view *view)
 {
         int64_t due_ms = later(r->look_due_ms, blocked_until_ms(round, plan_action_to_string(PLAN_LOOK), ""));
 
-        if (round->counts.waiting && round->n_enis)
+        if (round->counts.waiting && round->n_enis && call_is_put_off(round, view))
                 due_ms = later(due_ms, r->look_due_ms + LOOK_YIELDS_MS);
         return due_ms;
 }
@@ -98,6 +112,6 @@ void view_make(struct reconcile *r, struct round *round, struct plan_view *ret)
                         blocked_until_ms(round, plan_action_to_string(PLAN_CREATE), r->identity.subnet_id),
                 .max_enis_seen = r->max_enis_seen,
                 .surplus_since_ms = r->surplus_since_ms,
-                .look_due_ms = look_due_ms(r, round),
         };
+        ret->look_due_ms = look_due_ms(r, round, ret);
 }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "plan/limits.h"
+#include "plan/instance_limits.h"
 
 static void test_known_types(void **state _unused_)
 {

@@ -2,7 +2,7 @@
 /* The Describe verbs: what world_filter.c finds, loaded. */
 #include <string.h>
 
-#include "plan/limits.h"
+#include "plan/instance_limits.h"
 #include "world_private.h"
 
 /* The text of one column of an object at a place. */

@@ -3,8 +3,8 @@
  * What EC2 allows per instance type: a sorted table compiled in from instance-limits.csv (facts of DescribeInstanceTypes).
  * A type that is not in it is asked from EC2 by the reconciler.
  */
-#ifndef IPAMD_PLAN_LIMITS_H
-#define IPAMD_PLAN_LIMITS_H
+#ifndef IPAMD_PLAN_INSTANCE_LIMITS_H
+#define IPAMD_PLAN_INSTANCE_LIMITS_H
 
 struct instance_limits {
         const char *instance_type;

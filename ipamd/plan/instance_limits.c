@@ -4,9 +4,9 @@
 
 #include <vpcwire/cleanup.h>
 
-#include "plan/limits.h"
+#include "plan/instance_limits.h"
 
-/* Made by limits.cmake from instance-limits.csv; sorted, test_limits checks it. */
+/* Made by instance_limits.cmake from instance-limits.csv; sorted, test_limits checks it. */
 static const struct instance_limits table[] = {
 #include "instance-limits.inc"
 };
