@@ -53,6 +53,13 @@ struct config {
         unsigned http_timeout_s;
 
         const char *db_path, *socket_path;
+        const char *plugin_path,
+                *conflist_path;       /* what `ipamd install` and the daemon put onto the host ... */
+        const char *host_bin_folder;  /* ... and where; NULL: not known */
+        const char *host_conf_folder; /* NULL: the conflist is somebody else's to install */
+        const char *conflist_name;
+        bool aws_cni_link;
+        const char *sysctl_folder;
         enum log_level log_level;
         enum log_format log_format;
 
@@ -70,5 +77,7 @@ const char *config_differs_in_fixed(const struct config *a, const struct config 
 
 /* The table for people: name, default, range, meaning. */
 void config_print_help(FILE *to);
+/* The same as a Markdown page, with whose name it is (deploy/SETTINGS.md). */
+void config_print_markdown(FILE *to);
 
 #endif

@@ -26,6 +26,7 @@ static const struct setting settings[] = {
         {"VPCWIRE_MAX_PODS", SETTING_NUMBER, FIELD(max_pods), NULL, 1, 10000, .reloadable = true,
          .help = "the pool never grows beyond this many addresses; unset: no limit of its own"},
         {"IP_COOLDOWN_PERIOD", SETTING_NUMBER, FIELD(ip_cooldown_s), "30", 0, 3600, .reloadable = true,
+         .differs = "yes; aws-vpc-cni counts cooling addresses as free",
          .help = "seconds before a released address is used again"},
         {"VPCWIRE_ORPHAN_GRACE_PERIOD", SETTING_NUMBER, FIELD(orphan_grace_s), "60", 1, 86400,
          .reloadable = true,
@@ -42,28 +43,45 @@ static const struct setting settings[] = {
          .help = "written as a tag on the ENIs we make"},
         {"ADDITIONAL_ENI_TAGS", SETTING_TAGS, 0, "{}",
          .help = "JSON object of more tags; keys with k8s.amazonaws.com in them are left out"},
-        {"AWS_REGION", SETTING_TEXT, FIELD(region), NULL, .second_name = "AWS_DEFAULT_REGION",
+        {"AWS_REGION", SETTING_TEXT, FIELD(region), NULL, .second_name = "AWS_DEFAULT_REGION", .sdk = true,
          .help = "unset: as the instance metadata says"},
         {"AWS_EC2_ENDPOINT", SETTING_URL, FIELD(ec2_endpoint), NULL, .second_name = "AWS_ENDPOINT_URL_EC2",
          .third_name = "AWS_ENDPOINT_URL", .help = "another EC2; unset: the region's own"},
         {"AWS_ENDPOINT_URL_STS", SETTING_URL, FIELD(sts_endpoint), NULL, .second_name = "AWS_ENDPOINT_URL",
-         .help = "another STS, for web identities; unset: the region's own"},
-        {"AWS_USE_FIPS_ENDPOINT", SETTING_BOOL, FIELD(use_fips), "false",
+         .sdk = true, .help = "another STS, for web identities; unset: the region's own"},
+        {"AWS_USE_FIPS_ENDPOINT", SETTING_BOOL, FIELD(use_fips), "false", .sdk = true,
          .help = "take the region's FIPS endpoints"},
-        {"AWS_USE_DUALSTACK_ENDPOINT", SETTING_BOOL, FIELD(use_dualstack), "false",
+        {"AWS_USE_DUALSTACK_ENDPOINT", SETTING_BOOL, FIELD(use_dualstack), "false", .sdk = true,
          .help = "take the region's endpoints that are reached by IPv6 too"},
-        {"AWS_CA_BUNDLE", SETTING_PATH, FIELD(ca_file), NULL,
+        {"AWS_CA_BUNDLE", SETTING_PATH, FIELD(ca_file), NULL, .sdk = true,
          .help = "PEM file of the authorities that EC2 and STS are verified with; unset: the system's"},
-        {"AWS_EC2_METADATA_SERVICE_ENDPOINT", SETTING_URL, FIELD(imds_endpoint), NULL,
+        {"AWS_EC2_METADATA_SERVICE_ENDPOINT", SETTING_URL, FIELD(imds_endpoint), NULL, .sdk = true,
          .help = "another instance metadata service; unset: the link-local one"},
-        {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", SETTING_IP_MODE, FIELD(imds_ipv6), "IPv4",
+        {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", SETTING_IP_MODE, FIELD(imds_ipv6), "IPv4", .sdk = true,
          .help = "IPv4 (169.254.169.254) or IPv6 (fd00:ec2::254)"},
         {"HTTP_TIMEOUT", SETTING_NUMBER, FIELD(http_timeout_s), "10", 1, 300,
-         .help = "seconds an EC2 call may take"},
+         .differs = "yes; aws-vpc-cni takes 10 and more only", .help = "seconds an EC2 call may take"},
         {"AWS_VPC_K8S_CNI_LOGLEVEL", SETTING_LOG_LEVEL, FIELD(log_level), "info", .reloadable = true,
-         .help = "debug, info, warn or error"},
+         .differs = "yes; aws-vpc-cni's default is DEBUG", .help = "debug, info, warn or error"},
         {"VPCWIRE_LOG_FORMAT", SETTING_LOG_FORMAT, FIELD(log_format), "auto",
          .help = "text (key=value), json, or auto: text on a terminal"},
+        {"HOST_CNI_BIN_PATH", SETTING_PATH, FIELD(host_bin_folder), NULL,
+         .differs = "yes; aws-vpc-cni's default is /host/opt/cni/bin",
+         .help = "the host's folder of CNI plugins, for `ipamd install`"},
+        {"HOST_CNI_CONFDIR_PATH", SETTING_PATH, FIELD(host_conf_folder), NULL,
+         .differs = "yes; aws-vpc-cni's default is /host/etc/cni/net.d",
+         .help = "the host's folder of network configurations, where the daemon puts ours once it can serve; "
+                 "unset: it does not"},
+        {"VPCWIRE_PLUGIN", SETTING_PATH, FIELD(plugin_path), "/usr/lib/vpcwire/vpcwire",
+         .help = "the CNI plugin that `ipamd install` copies"},
+        {"VPCWIRE_CONFLIST", SETTING_PATH, FIELD(conflist_path), "/usr/share/vpcwire/10-aws.conflist",
+         .help = "the network configuration that the daemon copies"},
+        {"VPCWIRE_CONFLIST_NAME", SETTING_FILE_NAME, FIELD(conflist_name), "10-aws.conflist",
+         .help = "its name on the host; runtimes take the first in alphabetical order"},
+        {"VPCWIRE_AWS_CNI_LINK", SETTING_BOOL, FIELD(aws_cni_link), "false",
+         .help = "also install the plugin under the name aws-cni, for configurations that name it"},
+        {"VPCWIRE_SYSCTL_FOLDER", SETTING_PATH, FIELD(sysctl_folder), "/proc/sys",
+         .help = "where sysctls can be written, if not there"},
         {"VPCWIRE_DB", SETTING_PATH, FIELD(db_path), "/run/vpcwire/ipam.db", .help = "the database"},
         {"VPCWIRE_SOCKET", SETTING_SOCKET, FIELD(socket_path), "/run/vpcwire/ipamd.sock",
          .help = "the RPC socket"},
@@ -229,4 +247,15 @@ void config_print_help(FILE *to)
 {
         for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
                 setting_print(to, &settings[i]);
+}
+
+void config_print_markdown(FILE *to)
+{
+        fputs("# Settings of ipamd\n\nMade by `ipamd settings`. Environment variables, overridden per node "
+              "by "
+              "`" CONFIG_PATH_DEFAULT "` (`KEY=value`);\n(SIGHUP): read again from there on SIGHUP.\n\n"
+              "| name | default | allowed | meaning | as in aws-vpc-cni |\n|---|---|---|---|---|\n",
+              to);
+        for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
+                setting_print_row(to, &settings[i]);
 }

@@ -15,7 +15,9 @@
 #include <vpcwire/log.h>
 #include <vpcwire/mem.h>
 
+#include "commands.h"
 #include "config.h"
+#include "install/announce.h"
 #include "node/monitor.h"
 #include "reconcile/reconcile.h"
 #include "sandbox.h"
@@ -32,6 +34,8 @@ struct daemon {
         struct serve *serve;
         struct reconcile *reconcile;
         struct node_monitor *monitor;
+        struct announce *announce; /* NULL: the conflist is not ours to install */
+        char *marker;
         uv_loop_t loop;
         uv_async_t changed;
         uv_signal_t signals[SIGNALS];
@@ -147,6 +151,8 @@ static void on_changed(uv_async_t *async)
                 tell_node(d);
         tell_impaired(d);
         serve_pool_changed(d->serve);
+        if (d->announce)
+                announce_check(d->announce);
 }
 
 /* ---- the kernel's notifications ---- */
@@ -186,6 +192,27 @@ static int watch_network(struct daemon *d, struct err *err)
         }
         d->polling = true;
         return 0;
+}
+
+/* ---- the container runtime ---- */
+
+static bool is_ready(void *data)
+{
+        struct daemon *d = data;
+
+        return serve_is_ready(d->serve);
+}
+
+static int start_announce(struct daemon *d, struct err *err)
+{
+        struct announce_options options = {
+                .paths = command_paths(d->config), .is_ready = is_ready, .data = d};
+
+        if (!options.paths.conf_folder)
+                return 0;
+        d->marker = command_marker(d->config);
+        options.marker = d->marker;
+        return announce_new(&d->loop, &options, &d->announce, err);
 }
 
 /* ---- signals ---- */
@@ -293,7 +320,7 @@ static int start(struct daemon *d, struct err *err)
                 return err_wrap(err, "serve");
         serve_set_settings(d->serve, &settings);
         tell_node(d);
-        return 0;
+        return start_announce(d, err);
 }
 
 static void close_handle(uv_handle_t *handle, void *data _unused_)
@@ -305,6 +332,7 @@ static void close_handle(uv_handle_t *handle, void *data _unused_)
 /* The server first (whoever waits is told), the reconciler next (a call that runs is let end), the books and the lock last. */
 static void stop(struct daemon *d)
 {
+        d->announce = announce_free(d->announce);
         d->serve = d->serve ? serve_free(d->serve) : NULL;
         d->reconcile = reconcile_stop(d->reconcile);
         uv_walk(&d->loop, close_handle, NULL);
@@ -312,6 +340,7 @@ static void stop(struct daemon *d)
         uv_loop_close(&d->loop);
         node_monitor_free(d->monitor);
         store_free(d->store);
+        free(d->marker);
         if (d->lock_fd >= 0)
                 close(d->lock_fd);
 }
