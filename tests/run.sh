@@ -9,10 +9,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
 usage() {
         cat <<'USAGE'
-usage: sudo tests/run.sh [all|unit|integration|foreign|lint] [ARGUMENT...]
-  all           (default) lint, unit tests, integration tests
+usage: sudo tests/run.sh [all|unit|integration|deploy|foreign|lint] [ARGUMENT...]
+  all           (default) lint, unit tests, integration tests, deploy
   unit          the C unit tests, under AddressSanitizer and UBSan
   integration   pytest against the daemons in network namespaces; ARGUMENTs go to pytest, say: -k crash -x
+  deploy        what is shipped beside the programs: manifests, chart, policies, package. ARGUMENTs as above
   foreign       our EC2 client and the daemon against vpcsim, moto and LocalStack (from PyPI); in "all" with
                 VPCWIRE_FOREIGN=yes, as .ci/run does. ARGUMENTs as above
   lint          clang-format, clang-tidy, shellcheck, and a build with clang
@@ -182,7 +183,7 @@ main() {
         local part=${1:-all}
 
         case $part in
-        all | unit | integration | foreign | lint) shift || true ;;
+        all | unit | integration | deploy | foreign | lint) shift || true ;;
         -h | --help)
                 usage
                 exit 0
@@ -208,6 +209,13 @@ main() {
                         need "build release" build_preset release
                 fi
                 integration "$@"
+                ;;
+        esac
+        case $part in all | deploy)
+                need "python packages" make_venv build/venv tests/requirements.txt
+                need "helm and kubectl" "$python" tests/deploy/fetch_tools.py build/tools
+                need "build release" build_preset release
+                pytest_part deploy tests/deploy "$@"
                 ;;
         esac
         case $part:${VPCWIRE_FOREIGN:-no} in foreign:* | all:yes)
