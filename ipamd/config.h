@@ -53,6 +53,7 @@ struct config {
         unsigned http_timeout_s;
 
         const char *db_path, *socket_path;
+        const char *backing_store; /* aws-vpc-cni's checkpoint */
         const char *plugin_path,
                 *conflist_path;       /* what `ipamd install` and the daemon put onto the host ... */
         const char *host_bin_folder;  /* ... and where; NULL: not known */

@@ -181,11 +181,22 @@ struct ipam_lease {
         int64_t since_ms; /* wall clock */
 };
 
+/* A pod of aws-vpc-cni. */
+struct ipam_import {
+        struct ip address;
+        const char *network, *container_id, *ifname;
+        const char *pod_namespace, *pod_name;
+        const char *verdict, *reason; /* "pending", "taken", "aside" */
+        int64_t since_ms;             /* wall clock */
+};
+
 struct ipam_list_reply {
         struct ipam_eni *enis;
         size_t n_enis;
         struct ipam_lease *leases;
         size_t n_leases;
+        struct ipam_import *imports;
+        size_t n_imports;
 };
 
 struct ipam_watch_request {

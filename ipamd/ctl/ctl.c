@@ -19,6 +19,10 @@ static const struct command {
         {"enis", "the network interfaces and how full they are",
          "DEV is the device index, with the network card before it (card/index) on cards other than 0.\n",
          ctl_enis},
+        {"imports", "the pods that aws-vpc-cni ran, and what became of them",
+         "pending: its link or its ENI is not seen yet; taken: it is ours; aside: it has no lease, and "
+         "WHY.\n",
+         ctl_imports},
         {"watch", "what happens, as it happens", "Runs until it is interrupted or the daemon stops.\n",
          ctl_watch},
         {"version", "versions of ipamctl and of the daemon", "", ctl_version},

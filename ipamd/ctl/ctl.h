@@ -33,6 +33,7 @@ enum ctl_exit ctl_run(struct ctl *ctl, int argc, char **argv);
 enum ctl_exit ctl_status(struct ctl *ctl);
 enum ctl_exit ctl_pods(struct ctl *ctl);
 enum ctl_exit ctl_enis(struct ctl *ctl);
+enum ctl_exit ctl_imports(struct ctl *ctl);
 enum ctl_exit ctl_watch(struct ctl *ctl);
 enum ctl_exit ctl_version(struct ctl *ctl);
 

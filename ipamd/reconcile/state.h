@@ -83,6 +83,11 @@ struct reconcile {
         struct suspect *suspects;
         size_t n_suspects;
         uint64_t random; /* of the jitter; seeded once */
+        struct {
+                bool pending;        /* rows of aws-vpc-cni's are to be taken over */
+                bool tidy;           /* what it left in the kernel is to be removed */
+                int64_t deadline_ms; /* a row whose pod was not seen by then has none */
+        } takeover;
 
         struct {
                 pthread_t thread;
@@ -130,6 +135,10 @@ struct store_eni *observe_eni(struct round *round, int64_t key);
 /* network.c: the host's network as it should be, and what follows from it in the store. */
 int network_sync(struct reconcile *r, struct round *round, struct err *err);
 int network_reclaim(struct reconcile *r, struct round *round, struct err *err);
+
+/* takeover.c: pods of aws-vpc-cni become ours. */
+int takeover_start(struct reconcile *r, struct err *err);
+int takeover_step(struct reconcile *r, struct round *round, struct err *err);
 
 /* look.c: a full look at EC2, and the store brought up to it. */
 int look_at_ec2(struct reconcile *r, struct round *round, struct err *err);

@@ -95,7 +95,8 @@ static const struct {
         int (*run)(struct reconcile *r, struct round *round, struct err *err);
 } steps[] = {
         {"store", observe_store},     {"identity", identity_learn}, {RECONCILE_STEP_NETWORK, network_sync},
-        {"reclaim", network_reclaim}, {"store", observe_again},     {"plan", plan_and_act},
+        {"takeover", takeover_step},  {"reclaim", network_reclaim}, {"store", observe_again},
+        {"plan", plan_and_act},
 };
 
 static int run_round(struct reconcile *r, struct round *round)
@@ -285,7 +286,8 @@ int reconcile_start(const struct reconcile_options *options, struct reconcile **
         r->options = *options;
         r->settings = options->settings;
         r->network_due = true;
-        if ((e = open_parts(r, err)) < 0 || (e = first_look(r, err)) < 0 || (e = start_thread(r, err)) < 0)
+        if ((e = open_parts(r, err)) < 0 || (e = first_look(r, err)) < 0 ||
+            (e = takeover_start(r, err)) < 0 || (e = start_thread(r, err)) < 0)
                 return e;
         *ret = TAKE_PTR(r);
         return 0;

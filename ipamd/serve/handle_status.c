@@ -155,9 +155,34 @@ static int list_leases(struct method_call *call, struct ipam_list_reply *list, s
         return 0;
 }
 
+static int list_imports(struct method_call *call, struct ipam_list_reply *list, struct err *err)
+{
+        struct store_import *imports;
+        size_t n;
+
+        if (store_imports(call->serve->options.store, call->arena, &imports, &n, err) < 0)
+                return -ERR_INTERNAL;
+        list->imports = ARENA_ARRAY(call->arena, struct ipam_import, n);
+        list->n_imports = n;
+        for (size_t i = 0; i < n; i++)
+                list->imports[i] = (struct ipam_import){
+                        .address = imports[i].address,
+                        .network = imports[i].key.network,
+                        .container_id = imports[i].key.container_id,
+                        .ifname = imports[i].key.ifname,
+                        .pod_namespace = or_null(imports[i].pod_namespace),
+                        .pod_name = or_null(imports[i].pod_name),
+                        .verdict = import_verdict_to_string(imports[i].verdict),
+                        .reason = or_null(imports[i].reason),
+                        .since_ms = imports[i].since_wall_ms,
+                };
+        return 0;
+}
+
 int handle_list(struct method_call *call, const void *request _unused_, void *reply, struct err *err)
 {
-        if (list_enis(call, reply, err) < 0 || list_leases(call, reply, err) < 0)
+        if (list_enis(call, reply, err) < 0 || list_leases(call, reply, err) < 0 ||
+            list_imports(call, reply, err) < 0)
                 return -ERR_INTERNAL;
         return 0;
 }

@@ -4,3 +4,4 @@ target_link_libraries(test_reconcile_fixture PUBLIC vw_flags ipamd_reconcile tes
 vw_test(look test_reconcile_fixture)
 vw_test(act test_reconcile_fixture)
 vw_test(act_failures test_reconcile_fixture)
+vw_test(takeover_file ipamd_reconcile)

@@ -171,7 +171,7 @@ static void test_newer_schema(void **state)
         fixture_sql(f, "PRAGMA user_version = 999");
         refused(f, ERR_UNSUPPORTED, "schema version 999");
         assert_fails(store_open(&f->options, &f->store, &f->err), ERR_UNSUPPORTED);
-        fixture_sql(f, "PRAGMA user_version = 1");
+        fixture_sql(f, "PRAGMA user_version = 2");
         fixture_restart(f, "a"); /* and nothing was changed in it */
         assert_int_equal(fixture_counts(f, NOW).leased, 40);
 }
@@ -220,7 +220,7 @@ static void test_scribbled(void **state)
                 assert_int_equal(fixture_counts(f, NOW).leased, 40);
                 f->store = store_free(f->store);
         }
-        assert_in_range(refusals, 20, 120);
+        assert_in_range(refusals, 10, 120); /* most of a file with so few rows is unused space */
 }
 
 static void test_log_without_content(void **state)

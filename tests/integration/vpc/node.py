@@ -114,6 +114,9 @@ class Node:
     def leases(self):
         return self.call("List")["leases"]
 
+    def imports(self):
+        return self.call("List").get("imports", [])
+
     def wait_pool(self, condition, deadline_s=30, why=""):
         """Waits until condition(pool) holds; that pool."""
 
