@@ -181,7 +181,8 @@ static int clean_table(struct nft_ctx *nft, const char *table, unsigned *n, stru
                 (void)nft_ctx_get_error_buffer(nft); /* there is no such table */
                 return 0;
         }
-        rest = text = xstrdup(nft_ctx_get_output_buffer(nft));
+        text = xstrdup(nft_ctx_get_output_buffer(nft));
+        rest = text;
         while ((line = strsep(&rest, "\n"))) {
                 const char *handle = strstr(line, " # handle ");
 

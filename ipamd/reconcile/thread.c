@@ -94,8 +94,8 @@ static const struct {
         const char *name;
         int (*run)(struct reconcile *r, struct round *round, struct err *err);
 } steps[] = {
-        {"store", observe_store},     {"identity", identity_learn}, {RECONCILE_STEP_NETWORK, network_sync},
-        {"takeover", takeover_step},  {"reclaim", network_reclaim}, {"store", observe_again},
+        {"store", observe_store},    {"identity", identity_learn}, {RECONCILE_STEP_NETWORK, network_sync},
+        {"takeover", takeover_step}, {"reclaim", network_reclaim}, {"store", observe_again},
         {"plan", plan_and_act},
 };
 
