@@ -114,7 +114,8 @@ def test_addresses(sim, ec2):
     ec2.unassign_private_ip_addresses(NetworkInterfaceId=eni_id, PrivateIpAddresses=["10.0.3.6"])
     assert addresses(eni_of(ec2, eni_id)) == ["10.0.3.4", "10.0.3.12"]
     refused("MissingParameter", ec2.assign_private_ip_addresses, NetworkInterfaceId=eni_id)
-    refused("UnknownParameter", ec2.assign_private_ip_addresses, NetworkInterfaceId=eni_id, Ipv4PrefixCount=1)
+    unknown = {"EnablePrimaryIpv6": True}  # of a parameter that vpcsim does not know
+    refused("UnknownParameter", ec2.create_network_interface, SubnetId=SMALL, **unknown)
 
 
 def test_given_addresses_at_creation(ec2):
