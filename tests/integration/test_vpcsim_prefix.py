@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""vpcsim's prefixes and IPv6 as boto3 and a plain HTTP client see them. No packets but in the last test."""
+"""vpcsim's prefixes and IPv6 as boto3 and a plain HTTP client see them; and their packets."""
 import ipaddress
 
 import boto3
@@ -8,7 +8,8 @@ import pytest
 
 from vpc.plain import SMALL, SUBNET_A, SUBNET_B, USER, VPC, WORLD
 from vpc.plain import addresses, create, ec2, eni_of, free, refused, sim  # noqa: F401 (fixtures)
-from vpc.process import wait_until
+from vpc.process import run, wait_until
+from vpc.simulator import Simulator, default_world
 
 IPV6 = {
     "vpc": {**WORLD["vpc"], "ipv6_cidrs": ["2001:db8:1:100::/56"]},
@@ -266,12 +267,15 @@ def test_a_node_with_ipv6(sim, ec2):
 
 # ---- packets ----
 
+FABRIC_IPV6 = {
+    "users": [USER],
+    "vpc": {"id": VPC, "cidrs": ["10.0.0.0/16"], "ipv6_cidrs": ["2001:db8:1:100::/56"]},
+    "subnets": [{"id": SUBNET_A, "cidr": "10.0.1.0/24", "ipv6_cidr": "2001:db8:1:101::/64", "zone": "us-east-1a"}],
+}
 
-@pytest.mark.world(users=[USER])
-def test_packets_of_a_prefix(vpc, make_node):
-    """All addresses of a prefix are the ENI's: they are delivered to it and may leave from it; and not any more afterwards."""
-    here, there = (make_node(name, start=False) for name in ("n1", "n2"))
-    client = boto3.client(
+
+def client_of(vpc):
+    return boto3.client(
         "ec2",
         region_name="us-east-1",
         endpoint_url=vpc.ready["ec2_local"],
@@ -279,12 +283,75 @@ def test_packets_of_a_prefix(vpc, make_node):
         aws_secret_access_key=USER["secret_access_key"],
         config=botocore.config.Config(retries={"total_max_attempts": 1}),
     )
+
+
+def ping(node, address, source=None, wait_s=10):
+    """Whether an answer comes; a node that is not asked yet is asked again each second."""
+    options = ["-I", source] if source else []
+    return node.exec("ping", "-c", "1", "-w", str(wait_s), *options, address, check=False).returncode == 0
+
+
+def links(node):
+    return {link["ifname"] for link in node.ip("link", "show")}
+
+
+@pytest.mark.world(users=[USER])
+def test_packets_of_a_prefix(vpc, make_node):
+    """All addresses of a prefix are the ENI's: they are delivered to it and may leave from it; and not any more afterwards."""
+    here, there = (make_node(name, start=False) for name in ("n1", "n2"))
+    ec2 = client_of(vpc)
     eni_id = there.facts["primary_eni"]
-    prefix = client.assign_private_ip_addresses(NetworkInterfaceId=eni_id, Ipv4PrefixCount=1)["AssignedIpv4Prefixes"][0]
+    prefix = ec2.assign_private_ip_addresses(NetworkInterfaceId=eni_id, Ipv4PrefixCount=1)["AssignedIpv4Prefixes"][0]
     ends = [str(address) for address in ipaddress.ip_network(prefix["Ipv4Prefix"])]
     for address in (ends[0], ends[-1]):
         there.ip("address", "add", f"{address}/32", "dev", "lo")
-        here.exec("ping", "-c", "1", "-W", "5", address)
-        there.exec("ping", "-c", "1", "-W", "5", "-I", address, here.address)
-    client.unassign_private_ip_addresses(NetworkInterfaceId=eni_id, Ipv4Prefixes=[prefix["Ipv4Prefix"]])
-    assert here.exec("ping", "-c", "1", "-W", "1", ends[0], check=False).returncode != 0
+        assert ping(here, address) and ping(there, here.address, source=address)
+    ec2.unassign_private_ip_addresses(NetworkInterfaceId=eni_id, Ipv4Prefixes=[prefix["Ipv4Prefix"]])
+    assert not ping(here, ends[0], wait_s=1)
+
+
+@pytest.mark.world(**FABRIC_IPV6)
+def test_ipv6_packets(vpc, make_node):
+    here, there = (make_node(name, start=False, ipv6=True) for name in ("n1", "n2"))
+    ec2 = client_of(vpc)
+    assert ping(here, "2001:db8:1:101::5") and ping(there, "2001:db8:1:101::4")
+    eni_id = there.facts["primary_eni"]
+    prefix = ec2.assign_ipv6_addresses(NetworkInterfaceId=eni_id, Ipv6PrefixCount=1)["AssignedIpv6Prefixes"][0]
+    pod = str(ipaddress.ip_network(prefix)[0xABCDEF012345])
+    there.ip("address", "add", f"{pod}/128", "dev", "lo")
+    assert ping(here, pod) and ping(there, "2001:db8:1:101::4", source=pod)
+    # an ENI without IPv6 at its attachment, and one that takes its own along
+    second = ec2.create_network_interface(SubnetId=SUBNET_A, Ipv6AddressCount=1)["NetworkInterface"]
+    ec2.attach_network_interface(
+        NetworkInterfaceId=second["NetworkInterfaceId"], InstanceId=there.facts["instance_id"], DeviceIndex=1
+    )
+    address = second["Ipv6Addresses"][0]["Ipv6Address"]
+    wait_until(lambda: "eth1" in links(there))
+    there.ip("link", "set", "eth1", "up")
+    there.ip("address", "add", f"{address}/128", "dev", "eth1", "nodad")
+    there.ip("-6", "route", "add", "default", "via", "fe80::1", "dev", "eth1", "table", "2")
+    there.ip("-6", "rule", "add", "from", address, "lookup", "2")
+    assert ping(here, address)
+    ec2.unassign_ipv6_addresses(NetworkInterfaceId=eni_id, Ipv6Prefixes=[prefix])
+    assert not ping(here, pod, wait_s=1) and ping(here, "2001:db8:1:101::5")
+    attachment = eni_of(ec2, second["NetworkInterfaceId"])["Attachment"]["AttachmentId"]
+    ec2.detach_network_interface(AttachmentId=attachment)
+    wait_until(lambda: "eth1" not in links(there))
+
+
+def test_ipv6_of_somebody_else(tmp_path):
+    """What an ENI sends from an address that is not its own is dropped, and told."""
+    vpc = Simulator(default_world(**FABRIC_IPV6), tmp_path / "vpc")
+    try:
+        for name in ("n1", "n2"):
+            vpc.add_node(name, ipv6=True)
+        inside = ["ip", "netns", "exec", vpc.namespace("n1")]
+        run(*inside, "ip", "address", "add", "2001:db8:1:101:1::7/128", "dev", "lo")
+        done = run(*inside, "ping", "-c", "1", "-w", "3", "-I", "2001:db8:1:101:1::7", "2001:db8:1:101::5", check=False)
+        assert done.returncode != 0
+        offender = vpc.ctl("offenders")["offenders"][0]
+        assert (offender["source"], offender["destination"]) == ("2001:db8:1:101:1::7", "2001:db8:1:101::5")
+        assert vpc.wrong_source_packets() == offender["packets"] > 0
+        vpc.stop()
+    finally:
+        vpc.destroy()

@@ -98,9 +98,13 @@ static int bring_up(struct fabric *fabric, const struct fabric_space *node, cons
 {
         int r = fabric_set_addresses(fabric, eni->eni_id, eni->addresses, eni->n_addresses, err);
 
+        if (r == 0)
+                r = fabric_set_ipv6(fabric, eni->eni_id, eni->ipv6, eni->n_ipv6, err);
         if (r < 0 || eni->device_index > 0)
                 return r;
         r = fabric_link_boot_primary(node, eni, err);
+        if (r == 0)
+                r = fabric_ipv6_boot_primary(node, eni, err);
         return r < 0 ? r : fabric_space_wait_running(&fabric->vpc, link, err);
 }
 
@@ -139,6 +143,8 @@ int fabric_detach(struct fabric *fabric, const char *eni_id, struct err *err)
                 return err_set(err, ERR_NOT_FOUND, "%s is not attached", eni_id);
         for (size_t i = 0; i < link->n_addresses; i++)
                 fabric_nft_change_address(&commands, false, link->name, link->addresses[i]);
+        for (size_t i = 0; i < link->n_ipv6; i++)
+                fabric_nft_change_ipv6(&commands, false, link->name, link->ipv6[i]);
         r = fabric_nft_run(fabric->nft, &commands, err);
         if (r < 0)
                 return err_wrap(err, "detach %s", eni_id);

@@ -8,6 +8,7 @@
 
 #include <vpcwire/clock.h>
 
+#include "fabric.h"
 #include "world_pool.h"
 
 enum {
@@ -192,6 +193,22 @@ int world_give_ipv6(struct world *world, const char *eni_id, const struct world_
         return r;
 }
 
+/* Tells the fabric what the ENI's are now; nothing where it has no link. */
+static int tell_fabric(struct world *world, const char *eni_id, struct err *err)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        struct world_eni eni;
+        int64_t has_link;
+        int r;
+
+        r = DB_READ_NUMBER(world->db, &has_link, err,
+                           "SELECT count(*) FROM attachment WHERE eni = ? AND has_link", DB_TEXT(eni_id));
+        if (r < 0 || !has_link || !world->fabric ||
+            (r = world_load_eni(world, eni_id, false, arena, &eni, err)) < 0)
+                return r;
+        return fabric_set_ipv6(world->fabric, eni_id, eni.ipv6, eni.n_ipv6, err);
+}
+
 int world_assign_ipv6(struct world *world, const struct world_assign *request, struct arena *arena,
                       struct prefix **ret, size_t *ret_n, struct err *err)
 {
@@ -205,7 +222,8 @@ int world_assign_ipv6(struct world *world, const struct world_assign *request, s
             (r = db_begin(world->db, &transaction, err)) < 0 ||
             (r = world_load_eni(world, request->eni_id, false, arena, &eni, err)) < 0 ||
             (r = world_check_limit(world, &eni, eni.n_ipv6 + n, "IPv6", err)) < 0 ||
-            (r = world_give_ipv6(world, request->eni_id, wish, arena, ret, ret_n, err)) < 0)
+            (r = world_give_ipv6(world, request->eni_id, wish, arena, ret, ret_n, err)) < 0 ||
+            (r = tell_fabric(world, request->eni_id, err)) < 0)
                 return r;
         return db_commit(&transaction, err);
 }
@@ -229,5 +247,8 @@ int world_unassign_ipv6(struct world *world, const char *eni_id, const struct pr
                                 world, err, "InvalidParameterValue",
                                 "Some of the specified addresses are not assigned to interface %s", eni_id);
         }
+        r = tell_fabric(world, eni_id, err);
+        if (r < 0)
+                return r;
         return db_commit(&transaction, err);
 }
