@@ -240,6 +240,14 @@ def test_modify(ec2):
     refused("InvalidGroup.NotFound", modify, NetworkInterfaceId=eni_id, Groups=["sg-0"])
 
 
+@pytest.mark.world(vpc={**WORLD["vpc"], "security_groups": [{"id": "sg-0123456789abcdef0", "name": "pods"}]})
+def test_groups(ec2):
+    found = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["pods"]}])["SecurityGroups"]
+    assert [(group["GroupId"], group["VpcId"]) for group in found] == [("sg-0123456789abcdef0", VPC)]
+    assert [group["GroupName"] for group in create(ec2)["Groups"]] == ["default"]
+    assert [group["GroupName"] for group in create(ec2, Groups=["sg-0123456789abcdef0"])["Groups"]] == ["pods"]
+
+
 def test_other_describes(sim, ec2):
     vpc = ec2.describe_vpcs()["Vpcs"][0]
     assert [item["CidrBlock"] for item in vpc["CidrBlockAssociationSet"]] == WORLD["vpc"]["cidrs"]

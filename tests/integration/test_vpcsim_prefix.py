@@ -339,8 +339,8 @@ def test_ipv6_packets(vpc, make_node):
     wait_until(lambda: "eth1" not in links(there))
 
 
-def test_ipv6_of_somebody_else(tmp_path):
-    """What an ENI sends from an address that is not its own is dropped, and told."""
+def test_addresses_of_somebody_else(tmp_path):
+    """What an ENI sends from an address that is not its own is dropped, and told, unless its check is off."""
     vpc = Simulator(default_world(**FABRIC_IPV6), tmp_path / "vpc")
     try:
         for name in ("n1", "n2"):
@@ -352,6 +352,15 @@ def test_ipv6_of_somebody_else(tmp_path):
         offender = vpc.ctl("offenders")["offenders"][0]
         assert (offender["source"], offender["destination"]) == ("2001:db8:1:101:1::7", "2001:db8:1:101::5")
         assert vpc.wrong_source_packets() == offender["packets"] > 0
+        # unless nobody is to look
+        eni_id, before = vpc.enis("n1")[0]["id"], vpc.ctl("counters")
+        client_of(vpc).modify_network_interface_attribute(NetworkInterfaceId=eni_id, SourceDestCheck={"Value": False})
+        run(*inside, "ip", "address", "add", "10.0.1.99/32", "dev", "lo")
+        run(*inside, "ping", "-c", "1", "-w", "1", "-I", "2001:db8:1:101:1::7", "2001:db8:1:101::5", check=False)
+        run(*inside, "ping", "-c", "1", "-w", "1", "-I", "10.0.1.99", "10.0.1.5", check=False)
+        after = vpc.ctl("counters")
+        assert after["wrong_source_packets"] == before["wrong_source_packets"]
+        assert after["forwarded_packets"] >= before["forwarded_packets"] + 2
         vpc.stop()
     finally:
         vpc.destroy()

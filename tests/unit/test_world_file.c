@@ -15,6 +15,10 @@ static void test_bad_files(void **state _unused_)
                 {"{" VPC "}", "subnets: want at least one"},
                 {"{" VPC ", 'subnets': 7}", "subnets: want an array"},
                 {"{'vpc': {'cidrs': []}, 'subnets': [" SUBNET "]}", "cidrs: want at least one"},
+                {"{'vpc': {'cidrs': ['10.0.0.0/16'], 'security_groups': [{'id': 'x', 'name': 'y'}]}, "
+                 "'subnets': "
+                 "[" SUBNET "]}",
+                 "security_groups[0]: want an id"},
                 {"{'vpc': {'cidrs': ['10.0.0.0/8']}, 'subnets': [" SUBNET "]}",
                  "'10.0.0.0/8': want an IPv4 network"},
                 {"{" VPC ", 'subnets': [{'cidr': '10.1.0.0/24', 'zone': 'a'}]}",

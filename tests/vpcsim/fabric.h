@@ -45,6 +45,7 @@ struct fabric_eni {
         const struct ip *addresses; /* the primary one first */
         const struct prefix *ipv6;  /* /128: an address; shorter: a prefix */
         size_t n_addresses, n_ipv6;
+        bool unchecked; /* may send from any source: EC2's sourceDestCheck is off */
 };
 
 /*
@@ -58,6 +59,7 @@ int fabric_set_addresses(struct fabric *fabric, const char *eni_id, const struct
 /* The fabric's side of them: the node is told nothing. */
 int fabric_set_ipv6(struct fabric *fabric, const char *eni_id, const struct prefix *cidrs, size_t n,
                     struct err *err);
+int fabric_set_unchecked(struct fabric *fabric, const char *eni_id, bool unchecked, struct err *err);
 int fabric_detach(struct fabric *fabric, const char *eni_id,
                   struct err *err); /* the link vanishes from the node */
 

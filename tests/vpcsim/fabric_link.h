@@ -19,6 +19,7 @@ struct fabric_link {
         struct ip *addresses;       /* that the fabric delivers to this ENI */
         struct prefix *ipv6;        /* likewise */
         size_t n_addresses, n_ipv6;
+        bool unchecked;
 };
 
 /*

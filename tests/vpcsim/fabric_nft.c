@@ -33,6 +33,7 @@ static void add_table(struct text *commands)
                 "  counter no_public { }\n"
                 "  counter forwarded { }\n"
                 "  set assigned { typeof iifname . ip saddr; }\n"
+                "  set unchecked { type ifname; }\n"
                 "  set offenders { typeof iifname . ip saddr . ip daddr; size %d; flags dynamic; counter; }\n"
                 "  set subnets { type ipv4_addr; flags interval; }\n"
                 "  set public_pairs { type ipv4_addr . ipv4_addr; }\n"
@@ -42,6 +43,7 @@ static void add_table(struct text *commands)
                 "    type filter hook prerouting priority raw; policy accept;\n"
                 "    iifname { \"lo\", \"" FABRIC_INTERNET_LINK "\" } accept\n"
                 "    iifname . ip saddr @assigned goto known\n"
+                "    iifname @unchecked goto known\n"
                 "    counter name wrong_source\n"
                 "    add @offenders { iifname . ip saddr . ip daddr }\n"
                 "    drop\n"
@@ -139,6 +141,15 @@ void fabric_nft_change_ipv6(struct text *commands, bool add, const char *link, s
 {
         text_add(commands, "%s element ip6 fabric assigned { \"%s\" . %s }\n", add ? "add" : "delete", link,
                  PREFIX_TEXT(cidr));
+}
+
+void fabric_nft_change_unchecked(struct text *commands, bool add, const char *link)
+{
+        static const char *const families[] = {"ip", "ip6"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(families); i++)
+                text_add(commands, "%s element %s fabric unchecked { \"%s\" }\n", add ? "add" : "delete",
+                         families[i], link);
 }
 
 void fabric_nft_change_public(struct text *commands, bool add, struct ip private_address,

@@ -52,6 +52,7 @@ static int describe_to_fabric(struct world *world, const struct world_eni *eni, 
                 .n_addresses = n,
                 .ipv6 = eni->ipv6,
                 .n_ipv6 = eni->n_ipv6,
+                .unchecked = !eni->source_dest_check,
         };
         if ((r = mac_parse(eni->mac, &ret->mac, err)) < 0 || (r = prefix_parse(cidr, &ret->subnet, err)) < 0)
                 return r;

@@ -2,9 +2,38 @@
 /* ENIs: made, changed, deleted. */
 #include <string.h>
 
+#include "fabric.h"
 #include "world_private.h"
 
 enum { MAX_DESCRIPTION_BYTES = 255, MAC_TRIES = 8 };
+
+int world_read_groups(struct world *world, const char *vpc_id, const json_t *groups, struct err *err)
+{
+        static const char *const known[] = {"id", "name", NULL};
+        const json_t *item;
+        size_t i;
+        int r;
+
+        if (groups && !json_is_array(groups))
+                return err_set(err, ERR_INVALID, "security_groups: want an array");
+        json_array_foreach((json_t *)(uintptr_t)groups, i, item)
+        {
+                const char *id = json_string_value(json_object_get(item, "id")),
+                           *name = json_string_value(json_object_get(item, "name"));
+
+                r = world_refuse_unknown(item, known, "security group", err);
+                if (r == 0 && (!id || strncmp(id, "sg-", 3) != 0 || !name || !*name))
+                        r = err_set(err, ERR_INVALID, "want an id that begins with sg-, and a name");
+                if (r == 0)
+                        r = DB_RUN(world->db, err,
+                                   "INSERT INTO security_group (id, vpc, name, description) VALUES (?, ?, ?, "
+                                   "'')",
+                                   DB_TEXT(id), DB_TEXT(vpc_id), DB_TEXT(name));
+                if (r < 0)
+                        return err_wrap(err, "security_groups[%zu]", i);
+        }
+        return 0;
+}
 
 static int check_groups(struct world *world, const char *const *groups, size_t n, struct err *err)
 {
@@ -236,6 +265,21 @@ static int set_description(struct world *world, const struct world_modify_eni *r
                       DB_TEXT(request->description), DB_TEXT(request->eni_id));
 }
 
+static int set_check(struct world *world, const struct world_modify_eni *request, struct err *err)
+{
+        int64_t has_link;
+        int r;
+
+        if ((r = DB_RUN(world->db, err, "UPDATE eni SET source_dest_check = ? WHERE id = ?",
+                        DB_NUMBER(*request->source_dest_check), DB_TEXT(request->eni_id))) < 0 ||
+            (r = DB_READ_NUMBER(world->db, &has_link, err,
+                                "SELECT count(*) FROM attachment WHERE eni = ? AND has_link",
+                                DB_TEXT(request->eni_id))) < 0 ||
+            !has_link || !world->fabric)
+                return r;
+        return fabric_set_unchecked(world->fabric, request->eni_id, !*request->source_dest_check, err);
+}
+
 int world_modify_eni(struct world *world, const struct world_modify_eni *request, struct err *err)
 {
         _cleanup_transaction_ struct db_transaction transaction = {0};
@@ -249,8 +293,7 @@ int world_modify_eni(struct world *world, const struct world_modify_eni *request
         if (r == 0 && request->description)
                 r = set_description(world, request, err);
         if (r == 0 && request->source_dest_check)
-                r = DB_RUN(world->db, err, "UPDATE eni SET source_dest_check = ? WHERE id = ?",
-                           DB_NUMBER(*request->source_dest_check), DB_TEXT(request->eni_id));
+                r = set_check(world, request, err);
         if (r == 0 && request->n_groups > 0)
                 r = world_set_groups(world, request->eni_id, request->groups, request->n_groups, err);
         if (r < 0)

@@ -111,7 +111,8 @@ static int read_vpc(struct world *world, const json_t *object, char ret_id[stati
 
         world_new_id("vpc-", new_id);
         world_new_id("sg-", group);
-        if ((r = world_refuse_unknown(object, KNOWN("id", "cidrs", "ipv6_cidrs"), "vpc", err)) < 0 ||
+        if ((r = world_refuse_unknown(object, KNOWN("id", "cidrs", "ipv6_cidrs", "security_groups"), "vpc",
+                                      err)) < 0 ||
             (r = read_text(object, "id", new_id, &id, err)) < 0 ||
             (r = read_array(object, "cidrs", &cidrs, err)) < 0)
                 return r;
@@ -135,7 +136,8 @@ static int read_vpc(struct world *world, const json_t *object, char ret_id[stati
                         return err_wrap(err, "cidrs[%zu]", i);
         }
         snprintf(ret_id, MAX_TEXT_BYTES + 1, "%s", id);
-        return world_read_vpc_ipv6(world, id, json_object_get(object, "ipv6_cidrs"), err);
+        r = world_read_groups(world, id, json_object_get(object, "security_groups"), err);
+        return r < 0 ? r : world_read_vpc_ipv6(world, id, json_object_get(object, "ipv6_cidrs"), err);
 }
 
 /* Within one CIDR of the VPC, and apart from all other subnets. */

@@ -103,6 +103,8 @@ size_t world_list_delivered(const struct world_eni *eni, struct arena *arena, st
 int world_tell_addresses(struct world *world, const char *eni_id, struct err *err);
 
 /* world_eni.c */
+/* Of the VPC, beside the default one: [{"id", "name"}]. */
+int world_read_groups(struct world *world, const char *vpc_id, const json_t *groups, struct err *err);
 int world_set_groups(struct world *world, const char *eni_id, const char *const *groups, size_t n,
                      struct err *err);
 /* Makes the rows of an ENI; the caller is in a transaction. */
