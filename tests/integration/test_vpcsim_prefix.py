@@ -59,6 +59,9 @@ def test_created_with_prefixes(sim, ec2):
     assert prefixes(eni) == ["10.0.2.16/28", "10.0.2.32/28"] and addresses(eni) == ["10.0.2.4"]
     eni = create(ec2, SUBNET_B, Ipv4Prefixes=[{"Ipv4Prefix": "10.0.2.48/28"}], PrivateIpAddress="10.0.2.9")
     assert prefixes(eni) == ["10.0.2.48/28"] and addresses(eni) == ["10.0.2.9"]
+    primary = {"PrivateIpAddress": "10.0.2.8", "Primary": True}  # it is another matter
+    eni = create(ec2, SUBNET_B, PrivateIpAddresses=[primary], SecondaryPrivateIpAddressCount=1)
+    assert addresses(eni) == ["10.0.2.8", "10.0.2.5"]
     first = ec2.create_network_interface(SubnetId=SUBNET_B, ClientToken="t", Ipv4PrefixCount=1)
     again = ec2.create_network_interface(SubnetId=SUBNET_B, ClientToken="t", Ipv4PrefixCount=1)
     assert prefixes(first["NetworkInterface"]) == prefixes(again["NetworkInterface"]) == ["10.0.2.64/28"]
@@ -76,7 +79,7 @@ def test_one_kind_in_one_call(ec2):
         refused("InvalidParameterCombination", ec2.assign_private_ip_addresses, NetworkInterfaceId=eni_id, **mixture)
     for mixture in (
         {**count, "Ipv4PrefixCount": 1},
-        {"PrivateIpAddresses": [{"PrivateIpAddress": "10.0.1.99", "Primary": True}], "Ipv4PrefixCount": 1},
+        {"PrivateIpAddresses": [{"PrivateIpAddress": "10.0.1.99", "Primary": False}], "Ipv4PrefixCount": 1},
         {"Ipv4Prefixes": [{"Ipv4Prefix": "10.0.1.16/28"}], "Ipv4PrefixCount": 1},
     ):
         refused("InvalidParameterCombination", create, ec2, **mixture)

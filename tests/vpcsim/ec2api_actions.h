@@ -35,7 +35,7 @@ ec2api_handler ec2api_assume_role, ec2api_assume_role_with_web_identity, ec2api_
 
 /* ec2api_wish.c: the names of the parameters that say what is wanted of a family. A member is that of a list's items. */
 struct ec2api_wish_names {
-        const char *addresses, *address_member, *address_count; /* without counts all kinds may be together */
+        const char *addresses, *address_member, *address_count; /* NULL: there is no such parameter */
         const char *prefixes, *prefix_member, *prefix_count;
         int family;
         unsigned least; /* of the counts */
@@ -43,6 +43,9 @@ struct ec2api_wish_names {
 
 int ec2api_wish(const struct ec2api_request *request, const struct ec2api_wish_names *names,
                 struct world_wish *ret, struct err *err);
+/* Refuses several kinds together. */
+int ec2api_wish_check(const struct ec2api_request *request, const struct ec2api_wish_names *names,
+                      const struct world_wish *wish, struct err *err);
 
 /* ec2api_render.c: objects as XML. */
 void ec2api_render_tags(struct text *out, const struct world_tag *tags, size_t n);

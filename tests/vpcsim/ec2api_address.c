@@ -39,7 +39,7 @@ static int read_wish(const struct ec2api_request *request, const struct ec2api_w
                                     names->address_count ? ", or a count of them," : "", names->addresses,
                                     names->prefixes);
         *ret = wish;
-        return 0;
+        return names->address_count ? ec2api_wish_check(request, names, &wish, err) : 0;
 }
 
 int ec2api_assign_ipv4(struct ec2api_request *request, struct err *err)

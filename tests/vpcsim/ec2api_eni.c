@@ -94,7 +94,9 @@ int ec2api_create_eni(struct ec2api_request *request, struct err *err)
                                     "Value (%.64s) for parameter InterfaceType is invalid.", type);
         if ((r = ec2api_wish(request, &create_ipv4, &create.ipv4, err)) < 0 ||
             (r = read_primary(request, &create, err)) < 0 ||
+            (r = ec2api_wish_check(request, &create_ipv4, &create.ipv4, err)) < 0 ||
             (r = ec2api_wish(request, &create_ipv6, &create.ipv6, err)) < 0 ||
+            (r = ec2api_wish_check(request, &create_ipv6, &create.ipv6, err)) < 0 ||
             (r = read_tags(request, &create, err)) < 0)
                 return r;
         r = world_create_eni(request->world, &create, request->arena, &eni, err);
