@@ -2,8 +2,6 @@
 """vpcsim's prefixes and IPv6 as boto3 and a plain HTTP client see them; and their packets."""
 import ipaddress
 
-import boto3
-import botocore.config
 import pytest
 
 from vpc.plain import SMALL, SUBNET_A, SUBNET_B, USER, VPC, WORLD
@@ -277,17 +275,6 @@ FABRIC_IPV6 = {
 }
 
 
-def client_of(vpc):
-    return boto3.client(
-        "ec2",
-        region_name="us-east-1",
-        endpoint_url=vpc.ready["ec2_local"],
-        aws_access_key_id=USER["access_key_id"],
-        aws_secret_access_key=USER["secret_access_key"],
-        config=botocore.config.Config(retries={"total_max_attempts": 1}),
-    )
-
-
 def ping(node, address, source=None, wait_s=10):
     """Whether an answer comes; a node that is not asked yet is asked again each second."""
     options = ["-I", source] if source else []
@@ -302,7 +289,7 @@ def links(node):
 def test_packets_of_a_prefix(vpc, make_node):
     """All addresses of a prefix are the ENI's: they are delivered to it and may leave from it; and not any more afterwards."""
     here, there = (make_node(name, start=False) for name in ("n1", "n2"))
-    ec2 = client_of(vpc)
+    ec2 = vpc.client(USER)
     eni_id = there.facts["primary_eni"]
     prefix = ec2.assign_private_ip_addresses(NetworkInterfaceId=eni_id, Ipv4PrefixCount=1)["AssignedIpv4Prefixes"][0]
     ends = [str(address) for address in ipaddress.ip_network(prefix["Ipv4Prefix"])]
@@ -316,7 +303,7 @@ def test_packets_of_a_prefix(vpc, make_node):
 @pytest.mark.world(**FABRIC_IPV6)
 def test_ipv6_packets(vpc, make_node):
     here, there = (make_node(name, start=False, ipv6=True) for name in ("n1", "n2"))
-    ec2 = client_of(vpc)
+    ec2 = vpc.client(USER)
     assert ping(here, "2001:db8:1:101::5") and ping(there, "2001:db8:1:101::4")
     eni_id = there.facts["primary_eni"]
     prefix = ec2.assign_ipv6_addresses(NetworkInterfaceId=eni_id, Ipv6PrefixCount=1)["AssignedIpv6Prefixes"][0]
@@ -357,7 +344,7 @@ def test_addresses_of_somebody_else(tmp_path):
         assert vpc.wrong_source_packets() == offender["packets"] > 0
         # unless nobody is to look
         eni_id, before = vpc.enis("n1")[0]["id"], vpc.ctl("counters")
-        client_of(vpc).modify_network_interface_attribute(NetworkInterfaceId=eni_id, SourceDestCheck={"Value": False})
+        vpc.client(USER).modify_network_interface_attribute(NetworkInterfaceId=eni_id, SourceDestCheck={"Value": False})
         run(*inside, "ip", "address", "add", "10.0.1.99/32", "dev", "lo")
         run(*inside, "ping", "-c", "1", "-w", "1", "-I", "2001:db8:1:101:1::7", "2001:db8:1:101::5", check=False)
         run(*inside, "ping", "-c", "1", "-w", "1", "-I", "10.0.1.99", "10.0.1.5", check=False)
