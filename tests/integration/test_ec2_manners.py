@@ -40,7 +40,7 @@ def events(node, kind):
 
 
 def looked(node):
-    """The look that a start without books begins with: what is attached, and what bears our tag."""
+    """Both looks of a start without books: what is attached, and some seconds later what bears our tag."""
     assert node.calls().get("DescribeNetworkInterfaces", 0) >= 2
     return True
 
@@ -120,6 +120,7 @@ def test_a_denied_action_is_told_once_and_pods_get_the_rest(make_node):
 def test_from_nothing_to_warm_within_six_calls(make_node, targets):
     node = make_node("n1", instance_type="m5.large", env=targets)
     node.wait_quiet(free=9 * int(targets.get("WARM_ENI_TARGET", "1")))
+    wait_until(lambda: looked(node), 30)
     calls = node.calls()
     print(calls)
     assert sum(calls.values()) <= 6, calls
