@@ -68,7 +68,7 @@ static int plan_and_act(struct reconcile *r, struct round *round, struct err *er
                 r->surplus_since_ms = 0;
         else if (!r->surplus_since_ms) {
                 r->surplus_since_ms = round->now_ms;
-                round_wake_at(round, round->now_ms + PLAN_SHRINK_DELAY_MS);
+                round_wake_at(round, round->now_ms + plan_shrink_delay_ms(&r->settings.targets));
         }
         if (tell_stuck(r, round, &plan, err) < 0)
                 return err_wrap(err, "note why the pool cannot grow");

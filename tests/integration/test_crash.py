@@ -78,10 +78,9 @@ def test_kill_at_random_moments_while_growing(vpc, make_node, rng):
     assert vpc.orphans() == [], "created, and attached to nobody"
 
 
-@pytest.mark.slow
 @pytest.mark.world(delays={"attach_ms": 50, "detach_ms": 400})
 def test_kill_while_shrinking(vpc, make_node, rng):
-    env = {"IP_COOLDOWN_PERIOD": "1", "WARM_IP_TARGET": "1", "MINIMUM_IP_TARGET": "1"}
+    env = {"IP_COOLDOWN_PERIOD": "1", "WARM_IP_TARGET": "1", "MINIMUM_IP_TARGET": "1", "VPCWIRE_SHRINK_DELAY": "2"}
     node = make_node("n1", env=env)
     pods = node.add_pods(f"p{i}" for i in range(6))
     assert len(vpc.enis("n1")) >= 2

@@ -206,9 +206,9 @@ def test_start_costs_few_calls(vpc, make_node):
     assert sum(calls.values()) <= 3, calls
 
 
-@pytest.mark.slow
 def test_what_is_not_needed_goes_back(vpc, make_node):
-    node = make_node("n1", env={"IP_COOLDOWN_PERIOD": "1", "WARM_IP_TARGET": "1", "MINIMUM_IP_TARGET": "1"})
+    env = {"IP_COOLDOWN_PERIOD": "1", "WARM_IP_TARGET": "1", "MINIMUM_IP_TARGET": "1", "VPCWIRE_SHRINK_DELAY": "3"}
+    node = make_node("n1", env=env)
     pods = node.add_pods(f"p{i}" for i in range(7))
     assert len(vpc.enis("n1")) == 3
     stays = min(pods, key=lambda pod: next(l["device_index"] for l in node.leases() if l["address"] == pod.address))
