@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Times and memory of the whole path: sudo build/venv/bin/python tests/bench/figures.py [--json]
 
-CNI ADD and DEL as a runtime sees them (start of the plugin to its end), and resident memory of ipamd with 58 pods. EC2 calls
-are calls.py's. Release build. No test.
+CNI ADD and DEL as a runtime sees them (start of the plugin to its end), how long the host network stays broken when somebody
+deletes a part of it, and resident memory of ipamd with 58 pods. EC2 calls are calls.py's. Release build. No test.
 """
 import json
 import os
@@ -17,6 +17,13 @@ from vpc import wait_until
 from vpc.pod import environment
 
 ROUNDS = 200
+HEAL_ROUNDS = 20
+HEAL_AIM_MS = 1000
+DAMAGE = {
+    "the pods' rule": ("ip rule del priority 512", "ip -4 rule show priority 512"),
+    "a pod's route": ("ip route del {address} table 512", "ip route show table 512 {address}"),
+    "the nftables table": ("nft delete table ip vpcwire", "nft list tables ip"),
+}
 PODS = 58
 DEADLINE_S = 300
 
@@ -65,6 +72,26 @@ def measure_times(node, figures):
     figures.add("starting /bin/true the same way", spawn_ms(node), "ms")
 
 
+def output(command):
+    return subprocess.run(command.split(), capture_output=True, text=True, check=True).stdout
+
+
+def heal_ms(damage, look):
+    """Runs in the node's namespace."""
+    whole = output(look)
+    output(damage)
+    started = time.perf_counter()
+    wait_until(lambda: output(look) == whole, 20, why=look)
+    return (time.perf_counter() - started) * 1000
+
+
+def measure_healing(node, pod, figures):
+    for name, commands in DAMAGE.items():
+        damage, look = (command.format(address=pod.address) for command in commands)
+        times = [node.inside.call(heal_ms, damage, look) for _ in range(HEAL_ROUNDS)]
+        figures.add(f"{name} deleted, and there again after at most", max(times), "ms", goal=(0, HEAL_AIM_MS))
+
+
 def measure(_options, figures):
     with bench.world() as world:
         figures.title("Times and memory")
@@ -74,6 +101,7 @@ def measure(_options, figures):
         wait_until(lambda: node.pool()["free"] >= PODS, 30)
         for i in range(PODS):
             node.add_pod(f"p{i}")
+        measure_healing(node, node.pods[0], figures)
         figures.add(f"ipamd with {PODS} pods", resident_mib(node.proc.pid), "MiB")
         for pod in list(node.pods):
             pod.delete()

@@ -215,11 +215,10 @@ def test_slow_refusals_of_create(vpc, make_node, code):
 
 def test_19_create_done_and_the_daemon_dies(vpc, make_node):
     """The answer to Create is lost with the daemon: the next life finds that very ENI."""
-    node = warm_node(make_node)
+    node = warm_node(make_node, HTTP_TIMEOUT="60")
     script(vpc, effect(CREATE, "hang", commit=True))
     add_from_pool(node, "p0", "p1", "p2")
-    wait_until(lambda: len(vpc.orphans()) == 1, 10, why="the ENI that nobody was told of")
-    orphan = vpc.orphans()[0]["id"]
+    orphan = wait_until(vpc.orphans, 30, why="the ENI that nobody was told of")[0]["id"]
     node.kill9()
     node.start()
     wait_settled(vpc, node, 2)

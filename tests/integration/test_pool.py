@@ -43,7 +43,7 @@ def fill_subnet(ec2, leave=0):
         filled.append(reply["NetworkInterface"]["NetworkInterfaceId"])
 
 
-@pytest.mark.world(delays={"attach_ms": 1500})
+@pytest.mark.world(delays={"attach_ms": 3000})
 def test_adds_wait_for_a_new_eni(make_node):
     node = make_node("n1", env={"WARM_IP_TARGET": "1", "MINIMUM_IP_TARGET": "3"})
     node.wait_quiet(total=3)
