@@ -7,7 +7,6 @@ account's rate. Then the same without the bucket, which shows how much of it is 
 
 Times of the nodes are from the start of the first process on; how long EC2 was busy with them is from its first call on.
 """
-import math
 import statistics
 import time
 
@@ -90,8 +89,9 @@ def run(options, env, enis, throttled):
         watch(watched, started, give_up_s)
         return {
             **seen_by_ec2(world.simulator),
-            "first": sorted(each.first_s if each.first_s is not None else math.inf for each in watched),
-            "warm": sorted(each.warm_s if each.warm_s is not None else math.inf for each in watched),
+            "late": sum(1 for each in watched if each.warm_s is None),
+            "first": sorted(each.first_s or give_up_s for each in watched),
+            "warm": sorted(each.warm_s or give_up_s for each in watched),
             "spawned": spawned_s,
         }
 
@@ -103,6 +103,7 @@ def spread(times):
 def report(figures, options, name, enis_run):
     seen, free_run = enis_run
     floor = floor_s(seen["calls"], options)
+    figures.add(f"{name}: given up on", seen["late"] + free_run["late"], "nodes", goal=(0, 0))
     for key, what in (("first", "first address free"), ("warm", "pool at target")):
         rows = {f"nodes {i + 1}-{i + len(seen[key][i:i + PER_LINE])}": seen[key][i:i + PER_LINE]
                 for i in range(0, options.nodes, PER_LINE)}
