@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +11,9 @@
 #include <vpcwire/mem.h>
 
 #include "install/announce.h"
+#include "node/leave.h"
+#include "node/sync.h"
+#include "store/store.h"
 
 struct install_paths command_paths(const struct config *config)
 {
@@ -95,14 +99,33 @@ static int withdraw(const struct config *config, const struct install_paths *pat
         return 0;
 }
 
-int command_uninstall(const struct config *config, bool force, struct err *err)
+/* Our rules, routes and packet filter; and the books, so that a later return learns anew who runs here. */
+static int hand_over(const struct config *config, struct err *err)
 {
-        struct install_paths paths = command_paths(config);
+        static const char *const files[] = {"", "-wal", "-shm"};
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        _cleanup_(node_freep) struct node *node = NULL;
+        unsigned n = 0;
+
+        if (node_open(&node, err) < 0 || node_leave(node, arena, &n, err) < 0)
+                return -(int)err->code;
+        for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+                const char *path = arena_printf(arena, "%s%s", config->db_path, files[i]);
+
+                if (unlink(path) < 0 && errno != ENOENT)
+                        return err_set_errno(err, errno, "remove %s", path);
+        }
+        log_info("host network left to the next daemon", LOG_INT("objects", n));
+        return 0;
+}
+
+static int remove_plugin(const struct config *config, const struct install_paths *paths, bool force,
+                         struct err *err)
+{
         bool changed = false;
         size_t pods = 0;
 
-        if (need_folders(config, err) < 0 || withdraw(config, &paths, err) < 0 ||
-            count_pods(config->veth_prefix, &pods, err) < 0)
+        if (count_pods(config->veth_prefix, &pods, err) < 0)
                 return -(int)err->code;
         if (pods && !force)
                 return err_set(
@@ -110,9 +133,25 @@ int command_uninstall(const struct config *config, bool force, struct err *err)
                         "%zu pods of ours run on this node and need the plugin to be deleted: drain the "
                         "node first, or --force",
                         pods);
-        if (install_remove_plugin(&paths, &changed, err) < 0)
+        if (install_remove_plugin(paths, &changed, err) < 0)
                 return -(int)err->code;
         log_info(changed ? "plugin removed" : "no plugin of ours is there",
-                 LOG_STR("folder", paths.bin_folder));
+                 LOG_STR("folder", paths->bin_folder));
         return 0;
+}
+
+int command_uninstall(const struct config *config, enum uninstall how, struct err *err)
+{
+        struct install_paths paths = command_paths(config);
+        _cleanup_close_ int lock_fd = -1;
+
+        if (need_folders(config, err) < 0)
+                return -(int)err->code;
+        if (access(config->db_path, F_OK) == 0 && store_lock(config->db_path, &lock_fd, err) < 0)
+                return err_wrap(err, "stop ipamd first");
+        if (withdraw(config, &paths, err) < 0)
+                return -(int)err->code;
+        if (how == UNINSTALL_HANDOVER)
+                return hand_over(config, err);
+        return remove_plugin(config, &paths, how == UNINSTALL_FORCE, err);
 }

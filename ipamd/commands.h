@@ -19,10 +19,17 @@ char *command_marker(const struct config *config);
  */
 int command_install(const struct config *config, struct err *err);
 
+enum uninstall {
+        UNINSTALL_PLAIN,
+        UNINSTALL_FORCE, /* the plugin goes although pods of ours run */
+        UNINSTALL_HANDOVER, /* another daemon has the pods: the plugin stays for them, the host's network and the books go */
+};
+
 /*
  * `ipamd uninstall`: takes back what install and the daemon put onto the host. The plugin stays while pods of ours run,
- * for without it they could not be deleted (ERR_BUSY, after the conflist has gone); `force` takes it all the same.
+ * for without it they could not be deleted (ERR_BUSY, after the conflist has gone). The daemon must not run: it would put
+ * everything back (ERR_BUSY).
  */
-int command_uninstall(const struct config *config, bool force, struct err *err);
+int command_uninstall(const struct config *config, enum uninstall how, struct err *err);
 
 #endif

@@ -19,7 +19,8 @@ enum { EXIT_USAGE = 2 };
 
 static int usage(FILE *to)
 {
-        fprintf(to, "usage: ipamd [--help | --version | install | uninstall [--force] | settings]\n\n"
+        fprintf(to, "usage: ipamd [--help | --version | install | uninstall [--force | --handover] | "
+                    "settings]\n\n"
                     "Gives the pods of this EC2 node addresses of its VPC: keeps network interfaces and "
                     "addresses\n"
                     "ahead of need, serves the CNI plugin on a unix socket, and keeps the host's routing "
@@ -34,38 +35,64 @@ static int usage(FILE *to)
         return to == stdout ? EXIT_SUCCESS : EXIT_USAGE;
 }
 
-enum command { COMMAND_DAEMON, COMMAND_INSTALL, COMMAND_UNINSTALL, COMMAND_UNINSTALL_FORCE };
-
-/* One of enum command, or -1: it is none that needs the settings. */
-static int find_command(int argc, char **argv)
+static int run_daemon(struct config *config, const char *conf_path, struct err *err)
 {
-        if (argc == 1)
-                return COMMAND_DAEMON;
-        if (argc == 2 && strcmp(argv[1], "install") == 0)
-                return COMMAND_INSTALL;
-        if (argc == 2 && strcmp(argv[1], "uninstall") == 0)
-                return COMMAND_UNINSTALL;
-        if (argc == 3 && strcmp(argv[1], "uninstall") == 0 && strcmp(argv[2], "--force") == 0)
-                return COMMAND_UNINSTALL_FORCE;
-        return -1;
+        return daemon_run(config, conf_path, err);
 }
 
-static int run(enum command command, struct config *config, const char *conf_path, struct err *err)
+static int run_install(struct config *config, const char *conf_path _unused_, struct err *err)
 {
-        switch (command) {
-        case COMMAND_DAEMON: return daemon_run(config, conf_path, err);
-        case COMMAND_INSTALL: return command_install(config, err);
-        case COMMAND_UNINSTALL: return command_uninstall(config, false, err);
-        case COMMAND_UNINSTALL_FORCE: return command_uninstall(config, true, err);
+        return command_install(config, err);
+}
+
+static int run_uninstall(struct config *config, const char *conf_path _unused_, struct err *err)
+{
+        return command_uninstall(config, UNINSTALL_PLAIN, err);
+}
+
+static int run_uninstall_force(struct config *config, const char *conf_path _unused_, struct err *err)
+{
+        return command_uninstall(config, UNINSTALL_FORCE, err);
+}
+
+static int run_uninstall_handover(struct config *config, const char *conf_path _unused_, struct err *err)
+{
+        return command_uninstall(config, UNINSTALL_HANDOVER, err);
+}
+
+/* What needs the settings. */
+static const struct command {
+        const char *name, *option;
+        int (*run)(struct config *config, const char *conf_path, struct err *err);
+} commands[] = {
+        {NULL, NULL, run_daemon},
+        {"install", NULL, run_install},
+        {"uninstall", NULL, run_uninstall},
+        {"uninstall", "--force", run_uninstall_force},
+        {"uninstall", "--handover", run_uninstall_handover},
+};
+
+static bool is_equal(const char *a, const char *b)
+{
+        return a && b ? strcmp(a, b) == 0 : !a && !b;
+}
+
+static const struct command *find_command(int argc, char **argv)
+{
+        const char *name = argc > 1 ? argv[1] : NULL, *option = argc > 2 ? argv[2] : NULL;
+
+        for (size_t i = 0; i < ARRAY_SIZE(commands) && argc <= 3; i++) {
+                if (is_equal(commands[i].name, name) && is_equal(commands[i].option, option))
+                        return &commands[i];
         }
-        return err_set(err, ERR_INTERNAL, "command %d", command);
+        return NULL;
 }
 
 int main(int argc, char **argv)
 {
         const char *conf_path = getenv("VPCWIRE_CONF") ?: CONFIG_PATH_DEFAULT;
         _cleanup_(config_freep) struct config *config = NULL;
-        int command = find_command(argc, argv);
+        const struct command *command = find_command(argc, argv);
         struct err err;
 
         if (argc == 2 && strcmp(argv[1], "--help") == 0)
@@ -76,7 +103,7 @@ int main(int argc, char **argv)
                 config_print_markdown(stdout);
                 return EXIT_SUCCESS;
         }
-        if (command < 0) {
+        if (!command) {
                 fprintf(stderr, "ipamd: unknown argument '%s'\n", argv[argc > 2 ? 2 : 1]);
                 return usage(stderr);
         }
@@ -89,8 +116,8 @@ int main(int argc, char **argv)
         sysctl_set_folder(config->sysctl_folder);
         for (size_t i = 0; i < config->n_warnings; i++)
                 log_warn("setting", LOG_STR("text", config->warnings[i]));
-        if (run((enum command)command, config, conf_path, &err) < 0) {
-                log_error(command == COMMAND_DAEMON ? "ipamd cannot go on" : "not done", LOG_ERR(&err));
+        if (command->run(config, conf_path, &err) < 0) {
+                log_error(command->name ? "not done" : "ipamd cannot go on", LOG_ERR(&err));
                 return EXIT_FAILURE;
         }
         return EXIT_SUCCESS;
