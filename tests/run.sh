@@ -206,6 +206,7 @@ main() {
         case $part in all | integration)
                 if [ "$(id -u)" -eq 0 ]; then
                         need "python packages" make_venv build/venv tests/requirements.txt
+                        need "tools of others" "$python" tests/fetch_tools.py build/tools
                         need "build release" build_preset release
                 fi
                 integration "$@"
@@ -213,7 +214,7 @@ main() {
         esac
         case $part in all | deploy)
                 need "python packages" make_venv build/venv tests/requirements.txt
-                need "helm and kubectl" "$python" tests/deploy/fetch_tools.py build/tools
+                need "tools of others" "$python" tests/fetch_tools.py build/tools
                 need "build release" build_preset release
                 pytest_part deploy tests/deploy "$@"
                 ;;
