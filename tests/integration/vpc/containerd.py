@@ -21,8 +21,10 @@ from . import cri
 from .process import BUILD, SANITIZER_OPTIONS, run, wait_until
 
 CNI_PLUGINS = pathlib.Path("/usr/lib/cni")  # Debian's containernetworking-plugins
-SHIMS = "/run/containerd"  # their sockets and runc's state are there whatever containerd's own folders are
+# Fixed places below /run: shims' sockets and runc's state; what our manifests name.
+PRIVATE_RUN = ("/run/containerd", "/run/vpcwire")
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
+CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 PAUSE_IMAGE = "local.test/pause:1"
 BUSYBOX_NAMES = ("sh", "sleep", "nc", "ping", "ip", "cat", "wget", "httpd")
 INIT = "import os, signal\nsignal.signal(signal.SIGCHLD, lambda *_: None)\nwhile True:\n try: os.waitpid(-1, 0)\n except ChildProcessError: signal.pause()"
@@ -80,7 +82,8 @@ def pause_image(path):
 class Containerd:
     """start(), kill9(), close(); run_pod() and the like are what a kubelet does."""
 
-    def __init__(self, node, folder, conflist):
+    def __init__(self, node, folder, conflist=None):
+        """Without a conflist, and without our plugin: somebody in there will install them."""
         self.node, self.folder = node, pathlib.Path(folder)
         self.state = pathlib.Path(f"/run/{node.simulator.prefix}-containerd")  # short: shims make unix sockets below it
         self.socket = self.state / "containerd.sock"
@@ -92,8 +95,9 @@ class Containerd:
             path.mkdir(parents=True, exist_ok=True)
         for plugin in CNI_PLUGINS.iterdir():
             (self.cni_bin / plugin.name).symlink_to(plugin)
-        shutil.copy(BUILD / "bin/vpcwire", self.cni_bin / "vpcwire")
-        self.write_conflist(conflist)
+        if conflist:
+            shutil.copy(BUILD / "bin/vpcwire", self.cni_bin / "vpcwire")
+            (self.cni_conf / "10-aws.conflist").write_text(json.dumps(conflist))
         (self.folder / "config.toml").write_text(
             CONFIG.format(
                 root=self.folder / "root", state=self.state / "state", socket=self.socket, image=PAUSE_IMAGE,
@@ -107,8 +111,9 @@ class Containerd:
         wait_until(lambda: self.init_pid(), why="the box's init")
         for path in ("/var/lib", "/opt", "/etc"):  # containerd's and libcni's fixed places, as the box sees them
             self.overlay(path)
-        self.inside("mkdir", "-p", "/var/lib/cni", "/opt/cni", "/etc/cni", SHIMS)
-        self.inside("mount", "-t", "tmpfs", "tmpfs", SHIMS)
+        self.inside("mkdir", "-p", "/var/lib/cni", "/opt/cni", "/etc/cni", *PRIVATE_RUN)
+        for path in PRIVATE_RUN:
+            self.inside("mount", "-t", "tmpfs", "tmpfs", path)
         for path, here in (("/opt/cni/bin", self.cni_bin), ("/etc/cni/net.d", self.cni_conf)):
             self.inside("rm", "-rf", path)
             self.inside("ln", "-s", here, path)
@@ -116,9 +121,6 @@ class Containerd:
         self.start()
         pause_image(self.folder / "pause.tar")
         self.ctr("images", "import", self.folder / "pause.tar")
-
-    def write_conflist(self, conflist):
-        (self.cni_conf / "10-aws.conflist").write_text(json.dumps(conflist))
 
     def init_pid(self):
         """The pid, seen from here, of the init in the box."""
@@ -161,6 +163,10 @@ class Containerd:
         except grpc.RpcError as error:
             raise AssertionError(str(error)) from error
 
+    def path(self, inside):
+        """From here, a path in the box."""
+        return pathlib.Path(f"/proc/{self.init_pid()}/root{inside}")
+
     def kill9(self):
         """containerd only; its pods' shims run on."""
         self.inside("pkill", "-KILL", "-x", "containerd", check=False)
@@ -194,7 +200,7 @@ class Containerd:
         """A path to its network namespace that works from here, for vpc.netns and vpc.echo."""
         info = json.loads(self.client.call("PodSandboxStatus", pod_sandbox_id=pod, verbose=True).info["info"])
         spaces = {space["type"]: space.get("path") for space in info["runtimeSpec"]["linux"]["namespaces"]}
-        return f"/proc/{self.init_pid()}/root{spaces['network']}"
+        return str(self.path(spaces["network"]))
 
     def stop_pod(self, pod):
         self.client.call("StopPodSandbox", pod_sandbox_id=pod)
