@@ -15,9 +15,8 @@
 
 #include <vpcwire/err.h>
 
-#define INSTALL_PLUGIN_NAME  "vpcwire"
-#define INSTALL_LINK_NAME    "aws-cni"
-#define INSTALL_SAVED_SUFFIX ".before-vpcwire"
+#define INSTALL_PLUGIN_NAME "vpcwire"
+#define INSTALL_LINK_NAME   "aws-cni"
 
 enum {
         INSTALL_PLUGIN_BYTES_MAX = 32 * 1024 * 1024, /* ours has less than 2; with sanitizers some more */

@@ -10,11 +10,9 @@
 #include <vpcwire/file.h>
 #include <vpcwire/mem.h>
 
-#include "install/install.h"
-
 int place_save(const char *path, struct err *err)
 {
-        _cleanup_free_ char *saved = xasprintf("%s" INSTALL_SAVED_SUFFIX, path);
+        _cleanup_free_ char *saved = xasprintf("%s" PLACE_SAVED_SUFFIX, path);
 
         /* A second name: the first is never missing, so a runtime that looks meanwhile finds it. */
         if (link(path, saved) < 0 && errno != ENOENT && errno != EEXIST)
@@ -47,7 +45,7 @@ int place_file(const char *path, const void *bytes, size_t n, mode_t mode, bool 
 
 int place_take_away(const char *path, bool *changed, struct err *err)
 {
-        _cleanup_free_ char *saved = xasprintf("%s" INSTALL_SAVED_SUFFIX, path);
+        _cleanup_free_ char *saved = xasprintf("%s" PLACE_SAVED_SUFFIX, path);
 
         if (rename(saved, path) < 0) {
                 if (errno != ENOENT)

@@ -9,6 +9,8 @@
 
 #include <vpcwire/err.h>
 
+#define PLACE_SAVED_SUFFIX ".before-vpcwire"
+
 /* Keeps what is at `path` as path.before-vpcwire too. What was kept earlier stays; nothing there is fine. */
 int place_save(const char *path, struct err *err);
 
