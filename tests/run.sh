@@ -173,6 +173,7 @@ pytest_part() {
 
 integration() {
         need "python packages" make_venv build/venv tests/requirements.txt
+        need "tools of others" "$python" tests/fetch_tools.py build/tools
         need "build release" build_preset release
         pytest_part integration tests/integration "$@"
 }

@@ -4,8 +4,13 @@ import json
 import pathlib
 import re
 import subprocess
+import sys
 
 import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+
+import package  # noqa: E402
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = TOP / "build/release"
@@ -29,12 +34,7 @@ def settings():
 @pytest.fixture(scope="session")
 def shipped(tmp_path_factory):
     """The Debian package, unpacked: its root folder."""
-    root = tmp_path_factory.mktemp("package")
-    run("cpack", "-B", root / "made", "--config", BUILD / "CPackConfig.cmake", cwd=root)
-    package = next((root / "made").glob("*.deb"))
-    run("dpkg-deb", "-x", package, root / "files")
-    run("dpkg-deb", "-e", package, root / "control")
-    return root
+    return package.unpack(BUILD, tmp_path_factory.mktemp("package"))
 
 
 def json_file(path):
