@@ -170,12 +170,16 @@ static void test_links_addresses_sysctls(void **state)
         assert_int_equal(c->want.n_addresses, 1);
         assert_int_equal(c->want.addresses[0].ifindex, 4);
         assert_string_equal(PREFIX_TEXT(c->want.addresses[0].prefix), "10.0.1.20/32");
-        assert_int_equal(c->want.n_sysctls, 3);
+        assert_int_equal(c->want.n_sysctls, 5);
         assert_string_equal(c->want.sysctls[0].key, "net.ipv4.ip_forward");
         assert_string_equal(c->want.sysctls[1].key, "net.ipv4.conf.eth0.rp_filter");
         assert_int_equal(c->want.sysctls[1].ifindex, 0);
-        assert_string_equal(c->want.sysctls[2].key, "net.ipv4.conf.eth1.rp_filter");
-        assert_int_equal(c->want.sysctls[2].ifindex, 4);
+        assert_string_equal(c->want.sysctls[2].key, "net.ipv4.conf.eth0.forwarding");
+        assert_string_equal(c->want.sysctls[3].key, "net.ipv4.conf.eth1.rp_filter");
+        assert_int_equal(c->want.sysctls[3].ifindex, 4);
+        assert_string_equal(c->want.sysctls[3].value, "2");
+        assert_string_equal(c->want.sysctls[4].key, "net.ipv4.conf.eth1.forwarding");
+        assert_string_equal(c->want.sysctls[4].value, "1");
 }
 
 static void test_nft_golden(void **state)
