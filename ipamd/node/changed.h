@@ -11,7 +11,8 @@ enum node_changed {
         NODE_CHANGED_RULES = 1 << 4,   /* a rule of ours is gone */
         NODE_CHANGED_NFT = 1 << 5,     /* our table was touched */
         NODE_CHANGED_SYSCTLS = 1 << 6, /* forwarding or rp_filter is not what we set any more */
-        NODE_CHANGED_OVERRUN = 1 << 7, /* notifications were lost: look at everything */
+        NODE_CHANGED_FIREWALL = 1 << 7, /* somebody's forward chain drops now */
+        NODE_CHANGED_OVERRUN = 1 << 8, /* notifications were lost: look at everything */
 };
 
 #endif

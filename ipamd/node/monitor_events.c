@@ -157,8 +157,8 @@ unsigned monitor_event_route(struct monitor_events *events, const struct nlmsghd
                 uint16_t type;
                 unsigned (*on)(struct monitor_events *events, const struct nlmsghdr *hdr);
         } handlers[] = {
-                {RTM_NEWLINK, on_link},    {RTM_DELLINK, on_link},   {RTM_NEWADDR, on_address},
-                {RTM_DELADDR, on_address}, {RTM_NEWROUTE, on_route}, {RTM_DELROUTE, on_route},
+                {RTM_NEWLINK, on_link},      {RTM_DELLINK, on_link},   {RTM_NEWADDR, on_address},
+                {RTM_DELADDR, on_address},   {RTM_NEWROUTE, on_route}, {RTM_DELROUTE, on_route},
                 {RTM_DELRULE, on_rule}, /* a new rule takes nothing from ours */
                 {RTM_NEWNETCONF, on_sysctl},
         };
@@ -183,6 +183,25 @@ static unsigned on_generation(struct monitor_events *events, struct nlmsghdr *hd
         return touched && !own ? NODE_CHANGED_NFT : 0;
 }
 
+/* A base chain at the forward hook whose policy is drop: the numbers are in network order. */
+static unsigned on_chain(struct nlmsghdr *hdr)
+{
+        struct nlattr *attributes[NFTA_CHAIN_MAX + 1], *hook[NFTA_HOOK_MAX + 1];
+        const struct nfgenmsg *header = nlmsg_data(hdr);
+
+        if ((header->nfgen_family != NFPROTO_IPV4 && header->nfgen_family != NFPROTO_INET) ||
+            nlmsg_parse(hdr, sizeof(*header), attributes, NFTA_CHAIN_MAX, NULL) < 0 ||
+            !attributes[NFTA_CHAIN_HOOK] || !attributes[NFTA_CHAIN_POLICY] ||
+            nla_parse_nested(hook, NFTA_HOOK_MAX, attributes[NFTA_CHAIN_HOOK], NULL) < 0 ||
+            !hook[NFTA_HOOK_HOOKNUM] || nla_len(hook[NFTA_HOOK_HOOKNUM]) != sizeof(uint32_t) ||
+            nla_len(attributes[NFTA_CHAIN_POLICY]) != sizeof(uint32_t))
+                return 0;
+        return ntohl(nla_get_u32(hook[NFTA_HOOK_HOOKNUM])) == NF_INET_FORWARD &&
+                               ntohl(nla_get_u32(attributes[NFTA_CHAIN_POLICY])) == NF_DROP
+                       ? NODE_CHANGED_FIREWALL
+                       : 0;
+}
+
 unsigned monitor_event_nft(struct monitor_events *events, const struct nlmsghdr *hdr)
 {
         /* The table's name is attribute 1 in every kind of message: tables, chains, rules, sets, elements. */
@@ -199,5 +218,5 @@ unsigned monitor_event_nft(struct monitor_events *events, const struct nlmsghdr 
             attributes[TABLE_NAME] && header->nfgen_family == NFPROTO_IPV4 &&
             nla_strcmp(attributes[TABLE_NAME], NODE_NFT_TABLE) == 0)
                 events->nft_touched = true;
-        return 0;
+        return NFNL_MSG_TYPE(hdr->nlmsg_type) == NFT_MSG_NEWCHAIN ? on_chain(message) : 0;
 }

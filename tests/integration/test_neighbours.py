@@ -114,3 +114,70 @@ def test_sysctls_flipped_by_hand_come_back_without_a_look(wired, sysctl):
         wait_until(lambda key=key, right=right: sysctl(key) == right, HEAL_DEADLINE_S, why=key)
         print(f"{key} healed within {(time.monotonic() - started) * 1000:.0f} ms")
     assert_healed(wired, before)
+
+
+FIREWALLS = {
+    "nft": (
+        "nftables chain inet filter forward",
+        ["nft add table inet filter", "nft add chain inet filter forward { type filter hook forward priority 0; policy drop; }"],
+    ),
+    "nft-last-rule": (
+        "nftables chain inet firewalld filter_FORWARD",
+        [
+            "nft add table inet firewalld",
+            "nft add chain inet firewalld filter_FORWARD { type filter hook forward priority 10; policy accept; }",
+            "nft add rule inet firewalld filter_FORWARD ct state established,related accept",
+            "nft add rule inet firewalld filter_FORWARD reject with icmpx admin-prohibited",
+        ],
+    ),
+    "ufw": (
+        "nftables chain ip filter FORWARD",
+        [
+            "iptables-nft -N ufw-before-forward",
+            "iptables-nft -A ufw-before-forward -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+            "iptables-nft -A FORWARD -j ufw-before-forward",
+            "iptables-nft -P FORWARD DROP",
+        ],
+    ),
+    "docker": (
+        "nftables chain ip filter FORWARD",
+        [
+            "iptables-nft -N DOCKER-USER",
+            "iptables-nft -A DOCKER-USER -j RETURN",
+            "iptables-nft -A FORWARD -j DOCKER-USER",
+            "iptables-nft -P FORWARD DROP",
+        ],
+    ),
+    "iptables-legacy": ("iptables-legacy chain FORWARD", ["iptables-legacy -A FORWARD -i lo -j ACCEPT", "iptables-legacy -P FORWARD DROP"]),
+}
+# what the named cure stands for where the program itself is not here
+STANDS_FOR = {
+    "ufw default allow routed": "iptables-nft -P FORWARD ACCEPT",
+    "firewall-cmd --permanent --zone=trusted --add-interface=eni+; firewall-cmd --reload": "; ".join(
+        f"nft insert rule inet firewalld filter_FORWARD {direction} 'eni*' accept" for direction in ("iifname", "oifname")),
+}
+SILENT = ("iptables-legacy", "firewalld")  # no notification tells of these: they are looked at once a minute, and at the start
+
+
+def drops(node):
+    return {w["subject"]: w["reason"] for w in node.status()["warnings"]}
+
+
+@pytest.mark.parametrize("where, commands", FIREWALLS.values(), ids=FIREWALLS)
+def test_a_firewall_that_drops_is_told_with_a_cure_that_works(wired, where, commands):
+    one, other = wired.pods[:2]
+    assert drops(wired) == {}
+    for command in commands:
+        wired.exec(*command.split(" ", 5)) if command.startswith("nft add chain") else wired.exec(*command.split())
+    if any(name in where for name in SILENT):
+        wired.restart()
+    wait_until(lambda: where in drops(wired), HEAL_DEADLINE_S, why="the warning")
+    wait_until(lambda: wired.log.read_text().count("a firewall drops packets of pods") == 1, 5)
+    with echo.serving(other.netns):
+        assert "error" in str(echo.sources_seen(one.netns, [other.address])).lower()
+        reason = drops(wired)[where]
+        cure = reason.split("the cure: ", 1)[1]
+        wired.exec("sh", "-c", STANDS_FOR.get(cure, cure).replace("iptables -", "iptables-nft -"))
+        echo.assert_source(one.netns, [other.address], one.address)
+    wait_until(lambda: drops(wired) == {}, HEAL_DEADLINE_S, why="no warning")
+    assert wired.log.read_text().count("a firewall drops packets of pods") == 1
