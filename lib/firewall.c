@@ -44,13 +44,13 @@ void firewall_judge(struct firewall *firewall, const struct firewall_walk *walk,
 }
 
 /* The reply to one command (new reference); NULL when it failed: what it asked for may be gone already. */
-static json_t *ask(struct nft_look *look, const char *command)
+static json_t *ask(struct nft_ctx *nft, const char *command)
 {
-        if (nft_run_cmd_from_buffer(look->nft, command) != 0) {
-                (void)nft_ctx_get_error_buffer(look->nft); /* reading empties it */
+        if (nft_run_cmd_from_buffer(nft, command) != 0) {
+                (void)nft_ctx_get_error_buffer(nft); /* reading empties it */
                 return NULL;
         }
-        return json_loads(nft_ctx_get_output_buffer(look->nft), 0, NULL);
+        return json_loads(nft_ctx_get_output_buffer(nft), 0, NULL);
 }
 
 /* One rule in so far as it matters here. */
@@ -147,8 +147,8 @@ static void walk_chain(struct nft_look *look, struct chain chain, unsigned depth
                 return;
         walk->ufw |= strcmp(chain.name, "ufw-before-forward") == 0;
         walk->docker |= strcmp(chain.name, "DOCKER-USER") == 0;
-        listing =
-                ask(look, arena_printf(arena, "list chain %s %s %s", chain.family, chain.table, chain.name));
+        listing = ask(look->nft,
+                      arena_printf(arena, "list chain %s %s %s", chain.family, chain.table, chain.name));
         json_array_foreach(json_object_get(listing, "nftables"), i, item)
         {
                 const json_t *object = json_object_get(item, "rule");
@@ -216,26 +216,92 @@ static void judge_chain(struct nft_look *look, const json_t *object)
                        cure_of(look->firewall, chain, &walk));
 }
 
+static void close_nft(struct nft_ctx **nft)
+{
+        if (*nft)
+                nft_ctx_free(*nft);
+}
+
+static int open_nft(struct nft_ctx **ret, struct err *err)
+{
+        _cleanup_(close_nft) struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
+
+        if (!nft || nft_ctx_buffer_output(nft) || nft_ctx_buffer_error(nft))
+                return err_set(err, ERR_SYSTEM, "set up nftables");
+        nft_ctx_output_set_flags(nft, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_STATELESS);
+        *ret = TAKE_PTR(nft);
+        return 0;
+}
+
+static int list_chains(struct nft_ctx *nft, json_t **ret, struct err *err)
+{
+        json_t *chains = ask(nft, "list chains");
+
+        if (!chains)
+                return err_set(err, ERR_SYSTEM, "the nftables chains cannot be listed");
+        *ret = chains;
+        return 0;
+}
+
 static int look_at_nftables(struct firewall *firewall, struct err *err)
 {
+        _cleanup_(close_nft) struct nft_ctx *nft = NULL;
         struct nft_look look = {.firewall = firewall,
-                                .nft = nft_ctx_new(NFT_CTX_DEFAULT),
                                 .links = arena_printf(firewall->arena, "%s*", firewall->veth_prefix)};
         _cleanup_json_ json_t *chains = NULL;
+        int r = open_nft(&nft, err);
         json_t *item;
         size_t i;
 
-        if (!look.nft || nft_ctx_buffer_output(look.nft) || nft_ctx_buffer_error(look.nft)) {
-                if (look.nft)
-                        nft_ctx_free(look.nft);
-                return err_set(err, ERR_SYSTEM, "set up nftables");
-        }
-        nft_ctx_output_set_flags(look.nft, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_STATELESS);
-        chains = ask(&look, "list chains");
+        if (r == 0)
+                r = list_chains(nft, &chains, err);
+        look.nft = nft;
         json_array_foreach(json_object_get(chains, "nftables"), i, item)
                 judge_chain(&look, json_object_get(item, "chain"));
-        nft_ctx_free(look.nft);
-        return chains ? 0 : err_set(err, ERR_SYSTEM, "list the nftables chains");
+        return r;
+}
+
+int firewall_table_chains(struct arena *arena, const char *family, const char *table, const char ***ret,
+                          size_t *ret_n, struct err *err)
+{
+        _cleanup_(close_nft) struct nft_ctx *nft = NULL;
+        _cleanup_json_ json_t *chains = NULL;
+        const char **names;
+        int r = open_nft(&nft, err);
+        size_t i, n = 0;
+        json_t *item;
+
+        if (r == 0)
+                r = list_chains(nft, &chains, err);
+        if (r < 0)
+                return r;
+        names = ARENA_ARRAY(arena, const char *, json_array_size(json_object_get(chains, "nftables")));
+        json_array_foreach(json_object_get(chains, "nftables"), i, item)
+        {
+                const json_t *chain = json_object_get(item, "chain");
+                const char *name = json_string_value(json_object_get(chain, "name"));
+
+                if (name && is(json_string_value(json_object_get(chain, "family")), family) &&
+                    is(json_string_value(json_object_get(chain, "table")), table))
+                        names[n++] = arena_strdup(arena, name);
+        }
+        *ret = names;
+        *ret_n = n;
+        return 0;
+}
+
+int firewall_try(const char *commands, struct err *err)
+{
+        _cleanup_(close_nft) struct nft_ctx *nft = NULL;
+        const char *said;
+        int r = open_nft(&nft, err);
+
+        if (r < 0 || nft_run_cmd_from_buffer(nft, commands) == 0)
+                return r;
+        said = nft_ctx_get_error_buffer(nft);
+        if (!said[0])
+                return err_set(err, ERR_DENIED, "nftables cannot be used by this user");
+        return err_set(err, ERR_SYSTEM, "%.*s", (int)strcspn(said, "\n"), said);
 }
 
 int firewall_look(struct arena *arena, const char *veth_prefix, struct firewall_drop **ret, size_t *ret_n,

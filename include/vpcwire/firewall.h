@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Other people's firewalls: which of them drop what the node forwards, and with that the pods' packets. Nothing here changes
- * anything. In the calling thread's network namespace; needs CAP_NET_ADMIN.
+ * Other people's firewalls: which of them drop what the node forwards, and with that the pods' packets. Looking
+ * changes nothing. In the calling thread's network namespace; needs CAP_NET_ADMIN.
  *
  * What can be seen: base chains at the forward hook in nftables (iptables-nft's among them), and the FORWARD chain of
  * iptables-legacy. A chain is named when what its rules do not accept is dropped (by its policy or by a last rule) and no rule
@@ -25,5 +25,12 @@ struct firewall_drop {
 /* All that drop, in the arena. veth_prefix: what the pods' links begin with. */
 int firewall_look(struct arena *arena, const char *veth_prefix, struct firewall_drop **ret, size_t *ret_n,
                   struct err *err);
+
+/* The names of a table's chains, in the arena; none where there is no such table. */
+int firewall_table_chains(struct arena *arena, const char *family, const char *table, const char ***ret,
+                          size_t *ret_n, struct err *err);
+
+/* Runs nft commands (in a namespace of the caller's own: this one changes something). The error has nft's first line. */
+int firewall_try(const char *commands, struct err *err);
 
 #endif
