@@ -8,7 +8,9 @@
 #include <jansson.h>
 #include <nftables/libnftables.h>
 
+#include <vpcwire/firewall.h>
 #include <vpcwire/jsonx.h>
+#include <vpcwire/mem.h>
 
 #include "firewall_parts.h"
 

@@ -16,6 +16,7 @@
 #include <linux/netfilter_ipv4/ip_tables.h>
 
 #include <vpcwire/file.h>
+#include <vpcwire/mem.h>
 
 #include "firewall_parts.h"
 

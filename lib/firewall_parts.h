@@ -6,8 +6,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include <vpcwire/firewall.h>
-#include <vpcwire/mem.h>
+#include <vpcwire/err.h>
+
+struct arena;
+struct firewall_drop;
 
 struct firewall {
         struct arena *arena;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/doctor.h"
 
+#include <dirent.h>
+#include <fnmatch.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +14,7 @@
 #include "ctl/ctl.h"
 #include "ctl/show.h"
 
-enum { HOST_FILE_BYTES_MAX = 256 * 1024, PATH_BYTES = 512 };
+enum { HOST_FILE_BYTES_MAX = 256 * 1024, PATH_BYTES = 512, FOLDER_NAMES_MAX = 256 };
 
 static const struct {
         const char *name;
@@ -60,6 +62,42 @@ bool doctor_has_file(const struct doctor *doctor, const char *path)
 
         snprintf(full, sizeof(full), "%s%s", doctor->root, path);
         return access(full, F_OK) == 0;
+}
+
+static int by_text(const void *a, const void *b)
+{
+        return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool matches(const char *name, const char *const *patterns, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                if (fnmatch(patterns[i], name, FNM_PERIOD) == 0)
+                        return true;
+        }
+        return false;
+}
+
+size_t doctor_list_folder(struct doctor *doctor, const char *folder, const char *const *patterns, size_t n,
+                          const char ***ret)
+{
+        const char **names = ARENA_ARRAY(doctor->arena, const char *, FOLDER_NAMES_MAX);
+        char full[PATH_BYTES];
+        struct dirent *entry;
+        size_t n_names = 0;
+        DIR *dir;
+
+        snprintf(full, sizeof(full), "%s%s", doctor->root, folder);
+        dir = opendir(full);
+        while (dir && n_names < FOLDER_NAMES_MAX && (entry = readdir(dir))) {
+                if (matches(entry->d_name, patterns, n))
+                        names[n_names++] = arena_strdup(doctor->arena, entry->d_name);
+        }
+        if (dir)
+                closedir(dir);
+        qsort(names, n_names, sizeof(names[0]), by_text);
+        *ret = names;
+        return n_names;
 }
 
 bool doctor_link_is_pod(const struct doctor *doctor, const struct link_info *link)

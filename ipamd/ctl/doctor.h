@@ -79,6 +79,9 @@ void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *
 const char *doctor_file(struct doctor *doctor, const char *path);
 /* Whether there is such a file or folder. */
 bool doctor_has_file(const struct doctor *doctor, const char *path);
+/* The names in a folder of the host that match one of the patterns (fnmatch), sorted, in the arena. Returns how many. */
+size_t doctor_list_folder(struct doctor *doctor, const char *folder, const char *const *patterns, size_t n,
+                          const char ***ret);
 bool doctor_link_is_pod(const struct doctor *doctor, const struct link_info *link);
 
 #endif

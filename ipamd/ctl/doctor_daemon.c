@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* doctor: the daemon, and the files that it and the runtime need. */
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +8,7 @@
 
 #include "ctl/doctor.h"
 
-enum { CONFIGURATIONS_MAX = 256, DB_SPACE_BYTES_MIN = 16 * 1024 * 1024, PATH_BYTES = 512 };
+enum { DB_SPACE_BYTES_MIN = 16 * 1024 * 1024, PATH_BYTES = 512 };
 
 #define CNI_FOLDER  "/etc/cni/net.d"
 #define CNI_PROGRAM "/opt/cni/bin/vpcwire"
@@ -88,46 +87,17 @@ static void check_database(struct doctor *d)
                 fclose(f);
 }
 
-static int by_text(const void *a, const void *b)
-{
-        return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static bool is_configuration(const char *name)
-{
-        static const char *const endings[] = {".conf", ".conflist", ".json"};
-        const char *dot = strrchr(name, '.');
-
-        for (size_t i = 0; dot && i < ARRAY_SIZE(endings); i++) {
-                if (strcmp(dot, endings[i]) == 0)
-                        return true;
-        }
-        return false;
-}
-
 /* Runtimes take the first by name. */
 static void check_cni(struct doctor *d)
 {
-        char path[PATH_BYTES], *names[CONFIGURATIONS_MAX];
-        struct dirent *entry;
-        const char *text;
-        size_t n = 0;
-        DIR *folder;
+        static const char *const patterns[] = {"*.conf", "*.conflist", "*.json"};
+        const char **names, *text;
 
-        snprintf(path, sizeof(path), "%s" CNI_FOLDER, d->root);
-        folder = opendir(path);
-        while (folder && n < CONFIGURATIONS_MAX && (entry = readdir(folder))) {
-                if (is_configuration(entry->d_name))
-                        names[n++] = arena_strdup(d->arena, entry->d_name);
-        }
-        if (folder)
-                closedir(folder);
-        if (n == 0) {
+        if (doctor_list_folder(d, CNI_FOLDER, patterns, ARRAY_SIZE(patterns), &names) == 0) {
                 doctor_say(d, DOCTOR_FAIL, "install the conflist that names vpcwire",
                            "there is no network configuration in " CNI_FOLDER);
                 return;
         }
-        qsort(names, n, sizeof(names[0]), by_text);
         text = doctor_file(d, arena_printf(d->arena, CNI_FOLDER "/%s", names[0]));
         if (!text || (!strstr(text, "\"vpcwire\"") && !strstr(text, "\"aws-cni\"")))
                 doctor_say(d, DOCTOR_FAIL, "remove it, or give ours a name before it",

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* doctor: other people's firewalls and network managers, and what the kernel can do. */
-#include <dirent.h>
 #include <errno.h>
-#include <fnmatch.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,8 +10,6 @@
 #include <vpcwire/netns.h>
 
 #include "ctl/doctor.h"
-
-enum { PATH_BYTES = 512, FILES_MAX = 256 };
 
 static void check_firewall(struct doctor *d)
 {
@@ -63,29 +59,13 @@ static const char *last_value(struct doctor *d, const char *path, const char *ke
         return before;
 }
 
-static int by_text(const void *a, const void *b)
-{
-        return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* The same over a file and the *.conf of a folder beside it, in their order. */
 static const char *setting(struct doctor *d, const char *file, const char *folder, const char *key)
 {
-        const char *value = last_value(d, file, key, NULL);
-        char path[PATH_BYTES], *names[FILES_MAX];
-        struct dirent *entry;
-        size_t n = 0;
-        DIR *dir;
+        static const char *const patterns[] = {"*.conf"};
+        const char *value = last_value(d, file, key, NULL), **names;
+        size_t n = doctor_list_folder(d, folder, patterns, ARRAY_SIZE(patterns), &names);
 
-        snprintf(path, sizeof(path), "%s%s", d->root, folder);
-        dir = opendir(path);
-        while (dir && n < FILES_MAX && (entry = readdir(dir))) {
-                if (fnmatch("*.conf", entry->d_name, 0) == 0)
-                        names[n++] = arena_strdup(d->arena, entry->d_name);
-        }
-        if (dir)
-                closedir(dir);
-        qsort(names, n, sizeof(names[0]), by_text);
         for (size_t i = 0; i < n; i++)
                 value = last_value(d, arena_printf(d->arena, "%s/%s", folder, names[i]), key, value);
         return value;

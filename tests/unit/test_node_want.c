@@ -238,7 +238,11 @@ static void test_nft_empty_sets_and_doubles(void **state)
         c->addresses[3] = c->addresses[0];                                   /* twice */
         assert_ok(make(c), &c->err);
         assert_null(strstr(c->want.nft, "10.0.1.70"));
+        assert_non_null(strstr(strstr(c->want.nft, "map eni_of"), "flags interval"));
         assert_ptr_equal(strstr(strstr(c->want.nft, "10.0.1.22") + 1, "10.0.1.22"), NULL);
+        c->addresses[4] = c->addresses[0]; /* without the /28 it is a hash */
+        assert_ok(make(c), &c->err);
+        assert_null(strstr(strstr(c->want.nft, "map eni_of"), "flags interval"));
 }
 
 static void test_order_of_input_does_not_matter(void **state)
