@@ -62,6 +62,7 @@ int firewall_watch(struct reconcile *r, struct round *round, struct err *err)
                 round_wake_at(round, r->firewall_due_ms);
                 return 0;
         }
+        r->firewall_seen_ms = round->now_ms;
         r->firewall_due_ms = round->now_ms + FIREWALL_PERIOD_MS;
         if (firewall_look(round->arena, r->options.veth_prefix, &drops, &n, &failure) < 0) {
                 /* Only a report is lost. */

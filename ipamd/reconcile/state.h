@@ -37,6 +37,7 @@ enum {
                 15 * 60 * 1000, /* after it ended, a block and its count of attempts are forgotten */
         SUSPECTS_MAX = 4096,
         FIREWALL_PERIOD_MS = 60 * 1000, /* other people's firewalls are looked at */
+        FIREWALL_SETTLE_MS = 1000,      /* between two looks, however often somebody changes his chains */
         FIREWALL_MENDED_MS = 5 * 1000,  /* the same while one drops the pods' packets: the cure shows soon */
 };
 
@@ -82,7 +83,8 @@ struct reconcile {
         bool network_due;         /* the host's network must be looked at */
         int64_t network_due_ms;   /* ... at this time in any case */
         int64_t pods_due_ms;      /* the pods' links are looked at */
-        int64_t firewall_due_ms;  /* other people's firewalls are */
+        int64_t firewall_seen_ms; /* the last look at other people's firewalls */
+        int64_t firewall_due_ms;  /* the next one */
         struct suspect *suspects;
         size_t n_suspects;
         uint64_t random; /* of the jitter; seeded once */

@@ -189,8 +189,8 @@ static bool wait_for_reason(struct reconcile *r, int64_t at_ms)
         pthread_mutex_unlock(&r->wake.mutex);
         if (why & RECONCILE_NETWORK)
                 r->network_due = true;
-        if (why & RECONCILE_FIREWALL)
-                r->firewall_due_ms = 0;
+        if (why & RECONCILE_FIREWALL && r->firewall_due_ms > r->firewall_seen_ms + FIREWALL_SETTLE_MS)
+                r->firewall_due_ms = r->firewall_seen_ms + FIREWALL_SETTLE_MS;
         if (why & RECONCILE_PODS && r->pods_due_ms > clock_boottime_ms() + PODS_SETTLE_MS)
                 r->pods_due_ms = clock_boottime_ms() + PODS_SETTLE_MS;
         return go_on;

@@ -177,6 +177,8 @@ def test_a_firewall_that_drops_is_told_with_a_cure_that_works(wired, where, comm
         assert "error" in str(echo.sources_seen(one.netns, [other.address])).lower()
         reason = drops(wired)[where]
         cure = reason.split("the cure: ", 1)[1]
+        shown = wired.exec(wired.build / "bin/ipamctl", "--socket", wired.socket, "status").stdout
+        assert f"warning    {where}: {reason}" in shown
         wired.exec("sh", "-c", STANDS_FOR.get(cure, cure).replace("iptables -", "iptables-nft -"))
         echo.assert_source(one.netns, [other.address], one.address)
     wait_until(lambda: drops(wired) == {}, HEAL_DEADLINE_S, why="no warning")
