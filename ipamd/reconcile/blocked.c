@@ -59,6 +59,7 @@ static int write_down(struct reconcile *r, struct round *round, struct store_blo
         blocked.reason = arena_strdup(round->arena, blocked.reason);
         remember(round, &blocked);
         round->changed = true; /* a waiting ADD may now be told more */
+        round_wake_at(round, blocked.until_ms);
         return store_blocked_set(r->store, &blocked, err);
 }
 

@@ -268,27 +268,18 @@ static bool needs_ours(const struct round *round, const struct look *look)
         return false;
 }
 
-/* A call more, so it is not made at each look. */
-static bool sweep_is_due(const struct reconcile *r, const struct round *round)
-{
-        return r->sweep_due_ms && round->now_ms >= r->sweep_due_ms;
-}
-
 static int describe(struct reconcile *r, struct round *round, struct look *look, struct err *err)
 {
         const struct ec2_filter attached = {"attachment.instance-id", r->identity.instance_id};
-        struct ec2_filter ours = {"tag:" OURS_TAG_INSTANCE, r->identity.instance_id};
 
         if (ec2_describe_enis(r->ec2, &attached, 1, NULL, 0, round->arena, &look->attached, &look->n_attached,
                               err) < 0)
                 return err_wrap(err, "look at the instance's ENIs");
-        if (!needs_ours(round, look) && !sweep_is_due(r, round))
+        if (!needs_ours(round, look))
                 return 0;
         look->asked_ours = true;
         ec2_follow_up(r->ec2);
-        if (ec2_describe_enis(r->ec2, &ours, 1, NULL, 0, round->arena, &look->ours, &look->n_ours, err) < 0)
-                return err_wrap(err, "look at our ENIs");
-        return 0;
+        return ours_describe(r, round, &look->ours, &look->n_ours, err);
 }
 
 static int apply(struct reconcile *r, struct round *round, struct look *look, struct err *err)
@@ -308,7 +299,7 @@ static int apply(struct reconcile *r, struct round *round, struct look *look, st
         return look->asked_ours ? ours_delete_orphans(r, round, look->ours, look->n_ours, err) : 0;
 }
 
-/* The next look: soon while something is absent or an orphan grows old enough, else in a period, more or less. */
+/* The next look: soon while something is absent, else in a period, more or less. */
 static void plan_next_look(struct reconcile *r, const struct round *round, const struct look *look)
 {
         int64_t period = r->settings.look_period_ms;
@@ -316,9 +307,6 @@ static void plan_next_look(struct reconcile *r, const struct round *round, const
         r->look_due_ms = round->now_ms +
                          (look->unsettled ? LOOK_SETTLE_MS + 1000
                                           : period - period / 20 + reconcile_random(r) % (period / 10 + 1));
-        if (look->asked_ours && r->sweep_due_ms < round->now_ms + OURS_SWEEP_PERIOD_MS &&
-            r->sweep_due_ms < r->look_due_ms)
-                r->look_due_ms = r->sweep_due_ms;
 }
 
 int look_at_ec2(struct reconcile *r, struct round *round, struct err *err)
