@@ -8,22 +8,17 @@ address at 512 and one from it at 1536 where it is not on the primary ENI, the r
 ENIs, the nftables table but for its marks) stays equal. bench_path measures all nodes in turns: the way from a node's newest
 pod to another host of the VPC and back.
 """
-import argparse
 import json
-import os
 import pathlib
 import statistics
 import sys
-import tempfile
 import time
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(TOP / "tests/integration"))
-os.environ.setdefault("VPCWIRE_BUILD", str(TOP / "build/release"))
-
-from vpc import Node, Simulator, wait_until  # noqa: E402
-from vpc.process import BUILD, run  # noqa: E402
-from vpc.simulator import SUBNET_A, SUBNET_B, default_world  # noqa: E402
+import bench
+from bench import BUILD
+from vpc import wait_until
+from vpc.process import run
+from vpc.simulator import SUBNET_B
 
 COUNTS = [1, 30, 110, 250, 737]
 LAYOUTS = ["vpcwire", "two rules per pod"]
@@ -37,19 +32,17 @@ PER_ENI = 50
 INSTANCE = {"max_enis": 15, "ipv4_per_eni": PER_ENI + 1}
 AIM_PERCENT = 5
 POOL_DEADLINE_S = 120
+DEADLINE_S = 600
+STARTED = time.monotonic()
+SUBNETS = [
+    {"id": bench.SUBNET_A, "cidr": "10.0.16.0/20", "zone": "us-east-1a"},
+    {"id": SUBNET_B, "cidr": "10.0.2.0/24", "zone": "us-east-1b"},
+]
 
 
 def say(text):
-    print(f"{time.monotonic() - STARTED:6.1f} s  {text}", flush=True)
-
-
-STARTED = time.monotonic()
-
-
-def world():
-    made = default_world(instance_types={"bench.large": INSTANCE})
-    made["subnets"][0]["cidr"], made["subnets"][1]["cidr"] = "10.0.16.0/20", "10.0.2.0/24"
-    return made
+    """Progress; the figures go to standard output."""
+    print(f"{time.monotonic() - STARTED:6.1f} s  {text}", file=sys.stderr, flush=True)
 
 
 def usual_layout(node):
@@ -89,13 +82,12 @@ def rules(node):
     return len(node.ip("rule", "show"))
 
 
-def make_nodes(simulator, folder, counts):
+def make_nodes(world, counts):
     nodes = {}
     for count in counts:
         for number, layout in enumerate(LAYOUTS):
             env = {"WARM_IP_TARGET": "1", "MINIMUM_IP_TARGET": str(count), "IP_COOLDOWN_PERIOD": "1"}
-            name = f"n{number}-{count}"
-            node = Node(simulator, name, folder / name, instance_type="bench.large", subnet=SUBNET_A, public=True, env=env)
+            node = world.node(f"n{number}-{count}", instance_type="bench.large", env=env)
             nodes[layout, count] = node
             fill(node, count)
             newest = next(lease for lease in node.leases() if lease["address"] == node.pods[-1].address)
@@ -106,7 +98,7 @@ def make_nodes(simulator, folder, counts):
     return nodes
 
 
-def measure(nodes, host, rounds, slice_ms):
+def measure_paths(nodes, host, rounds, slice_ms):
     """{(layout, count): {kind: [one value per round]}}"""
     labels = {f"{layout}/{count}": (layout, count) for layout, count in nodes}
     command = [BUILD / "bin/bench_path", rounds, slice_ms]
@@ -119,34 +111,33 @@ def measure(nodes, host, rounds, slice_ms):
 
 
 def summarise(samples, nodes, counts):
-    figures = {"counts": counts, "layouts": {}, "aim_percent": AIM_PERCENT}
-    for layout in LAYOUTS:
-        figures["layouts"][layout] = {
+    """What goes into the JSON file."""
+    of_layouts = {
+        layout: {
             kind: {str(count): {"median": statistics.median(samples[layout, count][kind]), "slices": samples[layout, count][kind]} for count in counts}
             for kind in KINDS
         }
-        figures["layouts"][layout]["rules"] = {str(count): rules(nodes[layout, count]) for count in counts}
-    first, last = str(counts[0]), str(counts[-1])
-    figures["change_percent"] = {
-        layout: {kind: round(100 * (of[kind][last]["median"] / of[kind][first]["median"] - 1), 2) for kind in KINDS}
-        for layout, of in figures["layouts"].items()
+        for layout in LAYOUTS
     }
-    return figures
+    for layout in LAYOUTS:
+        of_layouts[layout]["rules"] = {str(count): rules(nodes[layout, count]) for count in counts}
+    return {"counts": counts, "layouts": of_layouts}
 
 
-def show(figures):
-    counts = figures["counts"]
+def tell(results, figures):
+    counts = [str(count) for count in results["counts"]]
     for kind, title in KINDS.items():
-        print(f"\n{title:34}" + "".join(f"{count:>11}" for count in counts) + "  pods")
-        for layout, of in figures["layouts"].items():
-            digits = 0 if kind == "udp_pps" else 2
-            print(f"  {layout:32}" + "".join(f"{of[kind][str(count)]['median']:11.{digits}f}" for count in counts)
-                  + f"  {figures['change_percent'][layout][kind]:+.1f} %")
-    worst = max(figures["change_percent"][LAYOUTS[0]].items(), key=lambda item: -item[1] if item[0] == "udp_pps" else item[1])
-    print(f"\nours at {counts[-1]} pods against {counts[0]}: {worst[1]:+.1f} % at worst ({KINDS[worst[0]]}); the aim is {AIM_PERCENT} %")
+        figures.title(title)
+        for layout, of in results["layouts"].items():
+            medians = {count: of[kind][count]["median"] for count in counts}
+            figures.add(f"{title}: {layout}", {f"{count} pods": round(value, 2) for count, value in medians.items()})
+            first, last = medians[counts[0]], medians[counts[-1]]
+            dearer = 100 * ((first / last if kind == "udp_pps" else last / first) - 1)
+            goal = (-100, AIM_PERCENT) if layout == LAYOUTS[0] else None
+            figures.add(f"{title}: {layout}: {counts[-1]} pods cost more than {counts[0]} by", dearer, "%", goal=goal)
 
 
-def plot(figures, path):
+def plot(results, path):
     import matplotlib
 
     matplotlib.use("Agg")
@@ -155,51 +146,39 @@ def plot(figures, path):
     figure, axes = plt.subplots(1, len(KINDS), figsize=(13, 4), layout="constrained")
     for axis, (kind, title) in zip(axes, KINDS.items()):
         for layout, style in zip(LAYOUTS, ("o-", "s--")):
-            of = figures["layouts"][layout][kind]
-            points = [of[str(count)] for count in figures["counts"]]
+            of = results["layouts"][layout][kind]
+            points = [of[str(count)] for count in results["counts"]]
             spread = [statistics.quantiles(point["slices"], n=4) if len(point["slices"]) > 1 else [point["median"]] * 3 for point in points]
-            line, = axis.plot(figures["counts"], [point["median"] for point in points], style, label=layout)
-            axis.fill_between(figures["counts"], [s[0] for s in spread], [s[2] for s in spread], alpha=0.2, color=line.get_color())
+            line, = axis.plot(results["counts"], [point["median"] for point in points], style, label=layout)
+            axis.fill_between(results["counts"], [s[0] for s in spread], [s[2] for s in spread], alpha=0.2, color=line.get_color())
         axis.set(title=title, xlabel="pods on the node", ylim=(0, None))
         axis.grid(alpha=0.3)
     axes[0].legend()
     figure.savefig(path, dpi=120)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=60, help="slices of each figure (60)")
-    parser.add_argument("--slice-ms", type=int, default=40, help="length of a slice (40)")
-    parser.add_argument("--counts", default=",".join(map(str, COUNTS)), help="numbers of pods, rising")
-    parser.add_argument("--out", type=pathlib.Path, default=TOP / "build/bench", help="folder of datapath.json and datapath.png")
-    options = parser.parse_args()
+def measure(options, figures):
     counts = [int(count) for count in options.counts.split(",")]
-    if os.geteuid() != 0:
-        sys.exit("root is needed to make network namespaces")
-    nodes = {}
-    with tempfile.TemporaryDirectory(prefix="vpcwire-datapath-") as name:
-        folder = pathlib.Path(name)
-        simulator = Simulator(world(), folder / "vpc", build=BUILD)
-        try:
-            host = simulator.add_node("host", instance_type="t3.small", subnet=SUBNET_B)
-            host["netns"] = simulator.namespace("host")
-            nodes = make_nodes(simulator, folder, counts)
-            say(f"measuring: {options.rounds} rounds of {len(nodes) * len(KINDS)} slices of {options.slice_ms} ms")
-            figures = summarise(measure(nodes, host, options.rounds, options.slice_ms), nodes, counts)
-            assert simulator.wrong_source_packets() == 0, simulator.ctl("offenders")
-            say("measured; cleaning up")
-        finally:
-            for node in nodes.values():
-                if node.proc:
-                    node.stop()
-                node.close()
-            simulator.destroy()
+    with bench.world(instance_types={"bench.large": INSTANCE}, subnets=SUBNETS) as world:
+        host = world.simulator.add_node("host", instance_type="t3.small", subnet=SUBNET_B)
+        host["netns"] = world.simulator.namespace("host")
+        nodes = make_nodes(world, counts)
+        say(f"measuring: {options.rounds} rounds of {len(nodes) * len(KINDS)} slices of {options.slice_ms} ms")
+        results = summarise(measure_paths(nodes, host, options.rounds, options.slice_ms), nodes, counts)
+        say("measured; cleaning up")
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "datapath.json").write_text(json.dumps(figures, indent=1) + "\n")
-    plot(figures, options.out / "datapath.png")
-    show(figures)
+    (options.out / "datapath.json").write_text(json.dumps(results, indent=1) + "\n")
+    plot(results, options.out / "datapath.png")
+    tell(results, figures)
     say(f"{options.out}/datapath.json and datapath.png")
 
 
+def arguments(parser):
+    parser.add_argument("--rounds", type=int, default=60, help="slices of each figure (60)")
+    parser.add_argument("--slice-ms", type=int, default=40, help="length of a slice (40)")
+    parser.add_argument("--counts", default=",".join(map(str, COUNTS)), help="numbers of pods, rising")
+    parser.add_argument("--out", type=pathlib.Path, default=bench.TOP / "build/bench", help="folder of datapath.json and datapath.png")
+
+
 if __name__ == "__main__":
-    main()
+    bench.main(measure, __doc__, DEADLINE_S, arguments)

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# sudo tests/bench/datapath.sh [--rounds N] [--out FOLDER]: what a packet costs with 1 to 737 pods, ours against two rules per
+# sudo tests/bench/datapath.sh [--json] [--rounds N] [--out FOLDER]: what a packet costs with 1 to 737 pods, ours against two rules per
 # pod. Prints the figures; writes datapath.json and datapath.png into build/bench.
 set -eu -o pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 packages_install "${packages_build[@]}" nftables iproute2 procps python3-venv
 mkdir -p build/log
-echo "building (build/log/datapath.log) ..."
+echo "building (build/log/datapath.log) ..." >&2
 {
         cmake --preset release
         cmake --build --preset release --target ipamd vpcwire vpcsim bench_path
@@ -18,7 +18,7 @@ echo "building (build/log/datapath.log) ..."
                 build/venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-input -r tests/bench/requirements.txt
         fi
 } >build/log/datapath.log 2>&1 || {
-        tail -n 20 build/log/datapath.log
+        tail -n 20 build/log/datapath.log >&2
         exit 1
 }
 exec build/venv-bench/bin/python tests/bench/datapath.py "$@"
