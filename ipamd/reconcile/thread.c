@@ -94,15 +94,9 @@ static const struct {
         const char *name;
         int (*run)(struct reconcile *r, struct round *round, struct err *err);
 } steps[] = {
-<<<<<<< HEAD
-        {"store", observe_store},    {"identity", identity_learn}, {RECONCILE_STEP_NETWORK, network_sync},
-        {"takeover", takeover_step}, {"reclaim", network_reclaim}, {"store", observe_again},
-        {"plan", plan_and_act},
-=======
-        {"store", observe_store},     {"identity", identity_learn}, {RECONCILE_STEP_NETWORK, network_sync},
-        {"reclaim", network_reclaim}, {"store", observe_again},     {"plan", plan_and_act},
-        {"orphans", ours_sweep},
->>>>>>> main
+        {"store", observe_store},      {"identity", identity_learn}, {RECONCILE_STEP_NETWORK, network_sync},
+        {"takeover", takeover_step},   {"reclaim", network_reclaim}, {"store", observe_again},
+        {"firewalls", firewall_watch}, {"plan", plan_and_act},       {"orphans", ours_sweep},
 };
 
 static int run_round(struct reconcile *r, struct round *round)
@@ -195,6 +189,8 @@ static bool wait_for_reason(struct reconcile *r, int64_t at_ms)
         pthread_mutex_unlock(&r->wake.mutex);
         if (why & RECONCILE_NETWORK)
                 r->network_due = true;
+        if (why & RECONCILE_FIREWALL && r->firewall_due_ms > r->firewall_seen_ms + FIREWALL_SETTLE_MS)
+                r->firewall_due_ms = r->firewall_seen_ms + FIREWALL_SETTLE_MS;
         if (why & RECONCILE_PODS && r->pods_due_ms > clock_boottime_ms() + PODS_SETTLE_MS)
                 r->pods_due_ms = clock_boottime_ms() + PODS_SETTLE_MS;
         return go_on;
