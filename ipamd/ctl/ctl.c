@@ -29,10 +29,17 @@ static const struct command {
          "when something\n"
          "should be looked at, 2 when something is broken.\n",
          ctl_doctor},
+        {"export", "the running pods as another daemon reads them: for going back to aws-vpc-cni",
+         "Prints aws-vpc-cni's checkpoint. With --output it is written there, and aws-vpc-cni's routes and "
+         "rules "
+         "are\n"
+         "put beside ours, so that it can be started in the place of ipamd; then `ipamd uninstall "
+         "--handover`.\n",
+         ctl_export, "aws-vpc-cni"},
         {"version", "versions of ipamctl and of the daemon", "", ctl_version},
 };
 
-enum { OPTION_EVENTS = 1000, OPTION_ROOT };
+enum { OPTION_EVENTS = 1000, OPTION_ROOT, OPTION_OUTPUT };
 
 static const struct option_help {
         struct option option;
@@ -44,6 +51,9 @@ static const struct option_help {
         {{"root", required_argument, NULL, OPTION_ROOT},
          "PATH",
          "doctor: where the host's files are, in a container"},
+        {{"output", required_argument, NULL, OPTION_OUTPUT},
+         "FILE",
+         "export: where to, and not to standard output"},
         {{"help", no_argument, NULL, 'h'}, "", "this text; with a command, that command's"},
 };
 
@@ -108,6 +118,7 @@ static enum ctl_exit parse_options(struct ctl *ctl, int argc, char **argv, bool 
                                 return complain_usage(ctl, "--events wants a number from 1, not ", optarg);
                         break;
                 case OPTION_ROOT: ctl->root = optarg; break;
+                case OPTION_OUTPUT: ctl->output = optarg; break;
                 case ':': return complain_usage(ctl, "a value is missing after ", argv[optind - 1]);
                 default: return complain_usage(ctl, "unknown option ", argv[optind - 1]);
                 }

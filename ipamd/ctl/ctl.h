@@ -28,8 +28,9 @@ struct ctl {
         const char *db_path, *veth_prefix,
                 *root; /* of doctor. root: the host's files are under it; NULL is / */
         bool json;
+        const char *output;   /* of export: a file; NULL: `out` */
         const char *argument; /* what followed the command's name; NULL: nothing */
-        long events_max; /* of watch: stop after so many; 0: never */
+        long events_max;      /* of watch: stop after so many; 0: never */
 };
 
 /* The whole program. Options override what is in *ctl (socket_path must be set to the default). */
@@ -40,6 +41,7 @@ enum ctl_exit ctl_status(struct ctl *ctl);
 enum ctl_exit ctl_pods(struct ctl *ctl);
 enum ctl_exit ctl_enis(struct ctl *ctl);
 enum ctl_exit ctl_imports(struct ctl *ctl);
+enum ctl_exit ctl_export(struct ctl *ctl);
 enum ctl_exit ctl_watch(struct ctl *ctl);
 enum ctl_exit ctl_version(struct ctl *ctl);
 enum ctl_exit ctl_doctor(struct ctl *ctl);

@@ -7,12 +7,15 @@
 #include <linux/rtnetlink.h>
 
 #include <vpcwire/file.h>
+#include <vpcwire/jsonx.h>
 #include <vpcwire/link.h>
 #include <vpcwire/netlink.h>
 #include <vpcwire/route.h>
 #include <vpcwire/rule.h>
 
 #include "ctl/ctl.h"
+
+#define TARGET "aws-vpc-cni"
 
 enum {
         NS_IN_A_MS = 1000000,
@@ -34,7 +37,8 @@ static json_t *row_of(const struct ipam_lease *lease)
                          "containerID", lease->container_id, "ifName", lease->ifname, "ipv4",
                          IP_TEXT(lease->address), "allocationTimestamp",
                          (json_int_t)lease->since_ms * NS_IN_A_MS, "metadata", "k8sPodNamespace",
-                         lease->pod_namespace ?: "", "k8sPodName", lease->pod_name ?: "", "interfacesCount", 1);
+                         lease->pod_namespace ?: "", "k8sPodName", lease->pod_name ?: "", "interfacesCount",
+                         1);
 }
 
 static char *checkpoint_of(const struct ipam_list_reply *list)
@@ -49,16 +53,24 @@ static char *checkpoint_of(const struct ipam_list_reply *list)
         return json_dumps(root, JSON_COMPACT);
 }
 
-/* As ours, but 0 for the primary ENI, which has no table of its own. */
-static uint32_t table_of(const struct ipam_lease *lease)
+/* The route table of the lease's ENI, as both daemons number them; 0 for the primary one, which has none of its own. */
+static uint32_t table_of(const struct ipam_list_reply *list, const struct ipam_lease *lease)
 {
-        if (lease->network_card)
-                return (uint32_t)(10000 + 100 * lease->network_card + lease->device_index);
-        return lease->device_index ? (uint32_t)lease->device_index + 1 : 0;
+        for (size_t i = 0; i < list->n_enis; i++) {
+                const struct ipam_eni *eni = &list->enis[i];
+
+                if (!eni->eni_id || strcmp(eni->eni_id, lease->eni_id ?: "") != 0)
+                        continue;
+                if (eni->network_card)
+                        return (uint32_t)(10000 + 100 * eni->network_card + eni->device_index);
+                return eni->device_index ? (uint32_t)eni->device_index + 1 : 0;
+        }
+        return 0;
 }
 
 /* Without a protocol of ours, so that our daemon leaves them alone; there already is fine. */
-static int write_pod(struct netlink *nl, const struct ipam_lease *lease, struct err *err)
+static int write_pod(struct netlink *nl, const struct ipam_list_reply *list, const struct ipam_lease *lease,
+                     struct err *err)
 {
         const struct prefix pod = prefix_host(lease->address);
         struct route_info route = {
@@ -70,7 +82,7 @@ static int write_pod(struct netlink *nl, const struct ipam_lease *lease, struct 
                                .protocol = RTPROT_BOOT};
         struct rule_info from = {.family = AF_INET,
                                  .priority = PRIORITY_FROM_POD,
-                                 .table = table_of(lease),
+                                 .table = table_of(list, lease),
                                  .src = pod,
                                  .protocol = RTPROT_BOOT};
         struct link_info link;
@@ -96,7 +108,7 @@ static int write_host(const struct ipam_list_reply *list, struct err *err)
         for (size_t i = 0; i < list->n_leases; i++) {
                 const struct ipam_lease *lease = &list->leases[i];
 
-                if (is_running(lease) && write_pod(nl, lease, err) < 0)
+                if (is_running(lease) && write_pod(nl, list, lease, err) < 0)
                         return err_wrap(err, "pod %s/%s", lease->pod_namespace ?: "", lease->pod_name ?: "");
         }
         return 0;
@@ -119,6 +131,11 @@ enum ctl_exit ctl_export(struct ctl *ctl)
         struct ipam_list_reply list;
         struct err err;
 
+        if (!ctl->argument || strcmp(ctl->argument, TARGET) != 0) {
+                fprintf(ctl->complaints, "ipamctl: export to whom? '%s' is not known, only " TARGET "\n",
+                        ctl->argument ?: "");
+                return CTL_USAGE;
+        }
         if (ctl_connect(ctl, &client) < 0)
                 return CTL_NO;
         if (ipam_list(client, &list, &err) < 0)

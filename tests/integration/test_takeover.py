@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From aws-vpc-cni to us while pods run: no byte is lost, every address stays, and nothing of the old remains."""
+import hashlib
+import json
 import secrets
 
 import pytest
@@ -97,6 +99,51 @@ def test_nothing_is_offered_before_it_is_known_whose_it_is(vpc, old):
     fresh = node.add_pods(f"new-{i}" for i in range(4))
     assert not {pod.address for pod in fresh} & {pod.old_address for pod in old.pods}
     wait_until(lambda: set(pod.old_address for pod in old.pods) <= set(addresses_of(node.leases())), 30, why="taken over")
+
+
+def stand_in_for_aws_cni(old):
+    """What it does when it starts: its packet filter and its rules for the node and the ENIs; pods' it expects to find."""
+    old.start_again()
+    for row in json.loads(old.checkpoint.read_text())["allocations"]:
+        link = "eni" + hashlib.sha1("{k8sPodNamespace}.{k8sPodName}".format(**row["metadata"]).encode()).hexdigest()[:11]
+        (route,) = old.node.ip("route", "show", "table", "main", row["ipv4"])
+        assert route["dev"] == link
+
+
+def test_back_to_aws_vpc_cni(vpc, old):
+    """There and back while pods talk, those of ours among them; then nothing of ours is left."""
+    node, (first, second, third) = old.node, old.pods
+    vpc.ctl("internet-address", address=INTERNET_HOST)
+    old.write_checkpoint()
+    node.env.update(HOST_CNI_BIN_PATH=str(node.folder / "bin"), VPCWIRE_PLUGIN=str(node.build / "bin/vpcwire"))
+    with Stream(first.netns, second.netns, second.old_address, 7001) as inside:
+        with Stream(third.netns, vpc.internet, INTERNET_HOST, 7002) as outside:
+            node.start()
+            wait_until(lambda: taken_over(old, *old.pods), 30, why="taken over")
+            ours = node.add_pods(["new-0", "new-1"])
+            assert json.loads(node.export().stdout)["version"] == "vpc-cni-ipam/1"
+            node.export("--output", old.checkpoint)
+            assert old.checkpoint.stat().st_mode & 0o777 == 0o600
+            busy = node.command_line("uninstall", "--handover", check=False)
+            assert busy.returncode == 1 and "stop ipamd first" in busy.stderr
+            node.stop()
+            stand_in_for_aws_cni(old)
+            node.command_line("uninstall", "--handover")
+            moved = inside.moved(), outside.moved()
+            wait_until(lambda: inside.moved() > moved[0] and outside.moved() > moved[1], 10, why="both go on")
+    rows = json.loads(old.checkpoint.read_text())["allocations"]
+    assert sorted(row["ipv4"] for row in rows) == sorted([pod.old_address for pod in old.pods] + [pod.address for pod in ours])
+    assert {row["containerID"] for row in rows} == {pod.container_id for pod in [*old.pods, *ours]}
+    assert not [rule for rule in node.ip("rule", "show") if rule.get("protocol") == "118"]
+    assert node.pod_routes() == [] and "vpcwire" not in node.exec("nft", "list", "tables").stdout
+    with echo.serving(*(pod.netns for pod in [*old.pods, *ours]), vpc.internet):
+        for pod in [*old.pods, *ours]:
+            address = getattr(pod, "old_address", None) or pod.address
+            others = [getattr(other, "old_address", None) or other.address for other in [*old.pods, *ours] if other is not pod]
+            echo.assert_source(pod.netns, others, address)
+            echo.assert_source(pod.netns, [INTERNET_HOST], node.public_address)
+    node.start()  # and here again: the books went, so all of them are taken over anew
+    wait_until(lambda: len(node.leases()) == 5 and old.left() == NOTHING, 30, why="taken over again")
 
 
 @pytest.mark.parametrize(

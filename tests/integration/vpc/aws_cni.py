@@ -34,8 +34,15 @@ class AwsCni:
         self.free = {0: []}
         for key, value in (("ip_forward", 1), ("conf.all.rp_filter", 0), ("conf.eth0.rp_filter", 2)):
             self.sysctl(key, value)
+        self.secondary = {}
+        self.start_again()
+
+    def start_again(self):
+        """What each start of the daemon makes."""
         self.filter()
         self.rule("add", "fwmark", MARK, "lookup", "main", "priority", "1024")
+        for address, table in self.secondary.items():
+            self.rule("add", "from", address, "lookup", table, "priority", "32765")
 
     def rule(self, *arguments):
         run("ip", "-n", self.node.netns, "rule", *arguments)
@@ -101,6 +108,7 @@ class AwsCni:
         run("ip", "-n", self.node.netns, "addr", "add", f"{address}/24", "dev", name, "noprefixroute")
         self.route("add", gateway, "dev", name, "scope", "link", "table", table)
         self.route("add", "default", "via", gateway, "dev", name, "table", table)
+        self.secondary[address] = table
         self.rule("add", "from", address, "lookup", table, "priority", "32765")
         self.sysctl(f"conf.{name}.rp_filter", 2)
         self.free[device] = [entry["PrivateIpAddress"] for entry in eni["PrivateIpAddresses"] if not entry["Primary"]]

@@ -102,6 +102,16 @@ class Node:
         done = run(self.build / "bin/ipamctl", "--json", *arguments, check=check, env=env)
         return json.loads(done.stdout) if check else done
 
+    def export(self, *options):
+        """`ipamctl export aws-vpc-cni` in the node's namespace."""
+        env = {**os.environ, **SANITIZER_OPTIONS, "VPCWIRE_SOCKET": str(self.socket)}
+        return run("ip", "netns", "exec", self.netns, self.build / "bin/ipamctl", *options, "export", "aws-vpc-cni", env=env)
+
+    def command_line(self, *arguments, check=True):
+        """`ipamd ARGUMENTS`, with the daemon's environment."""
+        env = {**os.environ, **SANITIZER_OPTIONS, **self.daemon_env()}
+        return run(*self.command(), *arguments, check=check, env={key: value for key, value in env.items() if value is not None})
+
     def status(self):
         return self.call("Status")
 
