@@ -115,6 +115,9 @@ def test_every_path_is_mounted(base, settings):
             folder = str(pathlib.Path(settings[setting]).parent)
             assert mounts[folder] == folder, "the plugin on the host finds the socket where the container made it"
         assert mounts["/etc/vpcwire"] == "/etc/vpcwire"
+        if container["name"] == "aws-node":
+            folder = str(pathlib.Path(settings["AWS_VPC_K8S_CNI_BACKING_STORE"]).parent)
+            assert mounts[folder] == folder
         assert mounts[environment(container)["HOST_CNI_BIN_PATH"]] == "/opt/cni/bin"
         assert mounts[environment(container)["HOST_CNI_CONFDIR_PATH"]] == "/etc/cni/net.d"
 

@@ -22,7 +22,7 @@ from .process import BUILD, SANITIZER_OPTIONS, run, wait_until
 
 CNI_PLUGINS = pathlib.Path("/usr/lib/cni")  # Debian's containernetworking-plugins
 # Fixed places below /run: shims' sockets and runc's state; what our manifests name.
-PRIVATE_RUN = ("/run/containerd", "/run/vpcwire")
+PRIVATE_RUN = ("/run/containerd", "/run/vpcwire", "/run/aws-node")
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
 CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 PAUSE_IMAGE = "local.test/pause:1"
