@@ -82,6 +82,9 @@ struct reconcile {
         int64_t pods_due_ms;      /* the pods' links are looked at */
         struct suspect *suspects;
         size_t n_suspects;
+        char *unreadable;               /* what was told of items that no look could read; NULL: nothing */
+        char (*unmarked)[EC2_ID_BYTES]; /* ENIs that the last look showed without delete-on-termination */
+        size_t n_unmarked;
         uint64_t random; /* of the jitter; seeded once */
 
         struct {
@@ -133,6 +136,11 @@ int network_reclaim(struct reconcile *r, struct round *round, struct err *err);
 
 /* look.c: a full look at EC2, and the store brought up to it. */
 int look_at_ec2(struct reconcile *r, struct round *round, struct err *err);
+
+/* mark.c: delete-on-termination of ENIs in use. A look forgets and sees; mark_repeat() is tried in each round. */
+void mark_forget(struct reconcile *r);
+void mark_see(struct reconcile *r, const struct ec2_eni *eni, bool ours);
+int mark_repeat(struct reconcile *r, struct round *round, struct err *err);
 
 /* view.c: the planner's inputs. */
 void view_make(struct reconcile *r, struct round *round, struct plan_view *ret);

@@ -81,6 +81,8 @@ static int plan_and_act(struct reconcile *r, struct round *round, struct err *er
                         return 0;
                 }
         }
+        if (mark_repeat(r, round, err) < 0)
+                return -(int)err->code;
         return act_finish_unassigns(r, round, err);
 }
 
@@ -312,6 +314,8 @@ struct reconcile *reconcile_stop(struct reconcile *r)
         store_free(r->store);
         identity_done(&r->identity);
         free(r->suspects);
+        free(r->unreadable);
+        mark_forget(r);
         free(r);
         return NULL;
 }

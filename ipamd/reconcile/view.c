@@ -29,10 +29,10 @@ static enum plan_eni_state plan_state(enum eni_state state)
         return PLAN_ENI_DELETING;
 }
 
-/* The next step of an ENI is whichever its state calls for; at most one of these is blocked. */
+/* The next step of an ENI is whichever its state calls for; at most one of these is blocked, beside a look for its sake. */
 static int64_t step_not_before(const struct round *round, const struct store_eni *eni)
 {
-        static const enum plan_action_kind steps[] = {PLAN_ATTACH, PLAN_MARK_DELETE_ON_TERMINATION,
+        static const enum plan_action_kind steps[] = {PLAN_LOOK, PLAN_ATTACH, PLAN_MARK_DELETE_ON_TERMINATION,
                                                       PLAN_DETACH, PLAN_DELETE};
         int64_t until = blocked_until_ms(round, plan_action_to_string(PLAN_RECREATE), eni->client_token);
 
