@@ -124,24 +124,6 @@ static void described_to_store(const struct reconcile *r, const struct ec2_eni *
         snprintf(ret->subnet_id, sizeof(ret->subnet_id), "%s", eni->subnet_id);
 }
 
-/* An ENI of ours in another subnet than the node's: its CIDR (for the gateway) is EC2's to tell. */
-static int learn_subnet(struct reconcile *r, struct round *round, struct store_eni *eni, struct err *err)
-{
-        const char *ids[] = {eni->subnet_id};
-        struct ec2_subnet *subnets;
-        size_t n;
-
-        if (!eni->managed || strcmp(eni->subnet_id, r->identity.subnet_id) == 0)
-                return 0;
-        ec2_follow_up(r->ec2);
-        if (ec2_describe_subnets(r->ec2, NULL, 0, ids, 1, round->arena, &subnets, &n, err) < 0)
-                return err_wrap(err, "learn the CIDR of %s", eni->subnet_id);
-        if (n != 1)
-                return err_set(err, ERR_PROTOCOL, "EC2 shows %zu subnets for %s", n, eni->subnet_id);
-        eni->subnet_cidr = subnets[0].cidr;
-        return 0;
-}
-
 static int see_attached(struct reconcile *r, struct round *round, struct look *look,
                         const struct ec2_eni *eni, struct err *err)
 {
@@ -150,13 +132,15 @@ static int see_attached(struct reconcile *r, struct round *round, struct look *l
         struct ip *settled = NULL;
         size_t n = eni->n_secondary;
         bool changed = false;
+        int e;
 
         described_to_store(r, eni, &entry);
         if (known && known->state >= ENI_DETACHING)
                 return 0; /* on its way out; the detach goes on from what the row says */
         if (!known) {
-                if (learn_subnet(r, round, &entry, err) < 0)
-                        return -(int)err->code;
+                e = subnets_learn(r, round, &entry, &look->again_ms, err);
+                if (e <= 0)
+                        return e;
                 log_info(entry.managed ? "eni adopted" : "eni of somebody else seen",
                          LOG_STR("eni", eni->eni_id), LOG_INT("device", eni->device_index),
                          LOG_INT("addresses", n));
@@ -233,6 +217,8 @@ static int see_absent(struct reconcile *r, struct round *round, struct look *loo
                 if (!*eni->attachment_id && elsewhere && strcmp(elsewhere->status, "available") == 0)
                         return store_eni_set_in_doubt(r->store, eni->key, false,
                                                       err); /* the attach did not happen */
+                if (elsewhere && elsewhere->attached)
+                        return absent_row(r, round, eni, elsewhere, err); /* somebody else took it */
                 break;
         case ENI_CONFIGURING:
         case ENI_READY:
@@ -276,6 +262,8 @@ static void plan_next_look(struct reconcile *r, const struct round *round, const
         r->look_due_ms = round->now_ms +
                          (look->unsettled ? LOOK_SETTLE_MS + 1000
                                           : period - period / 20 + reconcile_random(r) % (period / 10 + 1));
+        if (look->again_ms && look->again_ms < r->look_due_ms)
+                r->look_due_ms = look->again_ms;
         if (look->asked_ours && r->sweep_due_ms < round->now_ms + OURS_SWEEP_PERIOD_MS &&
             r->sweep_due_ms < r->look_due_ms)
                 r->look_due_ms = r->sweep_due_ms;

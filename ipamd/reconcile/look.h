@@ -10,7 +10,8 @@ struct look {
         struct ec2_eni_list
                 ours; /* all with our tag, attached or not; asked for only when something is in doubt */
         bool asked_ours;
-        bool unsettled; /* something is absent, and not for long enough yet */
+        bool unsettled;   /* something is absent, and not for long enough yet */
+        int64_t again_ms; /* when something that could not be taken in may be; 0: all was */
 };
 
 /* Asks EC2, all pages. ERR_* as ec2_list_enis(). */

@@ -32,7 +32,8 @@ enum {
         MAX_ENIS_SEEN_MS = 5 * 60 * 1000, /* how long EC2's word on the number of ENIs stands */
         ATTACH_ATTEMPTS_MAX = 5,          /* then the ENI is given up and deleted */
         TOKEN_LOOKS_MAX = 6,              /* for the ENI that a client token made; then the row is given up */
-        ENI_FULL_MS = 10 * 60 * 1000,     /* an ENI that EC2 calls full is not filled for so long */
+        SUBNETS_PERIOD_MS = 10 * 60 * 1000, /* other subnets are asked for no more often */
+        ENI_FULL_MS = 10 * 60 * 1000,       /* an ENI that EC2 calls full is not filled for so long */
         BLOCKED_FORGET_MS =
                 15 * 60 * 1000, /* after it ended, a block and its count of attempts are forgotten */
         SUSPECTS_MAX = 4096,
@@ -50,6 +51,13 @@ struct identity {
         size_t n_vpc_cidrs;
         char **groups;
         size_t n_groups;
+};
+
+/* A subnet beside the node's own in which ENIs may be made. */
+struct subnet {
+        char id[EC2_ID_BYTES];
+        struct prefix cidr;
+        unsigned available; /* addresses, as EC2 counted them; less what we took since */
 };
 
 /* Something of ours that the last look did not show. */
@@ -85,7 +93,10 @@ struct reconcile {
         char *unreadable;               /* what was told of items that no look could read; NULL: nothing */
         char (*unmarked)[EC2_ID_BYTES]; /* ENIs that the last look showed without delete-on-termination */
         size_t n_unmarked;
-        uint64_t random; /* of the jitter; seeded once */
+        struct subnet *subnets; /* the one with the most free addresses first */
+        size_t n_subnets;
+        int64_t subnets_due_ms; /* EC2 may be asked for them again */
+        uint64_t random;        /* of the jitter; seeded once */
 
         struct {
                 pthread_t thread;
@@ -141,6 +152,17 @@ int look_at_ec2(struct reconcile *r, struct round *round, struct err *err);
 void mark_forget(struct reconcile *r);
 void mark_see(struct reconcile *r, const struct ec2_eni *eni, bool ours);
 int mark_repeat(struct reconcile *r, struct round *round, struct err *err);
+
+/* subnets.c. NULL: not known, or the node's own. */
+struct subnet *subnets_find(struct reconcile *r, const char *id);
+/*
+ * The CIDR (for the gateway) of the subnet of an ENI that the books do not know yet. 1: known now; 0: EC2 does not say, and
+ * *ret_again_ms becomes the time at which it may be asked again.
+ */
+int subnets_learn(struct reconcile *r, struct round *round, struct store_eni *eni, int64_t *ret_again_ms,
+                  struct err *err);
+/* Whether the tags, the place and the free addresses of a subnet allow ENIs of this node in it. cluster may be NULL. */
+bool subnets_may_use(const struct identity *identity, const char *cluster, const struct ec2_subnet *subnet);
 
 /* view.c: the planner's inputs. */
 void view_make(struct reconcile *r, struct round *round, struct plan_view *ret);

@@ -316,6 +316,7 @@ struct reconcile *reconcile_stop(struct reconcile *r)
         free(r->suspects);
         free(r->unreadable);
         mark_forget(r);
+        free(r->subnets);
         free(r);
         return NULL;
 }

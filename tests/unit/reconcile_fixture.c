@@ -39,6 +39,7 @@ int bench_teardown(void **state)
         free(b->r.suspects);
         free(b->r.unreadable);
         mark_forget(&b->r);
+        free(b->r.subnets);
         if (b->ec2)
                 httpd_stop(b->ec2);
         fixture_check(b->f);
@@ -82,6 +83,8 @@ void bench_act(struct bench *b, struct round *round, struct plan_action action)
 {
         if (!action.reason)
                 action.reason = "test";
+        if (action.kind == PLAN_CREATE && !action.subnet_id)
+                action.subnet_id = SUBNET;
         assert_ok(act(&b->r, round, &action, &b->f->err), &b->f->err);
 }
 

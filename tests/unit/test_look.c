@@ -187,6 +187,28 @@ static void test_an_attach_in_doubt_is_seen(void **state)
         assert_int_equal(observe_eni(&round, key)->state, ENI_ATTACHING);
 }
 
+static void test_an_eni_that_somebody_else_attached_is_forgotten(void **state)
+{
+        struct bench *b = *state;
+        struct store_eni eni = fixture_eni(1);
+        const char *attached[] = {primary(b, 3)}, *mine = bench_eni_xml(b, 1, INSTANCE, NULL, 0),
+                   *at = strstr(mine, "<instanceId>" INSTANCE);
+        const char *ours[] = {arena_printf(b->arena, "%.*s<instanceId>i-other%s", (int)(at - mine), mine,
+                                           at + strlen("<instanceId>" INSTANCE))};
+        struct httpd_reply replies[] = {{.body = bench_describe(b, attached, 1)},
+                                        {.body = bench_describe(b, ours, 1)}};
+        int64_t key;
+
+        snprintf(eni.client_token, sizeof(eni.client_token), "token");
+        assert_ok(store_eni_begin(b->f->store, &eni, NOW, &key, &b->f->err), &b->f->err);
+        assert_ok(store_eni_created(b->f->store, key, &eni, NULL, 0, NOW, &b->f->err), &b->f->err);
+        assert_ok(store_eni_set_in_doubt(b->f->store, key, true, &b->f->err), &b->f->err);
+        bench_script(b, replies, 2);
+        bench_look(b, SOON);
+        assert_string_equal(fixture_eni_state(b->f, key), "");
+        assert_int_equal(httpd_requests(b->ec2), 2);
+}
+
 /* ---- orphans ---- */
 
 #define ORPHAN_TAGS(instance, created_at)                                                                    \
@@ -369,6 +391,7 @@ int main(void)
                 TEST(test_a_failing_look_changes_nothing),
                 TEST(test_an_empty_answer_is_not_believed),
                 TEST(test_an_attach_in_doubt_is_seen),
+                TEST(test_an_eni_that_somebody_else_attached_is_forgotten),
                 TEST(test_an_orphan_is_deleted),
                 TEST(test_a_look_of_two_lists_ends_after_a_refusal),
                 TEST(test_what_is_not_provably_ours_and_unused_is_not_touched),
