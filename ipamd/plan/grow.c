@@ -34,7 +34,7 @@ static unsigned room_of(const struct draft *draft, const struct plan_eni *eni)
 {
         unsigned used = eni->state == PLAN_ENI_CREATING ? eni->asked_addresses : eni->total - eni->lost;
 
-        return eni->full || used >= draft->capacity ? 0 : draft->capacity - used;
+        return eni->full || eni_is_taken_away(eni) || used >= draft->capacity ? 0 : draft->capacity - used;
 }
 
 /* ---- sources ---- */

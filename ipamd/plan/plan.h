@@ -30,7 +30,7 @@ struct plan_eni {
         int64_t key;
         enum plan_eni_state state;
         bool primary, managed, in_doubt;
-        bool has_attachment; /* attaching: attached already; detaching: still attached as far as we know */
+        bool has_attachment; /* attaching: attached already; later: still attached as far as we know */
         bool link_present;   /* its link is in the kernel */
         unsigned device_index, network_card;
         unsigned asked_addresses; /* creating only */

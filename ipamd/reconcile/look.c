@@ -173,6 +173,9 @@ static int absent_row(struct reconcile *r, struct round *round, const struct sto
 
         round->changed = true;
         if (eni->leased || eni->lost) {
+                if (!*eni->attachment_id)
+                        return 0; /* known since the last look */
+                empty.attachment_id[0] = '\0';
                 log_error("an eni with running pods is not attached any more; their addresses are lost",
                           LOG_STR("eni", eni->eni_id), LOG_INT("pods", eni->leased + eni->lost));
                 return store_eni_observed(r->store, &empty, NULL, 0, false, round->now_ms, &changed, err);

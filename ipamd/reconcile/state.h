@@ -68,6 +68,7 @@ struct suspect {
 };
 
 struct reconcile {
+        struct arena *arena; /* as long as the reconciler: what the profile adds to the options */
         struct reconcile_options options;
         struct reconcile_settings settings; /* the thread's copy */
         struct store *store;
@@ -96,7 +97,10 @@ struct reconcile {
         struct subnet *subnets; /* the one with the most free addresses first */
         size_t n_subnets;
         int64_t subnets_due_ms; /* EC2 may be asked for them again */
-        uint64_t random;        /* of the jitter; seeded once */
+        struct {
+                bool credentials_failing, clock_wrong;
+        } told;          /* in the log, and not taken back since */
+        uint64_t random; /* of the jitter; seeded once */
 
         struct {
                 pthread_t thread;
@@ -189,6 +193,9 @@ bool blocked_now(const struct round *round, const char *action, const char *subj
 
 /* denied.c: the observer of a struct ec2; data is the reconciler. */
 void denied_observe(void *data, const char *action, const struct ec2_failure *failure, const char *why);
+
+/* health.c: what the credentials say of themselves and of the clock goes to the log, once each. */
+void health_tell(struct reconcile *r);
 
 /* thread.c */
 uint64_t reconcile_random(struct reconcile *r);

@@ -124,6 +124,7 @@ static void test_an_eni_with_leases_is_never_removed(void **state)
         round = bench_round(b, MUCH_LATER);
         assert_non_null(observe_eni(&round, key));
         assert_int_equal(observe_eni(&round, key)->lost, 1);
+        assert_string_equal(observe_eni(&round, key)->attachment_id, "");
 }
 
 static void test_an_empty_eni_is_dropped_after_two_looks(void **state)

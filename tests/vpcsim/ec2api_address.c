@@ -16,6 +16,8 @@ int ec2api_assign_addresses(struct ec2api_request *request, struct err *err)
             (r = ec2api_bool(request, "AllowReassignment", &assign.allow_reassignment, err)) < 0)
                 return r;
         assign.addresses = given;
+        if (request->fewer && assign.count > 1)
+                assign.count--;
         if (!assign.count == !assign.n_addresses)
                 return world_refuse(
                         request->world, err,
