@@ -16,7 +16,8 @@
 
 enum { TAGS_OF_OURS = 5 };
 
-static const char STEP_REFUSED[] = "attach-refused";
+/* Counted apart from the calls that failed for other reasons; see ATTACH_ATTEMPTS_MAX and TOKEN_LOOKS_MAX. */
+static const char STEP_REFUSED[] = "attach-refused", STEP_NOT_SHOWN[] = "token-not-shown";
 
 /*
  * "vw-<wall seconds>-<96 random bits>". The time is in the token so that a repeat, which EC2 compares parameter by
@@ -83,19 +84,22 @@ static int not_shown(struct reconcile *r, struct round *round, struct store_eni 
                      struct err *err)
 {
         const char *recreate = plan_action_to_string(PLAN_RECREATE);
-        const struct store_blocked *before = blocked_find(round, recreate, eni->client_token);
+        const struct store_blocked *before = blocked_find(round, STEP_NOT_SHOWN, eni->client_token);
         unsigned attempts = before ? before->attempts : 0;
+        int64_t until_ms;
 
         if (attempts + 1 >= TOKEN_LOOKS_MAX) {
-                if (blocked_clear(r, round, recreate, eni->client_token, err) < 0)
+                if (blocked_clear(r, round, recreate, eni->client_token, err) < 0 ||
+                    blocked_clear(r, round, STEP_NOT_SHOWN, eni->client_token, err) < 0)
                         return -(int)err->code;
                 return act_give_up(r, round, eni, "EC2 does not show the ENI that its client token made",
                                    err);
         }
-        return blocked_until(r, round, recreate, eni->client_token,
-                             clock_boottime_ms() + ec2_retry_delay_ms(EC2_FAILURE_TOKEN_USED, attempts,
-                                                                      reconcile_random(r)),
-                             cause->msg, err);
+        until_ms = clock_boottime_ms() +
+                   ec2_retry_delay_ms(EC2_FAILURE_TOKEN_USED, attempts, reconcile_random(r));
+        if (blocked_until(r, round, STEP_NOT_SHOWN, eni->client_token, until_ms, cause->msg, err) < 0)
+                return -(int)err->code;
+        return blocked_until(r, round, recreate, eni->client_token, until_ms, cause->msg, err);
 }
 
 /*

@@ -98,6 +98,19 @@ static int delete_orphan(struct reconcile *r, struct round *round, const char *e
         return blocked_clear(r, round, STEP_ORPHAN, eni_id, err);
 }
 
+/* A deletion that was put off, or failed for a reason that passes, is not left for an hour. */
+static int64_t sooner(const struct round *round, const char *eni_id, int64_t again_ms)
+{
+        const struct store_blocked *blocked = blocked_find(round, STEP_ORPHAN, eni_id);
+        int64_t wait_ms =
+                blocked && blocked->until_ms > round->now_ms ? blocked->until_ms - round->now_ms : 0;
+
+        if (!blocked)
+                return again_ms;
+        wait_ms = wait_ms > OURS_ORPHAN_AGE_MS ? wait_ms : OURS_ORPHAN_AGE_MS;
+        return wait_ms < again_ms ? wait_ms : again_ms;
+}
+
 int ours_delete_orphans(struct reconcile *r, struct round *round, const struct ec2_eni *enis, size_t n,
                         struct err *err)
 {
@@ -113,6 +126,7 @@ int ours_delete_orphans(struct reconcile *r, struct round *round, const struct e
                 case OURS_ORPHAN:
                         if (delete_orphan(r, round, enis[i].eni_id, err) < 0)
                                 return err_wrap(err, "delete the orphan %s", enis[i].eni_id);
+                        again_ms = sooner(round, enis[i].eni_id, again_ms);
                         break;
                 }
         }

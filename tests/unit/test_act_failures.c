@@ -313,6 +313,29 @@ static void test_a_token_used_before_whose_eni_is_not_shown(void **state)
         assert_blocked(&round, "recreate", "vw-1-token", EC2_FAILURE_TOKEN_USED);
 }
 
+/* Calls that failed for other reasons are no looks for the ENI. */
+static void test_what_came_before_is_no_look_for_a_token(void **state)
+{
+        struct bench *b = *state;
+        struct plan_action action = {.kind = PLAN_RECREATE, .key = prepare(b, RECREATE)};
+        struct httpd_reply unavailable = {.status = 503,
+                                          .body = bench_error(b, "Unavailable", "try again"),
+                                          .times = HTTPD_ALWAYS},
+                           mismatch[] = {{.status = 400,
+                                          .body = bench_error(b, "IdempotentParameterMismatch", "other")},
+                                         {.body = NONE_MADE}};
+        struct round round;
+
+        bench_script(b, &unavailable, 1);
+        for (unsigned i = 0; i < 2 * TOKEN_LOOKS_MAX; i++) {
+                round = bench_round(b, SOON);
+                bench_act(b, &round, action);
+        }
+        bench_script(b, mismatch, 2);
+        bench_act(b, &round, action);
+        assert_int_equal(bench_eni(b, &round, action.key)->state, ENI_CREATING);
+}
+
 static void test_a_token_used_before_whose_eni_is_never_shown_is_given_up(void **state)
 {
         struct bench *b = *state;
@@ -370,6 +393,7 @@ int main(void)
                 TEST(test_a_token_used_before_whose_eni_is_attached_is_left_to_a_look),
                 TEST(test_a_token_used_before_whose_eni_is_not_shown),
                 TEST(test_a_token_used_before_whose_eni_is_never_shown_is_given_up),
+                TEST(test_what_came_before_is_no_look_for_a_token),
                 TEST(test_only_refusals_of_the_eni_count_as_attempts),
         };
 

@@ -369,12 +369,14 @@ static void test_a_refused_deletion_is_written_down(void **state)
         struct httpd_reply refused = {.status = 403,
                                       .body = bench_error(b, "UnauthorizedOperation", "not allowed"),
                                       .times = HTTPD_ALWAYS};
+        int64_t now_ms = clock_boottime_ms();
         struct round round;
 
-        sweep(b, &orphan, 1, &refused, SOON);
-        round = bench_round(b, SOON);
+        sweep(b, &orphan, 1, &refused, now_ms);
+        round = bench_round(b, now_ms);
         assert_non_null(blocked_find(&round, "delete-orphan", "eni-lost"));
-        sweep(b, &orphan, 1, &refused, SOON + 1);
+        assert_int_equal(b->r.sweep_due_ms, now_ms + OURS_ORPHAN_AGE_MS);
+        sweep(b, &orphan, 1, &refused, now_ms + 1);
         assert_int_equal(httpd_requests(b->ec2), 2);
 }
 
