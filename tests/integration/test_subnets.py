@@ -3,12 +3,11 @@
 import contextlib
 import sqlite3
 
-import boto3
 import pytest
 
+from faults import USER, by_hand  # noqa: F401 -- a fixture
 from vpc import echo, wait_until
 
-USER = {"access_key_id": "AKIAFILLER0000000000", "secret_access_key": "filler-secret"}
 TAG = {"kubernetes.io/role/cni": "1"}
 OWN = {"id": "subnet-own00000000000001", "cidr": "10.0.1.0/28", "zone": "us-east-1a"}
 SECOND = {"id": "subnet-second0000000001", "cidr": "10.0.2.0/28", "zone": "us-east-1a", "tags": TAG}
@@ -20,18 +19,6 @@ NOT_OURS = [
 ]
 ENV = {"WARM_IP_TARGET": "1", "IP_COOLDOWN_PERIOD": "1"}
 CREATE, FIND = "CreateNetworkInterface", "DescribeSubnets"
-
-
-@pytest.fixture
-def ec2(vpc):
-    """EC2 as somebody else in the account uses it."""
-    return boto3.client(
-        "ec2",
-        region_name="us-east-1",
-        endpoint_url=vpc.ready["ec2_local"],
-        aws_access_key_id=USER["access_key_id"],
-        aws_secret_access_key=USER["secret_access_key"],
-    )
 
 
 def fill(ec2, subnet, leave=0):
@@ -63,9 +50,9 @@ def full_node(vpc, ec2, make_node, **env):
 
 
 @pytest.mark.world(subnets=[OWN, SECOND, THIRD, *NOT_OURS], users=[USER])
-def test_pods_get_addresses_of_another_subnet(vpc, ec2, make_node):
+def test_pods_get_addresses_of_another_subnet(vpc, by_hand, make_node):  # noqa: F811
     """That with the most room. EC2 is asked for subnets once, and three calls bring an ENI, as ever."""
-    node = full_node(vpc, ec2, make_node)
+    node = full_node(vpc, by_hand, make_node)
     pods = node.add_pods(f"p{i}" for i in range(6))
     node.wait_quiet(60)
     assert subnets_of(vpc) == {THIRD["id"]}
@@ -91,13 +78,13 @@ def test_pods_get_addresses_of_another_subnet(vpc, ec2, make_node):
 
 
 @pytest.mark.world(subnets=[OWN, SECOND, THIRD, *NOT_OURS], users=[USER])
-def test_the_next_one_when_that_is_full_too_and_the_reason_names_them(vpc, ec2, make_node):
-    node = full_node(vpc, ec2, make_node)
-    fill(ec2, THIRD, leave=1)
+def test_the_next_one_when_that_is_full_too_and_the_reason_names_them(vpc, by_hand, make_node):  # noqa: F811
+    node = full_node(vpc, by_hand, make_node)
+    fill(by_hand, THIRD, leave=1)
     pods = node.add_pods(f"p{i}" for i in range(2))
     node.wait_quiet(60)
     assert subnets_of(vpc) == {SECOND["id"]}
-    fill(ec2, SECOND)
+    fill(by_hand, SECOND)
     while node.pool()["free"] > 0:
         pods.append(node.add_pod(f"more{len(pods)}"))
     refused = node.pod_netns("refused").cni("ADD", conf=node.cni_conf(timeoutSeconds=5))
@@ -108,9 +95,9 @@ def test_the_next_one_when_that_is_full_too_and_the_reason_names_them(vpc, ec2, 
 
 
 @pytest.mark.world(subnets=[OWN, THIRD], users=[USER])
-def test_not_allowed_to_ask_for_subnets(vpc, ec2, make_node):
+def test_not_allowed_to_ask_for_subnets(vpc, by_hand, make_node):  # noqa: F811
     """Told once, and everything else goes on."""
-    node = full_node(vpc, ec2, make_node)
+    node = full_node(vpc, by_hand, make_node)
     vpc.ctl("set-denied", actions=[FIND])
     ours = node.add_pod("first")
     refused = node.pod_netns("refused").cni("ADD", conf=node.cni_conf(timeoutSeconds=5))
@@ -122,8 +109,8 @@ def test_not_allowed_to_ask_for_subnets(vpc, ec2, make_node):
 
 
 @pytest.mark.world(subnets=[OWN, THIRD], users=[USER])
-def test_not_wanted(vpc, ec2, make_node):
-    node = full_node(vpc, ec2, make_node, ENABLE_SUBNET_DISCOVERY="false")
+def test_not_wanted(vpc, by_hand, make_node):  # noqa: F811
+    node = full_node(vpc, by_hand, make_node, ENABLE_SUBNET_DISCOVERY="false")
     node.add_pod("first")
     refused = node.pod_netns("refused").cni("ADD", conf=node.cni_conf(timeoutSeconds=3))
     assert refused.code == 11 and FIND not in node.calls(), (refused, node.calls())
