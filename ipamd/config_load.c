@@ -27,6 +27,8 @@ static const struct setting settings[] = {
          .help = "the pool never grows beyond this many addresses; unset: no limit of its own"},
         {"IP_COOLDOWN_PERIOD", SETTING_NUMBER, FIELD(ip_cooldown_s), "30", 0, 3600, .reloadable = true,
          .help = "seconds before a released address is used again"},
+        {"VPCWIRE_SHRINK_DELAY", SETTING_NUMBER, FIELD(shrink_delay_s), "60", 1, 86400, .reloadable = true,
+         .help = "seconds addresses must be too many, and an ENI be old, before they are given back to EC2"},
         {"VPCWIRE_ORPHAN_GRACE_PERIOD", SETTING_NUMBER, FIELD(orphan_grace_s), "60", 1, 86400,
          .reloadable = true,
          .help = "seconds a lease's host link must be missing before the lease is reclaimed"},

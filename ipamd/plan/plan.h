@@ -71,6 +71,7 @@ struct plan_targets {
         unsigned warm_ip, minimum_ip; /* WARM_IP_TARGET, MINIMUM_IP_TARGET; either one overrides warm_eni */
         unsigned max_eni;             /* MAX_ENI; 0: no limit of its own */
         unsigned max_pods;            /* 0: unknown. total never grows beyond it */
+        int64_t shrink_delay_ms;      /* 0: PLAN_SHRINK_DELAY_MS */
 };
 
 struct plan_limits {
@@ -79,8 +80,7 @@ struct plan_limits {
 };
 
 enum {
-        PLAN_SHRINK_DELAY_MS = 60 * 1000, /* a surplus must last this long: no flapping with EC2 */
-        PLAN_MIN_ENI_AGE_MS = 60 * 1000,  /* an ENI younger than this is not given back */
+        PLAN_SHRINK_DELAY_MS = 60 * 1000, /* where the targets name none */
         PLAN_MAX_CREATES = 4,             /* ENIs that one plan begins: each is three calls */
 };
 
@@ -117,6 +117,9 @@ struct plan {
         const char *stuck; /* why a shortage leads to no action now; NULL when it does, or there is none */
         int64_t wake_ms;   /* when time alone would change this plan; 0: never */
 };
+
+/* How long a surplus must last, and how old an ENI must be, to be given back: no flapping with EC2. */
+int64_t plan_shrink_delay_ms(const struct plan_targets *targets);
 
 /* Never fails. Everything in *ret lives in the arena. */
 void plan_make(const struct plan_view *view, const struct plan_targets *targets,

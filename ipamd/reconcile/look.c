@@ -257,7 +257,7 @@ static int apply(struct reconcile *r, struct round *round, struct look *look, st
         return look->asked_ours ? ours_delete_orphans(r, round, look->ours.enis, look->ours.n, err) : 0;
 }
 
-/* The next look: soon while something is absent or an orphan grows old enough, else in a period, more or less. */
+/* The next look: soon while something is absent, else in a period, more or less. */
 static void plan_next_look(struct reconcile *r, const struct round *round, const struct look *look)
 {
         int64_t period = r->settings.look_period_ms;
@@ -267,9 +267,6 @@ static void plan_next_look(struct reconcile *r, const struct round *round, const
                                           : period - period / 20 + reconcile_random(r) % (period / 10 + 1));
         if (look->again_ms && look->again_ms < r->look_due_ms)
                 r->look_due_ms = look->again_ms;
-        if (look->asked_ours && r->sweep_due_ms < round->now_ms + OURS_SWEEP_PERIOD_MS &&
-            r->sweep_due_ms < r->look_due_ms)
-                r->look_due_ms = r->sweep_due_ms;
 }
 
 int look_at_ec2(struct reconcile *r, struct round *round, struct err *err)

@@ -49,26 +49,17 @@ static bool needs_ours(const struct round *round, const struct look *look)
         return false;
 }
 
-/* A call more, so it is not made at each look. */
-static bool sweep_is_due(const struct reconcile *r, const struct round *round)
-{
-        return r->sweep_due_ms && round->now_ms >= r->sweep_due_ms;
-}
-
 int look_describe(struct reconcile *r, struct round *round, struct look *look, struct err *err)
 {
-        const struct ec2_filter attached = {"attachment.instance-id", r->identity.instance_id},
-                                ours = {"tag:" OURS_TAG_INSTANCE, r->identity.instance_id};
+        const struct ec2_filter attached = {"attachment.instance-id", r->identity.instance_id};
 
         if (ec2_list_enis(r->ec2, &attached, 1, round->arena, &look->attached, err) < 0)
                 return err_wrap(err, "look at the instance's ENIs");
-        if (!needs_ours(round, look) && !sweep_is_due(r, round))
+        if (!needs_ours(round, look))
                 return 0;
         look->asked_ours = true;
         ec2_follow_up(r->ec2);
-        if (ec2_list_enis(r->ec2, &ours, 1, round->arena, &look->ours, err) < 0)
-                return err_wrap(err, "look at our ENIs");
-        return 0;
+        return ours_describe(r, round, &look->ours, err);
 }
 
 static const char *list_unreadable(struct arena *arena, const char *text, const struct ec2_eni_list *list)

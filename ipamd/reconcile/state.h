@@ -82,7 +82,7 @@ struct reconcile {
         struct plan_limits limits; /* zero until known */
         int64_t vpc_cidrs_due_ms;
         int64_t look_due_ms;
-        int64_t sweep_due_ms; /* the first look after this asks for lost ENIs too; 0: none does */
+        int64_t sweep_due_ms; /* lost ENIs are looked for; 0: never */
         int64_t surplus_since_ms;
         unsigned max_enis_seen;   /* EC2 refused to attach more than this; 0: it never did */
         int64_t max_enis_seen_ms; /* when it said so */

@@ -69,7 +69,7 @@ static int plan_and_act(struct reconcile *r, struct round *round, struct err *er
                 r->surplus_since_ms = 0;
         else if (!r->surplus_since_ms) {
                 r->surplus_since_ms = round->now_ms;
-                round_wake_at(round, round->now_ms + PLAN_SHRINK_DELAY_MS);
+                round_wake_at(round, round->now_ms + plan_shrink_delay_ms(&r->settings.targets));
         }
         if (tell_stuck(r, round, &plan, err) < 0)
                 return err_wrap(err, "note why the pool cannot grow");
@@ -99,6 +99,7 @@ static const struct {
 } steps[] = {
         {"store", observe_store},     {"identity", identity_learn}, {RECONCILE_STEP_NETWORK, network_sync},
         {"reclaim", network_reclaim}, {"store", observe_again},     {"plan", plan_and_act},
+        {"orphans", ours_sweep},
 };
 
 static int run_round(struct reconcile *r, struct round *round)
@@ -261,21 +262,21 @@ static int open_parts(struct reconcile *r, struct err *err)
 
 /*
  * With ENIs in the books the daemon serves first and looks afterwards, with one call; without, the look is what it starts
- * from, and asks for what lost books have left behind.
+ * from, and what lost books have left behind is looked for when it serves.
  */
 static int first_look(struct reconcile *r, struct err *err)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         int64_t now_ms = clock_boottime_ms();
+        int64_t after_start_ms =
+                now_ms + LOOK_AFTER_START_MS + (int64_t)(reconcile_random(r) % LOOK_AFTER_START_MS);
         struct store_eni *enis;
         size_t n;
 
         if (store_enis(r->store, now_ms, arena, &enis, &n, err) < 0)
                 return -(int)err->code;
-        r->look_due_ms =
-                n ? now_ms + LOOK_AFTER_START_MS + (int64_t)(reconcile_random(r) % LOOK_AFTER_START_MS)
-                  : now_ms;
-        r->sweep_due_ms = n ? now_ms + OURS_SWEEP_PERIOD_MS : now_ms;
+        r->look_due_ms = n ? after_start_ms : now_ms;
+        r->sweep_due_ms = n ? now_ms + OURS_SWEEP_PERIOD_MS : after_start_ms;
         return 0;
 }
 

@@ -14,6 +14,7 @@ ENV = {
     "VPCWIRE_LOOK_PERIOD": "10",
     "HTTP_TIMEOUT": "2",
 }
+GIVES_BACK_SOON = {"VPCWIRE_SHRINK_DELAY": "2"}
 CREATE, ATTACH, ASSIGN = "CreateNetworkInterface", "AttachNetworkInterface", "AssignPrivateIpAddresses"
 DETACH, DELETE, UNASSIGN = "DetachNetworkInterface", "DeleteNetworkInterface", "UnassignPrivateIpAddresses"
 DESCRIBE, MODIFY = "DescribeNetworkInterfaces", "ModifyNetworkInterfaceAttribute"

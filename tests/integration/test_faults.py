@@ -13,6 +13,7 @@ from faults import (
     DESCRIBE,
     DETACH,
     ENV,
+    GIVES_BACK_SOON,
     MODIFY,
     RECOVERY_S,
     UNASSIGN,
@@ -166,11 +167,10 @@ def test_slow_refusals_of_create(vpc, make_node, code):
 
 def test_19_create_done_and_the_daemon_dies(vpc, make_node):
     """The answer to Create is lost with the daemon: the next life finds that very ENI."""
-    node = warm_node(make_node)
+    node = warm_node(make_node, HTTP_TIMEOUT="60")
     script(vpc, effect(CREATE, "hang", commit=True))
     add_from_pool(node, "p0", "p1", "p2")
-    wait_until(lambda: len(vpc.orphans()) == 1, 10, why="the ENI that nobody was told of")
-    orphan = vpc.orphans()[0]["id"]
+    orphan = wait_until(vpc.orphans, 30, why="the ENI that nobody was told of")[0]["id"]
     node.kill9()
     node.start()
     wait_settled(vpc, node, 2)
@@ -187,10 +187,9 @@ SHRINKING = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("rules", SHRINKING.values(), ids=SHRINKING)
 def test_shrinking_through(vpc, make_node, rules):
-    node, pods = grown_node(vpc, make_node)
+    node, pods = grown_node(vpc, make_node, **GIVES_BACK_SOON)
     script(vpc, *rules)
     for pod in pods:
         pod.delete()
@@ -199,10 +198,9 @@ def test_shrinking_through(vpc, make_node, rules):
     wait_settled(vpc, node, 1)
 
 
-@pytest.mark.slow
 def test_11_unassign_of_what_is_gone(vpc, make_node):
     """The addresses went back, and EC2 says that they were never there: no loop, no lost pool."""
-    node, pods = grown_node(vpc, make_node, MAX_ENI="2")
+    node, pods = grown_node(vpc, make_node, MAX_ENI="2", **GIVES_BACK_SOON)
     script(vpc, error(UNASSIGN, "InvalidParameterValue", times=1, commit=True,
                       message="Some of the specified addresses are not assigned to interface eni-x"))
     for pod in pods:

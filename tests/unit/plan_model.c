@@ -227,7 +227,7 @@ static void check_giving_back(const struct model *model, const struct plan_actio
                 assert_true(model->view.waiting == 0 &&
                             model->now_ms - model->view.surplus_since_ms >= PLAN_SHRINK_DELAY_MS);
         if (a->kind == PLAN_DRAIN)
-                assert_true(model->now_ms - e->created_ms >= PLAN_MIN_ENI_AGE_MS);
+                assert_true(model->now_ms - e->created_ms >= PLAN_SHRINK_DELAY_MS);
         if (a->kind == PLAN_DELETE)
                 assert_false(e->has_attachment);
 }

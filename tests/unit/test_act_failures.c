@@ -118,8 +118,12 @@ static void assert_blocked(const struct round *round, const char *action, const 
 static void check(struct bench *b, struct round *round, enum column column, int64_t key, char outcome,
                   enum ec2_failure_class class)
 {
-        const struct store_eni *eni = bench_eni(b, round, key);
+        const struct store_eni *eni;
 
+        /* What is blocked is tried again when the block ends, not when something else happens to come. */
+        if (strchr("BDLSRK", outcome))
+                assert_true(round->wake_ms > 0);
+        eni = bench_eni(b, round, key);
         switch (outcome) {
         case 'B':
         case 'D':

@@ -231,21 +231,26 @@ static const char *orphan_xml(struct bench *b, const struct orphan *o)
                             o->attachment ?: "", o->tags);
 }
 
-/* One look in which the sweep is due: EC2 shows the primary ENI attached, and these by our tag. */
-static void sweep(struct bench *b, const struct orphan *orphans, size_t n, const struct httpd_reply *deletion,
-                  int64_t now_ms)
+static struct round sweep_round(struct bench *b, struct round round)
 {
-        struct httpd_reply *replies = arena_alloc(b->arena, 3, sizeof(*replies));
-        const char **list = arena_alloc(b->arena, n, sizeof(*list)), *attached[] = {primary(b, 3)};
+        assert_ok(ours_sweep(&b->r, &round, &b->f->err), &b->f->err);
+        return round;
+}
+
+/* A sweep that is due: EC2 shows these by our tag. */
+static struct round sweep(struct bench *b, const struct orphan *orphans, size_t n,
+                          const struct httpd_reply *deletion, int64_t now_ms)
+{
+        struct httpd_reply *replies = arena_alloc(b->arena, 2, sizeof(*replies));
+        const char **list = arena_alloc(b->arena, n, sizeof(*list));
 
         for (size_t i = 0; i < n; i++)
                 list[i] = orphan_xml(b, &orphans[i]);
-        replies[0].body = bench_describe(b, attached, 1);
-        replies[1].body = bench_describe(b, list, n);
-        replies[2] = *deletion;
-        bench_script(b, replies, 3);
+        replies[0].body = bench_describe(b, list, n);
+        replies[1] = *deletion;
+        bench_script(b, replies, 2);
         b->r.sweep_due_ms = now_ms;
-        bench_look(b, now_ms);
+        return sweep_round(b, bench_round(b, now_ms));
 }
 
 static const struct httpd_reply deleted = {
@@ -266,27 +271,73 @@ static void test_an_orphan_is_deleted(void **state)
         struct orphan orphan = {.id = "eni-lost", .tags = ORPHAN_TAGS(INSTANCE, "2024-02-29T12:00:00Z")};
 
         sweep(b, &orphan, 1, &deleted, SOON);
-        assert_int_equal(httpd_requests(b->ec2), 3);
-        assert_contains(httpd_request(b->ec2, 2)->body, "Action=DeleteNetworkInterface");
-        assert_contains(httpd_request(b->ec2, 2)->body, "eni-lost");
+        assert_int_equal(httpd_requests(b->ec2), 2);
+        assert_contains(httpd_request(b->ec2, 0)->body, "tag%3Anode.k8s.amazonaws.com");
+        assert_contains(httpd_request(b->ec2, 1)->body, "Action=DeleteNetworkInterface");
+        assert_contains(httpd_request(b->ec2, 1)->body, "eni-lost");
         assert_int_equal(b->r.sweep_due_ms, SOON + OURS_SWEEP_PERIOD_MS);
-        /* The next look asks one question only. */
-        bench_look(b, LATER);
-        assert_int_equal(httpd_requests(b->ec2), 4);
+        /* Not again before it is due. */
+        assert_int_equal(sweep_round(b, bench_round(b, LATER)).wake_ms, SOON + OURS_SWEEP_PERIOD_MS);
+        assert_int_equal(httpd_requests(b->ec2), 2);
+}
+
+/* Nobody waits for it: it lets go first what a round still has to do, and ADDs that wait, but these not for ever. */
+static void test_a_sweep_comes_last(void **state)
+{
+        struct bench *b = *state;
+        struct httpd_reply none = {.body = bench_describe(b, NULL, 0), .times = HTTPD_ALWAYS};
+        struct round round = bench_round(b, SOON);
+
+        bench_script(b, &none, 1);
+        b->r.sweep_due_ms = SOON;
+        round.progress = true;
+        sweep_round(b, round);
+        round.progress = false;
+        round.n_enis = 0;
+        sweep_round(b, round);
+        round = bench_round(b, SOON);
+        round.counts.waiting = 1;
+        assert_int_equal(sweep_round(b, round).wake_ms, SOON + LOOK_YIELDS_MS);
+        assert_int_equal(httpd_requests(b->ec2), 0);
+        round.now_ms = SOON + LOOK_YIELDS_MS;
+        sweep_round(b, round);
+        assert_int_equal(httpd_requests(b->ec2), 1);
+}
+
+/* A refused one is repeated alone, and says when. */
+static void test_a_refused_sweep_is_asked_again(void **state)
+{
+        struct bench *b = *state;
+        struct httpd_reply replies[] = {
+                {.status = 503, .body = bench_error(b, "RequestLimitExceeded", "slow down")},
+                {.body = bench_describe(b, NULL, 0), .times = HTTPD_ALWAYS}};
+        struct round round;
+
+        bench_script(b, replies, 2);
+        b->r.sweep_due_ms = SOON;
+        round = sweep_round(b, bench_round(b, SOON));
+        assert_non_null(blocked_find(&round, "look-for-orphans", ""));
+        assert_int_equal(round.wake_ms, blocked_find(&round, "look-for-orphans", "")->until_ms);
+        assert_int_equal(sweep_round(b, bench_round(b, SOON)).wake_ms, round.wake_ms);
+        assert_int_equal(httpd_requests(b->ec2), 1);
 }
 
 /* After a refusal one call at a time passes: the two lists of a look must not wait for each other in turn. */
 static void test_a_look_of_two_lists_ends_after_a_refusal(void **state)
 {
         struct bench *b = *state;
+        struct store_eni eni = fixture_eni(1);
         const char *enis[] = {primary(b, 3)};
         struct httpd_reply replies[] = {
                 {.status = 503, .body = bench_error(b, "RequestLimitExceeded", "slow down")},
                 {.body = bench_describe(b, enis, 1), .times = HTTPD_ALWAYS}};
-        int64_t end_ms = clock_boottime_ms() + 20 * 1000, wait_ms;
+        int64_t end_ms = clock_boottime_ms() + 20 * 1000, wait_ms, key;
 
+        /* Not attached yet: only our tag finds it. */
+        snprintf(eni.client_token, sizeof(eni.client_token), "token");
+        assert_ok(store_eni_begin(b->f->store, &eni, NOW, &key, &b->f->err), &b->f->err);
+        assert_ok(store_eni_created(b->f->store, key, &eni, NULL, 0, NOW, &b->f->err), &b->f->err);
         bench_script(b, replies, 2);
-        b->r.sweep_due_ms = SOON;
         bench_look(b, SOON);
         wait_ms = ec2_last_failure(b->r.ec2)->wait_ms;
         assert_true(wait_ms > 0);
@@ -295,6 +346,7 @@ static void test_a_look_of_two_lists_ends_after_a_refusal(void **state)
                 bench_look(b, SOON);
         }
         assert_int_equal(httpd_requests(b->ec2), 3);
+        /* It has asked what a sweep asks. */
         assert_int_equal(b->r.sweep_due_ms, SOON + OURS_SWEEP_PERIOD_MS);
 }
 
@@ -323,7 +375,7 @@ static void test_what_is_not_provably_ours_and_unused_is_not_touched(void **stat
         };
 
         sweep(b, orphans, ARRAY_SIZE(orphans), &deleted, SOON);
-        assert_int_equal(httpd_requests(b->ec2), 2);
+        assert_int_equal(httpd_requests(b->ec2), 1);
 }
 
 static void test_a_young_orphan_is_looked_at_again_in_time(void **state)
@@ -332,10 +384,11 @@ static void test_a_young_orphan_is_looked_at_again_in_time(void **state)
         const char *tags = arena_printf(b->arena, ORPHAN_TAGS(INSTANCE, "%s"), created_ago(b, 100));
         struct orphan orphan = {.id = "eni-young", .tags = tags};
 
-        sweep(b, &orphan, 1, &deleted, SOON);
-        assert_int_equal(httpd_requests(b->ec2), 2);
+        struct round round = sweep(b, &orphan, 1, &deleted, SOON);
+
+        assert_int_equal(httpd_requests(b->ec2), 1);
         assert_in_range(b->r.sweep_due_ms, SOON + 190 * 1000, SOON + 202 * 1000);
-        assert_int_equal(b->r.look_due_ms, b->r.sweep_due_ms);
+        assert_int_equal(round.wake_ms, b->r.sweep_due_ms);
 }
 
 static void test_what_is_in_the_books_is_no_orphan(void **state)
@@ -359,7 +412,7 @@ static void test_what_is_in_the_books_is_no_orphan(void **state)
         snprintf(eni.client_token, sizeof(eni.client_token), "token-2");
         assert_ok(store_eni_begin(b->f->store, &eni, NOW, &key, &b->f->err), &b->f->err);
         sweep(b, orphans, ARRAY_SIZE(orphans), &deleted, SOON);
-        assert_int_equal(httpd_requests(b->ec2), 2);
+        assert_int_equal(httpd_requests(b->ec2), 1);
 }
 
 static void test_a_refused_deletion_is_written_down(void **state)
@@ -370,14 +423,12 @@ static void test_a_refused_deletion_is_written_down(void **state)
                                       .body = bench_error(b, "UnauthorizedOperation", "not allowed"),
                                       .times = HTTPD_ALWAYS};
         int64_t now_ms = clock_boottime_ms();
-        struct round round;
+        struct round round = sweep(b, &orphan, 1, &refused, now_ms);
 
-        sweep(b, &orphan, 1, &refused, now_ms);
-        round = bench_round(b, now_ms);
         assert_non_null(blocked_find(&round, "delete-orphan", "eni-lost"));
         assert_int_equal(b->r.sweep_due_ms, now_ms + OURS_ORPHAN_AGE_MS);
         sweep(b, &orphan, 1, &refused, now_ms + 1);
-        assert_int_equal(httpd_requests(b->ec2), 2);
+        assert_int_equal(httpd_requests(b->ec2), 1);
 }
 
 int main(void)
@@ -396,6 +447,8 @@ int main(void)
                 TEST(test_an_attach_in_doubt_is_seen),
                 TEST(test_an_eni_that_somebody_else_attached_is_forgotten),
                 TEST(test_an_orphan_is_deleted),
+                TEST(test_a_sweep_comes_last),
+                TEST(test_a_refused_sweep_is_asked_again),
                 TEST(test_a_look_of_two_lists_ends_after_a_refusal),
                 TEST(test_what_is_not_provably_ours_and_unused_is_not_touched),
                 TEST(test_a_young_orphan_is_looked_at_again_in_time),
