@@ -12,6 +12,7 @@ enum { TIMEOUT_MS = 5000 };
 static const struct command {
         const char *name, *help, *details;
         enum ctl_exit (*run)(struct ctl *ctl);
+        const char *argument; /* what may follow the name, for people; NULL: nothing */
 } commands[] = {
         {"status", "the node, its pool, and what stands in the way",
          "Exit code 0 when the node can serve new pods, 1 when it cannot.\n", ctl_status},
@@ -38,7 +39,8 @@ static const struct option_help {
 
 static void print_help(FILE *out, const struct ctl *ctl, const struct command *about)
 {
-        fprintf(out, "usage: ipamctl [OPTIONS] %s\n", about ? about->name : "COMMAND");
+        fprintf(out, "usage: ipamctl [OPTIONS] %s%s%s\n", about ? about->name : "COMMAND",
+                about && about->argument ? " " : "", about && about->argument ? about->argument : "");
         if (about)
                 fprintf(out, "Shows %s.\n%s", about->help, about->details);
         else
@@ -113,6 +115,8 @@ enum ctl_exit ctl_run(struct ctl *ctl, int argc, char **argv)
                 command = find_command(argv[optind]);
                 if (!command)
                         return complain_usage(ctl, "unknown command ", argv[optind]);
+                if (command->argument && optind + 1 < argc)
+                        ctl->argument = argv[++optind];
                 if (optind + 1 < argc)
                         return complain_usage(ctl, "too many arguments: ", argv[optind + 1]);
         }

@@ -23,6 +23,7 @@ struct ctl {
         unsigned columns; /* of the terminal; 0: no limit */
         const char *socket_path;
         bool json;
+        const char *argument; /* what followed the command's name; NULL: nothing */
         long events_max; /* of watch: stop after so many; 0: never */
 };
 

@@ -5,7 +5,6 @@ import datetime
 import sqlite3
 import time
 
-import boto3
 import pytest
 
 from vpc import wait_until
@@ -19,13 +18,7 @@ CREATED_AT = "node.k8s.amazonaws.com/createdAt"
 @pytest.fixture
 def ec2(vpc):
     """EC2 as the account's administrator uses it."""
-    return boto3.client(
-        "ec2",
-        region_name="us-east-1",
-        endpoint_url=vpc.ready["ec2_local"],
-        aws_access_key_id=USER["access_key_id"],
-        aws_secret_access_key=USER["secret_access_key"],
-    )
+    return vpc.client(USER)
 
 
 def lose_books(node):

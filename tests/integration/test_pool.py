@@ -2,7 +2,6 @@
 """The pool follows need and targets: it grows, waits, says why not, gives back; and asks EC2 as little as possible."""
 import time
 
-import boto3
 import pytest
 
 from vpc import wait_until
@@ -23,13 +22,7 @@ def add(node, name, timeout_ms, connection=None):
 @pytest.fixture
 def ec2(vpc):
     """EC2 as somebody else in the account uses it."""
-    return boto3.client(
-        "ec2",
-        region_name="us-east-1",
-        endpoint_url=vpc.ready["ec2_local"],
-        aws_access_key_id=USER["access_key_id"],
-        aws_secret_access_key=USER["secret_access_key"],
-    )
+    return vpc.client(USER)
 
 
 def fill_subnet(ec2, leave=0):

@@ -162,7 +162,8 @@ static int check_request(struct ec2api_request *request, const struct ec2api_act
             (r = ec2api_request_check(request, action->parameters, action->dry_run, err)) < 0 ||
             (r = ec2api_bool(request, "DryRun", &dry_run, err)) < 0)
                 return r;
-        if (world_is_denied(request->world, action->name))
+        if (world_is_denied(request->world, action->name,
+                            action->service == WORLD_SERVICE_EC2 ? request->secret.arn : NULL))
                 return refuse_denied(request, action->name, err);
         return dry_run ? world_refuse(request->world, err, "DryRunOperation",
                                       "Request would have succeeded, but DryRun flag is set.")
