@@ -167,7 +167,9 @@ static void on_network(uv_poll_t *poll, int status _unused_, int events _unused_
         }
         if (changed & (NODE_CHANGED_PODS | NODE_CHANGED_OVERRUN))
                 why |= RECONCILE_PODS;
-        if (changed & ~(unsigned)NODE_CHANGED_PODS)
+        if (changed & (NODE_CHANGED_FIREWALL | NODE_CHANGED_OVERRUN))
+                why |= RECONCILE_FIREWALL;
+        if (changed & ~(unsigned)(NODE_CHANGED_PODS | NODE_CHANGED_FIREWALL))
                 why |= RECONCILE_NETWORK;
         if (why)
                 reconcile_wake(d->reconcile, why);

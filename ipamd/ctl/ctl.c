@@ -7,8 +7,6 @@
 
 #include "ctl/ctl.h"
 
-enum { TIMEOUT_MS = 5000 };
-
 static const struct command {
         const char *name, *help, *details;
         enum ctl_exit (*run)(struct ctl *ctl);
@@ -22,10 +20,15 @@ static const struct command {
          ctl_enis},
         {"watch", "what happens, as it happens", "Runs until it is interrupted or the daemon stops.\n",
          ctl_watch},
+        {"doctor", "what is off on this node, what that breaks, and the cure",
+         "To be run by root in the host's network; the daemon may be down. Exit code 0 when all is well, 1 "
+         "when something\n"
+         "should be looked at, 2 when something is broken.\n",
+         ctl_doctor},
         {"version", "versions of ipamctl and of the daemon", "", ctl_version},
 };
 
-enum { OPTION_EVENTS = 1000 };
+enum { OPTION_EVENTS = 1000, OPTION_ROOT };
 
 static const struct option_help {
         struct option option;
@@ -34,6 +37,9 @@ static const struct option_help {
         {{"socket", required_argument, NULL, 's'}, "PATH", "the daemon's socket"},
         {{"json", no_argument, NULL, 'j'}, "", "the answer as JSON"},
         {{"events", required_argument, NULL, OPTION_EVENTS}, "N", "watch: end after N events"},
+        {{"root", required_argument, NULL, OPTION_ROOT},
+         "PATH",
+         "doctor: where the host's files are, in a container"},
         {{"help", no_argument, NULL, 'h'}, "", "this text; with a command, that command's"},
 };
 
@@ -97,6 +103,7 @@ static enum ctl_exit parse_options(struct ctl *ctl, int argc, char **argv, bool 
                         if (parse_events(optarg, &ctl->events_max) < 0)
                                 return complain_usage(ctl, "--events wants a number from 1, not ", optarg);
                         break;
+                case OPTION_ROOT: ctl->root = optarg; break;
                 case ':': return complain_usage(ctl, "a value is missing after ", argv[optind - 1]);
                 default: return complain_usage(ctl, "unknown option ", argv[optind - 1]);
                 }
@@ -134,7 +141,7 @@ enum ctl_exit ctl_run(struct ctl *ctl, int argc, char **argv)
 int ctl_connect(struct ctl *ctl, struct ipam_client **ret)
 {
         struct err err;
-        int r = ipam_client_connect(ctl->socket_path, TIMEOUT_MS, ret, &err);
+        int r = ipam_client_connect(ctl->socket_path, CTL_TIMEOUT_MS, ret, &err);
 
         if (r == -ERR_NOT_FOUND)
                 fprintf(ctl->complaints, "ipamctl: no ipamd at %s: there is no such socket; is it running?\n",

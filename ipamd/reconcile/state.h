@@ -37,6 +37,9 @@ enum {
         BLOCKED_FORGET_MS =
                 15 * 60 * 1000, /* after it ended, a block and its count of attempts are forgotten */
         SUSPECTS_MAX = 4096,
+        FIREWALL_PERIOD_MS = 60 * 1000, /* other people's firewalls are looked at */
+        FIREWALL_SETTLE_MS = 1000,      /* between two looks, however often somebody changes his chains */
+        FIREWALL_MENDED_MS = 5 * 1000,  /* the same while one drops the pods' packets: the cure shows soon */
 };
 
 /* Who this node is; from IMDS, or from the database while IMDS does not answer. */
@@ -89,6 +92,8 @@ struct reconcile {
         bool network_due;         /* the host's network must be looked at */
         int64_t network_due_ms;   /* ... at this time in any case */
         int64_t pods_due_ms;      /* the pods' links are looked at */
+        int64_t firewall_seen_ms; /* the last look at other people's firewalls */
+        int64_t firewall_due_ms;  /* the next one */
         struct suspect *suspects;
         size_t n_suspects;
         char *unreadable;               /* what was told of items that no look could read; NULL: nothing */
@@ -148,6 +153,9 @@ struct store_eni *observe_eni(struct round *round, int64_t key);
 /* network.c: the host's network as it should be, and what follows from it in the store. */
 int network_sync(struct reconcile *r, struct round *round, struct err *err);
 int network_reclaim(struct reconcile *r, struct round *round, struct err *err);
+
+/* firewall.c: other people's firewalls. */
+int firewall_watch(struct reconcile *r, struct round *round, struct err *err);
 
 /* look.c: a full look at EC2, and the store brought up to it. */
 int look_at_ec2(struct reconcile *r, struct round *round, struct err *err);

@@ -98,8 +98,8 @@ static const struct {
         int (*run)(struct reconcile *r, struct round *round, struct err *err);
 } steps[] = {
         {"store", observe_store},     {"identity", identity_learn}, {RECONCILE_STEP_NETWORK, network_sync},
-        {"reclaim", network_reclaim}, {"store", observe_again},     {"plan", plan_and_act},
-        {"orphans", ours_sweep},
+        {"reclaim", network_reclaim}, {"store", observe_again},     {"firewalls", firewall_watch},
+        {"plan", plan_and_act},       {"orphans", ours_sweep},
 };
 
 static int run_round(struct reconcile *r, struct round *round)
@@ -193,6 +193,8 @@ static bool wait_for_reason(struct reconcile *r, int64_t at_ms)
         pthread_mutex_unlock(&r->wake.mutex);
         if (why & RECONCILE_NETWORK)
                 r->network_due = true;
+        if (why & RECONCILE_FIREWALL && r->firewall_due_ms > r->firewall_seen_ms + FIREWALL_SETTLE_MS)
+                r->firewall_due_ms = r->firewall_seen_ms + FIREWALL_SETTLE_MS;
         if (why & RECONCILE_PODS && r->pods_due_ms > clock_boottime_ms() + PODS_SETTLE_MS)
                 r->pods_due_ms = clock_boottime_ms() + PODS_SETTLE_MS;
         return go_on;

@@ -20,9 +20,12 @@ ROUNDS = 200
 HEAL_ROUNDS = 20
 HEAL_AIM_MS = 1000
 DAMAGE = {
-    "the pods' rule": ("ip rule del priority 512", "ip -4 rule show priority 512"),
-    "a pod's route": ("ip route del {address} table 512", "ip route show table 512 {address}"),
-    "the nftables table": ("nft delete table ip vpcwire", "nft list tables ip"),
+    "the pods' rule deleted": ("ip rule del priority 512", "ip -4 rule show priority 512"),
+    "a pod's route deleted": ("ip route del {address} table 512", "ip route show table 512 {address}"),
+    "the nftables table deleted": ("nft delete table ip vpcwire", "nft list tables ip"),
+    "an ENI's address deleted": ("ip address flush dev eth1", "ip -4 -br address show dev eth1"),
+    "forwarding switched off": ("sysctl -w net.ipv4.ip_forward=0", "sysctl net.ipv4.ip_forward"),
+    "rp_filter made strict": ("sysctl -w net.ipv4.conf.eth1.rp_filter=1", "sysctl net.ipv4.conf.eth1.rp_filter"),
 }
 PODS = 58
 DEADLINE_S = 300
@@ -89,7 +92,7 @@ def measure_healing(node, pod, figures):
     for name, commands in DAMAGE.items():
         damage, look = (command.format(address=pod.address) for command in commands)
         times = [node.inside.call(heal_ms, damage, look) for _ in range(HEAL_ROUNDS)]
-        figures.add(f"{name} deleted, and there again after at most", max(times), "ms", goal=(0, HEAL_AIM_MS))
+        figures.add(f"{name}, and as it was again after at most", max(times), "ms", goal=(0, HEAL_AIM_MS))
 
 
 def measure(_options, figures):
