@@ -29,7 +29,7 @@ struct ctl {
                 *root; /* of doctor. root: the host's files are under it; NULL is / */
         bool json;
         const char *argument; /* what followed the command's name; NULL: nothing */
-        long events_max; /* of watch: stop after so many; 0: never */
+        long events_max;      /* of watch: stop after so many; 0: never */
 };
 
 /* The whole program. Options override what is in *ctl (socket_path must be set to the default). */
