@@ -41,6 +41,7 @@ struct config {
         unsigned eni_mtu, pod_mtu;
         const char *veth_prefix;
         const char *cluster_name; /* NULL: none */
+        bool finds_subnets;
         struct reconcile_tag *tags;
         size_t n_tags;
 

@@ -43,6 +43,9 @@ static const struct setting settings[] = {
          .help = "what names of pods' host links begin with; the plugin's vethPrefix must be the same"},
         {"CLUSTER_NAME", SETTING_TEXT, FIELD(cluster_name), NULL,
          .help = "written as a tag on the ENIs we make"},
+        {"ENABLE_SUBNET_DISCOVERY", SETTING_BOOL, FIELD(finds_subnets), "true",
+         .help = "when the node's subnet is full, make ENIs in others of its zone with the tag "
+                 "kubernetes.io/role/cni"},
         {"ADDITIONAL_ENI_TAGS", SETTING_TAGS, 0, "{}",
          .help = "JSON object of more tags; keys with k8s.amazonaws.com in them are left out"},
         {"AWS_REGION", SETTING_TEXT, FIELD(region), NULL, .second_name = "AWS_DEFAULT_REGION", .sdk = true,

@@ -38,8 +38,7 @@ enum ours_verdict ours_judge(const struct reconcile *r, struct round *round, con
                              int64_t wall_ms, int64_t *ret_age_ms);
 
 /* The ENIs that bear our tag, attached or not; in the round's arena. */
-int ours_describe(struct reconcile *r, struct round *round, struct ec2_eni **ret, size_t *ret_n,
-                  struct err *err);
+int ours_describe(struct reconcile *r, struct round *round, struct ec2_eni_list *ret, struct err *err);
 
 /*
  * Deletes the orphans among the ENIs that bear our tag, and says when to look for them again: in an hour, or when a young

@@ -46,6 +46,7 @@ struct reconcile_options {
         unsigned eni_mtu;
         const char *veth_prefix;
         const char *cluster_name;         /* NULL: none */
+        bool finds_subnets;               /* ENABLE_SUBNET_DISCOVERY */
         const struct reconcile_tag *tags; /* ADDITIONAL_ENI_TAGS */
         size_t n_tags;
         /* Called on the reconciler's thread whenever the pool changed: somebody who waits may be served now. */

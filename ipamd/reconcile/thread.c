@@ -11,6 +11,7 @@
 #include <vpcwire/log.h>
 #include <vpcwire/netlink.h>
 
+#include "cloud/profile_settings.h"
 #include "reconcile/ours.h"
 
 static const char STEP_GROW[] = "grow";
@@ -81,6 +82,8 @@ static int plan_and_act(struct reconcile *r, struct round *round, struct err *er
                         return 0;
                 }
         }
+        if (mark_repeat(r, round, err) < 0)
+                return -(int)err->code;
         return act_finish_unassigns(r, round, err);
 }
 
@@ -126,6 +129,7 @@ static int64_t round_once(struct reconcile *r)
         struct round round = {.arena = arena, .now_ms = clock_boottime_ms()};
         int e = run_round(r, &round);
 
+        health_tell(r);
         if (e < 0)
                 round_wake_at(&round, round.now_ms + ROUND_RETRY_MS);
         if (round.changed)
@@ -218,6 +222,21 @@ static void *thread_main(void *data)
         }
 }
 
+/* What the environment and our own settings leave open is the profile's to say, as with the SDKs. */
+static int take_profile(struct reconcile *r, struct err *err)
+{
+        struct reconcile_options *o = &r->options;
+        struct profile_settings profile;
+
+        r->arena = arena_new();
+        if (profile_settings_read(r->arena, &profile, err) < 0)
+                return -(int)err->code;
+        o->region = o->region ?: profile.region;
+        o->ec2_endpoint = o->ec2_endpoint ?: profile.ec2_endpoint;
+        o->sts_endpoint = o->sts_endpoint ?: profile.sts_endpoint;
+        return 0;
+}
+
 static int open_parts(struct reconcile *r, struct err *err)
 {
         const struct reconcile_options *o = &r->options;
@@ -288,7 +307,7 @@ int reconcile_start(const struct reconcile_options *options, struct reconcile **
         r->options = *options;
         r->settings = options->settings;
         r->network_due = true;
-        if ((e = open_parts(r, err)) < 0 || (e = first_look(r, err)) < 0 ||
+        if ((e = take_profile(r, err)) < 0 || (e = open_parts(r, err)) < 0 || (e = first_look(r, err)) < 0 ||
             (e = takeover_start(r, err)) < 0 || (e = start_thread(r, err)) < 0)
                 return e;
         *ret = TAKE_PTR(r);
@@ -316,6 +335,10 @@ struct reconcile *reconcile_stop(struct reconcile *r)
         store_free(r->store);
         identity_done(&r->identity);
         free(r->suspects);
+        free(r->unreadable);
+        mark_forget(r);
+        free(r->subnets);
+        arena_free(r->arena);
         free(r);
         return NULL;
 }

@@ -133,3 +133,20 @@ def test_a_start_with_books_makes_one_call_after_it_serves(vpc, make_node):
     while time.monotonic() < end:
         assert node.calls() == {"DescribeNetworkInterfaces": 1}
         time.sleep(0.1)
+
+
+def test_the_endpoint_of_a_profile(vpc, make_node):
+    """Where the environment names no EC2, the profile's services do, as with the SDKs."""
+    node = make_node("n1", start=False)
+    config = node.folder / "aws-config"
+    config.write_text(f"[services here]\nec2 =\n  endpoint_url = {vpc.ready['ec2']}\n[profile p]\nservices = here\nregion = us-east-1\n")
+    del node.env["AWS_EC2_ENDPOINT"]
+    node.env.update(AWS_CONFIG_FILE=str(config), AWS_PROFILE="p")
+    node.start()
+    node.wait_quiet(free=3)
+    node.stop()
+    config.write_text("[profile p]\nendpoint_url = somewhere\n")
+    node.start(wait=False)
+    wait_until(lambda: not node.proc.alive(), 20, why="it does not start")
+    assert str(config) in node.log.read_text()
+    node.proc = None

@@ -55,6 +55,14 @@ static void node_stop(struct node *node)
                 .on = ROLES, .body = "vpcwire-node", .times = HTTPD_ALWAYS                                   \
         }
 
+static struct credentials_health health_of(const struct node *node)
+{
+        struct credentials_health health;
+
+        credentials_get_health(node->credentials, &health);
+        return health;
+}
+
 static void test_environment(void **state _unused_)
 {
         _cleanup_(node_stop) struct node node = node_start(NULL, 0);
@@ -159,18 +167,24 @@ static void test_old_ones_serve_to_their_end(void **state _unused_)
                 assert_string_equal(view.access_key_id, "ONE");
         }
         assert_int_equal(httpd_count(node.httpd, ROLE), 2);
+        assert_true(health_of(&node).failing && health_of(&node).have_good);
+        assert_contains(health_of(&node).why, "503");
         hand_clock_advance(CREDENTIALS_REFRESH_PAUSE_S * 1000);
         for (int i = 0; i < 10; i++)
                 assert_ok(credentials_get(node.credentials, &view, &err), &err);
         assert_int_equal(httpd_count(node.httpd, ROLE), 3);
+        assert_false(health_of(&node).failing);
         hand_clock_advance(4 * MINUTE_MS - CREDENTIALS_REFRESH_PAUSE_S * 1000 - 1);
         assert_ok(credentials_get(node.credentials, &view, &err), &err);
         assert_string_equal(view.access_key_id, "ONE");
         hand_clock_advance(1); /* the end */
         assert_fails(credentials_get(node.credentials, &view, &err), ERR_AGAIN);
         assert_contains(err.msg, "503");
+        assert_true(health_of(&node).failing && !health_of(&node).have_good);
         assert_ok(credentials_get(node.credentials, &view, &err), &err);
         assert_string_equal(view.access_key_id, "TWO");
+        assert_false(health_of(&node).failing);
+        assert_string_equal(health_of(&node).why, "");
 }
 
 static void test_refused_ones_are_not_used_again(void **state _unused_)
@@ -308,12 +322,14 @@ static void test_a_wrong_clock_expires_nothing(void **state _unused_)
         struct credentials_view view;
         struct err err;
 
+        assert_int_equal(health_of(&node).ahead_ms, 0);
         hand_clock.wall_ms += (int64_t)10 * 365 * 24 * 60 * MINUTE_MS;
         for (int i = 0; i < 3; i++) {
                 assert_ok(credentials_get(node.credentials, &view, &err), &err);
                 assert_string_equal(view.access_key_id, "ONE");
         }
         assert_int_equal(httpd_count(node.httpd, ROLE), 1);
+        assert_int_equal(health_of(&node).ahead_ms, (int64_t)10 * 365 * 24 * 60 * MINUTE_MS);
         hand_clock_advance(6 * 60 * MINUTE_MS - MINUTE_MS); /* AWS's time goes on */
         assert_ok(credentials_get(node.credentials, &view, &err), &err);
         assert_string_equal(view.access_key_id, "TWO");

@@ -22,14 +22,6 @@ static const char *primary(struct bench *b, unsigned n)
         return bench_eni_xml(b, 0, INSTANCE, addresses, n);
 }
 
-static void script_enis(struct bench *b, const char *const *enis, size_t n)
-{
-        struct httpd_reply *reply = ARENA_NEW(b->arena, struct httpd_reply);
-
-        *reply = (struct httpd_reply){.body = bench_describe(b, enis, n), .times = HTTPD_ALWAYS};
-        bench_script(b, reply, 1);
-}
-
 static void test_ours_is_adopted_and_others_are_counted(void **state)
 {
         struct bench *b = *state;
@@ -38,7 +30,7 @@ static void test_ours_is_adopted_and_others_are_counted(void **state)
                               bench_eni_xml(b, 2, "i-other", &theirs, 1)};
         struct round round;
 
-        script_enis(b, enis, 3);
+        bench_show(b, enis, 3);
         bench_look(b, SOON);
         round = bench_round(b, SOON);
         assert_int_equal(round.n_enis, 3);
@@ -61,7 +53,7 @@ static void test_an_eni_that_says_no_is_left_alone(void **state)
                                                           at + strlen("<tagSet>"))};
         struct round round;
 
-        script_enis(b, enis, 2);
+        bench_show(b, enis, 2);
         bench_look(b, SOON);
         round = bench_round(b, SOON);
         assert_int_equal(round.n_enis, 2);
@@ -74,7 +66,7 @@ static void test_an_address_is_gone_after_two_looks(void **state)
         struct bench *b = *state;
         const char *enis[] = {primary(b, 2)};
 
-        script_enis(b, enis, 1);
+        bench_show(b, enis, 1);
         bench_look(b, SOON);
         assert_string_equal(fixture_address_state(b->f, fixture_ip(0, 3), SOON), "free");
         assert_true(b->r.look_due_ms <= LATER + 1000);
@@ -88,11 +80,11 @@ static void test_an_address_that_comes_back_is_no_suspect(void **state)
         struct bench *b = *state;
         const char *without[] = {primary(b, 2)}, *with[] = {primary(b, 3)};
 
-        script_enis(b, without, 1);
+        bench_show(b, without, 1);
         bench_look(b, SOON);
-        script_enis(b, with, 1);
+        bench_show(b, with, 1);
         bench_look(b, SOON + 1000);
-        script_enis(b, without, 1);
+        bench_show(b, without, 1);
         bench_look(b, LATER);
         assert_string_equal(fixture_address_state(b->f, fixture_ip(0, 3), LATER), "free");
 }
@@ -104,7 +96,7 @@ static void test_a_leased_address_is_lost_and_its_lease_stays(void **state)
         const char *enis[] = {primary(b, 0)};
         size_t n;
 
-        script_enis(b, enis, 1);
+        bench_show(b, enis, 1);
         bench_look(b, SOON);
         bench_look(b, LATER);
         assert_ok(store_leases(b->f->store, NULL, b->arena, &leases, &n, &b->f->err), &b->f->err);
@@ -123,7 +115,7 @@ static void test_an_eni_with_leases_is_never_removed(void **state)
 
         for (int i = 0; i < 4; i++)
                 fixture_lease(b->f, (const char *[]){"a", "b", "c", "d"}[i], NOW);
-        script_enis(b, enis, 1);
+        bench_show(b, enis, 1);
         bench_look(b, SOON);
         round = bench_round(b, SOON);
         assert_int_equal(observe_eni(&round, key)->leased, 1);
@@ -132,6 +124,7 @@ static void test_an_eni_with_leases_is_never_removed(void **state)
         round = bench_round(b, MUCH_LATER);
         assert_non_null(observe_eni(&round, key));
         assert_int_equal(observe_eni(&round, key)->lost, 1);
+        assert_string_equal(observe_eni(&round, key)->attachment_id, "");
 }
 
 static void test_an_empty_eni_is_dropped_after_two_looks(void **state)
@@ -140,7 +133,7 @@ static void test_an_empty_eni_is_dropped_after_two_looks(void **state)
         int64_t key = fixture_ready_eni(b->f, 1, 2);
         const char *enis[] = {primary(b, 3)};
 
-        script_enis(b, enis, 1);
+        bench_show(b, enis, 1);
         bench_look(b, SOON);
         assert_string_equal(fixture_eni_state(b->f, key), "ready");
         bench_look(b, LATER);
@@ -168,7 +161,7 @@ static void test_an_empty_answer_is_not_believed(void **state)
 {
         struct bench *b = *state;
 
-        script_enis(b, NULL, 0);
+        bench_show(b, NULL, 0);
         bench_look(b, SOON);
         bench_look(b, LATER);
         bench_look(b, MUCH_LATER);
@@ -187,12 +180,34 @@ static void test_an_attach_in_doubt_is_seen(void **state)
         assert_ok(store_eni_begin(b->f->store, &eni, NOW, &key, &b->f->err), &b->f->err);
         assert_ok(store_eni_created(b->f->store, key, &eni, NULL, 0, NOW, &b->f->err), &b->f->err);
         assert_ok(store_eni_set_in_doubt(b->f->store, key, true, &b->f->err), &b->f->err);
-        script_enis(b, enis, 2);
+        bench_show(b, enis, 2);
         bench_look(b, SOON);
         round = bench_round(b, SOON);
         assert_false(observe_eni(&round, key)->in_doubt);
         assert_string_equal(observe_eni(&round, key)->attachment_id, "attach-1");
         assert_int_equal(observe_eni(&round, key)->state, ENI_ATTACHING);
+}
+
+static void test_an_eni_that_somebody_else_attached_is_forgotten(void **state)
+{
+        struct bench *b = *state;
+        struct store_eni eni = fixture_eni(1);
+        const char *attached[] = {primary(b, 3)}, *mine = bench_eni_xml(b, 1, INSTANCE, NULL, 0),
+                   *at = strstr(mine, "<instanceId>" INSTANCE);
+        const char *ours[] = {arena_printf(b->arena, "%.*s<instanceId>i-other%s", (int)(at - mine), mine,
+                                           at + strlen("<instanceId>" INSTANCE))};
+        struct httpd_reply replies[] = {{.body = bench_describe(b, attached, 1)},
+                                        {.body = bench_describe(b, ours, 1)}};
+        int64_t key;
+
+        snprintf(eni.client_token, sizeof(eni.client_token), "token");
+        assert_ok(store_eni_begin(b->f->store, &eni, NOW, &key, &b->f->err), &b->f->err);
+        assert_ok(store_eni_created(b->f->store, key, &eni, NULL, 0, NOW, &b->f->err), &b->f->err);
+        assert_ok(store_eni_set_in_doubt(b->f->store, key, true, &b->f->err), &b->f->err);
+        bench_script(b, replies, 2);
+        bench_look(b, SOON);
+        assert_string_equal(fixture_eni_state(b->f, key), "");
+        assert_int_equal(httpd_requests(b->ec2), 2);
 }
 
 /* ---- orphans ---- */
@@ -407,10 +422,12 @@ static void test_a_refused_deletion_is_written_down(void **state)
         struct httpd_reply refused = {.status = 403,
                                       .body = bench_error(b, "UnauthorizedOperation", "not allowed"),
                                       .times = HTTPD_ALWAYS};
-        struct round round = sweep(b, &orphan, 1, &refused, SOON);
+        int64_t now_ms = clock_boottime_ms();
+        struct round round = sweep(b, &orphan, 1, &refused, now_ms);
 
         assert_non_null(blocked_find(&round, "delete-orphan", "eni-lost"));
-        sweep(b, &orphan, 1, &refused, SOON + 1);
+        assert_int_equal(b->r.sweep_due_ms, now_ms + OURS_ORPHAN_AGE_MS);
+        sweep(b, &orphan, 1, &refused, now_ms + 1);
         assert_int_equal(httpd_requests(b->ec2), 1);
 }
 
@@ -428,6 +445,7 @@ int main(void)
                 TEST(test_a_failing_look_changes_nothing),
                 TEST(test_an_empty_answer_is_not_believed),
                 TEST(test_an_attach_in_doubt_is_seen),
+                TEST(test_an_eni_that_somebody_else_attached_is_forgotten),
                 TEST(test_an_orphan_is_deleted),
                 TEST(test_a_sweep_comes_last),
                 TEST(test_a_refused_sweep_is_asked_again),

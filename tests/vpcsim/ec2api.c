@@ -143,7 +143,7 @@ static int read_request(struct ec2api_request *request, const struct httpd_reque
         action = ec2api_action_find(request->action);
         sts = action && action->service == WORLD_SERVICE_STS;
         if (!action || !action->unsigned_too) {
-                r = sigverify_check(request->world, http, sts ? "sts" : "ec2", clock_wall_ms(),
+                r = sigverify_check(request->world, http, sts ? "sts" : "ec2", world_wall_ms(request->world),
                                     &request->secret, err);
                 if (r < 0)
                         return r;
@@ -224,6 +224,7 @@ static int carry_out(struct ec2api_request *request, const struct httpd_request 
                 return r;
         *ret_fault = fault =
                 world_match_fault(request->world, action->service, action->name, caller(request, http));
+        request->fewer = fault && fault->effect == WORLD_EFFECT_FEWER;
         if (!fault || fault->commit) {
                 r = check_request(request, action, err);
                 if (r == 0)
@@ -304,6 +305,7 @@ static void handle(void *userdata, const struct httpd_request *http, struct http
         reply->status = STATUS_OK;
         world_lock(api->world);
         handle_locked(&request, http, reply);
+        httpd_date(reply, world_wall_ms(api->world), http->arena);
         world_unlock(api->world);
         reply->headers[reply->n_headers++] =
                 (struct httpd_header){"x-amzn-RequestId", arena_strdup(http->arena, request.id)};

@@ -38,6 +38,8 @@ static int read_wish(const struct ec2api_request *request, const struct ec2api_w
                                     "Either addresses or prefixes%s must be specified: %s, %s",
                                     names->address_count ? ", or a count of them," : "", names->addresses,
                                     names->prefixes);
+        if (request->fewer && wish.n_addresses > 1)
+                wish.n_addresses--;
         *ret = wish;
         return names->address_count ? ec2api_wish_check(request, names, &wish, err) : 0;
 }

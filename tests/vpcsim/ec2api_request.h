@@ -30,6 +30,7 @@ struct ec2api_request {
         const char *action;         /* "" while it is not known */
         const char *node;           /* who asks; NULL: not a node */
         struct world_secret secret; /* whose signature it is; zero while it is not known, and without one */
+        bool fewer;                 /* the script wants one address fewer given than asked */
         const char *message;        /* instead of the error's own, which has a limit; NULL: none */
         char id[37];                /* the RequestId */
         struct text *reply;         /* what the action says, inside its Response element */

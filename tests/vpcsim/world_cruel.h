@@ -71,6 +71,7 @@ enum world_effect {
         WORLD_EFFECT_BOMB,         /* XML with entities that grow to gigabytes */
         WORLD_EFFECT_HTML,         /* a page of a proxy */
         WORLD_EFFECT_HUGE,         /* well-formed XML of 10 MB */
+        WORLD_EFFECT_FEWER,        /* an assign call gives one address fewer than asked, and at least one */
         WORLD_EFFECT_BODY,         /* `status` and `body` instead of what it was */
         _WORLD_EFFECT_MAX,
 };

@@ -30,6 +30,7 @@ enum world_kind {
 
 struct world_options {
         unsigned attach_ms, detach_ms, imds_lag_ms, describe_lag_ms, credentials_ttl_s;
+        unsigned clock_ahead_s, page_items;
         uint64_t seed; /* the state of the random allocation */
         bool random_allocation, reuse_at_once;
 };

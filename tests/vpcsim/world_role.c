@@ -103,7 +103,7 @@ int world_assume_role(struct world *world, const struct world_assume *request, s
         unsigned duration_s = request->duration_s ?: DEFAULT_DURATION_S;
         struct world_session session = {.arn = session_arn(world, request, arena)};
         const char *id;
-        int64_t now = clock_wall_ms();
+        int64_t now = world_wall_ms(world);
         int r;
 
         r = check_role(world, request, arena, &id, err);

@@ -135,7 +135,7 @@ static int newest(struct world *world, const char *node, int64_t now, struct are
 int world_role_credentials(struct world *world, const char *node, struct arena *arena,
                            struct world_role_credentials *ret, struct err *err)
 {
-        int64_t now = clock_wall_ms();
+        int64_t now = world_wall_ms(world);
         int r;
 
         r = newest(world, node, now, arena, ret, err);
