@@ -155,15 +155,13 @@ unsigned monitor_event_nft(struct monitor_events *events, const struct nlmsghdr 
         enum { TABLE_NAME = NFTA_TABLE_NAME, ATTRIBUTES = NFTA_TABLE_NAME };
         struct nlmsghdr *message = (struct nlmsghdr *)(uintptr_t)hdr; /* libnl's parser takes no const */
         struct nlattr *attributes[ATTRIBUTES + 1];
-        const struct nfgenmsg *header = nlmsg_data(hdr);
 
         if (NFNL_SUBSYS_ID(hdr->nlmsg_type) != NFNL_SUBSYS_NFTABLES)
                 return 0;
         if (NFNL_MSG_TYPE(hdr->nlmsg_type) == NFT_MSG_NEWGEN)
                 return on_generation(events, message);
-        if (nlmsg_parse(message, sizeof(*header), attributes, ATTRIBUTES, NULL) == 0 &&
-            attributes[TABLE_NAME] && header->nfgen_family == NFPROTO_IPV4 &&
-            nla_strcmp(attributes[TABLE_NAME], NODE_NFT_TABLE) == 0)
+        if (nlmsg_parse(message, sizeof(struct nfgenmsg), attributes, ATTRIBUTES, NULL) == 0 &&
+            attributes[TABLE_NAME] && nla_strcmp(attributes[TABLE_NAME], NODE_NFT_TABLE) == 0)
                 events->nft_touched = true;
         return 0;
 }

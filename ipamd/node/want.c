@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -299,32 +298,6 @@ static void make_rules(struct arena *arena, const struct node_view *view, struct
         qsort(want->rules, want->n_rules, sizeof(*want->rules), by_rule);
 }
 
-_printf_(4, 5) static void add_sysctl(struct node_want *want, unsigned ifindex, const char *value,
-                                      const char *key_format, ...)
-{
-        struct node_want_sysctl *sysctl = &want->sysctls[want->n_sysctls++];
-        va_list args;
-
-        *sysctl = (struct node_want_sysctl){.value = value, .ifindex = ifindex};
-        va_start(args, key_format);
-        vsnprintf(sysctl->key, sizeof(sysctl->key), key_format, args);
-        va_end(args);
-}
-
-static void make_sysctls(struct arena *arena, struct node_want *want)
-{
-        want->sysctls = ARENA_ARRAY(arena, struct node_want_sysctl, 2 + want->n_enis);
-        add_sysctl(want, 0, "1", "net.ipv4.ip_forward");
-        /* Loose: what comes in by one ENI may well be answered by another. */
-        add_sysctl(want, 0, "2", "net.ipv4.conf.%s.rp_filter", want->primary->name);
-        for (size_t i = 0; i < want->n_enis; i++) {
-                const struct link_info *link = want->enis[i].link;
-
-                if (eni_is_configured(&want->enis[i]))
-                        add_sysctl(want, link->ifindex, "2", "net.ipv4.conf.%s.rp_filter", link->name);
-        }
-}
-
 /* The primary ENI's entry must be there and sound: everything else hangs on it. Its link may not be there. */
 static int find_primary(const struct node_want *want, const struct link_info **ret, struct err *err)
 {
@@ -364,8 +337,10 @@ int node_want_make(struct arena *arena, const struct node_view *view, const stru
                 make_addresses(arena, &want);
                 make_routes(arena, view, links, n_links, &want);
                 make_rules(arena, view, &want);
-                make_sysctls(arena, &want);
+                node_want_make_sysctls(arena, &want);
                 want.nft = node_want_nft(arena, view, want.enis, want.n_enis, want.primary->name);
+                want.nft_arp = node_want_nft_arp(arena, view);
+                want.nft_guard = node_want_nft_guard(arena, view);
         }
         *ret = want;
         return 0;

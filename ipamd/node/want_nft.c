@@ -9,6 +9,10 @@
  *                 go by the primary interface, whose address they will bear.
  *   snat_pods     those get the primary address. iifname in postrouting needs Linux 5.7.
  *
+ * A pod's packet is what comes by a pod's link, or with a pod's address by any other: another plugin's link, where we gave
+ * only the address. To such a pod on this node (the main table leads to it, and not by an ENI) packets go by the main
+ * table: their own ENI's would lead out into the VPC and back.
+ *
  * The ENI's mark is set by a chain per ENI that a verdict map jumps to: a map from address to mark could only overwrite
  * the whole mark, and other bits are others' (kube-proxy's masquerade mark is set before us, and read after us).
  */
@@ -18,6 +22,8 @@
 #include <vpcwire/mem.h>
 
 #include "node/want.h"
+
+#define IMDS_IPV4 "169.254.169.254"
 
 struct element {
         struct prefix prefix;
@@ -63,6 +69,16 @@ static void add_prefix(struct text *t, struct prefix prefix)
                 text_add(t, "%s", PREFIX_TEXT(prefix));
 }
 
+static void add_set(struct text *t, const char *name, const struct element *elements, size_t n)
+{
+        text_add(t, "\tset %s {\n\t\ttype ipv4_addr\n\t\tflags interval\n", name);
+        for (size_t i = 0; i < n; i++) {
+                text_add(t, i ? ",\n\t\t             " : "\t\telements = { ");
+                add_prefix(t, elements[i].prefix);
+        }
+        text_add(t, "%s\t}\n", n ? " }\n" : "");
+}
+
 static void add_direct_set(struct text *t, struct arena *arena, const struct node_view *view)
 {
         struct element *elements =
@@ -70,13 +86,17 @@ static void add_direct_set(struct text *t, struct arena *arena, const struct nod
         size_t n = collect_cidrs(elements, 0, view->vpc_cidrs, view->n_vpc_cidrs);
 
         n = collect_cidrs(elements, n, view->exempt_cidrs, view->n_exempt_cidrs);
-        n = elements_settle(elements, n);
-        text_add(t, "\tset direct {\n\t\ttype ipv4_addr\n\t\tflags interval\n");
-        for (size_t i = 0; i < n; i++) {
-                text_add(t, i ? ",\n\t\t             " : "\t\telements = { ");
-                add_prefix(t, elements[i].prefix);
-        }
-        text_add(t, "%s\t}\n", n ? " }\n" : "");
+        add_set(t, "direct", elements, elements_settle(elements, n));
+}
+
+void node_want_add_pods_set(struct text *t, struct arena *arena, const struct node_view *view)
+{
+        struct element *elements = ARENA_ARRAY(arena, struct element, view->n_addresses);
+        size_t n = 0;
+
+        for (size_t i = 0; i < view->n_addresses; i++)
+                n = collect_cidrs(elements, n, &view->addresses[i].prefix, 1);
+        add_set(t, "pods", elements, elements_settle(elements, n));
 }
 
 /* The mark of an address's ENI; 0 when it needs none: the primary one's, or an ENI that is not configured. */
@@ -134,8 +154,20 @@ static struct ip primary_address(const struct node_want_eni *enis, size_t n)
         return IP_NONE;
 }
 
-static void add_base_chains(struct text *t, const char *veth_prefix, const char *primary_ifname,
-                            struct ip address)
+/* "\"eth0\", \"eth1\"": the ENIs whose links are here. */
+static const char *list_eni_links(struct arena *arena, const struct node_want_eni *enis, size_t n)
+{
+        _cleanup_(text_done) struct text t = {0};
+
+        for (size_t i = 0; i < n; i++) {
+                if (enis[i].link && !enis[i].err.code)
+                        text_add(&t, "%s\"%s\"", t.bytes ? ", " : "", enis[i].link->name);
+        }
+        return arena_strdup(arena, t.text);
+}
+
+static void add_base_chains(struct text *t, const struct node_view *view, const char *primary_ifname,
+                            struct ip address, const char *eni_links)
 {
         const unsigned mark = NODE_MARK_PRIMARY;
 
@@ -148,18 +180,20 @@ static void add_base_chains(struct text *t, const char *veth_prefix, const char 
         text_add(t,
                  "\tchain from_pods {\n"
                  "\t\ttype filter hook prerouting priority dstnat + 10; policy accept;\n"
-                 "\t\tiifname != \"%s*\" return\n"
+                 "\t\tiifname != \"%s*\" ip saddr != @pods return\n"
+                 "\t\tip daddr @pods fib daddr oifname != { %s } meta mark set meta mark | 0x%08x return\n"
                  "\t\tip saddr vmap @eni_of\n"
                  "\t\tct state new ip daddr != @direct fib daddr type != local ct mark set ct mark | 0x%08x\n"
                  "\t\tct mark & 0x%08x == 0x%08x meta mark set meta mark | 0x%08x\n"
                  "\t}\n",
-                 veth_prefix, mark, mark, mark, mark);
+                 view->veth_prefix, eni_links, mark, mark, mark, mark, mark);
         text_add(t,
                  "\tchain snat_pods {\n"
                  "\t\ttype nat hook postrouting priority srcnat; policy accept;\n"
-                 "\t\tiifname \"%s*\" oifname \"%s\" ip daddr != @direct snat to %s fully-random\n"
+                 "\t\tiifname != \"%s*\" ip saddr != @pods return\n"
+                 "\t\toifname \"%s\" ip daddr != @direct snat to %s fully-random\n"
                  "\t}\n",
-                 veth_prefix, primary_ifname, IP_TEXT(address));
+                 view->veth_prefix, primary_ifname, IP_TEXT(address));
 }
 
 const char *node_want_nft(struct arena *arena, const struct node_view *view, const struct node_want_eni *enis,
@@ -169,9 +203,17 @@ const char *node_want_nft(struct arena *arena, const struct node_view *view, con
 
         text_add(&t, "table ip " NODE_NFT_TABLE " {\n");
         add_direct_set(&t, arena, view);
+        node_want_add_pods_set(&t, arena, view);
         add_eni_map(&t, arena, view, enis, n_enis);
         add_eni_chains(&t, enis, n_enis);
-        add_base_chains(&t, view->veth_prefix, primary_ifname, primary_address(enis, n_enis));
+        add_base_chains(&t, view, primary_ifname, primary_address(enis, n_enis),
+                        list_eni_links(arena, enis, n_enis));
+        if (view->block_imds)
+                text_add(&t, "\tchain block_imds {\n"
+                             "\t\ttype filter hook forward priority filter; policy accept;\n"
+                             "\t\tip saddr @pods ip daddr " IMDS_IPV4
+                             " counter reject with icmp type admin-prohibited\n"
+                             "\t}\n");
         text_add(&t, "}\n");
         return arena_strdup(arena, t.text);
 }
