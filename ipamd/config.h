@@ -39,6 +39,7 @@ struct config {
 
         unsigned eni_mtu, pod_mtu;
         const char *veth_prefix;
+        struct node_border border;
         const char *cluster_name; /* NULL: none */
         struct reconcile_tag *tags;
         size_t n_tags;
