@@ -43,9 +43,11 @@ static int join_internet(struct fabric *fabric, struct err *err)
         int r = fabric_join(&fabric->vpc, &fabric->inet, &joint, err);
 
         if (r == 0)
-                r = fabric_route(&fabric->vpc, "0.0.0.0/0", joint.far_end, FABRIC_INTERNET_LINK, err);
+                r = fabric_route(&fabric->vpc, "0.0.0.0/0",
+                                 &(struct fabric_way){joint.far_end, FABRIC_INTERNET_LINK}, err);
         if (r == 0)
-                r = fabric_route(&fabric->inet, FABRIC_PUBLIC_POOL, joint.fabric_end, FABRIC_FAR_LINK, err);
+                r = fabric_route(&fabric->inet, FABRIC_PUBLIC_POOL,
+                                 &(struct fabric_way){joint.fabric_end, FABRIC_FAR_LINK}, err);
         return r;
 }
 

@@ -16,7 +16,7 @@ enum {
         JOINT_TEXT_BYTES = 24,
 };
 
-int fabric_route(const struct fabric_space *space, const char *dst, const char *end, const char *link,
+int fabric_route(const struct fabric_space *space, const char *dst, const struct fabric_way *way,
                  struct err *err)
 {
         struct route_info route = {.protocol = RTPROT_STATIC};
@@ -26,11 +26,12 @@ int fabric_route(const struct fabric_space *space, const char *dst, const char *
 
         r = prefix_parse(dst, &route.dst, err);
         if (r == 0)
-                r = prefix_parse(end, &gateway, err);
+                r = prefix_parse(way->end, &gateway, err);
         if (r == 0)
-                r = link_get_by_name(space->nl, link, &info, err);
+                r = link_get_by_name(space->nl, way->link, &info, err);
         if (r < 0)
                 return r;
+        route.src = way->source;
         route.gateway = gateway.ip;
         route.oif = info.ifindex;
         return route_replace(space->nl, &route, err);
@@ -118,11 +119,15 @@ static int join_network(struct fabric *fabric, const struct fabric_space *space,
         snprintf(far_end, sizeof(far_end), "192.0.2.%u/30", 4 * number + 2);
         r = fabric_join(&fabric->vpc, space, &joint, err);
         if (r == 0)
-                r = fabric_route(&fabric->vpc, PREFIX_TEXT(network->cidr), far_end, link, err);
-        if (r == 0)
-                r = fabric_route(space, "0.0.0.0/0", fabric_end, FABRIC_FAR_LINK, err);
+                r = fabric_route(&fabric->vpc, PREFIX_TEXT(network->cidr),
+                                 &(struct fabric_way){far_end, link}, err);
         for (size_t i = 0; r == 0 && i < network->n_hosts; i++)
                 r = fabric_space_add_address(space, "lo", prefix_host(network->hosts[i]), err);
+        if (r == 0)
+                r = fabric_route(space, "0.0.0.0/0",
+                                 &(struct fabric_way){fabric_end, FABRIC_FAR_LINK,
+                                                      network->n_hosts ? network->hosts[0] : IP_NONE},
+                                 err);
         fabric_nft_add_network(&commands, network->cidr);
         return r < 0 ? r : fabric_nft_run(fabric->nft, &commands, err);
 }

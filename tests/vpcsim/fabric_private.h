@@ -54,8 +54,13 @@ struct fabric_joint {
 
 int fabric_join(const struct fabric_space *vpc, const struct fabric_space *far,
                 const struct fabric_joint *joint, struct err *err);
-/* A route via an end of a link. */
-int fabric_route(const struct fabric_space *space, const char *dst, const char *end, const char *link,
+/* A route via an end of a link; source is the one that connections from here get, IP_NONE: the kernel's choice. */
+struct fabric_way {
+        const char *end, *link;
+        struct ip source;
+};
+
+int fabric_route(const struct fabric_space *space, const char *dst, const struct fabric_way *way,
                  struct err *err);
 
 /* The fabric's namespaces, the link between them and what lies behind it. On failure the caller removes the spaces. */
