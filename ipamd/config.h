@@ -34,6 +34,7 @@ struct config {
         unsigned max_eni;  /* 0: no limit of its own */
         unsigned max_pods; /* 0: not known */
         unsigned ip_cooldown_s;
+        unsigned shrink_delay_s;
         unsigned orphan_grace_s;
         unsigned look_period_s;
 
@@ -41,6 +42,7 @@ struct config {
         const char *veth_prefix;
         struct node_border border;
         const char *cluster_name; /* NULL: none */
+        bool finds_subnets;
         struct reconcile_tag *tags;
         size_t n_tags;
 

@@ -63,6 +63,10 @@ struct fabric_way {
 int fabric_route(const struct fabric_space *space, const char *dst, const struct fabric_way *way,
                  struct err *err);
 
+/* fabric_ipv6.c: the fabric's table and routes, and what the boot of an instance does with the primary ENI's addresses. */
+int fabric_ipv6_start(struct fabric *fabric, struct err *err);
+int fabric_ipv6_boot_primary(const struct fabric_space *node, const struct fabric_eni *eni, struct err *err);
+
 /* The fabric's namespaces, the link between them and what lies behind it. On failure the caller removes the spaces. */
 int fabric_base_create(struct fabric *fabric, struct err *err);
 
