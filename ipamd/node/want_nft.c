@@ -3,11 +3,17 @@
  * The nftables table. Three base chains:
  *
  *   from_primary  what comes in by the primary interface for the node itself (a NodePort): the connection is marked, so
- *                 that its replies leave by the primary interface, whichever ENI the pod's address is on.
+ *                 that its replies leave by the primary interface, whichever ENI the pod's address is on. Left out where
+ *                 NodePorts are not wanted.
  *   from_pods     after the Services' DNAT, so that the real destination is seen: the packet gets the mark of the ENI its
  *                 source address belongs to. A connection that leaves the VPC is marked, and its packets with it: they
  *                 go by the primary interface, whose address they will bear.
- *   snat_pods     those get the primary address. iifname in postrouting needs Linux 5.7.
+ *   snat_pods     those get the primary address, and whatever else goes from another ENI's address out of the primary
+ *                 interface (by the main table, where a rule leads there): EC2 drops what has a source of another ENI.
+ *                 iifname in postrouting needs Linux 5.7.
+ *
+ * With external SNAT no connection is newly marked or translated. What was begun before goes on as it began, whatever is
+ * changed: the mark is the connection's and only its first packet is asked.
  *
  * A pod's packet is what comes by a pod's link, or with a pod's address by any other: another plugin's link, where we gave
  * only the address. To such a pod on this node (the main table leads to it, and not by an ENI) packets go by the main
@@ -69,9 +75,19 @@ static void add_prefix(struct text *t, struct prefix prefix)
                 text_add(t, "%s", PREFIX_TEXT(prefix));
 }
 
+/* A hash costs the same for any number of addresses; intervals are a tree. */
+static const char *set_flags(const struct element *elements, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                if (elements[i].prefix.bits < ip_max_bits(elements[i].prefix.ip))
+                        return "\t\tflags interval\n";
+        }
+        return "";
+}
+
 static void add_set(struct text *t, const char *name, const struct element *elements, size_t n)
 {
-        text_add(t, "\tset %s {\n\t\ttype ipv4_addr\n\t\tflags interval\n", name);
+        text_add(t, "\tset %s {\n\t\ttype ipv4_addr\n%s", name, set_flags(elements, n));
         for (size_t i = 0; i < n; i++) {
                 text_add(t, i ? ",\n\t\t             " : "\t\telements = { ");
                 add_prefix(t, elements[i].prefix);
@@ -82,10 +98,10 @@ static void add_set(struct text *t, const char *name, const struct element *elem
 static void add_direct_set(struct text *t, struct arena *arena, const struct node_view *view)
 {
         struct element *elements =
-                ARENA_ARRAY(arena, struct element, view->n_vpc_cidrs + view->n_exempt_cidrs);
+                ARENA_ARRAY(arena, struct element, view->n_vpc_cidrs + view->border->exempt.n);
         size_t n = collect_cidrs(elements, 0, view->vpc_cidrs, view->n_vpc_cidrs);
 
-        n = collect_cidrs(elements, n, view->exempt_cidrs, view->n_exempt_cidrs);
+        n = collect_cidrs(elements, n, view->border->exempt.list, view->border->exempt.n);
         add_set(t, "direct", elements, elements_settle(elements, n));
 }
 
@@ -123,7 +139,7 @@ static void add_eni_map(struct text *t, struct arena *arena, const struct node_v
                         elements[n++] = (struct element){prefix_network(view->addresses[i].prefix), mark};
         }
         n = elements_settle(elements, n);
-        text_add(t, "\tmap eni_of {\n\t\ttype ipv4_addr : verdict\n\t\tflags interval\n");
+        text_add(t, "\tmap eni_of {\n\t\ttype ipv4_addr : verdict\n%s", set_flags(elements, n));
         for (size_t i = 0; i < n; i++) {
                 text_add(t, i ? ",\n\t\t             " : "\t\telements = { ");
                 add_prefix(t, elements[i].prefix);
@@ -166,34 +182,55 @@ static const char *list_eni_links(struct arena *arena, const struct node_want_en
         return arena_strdup(arena, t.text);
 }
 
-static void add_base_chains(struct text *t, const struct node_view *view, const char *primary_ifname,
-                            struct ip address, const char *eni_links)
+static void add_from_primary(struct text *t, const struct node_border *border, const char *primary_ifname)
 {
-        const unsigned mark = NODE_MARK_PRIMARY;
-
         text_add(t,
                  "\tchain from_primary {\n"
                  "\t\ttype filter hook prerouting priority mangle; policy accept;\n"
                  "\t\tiifname \"%s\" fib daddr . iif type local ct mark set ct mark | 0x%08x\n"
                  "\t}\n",
-                 primary_ifname, mark);
+                 primary_ifname, border->mark);
+}
+
+static void add_from_pods(struct text *t, const struct node_border *border, const char *veth_prefix,
+                          const char *eni_links)
+{
+        const unsigned mark = border->mark;
+
         text_add(t,
                  "\tchain from_pods {\n"
                  "\t\ttype filter hook prerouting priority dstnat + 10; policy accept;\n"
                  "\t\tiifname != \"%s*\" ip saddr != @pods return\n"
                  "\t\tip daddr @pods fib daddr oifname != { %s } meta mark set meta mark | 0x%08x return\n"
-                 "\t\tip saddr vmap @eni_of\n"
-                 "\t\tct state new ip daddr != @direct fib daddr type != local ct mark set ct mark | 0x%08x\n"
-                 "\t\tct mark & 0x%08x == 0x%08x meta mark set meta mark | 0x%08x\n"
-                 "\t}\n",
-                 view->veth_prefix, eni_links, mark, mark, mark, mark, mark);
+                 "\t\tip saddr vmap @eni_of\n",
+                 veth_prefix, eni_links, mark);
+        if (!border->external_snat)
+                text_add(t,
+                         "\t\tct state new ip daddr != @direct fib daddr type != local"
+                         " ct mark set ct mark | 0x%08x\n",
+                         mark);
+        text_add(t, "\t\tct mark & 0x%08x == 0x%08x meta mark set meta mark | 0x%08x\n\t}\n", mark, mark,
+                 mark);
+}
+
+static void add_snat_pods(struct text *t, const struct node_view *view, const char *primary_ifname,
+                          struct ip address)
+{
+        static const char *const flags[] = {[NODE_SNAT_PORTS_PRNG] = " fully-random",
+                                            [NODE_SNAT_PORTS_HASH] = " random",
+                                            [NODE_SNAT_PORTS_KEEP] = ""};
+        const char *flag = flags[view->border->snat_ports];
+
         text_add(t,
                  "\tchain snat_pods {\n"
                  "\t\ttype nat hook postrouting priority srcnat; policy accept;\n"
-                 "\t\tiifname != \"%s*\" ip saddr != @pods return\n"
-                 "\t\toifname \"%s\" ip daddr != @direct snat to %s fully-random\n"
-                 "\t}\n",
-                 view->veth_prefix, primary_ifname, IP_TEXT(address));
+                 "\t\tiifname != \"%s*\" ip saddr != @pods return\n",
+                 view->veth_prefix);
+        if (!view->border->external_snat)
+                text_add(t, "\t\toifname \"%s\" ip daddr != @direct snat to %s%s\n", primary_ifname,
+                         IP_TEXT(address), flag);
+        text_add(t, "\t\toifname \"%s\" meta mark & 0x%08x != 0 snat to %s%s\n\t}\n", primary_ifname,
+                 (unsigned)NODE_MARK_ENI_MASK, IP_TEXT(address), flag);
 }
 
 const char *node_want_nft(struct arena *arena, const struct node_view *view, const struct node_want_eni *enis,
@@ -206,8 +243,10 @@ const char *node_want_nft(struct arena *arena, const struct node_view *view, con
         node_want_add_pods_set(&t, arena, view);
         add_eni_map(&t, arena, view, enis, n_enis);
         add_eni_chains(&t, enis, n_enis);
-        add_base_chains(&t, view, primary_ifname, primary_address(enis, n_enis),
-                        list_eni_links(arena, enis, n_enis));
+        if (view->border->node_ports)
+                add_from_primary(&t, view->border, primary_ifname);
+        add_from_pods(&t, view->border, view->veth_prefix, list_eni_links(arena, enis, n_enis));
+        add_snat_pods(&t, view, primary_ifname, primary_address(enis, n_enis));
         if (view->block_imds)
                 text_add(&t, "\tchain block_imds {\n"
                              "\t\ttype filter hook forward priority filter; policy accept;\n"

@@ -157,22 +157,75 @@ static int open_ec2(struct reconcile *r, struct err *err)
                        &r->ec2, err);
 }
 
+static bool has_cidr(const struct prefix *cidrs, size_t n, struct prefix cidr)
+{
+        for (size_t i = 0; i < n; i++) {
+                if (prefix_equal(cidrs[i], cidr))
+                        return true;
+        }
+        return false;
+}
+
+/* What IMDS shows, and what it does not show but did a while ago: an absence there proves nothing. */
+static size_t settle_vpc_cidrs(struct reconcile *r, struct round *round, struct prefix **cidrs, size_t n)
+{
+        const struct identity *known = &r->identity;
+        struct prefix *all = ARENA_ARRAY(round->arena, struct prefix, n + known->n_vpc_cidrs);
+        size_t n_all = n;
+
+        memcpy(all, *cidrs, n * sizeof(*all));
+        for (size_t i = 0; i < known->n_vpc_cidrs; i++) {
+                if (!has_cidr(all, n_all, known->vpc_cidrs[i]))
+                        all[n_all++] = known->vpc_cidrs[i];
+        }
+        if (n_all == n)
+                r->vpc_cidrs_less_since_ms = 0;
+        else if (!r->vpc_cidrs_less_since_ms)
+                r->vpc_cidrs_less_since_ms = round->now_ms;
+        else if (round->now_ms - r->vpc_cidrs_less_since_ms >= VPC_CIDRS_GONE_MS)
+                return n;
+        *cidrs = all;
+        return n_all;
+}
+
+/* The list with all that was known before. */
+static struct prefix *with_known(const struct identity *identity, struct arena *arena,
+                                 const struct prefix *cidrs, size_t *n)
+{
+        struct prefix *both = ARENA_ARRAY(arena, struct prefix, *n + identity->n_vpc_cidrs);
+
+        if (*n)
+                memcpy(both, cidrs, *n * sizeof(*both));
+        for (size_t i = 0; i < identity->n_vpc_cidrs; i++) {
+                if (!has_cidr(both, *n, identity->vpc_cidrs[i]))
+                        both[(*n)++] = identity->vpc_cidrs[i];
+        }
+        return both;
+}
+
 /* CIDRs come and go while the node runs. A failure keeps what was known: an absence never destroys. */
 static void refresh_vpc_cidrs(struct reconcile *r, struct round *round)
 {
         struct prefix *cidrs;
         struct err err;
+        bool whole;
         size_t n;
 
         r->vpc_cidrs_due_ms = round->now_ms + VPC_CIDRS_PERIOD_MS;
-        if (imds_get_vpc_cidrs(r->imds, r->identity.mac, round->arena, &cidrs, &n, &err) < 0) {
+        if (imds_get_vpc_cidrs(r->imds, r->identity.mac, round->arena, &cidrs, &n, &whole, &err) < 0) {
                 log_debug("the VPC's CIDRs are not to be had now", LOG_ERR(&err));
                 return;
         }
-        if (n == 0 ||
-            (n == r->identity.n_vpc_cidrs && memcmp(cidrs, r->identity.vpc_cidrs, n * sizeof(*cidrs)) == 0))
+        if (n == 0)
+                return;
+        if (whole)
+                n = settle_vpc_cidrs(r, round, &cidrs, n);
+        else
+                cidrs = with_known(&r->identity, round->arena, cidrs, &n);
+        if (n == r->identity.n_vpc_cidrs && memcmp(cidrs, r->identity.vpc_cidrs, n * sizeof(*cidrs)) == 0)
                 return;
         set_vpc_cidrs(&r->identity, cidrs, n);
+        r->network_due = true;
         log_info("the VPC's CIDRs changed", LOG_INT("n", n));
         if (identity_save(r->store, &r->identity, &err) < 0)
                 log_warn("the VPC's CIDRs are not written down", LOG_ERR(&err));

@@ -60,6 +60,21 @@ static int run_remove_node(struct control_target *target, json_t *args, json_t *
         return r < 0 ? r : world_remove_node(target->world, name, err);
 }
 
+static int run_add_vpc_cidr(struct control_target *target, json_t *args, json_t *reply _unused_,
+                            struct err *err)
+{
+        const char *cidr;
+        int r = require_string(args, "cidr", &cidr, err);
+
+        return r < 0 ? r : world_add_vpc_cidr(target->world, cidr, err);
+}
+
+static int run_add_subnet(struct control_target *target, json_t *args, json_t *reply _unused_,
+                          struct err *err)
+{
+        return world_add_subnet(target->world, args, err);
+}
+
 static int run_set_delays(struct control_target *target, json_t *args, json_t *reply _unused_,
                           struct err *err)
 {
@@ -97,6 +112,11 @@ static int run_set_faults(struct control_target *target, json_t *args, json_t *r
 static int run_set_roles(struct control_target *target, json_t *args, json_t *reply _unused_, struct err *err)
 {
         return world_set_sts_roles(target->world, json_object_get(args, "roles"), err);
+}
+
+static int run_set_taken(struct control_target *target, json_t *args, json_t *reply _unused_, struct err *err)
+{
+        return world_set_taken(target->world, args, err);
 }
 
 static int run_faults(struct control_target *target, json_t *args _unused_, json_t *reply,
@@ -197,11 +217,15 @@ static const struct command commands[] = {
         {"add-node", NULL, false, run_add_node,
          "start an instance: name, instance_type, subnet, public, ..."},
         {"remove-node", "name", false, run_remove_node, "terminate an instance"},
+        {"add-vpc-cidr", "cidr", false, run_add_vpc_cidr, "give the VPC another CIDR"},
+        {"add-subnet", NULL, false, run_add_subnet, "make a subnet: id, name, cidr, zone, tags"},
         {"set-delays", NULL, false, run_set_delays, "attach_ms, detach_ms, imds_lag_ms, ..."},
         {"set-throttle", NULL, false, run_set_throttle, "account, actions: how fast calls are let through"},
         {"set-denied", "actions", false, run_set_denied, "actions that IAM refuses"},
         {"set-stuck", NULL, false, run_set_stuck, "attaching, detaching: what does not get on"},
         {"set-stale", NULL, false, run_set_stale, "describe, imds: show what was there when it was set"},
+        {"set-taken", NULL, false, run_set_taken,
+         "subnet: addresses that strangers hold, or free blocks to leave"},
         {"set-faults", "rules", false, run_set_faults, "the script of faults"},
         {"set-roles", "roles", false, run_set_roles, "roles that STS gives sessions of"},
         {"faults", "", false, run_faults, "what rules and rates did so far"},
