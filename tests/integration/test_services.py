@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Services as kube-proxy makes them, to pods on every ENI of both nodes. Each test runs with each of kube-proxy's modes."""
 import dataclasses
+import json
 
 import pytest
 
-from vpc import echo
+from vpc import dns, echo, netns, wait_until
 from vpc.cluster import INTERNET_HOST, Cluster
 from vpc.kube_proxy import MODES, Service, missing_for_ipvs
 
 pytestmark = pytest.mark.xdist_group("services")
-PODS_PER_NODE = 7  # an ENI of a t3.medium has five: two are on the second one
+PODS_PER_NODE = 10  # an ENI of a t3.medium has five: they fill two
+LOOKUPS = 1000
 LOAD_BALANCER = "203.0.113.200"
 PLACES = ("here0", "here1", "there0", "there1")
 
@@ -19,7 +21,7 @@ def cluster(request, tmp_path_factory):
     """One world for the module."""
     made = Cluster(tmp_path_factory.mktemp("services"), PODS_PER_NODE)
     failed_before = request.session.testsfailed
-    spaces = [pod.netns for pod in made.pods]
+    spaces = [pod.netns for pod in made.pods] + [made.simulator.internet]
     try:
         with echo.serving(*spaces):
             yield made
@@ -27,6 +29,21 @@ def cluster(request, tmp_path_factory):
             made.close()
     finally:
         made.destroy()
+
+
+@pytest.fixture(scope="module")
+def dns_pod(cluster, tmp_path_factory):
+    """dnsmasq in a pod on the third ENI of the other node."""
+    if dns.missing():
+        pytest.skip(f"missing here: {dns.missing()}")
+    pod = cluster.there.add_pod("dns")
+    assert pod in cluster.on_eni(cluster.there, 2)
+    server = dns.start_server(pod, tmp_path_factory.mktemp("dns"))
+    try:
+        wait_until(lambda: netns.call_in(pod.netns, dns.lookup_udp, pod.address, f"x.{dns.DOMAIN}") == dns.ANSWER, 20)
+        yield pod
+    finally:
+        server.stop()
 
 
 @dataclasses.dataclass
@@ -39,42 +56,46 @@ class Place:
 
 
 class World:
-    """The cluster with kube-proxy on both nodes; places by name: node and ENI."""
+    """The cluster with kube-proxy on both nodes; places and clients by name: node and ENI."""
 
     def __init__(self, cluster, mode):
         self.cluster, self.here, self.there = cluster, cluster.here, cluster.there
-        self.mode, self.proxies = MODES[mode], []
+        self.mode, self.proxies, self.services = MODES[mode], {}, []
         # another mode's connections that are still in the nodes' conntrack are to other addresses and ports
         self.number = list(MODES).index(mode)
-        self.places = {}
-        for node, name in ((self.here, "here"), (self.there, "there")):
-            for eni in (0, 1):
-                self.places[f"{name}{eni}"] = self._place(cluster.on_eni(node, eni)[-1], f"{name}{eni}")
-        self.clients = {f"{name}{eni}": cluster.on_eni(node, eni)[0] for node, name in ((self.here, "here"), (self.there, "there")) for eni in (0, 1)}
-        addresses = tuple(place.pod.address for place in self.places.values())
-        self.all = self._service("all", addresses)
-        self.balanced = self._service("lb", (self.places["here1"].pod.address,), load_balancer_ip=LOAD_BALANCER)
-        self.services = [self.all, self.balanced]
-        self.services += [service for place in self.places.values() for service in (place.service, place.local)]
+        pods = {f"{name}{eni}": cluster.on_eni(node, eni) for name, node in (("here", self.here), ("there", self.there)) for eni in (0, 1)}
+        self.clients = {name: on_eni[0] for name, on_eni in pods.items()}
+        self.places = {name: self._place(on_eni[-1], name) for name, on_eni in pods.items()}
+        self.all = self._add("all", [place.pod for place in self.places.values()])
+        self.balanced = self._add("balanced", [self.places["here1"].pod], load_balancer_ip=LOAD_BALANCER)
 
-    def _service(self, name, endpoints, **more):
-        serial = PLACES.index(name.split("-")[0]) * 2 + name.endswith("local") if name.split("-")[0] in PLACES else 50 + len(name)
-        options = {"port": 80, "target_port": echo.PORT, "node_port": 30000 + 100 * self.number + serial, **more}
-        return Service(f"default/{name}:echo", f"172.20.{self.number}.{10 + serial}", endpoints, **options)
+    def _add(self, name, pods, **more):
+        """A Service in front of pods; addresses and ports are given out in order."""
+        serial = len(self.services)
+        options = {"target_port": echo.PORT, "node_port": 30000 + 100 * self.number + serial, **more}
+        addresses = tuple(pod.address for pod in pods)
+        self.services.append(Service(f"default/{name}:main", f"172.20.{self.number}.{10 + serial}", addresses, **options))
+        return self.services[-1]
 
     def _place(self, pod, name):
-        return Place(pod, self._service(name, (pod.address,)), self._service(f"{name}-local", (pod.address,), local=True))
+        return Place(pod, self._add(name, [pod]), self._add(f"{name}-local", [pod], local=True))
 
-    def start(self, detect_local=""):
+    def add_dns(self, pod):
+        service = self._add("dns", [pod], port=dns.PORT, target_port=dns.PORT, node_port=0)
+        self.sync()
+        return service
+
+    def sync(self, detect_local=""):
+        """Both kube-proxies write all their rules."""
         for node in self.cluster.nodes:
-            addresses = [self.cluster.eni_address(node, eni["device_index"]) for eni in node.enis()]
+            addresses = [eni["primary_address"] for eni in node.enis()]
             proxy = self.mode(node.netns, addresses, {pod.address for pod in node.pods}, detect_local)
-            self.proxies.append(proxy)
+            self.proxies[node.name] = proxy
             proxy.sync(self.services)
 
-    def stop(self):
-        while self.proxies:
-            self.proxies.pop().remove()
+    def remove(self):
+        for proxy in self.proxies.values():
+            proxy.remove()
 
 
 @pytest.fixture(scope="module", params=MODES)
@@ -83,9 +104,9 @@ def world(cluster, request):
     if missing:
         pytest.skip(f"missing here: {missing}")
     made = World(cluster, request.param)
-    made.start()
+    made.sync()
     yield made
-    made.stop()
+    made.remove()
 
 
 @pytest.fixture(autouse=True)
@@ -156,21 +177,48 @@ def test_a_node_port_from_pods_of_both_nodes(world, place):
     target = world.places[place]
     for client in world.clients.values():
         echo.assert_source(client.netns, [target.pod.node.address], client.address, target.local.node_port)
-        seen = echo.sources_seen(client.netns, [target.pod.node.address], target.service.node_port)
-        addresses = {eni["primary_address"] for eni in target.pod.node.enis()}
-        assert set(seen.values()) <= addresses, seen
+        assert_masqueraded(target.pod.node, client.netns, target.pod.node.address, target.service.node_port)
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_node_port_at_a_secondary_enis_address(world, place):
-    """The reply leaves by that ENI, whichever one the pod's address is on."""
+    """The reply leaves by that ENI, whichever ENI or node the pod's address is on."""
     target = world.places[place]
-    node = target.pod.node
-    for client in (world.cluster.other_netns, world.clients["here1"].netns, world.clients["there1"].netns):
-        asked = world.cluster.eni_address(node, 1)
-        for port in (target.service.node_port, target.local.node_port):
-            seen = echo.sources_seen(client, [asked], port)
-            assert not [text for text in seen.values() if "Error" in text or "timed out" in text], seen
+    other = (world.cluster.other_netns, world.cluster.other["primary_address"])
+    for client, address in [other] + [(pod.netns, pod.address) for pod in world.clients.values()]:
+        asked = world.cluster.eni_address(target.pod.node, 1)
+        echo.assert_source(client, [asked], address, target.local.node_port)
+        assert_masqueraded(world.here, client, world.cluster.eni_address(world.here, 1), target.service.node_port)
+
+
+def assert_masqueraded(node, client, asked, port):
+    """Asked from a namespace, the pod sees an address of the node that was asked: of the ENI by which the request left."""
+    seen = echo.sources_seen(client, [asked], port)
+    assert set(seen.values()) <= {eni["primary_address"] for eni in node.enis()}, seen
+
+
+WATCH = "table ip watch { chain out { type filter hook postrouting priority 300; %s; }; }"
+
+
+@pytest.mark.parametrize("eni", [0, 1, 2])
+def test_replies_leave_by_the_interface_of_the_request(world, eni):
+    """Counted where they leave the node, for pods on all ENIs and both policies."""
+    node = world.here
+    links = {index: f"eth{index}" for index in sorted(known["device_index"] for known in node.enis())}
+    ports = [service.node_port for place in world.places.values() for service in (place.service, place.local) if place.pod.node is node]
+    ports.append(world.places["there1"].service.node_port)
+    rules = [f'oifname "{link}" tcp sport {{ {", ".join(map(str, ports))} }} counter' for link in links.values()]
+    node.exec("nft", "-f", "-", input=WATCH % "; ".join(rules))
+    try:
+        for port in ports:
+            seen = echo.sources_seen(world.cluster.other_netns, [world.cluster.eni_address(node, eni)], port)
+            assert all(text.startswith("10.0.") for text in seen.values()), seen
+        listing = json.loads(node.exec("nft", "-j", "list", "chain", "ip", "watch", "out").stdout)["nftables"]
+    finally:
+        node.exec("nft", "delete", "table", "ip", "watch")
+    counted = [part["counter"]["packets"] for item in listing if "rule" in item for part in item["rule"]["expr"] if "counter" in part]
+    packets = dict(zip(links.values(), counted, strict=True))
+    assert {link for link, count in packets.items() if count} == {links[eni]}, packets
 
 
 # ---- LoadBalancer ----
@@ -188,6 +236,56 @@ def test_a_load_balancer_in_the_vpc_reaches_pods_directly(world):
     """As an ALB with IP targets does: to the pods' addresses, past the nodes' Services."""
     addresses = [place.pod.address for place in world.places.values()]
     echo.assert_source(world.cluster.other_netns, addresses, world.cluster.other["primary_address"])
+
+
+# ---- DNS ----
+
+
+def test_no_lookup_is_lost(world, dns_pod):
+    """UDP and TCP through a Service, from 20 pods at once."""
+    service = world.add_dns(dns_pod)
+    pods = [pod for pod in world.cluster.pods if pod is not dns_pod]
+    assert len(pods) == 20
+    asking = [pod.node.start_thread(netns.call_in, pod.netns, dns.lookups, service.cluster_ip, LOOKUPS // len(pods), pod.name) for pod in pods]
+    wrong = [text for future in asking for text in future.result()]
+    assert not wrong, f"{len(wrong)} of {LOOKUPS}: {wrong[:10]}"
+
+
+# ---- kube-proxy and we ----
+
+
+def assert_services(world):
+    """A little of all of the above."""
+    internet, place = world.cluster.simulator.internet, world.places["here1"]
+    for client in world.clients.values():
+        echo.assert_source(client.netns, [world.all.cluster_ip], client.address, world.all.port)
+        echo.assert_source(client.netns, [INTERNET_HOST], client.node.public_address)
+    echo.assert_source(place.pod.netns, [place.service.cluster_ip], world.here.address, place.service.port)
+    echo.assert_source(world.here.netns, [place.service.cluster_ip], world.here.address, place.service.port)
+    echo.assert_source(internet, [world.here.public_address], world.here.address, place.service.node_port, INTERNET_HOST)
+    echo.assert_source(internet, [world.here.public_address], INTERNET_HOST, place.local.node_port, INTERNET_HOST)
+    assert_masqueraded(world.here, world.clients["there1"].netns, world.here.address, place.service.node_port)
+
+
+def test_in_either_order_of_start(world):
+    """Chains of one hook and priority run in the order in which they were made: both orders must do."""
+    world.remove()
+    world.sync()
+    assert_services(world)
+    for node in world.cluster.nodes:
+        node.exec("nft", "delete", "table", "ip", "vpcwire")
+        node.restart()
+        assert "snat_pods" in node.exec("nft", "list", "table", "ip", "vpcwire").stdout
+    assert_services(world)
+
+
+def test_pods_that_are_known_by_their_interfaces(world):
+    """detectLocalMode InterfaceNamePrefix: what comes from elsewhere to a ClusterIP is masqueraded."""
+    world.sync(detect_local="eni")
+    try:
+        assert_services(world)
+    finally:
+        world.sync()
 
 
 # ---- the modes ----
