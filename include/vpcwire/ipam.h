@@ -140,6 +140,10 @@ struct ipam_blocked {
         int64_t until_ms; /* wall clock */
 };
 
+struct ipam_warning {
+        const char *subject, *reason;
+};
+
 struct ipam_status_reply {
         bool ready; /* the node is set up, and no ADD waits while nothing is free */
         const char *reason;
@@ -153,6 +157,8 @@ struct ipam_status_reply {
         int64_t enis, max_enis;
         struct ipam_blocked *blocked;
         size_t n_blocked;
+        struct ipam_warning *warnings;
+        size_t n_warnings;
 };
 
 /* What a target that a daemon does not send must be before decoding: not set. */

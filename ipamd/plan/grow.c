@@ -34,7 +34,7 @@ static unsigned room_of(const struct draft *draft, const struct plan_eni *eni)
 {
         unsigned used = eni->state == PLAN_ENI_CREATING ? eni->asked_addresses : eni->total - eni->lost;
 
-        return eni->full || used >= draft->capacity ? 0 : draft->capacity - used;
+        return eni->full || eni_is_taken_away(eni) || used >= draft->capacity ? 0 : draft->capacity - used;
 }
 
 /* ---- sources ---- */
@@ -57,6 +57,13 @@ static void fill(struct draft *draft, struct growth *growth, const struct plan_e
                 /* Nobody waits: better to be patient than to open another ENI. */
                 if (draft->view->waiting == 0)
                         found(growth, count);
+                return;
+        }
+        if (!draft_due(draft, eni->subnet_not_before_ms)) {
+                /* No patience here: other subnets may have what this one lacks. */
+                draft_stuck(draft, "assigning to the ENI at device %u waits %lld s for subnet %s",
+                            eni->device_index, draft_seconds_until(draft, eni->subnet_not_before_ms),
+                            eni->subnet_id);
                 return;
         }
         draft_add(draft, PLAN_ASSIGN, eni, count, "%u addresses are missing; device %u has room for %u",
@@ -113,10 +120,40 @@ static bool has_place(struct draft *draft, unsigned created)
         return false;
 }
 
+/* The first subnet that may be tried now; NULL: none, and why. */
+static const struct plan_subnet *choose_subnet(struct draft *draft)
+{
+        const struct plan_view *view = draft->view;
+
+        for (size_t i = 0; i < view->n_subnets; i++) {
+                if (draft_due(draft, view->subnets[i].create_not_before_ms))
+                        return &view->subnets[i];
+        }
+        if (view->finds_subnets && draft_due(draft, view->find_subnets_due_ms)) {
+                draft_add(draft, PLAN_FIND_SUBNETS, NULL, 0,
+                          "no ENI can be made in the %zu known subnets; others may have room",
+                          view->n_subnets);
+                draft->n_helping++;
+                return NULL;
+        }
+        for (size_t i = 0; i < view->n_subnets; i++)
+                draft_stuck(draft, "creating an ENI in subnet %s is not tried again for %lld s",
+                            view->subnets[i].id,
+                            draft_seconds_until(draft, view->subnets[i].create_not_before_ms));
+        return NULL;
+}
+
+/* What EC2 counted there, less the ENI's own address, is all that can be asked for at once: EC2 gives all or nothing. */
+static unsigned fits(const struct plan_subnet *subnet, unsigned count)
+{
+        return subnet->available > 1 ? at_most(count, subnet->available - 1) : count;
+}
+
 static void create(struct draft *draft, struct growth *growth)
 {
         for (unsigned n = 0; n < PLAN_MAX_CREATES && growth->left > 0 && growth->podroom; n++) {
                 unsigned count = chunk(draft, growth, draft->capacity);
+                const struct plan_subnet *subnet;
                 struct plan_action *action;
                 unsigned index;
 
@@ -127,11 +164,16 @@ static void create(struct draft *draft, struct growth *growth)
                                     draft_seconds_until(draft, draft->view->create_not_before_ms));
                         return;
                 }
+                subnet = choose_subnet(draft);
+                if (!subnet)
+                        return;
+                count = fits(subnet, count);
                 index = draft_free_index(draft, NULL);
                 action = draft_add(draft, PLAN_CREATE, NULL, count,
                                    "%u addresses are missing; no room on %u of %u ENIs", growth->shortage,
                                    draft->slots + n, draft_places(draft));
                 action->device_index = index;
+                action->subnet_id = subnet->id;
                 draft->n_helping++;
                 found(growth, count);
         }
