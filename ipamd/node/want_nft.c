@@ -136,13 +136,6 @@ static unsigned eni_index(const struct node_want_eni *eni)
         return eni->mark >> NODE_MARK_ENI_SHIFT;
 }
 
-static int by_mark(const void *a, const void *b)
-{
-        const struct node_want_eni *const *x = a, *const *y = b;
-
-        return ((*x)->mark > (*y)->mark) - ((*x)->mark < (*y)->mark);
-}
-
 /* The secondary ENIs that are configured, by their marks, which differ. */
 static const struct node_want_eni **sort_enis(struct arena *arena, const struct node_want_eni *enis, size_t n,
                                               size_t *ret_n)
@@ -150,11 +143,12 @@ static const struct node_want_eni **sort_enis(struct arena *arena, const struct 
         const struct node_want_eni **sorted = ARENA_ARRAY(arena, const struct node_want_eni *, n);
         size_t kept = 0;
 
-        for (size_t i = 0; i < n; i++) {
-                if (is_configured(&enis[i]))
-                        sorted[kept++] = &enis[i];
+        for (unsigned index = 1; index <= NODE_ENI_INDEX_MAX; index++) {
+                for (size_t i = 0; i < n; i++) {
+                        if (is_configured(&enis[i]) && eni_index(&enis[i]) == index)
+                                sorted[kept++] = &enis[i];
+                }
         }
-        qsort(sorted, kept, sizeof(*sorted), by_mark);
         *ret_n = kept;
         return sorted;
 }
