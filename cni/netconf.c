@@ -68,6 +68,8 @@ int netconf_parse(const char *bytes, size_t n, struct netconf *ret, struct err *
         conf.type = string_at(root, "type");
         conf.delegated = strcmp(string_at(json_object_get(root, "ipam"), "type"), PLUGIN_TYPE) == 0 &&
                          strcmp(conf.type, PLUGIN_TYPE) != 0;
+        if (json_is_object(json_object_get(root, "dns")))
+                conf.dns = json_object_get(root, "dns");
         conf.root = TAKE_PTR(root);
         *ret = conf;
         return 0;
@@ -191,6 +193,13 @@ static int check_ipam(const json_t *value, struct settings *settings _unused_, s
         return 0;
 }
 
+static int check_dns(const json_t *value, struct settings *settings _unused_, struct err *err)
+{
+        if (!json_is_object(value))
+                return err_set(err, ERR_INVALID, "dns must be an object");
+        return 0;
+}
+
 static int check_route(const json_t *route, size_t i, struct err *err)
 {
         const char *dst = string_at(route, "dst"), *key;
@@ -247,6 +256,7 @@ static const struct setting {
         {"logFile", BOTH_PLACES, .text = set_log_file},
         {"ipam", BESIDE_TYPE, .value = check_ipam},
         {"routes", INSIDE_IPAM, .value = set_routes},
+        {"dns", BESIDE_TYPE, .value = check_dns},
 };
 
 static int apply_setting(const struct setting *setting, const json_t *object, struct settings *settings,

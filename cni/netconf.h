@@ -34,6 +34,7 @@ struct netconf {
         const char *type; /* "": none */
         enum cni_version version;
         json_t *prev_result; /* NULL: none */
+        json_t *dns;         /* for the result of ADD; NULL: none */
         /*
          * "ipam" names us and "type" does not: another plugin wires the pod and runs us for the address alone (SPEC 1.1.0,
          * section 4, delegated plugins). Our settings are inside "ipam" then; those beside it are that plugin's.
@@ -69,7 +70,7 @@ enum cni_version netconf_guess_version(const char *bytes, size_t n);
 struct settings settings_default(void);
 
 /*
- * Our own keys: vethPrefix, mtu, socket, timeoutSeconds, logFile; for a delegated call those of "ipam": socket,
+ * Our own keys: vethPrefix, mtu, socket, timeoutSeconds, logFile, dns; for a delegated call those of "ipam": socket,
  * timeoutSeconds, logFile, routes. ERR_INVALID names the key, the value and what is allowed; ERR_UNSUPPORTED: "ipam" names
  * a plugin, which we would never call, or has a key that we do not know. *ret then holds what was good, and the defaults
  * for the rest: DEL goes on with that.

@@ -43,6 +43,9 @@ struct result_address {
 /* The "abbreviated" result of a delegated ADD (SPEC 1.1.0, section 4): no interfaces. Returns a new reference. */
 json_t *result_new_address(enum cni_version version, const struct result_address *address);
 
+/* Puts the network configuration's dns (borrowed, may be NULL) into a result, where it says anything. */
+void result_set_dns(json_t *result, const json_t *dns);
+
 /* Text that is not UTF-8 is shown with '?' for the odd bytes. Returns a new reference. */
 json_t *result_new_error(enum cni_version version, enum cni_code code, const char *text, const char *details);
 

@@ -109,6 +109,9 @@ static int check_eni(const struct node_want_eni *want, const struct node_want_en
                                MAC_TEXT(eni->mac), want->link->name, veth_prefix);
         if (eni_is_primary(eni))
                 return 0;
+        if (want->link && !name_is_plain(want->link->name))
+                return err_set(err, ERR_INVALID, "ENI %s: its link's name '%s' has odd characters",
+                               MAC_TEXT(eni->mac), want->link->name);
         if (eni->device_index < 1 || eni->device_index > NODE_ENI_INDEX_MAX || eni->network_card >= CARDS_MAX)
                 return err_set(err, ERR_LIMIT, "ENI %s: device %u on card %u; at most %d on %d cards",
                                MAC_TEXT(eni->mac), eni->device_index, eni->network_card, NODE_ENI_INDEX_MAX,

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The nftables table. Three base chains:
+ * The nftables table. Its base chains:
  *
  *   from_primary  what comes in by the primary interface for the node itself (a NodePort): the connection is marked, so
- *                 that its replies leave by the primary interface, whichever ENI the pod's address is on. Left out where
- *                 NodePorts are not wanted.
+ *                 that its replies leave by the primary interface, whichever ENI the pod's address is on. Left out, as the
+ *                 next one, where NodePorts are not wanted.
+ *   from_others   the same for what comes in by a secondary ENI for the node itself: the connection gets that ENI's mark.
  *   from_pods     after the Services' DNAT, so that the real destination is seen: the packet gets the mark of the ENI its
  *                 source address belongs to. A connection that leaves the VPC is marked, and its packets with it: they
  *                 go by the primary interface, whose address they will bear.
+ *   replies       of from_others' connections: they leave by the ENI in the connection's mark, whoever sends them (a pod
+ *                 of another ENI, or of another node to whom the Service led).
  *   snat_pods     those get the primary address, and whatever else goes from another ENI's address out of the primary
  *                 interface (by the main table, where a rule leads there): EC2 drops what has a source of another ENI.
  *                 iifname in postrouting needs Linux 5.7.
@@ -148,17 +151,67 @@ static void add_eni_map(struct text *t, struct arena *arena, const struct node_v
         text_add(t, "%s\t}\n", n ? " }\n" : "");
 }
 
-static void add_eni_chains(struct text *t, const struct node_want_eni *enis, size_t n)
+static bool is_configured(const struct node_want_eni *eni)
 {
-        for (uint32_t index = 1; index <= NODE_ENI_INDEX_MAX; index++) {
+        return eni->mark && eni->link && !eni->err.code;
+}
+
+static unsigned eni_index(const struct node_want_eni *eni)
+{
+        return eni->mark >> NODE_MARK_ENI_SHIFT;
+}
+
+/* The secondary ENIs that are configured, by their marks, which differ. */
+static const struct node_want_eni **sort_enis(struct arena *arena, const struct node_want_eni *enis, size_t n,
+                                              size_t *ret_n)
+{
+        const struct node_want_eni **sorted = ARENA_ARRAY(arena, const struct node_want_eni *, n);
+        size_t kept = 0;
+
+        for (unsigned index = 1; index <= NODE_ENI_INDEX_MAX; index++) {
                 for (size_t i = 0; i < n; i++) {
-                        if (enis[i].mark >> NODE_MARK_ENI_SHIFT == index && enis[i].link && !enis[i].err.code)
-                                text_add(t,
-                                         "\tchain eni_%u {\n"
-                                         "\t\tmeta mark set meta mark & 0x%08x | 0x%08x\n\t}\n",
-                                         index, ~(uint32_t)NODE_MARK_ENI_MASK, enis[i].mark);
+                        if (is_configured(&enis[i]) && eni_index(&enis[i]) == index)
+                                sorted[kept++] = &enis[i];
                 }
         }
+        *ret_n = kept;
+        return sorted;
+}
+
+static void add_eni_chains(struct text *t, const struct node_want_eni *const *enis, size_t n)
+{
+        const uint32_t others = ~(uint32_t)NODE_MARK_ENI_MASK;
+
+        for (size_t i = 0; i < n; i++)
+                text_add(t,
+                         "\tchain eni_%u {\n"
+                         "\t\tmeta mark set meta mark & 0x%08x | 0x%08x\n\t}\n"
+                         "\tchain entered_%u {\n"
+                         "\t\tfib daddr . iif type local ct mark set ct mark & 0x%08x | 0x%08x\n\t}\n",
+                         eni_index(enis[i]), others, enis[i]->mark, eni_index(enis[i]), others,
+                         enis[i]->mark);
+}
+
+/* Of a masqueraded connection the replies come to the node itself too: only the direction says who asked whom. */
+static void add_from_others(struct text *t, const struct node_want_eni *const *enis, size_t n)
+{
+        if (!n)
+                return;
+        text_add(t, "\tchain from_others {\n"
+                    "\t\ttype filter hook prerouting priority mangle; policy accept;\n"
+                    "\t\tct direction original iifname vmap { ");
+        for (size_t i = 0; i < n; i++)
+                text_add(t, "%s\"%s\" : jump entered_%u", i ? ", " : "", enis[i]->link->name,
+                         eni_index(enis[i]));
+        text_add(t,
+                 " }\n\t}\n"
+                 "\tchain replies {\n"
+                 "\t\ttype filter hook prerouting priority dstnat + 11; policy accept;\n"
+                 "\t\tct direction reply ct mark & 0x%08x vmap { ",
+                 (unsigned)NODE_MARK_ENI_MASK);
+        for (size_t i = 0; i < n; i++)
+                text_add(t, "%s0x%08x : jump eni_%u", i ? ", " : "", enis[i]->mark, eni_index(enis[i]));
+        text_add(t, " }\n\t}\n");
 }
 
 static struct ip primary_address(const struct node_want_eni *enis, size_t n)
@@ -237,14 +290,18 @@ const char *node_want_nft(struct arena *arena, const struct node_view *view, con
                           size_t n_enis, const char *primary_ifname)
 {
         _cleanup_(text_done) struct text t = {0};
+        size_t n_others;
+        const struct node_want_eni **others = sort_enis(arena, enis, n_enis, &n_others);
 
         text_add(&t, "table ip " NODE_NFT_TABLE " {\n");
         add_direct_set(&t, arena, view);
         node_want_add_pods_set(&t, arena, view);
         add_eni_map(&t, arena, view, enis, n_enis);
-        add_eni_chains(&t, enis, n_enis);
-        if (view->border->node_ports)
+        add_eni_chains(&t, others, n_others);
+        if (view->border->node_ports) {
+                add_from_others(&t, others, n_others);
                 add_from_primary(&t, view->border, primary_ifname);
+        }
         add_from_pods(&t, view->border, view->veth_prefix, list_eni_links(arena, enis, n_enis));
         add_snat_pods(&t, view, primary_ifname, primary_address(enis, n_enis));
         if (view->block_imds)
