@@ -15,6 +15,7 @@
 enum {
         PRIORITY_ENI_ADDRESS = 32765, /* "from <ENI's primary address>", where we have 1537 */
         MAIN = NODE_MAIN_TABLE,
+        DEFAULT_MARK = 0x80, /* AWS_VPC_K8S_CNI_CONNMARK, which nobody changes (it is in no manual) */
 };
 
 static bool is_one_of(struct prefix prefix, const struct ip *ips, size_t n)
@@ -37,8 +38,7 @@ static bool rule_is_legacy(const struct rule_info *rule, const struct ip *pods, 
         case NODE_PRIORITY_ENI_MARK: return !rule->fwmask && is_one_of(rule->src, pods, n_pods);
         case PRIORITY_ENI_ADDRESS: return is_one_of(rule->src, enis, n_enis);
         case NODE_PRIORITY_PRIMARY_MARK:
-                return rule->table == MAIN && rule->fwmark == NODE_MARK_PRIMARY &&
-                       rule->fwmask == NODE_MARK_PRIMARY;
+                return rule->table == MAIN && rule->fwmark == DEFAULT_MARK && rule->fwmask == DEFAULT_MARK;
         default: return false;
         }
 }

@@ -141,10 +141,17 @@ static const char version_1[] =
         "  BEGIN SELECT RAISE(ABORT, 'the ENI has addresses'); END;";
 
 /*
- * Leases of another daemon of this node (aws-vpc-cni) that are to become ours. While one is pending its address stays
+ * Version 2. A lease whose address was asked for alone (the plugin as another's IPAM plugin): somebody else wires the pod,
+ * and there is no host link of ours to tell whether it is still there.
+ */
+static const char version_2[] = "ALTER TABLE leases ADD COLUMN address_only INTEGER NOT NULL DEFAULT 0"
+                                "  CHECK (address_only IN (0, 1));";
+
+/*
+ * Version 3. Leases of another daemon of this node (aws-vpc-cni) that are to become ours. While one is pending its address stays
  * "preparing": nobody gets it, and it is not given back, before the kernel has been asked whether its pod lives.
  */
-static const char version_imports[] =
+static const char version_3[] =
         "CREATE TABLE imports ("
         "  address TEXT PRIMARY KEY,"
         "  network TEXT NOT NULL, container_id TEXT NOT NULL, ifname TEXT NOT NULL,"
@@ -157,7 +164,7 @@ static const char version_imports[] =
         "   AND EXISTS (SELECT 1 FROM imports WHERE address = NEW.address AND verdict = 'pending')"
         "  BEGIN SELECT RAISE(ABORT, 'the address waits to be taken over'); END;";
 
-static const char *const versions[] = {version_1, version_imports};
+static const char *const versions[] = {version_1, version_2, version_3};
 
 const int schema_version = ARRAY_SIZE(versions);
 
