@@ -116,13 +116,22 @@ def test_full_subnet(vpc, ec2, make_node, account):  # noqa: F811
         assert len(api.events) == 2, api.events
 
 
-def test_account_limit(vpc, make_node, account):
+@pytest.mark.parametrize(
+    "code, reason, words",
+    [
+        ("NetworkInterfaceLimitExceeded", "NetworkInterfaceLimitReached", "account"),
+        ("AuthFailure", "AWSCredentialsRefused", "AuthFailure"),
+    ],
+)
+def test_refused_growth(vpc, make_node, account, code, reason, words):
     with cluster(make_node, account) as (node, api):
         node.wait_quiet(free=3)
-        script(vpc, error(CREATE, "NetworkInterfaceLimitExceeded"))
-        node.add_pods(["p0", "p1", "p2"])
-        event = wait_event(api, "NetworkInterfaceLimitReached", type="Warning")
-        assert "account" in event["message"]
+        script(vpc, error(CREATE, code))
+        pods = node.add_pods(["p0", "p1", "p2"])
+        event = wait_event(api, reason, type="Warning")
+        assert words in event["message"]
+        pods.pop().delete()
+        serves(node, "again")
         assert len(api.events) == 1, api.events
 
 
@@ -143,7 +152,7 @@ def test_instance_limit_only_when_pods_wait(make_node, account):
         assert wait_event(api, "PodAddressLimitReached")["count"] == 1
 
 
-def test_broken_host_network_and_firewall(make_node, account):
+def test_firewall_that_drops(make_node, account):
     with cluster(make_node, account) as (node, api):
         node.wait_quiet(free=3)
         node.exec("nft", "add table ip strict; add chain ip strict forward { type filter hook forward priority 0; policy drop; }")
