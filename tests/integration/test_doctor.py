@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """ipamctl doctor: each trouble is made on purpose, named, mended, and gone from the report. What ipamd would heal at once is
 broken while a stand-in answers with what ipamd said before it was stopped."""
+import concurrent.futures
 import contextlib
 import copy
 import json
@@ -10,7 +11,7 @@ import re
 
 import pytest
 
-from fake_ipamd import FakeIpamd
+from fake_ipamd import FakeIpamd, RemoteError
 from test_repair import wired  # noqa: F401  (a fixture)
 from vpc.process import SANITIZER_OPTIONS
 
@@ -20,7 +21,7 @@ NM_CONF = "etc/NetworkManager/conf.d/80-vpcwire.conf"
 NETWORKD_RUNS = {"run/systemd/netif/state": "OPER_STATE=routable\n"}
 CONFLIST = "etc/cni/net.d/10-vpcwire.conflist"
 PLUGIN = "opt/cni/bin/vpcwire"
-
+KUBELET_JSON = "etc/kubernetes/kubelet/config.json"
 
 
 def routes(table, link):
@@ -69,6 +70,17 @@ FILES = [
     ("cni-config", "fail", {"etc/cni/net.d/00-other.conf": '{"name": "x", "type": "bridge"}'}),
     ("cni-config", "ok", {"etc/cni/net.d/00-notes.txt": "not a configuration"}),
     ("cni-plugin", "fail", {PLUGIN: None}),
+    # a t3.small has 9 addresses for pods; 2 pods are on the host's
+    ("max-pods", "warn", {"var/lib/kubelet/config.yaml": "kind: KubeletConfiguration\nmaxPods: 12\n"}),
+    ("max-pods", "ok", {"var/lib/kubelet/config.yaml": "kind: KubeletConfiguration\nmaxPods: 11\n"}),
+    ("max-pods", "warn", {"var/lib/kubelet/config.yaml": "kind: KubeletConfiguration\n# maxPods: 5\n"}),
+    ("max-pods", "warn", {"etc/kubernetes/kubelet/kubelet-config.json": '{"kind": "KubeletConfiguration", "maxPods": 58}'}),
+    ("max-pods", "warn", {KUBELET_JSON: '{"maxPods":5}', KUBELET_JSON + ".d/40-nodeadm.conf": '{"maxPods":58}'}),
+    ("max-pods", "ok", {KUBELET_JSON: '{"maxPods":58}', KUBELET_JSON + ".d/40-nodeadm.conf": '{"maxPods":5}'}),
+    ("max-pods", "warn", {"proc/77/cmdline": "/usr/bin/kubelet\0--max-pods=17\0", "var/lib/kubelet/config.yaml": "maxPods: 8\n"}),
+    ("max-pods", "ok", {"proc/77/cmdline": "/usr/bin/kubelet\0--max-pods\08\0", "var/lib/kubelet/config.yaml": "maxPods: 17\n"}),
+    ("max-pods", "warn", {"proc/77/cmdline": "kubelet\0--config=/etc/k.yaml\0", "etc/k.yaml": "maxPods: 17\n"}),
+    ("max-pods", "ok", {"proc/77/cmdline": "not-kubelet\0--max-pods=17\0"}),
 ]
 
 
@@ -121,9 +133,9 @@ def doctor(wired, tmp_path):
 @contextlib.contextmanager
 def stand_in(node, **changes):
     """ipamd is stopped, and its last answers are given: what is broken stays broken."""
-    status, known = node.status(), node.call("List")
+    status, known, probed = node.status(), node.call("List"), node.call("Probe")
     node.stop()
-    with FakeIpamd(node.socket, Status={**status, **changes}, List=known) as fake:
+    with FakeIpamd(node.socket, Status={**status, **changes}, List=known, Probe=probed) as fake:
         yield fake
     pathlib.Path(node.socket).unlink()
 
@@ -136,6 +148,7 @@ def test_a_healthy_node_is_well_in_text_and_json(doctor):
     assert len({line.index(line.split()[2]) for line in done.stdout.splitlines() if line.startswith("ok ")}) == 1, "not aligned"
     assert f"{len(names)} well, 0 to look at, 0 broken" in done.stdout and "\033" not in done.stdout
     known = {check for check, *_ in KERNEL + FILES} | {"daemon", "version", "serving", "ec2", "database", "conntrack", "kernel"}
+    known |= {"imds", "credentials", "clock", "permissions", "limits"}
     assert names == known, "a check without a test, or a test without a check"
 
 
@@ -199,6 +212,17 @@ def test_what_only_the_daemon_knows(doctor):
             doctor.assert_named(check, verdict)
             fake.answers["Status"] = well
             doctor.assert_well()
+        for changes, words in [
+            ({"max_enis": 0}, "not known"),
+            ({"targets": {**well["targets"], "minimum_ip": 10}}, "MINIMUM_IP_TARGET is 10"),
+            ({"targets": {**well["targets"], "warm_ip": 10}}, "WARM_IP_TARGET is 10"),
+            ({"targets": {**well["targets"], "minimum_ip": 4, "max_eni": 1}}, "room for 3 addresses"),
+            ({"targets": {"warm_eni": 4}}, "WARM_ENI_TARGET is 4"),
+        ]:
+            fake.answers["Status"] = {**copy.deepcopy(well), **changes}
+            assert words in doctor.assert_named("limits", "warn")[0]["found"]
+            fake.answers["Status"] = well
+            doctor.assert_well()
     named = doctor.assert_named("daemon", "fail")
     assert "no such" in named[0]["found"].lower() or "not found" in named[0]["found"].lower(), named
     assert [finding["check"] for finding in doctor.troubles()] == ["daemon"], "the rest is seen without it"
@@ -228,3 +252,150 @@ def test_a_kernel_that_lacks_what_we_use(doctor):
     named = doctor.assert_named("kernel", "fail", before=["setpriv", "--bounding-set", "-net_admin"])
     assert {finding["found"].split(":")[0] for finding in named} == {
         "nf_tables", "nftables nat", "nftables fib", "connection marks", "maps of intervals", "veth"}
+
+
+# ---- what the daemon reaches of AWS ----
+
+# EC2 has no dry run of the last two.
+ASKED = {"DescribeNetworkInterfaces", "DescribeSubnets", "DescribeInstanceTypes", "CreateNetworkInterface", "AttachNetworkInterface",
+         "ModifyNetworkInterfaceAttribute", "DetachNetworkInterface", "DeleteNetworkInterface"}
+UNASKED = {"AssignPrivateIpAddresses", "UnassignPrivateIpAddresses"}
+
+
+def found(doctor, check):
+    return [finding["found"] for finding in doctor.findings() if finding["check"] == check]
+
+
+def test_each_action_is_asked_for_and_nothing_is_done(doctor, vpc):
+    node = doctor.node
+    node.wait_quiet()
+    enis, leases = node.enis(), node.leases()
+    vpc.ctl("calls-reset")
+    permissions = {p["action"]: p["result"] for p in node.call("Probe")["permissions"]}
+    assert permissions == {**{action: "allowed" for action in ASKED}, **{action: "unasked" for action in UNASKED}}
+    calls = [call for call in vpc.ctl("calls")["log"] if call["code"] == "DryRunOperation"]
+    assert sorted(call["action"] for call in calls) == sorted(ASKED), calls
+    doctor.assert_well()
+    assert [call for call in vpc.ctl("calls")["log"] if call["code"] == "DryRunOperation"] == calls, "asked again within a minute"
+    assert (node.enis(), node.leases()) == (enis, leases)
+    assert vpc.ctl("check")["violations"] == []
+
+
+@pytest.mark.parametrize("denied", [{action} for action in sorted(ASKED)] + [ASKED], ids=lambda denied: "+".join(sorted(denied)) if len(denied) == 1 else "all")
+def test_a_denied_action_is_named(doctor, vpc, denied):
+    node = doctor.node
+    vpc.ctl("set-denied", actions=sorted(denied))
+    named = doctor.assert_named("permissions", "fail")
+    assert {re.match(r"ec2:(\w+) is denied", finding["found"])[1] for finding in named} == denied
+    assert all("Encoded" not in finding["found"] and finding["cure"].startswith("allow ec2:") for finding in named)
+    vpc.ctl("set-denied", actions=[])
+    assert doctor.assert_named("permissions", "fail") == named, "the answer of a moment ago is given again"
+    node.restart()  # the new one asks anew
+    doctor.assert_named("permissions", "ok")
+
+
+def test_what_has_no_dry_run_is_known_by_its_last_call(make_node, vpc, tmp_path):
+    node = make_node("n1", env={"WARM_IP_TARGET": "1"})
+    doctor = Doctor(node, tmp_path / "host")
+    node.wait_quiet()
+    vpc.ctl("set-denied", actions=["Assign*"])
+    node.add_pod("p1")  # the spare address is gone
+    node.wait_until(lambda: any("AssignPrivateIpAddresses" in b["reason"] for b in node.status()["blocked"]), 30)
+    named = doctor.assert_named("permissions", "fail")
+    assert [finding["found"].split()[0] for finding in named] == ["ec2:AssignPrivateIpAddresses"], named
+    vpc.ctl("set-denied", actions=[])
+    node.restart()  # what it wanted is wanted still, when its time has come
+    node.wait_until(lambda: not node.status()["blocked"], 120)
+    node.restart()
+    doctor.assert_named("permissions", "ok")
+
+
+@pytest.mark.world(credentials_ttl_s=900)
+def test_imds_away(doctor, vpc):
+    node = doctor.node
+    vpc.ctl("set-faults", rules=[{"service": "imds", "action": "*", "effect": "error", "status": 403}])
+    node.restart()  # its books tell who it is; credentials it has none
+    assert "403" in doctor.assert_named("imds", "fail")[0]["found"]
+    assert "403" in doctor.assert_named("credentials", "fail")[0]["found"]
+    assert all("no credentials" in text for text in found(doctor, "permissions")), found(doctor, "permissions")
+    vpc.ctl("set-faults", rules=[])
+    node.restart()
+    for check in ("imds", "credentials", "permissions"):
+        doctor.assert_named(check, "ok")
+    assert re.fullmatch(r"from \S+.*, good until 20\d\d-.*Z", found(doctor, "credentials")[0]), found(doctor, "credentials")
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_the_hop_limit_is_seen(make_node, tmp_path, limit):
+    """By the packets themselves. A pod gets a token where the doctor says so."""
+    node = make_node("n1", hop_limit=limit)
+    doctor = Doctor(node, tmp_path / "host")
+    assert node.call("Probe")["imds"]["hops"] == min(limit, 2)
+    assert ("hop limit 1:" if limit == 1 else "hop limit 2 or more") in found(doctor, "imds")[0]
+    pod = node.add_pod("p1")
+    token = ["curl", "-sS", "-m", "3", "-X", "PUT", "-H", "X-aws-ec2-metadata-token-ttl-seconds: 60", "http://169.254.169.254/latest/api/token"]
+    assert (pod.exec(*token, check=False).returncode == 0) == (limit > 1)
+
+
+def test_a_wrong_clock(doctor, vpc):
+    vpc.ctl("set-delays", clock_ahead_s=1000)
+    doctor.node.restart()
+    named = doctor.assert_named("clock", "warn")
+    assert re.fullmatch(r"this machine's clock is (99|100)\d s behind AWS's", named[0]["found"]), named
+    vpc.ctl("set-delays", clock_ahead_s=0)
+    doctor.node.restart()
+    doctor.assert_named("clock", "ok")
+
+
+def test_credentials_that_cannot_be_renewed(doctor):
+    with stand_in(doctor.node) as fake:
+        probed = fake.answers["Probe"]
+        fake.answers["Probe"] = {**probed, "credentials": {**probed["credentials"], "failing": True, "why": "imds: HTTP 503"}}
+        assert "imds: HTTP 503" in doctor.assert_named("credentials", "warn")[0]["found"]
+        fake.answers["Probe"] = RemoteError("NotReady", reason="ipamd is still busy")
+        for check in ("imds", "credentials", "permissions"):
+            assert "busy" in doctor.assert_named(check, "warn")[0]["found"]
+        del fake.answers["Probe"]  # an older daemon
+        doctor.assert_well()
+        fake.answers["Probe"] = probed
+        doctor.assert_well()
+
+
+@pytest.mark.node(env={"HTTP_TIMEOUT": "3"})
+def test_an_ec2_that_hangs_keeps_nobody_waiting(node, vpc, tmp_path):
+    doctor = Doctor(node, tmp_path / "host")
+    vpc.ctl("set-faults", rules=[{"action": "*", "effect": "hang"}])
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        probing = pool.submit(node.call, "Probe")
+        node.wait_until(lambda: any(rule["seen"] for rule in vpc.ctl("faults")["rules"]), 20)
+        node.add_pod("p1")
+        assert not probing.done(), "an ADD had to wait for EC2"
+        permissions = probing.result()["permissions"]
+    assert {p["result"] for p in permissions if p["action"] in ASKED} == {"unknown"}, permissions
+    assert len(permissions) == len(ASKED | UNASKED)
+    doctor.assert_named("permissions", "warn")
+    vpc.ctl("set-faults", rules=[])
+    node.restart()
+    doctor.assert_named("permissions", "ok")
+
+
+def test_without_an_eni_of_ours_a_refusal_says_little(make_node, vpc, tmp_path):
+    """A policy that is limited to our tags does not cover the primary ENI."""
+    node = make_node("n1", env={"WARM_ENI_TARGET": "0", "WARM_IP_TARGET": "1"})
+    doctor = Doctor(node, tmp_path / "host")
+    node.wait_quiet()
+    assert len(node.enis()) == 1
+    vpc.ctl("set-denied", actions=["DetachNetworkInterface", "CreateNetworkInterface"])
+    results = {p["action"]: p["result"] for p in node.call("Probe")["permissions"]}
+    assert (results["DetachNetworkInterface"], results["CreateNetworkInterface"]) == ("unknown", "denied")
+    assert any("primary ENI" in text for text in found(doctor, "permissions"))
+
+
+def test_kubelet_against_a_limit_of_ours(make_node, tmp_path):
+    node = make_node("n1", env={"VPCWIRE_MAX_PODS": "5"})
+    doctor = Doctor(node, tmp_path / "host")
+    config = doctor.write("var/lib/kubelet/config.yaml", "maxPods: 8\n")
+    named = doctor.assert_named("max-pods", "warn")
+    assert "VPCWIRE_MAX_PODS is 5" in named[0]["found"] and "VPCWIRE_MAX_PODS to 6" in named[0]["cure"]
+    config.write_text("maxPods: 7\n")
+    doctor.assert_named("max-pods", "ok")
