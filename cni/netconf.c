@@ -60,6 +60,8 @@ int netconf_parse(const char *bytes, size_t n, struct netconf *ret, struct err *
             cni_version_parse(version, &conf.version, err) < 0 ||
             check_prev_result(json_object_get(root, "prevResult"), &conf.prev_result, err) < 0)
                 return err_wrap(err, "network configuration");
+        if (json_is_object(json_object_get(root, "dns")))
+                conf.dns = json_object_get(root, "dns");
         conf.root = TAKE_PTR(root);
         *ret = conf;
         return 0;
@@ -183,15 +185,26 @@ static int check_ipam(const json_t *value, struct settings *settings _unused_, s
         return 0;
 }
 
+static int check_dns(const json_t *value, struct settings *settings _unused_, struct err *err)
+{
+        if (!json_is_object(value))
+                return err_set(err, ERR_INVALID, "dns must be an object");
+        return 0;
+}
+
 /* Either `text` or `value` is set. */
 static const struct setting {
         const char *key;
         int (*text)(const char *text, struct settings *settings, struct err *err);
         int (*value)(const json_t *value, struct settings *settings, struct err *err);
 } setting_table[] = {
-        {"vethPrefix", .text = set_veth_prefix}, {"mtu", .value = set_mtu},
-        {"socket", .text = set_socket},          {"timeoutSeconds", .value = set_timeout},
-        {"logFile", .text = set_log_file},       {"ipam", .value = check_ipam},
+        {"vethPrefix", .text = set_veth_prefix},
+        {"mtu", .value = set_mtu},
+        {"socket", .text = set_socket},
+        {"timeoutSeconds", .value = set_timeout},
+        {"logFile", .text = set_log_file},
+        {"ipam", .value = check_ipam},
+        {"dns", .value = check_dns},
 };
 
 static int apply_setting(const struct setting *setting, const json_t *root, struct settings *settings,

@@ -30,6 +30,7 @@ struct netconf {
         const char *name;
         enum cni_version version;
         json_t *prev_result; /* NULL: none */
+        json_t *dns;         /* for the result of ADD; NULL: none */
 };
 
 struct settings {
@@ -59,7 +60,7 @@ enum cni_version netconf_guess_version(const char *bytes, size_t n);
 struct settings settings_default(void);
 
 /*
- * Our own keys: vethPrefix, mtu, socket, timeoutSeconds, logFile. ERR_INVALID names the key, the value and what is
+ * Our own keys: vethPrefix, mtu, socket, timeoutSeconds, logFile, dns. ERR_INVALID names the key, the value and what is
  * allowed; ERR_UNSUPPORTED: "ipam" names a plugin, which we would never call. *ret then holds what was good, and the
  * defaults for the rest: DEL goes on with that.
  */

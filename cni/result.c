@@ -102,6 +102,12 @@ json_t *result_new(enum cni_version version, const struct wiring *wiring, const 
         return result;
 }
 
+void result_set_dns(json_t *result, const json_t *dns)
+{
+        if (json_object_size(dns))
+                json_object_set_new(result, "dns", json_deep_copy(dns));
+}
+
 /* An error may quote any bytes that came in, and may be cut inside a character. */
 static json_t *new_shown_text(const char *text)
 {

@@ -33,6 +33,9 @@ enum cni_code {
  */
 json_t *result_new(enum cni_version version, const struct wiring *wiring, const json_t *prev);
 
+/* Puts the network configuration's dns (borrowed, may be NULL) into a result, where it says anything. */
+void result_set_dns(json_t *result, const json_t *dns);
+
 /* Text that is not UTF-8 is shown with '?' for the odd bytes. Returns a new reference. */
 json_t *result_new_error(enum cni_version version, enum cni_code code, const char *text, const char *details);
 

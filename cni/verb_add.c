@@ -194,5 +194,6 @@ int verb_add(struct call *call, json_t **ret_result, struct err *err)
                 return r;
         }
         *ret_result = result_new(call->version, &add.wiring, call->conf.prev_result);
+        result_set_dns(*ret_result, call->conf.dns);
         return 0;
 }

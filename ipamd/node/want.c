@@ -90,6 +90,9 @@ static int check_view(const struct node_view *view, struct err *err)
                 return err_set(err, ERR_INVALID,
                                "veth prefix '%s': 1..%d letters, digits, '.', '_', '-' are allowed",
                                view->veth_prefix, NODE_VETH_PREFIX_MAX);
+        if (!view->border->mark || view->border->mark & NODE_MARK_ENI_MASK)
+                return err_set(err, ERR_INVALID, "mark 0x%x is zero, or has bits of the ENIs' marks 0x%x",
+                               view->border->mark, NODE_MARK_ENI_MASK);
         return 0;
 }
 
@@ -107,6 +110,9 @@ static int check_eni(const struct node_want_eni *want, const struct node_want_en
                                MAC_TEXT(eni->mac), want->link->name, veth_prefix);
         if (eni_is_primary(eni))
                 return 0;
+        if (want->link && !name_is_plain(want->link->name))
+                return err_set(err, ERR_INVALID, "ENI %s: its link's name '%s' has odd characters",
+                               MAC_TEXT(eni->mac), want->link->name);
         if (eni->device_index < 1 || eni->device_index > NODE_ENI_INDEX_MAX || eni->network_card >= CARDS_MAX)
                 return err_set(err, ERR_LIMIT, "ENI %s: device %u on card %u; at most %d on %d cards",
                                MAC_TEXT(eni->mac), eni->device_index, eni->network_card, NODE_ENI_INDEX_MAX,
@@ -272,17 +278,19 @@ static void add_rule(struct node_want *want, struct rule_info rule)
 
 static void make_rules(struct arena *arena, const struct node_view *view, struct node_want *want)
 {
-        want->rules =
-                ARENA_ARRAY(arena, struct rule_info, 2 + view->n_external_service_cidrs + 2 * want->n_enis);
+        const struct node_border *border = view->border;
+        const struct node_cidrs *services = &border->external_services;
+
+        want->rules = ARENA_ARRAY(arena, struct rule_info, 2 + services->n + 2 * want->n_enis);
         add_rule(want, (struct rule_info){.priority = NODE_PRIORITY_POD, .table = NODE_POD_TABLE});
         add_rule(want, (struct rule_info){.priority = NODE_PRIORITY_PRIMARY_MARK,
                                           .table = NODE_MAIN_TABLE,
-                                          .fwmark = NODE_MARK_PRIMARY,
-                                          .fwmask = NODE_MARK_PRIMARY});
-        for (size_t i = 0; i < view->n_external_service_cidrs; i++)
+                                          .fwmark = border->mark,
+                                          .fwmask = border->mark});
+        for (size_t i = 0; i < services->n; i++)
                 add_rule(want, (struct rule_info){.priority = NODE_PRIORITY_EXTERNAL_SERVICE,
                                                   .table = NODE_MAIN_TABLE,
-                                                  .dst = prefix_network(view->external_service_cidrs[i])});
+                                                  .dst = prefix_network(services->list[i])});
         for (size_t i = 0; i < want->n_enis; i++) {
                 const struct node_want_eni *one = &want->enis[i];
 

@@ -12,6 +12,7 @@
 
 #include <vpcwire/err.h>
 
+#include "node/want.h"
 #include "plan/plan.h"
 #include "store/store.h"
 
@@ -26,6 +27,7 @@ struct reconcile_settings {
         int64_t cooldown_ms;
         int64_t orphan_grace_ms; /* how long a lease's host link must be missing before the lease is reclaimed */
         int64_t look_period_ms; /* between two full looks at EC2 */
+        struct node_border border;
 };
 
 struct reconcile_tag {
