@@ -3,6 +3,7 @@
 import concurrent.futures
 import re
 
+import boto3
 import pytest
 
 from fake_ipamd import RemoteError
@@ -18,6 +19,12 @@ def found(doctor, check):
     return [finding["found"] for finding in doctor.findings() if finding["check"] == check]
 
 
+def test_dry_runs_are_as_in_ec2s_own_model():
+    ec2 = boto3.client("ec2", region_name="us-east-1").meta.service_model
+    assert {action for action in ASKED | UNASKED if "DryRun" in ec2.operation_model(action).input_shape.members} == ASKED
+
+
+@pytest.mark.node(hop_limit=2)
 def test_each_action_is_asked_for_and_nothing_is_done(doctor, vpc):
     node = doctor.node
     node.wait_quiet()
@@ -33,6 +40,7 @@ def test_each_action_is_asked_for_and_nothing_is_done(doctor, vpc):
     assert vpc.ctl("check")["violations"] == []
 
 
+@pytest.mark.node(hop_limit=2)
 def test_a_denied_action_is_named(doctor, vpc):
     node = doctor.node
     for denied in [ASKED, *({action} for action in sorted(ASKED))]:
@@ -48,7 +56,7 @@ def test_a_denied_action_is_named(doctor, vpc):
 
 
 def test_what_has_no_dry_run_is_known_by_its_last_call(make_node, vpc, tmp_path):
-    node = make_node("n1", env={"WARM_IP_TARGET": "1"})
+    node = make_node("n1", hop_limit=2, env={"WARM_IP_TARGET": "1"})
     doctor = Doctor(node, tmp_path / "host")
     node.wait_quiet()
     vpc.ctl("set-denied", actions=["Assign*"])
@@ -85,6 +93,7 @@ def test_the_hop_limit_is_seen(make_node, tmp_path, limit):
     assert (pod.exec(*token, check=False).returncode == 0) == (limit > 1)
 
 
+@pytest.mark.node(hop_limit=2)
 def test_a_wrong_clock(doctor, vpc):
     vpc.ctl("set-delays", clock_ahead_s=1000)
     doctor.node.restart()
