@@ -19,8 +19,7 @@ static int tell(struct reconcile *r, struct arena *arena, const char *action, bo
         if ((before && *before) == denied)
                 return 0;
         if (store_event_add(r->store, denied ? KIND_DENIED : KIND_ALLOWED, action,
-                            denied ? why : "EC2 carries it out again",
-                            err) < 0)
+                            denied ? why : "EC2 carries it out again", err) < 0)
                 return -(int)err->code;
         return store_fact_set(r->store, fact, denied ? "1" : "", err);
 }

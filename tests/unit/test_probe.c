@@ -140,6 +140,7 @@ static void test_the_last_call_tells_of_what_cannot_be_asked(void **state)
         struct bench *b = *state;
         struct ip *addresses;
         struct ec2_failure failure = {0};
+        bool known = true;
         size_t n;
 
         script(b, 403, bench_error(b, "UnauthorizedOperation", "no"));
@@ -149,6 +150,8 @@ static void test_the_last_call_tells_of_what_cannot_be_asked(void **state)
         assert_string_equal(result(b, "AssignPrivateIpAddresses"), "denied");
         assert_string_equal(result(b, "UnassignPrivateIpAddresses"), "unasked");
         assert_string_equal(result(b, "DescribeSubnets"), "denied");
+        assert_ok(denied_known(&b->r, b->arena, "DescribeSubnets", &known, &b->f->err), &b->f->err);
+        assert_false(known);
         denied_observe(&b->r, "AssignPrivateIpAddresses", &failure, "");
         probe(b);
         assert_string_equal(result(b, "AssignPrivateIpAddresses"), "unasked");
