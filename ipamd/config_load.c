@@ -55,6 +55,8 @@ static const struct setting settings[] = {
          .help = "mark of connections that must use the primary ENI"},
         {"AWS_VPC_K8S_CNI_VETHPREFIX", SETTING_VETH_PREFIX, FIELD(veth_prefix), "eni",
          .help = "what names of pods' host links begin with; the plugin's vethPrefix must be the same"},
+        {"VPCWIRE_BLOCK_IMDS", SETTING_BOOL, FIELD(block_imds), "false", .reloadable = true,
+         .help = "pods without the host's network cannot reach the instance metadata service"},
         {"CLUSTER_NAME", SETTING_TEXT, FIELD(cluster_name), NULL,
          .help = "written as a tag on the ENIs we make"},
         {"ENABLE_SUBNET_DISCOVERY", SETTING_BOOL, FIELD(finds_subnets), "true",

@@ -53,6 +53,7 @@ static struct reconcile_settings settings_of(const struct config *config)
                 .cooldown_ms = (int64_t)config->ip_cooldown_s * 1000,
                 .orphan_grace_ms = (int64_t)config->orphan_grace_s * 1000,
                 .look_period_ms = (int64_t)config->look_period_s * 1000,
+                .block_imds = config->block_imds,
                 .border = config->border,
         };
 }

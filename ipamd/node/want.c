@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -307,38 +306,6 @@ static void make_rules(struct arena *arena, const struct node_view *view, struct
         qsort(want->rules, want->n_rules, sizeof(*want->rules), by_rule);
 }
 
-_printf_(4, 5) static void add_sysctl(struct node_want *want, unsigned ifindex, const char *value,
-                                      const char *key_format, ...)
-{
-        struct node_want_sysctl *sysctl = &want->sysctls[want->n_sysctls++];
-        va_list args;
-
-        *sysctl = (struct node_want_sysctl){.value = value, .ifindex = ifindex};
-        va_start(args, key_format);
-        vsnprintf(sysctl->key, sizeof(sysctl->key), key_format, args);
-        va_end(args);
-}
-
-static void make_sysctls(struct arena *arena, struct node_want *want)
-{
-        const char *rp_filter = arena_printf(arena, "%d", NODE_RP_FILTER);
-        const char *forwarding = arena_printf(arena, "%d", NODE_FORWARDING);
-
-        want->sysctls = ARENA_ARRAY(arena, struct node_want_sysctl, 3 + 2 * want->n_enis);
-        /* It sets all links' forwarding; one of them may have been set back since. */
-        add_sysctl(want, 0, forwarding, "net.ipv4.ip_forward");
-        add_sysctl(want, 0, rp_filter, "net.ipv4.conf.%s.rp_filter", want->primary->name);
-        add_sysctl(want, 0, forwarding, "net.ipv4.conf.%s.forwarding", want->primary->name);
-        for (size_t i = 0; i < want->n_enis; i++) {
-                const struct link_info *link = want->enis[i].link;
-
-                if (!eni_is_configured(&want->enis[i]))
-                        continue;
-                add_sysctl(want, link->ifindex, rp_filter, "net.ipv4.conf.%s.rp_filter", link->name);
-                add_sysctl(want, link->ifindex, forwarding, "net.ipv4.conf.%s.forwarding", link->name);
-        }
-}
-
 /* The primary ENI's entry must be there and sound: everything else hangs on it. Its link may not be there. */
 static int find_primary(const struct node_want *want, const struct link_info **ret, struct err *err)
 {
@@ -378,8 +345,10 @@ int node_want_make(struct arena *arena, const struct node_view *view, const stru
                 make_addresses(arena, &want);
                 make_routes(arena, view, links, n_links, &want);
                 make_rules(arena, view, &want);
-                make_sysctls(arena, &want);
+                node_want_make_sysctls(arena, &want);
                 want.nft = node_want_nft(arena, view, want.enis, want.n_enis, want.primary->name);
+                want.nft_arp = node_want_nft_arp(arena, view);
+                want.nft_guard = node_want_nft_guard(arena, view);
         }
         *ret = want;
         return 0;

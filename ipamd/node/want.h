@@ -107,6 +107,10 @@ struct node_view {
         size_t n_addresses;
         const struct node_pod *pods;
         size_t n_pods;
+        const struct ip
+                *unwired; /* leased, and wired by somebody else: no route in the pods' table is theirs */
+        size_t n_unwired;
+        bool block_imds; /* pods cannot reach the instance metadata service */
 };
 
 /* One ENI of the view, and what came of it. */
@@ -122,6 +126,7 @@ struct node_want_sysctl {
         char key[NODE_SYSCTL_KEY_BYTES];
         const char *value;
         unsigned ifindex; /* of the secondary ENI it belongs to; 0: it concerns the whole node */
+        bool may_miss;    /* there is none on a kernel without IPv6 */
 };
 
 struct node_want {
@@ -137,6 +142,8 @@ struct node_want {
         struct node_want_sysctl *sysctls;
         size_t n_sysctls;
         const char *nft;        /* "table ip vpcwire {...}" */
+        const char *nft_arp;    /* "table arp vpcwire {...}" */
+        const char *nft_guard;  /* "table inet vpcwire {...}" */
         size_t n_pods_unlinked; /* pods of the view whose host link is not there: they have no route */
 };
 
@@ -156,6 +163,15 @@ bool node_table_is_ours(uint32_t table);
 bool node_rule_is_ours(const struct rule_info *rule);
 /* Whether a link is a pod's host link: the prefix, and an alias. */
 bool node_link_is_pod(const struct link_info *link, const char *veth_prefix);
+
+/* want_guard.c: what pods must not do, and the kernel must not do for them. */
+const char *node_want_nft_guard(struct arena *arena, const struct node_view *view);
+const char *node_want_nft_arp(struct arena *arena, const struct node_view *view);
+void node_want_make_sysctls(struct arena *arena, struct node_want *want);
+
+struct text;
+/* Adds "set pods", the IPv4 addresses that pods of this node have or can get, to a table. */
+void node_want_add_pods_set(struct text *t, struct arena *arena, const struct node_view *view);
 
 /* The nftables ruleset of the view, given the primary interface's name: a pure part of the above. In the arena. */
 const char *node_want_nft(struct arena *arena, const struct node_view *view, const struct node_want_eni *enis,

@@ -18,6 +18,10 @@
  * With external SNAT no connection is newly marked or translated. What was begun before goes on as it began, whatever is
  * changed: the mark is the connection's and only its first packet is asked.
  *
+ * A pod's packet is what comes by a pod's link, or with a pod's address by any other: another plugin's link, where we gave
+ * only the address. To such a pod on this node (the main table leads to it, and not by an ENI) packets go by the main
+ * table: their own ENI's would lead out into the VPC and back.
+ *
  * The ENI's mark is set by a chain per ENI that a verdict map jumps to: a map from address to mark could only overwrite
  * the whole mark, and other bits are others' (kube-proxy's masquerade mark is set before us, and read after us).
  */
@@ -27,6 +31,8 @@
 #include <vpcwire/mem.h>
 
 #include "node/want.h"
+
+#define IMDS_IPV4 "169.254.169.254"
 
 struct element {
         struct prefix prefix;
@@ -72,6 +78,26 @@ static void add_prefix(struct text *t, struct prefix prefix)
                 text_add(t, "%s", PREFIX_TEXT(prefix));
 }
 
+/* A hash costs the same for any number of addresses; intervals are a tree. */
+static const char *set_flags(const struct element *elements, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                if (elements[i].prefix.bits < ip_max_bits(elements[i].prefix.ip))
+                        return "\t\tflags interval\n";
+        }
+        return "";
+}
+
+static void add_set(struct text *t, const char *name, const struct element *elements, size_t n)
+{
+        text_add(t, "\tset %s {\n\t\ttype ipv4_addr\n%s", name, set_flags(elements, n));
+        for (size_t i = 0; i < n; i++) {
+                text_add(t, i ? ",\n\t\t             " : "\t\telements = { ");
+                add_prefix(t, elements[i].prefix);
+        }
+        text_add(t, "%s\t}\n", n ? " }\n" : "");
+}
+
 static void add_direct_set(struct text *t, struct arena *arena, const struct node_view *view)
 {
         struct element *elements =
@@ -79,13 +105,17 @@ static void add_direct_set(struct text *t, struct arena *arena, const struct nod
         size_t n = collect_cidrs(elements, 0, view->vpc_cidrs, view->n_vpc_cidrs);
 
         n = collect_cidrs(elements, n, view->border->exempt.list, view->border->exempt.n);
-        n = elements_settle(elements, n);
-        text_add(t, "\tset direct {\n\t\ttype ipv4_addr\n\t\tflags interval\n");
-        for (size_t i = 0; i < n; i++) {
-                text_add(t, i ? ",\n\t\t             " : "\t\telements = { ");
-                add_prefix(t, elements[i].prefix);
-        }
-        text_add(t, "%s\t}\n", n ? " }\n" : "");
+        add_set(t, "direct", elements, elements_settle(elements, n));
+}
+
+void node_want_add_pods_set(struct text *t, struct arena *arena, const struct node_view *view)
+{
+        struct element *elements = ARENA_ARRAY(arena, struct element, view->n_addresses);
+        size_t n = 0;
+
+        for (size_t i = 0; i < view->n_addresses; i++)
+                n = collect_cidrs(elements, n, &view->addresses[i].prefix, 1);
+        add_set(t, "pods", elements, elements_settle(elements, n));
 }
 
 /* The mark of an address's ENI; 0 when it needs none: the primary one's, or an ENI that is not configured. */
@@ -97,15 +127,6 @@ static uint32_t address_mark(const struct node_address *address, const struct no
                         return enis[i].link && !enis[i].err.code ? enis[i].mark : 0;
         }
         return 0;
-}
-
-static bool has_prefix(const struct element *elements, size_t n)
-{
-        for (size_t i = 0; i < n; i++) {
-                if (elements[i].prefix.bits < ip_max_bits(elements[i].prefix.ip))
-                        return true;
-        }
-        return false;
 }
 
 static void add_eni_map(struct text *t, struct arena *arena, const struct node_view *view,
@@ -121,9 +142,7 @@ static void add_eni_map(struct text *t, struct arena *arena, const struct node_v
                         elements[n++] = (struct element){prefix_network(view->addresses[i].prefix), mark};
         }
         n = elements_settle(elements, n);
-        /* A hash costs the same for any number of addresses; intervals are a tree. */
-        text_add(t, "\tmap eni_of {\n\t\ttype ipv4_addr : verdict\n%s",
-                 has_prefix(elements, n) ? "\t\tflags interval\n" : "");
+        text_add(t, "\tmap eni_of {\n\t\ttype ipv4_addr : verdict\n%s", set_flags(elements, n));
         for (size_t i = 0; i < n; i++) {
                 text_add(t, i ? ",\n\t\t             " : "\t\telements = { ");
                 add_prefix(t, elements[i].prefix);
@@ -204,6 +223,18 @@ static struct ip primary_address(const struct node_want_eni *enis, size_t n)
         return IP_NONE;
 }
 
+/* "\"eth0\", \"eth1\"": the ENIs whose links are here. */
+static const char *list_eni_links(struct arena *arena, const char *primary_ifname,
+                                  const struct node_want_eni *const *others, size_t n)
+{
+        _cleanup_(text_done) struct text t = {0};
+
+        text_add(&t, "\"%s\"", primary_ifname);
+        for (size_t i = 0; i < n; i++)
+                text_add(&t, ", \"%s\"", others[i]->link->name);
+        return arena_strdup(arena, t.text);
+}
+
 static void add_from_primary(struct text *t, const struct node_border *border, const char *primary_ifname)
 {
         text_add(t,
@@ -214,16 +245,18 @@ static void add_from_primary(struct text *t, const struct node_border *border, c
                  primary_ifname, border->mark);
 }
 
-static void add_from_pods(struct text *t, const struct node_border *border, const char *veth_prefix)
+static void add_from_pods(struct text *t, const struct node_border *border, const char *veth_prefix,
+                          const char *eni_links)
 {
         const unsigned mark = border->mark;
 
         text_add(t,
                  "\tchain from_pods {\n"
                  "\t\ttype filter hook prerouting priority dstnat + 10; policy accept;\n"
-                 "\t\tiifname != \"%s*\" return\n"
+                 "\t\tiifname != \"%s*\" ip saddr != @pods return\n"
+                 "\t\tip daddr @pods fib daddr oifname != { %s } meta mark set meta mark | 0x%08x return\n"
                  "\t\tip saddr vmap @eni_of\n",
-                 veth_prefix);
+                 veth_prefix, eni_links, mark);
         if (!border->external_snat)
                 text_add(t,
                          "\t\tct state new ip daddr != @direct fib daddr type != local"
@@ -241,13 +274,16 @@ static void add_snat_pods(struct text *t, const struct node_view *view, const ch
                                             [NODE_SNAT_PORTS_KEEP] = ""};
         const char *flag = flags[view->border->snat_ports];
 
-        text_add(t, "\tchain snat_pods {\n"
-                    "\t\ttype nat hook postrouting priority srcnat; policy accept;\n");
+        text_add(t,
+                 "\tchain snat_pods {\n"
+                 "\t\ttype nat hook postrouting priority srcnat; policy accept;\n"
+                 "\t\tiifname != \"%s*\" ip saddr != @pods return\n",
+                 view->veth_prefix);
         if (!view->border->external_snat)
-                text_add(t, "\t\tiifname \"%s*\" oifname \"%s\" ip daddr != @direct snat to %s%s\n",
-                         view->veth_prefix, primary_ifname, IP_TEXT(address), flag);
-        text_add(t, "\t\tiifname \"%s*\" oifname \"%s\" meta mark & 0x%08x != 0 snat to %s%s\n\t}\n",
-                 view->veth_prefix, primary_ifname, (unsigned)NODE_MARK_ENI_MASK, IP_TEXT(address), flag);
+                text_add(t, "\t\toifname \"%s\" ip daddr != @direct snat to %s%s\n", primary_ifname,
+                         IP_TEXT(address), flag);
+        text_add(t, "\t\toifname \"%s\" meta mark & 0x%08x != 0 snat to %s%s\n\t}\n", primary_ifname,
+                 (unsigned)NODE_MARK_ENI_MASK, IP_TEXT(address), flag);
 }
 
 const char *node_want_nft(struct arena *arena, const struct node_view *view, const struct node_want_eni *enis,
@@ -259,14 +295,22 @@ const char *node_want_nft(struct arena *arena, const struct node_view *view, con
 
         text_add(&t, "table ip " NODE_NFT_TABLE " {\n");
         add_direct_set(&t, arena, view);
+        node_want_add_pods_set(&t, arena, view);
         add_eni_map(&t, arena, view, enis, n_enis);
         add_eni_chains(&t, others, n_others);
         if (view->border->node_ports) {
                 add_from_others(&t, others, n_others);
                 add_from_primary(&t, view->border, primary_ifname);
         }
-        add_from_pods(&t, view->border, view->veth_prefix);
+        add_from_pods(&t, view->border, view->veth_prefix,
+                      list_eni_links(arena, primary_ifname, others, n_others));
         add_snat_pods(&t, view, primary_ifname, primary_address(enis, n_enis));
+        if (view->block_imds)
+                text_add(&t, "\tchain block_imds {\n"
+                             "\t\ttype filter hook forward priority filter; policy accept;\n"
+                             "\t\tip saddr @pods ip daddr " IMDS_IPV4
+                             " counter reject with icmp type admin-prohibited\n"
+                             "\t}\n");
         text_add(&t, "}\n");
         return arena_strdup(arena, t.text);
 }
