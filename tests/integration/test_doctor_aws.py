@@ -58,7 +58,7 @@ def test_a_denied_action_is_named(doctor, vpc):
 def test_what_has_no_dry_run_is_known_by_its_last_call(make_node, vpc, tmp_path):
     node = make_node("n1", hop_limit=2, env={"WARM_IP_TARGET": "1"})
     doctor = Doctor(node, tmp_path / "host")
-    node.wait_quiet()
+    node.wait_quiet(free=1)
     vpc.ctl("set-denied", actions=["Assign*"])
     node.add_pod("p1")  # the spare address is gone
     node.wait_until(lambda: any("AssignPrivateIpAddresses" in b["reason"] for b in node.status()["blocked"]), 30)
@@ -118,14 +118,15 @@ def test_credentials_that_cannot_be_renewed(doctor):
         doctor.assert_well()
 
 
-@pytest.mark.node(env={"HTTP_TIMEOUT": "3"})
+@pytest.mark.node(env={"HTTP_TIMEOUT": "5"})
 def test_an_ec2_that_hangs_keeps_nobody_waiting(node, vpc, tmp_path):
     doctor = Doctor(node, tmp_path / "host")
+    node.wait_quiet(free=3)
     vpc.ctl("set-faults", rules=[{"action": "*", "effect": "hang"}])
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         probing = pool.submit(node.call, "Probe")
         node.wait_until(lambda: any(rule["seen"] for rule in vpc.ctl("faults")["rules"]), 20)
-        node.add_pod("p1")
+        node.call("Add", network="n", container_id="c", ifname="eth0", timeout_ms=1000)
         assert not probing.done(), "an ADD had to wait for EC2"
         permissions = probing.result()["permissions"]
     assert {p["result"] for p in permissions if p["action"] in ASKED} == {"unknown"}, permissions
@@ -140,7 +141,7 @@ def test_without_an_eni_of_ours_a_refusal_says_little(make_node, vpc, tmp_path):
     """A policy that is limited to our tags does not cover the primary ENI."""
     node = make_node("n1", env={"WARM_ENI_TARGET": "0", "WARM_IP_TARGET": "1"})
     doctor = Doctor(node, tmp_path / "host")
-    node.wait_quiet()
+    node.wait_quiet(free=1)
     assert len(node.enis()) == 1
     vpc.ctl("set-denied", actions=["DetachNetworkInterface", "CreateNetworkInterface"])
     results = {p["action"]: p["result"] for p in node.call("Probe")["permissions"]}
