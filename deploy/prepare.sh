@@ -11,7 +11,7 @@ packages_demo=("${packages_build[@]}" iproute2 iputils-ping procps python3)
 # The tests, and what lint runs.
 packages_test=("${packages_demo[@]}"
         # what the tests put beside ours: runtimes, other plugins, firewalls, network managers
-        busybox-static containerd containernetworking-plugins dbus dnsmasq-base iptables network-manager runc systemd
+        busybox-static containerd containernetworking-plugins dbus dnsmasq-base iptables network-manager openssl runc systemd
         # what they look and measure with
         ca-certificates nftables python3-venv strace
         # the package and its libraries

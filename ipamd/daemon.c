@@ -15,6 +15,7 @@
 #include <vpcwire/log.h>
 #include <vpcwire/mem.h>
 
+#include "alarm_watch.h"
 #include "commands.h"
 #include "config.h"
 #include "install/announce.h"
@@ -35,6 +36,7 @@ struct daemon {
         struct serve *serve;
         struct reconcile *reconcile;
         struct node_monitor *monitor;
+        struct alarm_watch *alarms;
         struct announce *announce; /* NULL: the conflist is not ours to install */
         char *marker;
         uv_loop_t loop;
@@ -71,6 +73,7 @@ static struct serve_settings serve_settings_of(const struct config *config)
                             .minimum_ip =
                                     config->has_minimum_ip_target ? (int64_t)config->minimum_ip_target : -1,
                             .max_eni = config->max_eni ? (int64_t)config->max_eni : -1,
+                            .max_pods = config->max_pods ? (int64_t)config->max_pods : -1,
                             .cooldown_ms = (int64_t)config->ip_cooldown_s * 1000},
                 .mtu = config->pod_mtu,
         };
@@ -83,6 +86,14 @@ static void on_pool_drawn(void *data)
         struct daemon *d = data;
 
         reconcile_wake(d->reconcile, RECONCILE_POOL);
+        alarm_watch_changed(d->alarms);
+}
+
+static void on_probe(void *data)
+{
+        struct daemon *d = data;
+
+        reconcile_wake(d->reconcile, RECONCILE_PROBE);
 }
 
 static void on_reconciled(void *data)
@@ -155,6 +166,7 @@ static void on_changed(uv_async_t *async)
                 tell_node(d);
         tell_impaired(d);
         serve_pool_changed(d->serve);
+        alarm_watch_changed(d->alarms);
         if (d->announce)
                 announce_check(d->announce);
 }
@@ -332,8 +344,11 @@ static int start(struct daemon *d, struct err *err)
         const struct config *c = d->config;
         const struct store_options store = {.path = c->db_path,
                                             .cooldown_ms = (int64_t)c->ip_cooldown_s * 1000};
-        const struct serve_options serve = {
-                .socket_path = c->socket_path, .wake = on_pool_drawn, .wake_data = d};
+        const struct serve_options serve = {.socket_path = c->socket_path,
+                                            .wake = on_pool_drawn,
+                                            .wake_data = d,
+                                            .probe = on_probe,
+                                            .probe_data = d};
         struct serve_options options = serve;
         struct serve_settings settings = serve_settings_of(c);
 
@@ -345,6 +360,7 @@ static int start(struct daemon *d, struct err *err)
                 return err_wrap(err, "serve");
         serve_set_settings(d->serve, &settings);
         tell_node(d);
+        d->alarms = alarm_watch_new(&d->loop, d->store, c);
         return start_announce(d, err);
 }
 
@@ -357,6 +373,7 @@ static void close_handle(uv_handle_t *handle, void *data _unused_)
 /* The server first (whoever waits is told), the reconciler next (a call that runs is let end), the books and the lock last. */
 static void stop(struct daemon *d)
 {
+        d->alarms = alarm_watch_free(d->alarms);
         d->announce = announce_free(d->announce);
         d->serve = d->serve ? serve_free(d->serve) : NULL;
         d->reconcile = reconcile_stop(d->reconcile);

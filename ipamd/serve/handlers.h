@@ -32,4 +32,7 @@ int handle_gc(struct method_call *call, const void *request, void *reply, struct
 int handle_status(struct method_call *call, const void *request, void *reply, struct err *err);
 int handle_list(struct method_call *call, const void *request, void *reply, struct err *err);
 
+/* probe.c */
+int handle_probe(struct method_call *call, const void *request, void *reply, struct err *err);
+
 #endif

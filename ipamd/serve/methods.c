@@ -36,6 +36,7 @@ static const struct {
         [IPAM_METHOD_GC] = {handle_gc},
         [IPAM_METHOD_STATUS] = {handle_status},
         [IPAM_METHOD_LIST] = {handle_list},
+        [IPAM_METHOD_PROBE] = {handle_probe},
         [IPAM_METHOD_WATCH] = {method_watch, &(const struct ipam_watch_request){.after = -1}, true},
 };
 
