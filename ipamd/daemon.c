@@ -16,12 +16,12 @@
 #include <vpcwire/mem.h>
 
 #include "alarm_watch.h"
+#include "books.h"
 #include "commands.h"
 #include "config.h"
 #include "install/announce.h"
 #include "node/monitor.h"
 #include "reconcile/reconcile.h"
-#include "reconcile/takeover.h"
 #include "sandbox.h"
 #include "serve/serve.h"
 #include "store/store.h"
@@ -286,31 +286,6 @@ static void watch_signals(struct daemon *d)
 
 /* ---- start and end ---- */
 
-/* Once in a database's life, before anything is offered: who runs with which address by aws-vpc-cni's word. */
-static int take_over(struct daemon *d, struct err *err)
-{
-        _cleanup_(arena_freep) struct arena *arena = arena_new();
-        struct store_import *imports;
-        bool done = false;
-        size_t n;
-
-        if (takeover_read(d->config->backing_store, arena, &imports, &n, err) < 0 ||
-            store_import_begin(d->store, imports, n, &done, err) < 0)
-                return -(int)err->code;
-        if (done && n)
-                log_info("pods of aws-vpc-cni are to be taken over",
-                         LOG_STR("file", d->config->backing_store), LOG_INT("pods", n));
-        return 0;
-}
-
-static int open_books(struct daemon *d, const struct store_options *options, struct err *err)
-{
-        if (store_lock(options->path, &d->lock_fd, err) < 0 || store_prepare(options, err) < 0 ||
-            store_open(options, &d->store, err) < 0)
-                return err_wrap(err, "open the database");
-        return take_over(d, err);
-}
-
 static int start_reconciler(struct daemon *d, const struct store_options *store, struct err *err)
 {
         const struct config *c = d->config;
@@ -352,7 +327,7 @@ static int start(struct daemon *d, struct err *err)
         struct serve_options options = serve;
         struct serve_settings settings = serve_settings_of(c);
 
-        if (open_books(d, &store, err) < 0 || start_reconciler(d, &store, err) < 0 ||
+        if (books_open(c, &store, &d->lock_fd, &d->store, err) < 0 || start_reconciler(d, &store, err) < 0 ||
             watch_network(d, err) < 0)
                 return -(int)err->code;
         options.store = d->store;
