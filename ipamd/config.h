@@ -56,6 +56,12 @@ struct config {
         bool imds_ipv6;            /* ... by IPv6 */
         unsigned http_timeout_s;
 
+        const char *node_name;        /* of the Node in Kubernetes; NULL: not known */
+        const char *cluster_endpoint; /* NULL: service_host and service_port */
+        const char *service_host;     /* NULL: not in a cluster */
+        unsigned service_port;
+        const char *account_folder;
+
         const char *db_path, *socket_path;
         enum log_level log_level;
         enum log_format log_format;

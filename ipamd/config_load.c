@@ -86,6 +86,17 @@ static const struct setting settings[] = {
          .help = "debug, info, warn or error"},
         {"VPCWIRE_LOG_FORMAT", SETTING_LOG_FORMAT, FIELD(log_format), "auto",
          .help = "text (key=value), json, or auto: text on a terminal"},
+        {"MY_NODE_NAME", SETTING_TEXT, FIELD(node_name), NULL,
+         .help = "the Node that events are told of to Kubernetes; unset: none are"},
+        {"CLUSTER_ENDPOINT", SETTING_URL, FIELD(cluster_endpoint), NULL,
+         .help = "https:// URL of the Kubernetes API server; unset: KUBERNETES_SERVICE_HOST and _PORT"},
+        {"KUBERNETES_SERVICE_HOST", SETTING_TEXT, FIELD(service_host), NULL,
+         .help = "set by Kubernetes in its pods"},
+        {"KUBERNETES_SERVICE_PORT", SETTING_NUMBER, FIELD(service_port), "443", 1, 65535,
+         .help = "set by Kubernetes in its pods"},
+        {"VPCWIRE_SERVICE_ACCOUNT", SETTING_PATH, FIELD(account_folder),
+         "/var/run/secrets/kubernetes.io/serviceaccount",
+         .help = "folder with the service account's token and ca.crt; without it Kubernetes is told nothing"},
         {"VPCWIRE_DB", SETTING_PATH, FIELD(db_path), "/run/vpcwire/ipam.db", .help = "the database"},
         {"VPCWIRE_SOCKET", SETTING_SOCKET, FIELD(socket_path), "/run/vpcwire/ipamd.sock",
          .help = "the RPC socket"},
@@ -210,6 +221,11 @@ static int check_together(struct config *config, struct err *err)
         if (config->max_pods && config->has_minimum_ip_target && config->minimum_ip_target > config->max_pods)
                 return err_set(err, ERR_INVALID, "MINIMUM_IP_TARGET %u is larger than VPCWIRE_MAX_PODS %u",
                                config->minimum_ip_target, config->max_pods);
+        if (config->cluster_endpoint &&
+            strncmp(config->cluster_endpoint, "https://", strlen("https://")) != 0)
+                return err_set(err, ERR_INVALID,
+                               "CLUSTER_ENDPOINT '%s' does not begin with https://: it is sent a token",
+                               config->cluster_endpoint);
         if (strcmp(config->db_path, config->socket_path) == 0)
                 return err_set(err, ERR_INVALID, "VPCWIRE_DB and VPCWIRE_SOCKET are the same file '%s'",
                                config->db_path);

@@ -15,6 +15,7 @@
 #include <vpcwire/log.h>
 #include <vpcwire/mem.h>
 
+#include "alarm_watch.h"
 #include "config.h"
 #include "node/monitor.h"
 #include "reconcile/reconcile.h"
@@ -32,6 +33,7 @@ struct daemon {
         struct serve *serve;
         struct reconcile *reconcile;
         struct node_monitor *monitor;
+        struct alarm_watch *alarms;
         uv_loop_t loop;
         uv_async_t changed;
         uv_signal_t signals[SIGNALS];
@@ -79,6 +81,7 @@ static void on_pool_drawn(void *data)
         struct daemon *d = data;
 
         reconcile_wake(d->reconcile, RECONCILE_POOL);
+        alarm_watch_changed(d->alarms);
 }
 
 static void on_reconciled(void *data)
@@ -151,6 +154,7 @@ static void on_changed(uv_async_t *async)
                 tell_node(d);
         tell_impaired(d);
         serve_pool_changed(d->serve);
+        alarm_watch_changed(d->alarms);
 }
 
 /* ---- the kernel's notifications ---- */
@@ -301,6 +305,7 @@ static int start(struct daemon *d, struct err *err)
                 return err_wrap(err, "serve");
         serve_set_settings(d->serve, &settings);
         tell_node(d);
+        d->alarms = alarm_watch_new(&d->loop, d->store, c);
         return 0;
 }
 
@@ -313,6 +318,7 @@ static void close_handle(uv_handle_t *handle, void *data _unused_)
 /* The server first (whoever waits is told), the reconciler next (a call that runs is let end), the books and the lock last. */
 static void stop(struct daemon *d)
 {
+        d->alarms = alarm_watch_free(d->alarms);
         d->serve = d->serve ? serve_free(d->serve) : NULL;
         d->reconcile = reconcile_stop(d->reconcile);
         uv_walk(&d->loop, close_handle, NULL);

@@ -188,6 +188,16 @@ static bool time_was_wrong(struct ec2 *ec2, const char *code)
         return date_ms && (skew->learned || skew_suspects(code)) && skew_learn(skew, date_ms);
 }
 
+/* EC2 ends a denial with a text that only its owner can decode, and that is longer than what we keep of it. */
+static void copy_message(const char *text, char message[static MAX_MESSAGE_BYTES])
+{
+        const char *encoded = strcasestr(text, " Encoded authorization failure message");
+
+        xml_copy_printable(message, MAX_MESSAGE_BYTES, text);
+        if (encoded && encoded - text < MAX_MESSAGE_BYTES)
+                message[encoded - text] = '\0';
+}
+
 static int refused(struct ec2 *ec2, const struct credentials_view *view, const struct xml *root,
                    struct err *err)
 {
@@ -201,8 +211,7 @@ static int refused(struct ec2 *ec2, const struct credentials_view *view, const s
         failure->class = ec2_error_classify(failure->http_status, failure->code, text);
         if (!time_was_wrong(ec2, failure->code) && failure->class == EC2_FAILURE_CREDENTIALS)
                 credentials_expire(ec2->credentials);
-        xml_copy_printable(message, sizeof(message),
-                           repeats_secret(view, text) ? "(left out: it repeats the credentials)" : text);
+        copy_message(repeats_secret(view, text) ? "(left out: it repeats the credentials)" : text, message);
         return err_set(err, ec2_failure_class_to_err_code(failure->class), "HTTP %ld %s%s%s%s%s",
                        failure->http_status, *failure->code ? failure->code : "without an EC2 error code",
                        *message ? ": " : "", message, *failure->request_id ? ", request " : "",

@@ -68,10 +68,12 @@ static const char *sentence(struct arena *arena, enum ec2_failure_class class, c
                             const char *cause)
 {
         if (class == EC2_FAILURE_CAPACITY_SUBNET)
-                return arena_printf(arena, "subnet %s has no free addresses", subject);
+                return arena_printf(arena, "subnet %s " RECONCILE_SUBNET_FULL, subject);
         if (class == EC2_FAILURE_CAPACITY_ACCOUNT)
                 return "the account has as many ENIs in this region as EC2 allows it "
-                       "(NetworkInterfaceLimitExceeded)";
+                       "(" RECONCILE_ACCOUNT_FULL ")";
+        if (class == EC2_FAILURE_CREDENTIALS)
+                return arena_printf(arena, RECONCILE_NO_CREDENTIALS ": %s", cause);
         if (class == EC2_FAILURE_THROTTLED)
                 return arena_printf(arena, "throttled: %s", cause);
         return cause;

@@ -11,30 +11,19 @@
 
 static const char KIND_DENIED[] = "ec2-denied", KIND_ALLOWED[] = "ec2-allowed";
 
-/* EC2 adds a text that only its owner can decode, longer than what we keep of it. */
-static const char *without_encoded(struct arena *arena, const char *why)
-{
-        static const char encoded[] = " Encoded authorization failure message";
-        char *text = arena_strdup(arena, why), *end = strcasestr(text, encoded);
-
-        if (end)
-                *end = '\0';
-        return text;
-}
-
 static int tell(struct reconcile *r, struct arena *arena, const char *action, bool denied, const char *why,
                 struct err *err)
 {
-        const char *fact = arena_printf(arena, "%s/%s", KIND_DENIED, action), *before;
+        const char *fact = arena_printf(arena, "%s/%s", RECONCILE_FACT_DENIED, action), *before;
 
         if (store_fact_get(r->store, fact, arena, &before, err) < 0)
                 return -(int)err->code;
         if ((before && *before) == denied)
                 return 0;
         if (store_event_add(r->store, denied ? KIND_DENIED : KIND_ALLOWED, action,
-                            denied ? without_encoded(arena, why) : "EC2 carries it out again", err) < 0)
+                            denied ? why : "EC2 carries it out again", err) < 0)
                 return -(int)err->code;
-        return store_fact_set(r->store, fact, denied ? "1" : "", err);
+        return store_fact_set(r->store, fact, denied ? why : "", err);
 }
 
 void denied_observe(void *data, const char *action, const struct ec2_failure *failure, const char *why)

@@ -20,6 +20,16 @@ struct reconcile;
 
 /* The action of the blocked row that says why the host's network is not what it should be. */
 #define RECONCILE_STEP_NETWORK "network"
+/* The one that says why the pool cannot grow. */
+#define RECONCILE_STEP_GROW "grow"
+
+/* Parts of the reasons of blocked rows, by which others know a cause that somebody must act on. */
+#define RECONCILE_SUBNET_FULL    "has no free addresses"
+#define RECONCILE_ACCOUNT_FULL   "NetworkInterfaceLimitExceeded"
+#define RECONCILE_NO_CREDENTIALS "AWS does not take this node's credentials"
+
+/* Facts "<this>/<EC2 action>": how EC2 refused it for want of a permission; "" or none: it is allowed. */
+#define RECONCILE_FACT_DENIED "ec2-denied"
 
 /* What may change while the daemon runs (SIGHUP). */
 struct reconcile_settings {

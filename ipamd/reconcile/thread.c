@@ -14,8 +14,6 @@
 #include "cloud/profile_settings.h"
 #include "reconcile/ours.h"
 
-static const char STEP_GROW[] = "grow";
-
 uint64_t reconcile_random(struct reconcile *r)
 {
         /* xorshift64: jitter needs no more, and getrandom() per call is no use. Seeded from the kernel at the start. */
@@ -34,17 +32,17 @@ void round_wake_at(struct round *round, int64_t at_ms)
 /* Why the pool cannot grow is for people who wait; it stands beside the other blocked things. */
 static int tell_stuck(struct reconcile *r, struct round *round, const struct plan *plan, struct err *err)
 {
-        const struct store_blocked *before = blocked_find(round, STEP_GROW, "");
+        const struct store_blocked *before = blocked_find(round, RECONCILE_STEP_GROW, "");
         int64_t until_ms = plan->wake_ms ?: round->now_ms + STUCK_MS;
 
         if (!plan->stuck || plan->n)
-                return blocked_clear(r, round, STEP_GROW, "", err);
+                return blocked_clear(r, round, RECONCILE_STEP_GROW, "", err);
         if (before && before->until_ms > round->now_ms && strcmp(before->reason, plan->stuck) == 0)
                 return 0;
         if (!before)
                 log_warn("the pool cannot grow", LOG_STR("reason", plan->stuck),
                          LOG_INT("missing", plan->shortage));
-        return blocked_until(r, round, STEP_GROW, "", until_ms, plan->stuck, err);
+        return blocked_until(r, round, RECONCILE_STEP_GROW, "", until_ms, plan->stuck, err);
 }
 
 /* Someone broke the host's network while EC2 kept us waiting: that is healed before the next call. */

@@ -25,6 +25,28 @@ int store_fact_get(struct store *store, const char *name, struct arena *arena, c
         return 0;
 }
 
+int store_facts(struct store *store, const char *group, struct arena *arena, struct store_fact **ret,
+                size_t *ret_n, struct err *err)
+{
+        _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
+        _cleanup_free_ struct store_fact *rows = NULL;
+        size_t n = 0, capacity = 0;
+        int r = stmt_start(store,
+                           "SELECT substr(name, length(?1) + 2), value FROM facts"
+                           " WHERE substr(name, 1, length(?1) + 1) = ?1 || '/' AND value <> '' ORDER BY name",
+                           VALUES(SQL_TEXT(group)), &s, err);
+
+        while (r >= 0 && (r = stmt_step(store, s, err)) > 0) {
+                GROW(rows, n, capacity);
+                rows[n++] = (struct store_fact){stmt_text(s, 0, arena), stmt_text(s, 1, arena)};
+        }
+        if (r < 0)
+                return r;
+        *ret = stmt_rows(arena, rows, n, sizeof(*rows));
+        *ret_n = n;
+        return 0;
+}
+
 /* ---- what is blocked ---- */
 
 int store_blocked_set(struct store *store, const struct store_blocked *blocked, struct err *err)

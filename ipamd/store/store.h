@@ -277,6 +277,14 @@ int store_fact_set(struct store *store, const char *name, const char *value, str
 int store_fact_get(struct store *store, const char *name, struct arena *arena, const char **ret,
                    struct err *err);
 
+struct store_fact {
+        const char *name, *value;
+};
+
+/* All that are named "group/..." and have a value, by name, which is without the group. */
+int store_facts(struct store *store, const char *group, struct arena *arena, struct store_fact **ret,
+                size_t *ret_n, struct err *err);
+
 /* ---- the story ---- */
 
 struct store_event {

@@ -18,7 +18,7 @@ static void test_first_sync_makes_all_second_nothing(void **state)
         node_world_add_pod(w, "10.0.1.11", 0, true);
         node_world_add_pod(w, "10.0.1.21", 1, false);
         assert_int_not_equal(node_world_sync(w), 0);
-        assert_int_equal(w->report.repaired.links, 2); /* MTU, up */
+        assert_int_equal(w->report.repaired.links, 3); /* MTU of both, up */
         assert_int_equal(w->report.repaired.addresses, 1);
         assert_int_equal(w->report.repaired.rules, 4);
         assert_int_equal(w->report.repaired.routes, 3); /* two of the ENI, one of a pod */
