@@ -68,6 +68,7 @@ static struct serve_settings serve_settings_of(const struct config *config)
                             .minimum_ip =
                                     config->has_minimum_ip_target ? (int64_t)config->minimum_ip_target : -1,
                             .max_eni = config->max_eni ? (int64_t)config->max_eni : -1,
+                            .max_pods = config->max_pods ? (int64_t)config->max_pods : -1,
                             .cooldown_ms = (int64_t)config->ip_cooldown_s * 1000},
                 .mtu = config->pod_mtu,
                 .log_level = config->log_level,
@@ -82,6 +83,13 @@ static void on_pool_drawn(void *data)
 
         reconcile_wake(d->reconcile, RECONCILE_POOL);
         alarm_watch_changed(d->alarms);
+}
+
+static void on_probe(void *data)
+{
+        struct daemon *d = data;
+
+        reconcile_wake(d->reconcile, RECONCILE_PROBE);
 }
 
 static void on_reconciled(void *data)
@@ -292,8 +300,11 @@ static int start(struct daemon *d, struct err *err)
         const struct config *c = d->config;
         const struct store_options store = {.path = c->db_path,
                                             .cooldown_ms = (int64_t)c->ip_cooldown_s * 1000};
-        const struct serve_options serve = {
-                .socket_path = c->socket_path, .wake = on_pool_drawn, .wake_data = d};
+        const struct serve_options serve = {.socket_path = c->socket_path,
+                                            .wake = on_pool_drawn,
+                                            .wake_data = d,
+                                            .probe = on_probe,
+                                            .probe_data = d};
         struct serve_options options = serve;
         struct serve_settings settings = serve_settings_of(c);
 

@@ -98,7 +98,7 @@ static const struct jsonx_schema pool_schema = JSONX_SCHEMA(struct ipam_pool, po
 static const struct jsonx_field targets_fields[] = {
         TARGET(struct ipam_targets, warm_eni),   TARGET(struct ipam_targets, warm_ip),
         TARGET(struct ipam_targets, minimum_ip), TARGET(struct ipam_targets, max_eni),
-        COUNT(struct ipam_targets, cooldown_ms),
+        TARGET(struct ipam_targets, max_pods),   COUNT(struct ipam_targets, cooldown_ms),
 };
 static const struct jsonx_schema targets_schema = JSONX_SCHEMA(struct ipam_targets, targets_fields);
 static const struct jsonx_field blocked_fields[] = {
@@ -126,6 +126,7 @@ static const struct jsonx_field status_reply_fields[] = {
         JSONX_FIELD(struct ipam_status_reply, targets, JSONX_OBJECT, .of = &targets_schema),
         COUNT(struct ipam_status_reply, enis),
         COUNT(struct ipam_status_reply, max_enis),
+        COUNT(struct ipam_status_reply, addresses_per_eni),
         JSONX_LIST(struct ipam_status_reply, blocked, JSONX_OBJECTS, .of = &blocked_schema),
         JSONX_LIST(struct ipam_status_reply, warnings, JSONX_OBJECTS, .of = &warning_schema),
 };
@@ -192,6 +193,36 @@ static const struct jsonx_field log_level_reply_fields[] = {
         WANTED(struct ipam_log_level_reply, configured),
 };
 
+static const struct jsonx_field permission_fields[] = {
+        WANTED(struct ipam_permission, action),
+        WANTED(struct ipam_permission, result),
+        OPTIONAL(struct ipam_permission, why),
+};
+static const struct jsonx_schema permission_schema = JSONX_SCHEMA(struct ipam_permission, permission_fields);
+static const struct jsonx_field imds_fields[] = {
+        OPTIONAL(struct ipam_imds, url),
+        FLAG(struct ipam_imds, reachable),
+        OPTIONAL(struct ipam_imds, why),
+        COUNT(struct ipam_imds, hops),
+};
+static const struct jsonx_schema imds_schema = JSONX_SCHEMA(struct ipam_imds, imds_fields);
+static const struct jsonx_field credentials_fields[] = {
+        FLAG(struct ipam_credentials, good),         FLAG(struct ipam_credentials, failing),
+        OPTIONAL(struct ipam_credentials, provider), OPTIONAL(struct ipam_credentials, why),
+        COUNT(struct ipam_credentials, expires_ms),  COUNT(struct ipam_credentials, clock_ahead_ms),
+        FLAG(struct ipam_credentials, clock_behind),
+};
+static const struct jsonx_schema credentials_schema =
+        JSONX_SCHEMA(struct ipam_credentials, credentials_fields);
+static const struct jsonx_field probe_reply_fields[] = {
+        COUNT(struct ipam_probe_reply, at_ms),
+        JSONX_FIELD(struct ipam_probe_reply, imds, JSONX_OBJECT, .of = &imds_schema),
+        JSONX_FIELD(struct ipam_probe_reply, credentials, JSONX_OBJECT, .of = &credentials_schema),
+        JSONX_LIST(struct ipam_probe_reply, permissions, JSONX_OBJECTS, .of = &permission_schema),
+};
+static const struct jsonx_schema probe_reply_schema =
+        JSONX_SCHEMA(struct ipam_probe_reply, probe_reply_fields);
+
 static const struct jsonx_schema add_request_schema =
         JSONX_SCHEMA(struct ipam_add_request, add_request_fields);
 static const struct jsonx_schema add_reply_schema = JSONX_SCHEMA(struct ipam_add_reply, add_reply_fields);
@@ -237,6 +268,7 @@ static const struct ipam_method methods[_IPAM_METHOD_MAX] = {
         [IPAM_METHOD_EVENTS] = {"Events", &events_request_schema, &events_reply_schema},
         [IPAM_METHOD_ADDRESS] = {"Address", &address_request_schema, &address_reply_schema},
         [IPAM_METHOD_LOG_LEVEL] = {"LogLevel", &log_level_request_schema, &log_level_reply_schema},
+        [IPAM_METHOD_PROBE] = {"Probe", &nothing_schema, &probe_reply_schema},
 };
 
 const struct ipam_method *ipam_method(enum ipam_method_id id)

@@ -160,6 +160,17 @@ int ipam_log_level(struct ipam_client *client, const struct ipam_log_level_reque
         CALL_WITH_REPLY(IPAM_METHOD_LOG_LEVEL, request, struct ipam_log_level_reply, {0}, ret);
 }
 
+int ipam_probe(struct ipam_client *client, struct ipam_probe_reply *ret, struct err *err)
+{
+        struct ipam_probe_reply reply = {0};
+        int r = call(client, IPAM_METHOD_PROBE, NULL, IPAM_PROBE_TIMEOUT_MS, &reply, err);
+
+        if (r < 0)
+                return r;
+        *ret = reply;
+        return 0;
+}
+
 int ipam_watch(struct ipam_client *client, const struct ipam_watch_request *request, struct err *err)
 {
         _cleanup_json_ json_t *parameters = jsonx_encode(ipam_method(IPAM_METHOD_WATCH)->request, request);

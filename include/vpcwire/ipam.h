@@ -32,6 +32,7 @@ enum {
         IPAM_SUBJECT_BYTES_MAX = 512,
         IPAM_ADD_TIMEOUT_MS = 30 * 1000,      /* where a request names none */
         IPAM_ADD_TIMEOUT_MS_MAX = 240 * 1000, /* kubelet and CRI-O give up before */
+        IPAM_PROBE_TIMEOUT_MS = 20 * 1000,    /* Probe is answered by then, NotReady if need be */
 };
 
 enum ipam_method_id {
@@ -46,6 +47,7 @@ enum ipam_method_id {
         IPAM_METHOD_EVENTS,
         IPAM_METHOD_ADDRESS,
         IPAM_METHOD_LOG_LEVEL,
+        IPAM_METHOD_PROBE,
         _IPAM_METHOD_MAX,
 };
 
@@ -140,6 +142,7 @@ struct ipam_pool {
 struct ipam_targets {
         int64_t warm_eni, warm_ip, minimum_ip, max_eni;
         int64_t cooldown_ms;
+        int64_t max_pods;
 };
 
 /* Something the daemon wants to do and may not until a time. */
@@ -163,6 +166,7 @@ struct ipam_status_reply {
         struct ipam_pool pool;
         struct ipam_targets targets;
         int64_t enis, max_enis;
+        int64_t addresses_per_eni; /* for pods; 0: not known */
         struct ipam_blocked *blocked;
         size_t n_blocked;
         struct ipam_warning *warnings;
@@ -172,7 +176,7 @@ struct ipam_status_reply {
 /* What a target that a daemon does not send must be before decoding: not set. */
 #define IPAM_STATUS_UNSET                                                                                    \
         {                                                                                                    \
-                .targets = {.warm_eni = -1, .warm_ip = -1, .minimum_ip = -1, .max_eni = -1 }                 \
+                .targets = {.warm_eni = -1, .warm_ip = -1, .minimum_ip = -1, .max_eni = -1, .max_pods = -1 } \
         }
 
 struct ipam_eni {
@@ -243,6 +247,39 @@ struct ipam_log_level_request {
 
 struct ipam_log_level_reply {
         const char *level, *configured;
+};
+
+/* What Probe found. Results are "allowed", "denied", "unknown" and "unasked", see the interface's text. */
+#define IPAM_PERMISSION_ALLOWED "allowed"
+#define IPAM_PERMISSION_DENIED  "denied"
+#define IPAM_PERMISSION_UNKNOWN "unknown"
+#define IPAM_PERMISSION_UNASKED "unasked"
+
+struct ipam_permission {
+        const char *action, *result, *why;
+};
+
+struct ipam_imds {
+        const char *url;
+        bool reachable;
+        const char *why; /* it is not; or the hop limit is not known */
+        int64_t hops; /* that the reply to a request for a token may make: 1, or 2 for "2 at least"; 0: not known */
+};
+
+struct ipam_credentials {
+        bool good, failing;
+        const char *provider, *why;
+        int64_t expires_ms;     /* wall clock; 0: they do not */
+        int64_t clock_ahead_ms; /* this machine's clock, of AWS's; 0: not far enough to matter */
+        bool clock_behind;      /* ... or so far behind */
+};
+
+struct ipam_probe_reply {
+        int64_t at_ms; /* wall clock */
+        struct ipam_imds imds;
+        struct ipam_credentials credentials;
+        struct ipam_permission *permissions;
+        size_t n_permissions;
 };
 
 /* The fields of all errors; which are set depends on `id`. Fixed sizes: an error owns nothing. */

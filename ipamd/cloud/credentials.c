@@ -17,6 +17,7 @@ struct credentials {
         struct provider_context providers;
         struct skew skew;
         struct secret *current; /* NULL: none yet */
+        const char *provider;   /* of the current ones */
         bool refused;           /* EC2 said that the current ones are not good */
         int64_t jitter_ms;
         struct err failure;     /* of the last try; code 0: it went well */
@@ -80,6 +81,8 @@ void credentials_get_health(const struct credentials *credentials, struct creden
                 .failing = credentials->failure.code != 0,
                 .have_good = is_good(credentials, 0),
                 .why = credentials->failure.msg,
+                .provider = credentials->provider,
+                .expires_wall_ms = credentials->current ? credentials->current->expires_wall_ms : 0,
                 .ahead_ms = skew->learned ? skew->wall_ms() - skew_now_ms(skew) : 0,
         };
 }
@@ -128,6 +131,7 @@ static int refresh(struct credentials *credentials, struct err *err)
                 return r;
         secret_free(credentials->current);
         credentials->current = TAKE_PTR(fetched);
+        credentials->provider = provider;
         credentials->refused = false;
         credentials->jitter_ms = arc4random_uniform(CREDENTIALS_REFRESH_JITTER_S * 1000);
         return 0;

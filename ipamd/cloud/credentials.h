@@ -64,6 +64,8 @@ struct credentials_health {
         bool failing;    /* the last try to fetch credentials failed; those that are still good are used on */
         bool have_good;  /* there are such */
         const char *why; /* the failure; "" when not failing. Valid until the next call on the credentials */
+        const char *provider;    /* that had those in use; NULL: none had any. A constant */
+        int64_t expires_wall_ms; /* of those in use, by AWS's clock; 0: never, or there are none */
         int64_t ahead_ms; /* how far this machine's clock is ahead of AWS's; 0: not far enough to matter */
 };
 

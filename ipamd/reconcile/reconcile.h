@@ -79,6 +79,7 @@ enum reconcile_why {
         RECONCILE_NETWORK = 1 << 1,  /* the host's network was touched: compare and repair */
         RECONCILE_PODS = 1 << 2,     /* a pod's link went away */
         RECONCILE_FIREWALL = 1 << 3, /* somebody's firewall drops what is forwarded */
+        RECONCILE_PROBE = 1 << 4,    /* somebody wants to know what AWS lets us do */
 };
 
 /* Any thread: something happened (a mask of enum reconcile_why); look again now. */

@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include <vpcwire/addr.h>
+#include <vpcwire/ipam.h>
 
 #include "cloud/credentials.h"
 #include "cloud/ec2.h"
@@ -72,6 +73,14 @@ struct suspect {
         bool absent_now; /* scratch of one look */
 };
 
+/* What is being found out for somebody who asked; nothing is: arena is NULL. */
+struct probe {
+        struct arena *arena;
+        struct ipam_probe_reply reply; /* so far: one permission after the other */
+        int64_t deadline_ms;
+        const char *stopped; /* why EC2 is asked no further; NULL: it is */
+};
+
 struct reconcile {
         struct arena *arena; /* as long as the reconciler: what the profile adds to the options */
         struct reconcile_options options;
@@ -105,6 +114,8 @@ struct reconcile {
         struct subnet *subnets; /* the one with the most free addresses first */
         size_t n_subnets;
         int64_t subnets_due_ms; /* EC2 may be asked for them again */
+        bool probe_wanted;      /* somebody asked */
+        struct probe probe;
         struct {
                 bool credentials_failing, clock_wrong;
         } told;          /* in the log, and not taken back since */
@@ -204,11 +215,19 @@ bool blocked_now(const struct round *round, const char *action, const char *subj
 
 /* denied.c: the observer of a struct ec2; data is the reconciler. */
 void denied_observe(void *data, const char *action, const struct ec2_failure *failure, const char *why);
+/* Whether the last call of this action that says something of permissions was refused. */
+int denied_known(struct reconcile *r, struct arena *arena, const char *action, bool *ret, struct err *err);
+
+/* probe.c: goes on with what somebody asked for, if somebody did; also after a round that failed. */
+void probe_run(struct reconcile *r, struct round *round);
+void probe_forget(struct reconcile *r);
 
 /* health.c: what the credentials say of themselves and of the clock goes to the log, once each. */
 void health_tell(struct reconcile *r);
 
 /* thread.c */
 uint64_t reconcile_random(struct reconcile *r);
+/* Someone broke the host's network while EC2 kept us waiting (that is healed before the next call), or the thread shall end. */
+bool network_is_wanted(struct reconcile *r);
 
 #endif

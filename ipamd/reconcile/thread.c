@@ -45,8 +45,7 @@ static int tell_stuck(struct reconcile *r, struct round *round, const struct pla
         return blocked_until(r, round, RECONCILE_STEP_GROW, "", until_ms, plan->stuck, err);
 }
 
-/* Someone broke the host's network while EC2 kept us waiting: that is healed before the next call. */
-static bool network_is_wanted(struct reconcile *r)
+bool network_is_wanted(struct reconcile *r)
 {
         bool wanted;
 
@@ -128,6 +127,7 @@ static int64_t round_once(struct reconcile *r)
         int e = run_round(r, &round);
 
         health_tell(r);
+        probe_run(r, &round);
         if (e < 0)
                 round_wake_at(&round, round.now_ms + ROUND_RETRY_MS);
         if (round.changed)
@@ -190,6 +190,7 @@ static bool wait_for_reason(struct reconcile *r, int64_t at_ms)
         take_settings(r);
         go_on = !r->wake.stop;
         pthread_mutex_unlock(&r->wake.mutex);
+        r->probe_wanted |= (why & RECONCILE_PROBE) != 0;
         if (why & RECONCILE_NETWORK)
                 r->network_due = true;
         if (why & RECONCILE_FIREWALL && r->firewall_due_ms > r->firewall_seen_ms + FIREWALL_SETTLE_MS)
@@ -336,6 +337,7 @@ struct reconcile *reconcile_stop(struct reconcile *r)
         free(r->suspects);
         free(r->unreadable);
         mark_forget(r);
+        probe_forget(r);
         free(r->subnets);
         arena_free(r->arena);
         free(r);

@@ -39,4 +39,7 @@ int handle_log_level(struct method_call *call, const void *request, void *reply,
 /* As Watch and Events tell it. Its texts are the store's. */
 struct ipam_event event_of(const struct store_event *event);
 
+/* probe.c */
+int handle_probe(struct method_call *call, const void *request, void *reply, struct err *err);
+
 #endif

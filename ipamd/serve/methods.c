@@ -39,6 +39,7 @@ static const struct {
         [IPAM_METHOD_EVENTS] = {handle_events},
         [IPAM_METHOD_ADDRESS] = {handle_address},
         [IPAM_METHOD_LOG_LEVEL] = {handle_log_level},
+        [IPAM_METHOD_PROBE] = {handle_probe},
         [IPAM_METHOD_WATCH] = {method_watch, &(const struct ipam_watch_request){.after = -1}, true},
 };
 

@@ -44,6 +44,7 @@ struct connection {
         unsigned handles; /* not closed yet; the last one frees */
         struct varlink_queue queue;
         struct parked *parked;
+        bool probing;      /* waits for the answer to Probe */
         int64_t active_ms; /* of the last completed call, or of the accept */
         int64_t watch_after;
         bool watching;
@@ -72,6 +73,7 @@ struct serve {
         ino_t socket_inode;
         uv_timer_t park_timer;  /* the next deadline or cooled address, while somebody is parked */
         uv_timer_t watch_timer; /* runs while somebody watches */
+        uv_timer_t probe_timer; /* runs while somebody waits for Probe's answer */
         unsigned handles;       /* ours and the connections' */
         bool closing;
         struct connection *connections;
@@ -83,6 +85,7 @@ struct serve {
         struct serve_settings settings;
         char *impaired;
         int64_t started_wall_ms, booted_wall_ms;
+        int64_t started_ms, probe_asked_ms; /* CLOCK_BOOTTIME; 0: never */
 };
 
 /* One of the server's handles, or a whole connection, is closed. The last one frees the server. */

@@ -272,6 +272,13 @@ int store_blocked(struct store *store, struct arena *arena, struct store_blocked
 
 /* ---- facts that outlive the process: identity of the node, limits, VPC CIDRs, time of the last full look ---- */
 
+/*
+ * The reconciler's answer to Probe, for the loop: the interface's reply as JSON, and in it, under STORE_PROBE_AT, the
+ * CLOCK_BOOTTIME (ms) at which it was ready.
+ */
+#define STORE_FACT_PROBE "probe"
+#define STORE_PROBE_AT   "ready_boot_ms"
+
 int store_fact_set(struct store *store, const char *name, const char *value, struct err *err);
 /* *ret is NULL where there is none. */
 int store_fact_get(struct store *store, const char *name, struct arena *arena, const char **ret,
