@@ -147,7 +147,12 @@ static const char version_1[] =
 static const char version_2[] = "ALTER TABLE leases ADD COLUMN address_only INTEGER NOT NULL DEFAULT 0"
                                 "  CHECK (address_only IN (0, 1));";
 
-static const char *const versions[] = {version_1, version_2};
+/* Version 3. What an event is about besides its subject, so that the story of a pod or an address can be told: see store_note(). */
+static const char version_3[] = "ALTER TABLE events ADD COLUMN pod TEXT NOT NULL DEFAULT '';"
+                                "ALTER TABLE events ADD COLUMN container_id TEXT NOT NULL DEFAULT '';"
+                                "ALTER TABLE events ADD COLUMN eni_id TEXT NOT NULL DEFAULT '';";
+
+static const char *const versions[] = {version_1, version_2, version_3};
 
 const int schema_version = ARRAY_SIZE(versions);
 
