@@ -17,7 +17,9 @@ packages_test=("${packages_demo[@]}"
         # the package and its libraries
         dpkg-dev file
         # lint
-        clang clang-format clang-tidy shellcheck)
+        clang clang-format clang-tidy shellcheck
+        # documents and completion
+        groff-base zsh)
 
 # packages_missing NAME...: prints those that are not installed.
 packages_missing() {

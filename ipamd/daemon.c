@@ -76,6 +76,7 @@ static struct serve_settings serve_settings_of(const struct config *config)
                             .max_pods = config->max_pods ? (int64_t)config->max_pods : -1,
                             .cooldown_ms = (int64_t)config->ip_cooldown_s * 1000},
                 .mtu = config->pod_mtu,
+                .log_level = config->log_level,
         };
 }
 
@@ -383,6 +384,7 @@ int daemon_run(struct config *config, const char *conf_path, struct err *err)
                 uv_run(&d.loop, UV_RUN_DEFAULT);
         }
         stop(&d);
+        log_flush();
         if (e == 0)
                 log_info("stopped");
         return e;

@@ -172,6 +172,34 @@ static const struct jsonx_field event_fields[] = {
         WANTED(struct ipam_event, kind),
         OPTIONAL(struct ipam_event, subject),
         OPTIONAL(struct ipam_event, text),
+        OPTIONAL(struct ipam_event, pod),
+        OPTIONAL(struct ipam_event, container_id),
+        OPTIONAL(struct ipam_event, eni_id),
+};
+static const struct jsonx_schema event_schema = JSONX_SCHEMA(struct ipam_event, event_fields);
+static const struct jsonx_field events_request_fields[] = {
+        COUNT(struct ipam_events_request, before),
+        COUNT(struct ipam_events_request, since_ms),
+        JSONX_FIELD(struct ipam_events_request, subject, JSONX_STRING, .limit = IPAM_SUBJECT_BYTES_MAX),
+        JSONX_FIELD(struct ipam_events_request, pod, JSONX_STRING, .limit = IPAM_SUBJECT_BYTES_MAX),
+        JSONX_FIELD(struct ipam_events_request, max, JSONX_INT, .limit = IPAM_EVENTS_MAX),
+};
+static const struct jsonx_field events_reply_fields[] = {
+        JSONX_LIST(struct ipam_events_reply, events, JSONX_OBJECTS, .flags = JSONX_REQUIRED,
+                   .of = &event_schema),
+};
+static const struct jsonx_field address_request_fields[] = {NEEDED_IP(struct ipam_address_request, address)};
+static const struct jsonx_field address_reply_fields[] = {
+        JSONX_FIELD(struct ipam_address_reply, known, JSONX_BOOL, .flags = JSONX_REQUIRED),
+        OPTIONAL(struct ipam_address_reply, state),
+        OPTIONAL(struct ipam_address_reply, eni_id),
+        COUNT(struct ipam_address_reply, device_index),
+        COUNT(struct ipam_address_reply, until_ms),
+};
+static const struct jsonx_field log_level_request_fields[] = {OPTIONAL(struct ipam_log_level_request, level)};
+static const struct jsonx_field log_level_reply_fields[] = {
+        WANTED(struct ipam_log_level_reply, level),
+        WANTED(struct ipam_log_level_reply, configured),
 };
 
 static const struct jsonx_field permission_fields[] = {
@@ -223,7 +251,18 @@ static const struct jsonx_schema status_reply_schema =
 static const struct jsonx_schema list_reply_schema = JSONX_SCHEMA(struct ipam_list_reply, list_reply_fields);
 static const struct jsonx_schema watch_request_schema =
         JSONX_SCHEMA(struct ipam_watch_request, watch_request_fields);
-static const struct jsonx_schema event_schema = JSONX_SCHEMA(struct ipam_event, event_fields);
+static const struct jsonx_schema events_request_schema =
+        JSONX_SCHEMA(struct ipam_events_request, events_request_fields);
+static const struct jsonx_schema events_reply_schema =
+        JSONX_SCHEMA(struct ipam_events_reply, events_reply_fields);
+static const struct jsonx_schema address_request_schema =
+        JSONX_SCHEMA(struct ipam_address_request, address_request_fields);
+static const struct jsonx_schema address_reply_schema =
+        JSONX_SCHEMA(struct ipam_address_reply, address_reply_fields);
+static const struct jsonx_schema log_level_request_schema =
+        JSONX_SCHEMA(struct ipam_log_level_request, log_level_request_fields);
+static const struct jsonx_schema log_level_reply_schema =
+        JSONX_SCHEMA(struct ipam_log_level_reply, log_level_reply_fields);
 static const struct jsonx_schema nothing_schema = {0};
 
 static const struct ipam_method methods[_IPAM_METHOD_MAX] = {
@@ -235,6 +274,9 @@ static const struct ipam_method methods[_IPAM_METHOD_MAX] = {
         [IPAM_METHOD_STATUS] = {"Status", &nothing_schema, &status_reply_schema},
         [IPAM_METHOD_LIST] = {"List", &nothing_schema, &list_reply_schema},
         [IPAM_METHOD_WATCH] = {"Watch", &watch_request_schema, &event_schema},
+        [IPAM_METHOD_EVENTS] = {"Events", &events_request_schema, &events_reply_schema},
+        [IPAM_METHOD_ADDRESS] = {"Address", &address_request_schema, &address_reply_schema},
+        [IPAM_METHOD_LOG_LEVEL] = {"LogLevel", &log_level_request_schema, &log_level_reply_schema},
         [IPAM_METHOD_PROBE] = {"Probe", &nothing_schema, &probe_reply_schema},
 };
 

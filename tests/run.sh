@@ -117,7 +117,7 @@ for path in sorted({entry["file"] for entry in json.load(open("build/asan/compil
 }
 
 lint_shell() {
-        find deploy tests .ci -type f \( -name '*.sh' -o -path '.ci/*' \) -print0 |
+        find deploy tests .ci -type f \( -name '*.sh' -o -name '*.bash' -o -path '.ci/*' \) -print0 |
                 xargs -0 shellcheck --external-sources --severity=warning
 }
 

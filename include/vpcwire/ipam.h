@@ -28,6 +28,8 @@ enum {
         IPAM_POD_UID_BYTES_MAX = 128,
         IPAM_NETNS_BYTES_MAX = 1024,
         IPAM_ATTACHMENTS_MAX = 4096,
+        IPAM_EVENTS_MAX = 500, /* in one reply */
+        IPAM_SUBJECT_BYTES_MAX = 512,
         IPAM_ADD_TIMEOUT_MS = 30 * 1000,      /* where a request names none */
         IPAM_ADD_TIMEOUT_MS_MAX = 240 * 1000, /* kubelet and CRI-O give up before */
         IPAM_PROBE_TIMEOUT_MS = 20 * 1000,    /* Probe is answered by then, NotReady if need be */
@@ -42,6 +44,9 @@ enum ipam_method_id {
         IPAM_METHOD_STATUS,
         IPAM_METHOD_LIST,
         IPAM_METHOD_WATCH,
+        IPAM_METHOD_EVENTS,
+        IPAM_METHOD_ADDRESS,
+        IPAM_METHOD_LOG_LEVEL,
         IPAM_METHOD_PROBE,
         _IPAM_METHOD_MAX,
 };
@@ -221,6 +226,38 @@ struct ipam_event {
         int64_t id;
         int64_t at_ms; /* wall clock */
         const char *kind, *subject, *text;
+        const char *pod; /* "namespace/name" */
+        const char *container_id, *eni_id;
+};
+
+struct ipam_events_request {
+        int64_t before, since_ms; /* 0: any */
+        const char *subject, *pod;
+        int64_t max; /* 0: IPAM_EVENTS_MAX */
+};
+
+struct ipam_events_reply {
+        struct ipam_event *events; /* the newest first */
+        size_t n_events;
+};
+
+struct ipam_address_request {
+        struct ip address;
+};
+
+struct ipam_address_reply {
+        bool known;
+        const char *state, *eni_id;
+        int64_t device_index;
+        int64_t until_ms; /* wall clock: of a cooling one */
+};
+
+struct ipam_log_level_request {
+        const char *level; /* NULL: only show it */
+};
+
+struct ipam_log_level_reply {
+        const char *level, *configured;
 };
 
 /* What Probe found. Results are "allowed", "denied", "unknown" and "unasked", see the interface's text. */

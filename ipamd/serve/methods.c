@@ -36,6 +36,9 @@ static const struct {
         [IPAM_METHOD_GC] = {handle_gc},
         [IPAM_METHOD_STATUS] = {handle_status},
         [IPAM_METHOD_LIST] = {handle_list},
+        [IPAM_METHOD_EVENTS] = {handle_events},
+        [IPAM_METHOD_ADDRESS] = {handle_address},
+        [IPAM_METHOD_LOG_LEVEL] = {handle_log_level},
         [IPAM_METHOD_PROBE] = {handle_probe},
         [IPAM_METHOD_WATCH] = {method_watch, &(const struct ipam_watch_request){.after = -1}, true},
 };

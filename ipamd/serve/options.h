@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <vpcwire/ipam.h>
+#include <vpcwire/log.h>
 
 struct store;
 
@@ -41,7 +42,8 @@ struct serve_node {
 
 struct serve_settings {
         struct ipam_targets targets;
-        unsigned mtu; /* of pods; 0: SERVE_MTU */
+        unsigned mtu;             /* of pods; 0: SERVE_MTU */
+        enum log_level log_level; /* as configured; what is in force may differ */
 };
 
 #endif
