@@ -42,7 +42,8 @@ def containers(manifests):
 
 
 def environment(container):
-    return {variable["name"]: variable["value"] for variable in container["env"]}
+    """Variables with a value of their own; MY_NODE_NAME's is the Node's."""
+    return {variable["name"]: variable["value"] for variable in container["env"] if "value" in variable}
 
 
 @pytest.mark.parametrize("version", KUBERNETES)
@@ -81,7 +82,7 @@ def test_values_of_the_chart_arrive():
 
 
 def test_every_variable_is_a_setting(base, chart, settings):
-    names = [name for container in containers(base) + containers(template(*OWN_CONFLIST)) for name in environment(container)]
+    names = [variable["name"] for container in containers(base) + containers(template(*OWN_CONFLIST)) for variable in container["env"]]
     names += list(base["ConfigMap"]["data"]) + list(chart["ConfigMap"]["data"])
     assert names and set(names) <= set(settings)
 
@@ -127,6 +128,10 @@ def test_what_the_settings_name_is_in_the_package(shipped, settings):
         assert (shipped / "files" / settings[setting].lstrip("/")).is_file(), setting
 
 
+def kube_sources():
+    return "".join(path.read_text() for path in sorted((TOP / "ipamd/kube").glob("*.c")))
+
+
 def test_least_privilege(base):
     kept = set(re.findall(r"\bCAP_(\w+)", (TOP / "ipamd/sandbox.c").read_text()))
     install, daemon = containers(base)
@@ -136,7 +141,10 @@ def test_least_privilege(base):
         assert container["securityContext"]["readOnlyRootFilesystem"] is True
         assert container["securityContext"]["allowPrivilegeEscalation"] is False
         assert container["securityContext"]["privileged"] is False
-    assert pod_spec(base)["automountServiceAccountToken"] is False
+    assert base["Role"]["rules"] == [{"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"]}]
+    assert base["RoleBinding"]["subjects"] == [{"kind": "ServiceAccount", "name": "aws-node", "namespace": "kube-system"}]
+    calls = set(re.findall(r"CURLOPT_CUSTOMREQUEST, \"(\w+)\"|\"(POST|PATCH|GET|PUT|DELETE)\"", kube_sources()))
+    assert {verb for pair in calls for verb in pair if verb} <= {"POST", "PATCH"}, "the code asks for no more than that"
     unit = (TOP / "deploy/systemd/vpcwire-ipamd.service").read_text()
     assert re.findall(r"^CapabilityBoundingSet=(.*)$", unit, re.M) == [" ".join(f"CAP_{name}" for name in sorted(kept))]
 

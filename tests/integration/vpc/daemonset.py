@@ -59,7 +59,7 @@ class DaemonSetPod:
     def config(self, container):
         security = container["securityContext"]
         assert container["envFrom"] == [{"configMapRef": {"name": "vpcwire"}}]
-        variables = {**self.settings, **{entry["name"]: entry["value"] for entry in container["env"]}}
+        variables = {**self.settings, **{entry["name"]: entry.get("value", self.runtime.node.name) for entry in container["env"]}}
         return {
             "metadata": {"name": container["name"], "attempt": self.attempt},
             "image": {"image": IMAGE},
