@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <vpcwire/clock.h>
 #include <vpcwire/ipam_client.h>
 #include <vpcwire/link.h>
 #include <vpcwire/log.h>
@@ -17,6 +18,7 @@ struct add {
         struct ipam_client *ipam;
         struct wiring wiring;
         enum wire_state state; /* of CNI_IFNAME, before we began */
+        int64_t wire_us;       /* how long the wiring took */
         bool wired;            /* our link is there, so undoing takes it away */
 };
 
@@ -150,6 +152,7 @@ static int confirm(struct add *add, struct err *err)
                 .container_id = call->args.container_id,
                 .ifname = call->args.ifname,
                 .address = add->wiring.address,
+                .wire_us = add->wire_us,
         };
 
         if (ipam_confirm(add->ipam, &request, err) == 0)
@@ -165,7 +168,7 @@ static void undo(struct add *add)
 
         if (add->wired && wire_unmake(add->wire, &add->wiring, &err) < 0)
                 log_error("link stays behind", LOG_STR("link", add->wiring.host_ifname), LOG_ERR(&err));
-        else if (verb_release(add->call, &err) < 0)
+        else if (verb_release(add->call, 0, &err) < 0)
                 log_warn("lease stays until ipamd sees that its link is gone",
                          LOG_STR("container", add->call->args.container_id), LOG_ERR(&err));
 }
@@ -174,6 +177,7 @@ int verb_add(struct call *call, json_t **ret_result, struct err *err)
 {
         _cleanup_(add_done) struct add add = {.call = call};
         struct ipam_add_reply reply = {0};
+        int64_t began_us;
         int r;
 
         r = begin(&add, err);
@@ -184,9 +188,11 @@ int verb_add(struct call *call, json_t **ret_result, struct err *err)
         r = lease_address(&add, &reply, err);
         if (r < 0)
                 return r;
+        began_us = clock_boottime_us();
         r = take_reply(&add, &reply, err);
         if (r == 0)
                 r = wire_pod(&add, err);
+        add.wire_us = clock_boottime_us() - began_us;
         if (r == 0)
                 r = confirm(&add, err);
         if (r < 0) {

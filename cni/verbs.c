@@ -53,12 +53,13 @@ int verb_connect(const struct call *call, int timeout_ms, struct ipam_client **r
                 call->settings.socket);
 }
 
-int verb_release(const struct call *call, struct err *err)
+int verb_release(const struct call *call, int64_t wire_us, struct err *err)
 {
         _cleanup_(ipam_client_freep) struct ipam_client *ipam = NULL;
         const struct ipam_del_request request = {.network = call->conf.name,
                                                  .container_id = call->args.container_id,
-                                                 .ifname = call->args.ifname};
+                                                 .ifname = call->args.ifname,
+                                                 .wire_us = wire_us};
         struct ipam_del_reply reply;
         int r;
 

@@ -33,8 +33,8 @@ struct ipam_client;
 /* Connects to the daemon. A failure says which socket it was and what to do. */
 int verb_connect(const struct call *call, int timeout_ms, struct ipam_client **ret, struct err *err);
 
-/* Tells the daemon, on a connection of its own, that the attachment is gone. */
-int verb_release(const struct call *call, struct err *err);
+/* Tells the daemon, on a connection of its own, that the attachment is gone, and how long that took (0: not said). */
+int verb_release(const struct call *call, int64_t wire_us, struct err *err);
 
 /* Opens CNI_NETNS; it must be a network namespace and, unless overridden, not the plugin's own. */
 int verb_open_netns(struct call *call, int *ret_fd, struct err *err);

@@ -19,6 +19,7 @@ struct credentials {
         struct secret *current; /* NULL: none yet */
         bool refused;           /* EC2 said that the current ones are not good */
         int64_t jitter_ms;
+        int64_t fetched_ms;     /* boottime, of the current ones */
         int64_t pause_until_ms; /* boottime: no try to replace credentials that are still good before it */
 };
 
@@ -65,6 +66,16 @@ struct credentials *credentials_free(struct credentials *credentials)
 struct skew *credentials_skew(struct credentials *credentials)
 {
         return &credentials->skew;
+}
+
+bool credentials_times(const struct credentials *credentials, int64_t *ret_since_ms,
+                       int64_t *ret_expires_wall_ms)
+{
+        if (!credentials->current)
+                return false;
+        *ret_since_ms = credentials->fetched_ms;
+        *ret_expires_wall_ms = credentials->current->expires_wall_ms;
+        return true;
 }
 
 void credentials_expire(struct credentials *credentials)
@@ -115,6 +126,7 @@ static int refresh(struct credentials *credentials, struct err *err)
         secret_free(credentials->current);
         credentials->current = TAKE_PTR(fetched);
         credentials->refused = false;
+        credentials->fetched_ms = now_ms;
         credentials->jitter_ms = arc4random_uniform(CREDENTIALS_REFRESH_JITTER_S * 1000);
         return 0;
 }

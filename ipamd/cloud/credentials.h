@@ -59,6 +59,10 @@ int credentials_get(struct credentials *credentials, struct credentials_view *re
 /* The next credentials_get() fetches anew: EC2 said that these are not good (any more). */
 void credentials_expire(struct credentials *credentials);
 
+/* Since when (boottime) we have the current ones, and until when (wall clock; 0: for ever) they are good. false: none yet. */
+bool credentials_times(const struct credentials *credentials, int64_t *ret_since_ms,
+                       int64_t *ret_expires_wall_ms);
+
 /* AWS's time, for who signs with these: expiry is judged by it too. Lives as long as the credentials. */
 struct skew *credentials_skew(struct credentials *credentials);
 

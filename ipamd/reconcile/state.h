@@ -10,6 +10,7 @@
 #include "cloud/credentials.h"
 #include "cloud/ec2.h"
 #include "cloud/imds.h"
+#include "metrics/metrics.h"
 #include "node/sync.h"
 #include "reconcile/reconcile.h"
 
@@ -73,6 +74,7 @@ struct reconcile {
         struct plan_limits limits; /* zero until known */
         int64_t vpc_cidrs_due_ms;
         int64_t look_due_ms;
+        int64_t looked_ms; /* the last full look that EC2 answered; 0: none yet */
         int64_t sweep_due_ms; /* the first look after this asks for lost ENIs too; 0: none does */
         int64_t surplus_since_ms;
         unsigned max_enis_seen;   /* EC2 refused to attach more than this; 0: it never did */
@@ -157,8 +159,17 @@ const struct store_blocked *blocked_find(const struct round *round, const char *
 #define BLOCKED_FULL "full"
 bool blocked_now(const struct round *round, const char *action, const char *subject);
 
-/* denied.c: the observer of a struct ec2; data is the reconciler. */
+/* denied.c: tells a change of a permission once. As count_ec2_call(). */
 void denied_observe(void *data, const char *action, const struct ec2_failure *failure, const char *why);
+
+/* count.c: the observer of a struct ec2; data is the reconciler. */
+void count_ec2_call(void *data, const char *action, const struct ec2_failure *failure, const char *why);
+void count_plan(struct reconcile *r, const struct plan *plan);
+/* Around one action of the plan. */
+void count_action(struct reconcile *r, enum plan_action_kind kind, bool begins);
+void count_repairs(struct reconcile *r, const struct node_repairs *repaired);
+/* At the end of a round: what the reconciler knows and the books do not. */
+void count_round(struct reconcile *r);
 
 /* thread.c */
 uint64_t reconcile_random(struct reconcile *r);

@@ -64,6 +64,7 @@ static int plan_and_act(struct reconcile *r, struct round *round, struct err *er
 
         view_make(r, round, &view);
         plan_make(&view, &r->settings.targets, &r->limits, round->now_ms, round->arena, &plan);
+        count_plan(r, &plan);
         if (!plan.surplus)
                 r->surplus_since_ms = 0;
         else if (!r->surplus_since_ms) {
@@ -110,6 +111,7 @@ static int run_round(struct reconcile *r, struct round *round)
                 if (e == 0)
                         continue;
                 log_error("round failed", LOG_STR("step", steps[i].name), LOG_ERR(&err));
+                metrics_add(r->options.metrics, METRIC_AWSCNI_ERRORS, LABELS(steps[i].name), 1);
                 if (blocked_until(r, round, steps[i].name, "", round->now_ms + ROUND_RETRY_MS, err.msg,
                                   &second) < 0)
                         log_error("why it failed is not written down", LOG_ERR(&second));
@@ -125,6 +127,7 @@ static int64_t round_once(struct reconcile *r)
         struct round round = {.arena = arena, .now_ms = clock_boottime_ms()};
         int e = run_round(r, &round);
 
+        count_round(r);
         if (e < 0)
                 round_wake_at(&round, round.now_ms + ROUND_RETRY_MS);
         if (round.changed)

@@ -45,6 +45,7 @@ static void add_health(struct ipam_status_reply *status, const struct serve *ser
 {
         char *reason = arena_alloc(arena, REASON_BYTES, 1);
 
+        status->set_up = facts->set_up;
         status->ready = facts->set_up && !(facts->counts.waiting && facts->counts.free == 0);
         if (!status->ready) {
                 reason_no_address(facts, reason);

@@ -47,6 +47,11 @@ static void free_parked(struct parked *parked)
         free(parked);
 }
 
+static const char *reason_of(const struct ipam_error *error)
+{
+        return error->reason[0] ? error->reason : NULL;
+}
+
 /* The end of a parked ADD: with a reply, or with an error. */
 static void finish(struct parked *parked, const struct ipam_add_reply *reply, const struct ipam_error *error,
                    const char *result)
@@ -54,7 +59,11 @@ static void finish(struct parked *parked, const struct ipam_add_reply *reply, co
         struct connection *connection = parked->connection;
 
         unlink_parked(parked);
-        lease_log_add(&parked->request, result, reply ? reply->address : IP_NONE, parked->since_ms);
+        lease_end_add(parked->serve, &parked->request, result, error ? reason_of(error) : NULL,
+                      reply ? reply->address : IP_NONE, parked->since_ms);
+        if (reply)
+                latency_note(&parked->serve->latency, parked->serve->options.metrics, LATENCY_ADD,
+                             LATENCY_WAIT, clock_boottime_us() - parked->since_us);
         if (parked->oneway)
                 connection_close(connection); /* it has nobody to tell, and no write to go on from */
         else if (reply)
@@ -114,7 +123,8 @@ static void expire(struct serve *serve, int64_t now_ms)
                         else
                                 reason_no_address(&facts, error.reason);
                 }
-                finish(p, NULL, &error, error.reason);
+                metrics_add(serve->options.metrics, METRIC_AWSCNI_NO_ADDRESS, NO_LABELS, 1);
+                finish(p, NULL, &error, "no-address");
         }
 }
 
@@ -177,6 +187,7 @@ int parked_add(struct connection *connection, struct arena *arena, const struct 
                 .request = *request,
                 .oneway = oneway,
                 .since_ms = now_ms,
+                .since_us = clock_boottime_us(),
                 .deadline_ms = deadline_ms,
         };
         *(serve->parked_last ? &serve->parked_last->next : &serve->parked_first) = parked;
@@ -194,7 +205,7 @@ void parked_cancel(struct serve *serve, const struct store_lease_key *key)
         for (struct parked *p = serve->parked_first, *next; p; p = next) {
                 next = p->next;
                 if (same_key(&p->request, key))
-                        finish(p, NULL, &error, "overtaken by DEL");
+                        finish(p, NULL, &error, "overtaken");
         }
 }
 
@@ -203,7 +214,7 @@ void parked_drop(struct parked *parked)
         struct serve *serve = parked->serve;
 
         unlink_parked(parked);
-        lease_log_add(&parked->request, "caller gone", IP_NONE, parked->since_ms);
+        lease_end_add(serve, &parked->request, "caller-gone", NULL, IP_NONE, parked->since_ms);
         free_parked(parked);
         arm(serve, clock_boottime_ms());
 }
