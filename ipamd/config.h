@@ -34,12 +34,14 @@ struct config {
         unsigned max_eni;  /* 0: no limit of its own */
         unsigned max_pods; /* 0: not known */
         unsigned ip_cooldown_s;
+        unsigned shrink_delay_s;
         unsigned orphan_grace_s;
         unsigned look_period_s;
 
         unsigned eni_mtu, pod_mtu;
         const char *veth_prefix;
         const char *cluster_name; /* NULL: none */
+        bool finds_subnets;
         struct reconcile_tag *tags;
         size_t n_tags;
 

@@ -27,6 +27,8 @@ static const struct setting settings[] = {
          .help = "the pool never grows beyond this many addresses; unset: no limit of its own"},
         {"IP_COOLDOWN_PERIOD", SETTING_NUMBER, FIELD(ip_cooldown_s), "30", 0, 3600, .reloadable = true,
          .help = "seconds before a released address is used again"},
+        {"VPCWIRE_SHRINK_DELAY", SETTING_NUMBER, FIELD(shrink_delay_s), "60", 1, 86400, .reloadable = true,
+         .help = "seconds addresses must be too many, and an ENI be old, before they are given back to EC2"},
         {"VPCWIRE_ORPHAN_GRACE_PERIOD", SETTING_NUMBER, FIELD(orphan_grace_s), "60", 1, 86400,
          .reloadable = true,
          .help = "seconds a lease's host link must be missing before the lease is reclaimed"},
@@ -40,6 +42,9 @@ static const struct setting settings[] = {
          .help = "what names of pods' host links begin with; the plugin's vethPrefix must be the same"},
         {"CLUSTER_NAME", SETTING_TEXT, FIELD(cluster_name), NULL,
          .help = "written as a tag on the ENIs we make"},
+        {"ENABLE_SUBNET_DISCOVERY", SETTING_BOOL, FIELD(finds_subnets), "true",
+         .help = "when the node's subnet is full, make ENIs in others of its zone with the tag "
+                 "kubernetes.io/role/cni"},
         {"ADDITIONAL_ENI_TAGS", SETTING_TAGS, 0, "{}",
          .help = "JSON object of more tags; keys with k8s.amazonaws.com in them are left out"},
         {"AWS_REGION", SETTING_TEXT, FIELD(region), NULL, .second_name = "AWS_DEFAULT_REGION",

@@ -55,7 +55,8 @@ static struct reconcile_settings settings_of(const struct config *config)
                             .has_minimum_ip = config->has_minimum_ip_target,
                             .minimum_ip = config->minimum_ip_target,
                             .max_eni = config->max_eni,
-                            .max_pods = config->max_pods},
+                            .max_pods = config->max_pods,
+                            .shrink_delay_ms = (int64_t)config->shrink_delay_s * 1000},
                 .cooldown_ms = (int64_t)config->ip_cooldown_s * 1000,
                 .orphan_grace_ms = (int64_t)config->orphan_grace_s * 1000,
                 .look_period_ms = (int64_t)config->look_period_s * 1000,
@@ -173,7 +174,9 @@ static void on_network(uv_poll_t *poll, int status _unused_, int events _unused_
         }
         if (changed & (NODE_CHANGED_PODS | NODE_CHANGED_OVERRUN))
                 why |= RECONCILE_PODS;
-        if (changed & ~(unsigned)NODE_CHANGED_PODS)
+        if (changed & (NODE_CHANGED_FIREWALL | NODE_CHANGED_OVERRUN))
+                why |= RECONCILE_FIREWALL;
+        if (changed & ~(unsigned)(NODE_CHANGED_PODS | NODE_CHANGED_FIREWALL))
                 why |= RECONCILE_NETWORK;
         if (why)
                 reconcile_wake(d->reconcile, why);
@@ -277,6 +280,7 @@ static int start_reconciler(struct daemon *d, const struct store_options *store,
                 .eni_mtu = c->eni_mtu,
                 .veth_prefix = c->veth_prefix,
                 .cluster_name = c->cluster_name,
+                .finds_subnets = c->finds_subnets,
                 .tags = c->tags,
                 .n_tags = c->n_tags,
                 .changed = on_reconciled,

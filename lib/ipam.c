@@ -110,6 +110,11 @@ static const struct jsonx_field blocked_fields[] = {
         COUNT(struct ipam_blocked, until_ms),
 };
 static const struct jsonx_schema blocked_schema = JSONX_SCHEMA(struct ipam_blocked, blocked_fields);
+static const struct jsonx_field warning_fields[] = {
+        WANTED(struct ipam_warning, subject),
+        WANTED(struct ipam_warning, reason),
+};
+static const struct jsonx_schema warning_schema = JSONX_SCHEMA(struct ipam_warning, warning_fields);
 static const struct jsonx_field status_reply_fields[] = {
         JSONX_FIELD(struct ipam_status_reply, ready, JSONX_BOOL, .flags = JSONX_REQUIRED),
         OPTIONAL(struct ipam_status_reply, reason),
@@ -125,6 +130,7 @@ static const struct jsonx_field status_reply_fields[] = {
         COUNT(struct ipam_status_reply, enis),
         COUNT(struct ipam_status_reply, max_enis),
         JSONX_LIST(struct ipam_status_reply, blocked, JSONX_OBJECTS, .of = &blocked_schema),
+        JSONX_LIST(struct ipam_status_reply, warnings, JSONX_OBJECTS, .of = &warning_schema),
 };
 
 static const struct jsonx_field eni_fields[] = {

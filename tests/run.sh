@@ -16,8 +16,8 @@ usage: sudo tests/run.sh [all|unit|integration|foreign|lint] [ARGUMENT...]
   foreign       our EC2 client and the daemon against vpcsim, moto and LocalStack (from PyPI); in "all" with
                 VPCWIRE_FOREIGN=yes, as .ci/run does. ARGUMENTs as above
   lint          clang-format, clang-tidy, shellcheck, and a build with clang
-Root is needed for network namespaces and to install what is missing with apt-get. Without root the tests that need
-namespaces are skipped.
+Root is needed for network namespaces and to install what is missing with apt-get. Without root "all" and "unit" run what
+needs none and say what they left out; "integration" and "foreign" are refused.
 USAGE
 }
 
@@ -26,9 +26,9 @@ readonly python=build/venv/bin/python
 jobs=$(nproc)
 readonly jobs
 # Integration tests mostly wait, so more of them than processors run side by side.
-readonly pytest_workers=$((jobs + 1))
+readonly pytest_workers=$((jobs * 2))
 
-passed=0 failed=0 skipped=0 finished=no
+passed=0 failed=0 skipped=0 finished=no left_out=()
 
 # The one line that says how it went; also when this script itself dies.
 finish() {
@@ -39,6 +39,7 @@ finish() {
                 echo "tests/run.sh ended before all was run (exit code $code)" >&2
                 failed=$((failed + 1))
         fi
+        [ "${#left_out[@]}" -eq 0 ] || printf 'NOT RUN, for want of root: %s\n' "${left_out[@]}"
         printf '%d passed, %d failed' "$passed" "$failed"
         [ "$skipped" -eq 0 ] || printf ', %d skipped' "$skipped"
         printf '\n'
@@ -170,12 +171,26 @@ pytest_part() {
 }
 
 integration() {
-        if [ "$(id -u)" -ne 0 ]; then
-                echo "skip  integration tests: root is needed to make network namespaces (sudo tests/run.sh)"
-                skipped=$((skipped + $(find tests/integration -name 'test_*.py' -exec cat {} + | grep -c '^def test_')))
+        need "python packages" make_venv build/venv tests/requirements.txt
+        need "build release" build_preset release
+        pytest_part integration tests/integration "$@"
+}
+
+foreign() {
+        need "python packages" make_venv build/venv tests/requirements.txt
+        need "moto" make_venv build/venv-moto tests/foreign/requirements-moto.txt
+        need "localstack" make_venv build/venv-localstack tests/foreign/requirements-localstack.txt
+        pytest_part foreign tests/foreign "$@"
+}
+
+# as_root PART ARGUMENT...: a part whose every test needs root; without it they count as skipped.
+as_root() {
+        if [ "$(id -u)" -eq 0 ]; then
+                "$@"
                 return
         fi
-        pytest_part integration tests/integration "$@"
+        left_out+=("$1 tests")
+        skipped=$((skipped + $(find "tests/$1" -name 'test_*.py' -exec cat {} + | grep -c '^def test_')))
 }
 
 main() {
@@ -192,6 +207,11 @@ main() {
                 exit 2
                 ;;
         esac
+        case $part:$(id -u) in integration:0 | foreign:0) ;; integration:* | foreign:*)
+                echo "tests/run.sh $part: root is needed to make network namespaces; nothing was run (sudo tests/run.sh $part)" >&2
+                exit 1
+                ;;
+        esac
         trap finish EXIT
         trap 'exit 130' INT TERM
         mkdir -p $log_folder || exit 1
@@ -202,21 +222,8 @@ main() {
         need "build asan" build_preset asan
         case $part in all | lint) lint ;; esac
         case $part in all | unit) unit ;; esac
-        case $part in all | integration)
-                if [ "$(id -u)" -eq 0 ]; then
-                        need "python packages" make_venv build/venv tests/requirements.txt
-                        need "build release" build_preset release
-                fi
-                integration "$@"
-                ;;
-        esac
-        case $part:${VPCWIRE_FOREIGN:-no} in foreign:* | all:yes)
-                need "python packages" make_venv build/venv tests/requirements.txt
-                need "moto" make_venv build/venv-moto tests/foreign/requirements-moto.txt
-                need "localstack" make_venv build/venv-localstack tests/foreign/requirements-localstack.txt
-                pytest_part foreign tests/foreign "$@"
-                ;;
-        esac
+        case $part in all | integration) as_root integration "$@" ;; esac
+        case $part:${VPCWIRE_FOREIGN:-no} in foreign:* | all:yes) as_root foreign "$@" ;; esac
         finished=yes
         exit
 }

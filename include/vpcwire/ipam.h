@@ -142,6 +142,10 @@ struct ipam_blocked {
         int64_t until_ms; /* wall clock */
 };
 
+struct ipam_warning {
+        const char *subject, *reason;
+};
+
 struct ipam_status_reply {
         bool set_up; /* the node's network has been set up since the daemon's start */
         bool ready; /* the node is set up, and no ADD waits while nothing is free */
@@ -156,6 +160,8 @@ struct ipam_status_reply {
         int64_t enis, max_enis;
         struct ipam_blocked *blocked;
         size_t n_blocked;
+        struct ipam_warning *warnings;
+        size_t n_warnings;
 };
 
 /* What a target that a daemon does not send must be before decoding: not set. */

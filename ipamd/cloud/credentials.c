@@ -20,6 +20,7 @@ struct credentials {
         bool refused;           /* EC2 said that the current ones are not good */
         int64_t jitter_ms;
         int64_t fetched_ms;     /* boottime, of the current ones */
+        struct err failure;     /* of the last try; code 0: it went well */
         int64_t pause_until_ms; /* boottime: no try to replace credentials that are still good before it */
 };
 
@@ -63,6 +64,27 @@ struct credentials *credentials_free(struct credentials *credentials)
         return NULL;
 }
 
+static bool is_good(const struct credentials *credentials, int64_t ahead_ms)
+{
+        const struct secret *secret = credentials->current;
+
+        return secret && !credentials->refused &&
+               (secret->expires_wall_ms == 0 ||
+                skew_now_ms(&credentials->skew) + ahead_ms < secret->expires_wall_ms);
+}
+
+void credentials_get_health(const struct credentials *credentials, struct credentials_health *ret)
+{
+        const struct skew *skew = &credentials->skew;
+
+        *ret = (struct credentials_health){
+                .failing = credentials->failure.code != 0,
+                .have_good = is_good(credentials, 0),
+                .why = credentials->failure.msg,
+                .ahead_ms = skew->learned ? skew->wall_ms() - skew_now_ms(skew) : 0,
+        };
+}
+
 struct skew *credentials_skew(struct credentials *credentials)
 {
         return &credentials->skew;
@@ -81,15 +103,6 @@ bool credentials_times(const struct credentials *credentials, int64_t *ret_since
 void credentials_expire(struct credentials *credentials)
 {
         credentials->refused = true;
-}
-
-static bool is_good(const struct credentials *credentials, int64_t ahead_ms)
-{
-        const struct secret *secret = credentials->current;
-
-        return secret && !credentials->refused &&
-               (secret->expires_wall_ms == 0 ||
-                skew_now_ms(&credentials->skew) + ahead_ms < secret->expires_wall_ms);
 }
 
 /*
@@ -121,6 +134,7 @@ static int refresh(struct credentials *credentials, struct err *err)
         r = provider_fetch(&credentials->providers, fetched, &provider, err);
         if (r == 0)
                 r = check_end(credentials, fetched, provider, err);
+        credentials->failure = r < 0 ? *err : (struct err){0};
         if (r < 0)
                 return r;
         secret_free(credentials->current);

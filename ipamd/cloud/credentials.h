@@ -63,6 +63,16 @@ void credentials_expire(struct credentials *credentials);
 bool credentials_times(const struct credentials *credentials, int64_t *ret_since_ms,
                        int64_t *ret_expires_wall_ms);
 
+/* For who tells people; no secrets in it. */
+struct credentials_health {
+        bool failing;    /* the last try to fetch credentials failed; those that are still good are used on */
+        bool have_good;  /* there are such */
+        const char *why; /* the failure; "" when not failing. Valid until the next call on the credentials */
+        int64_t ahead_ms; /* how far this machine's clock is ahead of AWS's; 0: not far enough to matter */
+};
+
+void credentials_get_health(const struct credentials *credentials, struct credentials_health *ret);
+
 /* AWS's time, for who signs with these: expiry is judged by it too. Lives as long as the credentials. */
 struct skew *credentials_skew(struct credentials *credentials);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The EC2 query API, the ten actions that we use, as typed calls. One call is one HTTP exchange with a deadline: it
- * never sleeps and never repeats itself; one that must wait (pace.h) fails at once and says how long. Whether and when to repeat is the reconciler's decision (ec2_retry.h says what
- * is safe), because only it knows what was written down before the call.
+ * never sleeps and never repeats itself; one that must wait (pace.h) fails at once and says how long. Whether and when to
+ * repeat is the reconciler's decision (ec2_retry.h says what is safe), because only it knows what was written down before.
  *
  * One `struct ec2` belongs to one thread. Results are plain data in the caller's arena.
  */
@@ -138,6 +138,22 @@ int ec2_describe_enis(struct ec2 *ec2, const struct ec2_filter *filters, size_t 
                       const char *const *ids, size_t n_ids, struct arena *arena, struct ec2_eni **ret_enis,
                       size_t *ret_n, struct err *err);
 
+/* An item of a list that could not be read: its id ("" where even that is unreadable) and why. */
+struct ec2_unreadable {
+        const char *id, *why;
+};
+
+struct ec2_eni_list {
+        struct ec2_eni *enis;
+        size_t n;
+        struct ec2_unreadable *unreadable; /* left out: there, whatever they are */
+        size_t n_unreadable;
+};
+
+/* As ec2_describe_enis() with filters, but an ENI that cannot be read is left out, by name, and fails nothing. */
+int ec2_list_enis(struct ec2 *ec2, const struct ec2_filter *filters, size_t n_filters, struct arena *arena,
+                  struct ec2_eni_list *ret, struct err *err);
+
 struct ec2_create_eni {
         const char *subnet_id;
         const char *description;
@@ -182,6 +198,17 @@ struct ec2_subnet {
 int ec2_describe_subnets(struct ec2 *ec2, const struct ec2_filter *filters, size_t n_filters,
                          const char *const *ids, size_t n_ids, struct arena *arena,
                          struct ec2_subnet **ret_subnets, size_t *ret_n, struct err *err);
+
+struct ec2_subnet_list {
+        struct ec2_subnet *subnets;
+        size_t n;
+        struct ec2_unreadable *unreadable;
+        size_t n_unreadable;
+};
+
+/* As ec2_list_enis(), of subnets. */
+int ec2_list_subnets(struct ec2 *ec2, const struct ec2_filter *filters, size_t n_filters, struct arena *arena,
+                     struct ec2_subnet_list *ret, struct err *err);
 
 struct ec2_instance_type {
         const char *name, *hypervisor;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The Describe actions: pages until there is no NextToken, all or none. MaxResults goes only with filters: EC2 refuses
- * it beside ids.
+ * it beside ids. An item that cannot be read fails a call for named things; of a list it is left out, by name.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 /* How one Describe action reads its items. */
 struct listing {
         enum ec2_action action;
-        const char *id_parameter, *set; /* "SubnetId", "subnetSet" */
+        const char *id_parameter, *id_element, *set; /* "SubnetId", "subnetId", "subnetSet" */
         size_t item_bytes;
         int (*parse)(const struct xml *item, struct arena *arena, void *ret, struct err *err);
 };
@@ -19,11 +19,15 @@ struct listing {
 struct list {
         char *items; /* heap, grows over the pages */
         size_t n, capacity;
+        bool leaves_out; /* items that cannot be read; else they fail the call */
+        struct ec2_unreadable *unreadable;
+        size_t n_unreadable;
 };
 
 static void list_done(struct list *list)
 {
         free(list->items);
+        free(list->unreadable);
 }
 
 static void *list_add(struct list *list, size_t item_bytes)
@@ -35,19 +39,37 @@ static void *list_add(struct list *list, size_t item_bytes)
         return memset(list->items + list->n++ * item_bytes, 0, item_bytes);
 }
 
+static void leave_out(const struct listing *listing, const struct xml *item, const struct err *why,
+                      struct arena *arena, struct list *list)
+{
+        char id[EC2_ID_BYTES] = "";
+
+        if (strlen(xml_text(item, listing->id_element)) < sizeof(id))
+                xml_copy_printable(id, sizeof(id), xml_text(item, listing->id_element));
+        list->n--;
+        list->unreadable =
+                xrealloc_array(list->unreadable, list->n_unreadable + 1, sizeof(*list->unreadable));
+        list->unreadable[list->n_unreadable++] =
+                (struct ec2_unreadable){arena_strdup(arena, id), arena_strdup(arena, why->msg)};
+}
+
 static int read_page(const struct listing *listing, const struct xml *root, struct arena *arena,
                      struct list *list, struct err *err)
 {
         const struct xml *set = xml_child(root, listing->set);
-        int r;
+        struct err why;
 
         /* An absent set is not "none": an answer of another shape must not look like an empty VPC. */
         if (!set)
                 return err_set(err, ERR_PROTOCOL, "<%s> is missing", listing->set);
         for (const struct xml *item = NULL; (item = xml_item(set, item));) {
-                r = listing->parse(item, arena, list_add(list, listing->item_bytes), err);
-                if (r < 0)
-                        return r;
+                if (listing->parse(item, arena, list_add(list, listing->item_bytes), &why) >= 0)
+                        continue;
+                if (!list->leaves_out) {
+                        *err = why;
+                        return -(int)why.code;
+                }
+                leave_out(listing, item, &why, arena, list);
         }
         return 0;
 }
@@ -115,26 +137,18 @@ static void *list_take(const struct list *list, size_t item_bytes, struct arena 
         return items;
 }
 
+static struct ec2_unreadable *list_take_unreadable(const struct list *list, struct arena *arena)
+{
+        struct ec2_unreadable *unreadable = ARENA_ARRAY(arena, struct ec2_unreadable, list->n_unreadable);
+
+        if (list->n_unreadable)
+                memcpy(unreadable, list->unreadable, list->n_unreadable * sizeof(*unreadable));
+        return unreadable;
+}
+
 static int parse_eni(const struct xml *item, struct arena *arena, void *ret, struct err *err)
 {
         return ec2_parse_eni(item, arena, ret, err);
-}
-
-int ec2_describe_enis(struct ec2 *ec2, const struct ec2_filter *filters, size_t n_filters,
-                      const char *const *ids, size_t n_ids, struct arena *arena, struct ec2_eni **ret_enis,
-                      size_t *ret_n, struct err *err)
-{
-        static const struct listing listing = {EC2_ACTION_DESCRIBE_ENIS, "NetworkInterfaceId",
-                                               "networkInterfaceSet", sizeof(struct ec2_eni), parse_eni};
-        _cleanup_(list_done) struct list list = {0};
-        int r;
-
-        r = describe(ec2, &listing, filters, n_filters, ids, n_ids, arena, &list, err);
-        if (r < 0)
-                return r;
-        *ret_enis = list_take(&list, sizeof(struct ec2_eni), arena);
-        *ret_n = list.n;
-        return 0;
 }
 
 static int parse_subnet(const struct xml *item, struct arena *arena, void *ret, struct err *err)
@@ -142,16 +156,55 @@ static int parse_subnet(const struct xml *item, struct arena *arena, void *ret, 
         return ec2_parse_subnet(item, arena, ret, err);
 }
 
+static int parse_instance_type(const struct xml *item, struct arena *arena, void *ret, struct err *err)
+{
+        return ec2_parse_instance_type(item, arena, ret, err);
+}
+
+static const struct listing enis = {EC2_ACTION_DESCRIBE_ENIS, "NetworkInterfaceId",   "networkInterfaceId",
+                                    "networkInterfaceSet",    sizeof(struct ec2_eni), parse_eni},
+                            subnets = {EC2_ACTION_DESCRIBE_SUBNETS, "SubnetId",  "subnetId", "subnetSet",
+                                       sizeof(struct ec2_subnet),   parse_subnet},
+                            instance_types = {EC2_ACTION_DESCRIBE_INSTANCE_TYPE,
+                                              "InstanceType",
+                                              "instanceType",
+                                              "instanceTypeSet",
+                                              sizeof(struct ec2_instance_type),
+                                              parse_instance_type};
+
+int ec2_describe_enis(struct ec2 *ec2, const struct ec2_filter *filters, size_t n_filters,
+                      const char *const *ids, size_t n_ids, struct arena *arena, struct ec2_eni **ret_enis,
+                      size_t *ret_n, struct err *err)
+{
+        _cleanup_(list_done) struct list list = {0};
+        int r = describe(ec2, &enis, filters, n_filters, ids, n_ids, arena, &list, err);
+
+        if (r < 0)
+                return r;
+        *ret_enis = list_take(&list, sizeof(struct ec2_eni), arena);
+        *ret_n = list.n;
+        return 0;
+}
+
+int ec2_list_enis(struct ec2 *ec2, const struct ec2_filter *filters, size_t n_filters, struct arena *arena,
+                  struct ec2_eni_list *ret, struct err *err)
+{
+        _cleanup_(list_done) struct list list = {.leaves_out = true};
+        int r = describe(ec2, &enis, filters, n_filters, NULL, 0, arena, &list, err);
+
+        if (r == 0)
+                *ret = (struct ec2_eni_list){list_take(&list, sizeof(struct ec2_eni), arena), list.n,
+                                             list_take_unreadable(&list, arena), list.n_unreadable};
+        return r;
+}
+
 int ec2_describe_subnets(struct ec2 *ec2, const struct ec2_filter *filters, size_t n_filters,
                          const char *const *ids, size_t n_ids, struct arena *arena,
                          struct ec2_subnet **ret_subnets, size_t *ret_n, struct err *err)
 {
-        static const struct listing listing = {EC2_ACTION_DESCRIBE_SUBNETS, "SubnetId", "subnetSet",
-                                               sizeof(struct ec2_subnet), parse_subnet};
         _cleanup_(list_done) struct list list = {0};
-        int r;
+        int r = describe(ec2, &subnets, filters, n_filters, ids, n_ids, arena, &list, err);
 
-        r = describe(ec2, &listing, filters, n_filters, ids, n_ids, arena, &list, err);
         if (r < 0)
                 return r;
         *ret_subnets = list_take(&list, sizeof(struct ec2_subnet), arena);
@@ -159,22 +212,26 @@ int ec2_describe_subnets(struct ec2 *ec2, const struct ec2_filter *filters, size
         return 0;
 }
 
-static int parse_instance_type(const struct xml *item, struct arena *arena, void *ret, struct err *err)
+int ec2_list_subnets(struct ec2 *ec2, const struct ec2_filter *filters, size_t n_filters, struct arena *arena,
+                     struct ec2_subnet_list *ret, struct err *err)
 {
-        return ec2_parse_instance_type(item, arena, ret, err);
+        _cleanup_(list_done) struct list list = {.leaves_out = true};
+        int r = describe(ec2, &subnets, filters, n_filters, NULL, 0, arena, &list, err);
+
+        if (r == 0)
+                *ret = (struct ec2_subnet_list){list_take(&list, sizeof(struct ec2_subnet), arena), list.n,
+                                                list_take_unreadable(&list, arena), list.n_unreadable};
+        return r;
 }
 
 int ec2_describe_instance_type(struct ec2 *ec2, const char *instance_type, struct arena *arena,
                                struct ec2_instance_type *ret, struct err *err)
 {
-        static const struct listing listing = {EC2_ACTION_DESCRIBE_INSTANCE_TYPE, "InstanceType",
-                                               "instanceTypeSet", sizeof(struct ec2_instance_type),
-                                               parse_instance_type};
         _cleanup_(list_done) struct list list = {0};
         const struct ec2_instance_type *type;
         int r;
 
-        r = describe(ec2, &listing, NULL, 0, &instance_type, 1, arena, &list, err);
+        r = describe(ec2, &instance_types, NULL, 0, &instance_type, 1, arena, &list, err);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < list.n; i++) {

@@ -67,8 +67,11 @@ struct imds_identity {
 
 int imds_get_identity(struct imds *imds, struct arena *arena, struct imds_identity *ret, struct err *err);
 
-/* vpc-ipv4-cidr-blocks of the primary interface; items that are no CIDR are left out, the rest is returned. */
+/*
+ * vpc-ipv4-cidr-blocks of the primary interface; items that are no CIDR are left out, the rest is returned. *ret_whole says
+ * whether nothing was left out: only then is what is not there absent.
+ */
 int imds_get_vpc_cidrs(struct imds *imds, struct mac mac, struct arena *arena, struct prefix **ret,
-                       size_t *ret_n, struct err *err);
+                       size_t *ret_n, bool *ret_whole, struct err *err);
 
 #endif

@@ -155,7 +155,7 @@ static int get_security_groups(struct imds *imds, const char *folder, struct are
 }
 
 int imds_get_vpc_cidrs(struct imds *imds, struct mac mac, struct arena *arena, struct prefix **ret,
-                       size_t *ret_n, struct err *err)
+                       size_t *ret_n, bool *ret_whole, struct err *err)
 {
         const char *path =
                 arena_printf(arena, "network/interfaces/macs/%s/vpc-ipv4-cidr-blocks", MAC_TEXT(mac));
@@ -173,6 +173,7 @@ int imds_get_vpc_cidrs(struct imds *imds, struct mac mac, struct arena *arena, s
                         n++;
         *ret = cidrs;
         *ret_n = n;
+        *ret_whole = n == n_items;
         return 0;
 }
 
@@ -185,6 +186,7 @@ static int get_interface(struct imds *imds, struct arena *arena, struct imds_ide
                 {"subnet-id", "subnet-", &identity->subnet_id},
                 {"vpc-id", "vpc-", &identity->vpc_id},
         };
+        bool whole;
         int r;
 
         for (size_t i = 0; i < ARRAY_SIZE(leaves); i++) {
@@ -198,7 +200,8 @@ static int get_interface(struct imds *imds, struct arena *arena, struct imds_ide
         r = get_security_groups(imds, folder, arena, identity, err);
         if (r < 0)
                 return r;
-        r = imds_get_vpc_cidrs(imds, identity->mac, arena, &identity->vpc_cidrs, &identity->n_vpc_cidrs, err);
+        r = imds_get_vpc_cidrs(imds, identity->mac, arena, &identity->vpc_cidrs, &identity->n_vpc_cidrs,
+                               &whole, err);
         if (r < 0)
                 return r;
         /* Without one, traffic inside the VPC would be taken for traffic that leaves it. */

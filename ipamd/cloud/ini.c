@@ -32,8 +32,12 @@ static void cut_comment(char *value)
                         *c = '\0';
 }
 
-static int read_section(char *line, const struct ini_reader *reader, const char **ret_section,
-                        struct err *err)
+/* Where we are: in which section, and below which key that has no value of its own. */
+struct place {
+        const char *section, *parent;
+};
+
+static int read_section(char *line, const struct ini_reader *reader, struct place *place, struct err *err)
 {
         char *end = strchr(line, ']'), *rest;
 
@@ -43,49 +47,74 @@ static int read_section(char *line, const struct ini_reader *reader, const char 
         rest = trim(end + 1);
         if (*rest && !is_comment(*rest))
                 return err_set(err, ERR_INVALID, "something behind a section's ']'");
-        *ret_section = trim(line + 1);
+        *place = (struct place){.section = trim(line + 1)};
         if (reader->on_section)
-                reader->on_section(reader->data, *ret_section);
+                reader->on_section(reader->data, place->section);
         return 0;
 }
 
-static int read_value(char *line, const struct ini_reader *reader, const char *section, struct err *err)
+/* Takes "Key = value # comment" apart. False: there is no '='. */
+static bool split(char *line, char **ret_key, char **ret_value)
 {
-        char *value = strchr(line, '='), *key;
+        char *value = strchr(line, '=');
 
         if (!value)
-                return err_set(err, ERR_INVALID, "neither [section] nor key = value");
+                return false;
         *value++ = '\0';
-        key = trim(line);
-        if (!*key)
-                return err_set(err, ERR_INVALID, "a value without a key");
-        for (char *c = key; *c; c++)
+        *ret_key = trim(line);
+        for (char *c = *ret_key; *c; c++)
                 *c = (char)tolower((unsigned char)*c);
         cut_comment(value);
-        return section ? reader->on_value(reader->data, section, key, trim(value), err) : 0;
+        *ret_value = trim(value);
+        return true;
 }
 
-static int read_line(char *line, const struct ini_reader *reader, const char **section, struct err *err)
+static int read_value(char *line, const struct ini_reader *reader, struct place *place, struct err *err)
+{
+        char *key, *value;
+
+        if (!split(line, &key, &value))
+                return err_set(err, ERR_INVALID, "neither [section] nor key = value");
+        if (!*key)
+                return err_set(err, ERR_INVALID, "a value without a key");
+        place->parent = *value ? NULL : key;
+        return place->section ? reader->on_value(reader->data, place->section, key, value, err) : 0;
+}
+
+static int read_indented(char *line, const struct ini_reader *reader, const struct place *place,
+                         struct err *err)
+{
+        char *text = trim(line), *key, *value;
+
+        if (!*text || is_comment(*text) || !place->section || !place->parent || !reader->on_nested ||
+            !split(text, &key, &value) || !*key)
+                return 0;
+        return reader->on_nested(reader->data, place->section, place->parent, key, value, err);
+}
+
+static int read_line(char *line, const struct ini_reader *reader, struct place *place, struct err *err)
 {
         if (strlen(line) > INI_MAX_LINE_BYTES)
                 return err_set(err, ERR_INVALID, "more than %d bytes", INI_MAX_LINE_BYTES);
-        if (!*line || isspace((unsigned char)*line) || is_comment(*line))
+        if (!*line || is_comment(*line))
                 return 0;
+        if (isspace((unsigned char)*line))
+                return read_indented(line, reader, place, err);
         if (*line == '[')
-                return read_section(line, reader, section, err);
-        return read_value(line, reader, *section, err);
+                return read_section(line, reader, place, err);
+        return read_value(line, reader, place, err);
 }
 
 int ini_read(char *text, const struct ini_reader *reader, struct err *err)
 {
-        const char *section = NULL;
+        struct place place = {0};
         unsigned number = 0;
         char *line;
         int r;
 
         while ((line = strsep(&text, "\n"))) {
                 number++;
-                r = read_line(line, reader, &section, err);
+                r = read_line(line, reader, &place, err);
                 if (r < 0) {
                         (void)err_wrap(err, "line %u", number);
                         return r;

@@ -30,21 +30,22 @@ enum pace_outcome {
 };
 
 /*
- * Rates are in millionths of a call per second. The figures were found by simulation (tests/unit/test_pace.c): 64 nodes
- * that start together are all served in little more than the account's bucket allows, a thousand do not hammer.
+ * Rates are in millionths of a call per second. The figures were found by simulation (tests/unit/test_pace.c) and hold for
+ * real daemons (tests/bench/fleet.py): 64 nodes that start together are all served in little more than the account's bucket
+ * allows, a thousand do not hammer.
  */
 enum {
         PACE_CALL_PER_SECOND = 1000000,
         PACE_RATE_MIN = PACE_CALL_PER_SECOND / 60, /* a thousand nodes then ask 17 times a second */
         PACE_RATE_MAX = 2 * PACE_CALL_PER_SECOND,  /* of one node, whose need is a few calls a minute */
-        PACE_RATE_AFTER_REFUSAL = 500000, /* at most; the burst of a start ends with the first refusal */
+        PACE_RATE_AFTER_REFUSAL = 800000, /* at most; the burst of a start ends with the first refusal */
         PACE_PERCENT_AFTER_REFUSAL = 80,  /* multiplicative decrease: what is left of the rate */
-        PACE_RATE_PER_ANSWER = 400000,    /* additive increase: with each answered call ... */
+        PACE_RATE_PER_ANSWER = 800000,    /* additive increase: with each answered call ... */
         PACE_RATE_PER_SECOND = 200000,    /* ... and with each second; */
-        PACE_REFUSALS_FREE = 3,           /* half of that after each refusal in a row beyond these */
-        PACE_HALVINGS_MAX = 10,
+        PACE_REFUSALS_FREE = 5,           /* half of that after each refusal in a row beyond these */
+        PACE_HALVINGS_MAX = 9,
         PACE_JITTER_PERCENT =
-                50, /* a wait is longer by up to this, so that nodes do not come back together */
+                75, /* a wait is longer by up to this, so that nodes do not come back together */
 };
 
 struct pace_bucket {

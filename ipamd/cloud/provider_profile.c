@@ -8,18 +8,13 @@
 
 #include <vpcwire/mem.h>
 
-#include "cloud/ini.h"
+#include "cloud/profile_file.h"
 #include "cloud/provider.h"
-
-enum {
-        MAX_FILE_BYTES = 256 * 1024,
-        MAX_NAME_BYTES = 128,
-};
 
 /* What a file says of the profile. */
 struct profile {
         const char *name;
-        bool is_config; /* sections of the config file are called "profile NAME", but for the default one */
+        enum profile_file file;
         struct secret *secret; /* the static keys, as far as they are there */
         bool found;
         const char *refused, *refused_with_keys; /* the first key that asks for more */
@@ -36,28 +31,9 @@ static const struct {
         {"login_session"},
 };
 
-/* "name", "'name'" and "\"name\"" are the same. */
-static bool name_equal(const char *written, const char *name)
-{
-        size_t n = strlen(written);
-
-        if (n >= 2 && (*written == '"' || *written == '\'') && written[n - 1] == *written)
-                return strlen(name) == n - 2 && strncmp(written + 1, name, n - 2) == 0;
-        return strcmp(written, name) == 0;
-}
-
 static bool is_ours(const struct profile *profile, const char *section)
 {
-        static const char prefix[] = "profile";
-
-        if (!profile->is_config || strcmp(section, "default") == 0)
-                return strcmp(section, profile->name) == 0;
-        if (strncmp(section, prefix, sizeof(prefix) - 1) != 0)
-                return false;
-        section += sizeof(prefix) - 1;
-        if (*section != ' ' && *section != '\t')
-                return false;
-        return name_equal(section + strspn(section, " \t"), profile->name);
+        return profile_file_is_profile(profile->file, section, profile->name);
 }
 
 static void on_section(void *data, const char *section)
@@ -101,36 +77,6 @@ static int on_value(void *data, const char *section, const char *key, const char
         return 0;
 }
 
-/* The path that the variable names, else the one in the home folder; NULL where there is none. Owned by the caller. */
-static char *find_path(const char *variable, const char *in_home)
-{
-        const char *path = provider_env(variable), *home = provider_env("HOME");
-
-        if (path && strncmp(path, "~/", 2) != 0)
-                return xstrdup(path);
-        if (!home)
-                return NULL;
-        return xasprintf("%s/%s", home, path ? path + 2 : in_home);
-}
-
-/* A file that is not there says nothing. */
-static int read_file(const char *path, struct profile *profile, struct err *err)
-{
-        _cleanup_(secret_text_done) struct text text = {0};
-        const struct ini_reader reader = {on_value, on_section, profile};
-        int r;
-
-        r = secret_read_file(path, MAX_FILE_BYTES, &text, err);
-        if (r == -ERR_NOT_FOUND)
-                return 0;
-        if (r < 0)
-                return r;
-        r = ini_read(text.text, &reader, err);
-        if (r < 0)
-                (void)err_wrap(err, "%s", path);
-        return r;
-}
-
 /* 1: it has both keys; 0: none of them. */
 static int check(const struct profile *profile, const char *path, struct err *err)
 {
@@ -152,14 +98,18 @@ static int check(const struct profile *profile, const char *path, struct err *er
 }
 
 /* As fetch(), for one file. *found becomes true when the profile is in it. */
-static int fetch_from_file(const char *path, const char *name, bool is_config, struct secret *secret,
-                           bool *found, struct err *err)
+static int fetch_from_file(enum profile_file file, const char *name, struct secret *secret, bool *found,
+                           struct err *err)
 {
         _cleanup_(secret_freep) struct secret *scratch = secret_new();
-        struct profile profile = {.name = name, .is_config = is_config, .secret = scratch};
+        _cleanup_free_ char *path = profile_file_path(file);
+        struct profile profile = {.name = name, .file = file, .secret = scratch};
+        const struct ini_reader reader = {.on_value = on_value, .on_section = on_section, .data = &profile};
         int r;
 
-        r = read_file(path, &profile, err);
+        if (!path)
+                return 0;
+        r = profile_file_read(path, &reader, err);
         if (r < 0)
                 return r;
         *found = *found || profile.found;
@@ -171,23 +121,15 @@ static int fetch_from_file(const char *path, const char *name, bool is_config, s
 
 static int fetch(struct provider_context *context, struct secret *secret, struct err *err)
 {
-        static const struct {
-                const char *variable, *in_home;
-                bool is_config;
-        } files[] = {
-                {"AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials", false},
-                {"AWS_CONFIG_FILE", ".aws/config", true},
-        };
-        const char *named = provider_env("AWS_PROFILE"), *name = named ?: "default";
-        bool found = false;
+        bool named, found = false;
+        const char *name;
         int r;
 
-        if (strlen(name) > MAX_NAME_BYTES)
-                return err_set(err, ERR_INVALID, "AWS_PROFILE has more than %d bytes", MAX_NAME_BYTES);
-        for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-                _cleanup_free_ char *path = find_path(files[i].variable, files[i].in_home);
-
-                r = path ? fetch_from_file(path, name, files[i].is_config, secret, &found, err) : 0;
+        r = profile_file_name(&name, &named, err);
+        if (r < 0)
+                return r;
+        for (int file = 0; file < _PROFILE_FILE_MAX; file++) {
+                r = fetch_from_file((enum profile_file)file, name, secret, &found, err);
                 if (r != 0)
                         return r;
         }

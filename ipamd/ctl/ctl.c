@@ -7,11 +7,10 @@
 
 #include "ctl/ctl.h"
 
-enum { TIMEOUT_MS = 5000 };
-
 static const struct command {
         const char *name, *help, *details;
         enum ctl_exit (*run)(struct ctl *ctl);
+        const char *argument; /* what may follow the name, for people; NULL: nothing */
 } commands[] = {
         {"status", "the node, its pool, and what stands in the way",
          "Exit code 0 when the node can serve new pods, 1 when it cannot.\n", ctl_status},
@@ -21,10 +20,15 @@ static const struct command {
          ctl_enis},
         {"watch", "what happens, as it happens", "Runs until it is interrupted or the daemon stops.\n",
          ctl_watch},
+        {"doctor", "what is off on this node, what that breaks, and the cure",
+         "To be run by root in the host's network; the daemon may be down. Exit code 0 when all is well, 1 "
+         "when something\n"
+         "should be looked at, 2 when something is broken.\n",
+         ctl_doctor},
         {"version", "versions of ipamctl and of the daemon", "", ctl_version},
 };
 
-enum { OPTION_EVENTS = 1000 };
+enum { OPTION_EVENTS = 1000, OPTION_ROOT };
 
 static const struct option_help {
         struct option option;
@@ -33,12 +37,16 @@ static const struct option_help {
         {{"socket", required_argument, NULL, 's'}, "PATH", "the daemon's socket"},
         {{"json", no_argument, NULL, 'j'}, "", "the answer as JSON"},
         {{"events", required_argument, NULL, OPTION_EVENTS}, "N", "watch: end after N events"},
+        {{"root", required_argument, NULL, OPTION_ROOT},
+         "PATH",
+         "doctor: where the host's files are, in a container"},
         {{"help", no_argument, NULL, 'h'}, "", "this text; with a command, that command's"},
 };
 
 static void print_help(FILE *out, const struct ctl *ctl, const struct command *about)
 {
-        fprintf(out, "usage: ipamctl [OPTIONS] %s\n", about ? about->name : "COMMAND");
+        fprintf(out, "usage: ipamctl [OPTIONS] %s%s%s\n", about ? about->name : "COMMAND",
+                about && about->argument ? " " : "", about && about->argument ? about->argument : "");
         if (about)
                 fprintf(out, "Shows %s.\n%s", about->help, about->details);
         else
@@ -95,6 +103,7 @@ static enum ctl_exit parse_options(struct ctl *ctl, int argc, char **argv, bool 
                         if (parse_events(optarg, &ctl->events_max) < 0)
                                 return complain_usage(ctl, "--events wants a number from 1, not ", optarg);
                         break;
+                case OPTION_ROOT: ctl->root = optarg; break;
                 case ':': return complain_usage(ctl, "a value is missing after ", argv[optind - 1]);
                 default: return complain_usage(ctl, "unknown option ", argv[optind - 1]);
                 }
@@ -113,6 +122,8 @@ enum ctl_exit ctl_run(struct ctl *ctl, int argc, char **argv)
                 command = find_command(argv[optind]);
                 if (!command)
                         return complain_usage(ctl, "unknown command ", argv[optind]);
+                if (command->argument && optind + 1 < argc)
+                        ctl->argument = argv[++optind];
                 if (optind + 1 < argc)
                         return complain_usage(ctl, "too many arguments: ", argv[optind + 1]);
         }
@@ -130,7 +141,7 @@ enum ctl_exit ctl_run(struct ctl *ctl, int argc, char **argv)
 int ctl_connect(struct ctl *ctl, struct ipam_client **ret)
 {
         struct err err;
-        int r = ipam_client_connect(ctl->socket_path, TIMEOUT_MS, ret, &err);
+        int r = ipam_client_connect(ctl->socket_path, CTL_TIMEOUT_MS, ret, &err);
 
         if (r == -ERR_NOT_FOUND)
                 fprintf(ctl->complaints, "ipamctl: no ipamd at %s: there is no such socket; is it running?\n",

@@ -15,15 +15,21 @@ enum ctl_exit {
         CTL_OK = 0,
         CTL_NO = 1, /* the daemon says no, or is not there */
         CTL_USAGE = 2,
+        CTL_BROKEN = 2, /* doctor: something is broken; what is only to be looked at is CTL_NO */
 };
+
+enum { CTL_TIMEOUT_MS = 5000 };
 
 struct ctl {
         FILE *out, *complaints;
         bool colours;
         unsigned columns; /* of the terminal; 0: no limit */
         const char *socket_path;
+        const char *db_path, *veth_prefix,
+                *root; /* of doctor. root: the host's files are under it; NULL is / */
         bool json;
-        long events_max; /* of watch: stop after so many; 0: never */
+        const char *argument; /* what followed the command's name; NULL: nothing */
+        long events_max;      /* of watch: stop after so many; 0: never */
 };
 
 /* The whole program. Options override what is in *ctl (socket_path must be set to the default). */
@@ -35,6 +41,7 @@ enum ctl_exit ctl_pods(struct ctl *ctl);
 enum ctl_exit ctl_enis(struct ctl *ctl);
 enum ctl_exit ctl_watch(struct ctl *ctl);
 enum ctl_exit ctl_version(struct ctl *ctl);
+enum ctl_exit ctl_doctor(struct ctl *ctl);
 
 /* Connects, or says on `complaints` why not. */
 int ctl_connect(struct ctl *ctl, struct ipam_client **ret);

@@ -120,6 +120,16 @@ static void show_blocked(struct ctl *ctl, const struct ipam_status_reply *status
         }
 }
 
+static void show_warnings(struct ctl *ctl, const struct ipam_status_reply *status)
+{
+        for (size_t i = 0; i < status->n_warnings; i++) {
+                _cleanup_(text_done) struct text text = {0};
+
+                text_add(&text, "%s: %s", status->warnings[i].subject, status->warnings[i].reason);
+                line(ctl, "warning", SHOW_WARN, text.text);
+        }
+}
+
 enum ctl_exit ctl_status(struct ctl *ctl)
 {
         _cleanup_(ipam_client_freep) struct ipam_client *client = NULL;
@@ -139,6 +149,7 @@ enum ctl_exit ctl_status(struct ctl *ctl)
                 show_pool(ctl, &status);
                 show_targets(ctl, &status.targets);
                 show_blocked(ctl, &status, now_ms);
+                show_warnings(ctl, &status);
         }
         return status.ready ? CTL_OK : CTL_NO;
 }

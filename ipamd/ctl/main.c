@@ -19,6 +19,8 @@ int main(int argc, char **argv)
                 .out = stdout,
                 .complaints = stderr,
                 .socket_path = environment(IPAM_SOCKET_ENV) ?: IPAM_SOCKET_DEFAULT,
+                .db_path = environment("VPCWIRE_DB") ?: "/run/vpcwire/ipam.db",
+                .veth_prefix = environment("AWS_VPC_K8S_CNI_VETHPREFIX") ?: "eni",
         };
         struct winsize size;
 

@@ -46,10 +46,28 @@ static int subscribe(int protocol, const unsigned *groups, size_t n, int *ret_fd
         return 0;
 }
 
+/* The links that are there already: the answer is read like notifications about new ones. */
+static int ask_for_links(int fd, struct err *err)
+{
+        const struct {
+                struct nlmsghdr header;
+                struct ifinfomsg links;
+        } request = {
+                .header = {.nlmsg_len = sizeof(request),
+                           .nlmsg_type = RTM_GETLINK,
+                           .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+                .links = {.ifi_family = AF_UNSPEC},
+        };
+
+        if (send(fd, &request, sizeof(request), 0) < 0)
+                return err_set_errno(err, errno, "ask for the links");
+        return 0;
+}
+
 int node_monitor_open(const char *veth_prefix, uint32_t own_port, struct node_monitor **ret, struct err *err)
 {
         static const unsigned route_groups[] = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE,
-                                                RTNLGRP_IPV4_RULE};
+                                                RTNLGRP_IPV4_RULE, RTNLGRP_IPV4_NETCONF};
         static const unsigned nft_groups[] = {NFNLGRP_NFTABLES};
         _cleanup_(node_monitor_freep) struct node_monitor *monitor = XNEW(struct node_monitor);
         int r;
@@ -65,6 +83,8 @@ int node_monitor_open(const char *veth_prefix, uint32_t own_port, struct node_mo
         monitor->datagram = XNEW_ARRAY(char, DATAGRAM_BYTES);
         r = subscribe(NETLINK_ROUTE, route_groups, ARRAY_SIZE(route_groups), &monitor->fds[ROUTE_SOCKET],
                       err);
+        if (r == 0)
+                r = ask_for_links(monitor->fds[ROUTE_SOCKET], err);
         if (r == 0)
                 r = subscribe(NETLINK_NETFILTER, nft_groups, ARRAY_SIZE(nft_groups),
                               &monitor->fds[NFT_SOCKET], err);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Tells when somebody touched what is ours: listens to the kernel's notifications about links, IPv4 addresses, routes,
- * rules and nftables, and keeps only those that a repair may follow from. What the plugin does all day (a new pod link,
+ * rules, nftables and the sysctls that it tells about, and keeps only those that a repair may follow from. What the plugin does all day (a new pod link,
  * its route) and what our own node_sync() does is no news.
  *
  * One thread; made for a loop: poll the fds for reading, then call node_monitor_read().

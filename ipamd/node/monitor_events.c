@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <linux/if.h>
+#include <linux/netconf.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -118,15 +119,48 @@ static unsigned on_rule(struct monitor_events *events, const struct nlmsghdr *hd
         return node_rule_is_ours(&rule) ? NODE_CHANGED_RULES : 0;
 }
 
+/* Whether an attribute is there and not what we set. */
+static bool is_off(const struct nlattr *attribute, int32_t wanted)
+{
+        return attribute && nla_len(attribute) == sizeof(int32_t) && nla_get_s32(attribute) != wanted;
+}
+
+/*
+ * Who made it is not told, so only a value that is not ours is news. A new link is told here before its RTM_NEWLINK: it
+ * is not known yet, and the plugin's links never are.
+ */
+static unsigned on_sysctl(struct monitor_events *events, const struct nlmsghdr *hdr)
+{
+        struct nlattr *attributes[NETCONFA_MAX + 1];
+        const struct netconfmsg *header = nlmsg_data(hdr);
+        struct nlmsghdr *message = (struct nlmsghdr *)(uintptr_t)hdr;
+        int32_t ifindex;
+        bool off;
+
+        if (nlmsg_parse(message, sizeof(*header), attributes, NETCONFA_MAX, NULL) < 0 ||
+            header->ncm_family != AF_INET || !attributes[NETCONFA_IFINDEX] ||
+            nla_len(attributes[NETCONFA_IFINDEX]) != sizeof(ifindex))
+                return 0;
+        ifindex = nla_get_s32(attributes[NETCONFA_IFINDEX]);
+        off = is_off(attributes[NETCONFA_FORWARDING], NODE_FORWARDING);
+        if (ifindex != NETCONFA_IFINDEX_ALL) {
+                if (ifindex <= 0 || !find_link(events, (unsigned)ifindex))
+                        return 0;
+                off = off || is_off(attributes[NETCONFA_RP_FILTER], NODE_RP_FILTER);
+        }
+        return off ? NODE_CHANGED_SYSCTLS : 0;
+}
+
 unsigned monitor_event_route(struct monitor_events *events, const struct nlmsghdr *hdr)
 {
         static const struct {
                 uint16_t type;
                 unsigned (*on)(struct monitor_events *events, const struct nlmsghdr *hdr);
         } handlers[] = {
-                {RTM_NEWLINK, on_link},    {RTM_DELLINK, on_link},   {RTM_NEWADDR, on_address},
-                {RTM_DELADDR, on_address}, {RTM_NEWROUTE, on_route}, {RTM_DELROUTE, on_route},
+                {RTM_NEWLINK, on_link},      {RTM_DELLINK, on_link},   {RTM_NEWADDR, on_address},
+                {RTM_DELADDR, on_address},   {RTM_NEWROUTE, on_route}, {RTM_DELROUTE, on_route},
                 {RTM_DELRULE, on_rule}, /* a new rule takes nothing from ours */
+                {RTM_NEWNETCONF, on_sysctl},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(handlers); i++) {
@@ -149,6 +183,25 @@ static unsigned on_generation(struct monitor_events *events, struct nlmsghdr *hd
         return touched && !own ? NODE_CHANGED_NFT : 0;
 }
 
+/* A base chain at the forward hook whose policy is drop: the numbers are in network order. */
+static unsigned on_chain(struct nlmsghdr *hdr)
+{
+        struct nlattr *attributes[NFTA_CHAIN_MAX + 1], *hook[NFTA_HOOK_MAX + 1];
+        const struct nfgenmsg *header = nlmsg_data(hdr);
+
+        if ((header->nfgen_family != NFPROTO_IPV4 && header->nfgen_family != NFPROTO_INET) ||
+            nlmsg_parse(hdr, sizeof(*header), attributes, NFTA_CHAIN_MAX, NULL) < 0 ||
+            !attributes[NFTA_CHAIN_HOOK] || !attributes[NFTA_CHAIN_POLICY] ||
+            nla_parse_nested(hook, NFTA_HOOK_MAX, attributes[NFTA_CHAIN_HOOK], NULL) < 0 ||
+            !hook[NFTA_HOOK_HOOKNUM] || nla_len(hook[NFTA_HOOK_HOOKNUM]) != sizeof(uint32_t) ||
+            nla_len(attributes[NFTA_CHAIN_POLICY]) != sizeof(uint32_t))
+                return 0;
+        return ntohl(nla_get_u32(hook[NFTA_HOOK_HOOKNUM])) == NF_INET_FORWARD &&
+                               ntohl(nla_get_u32(attributes[NFTA_CHAIN_POLICY])) == NF_DROP
+                       ? NODE_CHANGED_FIREWALL
+                       : 0;
+}
+
 unsigned monitor_event_nft(struct monitor_events *events, const struct nlmsghdr *hdr)
 {
         /* The table's name is attribute 1 in every kind of message: tables, chains, rules, sets, elements. */
@@ -165,5 +218,5 @@ unsigned monitor_event_nft(struct monitor_events *events, const struct nlmsghdr 
             attributes[TABLE_NAME] && header->nfgen_family == NFPROTO_IPV4 &&
             nla_strcmp(attributes[TABLE_NAME], NODE_NFT_TABLE) == 0)
                 events->nft_touched = true;
-        return 0;
+        return NFNL_MSG_TYPE(hdr->nlmsg_type) == NFT_MSG_NEWCHAIN ? on_chain(message) : 0;
 }

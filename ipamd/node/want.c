@@ -313,15 +313,21 @@ _printf_(4, 5) static void add_sysctl(struct node_want *want, unsigned ifindex, 
 
 static void make_sysctls(struct arena *arena, struct node_want *want)
 {
-        want->sysctls = ARENA_ARRAY(arena, struct node_want_sysctl, 2 + want->n_enis);
-        add_sysctl(want, 0, "1", "net.ipv4.ip_forward");
-        /* Loose: what comes in by one ENI may well be answered by another. */
-        add_sysctl(want, 0, "2", "net.ipv4.conf.%s.rp_filter", want->primary->name);
+        const char *rp_filter = arena_printf(arena, "%d", NODE_RP_FILTER);
+        const char *forwarding = arena_printf(arena, "%d", NODE_FORWARDING);
+
+        want->sysctls = ARENA_ARRAY(arena, struct node_want_sysctl, 3 + 2 * want->n_enis);
+        /* It sets all links' forwarding; one of them may have been set back since. */
+        add_sysctl(want, 0, forwarding, "net.ipv4.ip_forward");
+        add_sysctl(want, 0, rp_filter, "net.ipv4.conf.%s.rp_filter", want->primary->name);
+        add_sysctl(want, 0, forwarding, "net.ipv4.conf.%s.forwarding", want->primary->name);
         for (size_t i = 0; i < want->n_enis; i++) {
                 const struct link_info *link = want->enis[i].link;
 
-                if (eni_is_configured(&want->enis[i]))
-                        add_sysctl(want, link->ifindex, "2", "net.ipv4.conf.%s.rp_filter", link->name);
+                if (!eni_is_configured(&want->enis[i]))
+                        continue;
+                add_sysctl(want, link->ifindex, rp_filter, "net.ipv4.conf.%s.rp_filter", link->name);
+                add_sysctl(want, link->ifindex, forwarding, "net.ipv4.conf.%s.forwarding", link->name);
         }
 }
 

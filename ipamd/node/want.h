@@ -43,6 +43,10 @@ enum {
 
         NODE_VETH_PREFIX_MAX = 4, /* characters: 11 more make a link's name */
         NODE_SYSCTL_KEY_BYTES = 64,
+
+        NODE_RP_FILTER =
+                2, /* of the ENIs' links. Loose: what comes in by one ENI may be answered by another */
+        NODE_FORWARDING = 1,
 };
 
 #define NODE_NFT_TABLE "vpcwire"

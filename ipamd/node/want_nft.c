@@ -90,6 +90,15 @@ static uint32_t address_mark(const struct node_address *address, const struct no
         return 0;
 }
 
+static bool has_prefix(const struct element *elements, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                if (elements[i].prefix.bits < ip_max_bits(elements[i].prefix.ip))
+                        return true;
+        }
+        return false;
+}
+
 static void add_eni_map(struct text *t, struct arena *arena, const struct node_view *view,
                         const struct node_want_eni *enis, size_t n_enis)
 {
@@ -103,7 +112,9 @@ static void add_eni_map(struct text *t, struct arena *arena, const struct node_v
                         elements[n++] = (struct element){prefix_network(view->addresses[i].prefix), mark};
         }
         n = elements_settle(elements, n);
-        text_add(t, "\tmap eni_of {\n\t\ttype ipv4_addr : verdict\n\t\tflags interval\n");
+        /* A hash costs the same for any number of addresses; intervals are a tree. */
+        text_add(t, "\tmap eni_of {\n\t\ttype ipv4_addr : verdict\n%s",
+                 has_prefix(elements, n) ? "\t\tflags interval\n" : "");
         for (size_t i = 0; i < n; i++) {
                 text_add(t, i ? ",\n\t\t             " : "\t\telements = { ");
                 add_prefix(t, elements[i].prefix);

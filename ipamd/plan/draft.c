@@ -68,9 +68,19 @@ bool draft_has(const struct draft *draft, enum plan_action_kind kind, const stru
 
 /* ---- ENIs ---- */
 
-bool eni_is_attached(const struct plan_eni *eni)
+static bool is_in_use(const struct plan_eni *eni)
 {
         return eni->state == PLAN_ENI_CONFIGURING || eni->state == PLAN_ENI_READY;
+}
+
+bool eni_is_attached(const struct plan_eni *eni)
+{
+        return is_in_use(eni) && eni->has_attachment;
+}
+
+bool eni_is_taken_away(const struct plan_eni *eni)
+{
+        return (is_in_use(eni) || eni->state == PLAN_ENI_DRAINING) && !eni->has_attachment;
 }
 
 bool eni_is_leaving(const struct plan_eni *eni)
@@ -81,14 +91,17 @@ bool eni_is_leaving(const struct plan_eni *eni)
 /* A detached one waits only to be deleted. Other cards have places and indexes of their own. */
 bool eni_takes_place(const struct plan_eni *eni)
 {
-        return eni->network_card == 0 && (eni->state != PLAN_ENI_DELETING || eni->has_attachment);
+        return eni->network_card == 0 && !eni_is_taken_away(eni) &&
+               (eni->state != PLAN_ENI_DELETING || eni->has_attachment);
 }
 
 static bool index_is_used(const struct draft *draft, const struct plan_eni *own, unsigned index)
 {
         for (size_t i = 0; i < draft->n_enis; i++) {
-                if (draft->enis[i] != own && eni_takes_place(draft->enis[i]) &&
-                    draft->enis[i]->device_index == index)
+                const struct plan_eni *eni = draft->enis[i];
+
+                if (eni != own && eni->device_index == index &&
+                    (eni_takes_place(eni) || (eni->network_card == 0 && eni_is_taken_away(eni))))
                         return true;
         }
         for (size_t i = 0; i < draft->n; i++) {

@@ -45,8 +45,10 @@ bool draft_has(const struct draft *draft, enum plan_action_kind kind, const stru
 
 /* On the default network card, whose places and device indexes we use. */
 bool eni_takes_place(const struct plan_eni *eni);
-bool eni_is_attached(const struct plan_eni *eni); /* configuring or ready */
-bool eni_is_leaving(const struct plan_eni *eni);  /* draining or further */
+bool eni_is_attached(const struct plan_eni *eni); /* configuring or ready, and there */
+/* Was in use, and is not attached any more; its row stays for the pods that have its addresses, and so does its index. */
+bool eni_is_taken_away(const struct plan_eni *eni);
+bool eni_is_leaving(const struct plan_eni *eni); /* draining or further */
 /* The lowest device index that no other ENI in view and no earlier action has; that of `own` (may be NULL) if it can. */
 unsigned draft_free_index(const struct draft *draft, const struct plan_eni *own);
 unsigned draft_places(const struct draft *draft); /* how many ENIs there may be */

@@ -34,7 +34,7 @@ static unsigned room_of(const struct draft *draft, const struct plan_eni *eni)
 {
         unsigned used = eni->state == PLAN_ENI_CREATING ? eni->asked_addresses : eni->total - eni->lost;
 
-        return eni->full || used >= draft->capacity ? 0 : draft->capacity - used;
+        return eni->full || eni_is_taken_away(eni) || used >= draft->capacity ? 0 : draft->capacity - used;
 }
 
 /* ---- sources ---- */
@@ -52,11 +52,19 @@ static void fill(struct draft *draft, struct growth *growth, const struct plan_e
         unsigned count = chunk(draft, growth, room);
 
         if (!draft_due(draft, eni->grow_not_before_ms)) {
-                draft_stuck(draft, PLAN_CAUSE_ASSIGN_BLOCKED, "assigning to the ENI at device %u is not tried again for %lld s",
+                draft_stuck(draft, PLAN_CAUSE_ASSIGN_BLOCKED,
+                            "assigning to the ENI at device %u is not tried again for %lld s",
                             eni->device_index, draft_seconds_until(draft, eni->grow_not_before_ms));
                 /* Nobody waits: better to be patient than to open another ENI. */
                 if (draft->view->waiting == 0)
                         found(growth, count);
+                return;
+        }
+        if (!draft_due(draft, eni->subnet_not_before_ms)) {
+                /* No patience here: other subnets may have what this one lacks. */
+                draft_stuck(draft, PLAN_CAUSE_ASSIGN_BLOCKED,
+                            "assigning to the ENI at device %u waits %lld s for subnet %s", eni->device_index,
+                            draft_seconds_until(draft, eni->subnet_not_before_ms), eni->subnet_id);
                 return;
         }
         draft_add(draft, PLAN_ASSIGN, eni, count, "%u addresses are missing; device %u has room for %u",
@@ -109,29 +117,66 @@ static bool has_place(struct draft *draft, unsigned created)
         else if (!created && places == draft->view->max_enis_seen)
                 draft_stuck(draft, PLAN_CAUSE_ENI_LIMIT, "EC2 attaches no more than %u ENIs", places);
         else if (!created)
-                draft_stuck(draft, PLAN_CAUSE_ENI_LIMIT, "all %u ENIs that this instance type can have are full", places);
+                draft_stuck(draft, PLAN_CAUSE_ENI_LIMIT,
+                            "all %u ENIs that this instance type can have are full", places);
         return false;
+}
+
+/* The first subnet that may be tried now; NULL: none, and why. */
+static const struct plan_subnet *choose_subnet(struct draft *draft)
+{
+        const struct plan_view *view = draft->view;
+
+        for (size_t i = 0; i < view->n_subnets; i++) {
+                if (draft_due(draft, view->subnets[i].create_not_before_ms))
+                        return &view->subnets[i];
+        }
+        if (view->finds_subnets && draft_due(draft, view->find_subnets_due_ms)) {
+                draft_add(draft, PLAN_FIND_SUBNETS, NULL, 0,
+                          "no ENI can be made in the %zu known subnets; others may have room",
+                          view->n_subnets);
+                draft->n_helping++;
+                return NULL;
+        }
+        for (size_t i = 0; i < view->n_subnets; i++)
+                draft_stuck(draft, PLAN_CAUSE_CREATE_BLOCKED,
+                            "creating an ENI in subnet %s is not tried again for %lld s", view->subnets[i].id,
+                            draft_seconds_until(draft, view->subnets[i].create_not_before_ms));
+        return NULL;
+}
+
+/* What EC2 counted there, less the ENI's own address, is all that can be asked for at once: EC2 gives all or nothing. */
+static unsigned fits(const struct plan_subnet *subnet, unsigned count)
+{
+        return subnet->available > 1 ? at_most(count, subnet->available - 1) : count;
 }
 
 static void create(struct draft *draft, struct growth *growth)
 {
         for (unsigned n = 0; n < PLAN_MAX_CREATES && growth->left > 0 && growth->podroom; n++) {
                 unsigned count = chunk(draft, growth, draft->capacity);
+                const struct plan_subnet *subnet;
                 struct plan_action *action;
                 unsigned index;
 
                 if (!has_place(draft, n))
                         return;
                 if (!draft_due(draft, draft->view->create_not_before_ms)) {
-                        draft_stuck(draft, PLAN_CAUSE_CREATE_BLOCKED, "creating an ENI is not tried again for %lld s",
+                        draft_stuck(draft, PLAN_CAUSE_CREATE_BLOCKED,
+                                    "creating an ENI is not tried again for %lld s",
                                     draft_seconds_until(draft, draft->view->create_not_before_ms));
                         return;
                 }
+                subnet = choose_subnet(draft);
+                if (!subnet)
+                        return;
+                count = fits(subnet, count);
                 index = draft_free_index(draft, NULL);
                 action = draft_add(draft, PLAN_CREATE, NULL, count,
                                    "%u addresses are missing; no room on %u of %u ENIs", growth->shortage,
                                    draft->slots + n, draft_places(draft));
                 action->device_index = index;
+                action->subnet_id = subnet->id;
                 draft->n_helping++;
                 found(growth, count);
         }
@@ -177,12 +222,15 @@ unsigned plan_grow(struct draft *draft)
         if (!growth.shortage)
                 return 0;
         if (growth.left < growth.shortage)
-                draft_stuck(draft, PLAN_CAUSE_POD_LIMIT, "the node may have %u pods, and the pool has %u addresses",
+                draft_stuck(draft, PLAN_CAUSE_POD_LIMIT,
+                            "the node may have %u pods, and the pool has %u addresses",
                             draft->targets->max_pods, draft->held);
         if (!draft->capacity || !draft->limits->max_enis)
-                draft_stuck(draft, PLAN_CAUSE_NODE_UNKNOWN, "the instance type's limits allow no addresses for pods");
+                draft_stuck(draft, PLAN_CAUSE_NODE_UNKNOWN,
+                            "the instance type's limits allow no addresses for pods");
         else if (!draft->n_enis || !draft->enis[0]->primary)
-                draft_stuck(draft, PLAN_CAUSE_NODE_UNKNOWN, "the instance's own ENI has not been seen in EC2 yet");
+                draft_stuck(draft, PLAN_CAUSE_NODE_UNKNOWN,
+                            "the instance's own ENI has not been seen in EC2 yet");
         else {
                 use_room(draft, &growth);
                 use_draining(draft, &growth);

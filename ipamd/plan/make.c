@@ -49,7 +49,7 @@ static void set_up(struct draft *draft)
         qsort(draft->enis, draft->n_enis, sizeof(const struct plan_eni *), by_device);
 
         /* Per ENI at most one step and one of assign, unassign, drain, undrain; and one too many, for draft_add(). */
-        draft->max_actions = draft->n_enis * 2 + PLAN_MAX_CREATES + 2;
+        draft->max_actions = draft->n_enis * 2 + PLAN_MAX_CREATES + 3;
         draft->actions = ARENA_ARRAY(draft->arena, struct plan_action, draft->max_actions);
         draft->capacity = draft->limits->ipv4_per_eni ? draft->limits->ipv4_per_eni - 1 : 0;
         draft->warm = targets->has_warm_ip ? targets->warm_ip : 0;

@@ -30,25 +30,39 @@ struct plan_eni {
         int64_t key;
         enum plan_eni_state state;
         bool primary, managed, in_doubt;
-        bool has_attachment; /* attaching: attached already; detaching: still attached as far as we know */
+        bool has_attachment; /* attaching: attached already; later: still attached as far as we know */
         bool link_present;   /* its link is in the kernel */
         unsigned device_index, network_card;
         unsigned asked_addresses; /* creating only */
         unsigned total, free, leased, cooling, preparing, leaving, lost;
         int64_t created_ms;         /* row's age: young ENIs are not given back */
         int64_t grow_not_before_ms; /* assign failed: not before this */
+        const char *subnet_id;
+        int64_t subnet_not_before_ms; /* its subnet had no free addresses: not before this */
         int64_t step_not_before_ms; /* its next step (attach, modify, detach, delete, ...) failed: not before this */
         bool full;                  /* EC2 said that it takes no more addresses, whatever the limits say */
+};
+
+/* Where a new ENI may be made. */
+struct plan_subnet {
+        const char *id;
+        unsigned available;           /* addresses that EC2 counted there; 0: it was not asked */
+        int64_t create_not_before_ms; /* it had none free, or is gone: not before this */
 };
 
 struct plan_view {
         const struct plan_eni *enis;
         size_t n_enis;
         unsigned waiting;             /* parked ADDs */
-        int64_t create_not_before_ms; /* creating an ENI failed: not before this */
-        unsigned max_enis_seen;       /* EC2 refused to attach more than this (0: it never did) */
+        int64_t create_not_before_ms; /* creating an ENI failed, wherever it was to be: not before this */
+        const struct plan_subnet *subnets; /* in the order to try them; the node's own first */
+        size_t n_subnets;
+        bool finds_subnets;          /* others than the node's own may be asked for, ... */
+        int64_t find_subnets_due_ms; /* ... from this time on */
+        unsigned max_enis_seen;      /* EC2 refused to attach more than this (0: it never did) */
         int64_t surplus_since_ms; /* since when the last plans saw a surplus without a break; 0: the last one saw none */
-        int64_t look_due_ms; /* when the next full look at EC2 is due */
+        int64_t look_due_ms;        /* when the next full look at EC2 is due */
+        int64_t look_not_before_ms; /* a look failed: none before this, whatever needs it */
 };
 
 struct plan_targets {
@@ -57,6 +71,7 @@ struct plan_targets {
         unsigned warm_ip, minimum_ip; /* WARM_IP_TARGET, MINIMUM_IP_TARGET; either one overrides warm_eni */
         unsigned max_eni;             /* MAX_ENI; 0: no limit of its own */
         unsigned max_pods;            /* 0: unknown. total never grows beyond it */
+        int64_t shrink_delay_ms;      /* 0: PLAN_SHRINK_DELAY_MS */
 };
 
 struct plan_limits {
@@ -65,15 +80,15 @@ struct plan_limits {
 };
 
 enum {
-        PLAN_SHRINK_DELAY_MS = 60 * 1000, /* a surplus must last this long: no flapping with EC2 */
-        PLAN_MIN_ENI_AGE_MS = 60 * 1000,  /* an ENI younger than this is not given back */
+        PLAN_SHRINK_DELAY_MS = 60 * 1000, /* where the targets name none */
         PLAN_MAX_CREATES = 4,             /* ENIs that one plan begins: each is three calls */
 };
 
 enum plan_action_kind {
-        PLAN_LOOK,     /* ask EC2 what we have: due, or something is in doubt */
-        PLAN_CREATE,   /* a new ENI with `count` secondary addresses at device_index */
-        PLAN_RECREATE, /* repeat the create call of `key` with its token */
+        PLAN_LOOK,         /* ask EC2 what we have: due, or something is in doubt */
+        PLAN_FIND_SUBNETS, /* ask EC2 for other subnets that may be used */
+        PLAN_CREATE,       /* a new ENI with `count` secondary addresses at device_index, in subnet_id */
+        PLAN_RECREATE,     /* repeat the create call of `key` with its token */
         PLAN_ATTACH,
         PLAN_MARK_DELETE_ON_TERMINATION,
         PLAN_ASSIGN,   /* `count` addresses to `key` */
@@ -101,9 +116,10 @@ const char *plan_cause_to_string(enum plan_cause cause);
 
 struct plan_action {
         enum plan_action_kind kind;
-        int64_t key; /* the ENI; 0 for LOOK and CREATE */
+        int64_t key; /* the ENI; 0 for LOOK, FIND_SUBNETS and CREATE */
         unsigned count, device_index;
-        const char *reason; /* a short sentence with the numbers that led here */
+        const char *subnet_id; /* CREATE only */
+        const char *reason;    /* a short sentence with the numbers that led here */
 };
 
 struct plan {
@@ -116,6 +132,9 @@ struct plan {
         const char *stuck; /* why a shortage leads to no action now; NULL when it does, or there is none */
         int64_t wake_ms;   /* when time alone would change this plan; 0: never */
 };
+
+/* How long a surplus must last, and how old an ENI must be, to be given back: no flapping with EC2. */
+int64_t plan_shrink_delay_ms(const struct plan_targets *targets);
 
 /* Never fails. Everything in *ret lives in the arena. */
 void plan_make(const struct plan_view *view, const struct plan_targets *targets,

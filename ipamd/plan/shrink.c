@@ -2,6 +2,11 @@
 /* Fewer addresses: only what is attached, routed and free counts, and only a surplus that has lasted is given back. */
 #include "plan/draft.h"
 
+int64_t plan_shrink_delay_ms(const struct plan_targets *targets)
+{
+        return targets->shrink_delay_ms ?: PLAN_SHRINK_DELAY_MS;
+}
+
 /* In every respect but its age. */
 static bool could_go(const struct plan_eni *eni)
 {
@@ -52,7 +57,7 @@ static enum give_back give_back_eni(struct draft *draft, unsigned surplus)
 
                 if (!could_go(eni) || !targets_hold_without(draft, eni))
                         continue;
-                if (!draft_due(draft, eni->created_ms + PLAN_MIN_ENI_AGE_MS) ||
+                if (!draft_due(draft, eni->created_ms + plan_shrink_delay_ms(draft->targets)) ||
                     !draft_due(draft, eni->step_not_before_ms)) {
                         result = GIVE_BACK_LATER;
                         continue;
@@ -87,7 +92,7 @@ unsigned plan_shrink(struct draft *draft, bool wanted)
         unsigned surplus = surplus_of(draft);
         int64_t since_ms = draft->view->surplus_since_ms ?: draft->now_ms;
 
-        if (!surplus || !wanted || !draft_due(draft, since_ms + PLAN_SHRINK_DELAY_MS))
+        if (!surplus || !wanted || !draft_due(draft, since_ms + plan_shrink_delay_ms(draft->targets)))
                 return surplus;
         if (give_back_eni(draft, surplus) == GIVE_BACK_NONE && draft->by_address)
                 unassign(draft, addresses_over(draft));

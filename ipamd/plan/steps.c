@@ -13,6 +13,8 @@ static bool needs_look(const struct plan_eni *eni)
 
 static const struct plan_eni *find_doubt(struct draft *draft)
 {
+        if (!draft_due(draft, draft->view->look_not_before_ms))
+                return NULL;
         for (size_t i = 0; i < draft->n_enis; i++) {
                 if (needs_look(draft->enis[i]) && draft_due(draft, draft->enis[i]->step_not_before_ms))
                         return draft->enis[i];

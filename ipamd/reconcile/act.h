@@ -21,6 +21,10 @@ int act_attach(struct reconcile *r, struct round *round, const struct plan_actio
 int act_mark(struct reconcile *r, struct round *round, const struct plan_action *action,
              struct store_eni *eni, struct err *err);
 
+/* subnets.c */
+int act_find_subnets(struct reconcile *r, struct round *round, const struct plan_action *action,
+                     struct store_eni *none, struct err *err);
+
 /* act_addresses.c */
 int act_assign(struct reconcile *r, struct round *round, const struct plan_action *action,
                struct store_eni *eni, struct err *err);

@@ -16,6 +16,9 @@
 
 enum { TAGS_OF_OURS = 5 };
 
+/* Counted apart from the calls that failed for other reasons; see ATTACH_ATTEMPTS_MAX and TOKEN_LOOKS_MAX. */
+static const char STEP_REFUSED[] = "attach-refused", STEP_NOT_SHOWN[] = "token-not-shown";
+
 /*
  * "vw-<wall seconds>-<96 random bits>". The time is in the token so that a repeat, which EC2 compares parameter by
  * parameter with the first call, carries the same createdAt tag.
@@ -73,7 +76,7 @@ static int take_in(struct reconcile *r, struct round *round, struct store_eni *e
             blocked_clear(r, round, plan_action_to_string(PLAN_RECREATE), eni->client_token, err) < 0 ||
             blocked_clear(r, round, plan_action_to_string(PLAN_CREATE), eni->subnet_id, err) < 0)
                 return -(int)err->code;
-        return 0;
+        return blocked_clear(r, round, plan_action_to_string(PLAN_CREATE), "", err);
 }
 
 /* Describe may lag behind the create call that was answered to nobody: looked for a few times. */
@@ -81,19 +84,22 @@ static int not_shown(struct reconcile *r, struct round *round, struct store_eni 
                      struct err *err)
 {
         const char *recreate = plan_action_to_string(PLAN_RECREATE);
-        const struct store_blocked *before = blocked_find(round, recreate, eni->client_token);
+        const struct store_blocked *before = blocked_find(round, STEP_NOT_SHOWN, eni->client_token);
         unsigned attempts = before ? before->attempts : 0;
+        int64_t until_ms;
 
         if (attempts + 1 >= TOKEN_LOOKS_MAX) {
-                if (blocked_clear(r, round, recreate, eni->client_token, err) < 0)
+                if (blocked_clear(r, round, recreate, eni->client_token, err) < 0 ||
+                    blocked_clear(r, round, STEP_NOT_SHOWN, eni->client_token, err) < 0)
                         return -(int)err->code;
                 return act_give_up(r, round, eni, "EC2 does not show the ENI that its client token made",
                                    err);
         }
-        return blocked_until(r, round, recreate, eni->client_token,
-                             clock_boottime_ms() + ec2_retry_delay_ms(EC2_FAILURE_TOKEN_USED, attempts,
-                                                                      reconcile_random(r)),
-                             cause->msg, err);
+        until_ms = clock_boottime_ms() +
+                   ec2_retry_delay_ms(EC2_FAILURE_TOKEN_USED, attempts, reconcile_random(r));
+        if (blocked_until(r, round, STEP_NOT_SHOWN, eni->client_token, until_ms, cause->msg, err) < 0)
+                return -(int)err->code;
+        return blocked_until(r, round, recreate, eni->client_token, until_ms, cause->msg, err);
 }
 
 /*
@@ -128,6 +134,14 @@ static int find_by_token(struct reconcile *r, struct round *round, struct store_
  * A refusal says that this call made nothing; of an earlier one with the same token, whose answer never came, it says
  * something only if EC2 looked at the request itself.
  */
+/* What another subnet may mend is the subnet's; all else keeps us from creating anywhere. */
+static const char *create_subject(const struct reconcile *r, const struct store_eni *eni)
+{
+        enum ec2_failure_class class = ec2_last_failure(r->ec2)->class;
+
+        return class == EC2_FAILURE_CAPACITY_SUBNET || class == EC2_FAILURE_GONE ? eni->subnet_id : "";
+}
+
 static int create_failed(struct reconcile *r, struct round *round, struct store_eni *eni, bool repeated,
                          const struct err *cause, struct err *err)
 {
@@ -138,7 +152,7 @@ static int create_failed(struct reconcile *r, struct round *round, struct store_
                 return find_by_token(r, round, eni, cause, err);
         if (act_outcome_is_unknown(r) || (repeated && act_is_slowed_down(r)))
                 return blocked_after_failure(r, round, recreate, eni->client_token, cause, err);
-        if (blocked_after_failure(r, round, create, eni->subnet_id, cause, err) < 0 ||
+        if (blocked_after_failure(r, round, create, create_subject(r, eni), cause, err) < 0 ||
             blocked_clear(r, round, recreate, eni->client_token, err) < 0)
                 return -(int)err->code;
         return store_eni_remove(r->store, eni->key, cause->msg, err);
@@ -170,13 +184,16 @@ static int create_call(struct reconcile *r, struct round *round, struct store_en
 int act_create(struct reconcile *r, struct round *round, const struct plan_action *action,
                struct store_eni *none _unused_, struct err *err)
 {
+        struct subnet *other = subnets_find(r, action->subnet_id);
         struct store_eni eni = {.state = ENI_CREATING,
                                 .managed = true,
-                                .subnet_cidr = r->identity.subnet_cidr,
+                                .subnet_cidr = other ? other->cidr : r->identity.subnet_cidr,
                                 .device_index = action->device_index,
                                 .asked_addresses = action->count};
 
-        snprintf(eni.subnet_id, sizeof(eni.subnet_id), "%s", r->identity.subnet_id);
+        snprintf(eni.subnet_id, sizeof(eni.subnet_id), "%s", action->subnet_id);
+        if (other)
+                other->available -= other->available > action->count ? action->count + 1 : other->available;
         if (make_token(eni.client_token, err) < 0 ||
             store_eni_begin(r->store, &eni, round->now_ms, &eni.key, err) < 0)
                 return -(int)err->code;
@@ -207,15 +224,37 @@ static int give_up_attaching(struct reconcile *r, struct round *round, struct st
         return act_give_up(r, round, eni, why, err);
 }
 
+/*
+ * Whether EC2 has refused it often enough. What says nothing about the ENI (throttled, put off, denied, no answer) is an
+ * attempt for the pace of the next one, and none here.
+ */
+static int refused_too_often(struct reconcile *r, struct round *round, const struct store_eni *eni,
+                             const struct err *cause, bool *ret, struct err *err)
+{
+        const struct store_blocked *attach = blocked_find(round, plan_action_to_string(PLAN_ATTACH),
+                                                          eni->eni_id),
+                                   *refused;
+
+        *ret = false;
+        if (act_is_slowed_down(r) || act_outcome_is_unknown(r))
+                return 0;
+        if (blocked_until(r, round, STEP_REFUSED, eni->eni_id, attach->until_ms, cause->msg, err) < 0)
+                return -(int)err->code;
+        refused = blocked_find(round, STEP_REFUSED, eni->eni_id);
+        *ret = refused->attempts > ATTACH_ATTEMPTS_MAX;
+        return 0;
+}
+
 static int attach_failed(struct reconcile *r, struct round *round, struct store_eni *eni,
                          const struct err *cause, struct err *err)
 {
         const char *name = plan_action_to_string(PLAN_ATTACH);
-        const struct store_blocked *before = blocked_find(round, name, eni->eni_id);
         enum ec2_failure_class class = ec2_last_failure(r->ec2)->class;
         enum ec2_repeat repeat = ec2_retry_repeat(EC2_ACTION_ATTACH_ENI, class);
+        bool too_often;
 
-        if (blocked_after_failure(r, round, name, eni->eni_id, cause, err) < 0)
+        if (blocked_after_failure(r, round, name, eni->eni_id, cause, err) < 0 ||
+            refused_too_often(r, round, eni, cause, &too_often, err) < 0)
                 return -(int)err->code;
         if (class == EC2_FAILURE_CAPACITY_INSTANCE) {
                 /* EC2 knows better than our table how many this instance takes. */
@@ -223,8 +262,7 @@ static int attach_failed(struct reconcile *r, struct round *round, struct store_
                 r->max_enis_seen_ms = round->now_ms;
                 return give_up_attaching(r, round, eni, cause->msg, err);
         }
-        if (repeat == EC2_REPEAT_NEVER || (before && before->attempts >= ATTACH_ATTEMPTS_MAX &&
-                                           !act_is_slowed_down(r) && !act_outcome_is_unknown(r)))
+        if (repeat == EC2_REPEAT_NEVER || too_often)
                 return give_up_attaching(r, round, eni, cause->msg, err);
         if (repeat == EC2_REPEAT_AFTER_LOOK)
                 return 0; /* in doubt: the planner asks for a look before anything else is done with it */
@@ -251,7 +289,8 @@ int act_attach(struct reconcile *r, struct round *round, const struct plan_actio
         round->progress = true;
         log_info("eni attached", LOG_STR("eni", eni->eni_id), LOG_INT("device", eni->device_index));
         if (store_eni_set_attachment(r->store, eni->key, attachment_id, err) < 0 ||
-            store_eni_set_in_doubt(r->store, eni->key, false, err) < 0)
+            store_eni_set_in_doubt(r->store, eni->key, false, err) < 0 ||
+            blocked_clear(r, round, STEP_REFUSED, eni->eni_id, err) < 0)
                 return -(int)err->code;
         return blocked_clear(r, round, plan_action_to_string(PLAN_ATTACH), eni->eni_id, err);
 }

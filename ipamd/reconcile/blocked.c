@@ -59,6 +59,7 @@ static int write_down(struct reconcile *r, struct round *round, struct store_blo
         blocked.reason = arena_strdup(round->arena, blocked.reason);
         remember(round, &blocked);
         round->changed = true; /* a waiting ADD may now be told more */
+        round_wake_at(round, blocked.until_ms);
         return store_blocked_set(r->store, &blocked, err);
 }
 
@@ -113,6 +114,7 @@ int blocked_after_failure(struct reconcile *r, struct round *round, const char *
         unsigned attempt = attempts_so_far(round, action, subject) + 1;
         int64_t delay_ms = ec2_retry_delay_ms(failure->class, attempt - 1, reconcile_random(r));
 
+        round->progress = true; /* what cannot be had here, the next plan may get elsewhere */
         if (ec2_failure_is_pause(failure))
                 return keep_pace(r, round, action, subject, cause, err);
         if (failure->wait_ms)

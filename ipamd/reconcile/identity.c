@@ -157,18 +157,45 @@ static int open_ec2(struct reconcile *r, struct err *err)
                        &r->ec2, err);
 }
 
+static bool has_cidr(const struct prefix *cidrs, size_t n, struct prefix cidr)
+{
+        for (size_t i = 0; i < n; i++) {
+                if (prefix_equal(cidrs[i], cidr))
+                        return true;
+        }
+        return false;
+}
+
+/* The list with all that was known before. */
+static struct prefix *with_known(const struct identity *identity, struct arena *arena,
+                                 const struct prefix *cidrs, size_t *n)
+{
+        struct prefix *both = ARENA_ARRAY(arena, struct prefix, *n + identity->n_vpc_cidrs);
+
+        if (*n)
+                memcpy(both, cidrs, *n * sizeof(*both));
+        for (size_t i = 0; i < identity->n_vpc_cidrs; i++) {
+                if (!has_cidr(both, *n, identity->vpc_cidrs[i]))
+                        both[(*n)++] = identity->vpc_cidrs[i];
+        }
+        return both;
+}
+
 /* CIDRs come and go while the node runs. A failure keeps what was known: an absence never destroys. */
 static void refresh_vpc_cidrs(struct reconcile *r, struct round *round)
 {
         struct prefix *cidrs;
         struct err err;
+        bool whole;
         size_t n;
 
         r->vpc_cidrs_due_ms = round->now_ms + VPC_CIDRS_PERIOD_MS;
-        if (imds_get_vpc_cidrs(r->imds, r->identity.mac, round->arena, &cidrs, &n, &err) < 0) {
+        if (imds_get_vpc_cidrs(r->imds, r->identity.mac, round->arena, &cidrs, &n, &whole, &err) < 0) {
                 log_debug("the VPC's CIDRs are not to be had now", LOG_ERR(&err));
                 return;
         }
+        if (!whole)
+                cidrs = with_known(&r->identity, round->arena, cidrs, &n);
         if (n == 0 ||
             (n == r->identity.n_vpc_cidrs && memcmp(cidrs, r->identity.vpc_cidrs, n * sizeof(*cidrs)) == 0))
                 return;

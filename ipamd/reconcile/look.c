@@ -2,7 +2,8 @@
 /*
  * A full look at EC2: what is attached to this instance, all pages, and the books brought up to it. What EC2 shows is
  * believed at once; what it does not show must be absent from two looks at least LOOK_SETTLE_MS apart, because Describe
- * lags behind what EC2 itself answered a moment ago (rule 2: an absence never destroys).
+ * lags behind what EC2 itself answered a moment ago (rule 2: an absence never destroys). What EC2 shows and we cannot
+ * read is neither.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,26 +11,9 @@
 #include <vpcwire/clock.h>
 #include <vpcwire/log.h>
 
+#include "cloud/ec2_retry.h"
+#include "reconcile/look.h"
 #include "reconcile/ours.h"
-
-struct look {
-        struct ec2_eni *attached; /* to this instance */
-        size_t n_attached;
-        struct ec2_eni
-                *ours; /* all with our tag, attached or not; asked for only when something is in doubt */
-        size_t n_ours;
-        bool asked_ours;
-        bool unsettled; /* something is absent, and not for long enough yet */
-};
-
-static struct ec2_eni *find_described(struct ec2_eni *enis, size_t n, const char *eni_id)
-{
-        for (size_t i = 0; i < n; i++) {
-                if (strcmp(enis[i].eni_id, eni_id) == 0)
-                        return &enis[i];
-        }
-        return NULL;
-}
 
 static struct store_eni *find_known(struct round *round, const char *eni_id)
 {
@@ -140,36 +124,6 @@ static void described_to_store(const struct reconcile *r, const struct ec2_eni *
         snprintf(ret->subnet_id, sizeof(ret->subnet_id), "%s", eni->subnet_id);
 }
 
-/* An ENI of ours in another subnet than the node's: its CIDR (for the gateway) is EC2's to tell. */
-static int learn_subnet(struct reconcile *r, struct round *round, struct store_eni *eni, struct err *err)
-{
-        const char *ids[] = {eni->subnet_id};
-        struct ec2_subnet *subnets;
-        size_t n;
-
-        if (!eni->managed || strcmp(eni->subnet_id, r->identity.subnet_id) == 0)
-                return 0;
-        ec2_follow_up(r->ec2);
-        if (ec2_describe_subnets(r->ec2, NULL, 0, ids, 1, round->arena, &subnets, &n, err) < 0)
-                return err_wrap(err, "learn the CIDR of %s", eni->subnet_id);
-        if (n != 1)
-                return err_set(err, ERR_PROTOCOL, "EC2 shows %zu subnets for %s", n, eni->subnet_id);
-        eni->subnet_cidr = subnets[0].cidr;
-        return 0;
-}
-
-/* A life of ours may have ended between attach and this. */
-static void ensure_delete_on_termination(struct reconcile *r, const struct ec2_eni *eni,
-                                         const struct store_eni *entry)
-{
-        struct err err;
-
-        if (!entry->managed || entry->primary || eni->delete_on_termination || !*eni->attachment_id)
-                return;
-        if (ec2_set_delete_on_termination(r->ec2, eni->eni_id, eni->attachment_id, &err) < 0)
-                log_warn("delete on termination is not set", LOG_STR("eni", eni->eni_id), LOG_ERR(&err));
-}
-
 static int see_attached(struct reconcile *r, struct round *round, struct look *look,
                         const struct ec2_eni *eni, struct err *err)
 {
@@ -178,14 +132,15 @@ static int see_attached(struct reconcile *r, struct round *round, struct look *l
         struct ip *settled = NULL;
         size_t n = eni->n_secondary;
         bool changed = false;
+        int e;
 
         described_to_store(r, eni, &entry);
         if (known && known->state >= ENI_DETACHING)
                 return 0; /* on its way out; the detach goes on from what the row says */
         if (!known) {
-                if (learn_subnet(r, round, &entry, err) < 0)
-                        return -(int)err->code;
-                ensure_delete_on_termination(r, eni, &entry);
+                e = subnets_learn(r, round, &entry, &look->again_ms, err);
+                if (e <= 0)
+                        return e;
                 log_info(entry.managed ? "eni adopted" : "eni of somebody else seen",
                          LOG_STR("eni", eni->eni_id), LOG_INT("device", eni->device_index),
                          LOG_INT("addresses", n));
@@ -198,6 +153,9 @@ static int see_attached(struct reconcile *r, struct round *round, struct look *l
                     store_eni_set_attachment(r->store, known->key, eni->attachment_id, err) < 0)
                         return -(int)err->code;
         }
+        mark_see(r, eni, entry.managed && !entry.primary);
+        if (known && blocked_clear(r, round, plan_action_to_string(PLAN_LOOK), eni->eni_id, err) < 0)
+                return -(int)err->code;
         if (!entry.managed)
                 n = 0;
         if (store_eni_observed(r->store, &entry, addresses, n, false, round->now_ms, &changed, err) < 0)
@@ -215,6 +173,9 @@ static int absent_row(struct reconcile *r, struct round *round, const struct sto
 
         round->changed = true;
         if (eni->leased || eni->lost) {
+                if (!*eni->attachment_id)
+                        return 0; /* known since the last look */
+                empty.attachment_id[0] = '\0';
                 log_error("an eni with running pods is not attached any more; their addresses are lost",
                           LOG_STR("eni", eni->eni_id), LOG_INT("pods", eni->leased + eni->lost));
                 return store_eni_observed(r->store, &empty, NULL, 0, false, round->now_ms, &changed, err);
@@ -227,10 +188,26 @@ static int absent_row(struct reconcile *r, struct round *round, const struct sto
         return store_eni_remove(r->store, eni->key, "EC2 does not show it attached", err);
 }
 
+/* This look has not answered what it was asked: the next one for this ENI's sake comes later and later. */
+static int stays_in_doubt(struct reconcile *r, struct round *round, const struct store_eni *eni,
+                          struct err *err)
+{
+        const char *look = plan_action_to_string(PLAN_LOOK);
+        const struct store_blocked *before = blocked_find(round, look, eni->eni_id);
+        int64_t delay_ms =
+                ec2_retry_delay_ms(EC2_FAILURE_GONE, before ? before->attempts : 0, reconcile_random(r));
+
+        if (!eni->in_doubt || eni->state == ENI_CREATING)
+                return 0;
+        return blocked_until(
+                r, round, look, eni->eni_id, round->now_ms + delay_ms,
+                arena_printf(round->arena, "EC2 does not show yet what became of %s", eni->eni_id), err);
+}
+
 static int see_absent(struct reconcile *r, struct round *round, struct look *look,
                       const struct store_eni *eni, struct err *err)
 {
-        const struct ec2_eni *elsewhere = find_described(look->ours, look->n_ours, eni->eni_id);
+        const struct ec2_eni *elsewhere = look_find(&look->ours, eni->eni_id);
 
         switch (eni->state) {
         case ENI_CREATING: return 0;
@@ -243,6 +220,8 @@ static int see_absent(struct reconcile *r, struct round *round, struct look *loo
                 if (!*eni->attachment_id && elsewhere && strcmp(elsewhere->status, "available") == 0)
                         return store_eni_set_in_doubt(r->store, eni->key, false,
                                                       err); /* the attach did not happen */
+                if (elsewhere && elsewhere->attached)
+                        return absent_row(r, round, eni, elsewhere, err); /* somebody else took it */
                 break;
         case ENI_CONFIGURING:
         case ENI_READY:
@@ -250,65 +229,35 @@ static int see_absent(struct reconcile *r, struct round *round, struct look *loo
         case _ENI_STATE_MAX: return 0;
         }
         if (!absence_is_settled(r, round, look, eni->eni_id))
-                return 0;
+                return stays_in_doubt(r, round, eni, err);
         return absent_row(r, round, eni, elsewhere, err);
 }
 
-/* Rows that may have an ENI which is not attached: only our tag finds these. */
-static bool needs_ours(const struct round *round, const struct look *look)
+static int apply_row(struct reconcile *r, struct round *round, struct look *look, const struct store_eni *eni,
+                     struct err *err)
 {
-        for (size_t i = 0; i < round->n_enis; i++) {
-                const struct store_eni *eni = &round->enis[i];
-
-                if (*eni->eni_id && eni->managed && !eni->primary &&
-                    (eni->state == ENI_ATTACHING || eni->state == ENI_DELETING || eni->in_doubt) &&
-                    !find_described(look->attached, look->n_attached, eni->eni_id))
-                        return true;
-        }
-        return false;
-}
-
-/* A call more, so it is not made at each look. */
-static bool sweep_is_due(const struct reconcile *r, const struct round *round)
-{
-        return r->sweep_due_ms && round->now_ms >= r->sweep_due_ms;
-}
-
-static int describe(struct reconcile *r, struct round *round, struct look *look, struct err *err)
-{
-        const struct ec2_filter attached = {"attachment.instance-id", r->identity.instance_id};
-        struct ec2_filter ours = {"tag:" OURS_TAG_INSTANCE, r->identity.instance_id};
-
-        if (ec2_describe_enis(r->ec2, &attached, 1, NULL, 0, round->arena, &look->attached, &look->n_attached,
-                              err) < 0)
-                return err_wrap(err, "look at the instance's ENIs");
-        if (!needs_ours(round, look) && !sweep_is_due(r, round))
+        if (*eni->eni_id && look_find(&look->attached, eni->eni_id))
                 return 0;
-        look->asked_ours = true;
-        ec2_follow_up(r->ec2);
-        if (ec2_describe_enis(r->ec2, &ours, 1, NULL, 0, round->arena, &look->ours, &look->n_ours, err) < 0)
-                return err_wrap(err, "look at our ENIs");
-        return 0;
+        if (look_cannot_tell(look, eni->eni_id))
+                return stays_in_doubt(r, round, eni, err);
+        return see_absent(r, round, look, eni, err);
 }
 
 static int apply(struct reconcile *r, struct round *round, struct look *look, struct err *err)
 {
-        for (size_t i = 0; i < look->n_attached; i++) {
-                if (see_attached(r, round, look, &look->attached[i], err) < 0)
-                        return err_wrap(err, "take in %s", look->attached[i].eni_id);
+        mark_forget(r);
+        for (size_t i = 0; i < look->attached.n; i++) {
+                if (see_attached(r, round, look, &look->attached.enis[i], err) < 0)
+                        return err_wrap(err, "take in %s", look->attached.enis[i].eni_id);
         }
         for (size_t i = 0; i < round->n_enis; i++) {
-                const struct store_eni *eni = &round->enis[i];
-
-                if (*eni->eni_id && find_described(look->attached, look->n_attached, eni->eni_id))
-                        continue;
-                if (see_absent(r, round, look, eni, err) < 0)
-                        return err_wrap(err, "%s is not shown", eni->eni_id);
+                if (apply_row(r, round, look, &round->enis[i], err) < 0)
+                        return err_wrap(err, "%s is not shown", round->enis[i].eni_id);
         }
-        return look->asked_ours ? ours_delete_orphans(r, round, look->ours, look->n_ours, err) : 0;
+        return look->asked_ours ? ours_delete_orphans(r, round, look->ours.enis, look->ours.n, err) : 0;
 }
 
-/* The next look: soon while something is absent or an orphan grows old enough, else in a period, more or less. */
+/* The next look: soon while something is absent, else in a period, more or less. */
 static void plan_next_look(struct reconcile *r, const struct round *round, const struct look *look)
 {
         int64_t period = r->settings.look_period_ms;
@@ -316,9 +265,8 @@ static void plan_next_look(struct reconcile *r, const struct round *round, const
         r->look_due_ms = round->now_ms +
                          (look->unsettled ? LOOK_SETTLE_MS + 1000
                                           : period - period / 20 + reconcile_random(r) % (period / 10 + 1));
-        if (look->asked_ours && r->sweep_due_ms < round->now_ms + OURS_SWEEP_PERIOD_MS &&
-            r->sweep_due_ms < r->look_due_ms)
-                r->look_due_ms = r->sweep_due_ms;
+        if (look->again_ms && look->again_ms < r->look_due_ms)
+                r->look_due_ms = look->again_ms;
 }
 
 int look_at_ec2(struct reconcile *r, struct round *round, struct err *err)
@@ -326,9 +274,11 @@ int look_at_ec2(struct reconcile *r, struct round *round, struct err *err)
         struct look look = {0};
         struct err cause;
 
-        if (describe(r, round, &look, &cause) < 0)
+        if (look_describe(r, round, &look, &cause) < 0)
                 return blocked_after_failure(r, round, plan_action_to_string(PLAN_LOOK), "", &cause, err);
-        if (look.n_attached == 0) {
+        if (look_tell_unreadable(r, round, &look, err) < 0)
+                return err_wrap(err, "look at EC2");
+        if (look.attached.n + look.attached.n_unreadable == 0) {
                 err_set(&cause, ERR_PROTOCOL, "EC2 shows no ENI attached to %s, not even the primary one",
                         r->identity.instance_id);
                 return blocked_until(r, round, plan_action_to_string(PLAN_LOOK), "",
@@ -341,7 +291,8 @@ int look_at_ec2(struct reconcile *r, struct round *round, struct err *err)
         plan_next_look(r, round, &look);
         r->network_due = true;
         /* Somebody else's ENI may have made room, seen or, after a while, unseen; EC2 will say if not. */
-        if (look.n_attached < r->max_enis_seen || round->now_ms - r->max_enis_seen_ms >= MAX_ENIS_SEEN_MS)
+        if (look.attached.n + look.attached.n_unreadable < r->max_enis_seen ||
+            round->now_ms - r->max_enis_seen_ms >= MAX_ENIS_SEEN_MS)
                 r->max_enis_seen = 0;
         return blocked_clear(r, round, plan_action_to_string(PLAN_LOOK), "", err);
 }

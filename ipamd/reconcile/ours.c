@@ -7,7 +7,8 @@
 #include <vpcwire/clock.h>
 #include <vpcwire/log.h>
 
-static const char STEP_ORPHAN[] = "delete-orphan", TIME_FORMAT[] = "%Y-%m-%dT%H:%M:%SZ";
+static const char STEP_SWEEP[] = "look-for-orphans", STEP_ORPHAN[] = "delete-orphan",
+                  TIME_FORMAT[] = "%Y-%m-%dT%H:%M:%SZ";
 
 void ours_format_time(int64_t wall_s, char ret[static OURS_TIME_BYTES])
 {
@@ -99,6 +100,19 @@ static int delete_orphan(struct reconcile *r, struct round *round, const char *e
         return blocked_clear(r, round, STEP_ORPHAN, eni_id, err);
 }
 
+/* A deletion that was put off, or failed for a reason that passes, is not left for an hour. */
+static int64_t sooner(const struct round *round, const char *eni_id, int64_t again_ms)
+{
+        const struct store_blocked *blocked = blocked_find(round, STEP_ORPHAN, eni_id);
+        int64_t wait_ms =
+                blocked && blocked->until_ms > round->now_ms ? blocked->until_ms - round->now_ms : 0;
+
+        if (!blocked)
+                return again_ms;
+        wait_ms = wait_ms > OURS_ORPHAN_AGE_MS ? wait_ms : OURS_ORPHAN_AGE_MS;
+        return wait_ms < again_ms ? wait_ms : again_ms;
+}
+
 int ours_delete_orphans(struct reconcile *r, struct round *round, const struct ec2_eni *enis, size_t n,
                         struct err *err)
 {
@@ -114,9 +128,50 @@ int ours_delete_orphans(struct reconcile *r, struct round *round, const struct e
                 case OURS_ORPHAN:
                         if (delete_orphan(r, round, enis[i].eni_id, err) < 0)
                                 return err_wrap(err, "delete the orphan %s", enis[i].eni_id);
+                        again_ms = sooner(round, enis[i].eni_id, again_ms);
                         break;
                 }
         }
         r->sweep_due_ms = round->now_ms + again_ms;
         return 0;
+}
+
+int ours_describe(struct reconcile *r, struct round *round, struct ec2_eni_list *ret, struct err *err)
+{
+        const struct ec2_filter ours = {"tag:" OURS_TAG_INSTANCE, r->identity.instance_id};
+
+        if (ec2_list_enis(r->ec2, &ours, 1, round->arena, ret, err) < 0)
+                return err_wrap(err, "look at our ENIs");
+        return 0;
+}
+
+/* Not before the books are there and the round's own calls are made; who waits for an address goes first, for a while. */
+static bool sweep_is_due(const struct reconcile *r, struct round *round)
+{
+        const struct store_blocked *blocked = blocked_find(round, STEP_SWEEP, "");
+        int64_t due_ms = r->sweep_due_ms + (round->counts.waiting ? LOOK_YIELDS_MS : 0);
+
+        if (!r->sweep_due_ms || !round->n_enis || round->progress)
+                return false;
+        if (blocked && blocked->until_ms > due_ms)
+                due_ms = blocked->until_ms;
+        if (due_ms <= round->now_ms)
+                return true;
+        round_wake_at(round, due_ms);
+        return false;
+}
+
+int ours_sweep(struct reconcile *r, struct round *round, struct err *err)
+{
+        struct ec2_eni_list list;
+        struct err cause;
+
+        if (!sweep_is_due(r, round))
+                return 0;
+        if (ours_describe(r, round, &list, &cause) < 0)
+                return blocked_after_failure(r, round, STEP_SWEEP, "", &cause, err);
+        if (ours_delete_orphans(r, round, list.enis, list.n, err) < 0)
+                return -(int)err->code;
+        round_wake_at(round, r->sweep_due_ms);
+        return blocked_clear(r, round, STEP_SWEEP, "", err);
 }

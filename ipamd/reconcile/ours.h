@@ -37,11 +37,21 @@ enum ours_verdict {
 enum ours_verdict ours_judge(const struct reconcile *r, struct round *round, const struct ec2_eni *eni,
                              int64_t wall_ms, int64_t *ret_age_ms);
 
+/* The ENIs that bear our tag, attached or not; in the round's arena. */
+int ours_describe(struct reconcile *r, struct round *round, struct ec2_eni_list *ret, struct err *err);
+
 /*
  * Deletes the orphans among the ENIs that bear our tag, and says when to look for them again: in an hour, or when a young
  * one is old enough. A deletion that EC2 refuses is written down, and no error here.
  */
 int ours_delete_orphans(struct reconcile *r, struct round *round, const struct ec2_eni *enis, size_t n,
                         struct err *err);
+
+/*
+ * The look for orphans, when it is due: a call of its own, because nothing waits for it. In one look with the list of what
+ * is attached, the two would be refused and repeated together where EC2 throttles, and many nodes that start at once would
+ * keep each other from ever having both. A failed call is written down, and no error here.
+ */
+int ours_sweep(struct reconcile *r, struct round *round, struct err *err);
 
 #endif

@@ -50,6 +50,7 @@ struct reconcile_options {
         unsigned eni_mtu;
         const char *veth_prefix;
         const char *cluster_name;         /* NULL: none */
+        bool finds_subnets;               /* ENABLE_SUBNET_DISCOVERY */
         const struct reconcile_tag *tags; /* ADDITIONAL_ENI_TAGS */
         size_t n_tags;
         /* Called on the reconciler's thread whenever the pool changed: somebody who waits may be served now. */
@@ -65,9 +66,10 @@ struct reconcile *reconcile_stop(struct reconcile *reconcile);
 DEFINE_CLEANUP(struct reconcile *, reconcile_stop)
 
 enum reconcile_why {
-        RECONCILE_POOL = 1 << 0,    /* an address was taken or given back, or somebody waits */
-        RECONCILE_NETWORK = 1 << 1, /* the host's network was touched: compare and repair */
-        RECONCILE_PODS = 1 << 2,    /* a pod's link went away */
+        RECONCILE_POOL = 1 << 0,     /* an address was taken or given back, or somebody waits */
+        RECONCILE_NETWORK = 1 << 1,  /* the host's network was touched: compare and repair */
+        RECONCILE_PODS = 1 << 2,     /* a pod's link went away */
+        RECONCILE_FIREWALL = 1 << 3, /* somebody's firewall drops what is forwarded */
 };
 
 /* Any thread: something happened (a mask of enum reconcile_why); look again now. */

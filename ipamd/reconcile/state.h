@@ -33,10 +33,14 @@ enum {
         MAX_ENIS_SEEN_MS = 5 * 60 * 1000, /* how long EC2's word on the number of ENIs stands */
         ATTACH_ATTEMPTS_MAX = 5,          /* then the ENI is given up and deleted */
         TOKEN_LOOKS_MAX = 6,              /* for the ENI that a client token made; then the row is given up */
-        ENI_FULL_MS = 10 * 60 * 1000,     /* an ENI that EC2 calls full is not filled for so long */
+        SUBNETS_PERIOD_MS = 10 * 60 * 1000, /* other subnets are asked for no more often */
+        ENI_FULL_MS = 10 * 60 * 1000,       /* an ENI that EC2 calls full is not filled for so long */
         BLOCKED_FORGET_MS =
                 15 * 60 * 1000, /* after it ended, a block and its count of attempts are forgotten */
         SUSPECTS_MAX = 4096,
+        FIREWALL_PERIOD_MS = 60 * 1000, /* other people's firewalls are looked at */
+        FIREWALL_SETTLE_MS = 1000,      /* between two looks, however often somebody changes his chains */
+        FIREWALL_MENDED_MS = 5 * 1000,  /* the same while one drops the pods' packets: the cure shows soon */
 };
 
 /* Who this node is; from IMDS, or from the database while IMDS does not answer. */
@@ -53,6 +57,13 @@ struct identity {
         size_t n_groups;
 };
 
+/* A subnet beside the node's own in which ENIs may be made. */
+struct subnet {
+        char id[EC2_ID_BYTES];
+        struct prefix cidr;
+        unsigned available; /* addresses, as EC2 counted them; less what we took since */
+};
+
 /* Something of ours that the last look did not show. */
 struct suspect {
         char name[EC2_ID_BYTES]; /* an address or an ENI id */
@@ -61,6 +72,7 @@ struct suspect {
 };
 
 struct reconcile {
+        struct arena *arena; /* as long as the reconciler: what the profile adds to the options */
         struct reconcile_options options;
         struct reconcile_settings settings; /* the thread's copy */
         struct store *store;
@@ -75,15 +87,26 @@ struct reconcile {
         int64_t vpc_cidrs_due_ms;
         int64_t look_due_ms;
         int64_t looked_ms; /* the last full look that EC2 answered; 0: none yet */
-        int64_t sweep_due_ms; /* the first look after this asks for lost ENIs too; 0: none does */
+        int64_t sweep_due_ms; /* lost ENIs are looked for; 0: never */
         int64_t surplus_since_ms;
         unsigned max_enis_seen;   /* EC2 refused to attach more than this; 0: it never did */
         int64_t max_enis_seen_ms; /* when it said so */
         bool network_due;         /* the host's network must be looked at */
         int64_t network_due_ms;   /* ... at this time in any case */
         int64_t pods_due_ms;      /* the pods' links are looked at */
+        int64_t firewall_seen_ms; /* the last look at other people's firewalls */
+        int64_t firewall_due_ms;  /* the next one */
         struct suspect *suspects;
         size_t n_suspects;
+        char *unreadable;               /* what was told of items that no look could read; NULL: nothing */
+        char (*unmarked)[EC2_ID_BYTES]; /* ENIs that the last look showed without delete-on-termination */
+        size_t n_unmarked;
+        struct subnet *subnets; /* the one with the most free addresses first */
+        size_t n_subnets;
+        int64_t subnets_due_ms; /* EC2 may be asked for them again */
+        struct {
+                bool credentials_failing, clock_wrong;
+        } told;          /* in the log, and not taken back since */
         uint64_t random; /* of the jitter; seeded once */
 
         struct {
@@ -133,8 +156,27 @@ struct store_eni *observe_eni(struct round *round, int64_t key);
 int network_sync(struct reconcile *r, struct round *round, struct err *err);
 int network_reclaim(struct reconcile *r, struct round *round, struct err *err);
 
+/* firewall.c: other people's firewalls. */
+int firewall_watch(struct reconcile *r, struct round *round, struct err *err);
+
 /* look.c: a full look at EC2, and the store brought up to it. */
 int look_at_ec2(struct reconcile *r, struct round *round, struct err *err);
+
+/* mark.c: delete-on-termination of ENIs in use. A look forgets and sees; mark_repeat() is tried in each round. */
+void mark_forget(struct reconcile *r);
+void mark_see(struct reconcile *r, const struct ec2_eni *eni, bool ours);
+int mark_repeat(struct reconcile *r, struct round *round, struct err *err);
+
+/* subnets.c. NULL: not known, or the node's own. */
+struct subnet *subnets_find(struct reconcile *r, const char *id);
+/*
+ * The CIDR (for the gateway) of the subnet of an ENI that the books do not know yet. 1: known now; 0: EC2 does not say, and
+ * *ret_again_ms becomes the time at which it may be asked again.
+ */
+int subnets_learn(struct reconcile *r, struct round *round, struct store_eni *eni, int64_t *ret_again_ms,
+                  struct err *err);
+/* Whether the tags, the place and the free addresses of a subnet allow ENIs of this node in it. cluster may be NULL. */
+bool subnets_may_use(const struct identity *identity, const char *cluster, const struct ec2_subnet *subnet);
 
 /* view.c: the planner's inputs. */
 void view_make(struct reconcile *r, struct round *round, struct plan_view *ret);
@@ -170,6 +212,9 @@ void count_action(struct reconcile *r, enum plan_action_kind kind, bool begins);
 void count_repairs(struct reconcile *r, const struct node_repairs *repaired);
 /* At the end of a round: what the reconciler knows and the books do not. */
 void count_round(struct reconcile *r);
+
+/* health.c: what the credentials say of themselves and of the clock goes to the log, once each. */
+void health_tell(struct reconcile *r);
 
 /* thread.c */
 uint64_t reconcile_random(struct reconcile *r);

@@ -11,6 +11,7 @@
 #include <vpcwire/log.h>
 #include <vpcwire/netlink.h>
 
+#include "cloud/profile_settings.h"
 #include "reconcile/ours.h"
 
 static const char STEP_GROW[] = "grow";
@@ -69,7 +70,7 @@ static int plan_and_act(struct reconcile *r, struct round *round, struct err *er
                 r->surplus_since_ms = 0;
         else if (!r->surplus_since_ms) {
                 r->surplus_since_ms = round->now_ms;
-                round_wake_at(round, round->now_ms + PLAN_SHRINK_DELAY_MS);
+                round_wake_at(round, round->now_ms + plan_shrink_delay_ms(&r->settings.targets));
         }
         if (tell_stuck(r, round, &plan, err) < 0)
                 return err_wrap(err, "note why the pool cannot grow");
@@ -82,6 +83,8 @@ static int plan_and_act(struct reconcile *r, struct round *round, struct err *er
                         return 0;
                 }
         }
+        if (mark_repeat(r, round, err) < 0)
+                return -(int)err->code;
         return act_finish_unassigns(r, round, err);
 }
 
@@ -96,7 +99,8 @@ static const struct {
         int (*run)(struct reconcile *r, struct round *round, struct err *err);
 } steps[] = {
         {"store", observe_store},     {"identity", identity_learn}, {RECONCILE_STEP_NETWORK, network_sync},
-        {"reclaim", network_reclaim}, {"store", observe_again},     {"plan", plan_and_act},
+        {"reclaim", network_reclaim}, {"store", observe_again},     {"firewalls", firewall_watch},
+        {"plan", plan_and_act},       {"orphans", ours_sweep},
 };
 
 static int run_round(struct reconcile *r, struct round *round)
@@ -128,6 +132,7 @@ static int64_t round_once(struct reconcile *r)
         int e = run_round(r, &round);
 
         count_round(r);
+        health_tell(r);
         if (e < 0)
                 round_wake_at(&round, round.now_ms + ROUND_RETRY_MS);
         if (round.changed)
@@ -191,6 +196,8 @@ static bool wait_for_reason(struct reconcile *r, int64_t at_ms)
         pthread_mutex_unlock(&r->wake.mutex);
         if (why & RECONCILE_NETWORK)
                 r->network_due = true;
+        if (why & RECONCILE_FIREWALL && r->firewall_due_ms > r->firewall_seen_ms + FIREWALL_SETTLE_MS)
+                r->firewall_due_ms = r->firewall_seen_ms + FIREWALL_SETTLE_MS;
         if (why & RECONCILE_PODS && r->pods_due_ms > clock_boottime_ms() + PODS_SETTLE_MS)
                 r->pods_due_ms = clock_boottime_ms() + PODS_SETTLE_MS;
         return go_on;
@@ -216,6 +223,21 @@ static void *thread_main(void *data)
                         return NULL;
                 at_ms = round_once(r);
         }
+}
+
+/* What the environment and our own settings leave open is the profile's to say, as with the SDKs. */
+static int take_profile(struct reconcile *r, struct err *err)
+{
+        struct reconcile_options *o = &r->options;
+        struct profile_settings profile;
+
+        r->arena = arena_new();
+        if (profile_settings_read(r->arena, &profile, err) < 0)
+                return -(int)err->code;
+        o->region = o->region ?: profile.region;
+        o->ec2_endpoint = o->ec2_endpoint ?: profile.ec2_endpoint;
+        o->sts_endpoint = o->sts_endpoint ?: profile.sts_endpoint;
+        return 0;
 }
 
 static int open_parts(struct reconcile *r, struct err *err)
@@ -245,21 +267,21 @@ static int open_parts(struct reconcile *r, struct err *err)
 
 /*
  * With ENIs in the books the daemon serves first and looks afterwards, with one call; without, the look is what it starts
- * from, and asks for what lost books have left behind.
+ * from, and what lost books have left behind is looked for when it serves.
  */
 static int first_look(struct reconcile *r, struct err *err)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         int64_t now_ms = clock_boottime_ms();
+        int64_t after_start_ms =
+                now_ms + LOOK_AFTER_START_MS + (int64_t)(reconcile_random(r) % LOOK_AFTER_START_MS);
         struct store_eni *enis;
         size_t n;
 
         if (store_enis(r->store, now_ms, arena, &enis, &n, err) < 0)
                 return -(int)err->code;
-        r->look_due_ms =
-                n ? now_ms + LOOK_AFTER_START_MS + (int64_t)(reconcile_random(r) % LOOK_AFTER_START_MS)
-                  : now_ms;
-        r->sweep_due_ms = n ? now_ms + OURS_SWEEP_PERIOD_MS : now_ms;
+        r->look_due_ms = n ? after_start_ms : now_ms;
+        r->sweep_due_ms = n ? now_ms + OURS_SWEEP_PERIOD_MS : after_start_ms;
         return 0;
 }
 
@@ -288,7 +310,8 @@ int reconcile_start(const struct reconcile_options *options, struct reconcile **
         r->options = *options;
         r->settings = options->settings;
         r->network_due = true;
-        if ((e = open_parts(r, err)) < 0 || (e = first_look(r, err)) < 0 || (e = start_thread(r, err)) < 0)
+        if ((e = take_profile(r, err)) < 0 || (e = open_parts(r, err)) < 0 || (e = first_look(r, err)) < 0 ||
+            (e = start_thread(r, err)) < 0)
                 return e;
         *ret = TAKE_PTR(r);
         return 0;
@@ -315,6 +338,10 @@ struct reconcile *reconcile_stop(struct reconcile *r)
         store_free(r->store);
         identity_done(&r->identity);
         free(r->suspects);
+        free(r->unreadable);
+        mark_forget(r);
+        free(r->subnets);
+        arena_free(r->arena);
         free(r);
         return NULL;
 }

@@ -29,10 +29,10 @@ static enum plan_eni_state plan_state(enum eni_state state)
         return PLAN_ENI_DELETING;
 }
 
-/* The next step of an ENI is whichever its state calls for; at most one of these is blocked. */
+/* The next step of an ENI is whichever its state calls for; at most one of these is blocked, beside a look for its sake. */
 static int64_t step_not_before(const struct round *round, const struct store_eni *eni)
 {
-        static const enum plan_action_kind steps[] = {PLAN_ATTACH, PLAN_MARK_DELETE_ON_TERMINATION,
+        static const enum plan_action_kind steps[] = {PLAN_LOOK, PLAN_ATTACH, PLAN_MARK_DELETE_ON_TERMINATION,
                                                       PLAN_DETACH, PLAN_DELETE};
         int64_t until = blocked_until_ms(round, plan_action_to_string(PLAN_RECREATE), eni->client_token);
 
@@ -64,8 +64,9 @@ static struct plan_eni view_eni(const struct round *round, const struct store_en
                 .leaving = eni->leaving,
                 .lost = eni->lost,
                 .created_ms = eni->created_ms,
-                .grow_not_before_ms = later(blocked_until_ms(round, assign, eni->eni_id),
-                                            blocked_until_ms(round, assign, eni->subnet_id)),
+                .grow_not_before_ms = blocked_until_ms(round, assign, eni->eni_id),
+                .subnet_id = eni->subnet_id,
+                .subnet_not_before_ms = blocked_until_ms(round, assign, eni->subnet_id),
                 .step_not_before_ms = step_not_before(round, eni),
                 .full = blocked_now(round, BLOCKED_FULL, eni->eni_id),
         };
@@ -76,8 +77,13 @@ static bool call_is_put_off(const struct round *round, const struct plan_view *v
 {
         if (view->create_not_before_ms > round->now_ms)
                 return true;
+        for (size_t i = 0; i < view->n_subnets; i++) {
+                if (view->subnets[i].create_not_before_ms > round->now_ms)
+                        return true;
+        }
         for (size_t i = 0; i < view->n_enis; i++) {
                 if (view->enis[i].grow_not_before_ms > round->now_ms ||
+                    view->enis[i].subnet_not_before_ms > round->now_ms ||
                     view->enis[i].step_not_before_ms > round->now_ms)
                         return true;
         }
@@ -98,6 +104,31 @@ static int64_t look_due_ms(const struct reconcile *r, const struct round *round,
         return due_ms;
 }
 
+static struct plan_subnet view_subnet(const struct round *round, const char *id, unsigned available)
+{
+        return (struct plan_subnet){.id = id,
+                                    .available = available,
+                                    .create_not_before_ms =
+                                            blocked_until_ms(round, plan_action_to_string(PLAN_CREATE), id)};
+}
+
+static void view_subnets(const struct reconcile *r, const struct round *round, struct plan_view *view)
+{
+        struct plan_subnet *subnets = ARENA_ARRAY(round->arena, struct plan_subnet, r->n_subnets + 1);
+
+        subnets[view->n_subnets++] = view_subnet(round, r->identity.subnet_id, 0);
+        for (size_t i = 0; i < r->n_subnets; i++) {
+                /* What we made there since EC2 counted may have filled it. */
+                if (r->subnets[i].available > 1)
+                        subnets[view->n_subnets++] =
+                                view_subnet(round, r->subnets[i].id, r->subnets[i].available);
+        }
+        view->subnets = subnets;
+        view->finds_subnets = r->options.finds_subnets;
+        view->find_subnets_due_ms = later(
+                r->subnets_due_ms, blocked_until_ms(round, plan_action_to_string(PLAN_FIND_SUBNETS), ""));
+}
+
 void view_make(struct reconcile *r, struct round *round, struct plan_view *ret)
 {
         struct plan_eni *enis = ARENA_ARRAY(round->arena, struct plan_eni, round->n_enis);
@@ -108,10 +139,11 @@ void view_make(struct reconcile *r, struct round *round, struct plan_view *ret)
                 .enis = enis,
                 .n_enis = round->n_enis,
                 .waiting = round->counts.waiting,
-                .create_not_before_ms =
-                        blocked_until_ms(round, plan_action_to_string(PLAN_CREATE), r->identity.subnet_id),
+                .create_not_before_ms = blocked_until_ms(round, plan_action_to_string(PLAN_CREATE), ""),
+                .look_not_before_ms = blocked_until_ms(round, plan_action_to_string(PLAN_LOOK), ""),
                 .max_enis_seen = r->max_enis_seen,
                 .surplus_since_ms = r->surplus_since_ms,
         };
+        view_subnets(r, round, ret);
         ret->look_due_ms = look_due_ms(r, round, ret);
 }

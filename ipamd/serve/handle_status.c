@@ -36,6 +36,17 @@ static void add_blocked(struct ipam_status_reply *status, const struct reason_fa
         }
 }
 
+static void add_warnings(struct ipam_status_reply *status, const struct reason_facts *facts,
+                         struct arena *arena)
+{
+        status->warnings = ARENA_ARRAY(arena, struct ipam_warning, facts->n_warnings);
+        for (size_t i = 0; i < facts->n_warnings; i++) {
+                if (facts->warnings[i].until_ms > facts->now_ms)
+                        status->warnings[status->n_warnings++] =
+                                (struct ipam_warning){facts->warnings[i].subject, facts->warnings[i].reason};
+        }
+}
+
 /*
  * Ready means that an ADD will be served. A full node on which nobody asks for more is ready: runtimes turn "not ready"
  * into a NotReady node, whose pods are then evicted, so it must stand for a failure that is seen and not for a count.
@@ -79,6 +90,7 @@ int handle_status(struct method_call *call, const void *request _unused_, void *
         };
         add_health(status, call->serve, &facts, call->arena);
         add_blocked(status, &facts, call->arena);
+        add_warnings(status, &facts, call->arena);
         return 0;
 }
 

@@ -14,6 +14,8 @@ struct reason_facts {
         struct store_counts counts;
         const struct store_blocked *blocked;
         size_t n_blocked;
+        const struct store_blocked *warnings; /* those of the same table that stop nothing */
+        size_t n_warnings;
         int64_t max_enis;          /* 0: not known */
         const char *instance_type; /* NULL: not known */
         bool set_up;               /* the primary ENI is known and was ready once */

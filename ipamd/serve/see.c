@@ -17,17 +17,7 @@ static const struct web_route metrics_routes[] = {
         {"/metrics", "text/plain; version=0.0.4; charset=utf-8", see_metrics},
 };
 
-#define FILE_ROUTE(path_, type_, name_)                                                                      \
-        {                                                                                                    \
-                (path_), (type_), web_answer_file, see_page_##name_, 0                                       \
-        }
-
-/* The sizes of the page's files are no constants of C; file_routes() fills them in. */
-static struct web_route introspection_routes[] = {
-        FILE_ROUTE("/", "text/html; charset=utf-8", html),
-        FILE_ROUTE("/page.css", "text/css; charset=utf-8", css),
-        FILE_ROUTE("/page.js", "text/javascript; charset=utf-8", js),
-        FILE_ROUTE("/icon.svg", "image/svg+xml", icon),
+static const struct web_route introspection_routes[] = {
         {"/v1", JSON_TYPE, list_paths},
         {"/v1/enis", JSON_TYPE, see_enis},
         {"/v1/pods", JSON_TYPE, see_pods},
@@ -38,22 +28,12 @@ static struct web_route introspection_routes[] = {
         {"/readyz", TEXT_TYPE, see_readyz},
 };
 
-static void file_sizes(void)
-{
-        const size_t sizes[] = {see_page_html_bytes, see_page_css_bytes, see_page_js_bytes,
-                                see_page_icon_bytes};
-
-        for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
-                introspection_routes[i].n_bytes = sizes[i];
-}
-
 static void list_paths(void *data _unused_, const struct web_route *route _unused_, struct web_answer *ret)
 {
         json_t *paths = json_array();
 
         for (size_t i = 0; i < ARRAY_SIZE(introspection_routes); i++)
-                if (introspection_routes[i].answer != web_answer_file)
-                        json_array_append_new(paths, json_string(introspection_routes[i].path));
+                json_array_append_new(paths, json_string(introspection_routes[i].path));
         see_answer_json(ret, json_pack("{so}", "AvailableCommands", paths));
 }
 
@@ -121,7 +101,6 @@ struct see *see_new(uv_loop_t *loop, const struct see_options *options)
         struct see *see = XNEW(struct see);
 
         see->options = *options;
-        file_sizes();
         if (options->metrics_bind)
                 see->metrics = web_new(loop, &(const struct web_options){
                                                      .name = "metrics",

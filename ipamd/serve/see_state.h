@@ -46,8 +46,4 @@ void see_readyz(void *data, const struct web_route *route, struct web_answer *re
 /* introspect_node.c: all that the page shows. */
 void see_node(void *data, const struct web_route *route, struct web_answer *ret);
 
-/* The page's files, made from serve/page/ by the build. */
-extern const char see_page_html[], see_page_css[], see_page_js[], see_page_icon[];
-extern const size_t see_page_html_bytes, see_page_css_bytes, see_page_js_bytes, see_page_icon_bytes;
-
 #endif

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
 #include "serve/status.h"
 
 /* The primary ENI is attached by definition: once its addresses were routed, the node can have pods. */
@@ -8,6 +10,21 @@ static bool is_set_up(const struct store_eni *enis, size_t n)
                 if (enis[i].primary && enis[i].state == ENI_READY)
                         return true;
         return false;
+}
+
+static void split(struct arena *arena, const struct store_blocked *all, size_t n, struct reason_facts *facts)
+{
+        struct store_blocked *blocked = ARENA_ARRAY(arena, struct store_blocked, n);
+        struct store_blocked *warnings = ARENA_ARRAY(arena, struct store_blocked, n);
+
+        for (size_t i = 0; i < n; i++) {
+                if (strcmp(all[i].action, STORE_WARNING) == 0)
+                        warnings[facts->n_warnings++] = all[i];
+                else
+                        blocked[facts->n_blocked++] = all[i];
+        }
+        facts->blocked = blocked;
+        facts->warnings = warnings;
 }
 
 int status_facts(struct serve *serve, int64_t now_ms, struct arena *arena, struct reason_facts *ret,
@@ -20,13 +37,13 @@ int status_facts(struct serve *serve, int64_t now_ms, struct arena *arena, struc
         };
         struct store_blocked *blocked;
         struct store_eni *enis;
-        size_t n_enis;
+        size_t n_enis, n_blocked;
 
         if (store_counts(serve->options.store, now_ms, &facts.counts, err) < 0 ||
-            store_blocked(serve->options.store, arena, &blocked, &facts.n_blocked, err) < 0 ||
+            store_blocked(serve->options.store, arena, &blocked, &n_blocked, err) < 0 ||
             store_enis(serve->options.store, now_ms, arena, &enis, &n_enis, err) < 0)
                 return -ERR_INTERNAL;
-        facts.blocked = blocked;
+        split(arena, blocked, n_blocked, &facts);
         facts.set_up = is_set_up(enis, n_enis);
         *ret = facts;
         return 0;

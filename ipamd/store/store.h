@@ -251,6 +251,9 @@ struct store_blocked {
         unsigned attempts;
 };
 
+/* A row with this action stops nothing: it tells people about its subject, until its time. */
+#define STORE_WARNING "warning"
+
 int store_blocked_set(struct store *store, const struct store_blocked *blocked, struct err *err);
 int store_blocked_clear(struct store *store, const char *action, const char *subject, struct err *err);
 /* ones whose time is over are listed too (attempts count on) until they are cleared */

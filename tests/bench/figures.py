@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The figures that the README and closing notes quote, measured anew: sudo build/venv/bin/python tests/bench/figures.py
+"""Times and memory of the whole path: sudo build/venv/bin/python tests/bench/figures.py [--json]
 
-Times of CNI ADD and DEL as a runtime sees them (start of the plugin to its end), resident memory of ipamd with 58 pods, and
-the EC2 calls that vpcsim counted for a start, for one more ENI and for a minute of steady state. Release build. No test.
+CNI ADD and DEL as a runtime sees them (start of the plugin to its end), how long the host network stays broken when somebody
+deletes a part of it, and resident memory of ipamd with 58 pods. EC2 calls are calls.py's. Release build. No test.
 """
 import json
 import os
@@ -10,21 +10,25 @@ import pathlib
 import re
 import statistics
 import subprocess
-import sys
-import tempfile
 import time
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(TOP / "tests/integration"))
-os.environ.setdefault("VPCWIRE_BUILD", str(TOP / "build/release"))
-
-from vpc import Node, Simulator, wait_until  # noqa: E402
-from vpc.pod import environment  # noqa: E402
-from vpc.simulator import SUBNET_A, default_world  # noqa: E402
+import bench
+from vpc import wait_until
+from vpc.pod import environment
 
 ROUNDS = 200
+HEAL_ROUNDS = 20
+HEAL_AIM_MS = 1000
+DAMAGE = {
+    "the pods' rule deleted": ("ip rule del priority 512", "ip -4 rule show priority 512"),
+    "a pod's route deleted": ("ip route del {address} table 512", "ip route show table 512 {address}"),
+    "the nftables table deleted": ("nft delete table ip vpcwire", "nft list tables ip"),
+    "an ENI's address deleted": ("ip address flush dev eth1", "ip -4 -br address show dev eth1"),
+    "forwarding switched off": ("sysctl -w net.ipv4.ip_forward=0", "sysctl net.ipv4.ip_forward"),
+    "rp_filter made strict": ("sysctl -w net.ipv4.conf.eth1.rp_filter=1", "sysctl net.ipv4.conf.eth1.rp_filter"),
+}
 PODS = 58
-STEADY_S = 60
+DEADLINE_S = 300
 
 
 def timed_call(node, command, pod):
@@ -51,84 +55,60 @@ def spawn_ms(node):
 
 def percentiles(values):
     ordered = sorted(values)
-    return f"p50 {ordered[len(ordered) // 2]:.2f} ms, p99 {ordered[int(len(ordered) * 0.99) - 1]:.2f} ms"
+    return {"p50": ordered[len(ordered) // 2], "p99": ordered[int(len(ordered) * 0.99) - 1]}
 
 
-def resident_kib(pid):
+def resident_mib(pid):
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return {key: int(re.search(rf"^{key}:\s+(\d+)", status, re.M)[1]) for key in ("VmRSS", "RssAnon", "RssFile", "VmHWM")}
+    return {key: int(re.search(rf"^{key}:\s+(\d+)", status, re.M)[1]) / 1024 for key in ("VmRSS", "RssAnon", "RssFile", "VmHWM")}
 
 
-def quiet(node):
-    pool = node.pool()
-    return all(eni["state"] == "ready" for eni in node.enis()) and pool["preparing"] == pool["waiting"] == 0 and pool
-
-
-def measure_times(node):
+def measure_times(node, figures):
     adds, deletes = [], []
     for i in range(ROUNDS):
         pod = node.pod_netns(f"b{i}")
         adds.append(node.inside.call(timed_call, node, "ADD", pod))
         deletes.append(node.inside.call(timed_call, node, "DEL", pod))
         pod.remove_netns()
-    print(f"ADD, {ROUNDS} one after the other: {percentiles(adds)}")
-    print(f"DEL, {ROUNDS} one after the other: {percentiles(deletes)}")
-    print(f"  (starting /bin/true the same way: {spawn_ms(node):.2f} ms)")
+    figures.add("ADD", percentiles(adds), "ms", how=f"{ROUNDS} one after the other")
+    figures.add("DEL", percentiles(deletes), "ms", how=f"{ROUNDS} one after the other")
+    figures.add("starting /bin/true the same way", spawn_ms(node), "ms")
 
 
-def measure_calls(simulator, folder):
-    node = Node(simulator, "calls", folder / "calls", subnet=SUBNET_A, instance_type="t3.small", public=True,
-                env={"WARM_IP_TARGET": "1", "MINIMUM_IP_TARGET": "3"})
-    try:
-        simulator.calls_reset()
-        node.start()
-        wait_until(lambda: quiet(node) and node.pool()["free"] == 3, 30)
-        time.sleep(6)  # the first look comes a few seconds after a start: it belongs to the start
-        print(f"EC2 calls of a start with an empty database: {node.calls()}")
-        simulator.calls_reset()
-        for i in range(3):
-            node.add_pod(f"c{i}")
-        wait_until(lambda: quiet(node) and len(node.enis()) == 2, 30)
-        print(f"EC2 calls of +1 ENI: {node.calls()}")
-        simulator.calls_reset()
-        time.sleep(STEADY_S)
-        print(f"EC2 calls of {STEADY_S} s of steady state: {node.calls() or 0}")
-        node.stop()
-        simulator.calls_reset()
-        node.start()
-        print(f"EC2 calls of a start with a valid database, until it serves: {node.calls() or 0}")
-        node.stop()
-    finally:
-        node.close()
+def output(command):
+    return subprocess.run(command.split(), capture_output=True, text=True, check=True).stdout
 
 
-def main():
-    if os.geteuid() != 0:
-        sys.exit("root is needed to make network namespaces")
-    with tempfile.TemporaryDirectory(prefix="vpcwire-figures-") as name:
-        folder = pathlib.Path(name)
-        simulator = Simulator(default_world(), folder / "vpc", build=pathlib.Path(os.environ["VPCWIRE_BUILD"]))
-        try:
-            node = Node(simulator, "n1", folder / "n1", subnet=SUBNET_A, instance_type="m5.4xlarge", public=True,
-                        env={"IP_COOLDOWN_PERIOD": "1", "WARM_ENI_TARGET": "2"})
-            node.start()
-            wait_until(lambda: quiet(node) and node.pool()["free"] >= PODS, 30)
-            measure_times(node)
-            wait_until(lambda: node.pool()["free"] >= PODS, 30)
-            pods = [node.add_pod(f"p{i}") for i in range(PODS)]
-            rss = resident_kib(node.proc.pid)
-            print(f"ipamd with {PODS} pods: " + ", ".join(f"{key} {value / 1024:.1f} MiB" for key, value in rss.items()))
-            for pod in pods:
-                pod.delete()
-            node.stop()
-            node.close()
-            measure_calls(simulator, folder)
-            print(f"packets with a wrong source: {simulator.wrong_source_packets()}")
-            simulator.check()
-            simulator.stop()
-        finally:
-            simulator.destroy()
+def heal_ms(damage, look):
+    """Runs in the node's namespace."""
+    whole = output(look)
+    output(damage)
+    started = time.perf_counter()
+    wait_until(lambda: output(look) == whole, 20, why=look)
+    return (time.perf_counter() - started) * 1000
+
+
+def measure_healing(node, pod, figures):
+    for name, commands in DAMAGE.items():
+        damage, look = (command.format(address=pod.address) for command in commands)
+        times = [node.inside.call(heal_ms, damage, look) for _ in range(HEAL_ROUNDS)]
+        figures.add(f"{name}, and as it was again after at most", max(times), "ms", goal=(0, HEAL_AIM_MS))
+
+
+def measure(_options, figures):
+    with bench.world() as world:
+        figures.title("Times and memory")
+        node = world.node("n1", instance_type="m5.4xlarge", env={"IP_COOLDOWN_PERIOD": "1", "WARM_ENI_TARGET": "2"}).start()
+        node.wait_quiet(free=PODS)
+        measure_times(node, figures)
+        wait_until(lambda: node.pool()["free"] >= PODS, 30)
+        for i in range(PODS):
+            node.add_pod(f"p{i}")
+        measure_healing(node, node.pods[0], figures)
+        figures.add(f"ipamd with {PODS} pods", resident_mib(node.proc.pid), "MiB")
+        for pod in list(node.pods):
+            pod.delete()
 
 
 if __name__ == "__main__":
-    main()
+    bench.main(measure, __doc__, DEADLINE_S)

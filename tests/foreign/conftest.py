@@ -14,13 +14,11 @@ from vpc.process import BUILD  # noqa: E402
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "slow: waits a minute or more by its nature; started first")
     config.addinivalue_line("markers", "needs(gap): fails on the servers that have this gap in gaps.py, and must")
 
 
 def pytest_collection_modifyitems(items):
     """A known gap is proven, not believed: a test that passes in spite of it is a failure."""
-    items.sort(key=lambda item: 0 if item.get_closest_marker("slow") else 1)  # stable: else in order
     for item in items:
         name = getattr(item, "callspec", None) and item.callspec.params.get("server")
         if name:

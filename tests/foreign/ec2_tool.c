@@ -216,7 +216,8 @@ static int run(const char *endpoint, const char *region, const char *imds_endpoi
 
         if (imds_endpoint && imds_new(&imds_options, &imds, err) < 0)
                 return -(int)err->code;
-        credentials = credentials_new(imds);
+        credentials = credentials_open(&(const struct credentials_options){
+                .imds = imds, .region = region, .sts_endpoint = getenv("AWS_ENDPOINT_URL_STS")});
         const struct ec2_options options = {
                 .endpoint = endpoint, .region = region, .credentials = credentials};
         if (ec2_new(&options, &ec2, err) < 0)

@@ -10,12 +10,13 @@ _MOTO = {
     "assign-new-only": "AssignPrivateIpAddresses answers with all addresses of the ENI",
     "unassign-unknown": "an address that is not assigned is unassigned all the same",
     "delete-on-termination": "Attachment.DeleteOnTermination is accepted and forgotten",
+    "prefixes": "prefixes and counts of them are accepted and forgotten",
+    "ipv6-exclusive": "addresses and prefixes may be asked for in one call",
     "unknown-group": "a security group that does not exist is made on the fly",
 }
 
 GAPS = {
     "vpcsim": {
-        "policies": "no IAM policies: every role may do all",
         "stumbles": "it has no known request that makes it answer 500",
     },
     "moto": _MOTO,

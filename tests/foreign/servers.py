@@ -17,6 +17,7 @@ from vpc.process import BUILD, Daemon, run, wait_until
 REGION = "us-east-1"
 START_DEADLINE_S = 90
 SUBNET_CIDR, VPC_CIDR = "10.0.0.0/17", "10.0.0.0/16"
+SUBNET_IPV6, VPC_IPV6 = "2001:db8:1:101::/64", "2001:db8:1:100::/56"  # vpcsim's; others choose their own
 INSTANCE_TYPE = "t3.small"  # 3 ENIs with 4 addresses each
 FOLDER = pathlib.Path(__file__).parent
 VENVS = pathlib.Path(os.environ.get("VPCWIRE_VENVS", FOLDER.parent.parent / "build")).resolve()
@@ -60,6 +61,18 @@ class Server:
         self.vpc_id, self.subnet_id = self.primary_eni["VpcId"], self.primary_eni["SubnetId"]
         self.group_id = self.primary_eni["Groups"][0]["GroupId"]
 
+    def assume(self, role):
+        """A session of a role, from STS."""
+        sts = self.client("sts")
+        made = sts.assume_role(RoleArn=self.roles[role], RoleSessionName="test", DurationSeconds=3600)["Credentials"]
+        expires = made["Expiration"].astimezone(datetime.timezone.utc)
+        return {
+            "AccessKeyId": made["AccessKeyId"],
+            "SecretAccessKey": made["SecretAccessKey"],
+            "Token": made["SessionToken"],
+            "Expiration": expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+
     def stop(self):
         """It ends on SIGTERM; one of somebody else's that does not, by SIGKILL."""
         try:
@@ -73,6 +86,7 @@ class Vpcsim(Server):
 
     name = "vpcsim"
     small_subnet_id = "subnet-aaaa0000000000002"
+    roles = {"poor-role": "arn:aws:iam::123456789012:role/poor-role"}
     admin = {"AccessKeyId": "AKIAVPCSIMTEST000001", "SecretAccessKey": "a/secret+of=40characters0123456789abcdef"}
 
     def __init__(self, folder):
@@ -80,13 +94,14 @@ class Vpcsim(Server):
         world = {
             "region": REGION,
             "account": "123456789012",
-            "vpc": {"id": "vpc-0123456789abcdef0", "cidrs": [VPC_CIDR]},
+            "vpc": {"id": "vpc-0123456789abcdef0", "cidrs": [VPC_CIDR], "ipv6_cidrs": [VPC_IPV6]},
             "subnets": [
-                {"id": subnet, "cidr": SUBNET_CIDR, "zone": "us-east-1a"},
+                {"id": subnet, "cidr": SUBNET_CIDR, "ipv6_cidr": SUBNET_IPV6, "zone": "us-east-1a"},
                 {"id": self.small_subnet_id, "cidr": "10.0.200.0/28", "zone": "us-east-1a"},
             ],
             "users": [{"access_key_id": self.admin["AccessKeyId"], "secret_access_key": self.admin["SecretAccessKey"]}],
             "role": "node-role",
+            "sts_roles": [{"role_arn": self.roles["poor-role"], "denied": ["*"]}],
             "nodes": [{"name": "n1", "instance_type": INSTANCE_TYPE, "subnet": subnet}],
         }
         (folder / "world.json").write_text(json.dumps(world))
@@ -123,12 +138,14 @@ class Vpcsim(Server):
         finally:
             connection.close()
 
-    def credentials(self):
-        """A session of the node's role."""
+    def credentials(self, role="node-role"):
+        """A session of the node's role, from the metadata service; of another one, from STS."""
+        if role != "node-role":
+            return self.assume(role)
         token = self._imds("PUT", "/latest/api/token", {"X-aws-ec2-metadata-token-ttl-seconds": "60"})
         headers = {"X-aws-ec2-metadata-token": token}
-        role = json.loads(self._imds("GET", "/latest/meta-data/iam/security-credentials/node-role", headers))
-        return {key: role[key] for key in ("AccessKeyId", "SecretAccessKey", "Token", "Expiration")}
+        keys = json.loads(self._imds("GET", "/latest/meta-data/iam/security-credentials/node-role", headers))
+        return {key: keys[key] for key in ("AccessKeyId", "SecretAccessKey", "Token", "Expiration")}
 
 
 class Foreign(Server):
@@ -147,9 +164,12 @@ class Foreign(Server):
 
     def make_world(self):
         ec2 = self.ec2 = self.client()
-        vpc_id = ec2.create_vpc(CidrBlock=VPC_CIDR)["Vpc"]["VpcId"]
+        vpc_id = ec2.create_vpc(CidrBlock=VPC_CIDR, AmazonProvidedIpv6CidrBlock=True)["Vpc"]["VpcId"]
+        vpc = ec2.describe_vpcs(VpcIds=[vpc_id])["Vpcs"][0]
+        ipv6 = vpc["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"].replace("/56", "/64")
         zone = {"AvailabilityZone": "us-east-1a"}
-        subnet_id = ec2.create_subnet(VpcId=vpc_id, CidrBlock=SUBNET_CIDR, **zone)["Subnet"]["SubnetId"]
+        made = ec2.create_subnet(VpcId=vpc_id, CidrBlock=SUBNET_CIDR, Ipv6CidrBlock=ipv6, **zone)
+        subnet_id = made["Subnet"]["SubnetId"]
         small = ec2.create_subnet(VpcId=vpc_id, CidrBlock="10.0.200.0/28", **zone)
         self.small_subnet_id = small["Subnet"]["SubnetId"]
         self.image_id = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
@@ -180,16 +200,8 @@ class Foreign(Server):
         self.ec2 = self.client()
 
     def credentials(self, role="node-role"):
-        """A session of a role, from STS."""
-        sts = self.client("sts")
-        made = sts.assume_role(RoleArn=self.roles[role], RoleSessionName="test", DurationSeconds=3600)["Credentials"]
-        expires = made["Expiration"].astimezone(datetime.timezone.utc)
-        return {
-            "AccessKeyId": made["AccessKeyId"],
-            "SecretAccessKey": made["SecretAccessKey"],
-            "Token": made["SessionToken"],
-            "Expiration": expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        }
+        """A session of a role."""
+        return self.assume(role)
 
 
 class Moto(Foreign):

@@ -12,7 +12,7 @@ from foreign_vpc import ForeignVpc
 from vpc import Node, echo, wait_until
 
 SECONDARIES = 3  # of an ENI of a t3.small
-SHRINK_DEADLINE_S = 120  # a pool is let stand for a minute before anything is given back
+SHRINK_DEADLINE_S = 120
 ENV = {"WARM_IP_TARGET": "1", "MINIMUM_IP_TARGET": "1", "IP_COOLDOWN_PERIOD": "0"}
 
 
@@ -57,6 +57,7 @@ def test_pods_get_addresses_that_the_foreign_ec2_lists(foreign, node):
     assert len(set(addresses)) == len(pods) and set(addresses) <= listed(foreign)
     assert len(foreign.enis()) >= 2  # more pods than the first ENI has addresses for
     node.check_kernel()
+    node.wait_quiet()
     node.check_books()
     with echo.serving(foreign.namespace("vpc"), pods[0].netns, pods[-1].netns):
         for pod in pods[1:]:
@@ -64,8 +65,9 @@ def test_pods_get_addresses_that_the_foreign_ec2_lists(foreign, node):
         echo.assert_source(foreign.namespace("vpc"), [pods[0].address, pods[-1].address], foreign.gateway)
 
 
-@pytest.mark.slow
 def test_enis_come_with_tags_and_go(foreign, node):
+    node.conf.write_text("VPCWIRE_SHRINK_DELAY=3\n")
+    node.restart()
     pods = [node.add_pod(f"p{n}") for n in range(SECONDARIES + 1)]
     ours = [eni for eni in foreign.attached() if eni["Attachment"]["DeviceIndex"] != 0]
     assert ours

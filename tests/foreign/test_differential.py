@@ -13,7 +13,7 @@ import pytest
 import servers
 
 STEPS = 150
-MAX_ENIS, MAX_SECONDARIES = 8, 3  # t3.small's own limit of addresses, that vpcsim enforces
+MAX_ENIS, MAX_SECONDARIES, MAX_IPV6 = 8, 3, 4  # t3.small's own limits of addresses, that vpcsim enforces
 GONE = {
     "eni": "eni-00000000000000000",
     "attachment": "eni-attach-00000000000000000",
@@ -27,7 +27,7 @@ DIFFERENCES = {
     "RequesterManaged": "as above",
     "Association": "moto shows an empty one on every ENI",
     "PrivateDnsName": "moto has none unless the VPC has DNS hostnames",
-    "Ipv6Addresses": "vpcsim has no IPv6, moto shows an empty list",
+    "Ipv6Address": "moto repeats the first one",
 }
 # Not compared: ids, MACs and addresses (each has its own: ENIs go by number, addresses by count), OwnerId (another account),
 # DeleteOnTermination (moto forgets it), the primary ENI's Description (moto says what it is), Status right after the create
@@ -72,6 +72,7 @@ class Side:
             "description": number == "primary" or eni["Description"],
             **{name: eni.get(name) for name in COMPARED},
             "addresses": len(addresses),
+            "ipv6": len(eni["Ipv6Addresses"]),
             "groups": [group["GroupId"] == self.server.group_id for group in eni["Groups"]],
             "tags": sorted((tag["Key"], tag["Value"]) for tag in eni.get("TagSet", [])),
             "attachment": attachment
@@ -144,6 +145,23 @@ class Side:
             PrivateIpAddresses=addresses,
         )[1]
 
+    def assign6(self, number, count):
+        reply, error = outcome(
+            self.ec2.assign_ipv6_addresses,
+            NetworkInterfaceId=self.enis.get(number, GONE["eni"]),
+            Ipv6AddressCount=count,
+        )
+        assert error or reply["NetworkInterfaceId"] == self.enis[number]
+        return error
+
+    def unassign6(self, number, which):
+        """which: positions among the addresses, in EC2's order."""
+        eni_id = self.enis.get(number, GONE["eni"])
+        shown = self.server.eni(eni_id)["Ipv6Addresses"] if number in self.enis else [{"Ipv6Address": "2001:db8::9"}]
+        addresses = [shown[position]["Ipv6Address"] for position in which]
+        reply, error = outcome(self.ec2.unassign_ipv6_addresses, NetworkInterfaceId=eni_id, Ipv6Addresses=addresses)
+        return error or len(reply["UnassignedIpv6Addresses"])
+
     def tag(self, number, key, value):
         return outcome(
             self.ec2.create_tags, Resources=[self.enis[number]], Tags=[{"Key": key, "Value": value}]
@@ -169,6 +187,9 @@ class Side:
         return self.free_before - self.free()
 
 
+CALLS = ["grow", "plug", "unplug", "drop", "more", "less", "more6", "less6", "label", "look", "err"]
+
+
 class Model:
     """What the series may do next: ENIs by number, with their secondary addresses and device index."""
 
@@ -182,7 +203,7 @@ class Model:
     def step(self):
         """(name of the call, arguments); never None."""
         while True:
-            step = getattr(self, self.dice.choice(["grow", "plug", "unplug", "drop", "more", "less", "label", "look", "err"]))()
+            step = getattr(self, self.dice.choice(CALLS))()
             if step:
                 return step
 
@@ -191,7 +212,7 @@ class Model:
             return None
         self.made += 1
         count = self.dice.randint(0, MAX_SECONDARIES)
-        self.enis[self.made] = {"secondaries": count, "index": None, "tags": {"name"}}
+        self.enis[self.made] = {"secondaries": count, "ipv6": 0, "index": None, "tags": {"name"}}
         text = self.dice.choice(["", "plain", "with space & <signs>", "ü/€", "a+b=c"])
         return "create", (self.made, count, text or "d", self.dice.choice(["x", "y", ""]))
 
@@ -234,6 +255,22 @@ class Model:
         self.enis[number]["secondaries"] -= len(which)
         return "unassign", (number, which)
 
+    def more6(self):
+        number = self.pick()
+        if number is None or self.enis[number]["ipv6"] == MAX_IPV6:
+            return None
+        count = self.dice.randint(1, MAX_IPV6 - self.enis[number]["ipv6"])
+        self.enis[number]["ipv6"] += count
+        return "assign6", (number, count)
+
+    def less6(self):
+        number = self.pick()
+        if number is None or not self.enis[number]["ipv6"]:
+            return None
+        which = self.dice.sample(range(self.enis[number]["ipv6"]), self.dice.randint(1, self.enis[number]["ipv6"]))
+        self.enis[number]["ipv6"] -= len(which)
+        return "unassign6", (number, which)
+
     def label(self):
         number = self.pick()
         if number is None:
@@ -256,6 +293,8 @@ class Model:
                 ("delete", (0,)),
                 ("assign", (0, 1)),
                 ("unassign", (0, [])),
+                ("assign6", (0, 1)),
+                ("unassign6", (0, [0])),
                 ("describe", (0,)),
             ]
         )

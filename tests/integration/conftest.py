@@ -14,7 +14,7 @@ from vpc.simulator import SUBNET_A, SUBNET_B, default_world  # noqa: E402
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "world(**changes): keys of the world file for the vpc fixture")
-    config.addinivalue_line("markers", "tls: EC2 of the vpc fixture speaks TLS, with a certificate of its own CA")
+    config.addinivalue_line("markers", "tls(certificate=...): EC2 of the vpc fixture speaks TLS, with a certificate of its own CA")
     config.addinivalue_line("markers", "slow: waits a minute or more by its nature; started first")
     config.addinivalue_line("markers", "node(**options): instance_type, env, ... for the node and nodes fixtures")
 
@@ -54,7 +54,9 @@ def _passed(request):
 @pytest.fixture
 def vpc(request, tmp_path):
     """vpcsim with default_world(), changed by @pytest.mark.world(...). Nodes are added by make_node or vpc.add_node()."""
-    options = ["--tls", tmp_path / "ca.pem"] if request.node.get_closest_marker("tls") else []
+    options = []
+    if request.node.get_closest_marker("tls"):
+        options = ["--tls", tmp_path / "ca.pem", "--certificate", _marked(request, "tls").get("certificate", "good")]
     simulator = Simulator(default_world(**_marked(request, "world")), tmp_path / "vpc", options=options)
     try:
         yield simulator

@@ -30,8 +30,10 @@ def settled(node):
     return True
 
 
+@pytest.mark.world(delays={"attach_ms": 3000})  # 29 of 40 can be served at once: the kill is not too late
 @pytest.mark.node(instance_type="m5.4xlarge", env={"IP_COOLDOWN_PERIOD": "1"})
 def test_kill_in_the_middle_of_40_adds(node, rng):
+    node.wait_quiet(free=29)
     pods = [node.pod_netns(f"p{i}") for i in range(40)]
     conf = node.cni_conf(timeoutSeconds=20)
     kill_at = rng.randrange(1, 30)
@@ -78,10 +80,9 @@ def test_kill_at_random_moments_while_growing(vpc, make_node, rng):
     assert vpc.orphans() == [], "created, and attached to nobody"
 
 
-@pytest.mark.slow
 @pytest.mark.world(delays={"attach_ms": 50, "detach_ms": 400})
 def test_kill_while_shrinking(vpc, make_node, rng):
-    env = {"IP_COOLDOWN_PERIOD": "1", "WARM_IP_TARGET": "1", "MINIMUM_IP_TARGET": "1"}
+    env = {"IP_COOLDOWN_PERIOD": "1", "WARM_IP_TARGET": "1", "MINIMUM_IP_TARGET": "1", "VPCWIRE_SHRINK_DELAY": "2"}
     node = make_node("n1", env=env)
     pods = node.add_pods(f"p{i}" for i in range(6))
     assert len(vpc.enis("n1")) >= 2
@@ -162,9 +163,7 @@ def _connect(address, port):
 
 def test_plugin_killed_in_the_middle_of_add(make_node, rng):
     node = make_node("n1", env={"IP_COOLDOWN_PERIOD": "0"})
-    started = time.monotonic()
-    node.add_pod("first").delete()
-    usual_s = time.monotonic() - started
+    usual_s = min(timed(lambda: node.add_pod(f"first{i}").delete()) for i in range(3))
     finished = 0
     for i in range(25):
         pod = node.pod_netns(f"p{i}")
@@ -182,6 +181,12 @@ def test_plugin_killed_in_the_middle_of_add(make_node, rng):
     assert finished < 25
     assert node.leases() == []
     node.check_kernel()
+
+
+def timed(function):
+    started = time.monotonic()
+    function()
+    return time.monotonic() - started
 
 
 def _start_add(node, pod):

@@ -5,7 +5,6 @@ import datetime
 import sqlite3
 import time
 
-import boto3
 import pytest
 
 from vpc import wait_until
@@ -19,13 +18,7 @@ CREATED_AT = "node.k8s.amazonaws.com/createdAt"
 @pytest.fixture
 def ec2(vpc):
     """EC2 as the account's administrator uses it."""
-    return boto3.client(
-        "ec2",
-        region_name="us-east-1",
-        endpoint_url=vpc.ready["ec2_local"],
-        aws_access_key_id=USER["access_key_id"],
-        aws_secret_access_key=USER["secret_access_key"],
-    )
+    return vpc.client(USER)
 
 
 def lose_books(node):
@@ -40,7 +33,7 @@ def events(node, kind):
 
 
 def looked(node):
-    """The look that a start without books begins with: what is attached, and what bears our tag."""
+    """Both looks of a start without books: what is attached, and some seconds later what bears our tag."""
     assert node.calls().get("DescribeNetworkInterfaces", 0) >= 2
     return True
 
@@ -120,6 +113,7 @@ def test_a_denied_action_is_told_once_and_pods_get_the_rest(make_node):
 def test_from_nothing_to_warm_within_six_calls(make_node, targets):
     node = make_node("n1", instance_type="m5.large", env=targets)
     node.wait_quiet(free=9 * int(targets.get("WARM_ENI_TARGET", "1")))
+    wait_until(lambda: looked(node), 30)
     calls = node.calls()
     print(calls)
     assert sum(calls.values()) <= 6, calls
@@ -132,9 +126,27 @@ def test_a_start_with_books_makes_one_call_after_it_serves(vpc, make_node):
     vpc.calls_reset()
     node.start()
     node.add_pod("first")
-    assert node.calls() == {}
     wait_until(lambda: node.calls(), 30, why="the look after the start")
+    (look,) = vpc.ctl("calls")["log"]
+    assert look["at_ms"] - node.status()["started_ms"] >= 4500, "it serves first"
     end = time.monotonic() + 4  # the observation itself: nothing follows
     while time.monotonic() < end:
         assert node.calls() == {"DescribeNetworkInterfaces": 1}
         time.sleep(0.1)
+
+
+def test_the_endpoint_of_a_profile(vpc, make_node):
+    """Where the environment names no EC2, the profile's services do, as with the SDKs."""
+    node = make_node("n1", start=False)
+    config = node.folder / "aws-config"
+    config.write_text(f"[services here]\nec2 =\n  endpoint_url = {vpc.ready['ec2']}\n[profile p]\nservices = here\nregion = us-east-1\n")
+    del node.env["AWS_EC2_ENDPOINT"]
+    node.env.update(AWS_CONFIG_FILE=str(config), AWS_PROFILE="p")
+    node.start()
+    node.wait_quiet(free=3)
+    node.stop()
+    config.write_text("[profile p]\nendpoint_url = somewhere\n")
+    node.start(wait=False)
+    wait_until(lambda: not node.proc.alive(), 20, why="it does not start")
+    assert str(config) in node.log.read_text()
+    node.proc = None

@@ -3,80 +3,32 @@
 
 The numbers are those of the table in tests/README.md.
 """
-import time
-
-import boto3
 import pytest
 
+from faults import (
+    ASSIGN,
+    ATTACH,
+    CREATE,
+    DELETE,
+    DESCRIBE,
+    DETACH,
+    ENV,
+    GIVES_BACK_SOON,
+    MODIFY,
+    RECOVERY_S,
+    UNASSIGN,
+    USER,
+    add_from_pool,
+    by_hand,  # noqa: F401 -- a fixture
+    effect,
+    error,
+    hits,
+    long_conf,
+    script,
+    wait_settled,
+    warm_node,
+)
 from vpc import wait_until
-
-ENV = {
-    "WARM_IP_TARGET": "1",
-    "MINIMUM_IP_TARGET": "3",
-    "IP_COOLDOWN_PERIOD": "1",
-    "VPCWIRE_LOOK_PERIOD": "10",
-    "HTTP_TIMEOUT": "2",
-}
-CREATE, ATTACH, ASSIGN = "CreateNetworkInterface", "AttachNetworkInterface", "AssignPrivateIpAddresses"
-DETACH, DELETE, UNASSIGN = "DetachNetworkInterface", "DeleteNetworkInterface", "UnassignPrivateIpAddresses"
-DESCRIBE, MODIFY = "DescribeNetworkInterfaces", "ModifyNetworkInterfaceAttribute"
-AT_ONCE_S = 5  # an ADD from the pool never waits for EC2; the rest is a slow machine
-RECOVERY_S = 90
-
-
-def script(vpc, *rules):
-    vpc.ctl("set-faults", rules=list(rules))
-
-
-def hits(vpc):
-    return [rule["hits"] for rule in vpc.ctl("faults")["rules"]]
-
-
-def error(action, code, status=400, message="by script", **more):
-    return {"action": action, "effect": "error", "code": code, "status": status, "message": message, **more}
-
-
-def effect(action, name, **more):
-    return {"action": action, "effect": name, "times": 1, **more}
-
-
-def in_ec2(vpc, name="n1"):
-    """All secondary addresses of the node's ENIs."""
-    return sorted(address for eni in vpc.enis(name) for address in eni["addresses"][1:])
-
-
-def settled(vpc, node, enis):
-    """Quiet, with so many ENIs; EC2 and the pool agree to the last address, and nothing is left over."""
-    node.quiet()
-    assert len(vpc.enis("n1")) == enis and vpc.orphans() == [], vpc.enis()
-    assert node.pool()["total"] == len(in_ec2(vpc)), (node.pool(), in_ec2(vpc))
-    node.check_books()
-    return True
-
-
-def wait_settled(vpc, node, enis, deadline_s=RECOVERY_S):
-    wait_until(lambda: settled(vpc, node, enis), deadline_s, why=f"settled with {enis} ENIs")
-    if node.leases():  # without pods there is no table of theirs yet
-        node.check_kernel()
-
-
-def warm_node(make_node, **changes):
-    node = make_node("n1", env={**ENV, **changes})
-    node.wait_quiet(free=3)
-    return node
-
-
-def add_from_pool(node, *names):
-    started = time.monotonic()
-    pods = node.add_pods(names)
-    took_s = time.monotonic() - started
-    assert took_s < AT_ONCE_S, f"{took_s:.1f} s for ADDs that the pool could serve"
-    return pods
-
-
-def long_conf(node):
-    return node.cni_conf(timeoutSeconds=RECOVERY_S)
-
 
 # What goes wrong while the pool has to grow by an ENI: number and name -> rules.
 GROWTH = {
@@ -117,6 +69,7 @@ def test_growing_through(vpc, make_node, rules):
 
 # What goes wrong with the assign call of a node that starts.
 ASSIGNING = {
+    "12 address taken": [error(ASSIGN, "Resource.AlreadyAssigned", times=1)],
     "14 unavailable": [error(ASSIGN, "Unavailable", 503, times=1)],
     "14 internal error, done": [error(ASSIGN, "InternalError", 500, times=1, commit=True)],
     "20 assign lost": [effect(ASSIGN, "drop", commit=True)],
@@ -214,11 +167,10 @@ def test_slow_refusals_of_create(vpc, make_node, code):
 
 def test_19_create_done_and_the_daemon_dies(vpc, make_node):
     """The answer to Create is lost with the daemon: the next life finds that very ENI."""
-    node = warm_node(make_node)
+    node = warm_node(make_node, HTTP_TIMEOUT="60")
     script(vpc, effect(CREATE, "hang", commit=True))
     add_from_pool(node, "p0", "p1", "p2")
-    wait_until(lambda: len(vpc.orphans()) == 1, 10, why="the ENI that nobody was told of")
-    orphan = vpc.orphans()[0]["id"]
+    orphan = wait_until(vpc.orphans, 30, why="the ENI that nobody was told of")[0]["id"]
     node.kill9()
     node.start()
     wait_settled(vpc, node, 2)
@@ -235,10 +187,9 @@ SHRINKING = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("rules", SHRINKING.values(), ids=SHRINKING)
 def test_shrinking_through(vpc, make_node, rules):
-    node, pods = grown_node(vpc, make_node)
+    node, pods = grown_node(vpc, make_node, **GIVES_BACK_SOON)
     script(vpc, *rules)
     for pod in pods:
         pod.delete()
@@ -247,10 +198,9 @@ def test_shrinking_through(vpc, make_node, rules):
     wait_settled(vpc, node, 1)
 
 
-@pytest.mark.slow
 def test_11_unassign_of_what_is_gone(vpc, make_node):
     """The addresses went back, and EC2 says that they were never there: no loop, no lost pool."""
-    node, pods = grown_node(vpc, make_node, MAX_ENI="2")
+    node, pods = grown_node(vpc, make_node, MAX_ENI="2", **GIVES_BACK_SOON)
     script(vpc, error(UNASSIGN, "InvalidParameterValue", times=1, commit=True,
                       message="Some of the specified addresses are not assigned to interface eni-x"))
     for pod in pods:
@@ -296,21 +246,6 @@ def test_26_stuck_attaching(vpc, make_node):
     vpc.ctl("set-stuck", attaching=False)
     waiting.result()
     wait_settled(vpc, node, 2)
-
-
-USER = {"access_key_id": "AKIAFAULTS0000000000", "secret_access_key": "by-hand-secret"}
-
-
-@pytest.fixture
-def by_hand(vpc):
-    """EC2 as an operator uses it; the world must have USER."""
-    return boto3.client(
-        "ec2",
-        region_name="us-east-1",
-        endpoint_url=vpc.ready["ec2_local"],
-        aws_access_key_id=USER["access_key_id"],
-        aws_secret_access_key=USER["secret_access_key"],
-    )
 
 
 @pytest.mark.slow

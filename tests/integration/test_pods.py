@@ -32,6 +32,7 @@ def test_twelve_pods_on_two_nodes_reach_everybody(vpc, nodes, internet):
     for node in nodes:
         assert len(enis_in_use(node)) == 2, "six pods fill two ENIs of a t3.small"
         node.check_kernel()
+        node.wait_quiet()
         node.check_books()
 
     spaces = [pod.netns for pod in pods] + [node.netns for node in nodes] + [vpc.internet]
@@ -54,6 +55,7 @@ def test_58_pods_on_a_large_node(node):
     assert len(set(addresses)) == 58
     assert len(enis_in_use(node)) >= 2
     node.check_kernel()
+    node.wait_quiet()
     node.check_books()
     with echo.serving(*(pod.netns for pod in pods)):
         for pod in pods:

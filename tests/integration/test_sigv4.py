@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Our signatures against botocore's, for generated requests. The same seed makes the same requests."""
 import datetime
+import http.server
 import json
 import os
 import pathlib
 import random
 import string
 import subprocess
+import threading
 import urllib.parse
 
+import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.compat import HTTPHeaders
@@ -17,6 +20,8 @@ from botocore.credentials import Credentials
 REQUESTS = 2000
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOL = pathlib.Path(os.environ.get("VPCWIRE_BUILD", ROOT / "build" / "asan")) / "bin" / "sigv4_tool"
+
+EC2_TOOL = TOOL.parent / "ec2_tool"
 
 RESERVED = ":/?#[]@!$&'()*+,;=%"
 OTHER = " \"<>\\^`{|}\t\n\r\0\x7f"
@@ -142,3 +147,130 @@ def test_a_changed_byte_changes_the_signature():
     assert ours[0] == sign_with_botocore(request)[0]
     assert ours[1] == sign_with_botocore(changed)[0]
     assert ours[0] != ours[1]
+
+
+# ---- a call of our client with the keys of each provider ----
+
+KEYS = ["AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"]
+TOKEN = "FwoGZXIvYXdzEBYaDK/+a==" + "t0ken+/" * 100
+LATER = "2099-01-01T00:00:00Z"
+ROLE = "/latest/meta-data/iam/security-credentials/"
+
+
+def document(**more):
+    return json.dumps({"AccessKeyId": KEYS[0], "SecretAccessKey": KEYS[1], "Token": TOKEN, "Expiration": LATER, **more})
+
+
+STS_REPLY = f"""<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+<AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>{KEYS[0]}</AccessKeyId><SecretAccessKey>{KEYS[1]}</SecretAccessKey>
+<SessionToken>{TOKEN}</SessionToken><Expiration>{LATER}</Expiration></Credentials></AssumeRoleWithWebIdentityResult>
+</AssumeRoleWithWebIdentityResponse>"""
+EC2_REPLY = "<DeleteNetworkInterfaceResponse><return>true</return></DeleteNetworkInterfaceResponse>"
+
+
+class Aws(http.server.BaseHTTPRequestHandler):
+    """STS, a container's agent, IMDS and EC2, all on one port; what EC2 got stands in `server.seen`."""
+
+    def reply(self, body):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def do_PUT(self):
+        self.reply("imds-token")
+
+    def do_GET(self):
+        bodies = {"/agent": document(), ROLE: "role", ROLE + "role": document(Code="Success")}
+        self.reply(bodies[self.path])
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        if "Action=AssumeRoleWithWebIdentity" in body:
+            self.reply(STS_REPLY)
+            return
+        self.server.seen.append((dict(self.headers.items()), body))
+        self.reply(EC2_REPLY)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def aws():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Aws)
+    server.seen, server.url = [], f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def profile(token):
+    return f"[default]\naws_access_key_id = {KEYS[0]}\naws_secret_access_key = {KEYS[1]}\n" + (
+        f"aws_session_token = {token}\n" if token else ""
+    )
+
+
+# Name -> (the token it gives, environment, files); {url} and {home} are filled in.
+PROVIDERS = {
+    "environment": (None, {"AWS_ACCESS_KEY_ID": KEYS[0], "AWS_SECRET_ACCESS_KEY": KEYS[1]}, {}),
+    "environment with a session": (
+        TOKEN,
+        {"AWS_ACCESS_KEY_ID": KEYS[0], "AWS_SECRET_ACCESS_KEY": KEYS[1], "AWS_SESSION_TOKEN": TOKEN},
+        {},
+    ),
+    "profile": (None, {}, {".aws/credentials": profile(None)}),
+    "profile with a session": (TOKEN, {}, {".aws/credentials": profile(TOKEN)}),
+    "web identity": (
+        TOKEN,
+        {
+            "AWS_WEB_IDENTITY_TOKEN_FILE": "{home}/jwt",
+            "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/r",
+            "AWS_ENDPOINT_URL_STS": "{url}",
+        },
+        {"jwt": "header.payload.signature"},
+    ),
+    "container": (TOKEN, {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "{url}/agent"}, {}),
+    "imds": (TOKEN, {}, {}),
+}
+
+
+@pytest.mark.parametrize("token, env, files", PROVIDERS.values(), ids=PROVIDERS)
+def test_calls_with_the_keys_of_each_provider(aws, tmp_path, token, env, files):
+    """What EC2 gets is what botocore signs with these keys at that time, the session token included."""
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    env = {name: value.format(url=aws.url, home=tmp_path) for name, value in env.items()}
+    call = json.dumps({"call": "delete_eni", "eni_id": "eni-0123456789abcdef0"})
+    done = subprocess.run(
+        [EC2_TOOL, aws.url, "eu-west-1", aws.url],
+        input=call + "\n",
+        env={"HOME": str(tmp_path), "PATH": os.environ["PATH"], **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0 and json.loads(done.stdout)["ok"], done
+    ((headers, body),) = aws.seen
+    assert headers.get("X-Amz-Security-Token") == token
+    expect, canonical = sign_with_botocore(
+        {
+            "base": f"http://{headers['Host']}",
+            "method": "POST",
+            "path": "/",
+            "pairs": [],
+            "headers": [("Content-Type", headers["Content-Type"])],
+            "body": body,
+            "region": "eu-west-1",
+            "service": "ec2",
+            "time": headers["X-Amz-Date"],
+            "keys": KEYS,
+            "token": token,
+        }
+    )
+    assert headers["Authorization"] == expect, canonical
+    assert ("x-amz-security-token" in headers["Authorization"]) == bool(token)

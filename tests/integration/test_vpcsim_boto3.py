@@ -114,7 +114,8 @@ def test_addresses(sim, ec2):
     ec2.unassign_private_ip_addresses(NetworkInterfaceId=eni_id, PrivateIpAddresses=["10.0.3.6"])
     assert addresses(eni_of(ec2, eni_id)) == ["10.0.3.4", "10.0.3.12"]
     refused("MissingParameter", ec2.assign_private_ip_addresses, NetworkInterfaceId=eni_id)
-    refused("UnknownParameter", ec2.assign_private_ip_addresses, NetworkInterfaceId=eni_id, Ipv4PrefixCount=1)
+    unknown = {"EnablePrimaryIpv6": True}  # of a parameter that vpcsim does not know
+    refused("UnknownParameter", ec2.create_network_interface, SubnetId=SMALL, **unknown)
 
 
 def test_given_addresses_at_creation(ec2):
@@ -237,6 +238,14 @@ def test_modify(ec2):
     assert (eni["Description"], eni["SourceDestCheck"], eni["Groups"][0]["GroupId"]) == ("new", False, group)
     refused("InvalidParameterCombination", modify, NetworkInterfaceId=eni_id)
     refused("InvalidGroup.NotFound", modify, NetworkInterfaceId=eni_id, Groups=["sg-0"])
+
+
+@pytest.mark.world(vpc={**WORLD["vpc"], "security_groups": [{"id": "sg-0123456789abcdef0", "name": "pods"}]})
+def test_groups(ec2):
+    found = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["pods"]}])["SecurityGroups"]
+    assert [(group["GroupId"], group["VpcId"]) for group in found] == [("sg-0123456789abcdef0", VPC)]
+    assert [group["GroupName"] for group in create(ec2)["Groups"]] == ["default"]
+    assert [group["GroupName"] for group in create(ec2, Groups=["sg-0123456789abcdef0"])["Groups"]] == ["pods"]
 
 
 def test_other_describes(sim, ec2):

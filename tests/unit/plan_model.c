@@ -73,6 +73,13 @@ void model_start(struct model *model, uint64_t seed)
         model->true_max_enis = model->limits.max_enis - (one_in(model, 10) && model->limits.max_enis > 2);
         model->view.look_due_ms = model->now_ms + 1800 * 1000;
         choose_targets(model);
+        for (unsigned i = 0; i < MODEL_SUBNETS; i++)
+                model->subnets[i] = (struct plan_subnet){
+                        .id = (const char *[]){"own", "second", "third"}[i],
+                        .available = i ? 2 + model_random(model, 40) : 0,
+                };
+        model->view.n_subnets = 1;
+        model->view.finds_subnets = one_in(model, 2);
         add_eni(model, (struct plan_eni){.state = PLAN_ENI_READY,
                                          .primary = true,
                                          .managed = true,
@@ -220,21 +227,40 @@ static void check_giving_back(const struct model *model, const struct plan_actio
                 assert_true(model->view.waiting == 0 &&
                             model->now_ms - model->view.surplus_since_ms >= PLAN_SHRINK_DELAY_MS);
         if (a->kind == PLAN_DRAIN)
-                assert_true(model->now_ms - e->created_ms >= PLAN_MIN_ENI_AGE_MS);
+                assert_true(model->now_ms - e->created_ms >= PLAN_SHRINK_DELAY_MS);
         if (a->kind == PLAN_DELETE)
                 assert_false(e->has_attachment);
 }
 
+static void check_create(const struct model *model, const struct plan_action *a)
+{
+        assert_in_range(a->count, 1, model_capacity(model));
+        assert_true(model->now_ms >= model->view.create_not_before_ms);
+        for (size_t i = 0; i < model->view.n_subnets; i++) {
+                const struct plan_subnet *s = &model->subnets[i];
+                bool due = model->now_ms >= s->create_not_before_ms;
+
+                if (strcmp(s->id, a->subnet_id) == 0) {
+                        assert_true(due && (!s->available || a->count < s->available));
+                        return;
+                }
+                assert_false(due); /* it comes first */
+        }
+        fail_msg("an ENI in the unknown subnet %s", a->subnet_id);
+}
+
 static void check_action(const struct model *model, const struct plan_action *a)
 {
-        bool has_key = a->kind != PLAN_LOOK && a->kind != PLAN_CREATE;
+        bool has_key = a->kind != PLAN_LOOK && a->kind != PLAN_CREATE && a->kind != PLAN_FIND_SUBNETS;
         const struct plan_eni *e = has_key ? shown(model, a->key) : NULL;
 
         switch (a->kind) {
-        case PLAN_LOOK: break;
-        case PLAN_CREATE:
-                assert_in_range(a->count, 1, model_capacity(model));
-                assert_true(model->now_ms >= model->view.create_not_before_ms);
+        case PLAN_LOOK: assert_true(model->now_ms >= model->view.look_not_before_ms); break;
+        case PLAN_CREATE: check_create(model, a); break;
+        case PLAN_FIND_SUBNETS:
+                assert_true(model->view.finds_subnets && model->now_ms >= model->view.find_subnets_due_ms);
+                for (size_t i = 0; i < model->view.n_subnets; i++)
+                        assert_true(model->now_ms < model->subnets[i].create_not_before_ms);
                 break;
         case PLAN_RECREATE: assert_int_equal(e->state, PLAN_ENI_CREATING); break;
         case PLAN_ATTACH:
@@ -244,7 +270,9 @@ static void check_action(const struct model *model, const struct plan_action *a)
                 assert_true(e->state == PLAN_ENI_ATTACHING && e->has_attachment && !e->in_doubt);
                 break;
         case PLAN_ASSIGN:
-                assert_true(e->managed && !e->in_doubt && !e->full && model->now_ms >= e->grow_not_before_ms);
+                assert_true(e->managed && !e->in_doubt && !e->full &&
+                            model->now_ms >= e->grow_not_before_ms &&
+                            model->now_ms >= e->subnet_not_before_ms);
                 assert_true(e->state == PLAN_ENI_READY || e->state == PLAN_ENI_CONFIGURING);
                 assert_in_range(a->count, 1, model_capacity(model) - (e->total - e->lost));
                 break;
@@ -327,6 +355,22 @@ static void act_look(struct model *model)
         model->view.look_due_ms = model->now_ms + 1800 * 1000;
 }
 
+static void act_find_subnets(struct model *model)
+{
+        model->view.find_subnets_due_ms = some_time_later(model);
+        if (ec2(model) == DONE)
+                model->view.n_subnets = 1 + model_random(model, MODEL_SUBNETS);
+}
+
+static struct plan_subnet *find_subnet(struct model *model, const char *id)
+{
+        for (size_t i = 0; i < MODEL_SUBNETS; i++) {
+                if (strcmp(model->subnets[i].id, id) == 0)
+                        return &model->subnets[i];
+        }
+        return NULL;
+}
+
 static void act_create(struct model *model, const struct plan_action *a)
 {
         struct model_eni *m = add_eni(model, (struct plan_eni){.state = PLAN_ENI_CREATING,
@@ -337,7 +381,9 @@ static void act_create(struct model *model, const struct plan_action *a)
 
         if (outcome == FAILED) {
                 model->n--;
-                model->view.create_not_before_ms = some_time_later(model);
+                *(one_in(model, 3) ? &model->view.create_not_before_ms
+                                   : &find_subnet(model, a->subnet_id)->create_not_before_ms) =
+                        some_time_later(model);
         } else if (outcome == DONE) {
                 m->eni.state = PLAN_ENI_ATTACHING;
                 m->eni.preparing = a->count;
@@ -378,7 +424,8 @@ static void act_assign(struct model *model, struct model_eni *m, const struct pl
         switch (ec2(model)) {
         case DONE: m->eni.preparing += a->count; break;
         case FAILED:
-                m->eni.grow_not_before_ms = some_time_later(model);
+                *(one_in(model, 2) ? &m->eni.grow_not_before_ms : &m->eni.subnet_not_before_ms) =
+                        some_time_later(model);
                 m->eni.full = one_in(model, 20);
                 break;
         case UNKNOWN:
@@ -452,6 +499,7 @@ static void act(struct model *model, const struct plan_action *a)
         }
         switch (a->kind) {
         case PLAN_LOOK: act_look(model); break;
+        case PLAN_FIND_SUBNETS: act_find_subnets(model); break;
         case PLAN_CREATE: act_create(model, a); break;
         case PLAN_RECREATE:
         case PLAN_MARK_DELETE_ON_TERMINATION: act_step(model, m, a); break;
@@ -476,6 +524,7 @@ void model_round(struct model *model, struct arena *arena, struct plan *ret)
                 model->shown[i] = model->enis[i].eni;
         }
         model->view.enis = model->shown;
+        model->view.subnets = model->subnets;
         model->view.n_enis = model->n;
         plan_make(&model->view, &model->targets, &model->limits, model->now_ms, arena, ret);
         check_plan(model, ret);

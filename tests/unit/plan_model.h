@@ -8,7 +8,13 @@
 
 #include "plan/plan.h"
 
-enum { MODEL_ENIS = 20, MODEL_COOLING = 64, MODEL_COOLDOWN_MS = 30 * 1000, MODEL_TIMEOUT_MS = 30 * 1000 };
+enum {
+        MODEL_ENIS = 20,
+        MODEL_SUBNETS = 3,
+        MODEL_COOLING = 64,
+        MODEL_COOLDOWN_MS = 30 * 1000,
+        MODEL_TIMEOUT_MS = 30 * 1000
+};
 
 struct model_eni {
         struct plan_eni eni;
@@ -29,7 +35,8 @@ struct model {
         size_t n;
         struct plan_view view; /* enis point to `shown` */
         struct plan_eni shown[MODEL_ENIS];
-        int64_t waiting_until_ms; /* of the first that waits; they give up together */
+        struct plan_subnet subnets[MODEL_SUBNETS]; /* view.subnets; those beyond the first when asked for */
+        int64_t waiting_until_ms;                  /* of the first that waits; they give up together */
         unsigned long leases, plans, actions;
 };
 

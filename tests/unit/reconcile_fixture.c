@@ -37,6 +37,9 @@ int bench_teardown(void **state)
         ec2_free(b->r.ec2);
         credentials_free(b->r.credentials);
         free(b->r.suspects);
+        free(b->r.unreadable);
+        mark_forget(&b->r);
+        free(b->r.subnets);
         if (b->ec2)
                 httpd_stop(b->ec2);
         fixture_check(b->f);
@@ -80,6 +83,8 @@ void bench_act(struct bench *b, struct round *round, struct plan_action action)
 {
         if (!action.reason)
                 action.reason = "test";
+        if (action.kind == PLAN_CREATE && !action.subnet_id)
+                action.subnet_id = SUBNET;
         assert_ok(act(&b->r, round, &action, &b->f->err), &b->f->err);
 }
 
@@ -133,4 +138,12 @@ const char *bench_error(struct bench *b, const char *code, const char *message)
                             "<Response><Errors><Error><Code>%s</Code><Message>%s</Message></Error></Errors>"
                             "<RequestID>r-1</RequestID></Response>",
                             code, message);
+}
+
+void bench_show(struct bench *b, const char *const *enis, size_t n)
+{
+        struct httpd_reply *reply = ARENA_NEW(b->arena, struct httpd_reply);
+
+        *reply = (struct httpd_reply){.body = bench_describe(b, enis, n), .times = HTTPD_ALWAYS};
+        bench_script(b, reply, 1);
 }

@@ -36,6 +36,8 @@ void bench_look(struct bench *b, int64_t now_ms);
 const char *bench_describe(struct bench *b, const char *const *enis, size_t n);
 const char *bench_eni_xml(struct bench *b, unsigned device, const char *owner, const struct ip *addresses,
                           size_t n);
+/* Every call is answered with these ENIs, from now on. */
+void bench_show(struct bench *b, const char *const *enis, size_t n);
 const char *bench_error(struct bench *b, const char *code, const char *message);
 
 #endif

@@ -116,6 +116,22 @@ void fixture_free(struct fixture *fixture)
         free(fixture);
 }
 
+int fixture_setup(void **state)
+{
+        struct fixture *fixture = fixture_new(60000);
+
+        fixture_set_addresses(fixture, 3);
+        fixture_start(fixture);
+        *state = fixture;
+        return 0;
+}
+
+int fixture_teardown(void **state)
+{
+        fixture_free(*state);
+        return 0;
+}
+
 static void task_pool_changed(struct fixture *fixture)
 {
         serve_pool_changed(fixture->serve);

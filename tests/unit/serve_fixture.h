@@ -36,6 +36,10 @@ struct fixture *fixture_new(int64_t cooldown_ms);
 void fixture_start(struct fixture *fixture);
 void fixture_free(struct fixture *fixture);
 
+/* cmocka setup and teardown; *state is a fixture that serves, with three free addresses and a long cooldown. */
+int fixture_setup(void **state);
+int fixture_teardown(void **state);
+
 /* Runs on the loop's thread, and waits for it. */
 void fixture_run(struct fixture *fixture, void (*task)(struct fixture *fixture));
 void fixture_pool_changed(struct fixture *fixture);

@@ -289,11 +289,11 @@ static void test_attempts_add_up_and_are_forgotten(void **state)
         bench_act(b, &round, create);
         bench_act(b, &round, create);
         round = bench_round(b, SOON);
-        assert_int_equal(blocked_find(&round, "create", SUBNET)->attempts, 2);
-        assert_contains(blocked_find(&round, "create", SUBNET)->reason, "not allowed");
-        until_ms = blocked_find(&round, "create", SUBNET)->until_ms;
+        assert_int_equal(blocked_find(&round, "create", "")->attempts, 2);
+        assert_contains(blocked_find(&round, "create", "")->reason, "not allowed");
+        until_ms = blocked_find(&round, "create", "")->until_ms;
         round = bench_round(b, until_ms + BLOCKED_FORGET_MS);
-        assert_null(blocked_find(&round, "create", SUBNET));
+        assert_null(blocked_find(&round, "create", ""));
 }
 
 static void test_a_call_put_off_is_no_attempt(void **state)
@@ -350,7 +350,7 @@ static void test_a_denied_action_names_itself_once(void **state)
         assert_int_equal(count_events(b, "ec2-denied", &text), 1);
         assert_contains(text, "You are not authorized.");
         assert_null(strstr(text, "AbCdEf"));
-        assert_true(blocked_find(&round, "create", SUBNET)->until_ms >= clock_boottime_ms() + 55 * 1000);
+        assert_true(blocked_find(&round, "create", "")->until_ms >= clock_boottime_ms() + 55 * 1000);
         script_error(b, 500, "InternalError", "says nothing of permissions");
         bench_act(b, &round, create);
         assert_int_equal(count_events(b, "ec2-allowed", &text), 0);

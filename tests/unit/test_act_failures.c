@@ -34,7 +34,8 @@ static const enum plan_action_kind kinds[_COLUMN_MAX] = {
  *   D  the same, and in doubt: EC2 is looked at before the next step
  *   L  blocked, and a look at EC2 is due now
  *   S  the subnet is blocked, for assigning and creating
- *   R  no row is left; creating in the subnet is blocked
+ *   R  no row is left; creating is blocked
+ *   F  no row is left; creating in this subnet is blocked
  *   K  the row stays; repeating the call with its token is blocked
  *   X  given up: deleted if it exists
  *   G  done: what should go is gone
@@ -49,11 +50,11 @@ static const struct {
         {EC2_FAILURE_THROTTLED, 503, "RequestLimitExceeded", "slow down", "RKBBBBBB"},
         {EC2_FAILURE_TRANSIENT, 500, "InternalError", "try again", "KKDDBBBB"},
         {EC2_FAILURE_TRANSPORT, 0, "", "", "KKDDBBBB"},
-        {EC2_FAILURE_CAPACITY_SUBNET, 400, "InsufficientFreeAddressesInSubnet", "full", "RRSBBBBB"},
+        {EC2_FAILURE_CAPACITY_SUBNET, 400, "InsufficientFreeAddressesInSubnet", "full", "FFSBBBBB"},
         {EC2_FAILURE_CAPACITY_ENI, 400, "PrivateIpAddressLimitExceeded", "too many", "RRDDBBBB"},
         {EC2_FAILURE_CAPACITY_INSTANCE, 400, "AttachmentLimitExceeded", "no more", "RRDXBBBB"},
         {EC2_FAILURE_CAPACITY_ACCOUNT, 400, "NetworkInterfaceLimitExceeded", "no more", "RRBBBBBB"},
-        {EC2_FAILURE_GONE, 400, "InvalidNetworkInterfaceID.NotFound", "no such ENI", "RRDDLLGG"},
+        {EC2_FAILURE_GONE, 400, "InvalidNetworkInterfaceID.NotFound", "no such ENI", "FFDDLLGG"},
         {EC2_FAILURE_IN_USE, 400, "InvalidParameterValue", "eni-1 is currently in use.", "RRDDBBBB"},
         {EC2_FAILURE_TOKEN_USED, 400, "IdempotentParameterMismatch", "inconsistent", "--------"},
         {EC2_FAILURE_DENIED, 403, "UnauthorizedOperation", "not allowed", "RKBBBBBB"},
@@ -117,8 +118,12 @@ static void assert_blocked(const struct round *round, const char *action, const 
 static void check(struct bench *b, struct round *round, enum column column, int64_t key, char outcome,
                   enum ec2_failure_class class)
 {
-        const struct store_eni *eni = bench_eni(b, round, key);
+        const struct store_eni *eni;
 
+        /* What is blocked is tried again when the block ends, not when something else happens to come. */
+        if (strchr("BDLSRK", outcome))
+                assert_true(round->wake_ms > 0);
+        eni = bench_eni(b, round, key);
         switch (outcome) {
         case 'B':
         case 'D':
@@ -133,8 +138,9 @@ static void check(struct bench *b, struct round *round, enum column column, int6
                 assert_false(eni->in_doubt);
                 break;
         case 'R':
+        case 'F':
                 assert_int_equal(round->n_enis, 1);
-                assert_blocked(round, "create", SUBNET, class);
+                assert_blocked(round, "create", outcome == 'F' ? SUBNET : "", class);
                 break;
         case 'K':
                 assert_int_equal(round->n_enis, 2);
@@ -311,6 +317,29 @@ static void test_a_token_used_before_whose_eni_is_not_shown(void **state)
         assert_blocked(&round, "recreate", "vw-1-token", EC2_FAILURE_TOKEN_USED);
 }
 
+/* Calls that failed for other reasons are no looks for the ENI. */
+static void test_what_came_before_is_no_look_for_a_token(void **state)
+{
+        struct bench *b = *state;
+        struct plan_action action = {.kind = PLAN_RECREATE, .key = prepare(b, RECREATE)};
+        struct httpd_reply unavailable = {.status = 503,
+                                          .body = bench_error(b, "Unavailable", "try again"),
+                                          .times = HTTPD_ALWAYS},
+                           mismatch[] = {{.status = 400,
+                                          .body = bench_error(b, "IdempotentParameterMismatch", "other")},
+                                         {.body = NONE_MADE}};
+        struct round round;
+
+        bench_script(b, &unavailable, 1);
+        for (unsigned i = 0; i < 2 * TOKEN_LOOKS_MAX; i++) {
+                round = bench_round(b, SOON);
+                bench_act(b, &round, action);
+        }
+        bench_script(b, mismatch, 2);
+        bench_act(b, &round, action);
+        assert_int_equal(bench_eni(b, &round, action.key)->state, ENI_CREATING);
+}
+
 static void test_a_token_used_before_whose_eni_is_never_shown_is_given_up(void **state)
 {
         struct bench *b = *state;
@@ -318,6 +347,43 @@ static void test_a_token_used_before_whose_eni_is_never_shown_is_given_up(void *
 
         assert_int_equal(round.n_enis, 1);
         assert_null(blocked_find(&round, "recreate", "vw-1-token"));
+}
+
+static const char *attach_reply(struct bench *b, bool throttled, unsigned *ret_status)
+{
+        *ret_status = throttled ? 503 : 400;
+        return throttled ? bench_error(b, "RequestLimitExceeded", "slow down")
+                         : bench_error(b, "InvalidParameterValue", "already at device index '1'");
+}
+
+/* What says nothing about the ENI is no reason to give it up, however often it is said. */
+static void test_only_refusals_of_the_eni_count_as_attempts(void **state)
+{
+        struct bench *b = *state;
+        struct plan_action action = {.kind = PLAN_ATTACH, .device_index = 1};
+        struct round round;
+
+        action.key = prepare(b, ATTACH);
+        for (unsigned i = 0; i < 2 * ATTACH_ATTEMPTS_MAX; i++) {
+                struct httpd_reply reply = {.times = HTTPD_ALWAYS};
+
+                reply.body = attach_reply(b, true, &reply.status);
+                bench_script(b, &reply, 1);
+                round = bench_round(b, SOON);
+                bench_act(b, &round, action);
+                bench_act(b, &round, action); /* put off by our own pace: not even sent */
+                assert_int_equal(httpd_requests(b->ec2), 1);
+        }
+        for (unsigned i = 1; i <= ATTACH_ATTEMPTS_MAX + 1; i++) {
+                struct httpd_reply reply = {.times = HTTPD_ALWAYS};
+
+                assert_int_equal(bench_eni(b, &round, action.key)->state, ENI_ATTACHING);
+                reply.body = attach_reply(b, false, &reply.status);
+                bench_script(b, &reply, 1);
+                round = bench_round(b, SOON);
+                bench_act(b, &round, action);
+        }
+        assert_int_equal(bench_eni(b, &round, action.key)->state, ENI_DELETING);
 }
 
 int main(void)
@@ -331,6 +397,8 @@ int main(void)
                 TEST(test_a_token_used_before_whose_eni_is_attached_is_left_to_a_look),
                 TEST(test_a_token_used_before_whose_eni_is_not_shown),
                 TEST(test_a_token_used_before_whose_eni_is_never_shown_is_given_up),
+                TEST(test_what_came_before_is_no_look_for_a_token),
+                TEST(test_only_refusals_of_the_eni_count_as_attempts),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -210,7 +210,7 @@ static void test_help_names_every_command(void **state)
         _cleanup_json_ json_t *help = ask(fixture, fd, "{\"command\":\"help\"}");
         json_t *commands = json_object_get(help, "commands");
 
-        assert_int_equal(json_object_size(commands), 21);
+        assert_int_equal(json_object_size(commands), 22);
         assert_true(json_is_string(json_object_get(commands, "internet-address")));
 }
 

@@ -10,31 +10,12 @@
 #include "cloud/credentials.h"
 #include "cloud/imds.h"
 #include "cloud/provider_json.h"
+#include "hand_clock.h"
 #include "httpd.h"
 
 #define PUT_TOKEN "PUT /latest/api/token"
 #define ROLES     "GET /latest/meta-data/iam/security-credentials/"
 #define ROLE      ROLES "vpcwire-node"
-
-enum { MINUTE_MS = 60 * 1000 };
-
-static int64_t wall_ms, boottime_ms;
-
-static int64_t get_wall_ms(void)
-{
-        return wall_ms;
-}
-
-static int64_t get_boottime_ms(void)
-{
-        return boottime_ms;
-}
-
-static void advance(int64_t ms)
-{
-        wall_ms += ms;
-        boottime_ms += ms;
-}
 
 struct node {
         struct httpd *httpd;
@@ -50,9 +31,8 @@ static struct node node_start(const struct httpd_reply *script, size_t n)
         assert_ok(imds_new(&(const struct imds_options){.endpoint = httpd_url(node.httpd)}, &node.imds, &err),
                   &err);
         node.credentials = credentials_open(&(const struct credentials_options){
-                .imds = node.imds, .wall_ms = get_wall_ms, .boottime_ms = get_boottime_ms});
-        wall_ms = 1440938160000; /* 2015-08-30T12:36:00Z */
-        boottime_ms = 5000;
+                .imds = node.imds, .wall_ms = hand_clock_wall_ms, .boottime_ms = hand_clock_boottime_ms});
+        hand_clock_set(1440938160000); /* 2015-08-30T12:36:00Z */
         clearenv();
         return node;
 }
@@ -74,6 +54,14 @@ static void node_stop(struct node *node)
         {                                                                                                    \
                 .on = ROLES, .body = "vpcwire-node", .times = HTTPD_ALWAYS                                   \
         }
+
+static struct credentials_health health_of(const struct node *node)
+{
+        struct credentials_health health;
+
+        credentials_get_health(node->credentials, &health);
+        return health;
+}
 
 static void test_environment(void **state _unused_)
 {
@@ -147,11 +135,11 @@ static void test_imds_and_refresh(void **state _unused_)
         assert_string_equal(view.access_key_id, "ONE");
         assert_string_equal(view.secret_access_key, "SECRET-ONE");
         assert_string_equal(view.session_token, "TOKEN-ONE");
-        advance(53 * MINUTE_MS);
+        hand_clock_advance(53 * MINUTE_MS);
         assert_ok(credentials_get(node.credentials, &view, &err), &err);
         assert_string_equal(view.access_key_id, "ONE");
         assert_int_equal(httpd_count(node.httpd, ROLE), 1);
-        advance(2 * MINUTE_MS + 1); /* less than 5 minutes left */
+        hand_clock_advance(2 * MINUTE_MS + 1); /* less than 5 minutes left */
         assert_ok(credentials_get(node.credentials, &view, &err), &err);
         assert_string_equal(view.access_key_id, "TWO");
         assert_ok(credentials_get(node.credentials, &view, &err), &err);
@@ -173,24 +161,30 @@ static void test_old_ones_serve_to_their_end(void **state _unused_)
         struct err err;
 
         assert_ok(credentials_get(node.credentials, &view, &err), &err);
-        advance(56 * MINUTE_MS);
+        hand_clock_advance(56 * MINUTE_MS);
         for (int i = 0; i < 10; i++) {
                 assert_ok(credentials_get(node.credentials, &view, &err), &err);
                 assert_string_equal(view.access_key_id, "ONE");
         }
         assert_int_equal(httpd_count(node.httpd, ROLE), 2);
-        advance(CREDENTIALS_REFRESH_PAUSE_S * 1000);
+        assert_true(health_of(&node).failing && health_of(&node).have_good);
+        assert_contains(health_of(&node).why, "503");
+        hand_clock_advance(CREDENTIALS_REFRESH_PAUSE_S * 1000);
         for (int i = 0; i < 10; i++)
                 assert_ok(credentials_get(node.credentials, &view, &err), &err);
         assert_int_equal(httpd_count(node.httpd, ROLE), 3);
-        advance(4 * MINUTE_MS - CREDENTIALS_REFRESH_PAUSE_S * 1000 - 1);
+        assert_false(health_of(&node).failing);
+        hand_clock_advance(4 * MINUTE_MS - CREDENTIALS_REFRESH_PAUSE_S * 1000 - 1);
         assert_ok(credentials_get(node.credentials, &view, &err), &err);
         assert_string_equal(view.access_key_id, "ONE");
-        advance(1); /* the end */
+        hand_clock_advance(1); /* the end */
         assert_fails(credentials_get(node.credentials, &view, &err), ERR_AGAIN);
         assert_contains(err.msg, "503");
+        assert_true(health_of(&node).failing && !health_of(&node).have_good);
         assert_ok(credentials_get(node.credentials, &view, &err), &err);
         assert_string_equal(view.access_key_id, "TWO");
+        assert_false(health_of(&node).failing);
+        assert_string_equal(health_of(&node).why, "");
 }
 
 static void test_refused_ones_are_not_used_again(void **state _unused_)
@@ -328,13 +322,15 @@ static void test_a_wrong_clock_expires_nothing(void **state _unused_)
         struct credentials_view view;
         struct err err;
 
-        wall_ms += (int64_t)10 * 365 * 24 * 60 * MINUTE_MS;
+        assert_int_equal(health_of(&node).ahead_ms, 0);
+        hand_clock.wall_ms += (int64_t)10 * 365 * 24 * 60 * MINUTE_MS;
         for (int i = 0; i < 3; i++) {
                 assert_ok(credentials_get(node.credentials, &view, &err), &err);
                 assert_string_equal(view.access_key_id, "ONE");
         }
         assert_int_equal(httpd_count(node.httpd, ROLE), 1);
-        advance(6 * 60 * MINUTE_MS - MINUTE_MS); /* AWS's time goes on */
+        assert_int_equal(health_of(&node).ahead_ms, (int64_t)10 * 365 * 24 * 60 * MINUTE_MS);
+        hand_clock_advance(6 * 60 * MINUTE_MS - MINUTE_MS); /* AWS's time goes on */
         assert_ok(credentials_get(node.credentials, &view, &err), &err);
         assert_string_equal(view.access_key_id, "TWO");
 }

@@ -354,6 +354,7 @@ static void test_vpc_cidrs_leave_out_what_is_none(void **state _unused_)
         struct prefix *cidrs;
         struct mac mac;
         struct err err;
+        bool whole = true;
         size_t n;
 
         for (int i = 0; i < 2000; i++)
@@ -373,17 +374,19 @@ static void test_vpc_cidrs_leave_out_what_is_none(void **state _unused_)
         _cleanup_(imds_freep) struct imds *imds = new_imds(httpd_url(httpd), 0);
 
         assert_ok(mac_parse(MAC, &mac, &err), &err);
-        assert_ok(imds_get_vpc_cidrs(imds, mac, arena, &cidrs, &n, &err), &err);
+        assert_ok(imds_get_vpc_cidrs(imds, mac, arena, &cidrs, &n, &whole, &err), &err);
         assert_int_equal(n, 2);
+        assert_false(whole);
         assert_string_equal(PREFIX_TEXT(cidrs[0]), "10.0.0.0/16");
         assert_string_equal(PREFIX_TEXT(cidrs[1]), "100.64.0.0/16");
-        assert_ok(imds_get_vpc_cidrs(imds, mac, arena, &cidrs, &n, &err), &err);
+        assert_ok(imds_get_vpc_cidrs(imds, mac, arena, &cidrs, &n, &whole, &err), &err);
         assert_int_equal(n, 0);
-        assert_ok(imds_get_vpc_cidrs(imds, mac, arena, &cidrs, &n, &err), &err);
+        assert_true(whole);
+        assert_ok(imds_get_vpc_cidrs(imds, mac, arena, &cidrs, &n, &whole, &err), &err);
         assert_int_equal(n, 2000);
-        assert_fails(imds_get_vpc_cidrs(imds, mac, arena, &cidrs, &n, &err), ERR_PROTOCOL);
+        assert_fails(imds_get_vpc_cidrs(imds, mac, arena, &cidrs, &n, &whole, &err), ERR_PROTOCOL);
         assert_contains(err.msg, "4097 items");
-        assert_fails(imds_get_vpc_cidrs(imds, mac, arena, &cidrs, &n, &err), ERR_NOT_FOUND);
+        assert_fails(imds_get_vpc_cidrs(imds, mac, arena, &cidrs, &n, &whole, &err), ERR_NOT_FOUND);
         assert_int_equal(n, 2000); /* untouched */
 }
 

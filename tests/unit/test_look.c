@@ -22,14 +22,6 @@ static const char *primary(struct bench *b, unsigned n)
         return bench_eni_xml(b, 0, INSTANCE, addresses, n);
 }
 
-static void script_enis(struct bench *b, const char *const *enis, size_t n)
-{
-        struct httpd_reply *reply = ARENA_NEW(b->arena, struct httpd_reply);
-
-        *reply = (struct httpd_reply){.body = bench_describe(b, enis, n), .times = HTTPD_ALWAYS};
-        bench_script(b, reply, 1);
-}
-
 static void test_ours_is_adopted_and_others_are_counted(void **state)
 {
         struct bench *b = *state;
@@ -38,7 +30,7 @@ static void test_ours_is_adopted_and_others_are_counted(void **state)
                               bench_eni_xml(b, 2, "i-other", &theirs, 1)};
         struct round round;
 
-        script_enis(b, enis, 3);
+        bench_show(b, enis, 3);
         bench_look(b, SOON);
         round = bench_round(b, SOON);
         assert_int_equal(round.n_enis, 3);
@@ -61,7 +53,7 @@ static void test_an_eni_that_says_no_is_left_alone(void **state)
                                                           at + strlen("<tagSet>"))};
         struct round round;
 
-        script_enis(b, enis, 2);
+        bench_show(b, enis, 2);
         bench_look(b, SOON);
         round = bench_round(b, SOON);
         assert_int_equal(round.n_enis, 2);
@@ -74,7 +66,7 @@ static void test_an_address_is_gone_after_two_looks(void **state)
         struct bench *b = *state;
         const char *enis[] = {primary(b, 2)};
 
-        script_enis(b, enis, 1);
+        bench_show(b, enis, 1);
         bench_look(b, SOON);
         assert_string_equal(fixture_address_state(b->f, fixture_ip(0, 3), SOON), "free");
         assert_true(b->r.look_due_ms <= LATER + 1000);
@@ -88,11 +80,11 @@ static void test_an_address_that_comes_back_is_no_suspect(void **state)
         struct bench *b = *state;
         const char *without[] = {primary(b, 2)}, *with[] = {primary(b, 3)};
 
-        script_enis(b, without, 1);
+        bench_show(b, without, 1);
         bench_look(b, SOON);
-        script_enis(b, with, 1);
+        bench_show(b, with, 1);
         bench_look(b, SOON + 1000);
-        script_enis(b, without, 1);
+        bench_show(b, without, 1);
         bench_look(b, LATER);
         assert_string_equal(fixture_address_state(b->f, fixture_ip(0, 3), LATER), "free");
 }
@@ -104,7 +96,7 @@ static void test_a_leased_address_is_lost_and_its_lease_stays(void **state)
         const char *enis[] = {primary(b, 0)};
         size_t n;
 
-        script_enis(b, enis, 1);
+        bench_show(b, enis, 1);
         bench_look(b, SOON);
         bench_look(b, LATER);
         assert_ok(store_leases(b->f->store, NULL, b->arena, &leases, &n, &b->f->err), &b->f->err);
@@ -123,7 +115,7 @@ static void test_an_eni_with_leases_is_never_removed(void **state)
 
         for (int i = 0; i < 4; i++)
                 fixture_lease(b->f, (const char *[]){"a", "b", "c", "d"}[i], NOW);
-        script_enis(b, enis, 1);
+        bench_show(b, enis, 1);
         bench_look(b, SOON);
         round = bench_round(b, SOON);
         assert_int_equal(observe_eni(&round, key)->leased, 1);
@@ -132,6 +124,7 @@ static void test_an_eni_with_leases_is_never_removed(void **state)
         round = bench_round(b, MUCH_LATER);
         assert_non_null(observe_eni(&round, key));
         assert_int_equal(observe_eni(&round, key)->lost, 1);
+        assert_string_equal(observe_eni(&round, key)->attachment_id, "");
 }
 
 static void test_an_empty_eni_is_dropped_after_two_looks(void **state)
@@ -140,7 +133,7 @@ static void test_an_empty_eni_is_dropped_after_two_looks(void **state)
         int64_t key = fixture_ready_eni(b->f, 1, 2);
         const char *enis[] = {primary(b, 3)};
 
-        script_enis(b, enis, 1);
+        bench_show(b, enis, 1);
         bench_look(b, SOON);
         assert_string_equal(fixture_eni_state(b->f, key), "ready");
         bench_look(b, LATER);
@@ -168,7 +161,7 @@ static void test_an_empty_answer_is_not_believed(void **state)
 {
         struct bench *b = *state;
 
-        script_enis(b, NULL, 0);
+        bench_show(b, NULL, 0);
         bench_look(b, SOON);
         bench_look(b, LATER);
         bench_look(b, MUCH_LATER);
@@ -187,12 +180,34 @@ static void test_an_attach_in_doubt_is_seen(void **state)
         assert_ok(store_eni_begin(b->f->store, &eni, NOW, &key, &b->f->err), &b->f->err);
         assert_ok(store_eni_created(b->f->store, key, &eni, NULL, 0, NOW, &b->f->err), &b->f->err);
         assert_ok(store_eni_set_in_doubt(b->f->store, key, true, &b->f->err), &b->f->err);
-        script_enis(b, enis, 2);
+        bench_show(b, enis, 2);
         bench_look(b, SOON);
         round = bench_round(b, SOON);
         assert_false(observe_eni(&round, key)->in_doubt);
         assert_string_equal(observe_eni(&round, key)->attachment_id, "attach-1");
         assert_int_equal(observe_eni(&round, key)->state, ENI_ATTACHING);
+}
+
+static void test_an_eni_that_somebody_else_attached_is_forgotten(void **state)
+{
+        struct bench *b = *state;
+        struct store_eni eni = fixture_eni(1);
+        const char *attached[] = {primary(b, 3)}, *mine = bench_eni_xml(b, 1, INSTANCE, NULL, 0),
+                   *at = strstr(mine, "<instanceId>" INSTANCE);
+        const char *ours[] = {arena_printf(b->arena, "%.*s<instanceId>i-other%s", (int)(at - mine), mine,
+                                           at + strlen("<instanceId>" INSTANCE))};
+        struct httpd_reply replies[] = {{.body = bench_describe(b, attached, 1)},
+                                        {.body = bench_describe(b, ours, 1)}};
+        int64_t key;
+
+        snprintf(eni.client_token, sizeof(eni.client_token), "token");
+        assert_ok(store_eni_begin(b->f->store, &eni, NOW, &key, &b->f->err), &b->f->err);
+        assert_ok(store_eni_created(b->f->store, key, &eni, NULL, 0, NOW, &b->f->err), &b->f->err);
+        assert_ok(store_eni_set_in_doubt(b->f->store, key, true, &b->f->err), &b->f->err);
+        bench_script(b, replies, 2);
+        bench_look(b, SOON);
+        assert_string_equal(fixture_eni_state(b->f, key), "");
+        assert_int_equal(httpd_requests(b->ec2), 2);
 }
 
 /* ---- orphans ---- */
@@ -216,21 +231,26 @@ static const char *orphan_xml(struct bench *b, const struct orphan *o)
                             o->attachment ?: "", o->tags);
 }
 
-/* One look in which the sweep is due: EC2 shows the primary ENI attached, and these by our tag. */
-static void sweep(struct bench *b, const struct orphan *orphans, size_t n, const struct httpd_reply *deletion,
-                  int64_t now_ms)
+static struct round sweep_round(struct bench *b, struct round round)
 {
-        struct httpd_reply *replies = arena_alloc(b->arena, 3, sizeof(*replies));
-        const char **list = arena_alloc(b->arena, n, sizeof(*list)), *attached[] = {primary(b, 3)};
+        assert_ok(ours_sweep(&b->r, &round, &b->f->err), &b->f->err);
+        return round;
+}
+
+/* A sweep that is due: EC2 shows these by our tag. */
+static struct round sweep(struct bench *b, const struct orphan *orphans, size_t n,
+                          const struct httpd_reply *deletion, int64_t now_ms)
+{
+        struct httpd_reply *replies = arena_alloc(b->arena, 2, sizeof(*replies));
+        const char **list = arena_alloc(b->arena, n, sizeof(*list));
 
         for (size_t i = 0; i < n; i++)
                 list[i] = orphan_xml(b, &orphans[i]);
-        replies[0].body = bench_describe(b, attached, 1);
-        replies[1].body = bench_describe(b, list, n);
-        replies[2] = *deletion;
-        bench_script(b, replies, 3);
+        replies[0].body = bench_describe(b, list, n);
+        replies[1] = *deletion;
+        bench_script(b, replies, 2);
         b->r.sweep_due_ms = now_ms;
-        bench_look(b, now_ms);
+        return sweep_round(b, bench_round(b, now_ms));
 }
 
 static const struct httpd_reply deleted = {
@@ -251,27 +271,73 @@ static void test_an_orphan_is_deleted(void **state)
         struct orphan orphan = {.id = "eni-lost", .tags = ORPHAN_TAGS(INSTANCE, "2024-02-29T12:00:00Z")};
 
         sweep(b, &orphan, 1, &deleted, SOON);
-        assert_int_equal(httpd_requests(b->ec2), 3);
-        assert_contains(httpd_request(b->ec2, 2)->body, "Action=DeleteNetworkInterface");
-        assert_contains(httpd_request(b->ec2, 2)->body, "eni-lost");
+        assert_int_equal(httpd_requests(b->ec2), 2);
+        assert_contains(httpd_request(b->ec2, 0)->body, "tag%3Anode.k8s.amazonaws.com");
+        assert_contains(httpd_request(b->ec2, 1)->body, "Action=DeleteNetworkInterface");
+        assert_contains(httpd_request(b->ec2, 1)->body, "eni-lost");
         assert_int_equal(b->r.sweep_due_ms, SOON + OURS_SWEEP_PERIOD_MS);
-        /* The next look asks one question only. */
-        bench_look(b, LATER);
-        assert_int_equal(httpd_requests(b->ec2), 4);
+        /* Not again before it is due. */
+        assert_int_equal(sweep_round(b, bench_round(b, LATER)).wake_ms, SOON + OURS_SWEEP_PERIOD_MS);
+        assert_int_equal(httpd_requests(b->ec2), 2);
+}
+
+/* Nobody waits for it: it lets go first what a round still has to do, and ADDs that wait, but these not for ever. */
+static void test_a_sweep_comes_last(void **state)
+{
+        struct bench *b = *state;
+        struct httpd_reply none = {.body = bench_describe(b, NULL, 0), .times = HTTPD_ALWAYS};
+        struct round round = bench_round(b, SOON);
+
+        bench_script(b, &none, 1);
+        b->r.sweep_due_ms = SOON;
+        round.progress = true;
+        sweep_round(b, round);
+        round.progress = false;
+        round.n_enis = 0;
+        sweep_round(b, round);
+        round = bench_round(b, SOON);
+        round.counts.waiting = 1;
+        assert_int_equal(sweep_round(b, round).wake_ms, SOON + LOOK_YIELDS_MS);
+        assert_int_equal(httpd_requests(b->ec2), 0);
+        round.now_ms = SOON + LOOK_YIELDS_MS;
+        sweep_round(b, round);
+        assert_int_equal(httpd_requests(b->ec2), 1);
+}
+
+/* A refused one is repeated alone, and says when. */
+static void test_a_refused_sweep_is_asked_again(void **state)
+{
+        struct bench *b = *state;
+        struct httpd_reply replies[] = {
+                {.status = 503, .body = bench_error(b, "RequestLimitExceeded", "slow down")},
+                {.body = bench_describe(b, NULL, 0), .times = HTTPD_ALWAYS}};
+        struct round round;
+
+        bench_script(b, replies, 2);
+        b->r.sweep_due_ms = SOON;
+        round = sweep_round(b, bench_round(b, SOON));
+        assert_non_null(blocked_find(&round, "look-for-orphans", ""));
+        assert_int_equal(round.wake_ms, blocked_find(&round, "look-for-orphans", "")->until_ms);
+        assert_int_equal(sweep_round(b, bench_round(b, SOON)).wake_ms, round.wake_ms);
+        assert_int_equal(httpd_requests(b->ec2), 1);
 }
 
 /* After a refusal one call at a time passes: the two lists of a look must not wait for each other in turn. */
 static void test_a_look_of_two_lists_ends_after_a_refusal(void **state)
 {
         struct bench *b = *state;
+        struct store_eni eni = fixture_eni(1);
         const char *enis[] = {primary(b, 3)};
         struct httpd_reply replies[] = {
                 {.status = 503, .body = bench_error(b, "RequestLimitExceeded", "slow down")},
                 {.body = bench_describe(b, enis, 1), .times = HTTPD_ALWAYS}};
-        int64_t end_ms = clock_boottime_ms() + 20 * 1000, wait_ms;
+        int64_t end_ms = clock_boottime_ms() + 20 * 1000, wait_ms, key;
 
+        /* Not attached yet: only our tag finds it. */
+        snprintf(eni.client_token, sizeof(eni.client_token), "token");
+        assert_ok(store_eni_begin(b->f->store, &eni, NOW, &key, &b->f->err), &b->f->err);
+        assert_ok(store_eni_created(b->f->store, key, &eni, NULL, 0, NOW, &b->f->err), &b->f->err);
         bench_script(b, replies, 2);
-        b->r.sweep_due_ms = SOON;
         bench_look(b, SOON);
         wait_ms = ec2_last_failure(b->r.ec2)->wait_ms;
         assert_true(wait_ms > 0);
@@ -280,6 +346,7 @@ static void test_a_look_of_two_lists_ends_after_a_refusal(void **state)
                 bench_look(b, SOON);
         }
         assert_int_equal(httpd_requests(b->ec2), 3);
+        /* It has asked what a sweep asks. */
         assert_int_equal(b->r.sweep_due_ms, SOON + OURS_SWEEP_PERIOD_MS);
 }
 
@@ -308,7 +375,7 @@ static void test_what_is_not_provably_ours_and_unused_is_not_touched(void **stat
         };
 
         sweep(b, orphans, ARRAY_SIZE(orphans), &deleted, SOON);
-        assert_int_equal(httpd_requests(b->ec2), 2);
+        assert_int_equal(httpd_requests(b->ec2), 1);
 }
 
 static void test_a_young_orphan_is_looked_at_again_in_time(void **state)
@@ -317,10 +384,11 @@ static void test_a_young_orphan_is_looked_at_again_in_time(void **state)
         const char *tags = arena_printf(b->arena, ORPHAN_TAGS(INSTANCE, "%s"), created_ago(b, 100));
         struct orphan orphan = {.id = "eni-young", .tags = tags};
 
-        sweep(b, &orphan, 1, &deleted, SOON);
-        assert_int_equal(httpd_requests(b->ec2), 2);
+        struct round round = sweep(b, &orphan, 1, &deleted, SOON);
+
+        assert_int_equal(httpd_requests(b->ec2), 1);
         assert_in_range(b->r.sweep_due_ms, SOON + 190 * 1000, SOON + 202 * 1000);
-        assert_int_equal(b->r.look_due_ms, b->r.sweep_due_ms);
+        assert_int_equal(round.wake_ms, b->r.sweep_due_ms);
 }
 
 static void test_what_is_in_the_books_is_no_orphan(void **state)
@@ -344,7 +412,7 @@ static void test_what_is_in_the_books_is_no_orphan(void **state)
         snprintf(eni.client_token, sizeof(eni.client_token), "token-2");
         assert_ok(store_eni_begin(b->f->store, &eni, NOW, &key, &b->f->err), &b->f->err);
         sweep(b, orphans, ARRAY_SIZE(orphans), &deleted, SOON);
-        assert_int_equal(httpd_requests(b->ec2), 2);
+        assert_int_equal(httpd_requests(b->ec2), 1);
 }
 
 static void test_a_refused_deletion_is_written_down(void **state)
@@ -354,13 +422,13 @@ static void test_a_refused_deletion_is_written_down(void **state)
         struct httpd_reply refused = {.status = 403,
                                       .body = bench_error(b, "UnauthorizedOperation", "not allowed"),
                                       .times = HTTPD_ALWAYS};
-        struct round round;
+        int64_t now_ms = clock_boottime_ms();
+        struct round round = sweep(b, &orphan, 1, &refused, now_ms);
 
-        sweep(b, &orphan, 1, &refused, SOON);
-        round = bench_round(b, SOON);
         assert_non_null(blocked_find(&round, "delete-orphan", "eni-lost"));
-        sweep(b, &orphan, 1, &refused, SOON + 1);
-        assert_int_equal(httpd_requests(b->ec2), 2);
+        assert_int_equal(b->r.sweep_due_ms, now_ms + OURS_ORPHAN_AGE_MS);
+        sweep(b, &orphan, 1, &refused, now_ms + 1);
+        assert_int_equal(httpd_requests(b->ec2), 1);
 }
 
 int main(void)
@@ -377,7 +445,10 @@ int main(void)
                 TEST(test_a_failing_look_changes_nothing),
                 TEST(test_an_empty_answer_is_not_believed),
                 TEST(test_an_attach_in_doubt_is_seen),
+                TEST(test_an_eni_that_somebody_else_attached_is_forgotten),
                 TEST(test_an_orphan_is_deleted),
+                TEST(test_a_sweep_comes_last),
+                TEST(test_a_refused_sweep_is_asked_again),
                 TEST(test_a_look_of_two_lists_ends_after_a_refusal),
                 TEST(test_what_is_not_provably_ours_and_unused_is_not_touched),
                 TEST(test_a_young_orphan_is_looked_at_again_in_time),

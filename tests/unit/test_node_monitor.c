@@ -10,6 +10,7 @@
 #include <linux/rtnetlink.h>
 
 #include <vpcwire/clock.h>
+#include <vpcwire/sysctl.h>
 
 enum { DEADLINE_MS = 5000 };
 
@@ -175,6 +176,26 @@ static void nft_element(struct node_world *w)
         nft_of_another(w, "delete element ip vpcwire eni_of { 10.0.1.21 }");
 }
 
+static void set_sysctl(struct node_world *w, const char *key, const char *value)
+{
+        assert_ok(sysctl_write(key, value, NULL, &w->err), &w->err);
+}
+
+static void forwarding_off(struct node_world *w)
+{
+        set_sysctl(w, "net.ipv4.ip_forward", "0");
+}
+
+static void forwarding_off_one(struct node_world *w)
+{
+        set_sysctl(w, "net.ipv4.conf.eth1.forwarding", "0");
+}
+
+static void rp_filter_strict(struct node_world *w)
+{
+        set_sysctl(w, "net.ipv4.conf.eth0.rp_filter", "1");
+}
+
 /* Each is told, with nothing beside it; its repair is no news; what was told was enough to repair by. */
 static void test_damage_is_told(void **state)
 {
@@ -197,6 +218,9 @@ static void test_damage_is_told(void **state)
                 {"nft flushed", nft_flush, NODE_CHANGED_NFT},
                 {"nft rule added", nft_rule, NODE_CHANGED_NFT},
                 {"nft element deleted", nft_element, NODE_CHANGED_NFT},
+                {"forwarding off", forwarding_off, NODE_CHANGED_SYSCTLS},
+                {"forwarding off for one link", forwarding_off_one, NODE_CHANGED_SYSCTLS},
+                {"strict source check", rp_filter_strict, NODE_CHANGED_SYSCTLS},
         };
         /* The kernel tells of a changed link without saying who changed it. */
         const unsigned echo = NODE_CHANGED_LINKS;
@@ -237,6 +261,8 @@ static void test_daily_business_is_silent(void **state)
         assert_ok(route_delete(w->nl, &route, &w->err), &w->err);
         nft_of_another(w, "add table ip other; add chain ip other c; delete table ip other");
         nft_of_another(w, "add table ip6 vpcwire; delete table ip6 vpcwire");
+        set_sysctl(w, arena_printf(w->arena, "net.ipv4.conf.%s.rp_filter", w->pods[2].host_ifname), "1");
+        set_sysctl(w, "net.ipv4.conf.eth1.proxy_arp", "1");
         assert_int_equal(read_now(w), 0);
 }
 

@@ -170,12 +170,16 @@ static void test_links_addresses_sysctls(void **state)
         assert_int_equal(c->want.n_addresses, 1);
         assert_int_equal(c->want.addresses[0].ifindex, 4);
         assert_string_equal(PREFIX_TEXT(c->want.addresses[0].prefix), "10.0.1.20/32");
-        assert_int_equal(c->want.n_sysctls, 3);
+        assert_int_equal(c->want.n_sysctls, 5);
         assert_string_equal(c->want.sysctls[0].key, "net.ipv4.ip_forward");
         assert_string_equal(c->want.sysctls[1].key, "net.ipv4.conf.eth0.rp_filter");
         assert_int_equal(c->want.sysctls[1].ifindex, 0);
-        assert_string_equal(c->want.sysctls[2].key, "net.ipv4.conf.eth1.rp_filter");
-        assert_int_equal(c->want.sysctls[2].ifindex, 4);
+        assert_string_equal(c->want.sysctls[2].key, "net.ipv4.conf.eth0.forwarding");
+        assert_string_equal(c->want.sysctls[3].key, "net.ipv4.conf.eth1.rp_filter");
+        assert_int_equal(c->want.sysctls[3].ifindex, 4);
+        assert_string_equal(c->want.sysctls[3].value, "2");
+        assert_string_equal(c->want.sysctls[4].key, "net.ipv4.conf.eth1.forwarding");
+        assert_string_equal(c->want.sysctls[4].value, "1");
 }
 
 static void test_nft_golden(void **state)
@@ -234,7 +238,11 @@ static void test_nft_empty_sets_and_doubles(void **state)
         c->addresses[3] = c->addresses[0];                                   /* twice */
         assert_ok(make(c), &c->err);
         assert_null(strstr(c->want.nft, "10.0.1.70"));
+        assert_non_null(strstr(strstr(c->want.nft, "map eni_of"), "flags interval"));
         assert_ptr_equal(strstr(strstr(c->want.nft, "10.0.1.22") + 1, "10.0.1.22"), NULL);
+        c->addresses[4] = c->addresses[0]; /* without the /28 it is a hash */
+        assert_ok(make(c), &c->err);
+        assert_null(strstr(strstr(c->want.nft, "map eni_of"), "flags interval"));
 }
 
 static void test_order_of_input_does_not_matter(void **state)

@@ -162,8 +162,9 @@ static void test_a_clock_that_stands_or_steps_back(void **state _unused_)
 
 /* ---- the fleet ---- */
 
-/* From nothing to warm: look, assign, and an ENI. */
-static const enum pace_class calls[] = {PACE_READS, PACE_ADDRESSES, PACE_ENIS, PACE_ENIS, PACE_ENIS};
+/* From nothing to warm: look, assign, and an ENI for those that need one. */
+static const enum pace_class with_an_eni[] = {PACE_READS, PACE_ADDRESSES, PACE_ENIS, PACE_ENIS, PACE_ENIS};
+enum { CALLS_WITH_AN_ENI = ARRAY_SIZE(with_an_eni), CALLS_WITHOUT = 2 };
 
 struct node {
         struct pace pace;
@@ -177,7 +178,7 @@ struct account {
 };
 
 struct fleet {
-        unsigned nodes;
+        unsigned nodes, calls; /* of each node: the first of with_an_eni */
         int64_t per_second, burst;
         uint64_t random;
 };
@@ -186,9 +187,10 @@ struct figures {
         int64_t last_ms, median_ms, calls, refused;
 };
 
-static void step_node(struct node *node, struct account *account, int64_t now_ms, uint64_t *random)
+static void step_node(struct node *node, unsigned calls, struct account *account, int64_t now_ms,
+                      uint64_t *random)
 {
-        enum pace_class class = calls[node->done];
+        enum pace_class class = with_an_eni[node->done];
         int64_t wait_ms = pace_take(&node->pace, class, now_ms, draw(random));
         int64_t answer_ms = now_ms + CALL_MS_MIN + (int64_t)(draw(random) % CALL_MS_SPAN);
 
@@ -204,7 +206,7 @@ static void step_node(struct node *node, struct account *account, int64_t now_ms
         }
         account->tokens -= 1000;
         pace_report(&node->pace, class, PACE_ANSWERED, answer_ms);
-        if (++node->done == ARRAY_SIZE(calls))
+        if (++node->done == calls)
                 node->done_ms = answer_ms;
 }
 
@@ -236,9 +238,9 @@ static struct figures run_fleet(struct fleet fleet, int64_t most_ms)
                 for (unsigned i = 0; i < fleet.nodes; i++) {
                         struct node *node = &nodes[(first + i) % fleet.nodes];
 
-                        if (node->done < ARRAY_SIZE(calls) && node->next_ms <= now_ms) {
-                                step_node(node, &account, now_ms, &fleet.random);
-                                left -= node->done == ARRAY_SIZE(calls);
+                        if (node->done < fleet.calls && node->next_ms <= now_ms) {
+                                step_node(node, fleet.calls, &account, now_ms, &fleet.random);
+                                left -= node->done == fleet.calls;
                         }
                 }
         }
@@ -247,7 +249,7 @@ static struct figures run_fleet(struct fleet fleet, int64_t most_ms)
         qsort(times, fleet.nodes, sizeof(*times), by_time);
         figures = (struct figures){.last_ms = times[fleet.nodes - 1],
                                    .median_ms = times[fleet.nodes / 2],
-                                   .calls = (int64_t)(fleet.nodes * ARRAY_SIZE(calls)),
+                                   .calls = (int64_t)fleet.nodes * fleet.calls,
                                    .refused = account.refused};
         free(nodes);
         free(times);
@@ -266,7 +268,7 @@ static uint64_t first_seed(void)
 /* What no client can beat: the burst is there at once, and the rest comes at the account's rate. */
 static int64_t floor_ms(const struct fleet *fleet)
 {
-        int64_t n = (int64_t)(fleet->nodes * ARRAY_SIZE(calls));
+        int64_t n = (int64_t)fleet->nodes * fleet->calls;
 
         return n <= fleet->burst ? 0 : (n - fleet->burst) * 1000 / fleet->per_second;
 }
@@ -280,6 +282,7 @@ static void test_a_fleet_that_starts_in_the_same_second(void **state _unused_)
 
         for (uint64_t i = 0; i < SEEDS; i++) {
                 struct fleet fleet = {.nodes = 64,
+                                      .calls = CALLS_WITH_AN_ENI,
                                       .per_second = 20,
                                       .burst = 40,
                                       .random = (seed + i) * 0x9e3779b97f4a7c15U | 1};
@@ -301,31 +304,73 @@ static void test_a_fleet_that_starts_in_the_same_second(void **state _unused_)
                       SEEDS, (long long)worst.last_ms, (long long)fair, (long long)worst.refused);
 }
 
-/* A thousand calm down: the account is used well, and most of what it must refuse is the first storm. */
-static void test_a_thousand_nodes_calm_down(void **state _unused_)
+/* Where a start is two calls, the burst serves the first third at once, and a wait after a refusal counts for much. */
+static void test_a_fleet_that_needs_little(void **state _unused_)
+{
+        enum { SEEDS = 200, LONGEST_WAIT_MS = 1250 * (100 + PACE_JITTER_PERCENT) / 100 };
+        uint64_t seed = first_seed();
+        int64_t sum_ms = 0, floor = 0;
+
+        for (uint64_t i = 0; i < SEEDS; i++) {
+                struct fleet fleet = {.nodes = 64,
+                                      .calls = CALLS_WITHOUT,
+                                      .per_second = 20,
+                                      .burst = 40,
+                                      .random = (seed + i) * 0x9e3779b97f4a7c15U | 1};
+                struct figures f;
+
+                floor = floor_ms(&fleet);
+                f = run_fleet(fleet, 10 * floor);
+                sum_ms += f.last_ms;
+                if (f.last_ms > floor * 120 / 100 + LONGEST_WAIT_MS || f.refused > f.calls)
+                        fail_msg("seed %llu: all done after %lld ms (floor %lld), %lld of %lld calls refused",
+                                 (unsigned long long)(seed + i), (long long)f.last_ms, (long long)floor,
+                                 (long long)f.refused, (long long)(f.calls + f.refused));
+        }
+        print_message("64 nodes of 2 calls, %d seeds: all done after %lld ms on average (floor %lld)\n",
+                      SEEDS, (long long)(sum_ms / SEEDS), (long long)floor);
+        assert_true(sum_ms / SEEDS <= floor * 120 / 100);
+}
+
+static struct figures thousand_nodes(unsigned calls, int64_t most_percent)
 {
         struct fleet fleet = {.nodes = 1000,
+                              .calls = calls,
                               .per_second = 20,
                               .burst = 40,
                               .random = first_seed() * 0x9e3779b97f4a7c15U | 1};
         int64_t floor = floor_ms(&fleet);
         struct figures f = run_fleet(fleet, 10 * floor);
 
-        print_message("1000 nodes: all done after %lld ms (floor %lld), median %lld, %lld calls refused\n",
-                      (long long)f.last_ms, (long long)floor, (long long)f.median_ms, (long long)f.refused);
-        assert_true(f.last_ms <= floor * 120 / 100 && f.last_ms <= 2 * f.median_ms);
+        print_message("1000 nodes of %u calls: all done after %lld ms (floor %lld), median %lld, %lld calls "
+                      "refused\n",
+                      calls, (long long)f.last_ms, (long long)floor, (long long)f.median_ms,
+                      (long long)f.refused);
+        assert_true(f.last_ms <= floor * most_percent / 100);
         /* The clients of others ask again at once, or once a second: a thousand calls refused each second. */
         assert_true(f.refused * 1000 / f.last_ms < 200);
+        return f;
+}
+
+/* A thousand calm down: the account is used well, and most of what it must refuse is the first storm. */
+static void test_a_thousand_nodes_calm_down(void **state _unused_)
+{
+        struct figures f = thousand_nodes(CALLS_WITH_AN_ENI, 120);
+
+        assert_true(f.last_ms <= 2 * f.median_ms);
+        /* With two calls each even a perfect queue serves the last one twice as late as the median. */
+        (void)thousand_nodes(CALLS_WITHOUT, 130);
 }
 
 /* Where the account has room, nobody waits for a bucket of ours. */
 static void test_a_few_nodes_do_not_wait(void **state _unused_)
 {
-        struct fleet fleet = {.nodes = 8, .per_second = 20, .burst = 40, .random = 1};
+        struct fleet fleet = {
+                .nodes = 8, .calls = CALLS_WITH_AN_ENI, .per_second = 20, .burst = 40, .random = 1};
         struct figures f = run_fleet(fleet, 60 * 1000);
 
         assert_int_equal(f.refused, 0);
-        assert_true(f.last_ms <= 1000 + (int64_t)ARRAY_SIZE(calls) * (CALL_MS_MIN + CALL_MS_SPAN));
+        assert_true(f.last_ms <= 1000 + (int64_t)CALLS_WITH_AN_ENI * (CALL_MS_MIN + CALL_MS_SPAN));
 }
 
 int main(void)
@@ -339,6 +384,7 @@ int main(void)
                 cmocka_unit_test(test_jitter_spreads_and_never_comes_early),
                 cmocka_unit_test(test_a_clock_that_stands_or_steps_back),
                 cmocka_unit_test(test_a_fleet_that_starts_in_the_same_second),
+                cmocka_unit_test(test_a_fleet_that_needs_little),
                 cmocka_unit_test(test_a_thousand_nodes_calm_down),
                 cmocka_unit_test(test_a_few_nodes_do_not_wait),
         };

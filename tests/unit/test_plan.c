@@ -31,15 +31,17 @@ enum { NOW = 1000 * 1000, LATER = NOW + 42 * 1000, MAX_ENIS = 8 };
                                                            __VA_ARGS__                                       \
         }
 
+static const struct plan_subnet own = {.id = "own"};
 static const struct plan_limits small = {3, 4}, large = {3, 10}, xlarge = {8, 30};
 
 struct plan_case {
         const char *name;
         struct plan_eni enis[MAX_ENIS];
-        struct plan_view view; /* enis are filled in; look_due_ms 0: far away */
+        struct plan_view view; /* enis are filled in; look_due_ms 0: far away; no subnets: the node's own */
         struct plan_targets targets;
         const struct plan_limits *limits;
-        const char *expect; /* "assign 1 x3, create @1 x9": kind, key, x count, @ device index */
+        const char *
+                expect; /* "assign 1 x3, create @1 in b x9": kind, key, x count, @ device index, other subnet */
         unsigned shortage, surplus;
         const char *stuck; /* a part of it; NULL: not stuck */
         int64_t wake_ms;   /* 0: never (the look apart) */
@@ -638,6 +640,21 @@ static const struct plan_case shrinking[] = {
          "",
          .surplus = 3,
          .wake_ms = NOW - 1 + PLAN_SHRINK_DELAY_MS},
+        {"it has lasted as long as the targets say",
+         {PRIMARY(.free = 5)},
+         {.surplus_since_ms = NOW - 2000},
+         {.has_warm_ip = true, .warm_ip = 2, .shrink_delay_ms = 2000},
+         &large,
+         "unassign 1 x3",
+         .surplus = 3},
+        {"a young ENI by the targets' own measure",
+         {PRIMARY(.free = 2), READY(1, .free = 3, .created_ms = NOW - 1999)},
+         {LONG_SURPLUS},
+         {.has_warm_ip = true, .warm_ip = 2, .shrink_delay_ms = 2000},
+         &large,
+         "",
+         .surplus = 3,
+         .wake_ms = NOW + 1},
         {"it has lasted: exactly the surplus goes",
          {PRIMARY(.free = 5)},
          {LONG_SURPLUS},
@@ -734,7 +751,7 @@ static const struct plan_case shrinking[] = {
          &large,
          "",
          .surplus = 3,
-         .wake_ms = NOW - 1 + PLAN_MIN_ENI_AGE_MS},
+         .wake_ms = NOW - 1 + PLAN_SHRINK_DELAY_MS},
         {"one without any address is a surplus of its own",
          {PRIMARY(.free = 2), READY(1)},
          {LONG_SURPLUS},
@@ -788,6 +805,144 @@ static const struct plan_case shrinking[] = {
         {"nothing to do", {PRIMARY(.free = 2, .leased = 3)}, {0}, WARM_IP(2), &large, ""},
 };
 
+#define IN(...)                                                                                              \
+        .subnets = (const struct plan_subnet[]){__VA_ARGS__},                                                \
+        .n_subnets = sizeof((const struct plan_subnet[]){__VA_ARGS__}) / sizeof(struct plan_subnet)
+#define FULL(id_)                                                                                            \
+        {                                                                                                    \
+                .id = (id_), .create_not_before_ms = LATER                                                   \
+        }
+#define OWN                                                                                                  \
+        {                                                                                                    \
+                .id = "own"                                                                                  \
+        }
+#define FINDS .finds_subnets = true
+
+static const struct plan_case in_subnets[] = {
+        {"the own subnet is tried first, and nobody asks for others",
+         {PRIMARY(.leased = 3)},
+         {FINDS, IN(OWN, {.id = "b", .available = 100})},
+         WARM_ENI(1),
+         &small,
+         "create @1 x3",
+         3},
+        {"the own one is full: others are asked for",
+         {PRIMARY(.leased = 3)},
+         {FINDS, IN(FULL("own"))},
+         WARM_ENI(1),
+         &small,
+         "find-subnets",
+         3,
+         .wake_ms = LATER},
+        {"... and used",
+         {PRIMARY(.leased = 3)},
+         {FINDS, IN(FULL("own"), {.id = "b", .available = 100}, {.id = "c", .available = 90})},
+         WARM_ENI(1),
+         &small,
+         "create @1 in b x3",
+         3,
+         .wake_ms = LATER},
+        {"several ENIs at once, all there",
+         {PRIMARY()},
+         {IN(FULL("own"), {.id = "b", .available = 100}), .waiting = 7},
+         WARM_ENI(0),
+         &small,
+         "assign 1 x3, create @1 in b x3, create @2 in b x3",
+         7,
+         .wake_ms = LATER},
+        {"no more is asked for than EC2 counted there",
+         {PRIMARY(.leased = 3)},
+         {IN(FULL("own"), {.id = "b", .available = 3}), .waiting = 3},
+         WARM_ENI(0),
+         &small,
+         "create @1 in b x2, create @2 in b x2",
+         3,
+         .wake_ms = LATER},
+        {"the next one when that is full too",
+         {PRIMARY(.leased = 3)},
+         {FINDS, IN(FULL("own"), FULL("b"), {.id = "c", .available = 90})},
+         WARM_ENI(1),
+         &small,
+         "create @1 in c x3",
+         3,
+         .wake_ms = LATER},
+        {"all are full, and others were asked for lately",
+         {PRIMARY(.leased = 3)},
+         {FINDS, .find_subnets_due_ms = NOW + 7000, IN(FULL("own"), FULL("b"))},
+         WARM_ENI(1),
+         &small,
+         "",
+         3,
+         .stuck = "creating an ENI in subnet own is not tried again for 42 s; creating an ENI in subnet b is "
+                  "not",
+         .wake_ms = NOW + 7000},
+        {"other subnets are not wanted",
+         {PRIMARY(.leased = 3)},
+         {IN(FULL("own"))},
+         WARM_ENI(1),
+         &small,
+         "",
+         3,
+         .stuck = "subnet own is not tried again for 42 s",
+         .wake_ms = LATER},
+        {"what another subnet does not mend: nobody asks for one",
+         {PRIMARY(.leased = 3)},
+         {FINDS, .create_not_before_ms = LATER, IN(OWN, {.id = "b"})},
+         WARM_ENI(1),
+         &small,
+         "",
+         3,
+         .stuck = "creating an ENI is not tried again for 42 s",
+         .wake_ms = LATER},
+        {"an ENI that was taken away has no room and no place, and keeps its index",
+         {PRIMARY(.leased = 3), UNATTACHED(2, 1, CONFIGURING, .lost = 2), READY(2, .leased = 3)},
+         {.waiting = 1},
+         WARM_ENI(0),
+         &small,
+         "create @3 x3",
+         1},
+        {"... and is not given back while a pod has its address",
+         {PRIMARY(.free = 9), UNATTACHED(2, 1, CONFIGURING, .lost = 1), READY(2, .free = 9)},
+         {LONG_SURPLUS},
+         WARM_ENI(1),
+         &large,
+         "drain 3",
+         .surplus = 9},
+        {"a full subnet is no reason to be patient with an ENI in it",
+         {PRIMARY(.free = 1, .subnet_id = "own", .subnet_not_before_ms = LATER)},
+         {IN(FULL("own"), {.id = "b", .available = 100})},
+         WARM_ENI(1),
+         &small,
+         "create @1 in b x3",
+         2,
+         .wake_ms = LATER},
+        {"an ENI elsewhere is filled before another is made",
+         {PRIMARY(.leased = 2, .subnet_id = "own", .subnet_not_before_ms = LATER),
+          READY(1, .leased = 1, .subnet_id = "b")},
+         {IN(FULL("own"), {.id = "b", .available = 100}), .waiting = 2},
+         WARM_ENI(0),
+         &small,
+         "assign 2 x2",
+         2,
+         .wake_ms = LATER},
+        {"all subnets full, all ENIs with room: stuck, and the subnets named",
+         {PRIMARY(.leased = 2, .subnet_id = "own", .subnet_not_before_ms = LATER)},
+         {IN(FULL("own")), .waiting = 1},
+         WARM_ENI(0),
+         &small,
+         "",
+         1,
+         .stuck = "assigning to the ENI at device 0 waits 42 s for subnet own",
+         .wake_ms = LATER},
+        {"a look that failed is not repeated for a doubt before its time",
+         {PRIMARY(.in_doubt = true, .free = 3)},
+         {.look_not_before_ms = LATER},
+         WARM_ENI(1),
+         &small,
+         "",
+         .wake_ms = LATER},
+};
+
 static void render(const struct plan *plan, char *text, size_t bytes)
 {
         size_t used = 0;
@@ -802,6 +957,8 @@ static void render(const struct plan *plan, char *text, size_t bytes)
                         used += (size_t)snprintf(text + used, bytes - used, " %lld", (long long)a->key);
                 if (a->kind == PLAN_CREATE || a->kind == PLAN_ATTACH)
                         used += (size_t)snprintf(text + used, bytes - used, " @%u", a->device_index);
+                if (a->subnet_id && strcmp(a->subnet_id, own.id) != 0)
+                        used += (size_t)snprintf(text + used, bytes - used, " in %s", a->subnet_id);
                 if (a->count)
                         used += (size_t)snprintf(text + used, bytes - used, " x%u", a->count);
                 assert_non_null(a->reason);
@@ -827,6 +984,10 @@ static unsigned run_case(const struct plan_case *c)
                 e->total = e->total ?: e->free + e->leased + e->cooling + e->preparing + e->leaving + e->lost;
         }
         view.look_due_ms = view.look_due_ms ?: FAR;
+        if (!view.subnets) {
+                view.subnets = &own;
+                view.n_subnets = 1;
+        }
         plan_make(&view, &c->targets, c->limits, NOW, arena, &plan);
         render(&plan, text, sizeof(text));
         good = strcmp(text, c->expect) == 0 && plan.shortage == c->shortage && plan.surplus == c->surplus &&
@@ -871,6 +1032,11 @@ static void test_shrinking(void **state _unused_)
         run_cases(shrinking, ARRAY_SIZE(shrinking));
 }
 
+static void test_in_subnets(void **state _unused_)
+{
+        run_cases(in_subnets, ARRAY_SIZE(in_subnets));
+}
+
 static void test_an_empty_view(void **state _unused_)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
@@ -895,9 +1061,13 @@ static void test_actions_have_names(void **state _unused_)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_growing),       cmocka_unit_test(test_limited),
-                cmocka_unit_test(test_steps),         cmocka_unit_test(test_shrinking),
-                cmocka_unit_test(test_an_empty_view), cmocka_unit_test(test_actions_have_names),
+                cmocka_unit_test(test_growing),
+                cmocka_unit_test(test_limited),
+                cmocka_unit_test(test_steps),
+                cmocka_unit_test(test_shrinking),
+                cmocka_unit_test(test_in_subnets),
+                cmocka_unit_test(test_an_empty_view),
+                cmocka_unit_test(test_actions_have_names),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 
 #include "cloud/credentials.h"
 #include "cloud/ini.h"
+#include "cloud/profile_settings.h"
 
 struct fixture {
         char home[32];
@@ -266,6 +267,86 @@ static void test_what_is_not_done_is_said(void **state)
         assert_keys(f, "ONE", NULL); /* as in the SDKs: static keys go before it */
 }
 
+/* ---- what the profile says beside its keys ---- */
+
+#define SERVICES                                                                                             \
+        "[services mine]\nsts =\n  endpoint_url = http://sts.example\nec2 =\n  endpoint_url = "              \
+        "http://ec2.example\n"                                                                               \
+        "  other = x\n[services other]\nec2 =\n  endpoint_url = http://wrong.example\n"
+
+static void test_region_and_endpoints_of_the_profile(void **state)
+{
+        static const struct {
+                const char *name, *profile, *config, *credentials;
+                const char *ignore;             /* AWS_IGNORE_CONFIGURED_ENDPOINT_URLS */
+                const char *region, *ec2, *sts; /* NULL: not set */
+        } cases[] = {
+                {"no files", NULL, NULL, NULL, NULL, NULL, NULL, NULL},
+                {"the default profile", NULL, "[default]\nregion = eu-west-1\n", NULL, NULL, "eu-west-1",
+                 NULL, NULL},
+                {"another profile's is not ours", NULL, "[profile a]\nregion = eu-west-1\n", NULL, NULL, NULL,
+                 NULL, NULL},
+                {"a named one", "a", "[default]\nregion = x-y-1\n[profile a]\nregion = eu-west-1 # near\n",
+                 NULL, NULL, "eu-west-1", NULL, NULL},
+                {"endpoint_url is for all services", NULL, "[default]\nendpoint_url = http://all.example\n",
+                 NULL, NULL, NULL, "http://all.example", "http://all.example"},
+                {"a service's own goes first", NULL,
+                 "[default]\nservices = mine\nendpoint_url = http://all.example\n" SERVICES, NULL, NULL, NULL,
+                 "http://ec2.example", "http://sts.example"},
+                {"the services may stand before", "a", SERVICES "[profile a]\nservices = mine\n", NULL, NULL,
+                 NULL, "http://ec2.example", "http://sts.example"},
+                {"services that are not there", NULL,
+                 "[default]\nservices = none\nendpoint_url = http://all.example\n" SERVICES, NULL, NULL, NULL,
+                 "http://all.example", "http://all.example"},
+                {"services that nobody names", NULL, SERVICES, NULL, NULL, NULL, NULL, NULL},
+                {"nested below another key of the profile", NULL,
+                 "[default]\ns3 =\n  endpoint_url = http://wrong.example\n  region = wrong\n", NULL, NULL,
+                 NULL, NULL, NULL},
+                {"a value that goes on is none", NULL,
+                 "[default]\nregion = eu-west-1\n  endpoint_url = http://wrong.example\n", NULL, NULL,
+                 "eu-west-1", NULL, NULL},
+                {"the credentials file wins", NULL, "[default]\nregion = eu-west-1\n",
+                 "[default]\nregion = eu-west-2\n", NULL, "eu-west-2", NULL, NULL},
+                {"endpoints are not wanted", NULL,
+                 "[default]\nregion = eu-west-1\nendpoint_url = http://all.example\n", NULL, "True",
+                 "eu-west-1", NULL, NULL},
+        };
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                _cleanup_(arena_freep) struct arena *arena = arena_new();
+                struct profile_settings settings;
+
+                print_message("%s\n", cases[i].name);
+                setenv("AWS_PROFILE", cases[i].profile ?: "", 1);
+                setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", cases[i].ignore ?: "", 1);
+                write_file(f, f->config_path, cases[i].config ?: "");
+                write_file(f, f->credentials_path, cases[i].credentials ?: "");
+                assert_ok(profile_settings_read(arena, &settings, &f->err), &f->err);
+                assert_string_equal(settings.region ?: "-", cases[i].region ?: "-");
+                assert_string_equal(settings.ec2_endpoint ?: "-", cases[i].ec2 ?: "-");
+                assert_string_equal(settings.sts_endpoint ?: "-", cases[i].sts ?: "-");
+        }
+}
+
+static void test_settings_that_make_no_sense_name_the_file(void **state)
+{
+        static const char *const configs[] = {
+                "[default]\nendpoint_url = ftp://all.example\n",
+                "[default]\nservices = s\n[services s]\nec2 =\n  endpoint_url = http://a b\n",
+                "[default\nregion = x\n",
+        };
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        struct fixture *f = *state;
+        struct profile_settings settings;
+
+        for (size_t i = 0; i < ARRAY_SIZE(configs); i++) {
+                write_file(f, f->config_path, configs[i]);
+                assert_fails(profile_settings_read(arena, &settings, &f->err), ERR_INVALID);
+                assert_contains(f->err.msg, f->config_path);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -277,6 +358,9 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
                 cmocka_unit_test(test_random_files),
                 cmocka_unit_test_setup_teardown(test_what_is_not_done_is_said, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_region_and_endpoints_of_the_profile, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_settings_that_make_no_sense_name_the_file, setup,
+                                                teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

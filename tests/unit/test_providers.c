@@ -10,27 +10,8 @@
 #include "cloud/credentials.h"
 #include "cloud/imds.h"
 #include "cloud/provider.h"
+#include "hand_clock.h"
 #include "httpd.h"
-
-enum { MINUTE_MS = 60 * 1000 };
-
-static int64_t wall_ms, boottime_ms;
-
-static int64_t get_wall_ms(void)
-{
-        return wall_ms;
-}
-
-static int64_t get_boottime_ms(void)
-{
-        return boottime_ms;
-}
-
-static void advance(int64_t ms)
-{
-        wall_ms += ms;
-        boottime_ms += ms;
-}
 
 struct fixture {
         char token_path[32];
@@ -46,8 +27,7 @@ static int setup(void **state)
         int fd;
 
         clearenv();
-        wall_ms = 1440938160000; /* 2015-08-30T12:36:00Z */
-        boottime_ms = 5000;
+        hand_clock_set(1440938160000); /* 2015-08-30T12:36:00Z */
         strcpy(f->token_path, "/tmp/vw-token-XXXXXX");
         fd = mkstemp(f->token_path);
         assert_true(fd >= 0);
@@ -79,8 +59,8 @@ static void start(struct fixture *f, const struct httpd_reply *script, size_t n)
                 credentials_open(&(const struct credentials_options){.region = "eu-west-1",
                                                                      .sts_endpoint = httpd_url(f->httpd),
                                                                      .timeout_ms = 2000,
-                                                                     .wall_ms = get_wall_ms,
-                                                                     .boottime_ms = get_boottime_ms});
+                                                                     .wall_ms = hand_clock_wall_ms,
+                                                                     .boottime_ms = hand_clock_boottime_ms});
 }
 
 static int get(struct fixture *f)
@@ -138,10 +118,10 @@ static void test_web_identity(void **state)
         assert_null(strstr(httpd_request(f->httpd, 0)->headers, "authorization"));
         setenv("AWS_ROLE_SESSION_NAME", "node@1", 1);
         write_token(f, "eyJhbGci.SECRET-two");
-        advance(53 * MINUTE_MS);
+        hand_clock_advance(53 * MINUTE_MS);
         assert_ok(get(f), &f->err);
         assert_int_equal(httpd_requests(f->httpd), 1);
-        advance(2 * MINUTE_MS + 1); /* ahead of the end; the token file is read again */
+        hand_clock_advance(2 * MINUTE_MS + 1); /* ahead of the end; the token file is read again */
         assert_ok(get(f), &f->err);
         assert_string_equal(f->view.access_key_id, "TWO");
         assert_contains(httpd_request(f->httpd, 1)->body,

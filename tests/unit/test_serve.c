@@ -13,22 +13,6 @@
 
 #include "serve_fixture.h"
 
-static int setup(void **state)
-{
-        struct fixture *fixture = fixture_new(60000);
-
-        fixture_set_addresses(fixture, 3);
-        fixture_start(fixture);
-        *state = fixture;
-        return 0;
-}
-
-static int teardown(void **state)
-{
-        fixture_free(*state);
-        return 0;
-}
-
 static void test_add_again_confirm_check_del(void **state)
 {
         struct fixture *fixture = *state;
@@ -300,13 +284,14 @@ static void test_stale_socket_is_replaced(void **state _unused_)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(test_add_again_confirm_check_del, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_lease_not_found, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_gc, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_status, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_list, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_watch, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_socket_file, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_add_again_confirm_check_del, fixture_setup,
+                                                fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_lease_not_found, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_gc, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_status, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_list, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_watch, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_socket_file, fixture_setup, fixture_teardown),
                 cmocka_unit_test(test_stale_socket_is_replaced),
         };
 

@@ -16,22 +16,6 @@
 
 #include "serve_fixture.h"
 
-static int setup(void **state)
-{
-        struct fixture *fixture = fixture_new(60000);
-
-        fixture_set_addresses(fixture, 3);
-        fixture_start(fixture);
-        *state = fixture;
-        return 0;
-}
-
-static int teardown(void **state)
-{
-        fixture_free(*state);
-        return 0;
-}
-
 /* Whatever happened before: a good peer is served. */
 static void assert_alive(struct fixture *fixture)
 {
@@ -388,17 +372,18 @@ static void test_strangers_are_denied(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(test_what_is_answered, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_oneway_has_no_answer, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_pieces, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_bad_bytes_close_that_peer_only, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_too_long_a_message, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_what_is_answered, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_oneway_has_no_answer, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_pieces, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_bad_bytes_close_that_peer_only, fixture_setup,
+                                                fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_too_long_a_message, fixture_setup, fixture_teardown),
                 cmocka_unit_test(test_silence_and_half_messages_end),
-                cmocka_unit_test_setup_teardown(test_300_connections, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_300_connections, fixture_setup, fixture_teardown),
                 cmocka_unit_test(test_calls_in_work_are_not_pushed_out),
-                cmocka_unit_test_setup_teardown(test_a_peer_that_reads_late, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_random_bytes, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_strangers_are_denied, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_a_peer_that_reads_late, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_random_bytes, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_strangers_are_denied, fixture_setup, fixture_teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

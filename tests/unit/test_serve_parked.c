@@ -19,12 +19,6 @@ static int setup(void **state)
         return 0;
 }
 
-static int teardown(void **state)
-{
-        fixture_free(*state);
-        return 0;
-}
-
 static void add_must_get(struct async_add *add, const char *address)
 {
         async_add_join(add);
@@ -302,19 +296,19 @@ static void test_a_storm(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(test_answered_when_an_address_comes, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_order_is_kept, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_a_newcomer_does_not_overtake, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_deadline_gives_the_reason, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_disconnect_ends_the_wait, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_del_overtakes_add, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_answered_when_an_address_comes, setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_order_is_kept, setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_a_newcomer_does_not_overtake, setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_deadline_gives_the_reason, setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_disconnect_ends_the_wait, setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_del_overtakes_add, setup, fixture_teardown),
                 cmocka_unit_test(test_a_cooled_address_is_handed_out),
-                cmocka_unit_test_setup_teardown(test_a_known_key_need_not_queue, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_one_key_waits_twice, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_a_known_key_need_not_queue, setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_one_key_waits_twice, setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_calls_behind_a_parked_one_keep_their_place, setup,
-                                                teardown),
+                                                fixture_teardown),
                 cmocka_unit_test(test_stopping_answers_those_who_wait),
-                cmocka_unit_test_setup_teardown(test_a_storm, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_a_storm, setup, fixture_teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

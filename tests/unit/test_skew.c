@@ -8,35 +8,15 @@
 #include "cloud/credentials.h"
 #include "cloud/ec2.h"
 #include "cloud/skew.h"
+#include "hand_clock.h"
 #include "httpd.h"
-
-enum { MINUTE_MS = 60 * 1000, HOUR_MS = 60 * MINUTE_MS };
 
 #define NOON_MS ((int64_t)1440936000 * 1000)
 #define NOON    "Date: Sun, 30 Aug 2015 12:00:00 GMT"
 
-static int64_t wall_ms, boottime_ms;
-
-static int64_t get_wall_ms(void)
-{
-        return wall_ms;
-}
-
-static int64_t get_boottime_ms(void)
-{
-        return boottime_ms;
-}
-
-static void advance(int64_t ms)
-{
-        wall_ms += ms;
-        boottime_ms += ms;
-}
-
 static int setup(void **state _unused_)
 {
-        wall_ms = NOON_MS;
-        boottime_ms = 5000;
+        hand_clock_set(NOON_MS);
         clearenv();
         setenv("AWS_ACCESS_KEY_ID", "AKIDTEST", 1);
         setenv("AWS_SECRET_ACCESS_KEY", "SECRETTEST", 1);
@@ -45,21 +25,21 @@ static int setup(void **state _unused_)
 
 static void test_learn(void **state _unused_)
 {
-        struct skew skew = {.wall_ms = get_wall_ms, .boottime_ms = get_boottime_ms};
+        struct skew skew = {.wall_ms = hand_clock_wall_ms, .boottime_ms = hand_clock_boottime_ms};
 
         assert_int_equal(skew_now_ms(&skew), NOON_MS);
         assert_false(skew_learn(&skew, NOON_MS + SKEW_TOLERATED_MS));
         assert_false(skew.learned);
         assert_true(skew_learn(&skew, NOON_MS + HOUR_MS));
         assert_int_equal(skew_now_ms(&skew), NOON_MS + HOUR_MS);
-        advance(1000);
+        hand_clock_advance(1000);
         assert_int_equal(skew_now_ms(&skew), NOON_MS + HOUR_MS + 1000);
-        wall_ms -= 24 * HOUR_MS; /* somebody steps the clock: EC2's time goes on */
+        hand_clock.wall_ms -= 24 * HOUR_MS; /* somebody steps the clock: EC2's time goes on */
         assert_int_equal(skew_now_ms(&skew), NOON_MS + HOUR_MS + 1000);
-        wall_ms = NOON_MS + HOUR_MS + 1000; /* somebody sets it right */
+        hand_clock.wall_ms = NOON_MS + HOUR_MS + 1000; /* somebody sets it right */
         assert_false(skew_learn(&skew, NOON_MS + HOUR_MS + 2000));
         assert_false(skew.learned);
-        assert_int_equal(skew_now_ms(&skew), wall_ms);
+        assert_int_equal(skew_now_ms(&skew), hand_clock.wall_ms);
         assert_true(skew_learn(&skew, NOON_MS - (int64_t)9 * 365 * 24 * HOUR_MS)); /* both ways, and far */
         assert_int_equal(skew_now_ms(&skew), NOON_MS - (int64_t)9 * 365 * 24 * HOUR_MS);
 }
@@ -92,8 +72,8 @@ static struct world world_start(const struct httpd_reply *script, size_t n)
         struct world w = {.httpd = httpd_start(script, n)};
         struct err err;
 
-        w.credentials = credentials_open(
-                &(const struct credentials_options){.wall_ms = get_wall_ms, .boottime_ms = get_boottime_ms});
+        w.credentials = credentials_open(&(const struct credentials_options){
+                .wall_ms = hand_clock_wall_ms, .boottime_ms = hand_clock_boottime_ms});
         assert_ok(ec2_new(&(const struct ec2_options){.endpoint = httpd_url(w.httpd),
                                                       .region = "eu-west-1",
                                                       .credentials = w.credentials,
@@ -132,7 +112,7 @@ static void test_refusal_teaches_and_replies_correct(void **state _unused_)
         struct credentials_view view;
         struct err err;
 
-        wall_ms = NOON_MS - 3 * HOUR_MS;
+        hand_clock.wall_ms = NOON_MS - 3 * HOUR_MS;
         assert_fails(ec2_delete_eni(w.ec2, "eni-1", &err), ERR_DENIED);
         assert_int_equal(ec2_last_failure(w.ec2)->class, EC2_FAILURE_CREDENTIALS);
         assert_signed_at(&w, 0, "20150830T090000Z");
@@ -140,13 +120,13 @@ static void test_refusal_teaches_and_replies_correct(void **state _unused_)
         setenv("AWS_ACCESS_KEY_ID", "AKIDOTHER", 1);
         assert_ok(credentials_get(w.credentials, &view, &err), &err);
         assert_string_equal(view.access_key_id, "AKIDTEST");
-        advance(2000);
-        wall_ms += HOUR_MS; /* stepped, and still wrong */
+        hand_clock_advance(2000);
+        hand_clock.wall_ms += HOUR_MS; /* stepped, and still wrong */
         assert_ok(ec2_delete_eni(w.ec2, "eni-1", &err), &err);
         assert_signed_at(&w, 1, "20150830T120002Z");
         assert_ok(ec2_delete_eni(w.ec2, "eni-1", &err), &err);
         assert_signed_at(&w, 2, "20150830T120000Z");
-        wall_ms = NOON_MS + 30 * MINUTE_MS; /* set right */
+        hand_clock.wall_ms = NOON_MS + 30 * MINUTE_MS; /* set right */
         assert_ok(ec2_delete_eni(w.ec2, "eni-1", &err), &err);
         assert_ok(ec2_delete_eni(w.ec2, "eni-1", &err), &err); /* a Date that nobody asked for any more */
         assert_ok(ec2_delete_eni(w.ec2, "eni-1", &err), &err);
@@ -168,7 +148,7 @@ static void test_other_refusals_teach_nothing(void **state _unused_)
         struct credentials_view view;
         struct err err;
 
-        wall_ms = NOON_MS - 3 * HOUR_MS;
+        hand_clock.wall_ms = NOON_MS - 3 * HOUR_MS;
         for (int i = 0; i < 4; i++)
                 assert_true(ec2_delete_eni(w.ec2, "eni-1", &err) < 0);
         assert_false(credentials_skew(w.credentials)->learned);

@@ -2,37 +2,37 @@
 /* vpcsim's world: addresses and their limits, what IMDS shows, credentials, calls. */
 #include "world_fixture.h"
 
-static int assign(struct fixture *f, const char *eni_id, unsigned count, struct ip **ret, size_t *ret_n)
+static int assign(struct fixture *f, const char *eni_id, unsigned count, struct prefix **ret, size_t *ret_n)
 {
-        return world_assign_addresses(f->world, &(struct world_assign){.eni_id = eni_id, .count = count},
-                                      f->arena, ret, ret_n, &f->err);
+        return world_assign_ipv4(f->world,
+                                 &(struct world_assign){.eni_id = eni_id, .wish.n_addresses = count},
+                                 f->arena, ret, ret_n, &f->err);
 }
 
 static int assign_given(struct fixture *f, const char *eni_id, const char *address, bool reassign)
 {
-        struct ip given = ip_of(address), *got;
+        struct prefix given = prefix_host(ip_of(address)), *got;
         size_t n;
 
-        return world_assign_addresses(f->world,
-                                      &(struct world_assign){.eni_id = eni_id,
-                                                             .addresses = &given,
-                                                             .n_addresses = 1,
-                                                             .allow_reassignment = reassign},
-                                      f->arena, &got, &n, &f->err);
+        return world_assign_ipv4(f->world,
+                                 &(struct world_assign){.eni_id = eni_id,
+                                                        .wish = {.cidrs = &given, .n_cidrs = 1},
+                                                        .allow_reassignment = reassign},
+                                 f->arena, &got, &n, &f->err);
 }
 
 static int unassign(struct fixture *f, const char *eni_id, const char *address)
 {
-        struct ip ip = ip_of(address);
+        struct prefix cidr = prefix_host(ip_of(address));
 
-        return world_unassign_addresses(f->world, eni_id, &ip, 1, &f->err);
+        return world_unassign_ipv4(f->world, eni_id, &cidr, 1, &f->err);
 }
 
 static void test_lowest_free_address_first(void **state)
 {
         struct fixture *f = *state;
         struct world_eni eni = fixture_create(f, SUBNET_SMALL, 2);
-        struct ip *got;
+        struct prefix *got;
         size_t n;
 
         assert_string_equal(IP_TEXT(eni.addresses[0].ip), "10.0.3.4");
@@ -41,25 +41,25 @@ static void test_lowest_free_address_first(void **state)
         assert_ok(unassign(f, eni.id, "10.0.3.5"), &f->err);
         assert_ok(assign(f, eni.id, 2, &got, &n), &f->err);
         assert_int_equal(n, 2); /* the new ones only */
-        assert_string_equal(IP_TEXT(got[0]), "10.0.3.5");
-        assert_string_equal(IP_TEXT(got[1]), "10.0.3.7");
+        assert_string_equal(IP_TEXT(got[0].ip), "10.0.3.5");
+        assert_string_equal(IP_TEXT(got[1].ip), "10.0.3.7");
 }
 
 static void test_released_address_rests_when_told(void **state)
 {
         struct fixture *f = *state;
         struct world_eni eni;
-        struct ip *got;
+        struct prefix *got;
         size_t n;
 
         fixture_set(f, "{'reuse_at_once': false}");
         eni = fixture_create(f, SUBNET_SMALL, 1); /* .4 .5 */
         assert_ok(unassign(f, eni.id, "10.0.3.5"), &f->err);
         assert_ok(assign(f, eni.id, 1, &got, &n), &f->err);
-        assert_string_equal(IP_TEXT(got[0]), "10.0.3.6");
+        assert_string_equal(IP_TEXT(got[0].ip), "10.0.3.6");
         assert_ok(assign(f, eni.id, 9, &got, &n), &f->err); /* .7 to .14, and round again */
-        assert_string_equal(IP_TEXT(got[7]), "10.0.3.14");
-        assert_string_equal(IP_TEXT(got[8]), "10.0.3.5");
+        assert_string_equal(IP_TEXT(got[7].ip), "10.0.3.14");
+        assert_string_equal(IP_TEXT(got[8].ip), "10.0.3.5");
 }
 
 static void test_random_addresses_follow_the_seed(void **state)
@@ -84,9 +84,9 @@ static void test_random_addresses_follow_the_seed(void **state)
 static void test_a_subnet_ends(void **state)
 {
         struct fixture *f = *state;
-        struct world_create_eni request = {.subnet_id = SUBNET_SMALL, .secondary_count = 1};
+        struct world_create_eni request = {.subnet_id = SUBNET_SMALL, .ipv4.n_addresses = 1};
         struct world_eni eni;
-        struct ip *got;
+        struct prefix *got;
         size_t n;
 
         assert_int_equal(fixture_free_addresses(f, SUBNET_SMALL), 11);
@@ -97,7 +97,7 @@ static void test_a_subnet_ends(void **state)
         assert_refused(f, assign(f, eni.id, 2, &got, &n), "InsufficientFreeAddressesInSubnet");
         assert_int_equal(fixture_free_addresses(f, SUBNET_SMALL), 1); /* nothing was half done */
         assert_ok(assign(f, eni.id, 1, &got, &n), &f->err);
-        assert_string_equal(IP_TEXT(got[0]), "10.0.3.14"); /* .15 is the broadcast address */
+        assert_string_equal(IP_TEXT(got[0].ip), "10.0.3.14"); /* .15 is the broadcast address */
         assert_int_equal(fixture_free_addresses(f, SUBNET_SMALL), 0);
         assert_ok(world_delete_eni(f->world, eni.id, &f->err), &f->err);
         assert_int_equal(fixture_free_addresses(f, SUBNET_SMALL), 11);
@@ -137,7 +137,7 @@ static void test_limits_of_the_instance_type(void **state)
         struct fixture *f = *state;
         struct world_eni eni = fixture_create(f, SUBNET_A, 2);
         const char *attachment_id;
-        struct ip *got;
+        struct prefix *got;
         size_t n;
 
         fixture_attach(f, eni.id, 1);
@@ -161,10 +161,9 @@ static void test_unassign(void **state)
 {
         struct fixture *f = *state;
         struct world_eni eni = fixture_create(f, SUBNET_SMALL, 2);
-        struct ip both[] = {ip_of("10.0.3.5"), ip_of("10.0.3.9")};
+        struct prefix both[] = {prefix_host(ip_of("10.0.3.5")), prefix_host(ip_of("10.0.3.9"))};
 
-        assert_refused(f, world_unassign_addresses(f->world, eni.id, both, 2, &f->err),
-                       "InvalidParameterValue");
+        assert_refused(f, world_unassign_ipv4(f->world, eni.id, both, 2, &f->err), "InvalidParameterValue");
         assert_contains(f->err.msg, "Some of the specified addresses are not assigned to interface eni-");
         assert_int_equal(fixture_eni(f, eni.id).n_addresses, 3); /* all or nothing */
         assert_refused(f, unassign(f, eni.id, "10.0.3.4"), "InvalidParameterValue");
@@ -185,7 +184,7 @@ static void test_imds_is_late(void **state)
 {
         struct fixture *f = *state;
         struct world_eni eni;
-        struct ip *got;
+        struct prefix *got;
         size_t n;
 
         fixture_set(f, "{'imds_lag_ms': 3600000}");
@@ -196,7 +195,7 @@ static void test_imds_is_late(void **state)
         fixture_settle(f);
         assert_int_equal(imds_addresses(f, 0), 1);
         assert_int_equal(imds_addresses(f, 1), 0);
-        assert_ok(world_unassign_addresses(f->world, f->primary_eni, got, n, &f->err), &f->err);
+        assert_ok(world_unassign_ipv4(f->world, f->primary_eni, got, n, &f->err), &f->err);
         fixture_set(f, "{'imds_lag_ms': 0}");
         assert_ok(assign(f, f->primary_eni, 2, &got, &n), &f->err);
         assert_int_equal(imds_addresses(f, 0), 3);

@@ -164,6 +164,31 @@ static void test_roles(void **state)
         assert_ok(world_assume_role(f->world, &assume, f->arena, &session, &f->err), &f->err);
 }
 
+/* What is denied to a role is denied to its sessions, and to nobody else. */
+static void test_a_poor_role(void **state)
+{
+        struct fixture *f = *state;
+        struct world_assume assume = {.role_arn = "arn:aws:iam::123456789012:role/pods/poor",
+                                      .session_name = "s"};
+        struct world_session session;
+
+        assert_ok(set(f, world_set_sts_roles,
+                      "[{'role_arn': 'arn:aws:iam::123456789012:role/pods/poor', 'denied': ['Describe*']},"
+                      " {'role_arn': 'arn:aws:iam::123456789012:role/notpoor'}]"),
+                  &f->err);
+        assert_ok(world_assume_role(f->world, &assume, f->arena, &session, &f->err), &f->err);
+        assert_true(world_is_denied(f->world, "DescribeVpcs", session.arn));
+        assert_false(world_is_denied(f->world, "CreateTags", session.arn));
+        assert_false(world_is_denied(f->world, "DescribeVpcs", NULL));
+        assume.role_arn = "arn:aws:iam::123456789012:role/notpoor";
+        assert_ok(world_assume_role(f->world, &assume, f->arena, &session, &f->err), &f->err);
+        assert_false(world_is_denied(f->world, "DescribeVpcs", session.arn));
+        assert_ok(set(f, world_set_denied, "['*Vpcs']"), &f->err);
+        assert_true(world_is_denied(f->world, "DescribeVpcs", session.arn));
+        assert_true(world_is_denied(f->world, "DescribeVpcs", NULL));
+        assert_fails(set(f, world_set_sts_roles, "[{'role_arn': '" ROLE "', 'denied': [1]}]"), ERR_INVALID);
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
@@ -171,6 +196,7 @@ int main(void)
                 TEST(test_buckets),     TEST(test_rules),
                 TEST(test_late_views),  TEST(test_many_changes_while_late),
                 TEST(test_stale_views), TEST(test_roles),
+                TEST(test_a_poor_role),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -110,7 +110,7 @@ static void test_what_create_refuses(void **state)
 {
         struct fixture *f = *state;
         static const char *const no_group[] = {"sg-0"};
-        struct ip taken[] = {ip_of("10.0.1.100"), ip_of("10.0.1.4")};
+        struct prefix taken[] = {prefix_host(ip_of("10.0.1.100")), prefix_host(ip_of("10.0.1.4"))};
         struct world_tag reserved = {"aws:x", ""};
         const struct {
                 struct world_create_eni request;
@@ -118,11 +118,11 @@ static void test_what_create_refuses(void **state)
         } cases[] = {
                 {{.subnet_id = "subnet-0"}, "InvalidSubnetID.NotFound"},
                 {{.subnet_id = SUBNET_A, .groups = no_group, .n_groups = 1}, "InvalidGroup.NotFound"},
-                {{.subnet_id = SUBNET_A, .addresses = taken, .n_addresses = 2}, "InvalidParameterValue"},
-                {{.subnet_id = SUBNET_A, .primary = taken[1]}, "InvalidParameterValue"},
+                {{.subnet_id = SUBNET_A, .ipv4 = {.cidrs = taken, .n_cidrs = 2}}, "InvalidParameterValue"},
+                {{.subnet_id = SUBNET_A, .primary = taken[1].ip}, "InvalidParameterValue"},
                 {{.subnet_id = SUBNET_A, .primary = ip_of("10.0.1.255")}, "InvalidParameterValue"},
                 {{.subnet_id = SUBNET_A, .tags = &reserved, .n_tags = 1}, "InvalidParameterValue"},
-                {{.subnet_id = SUBNET_A, .secondary_count = 64}, "PrivateIpAddressLimitExceeded"},
+                {{.subnet_id = SUBNET_A, .ipv4.n_addresses = 64}, "PrivateIpAddressLimitExceeded"},
         };
         unsigned before = fixture_free_addresses(f, SUBNET_A);
         struct world_eni *enis, eni;
@@ -142,15 +142,14 @@ static void test_what_create_refuses(void **state)
 static void test_given_and_chosen_addresses_differ(void **state)
 {
         struct fixture *f = *state;
-        struct ip given[] = {ip_of("10.0.3.5")};
+        struct prefix given[] = {prefix_host(ip_of("10.0.3.5"))};
         struct world_eni eni;
 
         assert_ok(world_create_eni(f->world,
-                                   &(struct world_create_eni){.subnet_id = SUBNET_SMALL,
-                                                              .primary = ip_of("10.0.3.4"),
-                                                              .addresses = given,
-                                                              .n_addresses = 1,
-                                                              .secondary_count = 2},
+                                   &(struct world_create_eni){
+                                           .subnet_id = SUBNET_SMALL,
+                                           .primary = ip_of("10.0.3.4"),
+                                           .ipv4 = {.cidrs = given, .n_cidrs = 1, .n_addresses = 2}},
                                    f->arena, &eni, &f->err),
                   &f->err);
         assert_int_equal(eni.n_addresses, 4);

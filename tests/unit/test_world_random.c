@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /* vpcsim's world under random verbs: whatever is asked, no invariant breaks and no address is lost. Prints its seed. */
+#include "world_cruel.h"
 #include "world_fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { STEPS = 1500, CHECK_EVERY = 25, MAX_ENIS = 25, USABLE = 251 + 251 + 11 };
 
 static uint64_t seed;
+static unsigned n_taken; /* addresses that strangers hold */
 
 static unsigned draw(unsigned below)
 {
@@ -22,38 +25,72 @@ static const char *some_subnet(void)
         return subnets[draw(ARRAY_SIZE(subnets))];
 }
 
+static struct world_wish some_wish(bool addresses)
+{
+        if (addresses)
+                return (struct world_wish){.n_addresses = draw(6)};
+        return (struct world_wish){.n_prefixes = draw(4)};
+}
+
+/* One of its addresses or prefixes. */
+static int unassign_some(struct fixture *f, const struct world_eni *eni)
+{
+        unsigned at = draw((unsigned)(eni->n_addresses + eni->n_prefixes));
+        struct prefix cidr = at < eni->n_addresses ? prefix_host(eni->addresses[at].ip)
+                                                   : eni->prefixes[at - eni->n_addresses];
+
+        if (eni->n_ipv6 && draw(2))
+                return world_unassign_ipv6(f->world, eni->id, &eni->ipv6[draw((unsigned)eni->n_ipv6)], 1,
+                                           &f->err);
+        return world_unassign_ipv4(f->world, eni->id, &cidr, 1, &f->err);
+}
+
 /* One verb on what it finds; refusals are as good as successes, other errors are not. */
 static int one_step(struct fixture *f, struct arena *arena, const struct world_eni *enis, size_t n)
 {
         const struct world_eni *eni = &enis[draw((unsigned)n)];
+        struct world_assign assign = {.eni_id = eni->id, .wish = some_wish(draw(2))};
+        struct world_create_eni create = {.subnet_id = some_subnet(), .ipv4 = some_wish(draw(3))};
+        struct prefix *assigned;
         struct world_eni made;
-        struct ip *assigned;
         const char *id;
         size_t got;
 
-        switch (n < MAX_ENIS ? draw(7) : 2 + draw(5)) { /* not so many that a step takes long */
+        if (strcmp(create.subnet_id, SUBNET_A) == 0)
+                create.ipv6 = some_wish(draw(2));
+        switch (n < MAX_ENIS ? draw(9) : 2 + draw(7)) { /* not so many that a step takes long */
         case 0:
-        case 1:
-                return world_create_eni(
-                        f->world,
-                        &(struct world_create_eni){.subnet_id = some_subnet(), .secondary_count = draw(6)},
-                        arena, &made, &f->err);
+        case 1: return world_create_eni(f->world, &create, arena, &made, &f->err);
         case 2: return world_attach_eni(f->world, eni->id, f->instance_id, draw(4), arena, &id, &f->err);
         case 3:
                 return world_detach_eni(f->world, eni->attachment ? eni->attachment->id : "eni-attach-0",
                                         &f->err);
         case 4: return world_delete_eni(f->world, eni->id, &f->err);
-        case 5:
-                return world_assign_addresses(f->world,
-                                              &(struct world_assign){.eni_id = eni->id, .count = 1 + draw(5)},
-                                              arena, &assigned, &got, &f->err);
-        default:
-                return world_unassign_addresses(
-                        f->world, eni->id, &eni->addresses[draw((unsigned)eni->n_addresses)].ip, 1, &f->err);
+        case 5: return world_assign_ipv4(f->world, &assign, arena, &assigned, &got, &f->err);
+        case 6: return world_assign_ipv6(f->world, &assign, arena, &assigned, &got, &f->err);
+        default: return unassign_some(f, eni);
         }
 }
 
-/* Every usable address is either free or somebody's. */
+/* Strangers take one address of each whole block but some, or let them go. */
+static void take_some(struct fixture *f, unsigned n_left)
+{
+        char text[64];
+        json_t *taken;
+        unsigned before;
+
+        taken = json_object();
+        assert_ok(world_set_taken(f->world, taken, &f->err), &f->err);
+        json_decref(taken);
+        before = fixture_free_addresses(f, SUBNET_A);
+        snprintf(text, sizeof(text), "{'%s': %u}", SUBNET_A, n_left);
+        taken = json_from(text);
+        assert_ok(world_set_taken(f->world, taken, &f->err), &f->err);
+        json_decref(taken);
+        n_taken = before - fixture_free_addresses(f, SUBNET_A);
+}
+
+/* Every usable address is free, an ENI's, or a stranger's. */
 static void check(struct fixture *f, const struct world_eni *enis, size_t n)
 {
         unsigned free_addresses = fixture_free_addresses(f, SUBNET_A) + fixture_free_addresses(f, SUBNET_B) +
@@ -61,8 +98,8 @@ static void check(struct fixture *f, const struct world_eni *enis, size_t n)
         json_t *violations = world_check(f->world);
 
         for (size_t i = 0; i < n; i++)
-                free_addresses += (unsigned)enis[i].n_addresses;
-        assert_int_equal(free_addresses, USABLE);
+                free_addresses += (unsigned)(enis[i].n_addresses + 16 * enis[i].n_prefixes);
+        assert_int_equal(free_addresses + n_taken, USABLE);
         if (json_array_size(violations) > 0)
                 fail_msg("%s", json_string_value(json_array_get(violations, 0)));
         json_decref(violations);
@@ -79,6 +116,8 @@ static void test_random_verbs(void **state)
                 int64_t next;
                 size_t n;
 
+                if (draw(100) == 0)
+                        take_some(f, draw(16));
                 if (draw(100) == 0)
                         fixture_set(f, draw(2) ? "{'allocation': 'random'}"
                                                : "{'allocation': 'lowest', 'reuse_at_once': false}");

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A small world without packets for the tests of vpcsim: two zones, a /28, one t3.small (3 ENIs of 4 addresses). */
+/*
+ * A small world without packets for the tests of vpcsim: two zones, a /28, one t3.small (3 ENIs of 4 addresses). The first
+ * subnet has IPv6.
+ */
 #ifndef WORLD_FIXTURE_H
 #define WORLD_FIXTURE_H
 
@@ -17,9 +20,11 @@
 #define SUBNET_SMALL "subnet-aaaa0000000000003"
 
 static const char WORLD_TEXT[] =
-        "{'vpc': {'id': 'vpc-0123456789abcdef0', 'cidrs': ['10.0.0.0/16']}, 'subnets': ["
-        "{'id': '" SUBNET_A
-        "', 'cidr': '10.0.1.0/24', 'zone': 'us-east-1a', 'tags': {'kubernetes.io/role/cni': '1'}},"
+        "{'vpc': {'id': 'vpc-0123456789abcdef0', 'cidrs': ['10.0.0.0/16'], 'ipv6_cidrs': "
+        "['2001:db8:1:100::/56']},"
+        " 'subnets': ["
+        "{'id': '" SUBNET_A "', 'cidr': '10.0.1.0/24', 'ipv6_cidr': '2001:db8:1:101::/64', 'zone': "
+        "'us-east-1a', 'tags': {'kubernetes.io/role/cni': '1'}},"
         "{'id': '" SUBNET_B "', 'cidr': '10.0.2.0/24', 'zone': 'us-east-1b'},"
         "{'id': '" SUBNET_SMALL "', 'cidr': '10.0.3.0/28', 'zone': 'us-east-1a'}],"
         "'nodes': [{'name': 'n1', 'instance_type': 't3.small', 'subnet': '" SUBNET_A "', 'public': true}]}";
@@ -106,7 +111,7 @@ static inline struct world_eni fixture_create(struct fixture *f, const char *sub
 
         assert_ok(world_create_eni(
                           f->world,
-                          &(struct world_create_eni){.subnet_id = subnet, .secondary_count = secondary},
+                          &(struct world_create_eni){.subnet_id = subnet, .ipv4.n_addresses = secondary},
                           f->arena, &eni, &f->err),
                   &f->err);
         return eni;
@@ -150,6 +155,33 @@ static inline struct ip ip_of(const char *text)
 
         assert_int_equal(ip_parse(text, &ip, NULL), 0);
         return ip;
+}
+
+static inline struct prefix cidr_of(const char *text)
+{
+        struct prefix prefix;
+
+        assert_int_equal(prefix_parse(text, &prefix, NULL), 0);
+        return prefix;
+}
+
+/* A world file with ' for " that is refused, and this part of the error's text. */
+struct bad_file {
+        const char *file, *part;
+};
+
+static inline void assert_bad_files(const struct bad_file *cases, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                _cleanup_(world_freep) struct world *world = NULL;
+                json_t *file = json_from(cases[i].file);
+                struct err err = {0};
+
+                if (world_new(file, NULL, &world, &err) >= 0)
+                        fail_msg("accepted: %s", cases[i].file);
+                assert_contains(err.msg, cases[i].part);
+                json_decref(file);
+        }
 }
 
 /* Does what becomes due, step by step, until nothing is. */

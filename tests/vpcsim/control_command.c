@@ -99,6 +99,11 @@ static int run_set_roles(struct control_target *target, json_t *args, json_t *re
         return world_set_sts_roles(target->world, json_object_get(args, "roles"), err);
 }
 
+static int run_set_taken(struct control_target *target, json_t *args, json_t *reply _unused_, struct err *err)
+{
+        return world_set_taken(target->world, args, err);
+}
+
 static int run_faults(struct control_target *target, json_t *args _unused_, json_t *reply,
                       struct err *err _unused_)
 {
@@ -202,6 +207,8 @@ static const struct command commands[] = {
         {"set-denied", "actions", false, run_set_denied, "actions that IAM refuses"},
         {"set-stuck", NULL, false, run_set_stuck, "attaching, detaching: what does not get on"},
         {"set-stale", NULL, false, run_set_stale, "describe, imds: show what was there when it was set"},
+        {"set-taken", NULL, false, run_set_taken,
+         "subnet: addresses that strangers hold, or free blocks to leave"},
         {"set-faults", "rules", false, run_set_faults, "the script of faults"},
         {"set-roles", "roles", false, run_set_roles, "roles that STS gives sessions of"},
         {"faults", "", false, run_faults, "what rules and rates did so far"},

@@ -143,7 +143,7 @@ static int read_request(struct ec2api_request *request, const struct httpd_reque
         action = ec2api_action_find(request->action);
         sts = action && action->service == WORLD_SERVICE_STS;
         if (!action || !action->unsigned_too) {
-                r = sigverify_check(request->world, http, sts ? "sts" : "ec2", clock_wall_ms(),
+                r = sigverify_check(request->world, http, sts ? "sts" : "ec2", world_wall_ms(request->world),
                                     &request->secret, err);
                 if (r < 0)
                         return r;
@@ -162,7 +162,8 @@ static int check_request(struct ec2api_request *request, const struct ec2api_act
             (r = ec2api_request_check(request, action->parameters, action->dry_run, err)) < 0 ||
             (r = ec2api_bool(request, "DryRun", &dry_run, err)) < 0)
                 return r;
-        if (world_is_denied(request->world, action->name))
+        if (world_is_denied(request->world, action->name,
+                            action->service == WORLD_SERVICE_EC2 ? request->secret.arn : NULL))
                 return refuse_denied(request, action->name, err);
         return dry_run ? world_refuse(request->world, err, "DryRunOperation",
                                       "Request would have succeeded, but DryRun flag is set.")
@@ -223,6 +224,7 @@ static int carry_out(struct ec2api_request *request, const struct httpd_request 
                 return r;
         *ret_fault = fault =
                 world_match_fault(request->world, action->service, action->name, caller(request, http));
+        request->fewer = fault && fault->effect == WORLD_EFFECT_FEWER;
         if (!fault || fault->commit) {
                 r = check_request(request, action, err);
                 if (r == 0)
@@ -303,6 +305,7 @@ static void handle(void *userdata, const struct httpd_request *http, struct http
         reply->status = STATUS_OK;
         world_lock(api->world);
         handle_locked(&request, http, reply);
+        httpd_date(reply, world_wall_ms(api->world), http->arena);
         world_unlock(api->world);
         reply->headers[reply->n_headers++] =
                 (struct httpd_header){"x-amzn-RequestId", arena_strdup(http->arena, request.id)};

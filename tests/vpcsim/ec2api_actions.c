@@ -7,9 +7,13 @@
 #define QUERY           "Filter.N.Name", "Filter.N.Value.N", "MaxResults", "NextToken"
 
 static const struct ec2api_action actions[] = {
-        {"AssignPrivateIpAddresses", ec2api_assign_addresses,
+        {"AssignIpv6Addresses", ec2api_assign_ipv6,
+         PARAMETERS("!NetworkInterfaceId", "Ipv6Addresses.N", "Ipv6AddressCount", "Ipv6Prefix.N",
+                    "Ipv6PrefixCount"),
+         .dry_run = false},
+        {"AssignPrivateIpAddresses", ec2api_assign_ipv4,
          PARAMETERS("!NetworkInterfaceId", "PrivateIpAddress.N", "SecondaryPrivateIpAddressCount",
-                    "AllowReassignment"),
+                    "Ipv4Prefix.N", "Ipv4PrefixCount", "AllowReassignment"),
          .dry_run = false},
         {"AssumeRole", ec2api_assume_role,
          PARAMETERS("!RoleArn", "!RoleSessionName", "DurationSeconds", "ExternalId"), .dry_run = false,
@@ -23,9 +27,10 @@ static const struct ec2api_action actions[] = {
         {"CreateNetworkInterface", ec2api_create_eni,
          PARAMETERS("!SubnetId", "Description", "SecurityGroupId.N", "PrivateIpAddress",
                     "PrivateIpAddresses.N.PrivateIpAddress", "PrivateIpAddresses.N.Primary",
-                    "SecondaryPrivateIpAddressCount", "ClientToken", "InterfaceType",
-                    "TagSpecification.N.ResourceType", "TagSpecification.N.Tag.N.Key",
-                    "TagSpecification.N.Tag.N.Value"),
+                    "SecondaryPrivateIpAddressCount", "Ipv4Prefix.N.Ipv4Prefix", "Ipv4PrefixCount",
+                    "Ipv6Addresses.N.Ipv6Address", "Ipv6AddressCount", "Ipv6Prefix.N.Ipv6Prefix",
+                    "Ipv6PrefixCount", "ClientToken", "InterfaceType", "TagSpecification.N.ResourceType",
+                    "TagSpecification.N.Tag.N.Key", "TagSpecification.N.Tag.N.Value"),
          .dry_run = true},
         {"CreateTags", ec2api_create_tags, PARAMETERS("!ResourceId.N", "!Tag.N.Key", "Tag.N.Value"),
          .dry_run = true},
@@ -47,8 +52,10 @@ static const struct ec2api_action actions[] = {
          PARAMETERS("!NetworkInterfaceId", "Attachment.AttachmentId", "Attachment.DeleteOnTermination",
                     "Description.Value", "SourceDestCheck.Value", "SecurityGroupId.N"),
          .dry_run = true},
-        {"UnassignPrivateIpAddresses", ec2api_unassign_addresses,
-         PARAMETERS("!NetworkInterfaceId", "!PrivateIpAddress.N"), .dry_run = false},
+        {"UnassignIpv6Addresses", ec2api_unassign_ipv6,
+         PARAMETERS("!NetworkInterfaceId", "Ipv6Addresses.N", "Ipv6Prefix.N"), .dry_run = false},
+        {"UnassignPrivateIpAddresses", ec2api_unassign_ipv4,
+         PARAMETERS("!NetworkInterfaceId", "PrivateIpAddress.N", "Ipv4Prefix.N"), .dry_run = false},
 };
 
 const struct ec2api_action *ec2api_action_find(const char *name)

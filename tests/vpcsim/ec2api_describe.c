@@ -106,6 +106,24 @@ int ec2api_describe_instances(struct ec2api_request *request, struct err *err)
         return 0;
 }
 
+/* Of a subnet or a VPC; the association's id follows from the object's. */
+static void render_ipv6_cidrs(struct text *out, const char *kind, const char *id, const char *const *cidrs,
+                              size_t n, struct arena *arena)
+{
+        xmlout_open(out, "ipv6CidrBlockAssociationSet");
+        for (size_t i = 0; i < n; i++) {
+                xmlout_open(out, "item");
+                xmlout_text(out, "associationId",
+                            arena_printf(arena, "%s6%zx%s", kind, i, id + strcspn(id, "-") + 1));
+                xmlout_text(out, "ipv6CidrBlock", cidrs[i]);
+                xmlout_open(out, "ipv6CidrBlockState");
+                xmlout_text(out, "state", "associated");
+                xmlout_close(out, "ipv6CidrBlockState");
+                xmlout_close(out, "item");
+        }
+        xmlout_close(out, "ipv6CidrBlockAssociationSet");
+}
+
 int ec2api_describe_subnets(struct ec2api_request *request, struct err *err)
 {
         struct text *out = request->reply;
@@ -133,7 +151,9 @@ int ec2api_describe_subnets(struct ec2api_request *request, struct err *err)
                 xmlout_bool(out, "defaultForAz", false);
                 xmlout_bool(out, "mapPublicIpOnLaunch", false);
                 xmlout_bool(out, "assignIpv6AddressOnCreation", false);
-                text_add(out, "<ipv6CidrBlockAssociationSet/>");
+                render_ipv6_cidrs(out, "subnet-cidr-assoc-", subnet->id, &subnet->ipv6_cidr,
+                                  !!subnet->ipv6_cidr, request->arena);
+                xmlout_bool(out, "ipv6Native", false);
                 ec2api_render_tags(out, subnet->tags, subnet->n_tags);
                 xmlout_close(out, "item");
         }
@@ -177,6 +197,8 @@ int ec2api_describe_vpcs(struct ec2api_request *request, struct err *err)
                 for (size_t j = 0; j < vpcs[i].n_cidrs; j++)
                         render_cidr(out, vpcs[i].id, j, vpcs[i].cidrs[j], request->arena);
                 xmlout_close(out, "cidrBlockAssociationSet");
+                render_ipv6_cidrs(out, "vpc-cidr-assoc-", vpcs[i].id, vpcs[i].ipv6_cidrs,
+                                  vpcs[i].n_ipv6_cidrs, request->arena);
                 xmlout_text(out, "dhcpOptionsId", "default");
                 xmlout_text(out, "instanceTenancy", "default");
                 xmlout_bool(out, "isDefault", false);
@@ -249,6 +271,8 @@ static void render_type(struct text *out, const struct world_instance_type *type
         xmlout_close(out, "item");
         xmlout_close(out, "networkCards");
         xmlout_number(out, "ipv4AddressesPerInterface", type->ipv4_per_eni);
+        xmlout_number(out, "ipv6AddressesPerInterface", type->ipv4_per_eni); /* as many of each */
+        xmlout_bool(out, "ipv6Supported", true);
         xmlout_close(out, "networkInfo");
         xmlout_close(out, "item");
 }

@@ -6,32 +6,53 @@
 #include "ec2api_actions.h"
 #include "xmlout.h"
 
+static const struct ec2api_wish_names create_ipv4 = {
+        .addresses = "PrivateIpAddresses",
+        .address_member = "PrivateIpAddress",
+        .address_count = "SecondaryPrivateIpAddressCount",
+        .prefixes = "Ipv4Prefix",
+        .prefix_member = "Ipv4Prefix",
+        .prefix_count = "Ipv4PrefixCount",
+        .family = AF_INET,
+        .least = 1,
+};
+/* A count of 0 is allowed: it says that the subnet's own setting does not count. */
+static const struct ec2api_wish_names create_ipv6 = {
+        .addresses = "Ipv6Addresses",
+        .address_member = "Ipv6Address",
+        .address_count = "Ipv6AddressCount",
+        .prefixes = "Ipv6Prefix",
+        .prefix_member = "Ipv6Prefix",
+        .prefix_count = "Ipv6PrefixCount",
+        .family = AF_INET6,
+};
+
 /* PrivateIpAddresses.N with Primary, and PrivateIpAddress: which is the primary one, and which are the others. */
-static int read_addresses(const struct ec2api_request *request, struct world_create_eni *create,
-                          struct err *err)
+static int read_primary(const struct ec2api_request *request, struct world_create_eni *create,
+                        struct err *err)
 {
-        struct ip *addresses = ARENA_ARRAY(request->arena, struct ip, EC2API_MAX_LIST);
+        const struct world_wish *wish = &create->ipv4;
+        struct prefix *others = ARENA_ARRAY(request->arena, struct prefix, wish->n_cidrs + 1);
+        size_t n = 0;
         int r;
 
         r = ec2api_ip(request, "PrivateIpAddress", &create->primary, err);
-        for (size_t i = 1; r == 0 && i <= EC2API_MAX_LIST; i++) {
-                const char *prefix = arena_printf(request->arena, "PrivateIpAddresses.%zu", i);
-                const char *name = arena_printf(request->arena, "%s.PrivateIpAddress", prefix);
-                struct ip ip = IP_NONE;
+        for (size_t i = 0; r == 0 && i < wish->n_cidrs; i++) {
                 bool primary = false;
 
-                if ((r = ec2api_ip(request, name, &ip, err)) < 0 || !ip_is_set(ip))
-                        break;
-                r = ec2api_bool(request, arena_printf(request->arena, "%s.Primary", prefix), &primary, err);
+                r = ec2api_bool(request,
+                                arena_printf(request->arena, "PrivateIpAddresses.%zu.Primary", i + 1),
+                                &primary, err);
                 if (r == 0 && primary && ip_is_set(create->primary))
                         r = world_refuse(request->world, err, "InvalidParameterCombination",
                                          "Only one primary private IP address can be specified.");
                 if (primary)
-                        create->primary = ip;
+                        create->primary = wish->cidrs[i].ip;
                 else
-                        addresses[create->n_addresses++] = ip;
+                        others[n++] = wish->cidrs[i];
         }
-        create->addresses = addresses;
+        create->ipv4.cidrs = others;
+        create->ipv4.n_cidrs = n;
         return r;
 }
 
@@ -71,15 +92,13 @@ int ec2api_create_eni(struct ec2api_request *request, struct err *err)
         if (type && strcmp(type, "interface") != 0)
                 return world_refuse(request->world, err, "InvalidParameterValue",
                                     "Value (%.64s) for parameter InterfaceType is invalid.", type);
-        if ((r = read_addresses(request, &create, err)) < 0 || (r = read_tags(request, &create, err)) < 0 ||
-            (r = ec2api_number(request, "SecondaryPrivateIpAddressCount", 1, UINT16_MAX,
-                               &create.secondary_count, err)) < 0)
+        if ((r = ec2api_wish(request, &create_ipv4, &create.ipv4, err)) < 0 ||
+            (r = read_primary(request, &create, err)) < 0 ||
+            (r = ec2api_wish_check(request, &create_ipv4, &create.ipv4, err)) < 0 ||
+            (r = ec2api_wish(request, &create_ipv6, &create.ipv6, err)) < 0 ||
+            (r = ec2api_wish_check(request, &create_ipv6, &create.ipv6, err)) < 0 ||
+            (r = read_tags(request, &create, err)) < 0)
                 return r;
-        if (create.secondary_count > 0 && create.n_addresses > 0)
-                return world_refuse(
-                        request->world, err, "InvalidParameterCombination",
-                        "The parameter SecondaryPrivateIpAddressCount cannot be used with the parameter"
-                        " PrivateIpAddresses");
         r = world_create_eni(request->world, &create, request->arena, &eni, err);
         if (r < 0)
                 return r;

@@ -47,7 +47,8 @@ void ec2api_fault_apply(const struct world_fault *fault, struct arena *arena, st
         if (!fault)
                 return;
         switch (fault->effect) {
-        case WORLD_EFFECT_ERROR: break;
+        case WORLD_EFFECT_ERROR:
+        case WORLD_EFFECT_FEWER: break;
         case WORLD_EFFECT_DROP: reply->harm.drop = true; break;
         case WORLD_EFFECT_HANG: reply->harm.delay_ms = UINT_MAX; break;
         case WORLD_EFFECT_DELAY: reply->harm.delay_ms = fault->delay_ms; break;

@@ -54,6 +54,8 @@ static int read_page(const struct ec2api_request *request, const char *id_name, 
         r = ec2api_number(request, "MaxResults", EC2API_MIN_RESULTS, EC2API_MAX_RESULTS, &query->limit, err);
         if (r < 0)
                 return r;
+        if (query->limit > world_page_items(request->world))
+                query->limit = world_page_items(request->world);
         if (ec2api_text(request, "MaxResults") && query->n_ids > 0)
                 return world_refuse(request->world, err, "InvalidParameterCombination",
                                     "The parameter %s cannot be used with the parameter MaxResults", id_name);

@@ -62,6 +62,26 @@ static void render_addresses(struct text *out, const struct world_eni *eni)
         xmlout_close(out, "privateIpAddressesSet");
 }
 
+void ec2api_render_cidrs(struct text *out, const char *set, const char *member, const struct prefix *cidrs,
+                         size_t n, bool addresses)
+{
+        xmlout_open(out, set);
+        for (size_t i = 0; i < n; i++) {
+                const char *text = addresses ? IP_TEXT(cidrs[i].ip) : PREFIX_TEXT(cidrs[i]);
+
+                if ((cidrs[i].bits == ip_max_bits(cidrs[i].ip)) != addresses)
+                        continue;
+                if (member) {
+                        xmlout_open(out, "item");
+                        xmlout_text(out, member, text);
+                        xmlout_close(out, "item");
+                } else {
+                        xmlout_text(out, "item", text);
+                }
+        }
+        xmlout_close(out, set);
+}
+
 static void render_groups(struct text *out, const struct world_eni *eni)
 {
         xmlout_open(out, "groupSet");
@@ -72,6 +92,15 @@ static void render_groups(struct text *out, const struct world_eni *eni)
                 xmlout_close(out, "item");
         }
         xmlout_close(out, "groupSet");
+}
+
+static bool has_ipv6_prefix(const struct world_eni *eni)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < eni->n_ipv6; i++)
+                n += eni->ipv6[i].bits < 128;
+        return n > 0;
 }
 
 void ec2api_render_eni(struct text *out, const struct world *world, const struct world_eni *eni,
@@ -96,6 +125,11 @@ void ec2api_render_eni(struct text *out, const struct world *world, const struct
         if (!in_instance)
                 ec2api_render_tags(out, eni->tags, eni->n_tags);
         render_addresses(out, eni);
-        text_add(out, "<ipv6AddressesSet/>");
+        if (eni->n_prefixes > 0)
+                ec2api_render_cidrs(out, "ipv4PrefixSet", "ipv4Prefix", eni->prefixes, eni->n_prefixes,
+                                    false);
+        ec2api_render_cidrs(out, "ipv6AddressesSet", "ipv6Address", eni->ipv6, eni->n_ipv6, true);
+        if (has_ipv6_prefix(eni))
+                ec2api_render_cidrs(out, "ipv6PrefixSet", "ipv6Prefix", eni->ipv6, eni->n_ipv6, false);
         xmlout_text(out, "interfaceType", "interface");
 }

@@ -205,7 +205,7 @@ int ec2api_request_check(struct ec2api_request *request, const char *const *patt
         return 0;
 }
 
-static int refuse_value(const struct ec2api_request *request, const char *name, const char *value,
+int ec2api_refuse_value(const struct ec2api_request *request, const char *name, const char *value,
                         struct err *err)
 {
         return world_refuse(request->world, err, "InvalidParameterValue",
@@ -222,7 +222,7 @@ int ec2api_number(const struct ec2api_request *request, const char *name, unsign
                 return 0;
         number = strlen(text) <= 9 ? strtoul(text, NULL, 10) : ULONG_MAX;
         if (!*text || strspn(text, "0123456789") != strlen(text) || number < from || number > to)
-                return refuse_value(request, name, text, err);
+                return ec2api_refuse_value(request, name, text, err);
         *ret = (unsigned)number;
         return 0;
 }
@@ -234,7 +234,7 @@ int ec2api_bool(const struct ec2api_request *request, const char *name, bool *re
         if (!text)
                 return 0;
         if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
-                return refuse_value(request, name, text, err);
+                return ec2api_refuse_value(request, name, text, err);
         *ret = text[0] == 't';
         return 0;
 }
@@ -247,7 +247,7 @@ int ec2api_ip(const struct ec2api_request *request, const char *name, struct ip 
         if (!text)
                 return 0;
         if (ip_parse(text, &ip, NULL) < 0 || ip.family != AF_INET)
-                return refuse_value(request, name, text, err);
+                return ec2api_refuse_value(request, name, text, err);
         *ret = ip;
         return 0;
 }
@@ -265,25 +265,6 @@ size_t ec2api_list(const struct ec2api_request *request, const char *name, const
         }
         *ret = values;
         return n;
-}
-
-int ec2api_ip_list(const struct ec2api_request *request, const char *name, struct ip **ret, size_t *ret_n,
-                   struct err *err)
-{
-        const char *const *texts;
-        size_t n = ec2api_list(request, name, &texts);
-        struct ip *addresses = ARENA_ARRAY(request->arena, struct ip, n);
-
-        for (size_t i = 0; i < n; i++) {
-                int r = ec2api_ip(request, arena_printf(request->arena, "%s.%zu", name, i + 1), &addresses[i],
-                                  err);
-
-                if (r < 0)
-                        return r;
-        }
-        *ret = addresses;
-        *ret_n = n;
-        return 0;
 }
 
 size_t ec2api_tags(const struct ec2api_request *request, const char *prefix, struct world_tag **ret)

@@ -30,6 +30,7 @@ struct ec2api_request {
         const char *action;         /* "" while it is not known */
         const char *node;           /* who asks; NULL: not a node */
         struct world_secret secret; /* whose signature it is; zero while it is not known, and without one */
+        bool fewer;                 /* the script wants one address fewer given than asked */
         const char *message;        /* instead of the error's own, which has a limit; NULL: none */
         char id[37];                /* the RequestId */
         struct text *reply;         /* what the action says, inside its Response element */
@@ -42,6 +43,9 @@ int ec2api_request_check(struct ec2api_request *request, const char *const *patt
                          struct err *err);
 
 const char *ec2api_text(const struct ec2api_request *request, const char *name); /* NULL: absent */
+/* EC2's refusal of a parameter's value. */
+int ec2api_refuse_value(const struct ec2api_request *request, const char *name, const char *value,
+                        struct err *err);
 /* *ret stays as it is where the parameter is absent. */
 int ec2api_number(const struct ec2api_request *request, const char *name, unsigned from, unsigned to,
                   unsigned *ret, struct err *err);
@@ -49,8 +53,6 @@ int ec2api_bool(const struct ec2api_request *request, const char *name, bool *re
 int ec2api_ip(const struct ec2api_request *request, const char *name, struct ip *ret, struct err *err);
 /* NAME.1, NAME.2, ...: an array in the arena. */
 size_t ec2api_list(const struct ec2api_request *request, const char *name, const char *const **ret);
-int ec2api_ip_list(const struct ec2api_request *request, const char *name, struct ip **ret, size_t *ret_n,
-                   struct err *err);
 /* PREFIX.1.Key, PREFIX.1.Value, ...; an absent value is NULL. */
 size_t ec2api_tags(const struct ec2api_request *request, const char *prefix, struct world_tag **ret);
 

@@ -43,16 +43,23 @@ struct fabric_eni {
         struct mac mac;
         struct prefix subnet;
         const struct ip *addresses; /* the primary one first */
-        size_t n_addresses;
+        const struct prefix *ipv6;  /* /128: an address; shorter: a prefix */
+        size_t n_addresses, n_ipv6;
+        bool unchecked; /* may send from any source: EC2's sourceDestCheck is off */
 };
 
 /*
  * The ENI's link appears in the node's namespace, down and without an address, as a hot-plugged ENI does. Device index
- * 0 is there at boot: it comes up with its primary address on the subnet, a default route and a link route to the IMDS.
+ * 0 is there at boot: it comes up with its primary address on the subnet, a default route and a link route to the IMDS; with
+ * IPv6 addresses, they are on it too, and a default route via fe80::1.
  */
 int fabric_attach(struct fabric *fabric, const struct fabric_eni *eni, struct err *err);
 int fabric_set_addresses(struct fabric *fabric, const char *eni_id, const struct ip *addresses, size_t n,
                          struct err *err);
+/* The fabric's side of them: the node is told nothing. */
+int fabric_set_ipv6(struct fabric *fabric, const char *eni_id, const struct prefix *cidrs, size_t n,
+                    struct err *err);
+int fabric_set_unchecked(struct fabric *fabric, const char *eni_id, bool unchecked, struct err *err);
 int fabric_detach(struct fabric *fabric, const char *eni_id,
                   struct err *err); /* the link vanishes from the node */
 

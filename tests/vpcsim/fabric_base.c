@@ -154,6 +154,8 @@ int fabric_base_create(struct fabric *fabric, struct err *err)
                 r = fabric_space_set_sysctls(&fabric->inet, router_sysctls, NULL, err);
         if (r == 0)
                 r = fabric_nft_new(fabric->vpc.netns_fd, &fabric->nft, err);
+        if (r == 0)
+                r = fabric_ipv6_start(fabric, err);
         return r < 0 ? r : join_internet(fabric, err);
 }
 

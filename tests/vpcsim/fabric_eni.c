@@ -93,14 +93,38 @@ int fabric_set_addresses(struct fabric *fabric, const char *eni_id, const struct
         return r < 0 ? err_wrap(err, "set the addresses of %s", eni_id) : 0;
 }
 
+int fabric_set_unchecked(struct fabric *fabric, const char *eni_id, bool unchecked, struct err *err)
+{
+        struct fabric_link *link = fabric_find_link(fabric, eni_id);
+        _cleanup_(text_done) struct text commands = {0};
+        int r;
+
+        if (!link)
+                return err_set(err, ERR_NOT_FOUND, "%s is not attached", eni_id);
+        if (link->unchecked == unchecked)
+                return 0;
+        fabric_nft_change_unchecked(&commands, unchecked, link->name);
+        r = fabric_nft_run(fabric->nft, &commands, err);
+        if (r < 0)
+                return err_wrap(err, "source check of %s", eni_id);
+        link->unchecked = unchecked;
+        return 0;
+}
+
 static int bring_up(struct fabric *fabric, const struct fabric_space *node, const struct fabric_eni *eni,
                     const char *link, struct err *err)
 {
         int r = fabric_set_addresses(fabric, eni->eni_id, eni->addresses, eni->n_addresses, err);
 
+        if (r == 0)
+                r = fabric_set_ipv6(fabric, eni->eni_id, eni->ipv6, eni->n_ipv6, err);
+        if (r == 0)
+                r = fabric_set_unchecked(fabric, eni->eni_id, eni->unchecked, err);
         if (r < 0 || eni->device_index > 0)
                 return r;
         r = fabric_link_boot_primary(node, eni, err);
+        if (r == 0)
+                r = fabric_ipv6_boot_primary(node, eni, err);
         return r < 0 ? r : fabric_space_wait_running(&fabric->vpc, link, err);
 }
 
@@ -139,6 +163,10 @@ int fabric_detach(struct fabric *fabric, const char *eni_id, struct err *err)
                 return err_set(err, ERR_NOT_FOUND, "%s is not attached", eni_id);
         for (size_t i = 0; i < link->n_addresses; i++)
                 fabric_nft_change_address(&commands, false, link->name, link->addresses[i]);
+        for (size_t i = 0; i < link->n_ipv6; i++)
+                fabric_nft_change_ipv6(&commands, false, link->name, link->ipv6[i]);
+        if (link->unchecked)
+                fabric_nft_change_unchecked(&commands, false, link->name);
         r = fabric_nft_run(fabric->nft, &commands, err);
         if (r < 0)
                 return err_wrap(err, "detach %s", eni_id);

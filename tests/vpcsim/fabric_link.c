@@ -26,6 +26,7 @@ void fabric_link_free(struct fabric_link *link)
         free(link->eni_id);
         free(link->node);
         free(link->addresses);
+        free(link->ipv6);
         free(link);
 }
 

@@ -17,7 +17,9 @@ struct fabric_link {
         unsigned ifindex;           /* in the fabric */
         struct mac mac;             /* the ENI's */
         struct ip *addresses;       /* that the fabric delivers to this ENI */
-        size_t n_addresses;
+        struct prefix *ipv6;        /* likewise */
+        size_t n_addresses, n_ipv6;
+        bool unchecked;
 };
 
 /*

@@ -33,6 +33,7 @@ static void add_table(struct text *commands)
                 "  counter no_public { }\n"
                 "  counter forwarded { }\n"
                 "  set assigned { typeof iifname . ip saddr; }\n"
+                "  set unchecked { type ifname; }\n"
                 "  set offenders { typeof iifname . ip saddr . ip daddr; size %d; flags dynamic; counter; }\n"
                 "  set subnets { type ipv4_addr; flags interval; }\n"
                 "  set public_pairs { type ipv4_addr . ipv4_addr; }\n"
@@ -42,6 +43,7 @@ static void add_table(struct text *commands)
                 "    type filter hook prerouting priority raw; policy accept;\n"
                 "    iifname { \"lo\", \"" FABRIC_INTERNET_LINK "\" } accept\n"
                 "    iifname . ip saddr @assigned goto known\n"
+                "    iifname @unchecked goto known\n"
                 "    counter name wrong_source\n"
                 "    add @offenders { iifname . ip saddr . ip daddr }\n"
                 "    drop\n"
@@ -135,6 +137,21 @@ void fabric_nft_change_address(struct text *commands, bool add, const char *link
                  IP_TEXT(address));
 }
 
+void fabric_nft_change_ipv6(struct text *commands, bool add, const char *link, struct prefix cidr)
+{
+        text_add(commands, "%s element ip6 fabric assigned { \"%s\" . %s }\n", add ? "add" : "delete", link,
+                 PREFIX_TEXT(cidr));
+}
+
+void fabric_nft_change_unchecked(struct text *commands, bool add, const char *link)
+{
+        static const char *const families[] = {"ip", "ip6"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(families); i++)
+                text_add(commands, "%s element %s fabric unchecked { \"%s\" }\n", add ? "add" : "delete",
+                         families[i], link);
+}
+
 void fabric_nft_change_public(struct text *commands, bool add, struct ip private_address,
                               struct ip public_address)
 {
@@ -168,21 +185,22 @@ static int read_list(struct fabric_nft *nft, const char *command, json_t **ret, 
         return 0;
 }
 
-int fabric_nft_read_counters(struct fabric_nft *nft, struct fabric_counters *ret, struct err *err)
+/* Adds what the table of a family counted. */
+static int add_counters(struct fabric_nft *nft, const char *command, struct fabric_counters *counters,
+                        struct err *err)
 {
-        struct fabric_counters counters = {0};
         const struct {
                 const char *name;
                 uint64_t *packets;
-        } table[] = {{"wrong_source", &counters.wrong_source_packets},
-                     {"no_public", &counters.no_public_packets},
-                     {"forwarded", &counters.forwarded_packets}};
+        } table[] = {{"wrong_source", &counters->wrong_source_packets},
+                     {"no_public", &counters->no_public_packets},
+                     {"forwarded", &counters->forwarded_packets}};
         _cleanup_json_ json_t *reply = NULL;
         json_t *item;
         size_t at, found = 0;
         int r;
 
-        r = read_list(nft, "list counters table ip fabric", &reply, err);
+        r = read_list(nft, command, &reply, err);
         if (r < 0)
                 return r;
         json_array_foreach(json_object_get(reply, "nftables"), at, item)
@@ -193,14 +211,26 @@ int fabric_nft_read_counters(struct fabric_nft *nft, struct fabric_counters *ret
                 for (size_t i = 0; name && i < ARRAY_SIZE(table); i++) {
                         if (strcmp(name, table[i].name) != 0)
                                 continue;
-                        *table[i].packets = (uint64_t)json_integer_value(json_object_get(counter, "packets"));
+                        *table[i].packets +=
+                                (uint64_t)json_integer_value(json_object_get(counter, "packets"));
                         found++;
                 }
         }
-        if (found != ARRAY_SIZE(table))
-                return err_set(err, ERR_NOT_FOUND, "the fabric's table lacks a counter");
-        *ret = counters;
-        return 0;
+        return found == ARRAY_SIZE(table) ? 0
+                                          : err_set(err, ERR_NOT_FOUND, "the fabric's table lacks a counter");
+}
+
+int fabric_nft_read_counters(struct fabric_nft *nft, struct fabric_counters *ret, struct err *err)
+{
+        struct fabric_counters counters = {0};
+        int r;
+
+        r = add_counters(nft, "list counters table ip fabric", &counters, err);
+        if (r == 0)
+                r = add_counters(nft, "list counters table ip6 fabric", &counters, err);
+        if (r == 0)
+                *ret = counters;
+        return r;
 }
 
 /* {"elem": {"val": {"concat": ["eni1", "10.0.0.1", "10.0.0.2"]}, "counter": {"packets": 1, "bytes": 84}}} */
@@ -223,29 +253,44 @@ static int parse_offender(json_t *item, struct fabric_offender *ret, struct err 
         return 0;
 }
 
-int fabric_nft_read_offenders(struct fabric_nft *nft, struct fabric_offender **ret, size_t *ret_n,
-                              struct err *err)
+/* Appends those of one family; what was appended stays when it fails. */
+static int read_offenders(struct fabric_nft *nft, const char *command, struct fabric_offender **list,
+                          size_t *n, struct err *err)
 {
         _cleanup_json_ json_t *reply = NULL;
-        struct fabric_offender *list;
         json_t *item, *elements = NULL;
-        size_t at, n = 0;
+        size_t at;
         int r;
 
-        r = read_list(nft, "list set ip fabric offenders", &reply, err);
+        r = read_list(nft, command, &reply, err);
         if (r < 0)
                 return r;
         json_array_foreach(json_object_get(reply, "nftables"), at, item) elements =
                 json_object_get(json_object_get(item, "set"), "elem") ?: elements;
-        list = XNEW_ARRAY(struct fabric_offender, json_array_size(elements) + 1);
+        *list = xrealloc_array(*list, *n + json_array_size(elements) + 1, sizeof(**list));
         json_array_foreach(elements, at, item)
         {
-                r = parse_offender(item, &list[n], err);
-                if (r < 0) {
-                        fabric_offenders_free(list, n);
+                r = parse_offender(item, *list + *n, err);
+                if (r < 0)
                         return r;
-                }
-                n++;
+                ++*n;
+        }
+        return 0;
+}
+
+int fabric_nft_read_offenders(struct fabric_nft *nft, struct fabric_offender **ret, size_t *ret_n,
+                              struct err *err)
+{
+        struct fabric_offender *list = NULL;
+        size_t n = 0;
+        int r;
+
+        r = read_offenders(nft, "list set ip fabric offenders", &list, &n, err);
+        if (r == 0)
+                r = read_offenders(nft, "list set ip6 fabric offenders", &list, &n, err);
+        if (r < 0) {
+                fabric_offenders_free(list, n);
+                return r;
         }
         *ret = list;
         *ret_n = n;

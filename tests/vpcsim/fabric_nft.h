@@ -25,10 +25,14 @@ DEFINE_CLEANUP(struct fabric_nft *, fabric_nft_free)
 /* These only add to `commands`; fabric_nft_run() carries them out, all or none. */
 void fabric_nft_add_subnet(struct text *commands, struct prefix cidr);
 void fabric_nft_change_address(struct text *commands, bool add, const char *link, struct ip address);
+void fabric_nft_change_ipv6(struct text *commands, bool add, const char *link, struct prefix cidr);
+/* Links whose packets may have any source. */
+void fabric_nft_change_unchecked(struct text *commands, bool add, const char *link);
 void fabric_nft_change_public(struct text *commands, bool add, struct ip private_address,
                               struct ip public_address);
 int fabric_nft_run(struct fabric_nft *nft, const struct text *commands, struct err *err);
 
+/* Of both families together. */
 int fabric_nft_read_counters(struct fabric_nft *nft, struct fabric_counters *ret, struct err *err);
 /* eni_id of the results holds the link's name. */
 int fabric_nft_read_offenders(struct fabric_nft *nft, struct fabric_offender **ret, size_t *ret_n,

@@ -37,6 +37,10 @@ struct fabric {
 struct fabric_node *fabric_find_node(struct fabric *fabric, const char *name);
 struct fabric_link *fabric_find_link(struct fabric *fabric, const char *eni_id);
 
+/* fabric_ipv6.c: the fabric's table and routes, and what the boot of an instance does with the primary ENI's addresses. */
+int fabric_ipv6_start(struct fabric *fabric, struct err *err);
+int fabric_ipv6_boot_primary(const struct fabric_space *node, const struct fabric_eni *eni, struct err *err);
+
 /* The fabric's namespaces, the link between them and what lies behind it. On failure the caller removes the spaces. */
 int fabric_base_create(struct fabric *fabric, struct err *err);
 

@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <microhttpd.h>
 
@@ -194,6 +195,18 @@ static enum MHD_Result send_reply(const struct httpd *httpd, struct MHD_Connecti
         r = MHD_queue_response(connection, reply->status ?: MHD_HTTP_OK, response);
         MHD_destroy_response(response);
         return r;
+}
+
+void httpd_date(struct httpd_reply *reply, int64_t wall_ms, struct arena *arena)
+{
+        enum { DATE_BYTES = sizeof("Sun, 06 Nov 1994 08:49:37 GMT") };
+        char *text = arena_alloc(arena, DATE_BYTES, 1);
+        time_t seconds = (time_t)(wall_ms / 1000);
+        struct tm tm;
+
+        /* No setlocale() here, so that the names are the C locale's, as RFC 9110, 5.6.7, wants them. */
+        if (strftime(text, DATE_BYTES, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&seconds, &tm)))
+                reply->headers[reply->n_headers++] = (struct httpd_header){"Date", text};
 }
 
 static enum MHD_Result refuse_size(const struct httpd *httpd, struct MHD_Connection *connection)

@@ -68,6 +68,9 @@ struct httpd_reply {
 
 typedef void httpd_handler(void *userdata, const struct httpd_request *request, struct httpd_reply *reply);
 
+/* Adds the Date header; without it a reply has this machine's time. */
+void httpd_date(struct httpd_reply *reply, int64_t wall_ms, struct arena *arena);
+
 /* listen_fd is the httpd's own once this has succeeded. tls: NULL for plain HTTP. */
 int httpd_start(int listen_fd, const struct httpd_tls *tls, httpd_handler *handler, void *userdata,
                 struct httpd **ret, struct err *err);

@@ -138,6 +138,7 @@ static void handle(void *userdata, const struct httpd_request *request, struct h
 
         world_lock(api->world);
         handle_locked(api->world, request, reply);
+        httpd_date(reply, world_wall_ms(api->world), request->arena);
         world_unlock(api->world);
         reply->headers[reply->n_headers++] = (struct httpd_header){"Server", "EC2ws"};
 }

@@ -50,6 +50,26 @@ static const char *addresses_of(struct tree *tree, const struct world_eni *eni)
         return join(tree->arena, &lines);
 }
 
+/* The addresses (/32, /128) of a list, or its prefixes; "" where there are none, and so no leaf. */
+static const char *cidrs_of(struct tree *tree, const struct prefix *cidrs, size_t n, bool addresses)
+{
+        struct text lines = {0};
+
+        for (size_t i = 0; i < n; i++)
+                if ((cidrs[i].bits == ip_max_bits(cidrs[i].ip)) == addresses)
+                        add_line(&lines, addresses ? IP_TEXT(cidrs[i].ip) : PREFIX_TEXT(cidrs[i]));
+        return join(tree->arena, &lines);
+}
+
+static const char *lines_of(struct tree *tree, const char *const *items, size_t n)
+{
+        struct text lines = {0};
+
+        for (size_t i = 0; i < n; i++)
+                add_line(&lines, items[i]);
+        return join(tree->arena, &lines);
+}
+
 static const char *groups_of(struct tree *tree, const struct world_eni *eni, bool names)
 {
         struct text lines = {0};
@@ -62,7 +82,6 @@ static const char *groups_of(struct tree *tree, const struct world_eni *eni, boo
 static int add_cidrs(struct tree *tree, const struct world_eni *eni, const char *prefix, struct err *err)
 {
         struct world_subnet *subnets;
-        struct text lines = {0};
         struct world_vpc *vpcs;
         int64_t next;
         size_t n;
@@ -73,14 +92,16 @@ static int add_cidrs(struct tree *tree, const struct world_eni *eni, const char 
         if (r < 0)
                 return r;
         add(tree, arena_printf(tree->arena, "%ssubnet-ipv4-cidr-block", prefix), subnets[0].cidr);
+        add(tree, arena_printf(tree->arena, "%ssubnet-ipv6-cidr-blocks", prefix), subnets[0].ipv6_cidr);
         r = world_find_vpcs(tree->world, &(struct world_query){.ids = &eni->vpc_id, .n_ids = 1}, tree->arena,
                             &vpcs, &n, &next, err);
         if (r < 0)
                 return r;
         add(tree, arena_printf(tree->arena, "%svpc-ipv4-cidr-block", prefix), vpcs[0].cidrs[0]);
-        for (size_t i = 0; i < vpcs[0].n_cidrs; i++)
-                add_line(&lines, vpcs[0].cidrs[i]);
-        add(tree, arena_printf(tree->arena, "%svpc-ipv4-cidr-blocks", prefix), join(tree->arena, &lines));
+        add(tree, arena_printf(tree->arena, "%svpc-ipv4-cidr-blocks", prefix),
+            lines_of(tree, vpcs[0].cidrs, vpcs[0].n_cidrs));
+        add(tree, arena_printf(tree->arena, "%svpc-ipv6-cidr-blocks", prefix),
+            lines_of(tree, vpcs[0].ipv6_cidrs, vpcs[0].n_ipv6_cidrs));
         return 0;
 }
 
@@ -91,6 +112,9 @@ static int add_interface(struct tree *tree, const struct world_eni *eni, struct 
         const struct leaf leaves[] = {
                 {"device-number", arena_printf(tree->arena, "%u", eni->attachment->device_index)},
                 {"interface-id", eni->id},
+                {"ipv4-prefix", cidrs_of(tree, eni->prefixes, eni->n_prefixes, false)},
+                {"ipv6-prefix", cidrs_of(tree, eni->ipv6, eni->n_ipv6, false)},
+                {"ipv6s", cidrs_of(tree, eni->ipv6, eni->n_ipv6, true)},
                 {"local-ipv4s", addresses_of(tree, eni)},
                 {"mac", eni->mac},
                 {"network-card", "0"},
@@ -116,10 +140,12 @@ static void add_instance(struct tree *tree)
         const struct world_eni *primary = &instance->enis[0];
         const char *region = world_region(tree->world);
         const char *address = arena_strdup(tree->arena, IP_TEXT(primary->addresses[0].ip));
+        const char *ipv6 = cidrs_of(tree, primary->ipv6, primary->n_ipv6, true);
         const struct leaf leaves[] = {
                 {"meta-data/instance-id", instance->id},
                 {"meta-data/instance-life-cycle", "on-demand"},
                 {"meta-data/instance-type", instance->type},
+                {"meta-data/ipv6", arena_printf(tree->arena, "%.*s", (int)strcspn(ipv6, "\n"), ipv6)},
                 {"meta-data/local-ipv4", address},
                 {"meta-data/mac", primary->mac},
                 {"meta-data/placement/availability-zone", instance->zone},

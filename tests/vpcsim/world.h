@@ -52,12 +52,18 @@ json_t *world_dump(struct world *world);
  *   "imds_lag_ms"              how late IMDS shows what has changed (0)
  *   "describe_lag_ms"          how late the Describe actions do (0)
  *   "credentials_ttl_s"        how long the role's credentials last (21600; at least 2)
+ *   "clock_ahead_s"            how far AWS's clock is ahead of this machine's (0)
+ *   "page_items"               how many items a page of a Describe action has at most, whatever is asked for (1000)
  *   "seed"                     of the random allocation (1)
  *   "allocation"               "lowest" free address of the subnet first (default), or "random"
  *   "reuse_at_once"            whether an address just released may be the next given out (true); false: the next free one
  *                              after the last given, as EC2 mostly does
  */
 int world_set_delays(struct world *world, const json_t *delays, struct err *err);
+
+/* Since 1970-01-01T00:00:00Z, by AWS's clock. */
+int64_t world_wall_ms(const struct world *world);
+unsigned world_page_items(const struct world *world);
 
 /* EC2 calls seen so far: {"total": n, "by_action": {"CreateNetworkInterface": n, ...}, "log": [{"at_ms", "action", "node", "status", "code"}...]} (log bounded). */
 json_t *world_calls(struct world *world);

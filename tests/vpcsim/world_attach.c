@@ -35,11 +35,10 @@ static int describe_to_fabric(struct world *world, const struct world_eni *eni, 
                               struct fabric_eni *ret, struct err *err)
 {
         const char *node, *cidr;
-        struct ip *addresses = ARENA_ARRAY(arena, struct ip, eni->n_addresses);
+        struct ip *addresses;
+        size_t n = world_list_delivered(eni, arena, &addresses);
         int r;
 
-        for (size_t i = 0; i < eni->n_addresses; i++)
-                addresses[i] = eni->addresses[i].ip;
         if ((r = DB_READ_TEXT(world->db, arena, &node, err, "SELECT name FROM instance WHERE id = ?",
                               DB_TEXT(eni->attachment->instance_id))) < 0 ||
             (r = DB_READ_TEXT(world->db, arena, &cidr, err, "SELECT cidr FROM subnet WHERE id = ?",
@@ -50,7 +49,10 @@ static int describe_to_fabric(struct world *world, const struct world_eni *eni, 
                 .node = node,
                 .device_index = eni->attachment->device_index,
                 .addresses = addresses,
-                .n_addresses = eni->n_addresses,
+                .n_addresses = n,
+                .ipv6 = eni->ipv6,
+                .n_ipv6 = eni->n_ipv6,
+                .unchecked = !eni->source_dest_check,
         };
         if ((r = mac_parse(eni->mac, &ret->mac, err)) < 0 || (r = prefix_parse(cidr, &ret->subnet, err)) < 0)
                 return r;
@@ -97,7 +99,9 @@ static int check_attach(struct world *world, const char *eni_id, const char *ins
                                 DB_TEXT(instance_id), DB_NUMBER(device_index))) < 0 ||
             (r = DB_READ_NUMBER(world->db, &n_enis, err, "SELECT count(*) FROM attachment WHERE instance = ?",
                                 DB_TEXT(instance_id))) < 0 ||
-            (r = DB_READ_NUMBER(world->db, &n_addresses, err, "SELECT count(*) FROM address WHERE eni = ?",
+            (r = DB_READ_NUMBER(world->db, &n_addresses, err,
+                                "SELECT max((SELECT count(*) FROM address WHERE eni = e.id),"
+                                " (SELECT count(*) FROM ipv6 WHERE eni = e.id)) FROM eni e WHERE e.id = ?",
                                 DB_TEXT(eni_id))) < 0 ||
             (r = DB_READ_NUMBER(
                      world->db, &same_zone, err,

@@ -25,7 +25,8 @@ json_t *world_throttle_to_json(const struct world *world);
 /* ---- permissions (world_deny.c): an array of patterns ---- */
 
 int world_set_denied(struct world *world, const json_t *patterns, struct err *err);
-bool world_is_denied(const struct world *world, const char *action);
+/* caller_arn: of a session of STS, whose role may be denied more; NULL: somebody else. */
+bool world_is_denied(struct world *world, const char *action, const char *caller_arn);
 
 /* ---- late and stale views (world_view.c) ---- */
 
@@ -70,6 +71,7 @@ enum world_effect {
         WORLD_EFFECT_BOMB,         /* XML with entities that grow to gigabytes */
         WORLD_EFFECT_HTML,         /* a page of a proxy */
         WORLD_EFFECT_HUGE,         /* well-formed XML of 10 MB */
+        WORLD_EFFECT_FEWER,        /* an assign call gives one address fewer than asked, and at least one */
         WORLD_EFFECT_BODY,         /* `status` and `body` instead of what it was */
         _WORLD_EFFECT_MAX,
 };
@@ -96,7 +98,12 @@ json_t *world_faults_to_json(const struct world *world);
 const struct world_fault *world_match_fault(struct world *world, enum world_service service,
                                             const char *action, const char *node);
 
-/* ---- roles for STS (world_role.c): [{"role_arn", "web_identity_token"}] ---- */
+/* ---- addresses that strangers hold (world_space.c): {SUBNET: ["10.0.1.20", "10.0.1.64/26"] | free blocks left} ---- */
+
+/* All of them, in place of those that were there. They are free for nobody, and no ENI's. ERR_INVALID names what is wrong. */
+int world_set_taken(struct world *world, const json_t *taken, struct err *err);
+
+/* ---- roles for STS (world_role.c): [{"role_arn", "web_identity_token", "denied": [patterns]}] ---- */
 
 int world_set_sts_roles(struct world *world, const json_t *roles, struct err *err);
 

@@ -9,6 +9,10 @@
 struct throttle *world_throttle_free(struct throttle *throttle);
 DEFINE_CLEANUP(struct throttle *, world_throttle_free)
 
+/* world_deny.c: an array of patterns, checked, and whether one of them means the name. */
+int world_check_patterns(const json_t *array, const char *what, struct err *err);
+bool world_patterns_match(const json_t *array, const char *name);
+
 struct faults *world_faults_free(struct faults *faults);
 DEFINE_CLEANUP(struct faults *, world_faults_free)
 

@@ -9,9 +9,11 @@ struct db {
 };
 
 /*
- * Addresses are unique within a VPC, MACs and ids everywhere, device indexes within an instance. *_ms of what is due are on
- * CLOCK_BOOTTIME, *_wall_ms are wall clock. imds_ms: from when IMDS shows it; NULL: not yet known. stuck: attachments that
- * stay in a state, '*' for all. The schema "aside" holds what is no part of the world that a late face shows.
+ * Addresses are unique within a VPC, MACs and ids everywhere, device indexes within an instance. A row of `address`, from
+ * number to last, is a single one or a prefix of 16; one of `ipv6` is the address `host` in a /80 `block`, or without a
+ * host the whole block; `taken` are addresses that no ENI of ours has. *_ms of what is due are on CLOCK_BOOTTIME, *_wall_ms
+ * are wall clock. imds_ms: from when IMDS shows it; NULL: not yet known. stuck: attachments that stay in a state, '*' for
+ * all. The schema "aside" holds what is no part of the world that a late face shows.
  */
 static const char SCHEMA[] =
         "CREATE TABLE account (id TEXT PRIMARY KEY) STRICT;"
@@ -19,11 +21,18 @@ static const char SCHEMA[] =
         "CREATE TABLE vpc_cidr (vpc TEXT NOT NULL REFERENCES vpc (id), cidr TEXT NOT NULL, first INTEGER NOT "
         "NULL,"
         " last INTEGER NOT NULL CHECK (last > first), PRIMARY KEY (vpc, cidr)) STRICT;"
+        "CREATE TABLE vpc_ipv6_cidr (vpc TEXT NOT NULL REFERENCES vpc (id), cidr TEXT NOT NULL, PRIMARY KEY "
+        "(vpc, cidr)) STRICT;"
         "CREATE TABLE subnet (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT UNIQUE, vpc TEXT "
         "NOT NULL"
         " REFERENCES vpc (id), cidr TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL CHECK (last "
         ">= first + 15),"
-        " zone TEXT NOT NULL, last_given INTEGER NOT NULL DEFAULT 0) STRICT;"
+        " zone TEXT NOT NULL, last_given INTEGER NOT NULL DEFAULT 0, ipv6_cidr TEXT UNIQUE) STRICT;"
+        "CREATE TABLE reservation (subnet TEXT NOT NULL REFERENCES subnet (id), first INTEGER NOT NULL, last "
+        "INTEGER NOT NULL CHECK (last >= first), type TEXT NOT NULL CHECK (type IN ('prefix', 'explicit')),"
+        " PRIMARY KEY (subnet, first)) STRICT;"
+        "CREATE TABLE taken (subnet TEXT NOT NULL REFERENCES subnet (id), number INTEGER NOT NULL,"
+        " PRIMARY KEY (subnet, number)) STRICT;"
         "CREATE TABLE security_group (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, vpc TEXT NOT NULL "
         "REFERENCES vpc (id),"
         " name TEXT NOT NULL, description TEXT NOT NULL, UNIQUE (vpc, name)) STRICT;"
@@ -41,9 +50,18 @@ static const char SCHEMA[] =
         "number INTEGER NOT"
         " NULL, ip TEXT NOT NULL, eni TEXT NOT NULL REFERENCES eni (id), is_primary INTEGER NOT NULL CHECK "
         "(is_primary IN (0, 1)),"
-        " public TEXT UNIQUE, imds_ms INTEGER NOT NULL, UNIQUE (vpc, number), UNIQUE (vpc, ip)) STRICT;"
+        " public TEXT UNIQUE, imds_ms INTEGER NOT NULL, last INTEGER NOT NULL, UNIQUE (vpc, number), UNIQUE "
+        "(vpc, ip),"
+        " CHECK (last = number OR (last = number + 15 AND number % 16 = 0 AND NOT is_primary))) STRICT;"
         "CREATE UNIQUE INDEX address_primary ON address (eni) WHERE is_primary;"
         "CREATE INDEX address_eni ON address (eni, seq);"
+        "CREATE TABLE ipv6 (seq INTEGER PRIMARY KEY AUTOINCREMENT, subnet TEXT NOT NULL REFERENCES subnet "
+        "(id),"
+        " block INTEGER NOT NULL CHECK (block BETWEEN 0 AND 65535), host INTEGER, cidr TEXT NOT NULL UNIQUE,"
+        " eni TEXT NOT NULL REFERENCES eni (id), imds_ms INTEGER NOT NULL, UNIQUE (subnet, block, host)) "
+        "STRICT;"
+        "CREATE UNIQUE INDEX ipv6_prefix ON ipv6 (subnet, block) WHERE host IS NULL;"
+        "CREATE INDEX ipv6_eni ON ipv6 (eni, seq);"
         "CREATE TABLE attachment (id TEXT PRIMARY KEY, eni TEXT NOT NULL UNIQUE REFERENCES eni (id), "
         "instance TEXT NOT NULL"
         " REFERENCES instance (id), device_index INTEGER NOT NULL, status TEXT NOT NULL CHECK (status IN "
@@ -66,7 +84,8 @@ static const char SCHEMA[] =
         "CREATE TABLE aside.secret (access_key_id TEXT PRIMARY KEY, secret_access_key TEXT NOT NULL,"
         " session_token TEXT, node TEXT, issued_wall_ms INTEGER, expires_wall_ms INTEGER, arn TEXT,"
         " CHECK ((session_token IS NULL) = (expires_wall_ms IS NULL))) STRICT;"
-        "CREATE TABLE aside.sts_role (arn TEXT PRIMARY KEY, id TEXT NOT NULL, web_identity_token TEXT) "
+        "CREATE TABLE aside.sts_role (arn TEXT PRIMARY KEY, id TEXT NOT NULL, web_identity_token TEXT, "
+        "denied TEXT) "
         "STRICT;"
         "CREATE TABLE aside.imds_token (token TEXT PRIMARY KEY, node TEXT NOT NULL, ends_ms INTEGER NOT "
         "NULL) "

@@ -12,7 +12,7 @@ bool world_pattern_matches(const char *pattern, const char *name)
         return fnmatch(pattern, name, FNM_NOESCAPE) == 0;
 }
 
-static int check_texts(const json_t *array, const char *what, struct err *err)
+int world_check_patterns(const json_t *array, const char *what, struct err *err)
 {
         const json_t *item;
         size_t i;
@@ -29,7 +29,7 @@ static int check_texts(const json_t *array, const char *what, struct err *err)
 
 int world_set_denied(struct world *world, const json_t *patterns, struct err *err)
 {
-        int r = check_texts(patterns, "denied", err);
+        int r = world_check_patterns(patterns, "denied", err);
 
         if (r < 0)
                 return r;
@@ -38,17 +38,46 @@ int world_set_denied(struct world *world, const json_t *patterns, struct err *er
         return 0;
 }
 
-bool world_is_denied(const struct world *world, const char *action)
+bool world_patterns_match(const json_t *array, const char *name)
 {
         const json_t *item;
         size_t i;
 
-        json_array_foreach(world->denied, i, item)
+        json_array_foreach(array, i, item)
         {
-                if (world_pattern_matches(json_string_value(item), action))
+                if (world_pattern_matches(json_string_value(item), name))
                         return true;
         }
         return false;
+}
+
+/* "arn:aws:sts::123456789012:assumed-role/NAME/SESSION": the role's name is its own in the account, whatever its path. */
+static bool is_denied_to_session(struct world *world, const char *action, const char *arn)
+{
+        static const char mark[] = ":assumed-role/";
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        const char *name = strstr(arn, mark), *patterns = NULL;
+        json_t *array;
+        bool denied;
+
+        if (!name)
+                return false;
+        name = arena_printf(arena, "%.*s", (int)strcspn(name + strlen(mark), "/"), name + strlen(mark));
+        if (DB_READ_TEXT(world->db, arena, &patterns, NULL,
+                         "SELECT denied FROM sts_role WHERE substr(arn, -length(?1) - 1) = '/' || ?1",
+                         DB_TEXT(name)) < 0 ||
+            !patterns)
+                return false;
+        array = json_loads(patterns, 0, NULL);
+        denied = world_patterns_match(array, action);
+        json_decref(array);
+        return denied;
+}
+
+bool world_is_denied(struct world *world, const char *action, const char *caller_arn)
+{
+        return world_patterns_match(world->denied, action) ||
+               (caller_arn && is_denied_to_session(world, action, caller_arn));
 }
 
 static int set_stuck_state(struct world *world, const char *state, const json_t *who, struct err *err)
@@ -62,7 +91,7 @@ static int set_stuck_state(struct world *world, const char *state, const json_t 
                 return r;
         if (json_is_true(who))
                 return DB_RUN(world->db, err, "INSERT INTO stuck VALUES (?, '*')", DB_TEXT(state));
-        r = check_texts(who, state, err);
+        r = world_check_patterns(who, state, err);
         if (r < 0)
                 return r;
         json_array_foreach((json_t *)(uintptr_t)who, i, item)

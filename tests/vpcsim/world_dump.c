@@ -25,6 +25,15 @@ static json_t *attachment_to_json(const struct world_attachment *attachment)
                          (int)attachment->delete_on_termination);
 }
 
+static json_t *cidrs_to_json(const struct prefix *cidrs, size_t n)
+{
+        json_t *array = json_array();
+
+        for (size_t i = 0; i < n; i++)
+                json_array_append_new(array, json_string(PREFIX_TEXT(cidrs[i])));
+        return array;
+}
+
 static json_t *eni_to_json(const struct world_eni *eni)
 {
         json_t *addresses = json_array(), *groups = json_array();
@@ -33,10 +42,12 @@ static json_t *eni_to_json(const struct world_eni *eni)
                 json_array_append_new(addresses, json_string(IP_TEXT(eni->addresses[i].ip)));
         for (size_t i = 0; i < eni->n_groups; i++)
                 json_array_append_new(groups, json_string(eni->groups[i].id));
-        return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "id", eni->id, "subnet_id",
-                         eni->subnet_id, "mac", eni->mac, "status", eni->attachment ? "in-use" : "available",
-                         "description", eni->description, "attachment", attachment_to_json(eni->attachment),
-                         "addresses", addresses, "groups", groups, "tags",
+        return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "id", eni->id,
+                         "subnet_id", eni->subnet_id, "mac", eni->mac, "status",
+                         eni->attachment ? "in-use" : "available", "description", eni->description,
+                         "attachment", attachment_to_json(eni->attachment), "addresses", addresses,
+                         "prefixes", cidrs_to_json(eni->prefixes, eni->n_prefixes), "ipv6",
+                         cidrs_to_json(eni->ipv6, eni->n_ipv6), "groups", groups, "tags",
                          tags_to_json(eni->tags, eni->n_tags));
 }
 
@@ -49,8 +60,9 @@ static int dump_subnets(struct world *world, struct arena *arena, json_t *array,
 
         r = world_find_subnets(world, &(struct world_query){0}, arena, &subnets, &n, &next, err);
         for (size_t i = 0; r == 0 && i < n; i++)
-                json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:i}", "id", subnets[i].id, "cidr",
-                                                       subnets[i].cidr, "zone", subnets[i].zone,
+                json_array_append_new(array, json_pack("{s:s, s:s, s:s?, s:s, s:i}", "id", subnets[i].id,
+                                                       "cidr", subnets[i].cidr, "ipv6_cidr",
+                                                       subnets[i].ipv6_cidr, "zone", subnets[i].zone,
                                                        "free_addresses", (int)subnets[i].free_addresses));
         return r;
 }
@@ -99,12 +111,28 @@ json_t *world_dump(struct world *world)
  */
 static const char *const rules[] = {
         "SELECT ip || ' has ' || count(*) || ' owners' FROM address GROUP BY vpc, number HAVING count(*) > 1",
+        "SELECT ip || ' of ' || eni || ' is in what another one has' FROM (SELECT ip, eni, number, max(last) "
+        "OVER "
+        "(PARTITION BY vpc ORDER BY number ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM "
+        "address) WHERE number <= before",
+        "SELECT a.ip || ' of ' || a.eni || ' is a stranger''s' FROM address a JOIN eni e ON e.id = a.eni "
+        "JOIN "
+        "taken t ON t.subnet = e.subnet AND t.number BETWEEN a.number AND a.last",
+        "SELECT a.cidr || ' of ' || a.eni || ' is in ' || b.cidr || ' of ' || b.eni FROM ipv6 b JOIN ipv6 a "
+        "ON "
+        "a.subnet = b.subnet AND a.block = b.block AND a.seq <> b.seq WHERE b.host IS NULL",
+        "SELECT v.cidr || ' of ' || v.eni || ' is of another subnet' FROM ipv6 v JOIN eni e ON e.id = v.eni "
+        "WHERE "
+        "v.subnet <> e.subnet",
+        "SELECT t.eni || ' has more IPv6 addresses than ' || i.type || ' takes' FROM attachment t JOIN "
+        "instance i "
+        "ON i.id = t.instance WHERE (SELECT count(*) FROM ipv6 v WHERE v.eni = t.eni) > i.ipv4_per_eni",
         "SELECT a.ip || ' of ' || a.eni || ' is not in its subnet ' || s.cidr FROM address a JOIN eni e ON "
         "e.id = a.eni"
-        " JOIN subnet s ON s.id = e.subnet WHERE a.number NOT BETWEEN s.first AND s.last",
+        " JOIN subnet s ON s.id = e.subnet WHERE a.number < s.first OR a.last > s.last",
         "SELECT a.ip || ' of ' || a.eni || ' is reserved' FROM address a JOIN eni e ON e.id = a.eni JOIN "
         "subnet s"
-        " ON s.id = e.subnet WHERE a.number < s.first + 4 OR a.number = s.last",
+        " ON s.id = e.subnet WHERE a.number < s.first + 4 OR a.last = s.last",
         "SELECT e.id || ' has ' || count(a.seq) || ' primary addresses' FROM eni e LEFT JOIN address a ON "
         "a.eni = e.id"
         " AND a.is_primary GROUP BY e.id HAVING count(a.seq) <> 1",

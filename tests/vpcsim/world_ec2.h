@@ -12,7 +12,7 @@
 
 enum {
         WORLD_ENI_MAX_ADDRESSES =
-                64, /* of an ENI that is attached nowhere: the most that any instance type takes */
+                64, /* of an ENI that is attached nowhere, a prefix counts as one: the most that any type takes */
         WORLD_ENI_MAX_GROUPS = 5,
         WORLD_MAX_TAGS = 50,
         WORLD_MAX_DEVICE_INDEX = 255,
@@ -56,25 +56,27 @@ struct world_group {
 
 struct world_eni {
         const char *id, *subnet_id, *vpc_id, *zone, *description, *mac;
-        struct world_address *addresses;     /* the primary one first */
+        struct world_address *addresses;     /* IPv4; the primary one first */
+        struct prefix *prefixes;             /* IPv4, /28 */
+        struct prefix *ipv6;                 /* /128: an address; /80: a prefix */
         struct world_attachment *attachment; /* NULL: status is "available" */
         struct world_group *groups;
         struct world_tag *tags;
-        size_t n_addresses, n_groups, n_tags;
+        size_t n_addresses, n_prefixes, n_ipv6, n_groups, n_tags;
         bool source_dest_check;
 };
 
 struct world_subnet {
-        const char *id, *vpc_id, *zone, *cidr;
+        const char *id, *vpc_id, *zone, *cidr, *ipv6_cidr; /* NULL: no IPv6 */
         struct world_tag *tags;
         size_t n_tags;
         unsigned free_addresses;
 };
 
 struct world_vpc {
-        const char *id, **cidrs;
+        const char *id, **cidrs, **ipv6_cidrs;
         struct world_tag *tags;
-        size_t n_cidrs, n_tags;
+        size_t n_cidrs, n_ipv6_cidrs, n_tags;
 };
 
 struct world_instance {
@@ -123,17 +125,23 @@ int world_find_instance_type(struct world *world, const char *name, struct world
 int world_list_instance_types(struct world *world, struct arena *arena, const char ***ret, size_t *ret_n,
                               struct err *err);
 
+/* What is wanted of one family: these, and so many of the world's choice. That EC2 takes one kind in a call is not known here. */
+struct world_wish {
+        const struct prefix *cidrs; /* /32 or /128: an address; /28 or /80: a prefix */
+        size_t n_cidrs;
+        unsigned n_addresses, n_prefixes;
+};
+
 struct world_create_eni {
         const char *subnet_id;
         const char *description;
         const char *const *groups; /* none: the VPC's default group */
-        const struct ip *addresses;
         const struct world_tag *tags;
-        size_t n_groups, n_addresses, n_tags;
-        struct ip primary;        /* IP_NONE: chosen by the world; not repeated in addresses */
-        unsigned secondary_count; /* more addresses, chosen by the world */
-        const char *client_token; /* NULL: none */
-        const char *fingerprint;  /* of the whole request, for the token */
+        size_t n_groups, n_tags;
+        struct ip primary;            /* IP_NONE: chosen by the world; not repeated in ipv4 */
+        struct world_wish ipv4, ipv6; /* beside the primary one */
+        const char *client_token;     /* NULL: none */
+        const char *fingerprint;      /* of the whole request, for the token */
 };
 
 int world_create_eni(struct world *world, const struct world_create_eni *request, struct arena *arena,
@@ -160,17 +168,19 @@ int world_modify_eni(struct world *world, const struct world_modify_eni *request
 
 struct world_assign {
         const char *eni_id;
-        const struct ip *addresses; /* these, or: */
-        size_t n_addresses;
-        unsigned count;          /* chosen by the world */
-        bool allow_reassignment; /* addresses may be taken from another ENI, where they are not primary */
+        struct world_wish wish;
+        bool allow_reassignment; /* IPv4 addresses may be taken from another ENI, where they are not primary */
 };
 
-/* The new addresses only. */
-int world_assign_addresses(struct world *world, const struct world_assign *request, struct arena *arena,
-                           struct ip **ret, size_t *ret_n, struct err *err);
-int world_unassign_addresses(struct world *world, const char *eni_id, const struct ip *addresses, size_t n,
-                             struct err *err);
+/* The new ones only. */
+int world_assign_ipv4(struct world *world, const struct world_assign *request, struct arena *arena,
+                      struct prefix **ret, size_t *ret_n, struct err *err);
+int world_assign_ipv6(struct world *world, const struct world_assign *request, struct arena *arena,
+                      struct prefix **ret, size_t *ret_n, struct err *err);
+int world_unassign_ipv4(struct world *world, const char *eni_id, const struct prefix *cidrs, size_t n,
+                        struct err *err);
+int world_unassign_ipv6(struct world *world, const char *eni_id, const struct prefix *cidrs, size_t n,
+                        struct err *err);
 
 /* A tag is written over, or taken away: of any object with this id. In delete value NULL means "whatever it is". */
 int world_create_tags(struct world *world, const char *const *ids, size_t n_ids, const struct world_tag *tags,

@@ -2,9 +2,38 @@
 /* ENIs: made, changed, deleted. */
 #include <string.h>
 
+#include "fabric.h"
 #include "world_private.h"
 
 enum { MAX_DESCRIPTION_BYTES = 255, MAC_TRIES = 8 };
+
+int world_read_groups(struct world *world, const char *vpc_id, const json_t *groups, struct err *err)
+{
+        static const char *const known[] = {"id", "name", NULL};
+        const json_t *item;
+        size_t i;
+        int r;
+
+        if (groups && !json_is_array(groups))
+                return err_set(err, ERR_INVALID, "security_groups: want an array");
+        json_array_foreach((json_t *)(uintptr_t)groups, i, item)
+        {
+                const char *id = json_string_value(json_object_get(item, "id")),
+                           *name = json_string_value(json_object_get(item, "name"));
+
+                r = world_refuse_unknown(item, known, "security group", err);
+                if (r == 0 && (!id || strncmp(id, "sg-", 3) != 0 || !name || !*name))
+                        r = err_set(err, ERR_INVALID, "want an id that begins with sg-, and a name");
+                if (r == 0)
+                        r = DB_RUN(world->db, err,
+                                   "INSERT INTO security_group (id, vpc, name, description) VALUES (?, ?, ?, "
+                                   "'')",
+                                   DB_TEXT(id), DB_TEXT(vpc_id), DB_TEXT(name));
+                if (r < 0)
+                        return err_wrap(err, "security_groups[%zu]", i);
+        }
+        return 0;
+}
 
 static int check_groups(struct world *world, const char *const *groups, size_t n, struct err *err)
 {
@@ -43,33 +72,44 @@ int world_set_groups(struct world *world, const char *eni_id, const char *const 
         return 0;
 }
 
-/* All addresses of a new ENI: the given ones first, so that the world does not choose one of them. */
-static int give_addresses(struct world *world, const struct world_create_eni *request, const char *id,
-                          struct arena *arena, struct err *err)
+/* All IPv4 of a new ENI, chosen in one go, so that the world does not choose one that is named. */
+static int give_ipv4(struct world *world, const struct world_create_eni *request, const char *id,
+                     struct arena *arena, struct err *err)
 {
-        size_t primary_given = ip_is_set(request->primary),
-               n_chosen = request->secondary_count + !primary_given;
-        struct ip *chosen;
+        size_t primary_named = ip_is_set(request->primary), n = request->ipv4.n_cidrs + primary_named;
+        struct prefix *cidrs = ARENA_ARRAY(arena, struct prefix, n);
+        struct world_wish wish = request->ipv4;
+        size_t n_slots = 1 + wish.n_cidrs + wish.n_addresses + wish.n_prefixes;
         int r;
 
-        if (1 + request->n_addresses + request->secondary_count > WORLD_ENI_MAX_ADDRESSES)
-                return world_refuse(world, err, "PrivateIpAddressLimitExceeded",
-                                    "Number of private addresses will exceed limit.");
-        if ((r = world_check_addresses(world, request->subnet_id, &request->primary, primary_given, err)) <
-                    0 ||
-            (r = world_check_addresses(world, request->subnet_id, request->addresses, request->n_addresses,
-                                       err)) < 0)
+        r = world_check_limit(world, &(struct world_eni){0}, n_slots, "private", err);
+        if (r < 0)
                 return r;
-        if (primary_given)
-                r = world_give_address(world, id, request->primary, true, err);
-        for (size_t i = 0; i < request->n_addresses && r == 0; i++)
-                r = world_give_address(world, id, request->addresses[i], false, err);
-        if (r < 0 ||
-            (r = world_choose_addresses(world, request->subnet_id, n_chosen, arena, &chosen, err)) < 0)
-                return r;
-        for (size_t i = 0; i < n_chosen && r == 0; i++)
-                r = world_give_address(world, id, chosen[i], i == 0 && !primary_given, err);
+        if (primary_named)
+                cidrs[0] = prefix_host(request->primary);
+        if (wish.n_cidrs > 0)
+                memcpy(cidrs + primary_named, wish.cidrs, wish.n_cidrs * sizeof(*cidrs));
+        wish.cidrs = cidrs;
+        wish.n_cidrs = n;
+        wish.n_addresses += !primary_named;
+        r = world_choose_ipv4(world, request->subnet_id, &wish, arena, &cidrs, &n, err);
+        for (size_t i = 0; i < n && r == 0; i++)
+                r = world_give_ipv4(world, id, cidrs[i], i == (primary_named ? 0 : wish.n_cidrs), err);
         return r;
+}
+
+static int give_ipv6(struct world *world, const struct world_create_eni *request, const char *id,
+                     struct arena *arena, struct err *err)
+{
+        const struct world_wish *wish = &request->ipv6;
+        size_t n = wish->n_cidrs + wish->n_addresses + wish->n_prefixes;
+        struct prefix *cidrs;
+        int r;
+
+        if (n == 0)
+                return 0;
+        r = world_check_limit(world, &(struct world_eni){0}, n, "IPv6", err);
+        return r < 0 ? r : world_give_ipv6(world, id, wish, arena, &cidrs, &n, err);
 }
 
 /* Locally administered MACs, as EC2's are; drawn again where one is taken. */
@@ -106,7 +146,8 @@ int world_insert_eni(struct world *world, const struct world_create_eni *request
         if ((r = world_exists(world, WORLD_SUBNET, request->subnet_id, err)) < 0 ||
             (r = check_groups(world, request->groups, request->n_groups, err)) < 0 ||
             (r = insert_row(world, request, ret_id, err)) < 0 ||
-            (r = give_addresses(world, request, ret_id, arena, err)) < 0 ||
+            (r = give_ipv4(world, request, ret_id, arena, err)) < 0 ||
+            (r = give_ipv6(world, request, ret_id, arena, err)) < 0 ||
             (r = world_set_groups(world, ret_id, request->groups, request->n_groups, err)) < 0)
                 return r;
         return world_write_tags(world, ret_id, request->tags, request->n_tags, err);
@@ -174,6 +215,7 @@ int world_drop_eni(struct world *world, const char *eni_id, struct err *err)
         int r;
 
         if ((r = DB_RUN(world->db, err, "DELETE FROM address WHERE eni = ?", DB_TEXT(eni_id))) < 0 ||
+            (r = DB_RUN(world->db, err, "DELETE FROM ipv6 WHERE eni = ?", DB_TEXT(eni_id))) < 0 ||
             (r = DB_RUN(world->db, err, "DELETE FROM eni_group WHERE eni = ?", DB_TEXT(eni_id))) < 0 ||
             (r = DB_RUN(world->db, err, "DELETE FROM tag WHERE resource = ?", DB_TEXT(eni_id))) < 0)
                 return r;
@@ -223,6 +265,21 @@ static int set_description(struct world *world, const struct world_modify_eni *r
                       DB_TEXT(request->description), DB_TEXT(request->eni_id));
 }
 
+static int set_check(struct world *world, const struct world_modify_eni *request, struct err *err)
+{
+        int64_t has_link;
+        int r;
+
+        if ((r = DB_RUN(world->db, err, "UPDATE eni SET source_dest_check = ? WHERE id = ?",
+                        DB_NUMBER(*request->source_dest_check), DB_TEXT(request->eni_id))) < 0 ||
+            (r = DB_READ_NUMBER(world->db, &has_link, err,
+                                "SELECT count(*) FROM attachment WHERE eni = ? AND has_link",
+                                DB_TEXT(request->eni_id))) < 0 ||
+            !has_link || !world->fabric)
+                return r;
+        return fabric_set_unchecked(world->fabric, request->eni_id, !*request->source_dest_check, err);
+}
+
 int world_modify_eni(struct world *world, const struct world_modify_eni *request, struct err *err)
 {
         _cleanup_transaction_ struct db_transaction transaction = {0};
@@ -236,8 +293,7 @@ int world_modify_eni(struct world *world, const struct world_modify_eni *request
         if (r == 0 && request->description)
                 r = set_description(world, request, err);
         if (r == 0 && request->source_dest_check)
-                r = DB_RUN(world->db, err, "UPDATE eni SET source_dest_check = ? WHERE id = ?",
-                           DB_NUMBER(*request->source_dest_check), DB_TEXT(request->eni_id));
+                r = set_check(world, request, err);
         if (r == 0 && request->n_groups > 0)
                 r = world_set_groups(world, request->eni_id, request->groups, request->n_groups, err);
         if (r < 0)

@@ -38,6 +38,7 @@ static const struct {
         [WORLD_EFFECT_BOMB] = {"bomb", false},
         [WORLD_EFFECT_HTML] = {"html", false},
         [WORLD_EFFECT_HUGE] = {"huge", false},
+        [WORLD_EFFECT_FEWER] = {"fewer", true},
         [WORLD_EFFECT_BODY] = {"body", false},
 };
 

@@ -111,7 +111,8 @@ static int read_vpc(struct world *world, const json_t *object, char ret_id[stati
 
         world_new_id("vpc-", new_id);
         world_new_id("sg-", group);
-        if ((r = world_refuse_unknown(object, KNOWN("id", "cidrs"), "vpc", err)) < 0 ||
+        if ((r = world_refuse_unknown(object, KNOWN("id", "cidrs", "ipv6_cidrs", "security_groups"), "vpc",
+                                      err)) < 0 ||
             (r = read_text(object, "id", new_id, &id, err)) < 0 ||
             (r = read_array(object, "cidrs", &cidrs, err)) < 0)
                 return r;
@@ -135,7 +136,8 @@ static int read_vpc(struct world *world, const json_t *object, char ret_id[stati
                         return err_wrap(err, "cidrs[%zu]", i);
         }
         snprintf(ret_id, MAX_TEXT_BYTES + 1, "%s", id);
-        return 0;
+        r = world_read_groups(world, id, json_object_get(object, "security_groups"), err);
+        return r < 0 ? r : world_read_vpc_ipv6(world, id, json_object_get(object, "ipv6_cidrs"), err);
 }
 
 /* Within one CIDR of the VPC, and apart from all other subnets. */
@@ -173,8 +175,9 @@ static int read_subnet(struct world *world, const char *vpc, const json_t *objec
         int r;
 
         world_new_id("subnet-", new_id);
-        if ((r = world_refuse_unknown(object, KNOWN("id", "name", "cidr", "zone", "tags"), "subnet", err)) <
-                    0 ||
+        if ((r = world_refuse_unknown(
+                     object, KNOWN("id", "name", "cidr", "ipv6_cidr", "zone", "tags", "reservations"),
+                     "subnet", err)) < 0 ||
             (r = read_text(object, "id", new_id, &id, err)) < 0 ||
             (r = read_text(object, "name", id, &name, err)) < 0 ||
             (r = read_text(object, "cidr", NULL, &text, err)) < 0 ||
@@ -189,8 +192,8 @@ static int read_subnet(struct world *world, const char *vpc, const json_t *objec
                    DB_TEXT(zone));
         if (r < 0)
                 return r;
-        r = world_write_tags(world, id, tags, n_tags, err);
-        if (r < 0)
+        if ((r = world_write_tags(world, id, tags, n_tags, err)) < 0 ||
+            (r = world_read_subnet_space(world, id, object, err)) < 0)
                 return r;
         return world->fabric ? fabric_add_subnet(world->fabric, cidr, err) : 0;
 }
@@ -317,6 +320,7 @@ static int read_cruelty(struct world *world, const json_t *description, struct e
                 {"throttle", world_set_throttle}, {"denied", world_set_denied},
                 {"stuck", world_set_stuck},       {"stale", world_set_stale},
                 {"faults", world_set_faults},     {"sts_roles", world_set_sts_roles},
+                {"taken", world_set_taken},
         };
         int r = 0;
 
@@ -334,7 +338,8 @@ int world_read_description(struct world *world, const json_t *description, struc
                 "region", "account",    "vpc",           "subnets",           "users",
                 "role",   "nodes",      "delays",        "credentials_ttl_s", "instance_types",
                 "seed",   "allocation", "reuse_at_once", "throttle",          "denied",
-                "stuck",  "stale",      "faults",        "sts_roles",         NULL};
+                "stuck",  "stale",      "faults",        "sts_roles",         "taken",
+                NULL};
         const json_t *vpc = json_object_get(description, "vpc");
         char vpc_id[MAX_TEXT_BYTES + 1];
         int r;

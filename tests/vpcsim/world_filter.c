@@ -31,8 +31,11 @@ static const struct filter_row eni_filters[] = {
         {"status",
          "iif(EXISTS (SELECT 1 FROM attachment a WHERE a.eni = o.id), 'in-use', 'available') GLOB ?"},
         {"private-ip-address", OF_ADDRESS("a.is_primary AND a.ip")},
-        {"addresses.private-ip-address", OF_ADDRESS("a.ip")},
+        {"addresses.private-ip-address", OF_ADDRESS("a.last = a.number AND a.ip")},
         {"addresses.primary", OF_ADDRESS(TRUTH("a.is_primary"))},
+        {"ipv6-addresses.ipv6-address",
+         "EXISTS (SELECT 1 FROM ipv6 a WHERE a.eni = o.id AND a.host IS NOT NULL AND"
+         " replace(a.cidr, '/128', '') GLOB ?)"},
         {"attachment.attachment-id", OF_ATTACHMENT("a.id")},
         {"attachment.instance-id", OF_ATTACHMENT("a.instance")},
         {"attachment.status", OF_ATTACHMENT("a.status")},
@@ -45,9 +48,13 @@ static const struct filter_row eni_filters[] = {
 };
 
 static const struct filter_row subnet_filters[] = {
-        {"subnet-id", "o.id GLOB ?"},           {"vpc-id", "o.vpc GLOB ?"},
-        {"availability-zone", "o.zone GLOB ?"}, {"cidr-block", "o.cidr GLOB ?"},
-        {"state", "'available' GLOB ?"},        {0},
+        {"subnet-id", "o.id GLOB ?"},
+        {"vpc-id", "o.vpc GLOB ?"},
+        {"availability-zone", "o.zone GLOB ?"},
+        {"cidr-block", "o.cidr GLOB ?"},
+        {"state", "'available' GLOB ?"},
+        {"ipv6-cidr-block-association.ipv6-cidr-block", "o.ipv6_cidr GLOB ?"},
+        {0},
 };
 
 static const struct filter_row vpc_filters[] = {

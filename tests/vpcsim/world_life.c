@@ -7,6 +7,8 @@
 #include <sys/eventfd.h>
 #include <sys/random.h>
 
+#include <vpcwire/clock.h>
+
 #include "fabric.h"
 #include "world_cruel_private.h"
 
@@ -14,10 +16,13 @@ enum {
         MAX_DELAY_MS = 3600 * 1000,
         MIN_CREDENTIALS_TTL_S = 2,
         MAX_CREDENTIALS_TTL_S = 12 * 3600, /* the longest a role's session may last */
+        MAX_CLOCK_AHEAD_S = 10 * 365 * 24 * 3600,
+        MAX_PAGE_ITEMS = 1000,
 };
 
 static const struct world_options DEFAULT_OPTIONS = {
         .credentials_ttl_s = 6 * 3600, /* as real nodes see */
+        .page_items = MAX_PAGE_ITEMS,
         .seed = 1,
         .reuse_at_once = true,
 };
@@ -197,6 +202,8 @@ static int set_option(struct world_options *options, const char *name, const jso
                 {"describe_lag_ms", &options->describe_lag_ms, 0, MAX_DELAY_MS},
                 {"credentials_ttl_s", &options->credentials_ttl_s, MIN_CREDENTIALS_TTL_S,
                  MAX_CREDENTIALS_TTL_S},
+                {"clock_ahead_s", &options->clock_ahead_s, 0, MAX_CLOCK_AHEAD_S},
+                {"page_items", &options->page_items, 1, MAX_PAGE_ITEMS},
         };
         json_int_t number;
         int r;
@@ -224,6 +231,16 @@ static int set_option(struct world_options *options, const char *name, const jso
                 return 0;
         }
         return err_set(err, ERR_INVALID, "unknown setting '%s'", name);
+}
+
+int64_t world_wall_ms(const struct world *world)
+{
+        return clock_wall_ms() + INT64_C(1000) * world->options.clock_ahead_s;
+}
+
+unsigned world_page_items(const struct world *world)
+{
+        return world->options.page_items;
 }
 
 int world_set_delays(struct world *world, const json_t *delays, struct err *err)

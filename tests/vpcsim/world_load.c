@@ -4,7 +4,7 @@
 
 #include <vpcwire/clock.h>
 
-#include "world_private.h"
+#include "world_pool.h"
 
 /* What IMDS shows by now; a column of the statement below decides with this limit. */
 static int64_t shown_until(bool imds)
@@ -48,17 +48,47 @@ static int load_addresses(struct world *world, bool imds, struct arena *arena, s
         if ((r = COUNT(world, &count, err, "address WHERE eni = ? AND imds_ms <= ?", DB_TEXT(eni->id),
                        DB_NUMBER(until))) < 0 ||
             (r = DB_PREPARE(world->db, &statement, err,
-                            "SELECT number, is_primary, public FROM address WHERE eni = ? AND imds_ms <= ?"
-                            " ORDER BY is_primary DESC, seq",
+                            "SELECT number, is_primary, public, last > number FROM address WHERE eni = ? AND"
+                            " imds_ms <= ? ORDER BY is_primary DESC, seq",
                             DB_TEXT(eni->id), DB_NUMBER(until))) < 0)
                 return r;
         eni->addresses = ARENA_ARRAY(arena, struct world_address, (size_t)count);
-        while ((r = db_next(statement, err)) > 0)
-                eni->addresses[eni->n_addresses++] = (struct world_address){
-                        .ip = ip_from_u32((uint32_t)sqlite3_column_int64(statement, 0)),
-                        .primary = sqlite3_column_int(statement, 1),
-                        .public_address = db_column_text(statement, 2, arena),
-                };
+        eni->prefixes = ARENA_ARRAY(arena, struct prefix, (size_t)count);
+        while ((r = db_next(statement, err)) > 0) {
+                struct ip ip = ip_from_u32((uint32_t)sqlite3_column_int64(statement, 0));
+
+                if (sqlite3_column_int(statement, 3))
+                        eni->prefixes[eni->n_prefixes++] = (struct prefix){ip, WORLD_PREFIX_BITS};
+                else
+                        eni->addresses[eni->n_addresses++] = (struct world_address){
+                                .ip = ip,
+                                .primary = sqlite3_column_int(statement, 1),
+                                .public_address = db_column_text(statement, 2, arena),
+                        };
+        }
+        return r;
+}
+
+static int load_ipv6(struct world *world, bool imds, struct arena *arena, struct world_eni *eni,
+                     struct err *err)
+{
+        _cleanup_statement_ sqlite3_stmt *statement = NULL;
+        int64_t count, until = shown_until(imds);
+        int r;
+
+        if ((r = COUNT(world, &count, err, "ipv6 WHERE eni = ? AND imds_ms <= ?", DB_TEXT(eni->id),
+                       DB_NUMBER(until))) < 0 ||
+            (r = DB_PREPARE(world->db, &statement, err,
+                            "SELECT cidr FROM ipv6 WHERE eni = ? AND imds_ms <= ? ORDER BY seq",
+                            DB_TEXT(eni->id), DB_NUMBER(until))) < 0)
+                return r;
+        eni->ipv6 = ARENA_ARRAY(arena, struct prefix, (size_t)count);
+        while ((r = db_next(statement, err)) > 0) {
+                r = prefix_parse((const char *)sqlite3_column_text(statement, 0), &eni->ipv6[eni->n_ipv6++],
+                                 err);
+                if (r < 0)
+                        return r;
+        }
         return r;
 }
 
@@ -137,6 +167,7 @@ int world_load_eni(struct world *world, const char *eni_id, bool imds, struct ar
                 .source_dest_check = sqlite3_column_int(statement, 6),
         };
         if ((r = load_addresses(world, imds, arena, &eni, err)) < 0 ||
+            (r = load_ipv6(world, imds, arena, &eni, err)) < 0 ||
             (r = load_groups(world, arena, &eni, err)) < 0 ||
             (r = load_attachment(world, arena, &eni, err)) < 0 ||
             (r = world_load_tags(world, eni.id, arena, &eni.tags, &eni.n_tags, err)) < 0)

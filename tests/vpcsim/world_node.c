@@ -21,6 +21,7 @@ struct node_request {
         struct ip address, public_address; /* IP_NONE: chosen; none */
         bool wants_public;                 /* any public address */
         unsigned hop_limit;
+        bool ipv6; /* one address on the primary ENI */
         struct world_tag *tags;
         size_t n_tags;
 };
@@ -67,10 +68,10 @@ static int read_public(const json_t *value, struct node_request *request, struct
 
 static int read_node(const json_t *node, struct arena *arena, struct node_request *ret, struct err *err)
 {
-        static const char *const known[] = {"name",   "instance_type", "subnet", "address",
-                                            "public", "hop_limit",     "tags",   NULL};
+        static const char *const known[] = {"name",      "instance_type", "subnet", "address", "public",
+                                            "hop_limit", "ipv6",          "tags",   NULL};
         const json_t *hop_limit = json_object_get(node, "hop_limit"),
-                     *address = json_object_get(node, "address");
+                     *address = json_object_get(node, "address"), *ipv6 = json_object_get(node, "ipv6");
         struct node_request request = {.hop_limit = 1};
         int r;
 
@@ -88,6 +89,9 @@ static int read_node(const json_t *node, struct arena *arena, struct node_reques
                 if (r < 0)
                         return err_wrap(err, "address");
         }
+        if (ipv6 && !json_is_boolean(ipv6))
+                return err_set(err, ERR_INVALID, "ipv6: want true or false");
+        request.ipv6 = json_is_true(ipv6);
         if (hop_limit) {
                 if (!json_is_integer(hop_limit) || json_integer_value(hop_limit) < 1 ||
                     json_integer_value(hop_limit) > MAX_HOP_LIMIT)
@@ -147,7 +151,8 @@ static int insert_instance(struct world *world, const struct node_request *reque
 static int insert_primary(struct world *world, const struct node_request *request, const char *instance_id,
                           struct arena *arena, char ret_eni[static WORLD_ID_BYTES], struct err *err)
 {
-        struct world_create_eni create = {.description = "", .primary = request->address};
+        struct world_create_eni create = {
+                .description = "", .primary = request->address, .ipv6.n_addresses = request->ipv6};
         char attachment[WORLD_ID_BYTES];
         struct ip public_address = request->public_address;
         int r;
@@ -161,6 +166,9 @@ static int insert_primary(struct world *world, const struct node_request *reques
         /* What a machine boots with is in IMDS at once, whatever the lag. */
         r = DB_RUN(world->db, err, "UPDATE address SET imds_ms = ? WHERE eni = ?",
                    DB_NUMBER(clock_boottime_ms()), DB_TEXT(ret_eni));
+        if (r == 0)
+                r = DB_RUN(world->db, err, "UPDATE ipv6 SET imds_ms = ? WHERE eni = ?",
+                           DB_NUMBER(clock_boottime_ms()), DB_TEXT(ret_eni));
         if (r < 0 || !request->wants_public)
                 return r;
         if (!ip_is_set(public_address) && (r = choose_public(world, &public_address, err)) < 0)

@@ -30,6 +30,7 @@ enum world_kind {
 
 struct world_options {
         unsigned attach_ms, detach_ms, imds_lag_ms, describe_lag_ms, credentials_ttl_s;
+        unsigned clock_ahead_s, page_items;
         uint64_t seed; /* the state of the random allocation */
         bool random_allocation, reuse_at_once;
 };
@@ -63,6 +64,11 @@ int world_read_tags(const json_t *object, struct arena *arena, struct world_tag 
 /* Refuses members that are not among the known ones (NULL-terminated); what says where. */
 int world_refuse_unknown(const json_t *object, const char *const *known, const char *what, struct err *err);
 
+/* world_space.c: of a VPC of the description, and of a subnet: "ipv6_cidr" and "reservations". */
+int world_read_vpc_ipv6(struct world *world, const char *vpc_id, const json_t *cidrs, struct err *err);
+int world_read_subnet_space(struct world *world, const char *subnet_id, const json_t *subnet,
+                            struct err *err);
+
 /* world_query.c */
 int world_exists(struct world *world, enum world_kind kind, const char *id, struct err *err);
 int world_load_tags(struct world *world, const char *id, struct arena *arena, struct world_tag **ret,
@@ -77,19 +83,29 @@ int world_load_eni(struct world *world, const char *eni_id, bool imds, struct ar
 int world_load_instance(struct world *world, const char *name, bool imds, struct arena *arena,
                         struct world_instance *ret, struct err *err);
 
-/* world_address.c */
-int world_give_address(struct world *world, const char *eni_id, struct ip address, bool primary,
-                       struct err *err);
-int world_choose_addresses(struct world *world, const char *subnet_id, size_t n, struct arena *arena,
-                           struct ip **ret, struct err *err);
-/* The given ones must be of the subnet, free, and not reserved. */
-int world_check_addresses(struct world *world, const char *subnet_id, const struct ip *addresses, size_t n,
-                          struct err *err);
+/* world_pool.c: what a wish comes to; the named ones first, in the order of the wish. */
+int world_choose_ipv4(struct world *world, const char *subnet_id, const struct world_wish *wish,
+                      struct arena *arena, struct prefix **ret, size_t *ret_n, struct err *err);
 int world_count_free(struct world *world, const char *subnet_id, unsigned *ret, struct err *err);
+
+/* world_ipv6.c: chooses and gives, for a new ENI or one more wish. */
+int world_give_ipv6(struct world *world, const char *eni_id, const struct world_wish *wish,
+                    struct arena *arena, struct prefix **ret, size_t *ret_n, struct err *err);
+
+/* world_address.c */
+int world_give_ipv4(struct world *world, const char *eni_id, struct prefix cidr, bool primary,
+                    struct err *err);
+/* Refuses what is more than the ENI may have: what its instance takes, or the most that any takes. */
+int world_check_limit(struct world *world, const struct world_eni *eni, size_t n, const char *what,
+                      struct err *err);
+/* All that the fabric delivers to the ENI: prefixes as their addresses, the primary address first. IPv4 only. */
+size_t world_list_delivered(const struct world_eni *eni, struct arena *arena, struct ip **ret);
 /* Tells the fabric what the ENI's addresses are now; nothing where it has no link. */
 int world_tell_addresses(struct world *world, const char *eni_id, struct err *err);
 
 /* world_eni.c */
+/* Of the VPC, beside the default one: [{"id", "name"}]. */
+int world_read_groups(struct world *world, const char *vpc_id, const json_t *groups, struct err *err);
 int world_set_groups(struct world *world, const char *eni_id, const char *const *groups, size_t n,
                      struct err *err);
 /* Makes the rows of an ENI; the caller is in a transaction. */

@@ -66,8 +66,8 @@ static int load_subnet(struct world *world, int64_t place, struct arena *arena, 
         _cleanup_statement_ sqlite3_stmt *statement = NULL;
         int r;
 
-        r = DB_PREPARE(world->db, &statement, err, "SELECT id, vpc, zone, cidr FROM subnet WHERE seq = ?",
-                       DB_NUMBER(place));
+        r = DB_PREPARE(world->db, &statement, err,
+                       "SELECT id, vpc, zone, cidr, ipv6_cidr FROM subnet WHERE seq = ?", DB_NUMBER(place));
         if (r < 0)
                 return r;
         r = db_next(statement, err);
@@ -78,6 +78,7 @@ static int load_subnet(struct world *world, int64_t place, struct arena *arena, 
                 .vpc_id = db_column_text(statement, 1, arena),
                 .zone = db_column_text(statement, 2, arena),
                 .cidr = db_column_text(statement, 3, arena),
+                .ipv6_cidr = db_column_text(statement, 4, arena),
         };
         r = world_count_free(world, ret->id, &ret->free_addresses, err);
         if (r < 0)
@@ -108,27 +109,42 @@ int world_find_subnets(struct world *world, const struct world_query *query, str
         return 0;
 }
 
+/* The CIDRs of one family, from its table. */
+static int load_vpc_cidrs(struct world *world, const char *table, const char *vpc_id, struct arena *arena,
+                          const char ***ret, size_t *ret_n, struct err *err)
+{
+        _cleanup_statement_ sqlite3_stmt *statement = NULL;
+        const char **cidrs;
+        int64_t count;
+        size_t n = 0;
+        int r;
+
+        if ((r = DB_READ_NUMBER(world->db, &count, err,
+                                arena_printf(arena, "SELECT count(*) FROM %s WHERE vpc = ?", table),
+                                DB_TEXT(vpc_id))) < 0 ||
+            (r = DB_PREPARE(world->db, &statement, err,
+                            arena_printf(arena, "SELECT cidr FROM %s WHERE vpc = ? ORDER BY rowid", table),
+                            DB_TEXT(vpc_id))) < 0)
+                return r;
+        cidrs = ARENA_ARRAY(arena, const char *, (size_t)count);
+        while ((r = db_next(statement, err)) > 0)
+                cidrs[n++] = db_column_text(statement, 0, arena);
+        *ret = cidrs;
+        *ret_n = n;
+        return r;
+}
+
 static int load_vpc(struct world *world, int64_t place, struct arena *arena, struct world_vpc *ret,
                     struct err *err)
 {
-        _cleanup_statement_ sqlite3_stmt *statement = NULL;
         struct world_vpc vpc = {0};
-        int64_t count;
         int r;
 
         if ((r = text_at(world, "SELECT id FROM vpc WHERE seq = ?", place, arena, &vpc.id, err)) < 0 ||
-            (r = DB_READ_NUMBER(world->db, &count, err, "SELECT count(*) FROM vpc_cidr WHERE vpc = ?",
-                                DB_TEXT(vpc.id))) < 0 ||
-            (r = DB_PREPARE(world->db, &statement, err,
-                            "SELECT cidr FROM vpc_cidr WHERE vpc = ? ORDER BY rowid", DB_TEXT(vpc.id))) < 0)
-                return r;
-        vpc.cidrs = ARENA_ARRAY(arena, const char *, (size_t)count);
-        while ((r = db_next(statement, err)) > 0)
-                vpc.cidrs[vpc.n_cidrs++] = db_column_text(statement, 0, arena);
-        if (r < 0)
-                return r;
-        r = world_load_tags(world, vpc.id, arena, &vpc.tags, &vpc.n_tags, err);
-        if (r < 0)
+            (r = load_vpc_cidrs(world, "vpc_cidr", vpc.id, arena, &vpc.cidrs, &vpc.n_cidrs, err)) < 0 ||
+            (r = load_vpc_cidrs(world, "vpc_ipv6_cidr", vpc.id, arena, &vpc.ipv6_cidrs, &vpc.n_ipv6_cidrs,
+                                err)) < 0 ||
+            (r = world_load_tags(world, vpc.id, arena, &vpc.tags, &vpc.n_tags, err)) < 0)
                 return r;
         *ret = vpc;
         return 0;

@@ -12,9 +12,11 @@ enum { MAX_ROLES = 100, DEFAULT_DURATION_S = 3600, ROLE_ID_CHARACTERS = 17 };
 
 static int set_role(struct world *world, const json_t *object, struct err *err)
 {
-        static const char *const known[] = {"role_arn", "web_identity_token", NULL};
+        static const char *const known[] = {"role_arn", "web_identity_token", "denied", NULL};
         const char *arn = json_string_value(json_object_get(object, "role_arn"));
-        const json_t *token = json_object_get(object, "web_identity_token");
+        const json_t *token = json_object_get(object, "web_identity_token"),
+                     *denied = json_object_get(object, "denied");
+        _cleanup_free_ char *patterns = NULL;
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         int r;
 
@@ -26,9 +28,15 @@ static int set_role(struct world *world, const json_t *object, struct err *err)
                                "role_arn: want a text of the form arn:aws:iam::ID:role/NAME");
         if (token && !json_is_string(token))
                 return err_set(err, ERR_INVALID, "web_identity_token: want a text");
-        return DB_RUN(world->db, err, "INSERT INTO sts_role VALUES (?, ?, ?)", DB_TEXT(arn),
+        if (denied) {
+                r = world_check_patterns(denied, "denied", err);
+                if (r < 0)
+                        return r;
+                patterns = json_dumps(denied, 0);
+        }
+        return DB_RUN(world->db, err, "INSERT INTO sts_role VALUES (?, ?, ?, ?)", DB_TEXT(arn),
                       DB_TEXT(world_random_text(arena, "AROA", ROLE_ID_CHARACTERS, true)),
-                      DB_TEXT(json_string_value(token)));
+                      DB_TEXT(json_string_value(token)), DB_TEXT(patterns));
 }
 
 int world_set_sts_roles(struct world *world, const json_t *roles, struct err *err)
@@ -95,7 +103,7 @@ int world_assume_role(struct world *world, const struct world_assume *request, s
         unsigned duration_s = request->duration_s ?: DEFAULT_DURATION_S;
         struct world_session session = {.arn = session_arn(world, request, arena)};
         const char *id;
-        int64_t now = clock_wall_ms();
+        int64_t now = world_wall_ms(world);
         int r;
 
         r = check_role(world, request, arena, &id, err);

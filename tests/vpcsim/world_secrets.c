@@ -135,7 +135,7 @@ static int newest(struct world *world, const char *node, int64_t now, struct are
 int world_role_credentials(struct world *world, const char *node, struct arena *arena,
                            struct world_role_credentials *ret, struct err *err)
 {
-        int64_t now = clock_wall_ms();
+        int64_t now = world_wall_ms(world);
         int r;
 
         r = newest(world, node, now, arena, ret, err);
@@ -151,11 +151,13 @@ int world_role_credentials(struct world *world, const char *node, struct arena *
 int world_node_of_address(struct world *world, struct ip address, struct arena *arena, const char **ret,
                           struct err *err)
 {
+        int64_t number = address.family == AF_INET ? (int64_t)ip_to_u32(address) : -1;
+
         return DB_READ_TEXT(
                 world->db, arena, ret, err,
                 "SELECT i.name FROM address a JOIN attachment t ON t.eni = a.eni JOIN instance i ON"
-                " i.id = t.instance WHERE a.ip = ?",
-                DB_TEXT(IP_TEXT(address)));
+                " i.id = t.instance WHERE ? BETWEEN a.number AND a.last",
+                DB_NUMBER(number));
 }
 
 int world_imds_instance(struct world *world, const char *node, struct arena *arena,

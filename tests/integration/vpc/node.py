@@ -126,8 +126,8 @@ class Node:
 
     def quiet(self, **expected):
         """Its pool, if nothing is under way, nobody waits, and the counts are as expected; else an AssertionError."""
-        pool = self.pool()
-        assert all(eni["state"] == "ready" for eni in self.enis()), self.enis()
+        pool, enis = self.pool(), self.enis()
+        assert enis and all(eni["state"] == "ready" for eni in enis), enis
         assert pool["waiting"] == pool["preparing"] == pool["leaving"] == 0, pool
         assert {key: pool[key] for key in expected} == expected, pool
         return pool
@@ -209,7 +209,7 @@ class Node:
         assert self.pod_routes() == sorted(lease["address"] for lease in leases)
 
     def check_books(self):
-        """EC2, database and leases say the same: every ENI and address in both, no address with two pods."""
+        """Of a node that is quiet: EC2, database and leases say the same: every ENI and address in both, no address with two pods."""
         leased = [lease["address"] for lease in self.leases()]
         assert len(leased) == len(set(leased)), f"an address twice: {leased}"
         ec2 = {eni["id"]: eni for eni in self.simulator.enis(self.name)}

@@ -8,6 +8,8 @@ import secrets
 import socket
 import subprocess
 
+import boto3
+
 from . import netns
 from .process import BUILD, Daemon, wait_until
 
@@ -70,6 +72,16 @@ class Simulator:
     def add_node(self, name, instance_type="t3.small", subnet=SUBNET_A, **more):
         """The node as vpcsim describes it: instance_id, primary_address, public_address, ..."""
         return self.ctl("add-node", name=name, instance_type=instance_type, subnet=subnet, **more)
+
+    def client(self, user):
+        """EC2 by boto3, as a user of the world file uses it."""
+        return boto3.client(
+            "ec2",
+            region_name="us-east-1",
+            endpoint_url=self.ready["ec2_local"],
+            aws_access_key_id=user["access_key_id"],
+            aws_secret_access_key=user["secret_access_key"],
+        )
 
     def calls(self):
         """EC2 calls by action since the last reset."""

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * ipamctl doctor: looks at everything on this node that the pods' network stands on and says what is off, what that breaks
+ * and what to do. It changes nothing. It reads the host itself, so that it works while the daemon does not, and asks the
+ * daemon for what only that knows. A check is a row of a table; the tables are in doctor_*.c by theme.
+ */
+#ifndef IPAMD_CTL_DOCTOR_H
+#define IPAMD_CTL_DOCTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <vpcwire/ipam.h>
+#include <vpcwire/link.h>
+#include <vpcwire/mem.h>
+#include <vpcwire/rule.h>
+
+enum doctor_verdict { DOCTOR_OK, DOCTOR_WARN, DOCTOR_FAIL, _DOCTOR_VERDICT_MAX };
+
+struct doctor_finding {
+        const char *check;
+        enum doctor_verdict verdict;
+        const char *found, *breaks, *cure; /* the last two: NULL where all is well */
+};
+
+struct doctor;
+
+struct doctor_check {
+        const char *name;
+        void (*run)(struct doctor *doctor); /* silent: all is well */
+        const char *well;                   /* what is found then */
+        const char *breaks;                 /* what goes wrong where it is not */
+};
+
+struct doctor_checks {
+        const struct doctor_check *checks;
+        size_t n;
+};
+
+/* In the order of the report. */
+struct doctor_checks doctor_checks_daemon(void);
+struct doctor_checks doctor_checks_files(void);
+struct doctor_checks doctor_checks_sysctl(void);
+struct doctor_checks doctor_checks_route(void);
+struct doctor_checks doctor_checks_firewall(void);
+struct doctor_checks doctor_checks_host(void);
+
+/* An ENI as the daemon knows it, and its link here. */
+struct doctor_eni {
+        const struct ipam_eni *eni;
+        const struct link_info *link; /* NULL: not here */
+};
+
+struct doctor {
+        struct arena *arena;
+        const char *root; /* the host's files are under it; "" is / itself */
+        const char *db_path, *veth_prefix;
+        const struct ipam_status_reply
+                *status; /* NULL: the daemon does not answer; then there is no list either */
+        const struct ipam_list_reply *list;
+        struct err daemon_err; /* why not */
+        struct netlink *nl;    /* NULL: the kernel cannot be asked */
+        struct link_info *links;
+        size_t n_links;
+        struct rule_info *rules;
+        size_t n_rules;
+        struct doctor_eni *enis; /* ready ones, the primary one too */
+        size_t n_enis;
+
+        const struct doctor_check *check; /* that runs */
+        struct doctor_finding *findings;
+        size_t n_findings, capacity;
+};
+
+/* A finding of the check that runs. cure may be NULL where the text says it all. */
+void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *cure, const char *format, ...)
+        _printf_(4, 5);
+/* A file of the host as text in the arena, NULL when it cannot be read. path: "/etc/..." */
+const char *doctor_file(struct doctor *doctor, const char *path);
+/* Whether there is such a file or folder. */
+bool doctor_has_file(const struct doctor *doctor, const char *path);
+/* The names in a folder of the host that match one of the patterns (fnmatch), sorted, in the arena. Returns how many. */
+size_t doctor_list_folder(struct doctor *doctor, const char *folder, const char *const *patterns, size_t n,
+                          const char ***ret);
+bool doctor_link_is_pod(const struct doctor *doctor, const struct link_info *link);
+
+#endif

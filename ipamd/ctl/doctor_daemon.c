@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+/* doctor: the daemon, and the files that it and the runtime need. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "ctl/doctor.h"
+
+enum { DB_SPACE_BYTES_MIN = 16 * 1024 * 1024, PATH_BYTES = 512 };
+
+#define CNI_FOLDER  "/etc/cni/net.d"
+#define CNI_PROGRAM "/opt/cni/bin/vpcwire"
+
+static void check_daemon(struct doctor *d)
+{
+        if (!d->status)
+                doctor_say(d, DOCTOR_FAIL,
+                           "start ipamd, or see why it ended: systemctl status ipamd, or its pod's logs",
+                           "%s", d->daemon_err.msg);
+}
+
+static void check_version(struct doctor *d)
+{
+        if (!d->status)
+                doctor_say(d, DOCTOR_OK, NULL, "not known: the daemon does not answer");
+        else if (!d->status->version || strcmp(d->status->version, VPCWIRE_VERSION) != 0)
+                doctor_say(d, DOCTOR_WARN, "install both from one release",
+                           "ipamctl is " VPCWIRE_VERSION ", ipamd is %s", d->status->version ?: "?");
+}
+
+static void check_serving(struct doctor *d)
+{
+        if (!d->status)
+                return;
+        if (!d->status->ready)
+                doctor_say(d, DOCTOR_FAIL, NULL, "%s", d->status->reason ?: "not ready");
+        if (d->status->impaired)
+                doctor_say(d, DOCTOR_FAIL, "recreate these pods: ipamctl pods shows them as lost", "%s",
+                           d->status->impaired_reason ?: "impaired");
+}
+
+static void check_blocked(struct doctor *d)
+{
+        for (size_t i = 0; d->status && i < d->status->n_blocked; i++) {
+                const struct ipam_blocked *b = &d->status->blocked[i];
+
+                doctor_say(d, DOCTOR_WARN, NULL, "%s%s%s: %s", b->action, b->subject[0] ? " " : "",
+                           b->subject, b->reason);
+        }
+}
+
+static const struct doctor_check daemon_checks[] = {
+        {"daemon", check_daemon, "answers", "no pod gets an address, and nothing heals the host's network"},
+        {"version", check_version, "ipamctl and ipamd are " VPCWIRE_VERSION,
+         "this report may not know what the daemon does"},
+        {"serving", check_serving, "an ADD will be served", "new pods wait, or running ones are cut off"},
+        {"ec2", check_blocked, "nothing stands in the way", "the pool cannot become what it should be"},
+};
+
+struct doctor_checks doctor_checks_daemon(void)
+{
+        return (struct doctor_checks){daemon_checks, ARRAY_SIZE(daemon_checks)};
+}
+
+static void check_database(struct doctor *d)
+{
+        static const char magic[] = "SQLite format 3";
+        char begin[sizeof(magic)] = "";
+        struct statvfs space;
+        struct stat st;
+        FILE *f = fopen(d->db_path, "re");
+
+        if (!f || fread(begin, 1, sizeof(begin), f) != sizeof(begin) ||
+            memcmp(begin, magic, sizeof(magic)) != 0)
+                doctor_say(d, DOCTOR_FAIL,
+                           "stop ipamd, move the file away, start ipamd: it learns all but the leases anew",
+                           "%s: %s", d->db_path, f ? "is no SQLite database" : "cannot be read");
+        else if (fstat(fileno(f), &st) == 0 && (st.st_mode & 077))
+                doctor_say(d, DOCTOR_WARN, "chmod 600 the file", "%s: others than its owner may open it",
+                           d->db_path);
+        else if (fstatvfs(fileno(f), &space) == 0 && space.f_bavail * space.f_frsize < DB_SPACE_BYTES_MIN)
+                doctor_say(d, DOCTOR_FAIL, "make room", "%s: %llu KiB are left on its file system",
+                           d->db_path, (unsigned long long)(space.f_bavail * space.f_frsize / 1024));
+        if (f)
+                fclose(f);
+}
+
+/* Runtimes take the first by name. */
+static void check_cni(struct doctor *d)
+{
+        static const char *const patterns[] = {"*.conf", "*.conflist", "*.json"};
+        const char **names, *text;
+
+        if (doctor_list_folder(d, CNI_FOLDER, patterns, ARRAY_SIZE(patterns), &names) == 0) {
+                doctor_say(d, DOCTOR_FAIL, "install the conflist that names vpcwire",
+                           "there is no network configuration in " CNI_FOLDER);
+                return;
+        }
+        text = doctor_file(d, arena_printf(d->arena, CNI_FOLDER "/%s", names[0]));
+        if (!text || (!strstr(text, "\"vpcwire\"") && !strstr(text, "\"aws-cni\"")))
+                doctor_say(d, DOCTOR_FAIL, "remove it, or give ours a name before it",
+                           "the first network configuration, %s, does not name vpcwire", names[0]);
+}
+
+static void check_program(struct doctor *d)
+{
+        char path[PATH_BYTES];
+        struct stat st;
+
+        snprintf(path, sizeof(path), "%s" CNI_PROGRAM, d->root);
+        if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & S_IXUSR))
+                doctor_say(d, DOCTOR_FAIL, "install it there", CNI_PROGRAM " is no program that can be run");
+}
+
+static const struct doctor_check file_checks[] = {
+        {"database", check_database, "readable, ours alone, with room to grow",
+         "the daemon cannot keep its books: no pod gets an address"},
+        {"cni-config", check_cni, "names vpcwire first",
+         "the runtime does not call vpcwire: pods get no network, or another one"},
+        {"cni-plugin", check_program, CNI_PROGRAM, "the runtime cannot call vpcwire: no pod starts or ends"},
+};
+
+struct doctor_checks doctor_checks_files(void)
+{
+        return (struct doctor_checks){file_checks, ARRAY_SIZE(file_checks)};
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+/* doctor: other people's firewalls and network managers, and what the kernel can do. */
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <vpcwire/firewall.h>
+#include <vpcwire/netlink.h>
+#include <vpcwire/netns.h>
+
+#include "ctl/doctor.h"
+
+static void check_firewall(struct doctor *d)
+{
+        struct firewall_drop *drops;
+        struct err err;
+        size_t n;
+
+        if (firewall_look(d->arena, d->veth_prefix, &drops, &n, &err) < 0) {
+                doctor_say(d, DOCTOR_WARN, "run it as root", "%s", err.msg);
+                return;
+        }
+        for (size_t i = 0; i < n; i++)
+                doctor_say(d, DOCTOR_WARN, drops[i].cure,
+                           "%s: %s, and no rule of it accepts all packets from and to pods", drops[i].where,
+                           drops[i].why);
+}
+
+static const struct doctor_check firewall_checks[] = {
+        {"firewall", check_firewall, "none drops what is forwarded",
+         "packets of pods pass only where its rules accept them"},
+};
+
+struct doctor_checks doctor_checks_firewall(void)
+{
+        return (struct doctor_checks){firewall_checks, ARRAY_SIZE(firewall_checks)};
+}
+
+/* ---- network managers ---- */
+
+/* The last value of a key in one of systemd's or NetworkManager's files; before stays where there is none. */
+static const char *last_value(struct doctor *d, const char *path, const char *key, const char *before)
+{
+        const char *text = doctor_file(d, path);
+        char *rest, *line, *copy = text ? arena_strdup(d->arena, text) : NULL;
+
+        for (line = copy ? strtok_r(copy, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest)) {
+                size_t n;
+
+                line += strspn(line, " \t");
+                n = strlen(key);
+                if (strncmp(line, key, n) != 0)
+                        continue;
+                n += strspn(line + n, " \t");
+                if (line[n] == '=')
+                        before = line + n + 1 + strspn(line + n + 1, " \t");
+        }
+        return before;
+}
+
+/* The same over a file and the *.conf of a folder beside it, in their order. */
+static const char *setting(struct doctor *d, const char *file, const char *folder, const char *key)
+{
+        static const char *const patterns[] = {"*.conf"};
+        const char *value = last_value(d, file, key, NULL), **names;
+        size_t n = doctor_list_folder(d, folder, patterns, ARRAY_SIZE(patterns), &names);
+
+        for (size_t i = 0; i < n; i++)
+                value = last_value(d, arena_printf(d->arena, "%s/%s", folder, names[i]), key, value);
+        return value;
+}
+
+static bool says_no(const char *value)
+{
+        static const char *const words[] = {"no", "false", "off", "0"};
+
+        for (size_t i = 0; value && i < ARRAY_SIZE(words); i++) {
+                if (strcmp(value, words[i]) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* networkd.conf(5): what it does not know is dropped when it configures a link, unless told otherwise. */
+static void check_networkd(struct doctor *d)
+{
+        static const char *const keys[] = {"ManageForeignRoutingPolicyRules", "ManageForeignRoutes"};
+
+        if (!doctor_has_file(d, "/run/systemd/netif/state"))
+                return;
+        for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+                if (!says_no(setting(d, "/etc/systemd/networkd.conf", "/etc/systemd/networkd.conf.d",
+                                     keys[i])))
+                        doctor_say(d, DOCTOR_WARN,
+                                   arena_printf(
+                                           d->arena,
+                                           "[Network] %s=no in /etc/systemd/networkd.conf.d/80-vpcwire.conf; "
+                                           "systemctl restart systemd-networkd",
+                                           keys[i]),
+                                   "systemd-networkd runs, and %s is not \"no\"", keys[i]);
+        }
+}
+
+/* NetworkManager.conf(5). */
+static void check_network_manager(struct doctor *d)
+{
+        const char *value;
+
+        if (!doctor_has_file(d, "/run/NetworkManager"))
+                return;
+        value = setting(d, "/etc/NetworkManager/NetworkManager.conf", "/etc/NetworkManager/conf.d",
+                        "unmanaged-devices");
+        if (!value || !strstr(value, arena_printf(d->arena, "interface-name:%s*", d->veth_prefix)))
+                doctor_say(
+                        d, DOCTOR_WARN,
+                        arena_printf(
+                                d->arena,
+                                "[keyfile] unmanaged-devices=interface-name:%s*;interface-name:eth*,except:"
+                                "interface-name:eth0 in /etc/NetworkManager/conf.d/80-vpcwire.conf; "
+                                "systemctl reload NetworkManager",
+                                d->veth_prefix),
+                        "NetworkManager runs, and its unmanaged-devices do not have interface-name:%s*",
+                        d->veth_prefix);
+}
+
+/* Programs of cloud images that configure further ENIs in a way of their own. */
+static void check_cloud_tools(struct doctor *d)
+{
+        static const struct {
+                const char *file, *what, *cure;
+        } tools[] = {
+                {"/etc/systemd/system/timers.target.wants/nm-cloud-setup.timer", "nm-cloud-setup is enabled",
+                 "systemctl disable --now nm-cloud-setup.timer nm-cloud-setup.service"},
+                {"/usr/lib/udev/rules.d/99-vpc-policy-routes.rules", "amazon-ec2-net-utils is installed",
+                 "remove amazon-ec2-net-utils"},
+                {"/etc/udev/rules.d/53-ec2-network-interfaces.rules", "ec2-net-utils is installed",
+                 "remove ec2-net-utils"},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(tools); i++) {
+                if (doctor_has_file(d, tools[i].file))
+                        doctor_say(d, DOCTOR_WARN, tools[i].cure, "%s", tools[i].what);
+        }
+}
+
+/* ---- the kernel ---- */
+
+/* What our tables are made of, each tried in a namespace that nobody else sees. */
+static const struct {
+        const char *what, *commands, *option;
+} features[] = {
+        {"nf_tables", "add table ip t", "CONFIG_NF_TABLES_IPV4"},
+        {"nftables nat",
+         "add table ip t; add chain ip t c { type nat hook postrouting priority srcnat; }; "
+         "add rule ip t c snat to 192.0.2.1 fully-random",
+         "CONFIG_NFT_NAT"},
+        {"nftables fib",
+         "add table ip t; add chain ip t c { type filter hook prerouting priority 0; }; "
+         "add rule ip t c fib daddr . iif type local accept",
+         "CONFIG_NFT_FIB_IPV4"},
+        {"connection marks",
+         "add table ip t; add chain ip t c { type filter hook prerouting priority 0; }; "
+         "add rule ip t c ct mark set ct mark | 0x80",
+         "CONFIG_NF_CONNTRACK_MARK"},
+        {"maps of intervals",
+         "add table ip t; add chain ip t j; "
+         "add map ip t m { type ipv4_addr : verdict; flags interval; }; "
+         "add element ip t m { 192.0.2.0/28 : jump j }",
+         "CONFIG_NFT_OBJREF"},
+};
+
+static void try_veth(struct doctor *d)
+{
+        const struct link_veth veth = {.name = "a",
+                                       .peer_name = "b",
+                                       .peer_netns_fd = -1,
+                                       .mac = {{2, 0, 0, 0, 0, 1}},
+                                       .peer_mac = {{2, 0, 0, 0, 0, 2}}};
+        struct netlink *nl;
+        struct err err;
+
+        if (netlink_open(-1, &nl, &err) < 0) {
+                doctor_say(d, DOCTOR_FAIL, NULL, "%s", err.msg);
+                return;
+        }
+        if (link_create_veth(nl, &veth, &err) < 0)
+                doctor_say(d, DOCTOR_FAIL, "a kernel with CONFIG_VETH", "veth: %s", err.msg);
+        netlink_free(nl);
+}
+
+/* In a new namespace for each: none sees what another left. */
+static void try_feature(struct doctor *d, size_t i)
+{
+        struct err err;
+
+        if (unshare(CLONE_NEWNET) < 0)
+                doctor_say(d, DOCTOR_WARN, "run it as root", "%s cannot be tried: %s",
+                           i < ARRAY_SIZE(features) ? features[i].what : "veth", strerror(errno));
+        else if (i >= ARRAY_SIZE(features))
+                try_veth(d);
+        else if (firewall_try(features[i].commands, &err) < 0)
+                doctor_say(d, DOCTOR_FAIL, arena_printf(d->arena, "a kernel with %s", features[i].option),
+                           "%s: %s", features[i].what, err.msg);
+}
+
+static void check_kernel(struct doctor *d)
+{
+        _cleanup_close_ int here = -1;
+        struct err err;
+
+        if (netns_open_current(&here, &err) < 0) {
+                doctor_say(d, DOCTOR_WARN, NULL, "%s", err.msg);
+                return;
+        }
+        for (size_t i = 0; i <= ARRAY_SIZE(features); i++) {
+                try_feature(d, i);
+                if (setns(here, CLONE_NEWNET) < 0 && errno != EPERM)
+                        abort(); /* all that comes would be in the wrong place */
+        }
+}
+
+static const struct doctor_check host_checks[] = {
+        {"networkd", check_networkd, "leaves our rules and routes alone, or does not run",
+         "each time it configures a link our rules and routes are gone until ipamd has put them back"},
+        {"network-manager", check_network_manager, "leaves our links alone, or does not run",
+         "it may configure the pods' links and the ENIs in its own way"},
+        {"cloud-tools", check_cloud_tools, "none configures ENIs",
+         "rules and routes of its own for the same ENIs fight ours"},
+        {"kernel", check_kernel, "has all that we use", "ipamd cannot set the node's network up"},
+};
+
+struct doctor_checks doctor_checks_host(void)
+{
+        return (struct doctor_checks){host_checks, ARRAY_SIZE(host_checks)};
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+/* doctor: sysctls, of the node, the ENIs' links and the pods' links, and how full the connection table is. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <vpcwire/sysctl.h>
+
+#include "ctl/doctor.h"
+
+enum { KEY_BYTES = 96, CONNTRACK_WARN_PERCENT = 75, CONNTRACK_FAIL_PERCENT = 90, NAMES_SHOWN = 3 };
+
+/* The kernel's number, or -1 where there is none. */
+static long read_number(const char *key)
+{
+        char value[SYSCTL_VALUE_BYTES];
+
+        return sysctl_read(key, value, NULL) < 0 ? -1 : strtol(value, NULL, 10);
+}
+
+static long read_link(const char *family, const char *link, const char *name)
+{
+        char key[KEY_BYTES];
+
+        snprintf(key, sizeof(key), "net.%s.conf.%s.%s", family, link, name);
+        return read_number(key);
+}
+
+/* What the links of one kind must have. Where a kernel lacks a key there is nothing to be wrong. */
+struct wanted {
+        const char *family, *name;
+        long value;
+};
+
+static void check_link(struct doctor *d, const struct wanted *wanted, size_t n, const char *link,
+                       enum doctor_verdict verdict)
+{
+        for (size_t i = 0; i < n; i++) {
+                long seen = read_link(wanted[i].family, link, wanted[i].name);
+
+                if (seen >= 0 && seen != wanted[i].value)
+                        doctor_say(d, verdict,
+                                   arena_printf(d->arena, "sysctl -w net.%s.conf.%s.%s=%ld", wanted[i].family,
+                                                link, wanted[i].name, wanted[i].value),
+                                   "net.%s.conf.%s.%s is %ld, not %ld", wanted[i].family, link,
+                                   wanted[i].name, seen, wanted[i].value);
+        }
+}
+
+static void check_forwarding(struct doctor *d)
+{
+        static const struct wanted wanted[] = {{"ipv4", "forwarding", 1}};
+
+        check_link(d, wanted, 1, "all", DOCTOR_FAIL);
+        for (size_t i = 0; i < d->n_enis; i++) {
+                if (d->enis[i].link)
+                        check_link(d, wanted, 1, d->enis[i].link->name, DOCTOR_FAIL);
+        }
+}
+
+/* The larger of "all" and the link's own counts (ip-sysctl.rst): 1 is strict, and drops what comes by another way. */
+static void check_rp_filter(struct doctor *d)
+{
+        static const struct wanted wanted[] = {{"ipv4", "rp_filter", 2}};
+
+        for (size_t i = 0; i < d->n_enis; i++) {
+                if (d->enis[i].link)
+                        check_link(d, wanted, 1, d->enis[i].link->name, DOCTOR_FAIL);
+        }
+}
+
+static void check_eni_links(struct doctor *d)
+{
+        static const struct wanted wanted[] = {{"ipv4", "proxy_arp", 0}};
+
+        check_link(d, wanted, ARRAY_SIZE(wanted), "all", DOCTOR_WARN);
+        for (size_t i = 0; i < d->n_enis; i++) {
+                if (d->enis[i].link && !d->enis[i].eni->primary)
+                        check_link(d, wanted, ARRAY_SIZE(wanted), d->enis[i].link->name, DOCTOR_WARN);
+        }
+}
+
+/* One finding per key, with some of the links' names: there may be 700. */
+static void check_pod_key(struct doctor *d, const struct wanted *wanted)
+{
+        _cleanup_(text_done) struct text names = {0};
+        size_t n = 0;
+
+        for (size_t i = 0; i < d->n_links; i++) {
+                long seen = doctor_link_is_pod(d, &d->links[i])
+                                    ? read_link(wanted->family, d->links[i].name, wanted->name)
+                                    : -1;
+
+                if (seen >= 0 && seen != wanted->value && n++ < NAMES_SHOWN)
+                        text_add(&names, " %s", d->links[i].name);
+        }
+        if (n)
+                doctor_say(d, DOCTOR_WARN,
+                           arena_printf(d->arena,
+                                        "set net.%s.conf.LINK.%s=%ld; a pod that is made anew has it",
+                                        wanted->family, wanted->name, wanted->value),
+                           "net.%s.conf.LINK.%s is not %ld for %zu pods' links:%s%s", wanted->family,
+                           wanted->name, wanted->value, n, names.text, n > NAMES_SHOWN ? " ..." : "");
+}
+
+static void check_pod_links(struct doctor *d)
+{
+        static const struct wanted wanted[] = {{"ipv4", "rp_filter", 1},
+                                               {"ipv4", "forwarding", 1},
+                                               {"ipv4", "proxy_arp", 0},
+                                               {"ipv4", "route_localnet", 0}};
+
+        for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+                check_pod_key(d, &wanted[i]);
+        if (read_link("ipv4", "all", "rp_filter") == 2)
+                doctor_say(d, DOCTOR_WARN, "sysctl -w net.ipv4.conf.all.rp_filter=0",
+                           "net.ipv4.conf.all.rp_filter is 2: the strict check of the pods' links is off");
+}
+
+/* A router's links take ICMP redirects only where both say so (ip-sysctl.rst). */
+static void check_redirects(struct doctor *d)
+{
+        if (read_link("ipv4", "all", "accept_redirects") == 1)
+                doctor_say(d, DOCTOR_WARN, "sysctl -w net.ipv4.conf.all.accept_redirects=0",
+                           "net.ipv4.conf.all.accept_redirects is 1");
+}
+
+static void check_conntrack(struct doctor *d)
+{
+        long max = read_number("net.netfilter.nf_conntrack_max"),
+             count = read_number("net.netfilter.nf_conntrack_count");
+        long percent = max > 0 && count >= 0 ? count * 100 / max : 0;
+
+        if (percent >= CONNTRACK_WARN_PERCENT)
+                doctor_say(d, percent >= CONNTRACK_FAIL_PERCENT ? DOCTOR_FAIL : DOCTOR_WARN,
+                           "raise net.netfilter.nf_conntrack_max, or find who opens so many connections",
+                           "%ld of %ld connections are in use (%ld %%)", count, max, percent);
+}
+
+static const struct doctor_check checks[] = {
+        {"forwarding", check_forwarding, "on", "no packet passes between a pod and anybody else"},
+        {"rp_filter", check_rp_filter, "loose on the ENIs' links",
+         "packets that come in by another ENI than their answer leaves by are dropped"},
+        {"eni-sysctls", check_eni_links, "as they must be",
+         "the node answers for addresses in the subnet that are not its own"},
+        {"pod-sysctls", check_pod_links, "as they must be",
+         "a pod may pass for another one, or reach what only the node itself should reach"},
+        {"redirects", check_redirects, "not taken",
+         "anybody in the subnet can turn the node's traffic to himself"},
+        {"conntrack", check_conntrack, "has room", "new connections are dropped"},
+};
+
+struct doctor_checks doctor_checks_sysctl(void)
+{
+        return (struct doctor_checks){checks, ARRAY_SIZE(checks)};
+}

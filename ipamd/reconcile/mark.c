@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Delete-on-termination of ENIs that are in use already: a life of ours may have ended between attach and this, or somebody
+ * took it back. Known from the last look, kept in memory alone, and asked for until EC2 does it: an instance that ends must
+ * not leave ENIs behind.
+ */
+#include <string.h>
+
+#include <vpcwire/log.h>
+
+#include "reconcile/state.h"
+
+/* Not the planned action's name: its steps do not wait for this one. */
+static const char STEP_MARK[] = "delete-on-termination";
+
+void mark_forget(struct reconcile *r)
+{
+        free(r->unmarked);
+        r->unmarked = NULL;
+        r->n_unmarked = 0;
+}
+
+void mark_see(struct reconcile *r, const struct ec2_eni *eni, bool ours)
+{
+        if (!ours || eni->delete_on_termination || !*eni->attachment_id)
+                return;
+        r->unmarked = xrealloc_array(r->unmarked, r->n_unmarked + 1, sizeof(*r->unmarked));
+        memcpy(r->unmarked[r->n_unmarked++], eni->eni_id, strlen(eni->eni_id) + 1); /* ids fit: ec2_parse.c */
+}
+
+static const struct store_eni *find(const struct round *round, const char *eni_id)
+{
+        for (size_t i = 0; i < round->n_enis; i++) {
+                if (strcmp(round->enis[i].eni_id, eni_id) == 0)
+                        return &round->enis[i];
+        }
+        return NULL;
+}
+
+/* Not yet attached, or on its way out: its state has steps of its own. */
+static bool is_in_use(const struct store_eni *eni)
+{
+        return *eni->attachment_id &&
+               (eni->state == ENI_CONFIGURING || eni->state == ENI_READY || eni->state == ENI_DRAINING);
+}
+
+/* 1: done, or not to be done any more; 0: later. */
+static int mark(struct reconcile *r, struct round *round, const char *eni_id, struct err *err)
+{
+        const struct store_eni *eni = find(round, eni_id);
+        struct err cause;
+        int e;
+
+        if (!eni)
+                return 0; /* adopted just now: the round does not know it yet */
+        if (blocked_now(round, STEP_MARK, eni_id)) {
+                round_wake_at(round, blocked_find(round, STEP_MARK, eni_id)->until_ms);
+                return 0;
+        }
+        if (!is_in_use(eni))
+                return 1;
+        if (ec2_set_delete_on_termination(r->ec2, eni_id, eni->attachment_id, &cause) < 0) {
+                if (ec2_last_failure(r->ec2)->class == EC2_FAILURE_GONE)
+                        r->look_due_ms = round->now_ms;
+                return blocked_after_failure(r, round, STEP_MARK, eni_id, &cause, err);
+        }
+        log_info("eni goes when the instance goes", LOG_STR("eni", eni_id));
+        e = blocked_clear(r, round, STEP_MARK, eni_id, err);
+        return e < 0 ? e : 1;
+}
+
+int mark_repeat(struct reconcile *r, struct round *round, struct err *err)
+{
+        size_t left = 0;
+
+        for (size_t i = 0; i < r->n_unmarked; i++) {
+                int done = mark(r, round, r->unmarked[i], err);
+
+                if (done < 0)
+                        return err_wrap(err, "set delete on termination of %s", r->unmarked[i]);
+                if (!done && left != i)
+                        memcpy(r->unmarked[left], r->unmarked[i], sizeof(*r->unmarked));
+                left += !done;
+        }
+        r->n_unmarked = left;
+        return 0;
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Other subnets for new ENIs: those of the node's VPC and zone that bear the tag kubernetes.io/role/cni, with any value but
+ * "0", as aws-vpc-cni finds them; where a subnet names clusters (cni.networking.k8s.aws/cluster/<name>), ours must be one of
+ * them. EC2 is asked only after the node's own subnet was refused, and not often; what it said is kept in memory.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <vpcwire/log.h>
+
+#include "reconcile/act.h"
+
+static const char STEP_LEARN[] = "learn-subnet";
+
+#define TAG_ROLE           "kubernetes.io/role/cni"
+#define TAG_CLUSTER_PREFIX "cni.networking.k8s.aws/cluster/"
+
+static bool has_usable_role(const struct ec2_subnet *subnet)
+{
+        for (size_t i = 0; i < subnet->n_tags; i++) {
+                if (strcmp(subnet->tags[i].key, TAG_ROLE) == 0)
+                        return strcmp(subnet->tags[i].value, "0") != 0;
+        }
+        return false;
+}
+
+static bool is_for_cluster(const struct ec2_subnet *subnet, const char *cluster)
+{
+        size_t n = strlen(TAG_CLUSTER_PREFIX);
+        bool named = false;
+
+        for (size_t i = 0; i < subnet->n_tags; i++) {
+                const char *key = subnet->tags[i].key;
+
+                if (strncmp(key, TAG_CLUSTER_PREFIX, n) != 0)
+                        continue;
+                if (strcmp(key + n, cluster) == 0)
+                        return true;
+                named = true;
+        }
+        return !named;
+}
+
+bool subnets_may_use(const struct identity *identity, const char *cluster, const struct ec2_subnet *subnet)
+{
+        return strcmp(subnet->subnet_id, identity->subnet_id) != 0 &&
+               strcmp(subnet->vpc_id, identity->vpc_id) == 0 &&
+               strcmp(subnet->availability_zone, identity->zone) == 0 &&
+               (!*subnet->state || strcmp(subnet->state, "available") == 0) && subnet->cidr.bits > 0 &&
+               subnet->available_addresses > 1 && has_usable_role(subnet) &&
+               (!cluster || !*cluster || is_for_cluster(subnet, cluster));
+}
+
+static int most_free_first(const void *a, const void *b)
+{
+        const struct subnet *x = a, *y = b;
+
+        if (x->available != y->available)
+                return x->available > y->available ? -1 : 1;
+        return strcmp(x->id, y->id);
+}
+
+static void take_in(struct reconcile *r, const struct ec2_subnet_list *list)
+{
+        free(r->subnets);
+        r->subnets = XNEW_ARRAY(struct subnet, list->n);
+        r->n_subnets = 0;
+        for (size_t i = 0; i < list->n; i++) {
+                const struct ec2_subnet *from = &list->subnets[i];
+                struct subnet *to = &r->subnets[r->n_subnets];
+
+                if (!subnets_may_use(&r->identity, r->options.cluster_name, from))
+                        continue;
+                r->n_subnets++;
+                *to = (struct subnet){.cidr = from->cidr, .available = from->available_addresses};
+                snprintf(to->id, sizeof(to->id), "%s", from->subnet_id);
+        }
+        qsort(r->subnets, r->n_subnets, sizeof(*r->subnets), most_free_first);
+}
+
+int act_find_subnets(struct reconcile *r, struct round *round, const struct plan_action *action,
+                     struct store_eni *none _unused_, struct err *err)
+{
+        const struct ec2_filter filters[] = {{"vpc-id", r->identity.vpc_id},
+                                             {"availability-zone", r->identity.zone}};
+        const char *name = plan_action_to_string(action->kind);
+        struct ec2_subnet_list list;
+        struct err cause;
+
+        round->progress = true;
+        if (ec2_list_subnets(r->ec2, filters, ARRAY_SIZE(filters), round->arena, &list, &cause) < 0)
+                return blocked_after_failure(r, round, name, "", &cause, err);
+        take_in(r, &list);
+        r->subnets_due_ms = round->now_ms + SUBNETS_PERIOD_MS;
+        log_info("other subnets looked for", LOG_STR("zone", r->identity.zone),
+                 LOG_INT("usable", r->n_subnets), LOG_INT("unreadable", list.n_unreadable),
+                 LOG_STR("reason", action->reason));
+        return blocked_clear(r, round, name, "", err);
+}
+
+struct subnet *subnets_find(struct reconcile *r, const char *id)
+{
+        for (size_t i = 0; i < r->n_subnets; i++) {
+                if (strcmp(r->subnets[i].id, id) == 0)
+                        return &r->subnets[i];
+        }
+        return NULL;
+}
+
+static int ask_cidr(struct reconcile *r, struct round *round, struct store_eni *eni, struct err *err)
+{
+        const char *ids[] = {eni->subnet_id};
+        struct ec2_subnet *subnets;
+        size_t n;
+
+        ec2_follow_up(r->ec2);
+        if (ec2_describe_subnets(r->ec2, NULL, 0, ids, 1, round->arena, &subnets, &n, err) < 0)
+                return err_wrap(err, "learn the CIDR of %s", eni->subnet_id);
+        if (n != 1)
+                return err_set(err, ERR_PROTOCOL, "EC2 shows %zu subnets for %s", n, eni->subnet_id);
+        eni->subnet_cidr = subnets[0].cidr;
+        return 0;
+}
+
+int subnets_learn(struct reconcile *r, struct round *round, struct store_eni *eni, int64_t *ret_again_ms,
+                  struct err *err)
+{
+        const struct subnet *cached = subnets_find(r, eni->subnet_id);
+        int64_t until_ms;
+        struct err cause;
+
+        if (cached)
+                eni->subnet_cidr = cached->cidr;
+        if (cached || !eni->managed || strcmp(eni->subnet_id, r->identity.subnet_id) == 0)
+                return 1;
+        if (!blocked_now(round, STEP_LEARN, eni->subnet_id)) {
+                if (ask_cidr(r, round, eni, &cause) == 0)
+                        return blocked_clear(r, round, STEP_LEARN, eni->subnet_id, err) < 0 ? -(int)err->code
+                                                                                            : 1;
+                if (blocked_after_failure(r, round, STEP_LEARN, eni->subnet_id, &cause, err) < 0)
+                        return -(int)err->code;
+        }
+        until_ms = blocked_find(round, STEP_LEARN, eni->subnet_id)->until_ms;
+        if (!*ret_again_ms || until_ms < *ret_again_ms)
+                *ret_again_ms = until_ms;
+        return 0;
+}

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ipamctl doctor: each trouble is made on purpose, named, mended, and gone from the report. What ipamd would heal at once is
+broken while a stand-in answers with what ipamd said before it was stopped."""
+import contextlib
+import copy
+import json
+import os
+import pathlib
+import re
+
+import pytest
+
+from fake_ipamd import FakeIpamd
+from test_repair import wired  # noqa: F401  (a fixture)
+from vpc.process import SANITIZER_OPTIONS
+
+EXIT_CODES = {"ok": 0, "warn": 1, "fail": 2}
+NETWORKD_CONF = "etc/systemd/networkd.conf.d/80-vpcwire.conf"
+NM_CONF = "etc/NetworkManager/conf.d/80-vpcwire.conf"
+NETWORKD_RUNS = {"run/systemd/netif/state": "OPER_STATE=routable\n"}
+CONFLIST = "etc/cni/net.d/10-vpcwire.conflist"
+PLUGIN = "opt/cni/bin/vpcwire"
+
+
+
+def routes(table, link):
+    """With the address, or the link, its routes go: what puts them back."""
+    return [f"ip route replace {to} dev {link} table {table} proto 118" for to in ("10.0.1.1", "default via 10.0.1.1")]
+
+
+# check: what is done to the kernel, and what mends it. {pod}, {link}: a pod; {eni}: the address of eth1.
+KERNEL = [
+    ("forwarding", "fail", ["sysctl -w net.ipv4.ip_forward=0"], ["sysctl -w net.ipv4.ip_forward=1"]),
+    ("forwarding", "fail", ["sysctl -w net.ipv4.conf.eth1.forwarding=0"], ["sysctl -w net.ipv4.conf.eth1.forwarding=1"]),
+    ("rp_filter", "fail", ["sysctl -w net.ipv4.conf.eth1.rp_filter=1"], ["sysctl -w net.ipv4.conf.eth1.rp_filter=2"]),
+    ("eni-sysctls", "warn", ["sysctl -w net.ipv4.conf.eth1.proxy_arp=1"], ["sysctl -w net.ipv4.conf.eth1.proxy_arp=0"]),
+    ("pod-sysctls", "warn", ["sysctl -w net.ipv4.conf.{link}.rp_filter=0"], ["sysctl -w net.ipv4.conf.{link}.rp_filter=1"]),
+    ("pod-sysctls", "warn", ["sysctl -w net.ipv4.conf.{link}.proxy_arp=1"], ["sysctl -w net.ipv4.conf.{link}.proxy_arp=0"]),
+    ("pod-sysctls", "warn", ["sysctl -w net.ipv4.conf.{link}.route_localnet=1"], ["sysctl -w net.ipv4.conf.{link}.route_localnet=0"]),
+    ("pod-sysctls", "warn", ["sysctl -w net.ipv4.conf.all.rp_filter=2"], ["sysctl -w net.ipv4.conf.all.rp_filter=0"]),
+    ("redirects", "warn", ["sysctl -w net.ipv4.conf.all.accept_redirects=1"], ["sysctl -w net.ipv4.conf.all.accept_redirects=0"]),
+    ("links", "fail", ["ip address del {eni}/32 dev eth1"], ["ip address add {eni}/32 dev eth1", *routes(2, "eth1")]),
+    ("links", "fail", ["ip link set eth2 down"], ["ip link set eth2 up", *routes(3, "eth2")]),
+    ("rules", "fail", ["ip rule del priority 512"], ["ip rule add priority 512 lookup 512 protocol 118"]),
+    ("rules", "fail", ["ip rule del priority 1024"], ["ip rule add priority 1024 fwmark 0x80/0x80 lookup main protocol 118"]),
+    ("rules", "fail", ["ip rule del priority 1536 lookup 2"], ["ip rule add priority 1536 fwmark 0x100/0x3f00 lookup 2 protocol 118"]),
+    ("rules", "fail", ["ip rule del priority 1537 lookup 2"], ["ip rule add priority 1537 from {eni} lookup 2 protocol 118"]),
+    ("other-rules", "warn", ["ip rule add priority 100 to 10.0.0.0/8 lookup main"], ["ip rule del priority 100"]),
+    ("eni-routes", "fail", ["ip route del default table 2"], ["ip route add default via 10.0.1.1 dev eth1 table 2 proto 118"]),
+    ("pod-routes", "fail", ["ip route del {pod} table 512"], ["ip route add {pod} dev {link} table 512 proto 118 scope link"]),
+    ("nftables", "fail", ["nft delete table ip vpcwire"], ["nft -f {ruleset}"]),
+    ("nftables", "fail", ["nft flush chain ip vpcwire snat_pods", "nft delete chain ip vpcwire snat_pods"],
+     ["nft delete table ip vpcwire", "nft -f {ruleset}"]),
+    ("firewall", "warn", ["iptables-legacy -P FORWARD DROP"], ["iptables-legacy -P FORWARD ACCEPT"]),
+    ("firewall", "warn", ["iptables-nft -P FORWARD DROP"], ["nft delete table ip filter"]),
+]
+
+# check: files of the host that are written (a text), or taken away (None)
+FILES = [
+    ("networkd", "warn", NETWORKD_RUNS),
+    ("networkd", "warn", {**NETWORKD_RUNS, NETWORKD_CONF: "[Network]\nManageForeignRoutes=no\n"}),
+    ("networkd", "ok", {**NETWORKD_RUNS, NETWORKD_CONF: "[Network]\nManageForeignRoutes=no\nManageForeignRoutingPolicyRules=no\n"}),
+    ("networkd", "warn", {**NETWORKD_RUNS, "etc/systemd/networkd.conf": "[Network]\nManageForeignRoutes=no\n#ManageForeignRoutingPolicyRules=no\n"}),
+    ("network-manager", "warn", {"run/NetworkManager/NetworkManager.pid": "1\n"}),
+    ("network-manager", "ok", {"run/NetworkManager/NetworkManager.pid": "1\n", NM_CONF: "[keyfile]\nunmanaged-devices=interface-name:eni*\n"}),
+    ("cloud-tools", "warn", {"etc/systemd/system/timers.target.wants/nm-cloud-setup.timer": ""}),
+    ("cloud-tools", "warn", {"usr/lib/udev/rules.d/99-vpc-policy-routes.rules": ""}),
+    ("cni-config", "fail", {CONFLIST: None}),
+    ("cni-config", "fail", {"etc/cni/net.d/00-other.conf": '{"name": "x", "type": "bridge"}'}),
+    ("cni-config", "ok", {"etc/cni/net.d/00-notes.txt": "not a configuration"}),
+    ("cni-plugin", "fail", {PLUGIN: None}),
+]
+
+
+class Doctor:
+    """The report of a node's doctor, with host files under `root`."""
+
+    def __init__(self, node, root):
+        self.node, self.root = node, root
+        self.write(CONFLIST, '{"cniVersion": "1.0.0", "name": "pods", "plugins": [{"type": "vpcwire"}]}')
+        self.write(PLUGIN, "").chmod(0o755)
+
+    def write(self, path, text):
+        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / path).write_text(text)
+        return self.root / path
+
+    def run(self, *options, before=(), db=None):
+        env = {**os.environ, **SANITIZER_OPTIONS, "VPCWIRE_DB": str(db or self.node.db), "VPCWIRE_SOCKET": str(self.node.socket)}
+        return self.node.exec(*before, self.node.build / "bin/ipamctl", "--root", self.root, *options, "doctor", check=False, env=env)
+
+    def findings(self, **options):
+        """All, after a look at the exit code."""
+        done = self.run("--json", **options)
+        report = json.loads(done.stdout)
+        verdicts = [finding["verdict"] for finding in report["checks"]]
+        worst = max(verdicts, key=lambda verdict: EXIT_CODES[verdict])
+        said = [line for line in done.stderr.splitlines() if "must be root" not in line]  # libnftables' own
+        assert (report["verdict"], done.returncode, said) == (worst, EXIT_CODES[worst], [])
+        for finding in report["checks"]:
+            assert finding["verdict"] == "ok" or finding["breaks"], finding
+        return report["checks"]
+
+    def troubles(self, **options):
+        return [finding for finding in self.findings(**options) if finding["verdict"] != "ok"]
+
+    def assert_named(self, check, verdict, **options):
+        named = [finding for finding in self.findings(**options) if finding["check"] == check]
+        assert verdict in [finding["verdict"] for finding in named], named
+        return named
+
+    def assert_well(self):
+        assert self.troubles() == []
+
+
+@pytest.fixture
+def doctor(wired, tmp_path):
+    return Doctor(wired, tmp_path / "host")
+
+
+@contextlib.contextmanager
+def stand_in(node, **changes):
+    """ipamd is stopped, and its last answers are given: what is broken stays broken."""
+    status, known = node.status(), node.call("List")
+    node.stop()
+    with FakeIpamd(node.socket, Status={**status, **changes}, List=known) as fake:
+        yield fake
+    pathlib.Path(node.socket).unlink()
+
+
+def test_a_healthy_node_is_well_in_text_and_json(doctor):
+    names = {finding["check"] for finding in doctor.findings()}
+    doctor.assert_well()
+    done = doctor.run()
+    assert {line.split()[1] for line in done.stdout.splitlines() if line.startswith("ok ")} == names
+    assert len({line.index(line.split()[2]) for line in done.stdout.splitlines() if line.startswith("ok ")}) == 1, "not aligned"
+    assert f"{len(names)} well, 0 to look at, 0 broken" in done.stdout and "\033" not in done.stdout
+    known = {check for check, *_ in KERNEL + FILES} | {"daemon", "version", "serving", "ec2", "database", "conntrack", "kernel"}
+    assert names == known, "a check without a test, or a test without a check"
+
+
+def test_trouble_in_the_kernel_is_named_until_it_is_mended(doctor, tmp_path):
+    node = doctor.node
+    ruleset = tmp_path / "ruleset"
+    ruleset.write_text(node.exec("nft", "list", "table", "ip", "vpcwire").stdout)
+    lease = node.leases()[0]
+    words = {"pod": lease["address"], "link": lease["host_ifname"], "ruleset": ruleset}
+    words["eni"] = next(eni["primary_address"] for eni in node.enis() if eni["device_index"] == 1)
+    with stand_in(node):
+        doctor.assert_well()
+        for check, verdict, trouble, cure in KERNEL:
+            for command in trouble:
+                node.exec(*command.format(**words).split())
+            doctor.assert_named(check, verdict)
+            for command in cure:
+                node.exec(*command.format(**words).split())
+            assert doctor.troubles() == [], trouble
+
+
+def test_a_cure_that_is_a_command_cures(doctor):
+    node = doctor.node
+    commands = {"rp_filter": "sysctl -w net.ipv4.conf.eth1.rp_filter=1", "other-rules": "ip rule add priority 100 to 10.0.0.0/8 lookup main"}
+    with stand_in(node):
+        for check, trouble in commands.items():
+            node.exec(*trouble.split())
+            cure = doctor.assert_named(check, "fail" if check == "rp_filter" else "warn")[0]["cure"]
+            node.exec(*re.search(r"(sysctl|ip) .*", cure)[0].split())
+            doctor.assert_well()
+
+
+def test_trouble_in_files_is_named_until_it_is_mended(doctor):
+    for check, verdict, files in FILES:
+        before = {path: (doctor.root / path).read_text() if (doctor.root / path).exists() else None for path in files}
+        for path, text in files.items():
+            doctor.write(path, text or "") if text is not None else (doctor.root / path).unlink()
+        doctor.assert_named(check, verdict)
+        for path, text in before.items():
+            (doctor.root / path).unlink(missing_ok=True)
+            if text is not None:
+                doctor.write(path, text).chmod(0o755)
+        for folder in sorted(doctor.root.rglob("*"), reverse=True):
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+        assert doctor.troubles() == [], files
+
+
+def test_what_only_the_daemon_knows(doctor):
+    node = doctor.node
+    well = node.status()
+    blocked = [{"action": "assign", "subject": "eni-1", "reason": "throttled", "until_ms": 1}]
+    with stand_in(node) as fake:
+        for check, verdict, changes in [
+            ("version", "warn", {"version": "0.0.1"}),
+            ("serving", "fail", {"ready": False, "reason": "no free address"}),
+            ("serving", "fail", {"impaired": True, "impaired_reason": "2 running pods have addresses that EC2 no longer assigns here"}),
+            ("ec2", "warn", {"blocked": blocked}),
+        ]:
+            fake.answers["Status"] = {**copy.deepcopy(well), **changes}
+            doctor.assert_named(check, verdict)
+            fake.answers["Status"] = well
+            doctor.assert_well()
+    named = doctor.assert_named("daemon", "fail")
+    assert "no such" in named[0]["found"].lower() or "not found" in named[0]["found"].lower(), named
+    assert [finding["check"] for finding in doctor.troubles()] == ["daemon"], "the rest is seen without it"
+
+
+def test_the_database(doctor, tmp_path):
+    garbage = tmp_path / "garbage.db"
+    garbage.write_bytes(b"this is no database at all")
+    for path in (garbage, tmp_path / "missing.db"):
+        doctor.assert_named("database", "fail", db=path)
+    doctor.node.db.chmod(0o644)
+    doctor.assert_named("database", "warn")
+    doctor.node.db.chmod(0o600)
+    doctor.assert_well()
+
+
+def test_a_full_connection_table(doctor, tmp_path):
+    count = tmp_path / "count"
+    limit = int(doctor.node.exec("sysctl", "-n", "net.netfilter.nf_conntrack_max").stdout)
+    instead = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /proc/sys/net/netfilter/nf_conntrack_count; exec "$@"', count]
+    for percent, verdict in ((95, "fail"), (80, "warn"), (10, "ok")):
+        count.write_text(f"{limit * percent // 100}\n")
+        doctor.assert_named("conntrack", verdict, before=instead)
+
+
+def test_a_kernel_that_lacks_what_we_use(doctor):
+    named = doctor.assert_named("kernel", "fail", before=["setpriv", "--bounding-set", "-net_admin"])
+    assert {finding["found"].split(":")[0] for finding in named} == {
+        "nf_tables", "nftables nat", "nftables fib", "connection marks", "maps of intervals", "veth"}

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Living with others: network managers that flush what they do not know, and sysctls flipped by hand. What is ours comes back
+at once, and the pods reach each other as before."""
+import contextlib
+import subprocess
+import threading
+import time
+
+import pytest
+
+from test_repair import host_network, wired  # noqa: F401  (a fixture)
+from vpc import echo, wait_until
+from vpc.neighbour import Networkd, NetworkManager
+
+HEAL_DEADLINE_S = 20
+OUR_PROTOCOL = "proto 118"
+NO_IPV6 = "LinkLocalAddressing=no\nIPv6AcceptRA=no\n"
+# A user's own settings for eth1 stand for any that match it: the others are not told to leave it alone.
+NETWORKD = {
+    "etc/network/10-primary.network": f"[Match]\nName=eth0\n[Network]\nKeepConfiguration=yes\n{NO_IPV6}",
+    "etc/network/80-others.network": f"[Match]\nName=eth*\n[Network]\nAddress=192.0.2.9/24\n{NO_IPV6}",
+}
+NETWORK_MANAGER = {"etc/NetworkManager.conf": "[main]\nplugins=keyfile\ndns=none\nrc-manager=unmanaged\n"}
+PROFILE = ["type", "ethernet", "ifname", "eth1", "con-name", "theirs", "ipv4.method", "manual"]
+PROFILE += ["ipv4.addresses", "192.0.2.9/24", "ipv6.method", "disabled"]
+
+
+@contextlib.contextmanager
+def deletions(node):
+    """A list that the kernel's words about deleted rules, routes and addresses are added to."""
+    monitor = ["ip", "-n", node.netns, "-4", "monitor", "rule", "route", "address"]
+    process = subprocess.Popen(monitor, stdout=subprocess.PIPE, text=True)
+    seen = []
+    thread = threading.Thread(target=lambda: [seen.append(line) for line in process.stdout if line.startswith("Deleted")], daemon=True)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        process.terminate()
+        process.wait(HEAL_DEADLINE_S)
+        thread.join(HEAL_DEADLINE_S)
+        process.stdout.close()
+
+
+def assert_healed(node, before):
+    def healed():
+        now = host_network(node)
+        assert now == before, {key: [set(now[key]) ^ set(before[key])] for key in now if now[key] != before[key]}
+        return True
+
+    started = time.monotonic()
+    wait_until(healed, HEAL_DEADLINE_S)
+    print(f"healed within {(time.monotonic() - started) * 1000:.0f} ms")
+    with echo.serving(*(pod.netns for pod in node.pods)):
+        for pod in node.pods:
+            echo.assert_source(pod.netns, [p.address for p in node.pods if p is not pod], pod.address)
+
+
+def test_networkd_that_flushes_foreign_rules_and_routes(wired, tmp_path):
+    before = host_network(wired)
+    with deletions(wired) as seen, Networkd(wired, tmp_path / "networkd").configure(NETWORKD) as networkd:
+        for again in range(2):
+            seen.clear()
+            networkd.exec("networkctl", "reconfigure", "eth1")
+            wait_until(lambda: any("lookup 512" in line for line in seen), HEAL_DEADLINE_S, why="networkd flushed the rules")
+            wait_until(lambda: any("table 2" in line and OUR_PROTOCOL in line for line in seen), HEAL_DEADLINE_S, why="and routes")
+            wait_until(lambda: any("192.0.2.9/24" in line for line in seen), HEAL_DEADLINE_S, why="its own address was taken away")
+            assert_healed(wired, before)
+            if not again:
+                networkd.restart()
+    assert_healed(wired, before)
+
+
+def test_network_manager_that_takes_an_eni_over(wired, tmp_path):
+    before = host_network(wired)
+    address = next(eni["primary_address"] for eni in wired.enis() if eni["device_index"] == 1)
+    with deletions(wired) as seen, NetworkManager(wired, tmp_path / "nm").configure(NETWORK_MANAGER) as manager:
+        manager.exec("nmcli", "connection", "add", *PROFILE)
+        for again in range(2):
+            seen.clear()
+            manager.exec("nmcli", "connection", "up", "theirs")
+            wait_until(lambda: any("192.0.2.9/24" in line for line in seen), HEAL_DEADLINE_S, why="its own address was taken away")
+            assert_healed(wired, before)
+            seen.clear()
+            manager.exec("nmcli", "device", "disconnect", "eth1")
+            wait_until(lambda: any(f" {address}/32 " in line for line in seen), HEAL_DEADLINE_S, why="NetworkManager flushed eth1")
+            assert_healed(wired, before)
+            if not again:
+                manager.restart()
+    assert_healed(wired, before)
+
+
+SYSCTLS = {
+    "net.ipv4.ip_forward": "0",
+    "net.ipv4.conf.eth1.forwarding": "0",
+    "net.ipv4.conf.eth0.rp_filter": "1",
+    "net.ipv4.conf.eth1.rp_filter": "1",
+}
+
+
+@pytest.fixture
+def sysctl(wired):
+    """Reads, or writes, one of the node's."""
+    return lambda *what: wired.exec("sysctl", "-n", *what).stdout.strip()
+
+
+def test_sysctls_flipped_by_hand_come_back_without_a_look(wired, sysctl):
+    before = host_network(wired)
+    for key, value in SYSCTLS.items():
+        right = sysctl(key)
+        assert right != value
+        sysctl("-w", f"{key}={value}")
+        started = time.monotonic()
+        wait_until(lambda key=key, right=right: sysctl(key) == right, HEAL_DEADLINE_S, why=key)
+        print(f"{key} healed within {(time.monotonic() - started) * 1000:.0f} ms")
+    assert_healed(wired, before)
+
+
+FIREWALLS = {
+    "nft": (
+        "nftables chain inet filter forward",
+        ["nft add table inet filter", "nft add chain inet filter forward { type filter hook forward priority 0; policy drop; }"],
+    ),
+    "nft-last-rule": (
+        "nftables chain inet firewalld filter_FORWARD",
+        [
+            "nft add table inet firewalld",
+            "nft add chain inet firewalld filter_FORWARD { type filter hook forward priority 10; policy accept; }",
+            "nft add rule inet firewalld filter_FORWARD ct state established,related accept",
+            "nft add rule inet firewalld filter_FORWARD reject with icmpx admin-prohibited",
+        ],
+    ),
+    "ufw": (
+        "nftables chain ip filter FORWARD",
+        [
+            "iptables-nft -N ufw-before-forward",
+            "iptables-nft -A ufw-before-forward -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+            "iptables-nft -A FORWARD -j ufw-before-forward",
+            "iptables-nft -P FORWARD DROP",
+        ],
+    ),
+    "docker": (
+        "nftables chain ip filter FORWARD",
+        [
+            "iptables-nft -N DOCKER-USER",
+            "iptables-nft -A DOCKER-USER -j RETURN",
+            "iptables-nft -A FORWARD -j DOCKER-USER",
+            "iptables-nft -P FORWARD DROP",
+        ],
+    ),
+    "iptables-legacy": ("iptables-legacy chain FORWARD", ["iptables-legacy -A FORWARD -i lo -j ACCEPT", "iptables-legacy -P FORWARD DROP"]),
+}
+# what the named cure stands for where the program itself is not here
+STANDS_FOR = {
+    "ufw default allow routed": "iptables-nft -P FORWARD ACCEPT",
+    "firewall-cmd --permanent --zone=trusted --add-interface=eni+; firewall-cmd --reload": "; ".join(
+        f"nft insert rule inet firewalld filter_FORWARD {direction} 'eni*' accept" for direction in ("iifname", "oifname")),
+}
+SILENT = ("iptables-legacy", "firewalld")  # no notification tells of these: they are looked at once a minute, and at the start
+
+
+def drops(node):
+    return {w["subject"]: w["reason"] for w in node.status()["warnings"]}
+
+
+@pytest.mark.parametrize("where, commands", FIREWALLS.values(), ids=FIREWALLS)
+def test_a_firewall_that_drops_is_told_with_a_cure_that_works(wired, where, commands):
+    one, other = wired.pods[:2]
+    assert drops(wired) == {}
+    for command in commands:
+        wired.exec(*command.split(" ", 5)) if command.startswith("nft add chain") else wired.exec(*command.split())
+    if any(name in where for name in SILENT):
+        wired.restart()
+    wait_until(lambda: where in drops(wired), HEAL_DEADLINE_S, why="the warning")
+    wait_until(lambda: wired.log.read_text().count("a firewall drops packets of pods") == 1, 5)
+    with echo.serving(other.netns):
+        assert "error" in str(echo.sources_seen(one.netns, [other.address])).lower()
+        reason = drops(wired)[where]
+        cure = reason.split("the cure: ", 1)[1]
+        shown = wired.exec(wired.build / "bin/ipamctl", "--socket", wired.socket, "status").stdout
+        assert f"warning    {where}: {reason}" in shown
+        wired.exec("sh", "-c", STANDS_FOR.get(cure, cure).replace("iptables -", "iptables-nft -"))
+        echo.assert_source(one.netns, [other.address], one.address)
+    wait_until(lambda: drops(wired) == {}, HEAL_DEADLINE_S, why="no warning")
+    assert wired.log.read_text().count("a firewall drops packets of pods") == 1
