@@ -65,9 +65,10 @@ bool setting_format(const struct config *config, const struct setting *setting, 
         }
         if (!*(const char *const *)value)
                 return false;
-        text_add(to, "%s", setting->type == SETTING_URL && strchr(*(const char *const *)value, '@')
-                                   ? "(not shown: it may have a password in it)"
-                                   : *(const char *const *)value);
+        text_add(to, "%s",
+                 setting->type == SETTING_URL && strchr(*(const char *const *)value, '@')
+                         ? "(not shown: it may have a password in it)"
+                         : *(const char *const *)value);
         return true;
 }
 

@@ -16,12 +16,10 @@
 #include <vpcwire/mem.h>
 
 #include "config.h"
-#include "metrics/calls.h"
-#include "metrics/metrics.h"
+#include "daemon_web.h"
 #include "node/monitor.h"
 #include "reconcile/reconcile.h"
 #include "sandbox.h"
-#include "serve/see.h"
 #include "serve/serve.h"
 #include "store/store.h"
 
@@ -30,13 +28,11 @@ enum { SIGNALS = 3 };
 struct daemon {
         struct config *config;
         struct config *latest; /* read at the last SIGHUP; NULL: none */
-        struct metrics *metrics;
-        struct calls *calls;
+        struct daemon_web web;
         const char *conf_path;
         int lock_fd;
         struct store *store;
         struct serve *serve;
-        struct see *see;
         struct reconcile *reconcile;
         struct node_monitor *monitor;
         uv_loop_t loop;
@@ -265,8 +261,8 @@ static int start_reconciler(struct daemon *d, const struct store_options *store,
         const struct config *c = d->config;
         struct reconcile_options options = {
                 .store = *store,
-                .metrics = d->metrics,
-                .calls = d->calls,
+                .metrics = d->web.metrics,
+                .calls = d->web.calls,
                 .settings = settings_of(c),
                 .imds_endpoint = c->imds_endpoint,
                 .imds_ipv6 = c->imds_ipv6,
@@ -290,40 +286,15 @@ static int start_reconciler(struct daemon *d, const struct store_options *store,
         return reconcile_start(&options, &d->reconcile, err);
 }
 
-static void each_setting(void *data, see_visit_setting *visit, void *to)
-{
-        const struct daemon *d = data;
-
-        config_each(d->config, d->latest, visit, to);
-}
-
-static int let_see(struct daemon *d, struct err *err)
-{
-        const struct config *c = d->config;
-        struct bind metrics, introspection;
-
-        if (bind_parse(c->metrics_bind, &metrics, err) < 0 ||
-            bind_parse(c->introspection_bind, &introspection, err) < 0)
-                return -(int)err->code;
-        d->see = see_new(&d->loop, &(const struct see_options){
-                                           .serve = d->serve,
-                                           .metrics = d->metrics,
-                                           .calls = d->calls,
-                                           .settings = each_setting,
-                                           .settings_data = d,
-                                           .metrics_bind = c->no_metrics ? NULL : &metrics,
-                                           .introspection_bind = c->no_introspection ? NULL : &introspection,
-                                   });
-        return 0;
-}
-
 static int start(struct daemon *d, struct err *err)
 {
         const struct config *c = d->config;
         const struct store_options store = {.path = c->db_path,
                                             .cooldown_ms = (int64_t)c->ip_cooldown_s * 1000};
-        const struct serve_options serve = {
-                .socket_path = c->socket_path, .metrics = d->metrics, .wake = on_pool_drawn, .wake_data = d};
+        const struct serve_options serve = {.socket_path = c->socket_path,
+                                            .metrics = d->web.metrics,
+                                            .wake = on_pool_drawn,
+                                            .wake_data = d};
         struct serve_options options = serve;
         struct serve_settings settings = serve_settings_of(c);
 
@@ -335,7 +306,7 @@ static int start(struct daemon *d, struct err *err)
                 return err_wrap(err, "serve");
         serve_set_settings(d->serve, &settings);
         tell_node(d);
-        return let_see(d, err);
+        return daemon_web_start(&d->web, &d->loop, d->serve, err);
 }
 
 static void close_handle(uv_handle_t *handle, void *data _unused_)
@@ -347,7 +318,7 @@ static void close_handle(uv_handle_t *handle, void *data _unused_)
 /* The server first (whoever waits is told), the reconciler next (a call that runs is let end), the books and the lock last. */
 static void stop(struct daemon *d)
 {
-        d->see = see_free(d->see);
+        daemon_web_stop(&d->web);
         d->serve = d->serve ? serve_free(d->serve) : NULL;
         d->reconcile = reconcile_stop(d->reconcile);
         uv_walk(&d->loop, close_handle, NULL);
@@ -355,8 +326,7 @@ static void stop(struct daemon *d)
         uv_loop_close(&d->loop);
         node_monitor_free(d->monitor);
         store_free(d->store);
-        metrics_free(d->metrics);
-        calls_free(d->calls);
+        daemon_web_done(&d->web);
         config_free(d->latest);
         if (d->lock_fd >= 0)
                 close(d->lock_fd);
@@ -364,17 +334,14 @@ static void stop(struct daemon *d)
 
 int daemon_run(struct config *config, const char *conf_path, struct err *err)
 {
-        struct daemon d = {.config = config,
-                           .conf_path = conf_path,
-                           .metrics = metrics_new(),
-                           .calls = calls_new(),
-                           .lock_fd = -1};
+        struct daemon d = {.config = config, .conf_path = conf_path, .lock_fd = -1};
         int e;
 
         umask(077);
         signal(SIGPIPE, SIG_IGN);
         if (uv_loop_init(&d.loop) < 0)
                 return err_set(err, ERR_SYSTEM, "no event loop");
+        daemon_web_init(&d.web, config, &d.latest);
         uv_async_init(&d.loop, &d.changed, on_changed);
         d.changed.data = &d;
         watch_signals(&d);

@@ -11,7 +11,8 @@ static const char UNIX[] = "unix:";
 static int fail(const char *text, struct err *err)
 {
         return err_set(err, ERR_INVALID,
-                       "'%.64s' is not allowed: ADDRESS:PORT, [ADDRESS]:PORT, :PORT or unix:/PATH (at most %d bytes)",
+                       "'%.64s' is not allowed: ADDRESS:PORT, [ADDRESS]:PORT, :PORT or unix:/PATH (at most "
+                       "%d bytes)",
                        text, BIND_PATH_BYTES - 1);
 }
 

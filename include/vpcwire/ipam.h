@@ -148,7 +148,7 @@ struct ipam_warning {
 
 struct ipam_status_reply {
         bool set_up; /* the node's network has been set up since the daemon's start */
-        bool ready; /* the node is set up, and no ADD waits while nothing is free */
+        bool ready;  /* the node is set up, and no ADD waits while nothing is free */
         const char *reason;
         bool impaired; /* running pods are hurt, too */
         const char *impaired_reason;

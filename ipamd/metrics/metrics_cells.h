@@ -13,7 +13,8 @@ struct metrics {
         _Atomic int64_t *cells;
 };
 
-unsigned cells_label_size(const struct metric_row *row, unsigned place); /* values, and "other"; 1: no label */
+unsigned cells_label_size(const struct metric_row *row,
+                          unsigned place); /* values, and "other"; 1: no label */
 unsigned cells_n_buckets(const struct metric_row *row);
 unsigned cells_width(const struct metric_row *row);
 unsigned cells_n_series(const struct metric_row *row);

@@ -14,7 +14,7 @@ static void add_escaped(struct text *to, const char *value, bool quotes)
                 switch (*value) {
                 case '\\': text_add(to, "\\\\"); break;
                 case '\n': text_add(to, "\\n"); break;
-                case '"': text_add_bytes(to, "\\\"", quotes ? 2 : 1); break;
+                case '"': text_add(to, quotes ? "\\\"" : "\""); break;
                 default: text_add_bytes(to, value, 1);
                 }
         }
@@ -138,8 +138,8 @@ void metrics_write_sample(struct text *to, const char *name, const char *label, 
 void metrics_write(const struct metrics *metrics, int64_t now_ms, struct text *to)
 {
         static const char *const types[] = {
-                [METRIC_KIND_COUNTER] = "counter",     [METRIC_KIND_GAUGE] = "gauge",
-                [METRIC_KIND_AGE] = "gauge",           [METRIC_KIND_HISTOGRAM] = "histogram",
+                [METRIC_KIND_COUNTER] = "counter", [METRIC_KIND_GAUGE] = "gauge",
+                [METRIC_KIND_AGE] = "gauge",       [METRIC_KIND_HISTOGRAM] = "histogram",
                 [METRIC_KIND_SUMMARY] = "summary",
         };
 

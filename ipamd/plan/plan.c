@@ -12,12 +12,9 @@ static const char *const action_names[_PLAN_ACTION_MAX] = {
 };
 
 static const char *const cause_names[_PLAN_CAUSE_MAX] = {
-        [PLAN_CAUSE_UNDER_WAY] = "under-way",
-        [PLAN_CAUSE_ASSIGN_BLOCKED] = "assign-blocked",
-        [PLAN_CAUSE_CREATE_BLOCKED] = "create-blocked",
-        [PLAN_CAUSE_ENI_LIMIT] = "eni-limit",
-        [PLAN_CAUSE_POD_LIMIT] = "pod-limit",
-        [PLAN_CAUSE_COOLING] = "cooling",
+        [PLAN_CAUSE_UNDER_WAY] = "under-way",           [PLAN_CAUSE_ASSIGN_BLOCKED] = "assign-blocked",
+        [PLAN_CAUSE_CREATE_BLOCKED] = "create-blocked", [PLAN_CAUSE_ENI_LIMIT] = "eni-limit",
+        [PLAN_CAUSE_POD_LIMIT] = "pod-limit",           [PLAN_CAUSE_COOLING] = "cooling",
         [PLAN_CAUSE_NODE_UNKNOWN] = "node-unknown",
 };
 

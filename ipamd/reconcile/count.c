@@ -12,8 +12,8 @@ static void keep_call(struct reconcile *r, const char *action, const struct ec2_
 {
         struct calls_entry entry = {.at_wall_ms = clock_wall_ms(),
                                     .took_us = failure->took_us,
-                                    .http_status = failure->class == EC2_FAILURE_NONE ? 200
-                                                                                      : failure->http_status};
+                                    .http_status =
+                                            failure->class == EC2_FAILURE_NONE ? 200 : failure->http_status};
 
         snprintf(entry.action, sizeof(entry.action), "%s", action);
         snprintf(entry.class, sizeof(entry.class), "%s", ec2_failure_class_to_string(failure->class));
@@ -44,10 +44,9 @@ void count_ec2_call(void *data, const char *action, const struct ec2_failure *fa
         if (failure->class == EC2_FAILURE_DENIED || !failed)
                 metrics_set(metrics, METRIC_EC2_DENIED, LABELS(action), failed);
         metrics_add(metrics, METRIC_AWSCNI_EC2_REQUESTS, LABELS(action), 1);
-        metrics_observe(
-                metrics, METRIC_AWSCNI_API_LATENCY,
-                LABELS(action, failed ? "true" : "false", status_text(failure, (char[16]){0})),
-                failure->took_us);
+        metrics_observe(metrics, METRIC_AWSCNI_API_LATENCY,
+                        LABELS(action, failed ? "true" : "false", status_text(failure, (char[16]){0})),
+                        failure->took_us);
         if (!failed)
                 return;
         metrics_add(metrics, METRIC_AWSCNI_EC2_ERRORS, LABELS(action), 1);
@@ -69,17 +68,12 @@ void count_plan(struct reconcile *r, const struct plan *plan)
 
 /* aws-vpc-cni's names of what goes on. */
 static const char *const undertakings[_PLAN_ACTION_MAX] = {
-        [PLAN_LOOK] = "nodeIPPoolReconcile",
-        [PLAN_CREATE] = "increaseDatastorePool",
-        [PLAN_RECREATE] = "increaseDatastorePool",
-        [PLAN_ATTACH] = "increaseDatastorePool",
-        [PLAN_MARK_DELETE_ON_TERMINATION] = "increaseDatastorePool",
-        [PLAN_ASSIGN] = "increaseDatastorePool",
-        [PLAN_UNASSIGN] = "decreaseDatastorePool",
-        [PLAN_DRAIN] = "decreaseDatastorePool",
-        [PLAN_UNDRAIN] = "increaseDatastorePool",
-        [PLAN_DETACH] = "decreaseDatastorePool",
-        [PLAN_DELETE] = "decreaseDatastorePool",
+        [PLAN_LOOK] = "nodeIPPoolReconcile",     [PLAN_FIND_SUBNETS] = "increaseDatastorePool",
+        [PLAN_CREATE] = "increaseDatastorePool", [PLAN_RECREATE] = "increaseDatastorePool",
+        [PLAN_ATTACH] = "increaseDatastorePool", [PLAN_MARK_DELETE_ON_TERMINATION] = "increaseDatastorePool",
+        [PLAN_ASSIGN] = "increaseDatastorePool", [PLAN_UNASSIGN] = "decreaseDatastorePool",
+        [PLAN_DRAIN] = "decreaseDatastorePool",  [PLAN_UNDRAIN] = "increaseDatastorePool",
+        [PLAN_DETACH] = "decreaseDatastorePool", [PLAN_DELETE] = "decreaseDatastorePool",
 };
 
 void count_action(struct reconcile *r, enum plan_action_kind kind, bool begins)
@@ -113,6 +107,6 @@ void count_round(struct reconcile *r)
                 metrics_set(metrics, METRIC_CREDENTIALS_EXPIRY, NO_LABELS, expires_wall_ms);
         }
         for (int class = 0; class < _PACE_CLASS_MAX && r->ec2; class ++)
-                metrics_set(metrics, METRIC_EC2_PACE, LABELS(pace_class_to_string((enum pace_class)class)),
-                            ec2_pace_rate(r->ec2, (enum pace_class)class));
+                metrics_set(metrics, METRIC_EC2_PACE, LABELS(pace_class_to_string((enum pace_class) class)),
+                            ec2_pace_rate(r->ec2, (enum pace_class) class));
 }

@@ -86,7 +86,7 @@ struct reconcile {
         struct plan_limits limits; /* zero until known */
         int64_t vpc_cidrs_due_ms;
         int64_t look_due_ms;
-        int64_t looked_ms; /* the last full look that EC2 answered; 0: none yet */
+        int64_t looked_ms;    /* the last full look that EC2 answered; 0: none yet */
         int64_t sweep_due_ms; /* lost ENIs are looked for; 0: never */
         int64_t surplus_since_ms;
         unsigned max_enis_seen;   /* EC2 refused to attach more than this; 0: it never did */
@@ -203,6 +203,8 @@ bool blocked_now(const struct round *round, const char *action, const char *subj
 
 /* denied.c: tells a change of a permission once. As count_ec2_call(). */
 void denied_observe(void *data, const char *action, const struct ec2_failure *failure, const char *why);
+/* What was denied in the life before is still so, until EC2 says else: into the metrics. */
+void denied_recall(struct reconcile *r);
 
 /* count.c: the observer of a struct ec2; data is the reconciler. */
 void count_ec2_call(void *data, const char *action, const struct ec2_failure *failure, const char *why);

@@ -280,6 +280,7 @@ static int first_look(struct reconcile *r, struct err *err)
 
         if (store_enis(r->store, now_ms, arena, &enis, &n, err) < 0)
                 return -(int)err->code;
+        denied_recall(r);
         r->look_due_ms = n ? after_start_ms : now_ms;
         r->sweep_due_ms = n ? now_ms + OURS_SWEEP_PERIOD_MS : after_start_ms;
         return 0;

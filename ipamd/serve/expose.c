@@ -5,7 +5,8 @@
 #include "serve/see_state.h"
 
 enum {
-        ENI_STUCK_MS = 60 * 1000, /* a passing state of an ENI takes seconds; EC2's slow days take many of them */
+        ENI_STUCK_MS =
+                60 * 1000, /* a passing state of an ENI takes seconds; EC2's slow days take many of them */
 };
 
 /* An ENI waits in `draining` for what cools on it, as long as a setting says. */
@@ -43,9 +44,9 @@ static void set_pool(struct metrics *metrics, const struct store_counts *counts)
         const struct {
                 const char *state;
                 unsigned n;
-        } states[] = {{"free", counts->free},           {"leased", counts->leased},
-                      {"cooling", counts->cooling},     {"preparing", counts->preparing},
-                      {"unready", counts->unready},     {"leaving", counts->leaving},
+        } states[] = {{"free", counts->free},       {"leased", counts->leased},
+                      {"cooling", counts->cooling}, {"preparing", counts->preparing},
+                      {"unready", counts->unready}, {"leaving", counts->leaving},
                       {"lost", counts->lost}};
 
         for (size_t i = 0; i < ARRAY_SIZE(states); i++)

@@ -38,9 +38,14 @@ void see_pods(void *data, const struct web_route *route _unused_, struct web_ans
 
 /* What aws-vpc-cni answers under networkutils; everything else is ipamd's. */
 static const char *const network_settings[] = {
-        "AWS_VPC_K8S_CNI_CONNMARK",   "AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", "AWS_VPC_K8S_CNI_EXTERNALSNAT",
-        "AWS_EXTERNAL_SERVICE_CIDRS", "AWS_VPC_ENI_MTU",                    "AWS_VPC_K8S_CNI_VETHPREFIX",
-        "AWS_VPC_CNI_NODE_PORT_SUPPORT", "AWS_VPC_K8S_CNI_RANDOMIZESNAT",
+        "AWS_VPC_K8S_CNI_CONNMARK",
+        "AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS",
+        "AWS_VPC_K8S_CNI_EXTERNALSNAT",
+        "AWS_EXTERNAL_SERVICE_CIDRS",
+        "AWS_VPC_ENI_MTU",
+        "AWS_VPC_K8S_CNI_VETHPREFIX",
+        "AWS_VPC_CNI_NODE_PORT_SUPPORT",
+        "AWS_VPC_K8S_CNI_RANDOMIZESNAT",
 };
 
 struct settings {

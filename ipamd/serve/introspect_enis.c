@@ -60,11 +60,11 @@ static json_t *cidr_json(const struct see *see, const struct see_books *books,
 {
         int64_t cooldown_ms = see->options.serve->settings.targets.cooldown_ms;
         const struct store_lease *lease = see_lease(books, address->address);
-        json_t *used = lease || address->cooling_until_ms
-                               ? used_json(address, lease,
-                                           address->cooling_until_ms - cooldown_ms + clock_wall_ms() -
-                                                   books->now_ms)
-                               : json_object();
+        json_t *used =
+                lease || address->cooling_until_ms
+                        ? used_json(address, lease,
+                                    address->cooling_until_ms - cooldown_ms + clock_wall_ms() - books->now_ms)
+                        : json_object();
 
         return json_pack("{s{ss ss} so sb ss}", "Cidr", "IP", IP_TEXT(address->address), "Mask", MASK_HOST,
                          "IPAddresses", used, "IsPrefix", false, "AddressFamily", "");

@@ -13,8 +13,7 @@ static json_t *address_json(const struct see_books *books, const struct store_ad
                             int64_t wall_minus_boot_ms)
 {
         const struct store_lease *lease = see_lease(books, address->address);
-        json_t *json =
-                json_pack("{ss ss}", "address", IP_TEXT(address->address), "state", address->state);
+        json_t *json = json_pack("{ss ss}", "address", IP_TEXT(address->address), "state", address->state);
 
         if (address->cooling_until_ms)
                 json_object_set_new(json, "until_ms",
@@ -31,18 +30,19 @@ static json_t *address_json(const struct see_books *books, const struct store_ad
 static json_t *eni_json(const struct see_books *books, const struct store_eni *eni,
                         int64_t wall_minus_boot_ms)
 {
+        json_int_t since_ms = eni->since_ms + wall_minus_boot_ms;
         json_t *addresses = json_array();
 
         for (size_t i = 0; i < books->n_addresses; i++)
                 if (books->addresses[i].eni_key == eni->key)
-                        json_array_append_new(addresses, address_json(books, &books->addresses[i],
-                                                                      wall_minus_boot_ms));
+                        json_array_append_new(addresses,
+                                              address_json(books, &books->addresses[i], wall_minus_boot_ms));
         return json_pack("{so si si ss so ss ss sb sb sI so}", "eni_id", jsonx_string(eni->eni_id),
                          "device_index", (int)eni->device_index, "network_card", (int)eni->network_card,
                          "state", eni_state_to_string(eni->state), "subnet_id", jsonx_string(eni->subnet_id),
                          "mac", MAC_TEXT(eni->mac), "primary_address", IP_TEXT(eni->primary_address),
-                         "primary", eni->primary, "managed", eni->managed, "since_ms",
-                         (json_int_t)(eni->since_ms + wall_minus_boot_ms), "addresses", addresses);
+                         "primary", eni->primary, "managed", eni->managed, "since_ms", since_ms, "addresses",
+                         addresses);
 }
 
 static json_t *calls_json(struct calls *calls)
@@ -53,11 +53,11 @@ static json_t *calls_json(struct calls *calls)
 
         for (size_t i = 0; i < n; i++)
                 json_array_append_new(
-                        json, json_pack("{sI ss ss si so so sI}", "at_ms", (json_int_t)entries[i].at_wall_ms,
-                                        "action", entries[i].action, "class", entries[i].class,
-                                        "http_status", (int)entries[i].http_status, "code",
-                                        jsonx_string(entries[i].code), "why", jsonx_string(entries[i].why),
-                                        "took_us", (json_int_t)entries[i].took_us));
+                        json,
+                        json_pack("{sI ss ss si so so sI}", "at_ms", (json_int_t)entries[i].at_wall_ms,
+                                  "action", entries[i].action, "class", entries[i].class, "http_status",
+                                  (int)entries[i].http_status, "code", jsonx_string(entries[i].code), "why",
+                                  jsonx_string(entries[i].why), "took_us", (json_int_t)entries[i].took_us));
         return json;
 }
 
@@ -126,10 +126,9 @@ void see_node(void *data, const struct web_route *route _unused_, struct web_ans
         for (size_t i = 0; i < books.n_enis; i++)
                 json_array_append_new(enis, eni_json(&books, &books.enis[i], wall_minus_boot_ms));
         see_answer_json(
-                ret,
-                json_pack("{sI so so so so so}", "now_ms", (json_int_t)wall_ms, "status",
-                          jsonx_encode(ipam_method(IPAM_METHOD_STATUS)->reply, &status), "pool",
-                          pool_json(see->options.metrics), "enis", enis, "calls",
-                          calls_json(see->options.calls), "minutes",
-                          minutes_json(&see->options.serve->latency, books.now_ms, wall_minus_boot_ms)));
+                ret, json_pack("{sI so so so so so}", "now_ms", (json_int_t)wall_ms, "status",
+                               jsonx_encode(ipam_method(IPAM_METHOD_STATUS)->reply, &status), "pool",
+                               pool_json(see->options.metrics), "enis", enis, "calls",
+                               calls_json(see->options.calls), "minutes",
+                               minutes_json(&see->options.serve->latency, books.now_ms, wall_minus_boot_ms)));
 }

@@ -39,7 +39,8 @@ static const struct {
         [IPAM_METHOD_GC] = {handle_gc, .verb = "gc"},
         [IPAM_METHOD_STATUS] = {handle_status},
         [IPAM_METHOD_LIST] = {handle_list},
-        [IPAM_METHOD_WATCH] = {method_watch, &(const struct ipam_watch_request){.after = -1}, .needs_more = true},
+        [IPAM_METHOD_WATCH] = {method_watch, &(const struct ipam_watch_request){.after = -1},
+                               .needs_more = true},
 };
 
 static void refuse_parameters(struct connection *connection, const struct jsonx_problem *problem)
@@ -71,9 +72,7 @@ static void refuse_failed(struct method_call *call, const char *method, const st
 static void count(const struct method_call *call, enum ipam_method_id id, int result, const void *reply)
 {
         struct metrics *metrics = call->serve->options.metrics;
-        const char *text = result == 0                  ? "done"
-                           : result == -ERR_NOT_FOUND   ? "unknown"
-                                                        : "failed";
+        const char *text = result == 0 ? "done" : result == -ERR_NOT_FOUND ? "unknown" : "failed";
 
         if (id == IPAM_METHOD_DEL && result == 0 && !((const struct ipam_del_reply *)reply)->released)
                 text = "unknown";

@@ -58,8 +58,8 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection, struct web
         enum MHD_Result r;
 
         if (answer->bytes)
-                response = MHD_create_response_from_buffer(
-                        answer->n_bytes, (void *)(uintptr_t)answer->bytes, MHD_RESPMEM_PERSISTENT);
+                response = MHD_create_response_from_buffer(answer->n_bytes, (void *)(uintptr_t)answer->bytes,
+                                                           MHD_RESPMEM_PERSISTENT);
         else
                 response = MHD_create_response_from_buffer(answer->body.bytes, answer->body.text,
                                                            MHD_RESPMEM_MUST_FREE);
@@ -94,8 +94,9 @@ static const struct web_route *find_route(const struct web *web, const char *pat
 }
 
 static enum MHD_Result on_request(void *data, struct MHD_Connection *connection, const char *path,
-                                  const char *method, const char *version _unused_, const char *upload _unused_,
-                                  size_t *upload_bytes _unused_, void **place _unused_)
+                                  const char *method, const char *version _unused_,
+                                  const char *upload _unused_, size_t *upload_bytes _unused_,
+                                  void **place _unused_)
 {
         const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
         const struct web *web = data;
@@ -205,9 +206,9 @@ static int start_daemon(struct web *web, struct err *err)
         if (web_listen(&web->options.bind, &web->listener, err) < 0)
                 return -(int)err->code;
         web->daemon = MHD_start_daemon(
-                MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, web,
-                MHD_OPTION_EXTERNAL_LOGGER, drop_log, NULL, MHD_OPTION_LISTEN_SOCKET, web->listener.fd,
-                MHD_OPTION_CONNECTION_LIMIT, (unsigned)WEB_CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+                MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, web, MHD_OPTION_EXTERNAL_LOGGER,
+                drop_log, NULL, MHD_OPTION_LISTEN_SOCKET, web->listener.fd, MHD_OPTION_CONNECTION_LIMIT,
+                (unsigned)WEB_CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
                 (unsigned)(web->options.bind.path[0] ? 0 : WEB_CONNECTIONS_PER_ADDRESS_MAX),
                 MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)WEB_HEAD_BYTES_MAX, MHD_OPTION_NOTIFY_CONNECTION,
                 on_connection, web, MHD_OPTION_END);
@@ -275,7 +276,8 @@ static void on_closed(uv_handle_t *handle)
         if (--web->handles > 0)
                 return;
         if (web->daemon)
-                MHD_stop_daemon(web->daemon); /* only now nobody polls its descriptor; it closes the listener */
+                MHD_stop_daemon(
+                        web->daemon); /* only now nobody polls its descriptor; it closes the listener */
         web_unlisten(&web->listener, false);
         free(web);
 }

@@ -22,7 +22,6 @@ enum {
         WEB_CONNECTION_MS = 10 * 1000, /* from the accept to the last byte of the answer */
         WEB_HEAD_BYTES_MAX = 8 * 1024, /* of a request, with our answer's head */
         WEB_RETRY_MS = 10 * 1000,      /* until listening is tried again where it failed */
-        WEB_BACKLOG = 32,
 };
 
 /* Filled in by a route. */

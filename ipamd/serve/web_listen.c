@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "serve/web.h"
 #include "serve/web_listen.h"
 
 static socklen_t address_of(const struct bind *bind, int family, struct sockaddr_storage *ret)
@@ -77,36 +75,4 @@ void web_unlisten(struct web_listener *listener, bool close_fd)
         if (close_fd)
                 close(listener->fd);
         listener->fd = -1;
-}
-
-/* ---- whom a request says it speaks to ---- */
-
-static bool is_address(const char *text, size_t n)
-{
-        char host[IP_TEXT_BYTES];
-        struct ip ip;
-
-        if (n >= sizeof(host))
-                return false;
-        memcpy(host, text, n);
-        host[n] = '\0';
-        return ip_parse(host, &ip, NULL) == 0;
-}
-
-bool web_host_is_local(const char *host)
-{
-        static const char name[] = "localhost";
-        const char *end;
-
-        if (!host)
-                return true;
-        if (*host == '[') {
-                end = strchr(host, ']');
-                return end && (end[1] == '\0' || end[1] == ':') &&
-                       is_address(host + 1, (size_t)(end - host - 1));
-        }
-        end = host + strcspn(host, ":");
-        if (strncasecmp(host, name, strlen(name)) == 0 && end == host + strlen(name))
-                return true;
-        return is_address(host, (size_t)(end - host));
 }

@@ -7,6 +7,8 @@
 
 #include "serve/listen.h"
 
+enum { WEB_BACKLOG = 32 };
+
 struct web_listener {
         int fd;                      /* -1: none */
         struct listen_socket socket; /* of a unix socket: its file */

@@ -84,9 +84,9 @@ int store_lease_counts(struct store *store, unsigned ret[static _LEASE_STATE_MAX
 {
         for (int state = 0; state < _LEASE_STATE_MAX; state++) {
                 int64_t n = 0;
-                int r = stmt_number(store,
-                                    "SELECT count(*) FROM leases WHERE state = ?1 AND address_state = 'leased'",
-                                    VALUES(SQL_TEXT(lease_state_to_string((enum lease_state)state))), &n, err);
+                int r = stmt_number(
+                        store, "SELECT count(*) FROM leases WHERE state = ?1 AND address_state = 'leased'",
+                        VALUES(SQL_TEXT(lease_state_to_string((enum lease_state)state))), &n, err);
 
                 if (r < 0)
                         return r;
