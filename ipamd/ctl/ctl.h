@@ -41,6 +41,7 @@ enum ctl_exit ctl_pods(struct ctl *ctl);
 enum ctl_exit ctl_enis(struct ctl *ctl);
 enum ctl_exit ctl_watch(struct ctl *ctl);
 enum ctl_exit ctl_version(struct ctl *ctl);
+enum ctl_exit ctl_health(struct ctl *ctl);
 enum ctl_exit ctl_doctor(struct ctl *ctl);
 
 /* Connects, or says on `complaints` why not. */

@@ -2,6 +2,7 @@
 #include <vpcwire/clock.h>
 
 #include "serve/handlers.h"
+#include "serve/serve.h"
 #include "serve/status.h"
 
 static struct ipam_pool pool_of(const struct store_counts *counts)
@@ -51,13 +52,26 @@ static void add_warnings(struct ipam_status_reply *status, const struct reason_f
  * Ready means that an ADD will be served. A full node on which nobody asks for more is ready: runtimes turn "not ready"
  * into a NotReady node, whose pods are then evicted, so it must stand for a failure that is seen and not for a count.
  */
+static bool is_ready(const struct reason_facts *facts)
+{
+        return facts->set_up && !(facts->counts.waiting && facts->counts.free == 0);
+}
+
+bool serve_is_ready(struct serve *serve)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        struct reason_facts facts;
+
+        return status_facts(serve, clock_boottime_ms(), arena, &facts, NULL) == 0 && is_ready(&facts);
+}
+
 static void add_health(struct ipam_status_reply *status, const struct serve *serve,
                        const struct reason_facts *facts, struct arena *arena)
 {
         char *reason = arena_alloc(arena, REASON_BYTES, 1);
 
         status->set_up = facts->set_up;
-        status->ready = facts->set_up && !(facts->counts.waiting && facts->counts.free == 0);
+        status->ready = is_ready(facts);
         if (!status->ready) {
                 reason_no_address(facts, reason);
                 status->reason = reason;

@@ -2,6 +2,8 @@
 """What can be seen from outside: metrics as Prometheus takes them, introspection, probes."""
 import contextlib
 import json
+import os
+import signal
 import socket
 import subprocess
 import urllib.parse
@@ -134,3 +136,37 @@ def test_a_taken_port_is_no_reason_not_to_serve(make_node):
         assert node.add_pod("a").address
         wait_until(lambda: "nobody can look" in node.log.read_text())
     wait_until(lambda: node.web("/metrics", to=METRICS).status == 200, 40, why="the port is free again")
+
+
+def health(node, probe):
+    """Exit code of `ipamctl health PROBE`."""
+    return node.ctl("health", probe, check=False).returncode
+
+
+def test_probes(vpc, make_node):
+    """A node that cannot reach EC2 lives and is not ready; a daemon that stands still is not alive."""
+    vpc.ctl("set-denied", actions=["DescribeNetworkInterfaces"])
+    node = make_node("n1", start=False)
+    node.start(wait=False)
+    wait_until(lambda: health(node, "live") == 0, 20)
+    assert health(node, "ready") == health(node, "startup") == 1
+    assert node.web("/healthz").status == 200
+    not_ready = node.web("/readyz")
+    assert not_ready.status == 503 and not_ready.text.strip() == node.status()["reason"]
+
+    node.stop()
+    vpc.ctl("set-denied", actions=[])
+    for file in node.folder.glob("ipam.db*"):
+        file.unlink()  # in it stands when to ask again
+    node.start()
+    assert [health(node, probe) for probe in ("live", "ready", "startup")] == [0, 0, 0]
+    assert node.web("/readyz").status == 200
+
+    os.kill(node.proc.pid, signal.SIGSTOP)
+    try:
+        assert health(node, "live") == 1
+    finally:
+        os.kill(node.proc.pid, signal.SIGCONT)
+    wait_until(lambda: health(node, "live") == 0, 20)
+    node.stop()
+    assert health(node, "live") == 1
