@@ -16,6 +16,7 @@ struct verb {
         unsigned needs; /* enum args_needs */
         bool has_conf;  /* standard input must hold a network configuration */
         int (*run)(struct call *call, json_t **ret_result, struct err *err);
+        int (*run_delegated)(struct call *call, json_t **ret_result, struct err *err); /* as another's IPAM */
 };
 
 /*

@@ -47,6 +47,11 @@ static int check_prev_result(json_t *value, json_t **ret, struct err *err)
         return 0;
 }
 
+static const char *string_at(const json_t *object, const char *key)
+{
+        return json_string_value(json_object_get(object, key)) ?: "";
+}
+
 int netconf_parse(const char *bytes, size_t n, struct netconf *ret, struct err *err)
 {
         _cleanup_json_ json_t *root = NULL;
@@ -60,6 +65,11 @@ int netconf_parse(const char *bytes, size_t n, struct netconf *ret, struct err *
             cni_version_parse(version, &conf.version, err) < 0 ||
             check_prev_result(json_object_get(root, "prevResult"), &conf.prev_result, err) < 0)
                 return err_wrap(err, "network configuration");
+        conf.type = string_at(root, "type");
+        conf.delegated = strcmp(string_at(json_object_get(root, "ipam"), "type"), PLUGIN_TYPE) == 0 &&
+                         strcmp(conf.type, PLUGIN_TYPE) != 0;
+        if (json_is_object(json_object_get(root, "dns")))
+                conf.dns = json_object_get(root, "dns");
         conf.root = TAKE_PTR(root);
         *ret = conf;
         return 0;
@@ -175,29 +185,84 @@ static int set_timeout(const json_t *value, struct settings *settings, struct er
 
 static int check_ipam(const json_t *value, struct settings *settings _unused_, struct err *err)
 {
-        const char *type = json_string_value(json_object_get(value, "type"));
+        const char *type = string_at(value, "type");
 
-        if (type && *type)
+        if (*type)
                 return err_set(err, ERR_UNSUPPORTED,
                                "ipam.type '%.64s': vpcwire hands out addresses itself, remove ipam", type);
         return 0;
 }
 
+static int check_dns(const json_t *value, struct settings *settings _unused_, struct err *err)
+{
+        if (!json_is_object(value))
+                return err_set(err, ERR_INVALID, "dns must be an object");
+        return 0;
+}
+
+static int check_route(const json_t *route, size_t i, struct err *err)
+{
+        const char *dst = string_at(route, "dst"), *key;
+        const json_t *gateway = json_object_get(route, "gw"), *value;
+        struct prefix prefix;
+        struct ip ip;
+
+        if (prefix_parse(dst, &prefix, NULL) < 0)
+                return err_set(err, ERR_INVALID, "ipam.routes[%zu].dst '%.64s' is no CIDR", i, dst);
+        if (gateway && ip_parse(json_string_value(gateway) ?: "", &ip, NULL) < 0)
+                return err_set(err, ERR_INVALID, "ipam.routes[%zu].gw '%.64s' is no address", i,
+                               string_at(route, "gw"));
+        json_object_foreach((json_t *)(uintptr_t)route, key, value)
+        {
+                if (strcmp(key, "dst") != 0 && strcmp(key, "gw") != 0)
+                        return err_set(err, ERR_UNSUPPORTED, "ipam.routes[%zu].%.64s is unknown (dst, gw)", i,
+                                       key);
+        }
+        return 0;
+}
+
+static int set_routes(const json_t *value, struct settings *settings, struct err *err)
+{
+        const json_t *route;
+        size_t i;
+
+        if (!json_is_array(value))
+                return err_set(err, ERR_INVALID, "ipam.routes must be a list");
+        json_array_foreach(value, i, route)
+        {
+                int r = check_route(route, i, err);
+
+                if (r < 0)
+                        return r;
+        }
+        settings->routes = value;
+        return 0;
+}
+
+/* Where a setting stands: beside "type", or inside "ipam" of a delegated call. */
+enum setting_place { BESIDE_TYPE = 1 << 0, INSIDE_IPAM = 1 << 1, BOTH_PLACES = BESIDE_TYPE | INSIDE_IPAM };
+
 /* Either `text` or `value` is set. */
 static const struct setting {
         const char *key;
+        unsigned places;
         int (*text)(const char *text, struct settings *settings, struct err *err);
         int (*value)(const json_t *value, struct settings *settings, struct err *err);
 } setting_table[] = {
-        {"vethPrefix", .text = set_veth_prefix}, {"mtu", .value = set_mtu},
-        {"socket", .text = set_socket},          {"timeoutSeconds", .value = set_timeout},
-        {"logFile", .text = set_log_file},       {"ipam", .value = check_ipam},
+        {"vethPrefix", BESIDE_TYPE, .text = set_veth_prefix},
+        {"mtu", BESIDE_TYPE, .value = set_mtu},
+        {"socket", BOTH_PLACES, .text = set_socket},
+        {"timeoutSeconds", BOTH_PLACES, .value = set_timeout},
+        {"logFile", BOTH_PLACES, .text = set_log_file},
+        {"ipam", BESIDE_TYPE, .value = check_ipam},
+        {"routes", INSIDE_IPAM, .value = set_routes},
+        {"dns", BESIDE_TYPE, .value = check_dns},
 };
 
-static int apply_setting(const struct setting *setting, const json_t *root, struct settings *settings,
+static int apply_setting(const struct setting *setting, const json_t *object, struct settings *settings,
                          struct err *err)
 {
-        const json_t *value = json_object_get(root, setting->key);
+        const json_t *value = json_object_get(object, setting->key);
 
         /* An empty string is what a template leaves of a value that nobody set. */
         if (!value || json_is_null(value) || (json_is_string(value) && !json_string_length(value)))
@@ -209,6 +274,31 @@ static int apply_setting(const struct setting *setting, const json_t *root, stru
         return setting->text(json_string_value(value), settings, err);
 }
 
+static bool is_known_inside_ipam(const char *key)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(setting_table); i++) {
+                if ((setting_table[i].places & INSIDE_IPAM) && strcmp(setting_table[i].key, key) == 0)
+                        return true;
+        }
+        return strcmp(key, "type") == 0;
+}
+
+/* "ipam" is ours alone, so what we do not know in it is a mistake. Beside "type" stand the keys of others, too. */
+static int check_no_unknown(json_t *ipam, struct err *err)
+{
+        const json_t *value;
+        const char *key;
+
+        json_object_foreach(ipam, key, value)
+        {
+                if (!is_known_inside_ipam(key))
+                        return err_set(
+                                err, ERR_UNSUPPORTED,
+                                "ipam.%.64s is unknown (type, socket, timeoutSeconds, logFile, routes)", key);
+        }
+        return 0;
+}
+
 struct settings settings_default(void)
 {
         return (struct settings){
@@ -217,11 +307,16 @@ struct settings settings_default(void)
 
 int netconf_parse_settings(const struct netconf *conf, struct settings *ret, struct err *err)
 {
+        json_t *object = conf->delegated ? json_object_get(conf->root, "ipam") : conf->root;
+        const unsigned place = conf->delegated ? INSIDE_IPAM : BESIDE_TYPE;
         struct err first = {0}, one;
 
         *ret = settings_default();
+        if (conf->delegated)
+                (void)check_no_unknown(object, &first);
         for (size_t i = 0; i < ARRAY_SIZE(setting_table); i++) {
-                if (apply_setting(&setting_table[i], conf->root, ret, &one) < 0 && !first.code)
+                if ((setting_table[i].places & place) &&
+                    apply_setting(&setting_table[i], object, ret, &one) < 0 && !first.code)
                         first = one;
         }
         if (!first.code)

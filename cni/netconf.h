@@ -24,12 +24,22 @@ enum {
         NETCONF_MTU_MAX = 9001,      /* EC2's jumbo frame */
 };
 
+/* What "type" or "ipam.type" must be for us to be meant. */
+#define PLUGIN_TYPE "vpcwire"
+
 /* Owns its JSON; the rest borrows from it. */
 struct netconf {
         json_t *root;
         const char *name;
+        const char *type; /* "": none */
         enum cni_version version;
         json_t *prev_result; /* NULL: none */
+        json_t *dns;         /* for the result of ADD; NULL: none */
+        /*
+         * "ipam" names us and "type" does not: another plugin wires the pod and runs us for the address alone (SPEC 1.1.0,
+         * section 4, delegated plugins). Our settings are inside "ipam" then; those beside it are that plugin's.
+         */
+        bool delegated;
 };
 
 struct settings {
@@ -38,6 +48,7 @@ struct settings {
         char log_file[NETCONF_TEXT_BYTES]; /* "": none */
         unsigned mtu;                      /* 0: what the daemon says */
         int timeout_ms;
+        const json_t *routes; /* of ipam.routes, sound; NULL: it is absent. Borrows from the netconf */
 };
 
 /* A pod's interface that the runtime says is alive. Borrows from the netconf. */
@@ -59,9 +70,10 @@ enum cni_version netconf_guess_version(const char *bytes, size_t n);
 struct settings settings_default(void);
 
 /*
- * Our own keys: vethPrefix, mtu, socket, timeoutSeconds, logFile. ERR_INVALID names the key, the value and what is
- * allowed; ERR_UNSUPPORTED: "ipam" names a plugin, which we would never call. *ret then holds what was good, and the
- * defaults for the rest: DEL goes on with that.
+ * Our own keys: vethPrefix, mtu, socket, timeoutSeconds, logFile, dns; for a delegated call those of "ipam": socket,
+ * timeoutSeconds, logFile, routes. ERR_INVALID names the key, the value and what is allowed; ERR_UNSUPPORTED: "ipam" names
+ * a plugin, which we would never call, or has a key that we do not know. *ret then holds what was good, and the defaults
+ * for the rest: DEL goes on with that.
  */
 int netconf_parse_settings(const struct netconf *conf, struct settings *ret, struct err *err);
 

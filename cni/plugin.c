@@ -96,6 +96,13 @@ int plugin_prepare(const char *const env[], int stdin_fd, struct call *call, str
         return check_verb_version(call, err);
 }
 
+static int run_verb(struct call *call, json_t **ret_result, struct err *err)
+{
+        const struct verb *verb = call->verb;
+
+        return (call->conf.delegated ? verb->run_delegated : verb->run)(call, ret_result, err);
+}
+
 static int print_json(int fd, const json_t *value)
 {
         _cleanup_free_ char *text = json_dumps(value, JSON_COMPACT);
@@ -151,7 +158,7 @@ int plugin_run(const char *const env[], int stdin_fd, int stdout_fd)
                 about();
                 return 0;
         }
-        if (plugin_prepare(env, stdin_fd, &call, &err) < 0 || call.verb->run(&call, &result, &err) < 0) {
+        if (plugin_prepare(env, stdin_fd, &call, &err) < 0 || run_verb(&call, &result, &err) < 0) {
                 log_outcome(&call, started_ms, &err);
                 print_error(stdout_fd, &call, &err);
                 return 1;

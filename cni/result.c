@@ -16,12 +16,12 @@ static const char *any_network(struct ip address)
         return address.family == AF_INET ? "0.0.0.0/0" : "::/0";
 }
 
-static json_t *new_default_route(const struct wiring *wiring)
+static json_t *new_default_route(struct ip gateway)
 {
         json_t *route = json_object();
 
-        set_text(route, "dst", any_network(wiring->address));
-        set_text(route, "gw", IP_TEXT(wiring->gateway));
+        set_text(route, "dst", any_network(gateway));
+        set_text(route, "gw", IP_TEXT(gateway));
         return route;
 }
 
@@ -39,15 +39,14 @@ static json_t *new_interface(const char *name, struct mac mac, const char *netns
         return interface;
 }
 
-static json_t *new_ip(const struct wiring *wiring, size_t interface, enum result_shape shape)
+static json_t *new_ip(struct prefix address, struct ip gateway, enum result_shape shape)
 {
         json_t *ip = json_object();
 
         if (shape == RESULT_LISTS_FAMILY)
-                set_text(ip, "version", wiring->address.family == AF_INET ? "4" : "6");
-        set_text(ip, "address", PREFIX_TEXT(prefix_host(wiring->address)));
-        set_text(ip, "gateway", IP_TEXT(wiring->gateway));
-        json_object_set_new(ip, "interface", json_integer((json_int_t)interface));
+                set_text(ip, "version", address.ip.family == AF_INET ? "4" : "6");
+        set_text(ip, "address", PREFIX_TEXT(address));
+        set_text(ip, "gateway", IP_TEXT(gateway));
         return ip;
 }
 
@@ -63,28 +62,30 @@ static json_t *list_in(json_t *object, const char *key)
         return list;
 }
 
-static void add_per_family(json_t *result, const struct wiring *wiring)
+/* Takes the routes over. */
+static void add_per_family(json_t *result, struct prefix address, struct ip gateway, json_t *routes)
 {
-        json_t *ip = json_object(), *routes = json_array();
+        json_t *ip = json_object();
 
-        set_text(ip, "ip", PREFIX_TEXT(prefix_host(wiring->address)));
-        set_text(ip, "gateway", IP_TEXT(wiring->gateway));
-        json_array_append_new(routes, new_default_route(wiring));
+        set_text(ip, "ip", PREFIX_TEXT(address));
+        set_text(ip, "gateway", IP_TEXT(gateway));
         json_object_set_new(ip, "routes", routes);
-        json_object_set_new(result, wiring->address.family == AF_INET ? "ip4" : "ip6", ip);
+        json_object_set_new(result, address.ip.family == AF_INET ? "ip4" : "ip6", ip);
 }
 
 static void add_lists(json_t *result, const struct wiring *wiring, enum result_shape shape)
 {
         json_t *interfaces = list_in(result, "interfaces");
+        json_t *ip = new_ip(prefix_host(wiring->address), wiring->gateway, shape);
         size_t n = json_array_size(interfaces);
 
         json_array_append_new(interfaces,
                               new_interface(wiring->host_ifname, wiring->host_mac, NULL, wiring, shape));
         json_array_append_new(interfaces,
                               new_interface(wiring->ifname, wiring->mac, wiring->netns, wiring, shape));
-        json_array_append_new(list_in(result, "ips"), new_ip(wiring, n + 1, shape));
-        json_array_append_new(list_in(result, "routes"), new_default_route(wiring));
+        json_object_set_new(ip, "interface", json_integer((json_int_t)n + 1));
+        json_array_append_new(list_in(result, "ips"), ip);
+        json_array_append_new(list_in(result, "routes"), new_default_route(wiring->gateway));
 }
 
 json_t *result_new(enum cni_version version, const struct wiring *wiring, const json_t *prev)
@@ -94,12 +95,38 @@ json_t *result_new(enum cni_version version, const struct wiring *wiring, const 
 
         set_text(result, "cniVersion", cni_version_text(version));
         if (shape == RESULT_PER_FAMILY)
-                add_per_family(result, wiring);
+                add_per_family(result, prefix_host(wiring->address), wiring->gateway,
+                               json_pack("[o]", new_default_route(wiring->gateway)));
         else
                 add_lists(result, wiring, shape);
         if (!json_is_object(json_object_get(result, "dns")))
                 json_object_set_new(result, "dns", json_object());
         return result;
+}
+
+json_t *result_new_address(enum cni_version version, const struct result_address *address)
+{
+        enum result_shape shape = cni_version_shape(version);
+        json_t *result = json_object();
+        json_t *routes = address->routes ? json_deep_copy(address->routes)
+                                         : json_pack("[o]", new_default_route(address->gateway));
+
+        set_text(result, "cniVersion", cni_version_text(version));
+        if (shape == RESULT_PER_FAMILY) {
+                add_per_family(result, address->address, address->gateway, routes);
+        } else {
+                json_array_append_new(list_in(result, "ips"),
+                                      new_ip(address->address, address->gateway, shape));
+                json_object_set_new(result, "routes", routes);
+        }
+        json_object_set_new(result, "dns", json_object());
+        return result;
+}
+
+void result_set_dns(json_t *result, const json_t *dns)
+{
+        if (json_object_size(dns))
+                json_object_set_new(result, "dns", json_deep_copy(dns));
 }
 
 /* An error may quote any bytes that came in, and may be cut inside a character. */
@@ -170,8 +197,10 @@ static bool is_address(const char *text, struct ip address)
         return ip_parse(text, &ip, NULL) == 0 && ip_equal(ip, address);
 }
 
+enum { ANY_INTERFACE = -1 };
+
 /* Adds the interface's addresses to `seen`; returns whether ours is one of them. */
-static bool find_address(const json_t *ips, size_t interface, struct ip address, struct text *seen)
+static bool find_address(const json_t *ips, json_int_t interface, struct ip address, struct text *seen)
 {
         const json_t *ip;
         size_t i;
@@ -181,7 +210,8 @@ static bool find_address(const json_t *ips, size_t interface, struct ip address,
                 const char *text = json_string_value(json_object_get(ip, "address"));
                 const json_t *index = json_object_get(ip, "interface");
 
-                if (!text || !json_is_integer(index) || json_integer_value(index) != (json_int_t)interface)
+                if (!text || (interface != ANY_INTERFACE &&
+                              (!json_is_integer(index) || json_integer_value(index) != interface)))
                         continue;
                 if (is_address(text, address))
                         return true;
@@ -203,11 +233,21 @@ int result_check_address(const json_t *result, const char *ifname, const char *n
                 if (!is_pod_interface(interface, ifname, netns))
                         continue;
                 known = true;
-                if (find_address(json_object_get(result, "ips"), i, address, &seen))
+                if (find_address(json_object_get(result, "ips"), (json_int_t)i, address, &seen))
                         return 0;
         }
         if (!known)
                 return err_set(err, ERR_INVALID, "prevResult has no interface %s in %.128s", ifname, netns);
         return err_set(err, ERR_NOT_FOUND, "prevResult gives %s the address %s, the lease is %s", ifname,
+                       seen.bytes ? seen.text : "none", IP_TEXT(address));
+}
+
+int result_has_address(const json_t *result, struct ip address, struct err *err)
+{
+        _cleanup_(text_done) struct text seen = {0};
+
+        if (find_address(json_object_get(result, "ips"), ANY_INTERFACE, address, &seen))
+                return 0;
+        return err_set(err, ERR_NOT_FOUND, "prevResult has the address %s, the lease is %s",
                        seen.bytes ? seen.text : "none", IP_TEXT(address));
 }

@@ -33,6 +33,19 @@ enum cni_code {
  */
 json_t *result_new(enum cni_version version, const struct wiring *wiring, const json_t *prev);
 
+/* What an IPAM plugin answers: an address for whatever interface the caller has made. */
+struct result_address {
+        struct prefix address; /* with its subnet's length */
+        struct ip gateway;
+        const json_t *routes; /* as configured; NULL: the default route by the gateway. Borrowed */
+};
+
+/* The "abbreviated" result of a delegated ADD (SPEC 1.1.0, section 4): no interfaces. Returns a new reference. */
+json_t *result_new_address(enum cni_version version, const struct result_address *address);
+
+/* Puts the network configuration's dns (borrowed, may be NULL) into a result, where it says anything. */
+void result_set_dns(json_t *result, const json_t *dns);
+
 /* Text that is not UTF-8 is shown with '?' for the odd bytes. Returns a new reference. */
 json_t *result_new_error(enum cni_version version, enum cni_code code, const char *text, const char *details);
 
@@ -48,5 +61,8 @@ char *result_list_versions(void);
  */
 int result_check_address(const json_t *result, const char *ifname, const char *netns, struct ip address,
                          struct err *err);
+
+/* Whether any interface of a result has this address. ERR_NOT_FOUND: none; the text names those that are there. */
+int result_has_address(const json_t *result, struct ip address, struct err *err);
 
 #endif

@@ -4,33 +4,9 @@
 
 #include <vpcwire/ipam_client.h>
 
+#include "lease.h"
 #include "verbs.h"
 #include "wire.h"
-
-static int check_lease(struct call *call, struct ip *ret_address, struct err *err)
-{
-        _cleanup_(ipam_client_freep) struct ipam_client *ipam = NULL;
-        const struct ipam_check_request request = {.network = call->conf.name,
-                                                   .container_id = call->args.container_id,
-                                                   .ifname = call->args.ifname};
-        struct ipam_check_reply reply = {0};
-        int r;
-
-        if (verb_connect(call, RPC_TIMEOUT_MS, &ipam, err) < 0)
-                return call_fail(call, CNI_CODE_TRY_AGAIN, err);
-        r = ipam_check(ipam, &request, &reply, err);
-        if (r == -ERR_NOT_FOUND)
-                return call_fail(call, CNI_CODE_CHECK, err);
-        if (r < 0)
-                return err_wrap(err, "ask ipamd for the lease");
-        if (strcmp(reply.state ?: "", "wired") != 0) {
-                err_set(err, ERR_INVALID, "the lease of %s is %s, not wired", IP_TEXT(reply.address),
-                        reply.state ?: "odd");
-                return call_fail(call, CNI_CODE_CHECK, err);
-        }
-        *ret_address = reply.address;
-        return 0;
-}
 
 static int check_wire(struct call *call, int netns_fd, struct ip address, struct err *err)
 {
@@ -59,7 +35,7 @@ int verb_check(struct call *call, json_t **ret_result _unused_, struct err *err)
         }
         r = verb_open_netns(call, &netns_fd, err);
         if (r == 0)
-                r = check_lease(call, &address, err);
+                r = lease_check(call, &address, err);
         if (r < 0)
                 return r;
         r = result_check_address(call->conf.prev_result, call->args.ifname, call->args.netns, address, err);

@@ -6,6 +6,7 @@
 #include <vpcwire/mem.h>
 #include <vpcwire/netlink.h>
 
+#include "lease.h"
 #include "verbs.h"
 #include "wire.h"
 
@@ -91,10 +92,10 @@ int verb_gc(struct call *call, json_t **ret_result _unused_, struct err *err)
                 return call_fail(call, CNI_CODE_CONFIG, err);
         if (!valid)
                 return 0; /* nobody said what is alive: an absence never destroys */
-        if (verb_connect(call, RPC_TIMEOUT_MS, &ipam, err) < 0)
+        if (lease_connect(call, RPC_TIMEOUT_MS, &ipam, err) < 0)
                 return call_fail(call, CNI_CODE_TRY_AGAIN, err);
         make_request(call, valid, n, arena, &request);
         if (ipam_list(ipam, &before, err) < 0 || ipam_gc(ipam, &request, &reply, err) < 0)
                 return err_wrap(err, "ask ipamd to collect");
-        return remove_links(call, &before, &reply, err);
+        return call->conf.delegated ? 0 : remove_links(call, &before, &reply, err);
 }

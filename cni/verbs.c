@@ -5,17 +5,19 @@
 #include <vpcwire/mem.h>
 #include <vpcwire/netns.h>
 
+#include "delegated.h"
+#include "lease.h"
 #include "verbs.h"
 
 #define NEEDS_CONTAINER (NEEDS_CONTAINER_ID | NEEDS_IFNAME | NEEDS_PATH)
 
 static const struct verb verbs[] = {
-        {"ADD", CNI_0_1_0, NEEDS_CONTAINER | NEEDS_NETNS, true, verb_add},
-        {"DEL", CNI_0_1_0, NEEDS_CONTAINER, true, verb_del},
-        {"CHECK", CNI_0_4_0, NEEDS_CONTAINER | NEEDS_NETNS, true, verb_check},
-        {"GC", CNI_1_1_0, NEEDS_PATH, true, verb_gc},
-        {"STATUS", CNI_1_1_0, NEEDS_PATH, true, verb_status},
-        {"VERSION", CNI_0_1_0, 0, false, verb_version},
+        {"ADD", CNI_0_1_0, NEEDS_CONTAINER | NEEDS_NETNS, true, verb_add, delegated_add},
+        {"DEL", CNI_0_1_0, NEEDS_CONTAINER, true, verb_del, delegated_del},
+        {"CHECK", CNI_0_4_0, NEEDS_CONTAINER | NEEDS_NETNS, true, verb_check, delegated_check},
+        {"GC", CNI_1_1_0, NEEDS_PATH, true, verb_gc, verb_gc},
+        {"STATUS", CNI_1_1_0, NEEDS_PATH, true, verb_status, verb_status},
+        {"VERSION", CNI_0_1_0, 0, false, verb_version, verb_version},
 };
 
 const struct verb *verb_find(const char *name)
@@ -40,31 +42,6 @@ int verb_version(struct call *call, json_t **ret_result, struct err *err _unused
 {
         *ret_result = result_new_versions(call->version);
         return 0;
-}
-
-int verb_connect(const struct call *call, int timeout_ms, struct ipam_client **ret, struct err *err)
-{
-        if (ipam_client_connect(call->settings.socket, timeout_ms, ret, err) == 0)
-                return 0;
-        return err_wrap(
-                err,
-                "cannot reach ipamd at %s (start ipamd on this node, or correct \"socket\" in the network "
-                "configuration)",
-                call->settings.socket);
-}
-
-int verb_release(const struct call *call, int64_t wire_us, struct err *err)
-{
-        _cleanup_(ipam_client_freep) struct ipam_client *ipam = NULL;
-        const struct ipam_del_request request = {.network = call->conf.name,
-                                                 .container_id = call->args.container_id,
-                                                 .ifname = call->args.ifname,
-                                                 .wire_us = wire_us};
-        struct ipam_del_reply reply;
-        int r;
-
-        r = verb_connect(call, RPC_TIMEOUT_MS, &ipam, err);
-        return r < 0 ? r : ipam_del(ipam, &request, &reply, err);
 }
 
 static int check_not_own(int netns_fd, struct err *err)
@@ -120,7 +97,7 @@ int verb_status(struct call *call, json_t **ret_result _unused_, struct err *err
         r = call_parse_own(call, err);
         if (r < 0)
                 return r;
-        if (verb_connect(call, STATUS_RPC_TIMEOUT_MS, &ipam, err) < 0 ||
+        if (lease_connect(call, STATUS_RPC_TIMEOUT_MS, &ipam, err) < 0 ||
             ipam_status(ipam, &status, err) < 0 || status_from_reply(&status, &code, err) < 0)
                 return call_fail(call, code, err);
         return 0;

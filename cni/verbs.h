@@ -6,7 +6,6 @@
 #include "call.h"
 
 enum {
-        RPC_TIMEOUT_MS = 5000, /* to connect, and for an answer that needs no cloud */
         STATUS_RPC_TIMEOUT_MS =
                 450, /* each of the two; containerd calls STATUS without a deadline of its own */
 };
@@ -22,19 +21,11 @@ int verb_add(struct call *call, json_t **ret_result, struct err *err);
 int verb_del(struct call *call, json_t **ret_result, struct err *err);
 /* Compares kernel, lease and prevResult; the error names the first thing that is not as ADD left it. */
 int verb_check(struct call *call, json_t **ret_result, struct err *err);
-/* Releases what is not among the valid attachments of this network, with its links. */
+/* Releases what is not among the valid attachments of this network, with its links; delegated: without looking for links. */
 int verb_gc(struct call *call, json_t **ret_result, struct err *err);
 /* Whether an ADD could be served. */
 int verb_status(struct call *call, json_t **ret_result, struct err *err);
 int verb_version(struct call *call, json_t **ret_result, struct err *err);
-
-struct ipam_client;
-
-/* Connects to the daemon. A failure says which socket it was and what to do. */
-int verb_connect(const struct call *call, int timeout_ms, struct ipam_client **ret, struct err *err);
-
-/* Tells the daemon, on a connection of its own, that the attachment is gone, and how long that took (0: not said). */
-int verb_release(const struct call *call, int64_t wire_us, struct err *err);
 
 /* Opens CNI_NETNS; it must be a network namespace and, unless overridden, not the plugin's own. */
 int verb_open_netns(struct call *call, int *ret_fd, struct err *err);

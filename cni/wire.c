@@ -9,8 +9,8 @@
 #include <vpcwire/mem.h>
 #include <vpcwire/neigh.h>
 #include <vpcwire/netns.h>
+#include <vpcwire/pod_sysctl.h>
 #include <vpcwire/route.h>
-#include <vpcwire/sysctl.h>
 
 #include "wire.h"
 #include "wire_objects.h"
@@ -131,12 +131,11 @@ static int set_up_pod_end(struct wire *wire, const struct wire_objects *objects,
 static int set_up_host_end(struct wire *wire, const struct wiring *wiring, const struct wire_objects *objects,
                            struct err *err)
 {
-        char key[64];
+        unsigned changed;
         int r;
 
         /* Before the link is up: no packet with a false source is let through in between. */
-        snprintf(key, sizeof(key), "net.ipv4.conf.%s.rp_filter", wiring->host_ifname);
-        r = sysctl_write(key, WIRE_RP_FILTER, NULL, err);
+        r = pod_sysctl_apply(wiring->host_ifname, &changed, err);
         if (r < 0)
                 return r;
         netlink_batch_begin(wire->host);

@@ -4,7 +4,7 @@
  *
  *   pod:  lo up; ifname up with address/32, `169.254.1.1 dev ifname scope link`, `default via 169.254.1.1`, and a permanent
  *         neighbour entry 169.254.1.1 -> the host end's MAC
- *   host: host_ifname up, alias = container id, rp_filter 1; `address dev host_ifname scope link` in the pods' table
+ *   host: host_ifname up, alias = container id, the sysctls of pod_sysctl.h; `address dev host_ifname scope link` in the pods' table
  *
  * The alias says whose a link is: a link without it, or with another, is not touched here, but for an older sandbox's that
  * bears the name that a new one needs.

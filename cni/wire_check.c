@@ -7,6 +7,7 @@
 
 #include <vpcwire/link.h>
 #include <vpcwire/mem.h>
+#include <vpcwire/pod_sysctl.h>
 #include <vpcwire/sysctl.h>
 
 #include "wire.h"
@@ -136,17 +137,20 @@ static int check_neighbour(struct wire *wire, const struct wire_objects *want, s
                        IP_TEXT(want->neighbour.ip), MAC_TEXT(want->neighbour.mac));
 }
 
-static int check_rp_filter(const char *host_ifname, struct err *err)
+/* What is not there cannot be wrong: a kernel without IPv6. */
+static int check_sysctls(const char *host_ifname, struct err *err)
 {
-        char key[64], value[SYSCTL_VALUE_BYTES];
-        int r;
+        char key[POD_SYSCTL_KEY_BYTES], value[SYSCTL_VALUE_BYTES];
 
-        snprintf(key, sizeof(key), "net.ipv4.conf.%s.rp_filter", host_ifname);
-        r = sysctl_read(key, value, err);
-        if (r < 0)
-                return r;
-        if (strcmp(value, WIRE_RP_FILTER) != 0)
-                return err_set(err, ERR_INVALID, "%s is %s, not " WIRE_RP_FILTER, key, value);
+        for (size_t i = 0; i < n_pod_sysctls; i++) {
+                int r = sysctl_read(pod_sysctl_key(&pod_sysctls[i], host_ifname, key), value, err);
+
+                if (r < 0 && r != -ERR_NOT_FOUND)
+                        return r;
+                if (r == 0 && strcmp(value, pod_sysctls[i].value) != 0)
+                        return err_set(err, ERR_INVALID, "%s is %s, not %s", key, value,
+                                       pod_sysctls[i].value);
+        }
         return 0;
 }
 
@@ -195,5 +199,5 @@ int wire_check(struct wire *wire, struct wiring *wiring, struct err *err)
                 r = check_neighbour(wire, &want, arena, err);
         if (r == 0)
                 r = check_route(wire->host, &want.host_route, "on the host", arena, err);
-        return r < 0 ? r : check_rp_filter(wiring->host_ifname, err);
+        return r < 0 ? r : check_sysctls(wiring->host_ifname, err);
 }

@@ -10,9 +10,6 @@
 
 #include "wiring.h"
 
-/* Strict: what comes from a pod has the pod's address as its source (RFC 3704). */
-#define WIRE_RP_FILTER "1"
-
 struct wire {
         struct netlink *host, *pod;
         int host_netns_fd;

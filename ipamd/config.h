@@ -40,6 +40,8 @@ struct config {
 
         unsigned eni_mtu, pod_mtu;
         const char *veth_prefix;
+        bool block_imds;
+        struct node_border border;
         const char *cluster_name; /* NULL: none */
         bool finds_subnets;
         struct reconcile_tag *tags;

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "config_border.h"
 #include "config_value.h"
 
 static const void *at(const struct config *config, size_t offset)
@@ -23,6 +24,16 @@ static void format_tags(const struct config *config, struct text *to)
         text_add(to, "%s", text ?: "{}");
         free(text);
         json_decref(object);
+}
+
+static void format_cidrs(const struct node_cidrs *cidrs, struct text *to)
+{
+        char cidr[PREFIX_TEXT_BYTES];
+
+        for (size_t i = 0; i < cidrs->n; i++) {
+                prefix_format(cidrs->list[i], cidr);
+                text_add(to, "%s%s", i ? "," : "", cidr);
+        }
 }
 
 static const char *log_level_name(enum log_level level)
@@ -51,7 +62,13 @@ bool setting_format(const struct config *config, const struct setting *setting, 
                         return false;
                 text_add(to, "%u", *(const unsigned *)value);
                 return true;
-        case SETTING_BOOL: text_add(to, "%s", *(const bool *)value ? "true" : "false"); return true;
+        case SETTING_CIDRS: format_cidrs(value, to); return to->bytes > 0;
+        case SETTING_MARK: text_add(to, "0x%x", config->border.mark); return true;
+        case SETTING_SNAT_PORTS:
+                text_add(to, "%s", config_snat_ports_to_string(config->border.snat_ports));
+                return true;
+        case SETTING_BOOL:
+        case SETTING_FLAG: text_add(to, "%s", *(const bool *)value ? "true" : "false"); return true;
         case SETTING_IP_MODE: text_add(to, "%s", *(const bool *)value ? "IPv6" : "IPv4"); return true;
         case SETTING_LOG_LEVEL: text_add(to, "%s", log_level_name(config->log_level)); return true;
         case SETTING_LOG_FORMAT: text_add(to, "%s", log_format_name(config->log_format)); return true;

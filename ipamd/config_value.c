@@ -10,6 +10,8 @@
 
 #include <vpcwire/bind.h>
 
+#include "config_border.h"
+
 enum {
         SOCKET_PATH_BYTES_MAX = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1,
         TEXT_BYTES_MAX = 255,
@@ -175,6 +177,23 @@ static int take_one_of(struct config *config, const struct setting *setting, con
         return 0;
 }
 
+/* As Go's strconv.ParseBool() and so aws-vpc-cni, but for "T" and "F" in either case. */
+static int take_flag(struct config *config, const struct setting *setting, const char *value, struct err *err)
+{
+        static const struct {
+                const char *name;
+                bool value;
+        } names[] = {{"true", true}, {"t", true}, {"1", true}, {"false", false}, {"f", false}, {"0", false}};
+
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+                if (strcasecmp(value, names[i].name) == 0) {
+                        *(bool *)at(config, setting->offset) = names[i].value;
+                        return 0;
+                }
+        }
+        return err_set(err, ERR_INVALID, "'%.64s' is not allowed: true or false", value);
+}
+
 static int take_log_level(struct config *config, const char *value, struct err *err)
 {
         /* aws-vpc-cni knows a level above ERROR; what it says there we say as errors. */
@@ -207,9 +226,13 @@ int setting_take(struct config *config, const struct setting *setting, const cha
         case SETTING_VETH_PREFIX: return take_veth_prefix(config, setting, value, err);
         case SETTING_TAGS: return take_tags(config, value, err);
         case SETTING_BOOL: return take_one_of(config, setting, value, "false", "true", err);
+        case SETTING_FLAG: return take_flag(config, setting, value, err);
         case SETTING_IP_MODE: return take_one_of(config, setting, value, "IPv4", "IPv6", err);
         case SETTING_LOG_LEVEL: return take_log_level(config, value, err);
         case SETTING_LOG_FORMAT: return take_log_format(config, value, err);
+        case SETTING_CIDRS: return config_take_cidrs(value, at(config, setting->offset), err);
+        case SETTING_MARK: return config_take_mark(value, at(config, setting->offset), err);
+        case SETTING_SNAT_PORTS: return config_take_snat_ports(value, at(config, setting->offset), err);
         }
         return err_set(err, ERR_INTERNAL, "setting %s is of no type", setting->name);
 }
@@ -236,11 +259,16 @@ bool setting_equal(const struct config *a, const struct config *b, const struct 
                        *(const unsigned *)at_const(b, setting->offset);
         case SETTING_TAGS: return tags_equal(a, b);
         case SETTING_BOOL:
+        case SETTING_FLAG:
         case SETTING_IP_MODE:
                 return *(const bool *)at_const(a, setting->offset) ==
                        *(const bool *)at_const(b, setting->offset);
         case SETTING_LOG_LEVEL: return a->log_level == b->log_level;
         case SETTING_LOG_FORMAT: return a->log_format == b->log_format;
+        case SETTING_CIDRS:
+                return config_cidrs_equal(at_const(a, setting->offset), at_const(b, setting->offset));
+        case SETTING_MARK: return a->border.mark == b->border.mark;
+        case SETTING_SNAT_PORTS: return a->border.snat_ports == b->border.snat_ports;
         case SETTING_TEXT:
         case SETTING_PATH:
         case SETTING_BIND:

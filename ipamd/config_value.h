@@ -15,9 +15,13 @@ enum setting_type {
         SETTING_VETH_PREFIX, /* 1..4 characters, no prefix of other kinds of links */
         SETTING_TAGS,        /* a JSON object of strings */
         SETTING_BOOL,        /* true or false */
+        SETTING_FLAG,        /* true or false, and the short forms that aws-vpc-cni takes: t, f, 1, 0 */
         SETTING_IP_MODE,     /* IPv4 or IPv6; a bool, true for IPv6 */
         SETTING_LOG_LEVEL,
         SETTING_LOG_FORMAT,
+        SETTING_CIDRS,      /* IPv4 CIDRs with commas in between */
+        SETTING_MARK,       /* a number, also hexadecimal, without bits that are taken */
+        SETTING_SNAT_PORTS, /* prng, hashrandom or none */
 };
 
 struct setting {

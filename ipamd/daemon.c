@@ -56,6 +56,8 @@ static struct reconcile_settings settings_of(const struct config *config)
                 .cooldown_ms = (int64_t)config->ip_cooldown_s * 1000,
                 .orphan_grace_ms = (int64_t)config->orphan_grace_s * 1000,
                 .look_period_ms = (int64_t)config->look_period_s * 1000,
+                .block_imds = config->block_imds,
+                .border = config->border,
         };
 }
 
@@ -214,6 +216,7 @@ static void reload(struct daemon *d)
         settings = settings_of(fresh);
         serve_settings = serve_settings_of(fresh);
         serve_settings.mtu = d->config->pod_mtu;
+        settings.border.mark = d->config->border.mark;
         log_set_level(fresh->log_level);
         store_set_cooldown(d->store, settings.cooldown_ms);
         serve_set_settings(d->serve, &serve_settings);

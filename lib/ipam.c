@@ -32,11 +32,13 @@ static const struct jsonx_field add_request_fields[] = {
         LIMITED(struct ipam_add_request, pod_name, IPAM_POD_NAME_BYTES_MAX),
         LIMITED(struct ipam_add_request, pod_uid, IPAM_POD_UID_BYTES_MAX),
         JSONX_FIELD(struct ipam_add_request, timeout_ms, JSONX_INT, .limit = IPAM_ADD_TIMEOUT_MS_MAX),
+        FLAG(struct ipam_add_request, address_only),
 };
 static const struct jsonx_field add_reply_fields[] = {
         NEEDED_IP(struct ipam_add_reply, address),  WANTED(struct ipam_add_reply, eni_id),
         COUNT(struct ipam_add_reply, device_index), NEEDED_IP(struct ipam_add_reply, gateway),
         COUNT(struct ipam_add_reply, mtu),          FLAG(struct ipam_add_reply, reused),
+        OPTIONAL(struct ipam_add_reply, subnet),    IP(struct ipam_add_reply, node_address),
 };
 static const struct jsonx_field confirm_request_fields[] = {
         KEY(struct ipam_confirm_request),
@@ -150,7 +152,7 @@ static const struct jsonx_field lease_fields[] = {
         OPTIONAL(struct ipam_lease, host_ifname),   OPTIONAL(struct ipam_lease, netns),
         OPTIONAL(struct ipam_lease, pod_namespace), OPTIONAL(struct ipam_lease, pod_name),
         OPTIONAL(struct ipam_lease, pod_uid),       WANTED(struct ipam_lease, state),
-        COUNT(struct ipam_lease, since_ms),
+        COUNT(struct ipam_lease, since_ms),         FLAG(struct ipam_lease, address_only),
 };
 static const struct jsonx_schema lease_schema = JSONX_SCHEMA(struct ipam_lease, lease_fields);
 static const struct jsonx_field list_reply_fields[] = {

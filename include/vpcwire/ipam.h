@@ -61,6 +61,7 @@ struct ipam_add_request {
         const char *host_ifname;
         const char *pod_namespace, *pod_name, *pod_uid;
         int64_t timeout_ms; /* how long it may wait for an address; 0: IPAM_ADD_TIMEOUT_MS */
+        bool address_only;  /* somebody else wires the pod: the lease has no host link */
 };
 
 struct ipam_add_reply {
@@ -69,7 +70,9 @@ struct ipam_add_reply {
         int64_t device_index;
         struct ip gateway;
         int64_t mtu;
-        bool reused; /* the lease was there already */
+        bool reused;            /* the lease was there already */
+        const char *subnet;     /* the CIDR of the address's subnet */
+        struct ip node_address; /* the node's own in that subnet */
 };
 
 struct ipam_confirm_request {
@@ -188,6 +191,7 @@ struct ipam_lease {
         const char *pod_namespace, *pod_name, *pod_uid;
         const char *state;
         int64_t since_ms; /* wall clock */
+        bool address_only;
 };
 
 struct ipam_list_reply {

@@ -202,6 +202,12 @@ static unsigned on_chain(struct nlmsghdr *hdr)
                        : 0;
 }
 
+/* Those of sync_nft(). */
+static bool family_is_ours(uint8_t family)
+{
+        return family == NFPROTO_IPV4 || family == NFPROTO_ARP || family == NFPROTO_INET;
+}
+
 unsigned monitor_event_nft(struct monitor_events *events, const struct nlmsghdr *hdr)
 {
         /* The table's name is attribute 1 in every kind of message: tables, chains, rules, sets, elements. */
@@ -215,7 +221,7 @@ unsigned monitor_event_nft(struct monitor_events *events, const struct nlmsghdr 
         if (NFNL_MSG_TYPE(hdr->nlmsg_type) == NFT_MSG_NEWGEN)
                 return on_generation(events, message);
         if (nlmsg_parse(message, sizeof(*header), attributes, ATTRIBUTES, NULL) == 0 &&
-            attributes[TABLE_NAME] && header->nfgen_family == NFPROTO_IPV4 &&
+            attributes[TABLE_NAME] && family_is_ours(header->nfgen_family) &&
             nla_strcmp(attributes[TABLE_NAME], NODE_NFT_TABLE) == 0)
                 events->nft_touched = true;
         return NFNL_MSG_TYPE(hdr->nlmsg_type) == NFT_MSG_NEWCHAIN ? on_chain(message) : 0;

@@ -26,8 +26,10 @@ struct node *node_free(struct node *node)
         if (node) {
                 netlink_free(node->nl);
                 sync_nft_close(node->nft);
-                free(node->nft_applied);
-                free(node->nft_listing);
+                for (size_t i = 0; i < NODE_NFT_TABLES; i++) {
+                        free(node->nft_tables[i].applied);
+                        free(node->nft_tables[i].listing);
+                }
                 free(node->suspects);
                 free(node);
         }
@@ -136,6 +138,7 @@ int node_sync(struct node *node, struct arena *arena, const struct node_view *vi
         begin_report(&sync);
         /* Routes before the rules that lead to them, and nftables, which marks packets for the rules, last. */
         sync_sysctls(&sync);
+        sync_pod_sysctls(&sync);
         sync_links(&sync);
         sync_addresses(&sync);
         sync_routes(&sync);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The secondary ENIs' links: MTU, up, address; and the sysctls. */
+/* The secondary ENIs' links: MTU, up, address; and the sysctls, of pods' links, too. */
 #include <linux/rtnetlink.h>
 
 #include <vpcwire/diff.h>
 #include <vpcwire/mem.h>
+#include <vpcwire/pod_sysctl.h>
 #include <vpcwire/sysctl.h>
 
 #include "node/sync_parts.h"
@@ -15,8 +16,24 @@ void sync_sysctls(struct sync *sync)
                 bool changed = false;
                 struct err failure;
 
-                if (sysctl_write(sysctl->key, sysctl->value, &changed, &failure) < 0)
+                int r = sysctl_write(sysctl->key, sysctl->value, &changed, &failure);
+
+                if (r < 0 && !(r == -ERR_NOT_FOUND && sysctl->may_miss))
                         sync_fail_link(sync, sysctl->ifindex, &failure);
+                sync->report.repaired.sysctls += changed;
+        }
+}
+
+void sync_pod_sysctls(struct sync *sync)
+{
+        for (size_t i = 0; i < sync->n_links; i++) {
+                unsigned changed = 0;
+                struct err failure;
+
+                if (!node_link_is_pod(&sync->links[i], sync->view->veth_prefix))
+                        continue;
+                if (pod_sysctl_apply(sync->links[i].name, &changed, &failure) < 0)
+                        sync_fail_node(sync, &failure);
                 sync->report.repaired.sysctls += changed;
         }
 }

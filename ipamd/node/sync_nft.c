@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Our nftables table, put in place whole in one transaction. Whether it is still as we left it is seen by comparing the
- * library's listing of it with the listing from right after we wrote it: any change by hand shows.
+ * Our nftables tables, each put in place whole in one transaction. Whether one is still as we left it is seen by comparing
+ * the library's listing of it with the listing from right after we wrote it: any change by hand shows.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -34,56 +34,71 @@ void sync_nft_close(struct nft_ctx *nft)
 }
 
 /* The table as the kernel has it, for the caller to free; NULL when it is not there. */
-static char *list_table(struct nft_ctx *nft)
+static char *list_table(struct nft_ctx *nft, const char *family)
 {
-        if (nft_run_cmd_from_buffer(nft, "list table ip " NODE_NFT_TABLE) != 0) {
+        _cleanup_free_ char *command = xasprintf("list table %s " NODE_NFT_TABLE, family);
+
+        if (nft_run_cmd_from_buffer(nft, command) != 0) {
                 (void)nft_ctx_get_error_buffer(nft); /* reading empties it: "No such file or directory" */
                 return NULL;
         }
         return xstrdup(nft_ctx_get_output_buffer(nft));
 }
 
-static int apply(struct nft_ctx *nft, const char *table, struct err *err)
+static int apply(struct nft_ctx *nft, const char *family, const char *table, struct err *err)
 {
         /* add, then delete: the delete finds it in any case, and all three are one transaction. */
-        _cleanup_free_ char *commands = xasprintf("add table ip " NODE_NFT_TABLE "\n"
-                                                  "delete table ip " NODE_NFT_TABLE "\n%s",
-                                                  table);
+        _cleanup_free_ char *commands = xasprintf("add table %s " NODE_NFT_TABLE "\n"
+                                                  "delete table %s " NODE_NFT_TABLE "\n%s",
+                                                  family, family, table);
 
         if (nft_run_cmd_from_buffer(nft, commands) != 0) {
                 const char *text = nft_ctx_get_error_buffer(nft);
 
                 /* Its first line; the others quote the input. */
-                return err_set(err, ERR_SYSTEM, "write nftables table " NODE_NFT_TABLE ": %.*s",
+                return err_set(err, ERR_SYSTEM, "write nftables table %s " NODE_NFT_TABLE ": %.*s", family,
                                (int)strcspn(text, "\n"), text);
         }
         return 0;
 }
 
-static bool is_as_left(const struct node *node, const char *wanted)
+static bool is_as_left(struct nft_ctx *nft, const struct node_nft_table *table, const char *family,
+                       const char *wanted)
 {
         _cleanup_free_ char *listing = NULL;
 
-        if (!node->nft_applied || !node->nft_listing || strcmp(node->nft_applied, wanted) != 0)
+        if (!table->applied || !table->listing || strcmp(table->applied, wanted) != 0)
                 return false;
-        listing = list_table(node->nft);
-        return listing && strcmp(listing, node->nft_listing) == 0;
+        listing = list_table(nft, family);
+        return listing && strcmp(listing, table->listing) == 0;
 }
 
-void sync_nft(struct sync *sync)
+static void sync_table(struct sync *sync, struct node_nft_table *table, const char *family,
+                       const char *wanted)
 {
-        struct node *node = sync->node;
+        struct nft_ctx *nft = sync->node->nft;
         struct err failure;
 
-        if (is_as_left(node, sync->want.nft))
+        if (is_as_left(nft, table, family, wanted))
                 return;
-        free(TAKE_PTR(node->nft_applied));
-        free(TAKE_PTR(node->nft_listing));
-        if (apply(node->nft, sync->want.nft, &failure) < 0) {
+        free(TAKE_PTR(table->applied));
+        free(TAKE_PTR(table->listing));
+        if (apply(nft, family, wanted, &failure) < 0) {
                 sync_fail_node(sync, &failure);
                 return;
         }
         sync->report.repaired.nft++;
-        node->nft_applied = xstrdup(sync->want.nft);
-        node->nft_listing = list_table(node->nft);
+        table->applied = xstrdup(wanted);
+        table->listing = list_table(nft, family);
+}
+
+void sync_nft(struct sync *sync)
+{
+        const struct {
+                const char *family, *wanted;
+        } tables[NODE_NFT_TABLES] = {
+                {"ip", sync->want.nft}, {"arp", sync->want.nft_arp}, {"inet", sync->want.nft_guard}};
+
+        for (size_t i = 0; i < NODE_NFT_TABLES; i++)
+                sync_table(sync, &sync->node->nft_tables[i], tables[i].family, tables[i].wanted);
 }

@@ -18,11 +18,18 @@ struct node_suspect {
         unsigned oif;
 };
 
+enum { NODE_NFT_TABLES = 3 };
+
+/* One of our nftables tables. */
+struct node_nft_table {
+        char *applied; /* the text that was last put in place; NULL: none yet */
+        char *listing; /* what the kernel had after that, in the library's own words */
+};
+
 struct node {
         struct netlink *nl;
         struct nft_ctx *nft;
-        char *nft_applied; /* the text that was last put in place; NULL: none yet */
-        char *nft_listing; /* what the kernel had after that, in the library's own words */
+        struct node_nft_table nft_tables[NODE_NFT_TABLES];
         struct node_suspect *suspects;
         size_t n_suspects;
 };
@@ -45,6 +52,7 @@ void sync_fail_link(struct sync *sync, unsigned ifindex, const struct err *failu
 void sync_fail_node(struct sync *sync, const struct err *failure);
 
 void sync_sysctls(struct sync *sync);
+void sync_pod_sysctls(struct sync *sync);
 void sync_links(struct sync *sync);
 void sync_addresses(struct sync *sync);
 void sync_routes(struct sync *sync);

@@ -90,10 +90,15 @@ static void delete_route(struct sync *sync, const struct route_info *route)
 
 /*
  * Whether a pod route that no lease wants may still be right: it leads to a pod's link, and that is not the link of a
- * pod that the view gives another address. The reconciler decides about such pods, not we.
+ * pod that the view gives another address, nor is its address one that somebody else wired. The reconciler decides about
+ * such pods, not we.
  */
 static bool leads_to_unknown_pod(const struct sync *sync, const struct route_info *route)
 {
+        for (size_t i = 0; i < sync->view->n_unwired; i++) {
+                if (ip_equal(sync->view->unwired[i], route->dst.ip))
+                        return false;
+        }
         for (size_t i = 0; i < sync->want.n_routes; i++) {
                 const struct route_info *wanted = &sync->want.routes[i];
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +89,9 @@ static int check_view(const struct node_view *view, struct err *err)
                 return err_set(err, ERR_INVALID,
                                "veth prefix '%s': 1..%d letters, digits, '.', '_', '-' are allowed",
                                view->veth_prefix, NODE_VETH_PREFIX_MAX);
+        if (!view->border->mark || view->border->mark & NODE_MARK_ENI_MASK)
+                return err_set(err, ERR_INVALID, "mark 0x%x is zero, or has bits of the ENIs' marks 0x%x",
+                               view->border->mark, NODE_MARK_ENI_MASK);
         return 0;
 }
 
@@ -107,6 +109,9 @@ static int check_eni(const struct node_want_eni *want, const struct node_want_en
                                MAC_TEXT(eni->mac), want->link->name, veth_prefix);
         if (eni_is_primary(eni))
                 return 0;
+        if (want->link && !name_is_plain(want->link->name))
+                return err_set(err, ERR_INVALID, "ENI %s: its link's name '%s' has odd characters",
+                               MAC_TEXT(eni->mac), want->link->name);
         if (eni->device_index < 1 || eni->device_index > NODE_ENI_INDEX_MAX || eni->network_card >= CARDS_MAX)
                 return err_set(err, ERR_LIMIT, "ENI %s: device %u on card %u; at most %d on %d cards",
                                MAC_TEXT(eni->mac), eni->device_index, eni->network_card, NODE_ENI_INDEX_MAX,
@@ -272,17 +277,19 @@ static void add_rule(struct node_want *want, struct rule_info rule)
 
 static void make_rules(struct arena *arena, const struct node_view *view, struct node_want *want)
 {
-        want->rules =
-                ARENA_ARRAY(arena, struct rule_info, 2 + view->n_external_service_cidrs + 2 * want->n_enis);
+        const struct node_border *border = view->border;
+        const struct node_cidrs *services = &border->external_services;
+
+        want->rules = ARENA_ARRAY(arena, struct rule_info, 2 + services->n + 2 * want->n_enis);
         add_rule(want, (struct rule_info){.priority = NODE_PRIORITY_POD, .table = NODE_POD_TABLE});
         add_rule(want, (struct rule_info){.priority = NODE_PRIORITY_PRIMARY_MARK,
                                           .table = NODE_MAIN_TABLE,
-                                          .fwmark = NODE_MARK_PRIMARY,
-                                          .fwmask = NODE_MARK_PRIMARY});
-        for (size_t i = 0; i < view->n_external_service_cidrs; i++)
+                                          .fwmark = border->mark,
+                                          .fwmask = border->mark});
+        for (size_t i = 0; i < services->n; i++)
                 add_rule(want, (struct rule_info){.priority = NODE_PRIORITY_EXTERNAL_SERVICE,
                                                   .table = NODE_MAIN_TABLE,
-                                                  .dst = prefix_network(view->external_service_cidrs[i])});
+                                                  .dst = prefix_network(services->list[i])});
         for (size_t i = 0; i < want->n_enis; i++) {
                 const struct node_want_eni *one = &want->enis[i];
 
@@ -297,38 +304,6 @@ static void make_rules(struct arena *arena, const struct node_view *view, struct
                                                   .src = prefix_host(one->eni->address)});
         }
         qsort(want->rules, want->n_rules, sizeof(*want->rules), by_rule);
-}
-
-_printf_(4, 5) static void add_sysctl(struct node_want *want, unsigned ifindex, const char *value,
-                                      const char *key_format, ...)
-{
-        struct node_want_sysctl *sysctl = &want->sysctls[want->n_sysctls++];
-        va_list args;
-
-        *sysctl = (struct node_want_sysctl){.value = value, .ifindex = ifindex};
-        va_start(args, key_format);
-        vsnprintf(sysctl->key, sizeof(sysctl->key), key_format, args);
-        va_end(args);
-}
-
-static void make_sysctls(struct arena *arena, struct node_want *want)
-{
-        const char *rp_filter = arena_printf(arena, "%d", NODE_RP_FILTER);
-        const char *forwarding = arena_printf(arena, "%d", NODE_FORWARDING);
-
-        want->sysctls = ARENA_ARRAY(arena, struct node_want_sysctl, 3 + 2 * want->n_enis);
-        /* It sets all links' forwarding; one of them may have been set back since. */
-        add_sysctl(want, 0, forwarding, "net.ipv4.ip_forward");
-        add_sysctl(want, 0, rp_filter, "net.ipv4.conf.%s.rp_filter", want->primary->name);
-        add_sysctl(want, 0, forwarding, "net.ipv4.conf.%s.forwarding", want->primary->name);
-        for (size_t i = 0; i < want->n_enis; i++) {
-                const struct link_info *link = want->enis[i].link;
-
-                if (!eni_is_configured(&want->enis[i]))
-                        continue;
-                add_sysctl(want, link->ifindex, rp_filter, "net.ipv4.conf.%s.rp_filter", link->name);
-                add_sysctl(want, link->ifindex, forwarding, "net.ipv4.conf.%s.forwarding", link->name);
-        }
 }
 
 /* The primary ENI's entry must be there and sound: everything else hangs on it. Its link may not be there. */
@@ -370,8 +345,10 @@ int node_want_make(struct arena *arena, const struct node_view *view, const stru
                 make_addresses(arena, &want);
                 make_routes(arena, view, links, n_links, &want);
                 make_rules(arena, view, &want);
-                make_sysctls(arena, &want);
+                node_want_make_sysctls(arena, &want);
                 want.nft = node_want_nft(arena, view, want.enis, want.n_enis, want.primary->name);
+                want.nft_arp = node_want_nft_arp(arena, view);
+                want.nft_guard = node_want_nft_guard(arena, view);
         }
         *ret = want;
         return 0;

@@ -5,7 +5,7 @@
  * equal input gives equal output, sorted.
  *
  *   priority 512   lookup 512                      pods: one /32 per pod, no default, so a miss falls through
- *            1024  fwmark 0x80/0x80 lookup main    connections that must use the primary interface
+ *            1024  fwmark 0x80/0x80 lookup main    connections that must use the primary interface (the mark is a setting)
  *            1535  to <external service> lookup main
  *            1536  fwmark <mark> lookup <table>    a secondary ENI's addresses, marked in nftables
  *            1537  from <primary address> lookup <table>
@@ -36,13 +36,13 @@ enum {
         NODE_PRIORITY_ENI_MARK = 1536,
         NODE_PRIORITY_ENI_ADDRESS = 1537,
 
-        NODE_MARK_PRIMARY = 0x80, /* packet and connection mark: leave by the primary interface */
         NODE_MARK_ENI_MASK = 0x3f00,
         NODE_MARK_ENI_SHIFT = 8,
         NODE_ENI_INDEX_MAX = NODE_MARK_ENI_MASK >> NODE_MARK_ENI_SHIFT,
 
         NODE_VETH_PREFIX_MAX = 4, /* characters: 11 more make a link's name */
         NODE_SYSCTL_KEY_BYTES = 64,
+        NODE_CIDRS_MAX = 64,
 
         NODE_RP_FILTER =
                 2, /* of the ENIs' links. Loose: what comes in by one ENI may be answered by another */
@@ -72,22 +72,45 @@ struct node_pod {
         const char *container_id; /* the host link's alias */
 };
 
+/* How the source port of a connection is chosen that gets the primary address. */
+enum node_snat_ports {
+        NODE_SNAT_PORTS_PRNG, /* at random */
+        NODE_SNAT_PORTS_HASH, /* at random in older kernels' way, the same in newer ones */
+        NODE_SNAT_PORTS_KEEP, /* the pod's own while it is free */
+};
+
+struct node_cidrs {
+        struct prefix list[NODE_CIDRS_MAX];
+        size_t n;
+};
+
+/* What operators decide about connections that cross the VPC's border. A plain value. */
+struct node_border {
+        bool external_snat; /* somebody behind us translates: all destinations see the pod's own address */
+        bool node_ports;    /* replies to what came in by the primary interface leave by it */
+        enum node_snat_ports snat_ports;
+        uint32_t mark;            /* of packets and connections that must use the primary interface */
+        struct node_cidrs exempt; /* beside the VPC's: destinations that see the pod's own address */
+        struct node_cidrs external_services; /* destinations that are reached by the main table */
+};
+
 /* All that the host's network follows from. It and what it points to is the caller's (its arena's). */
 struct node_view {
         const char *veth_prefix; /* "eni" */
         unsigned mtu;            /* of the ENI links; 0: leave */
         const struct prefix *vpc_cidrs;
         size_t n_vpc_cidrs;
-        const struct prefix *exempt_cidrs; /* beside the VPC's: destinations that see the pod's own address */
-        size_t n_exempt_cidrs;
-        const struct prefix *external_service_cidrs; /* destinations that are reached by the main table */
-        size_t n_external_service_cidrs;
+        const struct node_border *border;
         const struct node_eni *enis; /* the primary one among them */
         size_t n_enis;
         const struct node_address *addresses; /* those of the primary ENI are allowed, and need nothing */
         size_t n_addresses;
         const struct node_pod *pods;
         size_t n_pods;
+        const struct ip
+                *unwired; /* leased, and wired by somebody else: no route in the pods' table is theirs */
+        size_t n_unwired;
+        bool block_imds; /* pods cannot reach the instance metadata service */
 };
 
 /* One ENI of the view, and what came of it. */
@@ -103,6 +126,7 @@ struct node_want_sysctl {
         char key[NODE_SYSCTL_KEY_BYTES];
         const char *value;
         unsigned ifindex; /* of the secondary ENI it belongs to; 0: it concerns the whole node */
+        bool may_miss;    /* there is none on a kernel without IPv6 */
 };
 
 struct node_want {
@@ -118,6 +142,8 @@ struct node_want {
         struct node_want_sysctl *sysctls;
         size_t n_sysctls;
         const char *nft;        /* "table ip vpcwire {...}" */
+        const char *nft_arp;    /* "table arp vpcwire {...}" */
+        const char *nft_guard;  /* "table inet vpcwire {...}" */
         size_t n_pods_unlinked; /* pods of the view whose host link is not there: they have no route */
 };
 
@@ -137,6 +163,15 @@ bool node_table_is_ours(uint32_t table);
 bool node_rule_is_ours(const struct rule_info *rule);
 /* Whether a link is a pod's host link: the prefix, and an alias. */
 bool node_link_is_pod(const struct link_info *link, const char *veth_prefix);
+
+/* want_guard.c: what pods must not do, and the kernel must not do for them. */
+const char *node_want_nft_guard(struct arena *arena, const struct node_view *view);
+const char *node_want_nft_arp(struct arena *arena, const struct node_view *view);
+void node_want_make_sysctls(struct arena *arena, struct node_want *want);
+
+struct text;
+/* Adds "set pods", the IPv4 addresses that pods of this node have or can get, to a table. */
+void node_want_add_pods_set(struct text *t, struct arena *arena, const struct node_view *view);
 
 /* The nftables ruleset of the view, given the primary interface's name: a pure part of the above. In the arena. */
 const char *node_want_nft(struct arena *arena, const struct node_view *view, const struct node_want_eni *enis,

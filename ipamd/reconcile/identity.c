@@ -166,6 +166,28 @@ static bool has_cidr(const struct prefix *cidrs, size_t n, struct prefix cidr)
         return false;
 }
 
+/* What IMDS shows, and what it does not show but did a while ago: an absence there proves nothing. */
+static size_t settle_vpc_cidrs(struct reconcile *r, struct round *round, struct prefix **cidrs, size_t n)
+{
+        const struct identity *known = &r->identity;
+        struct prefix *all = ARENA_ARRAY(round->arena, struct prefix, n + known->n_vpc_cidrs);
+        size_t n_all = n;
+
+        memcpy(all, *cidrs, n * sizeof(*all));
+        for (size_t i = 0; i < known->n_vpc_cidrs; i++) {
+                if (!has_cidr(all, n_all, known->vpc_cidrs[i]))
+                        all[n_all++] = known->vpc_cidrs[i];
+        }
+        if (n_all == n)
+                r->vpc_cidrs_less_since_ms = 0;
+        else if (!r->vpc_cidrs_less_since_ms)
+                r->vpc_cidrs_less_since_ms = round->now_ms;
+        else if (round->now_ms - r->vpc_cidrs_less_since_ms >= VPC_CIDRS_GONE_MS)
+                return n;
+        *cidrs = all;
+        return n_all;
+}
+
 /* The list with all that was known before. */
 static struct prefix *with_known(const struct identity *identity, struct arena *arena,
                                  const struct prefix *cidrs, size_t *n)
@@ -194,12 +216,16 @@ static void refresh_vpc_cidrs(struct reconcile *r, struct round *round)
                 log_debug("the VPC's CIDRs are not to be had now", LOG_ERR(&err));
                 return;
         }
-        if (!whole)
+        if (n == 0)
+                return;
+        if (whole)
+                n = settle_vpc_cidrs(r, round, &cidrs, n);
+        else
                 cidrs = with_known(&r->identity, round->arena, cidrs, &n);
-        if (n == 0 ||
-            (n == r->identity.n_vpc_cidrs && memcmp(cidrs, r->identity.vpc_cidrs, n * sizeof(*cidrs)) == 0))
+        if (n == r->identity.n_vpc_cidrs && memcmp(cidrs, r->identity.vpc_cidrs, n * sizeof(*cidrs)) == 0)
                 return;
         set_vpc_cidrs(&r->identity, cidrs, n);
+        r->network_due = true;
         log_info("the VPC's CIDRs changed", LOG_INT("n", n));
         if (identity_save(r->store, &r->identity, &err) < 0)
                 log_warn("the VPC's CIDRs are not written down", LOG_ERR(&err));

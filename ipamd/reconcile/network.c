@@ -40,13 +40,17 @@ static struct node_view view_of(struct reconcile *r, struct round *round, const 
         struct node_eni *enis = ARENA_ARRAY(round->arena, struct node_eni, round->n_enis);
         struct node_address *addresses = ARENA_ARRAY(round->arena, struct node_address, books->n_addresses);
         struct node_pod *pods = ARENA_ARRAY(round->arena, struct node_pod, books->n_leases);
+        struct ip *unwired = ARENA_ARRAY(round->arena, struct ip, books->n_leases);
         struct node_view view = {.veth_prefix = r->options.veth_prefix,
                                  .mtu = r->options.eni_mtu,
                                  .vpc_cidrs = r->identity.vpc_cidrs,
                                  .n_vpc_cidrs = r->identity.n_vpc_cidrs,
+                                 .border = &r->settings.border,
                                  .enis = enis,
                                  .addresses = addresses,
-                                 .pods = pods};
+                                 .pods = pods,
+                                 .unwired = unwired,
+                                 .block_imds = r->settings.block_imds};
 
         for (size_t i = 0; i < round->n_enis; i++) {
                 const struct store_eni *eni = &round->enis[i];
@@ -66,10 +70,16 @@ static struct node_view view_of(struct reconcile *r, struct round *round, const 
                                         .network_card = eni->network_card};
                 }
         }
-        for (size_t i = 0; i < books->n_leases; i++)
-                pods[view.n_pods++] = (struct node_pod){.ip = books->leases[i].address,
-                                                        .host_ifname = books->leases[i].host_ifname,
-                                                        .container_id = books->leases[i].key.container_id};
+        for (size_t i = 0; i < books->n_leases; i++) {
+                const struct store_lease *lease = &books->leases[i];
+
+                if (lease->address_only)
+                        unwired[view.n_unwired++] = lease->address;
+                else
+                        pods[view.n_pods++] = (struct node_pod){.ip = lease->address,
+                                                                .host_ifname = lease->host_ifname,
+                                                                .container_id = lease->key.container_id};
+        }
         return view;
 }
 
@@ -274,6 +284,8 @@ int network_reclaim(struct reconcile *r, struct round *round, struct err *err)
                 const struct node_pod_link *link = find_link(links, n_links, leases[i].host_ifname);
                 bool seen = link && strcmp(link->container_id, leases[i].key.container_id) == 0;
 
+                if (leases[i].address_only && leases[i].state == LEASE_WIRED)
+                        continue; /* it never had a link: only DEL and GC know when its pod is gone */
                 if (reclaim_one(r, round, &leases[i], seen, err) < 0)
                         return err_wrap(err, "lease %s", IP_TEXT(leases[i].address));
         }

@@ -12,6 +12,7 @@
 
 #include <vpcwire/err.h>
 
+#include "node/want.h"
 #include "plan/plan.h"
 #include "store/store.h"
 
@@ -28,6 +29,8 @@ struct reconcile_settings {
         int64_t cooldown_ms;
         int64_t orphan_grace_ms; /* how long a lease's host link must be missing before the lease is reclaimed */
         int64_t look_period_ms; /* between two full looks at EC2 */
+        bool block_imds;        /* pods cannot reach the instance metadata service */
+        struct node_border border;
 };
 
 struct reconcile_tag {

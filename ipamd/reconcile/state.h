@@ -18,8 +18,10 @@ enum {
         ROUND_RETRY_MS = 2000, /* after a round that failed as a whole */
         LOOK_SETTLE_MS =
                 30 * 1000, /* an absence in EC2 must last this long, over two looks, to be believed */
-        LOOK_AFTER_START_MS = 5 * 1000,  /* with a valid database the first look waits until we serve */
-        VPC_CIDRS_PERIOD_MS = 30 * 1000, /* IMDS is asked for the VPC's CIDRs (not an EC2 call) */
+        LOOK_AFTER_START_MS = 5 * 1000, /* with a valid database the first look waits until we serve */
+        VPC_CIDRS_PERIOD_MS =
+                20 * 1000, /* IMDS is asked for the VPC's CIDRs (no EC2 call): a new one counts within 30 s */
+        VPC_CIDRS_GONE_MS = 5 * 60 * 1000, /* one that IMDS does not show any more counts for so long */
         STUCK_MS = 60 * 1000, /* how long "the pool cannot grow" stands where the plan names no time */
         LOOK_YIELDS_MS =
                 120 * 1000, /* how long a look that is due lets calls go first that an ADD waits for */
@@ -85,6 +87,7 @@ struct reconcile {
         struct identity identity;
         struct plan_limits limits; /* zero until known */
         int64_t vpc_cidrs_due_ms;
+        int64_t vpc_cidrs_less_since_ms; /* since when IMDS shows not all that we know; 0: it does */
         int64_t look_due_ms;
         int64_t looked_ms;    /* the last full look that EC2 answered; 0: none yet */
         int64_t sweep_due_ms; /* lost ENIs are looked for; 0: never */

@@ -170,6 +170,7 @@ static void take_settings(struct reconcile *r)
         r->settings = r->wake.settings;
         r->options.store.cooldown_ms = r->settings.cooldown_ms;
         store_set_cooldown(r->store, r->settings.cooldown_ms);
+        r->network_due = true;
 }
 
 /* Waits for a reason or the time; false when the thread shall end. */

@@ -164,6 +164,7 @@ static int list_leases(struct method_call *call, struct ipam_list_reply *list, s
                         .pod_uid = or_null(leases[i].pod_uid),
                         .state = leases[i].lost ? "lost" : lease_state_to_string(leases[i].state),
                         .since_ms = leases[i].since_wall_ms,
+                        .address_only = leases[i].address_only,
                 };
         return 0;
 }

@@ -42,12 +42,25 @@ int lease_try(struct serve *serve, const struct ipam_add_request *request, int64
                 .pod_namespace = request->pod_namespace ?: "",
                 .pod_name = request->pod_name ?: "",
                 .pod_uid = request->pod_uid ?: "",
+                .address_only = request->address_only,
         };
         int r = store_lease_add(serve->options.store, &wanted, now_ms, arena, ret_result, ret, err);
 
         if (r == 0 && *ret_result == LEASE_GIVEN)
                 lease_wake(serve);
         return r;
+}
+
+/* The node's own address in the lease's subnet: its first one where that is in it, else that of the lease's ENI. */
+static struct ip node_address_beside(const struct serve *serve, const struct store_lease *lease)
+{
+        const struct ip primary = serve->node.node.primary_address;
+        struct prefix subnet;
+
+        if (ip_is_set(primary) && prefix_parse(lease->subnet_cidr, &subnet, NULL) == 0 &&
+            prefix_contains(subnet, primary))
+                return primary;
+        return lease->eni_address;
 }
 
 struct ipam_add_reply lease_add_reply(const struct serve *serve, const struct store_lease *lease, bool reused)
@@ -58,6 +71,8 @@ struct ipam_add_reply lease_add_reply(const struct serve *serve, const struct st
                 .device_index = lease->device_index,
                 .mtu = serve->settings.mtu,
                 .reused = reused,
+                .subnet = *lease->subnet_cidr ? lease->subnet_cidr : NULL,
+                .node_address = node_address_beside(serve, lease),
         };
 
         ip_parse(IPAM_GATEWAY, &reply.gateway, NULL);

@@ -23,7 +23,8 @@ const char *lease_state_to_string(enum lease_state state)
 #define SELECT_LEASE                                                                                         \
         "SELECT l.network, l.container_id, l.ifname, l.address, l.state, l.address_state, e.eni_id,"         \
         " e.device_index, e.network_card, l.host_ifname, l.netns, l.pod_namespace, l.pod_name, l.pod_uid,"   \
-        " l.since_ms, l.since_wall_ms, l.link_missing_since_ms"                                              \
+        " l.since_ms, l.since_wall_ms, l.link_missing_since_ms, l.address_only, e.subnet_cidr, "             \
+        "e.primary_address"                                                                                  \
         " FROM leases l JOIN addresses a ON a.address = l.address JOIN enis e ON e.key = a.eni"
 
 static struct store_lease read_lease(sqlite3_stmt *s, struct arena *arena)
@@ -45,6 +46,9 @@ static struct store_lease read_lease(sqlite3_stmt *s, struct arena *arena)
                 .since_ms = stmt_int(s, 14),
                 .since_wall_ms = stmt_int(s, 15),
                 .link_missing_since_ms = stmt_int(s, 16),
+                .address_only = stmt_int(s, 17) != 0,
+                .subnet_cidr = stmt_text(s, 18, arena),
+                .eni_address = stmt_ip(s, 19),
         };
 }
 
@@ -96,12 +100,13 @@ static int write_lease(struct store *store, const struct store_lease *wanted, co
         if (r == 0)
                 r = stmt_run(store,
                              "INSERT INTO leases (network, container_id, ifname, address, host_ifname, netns,"
-                             " pod_namespace, pod_name, pod_uid, since_ms, since_wall_ms)"
-                             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                             " pod_namespace, pod_name, pod_uid, since_ms, since_wall_ms, address_only)"
+                             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
                              VALUES(KEY_VALUES(&wanted->key), SQL_TEXT(address),
                                     SQL_TEXT(wanted->host_ifname), SQL_TEXT(wanted->netns),
                                     SQL_TEXT(wanted->pod_namespace), SQL_TEXT(wanted->pod_name),
-                                    SQL_TEXT(wanted->pod_uid), SQL_INT(now_ms), SQL_INT(clock_wall_ms())),
+                                    SQL_TEXT(wanted->pod_uid), SQL_INT(now_ms), SQL_INT(clock_wall_ms()),
+                                    SQL_INT(wanted->address_only)),
                              err);
         if (r == 0)
                 r = store_waiting_remove(store, &wanted->key, err);

@@ -140,7 +140,14 @@ static const char version_1[] =
         "  WHEN EXISTS (SELECT 1 FROM addresses WHERE eni = OLD.key)"
         "  BEGIN SELECT RAISE(ABORT, 'the ENI has addresses'); END;";
 
-static const char *const versions[] = {version_1};
+/*
+ * Version 2. A lease whose address was asked for alone (the plugin as another's IPAM plugin): somebody else wires the pod,
+ * and there is no host link of ours to tell whether it is still there.
+ */
+static const char version_2[] = "ALTER TABLE leases ADD COLUMN address_only INTEGER NOT NULL DEFAULT 0"
+                                "  CHECK (address_only IN (0, 1));";
+
+static const char *const versions[] = {version_1, version_2};
 
 const int schema_version = ARRAY_SIZE(versions);
 

@@ -73,6 +73,14 @@ struct store_lease {
         const char *host_ifname, *netns;
         const char *pod_namespace, *pod_name, *pod_uid; /* "" where the runtime does not say */
         int64_t since_ms, since_wall_ms;                /* of the reservation */
+        /*
+         * The plugin was asked for an address as another plugin's IPAM, which wires the pod: there is no host link and no
+         * host route of ours. Once confirmed, such a lease is ended by DEL, GC or the end of the boot, and by nothing else:
+         * that no link is seen says nothing about it. Until then it is reclaimed as any other.
+         */
+        bool address_only;
+        const char *subnet_cidr; /* of the ENI, and its primary address; not read from `wanted` */
+        struct ip eni_address;
         int64_t link_missing_since_ms; /* 0: the host link was there at the last look, or never looked */
 };
 

@@ -197,6 +197,7 @@ def test_bad_cni_args(host, args):
         ("timeoutSeconds", 241, 7),
         ("logFile", "relative", 7),
         ("ipam", {"type": "host-local"}, 2),
+        ("dns", ["10.0.0.2"], 7),
         ("prevResult", [], 7),
     ],
 )

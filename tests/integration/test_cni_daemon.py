@@ -136,6 +136,13 @@ def test_chained_after_another_plugin(host):
         host.cni("DEL")
 
 
+def test_dns_of_the_configuration_is_in_the_result(host):
+    dns = {"nameservers": ["172.20.0.10"], "domain": "cluster.local", "search": ["svc.cluster.local"], "options": ["ndots:5"]}
+    with host.daemon():
+        assert host.cni("ADD", dns=dns).json["dns"] == dns
+        assert host.cni("DEL", dns=dns).rc == 0
+
+
 def test_conf_beats_the_daemons_mtu(host):
     with host.daemon():
         result = host.cni("ADD", mtu="1280", vethPrefix="vpc")

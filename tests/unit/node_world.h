@@ -35,6 +35,7 @@ struct node_world {
         struct node_address addresses[WORLD_PODS];
         struct node_pod pods[WORLD_PODS];
         struct prefix vpc;
+        struct node_border border;
         struct node_view view;
         struct node_report report;
         struct err err;

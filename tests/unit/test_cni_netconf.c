@@ -168,6 +168,8 @@ static void test_settings_refused(void **state _unused_)
                 {"\"socket\":\"run/x\"", ERR_INVALID, "socket 'run/x'"},
                 {"\"socket\":[]", ERR_INVALID, "socket must be a string"},
                 {"\"logFile\":\"x\"", ERR_INVALID, "logFile 'x'"},
+                {"\"dns\":[\"10.0.0.2\"]", ERR_INVALID, "dns must be an object"},
+                {"\"dns\":{\"search\":[\"x\"]}", ERR_NONE, NULL},
                 {"\"ipam\":{\"type\":\"host-local\"}", ERR_UNSUPPORTED, "ipam.type 'host-local'"},
         };
         struct err err;

@@ -92,6 +92,22 @@ static void test_result_after_other_plugins(void **state _unused_)
         assert_json(prev, before);
 }
 
+static void test_dns_of_the_configuration(void **state _unused_)
+{
+        struct wiring wiring = example();
+        _cleanup_json_ json_t *prev = parse("{\"dns\":{\"nameservers\":[\"10.0.0.2\"]}}"),
+                              *empty = parse("{}"),
+                              *dns = parse("{\"nameservers\":[\"172.20.0.10\"],\"options\":[\"ndots:5\"]}"),
+                              *result = result_new(CNI_1_0_0, &wiring, prev);
+
+        result_set_dns(result, NULL);
+        result_set_dns(result, empty);
+        assert_json(json_object_get(result, "dns"), "{\"nameservers\":[\"10.0.0.2\"]}");
+        result_set_dns(result, dns);
+        assert_json(json_object_get(result, "dns"),
+                    "{\"nameservers\":[\"172.20.0.10\"],\"options\":[\"ndots:5\"]}");
+}
+
 static void test_prev_result_of_odd_types(void **state _unused_)
 {
         static const char *const odd[] = {"{}", "{\"interfaces\":7,\"ips\":{},\"routes\":\"x\",\"dns\":[]}",
@@ -184,6 +200,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_result_of_each_version),
                 cmocka_unit_test(test_result_after_other_plugins),
+                cmocka_unit_test(test_dns_of_the_configuration),
                 cmocka_unit_test(test_prev_result_of_odd_types),
                 cmocka_unit_test(test_error),
                 cmocka_unit_test(test_versions),

@@ -180,6 +180,21 @@ static void test_bad_requests_are_answered(void **state)
         assert_false(fixture->target.stop);
 }
 
+static void assert_done(struct fixture *fixture, int fd, const char *request)
+{
+        _cleanup_json_ json_t *reply = ask(fixture, fd, request);
+
+        assert_true(is_ok(reply));
+}
+
+static void assert_refused(struct fixture *fixture, int fd, const char *request, const char *error)
+{
+        _cleanup_json_ json_t *reply = ask(fixture, fd, request);
+
+        assert_false(is_ok(reply));
+        assert_contains(json_string_value(json_object_get(reply, "error")), error);
+}
+
 static void test_world_through_the_socket(void **state)
 {
         struct fixture *fixture = *state;
@@ -191,7 +206,16 @@ static void test_world_through_the_socket(void **state)
                     "\"subnet\":\"subnet-1\"}");
         assert_true(is_ok(added));
         assert_string_equal(json_string_value(json_object_get(added, "name")), "n1");
+        assert_refused(fixture, fd, "{\"command\":\"add-vpc-cidr\",\"cidr\":\"10.0.128.0/17\"}",
+                       "overlaps another CIDR");
+        assert_refused(fixture, fd,
+                       "{\"command\":\"add-subnet\",\"id\":\"s2\",\"cidr\":\"10.9.1.0/24\",\"zone\":\"a\"}",
+                       "10.9.1.0/24 is in no CIDR");
+        assert_done(fixture, fd, "{\"command\":\"add-vpc-cidr\",\"cidr\":\"10.9.0.0/16\"}");
+        assert_done(fixture, fd,
+                    "{\"command\":\"add-subnet\",\"id\":\"s2\",\"cidr\":\"10.9.1.0/24\",\"zone\":\"a\"}");
         dump = ask(fixture, fd, "{\"command\":\"dump\"}");
+        assert_int_equal(json_array_size(json_object_get(dump, "subnets")), 2);
         assert_int_equal(json_array_size(json_object_get(dump, "nodes")), 1);
         check = ask(fixture, fd, "{\"command\":\"check\"}");
         assert_true(json_is_array(json_object_get(check, "violations")));
@@ -210,7 +234,7 @@ static void test_help_names_every_command(void **state)
         _cleanup_json_ json_t *help = ask(fixture, fd, "{\"command\":\"help\"}");
         json_t *commands = json_object_get(help, "commands");
 
-        assert_int_equal(json_object_size(commands), 22);
+        assert_int_equal(json_object_size(commands), 24);
         assert_true(json_is_string(json_object_get(commands, "internet-address")));
 }
 

@@ -278,6 +278,35 @@ static void test_no_public_address_no_internet(void **state)
         assert_int_equal(fixture_counters(*state).no_public_packets, 2);
 }
 
+/* Both ways with the own addresses, and no further than the VPC; packets as large as the way is wide. */
+static void test_joined_networks(void **state)
+{
+        const struct ip peer_host = packets_ip("10.9.1.10"), site_host = packets_ip("192.168.1.10");
+        const struct fabric_network peer = {"peer", fixture_cidr("10.9.0.0/16"), 8500, &peer_host, 1},
+                                    site = {"site", fixture_cidr("192.168.0.0/16"), 1500, &site_host, 1},
+                                    outside = {"out", fixture_cidr("10.8.0.0/16"), 1500, &site_host, 1};
+        int listen_fd, client_fd, server_fd;
+        struct ip seen;
+        struct err err;
+
+        assert_ok(fabric_add_network(*state, &peer, &err), &err);
+        assert_ok(fabric_add_network(*state, &site, &err), &err);
+        assert_fails(fabric_add_network(*state, &site, &err), ERR_EXISTS);
+        assert_fails(fabric_add_network(*state, &outside, &err), ERR_INVALID);
+        assert_true(packets_ping(SPACE("n1"), NULL, "10.9.1.10", 8500 - 28, PACKETS_DEADLINE_MS));
+        assert_true(packets_ping(SPACE("site"), "192.168.1.10", N3_IP, 1500 - 28, PACKETS_DEADLINE_MS));
+        listen_fd = packets_listen(SPACE("peer"), "10.9.1.10", 80);
+        client_fd = packets_connect(SPACE("n1"), N1_IP, "10.9.1.10", 80);
+        server_fd = packets_accept(listen_fd, &seen);
+        assert_string_equal(IP_TEXT(seen), N1_IP);
+        close(server_fd);
+        close(client_fd);
+        close(listen_fd);
+        assert_false(packets_ping(SPACE("site"), "192.168.1.10", "10.9.1.10", 56, PACKETS_ABSENCE_MS));
+        assert_false(packets_ping(SPACE("peer"), "10.9.1.10", "198.51.100.1", 56, PACKETS_ABSENCE_MS));
+        assert_int_equal(fixture_counters(*state).wrong_source_packets, 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -291,6 +320,7 @@ int main(void)
                 WITH_FABRIC(test_nat_both_ways),
                 WITH_FABRIC(test_public_addresses_from_inside),
                 WITH_FABRIC(test_no_public_address_no_internet),
+                WITH_FABRIC(test_joined_networks),
         };
 
         return fixture_start() ? cmocka_run_group_tests(tests, NULL, NULL) : 77;

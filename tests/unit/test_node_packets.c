@@ -188,11 +188,9 @@ static void test_outside_the_vpc_by_the_primary_with_its_address(void **state)
 static void test_exempt_destination_keeps_the_source(void **state)
 {
         struct node_world *w = *state;
-        const struct prefix exempt = world_cidr("198.51.100.0/24");
         _cleanup_close_ int second = udp_open(w, w->pod_fds[1], PORT);
 
-        w->view.exempt_cidrs = &exempt;
-        w->view.n_exempt_cidrs = 1;
+        w->border.exempt = (struct node_cidrs){{world_cidr("198.51.100.0/24")}, 1};
         node_world_sync(w);
         udp_send(second, "198.51.100.2", PORT);
         assert_seen(await("198.51.100.2"), 1, "10.0.1.21");

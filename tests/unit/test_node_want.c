@@ -51,7 +51,8 @@ struct node_case {
         struct node_eni enis[3];
         struct node_address addresses[5];
         struct node_pod pods[3];
-        struct prefix vpc[2], exempt[2], external[1];
+        struct prefix vpc[2];
+        struct node_border border;
         struct node_view view;
         struct node_want want;
         struct err err;
@@ -83,17 +84,16 @@ static int setup(void **state)
         c->pods[2] = (struct node_pod){ip("10.0.1.21"), "eni00000000003", "container-3"};
         c->vpc[0] = cidr("10.0.0.0/16");
         c->vpc[1] = cidr("100.64.0.0/16");
-        c->exempt[0] = cidr("192.168.0.0/16");
-        c->exempt[1] = cidr("10.0.9.0/24"); /* inside the VPC's */
-        c->external[0] = cidr("10.50.0.0/16");
+        c->border = (struct node_border){
+                .node_ports = true,
+                .mark = 0x80,
+                .exempt = {{cidr("192.168.0.0/16"), cidr("10.0.9.0/24") /* inside the VPC's */}, 2},
+                .external_services = {{cidr("10.50.0.0/16")}, 1}};
         c->view = (struct node_view){.veth_prefix = "eni",
                                      .mtu = 9001,
                                      .vpc_cidrs = c->vpc,
                                      .n_vpc_cidrs = 2,
-                                     .exempt_cidrs = c->exempt,
-                                     .n_exempt_cidrs = 2,
-                                     .external_service_cidrs = c->external,
-                                     .n_external_service_cidrs = 1,
+                                     .border = &c->border,
                                      .enis = c->enis,
                                      .n_enis = 3,
                                      .addresses = c->addresses,
@@ -158,6 +158,21 @@ static void test_rules(void **state)
 
 static void test_links_addresses_sysctls(void **state)
 {
+        static const struct {
+                const char *key, *value;
+                unsigned ifindex; /* of the secondary ENI that it belongs to */
+        } sysctls[] = {
+                {"net.ipv4.ip_forward", "1", 0},
+                {"net.ipv4.conf.eth0.rp_filter", "2", 0},
+                {"net.ipv4.conf.eth0.forwarding", "1", 0},
+                {"net.ipv4.conf.eth0.accept_redirects", "0", 0},
+                {"net.ipv4.conf.eth1.rp_filter", "2", 4},
+                {"net.ipv4.conf.eth1.forwarding", "1", 4},
+                {"net.ipv4.conf.eth1.accept_redirects", "0", 4},
+                {"net.ipv4.conf.eth1.proxy_arp", "0", 4},
+                {"net.ipv6.conf.eth1.accept_ra", "0", 4},
+                {"net.ipv6.conf.eth1.accept_redirects", "0", 4},
+        };
         struct node_case *c = *state;
 
         assert_ok(make(c), &c->err);
@@ -170,16 +185,13 @@ static void test_links_addresses_sysctls(void **state)
         assert_int_equal(c->want.n_addresses, 1);
         assert_int_equal(c->want.addresses[0].ifindex, 4);
         assert_string_equal(PREFIX_TEXT(c->want.addresses[0].prefix), "10.0.1.20/32");
-        assert_int_equal(c->want.n_sysctls, 5);
-        assert_string_equal(c->want.sysctls[0].key, "net.ipv4.ip_forward");
-        assert_string_equal(c->want.sysctls[1].key, "net.ipv4.conf.eth0.rp_filter");
-        assert_int_equal(c->want.sysctls[1].ifindex, 0);
-        assert_string_equal(c->want.sysctls[2].key, "net.ipv4.conf.eth0.forwarding");
-        assert_string_equal(c->want.sysctls[3].key, "net.ipv4.conf.eth1.rp_filter");
-        assert_int_equal(c->want.sysctls[3].ifindex, 4);
-        assert_string_equal(c->want.sysctls[3].value, "2");
-        assert_string_equal(c->want.sysctls[4].key, "net.ipv4.conf.eth1.forwarding");
-        assert_string_equal(c->want.sysctls[4].value, "1");
+        for (size_t i = 0; i < ARRAY_SIZE(sysctls); i++) {
+                assert_true(i < c->want.n_sysctls);
+                assert_string_equal(c->want.sysctls[i].key, sysctls[i].key);
+                assert_string_equal(c->want.sysctls[i].value, sysctls[i].value);
+                assert_int_equal(c->want.sysctls[i].ifindex, sysctls[i].ifindex);
+        }
+        assert_int_equal(c->want.n_sysctls, ARRAY_SIZE(sysctls));
 }
 
 static void test_nft_golden(void **state)
@@ -193,6 +205,15 @@ static void test_nft_golden(void **state)
                 "\t\t             100.64.0.0/16,\n"
                 "\t\t             192.168.0.0/16 }\n"
                 "\t}\n"
+                "\tset pods {\n"
+                "\t\ttype ipv4_addr\n"
+                "\t\tflags interval\n"
+                "\t\telements = { 10.0.1.11,\n"
+                "\t\t             10.0.1.21,\n"
+                "\t\t             10.0.1.22,\n"
+                "\t\t             10.0.1.31,\n"
+                "\t\t             10.0.1.64/28 }\n"
+                "\t}\n"
                 "\tmap eni_of {\n"
                 "\t\ttype ipv4_addr : verdict\n"
                 "\t\tflags interval\n"
@@ -203,13 +224,26 @@ static void test_nft_golden(void **state)
                 "\tchain eni_1 {\n"
                 "\t\tmeta mark set meta mark & 0xffffc0ff | 0x00000100\n"
                 "\t}\n"
+                "\tchain entered_1 {\n"
+                "\t\tfib daddr . iif type local ct mark set ct mark & 0xffffc0ff | 0x00000100\n"
+                "\t}\n"
+                "\tchain from_others {\n"
+                "\t\ttype filter hook prerouting priority mangle; policy accept;\n"
+                "\t\tct direction original iifname vmap { \"eth1\" : jump entered_1 }\n"
+                "\t}\n"
+                "\tchain replies {\n"
+                "\t\ttype filter hook prerouting priority dstnat + 11; policy accept;\n"
+                "\t\tct direction reply ct mark & 0x00003f00 vmap { 0x00000100 : jump eni_1 }\n"
+                "\t}\n"
                 "\tchain from_primary {\n"
                 "\t\ttype filter hook prerouting priority mangle; policy accept;\n"
                 "\t\tiifname \"eth0\" fib daddr . iif type local ct mark set ct mark | 0x00000080\n"
                 "\t}\n"
                 "\tchain from_pods {\n"
                 "\t\ttype filter hook prerouting priority dstnat + 10; policy accept;\n"
-                "\t\tiifname != \"eni*\" return\n"
+                "\t\tiifname != \"eni*\" ip saddr != @pods return\n"
+                "\t\tip daddr @pods fib daddr oifname != { \"eth0\", \"eth1\" } meta mark set meta mark | "
+                "0x00000080 return\n"
                 "\t\tip saddr vmap @eni_of\n"
                 "\t\tct state new ip daddr != @direct fib daddr type != local ct mark set ct mark | "
                 "0x00000080\n"
@@ -217,7 +251,10 @@ static void test_nft_golden(void **state)
                 "\t}\n"
                 "\tchain snat_pods {\n"
                 "\t\ttype nat hook postrouting priority srcnat; policy accept;\n"
-                "\t\tiifname \"eni*\" oifname \"eth0\" ip daddr != @direct snat to 10.0.1.10 fully-random\n"
+                "\t\tiifname != \"eni*\" ip saddr != @pods return\n"
+                "\t\toifname \"eth0\" ip daddr != @direct snat to 10.0.1.10 fully-random\n"
+                "\t\toifname \"eth0\" meta mark & 0x00003f00 != 0 snat to 10.0.1.10 "
+                "fully-random\n"
                 "\t}\n"
                 "}\n";
         struct node_case *c = *state;
@@ -226,11 +263,38 @@ static void test_nft_golden(void **state)
         assert_string_equal(c->want.nft, golden);
 }
 
+/* The golden text above with its border changed; what was begun before must go on, so packets of marked connections are marked always. */
+static void test_nft_border(void **state)
+{
+        static const char restore[] =
+                "ct mark & 0x00000040 == 0x00000040 meta mark set meta mark | 0x00000040\n";
+        struct node_case *c = *state;
+
+        c->border.mark = 0x40;
+        c->border.snat_ports = NODE_SNAT_PORTS_KEEP;
+        assert_ok(make(c), &c->err);
+        assert_contains(c->want.nft, "ip daddr != @direct snat to 10.0.1.10\n");
+        assert_contains(c->want.nft, restore);
+        assert_string_equal(RULE_TEXT(&c->want.rules[1]), "1024: fwmark 0x40/0x40 lookup 254 proto 118");
+        c->border.snat_ports = NODE_SNAT_PORTS_HASH;
+        assert_ok(make(c), &c->err);
+        assert_contains(c->want.nft, "ip daddr != @direct snat to 10.0.1.10 random\n");
+        c->border.external_snat = true;
+        c->border.node_ports = false;
+        assert_ok(make(c), &c->err);
+        assert_null(strstr(c->want.nft, "@direct"));
+        assert_null(strstr(c->want.nft, "from_primary"));
+        assert_contains(c->want.nft, restore);
+        c->border.exempt = (struct node_cidrs){{cidr("0.0.0.0/0")}, 1};
+        assert_ok(make(c), &c->err);
+        assert_contains(c->want.nft, "elements = { 0.0.0.0/0 }");
+}
+
 static void test_nft_empty_sets_and_doubles(void **state)
 {
         struct node_case *c = *state;
 
-        c->view.n_vpc_cidrs = c->view.n_exempt_cidrs = c->view.n_addresses = 0;
+        c->view.n_vpc_cidrs = c->border.exempt.n = c->view.n_addresses = 0;
         assert_ok(make(c), &c->err);
         assert_null(strstr(c->want.nft, "elements"));
         c->view.n_addresses = 5;
@@ -239,7 +303,7 @@ static void test_nft_empty_sets_and_doubles(void **state)
         assert_ok(make(c), &c->err);
         assert_null(strstr(c->want.nft, "10.0.1.70"));
         assert_non_null(strstr(strstr(c->want.nft, "map eni_of"), "flags interval"));
-        assert_ptr_equal(strstr(strstr(c->want.nft, "10.0.1.22") + 1, "10.0.1.22"), NULL);
+        assert_ptr_equal(strstr(strstr(c->want.nft, "10.0.1.22 :") + 1, "10.0.1.22 :"), NULL);
         c->addresses[4] = c->addresses[0]; /* without the /28 it is a hash */
         assert_ok(make(c), &c->err);
         assert_null(strstr(strstr(c->want.nft, "map eni_of"), "flags interval"));
@@ -298,6 +362,12 @@ static void test_bad_view_is_refused(void **state)
                 c->view.veth_prefix = prefixes[i];
                 assert_fails(make(c), ERR_INVALID);
         }
+        for (uint32_t mark = 0; mark <= 0x180; mark += 0x180) {
+                c->view.veth_prefix = "eni";
+                c->border.mark = mark;
+                assert_fails(make(c), ERR_INVALID);
+        }
+        c->border.mark = 0x80;
         c->view.veth_prefix = "eth"; /* the primary interface's own name begins so */
         assert_fails(make(c), ERR_INVALID);
         c->view.veth_prefix = "eni";
@@ -387,6 +457,7 @@ int main(void)
                 WANT_TEST(test_rules),
                 WANT_TEST(test_links_addresses_sysctls),
                 WANT_TEST(test_nft_golden),
+                WANT_TEST(test_nft_border),
                 WANT_TEST(test_nft_empty_sets_and_doubles),
                 WANT_TEST(test_order_of_input_does_not_matter),
                 WANT_TEST(test_doubled_pod_address_gives_one_route),

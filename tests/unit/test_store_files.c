@@ -171,7 +171,7 @@ static void test_newer_schema(void **state)
         fixture_sql(f, "PRAGMA user_version = 999");
         refused(f, ERR_UNSUPPORTED, "schema version 999");
         assert_fails(store_open(&f->options, &f->store, &f->err), ERR_UNSUPPORTED);
-        fixture_sql(f, "PRAGMA user_version = 1");
+        fixture_sql(f, "PRAGMA user_version = 2");
         fixture_restart(f, "a"); /* and nothing was changed in it */
         assert_int_equal(fixture_counts(f, NOW).leased, 40);
 }

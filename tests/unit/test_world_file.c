@@ -53,6 +53,19 @@ static void test_bad_files(void **state _unused_)
                 {"{" VPC ", 'subnets': [" SUBNET "], 'nodes': [{'name': 'n', 'public': '9.9.9.9', " SMALL
                  "}]}",
                  "public: want"},
+                {"{'vpc': {'cidrs': ['10.0.0.0/16', '10.0.128.0/17']}, 'subnets': [" SUBNET "]}",
+                 "cidrs[1]: 10.0.128.0/17 overlaps another CIDR"},
+                {"{" VPC ", 'subnets': [" SUBNET "], 'networks': {}}", "networks: want an array"},
+                {"{" VPC ", 'subnets': [" SUBNET "], 'networks': [{'name': 'p'}]}",
+                 "networks[0]: name, cidr"},
+                {"{" VPC ", 'subnets': [" SUBNET "], 'networks': [{'name': 'p', 'cidr': '10.0.64.0/18'}]}",
+                 "networks[0]: cidr: 10.0.64.0/18 overlaps the VPC's"},
+                {"{" VPC ", 'subnets': [" SUBNET
+                 "], 'networks': [{'name': 'p', 'cidr': '10.1.0.0/16', 'mtu': 9}]}",
+                 "networks[0]: mtu: want 576 to 9001"},
+                {"{" VPC ", 'subnets': [" SUBNET
+                 "], 'networks': [{'name': 'p', 'cidr': '10.1.0.0/16', 'hosts': ['x']}]}",
+                 "networks[0]: hosts[0]"},
                 {"{" VPC ", 'subnets': [" SUBNET "], 'nodes': [{'name': 'n', 'hop_limit': 65, " SMALL "}]}",
                  "hop_limit: want"},
         };

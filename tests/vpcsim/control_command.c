@@ -60,6 +60,21 @@ static int run_remove_node(struct control_target *target, json_t *args, json_t *
         return r < 0 ? r : world_remove_node(target->world, name, err);
 }
 
+static int run_add_vpc_cidr(struct control_target *target, json_t *args, json_t *reply _unused_,
+                            struct err *err)
+{
+        const char *cidr;
+        int r = require_string(args, "cidr", &cidr, err);
+
+        return r < 0 ? r : world_add_vpc_cidr(target->world, cidr, err);
+}
+
+static int run_add_subnet(struct control_target *target, json_t *args, json_t *reply _unused_,
+                          struct err *err)
+{
+        return world_add_subnet(target->world, args, err);
+}
+
 static int run_set_delays(struct control_target *target, json_t *args, json_t *reply _unused_,
                           struct err *err)
 {
@@ -202,6 +217,8 @@ static const struct command commands[] = {
         {"add-node", NULL, false, run_add_node,
          "start an instance: name, instance_type, subnet, public, ..."},
         {"remove-node", "name", false, run_remove_node, "terminate an instance"},
+        {"add-vpc-cidr", "cidr", false, run_add_vpc_cidr, "give the VPC another CIDR"},
+        {"add-subnet", NULL, false, run_add_subnet, "make a subnet: id, name, cidr, zone, tags"},
         {"set-delays", NULL, false, run_set_delays, "attach_ms, detach_ms, imds_lag_ms, ..."},
         {"set-throttle", NULL, false, run_set_throttle, "account, actions: how fast calls are let through"},
         {"set-denied", "actions", false, run_set_denied, "actions that IAM refuses"},

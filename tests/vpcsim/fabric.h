@@ -7,6 +7,7 @@
  *   <prefix>-vpc      the fabric: one link per attached ENI, gateways (.1 of each subnet), the IMDS address, a /32 route
  *                     and a permanent neighbour per assigned address, proxy ARP for everything, and an nftables table that
  *                     drops and counts each packet whose source is not assigned to the ENI that it came from
+ *   <prefix>-<network> a peered VPC or a site behind a gateway: both ways, without translation, and no further
  *   <prefix>-inet     the internet: hosts on 198.51.100.0/24, reached by 1:1 NAT from addresses that have a public one
  *
  * All calls come from one thread at a time. fabric_free() removes all that was made, whatever state it is in.
@@ -22,7 +23,12 @@ struct fabric;
 /* Public addresses that fabric_set_public() takes, hosts of the internet, and the sizes of a subnet (EC2's). */
 #define FABRIC_PUBLIC_POOL    "203.0.113.0/24"
 #define FABRIC_INTERNET_HOSTS "198.51.100.0/24"
-enum { FABRIC_SUBNET_BITS_MIN = 16, FABRIC_SUBNET_BITS_MAX = 28 };
+enum {
+        FABRIC_SUBNET_BITS_MIN = 16,
+        FABRIC_SUBNET_BITS_MAX = 28,
+        FABRIC_MTU_MIN = 576,
+        FABRIC_MTU_MAX = 9001
+};
 
 /*
  * prefix: 1..8 characters of a-z 0-9, unique on this machine. Needs root (ERR_DENIED). ERR_EXISTS when namespaces of
@@ -36,6 +42,17 @@ DEFINE_CLEANUP(struct fabric *, fabric_free)
 int fabric_add_subnet(struct fabric *fabric, struct prefix cidr, struct err *err);
 int fabric_add_node(struct fabric *fabric, const char *node, struct err *err);
 int fabric_remove_node(struct fabric *fabric, const char *node, struct err *err);
+
+/* A network that is no part of the VPC and has routes to and from it. Named as nodes are, in the same name space. */
+struct fabric_network {
+        const char *name;
+        struct prefix cidr;
+        unsigned mtu; /* of the way there */
+        const struct ip *hosts;
+        size_t n_hosts;
+};
+
+int fabric_add_network(struct fabric *fabric, const struct fabric_network *network, struct err *err);
 
 struct fabric_eni {
         const char *eni_id, *node;

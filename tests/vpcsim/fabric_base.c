@@ -16,13 +16,7 @@
 
 /* Alias of the loopback in "<prefix>-vpc": the namespace is a fabric's. */
 #define FABRIC_MARK "vpcsim"
-/* The internet's end of the link to the fabric. */
-#define INTERNET_PEER "vpc"
-
 enum { INTERNET_MTU = 1500 };
-
-static const struct mac fabric_mac = {{0x0e, 0xfa, 0xb1, 0, 0, 1}},
-                        internet_mac = {{0x0e, 0xfa, 0xb1, 0, 0, 2}};
 
 static const struct fabric_sysctl router_sysctls[] = {
         {"net.ipv6.conf.all.disable_ipv6", "1"},
@@ -36,78 +30,24 @@ static const struct fabric_sysctl router_sysctls[] = {
 };
 
 /*
- * 192.0.2.0/30 joins the two. Addresses of nobody have no route but the default one: so proxy ARP answers for them as for
- * all that is routed elsewhere, and the table drops them where they would leave.
+ * Addresses of nobody have no route but the default one: so proxy ARP answers for them as for all that is routed elsewhere,
+ * and the table drops them where they would leave.
  */
-static const char fabric_end[] = "192.0.2.1/30", internet_end[] = "192.0.2.2/30";
-
-static int add_route(struct netlink *nl, const char *dst, const char *gateway, const char *link,
-                     struct err *err)
-{
-        struct route_info route = {.protocol = RTPROT_STATIC};
-        struct link_info info = {0};
-        int r;
-
-        r = prefix_parse(dst, &route.dst, err);
-        if (r == 0)
-                r = ip_parse(gateway, &route.gateway, err);
-        if (r == 0)
-                r = link_get_by_name(nl, link, &info, err);
-        if (r < 0)
-                return r;
-        route.oif = info.ifindex;
-        return route_replace(nl, &route, err);
-}
-
-/* Addresses one end of the link between fabric and internet, with the other as a permanent neighbour. */
-static int set_end(const struct fabric_space *space, const char *link, const char *own, const char *peer,
-                   struct mac peer_mac, struct err *err)
-{
-        struct prefix own_address, peer_address;
-        struct link_info info;
-        int r;
-
-        r = prefix_parse(own, &own_address, err);
-        if (r == 0)
-                r = prefix_parse(peer, &peer_address, err);
-        if (r == 0)
-                r = link_get_by_name(space->nl, link, &info, err);
-        if (r == 0)
-                r = fabric_space_add_address(space, link, own_address, err);
-        if (r == 0)
-                r = link_change(space->nl, info.ifindex, &(struct link_change){.admin = LINK_ADMIN_UP}, err);
-        if (r < 0)
-                return r;
-        return neigh_replace_permanent(
-                space->nl,
-                &(struct neigh_info){
-                        .ifindex = info.ifindex, .ip = peer_address.ip, .has_mac = true, .mac = peer_mac},
-                err);
-}
-
 static int join_internet(struct fabric *fabric, struct err *err)
 {
-        struct link_veth veth = {.name = FABRIC_INTERNET_LINK,
-                                 .peer_name = INTERNET_PEER,
-                                 .mac = fabric_mac,
-                                 .peer_mac = internet_mac,
-                                 .mtu = INTERNET_MTU,
-                                 .peer_netns_fd = fabric->inet.netns_fd};
-        int r;
+        const struct fabric_joint joint = {.link = FABRIC_INTERNET_LINK,
+                                           .fabric_end = "192.0.2.1/30",
+                                           .far_end = "192.0.2.2/30",
+                                           .number = 0,
+                                           .mtu = INTERNET_MTU};
+        int r = fabric_join(&fabric->vpc, &fabric->inet, &joint, err);
 
-        r = link_create_veth(fabric->vpc.nl, &veth, err);
         if (r == 0)
-                r = set_end(&fabric->inet, INTERNET_PEER, internet_end, fabric_end, fabric_mac, err);
+                r = fabric_route(&fabric->vpc, "0.0.0.0/0",
+                                 &(struct fabric_way){joint.far_end, FABRIC_INTERNET_LINK}, err);
         if (r == 0)
-                r = set_end(&fabric->vpc, FABRIC_INTERNET_LINK, fabric_end, internet_end, internet_mac, err);
-        if (r == 0)
-                r = add_route(fabric->vpc.nl, "0.0.0.0/0", "192.0.2.2", FABRIC_INTERNET_LINK, err);
-        if (r == 0)
-                r = add_route(fabric->inet.nl, FABRIC_PUBLIC_POOL, "192.0.2.1", INTERNET_PEER, err);
-        if (r == 0)
-                r = fabric_space_wait_running(&fabric->vpc, FABRIC_INTERNET_LINK, err);
-        if (r == 0)
-                r = fabric_space_wait_running(&fabric->inet, INTERNET_PEER, err);
+                r = fabric_route(&fabric->inet, FABRIC_PUBLIC_POOL,
+                                 &(struct fabric_way){joint.fabric_end, FABRIC_FAR_LINK}, err);
         return r;
 }
 

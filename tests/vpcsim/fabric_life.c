@@ -100,6 +100,34 @@ struct fabric_link *fabric_find_link(struct fabric *fabric, const char *eni_id)
         return NULL;
 }
 
+int fabric_add_space(struct fabric *fabric, const char *name, const struct fabric_sysctl *sysctls,
+                     struct fabric_space **ret, struct err *err)
+{
+        struct fabric_space space = FABRIC_SPACE_NONE;
+        size_t n = strlen(name);
+        int r;
+
+        if (n == 0 || n > FABRIC_NODE_NAME_MAX || strspn(name, node_characters) != n ||
+            strcmp(name, "vpc") == 0 || strcmp(name, "inet") == 0)
+                return err_set(err, ERR_INVALID,
+                               "name '%s': 1..%d characters of a-z 0-9 - are allowed, but not vpc or inet",
+                               name, FABRIC_NODE_NAME_MAX);
+        if (fabric_find_node(fabric, name))
+                return err_set(err, ERR_EXISTS, "%s exists", name);
+        r = fabric_space_create(fabric->prefix, name, &space, err);
+        if (r < 0)
+                return r;
+        r = fabric_space_set_sysctls(&space, sysctls, NULL, err);
+        if (r < 0) {
+                (void)fabric_space_remove(&space, NULL);
+                return r;
+        }
+        GROW(fabric->nodes, fabric->n_nodes, fabric->nodes_capacity);
+        fabric->nodes[fabric->n_nodes] = (struct fabric_node){xstrdup(name), space};
+        *ret = &fabric->nodes[fabric->n_nodes++].space;
+        return 0;
+}
+
 int fabric_add_node(struct fabric *fabric, const char *node, struct err *err)
 {
         /* A new namespace begins with the host's values of these; a fresh node has the kernel's. */
@@ -109,28 +137,10 @@ int fabric_add_node(struct fabric *fabric, const char *node, struct err *err)
                 {"net.ipv4.conf.default.rp_filter", "0"},
                 {NULL},
         };
-        struct fabric_space space = FABRIC_SPACE_NONE;
-        size_t n = strlen(node);
-        int r;
+        struct fabric_space *space;
+        int r = fabric_add_space(fabric, node, fresh, &space, err);
 
-        if (n == 0 || n > FABRIC_NODE_NAME_MAX || strspn(node, node_characters) != n ||
-            strcmp(node, "vpc") == 0 || strcmp(node, "inet") == 0)
-                return err_set(err, ERR_INVALID,
-                               "node '%s': 1..%d characters of a-z 0-9 - are allowed, but not vpc or inet",
-                               node, FABRIC_NODE_NAME_MAX);
-        if (fabric_find_node(fabric, node))
-                return err_set(err, ERR_EXISTS, "node %s exists", node);
-        r = fabric_space_create(fabric->prefix, node, &space, err);
-        if (r < 0)
-                return err_wrap(err, "add node %s", node);
-        r = fabric_space_set_sysctls(&space, fresh, NULL, err);
-        if (r < 0) {
-                (void)fabric_space_remove(&space, NULL);
-                return err_wrap(err, "add node %s", node);
-        }
-        GROW(fabric->nodes, fabric->n_nodes, fabric->nodes_capacity);
-        fabric->nodes[fabric->n_nodes++] = (struct fabric_node){xstrdup(node), space};
-        return 0;
+        return r < 0 ? err_wrap(err, "add node %s", node) : 0;
 }
 
 int fabric_remove_node(struct fabric *fabric, const char *node, struct err *err)

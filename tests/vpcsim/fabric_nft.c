@@ -19,7 +19,9 @@ struct fabric_nft {
 
 /*
  * check:    before connection tracking, so that a forged packet leaves no trace but its counter.
- * known:    traffic inside the VPC is not tracked: nothing translates it, and the real fabric has no state.
+ * known:    traffic inside the VPC, and with the networks that it is joined to, is not tracked: nothing translates it,
+ *           and the real fabric has no state.
+ * network:  what comes from such a network may go to the VPC and no further.
  * forward:  what is routed to the internet and is not for it has no owner in the VPC.
  * gateway:  behind the translation, lets pass to the internet only what bears the public address that its sender has
  *           now; so a connection of a public address that was taken away ends, and untranslated packets do too.
@@ -36,12 +38,14 @@ static void add_table(struct text *commands)
                 "  set unchecked { type ifname; }\n"
                 "  set offenders { typeof iifname . ip saddr . ip daddr; size %d; flags dynamic; counter; }\n"
                 "  set subnets { type ipv4_addr; flags interval; }\n"
+                "  set networks { type ipv4_addr; flags interval; }\n"
                 "  set public_pairs { type ipv4_addr . ipv4_addr; }\n"
                 "  map public_of { type ipv4_addr : ipv4_addr; }\n"
                 "  map private_of { type ipv4_addr : ipv4_addr; }\n"
                 "  chain check {\n"
                 "    type filter hook prerouting priority raw; policy accept;\n"
                 "    iifname { \"lo\", \"" FABRIC_INTERNET_LINK "\" } accept\n"
+                "    iifname \"" FABRIC_NETWORK_LINKS "*\" goto network\n"
                 "    iifname . ip saddr @assigned goto known\n"
                 "    iifname @unchecked goto known\n"
                 "    counter name wrong_source\n"
@@ -50,6 +54,11 @@ static void add_table(struct text *commands)
                 "  }\n"
                 "  chain known {\n"
                 "    ip daddr @subnets notrack\n"
+                "    ip daddr @networks notrack\n"
+                "  }\n"
+                "  chain network {\n"
+                "    ip daddr @subnets notrack accept\n"
+                "    drop\n"
                 "  }\n"
                 "  chain inbound {\n"
                 "    type nat hook prerouting priority dstnat; policy accept;\n"
@@ -129,6 +138,11 @@ int fabric_nft_new(int netns_fd, struct fabric_nft **ret, struct err *err)
 void fabric_nft_add_subnet(struct text *commands, struct prefix cidr)
 {
         text_add(commands, "add element ip fabric subnets { %s }\n", PREFIX_TEXT(cidr));
+}
+
+void fabric_nft_add_network(struct text *commands, struct prefix cidr)
+{
+        text_add(commands, "add element ip fabric networks { %s }\n", PREFIX_TEXT(cidr));
 }
 
 void fabric_nft_change_address(struct text *commands, bool add, const char *link, struct ip address)

@@ -15,6 +15,9 @@
 /* The fabric's link to the internet; the table and the links are made with this one name. */
 #define FABRIC_INTERNET_LINK "inet"
 
+/* ... and those to other networks begin with this. */
+#define FABRIC_NETWORK_LINKS "net"
+
 struct fabric_nft;
 
 /* Makes the table in the network namespace of netns_fd, which is borrowed. */
@@ -24,6 +27,7 @@ DEFINE_CLEANUP(struct fabric_nft *, fabric_nft_free)
 
 /* These only add to `commands`; fabric_nft_run() carries them out, all or none. */
 void fabric_nft_add_subnet(struct text *commands, struct prefix cidr);
+void fabric_nft_add_network(struct text *commands, struct prefix cidr);
 void fabric_nft_change_address(struct text *commands, bool add, const char *link, struct ip address);
 void fabric_nft_change_ipv6(struct text *commands, bool add, const char *link, struct prefix cidr);
 /* Links whose packets may have any source. */

@@ -43,6 +43,10 @@ int world_wake_fd(const struct world *world);
 int world_add_node(struct world *world, const json_t *node, json_t **reply, struct err *err);
 int world_remove_node(struct world *world, const char *name, struct err *err);
 
+/* What the VPC gets while it runs: a CIDR, a subnet as in the world file. */
+int world_add_vpc_cidr(struct world *world, const char *cidr, struct err *err);
+int world_add_subnet(struct world *world, const json_t *subnet, struct err *err);
+
 /* The whole state for tests and people: subnets (free counts), nodes, ENIs with states and addresses. Owned by the caller. */
 json_t *world_dump(struct world *world);
 

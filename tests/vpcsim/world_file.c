@@ -98,14 +98,31 @@ static int read_cidr(const char *text, struct prefix *ret, uint32_t *ret_first, 
         return 0;
 }
 
+/* The world has one VPC: a CIDR of it, at the start or later. As EC2 has it, none overlaps another. */
+int world_add_vpc_cidr(struct world *world, const char *text, struct err *err)
+{
+        struct prefix cidr;
+        uint32_t first, last;
+        int64_t overlaps = 0;
+        int r = read_cidr(text, &cidr, &first, &last, err);
+
+        if (r == 0)
+                r = DB_READ_NUMBER(world->db, &overlaps, err,
+                                   "SELECT count(*) FROM vpc_cidr WHERE first <= ? AND last >= ?",
+                                   DB_NUMBER(last), DB_NUMBER(first));
+        if (r == 0 && overlaps)
+                r = err_set(err, ERR_INVALID, "%s overlaps another CIDR of the VPC", text);
+        return r < 0 ? r
+                     : DB_RUN(world->db, err, "INSERT INTO vpc_cidr SELECT id, ?, ?, ? FROM vpc",
+                              DB_TEXT(text), DB_NUMBER(first), DB_NUMBER(last));
+}
+
 static int read_vpc(struct world *world, const json_t *object, char ret_id[static MAX_TEXT_BYTES + 1],
                     struct err *err)
 {
         char new_id[WORLD_ID_BYTES], group[WORLD_ID_BYTES];
         const char *id;
         const json_t *cidrs, *item;
-        struct prefix cidr;
-        uint32_t first, last;
         size_t i;
         int r;
 
@@ -128,10 +145,7 @@ static int read_vpc(struct world *world, const json_t *object, char ret_id[stati
         {
                 if (!json_is_string(item))
                         return err_set(err, ERR_INVALID, "cidrs[%zu]: want a text", i);
-                r = read_cidr(json_string_value(item), &cidr, &first, &last, err);
-                if (r == 0)
-                        r = DB_RUN(world->db, err, "INSERT INTO vpc_cidr VALUES (?, ?, ?, ?)", DB_TEXT(id),
-                                   DB_TEXT(json_string_value(item)), DB_NUMBER(first), DB_NUMBER(last));
+                r = world_add_vpc_cidr(world, json_string_value(item), err);
                 if (r < 0)
                         return err_wrap(err, "cidrs[%zu]", i);
         }
@@ -196,6 +210,17 @@ static int read_subnet(struct world *world, const char *vpc, const json_t *objec
             (r = world_read_subnet_space(world, id, object, err)) < 0)
                 return r;
         return world->fabric ? fabric_add_subnet(world->fabric, cidr, err) : 0;
+}
+
+int world_add_subnet(struct world *world, const json_t *object, struct err *err)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        _cleanup_statement_ sqlite3_stmt *statement = NULL;
+        int r = DB_PREPARE(world->db, &statement, err, "SELECT id FROM vpc");
+
+        if (r == 0)
+                r = db_next(statement, err);
+        return r < 0 ? r : read_subnet(world, db_column_text(statement, 0, arena), object, arena, err);
 }
 
 static int read_user(struct world *world, const json_t *object, struct err *err)
@@ -320,7 +345,7 @@ static int read_cruelty(struct world *world, const json_t *description, struct e
                 {"throttle", world_set_throttle}, {"denied", world_set_denied},
                 {"stuck", world_set_stuck},       {"stale", world_set_stale},
                 {"faults", world_set_faults},     {"sts_roles", world_set_sts_roles},
-                {"taken", world_set_taken},
+                {"networks", world_add_networks}, {"taken", world_set_taken},
         };
         int r = 0;
 
@@ -338,8 +363,8 @@ int world_read_description(struct world *world, const json_t *description, struc
                 "region", "account",    "vpc",           "subnets",           "users",
                 "role",   "nodes",      "delays",        "credentials_ttl_s", "instance_types",
                 "seed",   "allocation", "reuse_at_once", "throttle",          "denied",
-                "stuck",  "stale",      "faults",        "sts_roles",         "taken",
-                NULL};
+                "stuck",  "stale",      "faults",        "sts_roles",         "networks",
+                "taken",  NULL};
         const json_t *vpc = json_object_get(description, "vpc");
         char vpc_id[MAX_TEXT_BYTES + 1];
         int r;

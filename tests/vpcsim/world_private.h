@@ -61,6 +61,8 @@ void world_note_failure(struct world *world, const struct err *err);
 int world_read_description(struct world *world, const json_t *description, struct err *err);
 int world_read_tags(const json_t *object, struct arena *arena, struct world_tag **ret, size_t *ret_n,
                     struct err *err);
+/* world_network.c: what the VPC is joined to, [{"name", "cidr", "mtu", "hosts"}]. */
+int world_add_networks(struct world *world, const json_t *networks, struct err *err);
 /* Refuses members that are not among the known ones (NULL-terminated); what says where. */
 int world_refuse_unknown(const json_t *object, const char *const *known, const char *what, struct err *err);
 

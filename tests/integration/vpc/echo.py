@@ -85,36 +85,39 @@ def serving(*namespaces):
         servers.close()
 
 
-def _ask_tcp(address):
-    with socket.create_connection((address, PORT), timeout=TRY_S) as connection:
+def _ask_tcp(address, port, source):
+    with socket.create_connection((address, port), timeout=TRY_S, source_address=(source, 0)) as connection:
         return connection.makefile().read()
 
 
-def _ask_udp(address):
+def _ask_udp(address, port, source):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.settimeout(TRY_S)
-        client.connect((address, PORT))
+        client.bind((source, 0))
+        client.connect((address, port))
         client.send(b"who am I?")
         return client.recv(64).decode()
 
 
-def _ask_all(addresses):
+def _ask_all(addresses, port, source):
     seen = {}
     for address in addresses:
         for protocol, ask in (("tcp", _ask_tcp), ("udp", _ask_udp)):
             try:
-                seen[address, protocol] = ask(address)
+                seen[address, protocol] = ask(address, port, source)
             except OSError as error:
                 seen[address, protocol] = f"{type(error).__name__}: {error}"
     return seen
 
 
-def sources_seen(namespace, addresses):
-    """{(address, "tcp"|"udp"): the source that the server at address saw, or the error}, asked from a namespace."""
-    return netns.call_in(namespace, _ask_all, list(addresses))
+def sources_seen(namespace, addresses, port=PORT, bind=""):
+    """{(address, "tcp"|"udp"): the source that the server at address saw, or the error}, asked from a namespace (and from
+    its address `bind`)."""
+    return netns.call_in(namespace, _ask_all, list(addresses), port, bind)
 
 
-def assert_source(namespace, addresses, source):
+def assert_source(namespace, addresses, source, port=PORT, bind=""):
     """Everybody at addresses sees this source when asked from namespace."""
-    wrong = {key: seen for key, seen in sources_seen(namespace, addresses).items() if seen != source}
-    assert not wrong, f"from {namespace}, expected source {source}: {wrong}"
+    seen = sources_seen(namespace, addresses, port, bind)
+    wrong = {key: source_seen for key, source_seen in seen.items() if source_seen != source}
+    assert not wrong, f"from {namespace} to port {port}, expected source {source}: {wrong}"

@@ -6,6 +6,7 @@ import ctypes
 import json
 import os
 import pathlib
+import subprocess
 
 from .process import run
 
@@ -74,6 +75,11 @@ def names(prefix):
 
 def execute(name, *command, **kwargs):
     return run("ip", "netns", "exec", name, *command, **kwargs)
+
+
+def popen(*command):
+    """A process in the namespace of the calling thread, with pipes for its text."""
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def ip(name, *arguments):

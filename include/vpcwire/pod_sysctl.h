@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the kernel is told about a pod's host link, whatever the host's defaults are: the plugin sets it before the link is
+ * up, ipamd puts it back. One table for both.
+ */
+#ifndef VPCWIRE_POD_SYSCTL_H
+#define VPCWIRE_POD_SYSCTL_H
+
+#include <stddef.h>
+
+#include "err.h"
+
+struct pod_sysctl {
+        const char *family, *name; /* net.FAMILY.conf.LINK.NAME */
+        const char *value;
+};
+
+extern const struct pod_sysctl pod_sysctls[];
+extern const size_t n_pod_sysctls;
+
+enum { POD_SYSCTL_KEY_BYTES = 64 };
+/* "net.ipv4.conf.eni0a1b2c3d4e5.rp_filter", in the caller's buffer. */
+const char *pod_sysctl_key(const struct pod_sysctl *sysctl, const char *ifname,
+                           char key[static POD_SYSCTL_KEY_BYTES]);
+
+/*
+ * Sets all that differ, in the calling thread's network namespace; *ret_changed counts them. What is not there is passed
+ * over: a kernel without IPv6, a link that has just gone.
+ */
+int pod_sysctl_apply(const char *ifname, unsigned *ret_changed, struct err *err);
+
+#endif

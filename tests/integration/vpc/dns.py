@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""DNS in a cluster: dnsmasq in a pod, and lookups as a resolver makes them."""
+import secrets
+import shutil
+import socket
+import struct
+
+from .process import Daemon
+
+PORT = 53
+DOMAIN = "cluster.local"
+ANSWER = "192.0.2.53"  # of every name in the domain
+TYPE_A, TYPE_AAAA, CLASS_IN, RECURSE = 1, 28, 1, 0x0100
+TRY_S = 10
+
+
+def missing():
+    """What this needs and is not here."""
+    return "" if shutil.which("dnsmasq") else "dnsmasq (package dnsmasq-base)"
+
+
+def start_server(pod, folder):
+    """dnsmasq that knows the domain and asks nobody; the caller stops it."""
+    command = ["ip", "netns", "exec", pod.netns, "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file="]
+    command += ["--no-resolv", "--no-hosts", "--user=root", "--log-facility=-", f"--address=/{DOMAIN}/{ANSWER}", f"--local=/{DOMAIN}/"]
+    return Daemon(command, folder / "dnsmasq.log")
+
+
+def _question(name, kind):
+    number = secrets.randbelow(1 << 16)
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+    return number, struct.pack("!6H", number, RECURSE, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!2H", kind, CLASS_IN)
+
+
+def _answer(message):
+    """(number of the question, the address or None)."""
+    number, flags, _, answers = struct.unpack("!4H", message[:8])
+    assert flags & 0xF == 0, f"refused: {message!r}"
+    return number, socket.inet_ntoa(message[-4:]) if answers else None
+
+
+def lookup_udp(server, name):
+    """The name's IPv4 address; A and AAAA are asked from one socket at once, as resolvers do, and both must be answered."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(TRY_S)
+        client.connect((server, PORT))
+        asked = [_question(name, kind) for kind in (TYPE_A, TYPE_AAAA)]
+        for _, message in asked:
+            client.send(message)
+        answers = dict(_answer(client.recv(512)) for _ in asked)
+    return answers[asked[0][0]]
+
+
+def lookup_tcp(server, name):
+    """The name's IPv4 address."""
+    number, message = _question(name, TYPE_A)
+    with socket.create_connection((server, PORT), timeout=TRY_S) as client:
+        client.sendall(struct.pack("!H", len(message)) + message)
+        stream = client.makefile("rb")
+        (length,) = struct.unpack("!H", stream.read(2))
+        answered, address = _answer(stream.read(length))
+    assert answered == number
+    return address
+
+
+def lookups(server, count, name):
+    """`count` lookups, half of them by TCP, one after the other; what went wrong, as texts."""
+    wrong = []
+    for i in range(count):
+        ask = lookup_tcp if i % 2 else lookup_udp
+        try:
+            address = ask(server, f"{name}-{i}.default.svc.{DOMAIN}")
+            if address != ANSWER:
+                wrong.append(f"{ask.__name__} {i}: {address}")
+        except (OSError, AssertionError, struct.error) as error:
+            wrong.append(f"{ask.__name__} {i}: {error!r}")
+    return wrong

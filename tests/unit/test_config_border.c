@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The settings on connections that cross the VPC's border: what is taken, what is refused, and what is said then. */
+#include "test.h"
+
+#include <stdlib.h>
+
+#include "config.h"
+
+static struct config *load(void)
+{
+        struct config *config;
+        struct err err;
+
+        assert_ok(config_load("/nonexistent", &config, &err), &err);
+        return config;
+}
+
+static int clear(void **state _unused_)
+{
+        return clearenv();
+}
+
+static void test_defaults(void **state _unused_)
+{
+        _cleanup_(config_freep) struct config *c = load();
+
+        assert_false(c->border.external_snat);
+        assert_true(c->border.node_ports);
+        assert_int_equal(c->border.snat_ports, NODE_SNAT_PORTS_PRNG);
+        assert_int_equal(c->border.mark, 0x80);
+        assert_int_equal(c->border.exempt.n + c->border.external_services.n, 0);
+}
+
+static void test_taken_as_aws_vpc_cni_takes_them(void **state _unused_)
+{
+        _cleanup_(config_freep) struct config *c = NULL;
+
+        setenv("AWS_VPC_K8S_CNI_EXTERNALSNAT", "1", 1);
+        setenv("AWS_VPC_CNI_NODE_PORT_SUPPORT", "F", 1);
+        setenv("AWS_VPC_K8S_CNI_RANDOMIZESNAT", "hashrandom", 1);
+        setenv("AWS_VPC_K8S_CNI_CONNMARK", "0x10000040", 1);
+        setenv("AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", " 10.1.2.3/16 ,192.168.0.0/16,10.1.0.0/16", 1);
+        setenv("AWS_EXTERNAL_SERVICE_CIDRS", "0.0.0.0/0", 1);
+        c = load();
+        assert_true(c->border.external_snat);
+        assert_false(c->border.node_ports);
+        assert_int_equal(c->border.snat_ports, NODE_SNAT_PORTS_HASH);
+        assert_int_equal(c->border.mark, 0x10000040);
+        assert_int_equal(c->border.exempt.n, 2);
+        assert_string_equal(PREFIX_TEXT(c->border.exempt.list[0]), "10.1.0.0/16");
+        assert_string_equal(PREFIX_TEXT(c->border.exempt.list[1]), "192.168.0.0/16");
+        assert_int_equal(c->border.external_services.n, 1);
+}
+
+static void test_refused(void **state _unused_)
+{
+        static const struct {
+                const char *name, *value, *said, *allowed;
+        } cases[] = {
+                {"AWS_VPC_K8S_CNI_EXTERNALSNAT", "yes", "'yes'", "true or false"},
+                {"AWS_VPC_CNI_NODE_PORT_SUPPORT", "2", "'2'", "true or false"},
+                {"AWS_VPC_K8S_CNI_RANDOMIZESNAT", "PRNG", "'PRNG'", "prng, hashrandom or none"},
+                {"AWS_VPC_K8S_CNI_CONNMARK", "0", "'0'", "0xffffffff"},
+                {"AWS_VPC_K8S_CNI_CONNMARK", "-1", "'-1'", "0xffffffff"},
+                {"AWS_VPC_K8S_CNI_CONNMARK", "0x80 ", "'0x80 '", "0xffffffff"},
+                {"AWS_VPC_K8S_CNI_CONNMARK", "0x100000000", "'0x100000000'", "0xffffffff"},
+                {"AWS_VPC_K8S_CNI_CONNMARK", "99999999999999999999", "'9999", "0xffffffff"},
+                {"AWS_VPC_K8S_CNI_CONNMARK", "0x180", "'0x180'", "without the bits 0xff00"},
+                {"AWS_VPC_K8S_CNI_CONNMARK", "0x4000", "'0x4000'", "kube-proxy's"},
+                {"AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", "10.0.0.0", "'10.0.0.0'", "10.0.0.0/8,..."},
+                {"AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", "10.0.0.0/8,", "''", "IPv4 CIDRs"},
+                {"AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", "10.0.0.0/8,fd00::/8", "'fd00::/8'", "IPv4 CIDRs"},
+                {"AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", "10.0.0.0/33", "'10.0.0.0/33'", "IPv4 CIDRs"},
+                {"AWS_EXTERNAL_SERVICE_CIDRS", "10.0.0.0/8 192.168.0.0/16", "'10.0.0.0/8 192.", "commas"},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                struct config *config;
+                struct err err;
+
+                clearenv();
+                setenv(cases[i].name, cases[i].value, 1);
+                assert_int_equal(config_load("/nonexistent", &config, &err), -ERR_INVALID);
+                assert_contains(err.msg, cases[i].name);
+                assert_contains(err.msg, cases[i].said);
+                assert_contains(err.msg, cases[i].allowed);
+        }
+}
+
+static void test_number_of_cidrs(void **state _unused_)
+{
+        _cleanup_(text_done) struct text list = {0};
+        struct config *config = NULL;
+        struct err err;
+
+        for (int i = 0; i < NODE_CIDRS_MAX; i++)
+                text_add(&list, "%s10.%d.0.0/16", i ? "," : "", i);
+        setenv("AWS_EXTERNAL_SERVICE_CIDRS", list.text, 1);
+        config = load();
+        assert_int_equal(config->border.external_services.n, NODE_CIDRS_MAX);
+        config_free(config);
+        text_add(&list, ",192.168.0.0/16");
+        setenv("AWS_EXTERNAL_SERVICE_CIDRS", list.text, 1);
+        assert_int_equal(config_load("/nonexistent", &config, &err), -ERR_INVALID);
+        assert_contains(err.msg, "64 CIDRs are allowed");
+}
+
+static void test_only_the_mark_needs_a_restart(void **state _unused_)
+{
+        static const struct {
+                const char *name, *value;
+        } cases[] = {{"AWS_VPC_K8S_CNI_EXTERNALSNAT", "true"},
+                     {"AWS_VPC_CNI_NODE_PORT_SUPPORT", "false"},
+                     {"AWS_VPC_K8S_CNI_RANDOMIZESNAT", "none"},
+                     {"AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", "10.0.0.0/8"},
+                     {"AWS_EXTERNAL_SERVICE_CIDRS", "10.0.0.0/8"},
+                     {"AWS_VPC_K8S_CNI_CONNMARK", "0x40"}};
+        _cleanup_(config_freep) struct config *before = load();
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                _cleanup_(config_freep) struct config *after = NULL;
+                const char *fixed;
+
+                setenv(cases[i].name, cases[i].value, 1);
+                after = load();
+                fixed = config_differs_in_fixed(before, after);
+                if (i + 1 < ARRAY_SIZE(cases))
+                        assert_null(fixed);
+                else
+                        assert_string_equal(fixed, cases[i].name);
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup(test_defaults, clear),
+                cmocka_unit_test_setup(test_taken_as_aws_vpc_cni_takes_them, clear),
+                cmocka_unit_test_setup(test_refused, clear),
+                cmocka_unit_test_setup(test_number_of_cidrs, clear),
+                cmocka_unit_test_setup(test_only_the_mark_needs_a_restart, clear),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
