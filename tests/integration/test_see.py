@@ -170,3 +170,30 @@ def test_probes(vpc, make_node):
     wait_until(lambda: health(node, "live") == 0, 20)
     node.stop()
     assert health(node, "live") == 1
+
+
+def test_introspection_on_a_unix_socket(make_node, tmp_path):
+    path = tmp_path / "see.sock"
+    node = make_node("n1", env={"INTROSPECTION_BIND_ADDRESS": f"unix:{path}", "WARM_IP_TARGET": "2"})
+    pod = node.add_pod("a")
+    node.wait_quiet(leased=1)
+    card = json.loads(node.web("/v1/enis", to=path).text)["0"]
+    assert card["AssignedIPs"] == 1 and set(card["ENIs"]) == {eni["eni_id"] for eni in node.enis()}
+    (shown,) = json.loads(node.web("/v1/pods", to=path).text)["pods"]
+    assert (shown["name"], shown["address"]) == ("a", pod.address)
+    assert json.loads(node.web("/v1/ipamd-env-settings", to=path).text)["WARM_IP_TARGET"] == "2"
+    assert path.stat().st_mode & 0o777 == 0o600
+    node.stop()
+    assert not path.exists()
+
+
+def test_silent_visitors_do_not_hold_up_pods(node):
+    """As many connections as one address may have and more: the RPC serves, and the metrics do when they have gone."""
+    silent = [node.inside.call(socket.create_connection, ("127.0.0.1", port)) for port in (METRICS, METRICS + 1) for _ in range(40)]
+    try:
+        assert node.add_pod("a").address
+    finally:
+        for connection in silent:
+            connection.close()
+    wait_until(lambda: node.metric("vpcwire_leases", state="wired") == 1, 20)
+    assert node.web("/v1/enis", headers={"Host": "evil.example"}).status == 421
