@@ -5,6 +5,10 @@
 #include <vpcwire/bind.h>
 #include <vpcwire/mem.h>
 
+#define FIFTY "01234567890123456789012345678901234567890123456789"
+
+static const char long_path[] = "unix:/" FIFTY FIFTY FIFTY;
+
 static void test_good(void **state _unused_)
 {
         static const struct {
@@ -51,10 +55,7 @@ static void test_refused(void **state _unused_)
                 "[localhost]:80",
                 "unix:",
                 "unix:run/x",
-                "unix:/"
-                "01234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901"
-                "23456"
-                "789012345678",
+                long_path,
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
