@@ -121,6 +121,12 @@ static const struct setting settings[] = {
         {"VPCWIRE_DB", SETTING_PATH, FIELD(db_path), "/run/vpcwire/ipam.db", .help = "the database"},
         {"VPCWIRE_SOCKET", SETTING_SOCKET, FIELD(socket_path), "/run/vpcwire/ipamd.sock",
          .help = "the RPC socket"},
+        {"VPCWIRE_METRICS_BIND_ADDRESS", SETTING_BIND, FIELD(metrics_bind), ":61678",
+         .help = "where Prometheus reads /metrics"},
+        {"DISABLE_METRICS", SETTING_BOOL, FIELD(no_metrics), "false", .help = "no /metrics"},
+        {"INTROSPECTION_BIND_ADDRESS", SETTING_BIND, FIELD(introspection_bind), "127.0.0.1:61679",
+         .help = "the node's page, /v1/enis, /v1/pods, /healthz and /readyz; unix:/PATH is fine, too"},
+        {"DISABLE_INTROSPECTION", SETTING_BOOL, FIELD(no_introspection), "false", .help = "none of these"},
 };
 
 static const struct setting *find_setting(const char *name, size_t n)
@@ -282,6 +288,17 @@ const char *config_differs_in_fixed(const struct config *a, const struct config 
                         return settings[i].name;
         }
         return NULL;
+}
+
+void config_each(const struct config *config, const struct config *latest,
+                 void (*visit)(void *data, const char *name, const char *value), void *data)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+                _cleanup_(text_done) struct text value = {0};
+
+                if (setting_format(settings[i].reloadable && latest ? latest : config, &settings[i], &value))
+                        visit(data, settings[i].name, value.text);
+        }
 }
 
 void config_print_help(FILE *to)

@@ -8,6 +8,8 @@
 
 #include <jansson.h>
 
+#include <vpcwire/bind.h>
+
 #include "config_border.h"
 
 enum {
@@ -89,6 +91,14 @@ static int take_file_name(struct config *config, const struct setting *setting, 
                 return err_set(err, ERR_INVALID, "'%.64s' is not allowed: NAME%s without a folder", value,
                                suffix);
         return take_text(config, setting, value, err);
+}
+
+static int take_bind(struct config *config, const struct setting *setting, const char *value, struct err *err)
+{
+        struct bind bind;
+        int e = bind_parse(value, &bind, err);
+
+        return e < 0 ? e : take_text(config, setting, value, err);
 }
 
 static int take_url(struct config *config, const struct setting *setting, const char *value, struct err *err)
@@ -222,6 +232,7 @@ int setting_take(struct config *config, const struct setting *setting, const cha
         case SETTING_NUMBER: return take_number(config, setting, value, err);
         case SETTING_TEXT: return take_text(config, setting, value, err);
         case SETTING_PATH: return take_path(config, setting, value, err);
+        case SETTING_BIND: return take_bind(config, setting, value, err);
         case SETTING_SOCKET: return take_socket(config, setting, value, err);
         case SETTING_FILE_NAME: return take_file_name(config, setting, value, err);
         case SETTING_URL: return take_url(config, setting, value, err);
@@ -273,6 +284,7 @@ bool setting_equal(const struct config *a, const struct config *b, const struct 
         case SETTING_SNAT_PORTS: return a->border.snat_ports == b->border.snat_ports;
         case SETTING_TEXT:
         case SETTING_PATH:
+        case SETTING_BIND:
         case SETTING_SOCKET:
         case SETTING_FILE_NAME:
         case SETTING_URL:

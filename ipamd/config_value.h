@@ -9,6 +9,7 @@ enum setting_type {
         SETTING_NUMBER,      /* unsigned, minimum..maximum */
         SETTING_TEXT,        /* printable, at most 255 bytes */
         SETTING_PATH,        /* absolute */
+        SETTING_BIND,        /* ADDRESS:PORT or unix:/PATH, as bind_parse() says */
         SETTING_SOCKET,      /* absolute, and short enough for a unix socket's address */
         SETTING_FILE_NAME,   /* NAME.conflist, no folder */
         SETTING_URL,         /* http:// or https:// */
@@ -41,6 +42,8 @@ struct setting {
 /* Checks the value and puts it into the config. ERR_INVALID quotes the value and says what is allowed. */
 int setting_take(struct config *config, const struct setting *setting, const char *value, struct err *err);
 bool setting_equal(const struct config *a, const struct config *b, const struct setting *setting);
+/* The value as setting_take() would take it, but for a URL with a password; false: it has none. */
+bool setting_format(const struct config *config, const struct setting *setting, struct text *to);
 
 /* A paragraph of --help, and a row of deploy/SETTINGS.md (config_print.c). */
 void setting_print(FILE *to, const struct setting *setting);

@@ -43,8 +43,12 @@ static const struct jsonx_field add_reply_fields[] = {
 static const struct jsonx_field confirm_request_fields[] = {
         KEY(struct ipam_confirm_request),
         NEEDED_IP(struct ipam_confirm_request, address),
+        COUNT(struct ipam_confirm_request, wire_us),
 };
-static const struct jsonx_field del_request_fields[] = {KEY(struct ipam_del_request)};
+static const struct jsonx_field del_request_fields[] = {
+        KEY(struct ipam_del_request),
+        COUNT(struct ipam_del_request, wire_us),
+};
 static const struct jsonx_field del_reply_fields[] = {
         JSONX_FIELD(struct ipam_del_reply, released, JSONX_BOOL, .flags = JSONX_REQUIRED),
         IP(struct ipam_del_reply, address),
@@ -116,6 +120,7 @@ static const struct jsonx_schema warning_schema = JSONX_SCHEMA(struct ipam_warni
 static const struct jsonx_field status_reply_fields[] = {
         JSONX_FIELD(struct ipam_status_reply, ready, JSONX_BOOL, .flags = JSONX_REQUIRED),
         OPTIONAL(struct ipam_status_reply, reason),
+        FLAG(struct ipam_status_reply, set_up),
         FLAG(struct ipam_status_reply, impaired),
         OPTIONAL(struct ipam_status_reply, impaired_reason),
         OPTIONAL(struct ipam_status_reply, version),

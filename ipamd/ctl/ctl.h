@@ -50,6 +50,7 @@ enum ctl_exit ctl_explain(struct ctl *ctl);
 enum ctl_exit ctl_log_level(struct ctl *ctl);
 enum ctl_exit ctl_bundle(struct ctl *ctl);
 enum ctl_exit ctl_version(struct ctl *ctl);
+enum ctl_exit ctl_health(struct ctl *ctl);
 enum ctl_exit ctl_doctor(struct ctl *ctl);
 
 /* Connects, or says on `complaints` why not. */

@@ -17,6 +17,7 @@ enum {
 
 struct announce {
         struct announce_options options;
+        char *marker;
         uv_timer_t timer;
         bool made;
         int told; /* errno or code of the failure that was told; 0: none. Its text has a new temporary's name each time */
@@ -85,6 +86,7 @@ int announce_new(uv_loop_t *loop, const struct announce_options *options, struct
                 return -(int)err->code;
         announce = XNEW(struct announce);
         announce->options = *options;
+        announce->options.marker = announce->marker = xstrdup(options->marker);
         uv_timer_init(loop, &announce->timer);
         announce->timer.data = announce;
         uv_timer_start(&announce->timer, on_timer, CHECK_PERIOD_MS, CHECK_PERIOD_MS);
@@ -94,7 +96,10 @@ int announce_new(uv_loop_t *loop, const struct announce_options *options, struct
 
 static void on_closed(uv_handle_t *handle)
 {
-        free(handle->data);
+        struct announce *announce = handle->data;
+
+        free(announce->marker);
+        free(announce);
 }
 
 struct announce *announce_free(struct announce *announce)

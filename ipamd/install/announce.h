@@ -15,8 +15,8 @@
 struct announce;
 
 struct announce_options {
-        struct install_paths paths; /* the strings must live as long as the announce */
-        const char *marker; /* file that names the boot in which a daemon served first; on tmpfs or not */
+        struct install_paths paths;   /* the strings must live as long as the announce */
+        const char *marker;           /* file that names the boot in which a daemon served first; copied */
         bool (*is_ready)(void *data); /* can an ADD be served? */
         void *data;
 };

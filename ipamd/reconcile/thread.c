@@ -62,6 +62,7 @@ static int plan_and_act(struct reconcile *r, struct round *round, struct err *er
 
         view_make(r, round, &view);
         plan_make(&view, &r->settings.targets, &r->limits, round->now_ms, round->arena, &plan);
+        count_plan(r, &plan);
         if (!plan.surplus)
                 r->surplus_since_ms = 0;
         else if (!r->surplus_since_ms) {
@@ -111,6 +112,7 @@ static int run_round(struct reconcile *r, struct round *round)
                 if (e == 0)
                         continue;
                 log_error("round failed", LOG_STR("step", steps[i].name), LOG_ERR(&err));
+                metrics_add(r->options.metrics, METRIC_AWSCNI_ERRORS, LABELS(steps[i].name), 1);
                 if (blocked_until(r, round, steps[i].name, "", round->now_ms + ROUND_RETRY_MS, err.msg,
                                   &second) < 0)
                         log_error("why it failed is not written down", LOG_ERR(&second));
@@ -126,6 +128,7 @@ static int64_t round_once(struct reconcile *r)
         struct round round = {.arena = arena, .now_ms = clock_boottime_ms()};
         int e = run_round(r, &round);
 
+        count_round(r);
         health_tell(r);
         probe_run(r, &round);
         if (e < 0)
@@ -277,6 +280,7 @@ static int first_look(struct reconcile *r, struct err *err)
 
         if (store_enis(r->store, now_ms, arena, &enis, &n, err) < 0)
                 return -(int)err->code;
+        denied_recall(r);
         r->look_due_ms = n ? after_start_ms : now_ms;
         r->sweep_due_ms = n ? now_ms + OURS_SWEEP_PERIOD_MS : after_start_ms;
         return 0;

@@ -70,6 +70,7 @@ static void add_health(struct ipam_status_reply *status, const struct serve *ser
 {
         char *reason = arena_alloc(arena, REASON_BYTES, 1);
 
+        status->set_up = facts->set_up;
         status->ready = is_ready(facts);
         if (!status->ready) {
                 reason_no_address(facts, reason);

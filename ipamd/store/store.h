@@ -140,6 +140,9 @@ struct store_counts {
 
 int store_counts(struct store *store, int64_t now_ms, struct store_counts *ret, struct err *err);
 
+/* Leases whose address is EC2's and ours, by state. */
+int store_lease_counts(struct store *store, unsigned ret[static _LEASE_STATE_MAX], struct err *err);
+
 /* ---- ENIs and addresses (the reconciler's thread) ---- */
 
 enum eni_state {

@@ -5,7 +5,7 @@ import json
 import os
 import pathlib
 
-from . import netns, rpc
+from . import netns, rpc, web
 from .pod import Pod, environment, network_conf, run_plugin
 from .process import BUILD, SANITIZER_OPTIONS, Daemon, run, wait_until
 
@@ -49,7 +49,7 @@ class Node:
 
     def daemon_env(self, **changes):
         """This test's environment without AWS's and our own variables, plus this node's."""
-        clean = {key: None for key in os.environ if key.startswith(("AWS_", "VPCWIRE_", "WARM_", "CNI_"))}
+        clean = {key: None for key in os.environ if key.startswith(("AWS_", "VPCWIRE_", "WARM_", "CNI_", "INTROSPECTION_", "DISABLE_"))}
         return {**clean, **self.env, **changes}
 
     def start(self, wait=True, deadline_s=READY_DEADLINE_S):
@@ -158,6 +158,20 @@ class Node:
             if call.get("node") == self.name:
                 count[call["action"]] = count.get(call["action"], 0) + 1
         return count
+
+    def web(self, path, to=web.INTROSPECTION, **request):
+        """One HTTP request, made in the node."""
+        return self.inside.call(web.get, to, path, **request)
+
+    def metrics(self):
+        """All samples as web.samples() has them."""
+        answer = self.web("/metrics", to=web.METRICS)
+        assert answer.status == 200, answer
+        return web.samples(answer.text)
+
+    def metric(self, name, **labels):
+        """One sample's number."""
+        return self.metrics()[name, tuple(sorted(labels.items()))]
 
     # ---- what a runtime does ----
 
