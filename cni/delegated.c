@@ -73,8 +73,8 @@ static int lease_alone(struct call *call, struct ipam_client *ipam, struct resul
         if (r == 0)
                 r = remove_stale_route(reply.address, err);
         if (r == 0)
-                r = lease_confirm(call, ipam, reply.address, err);
-        if (r < 0 && lease_release(call, &undo) < 0)
+                r = lease_confirm(call, ipam, reply.address, 0, err);
+        if (r < 0 && lease_release(call, 0, &undo) < 0)
                 log_warn("lease stays until ipamd gives up waiting for its confirmation",
                          LOG_STR("container", call->args.container_id), LOG_ERR(&undo));
         return r;
@@ -104,7 +104,7 @@ int delegated_del(struct call *call, json_t **ret_result _unused_, struct err *e
         int r;
 
         call_parse_own_lenient(call);
-        r = lease_release(call, err);
+        r = lease_release(call, 0, err);
         if (r >= 0 || r == -ERR_INVALID) /* a name that the daemon refuses never had a lease */
                 return 0;
         err_wrap(err, "give the address back");

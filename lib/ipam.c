@@ -43,8 +43,12 @@ static const struct jsonx_field add_reply_fields[] = {
 static const struct jsonx_field confirm_request_fields[] = {
         KEY(struct ipam_confirm_request),
         NEEDED_IP(struct ipam_confirm_request, address),
+        COUNT(struct ipam_confirm_request, wire_us),
 };
-static const struct jsonx_field del_request_fields[] = {KEY(struct ipam_del_request)};
+static const struct jsonx_field del_request_fields[] = {
+        KEY(struct ipam_del_request),
+        COUNT(struct ipam_del_request, wire_us),
+};
 static const struct jsonx_field del_reply_fields[] = {
         JSONX_FIELD(struct ipam_del_reply, released, JSONX_BOOL, .flags = JSONX_REQUIRED),
         IP(struct ipam_del_reply, address),
@@ -116,6 +120,7 @@ static const struct jsonx_schema warning_schema = JSONX_SCHEMA(struct ipam_warni
 static const struct jsonx_field status_reply_fields[] = {
         JSONX_FIELD(struct ipam_status_reply, ready, JSONX_BOOL, .flags = JSONX_REQUIRED),
         OPTIONAL(struct ipam_status_reply, reason),
+        FLAG(struct ipam_status_reply, set_up),
         FLAG(struct ipam_status_reply, impaired),
         OPTIONAL(struct ipam_status_reply, impaired_reason),
         OPTIONAL(struct ipam_status_reply, version),
@@ -151,10 +156,19 @@ static const struct jsonx_field lease_fields[] = {
         COUNT(struct ipam_lease, since_ms),         FLAG(struct ipam_lease, address_only),
 };
 static const struct jsonx_schema lease_schema = JSONX_SCHEMA(struct ipam_lease, lease_fields);
+static const struct jsonx_field import_fields[] = {
+        NEEDED_IP(struct ipam_import, address),      WANTED(struct ipam_import, network),
+        WANTED(struct ipam_import, container_id),    WANTED(struct ipam_import, ifname),
+        OPTIONAL(struct ipam_import, pod_namespace), OPTIONAL(struct ipam_import, pod_name),
+        WANTED(struct ipam_import, verdict),         OPTIONAL(struct ipam_import, reason),
+        COUNT(struct ipam_import, since_ms),
+};
+static const struct jsonx_schema import_schema = JSONX_SCHEMA(struct ipam_import, import_fields);
 static const struct jsonx_field list_reply_fields[] = {
         JSONX_LIST(struct ipam_list_reply, enis, JSONX_OBJECTS, .flags = JSONX_REQUIRED, .of = &eni_schema),
         JSONX_LIST(struct ipam_list_reply, leases, JSONX_OBJECTS, .flags = JSONX_REQUIRED,
                    .of = &lease_schema),
+        JSONX_LIST(struct ipam_list_reply, imports, JSONX_OBJECTS, .of = &import_schema),
 };
 static const struct jsonx_field watch_request_fields[] = {TARGET(struct ipam_watch_request, after)};
 static const struct jsonx_field event_fields[] = {

@@ -85,10 +85,12 @@ struct ipam_add_reply {
 struct ipam_confirm_request {
         const char *network, *container_id, *ifname;
         struct ip address;
+        int64_t wire_us; /* how long the wiring took; 0: not said */
 };
 
 struct ipam_del_request {
         const char *network, *container_id, *ifname;
+        int64_t wire_us; /* how long taking the wire away took; 0: not said */
 };
 
 struct ipam_del_reply {
@@ -156,7 +158,8 @@ struct ipam_warning {
 };
 
 struct ipam_status_reply {
-        bool ready; /* the node is set up, and no ADD waits while nothing is free */
+        bool set_up; /* the node's network has been set up since the daemon's start */
+        bool ready;  /* the node is set up, and no ADD waits while nothing is free */
         const char *reason;
         bool impaired; /* running pods are hurt, too */
         const char *impaired_reason;
@@ -200,11 +203,22 @@ struct ipam_lease {
         bool address_only;
 };
 
+/* A pod of aws-vpc-cni. */
+struct ipam_import {
+        struct ip address;
+        const char *network, *container_id, *ifname;
+        const char *pod_namespace, *pod_name;
+        const char *verdict, *reason; /* "pending", "taken", "aside" */
+        int64_t since_ms;             /* wall clock */
+};
+
 struct ipam_list_reply {
         struct ipam_eni *enis;
         size_t n_enis;
         struct ipam_lease *leases;
         size_t n_leases;
+        struct ipam_import *imports;
+        size_t n_imports;
 };
 
 struct ipam_watch_request {

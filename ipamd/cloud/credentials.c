@@ -20,6 +20,7 @@ struct credentials {
         const char *provider;   /* of the current ones */
         bool refused;           /* EC2 said that the current ones are not good */
         int64_t jitter_ms;
+        int64_t fetched_ms;     /* boottime, of the current ones */
         struct err failure;     /* of the last try; code 0: it went well */
         int64_t pause_until_ms; /* boottime: no try to replace credentials that are still good before it */
 };
@@ -92,6 +93,16 @@ struct skew *credentials_skew(struct credentials *credentials)
         return &credentials->skew;
 }
 
+bool credentials_times(const struct credentials *credentials, int64_t *ret_since_ms,
+                       int64_t *ret_expires_wall_ms)
+{
+        if (!credentials->current)
+                return false;
+        *ret_since_ms = credentials->fetched_ms;
+        *ret_expires_wall_ms = credentials->current->expires_wall_ms;
+        return true;
+}
+
 void credentials_expire(struct credentials *credentials)
 {
         credentials->refused = true;
@@ -133,6 +144,7 @@ static int refresh(struct credentials *credentials, struct err *err)
         credentials->current = TAKE_PTR(fetched);
         credentials->provider = provider;
         credentials->refused = false;
+        credentials->fetched_ms = now_ms;
         credentials->jitter_ms = arc4random_uniform(CREDENTIALS_REFRESH_JITTER_S * 1000);
         return 0;
 }

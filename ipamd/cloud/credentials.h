@@ -59,6 +59,10 @@ int credentials_get(struct credentials *credentials, struct credentials_view *re
 /* The next credentials_get() fetches anew: EC2 said that these are not good (any more). */
 void credentials_expire(struct credentials *credentials);
 
+/* Since when (boottime) we have the current ones, and until when (wall clock; 0: for ever) they are good. false: none yet. */
+bool credentials_times(const struct credentials *credentials, int64_t *ret_since_ms,
+                       int64_t *ret_expires_wall_ms);
+
 /* For who tells people; no secrets in it. */
 struct credentials_health {
         bool failing;    /* the last try to fetch credentials failed; those that are still good are used on */

@@ -16,6 +16,8 @@
 #include <vpcwire/err.h>
 #include <vpcwire/mem.h>
 
+#include "cloud/pace.h"
+
 struct ec2;
 struct credentials;
 
@@ -60,7 +62,8 @@ struct ec2_failure {
          * not made at all: nothing was asked, so nothing failed. 0 with all other classes.
          */
         int64_t wait_ms;
-        bool dry_run; /* it was one; see ec2_dry_run() */
+        bool dry_run;    /* it was one; see ec2_dry_run() */
+        int64_t took_us; /* the call as a whole, credentials included */
 };
 
 #define EC2_CODE_PACED "Paced"
@@ -91,6 +94,9 @@ DEFINE_CLEANUP(struct ec2 *, ec2_free)
 
 /* How the last call on this ec2 failed (class NONE after a success). Valid until the next call. */
 const struct ec2_failure *ec2_last_failure(const struct ec2 *ec2);
+
+/* How many calls per second of this class this node allows itself now, in millionths. */
+int64_t ec2_pace_rate(const struct ec2 *ec2, enum pace_class class);
 
 /*
  * The next call goes with the last one, and without it that was of no use (the second list of one look): it does not wait for

@@ -255,6 +255,11 @@ static int understand(struct ec2 *ec2, enum ec2_action action, const struct cred
         return 0;
 }
 
+int64_t ec2_pace_rate(const struct ec2 *ec2, enum pace_class class)
+{
+        return ec2->pace.buckets[class].rate;
+}
+
 static int64_t ask_pace(struct ec2 *ec2, enum ec2_action action)
 {
         uint64_t random = 0; /* without one there is no jitter, which is better than no call */
@@ -351,11 +356,13 @@ static int call(struct ec2 *ec2, enum ec2_action action, const struct text *para
 int ec2_call(struct ec2 *ec2, enum ec2_action action, const struct text *parameters, struct arena *arena,
              const struct xml **ret_root, struct err *err)
 {
+        int64_t began_us = clock_boottime_us();
         struct err cause = {0};
         int r = call(ec2, action, parameters, arena, ret_root, &cause);
 
         ec2->failure.dry_run = ec2->dry_run;
         ec2->follows = ec2->dry_run = false;
+        ec2->failure.took_us = clock_boottime_us() - began_us;
         if (ec2->observe && !ec2_failure_is_pause(&ec2->failure))
                 ec2->observe(ec2->observe_data, ec2_action_to_string(action), &ec2->failure, cause.msg);
         if (r < 0) {

@@ -20,6 +20,10 @@ static const struct command {
         {"enis", "the network interfaces and how full they are",
          "DEV is the device index, with the network card before it (card/index) on cards other than 0.\n",
          ctl_enis},
+        {"imports", "the pods that aws-vpc-cni ran, and what became of them",
+         "pending: its link or its ENI is not seen yet; taken: it is ours; aside: it has no lease, and "
+         "WHY.\n",
+         ctl_imports},
         {"explain", "the whole story of a pod or an address",
          "A pod is NAMESPACE/NAME, or NAME in any namespace. Its leases, ended ones too, how they ended, and "
          "what it "
@@ -31,11 +35,24 @@ static const struct command {
          ctl_events},
         {"watch", "what happens, as it happens", "Runs until it is interrupted or the daemon stops.\n",
          ctl_watch},
+        {"health", "whether the daemon is well, for probes",
+         "ready (what is asked without an argument): new pods are served; live: the daemon answers; startup: "
+         "the "
+         "node's\n"
+         "network has been set up. Exit code 0 when it is so, 1 when it is not or nobody answers in time.\n",
+         ctl_health, "[live|ready|startup]"},
         {"doctor", "what is off on this node, what that breaks, and the cure",
          "To be run by root in the host's network; the daemon may be down. Exit code 0 when all is well, 1 "
          "when something\n"
          "should be looked at, 2 when something is broken.\n",
          ctl_doctor},
+        {"export", "the running pods as another daemon reads them: for going back to aws-vpc-cni",
+         "Prints aws-vpc-cni's checkpoint. With --output it is written there, and aws-vpc-cni's routes and "
+         "rules "
+         "are\n"
+         "put beside ours, so that it can be started in the place of ipamd; then `ipamd uninstall "
+         "--handover`.\n",
+         ctl_export, "aws-vpc-cni"},
         {"log-level", "from which level on the daemon logs, or switches it",
          "Until it is restarted or reads its settings again (SIGHUP).\n", ctl_log_level,
          "[debug|info|warn|error]"},
@@ -48,7 +65,7 @@ static const struct command {
         {"version", "versions of ipamctl and of the daemon", "", ctl_version},
 };
 
-enum { OPTION_EVENTS = 1000, OPTION_ROOT, OPTION_LAST, OPTION_SINCE };
+enum { OPTION_EVENTS = 1000, OPTION_ROOT, OPTION_LAST, OPTION_SINCE, OPTION_OUTPUT };
 
 static const struct option_help {
         struct option option;
@@ -64,6 +81,9 @@ static const struct option_help {
         {{"root", required_argument, NULL, OPTION_ROOT},
          "PATH",
          "doctor, bundle: where the host's files are, in a container"},
+        {{"output", required_argument, NULL, OPTION_OUTPUT},
+         "FILE",
+         "export: where to, and not to standard output"},
         {{"help", no_argument, NULL, 'h'}, "", "this text; with a command, that command's"},
 };
 
@@ -139,6 +159,7 @@ static enum ctl_exit parse_options(struct ctl *ctl, int argc, char **argv, bool 
                         ctl->since_ms = clock_wall_ms() - age_ms;
                         break;
                 case OPTION_ROOT: ctl->root = optarg; break;
+                case OPTION_OUTPUT: ctl->output = optarg; break;
                 case ':': return complain_usage(ctl, "a value is missing after ", argv[optind - 1]);
                 default: return complain_usage(ctl, "unknown option ", argv[optind - 1]);
                 }

@@ -28,6 +28,7 @@ struct ctl {
         const char *db_path, *veth_prefix,
                 *root; /* of doctor and bundle. root: the host's files are under it; NULL is / */
         bool json;
+        const char *output;   /* of export: a file; NULL: `out` */
         const char *argument; /* what followed the command's name; NULL: nothing */
         long events_max;      /* of watch: stop after so many; 0: never */
         long last;            /* of events: so many at most; 0: not said */
@@ -41,12 +42,15 @@ enum ctl_exit ctl_run(struct ctl *ctl, int argc, char **argv);
 enum ctl_exit ctl_status(struct ctl *ctl);
 enum ctl_exit ctl_pods(struct ctl *ctl);
 enum ctl_exit ctl_enis(struct ctl *ctl);
+enum ctl_exit ctl_imports(struct ctl *ctl);
+enum ctl_exit ctl_export(struct ctl *ctl);
 enum ctl_exit ctl_watch(struct ctl *ctl);
 enum ctl_exit ctl_events(struct ctl *ctl);
 enum ctl_exit ctl_explain(struct ctl *ctl);
 enum ctl_exit ctl_log_level(struct ctl *ctl);
 enum ctl_exit ctl_bundle(struct ctl *ctl);
 enum ctl_exit ctl_version(struct ctl *ctl);
+enum ctl_exit ctl_health(struct ctl *ctl);
 enum ctl_exit ctl_doctor(struct ctl *ctl);
 
 /* Connects, or says on `complaints` why not. */

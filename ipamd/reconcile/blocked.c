@@ -97,6 +97,7 @@ static int keep_pace(struct reconcile *r, struct round *round, const char *actio
 {
         int64_t wait_ms = ec2_last_failure(r->ec2)->wait_ms;
 
+        metrics_add(r->options.metrics, METRIC_EC2_PACED, LABELS(action), 1);
         log_debug("ec2 call put off", LOG_STR("action", action), LOG_STR("subject", subject),
                   LOG_INT("again_in_ms", wait_ms));
         return write_down(r, round,

@@ -16,6 +16,8 @@
 #include "plan/plan.h"
 #include "store/store.h"
 
+struct calls;
+struct metrics;
 struct reconcile;
 
 /* The action of the blocked row that says why the host's network is not what it should be. */
@@ -47,6 +49,8 @@ struct reconcile_tag {
 
 struct reconcile_options {
         struct store_options store;
+        struct metrics *metrics; /* what is counted, and ... */
+        struct calls *calls;     /* ... the EC2 calls, for who looks; both borrowed, may be NULL */
         struct reconcile_settings settings;
         const char *imds_endpoint; /* NULL: the link-local one */
         bool imds_ipv6;            /* ... by IPv6 */

@@ -62,6 +62,7 @@ static int plan_and_act(struct reconcile *r, struct round *round, struct err *er
 
         view_make(r, round, &view);
         plan_make(&view, &r->settings.targets, &r->limits, round->now_ms, round->arena, &plan);
+        count_plan(r, &plan);
         if (!plan.surplus)
                 r->surplus_since_ms = 0;
         else if (!r->surplus_since_ms) {
@@ -94,9 +95,9 @@ static const struct {
         const char *name;
         int (*run)(struct reconcile *r, struct round *round, struct err *err);
 } steps[] = {
-        {"store", observe_store},     {"identity", identity_learn}, {RECONCILE_STEP_NETWORK, network_sync},
-        {"reclaim", network_reclaim}, {"store", observe_again},     {"firewalls", firewall_watch},
-        {"plan", plan_and_act},       {"orphans", ours_sweep},
+        {"store", observe_store},      {"identity", identity_learn}, {RECONCILE_STEP_NETWORK, network_sync},
+        {"takeover", takeover_step},   {"reclaim", network_reclaim}, {"store", observe_again},
+        {"firewalls", firewall_watch}, {"plan", plan_and_act},       {"orphans", ours_sweep},
 };
 
 static int run_round(struct reconcile *r, struct round *round)
@@ -111,6 +112,7 @@ static int run_round(struct reconcile *r, struct round *round)
                 if (e == 0)
                         continue;
                 log_error("round failed", LOG_STR("step", steps[i].name), LOG_ERR(&err));
+                metrics_add(r->options.metrics, METRIC_AWSCNI_ERRORS, LABELS(steps[i].name), 1);
                 if (blocked_until(r, round, steps[i].name, "", round->now_ms + ROUND_RETRY_MS, err.msg,
                                   &second) < 0)
                         log_error("why it failed is not written down", LOG_ERR(&second));
@@ -126,6 +128,7 @@ static int64_t round_once(struct reconcile *r)
         struct round round = {.arena = arena, .now_ms = clock_boottime_ms()};
         int e = run_round(r, &round);
 
+        count_round(r);
         health_tell(r);
         probe_run(r, &round);
         if (e < 0)
@@ -277,6 +280,7 @@ static int first_look(struct reconcile *r, struct err *err)
 
         if (store_enis(r->store, now_ms, arena, &enis, &n, err) < 0)
                 return -(int)err->code;
+        denied_recall(r);
         r->look_due_ms = n ? after_start_ms : now_ms;
         r->sweep_due_ms = n ? now_ms + OURS_SWEEP_PERIOD_MS : after_start_ms;
         return 0;
@@ -308,7 +312,7 @@ int reconcile_start(const struct reconcile_options *options, struct reconcile **
         r->settings = options->settings;
         r->network_due = true;
         if ((e = take_profile(r, err)) < 0 || (e = open_parts(r, err)) < 0 || (e = first_look(r, err)) < 0 ||
-            (e = start_thread(r, err)) < 0)
+            (e = takeover_start(r, err)) < 0 || (e = start_thread(r, err)) < 0)
                 return e;
         *ret = TAKE_PTR(r);
         return 0;

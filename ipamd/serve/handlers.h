@@ -15,8 +15,9 @@ struct method_call {
         struct arena
                 *arena; /* of the request and the reply; a handler that parks takes it over (NULL then) */
         bool oneway;
-        bool later;     /* set by a handler: the answer does not come from it */
-        int64_t now_ms; /* CLOCK_BOOTTIME */
+        bool later;       /* set by a handler: the answer does not come from it */
+        int64_t now_ms;   /* CLOCK_BOOTTIME */
+        int64_t began_us; /* the same, more finely */
         struct ipam_error
                 error; /* set by a handler that fails for the caller's sake; else Internal is answered */
 };

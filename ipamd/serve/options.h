@@ -8,6 +8,7 @@
 #include <vpcwire/ipam.h>
 #include <vpcwire/log.h>
 
+struct metrics;
 struct store;
 
 enum {
@@ -19,7 +20,8 @@ enum {
 
 struct serve_options {
         const char *socket_path;
-        struct store *store; /* the loop's connection; borrowed, must outlive the server */
+        struct store *store;     /* the loop's connection; borrowed, must outlive the server */
+        struct metrics *metrics; /* what is counted; borrowed, may be NULL */
         void (*wake)(
                 void *data); /* the pool was drawn, or somebody waits: the planner should look. Must not wait */
         void *wake_data;

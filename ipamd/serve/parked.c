@@ -66,6 +66,11 @@ static void free_parked(struct parked *parked)
         free(parked);
 }
 
+static const char *reason_of(const struct ipam_error *error)
+{
+        return error->reason[0] ? error->reason : NULL;
+}
+
 /* The end of a parked ADD: with a reply, or with an error. */
 static void finish(struct parked *parked, const struct ipam_add_reply *reply, const struct ipam_error *error,
                    const char *result)
@@ -75,7 +80,11 @@ static void finish(struct parked *parked, const struct ipam_add_reply *reply, co
         unlink_parked(parked);
         if (!reply)
                 note_parked(parked, "add-refused", error->reason[0] ? error->reason : result);
-        lease_log_add(&parked->request, result, reply ? reply->address : IP_NONE, parked->since_ms);
+        lease_end_add(parked->serve, &parked->request, result, error ? reason_of(error) : NULL,
+                      reply ? reply->address : IP_NONE, parked->since_ms);
+        if (reply)
+                latency_note(&parked->serve->latency, parked->serve->options.metrics, LATENCY_ADD,
+                             LATENCY_WAIT, clock_boottime_us() - parked->since_us);
         if (parked->oneway)
                 connection_close(connection); /* it has nobody to tell, and no write to go on from */
         else if (reply)
@@ -147,7 +156,8 @@ static void expire(struct serve *serve, int64_t now_ms)
                         continue;
                 if (!error.reason[0])
                         explain_none(serve, now_ms, error.reason);
-                finish(p, NULL, &error, error.reason);
+                metrics_add(serve->options.metrics, METRIC_AWSCNI_NO_ADDRESS, NO_LABELS, 1);
+                finish(p, NULL, &error, "no-address");
         }
 }
 
@@ -210,6 +220,7 @@ int parked_add(struct connection *connection, struct arena *arena, const struct 
                 .request = *request,
                 .oneway = oneway,
                 .since_ms = now_ms,
+                .since_us = clock_boottime_us(),
                 .deadline_ms = deadline_ms,
         };
         *(serve->parked_last ? &serve->parked_last->next : &serve->parked_first) = parked;
@@ -228,7 +239,7 @@ void parked_cancel(struct serve *serve, const struct store_lease_key *key)
         for (struct parked *p = serve->parked_first, *next; p; p = next) {
                 next = p->next;
                 if (same_key(&p->request, key))
-                        finish(p, NULL, &error, "overtaken by DEL");
+                        finish(p, NULL, &error, "overtaken");
         }
 }
 
@@ -238,7 +249,7 @@ void parked_drop(struct parked *parked)
 
         unlink_parked(parked);
         note_parked(parked, "add-given-up", "the caller hung up while it waited");
-        lease_log_add(&parked->request, "caller gone", IP_NONE, parked->since_ms);
+        lease_end_add(serve, &parked->request, "caller-gone", NULL, IP_NONE, parked->since_ms);
         free_parked(parked);
         arm(serve, clock_boottime_ms());
 }

@@ -13,6 +13,8 @@
 #include <vpcwire/mem.h>
 #include <vpcwire/varlink.h>
 
+#include "metrics/metrics.h"
+#include "serve/latency.h"
 #include "serve/options.h"
 #include "store/store.h"
 
@@ -34,6 +36,7 @@ struct parked {
         struct ipam_add_request request;
         bool oneway;
         int64_t since_ms, deadline_ms; /* CLOCK_BOOTTIME */
+        int64_t since_us;
 };
 
 struct connection {
@@ -86,6 +89,7 @@ struct serve {
         char *impaired;
         int64_t started_wall_ms, booted_wall_ms;
         int64_t started_ms, probe_asked_ms; /* CLOCK_BOOTTIME; 0: never */
+        struct latency latency;
 };
 
 /* One of the server's handles, or a whole connection, is closed. The last one frees the server. */

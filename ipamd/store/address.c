@@ -118,7 +118,8 @@ int store_addresses_routed(struct store *store, int64_t key, const struct ip *ad
         return for_each(
                 store,
                 "UPDATE addresses SET state = CASE WHEN cooling_until_ms > ?3 THEN 'cooling' ELSE 'free' END"
-                " WHERE eni = ?1 AND address = ?2 AND state = 'preparing'",
+                " WHERE eni = ?1 AND address = ?2 AND state = 'preparing'"
+                " AND NOT EXISTS (SELECT 1 FROM imports WHERE address = ?2 AND verdict = 'pending')",
                 key, addresses, n, &now_ms, ret_n, err);
 }
 

@@ -246,6 +246,52 @@ static void test_status_not_ready(void **state _unused_)
         assert_contains(text.out, "impaired   two pods?[31m\n");
 }
 
+static void test_health(void **state _unused_)
+{
+        static const struct {
+                const char *arguments[3];
+                bool ready, set_up;
+                enum ctl_exit code;
+                const char *out;
+        } cases[] = {
+                {{"health"}, true, true, CTL_OK, "ok\n"},
+                {{"health", "ready"}, true, true, CTL_OK, "ok\n"},
+                {{"health"}, false, true, CTL_NO, "no free address?[31m\n"},
+                {{"health", "ready"}, false, true, CTL_NO, "no free address?[31m\n"},
+                {{"health", "startup"}, false, true, CTL_OK, "ok\n"},
+                {{"health", "startup"}, false, false, CTL_NO, "no free address?[31m\n"},
+                {{"health", "startup"},
+                 true,
+                 false,
+                 CTL_OK,
+                 "ok\n"}, /* a daemon that does not say set_up yet */
+                {{"health", "live"}, false, false, CTL_OK, "ok\n"},
+                {{"--json", "health", "live"},
+                 true,
+                 true,
+                 CTL_OK,
+                 "{\n  \"probe\": \"live\",\n  \"ok\": true,\n  \"reason\": null\n}\n"},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                struct ipam_status_reply status = sample_status();
+                const char *const *a = cases[i].arguments;
+                _cleanup_(run_done) struct run text = {0};
+                struct daemon daemon = {0};
+
+                status.ready = cases[i].ready;
+                status.set_up = cases[i].set_up;
+                status.reason = status.ready ? NULL : "no free address\033[31m";
+                daemon_add(&daemon, IPAM_METHOD_STATUS, &status, NULL, false);
+                daemon_start(&daemon);
+                text = RUN(daemon.path, 0, a[0], a[1], a[2]);
+                daemon_stop(&daemon);
+                assert_int_equal(text.code, cases[i].code);
+                assert_string_equal(text.out, cases[i].out);
+                assert_string_equal(text.complaints, "");
+        }
+}
+
 static void test_pods(void **state _unused_)
 {
         struct ipam_list_reply list = sample_list();
@@ -529,7 +575,8 @@ static void test_version(void **state _unused_)
 
 static void test_no_daemon(void **state _unused_)
 {
-        static const char *const commands[] = {"status", "pods", "enis", "watch", "events", "log-level"};
+        static const char *const commands[] = {"status", "pods",      "enis",  "watch",
+                                               "events", "log-level", "health"};
 
         for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
                 _cleanup_(run_done) struct run text = RUN("/nonexistent/s", 0, commands[i]);
@@ -544,8 +591,8 @@ static void test_no_daemon(void **state _unused_)
 
 static void test_the_daemon_says_no(void **state _unused_)
 {
-        static const char *const commands[] = {"status",  "pods",   "enis",     "watch",
-                                               "version", "events", "log-level"};
+        static const char *const commands[] = {"status",  "pods",   "enis",      "watch",
+                                               "version", "events", "log-level", "health"};
 
         for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
                 struct daemon daemon = {0};
@@ -569,6 +616,8 @@ static void test_usage(void **state _unused_)
         } cases[] = {
                 {{NULL}, CTL_USAGE, NULL, "usage: ipamctl"},
                 {{"frob"}, CTL_USAGE, NULL, "unknown command frob"},
+                {{"health", "well"}, CTL_USAGE, NULL, "health knows live, ready and startup, not well"},
+                {{"health", "live", "x"}, CTL_USAGE, NULL, "too many arguments: x"},
                 {{"pods", "x"}, CTL_USAGE, NULL, "too many arguments: x"},
                 {{"--frob"}, CTL_USAGE, NULL, "unknown option --frob"},
                 {{"-x"}, CTL_USAGE, NULL, "unknown option -x"},
@@ -604,23 +653,15 @@ static void test_usage(void **state _unused_)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_status),
-                cmocka_unit_test(test_status_not_ready),
-                cmocka_unit_test(test_pods),
-                cmocka_unit_test(test_enis),
-                cmocka_unit_test(test_json_is_what_came),
-                cmocka_unit_test(test_watch),
-                cmocka_unit_test(test_events),
-                cmocka_unit_test(test_events_last),
-                cmocka_unit_test(test_explain_address),
-                cmocka_unit_test(test_explain_pod),
-                cmocka_unit_test(test_explain_waiting),
-                cmocka_unit_test(test_explain_json),
-                cmocka_unit_test(test_explain_the_unknown),
-                cmocka_unit_test(test_log_level),
-                cmocka_unit_test(test_version),
-                cmocka_unit_test(test_no_daemon),
-                cmocka_unit_test(test_the_daemon_says_no),
+                cmocka_unit_test(test_status),       cmocka_unit_test(test_status_not_ready),
+                cmocka_unit_test(test_health),       cmocka_unit_test(test_pods),
+                cmocka_unit_test(test_enis),         cmocka_unit_test(test_json_is_what_came),
+                cmocka_unit_test(test_watch),        cmocka_unit_test(test_events),
+                cmocka_unit_test(test_events_last),  cmocka_unit_test(test_explain_address),
+                cmocka_unit_test(test_explain_pod),  cmocka_unit_test(test_explain_waiting),
+                cmocka_unit_test(test_explain_json), cmocka_unit_test(test_explain_the_unknown),
+                cmocka_unit_test(test_log_level),    cmocka_unit_test(test_version),
+                cmocka_unit_test(test_no_daemon),    cmocka_unit_test(test_the_daemon_says_no),
                 cmocka_unit_test(test_usage),
         };
 
