@@ -11,6 +11,8 @@
  *                 go by the primary interface, whose address they will bear.
  *   replies       of from_others' connections: they leave by the ENI in the connection's mark, whoever sends them (a pod
  *                 of another ENI, or of another node to whom the Service led).
+ *   from_node     what the node itself sends with its own address goes by the primary interface, also where it inherited the
+ *                 mark of the pod's packet in it (a tunnel's).
  *   snat_pods     those get the primary address, and whatever else goes from another ENI's address out of the primary
  *                 interface (by the main table, where a rule leads there): EC2 drops what has a source of another ENI.
  *                 iifname in postrouting needs Linux 5.7.
@@ -266,6 +268,15 @@ static void add_from_pods(struct text *t, const struct node_border *border, cons
                  mark);
 }
 
+static void add_from_node(struct text *t, struct ip address)
+{
+        text_add(t,
+                 "\tchain from_node {\n"
+                 "\t\ttype route hook output priority mangle; policy accept;\n"
+                 "\t\tmeta mark & 0x%08x != 0 ip saddr %s meta mark set meta mark & 0x%08x\n\t}\n",
+                 (unsigned)NODE_MARK_ENI_MASK, IP_TEXT(address), ~(unsigned)NODE_MARK_ENI_MASK);
+}
+
 static void add_snat_pods(struct text *t, const struct node_view *view, const char *primary_ifname,
                           struct ip address)
 {
@@ -304,6 +315,7 @@ const char *node_want_nft(struct arena *arena, const struct node_view *view, con
         }
         add_from_pods(&t, view->border, view->veth_prefix,
                       list_eni_links(arena, primary_ifname, others, n_others));
+        add_from_node(&t, primary_address(enis, n_enis));
         add_snat_pods(&t, view, primary_ifname, primary_address(enis, n_enis));
         if (view->block_imds)
                 text_add(&t, "\tchain block_imds {\n"

@@ -66,3 +66,20 @@ def test_chosen_pods_leave_with_the_gateways_address(vpc, nodes, gateway):
         for pod in others:
             echo.assert_source(pod.netns, [INTERNET_HOST], there.public_address)
             echo.assert_source(pod.netns, [other.address for other in chosen], pod.address)
+
+
+def test_a_tunnel_for_destinations_in_the_vpc(vpc, nodes, make_node):
+    """The packet around a pod's packet bears the node's address: it must not leave by the pod's ENI, whose mark it inherits."""
+    here, there = nodes
+    target = make_node("n3", start=False)
+    pods = [here.add_pod(f"p{i}") for i in range(4)]
+    chosen = [pods[0], pods[-1]]
+    assert len({lease["eni_id"] for lease in here.leases() if lease["address"] in (chosen[0].address, chosen[1].address)}) == 2
+    be_gateway(there.netns, there.address, here, chosen)
+    send_through(here, chosen, there.address)
+    here.exec("ip", "route", "add", target.address, "via", FAR, "dev", LINK, "table", TABLE)
+    with echo.serving(target.netns):
+        for pod in chosen:
+            echo.assert_source(pod.netns, [target.address], there.address)
+        for pod in pods[1:-1]:
+            echo.assert_source(pod.netns, [target.address], pod.address)
