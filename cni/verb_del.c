@@ -33,7 +33,7 @@ int verb_del(struct call *call, json_t **ret_result _unused_, struct err *err)
         r = remove_link(call, err);
         if (r < 0)
                 return r;
-        if (lease_release(call, &ignored) < 0)
+        if (lease_release(call, NULL, &ignored) < 0)
                 log_warn("lease stays until ipamd sees that its link is gone",
                          LOG_STR("container", call->args.container_id), LOG_ERR(&ignored));
         return 0;

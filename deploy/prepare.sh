@@ -9,7 +9,7 @@ packages_build=(gcc libc6-dev cmake ninja-build pkg-config "${packages_libraries
 # The demo makes nodes and pods with ip, pings, and asks a small server on the simulated internet which source it saw.
 packages_demo=("${packages_build[@]}" iproute2 iputils-ping procps python3)
 # The tests, and what lint runs.
-packages_test=("${packages_demo[@]}" nftables iptables dnsmasq-base systemd dbus network-manager strace python3-venv clang clang-format clang-tidy shellcheck ca-certificates)
+packages_test=("${packages_demo[@]}" nftables iptables containernetworking-plugins dnsmasq-base systemd dbus network-manager strace python3-venv clang clang-format clang-tidy shellcheck ca-certificates)
 
 # packages_missing NAME...: prints those that are not installed.
 packages_missing() {
