@@ -142,8 +142,8 @@ static int lease_alone(struct call *call, struct ipam_client *ipam, struct resul
         if (r == 0)
                 r = set_host_route(call, reply.address, err);
         if (r == 0)
-                r = lease_confirm(call, ipam, reply.address, err);
-        if (r < 0 && lease_release(call, NULL, &undo) < 0)
+                r = lease_confirm(call, ipam, reply.address, 0, err);
+        if (r < 0 && lease_release(call, 0, NULL, &undo) < 0)
                 log_warn("lease stays until ipamd gives up waiting for its confirmation",
                          LOG_STR("container", call->args.container_id), LOG_ERR(&undo));
         return r;
@@ -191,7 +191,7 @@ int delegated_del(struct call *call, json_t **ret_result _unused_, struct err *e
         int r;
 
         call_parse_own_lenient(call);
-        r = lease_release(call, &address, err);
+        r = lease_release(call, 0, &address, err);
         if (r == 0 && ip_is_set(address) && is_gateway_bridge(call))
                 remove_bridge_route(call, address);
         if (r >= 0 || r == -ERR_INVALID) /* a name that the daemon refuses never had a lease */

@@ -70,13 +70,15 @@ int lease_ask(struct call *call, struct ipam_client *ipam, const char *host_ifna
         return r == -ERR_NOT_FOUND ? call_fail(call, CNI_CODE_TRY_AGAIN, err) : r;
 }
 
-int lease_confirm(struct call *call, struct ipam_client *ipam, struct ip address, struct err *err)
+int lease_confirm(struct call *call, struct ipam_client *ipam, struct ip address, int64_t wire_us,
+                  struct err *err)
 {
         const struct ipam_confirm_request request = {
                 .network = call->conf.name,
                 .container_id = call->args.container_id,
                 .ifname = call->args.ifname,
                 .address = address,
+                .wire_us = wire_us,
         };
 
         if (ipam_confirm(ipam, &request, err) == 0)
@@ -110,12 +112,13 @@ int lease_check(struct call *call, struct ip *ret_address, struct err *err)
         return 0;
 }
 
-int lease_release(const struct call *call, struct ip *ret_address, struct err *err)
+int lease_release(const struct call *call, int64_t wire_us, struct ip *ret_address, struct err *err)
 {
         _cleanup_(ipam_client_freep) struct ipam_client *ipam = NULL;
         const struct ipam_del_request request = {.network = call->conf.name,
                                                  .container_id = call->args.container_id,
-                                                 .ifname = call->args.ifname};
+                                                 .ifname = call->args.ifname,
+                                                 .wire_us = wire_us};
         struct ipam_del_reply reply;
         int r;
 

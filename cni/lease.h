@@ -24,16 +24,17 @@ int lease_check_lengths(struct call *call, struct err *err);
 int lease_ask(struct call *call, struct ipam_client *ipam, const char *host_ifname,
               struct ipam_add_reply *ret, struct err *err);
 
-/* The address is in use from now on. ERR_NOT_FOUND: a DEL overtook. */
-int lease_confirm(struct call *call, struct ipam_client *ipam, struct ip address, struct err *err);
+/* The address is in use from now on; wire_us: how long the wiring took (0: not said). ERR_NOT_FOUND: a DEL overtook. */
+int lease_confirm(struct call *call, struct ipam_client *ipam, struct ip address, int64_t wire_us,
+                  struct err *err);
 
 /* The address of the attachment's lease, which must be there and confirmed. On a connection of its own. */
 int lease_check(struct call *call, struct ip *ret_address, struct err *err);
 
 /*
- * Tells the daemon, on a connection of its own, that the attachment is gone. ret_address may be NULL; else IP_NONE: there
- * was no lease.
+ * Tells the daemon, on a connection of its own, that the attachment is gone, and how long that took (0: not said).
+ * ret_address may be NULL; else IP_NONE: there was no lease.
  */
-int lease_release(const struct call *call, struct ip *ret_address, struct err *err);
+int lease_release(const struct call *call, int64_t wire_us, struct ip *ret_address, struct err *err);
 
 #endif

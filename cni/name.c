@@ -3,9 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <sha1.h>
-
 #include <vpcwire/mem.h>
+#include <vpcwire/pod_link.h>
 
 #include "args.h"
 #include "name.h"
@@ -19,7 +18,7 @@ void host_link_name(const char *prefix, const struct pod_identity *pod, const ch
                     const char *ifname, char ret[static LINK_NAME_BYTES])
 {
         _cleanup_(text_done) struct text key = {0};
-        char hex[SHA1_DIGEST_STRING_LENGTH];
+        char digits[POD_LINK_DIGITS + 1];
 
         if (*pod->name)
                 text_add(&key, "%s.%s", pod->namespace, pod->name);
@@ -27,8 +26,8 @@ void host_link_name(const char *prefix, const struct pod_identity *pod, const ch
                 text_add(&key, "%s", container_id);
         if (strcmp(ifname, "eth0") != 0)
                 text_add(&key, ".%s", ifname);
-        SHA1Data((const uint8_t *)key.text, key.bytes, hex);
-        snprintf(ret, LINK_NAME_BYTES, "%.*s%.*s", VETH_PREFIX_MAX, prefix, HOST_NAME_HEX_DIGITS, hex);
+        pod_link_digits(key.text, digits);
+        snprintf(ret, LINK_NAME_BYTES, "%.*s%s", VETH_PREFIX_MAX, prefix, digits);
 }
 
 bool host_link_name_has_form(const char *name)

@@ -9,12 +9,13 @@
 #include <stdbool.h>
 
 #include <vpcwire/link.h>
+#include <vpcwire/pod_link.h>
 
 struct pod_identity;
 
 enum {
         VETH_PREFIX_MAX = 4, /* what leaves room for the digits in LINK_NAME_BYTES */
-        HOST_NAME_HEX_DIGITS = 11,
+        HOST_NAME_HEX_DIGITS = POD_LINK_DIGITS,
 };
 
 /*

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <vpcwire/clock.h>
 #include <vpcwire/ipam_client.h>
 #include <vpcwire/log.h>
 
@@ -16,6 +17,7 @@ struct add {
         struct ipam_client *ipam;
         struct wiring wiring;
         enum wire_state state; /* of CNI_IFNAME, before we began */
+        int64_t wire_us;       /* how long the wiring took */
         bool wired;            /* our link is there, so undoing takes it away */
 };
 
@@ -94,7 +96,7 @@ static void undo(struct add *add)
 
         if (add->wired && wire_unmake(add->wire, &add->wiring, &err) < 0)
                 log_error("link stays behind", LOG_STR("link", add->wiring.host_ifname), LOG_ERR(&err));
-        else if (lease_release(add->call, NULL, &err) < 0)
+        else if (lease_release(add->call, 0, NULL, &err) < 0)
                 log_warn("lease stays until ipamd sees that its link is gone",
                          LOG_STR("container", add->call->args.container_id), LOG_ERR(&err));
 }
@@ -103,6 +105,7 @@ int verb_add(struct call *call, json_t **ret_result, struct err *err)
 {
         _cleanup_(add_done) struct add add = {.call = call};
         struct ipam_add_reply reply = {0};
+        int64_t began_us;
         int r;
 
         r = begin(&add, err);
@@ -113,11 +116,13 @@ int verb_add(struct call *call, json_t **ret_result, struct err *err)
         r = lease_ask(call, add.ipam, add.wiring.host_ifname, &reply, err);
         if (r < 0)
                 return r;
+        began_us = clock_boottime_us();
         r = take_reply(&add, &reply, err);
         if (r == 0)
                 r = wire_pod(&add, err);
+        add.wire_us = clock_boottime_us() - began_us;
         if (r == 0)
-                r = lease_confirm(call, add.ipam, add.wiring.address, err);
+                r = lease_confirm(call, add.ipam, add.wiring.address, add.wire_us, err);
         if (r < 0) {
                 undo(&add);
                 return r;

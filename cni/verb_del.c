@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <vpcwire/clock.h>
 #include <vpcwire/log.h>
 #include <vpcwire/netlink.h>
 
@@ -26,6 +27,7 @@ static int remove_link(const struct call *call, struct err *err)
  */
 int verb_del(struct call *call, json_t **ret_result _unused_, struct err *err)
 {
+        int64_t began_us = clock_boottime_us();
         struct err ignored;
         int r;
 
@@ -33,7 +35,7 @@ int verb_del(struct call *call, json_t **ret_result _unused_, struct err *err)
         r = remove_link(call, err);
         if (r < 0)
                 return r;
-        if (lease_release(call, NULL, &ignored) < 0)
+        if (lease_release(call, clock_boottime_us() - began_us, NULL, &ignored) < 0)
                 log_warn("lease stays until ipamd sees that its link is gone",
                          LOG_STR("container", call->args.container_id), LOG_ERR(&ignored));
         return 0;

@@ -9,7 +9,17 @@ packages_build=(gcc libc6-dev cmake ninja-build pkg-config "${packages_libraries
 # The demo makes nodes and pods with ip, pings, and asks a small server on the simulated internet which source it saw.
 packages_demo=("${packages_build[@]}" iproute2 iputils-ping procps python3)
 # The tests, and what lint runs.
-packages_test=("${packages_demo[@]}" nftables iptables containernetworking-plugins dnsmasq-base systemd dbus network-manager strace python3-venv clang clang-format clang-tidy shellcheck ca-certificates)
+packages_test=("${packages_demo[@]}"
+        # what the tests put beside ours: runtimes, other plugins, firewalls, network managers
+        busybox-static containerd containernetworking-plugins dbus dnsmasq-base iptables network-manager openssl runc systemd
+        # what they look and measure with
+        ca-certificates nftables prometheus python3-venv strace
+        # the package and its libraries
+        dpkg-dev file
+        # lint
+        clang clang-format clang-tidy shellcheck
+        # documents and completion
+        groff-base zsh)
 
 # packages_missing NAME...: prints those that are not installed.
 packages_missing() {

@@ -56,7 +56,23 @@ struct config {
         bool imds_ipv6;            /* ... by IPv6 */
         unsigned http_timeout_s;
 
+        const char *node_name;        /* of the Node in Kubernetes; NULL: not known */
+        const char *cluster_endpoint; /* NULL: service_host and service_port */
+        const char *service_host;     /* NULL: not in a cluster */
+        unsigned service_port;
+        const char *account_folder;
+
         const char *db_path, *socket_path;
+        const char *backing_store; /* aws-vpc-cni's checkpoint */
+        const char *plugin_path,
+                *conflist_path;       /* what `ipamd install` and the daemon put onto the host ... */
+        const char *host_bin_folder;  /* ... and where; NULL: not known */
+        const char *host_conf_folder; /* NULL: the conflist is somebody else's to install */
+        const char *conflist_name;
+        bool aws_cni_link;
+        const char *sysctl_folder;
+        const char *metrics_bind, *introspection_bind; /* as bind_parse() takes them */
+        bool no_metrics, no_introspection;
         enum log_level log_level;
         enum log_format log_format;
 
@@ -72,7 +88,16 @@ DEFINE_CLEANUP(struct config *, config_free)
 /* The first setting that differs and cannot change while the daemon runs; NULL: none. */
 const char *config_differs_in_fixed(const struct config *a, const struct config *b);
 
+/*
+ * Each setting that has a value, as text: of `config`, or of `latest` (may be NULL) where the setting may change while
+ * the daemon runs.
+ */
+void config_each(const struct config *config, const struct config *latest,
+                 void (*visit)(void *data, const char *name, const char *value), void *data);
+
 /* The table for people: name, default, range, meaning. */
 void config_print_help(FILE *to);
+/* The same as a Markdown page, with whose name it is (deploy/SETTINGS.md). */
+void config_print_markdown(FILE *to);
 
 #endif

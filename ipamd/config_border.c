@@ -105,3 +105,8 @@ bool config_cidrs_equal(const struct node_cidrs *a, const struct node_cidrs *b)
         }
         return true;
 }
+
+const char *config_snat_ports_to_string(enum node_snat_ports ports)
+{
+        return snat_ports_names[ports];
+}

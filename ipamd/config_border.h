@@ -14,5 +14,6 @@ int config_take_mark(const char *value, uint32_t *ret, struct err *err);
 
 /* "prng", "hashrandom" or "none". */
 int config_take_snat_ports(const char *value, enum node_snat_ports *ret, struct err *err);
+const char *config_snat_ports_to_string(enum node_snat_ports ports);
 
 #endif

@@ -26,6 +26,7 @@ static const struct setting settings[] = {
         {"VPCWIRE_MAX_PODS", SETTING_NUMBER, FIELD(max_pods), NULL, 1, 10000, .reloadable = true,
          .help = "the pool never grows beyond this many addresses; unset: no limit of its own"},
         {"IP_COOLDOWN_PERIOD", SETTING_NUMBER, FIELD(ip_cooldown_s), "30", 0, 3600, .reloadable = true,
+         .differs = "yes; aws-vpc-cni counts cooling addresses as free",
          .help = "seconds before a released address is used again"},
         {"VPCWIRE_SHRINK_DELAY", SETTING_NUMBER, FIELD(shrink_delay_s), "60", 1, 86400, .reloadable = true,
          .help = "seconds addresses must be too many, and an ENI be old, before they are given back to EC2"},
@@ -64,31 +65,68 @@ static const struct setting settings[] = {
                  "kubernetes.io/role/cni"},
         {"ADDITIONAL_ENI_TAGS", SETTING_TAGS, 0, "{}",
          .help = "JSON object of more tags; keys with k8s.amazonaws.com in them are left out"},
-        {"AWS_REGION", SETTING_TEXT, FIELD(region), NULL, .second_name = "AWS_DEFAULT_REGION",
+        {"AWS_REGION", SETTING_TEXT, FIELD(region), NULL, .second_name = "AWS_DEFAULT_REGION", .sdk = true,
          .help = "unset: as the instance metadata says"},
         {"AWS_EC2_ENDPOINT", SETTING_URL, FIELD(ec2_endpoint), NULL, .second_name = "AWS_ENDPOINT_URL_EC2",
          .third_name = "AWS_ENDPOINT_URL", .help = "another EC2; unset: the region's own"},
         {"AWS_ENDPOINT_URL_STS", SETTING_URL, FIELD(sts_endpoint), NULL, .second_name = "AWS_ENDPOINT_URL",
-         .help = "another STS, for web identities; unset: the region's own"},
-        {"AWS_USE_FIPS_ENDPOINT", SETTING_BOOL, FIELD(use_fips), "false",
+         .sdk = true, .help = "another STS, for web identities; unset: the region's own"},
+        {"AWS_USE_FIPS_ENDPOINT", SETTING_BOOL, FIELD(use_fips), "false", .sdk = true,
          .help = "take the region's FIPS endpoints"},
-        {"AWS_USE_DUALSTACK_ENDPOINT", SETTING_BOOL, FIELD(use_dualstack), "false",
+        {"AWS_USE_DUALSTACK_ENDPOINT", SETTING_BOOL, FIELD(use_dualstack), "false", .sdk = true,
          .help = "take the region's endpoints that are reached by IPv6 too"},
-        {"AWS_CA_BUNDLE", SETTING_PATH, FIELD(ca_file), NULL,
+        {"AWS_CA_BUNDLE", SETTING_PATH, FIELD(ca_file), NULL, .sdk = true,
          .help = "PEM file of the authorities that EC2 and STS are verified with; unset: the system's"},
-        {"AWS_EC2_METADATA_SERVICE_ENDPOINT", SETTING_URL, FIELD(imds_endpoint), NULL,
+        {"AWS_EC2_METADATA_SERVICE_ENDPOINT", SETTING_URL, FIELD(imds_endpoint), NULL, .sdk = true,
          .help = "another instance metadata service; unset: the link-local one"},
-        {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", SETTING_IP_MODE, FIELD(imds_ipv6), "IPv4",
+        {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", SETTING_IP_MODE, FIELD(imds_ipv6), "IPv4", .sdk = true,
          .help = "IPv4 (169.254.169.254) or IPv6 (fd00:ec2::254)"},
         {"HTTP_TIMEOUT", SETTING_NUMBER, FIELD(http_timeout_s), "10", 1, 300,
-         .help = "seconds an EC2 call may take"},
+         .differs = "yes; aws-vpc-cni takes 10 and more only", .help = "seconds an EC2 call may take"},
         {"AWS_VPC_K8S_CNI_LOGLEVEL", SETTING_LOG_LEVEL, FIELD(log_level), "info", .reloadable = true,
-         .help = "debug, info, warn or error"},
+         .differs = "yes; aws-vpc-cni's default is DEBUG", .help = "debug, info, warn or error"},
         {"VPCWIRE_LOG_FORMAT", SETTING_LOG_FORMAT, FIELD(log_format), "auto",
          .help = "text (key=value), json, or auto: text on a terminal"},
+        {"MY_NODE_NAME", SETTING_TEXT, FIELD(node_name), NULL,
+         .help = "the Node that events are told of to Kubernetes; unset: none are"},
+        {"CLUSTER_ENDPOINT", SETTING_URL, FIELD(cluster_endpoint), NULL,
+         .help = "https:// URL of the Kubernetes API server; unset: KUBERNETES_SERVICE_HOST and _PORT"},
+        {"KUBERNETES_SERVICE_HOST", SETTING_TEXT, FIELD(service_host), NULL, .differs = "of Kubernetes",
+         .help = "set by Kubernetes in its pods"},
+        {"KUBERNETES_SERVICE_PORT", SETTING_NUMBER, FIELD(service_port), "443", 1, 65535,
+         .differs = "of Kubernetes", .help = "set by Kubernetes in its pods"},
+        {"VPCWIRE_SERVICE_ACCOUNT", SETTING_PATH, FIELD(account_folder),
+         "/var/run/secrets/kubernetes.io/serviceaccount",
+         .help = "folder with the service account's token and ca.crt; without it Kubernetes is told nothing"},
+        {"AWS_VPC_K8S_CNI_BACKING_STORE", SETTING_PATH, FIELD(backing_store), "/var/run/aws-node/ipam.json",
+         .help = "aws-vpc-cni's file of running pods, which are taken over when our database is new",
+         .differs = "yes, for reading"},
+        {"HOST_CNI_BIN_PATH", SETTING_PATH, FIELD(host_bin_folder), NULL,
+         .differs = "yes; aws-vpc-cni's default is /host/opt/cni/bin",
+         .help = "the host's folder of CNI plugins, for `ipamd install`"},
+        {"HOST_CNI_CONFDIR_PATH", SETTING_PATH, FIELD(host_conf_folder), NULL,
+         .differs = "yes; aws-vpc-cni's default is /host/etc/cni/net.d",
+         .help = "the host's folder of network configurations, where the daemon puts ours once it can serve; "
+                 "unset: it does not"},
+        {"VPCWIRE_PLUGIN", SETTING_PATH, FIELD(plugin_path), "/usr/lib/vpcwire/vpcwire",
+         .help = "the CNI plugin that `ipamd install` copies"},
+        {"VPCWIRE_CONFLIST", SETTING_PATH, FIELD(conflist_path), "/usr/share/vpcwire/10-aws.conflist",
+         .help = "the network configuration that the daemon copies"},
+        {"VPCWIRE_CONFLIST_NAME", SETTING_FILE_NAME, FIELD(conflist_name), "10-aws.conflist",
+         .help = "its name on the host; runtimes take the first in alphabetical order"},
+        {"VPCWIRE_AWS_CNI_LINK", SETTING_BOOL, FIELD(aws_cni_link), "false",
+         .help = "also install the plugin under the name aws-cni, for configurations that name it"},
+        {"VPCWIRE_SYSCTL_FOLDER", SETTING_PATH, FIELD(sysctl_folder), "/proc/sys",
+         .help = "where sysctls can be written, if not there"},
         {"VPCWIRE_DB", SETTING_PATH, FIELD(db_path), "/run/vpcwire/ipam.db", .help = "the database"},
         {"VPCWIRE_SOCKET", SETTING_SOCKET, FIELD(socket_path), "/run/vpcwire/ipamd.sock",
          .help = "the RPC socket"},
+        {"VPCWIRE_METRICS_BIND_ADDRESS", SETTING_BIND, FIELD(metrics_bind), ":61678",
+         .help = "where Prometheus reads /metrics"},
+        {"DISABLE_METRICS", SETTING_BOOL, FIELD(no_metrics), "false", .help = "no /metrics"},
+        {"INTROSPECTION_BIND_ADDRESS", SETTING_BIND, FIELD(introspection_bind), "127.0.0.1:61679",
+         .help = "the node's page, /v1/enis, /v1/pods, /healthz and /readyz; unix:/PATH is fine, too"},
+        {"DISABLE_INTROSPECTION", SETTING_BOOL, FIELD(no_introspection), "false", .help = "none of these"},
 };
 
 static const struct setting *find_setting(const char *name, size_t n)
@@ -210,6 +248,11 @@ static int check_together(struct config *config, struct err *err)
         if (config->max_pods && config->has_minimum_ip_target && config->minimum_ip_target > config->max_pods)
                 return err_set(err, ERR_INVALID, "MINIMUM_IP_TARGET %u is larger than VPCWIRE_MAX_PODS %u",
                                config->minimum_ip_target, config->max_pods);
+        if (config->cluster_endpoint &&
+            strncmp(config->cluster_endpoint, "https://", strlen("https://")) != 0)
+                return err_set(err, ERR_INVALID,
+                               "CLUSTER_ENDPOINT '%s' does not begin with https://: it is sent a token",
+                               config->cluster_endpoint);
         if (strcmp(config->db_path, config->socket_path) == 0)
                 return err_set(err, ERR_INVALID, "VPCWIRE_DB and VPCWIRE_SOCKET are the same file '%s'",
                                config->db_path);
@@ -247,8 +290,30 @@ const char *config_differs_in_fixed(const struct config *a, const struct config 
         return NULL;
 }
 
+void config_each(const struct config *config, const struct config *latest,
+                 void (*visit)(void *data, const char *name, const char *value), void *data)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+                _cleanup_(text_done) struct text value = {0};
+
+                if (setting_format(settings[i].reloadable && latest ? latest : config, &settings[i], &value))
+                        visit(data, settings[i].name, value.text);
+        }
+}
+
 void config_print_help(FILE *to)
 {
         for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
                 setting_print(to, &settings[i]);
+}
+
+void config_print_markdown(FILE *to)
+{
+        fputs("# Settings of ipamd\n\nMade by `ipamd settings`. Environment variables, overridden per node "
+              "by "
+              "`" CONFIG_PATH_DEFAULT "` (`KEY=value`);\n(SIGHUP): read again from there on SIGHUP.\n\n"
+              "| name | default | allowed | meaning | as in aws-vpc-cni |\n|---|---|---|---|---|\n",
+              to);
+        for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
+                setting_print_row(to, &settings[i]);
 }

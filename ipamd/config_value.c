@@ -8,6 +8,8 @@
 
 #include <jansson.h>
 
+#include <vpcwire/bind.h>
+
 #include "config_border.h"
 
 enum {
@@ -77,6 +79,26 @@ static int take_socket(struct config *config, const struct setting *setting, con
                                "'%.64s...' is not allowed: a socket's path has at most %zu bytes, not %zu",
                                value, (size_t)SOCKET_PATH_BYTES_MAX, strlen(value));
         return take_path(config, setting, value, err);
+}
+
+static int take_file_name(struct config *config, const struct setting *setting, const char *value,
+                          struct err *err)
+{
+        static const char suffix[] = ".conflist";
+        size_t n = strlen(value), m = strlen(suffix);
+
+        if (n <= m || strcmp(value + n - m, suffix) != 0 || strchr(value, '/') || *value == '.')
+                return err_set(err, ERR_INVALID, "'%.64s' is not allowed: NAME%s without a folder", value,
+                               suffix);
+        return take_text(config, setting, value, err);
+}
+
+static int take_bind(struct config *config, const struct setting *setting, const char *value, struct err *err)
+{
+        struct bind bind;
+        int e = bind_parse(value, &bind, err);
+
+        return e < 0 ? e : take_text(config, setting, value, err);
 }
 
 static int take_url(struct config *config, const struct setting *setting, const char *value, struct err *err)
@@ -210,7 +232,9 @@ int setting_take(struct config *config, const struct setting *setting, const cha
         case SETTING_NUMBER: return take_number(config, setting, value, err);
         case SETTING_TEXT: return take_text(config, setting, value, err);
         case SETTING_PATH: return take_path(config, setting, value, err);
+        case SETTING_BIND: return take_bind(config, setting, value, err);
         case SETTING_SOCKET: return take_socket(config, setting, value, err);
+        case SETTING_FILE_NAME: return take_file_name(config, setting, value, err);
         case SETTING_URL: return take_url(config, setting, value, err);
         case SETTING_VETH_PREFIX: return take_veth_prefix(config, setting, value, err);
         case SETTING_TAGS: return take_tags(config, value, err);
@@ -260,25 +284,15 @@ bool setting_equal(const struct config *a, const struct config *b, const struct 
         case SETTING_SNAT_PORTS: return a->border.snat_ports == b->border.snat_ports;
         case SETTING_TEXT:
         case SETTING_PATH:
+        case SETTING_BIND:
         case SETTING_SOCKET:
+        case SETTING_FILE_NAME:
         case SETTING_URL:
         case SETTING_VETH_PREFIX: break;
         }
         text_a = *(const char *const *)at_const(a, setting->offset) ?: "";
         text_b = *(const char *const *)at_const(b, setting->offset) ?: "";
         return strcmp(text_a, text_b) == 0;
-}
-
-void setting_print(FILE *to, const struct setting *setting)
-{
-        fprintf(to, "  %-34s default %s", setting->name, setting->initial ?: "unset");
-        if (setting->type == SETTING_NUMBER)
-                fprintf(to, ", %u..%u", setting->minimum, setting->maximum);
-        if (setting->second_name)
-                fprintf(to, "; else %s", setting->second_name);
-        if (setting->third_name)
-                fprintf(to, ", %s", setting->third_name);
-        fprintf(to, "\n      %s%s\n", setting->help, setting->reloadable ? " (reread on SIGHUP)" : "");
 }
 
 unsigned setting_name_distance(const char *a, const char *b)

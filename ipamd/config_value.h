@@ -9,7 +9,9 @@ enum setting_type {
         SETTING_NUMBER,      /* unsigned, minimum..maximum */
         SETTING_TEXT,        /* printable, at most 255 bytes */
         SETTING_PATH,        /* absolute */
+        SETTING_BIND,        /* ADDRESS:PORT or unix:/PATH, as bind_parse() says */
         SETTING_SOCKET,      /* absolute, and short enough for a unix socket's address */
+        SETTING_FILE_NAME,   /* NAME.conflist, no folder */
         SETTING_URL,         /* http:// or https:// */
         SETTING_VETH_PREFIX, /* 1..4 characters, no prefix of other kinds of links */
         SETTING_TAGS,        /* a JSON object of strings */
@@ -33,12 +35,19 @@ struct setting {
         bool reloadable;
         const char *second_name, *third_name; /* other environment variables for the same, in this order */
         const char *help;
+        bool sdk;            /* a name that all AWS SDKs know, not one of aws-vpc-cni */
+        const char *differs; /* from aws-vpc-cni's setting of this name, if in anything */
 };
 
 /* Checks the value and puts it into the config. ERR_INVALID quotes the value and says what is allowed. */
 int setting_take(struct config *config, const struct setting *setting, const char *value, struct err *err);
 bool setting_equal(const struct config *a, const struct config *b, const struct setting *setting);
+/* The value as setting_take() would take it, but for a URL with a password; false: it has none. */
+bool setting_format(const struct config *config, const struct setting *setting, struct text *to);
+
+/* A paragraph of --help, and a row of deploy/SETTINGS.md (config_print.c). */
 void setting_print(FILE *to, const struct setting *setting);
+void setting_print_row(FILE *to, const struct setting *setting);
 
 /* How many characters must change to make one name the other (Levenshtein). */
 unsigned setting_name_distance(const char *a, const char *b);

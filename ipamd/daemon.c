@@ -15,7 +15,12 @@
 #include <vpcwire/log.h>
 #include <vpcwire/mem.h>
 
+#include "alarm_watch.h"
+#include "books.h"
+#include "commands.h"
 #include "config.h"
+#include "daemon_web.h"
+#include "install/announce.h"
 #include "node/monitor.h"
 #include "reconcile/reconcile.h"
 #include "sandbox.h"
@@ -26,12 +31,16 @@ enum { SIGNALS = 3 };
 
 struct daemon {
         struct config *config;
+        struct config *latest; /* read at the last SIGHUP; NULL: none */
+        struct daemon_web web;
         const char *conf_path;
         int lock_fd;
         struct store *store;
         struct serve *serve;
         struct reconcile *reconcile;
         struct node_monitor *monitor;
+        struct alarm_watch *alarms;
+        struct announce *announce; /* NULL: the conflist is not ours to install */
         uv_loop_t loop;
         uv_async_t changed;
         uv_signal_t signals[SIGNALS];
@@ -66,8 +75,10 @@ static struct serve_settings serve_settings_of(const struct config *config)
                             .minimum_ip =
                                     config->has_minimum_ip_target ? (int64_t)config->minimum_ip_target : -1,
                             .max_eni = config->max_eni ? (int64_t)config->max_eni : -1,
+                            .max_pods = config->max_pods ? (int64_t)config->max_pods : -1,
                             .cooldown_ms = (int64_t)config->ip_cooldown_s * 1000},
                 .mtu = config->pod_mtu,
+                .log_level = config->log_level,
         };
 }
 
@@ -78,6 +89,14 @@ static void on_pool_drawn(void *data)
         struct daemon *d = data;
 
         reconcile_wake(d->reconcile, RECONCILE_POOL);
+        alarm_watch_changed(d->alarms);
+}
+
+static void on_probe(void *data)
+{
+        struct daemon *d = data;
+
+        reconcile_wake(d->reconcile, RECONCILE_PROBE);
 }
 
 static void on_reconciled(void *data)
@@ -150,6 +169,9 @@ static void on_changed(uv_async_t *async)
                 tell_node(d);
         tell_impaired(d);
         serve_pool_changed(d->serve);
+        alarm_watch_changed(d->alarms);
+        if (d->announce)
+                announce_check(d->announce);
 }
 
 /* ---- the kernel's notifications ---- */
@@ -193,6 +215,24 @@ static int watch_network(struct daemon *d, struct err *err)
         return 0;
 }
 
+/* ---- the container runtime ---- */
+
+static bool is_ready(void *data)
+{
+        struct daemon *d = data;
+
+        return serve_is_ready(d->serve);
+}
+
+static int start_announce(struct daemon *d, struct err *err)
+{
+        _cleanup_free_ char *marker = command_marker(d->config);
+        const struct announce_options options = {
+                .paths = command_paths(d->config), .marker = marker, .is_ready = is_ready, .data = d};
+
+        return options.paths.conf_folder ? announce_new(&d->loop, &options, &d->announce, err) : 0;
+}
+
 /* ---- signals ---- */
 
 static void reload(struct daemon *d)
@@ -218,6 +258,8 @@ static void reload(struct daemon *d)
         store_set_cooldown(d->store, settings.cooldown_ms);
         serve_set_settings(d->serve, &serve_settings);
         reconcile_set(d->reconcile, &settings);
+        config_free(d->latest);
+        d->latest = TAKE_PTR(fresh);
         log_info("settings read again");
 }
 
@@ -246,19 +288,13 @@ static void watch_signals(struct daemon *d)
 
 /* ---- start and end ---- */
 
-static int open_books(struct daemon *d, const struct store_options *options, struct err *err)
-{
-        if (store_lock(options->path, &d->lock_fd, err) < 0 || store_prepare(options, err) < 0 ||
-            store_open(options, &d->store, err) < 0)
-                return err_wrap(err, "open the database");
-        return 0;
-}
-
 static int start_reconciler(struct daemon *d, const struct store_options *store, struct err *err)
 {
         const struct config *c = d->config;
         struct reconcile_options options = {
                 .store = *store,
+                .metrics = d->web.metrics,
+                .calls = d->web.calls,
                 .settings = settings_of(c),
                 .imds_endpoint = c->imds_endpoint,
                 .imds_ipv6 = c->imds_ipv6,
@@ -287,12 +323,16 @@ static int start(struct daemon *d, struct err *err)
         const struct config *c = d->config;
         const struct store_options store = {.path = c->db_path,
                                             .cooldown_ms = (int64_t)c->ip_cooldown_s * 1000};
-        const struct serve_options serve = {
-                .socket_path = c->socket_path, .wake = on_pool_drawn, .wake_data = d};
+        const struct serve_options serve = {.socket_path = c->socket_path,
+                                            .metrics = d->web.metrics,
+                                            .wake = on_pool_drawn,
+                                            .wake_data = d,
+                                            .probe = on_probe,
+                                            .probe_data = d};
         struct serve_options options = serve;
         struct serve_settings settings = serve_settings_of(c);
 
-        if (open_books(d, &store, err) < 0 || start_reconciler(d, &store, err) < 0 ||
+        if (books_open(c, &store, &d->lock_fd, &d->store, err) < 0 || start_reconciler(d, &store, err) < 0 ||
             watch_network(d, err) < 0)
                 return -(int)err->code;
         options.store = d->store;
@@ -300,7 +340,10 @@ static int start(struct daemon *d, struct err *err)
                 return err_wrap(err, "serve");
         serve_set_settings(d->serve, &settings);
         tell_node(d);
-        return 0;
+        d->alarms = alarm_watch_new(&d->loop, d->store, c);
+        if (start_announce(d, err) < 0)
+                return -(int)err->code;
+        return daemon_web_start(&d->web, &d->loop, d->serve, err);
 }
 
 static void close_handle(uv_handle_t *handle, void *data _unused_)
@@ -312,6 +355,9 @@ static void close_handle(uv_handle_t *handle, void *data _unused_)
 /* The server first (whoever waits is told), the reconciler next (a call that runs is let end), the books and the lock last. */
 static void stop(struct daemon *d)
 {
+        daemon_web_stop(&d->web);
+        d->alarms = alarm_watch_free(d->alarms);
+        d->announce = announce_free(d->announce);
         d->serve = d->serve ? serve_free(d->serve) : NULL;
         d->reconcile = reconcile_stop(d->reconcile);
         uv_walk(&d->loop, close_handle, NULL);
@@ -319,6 +365,8 @@ static void stop(struct daemon *d)
         uv_loop_close(&d->loop);
         node_monitor_free(d->monitor);
         store_free(d->store);
+        daemon_web_done(&d->web);
+        config_free(d->latest);
         if (d->lock_fd >= 0)
                 close(d->lock_fd);
 }
@@ -332,6 +380,7 @@ int daemon_run(struct config *config, const char *conf_path, struct err *err)
         signal(SIGPIPE, SIG_IGN);
         if (uv_loop_init(&d.loop) < 0)
                 return err_set(err, ERR_SYSTEM, "no event loop");
+        daemon_web_init(&d.web, config, &d.latest);
         uv_async_init(&d.loop, &d.changed, on_changed);
         d.changed.data = &d;
         watch_signals(&d);
@@ -344,6 +393,7 @@ int daemon_run(struct config *config, const char *conf_path, struct err *err)
                 uv_run(&d.loop, UV_RUN_DEFAULT);
         }
         stop(&d);
+        log_flush();
         if (e == 0)
                 log_info("stopped");
         return e;

@@ -292,6 +292,22 @@ int firewall_table_chains(struct arena *arena, const char *family, const char *t
         return 0;
 }
 
+int firewall_table_text(const char *family, const char *table, char **ret, struct err *err)
+{
+        _cleanup_(close_nft) struct nft_ctx *nft = NULL;
+        _cleanup_free_ char *command = xasprintf("list table %s %s", family, table);
+        int r = open_nft(&nft, err);
+
+        if (r < 0)
+                return r;
+        nft_ctx_output_set_flags(nft, 0); /* text, with the counters */
+        if (nft_run_cmd_from_buffer(nft, command) != 0)
+                return err_set(err, ERR_NOT_FOUND, "no nftables table %s %s that this user may see", family,
+                               table);
+        *ret = xstrdup(nft_ctx_get_output_buffer(nft));
+        return 0;
+}
+
 int firewall_try(const char *commands, struct err *err)
 {
         _cleanup_(close_nft) struct nft_ctx *nft = NULL;

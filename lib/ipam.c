@@ -43,8 +43,12 @@ static const struct jsonx_field add_reply_fields[] = {
 static const struct jsonx_field confirm_request_fields[] = {
         KEY(struct ipam_confirm_request),
         NEEDED_IP(struct ipam_confirm_request, address),
+        COUNT(struct ipam_confirm_request, wire_us),
 };
-static const struct jsonx_field del_request_fields[] = {KEY(struct ipam_del_request)};
+static const struct jsonx_field del_request_fields[] = {
+        KEY(struct ipam_del_request),
+        COUNT(struct ipam_del_request, wire_us),
+};
 static const struct jsonx_field del_reply_fields[] = {
         JSONX_FIELD(struct ipam_del_reply, released, JSONX_BOOL, .flags = JSONX_REQUIRED),
         IP(struct ipam_del_reply, address),
@@ -98,7 +102,7 @@ static const struct jsonx_schema pool_schema = JSONX_SCHEMA(struct ipam_pool, po
 static const struct jsonx_field targets_fields[] = {
         TARGET(struct ipam_targets, warm_eni),   TARGET(struct ipam_targets, warm_ip),
         TARGET(struct ipam_targets, minimum_ip), TARGET(struct ipam_targets, max_eni),
-        COUNT(struct ipam_targets, cooldown_ms),
+        TARGET(struct ipam_targets, max_pods),   COUNT(struct ipam_targets, cooldown_ms),
 };
 static const struct jsonx_schema targets_schema = JSONX_SCHEMA(struct ipam_targets, targets_fields);
 static const struct jsonx_field blocked_fields[] = {
@@ -116,6 +120,7 @@ static const struct jsonx_schema warning_schema = JSONX_SCHEMA(struct ipam_warni
 static const struct jsonx_field status_reply_fields[] = {
         JSONX_FIELD(struct ipam_status_reply, ready, JSONX_BOOL, .flags = JSONX_REQUIRED),
         OPTIONAL(struct ipam_status_reply, reason),
+        FLAG(struct ipam_status_reply, set_up),
         FLAG(struct ipam_status_reply, impaired),
         OPTIONAL(struct ipam_status_reply, impaired_reason),
         OPTIONAL(struct ipam_status_reply, version),
@@ -126,6 +131,7 @@ static const struct jsonx_field status_reply_fields[] = {
         JSONX_FIELD(struct ipam_status_reply, targets, JSONX_OBJECT, .of = &targets_schema),
         COUNT(struct ipam_status_reply, enis),
         COUNT(struct ipam_status_reply, max_enis),
+        COUNT(struct ipam_status_reply, addresses_per_eni),
         JSONX_LIST(struct ipam_status_reply, blocked, JSONX_OBJECTS, .of = &blocked_schema),
         JSONX_LIST(struct ipam_status_reply, warnings, JSONX_OBJECTS, .of = &warning_schema),
 };
@@ -150,10 +156,19 @@ static const struct jsonx_field lease_fields[] = {
         COUNT(struct ipam_lease, since_ms),         FLAG(struct ipam_lease, address_only),
 };
 static const struct jsonx_schema lease_schema = JSONX_SCHEMA(struct ipam_lease, lease_fields);
+static const struct jsonx_field import_fields[] = {
+        NEEDED_IP(struct ipam_import, address),      WANTED(struct ipam_import, network),
+        WANTED(struct ipam_import, container_id),    WANTED(struct ipam_import, ifname),
+        OPTIONAL(struct ipam_import, pod_namespace), OPTIONAL(struct ipam_import, pod_name),
+        WANTED(struct ipam_import, verdict),         OPTIONAL(struct ipam_import, reason),
+        COUNT(struct ipam_import, since_ms),
+};
+static const struct jsonx_schema import_schema = JSONX_SCHEMA(struct ipam_import, import_fields);
 static const struct jsonx_field list_reply_fields[] = {
         JSONX_LIST(struct ipam_list_reply, enis, JSONX_OBJECTS, .flags = JSONX_REQUIRED, .of = &eni_schema),
         JSONX_LIST(struct ipam_list_reply, leases, JSONX_OBJECTS, .flags = JSONX_REQUIRED,
                    .of = &lease_schema),
+        JSONX_LIST(struct ipam_list_reply, imports, JSONX_OBJECTS, .of = &import_schema),
 };
 static const struct jsonx_field watch_request_fields[] = {TARGET(struct ipam_watch_request, after)};
 static const struct jsonx_field event_fields[] = {
@@ -162,7 +177,65 @@ static const struct jsonx_field event_fields[] = {
         WANTED(struct ipam_event, kind),
         OPTIONAL(struct ipam_event, subject),
         OPTIONAL(struct ipam_event, text),
+        OPTIONAL(struct ipam_event, pod),
+        OPTIONAL(struct ipam_event, container_id),
+        OPTIONAL(struct ipam_event, eni_id),
 };
+static const struct jsonx_schema event_schema = JSONX_SCHEMA(struct ipam_event, event_fields);
+static const struct jsonx_field events_request_fields[] = {
+        COUNT(struct ipam_events_request, before),
+        COUNT(struct ipam_events_request, since_ms),
+        JSONX_FIELD(struct ipam_events_request, subject, JSONX_STRING, .limit = IPAM_SUBJECT_BYTES_MAX),
+        JSONX_FIELD(struct ipam_events_request, pod, JSONX_STRING, .limit = IPAM_SUBJECT_BYTES_MAX),
+        JSONX_FIELD(struct ipam_events_request, max, JSONX_INT, .limit = IPAM_EVENTS_MAX),
+};
+static const struct jsonx_field events_reply_fields[] = {
+        JSONX_LIST(struct ipam_events_reply, events, JSONX_OBJECTS, .flags = JSONX_REQUIRED,
+                   .of = &event_schema),
+};
+static const struct jsonx_field address_request_fields[] = {NEEDED_IP(struct ipam_address_request, address)};
+static const struct jsonx_field address_reply_fields[] = {
+        JSONX_FIELD(struct ipam_address_reply, known, JSONX_BOOL, .flags = JSONX_REQUIRED),
+        OPTIONAL(struct ipam_address_reply, state),
+        OPTIONAL(struct ipam_address_reply, eni_id),
+        COUNT(struct ipam_address_reply, device_index),
+        COUNT(struct ipam_address_reply, until_ms),
+};
+static const struct jsonx_field log_level_request_fields[] = {OPTIONAL(struct ipam_log_level_request, level)};
+static const struct jsonx_field log_level_reply_fields[] = {
+        WANTED(struct ipam_log_level_reply, level),
+        WANTED(struct ipam_log_level_reply, configured),
+};
+
+static const struct jsonx_field permission_fields[] = {
+        WANTED(struct ipam_permission, action),
+        WANTED(struct ipam_permission, result),
+        OPTIONAL(struct ipam_permission, why),
+};
+static const struct jsonx_schema permission_schema = JSONX_SCHEMA(struct ipam_permission, permission_fields);
+static const struct jsonx_field imds_fields[] = {
+        OPTIONAL(struct ipam_imds, url),
+        FLAG(struct ipam_imds, reachable),
+        OPTIONAL(struct ipam_imds, why),
+        COUNT(struct ipam_imds, hops),
+};
+static const struct jsonx_schema imds_schema = JSONX_SCHEMA(struct ipam_imds, imds_fields);
+static const struct jsonx_field credentials_fields[] = {
+        FLAG(struct ipam_credentials, good),         FLAG(struct ipam_credentials, failing),
+        OPTIONAL(struct ipam_credentials, provider), OPTIONAL(struct ipam_credentials, why),
+        COUNT(struct ipam_credentials, expires_ms),  COUNT(struct ipam_credentials, clock_ahead_ms),
+        FLAG(struct ipam_credentials, clock_behind),
+};
+static const struct jsonx_schema credentials_schema =
+        JSONX_SCHEMA(struct ipam_credentials, credentials_fields);
+static const struct jsonx_field probe_reply_fields[] = {
+        COUNT(struct ipam_probe_reply, at_ms),
+        JSONX_FIELD(struct ipam_probe_reply, imds, JSONX_OBJECT, .of = &imds_schema),
+        JSONX_FIELD(struct ipam_probe_reply, credentials, JSONX_OBJECT, .of = &credentials_schema),
+        JSONX_LIST(struct ipam_probe_reply, permissions, JSONX_OBJECTS, .of = &permission_schema),
+};
+static const struct jsonx_schema probe_reply_schema =
+        JSONX_SCHEMA(struct ipam_probe_reply, probe_reply_fields);
 
 static const struct jsonx_schema add_request_schema =
         JSONX_SCHEMA(struct ipam_add_request, add_request_fields);
@@ -183,7 +256,18 @@ static const struct jsonx_schema status_reply_schema =
 static const struct jsonx_schema list_reply_schema = JSONX_SCHEMA(struct ipam_list_reply, list_reply_fields);
 static const struct jsonx_schema watch_request_schema =
         JSONX_SCHEMA(struct ipam_watch_request, watch_request_fields);
-static const struct jsonx_schema event_schema = JSONX_SCHEMA(struct ipam_event, event_fields);
+static const struct jsonx_schema events_request_schema =
+        JSONX_SCHEMA(struct ipam_events_request, events_request_fields);
+static const struct jsonx_schema events_reply_schema =
+        JSONX_SCHEMA(struct ipam_events_reply, events_reply_fields);
+static const struct jsonx_schema address_request_schema =
+        JSONX_SCHEMA(struct ipam_address_request, address_request_fields);
+static const struct jsonx_schema address_reply_schema =
+        JSONX_SCHEMA(struct ipam_address_reply, address_reply_fields);
+static const struct jsonx_schema log_level_request_schema =
+        JSONX_SCHEMA(struct ipam_log_level_request, log_level_request_fields);
+static const struct jsonx_schema log_level_reply_schema =
+        JSONX_SCHEMA(struct ipam_log_level_reply, log_level_reply_fields);
 static const struct jsonx_schema nothing_schema = {0};
 
 static const struct ipam_method methods[_IPAM_METHOD_MAX] = {
@@ -195,6 +279,10 @@ static const struct ipam_method methods[_IPAM_METHOD_MAX] = {
         [IPAM_METHOD_STATUS] = {"Status", &nothing_schema, &status_reply_schema},
         [IPAM_METHOD_LIST] = {"List", &nothing_schema, &list_reply_schema},
         [IPAM_METHOD_WATCH] = {"Watch", &watch_request_schema, &event_schema},
+        [IPAM_METHOD_EVENTS] = {"Events", &events_request_schema, &events_reply_schema},
+        [IPAM_METHOD_ADDRESS] = {"Address", &address_request_schema, &address_reply_schema},
+        [IPAM_METHOD_LOG_LEVEL] = {"LogLevel", &log_level_request_schema, &log_level_reply_schema},
+        [IPAM_METHOD_PROBE] = {"Probe", &nothing_schema, &probe_reply_schema},
 };
 
 const struct ipam_method *ipam_method(enum ipam_method_id id)

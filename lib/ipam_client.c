@@ -142,6 +142,35 @@ int ipam_list(struct ipam_client *client, struct ipam_list_reply *ret, struct er
         CALL_WITH_REPLY(IPAM_METHOD_LIST, NULL, struct ipam_list_reply, {0}, ret);
 }
 
+int ipam_events(struct ipam_client *client, const struct ipam_events_request *request,
+                struct ipam_events_reply *ret, struct err *err)
+{
+        CALL_WITH_REPLY(IPAM_METHOD_EVENTS, request, struct ipam_events_reply, {0}, ret);
+}
+
+int ipam_address(struct ipam_client *client, const struct ipam_address_request *request,
+                 struct ipam_address_reply *ret, struct err *err)
+{
+        CALL_WITH_REPLY(IPAM_METHOD_ADDRESS, request, struct ipam_address_reply, {0}, ret);
+}
+
+int ipam_log_level(struct ipam_client *client, const struct ipam_log_level_request *request,
+                   struct ipam_log_level_reply *ret, struct err *err)
+{
+        CALL_WITH_REPLY(IPAM_METHOD_LOG_LEVEL, request, struct ipam_log_level_reply, {0}, ret);
+}
+
+int ipam_probe(struct ipam_client *client, struct ipam_probe_reply *ret, struct err *err)
+{
+        struct ipam_probe_reply reply = {0};
+        int r = call(client, IPAM_METHOD_PROBE, NULL, IPAM_PROBE_TIMEOUT_MS, &reply, err);
+
+        if (r < 0)
+                return r;
+        *ret = reply;
+        return 0;
+}
+
 int ipam_watch(struct ipam_client *client, const struct ipam_watch_request *request, struct err *err)
 {
         _cleanup_json_ json_t *parameters = jsonx_encode(ipam_method(IPAM_METHOD_WATCH)->request, request);

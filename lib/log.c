@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 
 #include <vpcwire/clock.h>
 #include <vpcwire/log.h>
+#include <vpcwire/log_repeat.h>
 #include <vpcwire/mem.h>
 
 static struct {
@@ -14,6 +16,10 @@ static struct {
         bool json;
         atomic_int level;
 } logger = {.fd = STDERR_FILENO, .level = LOG_LEVEL_INFO};
+
+static struct log_repeats repeats;
+static pthread_mutex_t repeats_lock =
+        PTHREAD_MUTEX_INITIALIZER; /* held for looking only, never while writing */
 
 static const char *const level_names[_LOG_LEVEL_MAX] = {
         [LOG_LEVEL_DEBUG] = "debug",
@@ -32,6 +38,16 @@ void log_init(int fd, enum log_format format, enum log_level level)
 void log_set_level(enum log_level level)
 {
         atomic_store_explicit(&logger.level, (int)level, memory_order_relaxed);
+}
+
+enum log_level log_get_level(void)
+{
+        return (enum log_level)atomic_load_explicit(&logger.level, memory_order_relaxed);
+}
+
+const char *log_level_to_string(enum log_level level)
+{
+        return level_names[level];
 }
 
 bool log_enabled(enum log_level level)
@@ -70,53 +86,113 @@ static bool is_plain(const char *s)
         return *s && s[strcspn(s, " \"\\=\t\r\n")] == '\0';
 }
 
-static void add_json(struct text *line, enum log_level level, const char *message,
-                     const struct log_field *fields, size_t n)
+/* The time, and for JSON the brace. */
+static void add_head(struct text *line)
 {
-        text_add(line, "{\"time\":\"%s\",\"level\":\"%s\",\"msg\":",
-                 clock_wall_format(clock_wall_ms(), (char[CLOCK_TEXT_BYTES]){0}), level_names[level]);
-        add_quoted(line, message);
-        for (size_t i = 0; i < n; i++) {
-                text_add(line, ",\"%s\":", fields[i].key);
-                if (fields[i].text)
-                        add_quoted(line, fields[i].text);
-                else
-                        text_add(line, "%lld", (long long)fields[i].number);
-        }
-        text_add(line, "}\n");
+        char at[CLOCK_TEXT_BYTES];
+
+        clock_wall_format(clock_wall_ms(), at);
+        if (logger.json)
+                text_add(line, "{\"time\":\"%s\",", at);
+        else
+                text_add(line, "%.12s ", at + 11); /* the clock part: a person at a terminal knows the day */
 }
 
-static void add_text(struct text *line, enum log_level level, const char *message,
-                     const struct log_field *fields, size_t n)
+static void add_field(struct text *line, const struct log_field *field)
 {
-        /* The clock part of the ISO time: a person at a terminal knows the day. */
-        text_add(line, "%.12s %-5s %s", clock_wall_format(clock_wall_ms(), (char[CLOCK_TEXT_BYTES]){0}) + 11,
-                 level_names[level], message);
-        for (size_t i = 0; i < n; i++) {
-                text_add(line, " %s=", fields[i].key);
-                if (!fields[i].text)
-                        text_add(line, "%lld", (long long)fields[i].number);
-                else if (is_plain(fields[i].text))
-                        text_add(line, "%s", fields[i].text);
-                else
-                        add_quoted(line, fields[i].text);
+        if (logger.json)
+                text_add(line, ",\"%s\":", field->key);
+        else
+                text_add(line, " %s=", field->key);
+        if (!field->text)
+                text_add(line, "%lld", (long long)field->number);
+        else if (!logger.json && is_plain(field->text))
+                text_add(line, "%s", field->text);
+        else
+                add_quoted(line, field->text);
+}
+
+static void add_body(struct text *line, enum log_level level, const char *message,
+                     const struct log_field *fields, size_t n, bool numbers)
+{
+        if (logger.json) {
+                text_add(line, "\"level\":\"%s\",\"msg\":", level_names[level]);
+                add_quoted(line, message);
+        } else {
+                text_add(line, "%-5s %s", level_names[level], message);
         }
-        text_add(line, "\n");
+        for (size_t i = 0; i < n; i++) {
+                if (numbers || fields[i].text)
+                        add_field(line, &fields[i]);
+        }
+}
+
+static void end_line(struct text *line)
+{
+        ssize_t written;
+
+        text_add(line, logger.json ? "}\n" : "\n");
+        written = write(logger.fd, line->text, line->bytes);
+        (void)written;
+}
+
+/* Lines that were only counted, once their time is over. */
+static void write_counts(int64_t now_ms)
+{
+        for (;;) {
+                _cleanup_(text_done) struct text line = {0};
+                _cleanup_free_ char *body = NULL;
+                unsigned count = 0;
+
+                pthread_mutex_lock(&repeats_lock);
+                body = log_repeat_take(&repeats, now_ms, &count);
+                pthread_mutex_unlock(&repeats_lock);
+                if (!body)
+                        return;
+                add_head(&line);
+                text_add(&line, "%s", body);
+                add_field(&line, &LOG_INT("more_times", count));
+                end_line(&line);
+        }
+}
+
+/* The same message with the same texts is the same line, whatever its numbers (how long, which try) are. */
+static bool may_say(int64_t now_ms, enum log_level level, const char *message, const struct log_field *fields,
+                    size_t n)
+{
+        _cleanup_(text_done) struct text body = {0};
+        bool admitted;
+
+        if (level == LOG_LEVEL_DEBUG)
+                return true; /* who asks for that wants all of it */
+        add_body(&body, level, message, fields, n, false);
+        pthread_mutex_lock(&repeats_lock);
+        admitted = log_repeat_admit(&repeats, now_ms, body.text);
+        pthread_mutex_unlock(&repeats_lock);
+        return admitted;
+}
+
+void log_flush(void)
+{
+        int saved = errno;
+
+        write_counts(INT64_MAX);
+        errno = saved;
 }
 
 void log_write(enum log_level level, const char *message, const struct log_field *fields, size_t n)
 {
         _cleanup_(text_done) struct text line = {0};
+        int64_t now_ms = clock_boottime_ms();
         int saved = errno;
-        ssize_t written;
 
         if (!log_enabled(level))
                 return;
-        if (logger.json)
-                add_json(&line, level, message, fields, n);
-        else
-                add_text(&line, level, message, fields, n);
-        written = write(logger.fd, line.text, line.bytes);
-        (void)written;
+        write_counts(now_ms);
+        if (may_say(now_ms, level, message, fields, n)) {
+                add_head(&line);
+                add_body(&line, level, message, fields, n, true);
+                end_line(&line);
+        }
         errno = saved;
 }

@@ -28,7 +28,7 @@ const char *rule_format(const struct rule_info *rule, char text[static RULE_TEXT
         return text;
 }
 
-static struct nl_msg *rule_message(int type, int flags, const struct rule_info *rule)
+static struct nl_msg *rule_message(int type, int flags, const struct rule_info *rule, uint8_t protocol)
 {
         const struct fib_rule_hdr header = {
                 .family = (uint8_t)rule->family,
@@ -41,7 +41,7 @@ static struct nl_msg *rule_message(int type, int flags, const struct rule_info *
 
         message_put_u32(msg, FRA_PRIORITY, rule->priority);
         message_put_u32(msg, FRA_TABLE, rule->table);
-        message_put_u8(msg, FRA_PROTOCOL, rule->protocol ?: VPCWIRE_PROTOCOL);
+        message_put_u8(msg, FRA_PROTOCOL, protocol);
         if (ip_is_set(rule->src.ip))
                 message_put_ip(msg, FRA_SRC, rule->src.ip);
         if (ip_is_set(rule->dst.ip))
@@ -58,13 +58,20 @@ static struct nl_msg *rule_message(int type, int flags, const struct rule_info *
 int rule_add(struct netlink *nl, const struct rule_info *rule, struct err *err)
 {
         /* No NLM_F_EXCL: the kernel's test for an equal rule leaves the protocol out. */
-        return netlink_request(nl, rule_message(RTM_NEWRULE, NLM_F_CREATE, rule), err, "add rule %s",
-                               RULE_TEXT(rule));
+        return netlink_request(
+                nl, rule_message(RTM_NEWRULE, NLM_F_CREATE, rule, rule->protocol ?: VPCWIRE_PROTOCOL), err,
+                "add rule %s", RULE_TEXT(rule));
 }
 
 int rule_delete(struct netlink *nl, const struct rule_info *rule, struct err *err)
 {
-        return netlink_request(nl, rule_message(RTM_DELRULE, 0, rule), err, "delete rule %s",
+        return netlink_request(nl, rule_message(RTM_DELRULE, 0, rule, rule->protocol ?: VPCWIRE_PROTOCOL),
+                               err, "delete rule %s", RULE_TEXT(rule));
+}
+
+int rule_delete_first(struct netlink *nl, const struct rule_info *rule, struct err *err)
+{
+        return netlink_request(nl, rule_message(RTM_DELRULE, 0, rule, RTPROT_UNSPEC), err, "delete rule %s",
                                RULE_TEXT(rule));
 }
 

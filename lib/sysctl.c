@@ -6,7 +6,14 @@
 #include <vpcwire/sysctl.h>
 
 enum { SYSCTL_PATH_BYTES = 256 };
-#define SYSCTL_FOLDER "/proc/sys/"
+#define SYSCTL_FOLDER_DEFAULT "/proc/sys"
+
+static const char *sysctl_folder = SYSCTL_FOLDER_DEFAULT;
+
+void sysctl_set_folder(const char *folder)
+{
+        sysctl_folder = folder;
+}
 
 /* What stands before an interface's name. */
 static const char *const per_interface[] = {"net.ipv4.conf.", "net.ipv6.conf.", "net.ipv4.neigh.",
@@ -23,14 +30,14 @@ static void dots_to_slashes(char *path, size_t from, size_t to)
 
 static int sysctl_path(const char *key, char path[static SYSCTL_PATH_BYTES], struct err *err)
 {
-        const size_t folder = strlen(SYSCTL_FOLDER);
+        const size_t folder = strlen(sysctl_folder) + 1;
         size_t n = strlen(key), fixed = 0, last;
 
         /* Dots become slashes, so there is no way up; an interface cannot be named "..", and is checked all the same. */
         if (n == 0 || folder + n >= SYSCTL_PATH_BYTES || strchr(key, '/') || key[0] == '.' ||
             key[n - 1] == '.' || !strchr(key, '.'))
                 return err_set(err, ERR_INVALID, "sysctl '%s' is not a dotted name", key);
-        snprintf(path, SYSCTL_PATH_BYTES, SYSCTL_FOLDER "%s", key);
+        snprintf(path, SYSCTL_PATH_BYTES, "%s/%s", sysctl_folder, key);
         last = (size_t)(strrchr(key, '.') - key);
         for (size_t i = 0; i < ARRAY_SIZE(per_interface) && !fixed; i++) {
                 size_t prefix = strlen(per_interface[i]);

@@ -9,10 +9,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
 usage() {
         cat <<'USAGE'
-usage: sudo tests/run.sh [all|unit|integration|foreign|lint] [ARGUMENT...]
-  all           (default) lint, unit tests, integration tests
+usage: sudo tests/run.sh [all|unit|integration|deploy|foreign|lint] [ARGUMENT...]
+  all           (default) lint, unit tests, integration tests, deploy
   unit          the C unit tests, under AddressSanitizer and UBSan
   integration   pytest against the daemons in network namespaces; ARGUMENTs go to pytest, say: -k crash -x
+  deploy        what is shipped beside the programs: manifests, chart, policies, package. ARGUMENTs as above
   foreign       our EC2 client and the daemon against vpcsim, moto and LocalStack (from PyPI); in "all" with
                 VPCWIRE_FOREIGN=yes, as .ci/run does. ARGUMENTs as above
   lint          clang-format, clang-tidy, shellcheck, and a build with clang
@@ -116,7 +117,7 @@ for path in sorted({entry["file"] for entry in json.load(open("build/asan/compil
 }
 
 lint_shell() {
-        find deploy tests .ci -type f \( -name '*.sh' -o -path '.ci/*' \) -print0 |
+        find deploy tests .ci -type f \( -name '*.sh' -o -name '*.bash' -o -path '.ci/*' \) -print0 |
                 xargs -0 shellcheck --external-sources --severity=warning
 }
 
@@ -172,8 +173,16 @@ pytest_part() {
 
 integration() {
         need "python packages" make_venv build/venv tests/requirements.txt
+        need "tools of others" "$python" tests/fetch_tools.py build/tools
         need "build release" build_preset release
         pytest_part integration tests/integration "$@"
+}
+
+deploy() {
+        need "python packages" make_venv build/venv tests/requirements.txt
+        need "tools of others" "$python" tests/fetch_tools.py build/tools
+        need "build release" build_preset release
+        pytest_part deploy tests/deploy "$@"
 }
 
 foreign() {
@@ -197,7 +206,7 @@ main() {
         local part=${1:-all}
 
         case $part in
-        all | unit | integration | foreign | lint) shift || true ;;
+        all | unit | integration | deploy | foreign | lint) shift || true ;;
         -h | --help)
                 usage
                 exit 0
@@ -223,6 +232,7 @@ main() {
         case $part in all | lint) lint ;; esac
         case $part in all | unit) unit ;; esac
         case $part in all | integration) as_root integration "$@" ;; esac
+        case $part in all | deploy) deploy "$@" ;; esac
         case $part:${VPCWIRE_FOREIGN:-no} in foreign:* | all:yes) as_root foreign "$@" ;; esac
         finished=yes
         exit

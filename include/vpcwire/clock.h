@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 int64_t clock_boottime_ms(void);
+int64_t clock_boottime_us(void);
 int64_t clock_wall_ms(void); /* since 1970-01-01T00:00:00Z */
 
 enum { CLOCK_TEXT_BYTES = 25 };

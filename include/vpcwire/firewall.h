@@ -30,6 +30,9 @@ int firewall_look(struct arena *arena, const char *veth_prefix, struct firewall_
 int firewall_table_chains(struct arena *arena, const char *family, const char *table, const char ***ret,
                           size_t *ret_n, struct err *err);
 
+/* A table as `nft list table` shows it; free it. ERR_NOT_FOUND where there is none. */
+int firewall_table_text(const char *family, const char *table, char **ret, struct err *err);
+
 /* Runs nft commands (in a namespace of the caller's own: this one changes something). The error has nft's first line. */
 int firewall_try(const char *commands, struct err *err);
 

@@ -28,8 +28,11 @@ enum {
         IPAM_POD_UID_BYTES_MAX = 128,
         IPAM_NETNS_BYTES_MAX = 1024,
         IPAM_ATTACHMENTS_MAX = 4096,
+        IPAM_EVENTS_MAX = 500, /* in one reply */
+        IPAM_SUBJECT_BYTES_MAX = 512,
         IPAM_ADD_TIMEOUT_MS = 30 * 1000,      /* where a request names none */
         IPAM_ADD_TIMEOUT_MS_MAX = 240 * 1000, /* kubelet and CRI-O give up before */
+        IPAM_PROBE_TIMEOUT_MS = 20 * 1000,    /* Probe is answered by then, NotReady if need be */
 };
 
 enum ipam_method_id {
@@ -41,6 +44,10 @@ enum ipam_method_id {
         IPAM_METHOD_STATUS,
         IPAM_METHOD_LIST,
         IPAM_METHOD_WATCH,
+        IPAM_METHOD_EVENTS,
+        IPAM_METHOD_ADDRESS,
+        IPAM_METHOD_LOG_LEVEL,
+        IPAM_METHOD_PROBE,
         _IPAM_METHOD_MAX,
 };
 
@@ -78,10 +85,12 @@ struct ipam_add_reply {
 struct ipam_confirm_request {
         const char *network, *container_id, *ifname;
         struct ip address;
+        int64_t wire_us; /* how long the wiring took; 0: not said */
 };
 
 struct ipam_del_request {
         const char *network, *container_id, *ifname;
+        int64_t wire_us; /* how long taking the wire away took; 0: not said */
 };
 
 struct ipam_del_reply {
@@ -135,6 +144,7 @@ struct ipam_pool {
 struct ipam_targets {
         int64_t warm_eni, warm_ip, minimum_ip, max_eni;
         int64_t cooldown_ms;
+        int64_t max_pods;
 };
 
 /* Something the daemon wants to do and may not until a time. */
@@ -148,7 +158,8 @@ struct ipam_warning {
 };
 
 struct ipam_status_reply {
-        bool ready; /* the node is set up, and no ADD waits while nothing is free */
+        bool set_up; /* the node's network has been set up since the daemon's start */
+        bool ready;  /* the node is set up, and no ADD waits while nothing is free */
         const char *reason;
         bool impaired; /* running pods are hurt, too */
         const char *impaired_reason;
@@ -158,6 +169,7 @@ struct ipam_status_reply {
         struct ipam_pool pool;
         struct ipam_targets targets;
         int64_t enis, max_enis;
+        int64_t addresses_per_eni; /* for pods; 0: not known */
         struct ipam_blocked *blocked;
         size_t n_blocked;
         struct ipam_warning *warnings;
@@ -167,7 +179,7 @@ struct ipam_status_reply {
 /* What a target that a daemon does not send must be before decoding: not set. */
 #define IPAM_STATUS_UNSET                                                                                    \
         {                                                                                                    \
-                .targets = {.warm_eni = -1, .warm_ip = -1, .minimum_ip = -1, .max_eni = -1 }                 \
+                .targets = {.warm_eni = -1, .warm_ip = -1, .minimum_ip = -1, .max_eni = -1, .max_pods = -1 } \
         }
 
 struct ipam_eni {
@@ -191,11 +203,22 @@ struct ipam_lease {
         bool address_only;
 };
 
+/* A pod of aws-vpc-cni. */
+struct ipam_import {
+        struct ip address;
+        const char *network, *container_id, *ifname;
+        const char *pod_namespace, *pod_name;
+        const char *verdict, *reason; /* "pending", "taken", "aside" */
+        int64_t since_ms;             /* wall clock */
+};
+
 struct ipam_list_reply {
         struct ipam_eni *enis;
         size_t n_enis;
         struct ipam_lease *leases;
         size_t n_leases;
+        struct ipam_import *imports;
+        size_t n_imports;
 };
 
 struct ipam_watch_request {
@@ -206,6 +229,71 @@ struct ipam_event {
         int64_t id;
         int64_t at_ms; /* wall clock */
         const char *kind, *subject, *text;
+        const char *pod; /* "namespace/name" */
+        const char *container_id, *eni_id;
+};
+
+struct ipam_events_request {
+        int64_t before, since_ms; /* 0: any */
+        const char *subject, *pod;
+        int64_t max; /* 0: IPAM_EVENTS_MAX */
+};
+
+struct ipam_events_reply {
+        struct ipam_event *events; /* the newest first */
+        size_t n_events;
+};
+
+struct ipam_address_request {
+        struct ip address;
+};
+
+struct ipam_address_reply {
+        bool known;
+        const char *state, *eni_id;
+        int64_t device_index;
+        int64_t until_ms; /* wall clock: of a cooling one */
+};
+
+struct ipam_log_level_request {
+        const char *level; /* NULL: only show it */
+};
+
+struct ipam_log_level_reply {
+        const char *level, *configured;
+};
+
+/* What Probe found. Results are "allowed", "denied", "unknown" and "unasked", see the interface's text. */
+#define IPAM_PERMISSION_ALLOWED "allowed"
+#define IPAM_PERMISSION_DENIED  "denied"
+#define IPAM_PERMISSION_UNKNOWN "unknown"
+#define IPAM_PERMISSION_UNASKED "unasked"
+
+struct ipam_permission {
+        const char *action, *result, *why;
+};
+
+struct ipam_imds {
+        const char *url;
+        bool reachable;
+        const char *why; /* it is not; or the hop limit is not known */
+        int64_t hops; /* that the reply to a request for a token may make: 1, or 2 for "2 at least"; 0: not known */
+};
+
+struct ipam_credentials {
+        bool good, failing;
+        const char *provider, *why;
+        int64_t expires_ms;     /* wall clock; 0: they do not */
+        int64_t clock_ahead_ms; /* this machine's clock, of AWS's; 0: not far enough to matter */
+        bool clock_behind;      /* ... or so far behind */
+};
+
+struct ipam_probe_reply {
+        int64_t at_ms; /* wall clock */
+        struct ipam_imds imds;
+        struct ipam_credentials credentials;
+        struct ipam_permission *permissions;
+        size_t n_permissions;
 };
 
 /* The fields of all errors; which are set depends on `id`. Fixed sizes: an error owns nothing. */

@@ -39,6 +39,14 @@ int ipam_gc(struct ipam_client *client, const struct ipam_gc_request *request, s
             struct err *err);
 int ipam_status(struct ipam_client *client, struct ipam_status_reply *ret, struct err *err);
 int ipam_list(struct ipam_client *client, struct ipam_list_reply *ret, struct err *err);
+int ipam_events(struct ipam_client *client, const struct ipam_events_request *request,
+                struct ipam_events_reply *ret, struct err *err);
+int ipam_address(struct ipam_client *client, const struct ipam_address_request *request,
+                 struct ipam_address_reply *ret, struct err *err);
+int ipam_log_level(struct ipam_client *client, const struct ipam_log_level_request *request,
+                   struct ipam_log_level_reply *ret, struct err *err);
+/* Waits as long as the daemon does, IPAM_PROBE_TIMEOUT_MS, on top. ERR_UNSUPPORTED: a daemon that does not know the method. */
+int ipam_probe(struct ipam_client *client, struct ipam_probe_reply *ret, struct err *err);
 
 /*
  * Starts the stream; after that the client serves ipam_watch_next() only. The daemon's first answer may be an error, so

@@ -7,6 +7,9 @@
  *         log_info("eni attached", LOG_STR("eni", id), LOG_INT("device", 1));
  *         log_error("assign addresses", LOG_ERR(&err), LOG_STR("eni", id));
  *
+ * A line that repeats too fast is counted instead of said, see log_repeat.h; debug lines are not. The count is said with the
+ * first line of any kind after that time.
+ *
  * Thread-safe: a line is one write(). A log that cannot be written is dropped; logging never blocks or fails a caller
  * beyond that write.
  */
@@ -35,7 +38,11 @@ struct log_field {
 /* Once, before the first line. fd is kept, not owned. AUTO: text when fd is a terminal. */
 void log_init(int fd, enum log_format format, enum log_level level);
 void log_set_level(enum log_level level);
+enum log_level log_get_level(void);
 bool log_enabled(enum log_level level);
+
+/* Says what was only counted up to now. At the end of a program. */
+void log_flush(void);
 
 void log_write(enum log_level level, const char *message, const struct log_field *fields, size_t n);
 
@@ -52,6 +59,7 @@ void log_write(enum log_level level, const char *message, const struct log_field
 #define log_error(message, ...) LOG_AT_(LOG_LEVEL_ERROR, message, __VA_ARGS__)
 
 /* "DEBUG", "INFO", "WARN" or "ERROR", any case. ERR_INVALID names the text and what is allowed. */
+const char *log_level_to_string(enum log_level level);
 int log_level_parse(const char *text, enum log_level *ret, struct err *err);
 
 #endif

@@ -28,6 +28,11 @@ struct rule_info {
 int rule_add(struct netlink *nl, const struct rule_info *rule, struct err *err);
 /* Deletes one rule that is equal in all fields, the protocol included. ERR_NOT_FOUND when there is none. */
 int rule_delete(struct netlink *nl, const struct rule_info *rule, struct err *err);
+/*
+ * Deletes the oldest of those that are equal in all fields but the protocol: the only way to delete one that was made
+ * without a protocol, because the kernel takes "unspecified" for "any".
+ */
+int rule_delete_first(struct netlink *nl, const struct rule_info *rule, struct err *err);
 /* All rules of the family, sorted by rule_compare(), in the arena. */
 int rule_dump(struct netlink *nl, struct arena *arena, int family, struct rule_info **ret, size_t *ret_n,
               struct err *err);

@@ -17,8 +17,10 @@ struct credentials {
         struct provider_context providers;
         struct skew skew;
         struct secret *current; /* NULL: none yet */
+        const char *provider;   /* of the current ones */
         bool refused;           /* EC2 said that the current ones are not good */
         int64_t jitter_ms;
+        int64_t fetched_ms;     /* boottime, of the current ones */
         struct err failure;     /* of the last try; code 0: it went well */
         int64_t pause_until_ms; /* boottime: no try to replace credentials that are still good before it */
 };
@@ -80,6 +82,8 @@ void credentials_get_health(const struct credentials *credentials, struct creden
                 .failing = credentials->failure.code != 0,
                 .have_good = is_good(credentials, 0),
                 .why = credentials->failure.msg,
+                .provider = credentials->provider,
+                .expires_wall_ms = credentials->current ? credentials->current->expires_wall_ms : 0,
                 .ahead_ms = skew->learned ? skew->wall_ms() - skew_now_ms(skew) : 0,
         };
 }
@@ -87,6 +91,16 @@ void credentials_get_health(const struct credentials *credentials, struct creden
 struct skew *credentials_skew(struct credentials *credentials)
 {
         return &credentials->skew;
+}
+
+bool credentials_times(const struct credentials *credentials, int64_t *ret_since_ms,
+                       int64_t *ret_expires_wall_ms)
+{
+        if (!credentials->current)
+                return false;
+        *ret_since_ms = credentials->fetched_ms;
+        *ret_expires_wall_ms = credentials->current->expires_wall_ms;
+        return true;
 }
 
 void credentials_expire(struct credentials *credentials)
@@ -128,7 +142,9 @@ static int refresh(struct credentials *credentials, struct err *err)
                 return r;
         secret_free(credentials->current);
         credentials->current = TAKE_PTR(fetched);
+        credentials->provider = provider;
         credentials->refused = false;
+        credentials->fetched_ms = now_ms;
         credentials->jitter_ms = arc4random_uniform(CREDENTIALS_REFRESH_JITTER_S * 1000);
         return 0;
 }

@@ -59,11 +59,17 @@ int credentials_get(struct credentials *credentials, struct credentials_view *re
 /* The next credentials_get() fetches anew: EC2 said that these are not good (any more). */
 void credentials_expire(struct credentials *credentials);
 
+/* Since when (boottime) we have the current ones, and until when (wall clock; 0: for ever) they are good. false: none yet. */
+bool credentials_times(const struct credentials *credentials, int64_t *ret_since_ms,
+                       int64_t *ret_expires_wall_ms);
+
 /* For who tells people; no secrets in it. */
 struct credentials_health {
         bool failing;    /* the last try to fetch credentials failed; those that are still good are used on */
         bool have_good;  /* there are such */
         const char *why; /* the failure; "" when not failing. Valid until the next call on the credentials */
+        const char *provider;    /* that had those in use; NULL: none had any. A constant */
+        int64_t expires_wall_ms; /* of those in use, by AWS's clock; 0: never, or there are none */
         int64_t ahead_ms; /* how far this machine's clock is ahead of AWS's; 0: not far enough to matter */
 };
 

@@ -16,6 +16,8 @@
 #include <vpcwire/err.h>
 #include <vpcwire/mem.h>
 
+#include "cloud/pace.h"
+
 struct ec2;
 struct credentials;
 
@@ -60,9 +62,14 @@ struct ec2_failure {
          * not made at all: nothing was asked, so nothing failed. 0 with all other classes.
          */
         int64_t wait_ms;
+        bool dry_run;    /* it was one; see ec2_dry_run() */
+        int64_t took_us; /* the call as a whole, credentials included */
 };
 
 #define EC2_CODE_PACED "Paced"
+/* What EC2 answers to a dry run that is allowed. A failure as others are: nothing was done. */
+#define EC2_CODE_DRY_RUN "DryRunOperation"
+
 /* The call was not made: this node makes too many. */
 bool ec2_failure_is_pause(const struct ec2_failure *failure);
 
@@ -88,11 +95,21 @@ DEFINE_CLEANUP(struct ec2 *, ec2_free)
 /* How the last call on this ec2 failed (class NONE after a success). Valid until the next call. */
 const struct ec2_failure *ec2_last_failure(const struct ec2 *ec2);
 
+/* How many calls per second of this class this node allows itself now, in millionths. */
+int64_t ec2_pace_rate(const struct ec2 *ec2, enum pace_class class);
+
 /*
  * The next call goes with the last one, and without it that was of no use (the second list of one look): it does not wait for
  * this node's pace, but counts.
  */
 void ec2_follow_up(struct ec2 *ec2);
+
+/*
+ * The next call is a dry run: EC2 says whether it would carry it out, and does nothing. It always fails, with
+ * EC2_CODE_DRY_RUN where it is allowed; a success means that what answers knows no dry runs and did it. Actions that EC2 has
+ * no dry run of (assigning and unassigning) are not sent: ERR_UNSUPPORTED.
+ */
+void ec2_dry_run(struct ec2 *ec2);
 
 struct ec2_tag {
         const char *key, *value;

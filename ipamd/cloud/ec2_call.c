@@ -34,6 +34,7 @@ struct ec2 {
         struct ec2_failure failure;
         struct pace pace;
         bool follows; /* the next call goes with the last one */
+        bool dry_run; /* the next call is one */
         void (*observe)(void *data, const char *action, const struct ec2_failure *failure, const char *why);
         void *observe_data;
 };
@@ -83,6 +84,11 @@ struct ec2 *ec2_free(struct ec2 *ec2)
 void ec2_follow_up(struct ec2 *ec2)
 {
         ec2->follows = true;
+}
+
+void ec2_dry_run(struct ec2 *ec2)
+{
+        ec2->dry_run = true;
 }
 
 const struct ec2_failure *ec2_last_failure(const struct ec2 *ec2)
@@ -188,6 +194,16 @@ static bool time_was_wrong(struct ec2 *ec2, const char *code)
         return date_ms && (skew->learned || skew_suspects(code)) && skew_learn(skew, date_ms);
 }
 
+/* What people can read of it: behind that EC2 adds a long text that only the account's owner can decode. */
+static void copy_message(char ret[static MAX_MESSAGE_BYTES], const char *text)
+{
+        const char *encoded = strcasestr(text, " Encoded authorization failure message");
+        _cleanup_free_ char *readable =
+                encoded ? xasprintf("%.*s", (int)(encoded - text), text) : xstrdup(text);
+
+        xml_copy_printable(ret, MAX_MESSAGE_BYTES, readable);
+}
+
 static int refused(struct ec2 *ec2, const struct credentials_view *view, const struct xml *root,
                    struct err *err)
 {
@@ -201,8 +217,7 @@ static int refused(struct ec2 *ec2, const struct credentials_view *view, const s
         failure->class = ec2_error_classify(failure->http_status, failure->code, text);
         if (!time_was_wrong(ec2, failure->code) && failure->class == EC2_FAILURE_CREDENTIALS)
                 credentials_expire(ec2->credentials);
-        xml_copy_printable(message, sizeof(message),
-                           repeats_secret(view, text) ? "(left out: it repeats the credentials)" : text);
+        copy_message(message, repeats_secret(view, text) ? "(left out: it repeats the credentials)" : text);
         return err_set(err, ec2_failure_class_to_err_code(failure->class), "HTTP %ld %s%s%s%s%s",
                        failure->http_status, *failure->code ? failure->code : "without an EC2 error code",
                        *message ? ": " : "", message, *failure->request_id ? ", request " : "",
@@ -238,6 +253,11 @@ static int understand(struct ec2 *ec2, enum ec2_action action, const struct cred
         ec2->failure = (struct ec2_failure){0};
         *ret_root = root;
         return 0;
+}
+
+int64_t ec2_pace_rate(const struct ec2 *ec2, enum pace_class class)
+{
+        return ec2->pace.buckets[class].rate;
 }
 
 static int64_t ask_pace(struct ec2 *ec2, enum ec2_action action)
@@ -313,6 +333,11 @@ static int call(struct ec2 *ec2, enum ec2_action action, const struct text *para
         text_add(&body, "Action=%s&Version=%s", ec2_action_to_string(action), API_VERSION);
         if (parameters->bytes)
                 text_add(&body, "&%s", parameters->text);
+        if (ec2->dry_run)
+                text_add(&body, "&DryRun=true");
+        ec2->failure = (struct ec2_failure){.class = EC2_FAILURE_REQUEST};
+        if (ec2->dry_run && !ec2_action_has_dry_run(action))
+                return err_set(err, ERR_UNSUPPORTED, "EC2 has no dry run of it");
         ec2->failure = (struct ec2_failure){.class = EC2_FAILURE_CREDENTIALS};
         r = credentials_get(ec2->credentials, &view, err);
         if (r < 0)
@@ -331,10 +356,13 @@ static int call(struct ec2 *ec2, enum ec2_action action, const struct text *para
 int ec2_call(struct ec2 *ec2, enum ec2_action action, const struct text *parameters, struct arena *arena,
              const struct xml **ret_root, struct err *err)
 {
+        int64_t began_us = clock_boottime_us();
         struct err cause = {0};
         int r = call(ec2, action, parameters, arena, ret_root, &cause);
 
-        ec2->follows = false;
+        ec2->failure.dry_run = ec2->dry_run;
+        ec2->follows = ec2->dry_run = false;
+        ec2->failure.took_us = clock_boottime_us() - began_us;
         if (ec2->observe && !ec2_failure_is_pause(&ec2->failure))
                 ec2->observe(ec2->observe_data, ec2_action_to_string(action), &ec2->failure, cause.msg);
         if (r < 0) {
@@ -355,6 +383,7 @@ int ec2_fail_reply(struct ec2 *ec2, enum ec2_action action, struct err *err)
 int ec2_fail_argument(struct ec2 *ec2, enum ec2_action action, struct err *err)
 {
         ec2->failure = (struct ec2_failure){.class = EC2_FAILURE_REQUEST};
+        ec2->dry_run = false;
         (void)err_wrap(err, "%s", ec2_action_to_string(action));
         return -ERR_INVALID;
 }

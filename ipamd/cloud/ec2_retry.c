@@ -72,6 +72,11 @@ enum pace_class ec2_action_pace(enum ec2_action action)
         return (unsigned)action < _EC2_ACTION_MAX ? actions[action].pace : PACE_ENIS;
 }
 
+bool ec2_action_has_dry_run(enum ec2_action action)
+{
+        return action != EC2_ACTION_ASSIGN_ADDRESSES && action != EC2_ACTION_UNASSIGN_ADDRESSES;
+}
+
 const char *ec2_repeat_to_string(enum ec2_repeat repeat)
 {
         static const char *const names[] = {

@@ -6,6 +6,7 @@
 #ifndef IPAMD_CLOUD_EC2_RETRY_H
 #define IPAMD_CLOUD_EC2_RETRY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "cloud/ec2.h"
@@ -34,6 +35,9 @@ enum ec2_repeat {
 
 /* Whose pace a call of this action keeps. */
 enum pace_class ec2_action_pace(enum ec2_action action);
+
+/* Whether EC2 has a dry run of it: Assign... and UnassignPrivateIpAddresses have no such parameter (API reference). */
+bool ec2_action_has_dry_run(enum ec2_action action);
 
 /* EC2's name of the action, "AttachNetworkInterface". */
 const char *ec2_action_to_string(enum ec2_action action);

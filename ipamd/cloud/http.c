@@ -8,9 +8,11 @@
  */
 #include "cloud/http.h"
 
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <curl/curl.h>
 
@@ -169,6 +171,23 @@ static int make_headers(const struct http_request *request, struct curl_slist **
         return 0;
 }
 
+/* The kernel itself drops what is below (ip(7), IP_MINTTL): the peer then seems not to answer. */
+static int on_socket(void *data, curl_socket_t fd, curlsocktype purpose _unused_)
+{
+        const struct http *http = data;
+        int min_ttl = (int)http->options.min_ttl, domain = AF_INET;
+        socklen_t n = sizeof(domain);
+        bool ipv6;
+
+        if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) < 0)
+                return CURL_SOCKOPT_ERROR;
+        ipv6 = domain == AF_INET6;
+        if (setsockopt(fd, ipv6 ? IPPROTO_IPV6 : IPPROTO_IP, ipv6 ? IPV6_MINHOPCOUNT : IP_MINTTL, &min_ttl,
+                       sizeof(min_ttl)) < 0)
+                return CURL_SOCKOPT_ERROR;
+        return CURL_SOCKOPT_OK;
+}
+
 static void set_limits(struct http *http)
 {
         const struct http_options *o = &http->options;
@@ -187,6 +206,10 @@ static void set_limits(struct http *http)
         curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
         if (o->ca_file)
                 curl_easy_setopt(curl, CURLOPT_CAINFO, o->ca_file);
+        if (o->min_ttl) {
+                curl_easy_setopt(curl, CURLOPT_SOCKOPTFUNCTION, on_socket);
+                curl_easy_setopt(curl, CURLOPT_SOCKOPTDATA, http);
+        }
         if (o->no_proxy)
                 curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
 }

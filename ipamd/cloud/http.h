@@ -27,6 +27,7 @@ struct http;
 struct http_options {
         size_t max_body_bytes;
         unsigned timeout_ms, connect_timeout_ms;
+        unsigned min_ttl;    /* packets of the peer with a lower TTL (hop limit) are dropped; 0: none */
         bool no_proxy;       /* never use a proxy, whatever the environment says */
         const char *ca_file; /* NULL: the system's certificates; copied */
 };

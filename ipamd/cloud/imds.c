@@ -35,6 +35,7 @@ int imds_new(const struct imds_options *options, struct imds **ret, struct err *
                 .max_body_bytes = IMDS_MAX_BODY_BYTES,
                 .timeout_ms = timeout_ms,
                 .connect_timeout_ms = timeout_ms,
+                .min_ttl = options->min_ttl,
                 .no_proxy =
                         true, /* IMDS refuses what comes through one, and no other host may see our token */
         };
@@ -184,6 +185,11 @@ static int fetch_token(struct imds *imds, struct err *err)
         if (reply.status != 200)
                 return status_error(reply.status, "token", err);
         return keep_token(imds, &reply, err);
+}
+
+int imds_renew(struct imds *imds, struct err *err)
+{
+        return fetch_token(imds, err);
 }
 
 /* A token that still lives is used on when its renewal fails. */

@@ -26,6 +26,7 @@ struct imds_options {
         const char *endpoint;         /* NULL = "http://169.254.169.254" or "http://[fd00:ec2::254]" */
         bool ipv6;                    /* which of the two; the second answers on Nitro instances only */
         unsigned timeout_ms;          /* one exchange; 0 = 2 s */
+        unsigned min_ttl;             /* replies that could make fewer hops are not seen; 0 = all are */
         int64_t (*boottime_ms)(void); /* NULL = clock_boottime_ms(); for tests */
 };
 
@@ -45,6 +46,13 @@ int imds_get(struct imds *imds, const char *path, struct arena *arena, const cha
  */
 int imds_peek(struct imds *imds, const char *path, const char **ret, struct err *err);
 void imds_wipe(struct imds *imds);
+
+/*
+ * A new session token now, whatever is there. With min_ttl in the options it tells how far one gets: the reply carries the
+ * metadata option HttpPutResponseHopLimit as its TTL. ERR_TIMEOUT, ERR_AGAIN, ERR_DENIED (disabled), ERR_UNSUPPORTED (no
+ * version 2 there).
+ */
+int imds_renew(struct imds *imds, struct err *err);
 
 /* When the last reply was made, by IMDS's clock (since 1970, UTC); 0: it did not say. */
 int64_t imds_date_ms(struct imds *imds);

@@ -21,6 +21,8 @@ enum pace_class {
         _PACE_CLASS_MAX,
 };
 
+const char *pace_class_to_string(enum pace_class class);
+
 enum pace_outcome {
         PACE_ANSWERED,  /* EC2 took the call, whatever it then said */
         PACE_THROTTLED, /* EC2 refused it by rate */

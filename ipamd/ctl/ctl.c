@@ -3,9 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vpcwire/clock.h>
 #include <vpcwire/jsonx.h>
 
 #include "ctl/ctl.h"
+#include "ctl/show.h"
 
 static const struct command {
         const char *name, *help, *details;
@@ -18,17 +20,52 @@ static const struct command {
         {"enis", "the network interfaces and how full they are",
          "DEV is the device index, with the network card before it (card/index) on cards other than 0.\n",
          ctl_enis},
+        {"imports", "the pods that aws-vpc-cni ran, and what became of them",
+         "pending: its link or its ENI is not seen yet; taken: it is ours; aside: it has no lease, and "
+         "WHY.\n",
+         ctl_imports},
+        {"explain", "the whole story of a pod or an address",
+         "A pod is NAMESPACE/NAME, or NAME in any namespace. Its leases, ended ones too, how they ended, and "
+         "what it "
+         "waited for;\n"
+         "of an address, who had it when, and on which ENI. As far back as events are kept.\n",
+         ctl_explain, "POD|ADDRESS"},
+        {"events", "what happened",
+         "The newest 100 events, or as --last and --since say. With --json, one object per line.\n",
+         ctl_events},
         {"watch", "what happens, as it happens", "Runs until it is interrupted or the daemon stops.\n",
          ctl_watch},
+        {"health", "whether the daemon is well, for probes",
+         "ready (what is asked without an argument): new pods are served; live: the daemon answers; startup: "
+         "the "
+         "node's\n"
+         "network has been set up. Exit code 0 when it is so, 1 when it is not or nobody answers in time.\n",
+         ctl_health, "[live|ready|startup]"},
         {"doctor", "what is off on this node, what that breaks, and the cure",
          "To be run by root in the host's network; the daemon may be down. Exit code 0 when all is well, 1 "
          "when something\n"
          "should be looked at, 2 when something is broken.\n",
          ctl_doctor},
+        {"export", "the running pods as another daemon reads them: for going back to aws-vpc-cni",
+         "Prints aws-vpc-cni's checkpoint. With --output it is written there, and aws-vpc-cni's routes and "
+         "rules "
+         "are\n"
+         "put beside ours, so that it can be started in the place of ipamd; then `ipamd uninstall "
+         "--handover`.\n",
+         ctl_export, "aws-vpc-cni"},
+        {"log-level", "from which level on the daemon logs, or switches it",
+         "Until it is restarted or reads its settings again (SIGHUP).\n", ctl_log_level,
+         "[debug|info|warn|error]"},
+        {"bundle", "what a bug report needs, in one file (.tar.gz)",
+         "Writes FILE, or vpcwire-HOST-TIME.tar.gz here; never over another. Secrets are left out; read it "
+         "all the same "
+         "before\n"
+         "you give it away. To be run by root in the host's network; the daemon may be down.\n",
+         ctl_bundle, "[FILE]"},
         {"version", "versions of ipamctl and of the daemon", "", ctl_version},
 };
 
-enum { OPTION_EVENTS = 1000, OPTION_ROOT };
+enum { OPTION_EVENTS = 1000, OPTION_ROOT, OPTION_LAST, OPTION_SINCE, OPTION_OUTPUT };
 
 static const struct option_help {
         struct option option;
@@ -37,9 +74,16 @@ static const struct option_help {
         {{"socket", required_argument, NULL, 's'}, "PATH", "the daemon's socket"},
         {{"json", no_argument, NULL, 'j'}, "", "the answer as JSON"},
         {{"events", required_argument, NULL, OPTION_EVENTS}, "N", "watch: end after N events"},
+        {{"last", required_argument, NULL, OPTION_LAST}, "N", "events: the newest N"},
+        {{"since", required_argument, NULL, OPTION_SINCE},
+         "AGE",
+         "events: not older than AGE (90s, 10m, 2h, 3d)"},
         {{"root", required_argument, NULL, OPTION_ROOT},
          "PATH",
-         "doctor: where the host's files are, in a container"},
+         "doctor, bundle: where the host's files are, in a container"},
+        {{"output", required_argument, NULL, OPTION_OUTPUT},
+         "FILE",
+         "export: where to, and not to standard output"},
         {{"help", no_argument, NULL, 'h'}, "", "this text; with a command, that command's"},
 };
 
@@ -88,6 +132,7 @@ static int parse_events(const char *text, long *ret)
 static enum ctl_exit parse_options(struct ctl *ctl, int argc, char **argv, bool *ret_help)
 {
         struct option table[ARRAY_SIZE(options) + 1] = {0};
+        int64_t age_ms;
         int option;
 
         for (size_t i = 0; i < ARRAY_SIZE(options); i++)
@@ -103,7 +148,18 @@ static enum ctl_exit parse_options(struct ctl *ctl, int argc, char **argv, bool 
                         if (parse_events(optarg, &ctl->events_max) < 0)
                                 return complain_usage(ctl, "--events wants a number from 1, not ", optarg);
                         break;
+                case OPTION_LAST:
+                        if (parse_events(optarg, &ctl->last) < 0)
+                                return complain_usage(ctl, "--last wants a number from 1, not ", optarg);
+                        break;
+                case OPTION_SINCE:
+                        if (show_parse_age(optarg, &age_ms) < 0)
+                                return complain_usage(
+                                        ctl, "--since wants the likes of 90s, 10m, 2h, 3d, not ", optarg);
+                        ctl->since_ms = clock_wall_ms() - age_ms;
+                        break;
                 case OPTION_ROOT: ctl->root = optarg; break;
+                case OPTION_OUTPUT: ctl->output = optarg; break;
                 case ':': return complain_usage(ctl, "a value is missing after ", argv[optind - 1]);
                 default: return complain_usage(ctl, "unknown option ", argv[optind - 1]);
                 }

@@ -26,10 +26,13 @@ struct ctl {
         unsigned columns; /* of the terminal; 0: no limit */
         const char *socket_path;
         const char *db_path, *veth_prefix,
-                *root; /* of doctor. root: the host's files are under it; NULL is / */
+                *root; /* of doctor and bundle. root: the host's files are under it; NULL is / */
         bool json;
+        const char *output;   /* of export: a file; NULL: `out` */
         const char *argument; /* what followed the command's name; NULL: nothing */
         long events_max;      /* of watch: stop after so many; 0: never */
+        long last;            /* of events: so many at most; 0: not said */
+        int64_t since_ms;     /* of events: not older, wall clock; 0: not said */
 };
 
 /* The whole program. Options override what is in *ctl (socket_path must be set to the default). */
@@ -39,8 +42,15 @@ enum ctl_exit ctl_run(struct ctl *ctl, int argc, char **argv);
 enum ctl_exit ctl_status(struct ctl *ctl);
 enum ctl_exit ctl_pods(struct ctl *ctl);
 enum ctl_exit ctl_enis(struct ctl *ctl);
+enum ctl_exit ctl_imports(struct ctl *ctl);
+enum ctl_exit ctl_export(struct ctl *ctl);
 enum ctl_exit ctl_watch(struct ctl *ctl);
+enum ctl_exit ctl_events(struct ctl *ctl);
+enum ctl_exit ctl_explain(struct ctl *ctl);
+enum ctl_exit ctl_log_level(struct ctl *ctl);
+enum ctl_exit ctl_bundle(struct ctl *ctl);
 enum ctl_exit ctl_version(struct ctl *ctl);
+enum ctl_exit ctl_health(struct ctl *ctl);
 enum ctl_exit ctl_doctor(struct ctl *ctl);
 
 /* Connects, or says on `complaints` why not. */
@@ -49,5 +59,8 @@ int ctl_connect(struct ctl *ctl, struct ipam_client **ret);
 enum ctl_exit ctl_complain(struct ctl *ctl, const struct err *err);
 /* The reply as it came, indented (or on one line). */
 void ctl_print_json(struct ctl *ctl, enum ipam_method_id id, const void *reply, bool one_line);
+
+/* One event on one line. */
+void ctl_show_event(struct ctl *ctl, const struct ipam_event *event);
 
 #endif

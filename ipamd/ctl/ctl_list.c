@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* ipamctl pods, and enis. */
+/* ipamctl pods, enis and imports. */
 #include <string.h>
 
 #include <vpcwire/clock.h>
@@ -7,12 +7,14 @@
 #include "ctl/ctl.h"
 #include "ctl/show.h"
 
+enum part { PART_PODS, PART_ENIS, PART_IMPORTS };
+
 enum { CONTAINER_ID_SHOWN = 12, POD_SHOWN_MIN = 20 };
 
 static const struct {
         const char *state;
         enum show_colour colour;
-} state_colours[] = {{"wired", SHOW_GOOD}, {"ready", SHOW_GOOD}, {"lost", SHOW_BAD}};
+} state_colours[] = {{"wired", SHOW_GOOD}, {"ready", SHOW_GOOD}, {"lost", SHOW_BAD}, {"taken", SHOW_GOOD}};
 
 static struct show_cell state_cell(const char *state)
 {
@@ -109,34 +111,76 @@ static void show_enis(struct ctl *ctl, const struct ipam_list_reply *list, struc
                    ctl->columns, ctl->colours);
 }
 
-/* Both commands show a half of List; with --json, that half. */
-static enum ctl_exit list(struct ctl *ctl, bool pods,
+static void show_imports(struct ctl *ctl, const struct ipam_list_reply *list, struct arena *arena)
+{
+        static const struct show_column columns[] = {{"POD", .shrinks_to = POD_SHOWN_MIN},
+                                                     {"ADDRESS"},
+                                                     {"CONTAINER", .dropped = 1},
+                                                     {"VERDICT"},
+                                                     {"WHY"}};
+        struct show_cell *cells = ARENA_ARRAY(arena, struct show_cell, list->n_imports * ARRAY_SIZE(columns));
+
+        for (size_t i = 0; i < list->n_imports; i++) {
+                const struct ipam_import *import = &list->imports[i];
+                struct show_cell *row = cells + i * ARRAY_SIZE(columns);
+
+                if (import->pod_name)
+                        row[0].text =
+                                arena_printf(arena, "%s/%s", import->pod_namespace ?: "", import->pod_name);
+                row[1].text = arena_strdup(arena, IP_TEXT(import->address));
+                row[2].text = arena_printf(arena, "%.*s", CONTAINER_ID_SHOWN, import->container_id);
+                row[3] = state_cell(import->verdict);
+                row[4].text = import->reason;
+        }
+        show_table(ctl->out, &(struct show_table){columns, ARRAY_SIZE(columns), cells, list->n_imports},
+                   ctl->columns, ctl->colours);
+}
+
+/* Each command shows a part of List; with --json, that part. */
+static enum ctl_exit list(struct ctl *ctl, enum part part,
                           void (*show)(struct ctl *, const struct ipam_list_reply *, struct arena *))
 {
         _cleanup_(ipam_client_freep) struct ipam_client *client = NULL;
         _cleanup_(arena_freep) struct arena *arena = arena_new();
-        struct ipam_list_reply all, half;
+        struct ipam_list_reply all, shown = {0};
         struct err err;
 
         if (ctl_connect(ctl, &client) < 0)
                 return CTL_NO;
         if (ipam_list(client, &all, &err) < 0)
                 return ctl_complain(ctl, &err);
-        half = pods ? (struct ipam_list_reply){.leases = all.leases, .n_leases = all.n_leases}
-                    : (struct ipam_list_reply){.enis = all.enis, .n_enis = all.n_enis};
+        switch (part) {
+        case PART_PODS:
+                shown.leases = all.leases;
+                shown.n_leases = all.n_leases;
+                break;
+        case PART_ENIS:
+                shown.enis = all.enis;
+                shown.n_enis = all.n_enis;
+                break;
+        case PART_IMPORTS:
+                shown.imports = all.imports;
+                shown.n_imports = all.n_imports;
+                break;
+        }
         if (ctl->json)
-                ctl_print_json(ctl, IPAM_METHOD_LIST, &half, false);
+                ctl_print_json(ctl, IPAM_METHOD_LIST, &shown, false);
         else
-                show(ctl, &half, arena);
+                show(ctl, &shown, arena);
         return CTL_OK;
 }
 
 enum ctl_exit ctl_pods(struct ctl *ctl)
 {
-        return list(ctl, true, show_pods);
+        return list(ctl, PART_PODS, show_pods);
 }
 
 enum ctl_exit ctl_enis(struct ctl *ctl)
 {
-        return list(ctl, false, show_enis);
+        return list(ctl, PART_ENIS, show_enis);
+}
+
+enum ctl_exit ctl_imports(struct ctl *ctl)
+{
+        return list(ctl, PART_IMPORTS, show_imports);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* ipamctl watch. */
+/* ipamctl watch, and how an event is shown. */
 #include <string.h>
 
 #include <vpcwire/clock.h>
@@ -17,10 +17,14 @@ static void show_padded(struct ctl *ctl, const char *text, int width, enum show_
         fprintf(ctl->out, "%*s  ", n < (size_t)width ? width - (int)n : 0, "");
 }
 
-static void show_event(struct ctl *ctl, const struct ipam_event *event)
+void ctl_show_event(struct ctl *ctl, const struct ipam_event *event)
 {
         char at[CLOCK_TEXT_BYTES];
 
+        if (ctl->json) {
+                ctl_print_json(ctl, IPAM_METHOD_WATCH, event, true);
+                return;
+        }
         show_padded(ctl, clock_wall_format(event->at_ms, at), 0, SHOW_FAINT);
         show_padded(ctl, event->kind, KIND_WIDTH, SHOW_PLAIN);
         show_padded(ctl, event->subject ?: "", SUBJECT_WIDTH, SHOW_PLAIN);
@@ -43,10 +47,7 @@ enum ctl_exit ctl_watch(struct ctl *ctl)
 
                 if (ipam_watch_next(client, -1, &event, &err) < 0)
                         return ctl_complain(ctl, &err);
-                if (ctl->json)
-                        ctl_print_json(ctl, IPAM_METHOD_WATCH, &event, true);
-                else
-                        show_event(ctl, &event);
+                ctl_show_event(ctl, &event);
                 if (ferror(ctl->out))
                         return CTL_NO; /* nobody reads any more */
         }

@@ -224,6 +224,8 @@ static void run_all(struct doctor *doctor)
         gather_kernel(doctor);
         find_enis(doctor);
         run_checks(doctor, doctor_checks_daemon());
+        run_checks(doctor, doctor_checks_cloud());
+        run_checks(doctor, doctor_checks_limits());
         run_checks(doctor, doctor_checks_files());
         run_checks(doctor, doctor_checks_sysctl());
         run_checks(doctor, doctor_checks_route());
@@ -235,7 +237,7 @@ static void run_all(struct doctor *doctor)
 enum ctl_exit ctl_doctor(struct ctl *ctl)
 {
         static const enum ctl_exit codes[_DOCTOR_VERDICT_MAX] = {CTL_OK, CTL_NO, CTL_BROKEN};
-        _cleanup_(ipam_client_freep) struct ipam_client *of_status = NULL, *of_list = NULL;
+        _cleanup_(ipam_client_freep) struct ipam_client *client = NULL;
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         struct doctor doctor = {.arena = arena,
                                 .root = ctl->root ?: "",
@@ -244,14 +246,15 @@ enum ctl_exit ctl_doctor(struct ctl *ctl)
         enum doctor_verdict worst = DOCTOR_OK;
         struct ipam_status_reply status;
         struct ipam_list_reply list;
+        struct ipam_probe_reply probe;
 
-        /* A client's reply lives until its next call. */
-        if (ipam_client_connect(ctl->socket_path, CTL_TIMEOUT_MS, &of_status, &doctor.daemon_err) == 0 &&
-            ipam_client_connect(ctl->socket_path, CTL_TIMEOUT_MS, &of_list, &doctor.daemon_err) == 0 &&
-            ipam_status(of_status, &status, &doctor.daemon_err) == 0 &&
-            ipam_list(of_list, &list, &doctor.daemon_err) == 0) {
+        if (ipam_client_connect(ctl->socket_path, CTL_TIMEOUT_MS, &client, &doctor.daemon_err) == 0 &&
+            ipam_status(client, &status, &doctor.daemon_err) == 0 &&
+            ipam_list(client, &list, &doctor.daemon_err) == 0) {
                 doctor.status = &status;
                 doctor.list = &list;
+                if (ipam_probe(client, &probe, &doctor.probe_err) == 0)
+                        doctor.probe = &probe;
         }
         run_all(&doctor);
         for (size_t i = 0; i < doctor.n_findings; i++)

@@ -39,6 +39,8 @@ struct doctor_checks {
 
 /* In the order of the report. */
 struct doctor_checks doctor_checks_daemon(void);
+struct doctor_checks doctor_checks_cloud(void);
+struct doctor_checks doctor_checks_limits(void);
 struct doctor_checks doctor_checks_files(void);
 struct doctor_checks doctor_checks_sysctl(void);
 struct doctor_checks doctor_checks_route(void);
@@ -58,8 +60,10 @@ struct doctor {
         const struct ipam_status_reply
                 *status; /* NULL: the daemon does not answer; then there is no list either */
         const struct ipam_list_reply *list;
-        struct err daemon_err; /* why not */
-        struct netlink *nl;    /* NULL: the kernel cannot be asked */
+        struct err daemon_err;                /* why not */
+        const struct ipam_probe_reply *probe; /* NULL: nobody says; then probe_err tells why */
+        struct err probe_err;
+        struct netlink *nl; /* NULL: the kernel cannot be asked */
         struct link_info *links;
         size_t n_links;
         struct rule_info *rules;

@@ -160,3 +160,24 @@ const char *show_age(int64_t age_ms, char text[static SHOW_AGE_BYTES])
                 snprintf(text, SHOW_AGE_BYTES, "%lldd%lldh", s / DAY % 100000, s % DAY / HOUR);
         return text;
 }
+
+int show_parse_age(const char *text, int64_t *ret_ms)
+{
+        static const struct {
+                char unit;
+                int64_t ms;
+        } units[] = {{'s', 1000}, {'m', 60 * 1000}, {'h', 3600 * 1000}, {'d', 24 * 3600 * 1000}};
+        enum { MOST = 1000 * 1000 };
+        char *end;
+        long n = strtol(text, &end, 10); /* what is too large is LONG_MAX, and above MOST */
+
+        if (end == text || n < 1 || n > MOST || !*end || end[1])
+                return -1;
+        for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+                if (units[i].unit == *end) {
+                        *ret_ms = n * units[i].ms;
+                        return 0;
+                }
+        }
+        return -1;
+}

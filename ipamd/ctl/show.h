@@ -42,4 +42,7 @@ void show_text(FILE *out, const char *text, enum show_colour colour, bool colour
 /* "8s", "4m10s", "2h05m", "3d4h"; "-" for what has no time, "0s" for the future. */
 const char *show_age(int64_t age_ms, char text[static SHOW_AGE_BYTES]);
 
+/* What people write: "90s", "10m", "2h", "3d". Negative: it is none of these. */
+int show_parse_age(const char *text, int64_t *ret_ms);
+
 #endif

@@ -202,19 +202,27 @@ static unsigned on_chain(struct nlmsghdr *hdr)
                        : 0;
 }
 
+/* Those of sync_nft(). */
+static bool family_is_ours(uint8_t family)
+{
+        return family == NFPROTO_IPV4 || family == NFPROTO_ARP || family == NFPROTO_INET;
+}
+
 unsigned monitor_event_nft(struct monitor_events *events, const struct nlmsghdr *hdr)
 {
         /* The table's name is attribute 1 in every kind of message: tables, chains, rules, sets, elements. */
         enum { TABLE_NAME = NFTA_TABLE_NAME, ATTRIBUTES = NFTA_TABLE_NAME };
         struct nlmsghdr *message = (struct nlmsghdr *)(uintptr_t)hdr; /* libnl's parser takes no const */
         struct nlattr *attributes[ATTRIBUTES + 1];
+        const struct nfgenmsg *header = nlmsg_data(hdr);
 
         if (NFNL_SUBSYS_ID(hdr->nlmsg_type) != NFNL_SUBSYS_NFTABLES)
                 return 0;
         if (NFNL_MSG_TYPE(hdr->nlmsg_type) == NFT_MSG_NEWGEN)
                 return on_generation(events, message);
-        if (nlmsg_parse(message, sizeof(struct nfgenmsg), attributes, ATTRIBUTES, NULL) == 0 &&
-            attributes[TABLE_NAME] && nla_strcmp(attributes[TABLE_NAME], NODE_NFT_TABLE) == 0)
+        if (nlmsg_parse(message, sizeof(*header), attributes, ATTRIBUTES, NULL) == 0 &&
+            attributes[TABLE_NAME] && family_is_ours(header->nfgen_family) &&
+            nla_strcmp(attributes[TABLE_NAME], NODE_NFT_TABLE) == 0)
                 events->nft_touched = true;
         return NFNL_MSG_TYPE(hdr->nlmsg_type) == NFT_MSG_NEWCHAIN ? on_chain(message) : 0;
 }

@@ -90,8 +90,7 @@ void sync_fail_table(struct sync *sync, uint32_t table, const struct err *failur
 void sync_fail_link(struct sync *sync, unsigned ifindex, const struct err *failure)
 {
         for (size_t i = 0; i < sync->want.n_enis; i++) {
-                if (sync->want.enis[i].mark && sync->want.enis[i].link &&
-                    sync->want.enis[i].link->ifindex == ifindex) {
+                if (sync->want.enis[i].link && sync->want.enis[i].link->ifindex == ifindex) {
                         fail_eni(&sync->report.enis[i], failure);
                         return;
                 }

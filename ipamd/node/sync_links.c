@@ -53,12 +53,13 @@ void sync_links(struct sync *sync)
         for (size_t i = 0; i < sync->want.n_enis; i++) {
                 const struct node_want_eni *eni = &sync->want.enis[i];
 
-                if (!eni->mark || !eni->link || eni->err.code)
+                if (!eni->link || eni->err.code)
                         continue;
-                /* Two requests: an MTU that the link refuses must not keep it down. */
+                /* The primary one's as well: pods send by it, too. */
                 if (sync->view->mtu && eni->link->mtu != sync->view->mtu)
                         change_link(sync, eni->link, &(struct link_change){.mtu = sync->view->mtu});
-                if (!eni->link->up)
+                /* Another request: an MTU that the link refuses must not keep it down. The primary one is the host's to set up. */
+                if (eni->mark && !eni->link->up)
                         change_link(sync, eni->link, &(struct link_change){.admin = LINK_ADMIN_UP});
         }
 }

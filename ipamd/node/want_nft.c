@@ -224,14 +224,14 @@ static struct ip primary_address(const struct node_want_eni *enis, size_t n)
 }
 
 /* "\"eth0\", \"eth1\"": the ENIs whose links are here. */
-static const char *list_eni_links(struct arena *arena, const struct node_want_eni *enis, size_t n)
+static const char *list_eni_links(struct arena *arena, const char *primary_ifname,
+                                  const struct node_want_eni *const *others, size_t n)
 {
         _cleanup_(text_done) struct text t = {0};
 
-        for (size_t i = 0; i < n; i++) {
-                if (enis[i].link && !enis[i].err.code)
-                        text_add(&t, "%s\"%s\"", t.bytes ? ", " : "", enis[i].link->name);
-        }
+        text_add(&t, "\"%s\"", primary_ifname);
+        for (size_t i = 0; i < n; i++)
+                text_add(&t, ", \"%s\"", others[i]->link->name);
         return arena_strdup(arena, t.text);
 }
 
@@ -302,7 +302,8 @@ const char *node_want_nft(struct arena *arena, const struct node_view *view, con
                 add_from_others(&t, others, n_others);
                 add_from_primary(&t, view->border, primary_ifname);
         }
-        add_from_pods(&t, view->border, view->veth_prefix, list_eni_links(arena, enis, n_enis));
+        add_from_pods(&t, view->border, view->veth_prefix,
+                      list_eni_links(arena, primary_ifname, others, n_others));
         add_snat_pods(&t, view, primary_ifname, primary_address(enis, n_enis));
         if (view->block_imds)
                 text_add(&t, "\tchain block_imds {\n"

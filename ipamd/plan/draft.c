@@ -31,15 +31,16 @@ struct plan_action *draft_add(struct draft *draft, enum plan_action_kind kind, c
         return action;
 }
 
-void draft_stuck(struct draft *draft, const char *cause, ...)
+void draft_stuck(struct draft *draft, enum plan_cause cause, const char *text, ...)
 {
-        const char *text;
+        const char *full;
         va_list args;
 
-        va_start(args, cause);
-        text = format(draft->arena, cause, args);
+        va_start(args, text);
+        full = format(draft->arena, text, args);
         va_end(args);
-        draft->stuck = draft->stuck ? arena_printf(draft->arena, "%s; %s", draft->stuck, text) : text;
+        draft->causes |= 1U << cause;
+        draft->stuck = draft->stuck ? arena_printf(draft->arena, "%s; %s", draft->stuck, full) : full;
 }
 
 bool draft_due(struct draft *draft, int64_t at_ms)

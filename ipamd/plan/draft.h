@@ -18,6 +18,7 @@ struct draft {
         size_t n, max_actions;
         size_t n_helping; /* actions that bring addresses nearer */
         const char *stuck;
+        unsigned causes; /* as in struct plan */
         int64_t wake_ms;
 
         unsigned capacity; /* addresses per ENI, the primary one not among them */
@@ -35,7 +36,7 @@ struct draft {
 struct plan_action *draft_add(struct draft *draft, enum plan_action_kind kind, const struct plan_eni *eni,
                               unsigned count, const char *reason, ...) _printf_(5, 6);
 /* One more cause why the shortage stays. */
-void draft_stuck(struct draft *draft, const char *cause, ...) _printf_(2, 3);
+void draft_stuck(struct draft *draft, enum plan_cause cause, const char *text, ...) _printf_(3, 4);
 /* Whether the time has come; if not, the plan is to be made again then. */
 bool draft_due(struct draft *draft, int64_t at_ms);
 /* "12 s", rounded up, for reasons. */

@@ -42,7 +42,7 @@ static unsigned room_of(const struct draft *draft, const struct plan_eni *eni)
 /* Room that will be there shortly: no other source is opened for what fits into it. */
 static void wait_for(struct draft *draft, struct growth *growth, const struct plan_eni *eni, unsigned room)
 {
-        draft_stuck(draft, "the ENI at device %u %s", eni->device_index,
+        draft_stuck(draft, PLAN_CAUSE_UNDER_WAY, "the ENI at device %u %s", eni->device_index,
                     eni->in_doubt ? "is in doubt until the next look at EC2" : "is still under way");
         found(growth, chunk(draft, growth, room));
 }
@@ -52,7 +52,8 @@ static void fill(struct draft *draft, struct growth *growth, const struct plan_e
         unsigned count = chunk(draft, growth, room);
 
         if (!draft_due(draft, eni->grow_not_before_ms)) {
-                draft_stuck(draft, "assigning to the ENI at device %u is not tried again for %lld s",
+                draft_stuck(draft, PLAN_CAUSE_ASSIGN_BLOCKED,
+                            "assigning to the ENI at device %u is not tried again for %lld s",
                             eni->device_index, draft_seconds_until(draft, eni->grow_not_before_ms));
                 /* Nobody waits: better to be patient than to open another ENI. */
                 if (draft->view->waiting == 0)
@@ -61,9 +62,9 @@ static void fill(struct draft *draft, struct growth *growth, const struct plan_e
         }
         if (!draft_due(draft, eni->subnet_not_before_ms)) {
                 /* No patience here: other subnets may have what this one lacks. */
-                draft_stuck(draft, "assigning to the ENI at device %u waits %lld s for subnet %s",
-                            eni->device_index, draft_seconds_until(draft, eni->subnet_not_before_ms),
-                            eni->subnet_id);
+                draft_stuck(draft, PLAN_CAUSE_ASSIGN_BLOCKED,
+                            "assigning to the ENI at device %u waits %lld s for subnet %s", eni->device_index,
+                            draft_seconds_until(draft, eni->subnet_not_before_ms), eni->subnet_id);
                 return;
         }
         draft_add(draft, PLAN_ASSIGN, eni, count, "%u addresses are missing; device %u has room for %u",
@@ -112,11 +113,12 @@ static bool has_place(struct draft *draft, unsigned created)
         if (draft->slots + created < places)
                 return true;
         if (!created && places == draft->targets->max_eni)
-                draft_stuck(draft, "MAX_ENI=%u is reached", places);
+                draft_stuck(draft, PLAN_CAUSE_ENI_LIMIT, "MAX_ENI=%u is reached", places);
         else if (!created && places == draft->view->max_enis_seen)
-                draft_stuck(draft, "EC2 attaches no more than %u ENIs", places);
+                draft_stuck(draft, PLAN_CAUSE_ENI_LIMIT, "EC2 attaches no more than %u ENIs", places);
         else if (!created)
-                draft_stuck(draft, "all %u ENIs that this instance type can have are full", places);
+                draft_stuck(draft, PLAN_CAUSE_ENI_LIMIT,
+                            "all %u ENIs that this instance type can have are full", places);
         return false;
 }
 
@@ -137,8 +139,8 @@ static const struct plan_subnet *choose_subnet(struct draft *draft)
                 return NULL;
         }
         for (size_t i = 0; i < view->n_subnets; i++)
-                draft_stuck(draft, "creating an ENI in subnet %s is not tried again for %lld s",
-                            view->subnets[i].id,
+                draft_stuck(draft, PLAN_CAUSE_CREATE_BLOCKED,
+                            "creating an ENI in subnet %s is not tried again for %lld s", view->subnets[i].id,
                             draft_seconds_until(draft, view->subnets[i].create_not_before_ms));
         return NULL;
 }
@@ -160,7 +162,8 @@ static void create(struct draft *draft, struct growth *growth)
                 if (!has_place(draft, n))
                         return;
                 if (!draft_due(draft, draft->view->create_not_before_ms)) {
-                        draft_stuck(draft, "creating an ENI is not tried again for %lld s",
+                        draft_stuck(draft, PLAN_CAUSE_CREATE_BLOCKED,
+                                    "creating an ENI is not tried again for %lld s",
                                     draft_seconds_until(draft, draft->view->create_not_before_ms));
                         return;
                 }
@@ -219,18 +222,21 @@ unsigned plan_grow(struct draft *draft)
         if (!growth.shortage)
                 return 0;
         if (growth.left < growth.shortage)
-                draft_stuck(draft, "the node may have %u pods, and the pool has %u addresses",
+                draft_stuck(draft, PLAN_CAUSE_POD_LIMIT,
+                            "the node may have %u pods, and the pool has %u addresses",
                             draft->targets->max_pods, draft->held);
         if (!draft->capacity || !draft->limits->max_enis)
-                draft_stuck(draft, "the instance type's limits allow no addresses for pods");
+                draft_stuck(draft, PLAN_CAUSE_NODE_UNKNOWN,
+                            "the instance type's limits allow no addresses for pods");
         else if (!draft->n_enis || !draft->enis[0]->primary)
-                draft_stuck(draft, "the instance's own ENI has not been seen in EC2 yet");
+                draft_stuck(draft, PLAN_CAUSE_NODE_UNKNOWN,
+                            "the instance's own ENI has not been seen in EC2 yet");
         else {
                 use_room(draft, &growth);
                 use_draining(draft, &growth);
                 create(draft, &growth);
         }
         if (draft->cooling)
-                draft_stuck(draft, "%u addresses are cooling down", draft->cooling);
+                draft_stuck(draft, PLAN_CAUSE_COOLING, "%u addresses are cooling down", draft->cooling);
         return growth.shortage;
 }

@@ -101,6 +101,19 @@ enum plan_action_kind {
 };
 const char *plan_action_to_string(enum plan_action_kind kind);
 
+/* Why a shortage is not made good at once. */
+enum plan_cause {
+        PLAN_CAUSE_UNDER_WAY,      /* an ENI that will have room is on its way in, or in doubt */
+        PLAN_CAUSE_ASSIGN_BLOCKED, /* EC2 refused more addresses a while ago */
+        PLAN_CAUSE_CREATE_BLOCKED, /* ... or another ENI */
+        PLAN_CAUSE_ENI_LIMIT,      /* no place for another ENI */
+        PLAN_CAUSE_POD_LIMIT,      /* VPCWIRE_MAX_PODS */
+        PLAN_CAUSE_COOLING,
+        PLAN_CAUSE_NODE_UNKNOWN, /* its limits, or its own ENI */
+        _PLAN_CAUSE_MAX,
+};
+const char *plan_cause_to_string(enum plan_cause cause);
+
 struct plan_action {
         enum plan_action_kind kind;
         int64_t key; /* the ENI; 0 for LOOK, FIND_SUBNETS and CREATE */
@@ -113,6 +126,8 @@ struct plan {
         const struct plan_action *actions; /* in the order to carry them out */
         size_t n;
         unsigned shortage; /* addresses that are missing to the target now */
+        unsigned target;   /* addresses that there should be now, with those that are cooling or leased */
+        unsigned causes;   /* of the shortage; bits 1 << enum plan_cause */
         unsigned surplus;  /* addresses beyond the target now (0 whenever shortage is not) */
         const char *stuck; /* why a shortage leads to no action now; NULL when it does, or there is none */
         int64_t wake_ms;   /* when time alone would change this plan; 0: never */

@@ -134,13 +134,17 @@ static const struct {
 int act(struct reconcile *r, struct round *round, const struct plan_action *action, struct err *err)
 {
         struct store_eni *eni = observe_eni(round, action->key);
+        int e;
 
         log_debug("plan", LOG_STR("action", plan_action_to_string(action->kind)),
                   LOG_STR("reason", action->reason), LOG_INT("count", action->count),
                   LOG_STR("eni", eni ? eni->eni_id : ""));
         if (actions[action->kind].names_eni && !eni)
                 return unknown_eni(action, err);
-        if (actions[action->kind].run(r, round, action, eni, err) < 0)
+        count_action(r, action->kind, true);
+        e = actions[action->kind].run(r, round, action, eni, err);
+        count_action(r, action->kind, false);
+        if (e < 0)
                 return err_wrap(err, "%s %s", plan_action_to_string(action->kind), eni ? eni->eni_id : "");
         return 0;
 }

@@ -35,4 +35,8 @@ int act_unassign(struct reconcile *r, struct round *round, const struct plan_act
 int act_give_up(struct reconcile *r, struct round *round, struct store_eni *eni, const char *why,
                 struct err *err);
 
+/* What a create call asks for, but for addresses beside the primary one; texts are in the arena, the token is borrowed. */
+void act_create_request(struct reconcile *r, struct arena *arena, const char *subnet_id, const char *token,
+                        struct ec2_create_eni *ret);
+
 #endif

@@ -158,24 +158,32 @@ static int create_failed(struct reconcile *r, struct round *round, struct store_
         return store_eni_remove(r->store, eni->key, cause->msg, err);
 }
 
-static int create_call(struct reconcile *r, struct round *round, struct store_eni *eni, bool repeated,
-                       struct err *err)
+void act_create_request(struct reconcile *r, struct arena *arena, const char *subnet_id, const char *token,
+                        struct ec2_create_eni *ret)
 {
         struct ec2_tag *tags;
-        size_t n_tags = make_tags(r, round->arena, eni->client_token, &tags);
-        struct ec2_create_eni request = {
-                .subnet_id = eni->subnet_id,
-                .description = ours_description(r, round->arena),
-                .client_token = eni->client_token,
-                .secondary_addresses = eni->asked_addresses,
+        size_t n_tags = make_tags(r, arena, token, &tags);
+
+        *ret = (struct ec2_create_eni){
+                .subnet_id = subnet_id,
+                .description = ours_description(r, arena),
+                .client_token = token,
                 .groups = (const char *const *)r->identity.groups,
                 .n_groups = r->identity.n_groups,
                 .tags = tags,
                 .n_tags = n_tags,
         };
+}
+
+static int create_call(struct reconcile *r, struct round *round, struct store_eni *eni, bool repeated,
+                       struct err *err)
+{
+        struct ec2_create_eni request;
         struct ec2_eni made;
         struct err cause;
 
+        act_create_request(r, round->arena, eni->subnet_id, eni->client_token, &request);
+        request.secondary_addresses = eni->asked_addresses;
         if (ec2_create_eni(r->ec2, &request, round->arena, &made, &cause) < 0)
                 return create_failed(r, round, eni, repeated, &cause, err);
         return take_in(r, round, eni, &made, err);

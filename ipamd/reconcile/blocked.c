@@ -68,10 +68,12 @@ static const char *sentence(struct arena *arena, enum ec2_failure_class class, c
                             const char *cause)
 {
         if (class == EC2_FAILURE_CAPACITY_SUBNET)
-                return arena_printf(arena, "subnet %s has no free addresses", subject);
+                return arena_printf(arena, "subnet %s " RECONCILE_SUBNET_FULL, subject);
         if (class == EC2_FAILURE_CAPACITY_ACCOUNT)
                 return "the account has as many ENIs in this region as EC2 allows it "
-                       "(NetworkInterfaceLimitExceeded)";
+                       "(" RECONCILE_ACCOUNT_FULL ")";
+        if (class == EC2_FAILURE_CREDENTIALS)
+                return arena_printf(arena, RECONCILE_NO_CREDENTIALS ": %s", cause);
         if (class == EC2_FAILURE_THROTTLED)
                 return arena_printf(arena, "throttled: %s", cause);
         return cause;
@@ -95,6 +97,7 @@ static int keep_pace(struct reconcile *r, struct round *round, const char *actio
 {
         int64_t wait_ms = ec2_last_failure(r->ec2)->wait_ms;
 
+        metrics_add(r->options.metrics, METRIC_EC2_PACED, LABELS(action), 1);
         log_debug("ec2 call put off", LOG_STR("action", action), LOG_STR("subject", subject),
                   LOG_INT("again_in_ms", wait_ms));
         return write_down(r, round,

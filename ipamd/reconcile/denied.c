@@ -3,38 +3,46 @@
  * A denied action names itself once, as an event, and once more when it is allowed again. What was told is a fact in the
  * store, so that a restart does not tell it anew.
  */
-#include <string.h>
-
 #include <vpcwire/log.h>
 
+#include "cloud/ec2_retry.h"
 #include "reconcile/state.h"
 
 static const char KIND_DENIED[] = "ec2-denied", KIND_ALLOWED[] = "ec2-allowed";
 
-/* EC2 adds a text that only its owner can decode, longer than what we keep of it. */
-static const char *without_encoded(struct arena *arena, const char *why)
+static const char *fact_of(struct arena *arena, const char *action)
 {
-        static const char encoded[] = " Encoded authorization failure message";
-        char *text = arena_strdup(arena, why), *end = strcasestr(text, encoded);
+        return arena_printf(arena, "%s/%s", RECONCILE_FACT_DENIED, action);
+}
 
-        if (end)
-                *end = '\0';
-        return text;
+static int read_fact(struct reconcile *r, struct arena *arena, const char *action, bool *ret, struct err *err)
+{
+        const char *text;
+
+        if (store_fact_get(r->store, fact_of(arena, action), arena, &text, err) < 0)
+                return -(int)err->code;
+        *ret = text && *text;
+        return 0;
 }
 
 static int tell(struct reconcile *r, struct arena *arena, const char *action, bool denied, const char *why,
                 struct err *err)
 {
-        const char *fact = arena_printf(arena, "%s/%s", KIND_DENIED, action), *before;
+        bool before = false;
 
-        if (store_fact_get(r->store, fact, arena, &before, err) < 0)
+        if (read_fact(r, arena, action, &before, err) < 0)
                 return -(int)err->code;
-        if ((before && *before) == denied)
+        if (before == denied)
                 return 0;
         if (store_event_add(r->store, denied ? KIND_DENIED : KIND_ALLOWED, action,
-                            denied ? without_encoded(arena, why) : "EC2 carries it out again", err) < 0)
+                            denied ? why : "EC2 carries it out again", err) < 0)
                 return -(int)err->code;
-        return store_fact_set(r->store, fact, denied ? "1" : "", err);
+        return store_fact_set(r->store, fact_of(arena, action), denied ? why : "", err);
+}
+
+int denied_known(struct reconcile *r, struct arena *arena, const char *action, bool *ret, struct err *err)
+{
+        return read_fact(r, arena, action, ret, err);
 }
 
 void denied_observe(void *data, const char *action, const struct ec2_failure *failure, const char *why)
@@ -43,10 +51,27 @@ void denied_observe(void *data, const char *action, const struct ec2_failure *fa
         struct reconcile *r = data;
         struct err err;
 
-        if (failure->class != EC2_FAILURE_DENIED && failure->class != EC2_FAILURE_NONE)
+        if (failure->dry_run || (failure->class != EC2_FAILURE_DENIED && failure->class != EC2_FAILURE_NONE))
                 return; /* says nothing of permissions */
         arena = arena_new();
         if (tell(r, arena, action, failure->class == EC2_FAILURE_DENIED, why, &err) < 0)
                 log_error("a permission's change is not written down", LOG_STR("action", action),
                           LOG_ERR(&err));
+}
+
+void denied_recall(struct reconcile *r)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        struct err err;
+
+        for (int i = 0; i < _EC2_ACTION_MAX; i++) {
+                const char *action = ec2_action_to_string((enum ec2_action)i);
+                bool denied = false;
+
+                if (read_fact(r, arena, action, &denied, &err) == 0)
+                        metrics_set(r->options.metrics, METRIC_EC2_DENIED, LABELS(action), denied);
+                else
+                        log_error("whether EC2 denied an action cannot be read", LOG_STR("action", action),
+                                  LOG_ERR(&err));
+        }
 }

@@ -287,6 +287,7 @@ int look_at_ec2(struct reconcile *r, struct round *round, struct err *err)
         if (apply(r, round, &look, err) < 0)
                 return err_wrap(err, "look at EC2");
         forget_cleared_suspects(r);
+        r->looked_ms = clock_boottime_ms();
         plan_next_look(r, round, &look);
         r->network_due = true;
         /* Somebody else's ENI may have made room, seen or, after a while, unseen; EC2 will say if not. */

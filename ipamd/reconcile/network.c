@@ -209,6 +209,7 @@ int network_sync(struct reconcile *r, struct round *round, struct err *err)
         r->network_due_ms = round->now_ms + NETWORK_PERIOD_MS;
         e = node_sync(r->node, round->arena, &view, &report, err);
         log_repairs(&report.repaired);
+        count_repairs(r, &report.repaired);
         if (report.n_pods_failed)
                 log_warn("routes to pods cannot be set", LOG_INT("pods", report.n_pods_failed),
                          LOG_ERR(&report.pod_err));
@@ -257,8 +258,11 @@ static int reclaim_one(struct reconcile *r, struct round *round, const struct st
                  LOG_STR("link", lease->host_ifname));
         round->changed = true;
         round->progress = true;
-        return store_lease_release(r->store, &lease->key, "reclaimed: its host link is gone", round->now_ms,
-                                   &released, &address, err);
+        if (store_lease_release(r->store, &lease->key, "reclaimed: its host link is gone", round->now_ms,
+                                &released, &address, err) < 0)
+                return -(int)err->code;
+        metrics_add(r->options.metrics, METRIC_ORPHANS, LABELS("lease"), released);
+        return 0;
 }
 
 int network_reclaim(struct reconcile *r, struct round *round, struct err *err)

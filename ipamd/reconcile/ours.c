@@ -96,6 +96,7 @@ static int delete_orphan(struct reconcile *r, struct round *round, const char *e
         if (store_event_add(r->store, "eni-orphan-deleted", eni_id,
                             "it bore our tags, was attached to nothing, and was not in the books", err) < 0)
                 return -(int)err->code;
+        metrics_add(r->options.metrics, METRIC_ORPHANS, LABELS("eni"), 1);
         return blocked_clear(r, round, STEP_ORPHAN, eni_id, err);
 }
 

@@ -16,10 +16,22 @@
 #include "plan/plan.h"
 #include "store/store.h"
 
+struct calls;
+struct metrics;
 struct reconcile;
 
 /* The action of the blocked row that says why the host's network is not what it should be. */
 #define RECONCILE_STEP_NETWORK "network"
+/* The one that says why the pool cannot grow. */
+#define RECONCILE_STEP_GROW "grow"
+
+/* Parts of the reasons of blocked rows, by which others know a cause that somebody must act on. */
+#define RECONCILE_SUBNET_FULL    "has no free addresses"
+#define RECONCILE_ACCOUNT_FULL   "NetworkInterfaceLimitExceeded"
+#define RECONCILE_NO_CREDENTIALS "AWS does not take this node's credentials"
+
+/* Facts "<this>/<EC2 action>": how EC2 refused it for want of a permission; "" or none: it is allowed. */
+#define RECONCILE_FACT_DENIED "ec2-denied"
 
 /* What may change while the daemon runs (SIGHUP). */
 struct reconcile_settings {
@@ -37,6 +49,8 @@ struct reconcile_tag {
 
 struct reconcile_options {
         struct store_options store;
+        struct metrics *metrics; /* what is counted, and ... */
+        struct calls *calls;     /* ... the EC2 calls, for who looks; both borrowed, may be NULL */
         struct reconcile_settings settings;
         const char *imds_endpoint; /* NULL: the link-local one */
         bool imds_ipv6;            /* ... by IPv6 */
@@ -69,6 +83,7 @@ enum reconcile_why {
         RECONCILE_NETWORK = 1 << 1,  /* the host's network was touched: compare and repair */
         RECONCILE_PODS = 1 << 2,     /* a pod's link went away */
         RECONCILE_FIREWALL = 1 << 3, /* somebody's firewall drops what is forwarded */
+        RECONCILE_PROBE = 1 << 4,    /* somebody wants to know what AWS lets us do */
 };
 
 /* Any thread: something happened (a mask of enum reconcile_why); look again now. */

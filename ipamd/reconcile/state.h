@@ -6,10 +6,12 @@
 #include <pthread.h>
 
 #include <vpcwire/addr.h>
+#include <vpcwire/ipam.h>
 
 #include "cloud/credentials.h"
 #include "cloud/ec2.h"
 #include "cloud/imds.h"
+#include "metrics/metrics.h"
 #include "node/sync.h"
 #include "reconcile/reconcile.h"
 
@@ -72,6 +74,14 @@ struct suspect {
         bool absent_now; /* scratch of one look */
 };
 
+/* What is being found out for somebody who asked; nothing is: arena is NULL. */
+struct probe {
+        struct arena *arena;
+        struct ipam_probe_reply reply; /* so far: one permission after the other */
+        int64_t deadline_ms;
+        const char *stopped; /* why EC2 is asked no further; NULL: it is */
+};
+
 struct reconcile {
         struct arena *arena; /* as long as the reconciler: what the profile adds to the options */
         struct reconcile_options options;
@@ -88,6 +98,7 @@ struct reconcile {
         int64_t vpc_cidrs_due_ms;
         int64_t vpc_cidrs_less_since_ms; /* since when IMDS shows not all that we know; 0: it does */
         int64_t look_due_ms;
+        int64_t looked_ms;    /* the last full look that EC2 answered; 0: none yet */
         int64_t sweep_due_ms; /* lost ENIs are looked for; 0: never */
         int64_t surplus_since_ms;
         unsigned max_enis_seen;   /* EC2 refused to attach more than this; 0: it never did */
@@ -105,10 +116,17 @@ struct reconcile {
         struct subnet *subnets; /* the one with the most free addresses first */
         size_t n_subnets;
         int64_t subnets_due_ms; /* EC2 may be asked for them again */
+        bool probe_wanted;      /* somebody asked */
+        struct probe probe;
         struct {
                 bool credentials_failing, clock_wrong;
         } told;          /* in the log, and not taken back since */
         uint64_t random; /* of the jitter; seeded once */
+        struct {
+                bool pending;        /* rows of aws-vpc-cni's are to be taken over */
+                bool tidy;           /* what it left in the kernel is to be removed */
+                int64_t deadline_ms; /* a row whose pod was not seen by then has none */
+        } takeover;
 
         struct {
                 pthread_t thread;
@@ -157,6 +175,9 @@ struct store_eni *observe_eni(struct round *round, int64_t key);
 int network_sync(struct reconcile *r, struct round *round, struct err *err);
 int network_reclaim(struct reconcile *r, struct round *round, struct err *err);
 
+/* takeover.c: pods of aws-vpc-cni become ours. */
+int takeover_start(struct reconcile *r, struct err *err);
+int takeover_step(struct reconcile *r, struct round *round, struct err *err);
 /* firewall.c: other people's firewalls. */
 int firewall_watch(struct reconcile *r, struct round *round, struct err *err);
 
@@ -202,13 +223,32 @@ const struct store_blocked *blocked_find(const struct round *round, const char *
 #define BLOCKED_FULL "full"
 bool blocked_now(const struct round *round, const char *action, const char *subject);
 
-/* denied.c: the observer of a struct ec2; data is the reconciler. */
+/* denied.c: tells a change of a permission once. As count_ec2_call(). */
 void denied_observe(void *data, const char *action, const struct ec2_failure *failure, const char *why);
+/* Whether the last call of this action that says something of permissions was refused. */
+int denied_known(struct reconcile *r, struct arena *arena, const char *action, bool *ret, struct err *err);
+
+/* probe.c: goes on with what somebody asked for, if somebody did; also after a round that failed. */
+void probe_run(struct reconcile *r, struct round *round);
+void probe_forget(struct reconcile *r);
+/* What was denied in the life before is still so, until EC2 says else: into the metrics. */
+void denied_recall(struct reconcile *r);
+
+/* count.c: the observer of a struct ec2; data is the reconciler. */
+void count_ec2_call(void *data, const char *action, const struct ec2_failure *failure, const char *why);
+void count_plan(struct reconcile *r, const struct plan *plan);
+/* Around one action of the plan. */
+void count_action(struct reconcile *r, enum plan_action_kind kind, bool begins);
+void count_repairs(struct reconcile *r, const struct node_repairs *repaired);
+/* At the end of a round: what the reconciler knows and the books do not. */
+void count_round(struct reconcile *r);
 
 /* health.c: what the credentials say of themselves and of the clock goes to the log, once each. */
 void health_tell(struct reconcile *r);
 
 /* thread.c */
 uint64_t reconcile_random(struct reconcile *r);
+/* Someone broke the host's network while EC2 kept us waiting (that is healed before the next call), or the thread shall end. */
+bool network_is_wanted(struct reconcile *r);
 
 #endif

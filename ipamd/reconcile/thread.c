@@ -14,8 +14,6 @@
 #include "cloud/profile_settings.h"
 #include "reconcile/ours.h"
 
-static const char STEP_GROW[] = "grow";
-
 uint64_t reconcile_random(struct reconcile *r)
 {
         /* xorshift64: jitter needs no more, and getrandom() per call is no use. Seeded from the kernel at the start. */
@@ -34,21 +32,20 @@ void round_wake_at(struct round *round, int64_t at_ms)
 /* Why the pool cannot grow is for people who wait; it stands beside the other blocked things. */
 static int tell_stuck(struct reconcile *r, struct round *round, const struct plan *plan, struct err *err)
 {
-        const struct store_blocked *before = blocked_find(round, STEP_GROW, "");
+        const struct store_blocked *before = blocked_find(round, RECONCILE_STEP_GROW, "");
         int64_t until_ms = plan->wake_ms ?: round->now_ms + STUCK_MS;
 
         if (!plan->stuck || plan->n)
-                return blocked_clear(r, round, STEP_GROW, "", err);
+                return blocked_clear(r, round, RECONCILE_STEP_GROW, "", err);
         if (before && before->until_ms > round->now_ms && strcmp(before->reason, plan->stuck) == 0)
                 return 0;
         if (!before)
                 log_warn("the pool cannot grow", LOG_STR("reason", plan->stuck),
                          LOG_INT("missing", plan->shortage));
-        return blocked_until(r, round, STEP_GROW, "", until_ms, plan->stuck, err);
+        return blocked_until(r, round, RECONCILE_STEP_GROW, "", until_ms, plan->stuck, err);
 }
 
-/* Someone broke the host's network while EC2 kept us waiting: that is healed before the next call. */
-static bool network_is_wanted(struct reconcile *r)
+bool network_is_wanted(struct reconcile *r)
 {
         bool wanted;
 
@@ -65,6 +62,7 @@ static int plan_and_act(struct reconcile *r, struct round *round, struct err *er
 
         view_make(r, round, &view);
         plan_make(&view, &r->settings.targets, &r->limits, round->now_ms, round->arena, &plan);
+        count_plan(r, &plan);
         if (!plan.surplus)
                 r->surplus_since_ms = 0;
         else if (!r->surplus_since_ms) {
@@ -97,9 +95,9 @@ static const struct {
         const char *name;
         int (*run)(struct reconcile *r, struct round *round, struct err *err);
 } steps[] = {
-        {"store", observe_store},     {"identity", identity_learn}, {RECONCILE_STEP_NETWORK, network_sync},
-        {"reclaim", network_reclaim}, {"store", observe_again},     {"firewalls", firewall_watch},
-        {"plan", plan_and_act},       {"orphans", ours_sweep},
+        {"store", observe_store},      {"identity", identity_learn}, {RECONCILE_STEP_NETWORK, network_sync},
+        {"takeover", takeover_step},   {"reclaim", network_reclaim}, {"store", observe_again},
+        {"firewalls", firewall_watch}, {"plan", plan_and_act},       {"orphans", ours_sweep},
 };
 
 static int run_round(struct reconcile *r, struct round *round)
@@ -114,6 +112,7 @@ static int run_round(struct reconcile *r, struct round *round)
                 if (e == 0)
                         continue;
                 log_error("round failed", LOG_STR("step", steps[i].name), LOG_ERR(&err));
+                metrics_add(r->options.metrics, METRIC_AWSCNI_ERRORS, LABELS(steps[i].name), 1);
                 if (blocked_until(r, round, steps[i].name, "", round->now_ms + ROUND_RETRY_MS, err.msg,
                                   &second) < 0)
                         log_error("why it failed is not written down", LOG_ERR(&second));
@@ -129,7 +128,9 @@ static int64_t round_once(struct reconcile *r)
         struct round round = {.arena = arena, .now_ms = clock_boottime_ms()};
         int e = run_round(r, &round);
 
+        count_round(r);
         health_tell(r);
+        probe_run(r, &round);
         if (e < 0)
                 round_wake_at(&round, round.now_ms + ROUND_RETRY_MS);
         if (round.changed)
@@ -192,6 +193,7 @@ static bool wait_for_reason(struct reconcile *r, int64_t at_ms)
         take_settings(r);
         go_on = !r->wake.stop;
         pthread_mutex_unlock(&r->wake.mutex);
+        r->probe_wanted |= (why & RECONCILE_PROBE) != 0;
         if (why & RECONCILE_NETWORK)
                 r->network_due = true;
         if (why & RECONCILE_FIREWALL && r->firewall_due_ms > r->firewall_seen_ms + FIREWALL_SETTLE_MS)
@@ -278,6 +280,7 @@ static int first_look(struct reconcile *r, struct err *err)
 
         if (store_enis(r->store, now_ms, arena, &enis, &n, err) < 0)
                 return -(int)err->code;
+        denied_recall(r);
         r->look_due_ms = n ? after_start_ms : now_ms;
         r->sweep_due_ms = n ? now_ms + OURS_SWEEP_PERIOD_MS : after_start_ms;
         return 0;
@@ -309,7 +312,7 @@ int reconcile_start(const struct reconcile_options *options, struct reconcile **
         r->settings = options->settings;
         r->network_due = true;
         if ((e = take_profile(r, err)) < 0 || (e = open_parts(r, err)) < 0 || (e = first_look(r, err)) < 0 ||
-            (e = start_thread(r, err)) < 0)
+            (e = takeover_start(r, err)) < 0 || (e = start_thread(r, err)) < 0)
                 return e;
         *ret = TAKE_PTR(r);
         return 0;
@@ -338,6 +341,7 @@ struct reconcile *reconcile_stop(struct reconcile *r)
         free(r->suspects);
         free(r->unreadable);
         mark_forget(r);
+        probe_forget(r);
         free(r->subnets);
         arena_free(r->arena);
         free(r);

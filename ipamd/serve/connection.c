@@ -65,10 +65,16 @@ size_t connection_unsent(const struct connection *connection)
         return uv_stream_get_write_queue_size((const uv_stream_t *)&connection->pipe);
 }
 
+/* A call of it waits for its answer, or answers come without an end. */
+static bool is_in_work(const struct connection *connection)
+{
+        return connection->parked || connection->probing || connection->watching;
+}
+
 /* Takes calls one after the other, as long as each is answered at once and the peer takes the answers. */
 static void take_calls(struct connection *connection)
 {
-        while (!connection->closing && !connection->hangup && !connection->parked && !connection->watching &&
+        while (!connection->closing && !connection->hangup && !is_in_work(connection) &&
                connection_unsent(connection) <= SERVE_UNSENT_BYTES_MAX) {
                 _cleanup_json_ json_t *message = NULL;
                 struct varlink_call call;
@@ -84,7 +90,7 @@ static void take_calls(struct connection *connection)
                         return;
                 uv_timer_stop(&connection->idle);
                 connection->serve->hooks.call(connection, &call);
-                if (!connection->parked && !connection->watching)
+                if (!is_in_work(connection))
                         arm_idle(connection);
         }
 }
@@ -177,7 +183,7 @@ static bool make_room(struct serve *serve)
         if (serve->n_connections < serve->options.connections_max)
                 return true;
         for (struct connection *c = serve->connections; c; c = c->next)
-                if (!c->parked && !c->watching && (!oldest || c->active_ms <= oldest->active_ms))
+                if (!is_in_work(c) && (!oldest || c->active_ms <= oldest->active_ms))
                         oldest = c;
         if (oldest)
                 connection_close(oldest);

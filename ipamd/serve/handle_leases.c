@@ -49,7 +49,9 @@ int handle_add(struct method_call *call, const void *request, void *reply, struc
                 return 0;
         }
         *(struct ipam_add_reply *)reply = lease_add_reply(call->serve, &lease, result == LEASE_AGAIN);
-        lease_log_add(add, result == LEASE_AGAIN ? "again" : "given", lease.address, call->now_ms);
+        latency_note(&call->serve->latency, call->serve->options.metrics, LATENCY_ADD, LATENCY_WAIT, 0);
+        lease_end_add(call->serve, add, result == LEASE_AGAIN ? "again" : "given", NULL, lease.address,
+                      call->now_ms);
         return 0;
 }
 
@@ -61,6 +63,9 @@ int handle_confirm(struct method_call *call, const void *request, void *reply _u
 
         if (r == -ERR_NOT_FOUND)
                 call->error = lease_not_found(&key);
+        else if (r == 0 && confirm->wire_us)
+                latency_note(&call->serve->latency, call->serve->options.metrics, LATENCY_ADD, LATENCY_WIRE,
+                             confirm->wire_us);
         return r;
 }
 
@@ -71,6 +76,10 @@ int handle_del(struct method_call *call, const void *request, void *reply, struc
         struct ipam_del_reply *ret = reply;
         int r;
 
+        metrics_add(call->serve->options.metrics, METRIC_AWSCNI_DEL_REQUESTS, LABELS("PodDeleted"), 1);
+        if (del->wire_us)
+                latency_note(&call->serve->latency, call->serve->options.metrics, LATENCY_DEL, LATENCY_WIRE,
+                             del->wire_us);
         parked_cancel(call->serve, &key);
         r = store_lease_release(call->serve->options.store, &key, "DEL", call->now_ms, &ret->released,
                                 &ret->address, err);

@@ -2,6 +2,7 @@
 #include <vpcwire/clock.h>
 
 #include "serve/handlers.h"
+#include "serve/serve.h"
 #include "serve/status.h"
 
 static struct ipam_pool pool_of(const struct store_counts *counts)
@@ -51,12 +52,26 @@ static void add_warnings(struct ipam_status_reply *status, const struct reason_f
  * Ready means that an ADD will be served. A full node on which nobody asks for more is ready: runtimes turn "not ready"
  * into a NotReady node, whose pods are then evicted, so it must stand for a failure that is seen and not for a count.
  */
+static bool is_ready(const struct reason_facts *facts)
+{
+        return facts->set_up && !(facts->counts.waiting && facts->counts.free == 0);
+}
+
+bool serve_is_ready(struct serve *serve)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        struct reason_facts facts;
+
+        return status_facts(serve, clock_boottime_ms(), arena, &facts, NULL) == 0 && is_ready(&facts);
+}
+
 static void add_health(struct ipam_status_reply *status, const struct serve *serve,
                        const struct reason_facts *facts, struct arena *arena)
 {
         char *reason = arena_alloc(arena, REASON_BYTES, 1);
 
-        status->ready = facts->set_up && !(facts->counts.waiting && facts->counts.free == 0);
+        status->set_up = facts->set_up;
+        status->ready = is_ready(facts);
         if (!status->ready) {
                 reason_no_address(facts, reason);
                 status->reason = reason;
@@ -86,6 +101,7 @@ int handle_status(struct method_call *call, const void *request _unused_, void *
                 .targets = call->serve->settings.targets,
                 .enis = facts.counts.enis,
                 .max_enis = call->serve->node.max_enis,
+                .addresses_per_eni = call->serve->node.addresses_per_eni,
         };
         add_health(status, call->serve, &facts, call->arena);
         add_blocked(status, &facts, call->arena);
@@ -154,9 +170,34 @@ static int list_leases(struct method_call *call, struct ipam_list_reply *list, s
         return 0;
 }
 
+static int list_imports(struct method_call *call, struct ipam_list_reply *list, struct err *err)
+{
+        struct store_import *imports;
+        size_t n;
+
+        if (store_imports(call->serve->options.store, call->arena, &imports, &n, err) < 0)
+                return -ERR_INTERNAL;
+        list->imports = ARENA_ARRAY(call->arena, struct ipam_import, n);
+        list->n_imports = n;
+        for (size_t i = 0; i < n; i++)
+                list->imports[i] = (struct ipam_import){
+                        .address = imports[i].address,
+                        .network = imports[i].key.network,
+                        .container_id = imports[i].key.container_id,
+                        .ifname = imports[i].key.ifname,
+                        .pod_namespace = or_null(imports[i].pod_namespace),
+                        .pod_name = or_null(imports[i].pod_name),
+                        .verdict = import_verdict_to_string(imports[i].verdict),
+                        .reason = or_null(imports[i].reason),
+                        .since_ms = imports[i].since_wall_ms,
+                };
+        return 0;
+}
+
 int handle_list(struct method_call *call, const void *request _unused_, void *reply, struct err *err)
 {
-        if (list_enis(call, reply, err) < 0 || list_leases(call, reply, err) < 0)
+        if (list_enis(call, reply, err) < 0 || list_leases(call, reply, err) < 0 ||
+            list_imports(call, reply, err) < 0)
                 return -ERR_INTERNAL;
         return 0;
 }

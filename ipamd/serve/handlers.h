@@ -15,8 +15,9 @@ struct method_call {
         struct arena
                 *arena; /* of the request and the reply; a handler that parks takes it over (NULL then) */
         bool oneway;
-        bool later;     /* set by a handler: the answer does not come from it */
-        int64_t now_ms; /* CLOCK_BOOTTIME */
+        bool later;       /* set by a handler: the answer does not come from it */
+        int64_t now_ms;   /* CLOCK_BOOTTIME */
+        int64_t began_us; /* the same, more finely */
         struct ipam_error
                 error; /* set by a handler that fails for the caller's sake; else Internal is answered */
 };
@@ -31,5 +32,15 @@ int handle_gc(struct method_call *call, const void *request, void *reply, struct
 /* handle_status.c */
 int handle_status(struct method_call *call, const void *request, void *reply, struct err *err);
 int handle_list(struct method_call *call, const void *request, void *reply, struct err *err);
+
+/* handle_events.c */
+int handle_events(struct method_call *call, const void *request, void *reply, struct err *err);
+int handle_address(struct method_call *call, const void *request, void *reply, struct err *err);
+int handle_log_level(struct method_call *call, const void *request, void *reply, struct err *err);
+/* As Watch and Events tell it. Its texts are the store's. */
+struct ipam_event event_of(const struct store_event *event);
+
+/* probe.c */
+int handle_probe(struct method_call *call, const void *request, void *reply, struct err *err);
 
 #endif

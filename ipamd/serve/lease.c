@@ -16,10 +16,11 @@ struct ipam_error lease_not_found(const struct store_lease_key *key)
         return error;
 }
 
-void lease_log_add(const struct ipam_add_request *request, const char *result, struct ip address,
-                   int64_t since_ms)
+void lease_end_add(const struct serve *serve, const struct ipam_add_request *request, const char *result,
+                   const char *reason, struct ip address, int64_t since_ms)
 {
-        log_info("add", LOG_STR("result", result), LOG_STR("address", IP_TEXT(address)),
+        metrics_add(serve->options.metrics, METRIC_REQUESTS, LABELS("add", result), 1);
+        log_info("add", LOG_STR("result", reason ?: result), LOG_STR("address", IP_TEXT(address)),
                  LOG_STR("namespace", request->pod_namespace), LOG_STR("pod", request->pod_name),
                  LOG_STR("container", request->container_id), LOG_STR("ifname", request->ifname),
                  LOG_INT("ms", clock_boottime_ms() - since_ms));

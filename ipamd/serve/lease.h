@@ -17,9 +17,12 @@ int lease_try(struct serve *serve, const struct ipam_add_request *request, int64
 /* LeaseNotFound for this key. */
 struct ipam_error lease_not_found(const struct store_lease_key *key);
 
-/* One line when an ADD ends. `result` says how; address IP_NONE where there is none. */
-void lease_log_add(const struct ipam_add_request *request, const char *result, struct ip address,
-                   int64_t since_ms);
+/*
+ * An ADD ends: one line, and counted. `result` says how ("given", "no-address", ...), the reason (may be NULL) why;
+ * address IP_NONE where there is none.
+ */
+void lease_end_add(const struct serve *serve, const struct ipam_add_request *request, const char *result,
+                   const char *reason, struct ip address, int64_t since_ms);
 
 /* A lease as Add answers it. */
 struct ipam_add_reply lease_add_reply(const struct serve *serve, const struct store_lease *lease,

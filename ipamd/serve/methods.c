@@ -28,15 +28,23 @@ static const struct {
         int (*handler)(struct method_call *call, const void *request, void *reply, struct err *err);
         const void *defaults; /* of the request; NULL: zero */
         bool needs_more;
+        const char *verb; /* as METRIC_REQUESTS knows it; NULL: not counted */
+        bool timed;
+        enum latency_verb latency;
 } table[_IPAM_METHOD_MAX] = {
-        [IPAM_METHOD_ADD] = {handle_add},
-        [IPAM_METHOD_CONFIRM] = {handle_confirm},
-        [IPAM_METHOD_DEL] = {handle_del},
-        [IPAM_METHOD_CHECK] = {handle_check},
-        [IPAM_METHOD_GC] = {handle_gc},
+        [IPAM_METHOD_ADD] = {handle_add, .verb = "add", .timed = true, .latency = LATENCY_ADD},
+        [IPAM_METHOD_CONFIRM] = {handle_confirm, .verb = "confirm"},
+        [IPAM_METHOD_DEL] = {handle_del, .verb = "del", .timed = true, .latency = LATENCY_DEL},
+        [IPAM_METHOD_CHECK] = {handle_check, .verb = "check", .timed = true, .latency = LATENCY_CHECK},
+        [IPAM_METHOD_GC] = {handle_gc, .verb = "gc"},
         [IPAM_METHOD_STATUS] = {handle_status},
         [IPAM_METHOD_LIST] = {handle_list},
-        [IPAM_METHOD_WATCH] = {method_watch, &(const struct ipam_watch_request){.after = -1}, true},
+        [IPAM_METHOD_EVENTS] = {handle_events},
+        [IPAM_METHOD_ADDRESS] = {handle_address},
+        [IPAM_METHOD_LOG_LEVEL] = {handle_log_level},
+        [IPAM_METHOD_PROBE] = {handle_probe},
+        [IPAM_METHOD_WATCH] = {method_watch, &(const struct ipam_watch_request){.after = -1},
+                               .needs_more = true},
 };
 
 static void refuse_parameters(struct connection *connection, const struct jsonx_problem *problem)
@@ -64,6 +72,25 @@ static void refuse_failed(struct method_call *call, const char *method, const st
         reply_refuse(call->connection, &call->error);
 }
 
+/* ADDs end in many ways and tell them themselves (lease_end_add()); an ADD that fails here is told here. */
+static void count(const struct method_call *call, enum ipam_method_id id, int result, const void *reply)
+{
+        struct metrics *metrics = call->serve->options.metrics;
+        const char *text = result == 0 ? "done" : result == -ERR_NOT_FOUND ? "unknown" : "failed";
+
+        if (id == IPAM_METHOD_DEL && result == 0 && !((const struct ipam_del_reply *)reply)->released)
+                text = "unknown";
+        if (table[id].verb && (id != IPAM_METHOD_ADD || result < 0))
+                metrics_add(metrics, METRIC_REQUESTS, LABELS(table[id].verb, text), 1);
+        if (strcmp(text, "failed") == 0)
+                metrics_add(metrics, METRIC_AWSCNI_ERRORS, LABELS("rpc"), 1);
+        if (id == IPAM_METHOD_ADD)
+                metrics_add(metrics, METRIC_AWSCNI_ADD_REQUESTS, NO_LABELS, 1);
+        if (table[id].timed)
+                latency_note(&call->serve->latency, metrics, table[id].latency, LATENCY_RPC,
+                             clock_boottime_us() - call->began_us);
+}
+
 static void run(struct method_call *call, enum ipam_method_id id, json_t *parameters)
 {
         const struct ipam_method *method = ipam_method(id);
@@ -72,15 +99,21 @@ static void run(struct method_call *call, enum ipam_method_id id, json_t *parame
         void *request = arena_alloc(call->arena, 1, method->request->bytes);
         void *reply = arena_alloc(call->arena, 1, method->reply->bytes);
         struct err err = {0};
+        int r;
 
         if (table[id].defaults)
                 memcpy(request, table[id].defaults, method->request->bytes);
         if (jsonx_decode(parameters ?: nothing, method->request, call->arena, request, &problem, &err) < 0) {
+                if (table[id].verb)
+                        metrics_add(call->serve->options.metrics, METRIC_REQUESTS,
+                                    LABELS(table[id].verb, "invalid"), 1);
                 if (!call->oneway)
                         refuse_parameters(call->connection, &problem);
                 return;
         }
-        if (table[id].handler(call, request, reply, &err) < 0) {
+        r = table[id].handler(call, request, reply, &err);
+        count(call, id, r, reply);
+        if (r < 0) {
                 if (!call->oneway)
                         refuse_failed(call, method->name, &err);
                 return;
@@ -96,6 +129,7 @@ static void call_ipam(struct connection *connection, const struct varlink_call *
                 .connection = connection,
                 .oneway = varlink->oneway,
                 .now_ms = clock_boottime_ms(),
+                .began_us = clock_boottime_us(),
         };
         enum ipam_method_id id;
 

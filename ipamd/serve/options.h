@@ -6,21 +6,29 @@
 #include <stdint.h>
 
 #include <vpcwire/ipam.h>
+#include <vpcwire/log.h>
 
+struct metrics;
 struct store;
 
 enum {
         SERVE_CONNECTIONS_MAX = 256,
         SERVE_IDLE_MS = 30 * 1000,
         SERVE_MTU = 9001,
+        SERVE_PROBE_PERIOD_MS = 60 * 1000, /* the last answer to Probe is given again for so long */
 };
 
 struct serve_options {
         const char *socket_path;
-        struct store *store; /* the loop's connection; borrowed, must outlive the server */
+        struct store *store;     /* the loop's connection; borrowed, must outlive the server */
+        struct metrics *metrics; /* what is counted; borrowed, may be NULL */
         void (*wake)(
                 void *data); /* the pool was drawn, or somebody waits: the planner should look. Must not wait */
         void *wake_data;
+        void (*probe)(
+                void *data); /* somebody wants to know what is in reach; the answer is STORE_FACT_PROBE, and
+                                      serve_pool_changed(). NULL: nobody can. Must not wait */
+        void *probe_data;
         const char *version;      /* NULL: the build's */
         unsigned connections_max; /* 0: SERVE_CONNECTIONS_MAX */
         int64_t idle_ms;          /* 0: SERVE_IDLE_MS. Of a connection that completes no call */
@@ -36,7 +44,8 @@ struct serve_node {
 
 struct serve_settings {
         struct ipam_targets targets;
-        unsigned mtu; /* of pods; 0: SERVE_MTU */
+        unsigned mtu;             /* of pods; 0: SERVE_MTU */
+        enum log_level log_level; /* as configured; what is in force may differ */
 };
 
 #endif

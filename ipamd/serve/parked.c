@@ -41,10 +41,34 @@ static void unlink_parked(struct parked *parked)
                 log_error("forget a waiting add", LOG_ERR(&err), LOG_STR("container", key.container_id));
 }
 
+/* For the story of a pod that has no address. What cannot be written down is only missing there. */
+static void note_parked(const struct parked *parked, const char *kind, const char *text)
+{
+        const struct ipam_add_request *request = &parked->request;
+        bool named = request->pod_name && request->pod_name[0];
+        _cleanup_free_ char *pod =
+                named ? xasprintf("%s/%s", request->pod_namespace ?: "", request->pod_name) : NULL;
+        struct err err;
+
+        if (store_event_add_for(parked->serve->options.store,
+                                &(struct store_event){.kind = kind,
+                                                      .subject = pod ?: request->container_id,
+                                                      .text = text,
+                                                      .pod = pod,
+                                                      .container_id = request->container_id},
+                                &err) < 0)
+                log_error("write an event", LOG_STR("kind", kind), LOG_ERR(&err));
+}
+
 static void free_parked(struct parked *parked)
 {
         arena_free(parked->arena);
         free(parked);
+}
+
+static const char *reason_of(const struct ipam_error *error)
+{
+        return error->reason[0] ? error->reason : NULL;
 }
 
 /* The end of a parked ADD: with a reply, or with an error. */
@@ -54,7 +78,13 @@ static void finish(struct parked *parked, const struct ipam_add_reply *reply, co
         struct connection *connection = parked->connection;
 
         unlink_parked(parked);
-        lease_log_add(&parked->request, result, reply ? reply->address : IP_NONE, parked->since_ms);
+        if (!reply)
+                note_parked(parked, "add-refused", error->reason[0] ? error->reason : result);
+        lease_end_add(parked->serve, &parked->request, result, error ? reason_of(error) : NULL,
+                      reply ? reply->address : IP_NONE, parked->since_ms);
+        if (reply)
+                latency_note(&parked->serve->latency, parked->serve->options.metrics, LATENCY_ADD,
+                             LATENCY_WAIT, clock_boottime_us() - parked->since_us);
         if (parked->oneway)
                 connection_close(connection); /* it has nobody to tell, and no write to go on from */
         else if (reply)
@@ -95,6 +125,27 @@ static void hand_out(struct serve *serve, int64_t now_ms)
         }
 }
 
+/* Why there is no address, as far as it can be told. */
+static void explain_none(struct serve *serve, int64_t now_ms, char reason[static REASON_BYTES])
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        struct reason_facts facts;
+        struct err err;
+
+        if (status_facts(serve, now_ms, arena, &facts, &err) < 0)
+                snprintf(reason, REASON_BYTES, "no free address; and %.300s", err.msg);
+        else
+                reason_no_address(&facts, reason);
+}
+
+static void note_waiting(const struct parked *parked, int64_t now_ms)
+{
+        char reason[REASON_BYTES];
+
+        explain_none(parked->serve, now_ms, reason);
+        note_parked(parked, "add-waiting", reason);
+}
+
 static void expire(struct serve *serve, int64_t now_ms)
 {
         struct ipam_error error = {.id = IPAM_ERROR_NO_ADDRESS};
@@ -103,18 +154,10 @@ static void expire(struct serve *serve, int64_t now_ms)
                 next = p->next;
                 if (p->deadline_ms > now_ms)
                         continue;
-                if (!error.reason[0]) {
-                        _cleanup_(arena_freep) struct arena *arena = arena_new();
-                        struct reason_facts facts;
-                        struct err err;
-
-                        if (status_facts(serve, now_ms, arena, &facts, &err) < 0)
-                                snprintf(error.reason, sizeof(error.reason), "no free address; and %.300s",
-                                         err.msg);
-                        else
-                                reason_no_address(&facts, error.reason);
-                }
-                finish(p, NULL, &error, error.reason);
+                if (!error.reason[0])
+                        explain_none(serve, now_ms, error.reason);
+                metrics_add(serve->options.metrics, METRIC_AWSCNI_NO_ADDRESS, NO_LABELS, 1);
+                finish(p, NULL, &error, "no-address");
         }
 }
 
@@ -177,12 +220,14 @@ int parked_add(struct connection *connection, struct arena *arena, const struct 
                 .request = *request,
                 .oneway = oneway,
                 .since_ms = now_ms,
+                .since_us = clock_boottime_us(),
                 .deadline_ms = deadline_ms,
         };
         *(serve->parked_last ? &serve->parked_last->next : &serve->parked_first) = parked;
         serve->parked_last = parked;
         serve->n_parked++;
         connection->parked = parked;
+        note_waiting(parked, now_ms);
         arm(serve, now_ms);
         return 0;
 }
@@ -194,7 +239,7 @@ void parked_cancel(struct serve *serve, const struct store_lease_key *key)
         for (struct parked *p = serve->parked_first, *next; p; p = next) {
                 next = p->next;
                 if (same_key(&p->request, key))
-                        finish(p, NULL, &error, "overtaken by DEL");
+                        finish(p, NULL, &error, "overtaken");
         }
 }
 
@@ -203,7 +248,8 @@ void parked_drop(struct parked *parked)
         struct serve *serve = parked->serve;
 
         unlink_parked(parked);
-        lease_log_add(&parked->request, "caller gone", IP_NONE, parked->since_ms);
+        note_parked(parked, "add-given-up", "the caller hung up while it waited");
+        lease_end_add(serve, &parked->request, "caller-gone", NULL, IP_NONE, parked->since_ms);
         free_parked(parked);
         arm(serve, clock_boottime_ms());
 }

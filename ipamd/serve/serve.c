@@ -7,6 +7,7 @@
 #include "serve/listen.h"
 #include "serve/methods.h"
 #include "serve/parked.h"
+#include "serve/probe.h"
 #include "serve/serve.h"
 #include "serve/state.h"
 #include "serve/watch.h"
@@ -23,6 +24,7 @@ static void on_peer_gone(struct connection *connection)
 {
         if (connection->parked)
                 parked_drop(connection->parked);
+        probe_drop(connection);
         watch_end(connection);
 }
 
@@ -54,6 +56,7 @@ static void close_listener(struct serve *serve)
         uv_close((uv_handle_t *)&serve->listener, on_closed);
         uv_close((uv_handle_t *)&serve->park_timer, on_closed);
         uv_close((uv_handle_t *)&serve->watch_timer, on_closed);
+        uv_close((uv_handle_t *)&serve->probe_timer, on_closed);
 }
 
 int serve_new(uv_loop_t *loop, const struct serve_options *options, struct serve **ret, struct err *err)
@@ -71,14 +74,17 @@ int serve_new(uv_loop_t *loop, const struct serve_options *options, struct serve
         serve->options = options_with_defaults(options);
         serve->socket_device = listener.device;
         serve->socket_inode = listener.inode;
-        serve->settings = (struct serve_settings){.targets = {-1, -1, -1, -1, 0}, .mtu = SERVE_MTU};
+        serve->settings = (struct serve_settings){.targets = {-1, -1, -1, -1, 0, -1}, .mtu = SERVE_MTU};
         serve->started_wall_ms = clock_wall_ms();
-        serve->booted_wall_ms = serve->started_wall_ms - clock_boottime_ms();
+        serve->started_ms = clock_boottime_ms();
+        serve->booted_wall_ms = serve->started_wall_ms - serve->started_ms;
         uv_pipe_init(loop, &serve->listener, 0);
         uv_timer_init(loop, &serve->park_timer);
         uv_timer_init(loop, &serve->watch_timer);
-        serve->listener.data = serve->park_timer.data = serve->watch_timer.data = serve;
-        serve->handles = 3;
+        uv_timer_init(loop, &serve->probe_timer);
+        serve->listener.data = serve->park_timer.data = serve->watch_timer.data = serve->probe_timer.data =
+                serve;
+        serve->handles = 4;
         r = uv_pipe_open(&serve->listener, listener.fd);
         if (r < 0)
                 close(listener.fd);
@@ -101,6 +107,7 @@ struct serve *serve_free(struct serve *serve)
         serve->closing = true;
         listen_remove(serve->options.socket_path, serve->socket_device, serve->socket_inode);
         parked_end_all(serve);
+        probe_end_all(serve);
         while (serve->connections)
                 connection_close(serve->connections);
         close_listener(serve);
@@ -148,5 +155,6 @@ void serve_pool_changed(struct serve *serve)
         if (serve->closing)
                 return;
         parked_serve(serve);
+        probe_serve(serve);
         watch_feed_all(serve);
 }

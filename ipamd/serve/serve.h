@@ -36,6 +36,9 @@ void serve_set_settings(struct serve *serve, const struct serve_settings *settin
 /* Why running pods are hurt (the host's network cannot be repaired ...); NULL: they are not. Copied. */
 void serve_set_impaired(struct serve *serve, const char *reason);
 
+/* Would an ADD be served now, as Status tells it? False too when the store cannot be read. */
+bool serve_is_ready(struct serve *serve);
+
 /*
  * The store changed under another thread: answers parked ADDs as far as there are free addresses, and sends new events
  * to watchers. Call it for every round that changed anything (from the reconciler through uv_async).

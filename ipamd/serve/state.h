@@ -13,6 +13,8 @@
 #include <vpcwire/mem.h>
 #include <vpcwire/varlink.h>
 
+#include "metrics/metrics.h"
+#include "serve/latency.h"
 #include "serve/options.h"
 #include "store/store.h"
 
@@ -34,6 +36,7 @@ struct parked {
         struct ipam_add_request request;
         bool oneway;
         int64_t since_ms, deadline_ms; /* CLOCK_BOOTTIME */
+        int64_t since_us;
 };
 
 struct connection {
@@ -44,6 +47,7 @@ struct connection {
         unsigned handles; /* not closed yet; the last one frees */
         struct varlink_queue queue;
         struct parked *parked;
+        bool probing;      /* waits for the answer to Probe */
         int64_t active_ms; /* of the last completed call, or of the accept */
         int64_t watch_after;
         bool watching;
@@ -72,6 +76,7 @@ struct serve {
         ino_t socket_inode;
         uv_timer_t park_timer;  /* the next deadline or cooled address, while somebody is parked */
         uv_timer_t watch_timer; /* runs while somebody watches */
+        uv_timer_t probe_timer; /* runs while somebody waits for Probe's answer */
         unsigned handles;       /* ours and the connections' */
         bool closing;
         struct connection *connections;
@@ -83,6 +88,8 @@ struct serve {
         struct serve_settings settings;
         char *impaired;
         int64_t started_wall_ms, booted_wall_ms;
+        int64_t started_ms, probe_asked_ms; /* CLOCK_BOOTTIME; 0: never */
+        struct latency latency;
 };
 
 /* One of the server's handles, or a whole connection, is closed. The last one frees the server. */

@@ -2,6 +2,7 @@
 #include <vpcwire/log.h>
 
 #include "serve/connection.h"
+#include "serve/handlers.h"
 #include "serve/reply.h"
 #include "serve/watch.h"
 
@@ -42,15 +43,9 @@ static int feed_once(struct connection *connection, size_t *ret_n, struct err *e
                          arena, &events, &n, err) < 0)
                 return -ERR_INTERNAL;
         for (size_t i = 0; i < n && !connection->closing; i++) {
-                reply_answer(connection, IPAM_METHOD_WATCH,
-                             &(struct ipam_event){
-                                     .id = events[i].id,
-                                     .at_ms = events[i].at_wall_ms,
-                                     .kind = events[i].kind,
-                                     .subject = events[i].subject,
-                                     .text = events[i].text,
-                             },
-                             true);
+                const struct ipam_event event = event_of(&events[i]);
+
+                reply_answer(connection, IPAM_METHOD_WATCH, &event, true);
                 connection->watch_after = events[i].id;
         }
         *ret_n = n;

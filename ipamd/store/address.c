@@ -42,9 +42,10 @@ int store_address_arrives(struct store *store, int64_t key, enum eni_state eni_s
                          " WHERE eni <> excluded.eni AND state NOT IN ('leased', 'lost')",
                          VALUES(SQL_IP(address), SQL_INT(key), SQL_TEXT(state)), err);
 
-        if (r == 0)
-                *ret_new = store_changes(store) > 0;
-        return r;
+        if (r < 0)
+                return r;
+        *ret_new = store_changes(store) > 0;
+        return *ret_new ? store_note(store, "address-added", IP_TEXT(address), "", err) : 0;
 }
 
 /* ERR_NOT_FOUND when there is no such row. */
@@ -117,7 +118,8 @@ int store_addresses_routed(struct store *store, int64_t key, const struct ip *ad
         return for_each(
                 store,
                 "UPDATE addresses SET state = CASE WHEN cooling_until_ms > ?3 THEN 'cooling' ELSE 'free' END"
-                " WHERE eni = ?1 AND address = ?2 AND state = 'preparing'",
+                " WHERE eni = ?1 AND address = ?2 AND state = 'preparing'"
+                " AND NOT EXISTS (SELECT 1 FROM imports WHERE address = ?2 AND verdict = 'pending')",
                 key, addresses, n, &now_ms, ret_n, err);
 }
 
@@ -156,6 +158,15 @@ static int pick_leaving(struct store *store, int64_t key, unsigned max, struct i
         return r;
 }
 
+static int leave(struct store *store, struct ip address, struct err *err)
+{
+        int r = stmt_run(store, "UPDATE addresses SET state = 'leaving' WHERE address = ?1",
+                         VALUES(SQL_IP(address)), err);
+
+        return r == 0 ? store_note(store, "address-leaving", IP_TEXT(address), "on its way back to EC2", err)
+                      : r;
+}
+
 int store_addresses_take(struct store *store, int64_t key, unsigned max, int64_t now_ms, struct arena *arena,
                          struct ip **ret, size_t *ret_n, struct err *err)
 {
@@ -171,8 +182,7 @@ int store_addresses_take(struct store *store, int64_t key, unsigned max, int64_t
         if (r == 0)
                 r = pick_leaving(store, key, limit, picked, &n, err);
         for (size_t i = 0; i < n && r == 0; i++)
-                r = stmt_run(store, "UPDATE addresses SET state = 'leaving' WHERE address = ?1",
-                             VALUES(SQL_IP(picked[i])), err);
+                r = leave(store, picked[i], err);
         if (r == 0)
                 r = store_commit(&tx, err);
         if (r < 0)
@@ -198,6 +208,36 @@ static const char *state_name(const char *text)
                         return address_state_names[i];
         }
         return "unknown";
+}
+
+int store_address_get(struct store *store, struct ip address, int64_t now_ms, struct arena *arena,
+                      struct store_address *ret, struct err *err)
+{
+        _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
+        int r = stmt_start(store,
+                           "SELECT CASE WHEN a.state = 'cooling' AND a.cooling_until_ms <= ?2 THEN 'free'"
+                           " ELSE a.state END, a.eni, e.device_index, e.network_card, a.cooling_until_ms,"
+                           " coalesce(e.eni_id, '') FROM addresses a JOIN enis e ON e.key = a.eni"
+                           " WHERE a.address = ?1",
+                           VALUES(SQL_IP(address), SQL_INT(now_ms)), &s, err);
+
+        if (r == 0)
+                r = stmt_step(store, s, err);
+        if (r == 0)
+                return err_set(err, ERR_NOT_FOUND, "no address %s", IP_TEXT(address));
+        if (r < 0)
+                return r;
+        *ret = (struct store_address){
+                .address = address,
+                .state = state_name(stmt_peek(s, 0)),
+                .eni_key = stmt_int(s, 1),
+                .device_index = stmt_unsigned(s, 2),
+                .network_card = stmt_unsigned(s, 3),
+                .eni_id = stmt_text(s, 5, arena),
+        };
+        if (ret->state == address_state_names[ADDRESS_COOLING])
+                ret->cooling_until_ms = stmt_int(s, 4);
+        return 0;
 }
 
 int store_addresses(struct store *store, int64_t now_ms, struct arena *arena, struct store_address **ret,

@@ -80,6 +80,21 @@ int store_counts(struct store *store, int64_t now_ms, struct store_counts *ret, 
         return 0;
 }
 
+int store_lease_counts(struct store *store, unsigned ret[static _LEASE_STATE_MAX], struct err *err)
+{
+        for (int state = 0; state < _LEASE_STATE_MAX; state++) {
+                int64_t n = 0;
+                int r = stmt_number(
+                        store, "SELECT count(*) FROM leases WHERE state = ?1 AND address_state = 'leased'",
+                        VALUES(SQL_TEXT(lease_state_to_string((enum lease_state)state))), &n, err);
+
+                if (r < 0)
+                        return r;
+                ret[state] = (unsigned)n;
+        }
+        return 0;
+}
+
 static struct store_eni read_eni(sqlite3_stmt *s)
 {
         struct store_eni eni = {

@@ -161,17 +161,33 @@ static int no_lease(const struct store_lease_key *key, struct err *err)
                        key->container_id, key->ifname, key->network);
 }
 
-int store_lease_confirm(struct store *store, const struct store_lease_key *key, struct ip address,
-                        struct err *err)
+static int confirm_again(struct store *store, const struct store_lease_key *key, struct ip address,
+                         struct err *err)
 {
-        int r = stmt_run(store,
-                         "UPDATE leases SET state = 'wired', link_missing_since_ms = 0" WHERE_KEY
-                         " AND address = ?4",
+        int r = stmt_run(store, "UPDATE leases SET link_missing_since_ms = 0" WHERE_KEY " AND address = ?4",
                          VALUES(KEY_VALUES(key), SQL_IP(address)), err);
 
         if (r < 0)
                 return r;
         return store_changes(store) ? 0 : no_lease(key, err);
+}
+
+int store_lease_confirm(struct store *store, const struct store_lease_key *key, struct ip address,
+                        struct err *err)
+{
+        _cleanup_(store_tx_done) struct store_tx tx = {0};
+        int r = store_begin(store, &tx, err);
+
+        if (r == 0)
+                r = stmt_run(store,
+                             "UPDATE leases SET state = 'wired', link_missing_since_ms = 0" WHERE_KEY
+                             " AND address = ?4 AND state = 'reserved'",
+                             VALUES(KEY_VALUES(key), SQL_IP(address)), err);
+        if (r == 0 && store_changes(store))
+                r = note_lease(store, "lease-wired", key, IP_TEXT(address), "the pod has it", err);
+        else if (r == 0) /* said before, or wrong */
+                r = confirm_again(store, key, address, err);
+        return r < 0 ? r : store_commit(&tx, err);
 }
 
 int store_lease_get(struct store *store, const struct store_lease_key *key, struct arena *arena,
@@ -235,9 +251,9 @@ int store_lease_release(struct store *store, const struct store_lease_key *key, 
                 return r;
         r = ip_parse(address, &ip, err);
         if (r == 0)
-                r = end_lease(store, key, address, lost, now_ms, err);
-        if (r == 0)
                 r = note_lease(store, "lease-released", key, address, why ?: "", err);
+        if (r == 0)
+                r = end_lease(store, key, address, lost, now_ms, err);
         if (r == 0)
                 r = store_commit(&tx, err);
         if (r < 0)

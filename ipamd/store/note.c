@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The small tables: facts, what is blocked, who waits, events. */
-#include <vpcwire/clock.h>
-
+/* The small tables: facts, what is blocked, who waits. */
 #include "store/stmt.h"
 
 /* ---- facts ---- */
@@ -24,6 +22,28 @@ int store_fact_get(struct store *store, const char *name, struct arena *arena, c
         if (r < 0)
                 return r;
         *ret = r > 0 ? stmt_text(s, 0, arena) : NULL;
+        return 0;
+}
+
+int store_facts(struct store *store, const char *group, struct arena *arena, struct store_fact **ret,
+                size_t *ret_n, struct err *err)
+{
+        _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
+        _cleanup_free_ struct store_fact *rows = NULL;
+        size_t n = 0, capacity = 0;
+        int r = stmt_start(store,
+                           "SELECT substr(name, length(?1) + 2), value FROM facts"
+                           " WHERE substr(name, 1, length(?1) + 1) = ?1 || '/' AND value <> '' ORDER BY name",
+                           VALUES(SQL_TEXT(group)), &s, err);
+
+        while (r >= 0 && (r = stmt_step(store, s, err)) > 0) {
+                GROW(rows, n, capacity);
+                rows[n++] = (struct store_fact){stmt_text(s, 0, arena), stmt_text(s, 1, arena)};
+        }
+        if (r < 0)
+                return r;
+        *ret = stmt_rows(arena, rows, n, sizeof(*rows));
+        *ret_n = n;
         return 0;
 }
 
@@ -94,77 +114,4 @@ int store_waiting_remove(struct store *store, const struct store_lease_key *key,
         return stmt_run(store, "DELETE FROM waiting WHERE network = ?1 AND container_id = ?2 AND ifname = ?3",
                         VALUES(SQL_TEXT(key->network), SQL_TEXT(key->container_id), SQL_TEXT(key->ifname)),
                         err);
-}
-
-/* ---- events ---- */
-
-enum { EVENTS_SWEEP = 64 }; /* old ones go in batches: each touches another page of the file */
-
-int store_note(struct store *store, const char *kind, const char *subject, const char *text, struct err *err)
-{
-        int64_t id;
-        int r = stmt_run(
-                store, "INSERT INTO events (at_wall_ms, kind, subject, text) VALUES (?1, ?2, ?3, ?4)",
-                VALUES(SQL_INT(clock_wall_ms()), SQL_TEXT(kind), SQL_TEXT(subject), SQL_TEXT(text)), err);
-
-        if (r < 0)
-                return r;
-        id = sqlite3_last_insert_rowid(store->db); /* one above the newest: rows only go at the old end */
-        if (id % EVENTS_SWEEP != 0)
-                return 0;
-        return stmt_run(store, "DELETE FROM events WHERE id <= ?1", VALUES(SQL_INT(id - STORE_EVENTS_MAX)),
-                        err);
-}
-
-int store_event_add(struct store *store, const char *kind, const char *subject, const char *text,
-                    struct err *err)
-{
-        _cleanup_(store_tx_done) struct store_tx tx = {0};
-        int r = store_begin(store, &tx, err);
-
-        if (r == 0)
-                r = store_note(store, kind, subject, text, err);
-        return r < 0 ? r : store_commit(&tx, err);
-}
-
-int store_events(struct store *store, int64_t after_id, size_t max, struct arena *arena,
-                 struct store_event **ret, size_t *ret_n, struct err *err)
-{
-        _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
-        _cleanup_free_ struct store_event *rows = NULL;
-        size_t n = 0, capacity = 0;
-        int r = stmt_start(store,
-                           "SELECT id, at_wall_ms, kind, subject, text FROM events"
-                           " WHERE id > max(?1, (SELECT coalesce(max(id), 0) FROM events) - ?3)"
-                           " ORDER BY id LIMIT ?2",
-                           VALUES(SQL_INT(after_id), SQL_INT(max > STORE_EVENTS_MAX ? STORE_EVENTS_MAX : max),
-                                  SQL_INT(STORE_EVENTS_MAX)),
-                           &s, err);
-
-        while (r >= 0 && (r = stmt_step(store, s, err)) > 0) {
-                GROW(rows, n, capacity);
-                rows[n++] = (struct store_event){
-                        .id = stmt_int(s, 0),
-                        .at_wall_ms = stmt_int(s, 1),
-                        .kind = stmt_text(s, 2, arena),
-                        .subject = stmt_text(s, 3, arena),
-                        .text = stmt_text(s, 4, arena),
-                };
-        }
-        if (r < 0)
-                return r;
-        *ret = stmt_rows(arena, rows, n, sizeof(*rows));
-        *ret_n = n;
-        return 0;
-}
-
-int store_event_last_id(struct store *store, int64_t *ret, struct err *err)
-{
-        int64_t id = 0;
-        int r = stmt_number(store, "SELECT coalesce(max(id), 0) FROM events", NO_VALUES, &id, err);
-
-        if (r < 0)
-                return r;
-        *ret = id;
-        return 0;
 }

@@ -141,6 +141,16 @@ static int set_address(struct store *store, struct observation *o, struct ip add
         return r == 0 ? store_note(store, event, IP_TEXT(address), text, err) : r;
 }
 
+static int forget_address(struct store *store, struct ip address, struct err *err)
+{
+        int r = store_note(store, "address-gone", IP_TEXT(address), "EC2 does not show it here any more",
+                           err);
+
+        return r == 0 ? stmt_run(store, "DELETE FROM addresses WHERE address = ?1", VALUES(SQL_IP(address)),
+                                 err)
+                      : r;
+}
+
 /* An address that the books know. An ENI that is not ours keeps only what pods still use. */
 static int compare_address(struct store *store, struct observation *o, const struct known_address *known,
                            bool still_there_is_free, struct err *err)
@@ -149,8 +159,7 @@ static int compare_address(struct store *store, struct observation *o, const str
 
         if (known->unused && (!shown || !o->eni->managed)) {
                 o->changed = true;
-                return stmt_run(store, "DELETE FROM addresses WHERE address = ?1",
-                                VALUES(SQL_IP(known->address)), err);
+                return forget_address(store, known->address, err);
         }
         if (shown && known->leaving && still_there_is_free && !eni_state_is_leaving(o->state))
                 return set_address(store, o, known->address, "free", "address-stayed",

@@ -76,6 +76,8 @@ static int after_boot(struct store *store, int64_t now_ms, struct err *err)
         if (r == 0)
                 r = stmt_run(store, "DELETE FROM blocked", NO_VALUES, err);
         if (r == 0)
+                r = stmt_run(store, "DELETE FROM imports", NO_VALUES, err);
+        if (r == 0)
                 r = stmt_run(store, "DELETE FROM facts", NO_VALUES, err);
         return r == 0 ? store_note(store, "boot", "", text, err) : r;
 }

@@ -147,7 +147,29 @@ static const char version_1[] =
 static const char version_2[] = "ALTER TABLE leases ADD COLUMN address_only INTEGER NOT NULL DEFAULT 0"
                                 "  CHECK (address_only IN (0, 1));";
 
-static const char *const versions[] = {version_1, version_2};
+/* Version 3. What an event is about besides its subject, so that the story of a pod or an address can be told: see store_note(). */
+static const char version_3[] = "ALTER TABLE events ADD COLUMN pod TEXT NOT NULL DEFAULT '';"
+                                "ALTER TABLE events ADD COLUMN container_id TEXT NOT NULL DEFAULT '';"
+                                "ALTER TABLE events ADD COLUMN eni_id TEXT NOT NULL DEFAULT '';";
+
+/*
+ * Version 4. Leases of another daemon of this node (aws-vpc-cni) that are to become ours. While one is pending its
+ * address stays "preparing": nobody gets it, and it is not given back, before the kernel has been asked whether its pod lives.
+ */
+static const char version_4[] =
+        "CREATE TABLE imports ("
+        "  address TEXT PRIMARY KEY,"
+        "  network TEXT NOT NULL, container_id TEXT NOT NULL, ifname TEXT NOT NULL,"
+        "  pod_namespace TEXT NOT NULL, pod_name TEXT NOT NULL,"
+        "  since_wall_ms INTEGER NOT NULL,"
+        "  verdict TEXT NOT NULL DEFAULT 'pending' CHECK (verdict IN ('pending', 'taken', 'aside')),"
+        "  reason TEXT NOT NULL DEFAULT '') WITHOUT ROWID;"
+        "CREATE TRIGGER import_is_not_free BEFORE UPDATE OF state ON addresses"
+        "  WHEN NEW.state IN ('free', 'leaving') AND OLD.state = 'preparing'"
+        "   AND EXISTS (SELECT 1 FROM imports WHERE address = NEW.address AND verdict = 'pending')"
+        "  BEGIN SELECT RAISE(ABORT, 'the address waits to be taken over'); END;";
+
+static const char *const versions[] = {version_1, version_2, version_3, version_4};
 
 const int schema_version = ARRAY_SIZE(versions);
 

@@ -111,7 +111,7 @@ void store_tx_done(struct store_tx *tx);
 
 /* ---- what more than one file needs, inside the caller's transaction ---- */
 
-/* An event, and the end of the oldest one beyond the bound. */
+/* An event, and the end of the oldest one beyond the bound. A lease is noted after it begins and before it ends. */
 int store_note(struct store *store, const char *kind, const char *subject, const char *text, struct err *err);
 
 /* Addresses whose cooldown is over are free from here on. */

@@ -140,6 +140,9 @@ struct store_counts {
 
 int store_counts(struct store *store, int64_t now_ms, struct store_counts *ret, struct err *err);
 
+/* Leases whose address is EC2's and ours, by state. */
+int store_lease_counts(struct store *store, unsigned ret[static _LEASE_STATE_MAX], struct err *err);
+
 /* ---- ENIs and addresses (the reconciler's thread) ---- */
 
 enum eni_state {
@@ -240,7 +243,12 @@ struct store_address {
         const char *state; /* as in the data model */
         unsigned device_index, network_card;
         int64_t cooling_until_ms; /* 0 unless cooling */
+        const char *eni_id;       /* of store_address_get() */
 };
+
+/* One of them, of any ENI; ERR_NOT_FOUND. */
+int store_address_get(struct store *store, struct ip address, int64_t now_ms, struct arena *arena,
+                      struct store_address *ret, struct err *err);
 
 /* All addresses of managed ENIs, ordered by address. A cooling one whose time is over is shown as free. */
 int store_addresses(struct store *store, int64_t now_ms, struct arena *arena, struct store_address **ret,
@@ -265,12 +273,65 @@ int store_blocked_clear(struct store *store, const char *action, const char *sub
 int store_blocked(struct store *store, struct arena *arena, struct store_blocked **ret, size_t *ret_n,
                   struct err *err);
 
+/* ---- leases of another daemon that become ours (import.c; the reconciler's thread, and the daemon at its start) ---- */
+
+enum import_verdict {
+        IMPORT_PENDING, /* its address is nobody's until the kernel has been asked */
+        IMPORT_TAKEN,   /* it is a lease of ours */
+        IMPORT_ASIDE,   /* it is none, for `reason`; kept to be shown */
+        _IMPORT_VERDICT_MAX,
+};
+const char *import_verdict_to_string(enum import_verdict verdict);
+
+struct store_import {
+        struct store_lease_key key;
+        struct ip address;
+        const char *pod_namespace, *pod_name; /* "" where it does not say */
+        int64_t since_wall_ms;
+        enum import_verdict verdict;
+        const char *reason;
+};
+
+/*
+ * Writes the list down, all pending, together with the fact that it was done, so it happens once in a database's life;
+ * *ret_done is false, and nothing changed, where it was done before. Of two rows with one address the first is taken and
+ * the others are ERR_INVALID.
+ */
+int store_import_begin(struct store *store, const struct store_import *imports, size_t n, bool *ret_done,
+                       struct err *err);
+int store_imports(struct store *store, struct arena *arena, struct store_import **ret, size_t *ret_n,
+                  struct err *err);
+/*
+ * The pod lives, and has this link: its row becomes a wired lease. *ret_done is false where the address is not on a ready
+ * ENI of ours (yet).
+ */
+int store_import_take(struct store *store, const struct store_import *import, const char *host_ifname,
+                      int64_t now_ms, bool *ret_done, struct err *err);
+int store_import_set_aside(struct store *store, struct ip address, const char *reason, struct err *err);
+/* Why a row is pending still, for people. */
+int store_import_explain(struct store *store, struct ip address, const char *reason, struct err *err);
+
 /* ---- facts that outlive the process: identity of the node, limits, VPC CIDRs, time of the last full look ---- */
+
+/*
+ * The reconciler's answer to Probe, for the loop: the interface's reply as JSON, and in it, under STORE_PROBE_AT, the
+ * CLOCK_BOOTTIME (ms) at which it was ready.
+ */
+#define STORE_FACT_PROBE "probe"
+#define STORE_PROBE_AT   "ready_boot_ms"
 
 int store_fact_set(struct store *store, const char *name, const char *value, struct err *err);
 /* *ret is NULL where there is none. */
 int store_fact_get(struct store *store, const char *name, struct arena *arena, const char **ret,
                    struct err *err);
+
+struct store_fact {
+        const char *name, *value;
+};
+
+/* All that are named "group/..." and have a value, by name, which is without the group. */
+int store_facts(struct store *store, const char *group, struct arena *arena, struct store_fact **ret,
+                size_t *ret_n, struct err *err);
 
 /* ---- the story ---- */
 
@@ -279,13 +340,32 @@ struct store_event {
         const char *kind;    /* "lease-added", "eni-ready", "look", ... */
         const char *subject; /* an address, an ENI id, a lease key; what a person would search for */
         const char *text;
+        const char *pod;          /* "namespace/name"; "": no pod, or not known */
+        const char *container_id; /* ""... */
+        const char *eni_id;       /* "": the subject is no address, or the ENI itself */
 };
 
-/* Functions above write their own events, in the same transaction; this is for the rest. */
+/*
+ * Functions above write their own events, in the same transaction; this is for the rest. Where the subject is an address,
+ * pod, container and ENI are taken from the books.
+ */
 int store_event_add(struct store *store, const char *kind, const char *subject, const char *text,
                     struct err *err);
+/* What befell a pod that has no address. Only kind, subject, text, pod and container_id are read. */
+int store_event_add_for(struct store *store, const struct store_event *event, struct err *err);
 int store_events(struct store *store, int64_t after_id, size_t max, struct arena *arena,
                  struct store_event **ret, size_t *ret_n, struct err *err);
+
+struct store_event_filter {
+        int64_t before_id;     /* only older ones; 0: from the newest */
+        int64_t since_wall_ms; /* not older than this */
+        const char *subject;   /* NULL: any */
+        const char *pod;       /* "namespace/name", or a name in any namespace; NULL: any */
+};
+
+/* The newest first, at most `max`. The node's boots are in every story: they end leases. */
+int store_events_before(struct store *store, const struct store_event_filter *filter, size_t max,
+                        struct arena *arena, struct store_event **ret, size_t *ret_n, struct err *err);
 int store_event_last_id(struct store *store, int64_t *ret, struct err *err);
 
 #endif

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
+sys.path.insert(1, os.path.dirname(os.path.dirname(__file__)))
 
 from vpc import Node, Simulator  # noqa: E402
 from vpc.process import BUILD  # noqa: E402

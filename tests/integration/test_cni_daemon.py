@@ -98,6 +98,7 @@ def test_add_check_del(host):
             "pod_namespace": "default",
             "pod_name": "web-0",
             "timeout_ms": 1000,
+            "address_only": False,
         }
         assert daemon.calls[1][1]["address"] == ADDRESS
         assert host.links() == sorted([HOST_LINK, "lo"]) and host.routes() == [(ADDRESS, HOST_LINK)]

@@ -21,9 +21,10 @@ DEADLINE_S = 240
 
 
 def start(*arguments):
+    """SIGINT works in it, also where whoever started us has it ignored (a shell's background job)."""
     return subprocess.Popen(
         [str(DEMO), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        start_new_session=True,
+        start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 

@@ -20,7 +20,7 @@ NM_CONF = "etc/NetworkManager/conf.d/80-vpcwire.conf"
 NETWORKD_RUNS = {"run/systemd/netif/state": "OPER_STATE=routable\n"}
 CONFLIST = "etc/cni/net.d/10-vpcwire.conflist"
 PLUGIN = "opt/cni/bin/vpcwire"
-
+KUBELET_JSON = "etc/kubernetes/kubelet/config.json"
 
 
 def routes(table, link):
@@ -69,6 +69,17 @@ FILES = [
     ("cni-config", "fail", {"etc/cni/net.d/00-other.conf": '{"name": "x", "type": "bridge"}'}),
     ("cni-config", "ok", {"etc/cni/net.d/00-notes.txt": "not a configuration"}),
     ("cni-plugin", "fail", {PLUGIN: None}),
+    # a t3.small has 9 addresses for pods; 2 pods are on the host's
+    ("max-pods", "warn", {"var/lib/kubelet/config.yaml": "kind: KubeletConfiguration\nmaxPods: 12\n"}),
+    ("max-pods", "ok", {"var/lib/kubelet/config.yaml": "kind: KubeletConfiguration\nmaxPods: 11\n"}),
+    ("max-pods", "warn", {"var/lib/kubelet/config.yaml": "kind: KubeletConfiguration\n# maxPods: 5\n"}),
+    ("max-pods", "warn", {"etc/kubernetes/kubelet/kubelet-config.json": '{"kind": "KubeletConfiguration", "maxPods": 58}'}),
+    ("max-pods", "warn", {KUBELET_JSON: '{"maxPods":5}', KUBELET_JSON + ".d/40-nodeadm.conf": '{"maxPods":58}'}),
+    ("max-pods", "ok", {KUBELET_JSON: '{"maxPods":58}', KUBELET_JSON + ".d/40-nodeadm.conf": '{"maxPods":5}'}),
+    ("max-pods", "warn", {"proc/77/cmdline": "/usr/bin/kubelet\0--max-pods=17\0", "var/lib/kubelet/config.yaml": "maxPods: 8\n"}),
+    ("max-pods", "ok", {"proc/77/cmdline": "/usr/bin/kubelet\0--max-pods\08\0", "var/lib/kubelet/config.yaml": "maxPods: 17\n"}),
+    ("max-pods", "warn", {"proc/77/cmdline": "kubelet\0--config=/etc/k.yaml\0", "etc/k.yaml": "maxPods: 17\n"}),
+    ("max-pods", "ok", {"proc/77/cmdline": "not-kubelet\0--max-pods=17\0"}),
 ]
 
 
@@ -121,9 +132,9 @@ def doctor(wired, tmp_path):
 @contextlib.contextmanager
 def stand_in(node, **changes):
     """ipamd is stopped, and its last answers are given: what is broken stays broken."""
-    status, known = node.status(), node.call("List")
+    status, known, probed = node.status(), node.call("List"), node.call("Probe")
     node.stop()
-    with FakeIpamd(node.socket, Status={**status, **changes}, List=known) as fake:
+    with FakeIpamd(node.socket, Status={**status, **changes}, List=known, Probe=probed) as fake:
         yield fake
     pathlib.Path(node.socket).unlink()
 
@@ -136,6 +147,7 @@ def test_a_healthy_node_is_well_in_text_and_json(doctor):
     assert len({line.index(line.split()[2]) for line in done.stdout.splitlines() if line.startswith("ok ")}) == 1, "not aligned"
     assert f"{len(names)} well, 0 to look at, 0 broken" in done.stdout and "\033" not in done.stdout
     known = {check for check, *_ in KERNEL + FILES} | {"daemon", "version", "serving", "ec2", "database", "conntrack", "kernel"}
+    known |= {"imds", "credentials", "clock", "permissions", "limits"}
     assert names == known, "a check without a test, or a test without a check"
 
 
@@ -197,6 +209,17 @@ def test_what_only_the_daemon_knows(doctor):
         ]:
             fake.answers["Status"] = {**copy.deepcopy(well), **changes}
             doctor.assert_named(check, verdict)
+            fake.answers["Status"] = well
+            doctor.assert_well()
+        for changes, words in [
+            ({"max_enis": 0}, "not known"),
+            ({"targets": {**well["targets"], "minimum_ip": 10}}, "MINIMUM_IP_TARGET is 10"),
+            ({"targets": {**well["targets"], "warm_ip": 10}}, "WARM_IP_TARGET is 10"),
+            ({"targets": {**well["targets"], "minimum_ip": 4, "max_eni": 1}}, "room for 3 addresses"),
+            ({"targets": {"warm_eni": 4}}, "WARM_ENI_TARGET is 4"),
+        ]:
+            fake.answers["Status"] = {**copy.deepcopy(well), **changes}
+            assert words in doctor.assert_named("limits", "warn")[0]["found"]
             fake.answers["Status"] = well
             doctor.assert_well()
     named = doctor.assert_named("daemon", "fail")

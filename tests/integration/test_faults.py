@@ -148,6 +148,11 @@ def test_15_denied(vpc, make_node):
     blocked = node.status()["blocked"]
     assert any("UnauthorizedOperation" in item["reason"] and CREATE in item["reason"] for item in blocked), blocked
     assert node.leases() and len(node.leases()) == 3
+    assert node.metric("vpcwire_ec2_denied", action=CREATE) == 1
+    assert node.metric("vpcwire_ec2_denied", action=ATTACH) == 0
+    assert node.metric("vpcwire_ec2_calls_total", action=CREATE, **{"class": "denied"}) == 1
+    node.restart()
+    assert node.metric("vpcwire_ec2_denied", action=CREATE) == 1, "known to the next life"
 
 
 @pytest.mark.parametrize(
@@ -243,6 +248,9 @@ def test_26_stuck_attaching(vpc, make_node):
     looks = vpc.calls().get(DESCRIBE, 0)
     wait_until(lambda: vpc.calls().get(DESCRIBE, 0) >= looks + 2, 60, why="two more looks at EC2")
     assert node.calls()[CREATE] == node.calls()[ATTACH] == 1, node.calls()
+    (state,) = {eni["state"] for eni in node.enis()} - {"ready"}
+    assert node.metric("vpcwire_enis", state=state) == 1
+    assert node.metric("vpcwire_eni_state_age_seconds", state=state) > 1, "it is stuck after a minute"
     vpc.ctl("set-stuck", attaching=False)
     waiting.result()
     wait_settled(vpc, node, 2)

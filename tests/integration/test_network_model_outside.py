@@ -1,166 +1,297 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Out of the VPC: on-premises hosts behind a gateway, and the internet by the node's public address."""
-import collections
+"""Outside the VPC: on-premises hosts and the internet, with each of aws-vpc-cni's settings on who sees which address."""
+import contextlib
+import re
 import signal
 import socket
-import threading
 
 import pytest
 
 from vpc import echo, netns, shared, wait_until
+from vpc.connections import Program
 
 pytestmark = pytest.mark.xdist_group("network_model_outside")
 
-ON_PREMISES = "192.168.1.10"
-ON_PREMISES_CIDR = "192.168.0.0/16"
-INTERNET = "198.51.100.10"
-PODS = 5
-CLASHING_PORTS = 2000  # of every pod, to one port of one host
-CONNECTIONS = 20000
-PORTS = {"prng": "fully-random", "hashrandom": "random", "none": ""}
+ONPREM, ONPREM_CIDR, ONPREM_MTU = "192.168.1.10", "192.168.0.0/16", 1500
+INTERNET, INTERNET_MTU = "198.51.100.10", 1500
+JUMBO = 9001
+PING_HEADERS = 28
+PORT = 8888
+SETTINGS_DEADLINE_S = 20
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    networks = [{"name": "onprem", "cidr": ON_PREMISES_CIDR, "mtu": 1500, "hosts": [ON_PREMISES]}]
+    networks = [{"name": "onprem", "cidr": ONPREM_CIDR, "mtu": ONPREM_MTU, "hosts": [ONPREM]}]
     with shared.world(tmp_path_factory.mktemp("outside"), networks=networks) as made:
         made.simulator.ctl("internet-address", address=INTERNET)
-        made.node("n1").add_pods(f"a{i}" for i in range(PODS))
-        with echo.serving(*(pod.netns for pod in made.nodes[0].pods), made.namespace("onprem"), made.simulator.internet) as made.echo:
+        made.node("n1").add_pods(f"a{i}" for i in range(5))
+        spaces = [made.namespace("onprem"), made.simulator.internet, *(pod.netns for pod in made.nodes[0].pods)]
+        with echo.serving(*spaces):
             yield made
 
 
 @pytest.fixture
 def node(world):
-    """The node with its settings as they are at the start; a test that changes them leaves them so."""
-    (node,) = world.nodes
-    yield node
-    set_border(node)
+    """With the default settings, at the beginning and at the end."""
+    yield world.nodes[0]
+    settings(world.nodes[0])
 
 
-def set_border(node, **settings):
-    """In the node's own file, read again on SIGHUP; returns when it has effect."""
-    node.conf.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-    before = node.proc.text().count("settings read again")
+def settings(node, **values):
+    """Gives the node these settings, and no others, while it runs."""
+    ruleset = nft(node)
+    taken = node.log.read_text().count("settings read again")
+    if node.conf.exists() or values:
+        node.conf.write_text("".join(f"{key}={value}\n" for key, value in values.items()))
     node.proc.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: node.proc.text().count("settings read again") > before, 10, why="settings read again")
-    wait_until(lambda: masquerades(node) == (settings.get("AWS_VPC_K8S_CNI_EXTERNALSNAT") != "true"), 10, why="the packet filter follows")
+    wait_until(lambda: node.log.read_text().count("settings read again") > taken, SETTINGS_DEADLINE_S)
+    return ruleset
 
 
-def masquerades(node):
-    """New connections out of the VPC are marked, to get the node's address."""
-    return "ct state new" in rules(node)
-
-
-def rules(node):
+def nft(node):
     return node.exec("nft", "list", "table", "ip", "vpcwire").stdout
 
 
-def wait_source(pod, address, source):
-    wait_until(lambda: echo.assert_source(pod.netns, [address], source) is None, 20, why=f"{address} sees {source}")
+def eventually(check):
+    """A round of the daemon brings it about."""
+
+    def held():
+        check()
+        return True
+
+    wait_until(held, SETTINGS_DEADLINE_S)
 
 
-def test_on_premises_hosts_see_the_node_unless_they_are_exempt(world, node):
-    for pod in node.pods:
-        echo.assert_source(pod.netns, [ON_PREMISES], node.address)
-    set_border(node, AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS=ON_PREMISES_CIDR)
-    for pod in node.pods:
-        wait_source(pod, ON_PREMISES, pod.address)
-        echo.assert_source(pod.netns, [INTERNET], node.public_address)
+def primary_and_secondary(node):
+    """Pods on the primary ENI, and those on others."""
+    device = {eni["eni_id"]: eni["device_index"] for eni in node.enis()}
+    by_address = {lease["address"]: device[lease["eni_id"]] for lease in node.leases()}
+    primary = [pod for pod in node.pods if by_address[pod.address] == 0]
+    secondary = [pod for pod in node.pods if by_address[pod.address] > 0]
+    assert primary and secondary, by_address
+    return primary, secondary
 
 
-def test_on_premises_hosts_open_connections_to_pods(world, node):
-    """Answers keep the pod's address, on whichever ENI it is and whatever the settings: it is not the pod's connection."""
-    addresses = [pod.address for pod in node.pods]
-    for settings in ({}, {"AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS": ON_PREMISES_CIDR}, {"AWS_VPC_K8S_CNI_EXTERNALSNAT": "true"}):
-        set_border(node, **settings)
-        echo.assert_source(world.namespace("onprem"), addresses, ON_PREMISES)
+def sees(pods, address, source=None):
+    """The host at address sees this source of the pods; by default each one's own."""
+    for pod in pods:
+        echo.assert_source(pod.netns, [address], source or pod.address)
 
 
-def test_external_snat_leaves_every_source_alone(world, node):
-    """A NAT gateway does it then. Here is none: what a pod sends to the internet gets no further than the VPC's border."""
-    set_border(node, AWS_VPC_K8S_CNI_EXTERNALSNAT="true")
-    dropped = world.simulator.ctl("counters")["no_public_packets"]
-    for pod in node.pods:
-        wait_source(pod, ON_PREMISES, pod.address)
-    seen = echo.sources_seen(node.pods[0].netns, [INTERNET])
-    assert all("Error" in source or "imeout" in source for source in seen.values()), seen
-    assert world.simulator.ctl("counters")["no_public_packets"] > dropped
-    echo.assert_source(node.netns, [INTERNET], node.public_address)
+def ping(pod, address, packet_bytes, check=True):
+    command = ["ping", "-n", "-c", "1", "-W", "5" if check else "1", "-M", "do", "-s", packet_bytes - PING_HEADERS, address]
+    return pod.exec(*command, check=check)
 
 
-def test_connections_outlive_a_change_of_settings(world, node):
-    """What was begun with the node's address goes on with it; only new connections follow the new settings."""
-    pod = node.pods[-1]
-    listener = netns.call_in(world.namespace("onprem"), socket.create_server, (ON_PREMISES, 8080))
-    client = netns.call_in(pod.netns, socket.create_connection, (ON_PREMISES, 8080), 10)
-    server, peer = listener.accept()
-    assert peer[0] == node.address
-    set_border(node, AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS=ON_PREMISES_CIDR)
-    wait_source(pod, ON_PREMISES, pod.address)
-    for _ in range(3):
-        client.sendall(b"still here")
-        assert server.recv(64) == b"still here"
-        server.sendall(b"so am I")
-        assert client.recv(64) == b"so am I"
-    for end in (client, server, listener):
-        end.close()
+@contextlib.contextmanager
+def connections(pods, namespace, address):
+    """One TCP connection of each pod to an address in a namespace: [(client, server)]."""
+    pairs = []
+    with netns.call_in(namespace, socket.create_server, (address, PORT)) as listener:
+        for pod in pods:
+            client = netns.call_in(pod.netns, socket.create_connection, (address, PORT), 10)
+            pairs.append((client, listener.accept()[0]))
+    try:
+        yield pairs
+    finally:
+        for end in [end for pair in pairs for end in pair]:
+            end.close()
 
 
-class Counter:
-    """A TCP server that counts the (address, port) pairs which it saw; one thread."""
+def assert_alive(pairs):
+    for pair in pairs:
+        for sender, receiver in (pair, reversed(pair)):
+            receiver.settimeout(10)
+            sender.sendall(b"still here")
+            assert receiver.recv(10) == b"still here"
 
-    def __init__(self, namespace, address, port):
-        self.seen = collections.Counter()
-        self.listener = netns.call_in(namespace, socket.create_server, (address, port), backlog=4096)
-        self.thread = threading.Thread(target=self.serve, daemon=True)
-        self.thread.start()
 
-    def serve(self):
-        while True:
-            try:
-                connection, peer = self.listener.accept()
-            except OSError:
-                return
-            self.seen[peer] += 1
-            with connection:
-                connection.sendall(b"!")
+def test_on_premises_sees_the_node_by_default_and_reaches_every_pod(world, node):
+    sees(node.pods, ONPREM, node.address)
+    echo.assert_source(world.namespace("onprem"), [pod.address for pod in node.pods], ONPREM)
+
+
+def test_on_premises_sees_the_pods_where_it_is_excluded_from_snat(world, node):
+    with connections(node.pods, world.namespace("onprem"), ONPREM) as begun_before:
+        settings(node, AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS=f"203.0.113.0/24, {ONPREM_CIDR}")
+        eventually(lambda: sees(node.pods, ONPREM))
+        assert_alive(begun_before)
+        sees(node.pods, INTERNET, node.public_address)
+        echo.assert_source(world.namespace("onprem"), [pod.address for pod in node.pods], ONPREM)
+        with connections(node.pods, world.namespace("onprem"), ONPREM) as begun_meanwhile:
+            settings(node)
+            eventually(lambda: sees(node.pods, ONPREM, node.address))
+            assert_alive(begun_before + begun_meanwhile)
+
+
+def test_everything_is_excluded_from_snat(world, node):
+    """0.0.0.0/0, again and again: in the iptables of others each other restart took it away."""
+    for _ in range(2):
+        settings(node, AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS="0.0.0.0/0")
+        eventually(lambda: sees(node.pods, ONPREM))
+        node.restart()
+        eventually(lambda: sees(node.pods, ONPREM))
+
+
+def test_external_snat_leaves_translation_to_others(world, node):
+    """On the node's way nothing is translated; what the pods' own addresses do at the border is the VPC's affair."""
+    with connections(node.pods, world.simulator.internet, INTERNET) as begun_before:
+        settings(node, AWS_VPC_K8S_CNI_EXTERNALSNAT="true")
+        eventually(lambda: sees(node.pods, ONPREM))
+        assert_alive(begun_before)
+        untranslated = world.simulator.ctl("counters")["no_public_packets"]
+        for pod in node.pods:
+            ping(pod, INTERNET, 100, check=False)
+        assert world.simulator.ctl("counters")["no_public_packets"] == untranslated + len(node.pods)
+        with connections(node.pods, world.namespace("onprem"), ONPREM) as begun_meanwhile:
+            settings(node, AWS_VPC_K8S_CNI_EXTERNALSNAT="false")
+            eventually(lambda: sees(node.pods, INTERNET, node.public_address))
+            assert_alive(begun_before + begun_meanwhile)
+
+
+def test_external_services_are_reached_by_the_main_table(world, node):
+    """... by the primary ENI, then: with its address, where the pod's own one is not of that ENI and EC2 would drop it."""
+    primary, secondary = primary_and_secondary(node)
+    settings(node, AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS=ONPREM_CIDR, AWS_EXTERNAL_SERVICE_CIDRS=ONPREM_CIDR)
+    eventually(lambda: sees(secondary, ONPREM, node.address))
+    sees(primary, ONPREM)
+    assert f"1535:	from all to {ONPREM_CIDR} lookup main" in node.exec("ip", "rule").stdout
+    settings(node, AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS=ONPREM_CIDR)
+    eventually(lambda: sees(node.pods, ONPREM))
+
+
+def test_ways_that_are_narrower_than_the_vpc_are_found_out(world, node):
+    settings(node, AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS=ONPREM_CIDR)
+    eventually(lambda: sees(node.pods, ONPREM))
+    for pods in primary_and_secondary(node):
+        for address, mtu in ((ONPREM, ONPREM_MTU), (INTERNET, INTERNET_MTU)):
+            ping(pods[0], address, mtu)
+            too_large = ping(pods[0], address, mtu + 1, check=False)
+            assert too_large.returncode != 0
+            assert re.search(rf"mtu ?= ?{mtu}", too_large.stdout + too_large.stderr), (address, too_large)
+
+
+def test_mtus_the_mark_and_node_ports_at_the_start(world):
+    env = {
+        "AWS_VPC_ENI_MTU": "1400",
+        "POD_MTU": "1300",
+        "AWS_VPC_K8S_CNI_CONNMARK": "0x100000",
+        "AWS_VPC_CNI_NODE_PORT_SUPPORT": "false",
+    }
+    node = world.node("n2", env=env)
+    pods = node.add_pods(f"b{i}" for i in range(5))
+    mtus = {link["ifname"]: link["mtu"] for link in node.ip("link", "show")}
+    assert {mtus["eth0"], mtus["eth1"]} == {1400}
+    assert {mtus[name] for name in node.pod_links()} == {1300}
+    for pod in pods:
+        ping(pod, world.nodes[0].address, 1300)
+        assert ping(pod, world.nodes[0].address, 1301, check=False).returncode != 0
+    sees(pods, INTERNET, node.public_address)
+    assert "fwmark 0x100000/0x100000 lookup main" in node.exec("ip", "rule").stdout
+    assert "from_primary" not in nft(node)
+    assert "from_primary" in nft(world.nodes[0])
+    for pod in list(pods):
+        pod.delete()
+    node.stop()
+
+
+MALFORMED = {
+    "AWS_VPC_K8S_CNI_EXTERNALSNAT": ("maybe", "true or false"),
+    "AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS": ("10.0.0.0", "IPv4 CIDRs"),
+    "AWS_VPC_K8S_CNI_RANDOMIZESNAT": ("sometimes", "prng, hashrandom or none"),
+    "AWS_EXTERNAL_SERVICE_CIDRS": ("fd00::/8", "IPv4 CIDRs"),
+    "AWS_VPC_CNI_NODE_PORT_SUPPORT": ("on", "true or false"),
+    "AWS_VPC_K8S_CNI_CONNMARK": ("0x100", "without the bits 0xff00"),
+    "AWS_VPC_ENI_MTU": ("9002", "576..9001"),
+    "POD_MTU": ("100", "576..9001"),
+}
+
+
+def test_malformed_settings_stop_the_start(world):
+    """... and while it runs they are not taken. Either way variable, value and what is allowed are named."""
+    broken = world.node("n3", start=False)
+    for variable, (value, allowed) in MALFORMED.items():
+        broken.env[variable] = value
+        broken.start(wait=False)
+        assert broken.proc.process.wait(SETTINGS_DEADLINE_S) == 2, broken.log.read_text()
+        broken.proc = None
+        del broken.env[variable]
+        last = broken.log.read_text().splitlines()[-1]
+        assert variable in last and f"'{value}'" in last and allowed in last, last
+    node = world.nodes[0]
+    before = nft(node)
+    node.conf.write_text("AWS_VPC_K8S_CNI_EXTERNALSNAT=perhaps\n")
+    node.proc.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "'perhaps' is not allowed: true or false" in node.log.read_text(), SETTINGS_DEADLINE_S)
+    assert nft(node) == before
+    node.conf.unlink()
+
+
+class Crowd:
+    """Programs in namespaces that hold connections open."""
+
+    def __init__(self):
+        self.programs = []
+
+    def run(self, namespace, *arguments):
+        self.programs.append(Program(namespace, *arguments))
+        return self.programs[-1]
 
     def close(self):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        self.thread.join(10)
+        for program in self.programs:
+            program.close()
 
 
-def connect_from_ports(address, port, ports):
-    """One connection after the other, each from its own port; how many were answered."""
-    answered = 0
-    for source in ports:
-        with socket.socket() as client:
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            client.settimeout(10)
-            client.bind(("0.0.0.0", source))
-            client.connect((address, port))
-            answered += client.recv(1) == b"!"
-    return answered
+@pytest.fixture
+def crowd():
+    made = Crowd()
+    yield made
+    made.close()
 
 
-@pytest.mark.parametrize("mode", PORTS)
-def test_20000_connections_without_a_port_clash(world, node, mode):
-    """All pods use the same ports to one port of one host, so the node's one address needs a port for each connection.
+def connect_all(crowd, pods, first, count):
+    """The same source ports in each pod, so that each has as many rivals as there are other pods: [{own port: seen}]."""
+    programs = [crowd.run(pod.netns, "connect", INTERNET, PORT, first, count) for pod in pods]
+    replies = [program.reply() for program in programs]
+    assert [reply["errors"] for reply in replies] == [[]] * len(pods)
+    assert [len(reply["seen"]) for reply in replies] == [count] * len(pods)
+    return programs, [{int(port): seen for port, seen in reply["seen"].items()} for reply in replies]
 
-    20,000 in the default mode; in the others enough to see that a port taken is never taken again."""
-    set_border(node, AWS_VPC_K8S_CNI_RANDOMIZESNAT=mode)
-    wait_until(lambda: (PORTS[mode] in rules(node)) and (mode != "none" or "random" not in rules(node)), 10, why=mode)
-    rounds = CONNECTIONS // (PODS * CLASHING_PORTS) if mode == "prng" else 1
-    port = 9000 + list(PORTS).index(mode)
-    counter = Counter(world.simulator.internet, INTERNET, port)
-    try:
-        for number in range(rounds):
-            ports = range(20000 + number * CLASHING_PORTS, 20000 + (number + 1) * CLASHING_PORTS)
-            running = [node.start_thread(netns.call_in, pod.netns, connect_from_ports, INTERNET, port, ports) for pod in node.pods]
-            assert [future.result() for future in running] == [CLASHING_PORTS] * PODS
-    finally:
-        counter.close()
-    assert len(counter.seen) == rounds * PODS * CLASHING_PORTS, "no two connections with one port of the node's address"
-    assert {address for address, _ in counter.seen} == {node.public_address}
+
+def kept(seen):
+    """How many connections have their own port still."""
+    return sum(source.endswith(f":{port}") for port, source in seen.items())
+
+
+def test_20000_connections_to_one_server_without_a_port_clash(world, node, crowd):
+    """All open at a time, by one public address: each a port of its own, in each way to choose it. And a change cuts none."""
+    for _ in range(4):
+        assert crowd.run(world.simulator.internet, "serve", INTERNET, PORT).reply() == {"serving": True}
+    pods = node.pods[:4]
+    settings(node, AWS_VPC_K8S_CNI_RANDOMIZESNAT="none")
+    wait_until(lambda: "random" not in nft(node), SETTINGS_DEADLINE_S)
+    alone, seen = connect_all(crowd, pods[:1], 31000, 500)
+    assert kept(seen[0]) > 450, "a port stays as it is while nobody else has it"
+    rivals, seen = connect_all(crowd, pods[1:2], 31000, 500)
+    assert kept(seen[0]) < 50
+
+    settings(node, AWS_VPC_K8S_CNI_RANDOMIZESNAT="hashrandom")
+    wait_until(lambda: re.search(r"snat to \S+ random", nft(node)), SETTINGS_DEADLINE_S)
+    more, seen = connect_all(crowd, pods[:2], 30000, 500)
+    assert max(kept(each) for each in seen) < 50
+
+    settings(node)
+    wait_until(lambda: "fully-random" in nft(node), SETTINGS_DEADLINE_S)
+    programs, seen = connect_all(crowd, pods, 20000, 5000)
+    sources = [source for each in seen for source in each.values()]
+    assert {source.split(":")[0] for source in sources} == {node.public_address}
+    assert len(set(sources)) == 20000
+    assert max(kept(each) for each in seen) < 50, "prng keeps a port by chance only"
+
+    everybody = programs + more + alone + rivals
+    for program in everybody:
+        program.ask_echo()
+    said = [program.reply() for program in everybody]
+    assert [reply["errors"] for reply in said] == [[]] * len(everybody)
+    assert sum(reply["echoed"] for reply in said) == 20000 + 2 * 500 + 2 * 500

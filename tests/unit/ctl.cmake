@@ -1,3 +1,5 @@
 # ipamctl, with its streams in memory, against canned answers.
 vw_test(show ipamd_ctl)
 vw_test(ctl ipamd_ctl Threads::Threads)
+vw_test(bundle ipamd_ctl PkgConfig::ZLIB)
+vw_test(story ipamd_ctl)

@@ -39,6 +39,10 @@ static void *daemon_run(void *data)
                         break;
                 at += (size_t)sent;
         }
+        /* No more answers, but more calls may be on their way: their sender reads what is here first. */
+        shutdown(fd, SHUT_WR);
+        while (read(fd, &c, 1) == 1)
+                ;
         close(fd);
         return NULL;
 }
@@ -242,6 +246,52 @@ static void test_status_not_ready(void **state _unused_)
         assert_contains(text.out, "impaired   two pods?[31m\n");
 }
 
+static void test_health(void **state _unused_)
+{
+        static const struct {
+                const char *arguments[3];
+                bool ready, set_up;
+                enum ctl_exit code;
+                const char *out;
+        } cases[] = {
+                {{"health"}, true, true, CTL_OK, "ok\n"},
+                {{"health", "ready"}, true, true, CTL_OK, "ok\n"},
+                {{"health"}, false, true, CTL_NO, "no free address?[31m\n"},
+                {{"health", "ready"}, false, true, CTL_NO, "no free address?[31m\n"},
+                {{"health", "startup"}, false, true, CTL_OK, "ok\n"},
+                {{"health", "startup"}, false, false, CTL_NO, "no free address?[31m\n"},
+                {{"health", "startup"},
+                 true,
+                 false,
+                 CTL_OK,
+                 "ok\n"}, /* a daemon that does not say set_up yet */
+                {{"health", "live"}, false, false, CTL_OK, "ok\n"},
+                {{"--json", "health", "live"},
+                 true,
+                 true,
+                 CTL_OK,
+                 "{\n  \"probe\": \"live\",\n  \"ok\": true,\n  \"reason\": null\n}\n"},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                struct ipam_status_reply status = sample_status();
+                const char *const *a = cases[i].arguments;
+                _cleanup_(run_done) struct run text = {0};
+                struct daemon daemon = {0};
+
+                status.ready = cases[i].ready;
+                status.set_up = cases[i].set_up;
+                status.reason = status.ready ? NULL : "no free address\033[31m";
+                daemon_add(&daemon, IPAM_METHOD_STATUS, &status, NULL, false);
+                daemon_start(&daemon);
+                text = RUN(daemon.path, 0, a[0], a[1], a[2]);
+                daemon_stop(&daemon);
+                assert_int_equal(text.code, cases[i].code);
+                assert_string_equal(text.out, cases[i].out);
+                assert_string_equal(text.complaints, "");
+        }
+}
+
 static void test_pods(void **state _unused_)
 {
         struct ipam_list_reply list = sample_list();
@@ -337,6 +387,175 @@ static void test_watch(void **state _unused_)
         }
 }
 
+static const struct ipam_event story[] = {
+        /* The newest first, as the daemon answers. */
+        {4, 1440938163123, "lease-released", "10.0.1.5", "net/c1/eth0: DEL", "d/web", "c1", "eni-1"},
+        {3, 1440938162123, "lease-wired", "10.0.1.5", "net/c1/eth0: the pod has it", "d/web", "c1", "eni-1"},
+        {2, 1440938161123, "lease-added", "10.0.1.5", "net/c1/eth0: web", "d/web", "c1", "eni-1"},
+        {1, 1440938160123, "add-waiting", "d/web", "no free\033 address", "d/web", "c1", NULL},
+};
+
+/* Pages until one is empty. */
+static void daemon_add_story(struct daemon *daemon, size_t from)
+{
+        struct ipam_events_reply page = {.n_events = ARRAY_SIZE(story) - from};
+
+        page.events = xcalloc(page.n_events, sizeof(story[0]));
+        memcpy(page.events, story + from, page.n_events * sizeof(story[0]));
+        daemon_add(daemon, IPAM_METHOD_EVENTS, &page, NULL, false);
+        daemon_add(daemon, IPAM_METHOD_EVENTS, &(struct ipam_events_reply){0}, NULL, false);
+        free(page.events);
+}
+
+static void test_events(void **state _unused_)
+{
+        for (int json = 0; json < 2; json++) {
+                struct daemon daemon = {0};
+                _cleanup_(run_done) struct run text = {0};
+                const char *first, *last;
+
+                daemon_add_story(&daemon, 0);
+                daemon_start(&daemon);
+                text = RUN(daemon.path, 80, "events", "--since", "2h", json ? "--json" : NULL);
+                daemon_stop(&daemon);
+                assert_int_equal(text.code, CTL_OK);
+                first = strstr(text.out, "add-waiting");
+                last = strstr(text.out, "lease-released");
+                assert_true(first && last && first < last); /* the newest last */
+                assert_null(strchr(text.out, '\033'));
+        }
+}
+
+static void test_events_last(void **state _unused_)
+{
+        struct daemon daemon = {0};
+        _cleanup_(run_done) struct run text = {0};
+
+        daemon_add_story(&daemon, 0);
+        daemon_start(&daemon);
+        text = RUN(daemon.path, 80, "events", "--last=1");
+        daemon_stop(&daemon);
+        assert_int_equal(text.code, CTL_OK);
+        assert_string_equal(
+                text.out,
+                "2015-08-30T12:36:03.123Z  lease-released    10.0.1.5               net/c1/eth0: DEL\n");
+}
+
+static void test_explain_address(void **state _unused_)
+{
+        struct ipam_address_reply now = {true, "cooling", "eni-1", 1, clock_wall_ms() + 20500};
+        struct daemon daemon = {0};
+        _cleanup_(run_done) struct run text = {0};
+
+        daemon_add_story(&daemon, 0);
+        daemon_add(&daemon, IPAM_METHOD_ADDRESS, &now, NULL, false);
+        daemon_start(&daemon);
+        text = RUN(daemon.path, 0, "explain", "10.0.1.5");
+        daemon_stop(&daemon);
+        assert_int_equal(text.code, CTL_OK);
+        assert_contains(
+                text.out,
+                "address    10.0.1.5\nstate      cooling for another 20s\nENI        eni-1, device 1\n");
+        assert_contains(text.out,
+                        "d/web  10.0.1.5  2015-08-30T12:36:01.123Z  2015-08-30T12:36:03.123Z    2s      1s  "
+                        "eni-1  c1         DEL\n");
+        assert_contains(
+                text.out,
+                "2015-08-30T12:36:00.123Z  add-waiting       d/web                  no free? address\n");
+}
+
+static void test_explain_pod(void **state _unused_)
+{
+        struct daemon daemon = {0};
+        _cleanup_(run_done) struct run text = {0};
+
+        daemon_add_story(&daemon, 1);
+        daemon_start(&daemon);
+        text = RUN(daemon.path, 0, "explain", "d/web");
+        daemon_stop(&daemon);
+        assert_int_equal(text.code, CTL_OK);
+        assert_contains(text.out, "pod        d/web\nleases     1 now, 0 ended\n");
+}
+
+static void test_explain_waiting(void **state _unused_)
+{
+        struct daemon daemon = {0};
+        _cleanup_(run_done) struct run text = {0};
+
+        daemon_add_story(&daemon, 3);
+        daemon_start(&daemon);
+        text = RUN(daemon.path, 0, "explain", "web");
+        daemon_stop(&daemon);
+        assert_int_equal(text.code, CTL_OK);
+        assert_contains(text.out, "leases     0 now, 0 ended\nwaiting    for ");
+        assert_contains(text.out, ": no free? address\n");
+}
+
+static void test_explain_json(void **state _unused_)
+{
+        struct ipam_address_reply now = {true, "free", "eni-1", 1, 0};
+        struct daemon daemon = {0};
+        _cleanup_(run_done) struct run text = {0};
+        _cleanup_json_ json_t *got = NULL;
+        const json_t *lease;
+
+        daemon_add_story(&daemon, 0);
+        daemon_add(&daemon, IPAM_METHOD_ADDRESS, &now, NULL, false);
+        daemon_start(&daemon);
+        text = RUN(daemon.path, 0, "--json", "explain", "10.0.1.5");
+        daemon_stop(&daemon);
+        assert_int_equal(text.code, CTL_OK);
+        got = json_loads(text.out, 0, NULL);
+        assert_int_equal(json_array_size(json_object_get(got, "events")), ARRAY_SIZE(story));
+        assert_string_equal(json_string_value(json_object_get(json_object_get(got, "now"), "state")), "free");
+        assert_int_equal(json_array_size(json_object_get(got, "leases")), 1);
+        lease = json_array_get(json_object_get(got, "leases"), 0);
+        assert_string_equal(json_string_value(json_object_get(lease, "pod")), "d/web");
+        assert_string_equal(json_string_value(json_object_get(lease, "end")), "DEL");
+        assert_int_equal(json_integer_value(json_object_get(lease, "waited_ms")), 1000);
+        assert_int_equal(json_integer_value(json_object_get(lease, "wired_ms")), 1440938162123);
+}
+
+static void test_explain_the_unknown(void **state _unused_)
+{
+        struct daemon daemon = {0};
+        _cleanup_(run_done) struct run text = {0};
+        struct ipam_event boot = {1, 1440938160123, "boot", "", "another boot", NULL, NULL, NULL};
+
+        daemon_add(&daemon, IPAM_METHOD_EVENTS, &(struct ipam_events_reply){&boot, 1}, NULL, false);
+        daemon_add(&daemon, IPAM_METHOD_EVENTS, &(struct ipam_events_reply){0}, NULL, false);
+        daemon_add(&daemon, IPAM_METHOD_ADDRESS, &(struct ipam_address_reply){0}, NULL, false);
+        daemon_start(&daemon);
+        text = RUN(daemon.path, 0, "explain", "10.9.9.9");
+        daemon_stop(&daemon);
+        assert_int_equal(text.code, CTL_NO);
+        assert_string_equal(text.complaints, "ipamctl: nothing is known of 10.9.9.9\n");
+}
+
+static void test_log_level(void **state _unused_)
+{
+        static const struct {
+                struct ipam_log_level_reply reply;
+                const char *expect;
+        } cases[] = {
+                {{"info", "info"}, "info\n"},
+                {{"debug", "info"},
+                 "debug (the settings say info, which counts again after a restart or SIGHUP)\n"},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                struct daemon daemon = {0};
+                _cleanup_(run_done) struct run text = {0};
+
+                daemon_add(&daemon, IPAM_METHOD_LOG_LEVEL, &cases[i].reply, NULL, false);
+                daemon_start(&daemon);
+                text = RUN(daemon.path, 0, "log-level");
+                daemon_stop(&daemon);
+                assert_int_equal(text.code, CTL_OK);
+                assert_string_equal(text.out, cases[i].expect);
+        }
+}
+
 static void test_version(void **state _unused_)
 {
         struct ipam_status_reply status = sample_status();
@@ -356,7 +575,8 @@ static void test_version(void **state _unused_)
 
 static void test_no_daemon(void **state _unused_)
 {
-        static const char *const commands[] = {"status", "pods", "enis", "watch"};
+        static const char *const commands[] = {"status", "pods",      "enis",  "watch",
+                                               "events", "log-level", "health"};
 
         for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
                 _cleanup_(run_done) struct run text = RUN("/nonexistent/s", 0, commands[i]);
@@ -371,7 +591,8 @@ static void test_no_daemon(void **state _unused_)
 
 static void test_the_daemon_says_no(void **state _unused_)
 {
-        static const char *const commands[] = {"status", "pods", "enis", "watch", "version"};
+        static const char *const commands[] = {"status",  "pods",   "enis",      "watch",
+                                               "version", "events", "log-level", "health"};
 
         for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
                 struct daemon daemon = {0};
@@ -395,12 +616,20 @@ static void test_usage(void **state _unused_)
         } cases[] = {
                 {{NULL}, CTL_USAGE, NULL, "usage: ipamctl"},
                 {{"frob"}, CTL_USAGE, NULL, "unknown command frob"},
+                {{"health", "well"}, CTL_USAGE, NULL, "health knows live, ready and startup, not well"},
+                {{"health", "live", "x"}, CTL_USAGE, NULL, "too many arguments: x"},
                 {{"pods", "x"}, CTL_USAGE, NULL, "too many arguments: x"},
                 {{"--frob"}, CTL_USAGE, NULL, "unknown option --frob"},
                 {{"-x"}, CTL_USAGE, NULL, "unknown option -x"},
                 {{"pods", "--socket"}, CTL_USAGE, NULL, "a value is missing after --socket"},
                 {{"watch", "--events", "0"}, CTL_USAGE, NULL, "--events wants a number from 1, not 0"},
                 {{"watch", "--events", "1x"}, CTL_USAGE, NULL, "not 1x"},
+                {{"explain"}, CTL_USAGE, NULL, "explain which pod"},
+                {{"events", "--last", "0"}, CTL_USAGE, NULL, "--last wants a number from 1, not 0"},
+                {{"events", "--since", "2"}, CTL_USAGE, NULL, "the likes of 90s, 10m, 2h, 3d, not 2"},
+                {{"events", "--since", "-2h"}, CTL_USAGE, NULL, "not -2h"},
+                {{"events", "--since", "99999999999999999999h"}, CTL_USAGE, NULL, "not 9999"},
+                {{"events", "--since", "2hh"}, CTL_USAGE, NULL, "not 2hh"},
                 {{"--help"}, CTL_OK, "  watch     what happens", NULL},
                 {{"enis", "--help"}, CTL_OK, "DEV is the device index", NULL},
                 {{"--help", "--socket", "/x/y"}, CTL_OK, "socket: /x/y", NULL},
@@ -424,15 +653,15 @@ static void test_usage(void **state _unused_)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_status),
-                cmocka_unit_test(test_status_not_ready),
-                cmocka_unit_test(test_pods),
-                cmocka_unit_test(test_enis),
-                cmocka_unit_test(test_json_is_what_came),
-                cmocka_unit_test(test_watch),
-                cmocka_unit_test(test_version),
-                cmocka_unit_test(test_no_daemon),
-                cmocka_unit_test(test_the_daemon_says_no),
+                cmocka_unit_test(test_status),       cmocka_unit_test(test_status_not_ready),
+                cmocka_unit_test(test_health),       cmocka_unit_test(test_pods),
+                cmocka_unit_test(test_enis),         cmocka_unit_test(test_json_is_what_came),
+                cmocka_unit_test(test_watch),        cmocka_unit_test(test_events),
+                cmocka_unit_test(test_events_last),  cmocka_unit_test(test_explain_address),
+                cmocka_unit_test(test_explain_pod),  cmocka_unit_test(test_explain_waiting),
+                cmocka_unit_test(test_explain_json), cmocka_unit_test(test_explain_the_unknown),
+                cmocka_unit_test(test_log_level),    cmocka_unit_test(test_version),
+                cmocka_unit_test(test_no_daemon),    cmocka_unit_test(test_the_daemon_says_no),
                 cmocka_unit_test(test_usage),
         };
 

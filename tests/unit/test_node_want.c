@@ -158,6 +158,21 @@ static void test_rules(void **state)
 
 static void test_links_addresses_sysctls(void **state)
 {
+        static const struct {
+                const char *key, *value;
+                unsigned ifindex; /* of the secondary ENI that it belongs to */
+        } sysctls[] = {
+                {"net.ipv4.ip_forward", "1", 0},
+                {"net.ipv4.conf.eth0.rp_filter", "2", 0},
+                {"net.ipv4.conf.eth0.forwarding", "1", 0},
+                {"net.ipv4.conf.eth0.accept_redirects", "0", 0},
+                {"net.ipv4.conf.eth1.rp_filter", "2", 4},
+                {"net.ipv4.conf.eth1.forwarding", "1", 4},
+                {"net.ipv4.conf.eth1.accept_redirects", "0", 4},
+                {"net.ipv4.conf.eth1.proxy_arp", "0", 4},
+                {"net.ipv6.conf.eth1.accept_ra", "0", 4},
+                {"net.ipv6.conf.eth1.accept_redirects", "0", 4},
+        };
         struct node_case *c = *state;
 
         assert_ok(make(c), &c->err);
@@ -170,16 +185,13 @@ static void test_links_addresses_sysctls(void **state)
         assert_int_equal(c->want.n_addresses, 1);
         assert_int_equal(c->want.addresses[0].ifindex, 4);
         assert_string_equal(PREFIX_TEXT(c->want.addresses[0].prefix), "10.0.1.20/32");
-        assert_int_equal(c->want.n_sysctls, 5);
-        assert_string_equal(c->want.sysctls[0].key, "net.ipv4.ip_forward");
-        assert_string_equal(c->want.sysctls[1].key, "net.ipv4.conf.eth0.rp_filter");
-        assert_int_equal(c->want.sysctls[1].ifindex, 0);
-        assert_string_equal(c->want.sysctls[2].key, "net.ipv4.conf.eth0.forwarding");
-        assert_string_equal(c->want.sysctls[3].key, "net.ipv4.conf.eth1.rp_filter");
-        assert_int_equal(c->want.sysctls[3].ifindex, 4);
-        assert_string_equal(c->want.sysctls[3].value, "2");
-        assert_string_equal(c->want.sysctls[4].key, "net.ipv4.conf.eth1.forwarding");
-        assert_string_equal(c->want.sysctls[4].value, "1");
+        for (size_t i = 0; i < ARRAY_SIZE(sysctls); i++) {
+                assert_true(i < c->want.n_sysctls);
+                assert_string_equal(c->want.sysctls[i].key, sysctls[i].key);
+                assert_string_equal(c->want.sysctls[i].value, sysctls[i].value);
+                assert_int_equal(c->want.sysctls[i].ifindex, sysctls[i].ifindex);
+        }
+        assert_int_equal(c->want.n_sysctls, ARRAY_SIZE(sysctls));
 }
 
 static void test_nft_golden(void **state)
@@ -192,6 +204,15 @@ static void test_nft_golden(void **state)
                 "\t\telements = { 10.0.0.0/16,\n"
                 "\t\t             100.64.0.0/16,\n"
                 "\t\t             192.168.0.0/16 }\n"
+                "\t}\n"
+                "\tset pods {\n"
+                "\t\ttype ipv4_addr\n"
+                "\t\tflags interval\n"
+                "\t\telements = { 10.0.1.11,\n"
+                "\t\t             10.0.1.21,\n"
+                "\t\t             10.0.1.22,\n"
+                "\t\t             10.0.1.31,\n"
+                "\t\t             10.0.1.64/28 }\n"
                 "\t}\n"
                 "\tmap eni_of {\n"
                 "\t\ttype ipv4_addr : verdict\n"
@@ -220,7 +241,9 @@ static void test_nft_golden(void **state)
                 "\t}\n"
                 "\tchain from_pods {\n"
                 "\t\ttype filter hook prerouting priority dstnat + 10; policy accept;\n"
-                "\t\tiifname != \"eni*\" return\n"
+                "\t\tiifname != \"eni*\" ip saddr != @pods return\n"
+                "\t\tip daddr @pods fib daddr oifname != { \"eth0\", \"eth1\" } meta mark set meta mark | "
+                "0x00000080 return\n"
                 "\t\tip saddr vmap @eni_of\n"
                 "\t\tct state new ip daddr != @direct fib daddr type != local ct mark set ct mark | "
                 "0x00000080\n"
@@ -228,8 +251,9 @@ static void test_nft_golden(void **state)
                 "\t}\n"
                 "\tchain snat_pods {\n"
                 "\t\ttype nat hook postrouting priority srcnat; policy accept;\n"
-                "\t\tiifname \"eni*\" oifname \"eth0\" ip daddr != @direct snat to 10.0.1.10 fully-random\n"
-                "\t\tiifname \"eni*\" oifname \"eth0\" meta mark & 0x00003f00 != 0 snat to 10.0.1.10 "
+                "\t\tiifname != \"eni*\" ip saddr != @pods return\n"
+                "\t\toifname \"eth0\" ip daddr != @direct snat to 10.0.1.10 fully-random\n"
+                "\t\toifname \"eth0\" meta mark & 0x00003f00 != 0 snat to 10.0.1.10 "
                 "fully-random\n"
                 "\t}\n"
                 "}\n";
@@ -279,7 +303,7 @@ static void test_nft_empty_sets_and_doubles(void **state)
         assert_ok(make(c), &c->err);
         assert_null(strstr(c->want.nft, "10.0.1.70"));
         assert_non_null(strstr(strstr(c->want.nft, "map eni_of"), "flags interval"));
-        assert_ptr_equal(strstr(strstr(c->want.nft, "10.0.1.22") + 1, "10.0.1.22"), NULL);
+        assert_ptr_equal(strstr(strstr(c->want.nft, "10.0.1.22 :") + 1, "10.0.1.22 :"), NULL);
         c->addresses[4] = c->addresses[0]; /* without the /28 it is a hash */
         assert_ok(make(c), &c->err);
         assert_null(strstr(strstr(c->want.nft, "map eni_of"), "flags interval"));

@@ -117,7 +117,7 @@ static void task_set_texts(struct fixture *fixture)
 
         serve_set_node(fixture->serve, &node);
         serve_set_settings(fixture->serve,
-                           &(struct serve_settings){.targets = {1, -1, 5, -1, 30000}, .mtu = 1500});
+                           &(struct serve_settings){.targets = {1, -1, 5, -1, 30000, -1}, .mtu = 1500});
         serve_set_impaired(fixture->serve, "rules cannot be written");
 }
 

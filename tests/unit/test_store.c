@@ -518,13 +518,67 @@ static void test_events_are_bounded(void **state)
         fixture_ready_eni(f, 1, 1);
         fixture_lease(f, "x", NOW);
         OK(store_events(f->store, last, 100, f->arena, &events, &n, &f->err));
-        assert_int_equal(n, 3); /* seen, ready, lease */
-        assert_string_equal(events[2].kind, "lease-added");
-        assert_string_equal(events[2].subject, "10.0.1.2");
+        assert_int_equal(n, 4); /* seen, address, ready, lease */
+        assert_string_equal(events[3].kind, "lease-added");
+        assert_string_equal(events[3].subject, "10.0.1.2");
         OK(store_events(f->store, last, 1, f->arena, &events, &n, &f->err));
         assert_int_equal(n, 1);
         OK(store_event_last_id(f->store, &more, &f->err));
-        assert_int_equal(more, last + 3);
+        assert_int_equal(more, last + 4);
+}
+
+static size_t events_of(struct fixture *f, const char *subject, const char *pod, int64_t before,
+                        struct store_event **ret)
+{
+        size_t n = 0;
+
+        OK(store_events_before(
+                f->store, &(struct store_event_filter){.subject = subject, .pod = pod, .before_id = before},
+                100, f->arena, ret, &n, &f->err));
+        return n;
+}
+
+static void test_events_of_one(void **state)
+{
+        struct fixture *f = *state;
+        const struct store_event waiting = {.kind = "add-waiting",
+                                            .subject = "ns/web",
+                                            .text = "why",
+                                            .pod = "ns/web",
+                                            .container_id = "c1"};
+        struct store_lease wanted = {.key = {"net", "c1", "eth0"}, .pod_namespace = "ns", .pod_name = "web"},
+                           lease;
+        enum lease_result result;
+        struct store_event *events;
+        struct ip address;
+        bool released;
+
+        fixture_ready_eni(f, 1, 2);
+        OK(store_event_add_for(f->store, &waiting, &f->err));
+        OK(store_lease_add(f->store, &wanted, NOW, f->arena, &result, &lease, &f->err));
+        OK(store_lease_confirm(f->store, &wanted.key, lease.address, &f->err));
+        OK(store_lease_confirm(f->store, &wanted.key, lease.address, &f->err)); /* twice is once */
+        fixture_lease(f, "other", NOW);
+        OK(store_lease_release(f->store, &wanted.key, "DEL", NOW, &released, &address, &f->err));
+        /* The newest first, the boot in each; the books' pod, container and ENI with each. */
+        assert_int_equal(events_of(f, NULL, "ns/web", 0, &events), 5);
+        assert_string_equal(events[0].kind, "lease-released");
+        assert_string_equal(events[1].kind, "lease-wired");
+        assert_string_equal(events[2].kind, "lease-added");
+        assert_string_equal(events[3].kind, "add-waiting");
+        for (size_t i = 0; i < 3; i++) {
+                assert_string_equal(events[i].pod, "ns/web");
+                assert_string_equal(events[i].container_id, "c1");
+                assert_string_equal(events[i].eni_id, lease.eni_id);
+        }
+        assert_int_equal(events_of(f, NULL, "ns/web", events[1].id, &events), 3);
+        assert_int_equal(events_of(f, NULL, "web", 0, &events), 5);
+        assert_int_equal(events_of(f, NULL, "ns/we", 0, &events), 1);
+        assert_int_equal(events_of(f, NULL, "eb", 0, &events), 1);
+        assert_int_equal(events_of(f, IP_TEXT(lease.address), NULL, 0, &events), 5);
+        assert_string_equal(events[3].kind, "address-added");
+        assert_int_equal(events_of(f, "10.9.9.9", NULL, 0, &events), 1);
+        assert_true(events_of(f, NULL, NULL, 0, &events) > 5);
 }
 
 /* ---- restarts ---- */
@@ -598,6 +652,7 @@ int main(void)
                 T(test_arrivals_on_a_leaving_eni),
                 T(test_facts_and_blocked),
                 T(test_events_are_bounded),
+                T(test_events_of_one),
                 T(test_restart),
                 T(test_another_boot),
         };

@@ -57,7 +57,7 @@ static const struct {
         {"the same by REPLACE",
          "REPLACE "
          "INTO leases SELECT network, 'thief', ifname, address, address_state, state,"
-         " host_ifname, netns, pod_namespace, pod_name, pod_uid, since_ms, since_wall_ms, 0 FROM leases"
+         " host_ifname, netns, pod_namespace, pod_name, pod_uid, since_ms, since_wall_ms, 0, 0 FROM leases"
          " WHERE container_id = 'pod'",
          "the address is leased"},
         {"a lease that moves to another's address",

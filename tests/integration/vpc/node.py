@@ -5,7 +5,7 @@ import json
 import os
 import pathlib
 
-from . import netns, rpc
+from . import netns, rpc, web
 from .pod import Pod, environment, network_conf, run_plugin
 from .process import BUILD, SANITIZER_OPTIONS, Daemon, run, wait_until
 
@@ -49,7 +49,7 @@ class Node:
 
     def daemon_env(self, **changes):
         """This test's environment without AWS's and our own variables, plus this node's."""
-        clean = {key: None for key in os.environ if key.startswith(("AWS_", "VPCWIRE_", "WARM_", "CNI_"))}
+        clean = {key: None for key in os.environ if key.startswith(("AWS_", "VPCWIRE_", "WARM_", "CNI_", "INTROSPECTION_", "DISABLE_"))}
         return {**clean, **self.env, **changes}
 
     def start(self, wait=True, deadline_s=READY_DEADLINE_S):
@@ -102,6 +102,16 @@ class Node:
         done = run(self.build / "bin/ipamctl", "--json", *arguments, check=check, env=env)
         return json.loads(done.stdout) if check else done
 
+    def export(self, *options):
+        """`ipamctl export aws-vpc-cni` in the node's namespace."""
+        env = {**os.environ, **SANITIZER_OPTIONS, "VPCWIRE_SOCKET": str(self.socket)}
+        return run("ip", "netns", "exec", self.netns, self.build / "bin/ipamctl", *options, "export", "aws-vpc-cni", env=env)
+
+    def command_line(self, *arguments, check=True):
+        """`ipamd ARGUMENTS`, with the daemon's environment."""
+        env = {**os.environ, **SANITIZER_OPTIONS, **self.daemon_env()}
+        return run(*self.command(), *arguments, check=check, env={key: value for key, value in env.items() if value is not None})
+
     def status(self):
         return self.call("Status")
 
@@ -113,6 +123,9 @@ class Node:
 
     def leases(self):
         return self.call("List")["leases"]
+
+    def imports(self):
+        return self.call("List").get("imports", [])
 
     def wait_pool(self, condition, deadline_s=30, why=""):
         """Waits until condition(pool) holds; that pool."""
@@ -145,6 +158,20 @@ class Node:
             if call.get("node") == self.name:
                 count[call["action"]] = count.get(call["action"], 0) + 1
         return count
+
+    def web(self, path, to=web.INTROSPECTION, **request):
+        """One HTTP request, made in the node."""
+        return self.inside.call(web.get, to, path, **request)
+
+    def metrics(self):
+        """All samples as web.samples() has them."""
+        answer = self.web("/metrics", to=web.METRICS)
+        assert answer.status == 200, answer
+        return web.samples(answer.text)
+
+    def metric(self, name, **labels):
+        """One sample's number."""
+        return self.metrics()[name, tuple(sorted(labels.items()))]
 
     # ---- what a runtime does ----
 

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the names of pods' host links end with: the first digits of SHA-1 of "namespace.pod", as aws-vpc-cni and Calico
+ * compute it, so that whoever knows the pod knows its link.
+ */
+#ifndef VPCWIRE_POD_LINK_H
+#define VPCWIRE_POD_LINK_H
+
+enum { POD_LINK_DIGITS = 11 };
+
+/* The digits of any text, NUL-terminated. */
+void pod_link_digits(const char *key, char ret[static POD_LINK_DIGITS + 1]);
+
+#endif

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commands.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <vpcwire/link.h>
+#include <vpcwire/log.h>
+#include <vpcwire/mem.h>
+
+#include "install/announce.h"
+#include "node/leave.h"
+#include "node/sync.h"
+#include "store/store.h"
+
+struct install_paths command_paths(const struct config *config)
+{
+        return (struct install_paths){
+                .plugin = config->plugin_path,
+                .bin_folder = config->host_bin_folder,
+                .conflist = config->conflist_path,
+                .conf_folder = config->host_conf_folder,
+                .conflist_name = config->conflist_name,
+                .veth_prefix = config->veth_prefix,
+                .socket = config->socket_path,
+                .aws_cni_link = config->aws_cni_link,
+        };
+}
+
+char *command_marker(const struct config *config)
+{
+        const char *slash = strrchr(config->socket_path, '/');
+
+        return xasprintf("%.*s/announced", (int)(slash - config->socket_path), config->socket_path);
+}
+
+static int need_folders(const struct config *config, struct err *err)
+{
+        if (!config->host_bin_folder)
+                return err_set(err, ERR_INVALID,
+                               "HOST_CNI_BIN_PATH is not set: the host's folder of CNI plugins, as "
+                               "/host/opt/cni/bin in a container");
+        return 0;
+}
+
+int command_install(const struct config *config, struct err *err)
+{
+        struct install_paths paths = command_paths(config);
+        _cleanup_free_ char *marker = command_marker(config);
+        bool changed = false, withdrawn = false;
+
+        if (need_folders(config, err) < 0 || install_plugin(&paths, &changed, err) < 0)
+                return -(int)err->code;
+        log_info(changed ? "plugin installed" : "plugin is there already",
+                 LOG_STR("folder", paths.bin_folder), LOG_STR("version", VPCWIRE_VERSION));
+        if (!paths.conf_folder)
+                return 0;
+        if (install_check_conflist(&paths, err) < 0)
+                return -(int)err->code;
+        if (!announce_was_made(marker) && install_withdraw_conflist(&paths, &withdrawn, err) < 0)
+                return -(int)err->code;
+        if (withdrawn)
+                log_info("network configuration of an earlier boot withdrawn until the daemon serves",
+                         LOG_STR("folder", paths.conf_folder));
+        return 0;
+}
+
+/* Links on this host that our plugin made: ours by name and alias. */
+static int count_pods(const char *veth_prefix, size_t *ret, struct err *err)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        _cleanup_(netlink_freep) struct netlink *nl = NULL;
+        struct link_info *links;
+        size_t n, pods = 0;
+
+        if (netlink_open(-1, &nl, err) < 0 || link_dump(nl, arena, &links, &n, err) < 0)
+                return err_wrap(err, "look for pods' links");
+        for (size_t i = 0; i < n; i++)
+                pods += strcmp(links[i].kind, "veth") == 0 && *links[i].alias &&
+                        strncmp(links[i].name, veth_prefix, strlen(veth_prefix)) == 0;
+        *ret = pods;
+        return 0;
+}
+
+static int withdraw(const struct config *config, const struct install_paths *paths, struct err *err)
+{
+        _cleanup_free_ char *marker = command_marker(config);
+        bool changed = false;
+
+        if (!paths->conf_folder)
+                return 0;
+        if (install_withdraw_conflist(paths, &changed, err) < 0)
+                return -(int)err->code;
+        unlink(marker);
+        log_info(changed ? "network configuration withdrawn" : "no network configuration of ours is there",
+                 LOG_STR("folder", paths->conf_folder));
+        return 0;
+}
+
+/* Our rules, routes and packet filter; and the books, so that a later return learns anew who runs here. */
+static int hand_over(const struct config *config, struct err *err)
+{
+        static const char *const files[] = {"", "-wal", "-shm"};
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        _cleanup_(node_freep) struct node *node = NULL;
+        unsigned n = 0;
+
+        if (node_open(&node, err) < 0 || node_leave(node, arena, &n, err) < 0)
+                return -(int)err->code;
+        for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+                const char *path = arena_printf(arena, "%s%s", config->db_path, files[i]);
+
+                if (unlink(path) < 0 && errno != ENOENT)
+                        return err_set_errno(err, errno, "remove %s", path);
+        }
+        log_info("host network left to the next daemon", LOG_INT("objects", n));
+        return 0;
+}
+
+static int remove_plugin(const struct config *config, const struct install_paths *paths, bool force,
+                         struct err *err)
+{
+        bool changed = false;
+        size_t pods = 0;
+
+        if (count_pods(config->veth_prefix, &pods, err) < 0)
+                return -(int)err->code;
+        if (pods && !force)
+                return err_set(
+                        err, ERR_BUSY,
+                        "%zu pods of ours run on this node and need the plugin to be deleted: drain the "
+                        "node first, or --force",
+                        pods);
+        if (install_remove_plugin(paths, &changed, err) < 0)
+                return -(int)err->code;
+        log_info(changed ? "plugin removed" : "no plugin of ours is there",
+                 LOG_STR("folder", paths->bin_folder));
+        return 0;
+}
+
+int command_uninstall(const struct config *config, enum uninstall how, struct err *err)
+{
+        struct install_paths paths = command_paths(config);
+        _cleanup_close_ int lock_fd = -1;
+
+        if (need_folders(config, err) < 0)
+                return -(int)err->code;
+        if (access(config->db_path, F_OK) == 0 && store_lock(config->db_path, &lock_fd, err) < 0)
+                return err_wrap(err, "stop ipamd first");
+        if (withdraw(config, &paths, err) < 0)
+                return -(int)err->code;
+        if (how == UNINSTALL_HANDOVER)
+                return hand_over(config, err);
+        return remove_plugin(config, &paths, how == UNINSTALL_FORCE, err);
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+/* ipamctl explain: the story of an address, or of a pod. */
+#include <string.h>
+
+#include <vpcwire/clock.h>
+
+#include "ctl/events.h"
+#include "ctl/show.h"
+#include "ctl/story.h"
+
+enum { LABEL_WIDTH = 10, CONTAINER_ID_SHOWN = 12, POD_SHOWN_MIN = 20, END_SHOWN_MIN = 16 };
+
+/* What there is to tell. */
+struct account {
+        const char *about;
+        bool is_address;
+        struct ipam_address_reply address; /* if it is one */
+        struct ipam_event *events;
+        size_t n_events;
+        struct story story;
+};
+
+static int gather(struct ipam_client *client, struct arena *arena, struct account *account, struct err *err)
+{
+        struct ipam_address_request address;
+        struct ipam_events_request wanted = {0};
+        int r;
+
+        account->is_address = ip_parse(account->about, &address.address, NULL) == 0;
+        *(account->is_address ? &wanted.subject : &wanted.pod) = account->about;
+        r = events_fetch(client, &wanted, 0, arena, &account->events, &account->n_events, err);
+        if (r < 0)
+                return r;
+        account->story = story_tell(account->events, account->n_events);
+        /* Last: a reply lives until the next call. */
+        return account->is_address ? ipam_address(client, &address, &account->address, err) : 0;
+}
+
+/* Boots are in every story; alone they are none. */
+static bool is_known(const struct account *account)
+{
+        if (account->is_address && account->address.known)
+                return true;
+        for (size_t i = 0; i < account->n_events; i++) {
+                if (strcmp(account->events[i].kind, "boot") != 0)
+                        return true;
+        }
+        return false;
+}
+
+/* ---- for people ---- */
+
+static void line(struct ctl *ctl, const char *label, enum show_colour colour, const char *text)
+{
+        fprintf(ctl->out, "%-*s ", LABEL_WIDTH, label);
+        show_text(ctl->out, text, colour, ctl->colours);
+        fputc('\n', ctl->out);
+}
+
+static void show_address(struct ctl *ctl, const struct account *account, int64_t now_ms)
+{
+        const struct ipam_address_reply *address = &account->address;
+        _cleanup_(text_done) struct text text = {0};
+
+        line(ctl, "address", SHOW_PLAIN, account->about);
+        if (!address->known) {
+                line(ctl, "state", SHOW_WARN, "not one of this node's addresses");
+                return;
+        }
+        text_add(&text, "%s", address->state ?: "unknown");
+        if (address->until_ms)
+                text_add(&text, " for another %s",
+                         show_age(address->until_ms - now_ms, (char[SHOW_AGE_BYTES]){0}));
+        line(ctl, "state", strcmp(text.text, "lost") == 0 ? SHOW_BAD : SHOW_PLAIN, text.text);
+        text_done(&text);
+        text_add(&text, "%s, device %lld", address->eni_id ?: "-", (long long)address->device_index);
+        line(ctl, "ENI", SHOW_PLAIN, text.text);
+}
+
+static void show_pod(struct ctl *ctl, const struct account *account, int64_t now_ms)
+{
+        const struct ipam_event *waiting = account->story.waiting;
+        _cleanup_(text_done) struct text text = {0};
+        size_t lasting = 0;
+
+        for (size_t i = 0; i < account->story.n_leases; i++)
+                lasting += !account->story.leases[i].until_ms;
+        line(ctl, "pod", SHOW_PLAIN, account->about);
+        text_add(&text, "%zu now, %zu ended", lasting, account->story.n_leases - lasting);
+        line(ctl, "leases", SHOW_PLAIN, text.text);
+        if (!waiting)
+                return;
+        text_done(&text);
+        text_add(&text, "for %s: %s", show_age(now_ms - waiting->at_ms, (char[SHOW_AGE_BYTES]){0}),
+                 waiting->text ?: "");
+        line(ctl, "waiting", SHOW_WARN, text.text);
+}
+
+static struct show_cell end_cell(struct arena *arena, const struct story_lease *lease)
+{
+        if (lease->until_ms)
+                return (struct show_cell){lease->lost_ms ? arena_printf(arena, "%s; lost before", lease->end)
+                                                         : lease->end,
+                                          SHOW_PLAIN};
+        if (lease->lost_ms)
+                return (struct show_cell){"lost: EC2 took it away", SHOW_BAD};
+        return lease->wired_ms ? (struct show_cell){"wired", SHOW_GOOD}
+                               : (struct show_cell){"reserved", SHOW_WARN};
+}
+
+static void fill_row(struct show_cell *row, const struct story_lease *lease, int64_t now_ms,
+                     struct arena *arena)
+{
+        char at[CLOCK_TEXT_BYTES], age[SHOW_AGE_BYTES];
+
+        row[0].text = lease->pod;
+        row[1].text = lease->address;
+        row[2].text =
+                lease->since_ms ? arena_strdup(arena, clock_wall_format(lease->since_ms, at)) : "before";
+        row[3].text = lease->until_ms ? arena_strdup(arena, clock_wall_format(lease->until_ms, at)) : NULL;
+        if (lease->since_ms)
+                row[4].text =
+                        arena_strdup(arena, show_age((lease->until_ms ?: now_ms) - lease->since_ms, age));
+        if (lease->waited_ms)
+                row[5].text = arena_strdup(arena, show_age(lease->waited_ms, age));
+        row[6].text = lease->eni_id;
+        row[7].text = arena_printf(arena, "%.*s", CONTAINER_ID_SHOWN, lease->container_id ?: "");
+        row[8] = end_cell(arena, lease);
+}
+
+static void show_leases(struct ctl *ctl, const struct story *story, int64_t now_ms, struct arena *arena)
+{
+        static const struct show_column columns[] = {
+                {"POD", .shrinks_to = POD_SHOWN_MIN},
+                {"ADDRESS"},
+                {"SINCE"},
+                {"UNTIL"},
+                {"HELD", .right = true, .dropped = 4},
+                {"WAITED", .right = true, .dropped = 3},
+                {"ENI", .dropped = 2},
+                {"CONTAINER", .dropped = 1},
+                {"END", .shrinks_to = END_SHOWN_MIN},
+        };
+        struct show_cell *cells = ARENA_ARRAY(arena, struct show_cell, story->n_leases * ARRAY_SIZE(columns));
+
+        for (size_t i = 0; i < story->n_leases; i++)
+                fill_row(cells + i * ARRAY_SIZE(columns), &story->leases[i], now_ms, arena);
+        fputc('\n', ctl->out);
+        show_table(ctl->out, &(struct show_table){columns, ARRAY_SIZE(columns), cells, story->n_leases},
+                   ctl->columns, ctl->colours);
+}
+
+static void show_account(struct ctl *ctl, const struct account *account, struct arena *arena)
+{
+        int64_t now_ms = clock_wall_ms();
+
+        if (account->is_address)
+                show_address(ctl, account, now_ms);
+        else
+                show_pod(ctl, account, now_ms);
+        if (account->story.n_leases)
+                show_leases(ctl, &account->story, now_ms, arena);
+        fputc('\n', ctl->out);
+        for (size_t i = 0; i < account->n_events; i++)
+                ctl_show_event(ctl, &account->events[i]);
+}
+
+/* ---- for programs ---- */
+
+static void set_text(json_t *object, const char *key, const char *text)
+{
+        if (text)
+                json_object_set_new(object, key, jsonx_string(text));
+}
+
+static void set_ms(json_t *object, const char *key, int64_t ms)
+{
+        if (ms)
+                json_object_set_new(object, key, json_integer(ms));
+}
+
+static json_t *lease_json(const struct story_lease *lease)
+{
+        json_t *object = json_object();
+
+        set_text(object, "address", lease->address);
+        set_text(object, "pod", lease->pod);
+        set_text(object, "container_id", lease->container_id);
+        set_text(object, "eni_id", lease->eni_id);
+        set_ms(object, "since_ms", lease->since_ms);
+        set_ms(object, "waited_ms", lease->waited_ms);
+        set_ms(object, "wired_ms", lease->wired_ms);
+        set_ms(object, "lost_ms", lease->lost_ms);
+        set_ms(object, "until_ms", lease->until_ms);
+        set_text(object, "end", lease->end);
+        return object;
+}
+
+static void print_account(struct ctl *ctl, const struct account *account)
+{
+        const struct jsonx_schema *of_address = ipam_method(IPAM_METHOD_ADDRESS)->reply;
+        const struct jsonx_schema *of_events = ipam_method(IPAM_METHOD_EVENTS)->reply;
+        const struct ipam_events_reply events = {account->events, account->n_events};
+        _cleanup_json_ json_t *report = jsonx_encode(of_events, &events);
+        json_t *leases = json_array();
+
+        for (size_t i = 0; i < account->story.n_leases; i++)
+                json_array_append_new(leases, lease_json(&account->story.leases[i]));
+        json_object_set_new(report, "leases", leases);
+        set_text(report, account->is_address ? "address" : "pod", account->about);
+        if (account->is_address)
+                json_object_set_new(report, "now", jsonx_encode(of_address, &account->address));
+        if (account->story.waiting)
+                set_text(report, "waits", account->story.waiting->text);
+        json_dumpf(report, ctl->out, JSON_INDENT(2));
+        fputc('\n', ctl->out);
+}
+
+enum ctl_exit ctl_explain(struct ctl *ctl)
+{
+        _cleanup_(ipam_client_freep) struct ipam_client *client = NULL;
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        struct account account = {.about = ctl->argument};
+        bool known;
+        struct err err;
+
+        if (!ctl->argument) {
+                fprintf(ctl->complaints, "ipamctl: explain which pod, or which address?\n");
+                return CTL_USAGE;
+        }
+        if (ctl_connect(ctl, &client) < 0)
+                return CTL_NO;
+        if (gather(client, arena, &account, &err) < 0) {
+                story_done(&account.story);
+                return ctl_complain(ctl, &err);
+        }
+        known = is_known(&account);
+        if (ctl->json)
+                print_account(ctl, &account);
+        else if (known)
+                show_account(ctl, &account, arena);
+        else
+                fprintf(ctl->complaints, "ipamctl: nothing is known of %s\n", account.about);
+        story_done(&account.story);
+        return known ? CTL_OK : CTL_NO;
+}

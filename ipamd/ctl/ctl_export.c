@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+/* ipamctl export: the way back. The leases as aws-vpc-cni's checkpoint, and its routes and rules beside ours. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <linux/rtnetlink.h>
+
+#include <vpcwire/file.h>
+#include <vpcwire/jsonx.h>
+#include <vpcwire/link.h>
+#include <vpcwire/netlink.h>
+#include <vpcwire/route.h>
+#include <vpcwire/rule.h>
+
+#include "ctl/ctl.h"
+
+#define TARGET "aws-vpc-cni"
+
+enum {
+        NS_IN_A_MS = 1000000,
+        FILE_MODE = 0600,
+        PRIORITY_TO_POD = 512, /* aws-vpc-cni's two rules per pod */
+        PRIORITY_FROM_POD = 1536,
+        TABLE_MAIN = RT_TABLE_MAIN,
+};
+
+/* Running pods: what is reserved only has no link, and aws-vpc-cni would drop it. */
+static bool is_running(const struct ipam_lease *lease)
+{
+        return strcmp(lease->state, "wired") == 0;
+}
+
+static json_t *row_of(const struct ipam_lease *lease)
+{
+        return json_pack("{s:s, s:s, s:s, s:s, s:I, s:{s:s, s:s, s:i}}", "networkName", lease->network,
+                         "containerID", lease->container_id, "ifName", lease->ifname, "ipv4",
+                         IP_TEXT(lease->address), "allocationTimestamp",
+                         (json_int_t)lease->since_ms * NS_IN_A_MS, "metadata", "k8sPodNamespace",
+                         lease->pod_namespace ?: "", "k8sPodName", lease->pod_name ?: "", "interfacesCount",
+                         1);
+}
+
+static char *checkpoint_of(const struct ipam_list_reply *list)
+{
+        _cleanup_json_ json_t *rows = json_array(), *root = NULL;
+
+        for (size_t i = 0; i < list->n_leases; i++) {
+                if (is_running(&list->leases[i]))
+                        json_array_append_new(rows, row_of(&list->leases[i]));
+        }
+        root = json_pack("{s:s, s:O}", "version", "vpc-cni-ipam/1", "allocations", rows);
+        return json_dumps(root, JSON_COMPACT);
+}
+
+/* The route table of the lease's ENI, as both daemons number them; 0 for the primary one, which has none of its own. */
+static uint32_t table_of(const struct ipam_list_reply *list, const struct ipam_lease *lease)
+{
+        for (size_t i = 0; i < list->n_enis; i++) {
+                const struct ipam_eni *eni = &list->enis[i];
+
+                if (!eni->eni_id || strcmp(eni->eni_id, lease->eni_id ?: "") != 0)
+                        continue;
+                if (eni->network_card)
+                        return (uint32_t)(10000 + 100 * eni->network_card + eni->device_index);
+                return eni->device_index ? (uint32_t)eni->device_index + 1 : 0;
+        }
+        return 0;
+}
+
+/* Without a protocol of ours, so that our daemon leaves them alone; there already is fine. */
+static int write_pod(struct netlink *nl, const struct ipam_list_reply *list, const struct ipam_lease *lease,
+                     struct err *err)
+{
+        const struct prefix pod = prefix_host(lease->address);
+        struct route_info route = {
+                .dst = pod, .table = TABLE_MAIN, .protocol = RTPROT_BOOT, .scope = RT_SCOPE_LINK};
+        struct rule_info to = {.family = AF_INET,
+                               .priority = PRIORITY_TO_POD,
+                               .table = TABLE_MAIN,
+                               .dst = pod,
+                               .protocol = RTPROT_BOOT};
+        struct rule_info from = {.family = AF_INET,
+                                 .priority = PRIORITY_FROM_POD,
+                                 .table = table_of(list, lease),
+                                 .src = pod,
+                                 .protocol = RTPROT_BOOT};
+        struct link_info link;
+
+        if (link_get_by_name(nl, lease->host_ifname ?: "", &link, err) < 0)
+                return -(int)err->code;
+        route.oif = link.ifindex;
+        if (route_replace(nl, &route, err) < 0)
+                return -(int)err->code;
+        (void)rule_delete(nl, &to, NULL); /* an earlier export's: the kernel takes equal ones twice */
+        (void)rule_delete(nl, &from, NULL);
+        if (rule_add(nl, &to, err) < 0 || (from.table && rule_add(nl, &from, err) < 0))
+                return -(int)err->code;
+        return 0;
+}
+
+static int write_host(const struct ipam_list_reply *list, struct err *err)
+{
+        _cleanup_(netlink_freep) struct netlink *nl = NULL;
+
+        if (netlink_open(-1, &nl, err) < 0)
+                return -(int)err->code;
+        for (size_t i = 0; i < list->n_leases; i++) {
+                const struct ipam_lease *lease = &list->leases[i];
+
+                if (is_running(lease) && write_pod(nl, list, lease, err) < 0)
+                        return err_wrap(err, "pod %s/%s", lease->pod_namespace ?: "", lease->pod_name ?: "");
+        }
+        return 0;
+}
+
+/* To a file: its pods are to be aws-vpc-cni's, so the host's network is made ready for it, too. */
+static int export_to(const char *path, const struct ipam_list_reply *list, const char *text, struct err *err)
+{
+        _cleanup_free_ char *line = xasprintf("%s\n", text);
+
+        if (write_host(list, err) < 0)
+                return err_wrap(err, "write aws-vpc-cni's routes and rules");
+        return file_replace(path, line, strlen(line), FILE_MODE, err);
+}
+
+enum ctl_exit ctl_export(struct ctl *ctl)
+{
+        _cleanup_(ipam_client_freep) struct ipam_client *client = NULL;
+        _cleanup_free_ char *text = NULL;
+        struct ipam_list_reply list;
+        struct err err;
+
+        if (!ctl->argument || strcmp(ctl->argument, TARGET) != 0) {
+                fprintf(ctl->complaints, "ipamctl: export to whom? '%s' is not known, only " TARGET "\n",
+                        ctl->argument ?: "");
+                return CTL_USAGE;
+        }
+        if (ctl_connect(ctl, &client) < 0)
+                return CTL_NO;
+        if (ipam_list(client, &list, &err) < 0)
+                return ctl_complain(ctl, &err);
+        text = checkpoint_of(&list);
+        if (!ctl->output)
+                fprintf(ctl->out, "%s\n", text);
+        else if (export_to(ctl->output, &list, text, &err) < 0)
+                return ctl_complain(ctl, &err);
+        return CTL_OK;
+}

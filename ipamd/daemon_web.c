@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon_web.h"
+
+#include "config.h"
+#include "metrics/calls.h"
+#include "metrics/metrics.h"
+#include "serve/see.h"
+
+void daemon_web_init(struct daemon_web *web, const struct config *config, struct config *const *latest)
+{
+        *web = (struct daemon_web){
+                .metrics = metrics_new(), .calls = calls_new(), .config = config, .latest = latest};
+}
+
+static void each_setting(void *data, see_visit_setting *visit, void *to)
+{
+        const struct daemon_web *web = data;
+
+        config_each(web->config, *web->latest, visit, to);
+}
+
+int daemon_web_start(struct daemon_web *web, uv_loop_t *loop, struct serve *serve, struct err *err)
+{
+        const struct config *c = web->config;
+        struct bind metrics, introspection;
+
+        if (bind_parse(c->metrics_bind, &metrics, err) < 0 ||
+            bind_parse(c->introspection_bind, &introspection, err) < 0)
+                return -(int)err->code;
+        web->see = see_new(loop, &(const struct see_options){
+                                         .serve = serve,
+                                         .metrics = web->metrics,
+                                         .calls = web->calls,
+                                         .settings = each_setting,
+                                         .settings_data = web,
+                                         .metrics_bind = c->no_metrics ? NULL : &metrics,
+                                         .introspection_bind = c->no_introspection ? NULL : &introspection,
+                                 });
+        return 0;
+}
+
+void daemon_web_stop(struct daemon_web *web)
+{
+        web->see = see_free(web->see);
+}
+
+void daemon_web_done(struct daemon_web *web)
+{
+        web->metrics = metrics_free(web->metrics);
+        web->calls = calls_free(web->calls);
+}

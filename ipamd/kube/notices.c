@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/notices.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <vpcwire/mem.h>
+
+static void empty(struct notice *notice)
+{
+        char *texts[] = {notice->reason, notice->over_reason, notice->subject, notice->message,
+                         notice->over_message};
+
+        for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+                free(texts[i]);
+        *notice = (struct notice){0};
+}
+
+void notices_done(struct notices *notices)
+{
+        for (size_t i = 0; i < NOTICES_MAX; i++)
+                empty(&notices->slots[i]);
+}
+
+/* ---- what is wrong ---- */
+
+static struct notice *find(struct notices *notices, const struct kube_notice *wanted)
+{
+        for (size_t i = 0; i < NOTICES_MAX; i++) {
+                struct notice *slot = &notices->slots[i];
+
+                if (slot->reason && strcmp(slot->reason, wanted->reason) == 0 &&
+                    strcmp(slot->subject, wanted->subject) == 0)
+                        return slot;
+        }
+        return NULL;
+}
+
+static bool is_idle(const struct notice *slot)
+{
+        return !slot->lasts && !slot->told && !slot->sending;
+}
+
+/* An empty slot, or the one whose story ended longest ago. */
+static struct notice *make_room(struct notices *notices)
+{
+        struct notice *best = NULL;
+
+        for (size_t i = 0; i < NOTICES_MAX; i++) {
+                struct notice *slot = &notices->slots[i];
+
+                if (!slot->reason)
+                        return slot;
+                if (is_idle(slot) && (!best || slot->told_ms < best->told_ms))
+                        best = slot;
+        }
+        if (best)
+                empty(best);
+        return best;
+}
+
+static void take_text(char **to, const char *text)
+{
+        if (*to && strcmp(*to, text) == 0)
+                return;
+        free(*to);
+        *to = xstrndup(text, NOTICE_MESSAGE_BYTES_MAX);
+}
+
+static void fill(struct notice *slot, const struct kube_notice *wanted)
+{
+        take_text(&slot->reason, wanted->reason);
+        take_text(&slot->over_reason, wanted->over_reason);
+        take_text(&slot->subject, wanted->subject);
+        take_text(&slot->message, wanted->message);
+        take_text(&slot->over_message, wanted->over_message);
+}
+
+static bool is_among(const struct notice *slot, const struct kube_notice *now, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                if (strcmp(slot->reason, now[i].reason) == 0 && strcmp(slot->subject, now[i].subject) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* False: no room. */
+static bool begin_or_keep(struct notices *notices, const struct kube_notice *wanted)
+{
+        struct notice *slot = find(notices, wanted);
+
+        if (wanted->keeps && (!slot || !slot->lasts))
+                return true;
+        if (!slot)
+                slot = make_room(notices);
+        if (!slot)
+                return false;
+        fill(slot, wanted);
+        slot->begun += !slot->lasts;
+        slot->lasts = true;
+        return true;
+}
+
+size_t notices_set(struct notices *notices, const struct kube_notice *now, size_t n, bool *ret_any_lasts)
+{
+        size_t left_out = 0;
+
+        *ret_any_lasts = false;
+        for (size_t i = 0; i < NOTICES_MAX; i++) {
+                struct notice *slot = &notices->slots[i];
+
+                if (slot->lasts && !is_among(slot, now, n))
+                        slot->lasts = false;
+        }
+        for (size_t i = 0; i < n; i++)
+                left_out += !begin_or_keep(notices, &now[i]);
+        for (size_t i = 0; i < NOTICES_MAX; i++)
+                *ret_any_lasts |= notices->slots[i].lasts;
+        return left_out;
+}
+
+/* ---- what is due ---- */
+
+/* A bucket as one number, when it is full again (GCRA): how long until it has one to give. */
+static int64_t bucket_wait_ms(int64_t full_ms, int64_t now_ms, int burst, int64_t period_ms)
+{
+        int64_t wait_ms = full_ms - now_ms - (burst - 1) * period_ms;
+
+        return wait_ms > 0 ? wait_ms : 0;
+}
+
+static void bucket_take(int64_t *full_ms, int64_t now_ms, int64_t period_ms)
+{
+        *full_ms = (*full_ms > now_ms ? *full_ms : now_ms) + period_ms;
+}
+
+/* -1: nothing to tell; else how long until it may be told. */
+static int64_t due_in_ms(const struct notice *slot, int64_t now_ms)
+{
+        int64_t wait_ms = bucket_wait_ms(slot->full_ms, now_ms, NOTICE_BURST, NOTICE_PERIOD_MS);
+        int64_t again_ms = slot->told_ms + NOTICE_AGAIN_MS - now_ms;
+
+        if (!slot->reason || slot->lasts + slot->told == 0)
+                return -1;
+        if (slot->lasts && slot->told && again_ms > wait_ms)
+                return again_ms;
+        return wait_ms;
+}
+
+struct notice *notices_next(struct notices *notices, int64_t now_ms, enum notice_type *ret_type,
+                            int64_t *ret_wait_ms)
+{
+        int64_t all_ms = bucket_wait_ms(notices->full_ms, now_ms, NOTICES_BURST, NOTICES_PERIOD_MS);
+        struct notice *best = NULL;
+        int64_t first_ms = -1;
+
+        for (size_t i = 0; i < NOTICES_MAX; i++) {
+                struct notice *slot = &notices->slots[i];
+                int64_t ms = due_in_ms(slot, now_ms);
+
+                if (ms >= 0 && (first_ms < 0 || ms < first_ms))
+                        first_ms = ms;
+                if (ms == 0 && (!best || slot->told_ms < best->told_ms))
+                        best = slot;
+        }
+        if (best && all_ms == 0) {
+                *ret_type = best->lasts ? NOTICE_WARNING : NOTICE_NORMAL;
+                return best;
+        }
+        *ret_wait_ms = first_ms >= 0 && first_ms < all_ms ? all_ms : first_ms;
+        return NULL;
+}
+
+void notices_told(struct notices *notices, struct notice *notice, enum notice_type type, int64_t now_ms)
+{
+        notice->told = type == NOTICE_WARNING;
+        notice->told_ms = now_ms;
+        if (type == NOTICE_WARNING)
+                notice->begun = 0;
+        bucket_take(&notice->full_ms, now_ms, NOTICE_PERIOD_MS);
+        bucket_take(&notices->full_ms, now_ms, NOTICES_PERIOD_MS);
+}

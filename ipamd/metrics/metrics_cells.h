@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Inside metrics: where each number is. A metric's series stand side by side in the order of their labels' values, the last
+ * label fastest; a series is one cell, or of a histogram its buckets, what is beyond them, and the sum.
+ */
+#ifndef IPAMD_METRICS_METRICS_CELLS_H
+#define IPAMD_METRICS_METRICS_CELLS_H
+
+#include "metrics/metrics_table.h"
+
+struct metrics {
+        size_t first[_METRIC_MAX]; /* cell of each metric */
+        _Atomic int64_t *cells;
+};
+
+unsigned cells_label_size(const struct metric_row *row,
+                          unsigned place); /* values, and "other"; 1: no label */
+unsigned cells_n_buckets(const struct metric_row *row);
+unsigned cells_width(const struct metric_row *row);
+unsigned cells_n_series(const struct metric_row *row);
+int64_t cells_read(const struct metrics *metrics, enum metric metric, size_t series, unsigned at);
+
+#endif

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The table. awscni_*: names and meanings of aws-vpc-cni, so that its dashboards go on; vpcwire_*: ours. What differs
+ * from aws-vpc-cni: awscni_aws_api_error_count's `error` is the class of the failure, as vpcwire_ec2_calls_total has it.
+ */
+#include "metrics/metrics_table.h"
+
+#define VALUES(...)                                                                                          \
+        (const char *const[])                                                                                \
+        {                                                                                                    \
+                __VA_ARGS__, NULL                                                                            \
+        }
+
+/* The lists that several rows share. Unit tests compare them with the names that the modules give. */
+#define EC2_ACTIONS                                                                                          \
+        VALUES("DescribeNetworkInterfaces", "CreateNetworkInterface", "AttachNetworkInterface",              \
+               "ModifyNetworkInterfaceAttribute", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses",  \
+               "DetachNetworkInterface", "DeleteNetworkInterface", "DescribeSubnets",                        \
+               "DescribeInstanceTypes")
+#define EC2_CLASSES                                                                                          \
+        VALUES("none", "throttled", "transient", "transport", "capacity-subnet", "capacity-eni",             \
+               "capacity-instance", "capacity-account", "gone", "in-use", "token-used", "denied",            \
+               "credentials", "request")
+#define HTTP_STATUSES VALUES("", "200", "400", "401", "403", "404", "413", "429", "500", "502", "503", "504")
+#define STEPS                                                                                                \
+        VALUES("look", "find-subnets", "create", "recreate", "attach", "mark-delete-on-termination",         \
+               "assign", "unassign", "drain", "undrain", "detach", "delete", "attach-refused",               \
+               "token-not-shown", "delete-on-termination", "look-for-orphans", "delete-orphan",              \
+               "learn-subnet", "full", "grow", "store", "identity", "network", "reclaim", "firewalls",       \
+               "plan", "orphans")
+#define ENI_STATES                                                                                           \
+        VALUES("creating", "attaching", "configuring", "ready", "draining", "detaching", "deleting")
+#define VERBS VALUES("add", "confirm", "del", "check", "gc")
+
+/* Half a millisecond is what a plugin's call takes at best; two minutes is when runtimes have given up. */
+static const int64_t stage_buckets_us[] = {500,     1000,     2500,     5000,      10000,
+                                           25000,   50000,    100000,   250000,    1000000,
+                                           5000000, 15000000, 60000000, 120000000, 0};
+static const int64_t ec2_buckets_us[] = {10000,   25000,   50000,   100000,   250000, 500000,
+                                         1000000, 2500000, 5000000, 10000000, 0};
+
+const struct metric_row metric_rows[_METRIC_MAX] = {
+        [METRIC_REQUESTS] = {"vpcwire_requests_total",
+                             "Requests of the plugin by verb and how they ended",
+                             METRIC_KIND_COUNTER,
+                             {{"verb", VERBS},
+                              {"result", VALUES("given", "again", "no-address", "overtaken", "caller-gone",
+                                                "stopping", "done", "unknown", "invalid", "failed")}},
+                             .sparse = true},
+        [METRIC_STAGE_SECONDS] =
+                {"vpcwire_request_duration_seconds",
+                 "Time of ADD, DEL and CHECK by stage: rpc in the daemon, wait for an address, wire "
+                 "in the plugin",
+                 METRIC_KIND_HISTOGRAM,
+                 {{"verb", VALUES("add", "del", "check")}, {"stage", VALUES("rpc", "wait", "wire")}},
+                 .buckets_us = stage_buckets_us,
+                 .sparse = true},
+        [METRIC_AWSCNI_ADD_REQUESTS] = {"awscni_add_ip_req_count", "Requests for an address",
+                                        METRIC_KIND_COUNTER},
+        [METRIC_AWSCNI_DEL_REQUESTS] = {"awscni_del_ip_req_count",
+                                        "Requests to release an address",
+                                        METRIC_KIND_COUNTER,
+                                        {{"reason", VALUES("PodDeleted")}}},
+        [METRIC_AWSCNI_NO_ADDRESS] = {"awscni_no_available_ip_addresses",
+                                      "Requests for an address that ended without one", METRIC_KIND_COUNTER},
+        [METRIC_ORPHANS] = {"vpcwire_orphans_reclaimed_total",
+                            "Leases whose pod is gone, and ENIs of ours that nobody knew, taken back",
+                            METRIC_KIND_COUNTER,
+                            {{"kind", VALUES("lease", "eni")}}},
+
+        [METRIC_EC2_CALLS] = {"vpcwire_ec2_calls_total",
+                              "EC2 calls by action and class of the failure (none: it succeeded)",
+                              METRIC_KIND_COUNTER,
+                              {{"action", EC2_ACTIONS}, {"class", EC2_CLASSES}},
+                              .sparse = true},
+        [METRIC_EC2_SECONDS] = {"vpcwire_ec2_call_duration_seconds",
+                                "Time of an EC2 call",
+                                METRIC_KIND_HISTOGRAM,
+                                {{"action", EC2_ACTIONS}},
+                                .buckets_us = ec2_buckets_us,
+                                .sparse = true},
+        [METRIC_EC2_THROTTLES] = {"vpcwire_ec2_throttles_total", "EC2 calls that EC2 refused by rate",
+                                  METRIC_KIND_COUNTER},
+        [METRIC_EC2_PACED] = {"vpcwire_ec2_calls_put_off_total",
+                              "Steps whose EC2 call was not made yet, because this node keeps its pace",
+                              METRIC_KIND_COUNTER,
+                              {{"step", STEPS}},
+                              .sparse = true},
+        [METRIC_AWSCNI_EC2_REQUESTS] = {"awscni_ec2api_req_count",
+                                        "EC2 calls by action",
+                                        METRIC_KIND_COUNTER,
+                                        {{"fn", EC2_ACTIONS}},
+                                        .sparse = true},
+        [METRIC_AWSCNI_EC2_ERRORS] = {"awscni_ec2api_error_count",
+                                      "EC2 calls that failed, by action",
+                                      METRIC_KIND_COUNTER,
+                                      {{"fn", EC2_ACTIONS}},
+                                      .sparse = true},
+        [METRIC_AWSCNI_API_LATENCY] = {"awscni_aws_api_latency_ms",
+                                       "Time of an EC2 call in milliseconds",
+                                       METRIC_KIND_SUMMARY,
+                                       {{"api", EC2_ACTIONS},
+                                        {"error", VALUES("false", "true")},
+                                        {"status", HTTP_STATUSES}},
+                                       .per_unit = 1000,
+                                       .sparse = true},
+        [METRIC_AWSCNI_API_ERRORS] = {"awscni_aws_api_error_count",
+                                      "EC2 calls that failed, by action and error",
+                                      METRIC_KIND_COUNTER,
+                                      {{"api", EC2_ACTIONS}, {"error", EC2_CLASSES}},
+                                      .sparse = true},
+
+        [METRIC_ROUNDS] = {"vpcwire_rounds_total", "Rounds of the reconciler", METRIC_KIND_COUNTER},
+        [METRIC_REPAIRS] = {"vpcwire_host_network_repairs_total",
+                            "Objects of the host's network that had to be made, changed or removed",
+                            METRIC_KIND_COUNTER,
+                            {{"object", VALUES("links", "addresses", "routes", "rules", "nft", "sysctls")}}},
+        [METRIC_AWSCNI_ERRORS] = {"awscni_ipamd_error_count",
+                                  "Internal errors by place",
+                                  METRIC_KIND_COUNTER,
+                                  {{"fn", VALUES("store", "identity", "network", "reclaim", "firewalls",
+                                                 "plan", "orphans", "rpc")}}},
+        [METRIC_ACTIONS] = {"vpcwire_actions_total",
+                            "Actions of the plan that were carried out or tried",
+                            METRIC_KIND_COUNTER,
+                            {{"action", STEPS}},
+                            .sparse = true},
+
+        [METRIC_EC2_DENIED] = {"vpcwire_ec2_denied",
+                               "1: EC2 denied the last call of this action (IAM)",
+                               METRIC_KIND_GAUGE,
+                               {{"action", EC2_ACTIONS}}},
+        [METRIC_EC2_PACE] = {"vpcwire_ec2_pace_calls_per_second",
+                             "How many calls per second this node allows itself now, by class of actions",
+                             METRIC_KIND_GAUGE,
+                             {{"class", VALUES("reads", "addresses", "enis")}},
+                             .per_unit = 1000000},
+        [METRIC_LOOK_AGE] = {"vpcwire_look_age_seconds", "Time since the last full look at EC2",
+                             METRIC_KIND_AGE},
+        [METRIC_CREDENTIALS_AGE] = {"vpcwire_credentials_age_seconds",
+                                    "Time since the AWS credentials were fetched", METRIC_KIND_AGE},
+        [METRIC_CREDENTIALS_EXPIRY] = {"vpcwire_credentials_expiry_timestamp_seconds",
+                                       "When the AWS credentials end; 0: they do not, or there are none",
+                                       METRIC_KIND_GAUGE, .per_unit = 1000},
+        [METRIC_POOL_TARGET] = {"vpcwire_pool_target_addresses", "Addresses that the node should have now",
+                                METRIC_KIND_GAUGE},
+        [METRIC_POOL_MISSING] = {"vpcwire_pool_missing_addresses",
+                                 "Addresses that are missing to the target, under each cause that holds",
+                                 METRIC_KIND_GAUGE,
+                                 {{"why", VALUES("growing", "under-way", "assign-blocked", "create-blocked",
+                                                 "eni-limit", "pod-limit", "cooling", "node-unknown")}}},
+        [METRIC_POOL_SURPLUS] = {"vpcwire_pool_surplus_addresses", "Addresses beyond the target",
+                                 METRIC_KIND_GAUGE},
+        [METRIC_AWSCNI_IN_PROGRESS] = {"awscni_ipamd_action_inprogress",
+                                       "1 while this is under way",
+                                       METRIC_KIND_GAUGE,
+                                       {{"fn", VALUES("increaseDatastorePool", "decreaseDatastorePool",
+                                                      "nodeIPPoolReconcile")}}},
+
+        [METRIC_ADDRESSES] = {"vpcwire_addresses",
+                              "Addresses for pods by state; unready: free, on an ENI that is not",
+                              METRIC_KIND_GAUGE,
+                              {{"state", VALUES("free", "leased", "cooling", "preparing", "unready",
+                                                "leaving", "lost")}}},
+        [METRIC_LEASES] = {"vpcwire_leases",
+                           "Leases by state",
+                           METRIC_KIND_GAUGE,
+                           {{"state", VALUES("reserved", "wired", "lost")}}},
+        [METRIC_WAITING] = {"vpcwire_waiting_requests", "ADDs that wait for an address now",
+                            METRIC_KIND_GAUGE},
+        [METRIC_READY] = {"vpcwire_ready", "1: an ADD would be served", METRIC_KIND_GAUGE},
+        [METRIC_IMPAIRED] = {"vpcwire_impaired", "1: running pods are hurt", METRIC_KIND_GAUGE},
+        [METRIC_BLOCKED] = {"vpcwire_blocked",
+                            "Things that are not tried again before a time, by step",
+                            METRIC_KIND_GAUGE,
+                            {{"step", STEPS}},
+                            .sparse = true},
+        [METRIC_ENIS] = {"vpcwire_enis", "ENIs of ours by state", METRIC_KIND_GAUGE, {{"state", ENI_STATES}}},
+        [METRIC_ENIS_STUCK] = {"vpcwire_enis_stuck",
+                               "ENIs that have been in a passing state for more than a minute",
+                               METRIC_KIND_GAUGE,
+                               {{"state", ENI_STATES}}},
+        [METRIC_ENI_AGE] = {"vpcwire_eni_state_age_seconds",
+                            "How long the oldest ENI in this passing state has been in it",
+                            METRIC_KIND_GAUGE,
+                            {{"state", ENI_STATES}},
+                            .per_unit = 1000},
+        [METRIC_AWSCNI_ENI_ALLOCATED] = {"awscni_eni_allocated", "ENIs of the pool", METRIC_KIND_GAUGE},
+        [METRIC_AWSCNI_ENI_MAX] = {"awscni_eni_max", "ENIs that the node can have", METRIC_KIND_GAUGE},
+        [METRIC_AWSCNI_IP_MAX] = {"awscni_ip_max", "Addresses for pods that the node can have",
+                                  METRIC_KIND_GAUGE},
+        [METRIC_AWSCNI_TOTAL_ADDRESSES] = {"awscni_total_ip_addresses", "Addresses of the pool",
+                                           METRIC_KIND_GAUGE},
+        [METRIC_AWSCNI_ASSIGNED_ADDRESSES] = {"awscni_assigned_ip_addresses", "Addresses that pods have",
+                                              METRIC_KIND_GAUGE},
+        [METRIC_STARTED] = {"vpcwire_start_timestamp_seconds", "When the daemon started", METRIC_KIND_GAUGE,
+                            .per_unit = 1000},
+};

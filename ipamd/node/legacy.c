@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/legacy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <nftables/libnftables.h>
+
+#include <vpcwire/mem.h>
+
+#include "node/sync_parts.h"
+
+enum {
+        PRIORITY_ENI_ADDRESS = 32765, /* "from <ENI's primary address>", where we have 1537 */
+        MAIN = NODE_MAIN_TABLE,
+        DEFAULT_MARK = 0x80, /* AWS_VPC_K8S_CNI_CONNMARK, which nobody changes (it is in no manual) */
+};
+
+static bool is_one_of(struct prefix prefix, const struct ip *ips, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                if (prefix.bits == 32 && ip_equal(prefix.ip, ips[i]))
+                        return true;
+        }
+        return false;
+}
+
+/* One of the rules that aws-vpc-cni makes, and of nobody else's address. */
+static bool rule_is_legacy(const struct rule_info *rule, const struct ip *pods, size_t n_pods,
+                           const struct ip *enis, size_t n_enis)
+{
+        if (rule->protocol == VPCWIRE_PROTOCOL || rule->other || rule->iif[0])
+                return false;
+        switch (rule->priority) {
+        case NODE_PRIORITY_POD: return rule->table == MAIN && is_one_of(rule->dst, pods, n_pods);
+        case NODE_PRIORITY_ENI_MARK: return !rule->fwmask && is_one_of(rule->src, pods, n_pods);
+        case PRIORITY_ENI_ADDRESS: return is_one_of(rule->src, enis, n_enis);
+        case NODE_PRIORITY_PRIMARY_MARK:
+                return rule->table == MAIN && rule->fwmark == DEFAULT_MARK && rule->fwmask == DEFAULT_MARK;
+        default: return false;
+        }
+}
+
+/* Older than ours, which came later: where it has no protocol, the first of equal ones is it. */
+static int delete_rule(struct netlink *nl, const struct rule_info *rule, struct err *err)
+{
+        return rule->protocol ? rule_delete(nl, rule, err) : rule_delete_first(nl, rule, err);
+}
+
+/* Rules before routes: a rule to main whose route had gone would send the pod's packets out of the node. */
+int node_legacy_remove_rules(struct node *node, struct arena *arena, const struct ip *pods, size_t n_pods,
+                             const struct ip *enis, size_t n_enis, unsigned *ret_n, struct err *err)
+{
+        const struct route_filter filter = {.family = AF_INET, .table = MAIN};
+        struct rule_info *rules;
+        struct route_info *routes;
+        size_t n_rules, n_routes;
+
+        if (rule_dump(node->nl, arena, AF_INET, &rules, &n_rules, err) < 0 ||
+            route_dump(node->nl, arena, &filter, &routes, &n_routes, err) < 0)
+                return err_wrap(err, "look for what aws-vpc-cni left");
+        for (size_t i = 0; i < n_rules; i++) {
+                if (!rule_is_legacy(&rules[i], pods, n_pods, enis, n_enis))
+                        continue;
+                if (delete_rule(node->nl, &rules[i], err) < 0 && err->code != ERR_NOT_FOUND)
+                        return err_wrap(err, "remove aws-vpc-cni's %s", RULE_TEXT(&rules[i]));
+                ++*ret_n;
+        }
+        for (size_t i = 0; i < n_routes; i++) {
+                if (routes[i].protocol == VPCWIRE_PROTOCOL || ip_is_set(routes[i].gateway) ||
+                    !is_one_of(routes[i].dst, pods, n_pods))
+                        continue;
+                if (route_delete(node->nl, &routes[i], err) < 0 && err->code != ERR_NOT_FOUND)
+                        return err_wrap(err, "remove aws-vpc-cni's %s", ROUTE_TEXT(&routes[i]));
+                ++*ret_n;
+        }
+        return 0;
+}
+
+/* ---- the packet filter ---- */
+
+/* Rules in base chains that others use, too: known by their whole text, as nftables lists them. A '*' takes any word. */
+static const struct {
+        const char *table, *chain, *rule;
+} filter_rules[] = {
+        {"nat", "POSTROUTING", "counter jump AWS-SNAT-CHAIN-0"},
+        {"nat", "PREROUTING", "iifname * counter jump AWS-CONNMARK-CHAIN-0"},
+        {"nat", "PREROUTING", "counter meta mark set ct mark and 0x80"},
+        {"mangle", "PREROUTING", "iifname * fib daddr . iif type local counter ct mark set ct mark or 0x80"},
+        {"mangle", "PREROUTING", "iifname * counter meta mark set ct mark and 0x80"},
+};
+
+static const char chain_prefixes[][16] = {"AWS-SNAT-", "AWS-CONNMARK-"};
+
+/* Word by word; the listing's own spacing does not matter. */
+static bool text_matches(const char *pattern, const char *text, size_t n)
+{
+        const char *end = text + n;
+
+        for (;;) {
+                size_t p, t;
+
+                pattern += strspn(pattern, " ");
+                while (text < end && (*text == ' ' || *text == '\t'))
+                        text++;
+                if (!*pattern || text == end)
+                        return !*pattern && text == end;
+                p = strcspn(pattern, " ");
+                for (t = 0; text + t < end && text[t] != ' '; t++)
+                        ;
+                if (!(p == 1 && *pattern == '*') && (p != t || memcmp(pattern, text, p) != 0))
+                        return false;
+                pattern += p;
+                text += t;
+        }
+}
+
+struct listing {
+        const char *table;
+        char chain[64];
+        struct text deletes; /* rules first, chains after, as nftables needs it */
+        struct text chains;
+        unsigned n;
+};
+
+static bool chain_is_legacy(const char *chain)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(chain_prefixes); i++) {
+                if (strncmp(chain, chain_prefixes[i], strlen(chain_prefixes[i])) == 0)
+                        return true;
+        }
+        return false;
+}
+
+static void see_chain(struct listing *listing, const char *line)
+{
+        if (sscanf(line, " chain %63s", listing->chain) != 1 || !chain_is_legacy(listing->chain))
+                return;
+        text_add(&listing->deletes, "flush chain ip %s %s\n", listing->table, listing->chain);
+        text_add(&listing->chains, "delete chain ip %s %s\n", listing->table, listing->chain);
+        listing->n++;
+}
+
+static void see_rule(struct listing *listing, const char *line, const char *handle)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(filter_rules); i++) {
+                if (strcmp(filter_rules[i].table, listing->table) != 0 ||
+                    strcmp(filter_rules[i].chain, listing->chain) != 0 ||
+                    !text_matches(filter_rules[i].rule, line, (size_t)(handle - line)))
+                        continue;
+                text_add(&listing->deletes, "delete rule ip %s %s handle %lu\n", listing->table,
+                         listing->chain, strtoul(handle + strlen(" # handle "), NULL, 10));
+                listing->n++;
+                return;
+        }
+}
+
+static int run(struct nft_ctx *nft, const char *commands, struct err *err)
+{
+        const char *text, *error;
+
+        if (nft_run_cmd_from_buffer(nft, commands) == 0)
+                return 0;
+        text = nft_ctx_get_error_buffer(nft);
+        error = strstr(text, "Error: "); /* before it stand warnings that iptables-nft manages the table */
+        text = error ?: text;
+        return err_set(err, ERR_SYSTEM, "remove aws-vpc-cni's packet filter: %.*s", (int)strcspn(text, "\n"),
+                       text);
+}
+
+static int clean_table(struct nft_ctx *nft, const char *table, unsigned *n, struct err *err)
+{
+        _cleanup_free_ char *list = xasprintf("list table ip %s", table), *text = NULL;
+        struct listing listing = {.table = table};
+        char *rest, *line;
+        int r = 0;
+
+        if (nft_run_cmd_from_buffer(nft, list) != 0) {
+                (void)nft_ctx_get_error_buffer(nft); /* there is no such table */
+                return 0;
+        }
+        text = xstrdup(nft_ctx_get_output_buffer(nft));
+        rest = text;
+        while ((line = strsep(&rest, "\n"))) {
+                const char *handle = strstr(line, " # handle ");
+
+                see_chain(&listing, line);
+                if (handle)
+                        see_rule(&listing, line, handle);
+        }
+        if (listing.chains.text)
+                text_add(&listing.deletes, "%s", listing.chains.text);
+        /* Its lone rules are known for its own only beside its chains. */
+        if (listing.chains.text || strcmp(table, "mangle") == 0)
+                r = listing.n ? run(nft, listing.deletes.text, err) : 0;
+        if (r == 0)
+                *n += listing.n;
+        text_done(&listing.deletes);
+        text_done(&listing.chains);
+        return r;
+}
+
+int node_legacy_remove_nft(struct node *node, unsigned *ret_n, struct err *err)
+{
+        unsigned flags = nft_ctx_output_get_flags(node->nft), before = *ret_n;
+        int r = 0;
+
+        nft_ctx_output_set_flags(node->nft, NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_HANDLE);
+        r = clean_table(node->nft, "nat", ret_n, err);
+        /* The mangle table has no chain of its own by which to know it. */
+        if (r == 0 && *ret_n > before)
+                r = clean_table(node->nft, "mangle", ret_n, err);
+        nft_ctx_output_set_flags(node->nft, flags);
+        if (r == 0 && nft_run_cmd_from_buffer(node->nft, "list table ip aws-cni") == 0) {
+                r = run(node->nft, "delete table ip aws-cni", err);
+                *ret_n += r == 0;
+        } else {
+                (void)nft_ctx_get_error_buffer(node->nft);
+        }
+        return r;
+}

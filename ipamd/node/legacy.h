@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What aws-vpc-cni leaves in the kernel, and ours makes superfluous: two rules and a route per pod, a rule per ENI, the
+ * rule for marked packets, its nftables table, and its chains and rules in the tables of iptables-nft. Removed once ours
+ * stand. Chains of iptables-legacy are out of nftables' reach; they set the same marks and the same source address as ours,
+ * so they do no harm until a setting changes.
+ */
+#ifndef NODE_LEGACY_H
+#define NODE_LEGACY_H
+
+#include <stddef.h>
+
+#include <vpcwire/addr.h>
+#include <vpcwire/err.h>
+
+struct arena;
+struct node;
+
+/* Rules and host routes of these pods and ENIs (their primary addresses), and the one for marked packets. *ret_n counts what went. */
+int node_legacy_remove_rules(struct node *node, struct arena *arena, const struct ip *pods, size_t n_pods,
+                             const struct ip *enis, size_t n_enis, unsigned *ret_n, struct err *err);
+/* Its packet filter. *ret_n counts what went. */
+int node_legacy_remove_nft(struct node *node, unsigned *ret_n, struct err *err);
+#endif

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "reconcile/takeover.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+#include <vpcwire/clock.h>
+#include <vpcwire/link.h>
+#include <vpcwire/log.h>
+#include <vpcwire/pod_link.h>
+#include <vpcwire/route.h>
+
+#include "node/legacy.h"
+#include "node/want.h"
+#include "reconcile/state.h"
+
+/* What the kernel says of aws-vpc-cni's pods: their links, and its host routes to them in main. */
+struct kernel {
+        struct link_info *links;
+        struct route_info *routes;
+        size_t n_links, n_routes;
+};
+
+int takeover_start(struct reconcile *r, struct err *err)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        struct store_import *imports;
+        size_t n;
+
+        if (store_imports(r->store, arena, &imports, &n, err) < 0)
+                return err_wrap(err, "read what is to be taken over");
+        for (size_t i = 0; i < n; i++)
+                r->takeover.pending |= imports[i].verdict == IMPORT_PENDING;
+        r->takeover.tidy = n > 0;
+        r->takeover.deadline_ms = clock_boottime_ms() + r->settings.orphan_grace_ms;
+        return 0;
+}
+
+static int look_at_kernel(struct reconcile *r, struct round *round, struct kernel *ret, struct err *err)
+{
+        const struct route_filter filter = {.family = AF_INET, .table = NODE_MAIN_TABLE};
+
+        if (link_dump(r->netlink, round->arena, &ret->links, &ret->n_links, err) < 0 ||
+            route_dump(r->netlink, round->arena, &filter, &ret->routes, &ret->n_routes, err) < 0)
+                return err_wrap(err, "look for aws-vpc-cni's pods");
+        return 0;
+}
+
+static bool name_is_the_pods(const struct link_info *link, const struct store_import *import)
+{
+        _cleanup_(text_done) struct text key = {0};
+        char digits[POD_LINK_DIGITS + 1];
+        size_t n = strlen(link->name);
+
+        if (!*import->pod_name)
+                return true; /* it does not say whose it is; the route does */
+        text_add(&key, "%s.%s", import->pod_namespace, import->pod_name);
+        pod_link_digits(key.text, digits);
+        return n >= POD_LINK_DIGITS && strcmp(link->name + n - POD_LINK_DIGITS, digits) == 0;
+}
+
+/*
+ * The host's route decides: a link may bear the pod's name and belong to a later pod of that name, with another address.
+ * One that is ours already (an earlier life got this far) may have lost that route to our table.
+ */
+static const struct link_info *find_link(const struct kernel *kernel, const struct store_import *import)
+{
+        const struct prefix wanted = prefix_host(import->address);
+
+        for (size_t i = 0; i < kernel->n_links; i++) {
+                const struct link_info *link = &kernel->links[i];
+
+                if (strcmp(link->kind, "veth") != 0 || !name_is_the_pods(link, import))
+                        continue;
+                for (size_t j = 0; j < kernel->n_routes; j++) {
+                        if (kernel->routes[j].oif == link->ifindex &&
+                            prefix_equal(kernel->routes[j].dst, wanted))
+                                return link;
+                }
+        }
+        return NULL;
+}
+
+static int set_aside(struct reconcile *r, struct round *round, const struct store_import *import,
+                     struct err *err)
+{
+        const char *reason = "no link on this host leads to the address: its pod is gone";
+
+        log_warn("a pod of aws-vpc-cni is not taken over", LOG_STR("address", IP_TEXT(import->address)),
+                 LOG_STR("pod", import->pod_name), LOG_STR("container", import->key.container_id),
+                 LOG_STR("why", reason));
+        round->progress = true;
+        return store_import_set_aside(r->store, import->address, reason, err);
+}
+
+static int take(struct reconcile *r, struct round *round, const struct store_import *import,
+                const struct link_info *link, struct err *err)
+{
+        const struct link_change mark = {.alias = import->key.container_id};
+        bool done = false;
+
+        /* First the mark by which DEL and the reclaimer know the link. */
+        if (link_change(r->netlink, link->ifindex, &mark, err) < 0)
+                return err_wrap(err, "mark link %s", link->name);
+        if (store_import_take(r->store, import, link->name, round->now_ms, &done, err) < 0)
+                return -(int)err->code;
+        if (!done)
+                return store_import_explain(
+                        r->store, import->address,
+                        "its pod runs; EC2 does not show the address on a ready ENI of ours", err);
+        log_info("pod taken over", LOG_STR("address", IP_TEXT(import->address)),
+                 LOG_STR("namespace", import->pod_namespace), LOG_STR("pod", import->pod_name),
+                 LOG_STR("link", link->name));
+        round->changed = true;
+        round->progress = true;
+        r->network_due = true; /* its route comes into our table */
+        return 0;
+}
+
+static int take_one(struct reconcile *r, struct round *round, const struct kernel *kernel,
+                    const struct store_import *import, struct err *err)
+{
+        const struct link_info *link = find_link(kernel, import);
+
+        if (link)
+                return take(r, round, import, link, err);
+        if (round->now_ms >= r->takeover.deadline_ms)
+                return set_aside(r, round, import, err);
+        round_wake_at(round, r->takeover.deadline_ms);
+        return 0;
+}
+
+/* An ENI that is ready is routed by us, so what aws-vpc-cni did for it and its pods is superfluous. */
+static int tidy(struct reconcile *r, struct round *round, struct err *err)
+{
+        struct ip *pods, *enis = ARENA_ARRAY(round->arena, struct ip, round->n_enis);
+        struct store_lease *leases;
+        size_t n_leases, n_enis = 0;
+        unsigned n = 0;
+
+        if (store_leases(r->store, NULL, round->arena, &leases, &n_leases, err) < 0)
+                return err_wrap(err, "read leases");
+        pods = ARENA_ARRAY(round->arena, struct ip, n_leases);
+        for (size_t i = 0; i < n_leases; i++)
+                pods[i] = leases[i].address;
+        for (size_t i = 0; i < round->n_enis; i++) {
+                if (round->enis[i].state == ENI_READY)
+                        enis[n_enis++] = round->enis[i].primary_address;
+        }
+        if (node_legacy_remove_rules(r->node, round->arena, pods, n_leases, enis, n_enis, &n, err) < 0 ||
+            node_legacy_remove_nft(r->node, &n, err) < 0)
+                return -(int)err->code;
+        if (n)
+                log_info("what aws-vpc-cni left in the kernel is removed", LOG_INT("objects", n));
+        r->takeover.tidy = r->takeover.pending;
+        return 0;
+}
+
+static bool is_routed(const struct round *round)
+{
+        for (size_t i = 0; i < round->n_enis; i++) {
+                if (round->enis[i].primary)
+                        return round->enis[i].state == ENI_READY;
+        }
+        return false;
+}
+
+int takeover_step(struct reconcile *r, struct round *round, struct err *err)
+{
+        struct store_import *imports;
+        struct kernel kernel = {0};
+        size_t n, pending = 0;
+
+        if ((!r->takeover.pending && !r->takeover.tidy) || !is_routed(round))
+                return 0;
+        if (r->takeover.pending) {
+                if (store_imports(r->store, round->arena, &imports, &n, err) < 0 ||
+                    look_at_kernel(r, round, &kernel, err) < 0)
+                        return -(int)err->code;
+                for (size_t i = 0; i < n; i++) {
+                        if (imports[i].verdict != IMPORT_PENDING)
+                                continue;
+                        pending++;
+                        if (take_one(r, round, &kernel, &imports[i], err) < 0)
+                                return err_wrap(err, "take over %s", IP_TEXT(imports[i].address));
+                }
+                r->takeover.pending = pending > 0;
+        }
+        /* Taken in this round means routed in the next. */
+        return r->network_due ? 0 : tidy(r, round, err);
+}

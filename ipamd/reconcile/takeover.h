@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Running pods of aws-vpc-cni become ours. Its checkpoint file says who has which address; the kernel says whether that is
+ * still so (the pod's link, and the host's route to it); EC2 whether the address is on an ENI of this node. Until all
+ * three agree the address is nobody's, and a row that no pod stands for is kept aside to be shown.
+ */
+#ifndef IPAMD_RECONCILE_TAKEOVER_H
+#define IPAMD_RECONCILE_TAKEOVER_H
+
+#include "store/store.h"
+
+enum {
+        TAKEOVER_FILE_BYTES_MAX = 4 * 1024 * 1024, /* 737 rows have 300 KiB */
+        TAKEOVER_ROWS_MAX = 4096,
+        TAKEOVER_CARDS_MAX = 16, /* network cards, each with a file of its own */
+};
+
+/*
+ * Reads the checkpoint of aws-vpc-cni's schema vpc-cni-ipam/1, and those of further network cards beside it
+ * (NAME-nic-1.json, ...). No file: no rows. ERR_INVALID or ERR_PROTOCOL where one is there and is not understood: its pods
+ * would else be given away. In the arena.
+ */
+int takeover_read(const char *path, struct arena *arena, struct store_import **ret, size_t *ret_n,
+                  struct err *err);
+
+#endif

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What people and programs can see of the daemon by HTTP: Prometheus' /metrics on one address; on another the node's page,
+ * aws-vpc-cni's introspection paths, and probes. It only looks: nothing here changes anything.
+ *
+ * On the loop's thread. It reads the books through the server's own connection, and waits for nobody.
+ */
+#ifndef IPAMD_SERVE_SEE_H
+#define IPAMD_SERVE_SEE_H
+
+#include <uv.h>
+
+#include <vpcwire/bind.h>
+
+struct calls;
+struct metrics;
+struct serve;
+struct see;
+
+typedef void see_visit_setting(void *to, const char *name, const char *value);
+
+struct see_options {
+        struct serve *serve;     /* these four are borrowed, and outlive this */
+        struct metrics *metrics; /* the server's */
+        struct calls *calls;
+        void (*settings)(void *data, see_visit_setting *visit, void *to); /* each setting in force */
+        void *settings_data;
+        const struct bind *metrics_bind;       /* NULL: no /metrics; copied */
+        const struct bind *introspection_bind; /* NULL: none; copied */
+};
+
+/* Listens, or goes on trying to (web_new()). */
+struct see *see_new(uv_loop_t *loop, const struct see_options *options);
+/* Before serve_free(). Let the loop come to its end afterwards. Returns NULL. */
+struct see *see_free(struct see *see);
+
+#endif

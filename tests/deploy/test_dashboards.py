@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Dashboard and alerts ask for metrics, labels and values that the daemon has, and for nothing else."""
+import json
+import re
+import sys
+
+import pytest
+import yaml
+
+from conftest import TOP, run
+
+FOLDER = TOP / "deploy/dashboards"
+ADDED = {"instance", "le"}  # by Prometheus
+SUFFIXES = ("_bucket", "_count", "_sum")
+MATCHER = re.compile(r'(\w+)\s*(=~|!=|!~|=)\s*"([^"]*)"')
+
+
+def metrics():
+    """Name -> label -> values, from the daemon's own table; a list that rows share is a macro there."""
+    text = (TOP / "ipamd/metrics/metrics_table.c").read_text()
+    macros = {}
+    for name, body in re.findall(r"#define (\w+)[ \t]+((?:.*\\\n)*.*)", text):
+        macros[name] = re.findall(r'"([^"]*)"', body)
+    table = {}
+    for row in re.split(r"\n\s*\[METRIC_", text)[1:]:
+        name = re.search(r'"((?:awscni|vpcwire)_\w+)"', row).group(1)
+        labels = {}
+        for label, shared, own in re.findall(r'\{"(\w+)",\s*(?:VALUES\(([^)]*)\)|(\w+))\}', row):
+            labels[label] = re.findall(r'"([^"]*)"', shared) if shared else macros[own]
+        table[name] = labels
+    assert len(table) > 30
+    return table
+
+
+def dashboard_queries():
+    board = json.loads((FOLDER / "vpcwire.json").read_text())
+    return [(panel["title"], target["expr"]) for panel in board["panels"] for target in panel["targets"]]
+
+
+def alert_rules():
+    (group,) = yaml.safe_load((FOLDER / "alerts.yaml").read_text())["groups"]
+    return group["rules"]
+
+
+QUERIES = dashboard_queries() + [(rule["alert"], rule["expr"]) for rule in alert_rules()]
+
+
+@pytest.mark.parametrize("expr", [expr for _, expr in QUERIES], ids=[title for title, _ in QUERIES])
+def test_a_query_asks_for_what_there_is(expr):
+    table = metrics()
+    used = re.findall(r"\b((?:awscni|vpcwire)_\w+)(?:\{([^}]*)\})?", expr)
+    assert used, expr
+    labels = set()
+    for name, selectors in used:
+        base = name if name in table else next((name.removesuffix(s) for s in SUFFIXES if name.endswith(s)), name)
+        assert base in table, f"{name} is no metric of ipamd"
+        labels |= set(table[base])
+        for label, operator, value in MATCHER.findall(selectors):
+            assert label in ADDED | set(table[base]), (name, label)
+            if label not in ADDED and operator in ("=", "!="):
+                assert value in table[base][label], (name, label, value)
+    for grouped in re.findall(r"\b(?:by|on) \(([^)]*)\)", expr):
+        assert set(re.findall(r"\w+", grouped)) <= labels | ADDED, (expr, grouped)
+
+
+def test_the_dashboard_is_fresh():
+    assert (FOLDER / "vpcwire.json").read_text() == run(sys.executable, FOLDER / "make.py"), "make.py > vpcwire.json"
+
+
+def test_the_alerts_are_rules_for_prometheus():
+    assert "SUCCESS" in run("promtool", "check", "rules", FOLDER / "alerts.yaml")
+    for rule in alert_rules():
+        assert {"summary", "description"} <= set(rule["annotations"]) and rule["labels"]["severity"] in ("warning", "critical")
+        expr_labels = set(re.findall(r"\$labels\.(\w+)", json.dumps(rule["annotations"])))
+        grouped = re.search(r"\bby \(([^)]*)\)", rule["expr"])
+        if grouped and not rule["expr"].startswith("vpcwire"):
+            assert expr_labels <= set(re.findall(r"\w+", grouped.group(1))), rule["alert"]

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The manifests and the chart: valid, the same, and true: each path, port, variable and capability is the code's."""
+import pathlib
+import re
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from conftest import BUILD, TOOLS, TOP, run
+
+KUBERNETES = ["1.27", "1.30", "1.33", "1.35"]
+CHART = TOP / "deploy/chart"
+OWN_CONFLIST = ["--set", "cniConfig.enabled=true", "--set-file", f"cniConfig.fileContents={TOP}/deploy/cni/10-aws.conflist"]
+
+
+def documents(text):
+    return {document["kind"]: document for document in yaml.safe_load_all(text) if document}
+
+
+@pytest.fixture(scope="module")
+def base():
+    return documents(run(TOOLS / "kubectl", "kustomize", TOP / "deploy/kubernetes"))
+
+
+def template(*options):
+    return documents(run(TOOLS / "helm", "template", "vpcwire", CHART, "--namespace", "kube-system", *options))
+
+
+@pytest.fixture(scope="module")
+def chart():
+    return template()
+
+
+def pod_spec(manifests):
+    return manifests["DaemonSet"]["spec"]["template"]["spec"]
+
+
+def containers(manifests):
+    spec = pod_spec(manifests)
+    return spec["initContainers"] + spec["containers"]
+
+
+def environment(container):
+    """Variables with a value of their own; MY_NODE_NAME's is the Node's."""
+    return {variable["name"]: variable["value"] for variable in container["env"] if "value" in variable}
+
+
+@pytest.mark.parametrize("version", KUBERNETES)
+def test_valid_for_kubernetes(base, chart, version):
+    for manifests in (base, chart, template(*OWN_CONFLIST)):
+        for document in manifests.values():
+            kubernetes_validate.validate(document, version, strict=True)
+
+
+def test_helm_lint():
+    assert "0 chart(s) failed" in run(TOOLS / "helm", "lint", "--strict", CHART)
+
+
+def test_the_chart_is_the_manifests(base, chart):
+    assert sorted(base) == sorted(chart)
+    for key in ("updateStrategy", "selector"):
+        assert base["DaemonSet"]["spec"][key] == chart["DaemonSet"]["spec"][key]
+    for container in containers(chart):
+        assert container.pop("imagePullPolicy") == "IfNotPresent"
+    assert pod_spec(base) == pod_spec(chart)
+    assert base["ConfigMap"]["data"] == chart["ConfigMap"]["data"]
+    assert base["DaemonSet"]["metadata"]["name"] == chart["DaemonSet"]["metadata"]["name"] == "aws-node"
+
+
+def test_values_of_the_chart_arrive():
+    made = template(
+        *["--set", "env.WARM_IP_TARGET=5", "--set", "image.override=registry.example/v@sha256:00"],
+        *["--set", "serviceAccount.annotations.eks\\.amazonaws\\.com/role-arn=arn:aws:iam::1:role/r"],
+        *["--set", "priorityClassName=other", "--set", "livenessProbeTimeoutSeconds=9"],
+    )
+    assert made["ConfigMap"]["data"]["WARM_IP_TARGET"] == "5"
+    assert {container["image"] for container in containers(made)} == {"registry.example/v@sha256:00"}
+    assert made["ServiceAccount"]["metadata"]["annotations"] == {"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/r"}
+    assert pod_spec(made)["priorityClassName"] == "other"
+    assert pod_spec(made)["containers"][0]["livenessProbe"]["timeoutSeconds"] == 9
+
+
+def test_every_variable_is_a_setting(base, chart, settings):
+    names = [variable["name"] for container in containers(base) + containers(template(*OWN_CONFLIST)) for variable in container["env"]]
+    names += list(base["ConfigMap"]["data"]) + list(chart["ConfigMap"]["data"])
+    assert names and set(names) <= set(settings)
+
+
+def test_every_program_is_in_the_package(base, shipped):
+    for container in containers(base):
+        commands = [container["command"]]
+        commands += [probe["exec"]["command"] for name, probe in container.items() if name.endswith("Probe")]
+        for command in commands:
+            assert (shipped / "files" / command[0].lstrip("/")).stat().st_mode & 0o111, command
+
+
+def test_commands_of_the_programs_exist(base):
+    """What the manifests call, the programs' own help names."""
+    for container in containers(base):
+        commands = [container["command"]]
+        commands += [probe["exec"]["command"] for name, probe in container.items() if name.endswith("Probe")]
+        for program, *arguments in commands:
+            binary = BUILD / "bin" / pathlib.Path(program).name
+            about = arguments[:1] if binary.name == "ipamctl" else []  # its commands have each a help of their own
+            text = run(binary, "--help", *about)
+            for argument in arguments:
+                assert re.search(rf"\b{argument}\b", text), (program, argument)
+
+
+def test_every_path_is_mounted(base, settings):
+    volumes = {volume["name"]: volume["hostPath"]["path"] for volume in pod_spec(base)["volumes"]}
+    for container in containers(base):
+        mounts = {mount["mountPath"]: volumes[mount["name"]] for mount in container["volumeMounts"]}
+        for path in environment(container).values():
+            assert path in mounts or f"{path}/net" in mounts, path
+        for setting in ("VPCWIRE_SOCKET", "VPCWIRE_DB"):
+            folder = str(pathlib.Path(settings[setting]).parent)
+            assert mounts[folder] == folder, "the plugin on the host finds the socket where the container made it"
+        assert mounts["/etc/vpcwire"] == "/etc/vpcwire"
+        if container["name"] == "aws-node":
+            folder = str(pathlib.Path(settings["AWS_VPC_K8S_CNI_BACKING_STORE"]).parent)
+            assert mounts[folder] == folder
+        assert mounts[environment(container)["HOST_CNI_BIN_PATH"]] == "/opt/cni/bin"
+        assert mounts[environment(container)["HOST_CNI_CONFDIR_PATH"]] == "/etc/cni/net.d"
+
+
+def test_what_the_settings_name_is_in_the_package(shipped, settings):
+    for setting in ("VPCWIRE_PLUGIN", "VPCWIRE_CONFLIST"):
+        assert (shipped / "files" / settings[setting].lstrip("/")).is_file(), setting
+
+
+def kube_sources():
+    return "".join(path.read_text() for path in sorted((TOP / "ipamd/kube").glob("*.c")))
+
+
+def test_least_privilege(base):
+    kept = set(re.findall(r"\bCAP_(\w+)", (TOP / "ipamd/sandbox.c").read_text()))
+    install, daemon = containers(base)
+    assert daemon["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": sorted(kept)}
+    assert install["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    for container in (install, daemon):
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert container["securityContext"]["allowPrivilegeEscalation"] is False
+        assert container["securityContext"]["privileged"] is False
+    assert base["Role"]["rules"] == [{"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"]}]
+    assert base["RoleBinding"]["subjects"] == [{"kind": "ServiceAccount", "name": "aws-node", "namespace": "kube-system"}]
+    calls = set(re.findall(r"CURLOPT_CUSTOMREQUEST, \"(\w+)\"|\"(POST|PATCH|GET|PUT|DELETE)\"", kube_sources()))
+    assert {verb for pair in calls for verb in pair if verb} <= {"POST", "PATCH"}, "the code asks for no more than that"
+    unit = (TOP / "deploy/systemd/vpcwire-ipamd.service").read_text()
+    assert re.findall(r"^CapabilityBoundingSet=(.*)$", unit, re.M) == [" ".join(f"CAP_{name}" for name in sorted(kept))]
+
+
+def test_the_metrics_port_is_the_daemons(base, settings):
+    (port,) = [port["containerPort"] for port in containers(base)[1]["ports"]]
+    assert str(port) in run(BUILD / "bin/ipamd", "settings")
+
+
+def test_the_unit_is_true(shipped, settings):
+    unit = (TOP / "deploy/systemd/vpcwire-ipamd.service").read_text()
+    for line in re.findall(r"^ExecStart(?:Pre)?=(\S+)", unit, re.M):
+        assert (shipped / "files" / line.lstrip("/")).is_file(), line
+    variables = dict(pair.split("=", 1) for pair in re.findall(r"^Environment=(.*)$", unit, re.M)[0].split())
+    assert set(variables) <= set(settings)
+    writable = re.findall(r"^ReadWritePaths=(.*)$", unit, re.M)[0].split()
+    assert sorted(variables.values()) == sorted(writable)
+    assert str(pathlib.Path(settings["VPCWIRE_SOCKET"]).parent) == "/run/" + re.findall(r"^RuntimeDirectory=(.*)$", unit, re.M)[0]

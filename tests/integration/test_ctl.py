@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ipamctl against a running daemon: the story of pods and addresses, past events, the log level, the bundle."""
+import json
+import os
+import shutil
+import signal
+import stat
+import tarfile
+import tempfile
+import urllib.request
+
+import pytest
+
+from vpc import wait_until
+from vpc.process import SANITIZER_OPTIONS, run
+
+SECRETS = ["Zq7-plain-secret", "Zq7-conf-secret-31", "Zq7-json-secret-31", "Zq7-url-secret-31", "AKIAZQ7EXAMPLE000000"]
+
+
+def text_of(node, *arguments):
+    """What people see."""
+    env = {**os.environ, **SANITIZER_OPTIONS, "VPCWIRE_SOCKET": str(node.socket)}
+    return run(node.build / "bin/ipamctl", *arguments, env=env).stdout
+
+
+def explain(node, subject):
+    return node.ctl("explain", subject)
+
+
+def test_story_of_a_pod_and_its_address(make_node):
+    node = make_node("n1", env={"IP_COOLDOWN_PERIOD": "600", "MAX_ENI": "1"})
+    node.wait_quiet(free=3)
+    pod = node.add_pod("web-0")
+    address = pod.address
+    lease, = explain(node, "default/web-0")["leases"]
+    eni, = [eni for eni in node.enis() if eni["device_index"] == 0]
+    assert (lease["address"], lease["pod"], lease["eni_id"]) == (address, "default/web-0", eni["eni_id"])
+    assert lease["since_ms"] <= lease["wired_ms"] and "until_ms" not in lease and "waited_ms" not in lease
+    story = explain(node, address)
+    assert story["now"] == {"known": True, "state": "leased", "eni_id": eni["eni_id"], "device_index": 0, "until_ms": 0}
+    assert [event["kind"] for event in story["events"] if event["kind"] != "boot"] == ["address-added", "lease-added", "lease-wired"]
+    assert all(event["eni_id"] == eni["eni_id"] for event in story["events"] if event["kind"] != "boot")
+    pod.delete()
+    story = explain(node, address)
+    assert story["now"]["state"] == "cooling" and story["now"]["until_ms"] > lease["wired_ms"]
+    ended, = story["leases"]
+    assert ended["end"] == "DEL" and ended["until_ms"] >= ended["wired_ms"]
+    # A second sandbox of the same pod: both are its leases, by either name; another namespace's pod is not.
+    node.add_pod("web-0")
+    node.cni("ADD", "other", netns=node.pod_netns("x").path, args="K8S_POD_NAMESPACE=prod;K8S_POD_NAME=web-0")
+    assert [("until_ms" in lease) for lease in explain(node, "default/web-0")["leases"]] == [True, False]
+    assert {lease["pod"] for lease in explain(node, "web-0")["leases"]} == {"default/web-0", "prod/web-0"}
+    shown = text_of(node, "explain", "default/web-0")
+    assert "leases     1 now, 1 ended" in shown and f"default/web-0  {address}" in shown and " DEL\n" in shown
+    unknown = node.ctl("explain", "nobody", check=False)
+    assert unknown.returncode == 1 and json.loads(unknown.stdout)["leases"] == []
+    node.cni("DEL", "other", args="K8S_POD_NAMESPACE=prod;K8S_POD_NAME=web-0")
+    # It outlives the daemon.
+    node.restart()
+    assert [lease.get("end") for lease in explain(node, address)["leases"]] == ["DEL"]
+
+
+@pytest.mark.node(env={"MAX_ENI": "1"})
+def test_story_of_a_pod_that_waits(node):
+    node.wait_quiet(total=3)
+    node.add_pods(["a", "b", "c"])
+    waiter = node.connect()
+    waiter.send("Add", {"network": "vpcwire", "container_id": "c9", "ifname": "eth0", "timeout_ms": 2000, "pod_namespace": "default",
+                        "pod_name": "late"})
+    story = wait_until(lambda: explain(node, "late") if node.pool()["waiting"] else None, 10, why="it waits")
+    assert "no free address" in story["waits"]
+    wait_until(lambda: "waits" not in explain(node, "default/late"), 20, why="it is refused")
+    refused = explain(node, "default/late")["events"][-1]
+    assert refused["kind"] == "add-refused" and "no free address: 3 of 3 leased" in refused["text"], refused
+    waiter.socket.close()
+    # And one that hangs up.
+    waiter = node.connect()
+    waiter.send("Add", {"network": "vpcwire", "container_id": "c10", "ifname": "eth0", "pod_namespace": "default", "pod_name": "gone"})
+    wait_until(lambda: explain(node, "gone")["waits"], 10, why="it waits")
+    waiter.socket.close()
+    wait_until(lambda: explain(node, "gone")["events"][-1]["kind"] == "add-given-up", 10, why="it is forgotten")
+
+
+def test_past_events(make_node):
+    node = make_node("n1", env={"IP_COOLDOWN_PERIOD": "0", "MAX_ENI": "1"})
+    node.wait_quiet(free=3)
+    node.add_pod("web-0").delete()
+    last = text_of(node, "events", "--last", "2").splitlines()
+    assert [line.split()[1] for line in last] == ["lease-wired", "lease-released"]
+    with node.connect() as connection:  # more than a page of them
+        for number in range(260):
+            key = {"network": "vpcwire", "container_id": f"many-{number}", "ifname": "eth0"}
+            connection.call("Add", {**key, "timeout_ms": 30000})
+            connection.call("Del", key)
+    ids = [json.loads(line)["id"] for line in text_of(node, "--json", "events", "--since", "1h").splitlines()]
+    assert len(ids) > 520 and ids == list(range(1, len(ids) + 1))
+    assert len(text_of(node, "events").splitlines()) == 100
+    assert node.ctl("events", "--since", "nonsense", check=False).returncode == 2
+
+
+def test_log_level(node):
+    assert node.ctl("log-level") == {"level": "info", "configured": "info"}
+    assert node.ctl("log-level", "error") == {"level": "error", "configured": "info"}
+    switched = [line for line in node.log.read_text().splitlines() if "log level switched" in line]
+    assert len(switched) == 1 and '"from":"info"' in switched[0] and '"to":"error"' in switched[0]
+    node.add_pod("silent")
+    assert '"pod":"silent"' not in node.log.read_text()
+    refused = node.ctl("log-level", "loud", check=False)
+    assert refused.returncode == 1 and "debug, info, warn, error" in refused.stderr
+    assert node.ctl("log-level")["level"] == "error"
+    os.kill(node.proc.pid, signal.SIGHUP)
+    wait_until(lambda: node.ctl("log-level")["level"] == "info", 10, why="back to the settings")
+    node.add_pod("loud")
+    assert '"pod":"loud"' in node.log.read_text()
+
+
+def role_keys(node):
+    """The keys that the node's daemon signs with, as anybody on the node gets them."""
+
+    def ask():
+        base = "http://169.254.169.254/latest/"
+        ttl = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
+        token = urllib.request.urlopen(urllib.request.Request(base + "api/token", method="PUT", headers=ttl), timeout=10).read().decode()
+        path = base + "meta-data/iam/security-credentials/"
+        headers = {"X-aws-ec2-metadata-token": token}
+        name = urllib.request.urlopen(urllib.request.Request(path, headers=headers), timeout=10).read().decode()
+        return json.load(urllib.request.urlopen(urllib.request.Request(path + name, headers=headers), timeout=10))
+
+    role = node.inside.call(ask)
+    return [role["AccessKeyId"], role["SecretAccessKey"], role["Token"]]
+
+
+def test_no_secret_in_the_log(make_node):
+    node = make_node("n1", env={"AWS_VPC_K8S_CNI_LOGLEVEL": "debug"})
+    node.add_pod("p").delete()
+    log = node.log.read_text()
+    for line in log.splitlines():
+        assert {"time", "level", "msg"} <= json.loads(line).keys()  # one event, one line
+    assert [key for key in [*role_keys(node), "Signature="] if key in log] == []
+
+
+def test_only_root_may_ask(node):
+    """Whoever is not root finds the socket shut: nobody else turns the log off."""
+    folder = tempfile.mkdtemp()
+    try:
+        os.chmod(folder, 0o755)
+        os.link(node.socket, f"{folder}/s")
+        shutil.copy(node.build / "bin/ipamctl", f"{folder}/ipamctl")
+        env = {**os.environ, **SANITIZER_OPTIONS, "VPCWIRE_SOCKET": f"{folder}/s"}
+        done = run("setpriv", "--reuid=65534", "--clear-groups", f"{folder}/ipamctl", "log-level", "error", check=False, env=env, cwd="/")
+        assert done.returncode == 1 and "root only" in done.stderr, done
+    finally:
+        shutil.rmtree(folder)
+    assert node.ctl("log-level")["level"] == "info"
+
+
+# ---- bundle ----
+
+
+@pytest.fixture
+def host(tmp_path):
+    """A host's files with a secret in each."""
+    root = tmp_path / "host"
+    files = {
+        "etc/vpcwire/ipamd.conf": f"MAX_ENI=3\n# AWS_SECRET_ACCESS_KEY={SECRETS[1]}\n",
+        "etc/cni/net.d/10-aws.conflist": json.dumps({"plugins": [{"type": "vpcwire", "apiToken": SECRETS[2]}]}),
+        "etc/cni/net.d/99-other.conf": json.dumps({"type": "bridge", "mystery": "not ours to show"}),
+        "var/log/vpcwire/ipamd.log": f'{{"msg":"call","url":"https://u:{SECRETS[3]}@ec2/","key":"{SECRETS[4]}"}}\n' * 50000 + '{"msg":"the last line"}\n',
+        "var/log/pods/kube-system_aws-node-x1_uid/aws-node/0.log": "a container's line\n",
+    }
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+def make_bundle(node, host, path, check=True):
+    env = {**os.environ, **SANITIZER_OPTIONS, "VPCWIRE_SOCKET": str(node.socket), "AWS_SESSION_TOKEN": SECRETS[0], "WARM_IP_TARGET": "7"}
+    env.pop("VPCWIRE_CONF", None)
+    return node.exec(node.build / "bin/ipamctl", "bundle", "--root", host, path, env=env, check=check)
+
+
+def members(path):
+    with tarfile.open(path) as archive:
+        return {member.name: archive.extractfile(member).read().decode() for member in archive.getmembers()}
+
+
+def test_bundle(make_node, host, tmp_path):
+    node = make_node("n1", env={"AWS_CONTAINER_AUTHORIZATION_TOKEN": SECRETS[0]})
+    pod = node.add_pod("web-0")
+    path = tmp_path / "bundle.tar.gz"
+    assert make_bundle(node, host, path).stdout == f"{path}\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600 and path.stat().st_size < 1024 * 1024
+    inside = members(path)
+    for name, part in {
+        "daemon/version.txt": "ipamd ",
+        "daemon/status.json": '"ready": true',
+        "daemon/pods.json": pod.address,
+        "daemon/enis.json": "eni-",
+        "daemon/events.txt": "lease-wired",
+        "daemon/log-level.txt": "info",
+        "doctor.txt": "forwarding",
+        "host/system.txt": "Linux",
+        "host/links.txt": "eth0",
+        "host/addresses.txt": node.address,
+        "host/rules.txt": "512: ",
+        "host/routes.txt": f"{pod.address}/32",
+        "host/nftables.txt": "table ip vpcwire",
+        "host/sysctls.txt": "net.ipv4.ip_forward = 1",
+        "cni/names.txt": "99-other.conf",
+        "cni/10-aws.conflist": '"type": "vpcwire"',
+        "logs/var/log/vpcwire/ipamd.log": '"msg":"the last line"',
+        "logs/var/log/pods/kube-system_aws-node-x1_uid/aws-node/0.log": "a container's line",
+    }.items():
+        assert part in inside[name], (name, inside[name][:2000])
+    for part in ("WARM_IP_TARGET=7", "AWS_SESSION_TOKEN=(not shown)", f"process {node.proc.pid}\n", "MAX_ENI=3",
+                 "AWS_CONTAINER_AUTHORIZATION_TOKEN=(not shown)"):
+        assert part in inside["settings.txt"]
+    assert len(inside["logs/var/log/vpcwire/ipamd.log"]) <= 512 * 1024
+    everything = "\n".join(inside.values())
+    assert [secret for secret in [*SECRETS, *role_keys(node)] if secret in everything] == []
+    assert "mystery" not in everything and "PATH=" not in inside["settings.txt"]
+    # Never over another file.
+    before = path.read_bytes()
+    refused = make_bundle(node, host, path, check=False)
+    assert refused.returncode == 1 and "not overwritten" in refused.stderr and path.read_bytes() == before
+
+
+def test_bundle_without_a_daemon(make_node, host, tmp_path):
+    node = make_node("n1")
+    node.stop()
+    path = tmp_path / "bundle.tar.gz"
+    make_bundle(node, host, path)
+    inside = members(path)
+    assert "no ipamd at" in inside["daemon/status.txt"] and "no ipamd at" in inside["daemon/events.txt"]
+    assert "table ip vpcwire" in inside["host/nftables.txt"] and "daemon" in inside["doctor.txt"]
+    # A disk that cannot hold it: an error, and nothing half-made.
+    refused = make_bundle(node, host, "/dev/full/x", check=False)
+    assert refused.returncode == 1 and "/dev/full/x" in refused.stderr

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What tells people about the programs follows the programs: man pages and completion know every command, option and setting."""
+import os
+import pathlib
+import re
+
+import pytest
+
+from vpc.process import BUILD, SANITIZER_OPTIONS, run
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+PAGES = ["ipamd", "ipamctl", "vpcwire"]
+
+
+def help_of(program, *arguments):
+    return run(BUILD / "bin" / program, *arguments, "--help", env={**os.environ, **SANITIZER_OPTIONS}).stdout
+
+
+def part(text, name):
+    """First words of the lines of one part of ipamctl's help."""
+    lines = text.split(f"\n{name}:\n", 1)[1].split("\n\n", 1)[0].splitlines()
+    words = [line.split()[0] for line in lines]
+    assert words
+    return words
+
+
+COMMANDS = part(help_of("ipamctl"), "commands")
+OPTIONS = part(help_of("ipamctl"), "options")
+
+
+def page(name):
+    return (BUILD / f"deploy/man/{name}.8").read_text()
+
+
+def words_of(text):
+    """As a reader sees them: without roff's escapes."""
+    return set(re.findall(r"[\w-]+", text.replace("\\-", "-").replace("\\e", "\\")))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_man_pages_are_well_formed(name):
+    for device in ("utf8", "html"):
+        done = run("groff", "-man", f"-T{device}", "-ww", "-z", BUILD / f"deploy/man/{name}.8")
+        assert done.stderr == ""
+    assert "@" not in re.sub(r"\S+@\S+", "", page(name)), "something was not put in"
+
+
+def test_man_page_of_ipamctl_has_all():
+    shown = run("groff", "-man", "-Tutf8", "-P-cbou", BUILD / "deploy/man/ipamctl.8").stdout.replace("\N{HYPHEN}", "-")
+    known = words_of(page("ipamctl"))
+    assert [word for word in [*COMMANDS, *OPTIONS] if word not in known] == []
+    for command in COMMANDS:
+        usage = help_of("ipamctl", command).splitlines()[0].removeprefix("usage: ipamctl [OPTIONS] ")
+        assert usage.startswith(command) and re.search(rf"^ +{re.escape(usage)}( |$)", shown, re.M), usage
+
+
+def test_man_page_of_ipamd_has_all_settings():
+    settings = re.findall(r"^  ([A-Z][A-Z0-9_]+) +default ", help_of("ipamd"), re.M)
+    assert len(settings) > 20
+    known = words_of(page("ipamd"))
+    assert [name for name in settings if name not in known] == []
+
+
+def test_man_page_of_vpcwire_has_all_keys():
+    """The keys are those of the table in the plugin's source; it has no help of its own."""
+    table = (TOP / "cni/netconf.c").read_text().split("setting_table[] = {", 1)[1].split("};", 1)[0]
+    keys = re.findall(r'\{"(\w+)",', table)
+    assert len(keys) > 4
+    assert [key for key in keys if key not in words_of(page("vpcwire"))] == []
+
+
+def complete_bash(*words):
+    script = f"""
+        PATH={BUILD}/bin:$PATH
+        . {TOP}/deploy/completion/ipamctl.bash
+        COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+        _ipamctl
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    env = {**os.environ, **SANITIZER_OPTIONS, "VPCWIRE_SOCKET": "/nonexistent"}
+    return run("bash", "-ec", script, "bash", "ipamctl", *words, env=env).stdout.split()
+
+
+def complete_zsh(*words):
+    """compadd, _describe and _files belong to zsh's completion, which needs a terminal: here they only print."""
+    script = f"""
+        PATH={BUILD}/bin:$PATH
+        compadd() {{ print -l -- "$@" }}
+        _describe() {{ print -l -- ${{${{(P)2}}%%:*}} }}
+        _files() {{ print files }}
+        words=("$@") CURRENT=$#
+        _run() {{ . {TOP}/deploy/completion/_ipamctl }}
+        _run
+    """
+    env = {**os.environ, **SANITIZER_OPTIONS, "VPCWIRE_SOCKET": "/nonexistent"}
+    return run("zsh", "-fc", script, "zsh", "ipamctl", *words, env=env).stdout.split()
+
+
+@pytest.mark.parametrize("complete", [complete_bash, complete_zsh])
+def test_completion(complete):
+    def starting(words, start):
+        return [word for word in words if word.startswith(start)] if complete is complete_bash else words
+
+    assert complete("") == COMMANDS
+    assert complete("ex") == starting(COMMANDS, "ex")
+    assert complete("--json", "--socket", "/x", "ex") == starting(COMMANDS, "ex")
+    assert complete("pods", "-") == OPTIONS
+    assert complete("--s") == starting(OPTIONS, "--s")
+    assert complete("log-level", "") == ["debug", "info", "warn", "error"]
+    assert complete("explain", "") == []
+    assert complete("events", "--last", "") == []

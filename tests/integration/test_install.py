@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ipamd install`, the conflist that the daemon announces, and `ipamd uninstall`: whole or not at all, and taken back exactly."""
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import stat
+import subprocess
+
+import pytest
+
+from vpc import wait_until
+from vpc.process import BUILD, SANITIZER_OPTIONS
+
+CONFLIST = pathlib.Path(__file__).parents[2] / "deploy/cni/10-aws.conflist"
+MARKER = "announced"
+SAVED = ".before-vpcwire"
+
+
+class Host:
+    """The host's two folders, and `ipamd install|uninstall` as the image's containers call it."""
+
+    def __init__(self, node, folder):
+        self.node = node
+        self.bin, self.conf = folder / "host/opt/cni/bin", folder / "host/etc/cni/net.d"
+        self.template = folder / "10-aws.conflist"
+        self.write_template()
+        node.env.update(
+            HOST_CNI_BIN_PATH=str(self.bin),
+            HOST_CNI_CONFDIR_PATH=str(self.conf),
+            VPCWIRE_PLUGIN=str(BUILD / "bin/vpcwire"),
+            VPCWIRE_CONFLIST=str(self.template),
+        )
+
+    def write_template(self, **changes):
+        conflist = json.loads(CONFLIST.read_text())
+        conflist["plugins"][0].update({"socket": str(self.node.socket), **changes})
+        self.template.write_text(json.dumps(conflist))
+
+    def run(self, *arguments, code=0, **env):
+        variables = {key: value for key, value in {**os.environ, **SANITIZER_OPTIONS, **self.node.daemon_env(**env)}.items() if value is not None}
+        done = subprocess.run([*self.node.command(), *arguments], env=variables, capture_output=True, text=True, timeout=60)
+        assert done.returncode == code, (done.returncode, done.stderr)
+        return done.stderr
+
+    @property
+    def plugin(self):
+        return self.bin / "vpcwire"
+
+    @property
+    def conflist(self):
+        return self.conf / "10-aws.conflist"
+
+    @property
+    def marker(self):
+        return self.node.socket.parent / MARKER
+
+    def names(self):
+        return sorted(path.name for folder in (self.bin, self.conf) if folder.exists() for path in folder.iterdir())
+
+    def wait_conflist(self):
+        return wait_until(lambda: self.conflist.exists(), 30, why="the conflist is announced")
+
+
+@pytest.fixture
+def host(make_node, tmp_path):
+    return Host(make_node("n1", start=False), tmp_path)
+
+
+def test_conflist_comes_when_the_daemon_can_serve(vpc, host):
+    vpc.ctl("set-faults", rules=[{"action": "DescribeNetworkInterfaces", "effect": "error", "code": "Unavailable", "status": 503}])
+    host.run("install")
+    assert host.names() == ["vpcwire"]
+    assert stat.S_IMODE(host.plugin.stat().st_mode) == 0o755
+    assert host.plugin.read_bytes() == (BUILD / "bin/vpcwire").read_bytes()
+    host.node.start(wait=False)
+    wait_until(lambda: vpc.ctl("faults")["rules"][0]["hits"] >= 1, 30, why="EC2 refuses")
+    assert not host.node.status()["ready"] and not host.conflist.exists()
+    vpc.ctl("set-faults", rules=[])
+    host.node.wait_ready()
+    host.wait_conflist()
+    assert host.conflist.read_text() == host.template.read_text()
+    assert stat.S_IMODE(host.conflist.stat().st_mode) == 0o644
+    host.conflist.unlink()
+    host.wait_conflist()  # somebody took it away
+    host.node.stop()
+    host.run("install")
+    assert host.names() == ["10-aws.conflist", "vpcwire"], "a restart in the same boot leaves it"
+
+
+def test_a_new_boot_starts_without_conflist(host):
+    host.run("install")
+    host.node.start()
+    host.wait_conflist()
+    host.node.stop()
+    host.marker.write_text("00000000-0000-0000-0000-000000000000\n")
+    assert "earlier boot" in host.run("install")
+    assert host.names() == ["vpcwire"]
+
+
+def test_what_was_there_comes_back(host):
+    host.bin.mkdir(parents=True)
+    host.conf.mkdir(parents=True)
+    (host.bin / "aws-cni").write_text("the other plugin")
+    (host.bin / "portmap").write_text("a third one")
+    theirs = {"cniVersion": "0.4.0", "name": "aws-cni", "plugins": [{"type": "aws-cni"}]}
+    host.conflist.write_text(json.dumps(theirs))
+    host.node.env["VPCWIRE_AWS_CNI_LINK"] = "true"
+    host.run("install")
+    assert (host.bin / "aws-cni").readlink() == pathlib.Path("vpcwire")
+    assert json.loads(host.conflist.read_text()) == theirs, "the other daemon may still serve"
+    host.node.start()
+    wait_until(lambda: host.conflist.read_text() == host.template.read_text(), 30, why="the conflist is announced")
+    host.run("install")
+    assert host.names() == sorted(["10-aws.conflist", "10-aws.conflist" + SAVED, "aws-cni", "aws-cni" + SAVED, "portmap", "vpcwire"])
+    host.node.stop()
+    host.run("uninstall")
+    assert host.names() == ["10-aws.conflist", "aws-cni", "portmap"]
+    assert json.loads(host.conflist.read_text()) == theirs and (host.bin / "aws-cni").read_text() == "the other plugin"
+    host.run("uninstall")  # a second time changes nothing
+    assert host.names() == ["10-aws.conflist", "aws-cni", "portmap"]
+
+
+def test_uninstall_leaves_the_plugin_to_running_pods(host):
+    host.run("install")
+    host.node.start()
+    host.wait_conflist()
+    pod = host.node.add_pod("web")
+    host.node.stop()
+    assert "1 pods of ours run" in host.run("uninstall", code=1)
+    assert host.names() == ["vpcwire"], "no more pods, but those there can be deleted"
+    host.run("uninstall", "--force")
+    assert host.names() == []
+    pod.delete()
+
+
+def test_a_plugin_that_runs_is_replaced(host):
+    """As an upgrade does in the middle of an ADD: it runs to its end, the next call is the new one."""
+    host.bin.mkdir(parents=True)
+    shutil.copy("/bin/sleep", host.plugin)
+    with subprocess.Popen([host.plugin, "600"]) as old:
+        host.run("install")
+        assert old.poll() is None
+        old.kill()
+    assert host.plugin.read_bytes() == (BUILD / "bin/vpcwire").read_bytes()
+    assert host.names() == ["vpcwire"]
+
+
+@contextlib.contextmanager
+def mounted(folder, options):
+    folder.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.parametrize("options, says", [("ro", "Read-only file system"), ("size=64k", "No space left on device")])
+def test_a_host_folder_that_takes_nothing(host, options, says):
+    with mounted(host.bin, options):
+        error = host.run("install", code=1)
+        assert says in error and str(host.plugin) in error
+        assert host.names() == []
+
+
+def test_a_conf_folder_that_takes_nothing_does_not_stop_the_daemon(host):
+    host.run("install")
+    with mounted(host.conf, "nr_inodes=1"):  # full; what is changed about a filesystem is seen in all mount namespaces
+        host.node.start()
+        wait_until(lambda: "No space left on device" in host.node.proc.text(), 30, why="it is told")
+        host.node.add_pod("web").delete()
+        subprocess.run(["mount", "-o", "remount,nr_inodes=100", host.conf], check=True)
+        host.wait_conflist()
+    host.node.stop()
+    assert host.node.log.read_text().count("the container runtime is not told") == 1
+
+
+@pytest.mark.parametrize(
+    "changes, says",
+    [
+        ({"type": "bridge"}, "no plugin of type vpcwire"),
+        ({"vethPrefix": "pod"}, "vethPrefix is 'pod', and the daemon's AWS_VPC_K8S_CNI_VETHPREFIX is 'eni'"),
+        ({"socket": "/run/other.sock"}, "socket is '/run/other.sock', and the daemon's VPCWIRE_SOCKET is"),
+    ],
+)
+def test_a_conflist_that_would_not_work_is_refused(host, changes, says):
+    host.write_template(**changes)
+    assert says in host.run("install", code=1)
+    assert says in host.run(code=1), "the daemon too"
+    assert not host.conflist.exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"plugins": []}'])
+def test_a_conflist_that_is_none_is_refused(host, text):
+    host.template.write_text(text)
+    assert f"{host.template} (VPCWIRE_CONFLIST)" in host.run("install", code=1)
+
+
+def test_bad_arguments_and_settings(host):
+    assert "unknown argument 'instal'" in host.run("instal", code=2)
+    assert "unknown argument '--now'" in host.run("uninstall", "--now", code=2)
+    assert "HOST_CNI_BIN_PATH is not set" in host.run("install", code=1, HOST_CNI_BIN_PATH=None)
+    assert "VPCWIRE_PLUGIN" in host.run("install", code=1, VPCWIRE_PLUGIN="/nonexistent/vpcwire")
+    assert "'../evil.conflist' is not allowed" in host.run("install", code=2, VPCWIRE_CONFLIST_NAME="../evil.conflist")
+    assert host.names() == []

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be seen from outside: metrics as Prometheus takes them, introspection, probes."""
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import urllib.parse
+
+import pytest
+
+from vpc import wait_until
+from vpc.process import Daemon
+from vpc.web import METRICS, get
+
+PROMETHEUS = 9090
+PROMETHEUS_YAML = f"""
+global: {{scrape_interval: 500ms, scrape_timeout: 500ms}}
+scrape_configs: [{{job_name: vpcwire, static_configs: [{{targets: ['127.0.0.1:{METRICS}']}}]}}]
+"""
+
+
+def seconds(verb, stage, kind="count"):
+    return f"vpcwire_request_duration_seconds_{kind}", (("stage", stage), ("verb", verb))
+
+
+def of(name, **labels):
+    return name, tuple(sorted(labels.items()))
+
+
+@pytest.mark.node(env={"IP_COOLDOWN_PERIOD": "0"})
+def test_metrics(node):
+    before = node.metrics()
+    assert before[of("vpcwire_ready")] == 1 and before[of("vpcwire_leases", state="wired")] == 0
+    pods = node.add_pods(["a", "b"])
+    assert pods[0].cni("CHECK", conf=node.cni_conf(prevResult=pods[0].result.json)).rc == 0
+    pods[1].delete()
+    assert node.cni("DEL", pods[1].container_id).rc == 0
+    node.wait_quiet(leased=1)
+    now = node.metrics()
+
+    assert {key: now.get(key, 0) - before.get(key, 0) for key in (
+        seconds("add", "rpc"), seconds("add", "wait"), seconds("add", "wire"), seconds("check", "rpc"), seconds("del", "rpc"),
+    )} == {
+        seconds("add", "rpc"): 2, seconds("add", "wait"): 2, seconds("add", "wire"): 2, seconds("check", "rpc"): 1, seconds("del", "rpc"): 2,
+    }
+    assert 0 < now[seconds("add", "wire", "sum")] < 60
+    assert now[of("vpcwire_requests_total", verb="add", result="given")] == 2
+    assert now[of("vpcwire_requests_total", verb="confirm", result="done")] == 2
+    assert now[of("vpcwire_requests_total", verb="del", result="unknown")] == 1
+    assert now[of("awscni_add_ip_req_count")] == 2
+    pool = node.pool()
+    for state in ("free", "leased", "cooling", "preparing", "leaving", "lost"):
+        assert now[of("vpcwire_addresses", state=state)] == pool[state], (state, pool)
+    assert now[of("vpcwire_leases", state="wired")] == 1 and now[of("awscni_assigned_ip_addresses")] == 1
+    enis = node.enis()
+    assert now[of("vpcwire_enis", state="ready")] == now[of("awscni_eni_allocated")] == len(enis)
+    assert now[of("awscni_eni_max")] == 3 and now[of("awscni_ip_max")] == 9, "a t3.small"
+    assert sum(now[of("awscni_assigned_ip_per_eni", eni=eni["eni_id"])] for eni in enis) == 1
+    assert now[of("vpcwire_pool_target_addresses")] == pool["free"] + pool["leased"] + pool["cooling"]
+    for age in ("vpcwire_look_age_seconds", "vpcwire_credentials_age_seconds"):
+        assert 0 <= now[of(age)] < 600
+    calls = node.calls()
+    assert calls and all(now[of("awscni_ec2api_req_count", fn=action)] == n for action, n in calls.items())
+    assert now[of("vpcwire_ec2_calls_total", **{"action": "DescribeNetworkInterfaces", "class": "none"})] == calls["DescribeNetworkInterfaces"]
+
+    linted = subprocess.run(["promtool", "check", "metrics"], input=node.web("/metrics", to=METRICS).text, capture_output=True, text=True, timeout=60)
+    complaints = [line for line in linted.stderr.splitlines() if not line.startswith("awscni_")]
+    assert not complaints and linted.returncode in (0, 3), (linted, "names of aws-vpc-cni are as they are; ours must be good")
+
+
+def test_repairs_and_reclaimed_leases_are_counted(node):
+    pod = node.add_pod("a")
+    before = node.metrics()
+    node.ip("rule", "del", "priority", "512")
+    wait_until(lambda: node.metric("vpcwire_host_network_repairs_total", object="rules") > before[of("vpcwire_host_network_repairs_total", object="rules")])
+    assert pod.address
+
+
+@contextlib.contextmanager
+def prometheus(node, folder):
+    """Debian's Prometheus in the node, and a function that asks it."""
+    folder.mkdir()
+    (folder / "prometheus.yml").write_text(PROMETHEUS_YAML)
+    command = ["ip", "netns", "exec", node.netns, "prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
+    daemon = Daemon([*command, f"--web.listen-address=127.0.0.1:{PROMETHEUS}"], folder / "log")
+
+    def ask(query):
+        answer = node.web("/api/v1/query?query=" + urllib.parse.quote(query), to=PROMETHEUS)
+        assert answer.status == 200, answer
+        return [(item["metric"], float(item["value"][1])) for item in json.loads(answer.text)["data"]["result"]]
+
+    try:
+        yield ask
+    finally:
+        daemon.stop()
+
+
+def test_a_real_prometheus_scrapes(node, tmp_path):
+    node.add_pods(["a", "b"])
+    with prometheus(node, tmp_path / "prometheus") as ask:
+        wait_until(lambda: [value for _, value in ask('up{job="vpcwire"}')] == [1], 60, why="a scrape")
+        assert [value for _, value in ask("vpcwire_leases{state='wired'}")] == [2]
+        ((_, quantile),) = ask("histogram_quantile(0.5, sum by (le) (vpcwire_request_duration_seconds_bucket{verb='add',stage='rpc'}))")
+        assert 0 < quantile < 60
+        ((labels, _),) = ask("vpcwire_build_info")
+        assert labels["version"] == node.status()["version"]
+        scraped = {labels["__name__"] for labels, _ in ask('{job="vpcwire"}')}
+        assert {name for name, _ in node.metrics()} <= scraped
+        node.add_pod("c")
+        wait_until(lambda: [value for _, value in ask("vpcwire_leases{state='wired'}")] == [3], 30, why="the next scrape")
+
+
+@pytest.mark.node(env={"VPCWIRE_METRICS_BIND_ADDRESS": "127.0.0.1:7777", "DISABLE_INTROSPECTION": "true"})
+def test_addresses_are_settings(node):
+    assert node.web("/metrics", to=7777).status == 200
+    for port in (METRICS, METRICS + 1):
+        with pytest.raises(ConnectionRefusedError):
+            node.inside.call(get, port, "/metrics")
+
+
+@contextlib.contextmanager
+def port_taken(node, port):
+    holder = node.inside.call(socket.create_server, ("", port))
+    try:
+        yield
+    finally:
+        holder.close()
+
+
+def test_a_taken_port_is_no_reason_not_to_serve(make_node):
+    node = make_node("n1", start=False)
+    with port_taken(node, METRICS):
+        node.start()
+        assert node.add_pod("a").address
+        wait_until(lambda: "nobody can look" in node.log.read_text())
+    wait_until(lambda: node.web("/metrics", to=METRICS).status == 200, 40, why="the port is free again")
+
+
+def health(node, probe):
+    """Exit code of `ipamctl health PROBE`."""
+    return node.ctl("health", probe, check=False).returncode
+
+
+def test_probes(vpc, make_node):
+    """A node that cannot reach EC2 lives and is not ready; a daemon that stands still is not alive."""
+    vpc.ctl("set-denied", actions=["DescribeNetworkInterfaces"])
+    node = make_node("n1", start=False)
+    node.start(wait=False)
+    wait_until(lambda: health(node, "live") == 0, 20)
+    assert health(node, "ready") == health(node, "startup") == 1
+    assert node.web("/healthz").status == 200
+    not_ready = node.web("/readyz")
+    assert not_ready.status == 503 and not_ready.text.strip() == node.status()["reason"]
+
+    node.stop()
+    vpc.ctl("set-denied", actions=[])
+    for file in node.folder.glob("ipam.db*"):
+        file.unlink()  # in it stands when to ask again
+    node.start()
+    assert [health(node, probe) for probe in ("live", "ready", "startup")] == [0, 0, 0]
+    assert node.web("/readyz").status == 200
+
+    os.kill(node.proc.pid, signal.SIGSTOP)
+    try:
+        assert health(node, "live") == 1
+    finally:
+        os.kill(node.proc.pid, signal.SIGCONT)
+    wait_until(lambda: health(node, "live") == 0, 20)
+    node.stop()
+    assert health(node, "live") == 1
+
+
+def test_introspection_on_a_unix_socket(make_node, tmp_path):
+    path = tmp_path / "see.sock"
+    node = make_node("n1", env={"INTROSPECTION_BIND_ADDRESS": f"unix:{path}", "WARM_IP_TARGET": "2"})
+    pod = node.add_pod("a")
+    node.wait_quiet(leased=1)
+    card = json.loads(node.web("/v1/enis", to=path).text)["0"]
+    assert card["AssignedIPs"] == 1 and set(card["ENIs"]) == {eni["eni_id"] for eni in node.enis()}
+    (shown,) = json.loads(node.web("/v1/pods", to=path).text)["pods"]
+    assert (shown["name"], shown["address"]) == ("a", pod.address)
+    assert json.loads(node.web("/v1/ipamd-env-settings", to=path).text)["WARM_IP_TARGET"] == "2"
+    assert path.stat().st_mode & 0o777 == 0o600
+    node.stop()
+    assert not path.exists()
+
+
+def test_silent_visitors_do_not_hold_up_pods(node):
+    """As many connections as one address may have and more: the RPC serves, and the metrics do when they have gone."""
+    silent = [node.inside.call(socket.create_connection, ("127.0.0.1", port)) for port in (METRICS, METRICS + 1) for _ in range(40)]
+    try:
+        assert node.add_pod("a").address
+    finally:
+        for connection in silent:
+            connection.close()
+    wait_until(lambda: node.metric("vpcwire_leases", state="wired") == 1, 20)
+    assert node.web("/v1/enis", headers={"Host": "evil.example"}).status == 421

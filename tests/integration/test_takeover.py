@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From aws-vpc-cni to us while pods run: no byte is lost, every address stays, and nothing of the old remains."""
+import hashlib
+import json
+import secrets
+
+import pytest
+
+from vpc import echo, wait_until
+from vpc.aws_cni import USER, AwsCni
+from vpc.stream import Stream
+
+ENV = {"WARM_IP_TARGET": "1", "MINIMUM_IP_TARGET": "3", "IP_COOLDOWN_PERIOD": "1", "VPCWIRE_ORPHAN_GRACE_PERIOD": "2"}
+INTERNET_HOST = "198.51.100.10"
+NOTHING = ([], [], [])
+
+pytestmark = pytest.mark.world(users=[USER])
+
+
+@pytest.fixture
+def old(make_node, tmp_path):
+    """A t3.small with three pods of aws-vpc-cni: one on the primary ENI, two on a second one."""
+    node = make_node("n1", env=ENV, start=False)
+    old = AwsCni(node, tmp_path)
+    node.env["AWS_VPC_K8S_CNI_BACKING_STORE"] = str(old.checkpoint)
+    old.add_addresses(2)
+    old.add_eni(3)
+    old.pods = [old.add_pod("web-0", 0), old.add_pod("web-1", 1), old.add_pod("web-2", 1)]
+    return old
+
+
+def conf(node):
+    return node.cni_conf(name="aws-cni")
+
+
+def addresses_of(leases):
+    return sorted(lease["address"] for lease in leases)
+
+
+def taken_over(old, *pods):
+    assert addresses_of(old.node.leases()) == sorted(pod.old_address for pod in pods)
+    assert old.left() == NOTHING, old.left()
+    old.node.check_kernel()
+    return True
+
+
+def test_pods_are_taken_over_while_they_talk(vpc, old):
+    node, (first, second, third) = old.node, old.pods
+    vpc.ctl("internet-address", address=INTERNET_HOST)
+    old.write_checkpoint()
+    with Stream(first.netns, second.netns, second.old_address, 7001) as inside:
+        with Stream(third.netns, vpc.internet, INTERNET_HOST, 7002) as outside:
+            node.start()
+            wait_until(lambda: taken_over(old, first, second, third), 30, why="taken over")
+            moved = inside.moved(), outside.moved()
+            wait_until(lambda: inside.moved() > moved[0] and outside.moved() > moved[1], 10, why="both go on")
+    for lease in node.leases():
+        assert lease["state"] == "wired" and lease["network"] == "aws-cni" and lease["pod_namespace"] == "default"
+    with echo.serving(*(pod.netns for pod in old.pods), node.netns, vpc.internet):
+        for pod in old.pods:
+            echo.assert_source(pod.netns, [other.old_address for other in old.pods if other is not pod], pod.old_address)
+            echo.assert_source(pod.netns, [node.address], pod.old_address)
+            echo.assert_source(pod.netns, [INTERNET_HOST], node.public_address)
+    fresh = node.add_pods(["new-0", "new-1"])
+    assert not {pod.address for pod in fresh} & {pod.old_address for pod in old.pods}
+    for pod in old.pods:
+        pod.delete(conf=conf(node))  # a pod that aws-cni made
+    for pod in fresh:
+        pod.delete()
+    assert node.leases() == [] and node.pod_links() == {} and node.pod_routes() == []
+
+
+def test_a_row_without_a_pod_is_kept_aside(old):
+    """Its address may be used again; the row is shown. A later pod of the same name keeps its own address."""
+    node = old.node
+    gone, reborn = old.free[0][0], old.free[1][0]
+    old.row(secrets.token_hex(32), "gone-0", gone)
+    old.row(secrets.token_hex(32), "web-0", reborn)  # web-0's link is there, and leads to another address
+    old.write_checkpoint()
+    node.start()
+    wait_until(lambda: taken_over(old, *old.pods), 30, why="taken over")
+    imports = wait_until(lambda: [row for row in node.imports() if row["verdict"] == "aside"], 30, why="kept aside")
+    assert sorted(row["address"] for row in imports) == sorted([gone, reborn])
+    assert all("its pod is gone" in row["reason"] for row in imports)
+    wait_until(lambda: node.pool()["total"] - node.pool()["free"] == 3, 30, why="its address is free")
+
+
+def test_nothing_is_offered_before_it_is_known_whose_it_is(vpc, old):
+    """EC2 does not answer for a while, and the daemon is killed meanwhile: no ADD gets a running pod's address."""
+    node = old.node
+    old.write_checkpoint()
+    vpc.ctl("set-faults", rules=[{"action": "*", "effect": "error", "code": "Unavailable", "status": 503}])
+    node.start(wait=False)
+    wait_until(lambda: vpc.ctl("faults")["rules"][0]["hits"] >= 1, 30, why="EC2 refuses")
+    node.kill9()
+    vpc.ctl("set-faults", rules=[])
+    node.start(wait=False)
+    wait_until(node.status, 10, why="it answers")
+    fresh = node.add_pods(f"new-{i}" for i in range(4))
+    assert not {pod.address for pod in fresh} & {pod.old_address for pod in old.pods}
+    wait_until(lambda: set(pod.old_address for pod in old.pods) <= set(addresses_of(node.leases())), 30, why="taken over")
+
+
+def stand_in_for_aws_cni(old):
+    """What it does when it starts: its packet filter and its rules for the node and the ENIs; pods' it expects to find."""
+    old.start_again()
+    for row in json.loads(old.checkpoint.read_text())["allocations"]:
+        link = "eni" + hashlib.sha1("{k8sPodNamespace}.{k8sPodName}".format(**row["metadata"]).encode()).hexdigest()[:11]
+        (route,) = old.node.ip("route", "show", "table", "main", row["ipv4"])
+        assert route["dev"] == link
+
+
+def test_back_to_aws_vpc_cni(vpc, old):
+    """There and back while pods talk, those of ours among them; then nothing of ours is left."""
+    node, (first, second, third) = old.node, old.pods
+    vpc.ctl("internet-address", address=INTERNET_HOST)
+    old.write_checkpoint()
+    node.env.update(HOST_CNI_BIN_PATH=str(node.folder / "bin"), VPCWIRE_PLUGIN=str(node.build / "bin/vpcwire"))
+    with Stream(first.netns, second.netns, second.old_address, 7001) as inside:
+        with Stream(third.netns, vpc.internet, INTERNET_HOST, 7002) as outside:
+            node.start()
+            wait_until(lambda: taken_over(old, *old.pods), 30, why="taken over")
+            ours = node.add_pods(["new-0", "new-1"])
+            assert json.loads(node.export().stdout)["version"] == "vpc-cni-ipam/1"
+            node.export("--output", old.checkpoint)
+            assert old.checkpoint.stat().st_mode & 0o777 == 0o600
+            busy = node.command_line("uninstall", "--handover", check=False)
+            assert busy.returncode == 1 and "stop ipamd first" in busy.stderr
+            node.stop()
+            stand_in_for_aws_cni(old)
+            node.command_line("uninstall", "--handover")
+            moved = inside.moved(), outside.moved()
+            wait_until(lambda: inside.moved() > moved[0] and outside.moved() > moved[1], 10, why="both go on")
+    rows = json.loads(old.checkpoint.read_text())["allocations"]
+    assert sorted(row["ipv4"] for row in rows) == sorted([pod.old_address for pod in old.pods] + [pod.address for pod in ours])
+    assert {row["containerID"] for row in rows} == {pod.container_id for pod in [*old.pods, *ours]}
+    assert not [rule for rule in node.ip("rule", "show") if rule.get("protocol") == "118"]
+    assert node.pod_routes() == [] and "vpcwire" not in node.exec("nft", "list", "tables").stdout
+    with echo.serving(*(pod.netns for pod in [*old.pods, *ours]), vpc.internet):
+        for pod in [*old.pods, *ours]:
+            address = getattr(pod, "old_address", None) or pod.address
+            others = [getattr(other, "old_address", None) or other.address for other in [*old.pods, *ours] if other is not pod]
+            echo.assert_source(pod.netns, others, address)
+            echo.assert_source(pod.netns, [INTERNET_HOST], node.public_address)
+    node.start()  # and here again: the books went, so all of them are taken over anew
+    wait_until(lambda: len(node.leases()) == 5 and old.left() == NOTHING, 30, why="taken over again")
+
+
+@pytest.mark.parametrize(
+    "changes, says",
+    [
+        ({"version": "vpc-cni-ipam/2"}, "version is 'vpc-cni-ipam/2', only vpc-cni-ipam/1 is understood"),
+        ({"allocations": {}}, "allocations is no list"),
+        ({"allocations": [{"containerID": "c", "ipv4": "10.0.1.999"}]}, "allocation 1: container 'c'"),
+        ({"allocations": [{"containerID": "c"}]}, "has no ipv4 address"),
+        ({"allocations": [{"ipv4": "10.0.1.9"}]}, "10.0.1.9 has no containerID"),
+        ({"allocations": [{"containerID": c, "ipv4": "10.0.1.9"} for c in "ab"]}, "10.0.1.9 is in it twice"),
+    ],
+)
+def test_a_checkpoint_that_is_not_understood_stops_the_start(old, changes, says):
+    """Going on without it would give running pods' addresses to others."""
+    old.write_checkpoint(**changes)
+    old.node.start(wait=False)
+    wait_until(lambda: not old.node.proc.alive(), 10, why="it ends")
+    assert says in old.node.proc.text() and old.node.proc.process.returncode == 1
+    old.node.proc = None

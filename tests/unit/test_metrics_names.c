@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The table's lists of values against the modules that the values come from, and what the reconciler counts of EC2's calls. */
+#include "test.h"
+
+#include <stdio.h>
+
+#include "cloud/ec2_retry.h"
+#include "metrics/calls.h"
+#include "metrics/metrics.h"
+#include "reconcile_fixture.h"
+
+#define CREATE "CreateNetworkInterface"
+
+static const char *action(int i)
+{
+        return ec2_action_to_string((enum ec2_action)i);
+}
+
+static const char *class_of(int i)
+{
+        return ec2_failure_class_to_string((enum ec2_failure_class)i);
+}
+
+static const char *pace(int i)
+{
+        return pace_class_to_string((enum pace_class)i);
+}
+
+static const char *plan_step(int i)
+{
+        return plan_action_to_string((enum plan_action_kind)i);
+}
+
+static const char *cause(int i)
+{
+        return plan_cause_to_string((enum plan_cause)i);
+}
+
+static const char *eni_state(int i)
+{
+        return eni_state_to_string((enum eni_state)i);
+}
+
+static const char *lease_state(int i)
+{
+        return lease_state_to_string((enum lease_state)i);
+}
+
+static void test_lists(void **state _unused_)
+{
+        static const struct {
+                enum metric metric;
+                unsigned place;
+                const char *(*name)(int i);
+                int n;
+        } lists[] = {
+                {METRIC_EC2_CALLS, 0, action, _EC2_ACTION_MAX},
+                {METRIC_EC2_CALLS, 1, class_of, _EC2_FAILURE_MAX},
+                {METRIC_EC2_DENIED, 0, action, _EC2_ACTION_MAX},
+                {METRIC_EC2_PACE, 0, pace, _PACE_CLASS_MAX},
+                {METRIC_ACTIONS, 0, plan_step, _PLAN_ACTION_MAX},
+                {METRIC_BLOCKED, 0, plan_step, _PLAN_ACTION_MAX},
+                {METRIC_POOL_MISSING, 0, cause, _PLAN_CAUSE_MAX},
+                {METRIC_ENIS, 0, eni_state, _ENI_STATE_MAX},
+                {METRIC_LEASES, 0, lease_state, _LEASE_STATE_MAX},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+                for (int k = 0; k < lists[i].n; k++)
+                        if (!metrics_knows(lists[i].metric, lists[i].place, lists[i].name(k)))
+                                fail_msg("%s does not know '%s'", metrics_name(lists[i].metric),
+                                         lists[i].name(k));
+}
+
+static void call_is(struct bench *b, enum ec2_failure_class class, long http_status, const char *code)
+{
+        struct ec2_failure failure = {.class = class, .http_status = http_status, .took_us = 30000};
+
+        snprintf(failure.code, sizeof(failure.code), "%s", code);
+        count_ec2_call(&b->r, CREATE, &failure, "why it failed");
+}
+
+static int64_t value(struct bench *b, enum metric metric, const char *const labels[static METRIC_LABELS_MAX])
+{
+        return metrics_value(b->r.options.metrics, metric, labels);
+}
+
+static void test_ec2_calls(void **state)
+{
+        _cleanup_(metrics_freep) struct metrics *metrics = metrics_new();
+        _cleanup_(calls_freep) struct calls *calls = calls_new();
+        struct calls_entry entries[CALLS_MAX];
+        struct bench *b = *state;
+
+        b->r.options.metrics = metrics;
+        b->r.options.calls = calls;
+        call_is(b, EC2_FAILURE_NONE, 200, "");
+        call_is(b, EC2_FAILURE_THROTTLED, 503, "RequestLimitExceeded");
+        call_is(b, EC2_FAILURE_TRANSPORT, 0, "");
+        assert_int_equal(value(b, METRIC_EC2_CALLS, LABELS(CREATE, "none")), 1);
+        assert_int_equal(value(b, METRIC_EC2_CALLS, LABELS(CREATE, "throttled")), 1);
+        assert_int_equal(value(b, METRIC_EC2_SECONDS, LABELS(CREATE)), 3);
+        assert_int_equal(value(b, METRIC_EC2_THROTTLES, NO_LABELS), 1);
+        assert_int_equal(value(b, METRIC_AWSCNI_EC2_REQUESTS, LABELS(CREATE)), 3);
+        assert_int_equal(value(b, METRIC_AWSCNI_EC2_ERRORS, LABELS(CREATE)), 2);
+        assert_int_equal(value(b, METRIC_AWSCNI_API_LATENCY, LABELS(CREATE, "true", "")), 1);
+        assert_int_equal(value(b, METRIC_AWSCNI_API_LATENCY, LABELS(CREATE, "false", "200")), 1);
+        assert_int_equal(value(b, METRIC_AWSCNI_API_ERRORS, LABELS(CREATE, "transport")), 1);
+        assert_int_equal(calls_read(calls, entries), 3);
+        assert_string_equal(entries[1].code, "RequestLimitExceeded");
+        assert_string_equal(entries[1].why, "why it failed");
+        assert_string_equal(entries[2].why, "");
+        b->r.options.metrics = NULL;
+        b->r.options.calls = NULL;
+}
+
+/* Set by a denial, kept by what says nothing of permissions, known again after a restart, gone when EC2 carries it out. */
+static void test_denied(void **state)
+{
+        _cleanup_(metrics_freep) struct metrics *metrics = metrics_new();
+        _cleanup_(metrics_freep) struct metrics *next_life = metrics_new();
+        struct bench *b = *state;
+
+        b->r.options.metrics = metrics;
+        assert_int_equal(value(b, METRIC_EC2_DENIED, LABELS(CREATE)), 0);
+        call_is(b, EC2_FAILURE_DENIED, 403, "UnauthorizedOperation");
+        assert_int_equal(value(b, METRIC_EC2_DENIED, LABELS(CREATE)), 1);
+        assert_int_equal(value(b, METRIC_EC2_DENIED, LABELS("DeleteNetworkInterface")), 0);
+        call_is(b, EC2_FAILURE_TRANSIENT, 500, "InternalError");
+        assert_int_equal(value(b, METRIC_EC2_DENIED, LABELS(CREATE)), 1);
+        b->r.options.metrics = next_life;
+        denied_recall(&b->r);
+        assert_int_equal(value(b, METRIC_EC2_DENIED, LABELS(CREATE)), 1);
+        assert_int_equal(value(b, METRIC_EC2_DENIED, LABELS("DeleteNetworkInterface")), 0);
+        call_is(b, EC2_FAILURE_NONE, 200, "");
+        assert_int_equal(value(b, METRIC_EC2_DENIED, LABELS(CREATE)), 0);
+        metrics_set(next_life, METRIC_EC2_DENIED, LABELS(CREATE), 5);
+        denied_recall(&b->r);
+        assert_int_equal(value(b, METRIC_EC2_DENIED, LABELS(CREATE)), 0);
+        b->r.options.metrics = NULL;
+}
+
+static void test_plan(void **state)
+{
+        _cleanup_(metrics_freep) struct metrics *metrics = metrics_new();
+        struct bench *b = *state;
+        struct plan plan = {.target = 5,
+                            .shortage = 2,
+                            .stuck = "why",
+                            .causes = 1U << PLAN_CAUSE_ENI_LIMIT | 1U << PLAN_CAUSE_COOLING};
+
+        b->r.options.metrics = metrics;
+        count_plan(&b->r, &plan);
+        assert_int_equal(value(b, METRIC_POOL_TARGET, NO_LABELS), 5);
+        assert_int_equal(value(b, METRIC_POOL_MISSING, LABELS("eni-limit")), 2);
+        assert_int_equal(value(b, METRIC_POOL_MISSING, LABELS("cooling")), 2);
+        assert_int_equal(value(b, METRIC_POOL_MISSING, LABELS("growing")), 0);
+        plan = (struct plan){.target = 5, .shortage = 1};
+        count_plan(&b->r, &plan);
+        assert_int_equal(value(b, METRIC_POOL_MISSING, LABELS("growing")), 1);
+        assert_int_equal(value(b, METRIC_POOL_MISSING, LABELS("eni-limit")), 0);
+        b->r.options.metrics = NULL;
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_lists),
+                TEST(test_ec2_calls),
+                TEST(test_denied),
+                TEST(test_plan),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What AWS lets us do, asked of a scripted EC2: nothing is ever carried out, and what answers oddly is asked no further. */
+#include "test.h"
+
+#include <string.h>
+#include <time.h>
+
+#include <jansson.h>
+#include <vpcwire/clock.h>
+
+#include "cloud/ec2_retry.h"
+#include "reconcile_fixture.h"
+
+#define NO_IMDS      "http://127.0.0.1:1" /* refused at once */
+#define BURST_OF_ENI 24                   /* calls that the pace lets through from rest */
+
+static int setup(void **state)
+{
+        struct bench *b;
+        int e = bench_setup(state);
+
+        b = *state;
+        b->r.options.imds_endpoint = NO_IMDS;
+        assert_ok(imds_new(&(const struct imds_options){.endpoint = NO_IMDS}, &b->r.imds, &b->f->err),
+                  &b->f->err);
+        pthread_mutex_init(&b->r.wake.mutex, NULL);
+        return e;
+}
+
+static int teardown(void **state)
+{
+        struct bench *b = *state;
+
+        imds_free(b->r.imds);
+        probe_forget(&b->r);
+        return bench_teardown(state);
+}
+
+static void script(struct bench *b, unsigned status, const char *body)
+{
+        struct httpd_reply *reply = ARENA_NEW(b->arena, struct httpd_reply);
+
+        *reply = (struct httpd_reply){.status = status, .body = body, .times = HTTPD_ALWAYS};
+        bench_script(b, reply, 1);
+}
+
+static void sleep_until(int64_t at_ms)
+{
+        int64_t wait_ms = at_ms - clock_boottime_ms();
+
+        if (wait_ms > 0)
+                nanosleep(&(const struct timespec){wait_ms / 1000, wait_ms % 1000 * 1000000}, NULL);
+}
+
+/* To its end, as the thread's rounds would. Returns how many rounds it took. */
+static unsigned probe(struct bench *b)
+{
+        struct round round;
+        unsigned n = 0;
+
+        b->r.probe_wanted = true;
+        do {
+                round = bench_round(b, clock_boottime_ms());
+                probe_run(&b->r, &round);
+                n++;
+                sleep_until(round.wake_ms);
+        } while (b->r.probe.arena);
+        assert_true(round.changed);
+        assert_false(b->r.probe_wanted);
+        return n;
+}
+
+/* The result of an action in the books. */
+static const char *result(struct bench *b, const char *action)
+{
+        const char *text;
+        json_t *json, *permission;
+        size_t i;
+
+        assert_ok(store_fact_get(b->r.store, STORE_FACT_PROBE, b->arena, &text, &b->f->err), &b->f->err);
+        json = json_loads(text, 0, NULL);
+        assert_non_null(json);
+        text = NULL;
+        json_array_foreach(json_object_get(json, "permissions"), i, permission)
+        {
+                if (strcmp(json_string_value(json_object_get(permission, "action")), action) == 0)
+                        text = arena_strdup(b->arena,
+                                            json_string_value(json_object_get(permission, "result")));
+        }
+        assert_false(json_is_true(json_object_get(json_object_get(json, "imds"), "reachable")));
+        assert_true(json_is_true(json_object_get(json_object_get(json, "credentials"), "good")));
+        json_decref(json);
+        assert_non_null(text);
+        return text;
+}
+
+static void test_each_is_asked_once_and_dry(void **state)
+{
+        struct bench *b = *state;
+
+        script(b, 412, bench_error(b, EC2_CODE_DRY_RUN, "Request would have succeeded"));
+        probe(b);
+        assert_int_equal(httpd_requests(b->ec2), _EC2_ACTION_MAX - 2);
+        for (size_t i = 0; i < httpd_requests(b->ec2); i++)
+                assert_contains(httpd_request(b->ec2, i)->body, "&DryRun=true");
+        assert_string_equal(result(b, "DescribeSubnets"), "allowed");
+        assert_string_equal(result(b, "DetachNetworkInterface"), "allowed");
+        assert_string_equal(result(b, "AssignPrivateIpAddresses"), "unasked");
+        assert_false(ec2_last_failure(b->r.ec2)->class == EC2_FAILURE_NONE);
+}
+
+/* Something that does what it is asked, DryRun or not, must not be asked to detach. */
+static void test_who_knows_no_dry_runs_is_not_asked_on(void **state)
+{
+        struct bench *b = *state;
+
+        script(b, 200,
+               "<DescribeNetworkInterfacesResponse><networkInterfaceSet/></"
+               "DescribeNetworkInterfacesResponse>");
+        probe(b);
+        assert_int_equal(httpd_requests(b->ec2), 1);
+        assert_string_equal(result(b, "DescribeNetworkInterfaces"), "allowed");
+        assert_string_equal(result(b, "DetachNetworkInterface"), "unknown");
+}
+
+static void test_who_does_not_answer_is_not_asked_on(void **state)
+{
+        struct bench *b = *state;
+        struct httpd_reply reply = {.fault = HTTPD_DROP, .times = HTTPD_ALWAYS};
+
+        bench_script(b, &reply, 1);
+        probe(b);
+        assert_int_equal(httpd_requests(b->ec2), 1);
+        assert_string_equal(result(b, "DescribeSubnets"), "unknown");
+}
+
+/* What has no dry run is known by its last call, in both directions; a dry run of others is no such call. */
+static void test_the_last_call_tells_of_what_cannot_be_asked(void **state)
+{
+        struct bench *b = *state;
+        struct ip *addresses;
+        struct ec2_failure failure = {0};
+        bool known = true;
+        size_t n;
+
+        script(b, 403, bench_error(b, "UnauthorizedOperation", "no"));
+        assert_int_equal(ec2_assign_addresses(b->r.ec2, "eni-0", 1, b->arena, &addresses, &n, &b->f->err),
+                         -ERR_DENIED);
+        probe(b);
+        assert_string_equal(result(b, "AssignPrivateIpAddresses"), "denied");
+        assert_string_equal(result(b, "UnassignPrivateIpAddresses"), "unasked");
+        assert_string_equal(result(b, "DescribeSubnets"), "denied");
+        assert_ok(denied_known(&b->r, b->arena, "DescribeSubnets", &known, &b->f->err), &b->f->err);
+        assert_false(known);
+        denied_observe(&b->r, "AssignPrivateIpAddresses", &failure, "");
+        probe(b);
+        assert_string_equal(result(b, "AssignPrivateIpAddresses"), "unasked");
+}
+
+static void test_the_pace_is_kept(void **state)
+{
+        struct bench *b = *state;
+
+        script(b, 412, bench_error(b, EC2_CODE_DRY_RUN, "Request would have succeeded"));
+        for (int i = 0; i < BURST_OF_ENI; i++) {
+                ec2_dry_run(b->r.ec2);
+                assert_int_equal(ec2_delete_eni(b->r.ec2, "eni-0", &b->f->err), -ERR_INVALID);
+        }
+        assert_in_range(probe(b), 2, 100);
+        assert_int_equal(httpd_requests(b->ec2), BURST_OF_ENI + _EC2_ACTION_MAX - 2);
+        assert_string_equal(result(b, "CreateNetworkInterface"), "allowed");
+}
+
+static void test_no_dry_run_is_sent_of_what_has_none(void **state)
+{
+        struct bench *b = *state;
+        struct ip *addresses;
+        size_t n;
+
+        script(b, 200, "<x/>");
+        ec2_dry_run(b->r.ec2);
+        assert_int_equal(ec2_assign_addresses(b->r.ec2, "eni-0", 1, b->arena, &addresses, &n, &b->f->err),
+                         -ERR_UNSUPPORTED);
+        ec2_dry_run(b->r.ec2);
+        assert_int_equal(ec2_assign_addresses(b->r.ec2, "eni-0", 0, b->arena, &addresses, &n, &b->f->err),
+                         -ERR_INVALID);
+        assert_int_equal(httpd_requests(b->ec2), 0);
+        (void)ec2_delete_eni(b->r.ec2, "eni-0", &b->f->err); /* the next one is meant */
+        assert_null(strstr(httpd_request(b->ec2, 0)->body, "DryRun"));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_each_is_asked_once_and_dry, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_who_knows_no_dry_runs_is_not_asked_on, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_who_does_not_answer_is_not_asked_on, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_the_last_call_tells_of_what_cannot_be_asked, setup,
+                                                teardown),
+                cmocka_unit_test_setup_teardown(test_the_pace_is_kept, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_no_dry_run_is_sent_of_what_has_none, setup, teardown),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

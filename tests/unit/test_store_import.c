@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Leases of another daemon on their way to become ours: nobody gets the address before the verdict. */
+#include "test.h"
+
+#include "store_fixture.h"
+
+static struct store_import import_of(unsigned eni, unsigned n, const char *container_id)
+{
+        return (struct store_import){.key = {"aws-cni", container_id, "eth0"},
+                                     .address = fixture_ip(eni, n),
+                                     .pod_namespace = "default",
+                                     .pod_name = "web-0",
+                                     .since_wall_ms = 1718000000000};
+}
+
+static void begin(struct fixture *f, const struct store_import *imports, size_t n)
+{
+        bool done = false;
+
+        assert_ok(store_import_begin(f->store, imports, n, &done, &f->err), &f->err);
+        assert_true(done);
+}
+
+/* An ENI that is ready, of whose addresses `n` the kernel routes all that may be offered. */
+static void see_eni(struct fixture *f, unsigned n)
+{
+        struct store_eni eni = fixture_eni(0);
+        struct ip addresses[8];
+        struct store_eni *enis;
+        unsigned n_free;
+        bool changed, done;
+        size_t n_enis;
+
+        for (unsigned i = 0; i < n; i++)
+                addresses[i] = fixture_ip(0, i + 1);
+        assert_ok(store_eni_observed(f->store, &eni, addresses, n, false, NOW, &changed, &f->err), &f->err);
+        assert_ok(store_enis(f->store, NOW, f->arena, &enis, &n_enis, &f->err), &f->err);
+        assert_ok(store_addresses_routed(f->store, enis[0].key, addresses, n, NOW, &n_free, &f->err),
+                  &f->err);
+        assert_ok(store_eni_set_state(f->store, enis[0].key, ENI_READY, "", NOW, &done, &f->err), &f->err);
+}
+
+static struct store_import only_import(struct fixture *f)
+{
+        struct store_import *imports;
+        size_t n;
+
+        assert_ok(store_imports(f->store, f->arena, &imports, &n, &f->err), &f->err);
+        assert_int_equal(n, 1);
+        return imports[0];
+}
+
+static void test_a_pending_address_is_nobodys(void **state)
+{
+        struct fixture *f = *state;
+        struct store_import import = import_of(0, 1, "old");
+        struct store_lease wanted, lease;
+        enum lease_result result;
+
+        begin(f, &import, 1);
+        see_eni(f, 2);
+        assert_string_equal(fixture_address_state(f, fixture_ip(0, 1), NOW), "preparing");
+        assert_true(ip_equal(fixture_lease(f, "first", NOW).address, fixture_ip(0, 2)));
+        wanted = fixture_wanted("second");
+        assert_ok(store_lease_add(f->store, &wanted, NOW, f->arena, &result, &lease, &f->err), &f->err);
+        assert_int_equal(result, LEASE_NONE_FREE);
+        fixture_sql_refused(f, "UPDATE addresses SET state = 'free' WHERE address = '10.0.0.2'",
+                            "waits to be taken over");
+        fixture_sql_refused(f, "UPDATE addresses SET state = 'leaving' WHERE address = '10.0.0.2'",
+                            "waits to be taken over");
+}
+
+static void test_a_pod_is_taken(void **state)
+{
+        struct fixture *f = *state;
+        struct store_import import = import_of(0, 1, "old");
+        struct store_lease lease;
+        struct ip released;
+        bool done = true;
+
+        begin(f, &import, 1);
+        assert_ok(store_import_take(f->store, &import, "eni1", NOW, &done, &f->err), &f->err);
+        assert_false(done); /* EC2 has not shown it */
+        see_eni(f, 2);
+        assert_ok(store_import_take(f->store, &import, "eni1", NOW, &done, &f->err), &f->err);
+        assert_true(done);
+        assert_int_equal(only_import(f).verdict, IMPORT_TAKEN);
+        assert_ok(store_lease_get(f->store, &import.key, f->arena, &lease, &f->err), &f->err);
+        assert_true(ip_equal(lease.address, import.address));
+        assert_int_equal(lease.state, LEASE_WIRED);
+        assert_string_equal(lease.host_ifname, "eni1");
+        assert_int_equal(lease.since_wall_ms, import.since_wall_ms);
+        assert_ok(store_import_take(f->store, &import, "eni1", NOW, &done, &f->err), &f->err);
+        assert_false(done);
+        assert_ok(store_lease_release(f->store, &import.key, "", NOW, &done, &released, &f->err), &f->err);
+        assert_string_equal(fixture_address_state(f, import.address, NOW), "cooling");
+        fixture_check(f);
+}
+
+static void test_a_row_aside_frees_its_address(void **state)
+{
+        struct fixture *f = *state;
+        struct store_import import = import_of(0, 1, "old");
+
+        begin(f, &import, 1);
+        see_eni(f, 1);
+        assert_ok(store_import_explain(f->store, import.address, "not seen yet", &f->err), &f->err);
+        assert_string_equal(only_import(f).reason, "not seen yet");
+        assert_ok(store_import_set_aside(f->store, import.address, "gone", &f->err), &f->err);
+        assert_int_equal(only_import(f).verdict, IMPORT_ASIDE);
+        see_eni(f, 1);
+        assert_true(ip_equal(fixture_lease(f, "new", NOW).address, import.address));
+        assert_string_equal(only_import(f).reason, "gone");
+}
+
+static void test_it_happens_once(void **state)
+{
+        struct fixture *f = *state;
+        struct store_import import = import_of(0, 1, "old");
+        bool done = true;
+
+        begin(f, NULL, 0);
+        assert_ok(store_import_begin(f->store, &import, 1, &done, &f->err), &f->err);
+        assert_false(done);
+        fixture_restart(f, "a");
+        assert_ok(store_import_begin(f->store, &import, 1, &done, &f->err), &f->err);
+        assert_false(done);
+}
+
+static void test_one_address_twice_is_refused_whole(void **state)
+{
+        struct fixture *f = *state;
+        struct store_import imports[] = {import_of(0, 1, "a"), import_of(0, 2, "b"), import_of(0, 1, "c")};
+        struct store_import *kept;
+        bool done = false;
+        size_t n;
+
+        assert_int_equal(store_import_begin(f->store, imports, ARRAY_SIZE(imports), &done, &f->err),
+                         -ERR_INVALID);
+        assert_non_null(strstr(f->err.msg, "10.0.0.2 is in it twice"));
+        assert_ok(store_imports(f->store, f->arena, &kept, &n, &f->err), &f->err);
+        assert_int_equal(n, 0);
+        begin(f, imports, 2);
+}
+
+static void test_another_boot_forgets(void **state)
+{
+        struct fixture *f = *state;
+        struct store_import import = import_of(0, 1, "old"), *imports;
+        size_t n;
+
+        begin(f, &import, 1);
+        fixture_restart(f, "a");
+        (void)only_import(f);
+        fixture_restart(f, "b");
+        assert_ok(store_imports(f->store, f->arena, &imports, &n, &f->err), &f->err);
+        assert_int_equal(n, 0);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_a_pending_address_is_nobodys, fixture_setup,
+                                                fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_a_pod_is_taken, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_a_row_aside_frees_its_address, fixture_setup,
+                                                fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_it_happens_once, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_one_address_twice_is_refused_whole, fixture_setup,
+                                                fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_another_boot_forgets, fixture_setup, fixture_teardown),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
