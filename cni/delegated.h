@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The verbs of a delegated call: another plugin wires the pod and has {"ipam": {"type": "vpcwire"}}. We lease an address
- * and give it back, and touch neither the pod's namespace nor any link. GC and STATUS are those of verbs.h.
+ * and give it back, and touch neither the pod's namespace nor any link. GC and STATUS are those of verbs.h. On the host a
+ * bridge with isGateway gets a route to each of its pods in the pods' table.
  *
  * ADD answers with the address in its subnet's length, since that is what such plugins put on the pod's interface, with
  * a gateway, and with the routes that "ipam" names (none named: the default route). The gateway follows from the plugin:

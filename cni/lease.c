@@ -112,7 +112,7 @@ int lease_check(struct call *call, struct ip *ret_address, struct err *err)
         return 0;
 }
 
-int lease_release(const struct call *call, int64_t wire_us, struct err *err)
+int lease_release(const struct call *call, int64_t wire_us, struct ip *ret_address, struct err *err)
 {
         _cleanup_(ipam_client_freep) struct ipam_client *ipam = NULL;
         const struct ipam_del_request request = {.network = call->conf.name,
@@ -123,5 +123,9 @@ int lease_release(const struct call *call, int64_t wire_us, struct err *err)
         int r;
 
         r = lease_connect(call, RPC_TIMEOUT_MS, &ipam, err);
-        return r < 0 ? r : ipam_del(ipam, &request, &reply, err);
+        if (r == 0)
+                r = ipam_del(ipam, &request, &reply, err);
+        if (r == 0 && ret_address)
+                *ret_address = reply.released ? reply.address : IP_NONE;
+        return r;
 }

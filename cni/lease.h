@@ -31,7 +31,10 @@ int lease_confirm(struct call *call, struct ipam_client *ipam, struct ip address
 /* The address of the attachment's lease, which must be there and confirmed. On a connection of its own. */
 int lease_check(struct call *call, struct ip *ret_address, struct err *err);
 
-/* Tells the daemon, on a connection of its own, that the attachment is gone, and how long that took (0: not said). */
-int lease_release(const struct call *call, int64_t wire_us, struct err *err);
+/*
+ * Tells the daemon, on a connection of its own, that the attachment is gone, and how long that took (0: not said).
+ * ret_address may be NULL; else IP_NONE: there was no lease.
+ */
+int lease_release(const struct call *call, int64_t wire_us, struct ip *ret_address, struct err *err);
 
 #endif

@@ -96,7 +96,7 @@ static void undo(struct add *add)
 
         if (add->wired && wire_unmake(add->wire, &add->wiring, &err) < 0)
                 log_error("link stays behind", LOG_STR("link", add->wiring.host_ifname), LOG_ERR(&err));
-        else if (lease_release(add->call, 0, &err) < 0)
+        else if (lease_release(add->call, 0, NULL, &err) < 0)
                 log_warn("lease stays until ipamd sees that its link is gone",
                          LOG_STR("container", add->call->args.container_id), LOG_ERR(&err));
 }

@@ -88,16 +88,25 @@ static void delete_route(struct sync *sync, const struct route_info *route)
                 sync_fail_table(sync, route->table, &failure);
 }
 
+static bool leads_to_pod_link(const struct sync *sync, const struct route_info *route)
+{
+        for (size_t i = 0; i < sync->n_links; i++) {
+                if (sync->links[i].ifindex == route->oif)
+                        return node_link_is_pod(&sync->links[i], sync->view->veth_prefix);
+        }
+        return false;
+}
+
 /*
  * Whether a pod route that no lease wants may still be right: it leads to a pod's link, and that is not the link of a
- * pod that the view gives another address, nor is its address one that somebody else wired. The reconciler decides about
- * such pods, not we.
+ * pod that the view gives another address. The reconciler decides about such pods, not we. An address that somebody else
+ * wired has no pod's link; by another (a bridge) the plugin leads to it.
  */
 static bool leads_to_unknown_pod(const struct sync *sync, const struct route_info *route)
 {
         for (size_t i = 0; i < sync->view->n_unwired; i++) {
                 if (ip_equal(sync->view->unwired[i], route->dst.ip))
-                        return false;
+                        return !leads_to_pod_link(sync, route);
         }
         for (size_t i = 0; i < sync->want.n_routes; i++) {
                 const struct route_info *wanted = &sync->want.routes[i];
@@ -105,11 +114,7 @@ static bool leads_to_unknown_pod(const struct sync *sync, const struct route_inf
                 if (wanted->table == NODE_POD_TABLE && wanted->oif == route->oif)
                         return false;
         }
-        for (size_t i = 0; i < sync->n_links; i++) {
-                if (sync->links[i].ifindex == route->oif)
-                        return node_link_is_pod(&sync->links[i], sync->view->veth_prefix);
-        }
-        return false;
+        return leads_to_pod_link(sync, route);
 }
 
 static bool was_suspect(const struct node *node, const struct route_info *route)

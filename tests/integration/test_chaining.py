@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plugins after ours in a list, run as libcni does: Debian's portmap, bandwidth, tuning and sbr, and a service mesh's."""
+import json
+import socket
+
+import pytest
+
+from vpc import echo, netns, shared
+from vpc.cluster import INTERNET_HOST
+from vpc.runtime import Attachment
+
+pytestmark = pytest.mark.xdist_group("chaining")
+
+HOST_PORT = 8088
+RATE_BITS, BURST_BITS = 80_000_000, 8_000_000
+ACCEPTED = 15001  # where the sidecar listens
+PORTMAP = {"type": "portmap", "capabilities": {"portMappings": True}, "snat": True}
+BANDWIDTH = {"type": "bandwidth", "ingressRate": RATE_BITS, "ingressBurst": BURST_BITS,
+             "egressRate": RATE_BITS, "egressBurst": BURST_BITS}
+TUNING = {"type": "tuning", "sysctl": {"net.core.somaxconn": "333"}}
+MAPPINGS = {"portMappings": [{"hostPort": HOST_PORT, "containerPort": echo.PORT, "protocol": "tcp"}]}
+SIDECAR = """#!/bin/sh
+# Redirects what comes in and goes out by TCP to a listener in the pod, but for the listener's own.
+conf=$(cat)
+[ "$CNI_COMMAND" = ADD ] || exit 0
+echo "$conf" > "$0.saw"
+in_pod="nsenter --net=$CNI_NETNS iptables -t nat"
+$in_pod -A PREROUTING -p tcp -j REDIRECT --to-ports 15001 >&2 || exit 1
+$in_pod -A OUTPUT -p tcp ! -o lo -m owner ! --uid-owner 1337 -j REDIRECT --to-ports 15001 >&2 || exit 1
+echo "$conf" | python3 -c 'import json,sys; json.dump(json.load(sys.stdin)["prevResult"], sys.stdout)'
+"""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    with shared.world(tmp_path_factory.mktemp("chaining")) as made:
+        made.node("n1")
+        made.node("n2").add_pods(["far"])
+        made.simulator.ctl("internet-address", address=INTERNET_HOST)
+        yield made
+
+
+def chain(node, name, *after, **options):
+    return Attachment(node, name, [{"type": "vpcwire", "socket": str(node.socket)}, *after], **options)
+
+
+def test_host_port(world):
+    """From another node, a pod on it, the internet, and the pod itself; DEL leaves no rule."""
+    node, other = world.nodes
+    pod = chain(node, "port", PORTMAP, capabilities=MAPPINGS)
+    pod.add()
+    with echo.serving(pod.netns):
+        for namespace, address in (
+            (other.netns, node.address),
+            (other.pods[0].netns, node.address),
+            (world.namespace("inet"), node.public_address),
+            (pod.netns, node.address),
+        ):
+            answer = echo.sources_seen(namespace, [address], HOST_PORT)[address, "tcp"]
+            assert answer.count(".") == 3, f"from {namespace}: {answer}"
+    assert pod.address in node.exec("iptables-save", "-t", "nat").stdout
+    pod.delete()
+    assert pod.address not in node.exec("iptables-save", "-t", "nat").stdout
+
+
+@pytest.mark.parametrize("version", ["0.3.0", "0.3.1", "0.4.0", "1.0.0"])
+def test_bandwidth_and_tuning(world, version):
+    node = world.nodes[0]
+    pod = chain(node, "shaped", BANDWIDTH, TUNING, version=version)
+    pod.add()
+    host_end = pod.result["interfaces"][0]["name"]
+    assert "tbf" in node.exec("tc", "qdisc", "show", "dev", host_end).stdout
+    ifbs = {link["ifname"] for link in node.ip("link", "show", "type", "ifb")}
+    assert len(ifbs) == 1, ifbs
+    assert pod.exec("cat", "/proc/sys/net/core/somaxconn").stdout.strip() == "333"
+    with echo.serving(pod.netns):
+        echo.assert_source(node.netns, [pod.address], node.address)
+    pod.delete()
+    assert node.ip("link", "show", "type", "ifb") == [] and host_end not in node.pod_links()
+
+
+def test_sbr(world):
+    """A table of the pod's own address, and traffic goes by it."""
+    node, other = world.nodes
+    pod = chain(node, "sbr", {"type": "sbr"})
+    pod.add()
+    assert f"from {pod.address}" in pod.exec("ip", "rule").stdout
+    assert "default via 169.254.1.1" in pod.exec("ip", "route", "show", "table", "100").stdout
+    with echo.serving(other.netns):
+        echo.assert_source(pod.netns, [other.address], pod.address, bind=pod.address)
+    pod.end()
+    assert f"from {pod.address}" not in pod.exec("ip", "rule").stdout
+    pod.remove_netns()
+
+
+def talk(address, port):
+    with socket.create_connection((address, port), timeout=echo.TRY_S) as connection:
+        return connection.makefile().read()
+
+
+def test_sidecar_sees_our_result_and_gets_the_traffic(world, tmp_path):
+    """Nobody listens where these connections go: only the sidecar can answer, in both directions."""
+    node, other = world.nodes
+    script = tmp_path / "sidecar"
+    script.write_text(SIDECAR)
+    script.chmod(0o755)
+    pod = chain(node, "mesh", {"type": "sidecar"}, folders=[tmp_path])
+    pod.add()
+    saw = json.loads((tmp_path / "sidecar.saw").read_text())["prevResult"]
+    assert saw["ips"] == pod.result["ips"] and saw["interfaces"][1]["sandbox"] == pod.path
+    serve = f"import socket; s=socket.create_server(('', {ACCEPTED})); print('up', flush=True)\nwhile 1: c,a=s.accept(); c.sendall(a[0].encode()); c.close()"
+    with netns.threads(pod.netns) as inside:
+        sidecar = inside.call(netns.popen, "python3", "-c", serve)
+        try:
+            assert sidecar.stdout.readline() == "up\n"
+            assert netns.call_in(other.pods[0].netns, talk, pod.address, 80) == other.pods[0].address
+            assert netns.call_in(node.netns, talk, pod.address, 80) == node.address
+            assert inside.call(talk, other.address, 80) == pod.address
+            assert inside.call(talk, INTERNET_HOST, 443) == pod.address
+        finally:
+            sidecar.kill()
+            sidecar.communicate()
+    pod.delete()
