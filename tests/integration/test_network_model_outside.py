@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Outside the VPC: on-premises hosts and the internet, with each of aws-vpc-cni's settings on who sees which address."""
 import contextlib
+import json
 import re
 import signal
 import socket
@@ -38,15 +39,40 @@ def node(world):
     settings(world.nodes[0])
 
 
+DEFAULTS = {
+    "AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS": "",
+    "AWS_VPC_K8S_CNI_EXTERNALSNAT": "false",
+    "AWS_VPC_K8S_CNI_RANDOMIZESNAT": "prng",
+    "AWS_EXTERNAL_SERVICE_CIDRS": "",
+}
+
+
+def in_force(node):
+    """As the daemon itself says; its log says only so often that settings were read."""
+    said = json.loads(node.web("/v1/networkutils-env-settings").text)
+    return {name: str(said.get(name) or "").lower() if name in said else "" for name in DEFAULTS}
+
+
 def settings(node, **values):
-    """Gives the node these settings, and no others, while it runs."""
-    ruleset = nft(node)
-    taken = node.log.read_text().count("settings read again")
+    """Gives the node these settings, and no others, while it runs; returns when they are in force."""
     if node.conf.exists() or values:
         node.conf.write_text("".join(f"{key}={value}\n" for key, value in values.items()))
     node.proc.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: node.log.read_text().count("settings read again") > taken, SETTINGS_DEADLINE_S)
-    return ruleset
+    wanted = {name: values.get(name, default).replace(" ", "") for name, default in DEFAULTS.items()}
+    wait_until(lambda: in_force(node) == wanted, SETTINGS_DEADLINE_S, why=f"{wanted} in force")
+    wait_until(lambda: is_applied(node, wanted), SETTINGS_DEADLINE_S, why=f"{wanted} in the packet filter")
+
+
+def is_applied(node, wanted):
+    """A connection begun a moment too early would stay as it began."""
+    rules = nft(node)
+    exempt = wanted["AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS"]
+    return (
+        ("ct state new" in rules) == (wanted["AWS_VPC_K8S_CNI_EXTERNALSNAT"] == "false")
+        and (ONPREM_CIDR in rules) == (ONPREM_CIDR in exempt)
+        and ("0.0.0.0/0" in rules) == ("0.0.0.0/0" in exempt)
+        and ("random" in rules) == (wanted["AWS_VPC_K8S_CNI_RANDOMIZESNAT"] != "none")
+    )
 
 
 def nft(node):
@@ -154,8 +180,8 @@ def test_external_services_are_reached_by_the_main_table(world, node):
     """... by the primary ENI, then: with its address, where the pod's own one is not of that ENI and EC2 would drop it."""
     primary, secondary = primary_and_secondary(node)
     settings(node, AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS=ONPREM_CIDR, AWS_EXTERNAL_SERVICE_CIDRS=ONPREM_CIDR)
+    eventually(lambda: sees(primary, ONPREM))
     eventually(lambda: sees(secondary, ONPREM, node.address))
-    sees(primary, ONPREM)
     assert f"1535:	from all to {ONPREM_CIDR} lookup main" in node.exec("ip", "rule").stdout
     settings(node, AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS=ONPREM_CIDR)
     eventually(lambda: sees(node.pods, ONPREM))
