@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <vpcwire/clock.h>
 #include <vpcwire/link.h>
@@ -13,6 +14,11 @@
 #include "node/legacy.h"
 #include "node/want.h"
 #include "reconcile/state.h"
+
+enum {
+        LEGACY_RETRY_MS =
+                2000, /* iptables' lock is held for milliseconds, by a large kube-proxy for a second */
+};
 
 /* What the kernel says of aws-vpc-cni's pods: their links, and its host routes to them in main. */
 struct kernel {
@@ -31,7 +37,8 @@ int takeover_start(struct reconcile *r, struct err *err)
                 return err_wrap(err, "read what is to be taken over");
         for (size_t i = 0; i < n; i++)
                 r->takeover.pending |= imports[i].verdict == IMPORT_PENDING;
-        r->takeover.tidy = n > 0;
+        r->takeover.tidy = n > 0 || (r->options.backing_store && access(r->options.backing_store, F_OK) == 0);
+        r->takeover.tidy_legacy = r->takeover.tidy;
         r->takeover.deadline_ms = clock_boottime_ms() + r->settings.orphan_grace_ms;
         return 0;
 }
@@ -156,6 +163,33 @@ static int tidy(struct reconcile *r, struct round *round, struct err *err)
         return 0;
 }
 
+/* Others use iptables-legacy, too, and may be at it: tried again, and no reason not to go on with the round. */
+static void tidy_legacy(struct reconcile *r, struct round *round)
+{
+        unsigned n = 0;
+        struct err err;
+
+        if (!r->takeover.tidy_legacy)
+                return;
+        if (round->now_ms < r->takeover.tidy_legacy_due_ms) {
+                round_wake_at(round, r->takeover.tidy_legacy_due_ms);
+                return;
+        }
+        if (node_legacy_remove_xtables(r->options.xtables_lock, &n, &err) < 0) {
+                if (r->takeover.told != err.code)
+                        log_warn("iptables-legacy keeps aws-vpc-cni's chains for now", LOG_ERR(&err),
+                                 LOG_INT("again_every_ms", LEGACY_RETRY_MS));
+                r->takeover.told = err.code;
+                r->takeover.tidy_legacy_due_ms = round->now_ms + LEGACY_RETRY_MS;
+                round_wake_at(round, r->takeover.tidy_legacy_due_ms);
+                return;
+        }
+        if (n)
+                log_info("what aws-vpc-cni left in iptables-legacy is removed", LOG_INT("objects", n));
+        r->takeover.told = 0;
+        r->takeover.tidy_legacy = r->takeover.pending;
+}
+
 static bool is_routed(const struct round *round)
 {
         for (size_t i = 0; i < round->n_enis; i++) {
@@ -171,7 +205,7 @@ int takeover_step(struct reconcile *r, struct round *round, struct err *err)
         struct kernel kernel = {0};
         size_t n, pending = 0;
 
-        if ((!r->takeover.pending && !r->takeover.tidy) || !is_routed(round))
+        if ((!r->takeover.pending && !r->takeover.tidy && !r->takeover.tidy_legacy) || !is_routed(round))
                 return 0;
         if (r->takeover.pending) {
                 if (store_imports(r->store, round->arena, &imports, &n, err) < 0 ||
@@ -186,6 +220,10 @@ int takeover_step(struct reconcile *r, struct round *round, struct err *err)
                 }
                 r->takeover.pending = pending > 0;
         }
-        /* Taken in this round means routed in the next. */
-        return r->network_due ? 0 : tidy(r, round, err);
+        if (r->network_due)
+                return 0; /* taken in this round means routed in the next */
+        if (r->takeover.tidy && tidy(r, round, err) < 0)
+                return -(int)err->code;
+        tidy_legacy(r, round);
+        return 0;
 }
