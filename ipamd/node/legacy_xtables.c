@@ -156,7 +156,7 @@ int node_legacy_remove_xtables(const char *lock, unsigned *ret_n, struct err *er
 {
         _cleanup_(plan_done) struct plan nat = {0}, mangle = {0};
         _cleanup_close_ int lock_fd = -1;
-        unsigned n;
+        unsigned n = 0;
 
         if (look(&n, err) < 0 || (n && xtables_lock(lock, &lock_fd, err) < 0))
                 return err_wrap(err, "remove aws-vpc-cni's chains");

@@ -41,8 +41,8 @@ static size_t add_head(struct xtables *table, const char *name)
 {
         struct head head = {.entry = {.target_offset = sizeof(head.entry), .next_offset = sizeof(head)}};
 
-        strcpy(head.target.target.u.user.name, XT_ERROR_TARGET);
-        strcpy(head.target.errorname, name);
+        memcpy(head.target.target.u.user.name, XT_ERROR_TARGET, sizeof(XT_ERROR_TARGET));
+        memcpy(head.target.errorname, name, strlen(name) + 1);
         return add(table, &head, sizeof(head));
 }
 
@@ -54,7 +54,7 @@ static void make(struct xtables *table)
         size_t b, a = 4 * sizeof(struct rule) + sizeof(struct head);
 
         *table = (struct xtables){.entries = XNEW_ARRAY(char, N * sizeof(struct head))};
-        strcpy(table->info.name, "nat");
+        memcpy(table->info.name, "nat", sizeof("nat"));
         table->info.valid_hooks = 1 << NF_INET_PRE_ROUTING;
         b = a + 2 * sizeof(struct rule) + sizeof(struct head);
         add_rule(table, (int)a);
