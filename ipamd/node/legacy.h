@@ -19,7 +19,7 @@ struct node;
 int node_legacy_remove_rules(struct node *node, struct arena *arena, const struct ip *pods, size_t n_pods,
                              const struct ip *enis, size_t n_enis, unsigned *ret_n, struct err *err);
 /* Its packet filter. *ret_n counts what went. */
-int node_legacy_remove_nft(struct node *node, unsigned *ret_n, struct err *err);
+int node_legacy_remove_nft(unsigned *ret_n, struct err *err);
 /*
  * Its packet filter in iptables-legacy, where that is in use, under iptables' lock file. Does not wait for the lock: ERR_BUSY,
  * and try again, while somebody else has it or has changed a table without it. *ret_n as above.

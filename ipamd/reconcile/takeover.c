@@ -155,7 +155,7 @@ static int tidy(struct reconcile *r, struct round *round, struct err *err)
                         enis[n_enis++] = round->enis[i].primary_address;
         }
         if (node_legacy_remove_rules(r->node, round->arena, pods, n_leases, enis, n_enis, &n, err) < 0 ||
-            node_legacy_remove_nft(r->node, &n, err) < 0)
+            node_legacy_remove_nft(&n, err) < 0)
                 return -(int)err->code;
         if (n)
                 log_info("what aws-vpc-cni left in the kernel is removed", LOG_INT("objects", n));
