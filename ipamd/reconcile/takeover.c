@@ -100,12 +100,30 @@ static int set_aside(struct reconcile *r, struct round *round, const struct stor
         return store_import_set_aside(r->store, import->address, reason, err);
 }
 
+/* A pod on several network cards has a row for each, under one key. What ours have not stays as aws-vpc-cni made it. */
+static int leave_second_address(struct reconcile *r, const struct store_import *import, struct err *err)
+{
+        const char *reason = "its pod runs and has another address already, and pods of ours have one";
+
+        if (strcmp(import->reason, reason) != 0)
+                log_warn("an address of a pod of aws-vpc-cni is not taken over",
+                         LOG_STR("address", IP_TEXT(import->address)), LOG_STR("pod", import->pod_name),
+                         LOG_STR("container", import->key.container_id), LOG_STR("why", reason));
+        return store_import_explain(r->store, import->address, reason, err);
+}
+
 static int take(struct reconcile *r, struct round *round, const struct store_import *import,
                 const struct link_info *link, struct err *err)
 {
         const struct link_change mark = {.alias = import->key.container_id};
+        struct store_lease lease;
         bool done = false;
+        int found = store_lease_get(r->store, &import->key, round->arena, &lease, err);
 
+        if (found == 0)
+                return leave_second_address(r, import, err);
+        if (found != -ERR_NOT_FOUND)
+                return found;
         /* First the mark by which DEL and the reclaimer know the link. */
         if (link_change(r->netlink, link->ifindex, &mark, err) < 0)
                 return err_wrap(err, "mark link %s", link->name);
@@ -120,6 +138,7 @@ static int take(struct reconcile *r, struct round *round, const struct store_imp
                  LOG_STR("link", link->name));
         round->changed = true;
         round->progress = true;
+        r->takeover.tidy = true;
         r->network_due = true; /* its route comes into our table */
         return 0;
 }
@@ -159,7 +178,7 @@ static int tidy(struct reconcile *r, struct round *round, struct err *err)
                 return -(int)err->code;
         if (n)
                 log_info("what aws-vpc-cni left in the kernel is removed", LOG_INT("objects", n));
-        r->takeover.tidy = r->takeover.pending;
+        r->takeover.tidy = false;
         return 0;
 }
 
@@ -187,7 +206,7 @@ static void tidy_legacy(struct reconcile *r, struct round *round)
         if (n)
                 log_info("what aws-vpc-cni left in iptables-legacy is removed", LOG_INT("objects", n));
         r->takeover.told = 0;
-        r->takeover.tidy_legacy = r->takeover.pending;
+        r->takeover.tidy_legacy = false;
 }
 
 static bool is_routed(const struct round *round)
