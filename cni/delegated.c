@@ -128,14 +128,14 @@ static int set_host_route(const struct call *call, struct ip address, struct err
                                        : remove_host_route(host, address, err);
 }
 
-static int lease_alone(struct call *call, struct ipam_client *ipam, struct result_address *ret,
+static int lease_alone(struct call *call, struct ipam_client **ipam, struct result_address *ret,
                        struct err *err)
 {
         struct ipam_add_reply reply = {0};
         struct err undo;
         int r;
 
-        r = lease_ask(call, ipam, NULL, &reply, err);
+        r = lease_ask(call, *ipam, NULL, &reply, err);
         if (r < 0)
                 return r;
         r = take_reply(call, &reply, ret, err);
@@ -163,7 +163,7 @@ int delegated_add(struct call *call, json_t **ret_result, struct err *err)
                 return r;
         if (lease_connect(call, RPC_TIMEOUT_MS, &ipam, err) < 0)
                 return call_fail(call, CNI_CODE_TRY_AGAIN, err);
-        r = lease_alone(call, ipam, &address, err);
+        r = lease_alone(call, &ipam, &address, err);
         if (r < 0)
                 return r;
         if (!address.routes && is_gateway_bridge(call)) {
