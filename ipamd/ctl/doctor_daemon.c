@@ -77,16 +77,17 @@ static void check_database(struct doctor *d)
         if (!f && errno == ENOENT)
                 doctor_say(d, DOCTOR_FAIL,
                            "call ipamctl with ipamd's VPCWIRE_DB; was the file removed, restart ipamd: it "
-                           "learns all but the leases anew",
+                           "learns all anew but names of pods",
                            "%s: is not there", d->db_path);
         else if (!f)
                 doctor_say(d, DOCTOR_FAIL, "call ipamctl as the user that ipamd runs as", "%s: %s",
                            d->db_path, strerror(errno));
         else if (fread(begin, 1, sizeof(begin), f) != sizeof(begin) ||
                  memcmp(begin, magic, sizeof(magic)) != 0)
-                doctor_say(d, DOCTOR_FAIL,
-                           "stop ipamd, move the file away, start ipamd: it learns all but the leases anew",
-                           "%s: is no SQLite database", d->db_path);
+                doctor_say(
+                        d, DOCTOR_FAIL,
+                        "stop ipamd, move the file away, start ipamd: it learns all anew but names of pods",
+                        "%s: is no SQLite database", d->db_path);
         else if (fstat(fileno(f), &st) == 0 && (st.st_mode & 077))
                 doctor_say(d, DOCTOR_WARN, "chmod 600 the file", "%s: others than its owner may open it",
                            d->db_path);
