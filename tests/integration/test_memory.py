@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The memory that the manifest gives the daemon is enough on the largest node, with 8,000 Services of kube-proxy beside it."""
+"""The memory that the manifest gives the daemon: what it asks for on the largest node, its limit also with 8,000 Services of kube-proxy."""
 import pathlib
 import re
 import subprocess
@@ -65,13 +65,15 @@ def test_requests_and_limits_fit(make_node, tmp_path):
     checkpoint = tmp_path / "ipam.json"
     checkpoint.write_text('{"version":"vpc-cni-ipam/1","allocations":[]}\n')
     env = {"WARM_IP_TARGET": str(LEASES), "AWS_VPC_K8S_CNI_BACKING_STORE": str(checkpoint), "VPCWIRE_ORPHAN_GRACE_PERIOD": "3600"}
-    node = make_node("n1", instance_type="m5.24xlarge", env=env, build=RELEASE_BUILD, start=False)
+    node = make_node("n1", instance_type="m5.24xlarge", env=env, build=RELEASE_BUILD)
+    wait_until(lambda: node.pool()["free"] >= LEASES, 120, why="the whole pool")
+    serve_much(node)
+    assert resident_bytes(node, "RssAnon") < request
+    node.stop()
     write_services(node)
     node.start()
-    wait_until(lambda: node.pool()["free"] >= LEASES, 120, why="the whole pool")
-    wait_until(lambda: "what aws-vpc-cni left in the kernel is removed" in node.proc.text(), 60, why="its chains are looked for")
-    serve_much(node)
+    wait_until(lambda: "what aws-vpc-cni left in the kernel is removed" in node.proc.text(), 120, why="its chains are looked for")
+    assert len(node.leases()) == LEASES
     assert resident_bytes(node, "VmHWM") < limit
-    assert resident_bytes(node, "RssAnon") < request
     for i in range(LEASES):
         node.call("Del", network="vpcwire", container_id=f"{i:064}", ifname="eth0")
