@@ -20,7 +20,7 @@ const heightOf = (us) => (HEIGHT * Math.min(DECADES, Math.max(0, Math.log10(us /
 
 function createStrip() {
   const strip = makeSvg("svg", {class: "strip", viewBox: `0 0 ${MINUTES * STEP} ${HEIGHT}`, preserveAspectRatio: "none", role: "img"});
-  for (let decade = 1; decade < DECADES; decade++) strip.append(makeSvg("path", {class: "line", d: `M0 ${HEIGHT - (HEIGHT * decade) / DECADES}H${MINUTES * STEP}`}));
+  for (let decade = 0; decade <= DECADES; decade++) strip.append(makeSvg("path", {class: "line", d: `M0 ${HEIGHT - (HEIGHT * decade) / DECADES}H${MINUTES * STEP}`}));
   strip.append(makeSvg("g"));
   return strip;
 }
@@ -33,8 +33,8 @@ function updateMinute(group, {at_ms, x, n, p50_us, p99_us, max_us}) {
   setText(title, `${time(at_ms)}: ${n}, p50 ${duration(p50_us)}, p99 ${duration(p99_us)}, longest ${duration(max_us)}`);
   setAttributes(hit, {x});
   setAttributes(longest, {x: x + STEP / 2 - 0.5, y: HEIGHT - top, height: Math.max(0, top - low)});
-  const height = Math.max(2, high - low);
-  setAttributes(quantiles, {x: x + 0.75, y: Math.min(HEIGHT - 2, HEIGHT - low - height), height});
+  const height = Math.max(3, high - low);
+  setAttributes(quantiles, {x: x + 0.75, y: Math.max(0, HEIGHT - low - height), height});
 }
 
 function showStrip(strip, node, verb, stage, label) {
@@ -54,7 +54,7 @@ function createTable() {
 }
 
 function createLatencyRow([, , verb, what]) {
-  return make("tr", {}, make("th", {scope: "row"}, make("b", {}, verb), ` ${what}`), make("td", {class: "strip-cell"}, createStrip()), ...NUMBERS.map(([name]) => make("td", {class: "number", "data-name": name})));
+  return make("tr", {}, make("th", {scope: "row"}, make("b", {}, verb), " ", make("span", {class: "quiet"}, what)), make("td", {class: "strip-cell"}, createStrip()), ...NUMBERS.map(([name]) => make("td", {class: "number", "data-name": name})));
 }
 
 export function showLatency(node) {

@@ -60,9 +60,9 @@ export function sync(parent, items, key, create, update) {
 
 export const plural = (n, one, many = one + "s") => `${n} ${n === 1 ? one : many}`;
 
-/** "0.42 ms", "12 ms", "3.1 s": two digits that count. */
+/** "0 ms", "0.42 ms", "12 ms", "3.1 s": two digits that count. */
 export function duration(us) {
-  if (us < 1000) return us < 10 ? "<0.01 ms" : `${(us / 1000).toFixed(2)} ms`;
+  if (us < 1000) return us < 5 ? "0 ms" : `${(us / 1000).toFixed(2)} ms`;
   if (us < 10000) return `${(us / 1000).toFixed(1)} ms`;
   if (us < 1e6) return `${Math.round(us / 1000)} ms`;
   return us < 1e7 ? `${(us / 1e6).toFixed(1)} s` : `${Math.round(us / 1e6)} s`;
