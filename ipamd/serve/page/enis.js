@@ -37,9 +37,12 @@ const deviceOf = (eni) => (eni.network_card ? `card ${eni.network_card}, device 
 
 function createRow() {
   const title = make("h3", {}, make("span", {class: "device"}), make("span", {class: "badge"}), make("span", {class: "count quiet"}));
-  const facts = make("p", {class: "eni-facts quiet"}, make("span", {class: "id"}), make("span"), make("span"), make("span"));
+  const facts = make("p", {class: "eni-facts quiet"}, make("span", {class: "id"}), make("span"), make("span"), make("span", {title: "its own address, which no pod gets"}));
   return make("article", {class: "eni"}, make("div", {class: "eni-head"}, title, facts), make("div", {class: "cells", role: "group"}));
 }
+
+/** As `ip address` has it: 10.0.1.4/24. */
+const ownAddress = ({primary_address, subnet_cidr}) => primary_address + (primary_address && subnet_cidr.replace(/^[^/]*/, ""));
 
 function updateRow(row, eni) {
   const [title, facts] = row.firstElementChild.children;
@@ -50,7 +53,7 @@ function updateRow(row, eni) {
 
   [deviceOf(eni) + (eni.primary ? ", primary" : ""), state, eni.managed ? `${used} of ${addresses.length}` : ""].forEach((text, i) => setText(title.children[i], text));
   setAttributes(title.children[1], {"data-state": state, title: `since ${moment(eni.since_ms, nowMs)}`});
-  [eni.eni_id || "no id yet", [eni.subnet_id, eni.subnet_cidr].filter(Boolean).join(" "), eni.mac, eni.primary_address && `own ${eni.primary_address}`].forEach((text, i) => setText(facts.children[i], text || ""));
+  [eni.eni_id || "no id yet", eni.mac, eni.subnet_id, ownAddress(eni)].forEach((text, i) => setText(facts.children[i], text || ""));
   setAttributes(cells, {"aria-label": `Addresses of ${eni.eni_id || deviceOf(eni)}`});
   syncCells(cells, addresses);
 }

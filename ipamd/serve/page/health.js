@@ -83,6 +83,7 @@ const CAUSES = {
 function verdict({pool, status}) {
   const waiting = status.pool.waiting ? `${plural(status.pool.waiting, "pod waits", "pods wait")} for an address. ` : "";
   if (pool.missing) return ["warn", `${waiting}${pool.missing} short of the target of ${pool.target}: ${pool.why.map((cause) => CAUSES[cause] || cause).join(", ") || "no cause is known"}`];
+  if (!pool.target) return ["none", `${waiting}No target yet`];
   if (pool.surplus) return [waiting ? "warn" : "ok", `${waiting}${pool.surplus} more than the target of ${pool.target}`];
   return [waiting ? "warn" : "ok", `${waiting}At the target of ${pool.target}`];
 }

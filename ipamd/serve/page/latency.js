@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How long ADD and DEL took in the last hour, stage by stage, and the last EC2 calls with their answers.
-import {byId, duration, make, makeSvg, moment, plural, setAttributes, setText, sync, time} from "./parts.js";
+import {byId, duration, make, makeSvg, moment, plural, setAttributes, setName, setText, sync, time} from "./parts.js";
 
 const ROWS = [
   ["add", "rpc", "ADD", "in ipamd"],
@@ -25,16 +25,17 @@ function createStrip() {
   return strip;
 }
 
-const createMinute = () => makeSvg("g", {}, makeSvg("title"), makeSvg("rect", {class: "hit", width: STEP, y: 0, height: HEIGHT}), makeSvg("rect", {class: "longest", width: 1}), makeSvg("rect", {class: "quantiles", width: STEP - 1.5}));
+const createMinute = () => makeSvg("g", {}, makeSvg("title"), makeSvg("rect", {class: "hit", width: STEP, y: 0, height: HEIGHT}), makeSvg("rect", {class: "below", width: STEP - 1}), makeSvg("rect", {class: "longest", width: 1}), makeSvg("rect", {class: "quantiles", width: STEP - 1}));
 
 function updateMinute(group, {at_ms, x, n, p50_us, p99_us, max_us}) {
-  const [title, hit, longest, quantiles] = group.children;
+  const [title, hit, below, longest, quantiles] = group.children;
   const [low, high, top] = [p50_us, p99_us, max_us].map(heightOf);
   setText(title, `${time(at_ms)}: ${n}, p50 ${duration(p50_us)}, p99 ${duration(p99_us)}, longest ${duration(max_us)}`);
   setAttributes(hit, {x});
+  setAttributes(below, {x: x + 0.5, y: HEIGHT - low, height: low});
   setAttributes(longest, {x: x + STEP / 2 - 0.5, y: HEIGHT - top, height: Math.max(0, top - low)});
   const height = Math.max(3, high - low);
-  setAttributes(quantiles, {x: x + 0.75, y: Math.max(0, HEIGHT - low - height), height});
+  setAttributes(quantiles, {x: x + 0.5, y: Math.max(0, HEIGHT - low - height), height});
 }
 
 function showStrip(strip, node, verb, stage, label) {
@@ -49,7 +50,7 @@ function showStrip(strip, node, verb, stage, label) {
 // ---- the table ----
 
 function createTable() {
-  const head = make("tr", {}, make("th", {scope: "col"}, "Stage"), make("th", {scope: "col", class: "strip-head"}, make("span", {}, "an hour ago"), make("span", {}, "0.1 ms to 10 s"), make("span", {}, "now")), ...NUMBERS.map(([name]) => make("th", {scope: "col", class: "number"}, name)));
+  const head = make("tr", {}, make("th", {scope: "col"}, "Stage"), make("th", {scope: "col", class: "strip-head"}, make("span", {}, "an hour ago"), make("span", {}, "×10 a line, 0.1 ms to 10 s"), make("span", {}, "now")), ...NUMBERS.map(([name]) => make("th", {scope: "col", class: "number"}, name)));
   return make("table", {class: "latency"}, make("thead", {}, head), make("tbody"));
 }
 
@@ -76,7 +77,7 @@ function updateCall(row, {at_ms, action, class: kind, http_status, code, why, to
   const [when, what, answer, took] = row.children;
   const failed = kind !== "none";
   setText(when, moment(at_ms, nowMs));
-  setText(what.firstElementChild, action);
+  setName(what.firstElementChild, action);
   setText(what.lastElementChild, failed ? [code, why].filter(Boolean).join(": ") : "");
   setText(answer, failed ? `✕ ${http_status ? `${http_status} ` : ""}${kind}` : `✓ ${http_status}`);
   setText(took, duration(took_us));

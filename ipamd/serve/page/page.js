@@ -7,6 +7,7 @@ import {showCalls, showLatency} from "./latency.js";
 
 const EVERY_MS = 3000;
 const PATIENCE_MS = 8000;
+const OLD_MS = 5000; // from here on the age is worth saying
 
 let node = null; // the last answer
 let receivedAt = 0; // performance.now() of it
@@ -40,7 +41,7 @@ function show() {
 function tick() {
   const old = node && performance.now() - receivedAt;
   if (node) {
-    setText(byId("data-age"), `${time(node.now_ms)}, ${age(old)} ago`);
+    setText(byId("data-age"), time(node.now_ms) + (old > OLD_MS ? `, ${age(old)} ago` : ""));
     setText(byId("started"), `${age(node.now_ms + old - node.status.started_ms)} ago`);
   }
   if (failure) {

@@ -21,16 +21,25 @@ export function makeSvg(name, attributes = {}, ...children) {
   return element;
 }
 
+/** Control characters, and those that turn the direction of what follows: seen instead of obeyed. */
+export const plain = (text) => text.replace(/[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, "\ufffd");
+
 /** null takes the attribute away. */
 export function setAttributes(element, attributes) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null) element.removeAttribute(name);
-    else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
+    else if (element.getAttribute(name) !== plain(String(value))) element.setAttribute(name, plain(String(value)));
   }
 }
 
 export function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  if (element.textContent !== plain(text)) element.textContent = plain(text);
+}
+
+/** A name in CamelCase, which may be broken before its capitals. */
+export function setName(element, text) {
+  if (element.textContent === plain(text)) return;
+  element.replaceChildren(...plain(text).split(/(?=\p{Lu})/u).flatMap((part, i) => (i ? [make("wbr"), part] : [part])));
 }
 
 /**
