@@ -21,8 +21,7 @@ enum { MINUTE_MS = 60 * 1000, SHORT_ID_CHARS = 12 };
 static void add_short_id(json_t *json, const char *container_id)
 {
         if (strlen(container_id) > SHORT_ID_CHARS)
-                json_object_set_new(json, "container",
-                                    json_sprintf("%.*s", SHORT_ID_CHARS, container_id));
+                json_object_set_new(json, "container", json_sprintf("%.*s", SHORT_ID_CHARS, container_id));
 }
 
 static json_t *address_json(const struct see_books *books, const struct store_address *address,
@@ -54,13 +53,13 @@ static json_t *eni_json(const struct see_books *books, const struct store_eni *e
                 if (books->addresses[i].eni_key == eni->key)
                         json_array_append_new(addresses,
                                               address_json(books, &books->addresses[i], wall_minus_boot_ms));
-        return json_pack("{sI so si si ss so ss ss ss sb sb sI so}", "key", (json_int_t)eni->key, "eni_id", jsonx_string(eni->eni_id),
-                         "device_index", (int)eni->device_index, "network_card", (int)eni->network_card,
-                         "state", eni_state_to_string(eni->state), "subnet_id", jsonx_string(eni->subnet_id),
-                         "subnet_cidr", ip_is_set(eni->subnet_cidr.ip) ? PREFIX_TEXT(eni->subnet_cidr) : "",
-                         "mac", MAC_TEXT(eni->mac), "primary_address", IP_TEXT(eni->primary_address),
-                         "primary", eni->primary, "managed", eni->managed, "since_ms", since_ms, "addresses",
-                         addresses);
+        return json_pack("{sI so si si ss so ss ss ss sb sb sI so}", "key", (json_int_t)eni->key, "eni_id",
+                         jsonx_string(eni->eni_id), "device_index", (int)eni->device_index, "network_card",
+                         (int)eni->network_card, "state", eni_state_to_string(eni->state), "subnet_id",
+                         jsonx_string(eni->subnet_id), "subnet_cidr",
+                         ip_is_set(eni->subnet_cidr.ip) ? PREFIX_TEXT(eni->subnet_cidr) : "", "mac",
+                         MAC_TEXT(eni->mac), "primary_address", IP_TEXT(eni->primary_address), "primary",
+                         eni->primary, "managed", eni->managed, "since_ms", since_ms, "addresses", addresses);
 }
 
 static json_t *calls_json(struct calls *calls)

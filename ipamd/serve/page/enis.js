@@ -51,7 +51,7 @@ function updateRow(row, eni) {
   const used = addresses.filter(({state}) => state === "assigned" || state === "reserved" || state === "lost").length;
   const state = eni.managed ? eni.state : "not ours";
 
-  [deviceOf(eni) + (eni.primary ? ", primary" : ""), state, eni.managed ? `${used} of ${addresses.length}` : ""].forEach((text, i) => setText(title.children[i], text));
+  [deviceOf(eni) + (eni.primary ? ", primary" : ""), state, eni.managed ? `${used} of ${addresses.length} used` : ""].forEach((text, i) => setText(title.children[i], text));
   setAttributes(title.children[1], {"data-state": state, title: `since ${moment(eni.since_ms, nowMs)}`});
   [eni.eni_id || "no id yet", eni.mac, eni.subnet_id, ownAddress(eni)].forEach((text, i) => setText(facts.children[i], text || ""));
   setAttributes(cells, {"aria-label": `Addresses of ${eni.eni_id || deviceOf(eni)}`});

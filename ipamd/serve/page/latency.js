@@ -50,7 +50,7 @@ function showStrip(strip, node, verb, stage, label) {
 // ---- the table ----
 
 function createTable() {
-  const head = make("tr", {}, make("th", {scope: "col"}, "Stage"), make("th", {scope: "col", class: "strip-head"}, make("span", {}, "an hour ago"), make("span", {}, "×10 a line, 0.1 ms to 10 s"), make("span", {}, "now")), ...NUMBERS.map(([name]) => make("th", {scope: "col", class: "number"}, name)));
+  const head = make("tr", {}, make("th", {scope: "col"}, "Stage"), make("th", {scope: "col", class: "strip-head"}, make("span", {}, "an hour ago"), make("span", {}, "now")), ...NUMBERS.map(([name]) => make("th", {scope: "col", class: "number"}, name)));
   return make("table", {class: "latency"}, make("thead", {}, head), make("tbody"));
 }
 
