@@ -164,6 +164,15 @@ def test_who_has_an_address(browser, node):
     browser.screenshot(PICTURES / "page-phone-tip.png", whole=False)
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_moves_at_a_refresh(browser, node, width):
+    with told(node, everything(says(node))) as server:
+        browser.look_at(server, width=width)
+        browser.script("window.moved = []; new PerformanceObserver(list => window.moved.push(...list.getEntries().map(one => one.value))).observe({type: 'layout-shift'})")
+        wait_refreshed(browser, times=2)
+        assert browser.script("return window.moved") == []
+
+
 def test_find(browser, node):
     pods = node.add_pods(["cart", "till"])
     browser.look_at(node)

@@ -184,6 +184,7 @@ class Browser:
         return [f"{entry['level']}: {entry['message']}" for entry in self.driver.execute("getLog", {"type": "browser"})["value"]]
 
     def screenshot(self, path, whole=True):
+        self.driver.execute_async_script("Promise.all(document.getAnimations().map(one => one.finished)).finally(arguments[0])")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode(self.cdp("Page.captureScreenshot", captureBeyondViewport=whole)["data"]))
 
