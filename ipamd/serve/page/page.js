@@ -58,6 +58,7 @@ async function refresh() {
   asking = true;
   try {
     const answer = await ask();
+    if (node && node.status.version !== answer.status.version) location.reload(); // a new ipamd has a page of its own
     [node, receivedAt, failure] = [answer, performance.now(), null];
   } catch (error) {
     failure = whyNot(error);

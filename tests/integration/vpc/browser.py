@@ -2,10 +2,13 @@
 """Headless Chromium in a network namespace of its own, from where it reaches one address: a node's page, as `kubectl
 port-forward` would have it, or a page of the test's own."""
 import base64
+import contextlib
 import http.server
 import json
+import os
 import secrets
 import shutil
+import signal
 import socket
 import tempfile
 import threading
@@ -15,8 +18,10 @@ from selenium import webdriver
 from . import netns, web
 from .process import Daemon, wait_until
 
+DRIVER = 9515  # chromedriver's port, in the browser's namespace
 PAGE = f"http://localhost:{web.INTROSPECTION}/"
 START_DEADLINE_S = 120
+END_DEADLINE_S = 30
 COMMAND_DEADLINE_S = 120
 FLAGS = """--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update
  --disable-sync --disable-dev-shm-usage --disable-extensions --disable-default-apps --mute-audio --hide-scrollbars --lang=en-GB""".split()
@@ -45,7 +50,7 @@ class Forward:
     def _join(self, visitor):
         try:
             host = self.connect()
-        except OSError:
+        except (OSError, RuntimeError):  # nobody listens, or the node has gone
             visitor.close()
             return
         self.open |= {visitor, host}
@@ -120,12 +125,10 @@ class Browser:
     """look_at(node) opens its page; script() runs in it."""
 
     def __init__(self, folder):
-        self.netns = f"page-{secrets.token_hex(3)}"
-        self.profile = tempfile.mkdtemp(prefix="page-", dir=folder)
-        netns.add(self.netns)
-        self.inside = netns.Threads(self.netns, 4)
-        self.driver = self.forward = self.process = None
-        self.host = None
+        self.host = None  # connects to what is looked at
+        self.profile = tempfile.mkdtemp(prefix="profile-", dir=folder)
+        self.ends = contextlib.ExitStack()
+        self.ends.callback(shutil.rmtree, self.profile, ignore_errors=True)
         try:
             self._start(folder)
         except BaseException:
@@ -133,20 +136,40 @@ class Browser:
             raise
 
     def _start(self, folder):
+        self.netns = f"page-{secrets.token_hex(3)}"
+        self.ends.callback(netns.delete, self.netns)
+        netns.add(self.netns)
+        inside = netns.Threads(self.netns, 4)
+        self.ends.callback(inside.close)
+        self.ends.callback(self._end_processes)
         log = folder / "chromedriver.log"
-        self.process = Daemon(["ip", "netns", "exec", self.netns, "chromedriver", "--port=9515", "--log-level=INFO"], log)
-        here = socket.create_server(("127.0.0.1", 0))
-        self.commands = Forward(here, lambda: self.inside.call(socket.create_connection, ("127.0.0.1", 9515)))
-        self.forward = Forward(self.inside.call(socket.create_server, ("127.0.0.1", web.INTROSPECTION)), self._connect)
-        wait_until(lambda: self.inside.call(web.get, 9515, "/status").status == 200, START_DEADLINE_S, why=f"chromedriver; its log: {log}")
-        options = webdriver.ChromeOptions()
-        options.binary_location = shutil.which("chromium")
-        for flag in [*FLAGS, f"--user-data-dir={self.profile}"]:
-            options.add_argument(flag)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        self.driver = webdriver.Remote(f"http://127.0.0.1:{self.commands.port}", options=options)
+        driver = Daemon(["ip", "netns", "exec", self.netns, "chromedriver", f"--port={DRIVER}"], log, env={"HOME": self.profile})
+        self.ends.callback(driver.stop)
+        commands = Forward(socket.create_server(("127.0.0.1", 0)), lambda: inside.call(socket.create_connection, ("127.0.0.1", DRIVER)))
+        self.ends.callback(commands.close)
+        page = Forward(inside.call(socket.create_server, ("127.0.0.1", web.INTROSPECTION)), self._connect)
+        self.ends.callback(page.close)
+        wait_until(lambda: inside.call(web.get, DRIVER, "/status").status == 200, START_DEADLINE_S, why=f"chromedriver; its log: {log}")
+        self.driver = webdriver.Remote(f"http://127.0.0.1:{commands.port}", options=self._options())
+        self.ends.callback(self.driver.quit)
         self.driver.set_page_load_timeout(COMMAND_DEADLINE_S)
         self.driver.set_script_timeout(COMMAND_DEADLINE_S)
+
+    def _options(self):
+        options = webdriver.ChromeOptions()
+        options.binary_location = shutil.which("chromium")
+        for flag in [*FLAGS, f"--user-data-dir={self.profile}/data"]:
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        return options
+
+    def _end_processes(self):
+        """Chromium ends by itself when chromedriver does, and must not outlive us where it does not."""
+        try:
+            wait_until(lambda: not netns.processes(self.netns), END_DEADLINE_S)
+        finally:
+            for pid in netns.processes(self.netns):
+                os.kill(pid, signal.SIGKILL)
 
     def _connect(self):
         if self.host is None:
@@ -169,7 +192,8 @@ class Browser:
         self.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
     def leave(self):
-        """The page goes; what the console said is kept for log()."""
+        """The page goes, and the pointer to a corner; what the console said is kept for log()."""
+        self.cdp("Input.dispatchMouseEvent", type="mouseMoved", x=0, y=0)
         self.driver.get("about:blank")
         self.host = None
 
@@ -189,14 +213,4 @@ class Browser:
         path.write_bytes(base64.b64decode(self.cdp("Page.captureScreenshot", captureBeyondViewport=whole)["data"]))
 
     def close(self):
-        if self.driver:
-            self.driver.quit()
-        for forward in (getattr(self, "commands", None), self.forward):
-            if forward:
-                forward.close()
-        if self.process:
-            self.process.stop()
-        wait_until(lambda: not netns.processes(self.netns), 30, why="Chromium ended")
-        self.inside.close()
-        netns.delete(self.netns)
-        shutil.rmtree(self.profile, ignore_errors=True)
+        self.ends.close()
