@@ -9,10 +9,6 @@ let nowMs = 0; // the daemon's, of the last answer
 
 const podOf = (address) => (address.pod ? `${address.namespace || "?"}/${address.pod}` : "");
 
-/** So that 10.0.0.9 comes before 10.0.0.10; IPv6 as it is. */
-const orderOf = (address) => (address.includes(":") ? address : address.split(".").map((part) => part.padStart(3, "0")).join("."));
-const byOrder = (a, b) => (a.order < b.order ? -1 : a.order > b.order ? 1 : 0);
-
 // ---- cells ----
 
 function describe(eni, address) {
@@ -20,7 +16,7 @@ function describe(eni, address) {
   const pod = podOf(address);
   const facts = [["Pod", pod], ["Container", address.container], ["Since", address.since_ms && moment(address.since_ms, nowMs)], ["Until", address.until_ms && moment(address.until_ms, nowMs)]].filter(([, value]) => value);
   const label = [`${address.address}: ${STATES[state][0].toLowerCase()}`, ...facts.map(([name, value]) => `${name.toLowerCase()} ${value}`)].join(", ");
-  return {...address, state, pod, facts, label, order: orderOf(address.address), eniId: eni.eni_id, device: deviceOf(eni), find: `${address.address} ${pod}`.toLowerCase()};
+  return {...address, state, pod, facts, label, eniId: eni.eni_id, device: deviceOf(eni), find: `${address.address} ${pod}`.toLowerCase()};
 }
 
 const createCell = () => make("button", {type: "button", class: "cell", tabindex: "-1"});
@@ -47,13 +43,13 @@ const ownAddress = ({primary_address, subnet_cidr}) => primary_address + (primar
 function updateRow(row, eni) {
   const [title, facts] = row.firstElementChild.children;
   const cells = row.lastElementChild;
-  const addresses = eni.addresses.map((address) => describe(eni, address)).sort(byOrder);
+  const addresses = eni.addresses.map((address) => describe(eni, address));
   const used = addresses.filter(({state}) => state === "assigned" || state === "reserved" || state === "lost").length;
   const state = eni.managed ? eni.state : "not ours";
 
   [deviceOf(eni) + (eni.primary ? ", primary" : ""), state, eni.managed ? `${used} of ${addresses.length} used` : ""].forEach((text, i) => setText(title.children[i], text));
   setAttributes(title.children[1], {"data-state": state, title: `since ${moment(eni.since_ms, nowMs)}`});
-  [eni.eni_id || "no id yet", eni.mac, eni.subnet_id, ownAddress(eni)].forEach((text, i) => setText(facts.children[i], text || ""));
+  [eni.eni_id || "no id yet", eni.eni_id && eni.mac, eni.subnet_id, ownAddress(eni)].forEach((text, i) => setText(facts.children[i], text || ""));
   setAttributes(cells, {"aria-label": `Addresses of ${eni.eni_id || deviceOf(eni)}`});
   syncCells(cells, addresses);
 }
