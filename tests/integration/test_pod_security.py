@@ -105,7 +105,7 @@ def without_guard(node):
 
 def with_guard(node):
     node.proc.process.send_signal(signal.SIGCONT)
-    wait_until(lambda: node.exec("nft", "list", "table", *GUARD), 20, why="the guards are back")
+    wait_until(lambda: node.exec("nft", "list", "table", *GUARD), 60, why="the guards are back")
 
 
 def test_a_source_that_is_not_its_own(node):
@@ -202,7 +202,7 @@ def test_router_advertisements(node):
         send_raw(pod, ETH_P_IPV6, router_advertisement(), everybody)
         return "2001:db8:bad::/64" in ipv6_routes(node)
 
-    wait_until(accepted, 20, why="without the guard it works")
+    wait_until(accepted, 60, why="without the guard it works")
     with_guard(node)
 
 
@@ -264,10 +264,10 @@ def test_sysctls_whatever_the_hosts_defaults(make_node):
     secondary = node.wait_until(lambda: [link["ifname"] for link in node.ip("link", "show") if link["ifname"] == "eth1"], 20)
     for pod in pods:
         assert wrong_sysctls(node, host_link(pod), WANTED_OF_PODS) == {}
-    wait_until(lambda: wrong_sysctls(node, secondary[0], WANTED_OF_ENIS) == {}, 20, why="the new ENI's")
+    wait_until(lambda: wrong_sysctls(node, secondary[0], WANTED_OF_ENIS) == {}, 60, why="the new ENI's")
     link = host_link(pods[0])
     sysctl(node, f"ipv4.conf.{link}.rp_filter", 0)
     sysctl(node, f"ipv4.conf.{link}.route_localnet", 1)
     sysctl(node, f"ipv4.conf.{secondary[0]}.rp_filter", 0)
-    wait_until(lambda: wrong_sysctls(node, secondary[0], WANTED_OF_ENIS) == {}, 20, why="an ENI's is put back")
+    wait_until(lambda: wrong_sysctls(node, secondary[0], WANTED_OF_ENIS) == {}, 60, why="an ENI's is put back")
     wait_until(lambda: wrong_sysctls(node, link, WANTED_OF_PODS) == {}, 90, why="a pod's is put back")
