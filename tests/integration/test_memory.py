@@ -54,7 +54,7 @@ def serve_much(node):
         for i in range(LEASES):
             connection.call("Add", {"network": "vpcwire", "container_id": f"{i:064}", "ifname": "eth0", "pod_namespace": "default",
                                     "pod_name": f"web-{i}", "timeout_ms": 60000})
-    for path in ("/v1/pods", "/v1/enis"):
+    for path in ("/v1/pods", "/v1/enis", "/"):
         assert node.web(path).status == 200
     assert len(node.metrics()) > 100 and len(node.leases()) == LEASES
 

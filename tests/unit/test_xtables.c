@@ -7,43 +7,41 @@
 #include <vpcwire/mem.h>
 #include <vpcwire/xtables.h>
 
-enum { RETURN = -NF_REPEAT - 1, ACCEPT = -NF_ACCEPT - 1, NEXT = 0x7fffffff };
-
-struct rule {
-        struct ipt_entry entry;
-        struct xt_standard_target target;
-};
-struct head {
-        struct ipt_entry entry;
-        struct xt_error_target target;
+enum {
+        RETURN = -NF_REPEAT - 1,
+        ACCEPT = -NF_ACCEPT - 1,
+        NEXT = 0x7fffffff, /* decides nothing */
+        RULE_BYTES = sizeof(struct ipt_entry) + sizeof(struct xt_standard_target),
+        HEAD_BYTES = sizeof(struct ipt_entry) + sizeof(struct xt_error_target),
 };
 
-static size_t add(struct xtables *table, const void *entry, size_t bytes)
+/* At the table's end; its target is what follows. */
+static void *add_entry(struct xtables *table, unsigned bytes)
 {
-        size_t at = table->info.size;
+        struct ipt_entry *entry = (void *)(table->entries + table->info.size);
 
-        memcpy(table->entries + at, entry, bytes);
-        table->info.size += (unsigned)bytes;
+        entry->target_offset = sizeof(*entry);
+        entry->next_offset = (unsigned short)bytes;
+        table->info.size += bytes;
         table->info.num_entries++;
-        return at;
+        return (char *)entry + sizeof(*entry);
 }
 
-static size_t add_rule(struct xtables *table, int verdict)
+static void add_rule(struct xtables *table, int verdict)
 {
-        struct rule rule = {.entry = {.target_offset = sizeof(rule.entry), .next_offset = sizeof(rule)}};
+        int next = (int)table->info.size + RULE_BYTES;
+        struct xt_standard_target *target = add_entry(table, RULE_BYTES);
 
-        rule.target.target.u.target_size = sizeof(rule.target);
-        rule.target.verdict = verdict == NEXT ? (int)(table->info.size + sizeof(rule)) : verdict;
-        return add(table, &rule, sizeof(rule));
+        target->target.u.target_size = sizeof(*target);
+        target->verdict = verdict == NEXT ? next : verdict;
 }
 
-static size_t add_head(struct xtables *table, const char *name)
+static void add_head(struct xtables *table, const char *name)
 {
-        struct head head = {.entry = {.target_offset = sizeof(head.entry), .next_offset = sizeof(head)}};
+        struct xt_error_target *target = add_entry(table, HEAD_BYTES);
 
-        memcpy(head.target.target.u.user.name, XT_ERROR_TARGET, sizeof(XT_ERROR_TARGET));
-        memcpy(head.target.errorname, name, strlen(name) + 1);
-        return add(table, &head, sizeof(head));
+        memcpy(target->target.u.user.name, XT_ERROR_TARGET, sizeof(XT_ERROR_TARGET));
+        memcpy(target->errorname, name, strlen(name) + 1);
 }
 
 enum { JUMP_A, DECIDES_NOTHING, JUMP_B, POLICY, HEAD_A, RULE_A, END_A, HEAD_B, END_B, END, N };
@@ -51,16 +49,16 @@ enum { JUMP_A, DECIDES_NOTHING, JUMP_B, POLICY, HEAD_A, RULE_A, END_A, HEAD_B, E
 /* PREROUTING: jump A; (nothing); jump B; accept. A: return; return. B: return. */
 static void make(struct xtables *table)
 {
-        size_t b, a = 4 * sizeof(struct rule) + sizeof(struct head);
+        int a = 4 * RULE_BYTES + HEAD_BYTES, b = a + 2 * RULE_BYTES + HEAD_BYTES;
 
-        *table = (struct xtables){.entries = XNEW_ARRAY(char, N * sizeof(struct head))};
+        *table = (struct xtables){.entries = XNEW_ARRAY(char, N *HEAD_BYTES)};
         memcpy(table->info.name, "nat", sizeof("nat"));
         table->info.valid_hooks = 1 << NF_INET_PRE_ROUTING;
-        b = a + 2 * sizeof(struct rule) + sizeof(struct head);
-        add_rule(table, (int)a);
+        add_rule(table, a);
         add_rule(table, NEXT);
-        add_rule(table, (int)b);
-        table->info.underflow[NF_INET_PRE_ROUTING] = (unsigned)add_rule(table, ACCEPT);
+        add_rule(table, b);
+        table->info.underflow[NF_INET_PRE_ROUTING] = table->info.size;
+        add_rule(table, ACCEPT);
         add_head(table, "A");
         add_rule(table, RETURN);
         add_rule(table, RETURN);
@@ -88,10 +86,10 @@ static void test_a_chain_and_its_jump_go(void **state _unused_)
         assert_ok(xtables_without(&table, gone, &after, &err), &err);
         assert_int_equal(after.info.num_entries, N - 4);
         assert_int_equal(after.info.hook_entry[NF_INET_PRE_ROUTING], 0);
-        assert_int_equal(after.info.underflow[NF_INET_PRE_ROUTING], 2 * sizeof(struct rule));
-        assert_int_equal(verdict_at(&after, 0), sizeof(struct rule)); /* it still goes on with the next one */
-        b = (size_t)verdict_at(&after, sizeof(struct rule));
-        assert_string_equal(xtables_chain(xtables_entry(&after, b - sizeof(struct head))), "B");
+        assert_int_equal(after.info.underflow[NF_INET_PRE_ROUTING], 2 * RULE_BYTES);
+        assert_int_equal(verdict_at(&after, 0), RULE_BYTES); /* it still goes on with the next one */
+        b = (size_t)verdict_at(&after, RULE_BYTES);
+        assert_string_equal(xtables_chain(xtables_entry(&after, b - HEAD_BYTES)), "B");
         assert_int_equal(verdict_at(&after, b), RETURN);
         assert_null(xtables_entry(&after, after.info.size));
 }
@@ -136,8 +134,8 @@ static void test_an_entry_that_lies(void **state _unused_)
         assert_null(xtables_entry(&table, 0));
         entry->next_offset = UINT16_MAX;
         assert_null(xtables_entry(&table, 0));
-        entry->next_offset = sizeof(struct rule);
-        entry->target_offset = sizeof(struct rule) - 1;
+        entry->next_offset = RULE_BYTES;
+        entry->target_offset = RULE_BYTES - 1;
         assert_null(xtables_entry(&table, 0));
         entry->target_offset = 0;
         assert_null(xtables_entry(&table, 0));
