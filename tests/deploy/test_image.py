@@ -65,6 +65,19 @@ def test_what_it_names_is_there():
     assert ("WORKDIR", "/src") in build and ("COPY", ". .") in build
 
 
+def test_programs_belong_to_somebody_else(shipped, tmp_path):
+    """Root without CAP_DAC_OVERRIDE, as the daemon is, cannot write to them; folders stay as they are."""
+    (_, _, _), (_, _, last) = stages()
+    (install,) = [value for name, value in last if name == "RUN"]
+    (owning,) = [command.strip() for command in install.split("&&") if "chown" in command]
+    files = shutil.copytree(shipped / "files", tmp_path / "files")
+    run("sh", "-ec", f'dpkg() {{ test "$*" = "-L vpcwire"; find "{files}"; }}; {owning}')
+    owners = {path.is_dir(): (path.lstat().st_uid, path.lstat().st_gid) for path in files.rglob("*")}
+    assert owners == {True: (0, 0), False: (65532, 65532)}
+    for path in files.rglob("*"):
+        assert path.is_symlink() or path.stat().st_mode & 0o022 == 0, path
+
+
 def test_its_packages_are_debians():
     """What the first stage installs is what prepare.sh lists, and the tests have installed it."""
     (_, _, build), _ = stages()

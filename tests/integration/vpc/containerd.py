@@ -50,13 +50,13 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.
 """
 
 
-def image_archive(path, name, files, command):
-    """A docker archive of one layer: files is name in the image -> bytes or link target."""
+def image_archive(path, name, files, command, owner=0):
+    """A docker archive of one layer: files is name in the image -> bytes or link target; all belong to one user."""
     layer = io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w") as archive:
         for inside, content in files.items():
             entry = tarfile.TarInfo(inside)
-            entry.mode = 0o755
+            entry.mode, entry.uid, entry.gid = 0o755, owner, owner
             if isinstance(content, str):
                 entry.type, entry.linkname = tarfile.SYMTYPE, content
                 archive.addfile(entry)

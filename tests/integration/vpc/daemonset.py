@@ -11,6 +11,7 @@ from .process import run, wait_until
 
 TOP = pathlib.Path(__file__).parents[3]
 IMAGE = "local.test/vpcwire:test"
+OWNER = 65532  # as in the Dockerfile
 # What a kubelet hides and locks in a container that is not privileged (kubernetes, pkg/securitycontext).
 MASKED = ["/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats"]
 READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
@@ -35,7 +36,7 @@ def our_image(path, package):
     needed = libraries(root / "usr/sbin/ipamd") | libraries(root / "usr/bin/ipamctl")
     files.update({name.lstrip("/"): pathlib.Path(name).resolve().read_bytes() for name in needed})
     files[CA_BUNDLE.lstrip("/")] = pathlib.Path(CA_BUNDLE).read_bytes()
-    image_archive(path, IMAGE, files, ["/usr/sbin/ipamd"])
+    image_archive(path, IMAGE, files, ["/usr/sbin/ipamd"], OWNER)
 
 
 class DaemonSetPod:
