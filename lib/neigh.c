@@ -40,6 +40,71 @@ int neigh_delete(struct netlink *nl, const struct neigh_info *neigh, struct err 
                                "delete neighbour %s on link number %u", IP_TEXT(neigh->ip), neigh->ifindex);
 }
 
+static struct nl_msg *proxy_message(int type, int flags, int family)
+{
+        const struct ndmsg header = {.ndm_family = (uint8_t)family, .ndm_flags = NTF_PROXY};
+
+        return message_new(type, flags, &header, sizeof(header));
+}
+
+int neigh_proxy_add(struct netlink *nl, struct ip ip, struct err *err)
+{
+        struct nl_msg *msg;
+
+        if (!ip_is_set(ip))
+                return err_set(err, ERR_INVALID, "answer ARP for an address: none is given");
+        msg = proxy_message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, ip.family);
+        message_put_ip(msg, NDA_DST, ip);
+        message_put_u8(msg, NDA_PROTOCOL, VPCWIRE_PROTOCOL);
+        return netlink_request(nl, msg, err, "answer ARP for %s", IP_TEXT(ip));
+}
+
+int neigh_proxy_delete(struct netlink *nl, struct ip ip, struct err *err)
+{
+        struct nl_msg *msg;
+
+        if (!ip_is_set(ip))
+                return err_set(err, ERR_INVALID, "answer no ARP for an address: none is given");
+        msg = proxy_message(RTM_DELNEIGH, 0, ip.family);
+        message_put_ip(msg, NDA_DST, ip);
+        return netlink_request(nl, msg, err, "answer no ARP for %s", IP_TEXT(ip));
+}
+
+struct proxy_search {
+        struct ip ip;
+        bool found, ours;
+};
+
+static int look_for_proxy(const struct nlmsghdr *hdr, void *arg, struct err *err)
+{
+        struct proxy_search *search = arg;
+        struct nlattr *attributes[NDA_MAX + 1];
+        const struct ndmsg *header = nlmsg_data(hdr);
+        int r = message_parse(hdr, sizeof(*header), attributes, NDA_MAX, err);
+
+        if (r < 0 || hdr->nlmsg_type != RTM_NEWNEIGH || !(header->ndm_flags & NTF_PROXY) ||
+            header->ndm_ifindex ||
+            !ip_equal(attribute_ip(attributes[NDA_DST], header->ndm_family), search->ip))
+                return r;
+        search->found = true;
+        search->ours = attribute_u8(attributes[NDA_PROTOCOL], 0) == VPCWIRE_PROTOCOL;
+        return 0;
+}
+
+int neigh_proxy_find(struct netlink *nl, struct ip ip, bool *ret, bool *ret_ours, struct err *err)
+{
+        struct proxy_search search = {.ip = ip};
+        struct nl_msg *msg = proxy_message(RTM_GETNEIGH, NLM_F_DUMP, ip.family);
+        int r = netlink_get(nl, msg, look_for_proxy, &search, err, "list the proxy entries");
+
+        if (r < 0)
+                return r;
+        *ret = search.found;
+        if (ret_ours)
+                *ret_ours = search.ours;
+        return 0;
+}
+
 static int compare(const void *a, const void *b)
 {
         const struct neigh_info *x = a, *y = b;

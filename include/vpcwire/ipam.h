@@ -18,7 +18,7 @@
 #define IPAM_INTERFACE      "io.vpcwire.ipam"
 #define IPAM_SOCKET_DEFAULT "/run/vpcwire/ipamd.sock"
 #define IPAM_SOCKET_ENV     "VPCWIRE_SOCKET"
-#define IPAM_GATEWAY        "169.254.1.1" /* of every pod; answered by a permanent neighbour entry */
+#define IPAM_GATEWAY        "169.254.1.1" /* of every pod: by a permanent neighbour entry, else by ARP */
 
 enum {
         IPAM_NETWORK_BYTES_MAX = 128,

@@ -28,4 +28,14 @@ int neigh_delete(struct netlink *nl, const struct neigh_info *neigh, struct err 
 int neigh_dump(struct netlink *nl, struct arena *arena, int family, unsigned ifindex, struct neigh_info **ret,
                size_t *ret_n, struct err *err);
 
+/*
+ * A proxy entry of ours for the whole namespace: the kernel answers ARP for the address on each link that forwards and does
+ * not itself lead to it. No dump of neigh_dump() has it.
+ */
+int neigh_proxy_add(struct netlink *nl, struct ip ip, struct err *err);
+/* ERR_NOT_FOUND when it is not there. */
+int neigh_proxy_delete(struct netlink *nl, struct ip ip, struct err *err);
+/* Whether there is one for the whole namespace, whoever made it; *ret_ours: we did. */
+int neigh_proxy_find(struct netlink *nl, struct ip ip, bool *ret, bool *ret_ours, struct err *err);
+
 #endif

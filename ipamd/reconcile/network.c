@@ -151,8 +151,8 @@ static void log_repairs(const struct node_repairs *repaired)
         if (node_repairs_total(repaired))
                 log_info("host network brought to what it should be", LOG_INT("links", repaired->links),
                          LOG_INT("addresses", repaired->addresses), LOG_INT("routes", repaired->routes),
-                         LOG_INT("rules", repaired->rules), LOG_INT("nft", repaired->nft),
-                         LOG_INT("sysctls", repaired->sysctls));
+                         LOG_INT("rules", repaired->rules), LOG_INT("neighbours", repaired->neighbours),
+                         LOG_INT("nft", repaired->nft), LOG_INT("sysctls", repaired->sysctls));
 }
 
 /* ENIs that leave are in no view; whether EC2 took the link away is seen by their MAC. */

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from vpc import echo, netns, shared
+from vpc import echo, netns, shared, wait_until
 from vpc.cluster import INTERNET_HOST
 from vpc.runtime import Attachment
 
@@ -13,6 +13,8 @@ pytestmark = pytest.mark.xdist_group("chaining")
 
 HOST_PORT = 8088
 RATE_BITS, BURST_BITS = 80_000_000, 8_000_000
+MAC = "02:00:00:00:00:77"
+HEAL_DEADLINE_S = 30
 ACCEPTED = 15001  # where the sidecar listens
 PORTMAP = {"type": "portmap", "capabilities": {"portMappings": True}, "snat": True}
 BANDWIDTH = {"type": "bandwidth", "ingressRate": RATE_BITS, "ingressBurst": BURST_BITS,
@@ -77,6 +79,39 @@ def test_bandwidth_and_tuning(world, version):
         echo.assert_source(node.netns, [pod.address], node.address)
     pod.delete()
     assert node.ip("link", "show", "type", "ifb") == [] and host_end not in node.pod_links()
+
+
+@pytest.mark.parametrize("when", ["in ADD", "later by hand"])
+def test_tuning_gives_the_pod_another_mac(world, when):
+    """Linux then forgets the permanent entry for the gateway: the pod asks, and the node answers."""
+    node, other = world.nodes
+    chained = when == "in ADD"
+    pod = chain(node, "mac", *([{"type": "tuning", "mac": MAC}] if chained else []))
+    pod.add()
+    with echo.serving(pod.netns, node.netns, other.pods[0].netns):
+        if not chained:
+            echo.assert_source(node.netns, [pod.address], node.address)
+            pod.exec("ip", "link", "set", "eth0", "address", MAC)
+        assert f"link/ether {MAC}" in pod.exec("ip", "link", "show", "eth0").stdout
+        assert "169.254.1.1" not in pod.exec("ip", "neigh").stdout, "the permanent entry is gone"
+        pod.check()
+        if not chained:  # its question tells the node the new MAC; a silent pod is found when the node asks again
+            echo.assert_source(pod.netns, [node.address], pod.address)
+        echo.assert_source(node.netns, [pod.address], node.address)
+        echo.assert_source(other.pods[0].netns, [pod.address], other.pods[0].address)
+        echo.assert_source(pod.netns, [node.address, other.pods[0].address], pod.address)
+        host_end = pod.result["interfaces"][0]["mac"]
+        assert f"169.254.1.1 dev eth0 lladdr {host_end}" in pod.exec("ip", "neigh").stdout
+    pod.delete()
+
+
+def test_the_nodes_answer_for_the_gateway_comes_back(world):
+    """The kernel says no word of it, so it is looked at with everything else."""
+    node = world.nodes[0]
+    assert "169.254.1.1" in node.exec("ip", "neigh", "show", "proxy").stdout
+    node.exec("ip", "neigh", "del", "proxy", "169.254.1.1")
+    node.exec("ip", "rule", "del", "priority", "512")
+    wait_until(lambda: "169.254.1.1" in node.exec("ip", "neigh", "show", "proxy").stdout, HEAL_DEADLINE_S)
 
 
 def test_sbr(world):

@@ -396,6 +396,32 @@ static void test_neighbours(void **state)
         assert_fails(neigh_replace_permanent(w->nl, &neigh, &w->err), ERR_INVALID);
 }
 
+static void test_answers_to_arp(void **state)
+{
+        struct world *w = *state;
+        const struct ip gateway = ip("169.254.1.1");
+        struct neigh_info *seen;
+        bool there, ours;
+        size_t n;
+
+        assert_ok(neigh_proxy_find(w->nl, gateway, &there, &ours, &w->err), &w->err);
+        assert_false(there || ours);
+        assert_fails(neigh_proxy_delete(w->nl, gateway, &w->err), ERR_NOT_FOUND);
+        assert_ok(neigh_proxy_add(w->nl, gateway, &w->err), &w->err);
+        assert_ok(neigh_proxy_add(w->nl, gateway, &w->err), &w->err);
+        assert_ok(neigh_proxy_find(w->nl, gateway, &there, &ours, &w->err), &w->err);
+        assert_true(there && ours);
+        assert_ok(neigh_proxy_find(w->nl, ip("169.254.1.2"), &there, NULL, &w->err), &w->err);
+        assert_false(there);
+        assert_ok(neigh_dump(w->nl, w->arena, AF_INET, 0, &seen, &n, &w->err), &w->err);
+        assert_int_equal(n, 0);
+        assert_ok(neigh_proxy_delete(w->nl, gateway, &w->err), &w->err);
+        assert_ok(neigh_proxy_find(w->nl, gateway, &there, NULL, &w->err), &w->err);
+        assert_false(there);
+        assert_fails(neigh_proxy_add(w->nl, IP_NONE, &w->err), ERR_INVALID);
+        assert_fails(neigh_proxy_delete(w->nl, IP_NONE, &w->err), ERR_INVALID);
+}
+
 static void test_batch(void **state)
 {
         struct world *w = *state;
@@ -629,6 +655,7 @@ int main(void)
                 NET_TEST(test_rules),
                 NET_TEST(test_rule_with_more_is_marked),
                 NET_TEST(test_neighbours),
+                NET_TEST(test_answers_to_arp),
                 NET_TEST(test_batch),
                 NET_TEST(test_batch_failure_names_the_first),
                 NET_TEST(test_many_links),
