@@ -46,8 +46,8 @@ static const char *or_null(const char *text)
         return *text ? text : NULL;
 }
 
-int lease_ask(struct call *call, struct ipam_client *ipam, const char *host_ifname,
-              struct ipam_add_reply *ret, struct err *err)
+static int ask(struct call *call, struct ipam_client *ipam, const char *host_ifname, bool address_only,
+               struct ipam_add_reply *ret, struct err *err)
 {
         const struct ipam_add_request request = {
                 .network = call->conf.name,
@@ -59,7 +59,7 @@ int lease_ask(struct call *call, struct ipam_client *ipam, const char *host_ifna
                 .pod_name = or_null(call->pod.name),
                 .pod_uid = or_null(call->pod.uid),
                 .timeout_ms = call->settings.timeout_ms,
-                .address_only = !host_ifname,
+                .address_only = address_only,
         };
         int r;
 
@@ -68,6 +68,18 @@ int lease_ask(struct call *call, struct ipam_client *ipam, const char *host_ifna
                 return 0;
         err_wrap(err, "ask ipamd for an address");
         return r == -ERR_NOT_FOUND ? call_fail(call, CNI_CODE_TRY_AGAIN, err) : r;
+}
+
+int lease_ask(struct call *call, struct ipam_client *ipam, const char *host_ifname,
+              struct ipam_add_reply *ret, struct err *err)
+{
+        return ask(call, ipam, host_ifname, false, ret, err);
+}
+
+int lease_ask_alone(struct call *call, struct ipam_client *ipam, const char *bridge,
+                    struct ipam_add_reply *ret, struct err *err)
+{
+        return ask(call, ipam, bridge, true, ret, err);
 }
 
 int lease_confirm(struct call *call, struct ipam_client *ipam, struct ip address, int64_t wire_us,

@@ -73,12 +73,13 @@ static struct node_view view_of(struct reconcile *r, struct round *round, const 
         for (size_t i = 0; i < books->n_leases; i++) {
                 const struct store_lease *lease = &books->leases[i];
 
-                if (lease->address_only)
+                if (lease->address_only && !*lease->host_ifname)
                         unwired[view.n_unwired++] = lease->address;
                 else
-                        pods[view.n_pods++] = (struct node_pod){.ip = lease->address,
-                                                                .host_ifname = lease->host_ifname,
-                                                                .container_id = lease->key.container_id};
+                        pods[view.n_pods++] = (struct node_pod){
+                                .ip = lease->address,
+                                .host_ifname = lease->host_ifname,
+                                .container_id = lease->address_only ? NULL : lease->key.container_id};
         }
         return view;
 }
