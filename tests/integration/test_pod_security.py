@@ -6,8 +6,8 @@ import struct
 import pytest
 
 from vpc import netns, wait_until
-from vpc.attack import (ARP_GUARD, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, GUARD, arp, arp_answers, counter, heard, host_link, icmp6, ip_packet,
-                        listen, send_raw, standing_still, sysctl, take_away)
+from vpc.attack import (ARP_GUARD, DEADLINE_S, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, GUARD, Listener, arp, arp_answers, counter,
+                        host_link, icmp6, ip_packet, send_raw, standing_still, sysctl, take_away)
 
 IMDS = "169.254.169.254"
 EVERYBODY = b"\x33\x33\0\0\0\x01"  # ff02::1
@@ -31,20 +31,20 @@ def test_a_source_that_is_not_its_own(node):
         for source in [*forged, pod.address]:
             send_raw(pod, ETH_P_IP, ip_packet(source, other.address))
 
-    with listen(other.netns, other.address) as listener, standing_still(node):
+    with Listener(other.netns, other.address) as listener, standing_still(node):
         for key in ("all", link):
             sysctl(node, f"ipv4.conf.{key}.rp_filter", 0)
         before = counter(node, "wrong_source_ipv4")
         attack()
-        wait_until(lambda: heard(listener) == [pod.address], 10, why="only the honest packet arrives")
+        listener.wait_heard([pod.address], "only the honest packet arrives")
         assert counter(node, "wrong_source_ipv4") - before == len(forged)
         take_away(node, GUARD)
         sysctl(node, f"ipv4.conf.{link}.rp_filter", 1)
         attack()
-        wait_until(lambda: heard(listener) == [pod.address], 10, why="rp_filter does it, too")
+        listener.wait_heard([pod.address], "rp_filter does it, too")
         sysctl(node, f"ipv4.conf.{link}.rp_filter", 0)
         attack()  # the kernel itself never takes its own address from outside
-        wait_until(lambda: heard(listener) == [*forged[:-1], pod.address], 10, why="without the guards it works")
+        listener.wait_heard([*forged[:-1], pod.address], "without the guards it works")
 
 
 def test_the_nodes_loopback(node):
@@ -54,16 +54,16 @@ def test_the_nodes_loopback(node):
     def attack():
         send_raw(pod, ETH_P_IP, ip_packet(pod.address, "127.0.0.1"))
 
-    with listen(node.netns, "127.0.0.1") as listener, standing_still(node):
+    with Listener(node.netns, "127.0.0.1") as listener, standing_still(node):
         for key in ("all", host_link(pod)):
             sysctl(node, f"ipv4.conf.{key}.route_localnet", 1)
         before = counter(node, "to_loopback")
         attack()
-        wait_until(lambda: counter(node, "to_loopback") == before + 1, 10, why="dropped and counted")
-        assert heard(listener) == []
+        wait_until(lambda: counter(node, "to_loopback") == before + 1, DEADLINE_S, why="dropped and counted")
+        assert listener.heard() == []
         take_away(node, GUARD)
         attack()
-        wait_until(lambda: heard(listener) == [pod.address], 10, why="without the guard it works")
+        listener.wait_heard([pod.address], "without the guard it works")
 
 
 def neighbours(node, link):
@@ -84,7 +84,7 @@ def test_arp_for_others(node):
                 send_raw(pod, ETH_P_ARP, arp(operation, claim, claim), broadcast)  # gratuitous
         # what is behind the attack in the queue has been seen, so the attack has, too
         send_raw(pod, ETH_P_ARP, arp(1, pod.address, node.address), broadcast)
-        wait_until(lambda: neighbours(node, link).get(pod.address, {}).get("lladdr") == "02:00:00:00:00:66", 10)
+        wait_until(lambda: neighbours(node, link).get(pod.address, {}).get("lladdr") == "02:00:00:00:00:66", DEADLINE_S)
         node.exec("ip", "neigh", "del", pod.address, "dev", link)
 
     attack()
@@ -138,17 +138,17 @@ def test_router_advertisements(node):
     with standing_still(node):
         for key, value in (("disable_ipv6", 0), ("autoconf", 1), ("forwarding", 0), ("accept_ra", 2)):
             sysctl(node, f"ipv6.conf.{link}.{key}", value)
-        wait_until(lambda: "fe80::/64" in ipv6_routes(node), 20, why="the link speaks IPv6")
+        wait_until(lambda: "fe80::/64" in ipv6_routes(node), DEADLINE_S, why="the link speaks IPv6")
         before = counter(node, "router_messages")
         attack()
-        wait_until(lambda: counter(node, "router_messages") == before + 1, 10, why="dropped and counted")
+        wait_until(lambda: counter(node, "router_messages") == before + 1, DEADLINE_S, why="dropped and counted")
         assert not attack_and_look()
         take_away(node, GUARD)
         sysctl(node, f"ipv6.conf.{link}.accept_ra", 0)
         for _ in range(5):
             assert not attack_and_look(), "accept_ra does it, too"
         sysctl(node, f"ipv6.conf.{link}.accept_ra", 2)
-        wait_until(lambda: attack_and_look() == learnt, 20, why="without the guards it works")
+        wait_until(lambda: attack_and_look() == learnt, DEADLINE_S, why="without the guards it works")
 
 
 def metadata_answers(namespace, address=IMDS):
@@ -212,16 +212,16 @@ def test_sysctls_whatever_the_hosts_defaults(make_node):
         sysctl(node, key, value)
     node.start()
     pods = node.add_pods(f"p{i}" for i in range(4))
-    secondary = node.wait_until(lambda: [link["ifname"] for link in node.ip("link", "show") if link["ifname"] == "eth1"], 20)
+    secondary = node.wait_until(lambda: [link["ifname"] for link in node.ip("link", "show") if link["ifname"] == "eth1"], DEADLINE_S)
     for pod in pods:
         assert wrong_sysctls(node, host_link(pod), WANTED_OF_PODS) == {}
-    wait_until(lambda: wrong_sysctls(node, secondary[0], WANTED_OF_ENIS) == {}, 20, why="the new ENI's")
+    wait_until(lambda: wrong_sysctls(node, secondary[0], WANTED_OF_ENIS) == {}, DEADLINE_S, why="the new ENI's")
     link = host_link(pods[0])
     sysctl(node, f"ipv4.conf.{secondary[0]}.rp_filter", 0)
-    wait_until(lambda: wrong_sysctls(node, secondary[0], WANTED_OF_ENIS) == {}, 20, why="an ENI's is put back")
+    wait_until(lambda: wrong_sysctls(node, secondary[0], WANTED_OF_ENIS) == {}, DEADLINE_S, why="an ENI's is put back")
     for family, names in WANTED_OF_PODS.items():
         for name in names.keys() - TOLD:
             sysctl(node, f"{family}.conf.{link}.{name}", 1)
     for name in sorted(TOLD):  # by the kernel's word; the look that follows sees all the others, too
         sysctl(node, f"ipv4.conf.{link}.{name}", 1 - int(WANTED_OF_PODS["ipv4"][name]))
-        wait_until(lambda: wrong_sysctls(node, link, WANTED_OF_PODS) == {}, 20, why=f"a pod's are put back after {name}")
+        wait_until(lambda: wrong_sysctls(node, link, WANTED_OF_PODS) == {}, DEADLINE_S, why=f"a pod's are put back after {name}")

@@ -6,12 +6,11 @@ import socket
 import pytest
 
 from vpc import netns, wait_until
-from vpc.attack import ETH_P_IPV6, GUARD, counter, heard, host_link, listen, send_raw, standing_still, sysctl, take_away, udp6
+from vpc.attack import DEADLINE_S, ETH_P_IPV6, GUARD, Listener, counter, host_link, send_raw, standing_still, sysctl, take_away, udp6
 
 IMDS, BESIDE_IMDS = "fd00:ec2::254", "fd00:ec2::253"
 ATTACKER, FORGED = "fd01::2", "fd01::99"
 ROUTER = "fe80::1"
-READY_DEADLINE_S = 20
 
 
 def give_address(pod, *addresses):
@@ -38,7 +37,7 @@ def link_local(namespace, link):
         found = [a["local"] for a in known if a.get("scope") == "link" and not a.get("tentative")]
         return found[0] if found else None
 
-    return wait_until(look, READY_DEADLINE_S, why=f"IPv6 on {link}")
+    return wait_until(look, DEADLINE_S, why=f"IPv6 on {link}")
 
 
 def connects(namespace, address):
@@ -87,14 +86,14 @@ def test_a_source_that_is_not_its_own(node, pods):
         for source in (FORGED, IMDS, ATTACKER):
             send_raw(attacker, ETH_P_IPV6, udp6(source, BESIDE_IMDS))
 
-    with listen(server.netns, BESIDE_IMDS) as listener, standing_still(node):
+    with Listener(server.netns, BESIDE_IMDS) as listener, standing_still(node):
         before = counter(node, "wrong_source_ipv6")
         attack()
-        wait_until(lambda: heard(listener) == [ATTACKER], 10, why="only the honest packet arrives")
+        listener.wait_heard([ATTACKER], "only the honest packet arrives")
         assert counter(node, "wrong_source_ipv6") - before == 2
         take_away(node, GUARD)
         attack()
-        wait_until(lambda: heard(listener) == [FORGED, IMDS, ATTACKER], 10, why="without the guard it works")
+        listener.wait_heard([FORGED, IMDS, ATTACKER], "without the guard it works")
 
 
 def test_the_nodes_link_local_services(node, pods):
@@ -106,11 +105,11 @@ def test_the_nodes_link_local_services(node, pods):
     def attack():
         send_raw(attacker, ETH_P_IPV6, udp6(source, target))
 
-    with listen(node.netns, f"{target}%{link}") as listener, standing_still(node):
+    with Listener(node.netns, f"{target}%{link}") as listener, standing_still(node):
         before = counter(node, "link_local_ipv6")
         attack()
-        wait_until(lambda: counter(node, "link_local_ipv6") > before, 10, why="dropped and counted")
-        assert heard(listener) == []
+        wait_until(lambda: counter(node, "link_local_ipv6") > before, DEADLINE_S, why="dropped and counted")
+        assert listener.heard() == []
         take_away(node, GUARD)
         attack()
-        wait_until(lambda: [address.split("%")[0] for address in heard(listener)] == [source], 10, why="without the guard it works")
+        listener.wait_heard([source], "without the guard it works")

@@ -40,7 +40,7 @@ def dns_pod(cluster, tmp_path_factory):
     assert pod in cluster.on_eni(cluster.there, 2)
     server = dns.start_server(pod, tmp_path_factory.mktemp("dns"))
     try:
-        wait_until(lambda: netns.call_in(pod.netns, dns.lookup_udp, pod.address, f"x.{dns.DOMAIN}") == dns.ANSWER, 20)
+        wait_until(lambda: netns.call_in(pod.netns, dns.lookup_udp, pod.address, f"x.{dns.DOMAIN}") == dns.ANSWER, dns.TRY_S)
         yield pod
     finally:
         server.stop()

@@ -75,27 +75,40 @@ def send_raw(pod, protocol, packet, mac=None):
     netns.call_in(pod.netns, send)
 
 
-def listen(namespace, address, port=PORT):
-    """A UDP socket there; an IPv6 address may have a %link."""
+class Listener:
+    """A UDP socket in a namespace; an IPv6 address may have a %link."""
 
-    def bind():
-        found = socket.getaddrinfo(address, port, type=socket.SOCK_DGRAM)[0]
-        opened = socket.socket(found[0], socket.SOCK_DGRAM)
-        opened.bind(found[4])
-        opened.settimeout(0.1)
-        return opened
+    def __init__(self, namespace, address, port=PORT):
+        def bind():
+            family, kind, _, _, name = socket.getaddrinfo(address, port, type=socket.SOCK_DGRAM)[0]
+            opened = socket.socket(family, kind)
+            opened.bind(name)
+            opened.setblocking(False)
+            return opened
 
-    return netns.call_in(namespace, bind)
+        self.socket = netns.call_in(namespace, bind)
+        self.sources = []
 
+    def __enter__(self):
+        return self
 
-def heard(listener):
-    """The sources of all datagrams that have come."""
-    sources = []
-    try:
-        while True:
-            sources.append(listener.recvfrom(2048)[1][0])
-    except socket.timeout:
-        return sources
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def heard(self):
+        """The sources of all datagrams that have come since the last forget(), in their order."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.sources.append(self.socket.recvfrom(2048)[1][0].split("%")[0])
+        return self.sources
+
+    def forget(self):
+        self.sources = []
+
+    def wait_heard(self, sources, why):
+        """Until these and no others have been heard; then they are forgotten."""
+        wait_until(lambda: self.heard() == list(sources), DEADLINE_S, why=f"{why}; heard {self.sources}")
+        self.forget()
 
 
 def counter(node, name):
