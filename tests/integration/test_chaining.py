@@ -20,7 +20,7 @@ PORTMAP = {"type": "portmap", "capabilities": {"portMappings": True}, "snat": Tr
 BANDWIDTH = {"type": "bandwidth", "ingressRate": RATE_BITS, "ingressBurst": BURST_BITS,
              "egressRate": RATE_BITS, "egressBurst": BURST_BITS}
 TUNING = {"type": "tuning", "sysctl": {"net.core.somaxconn": "333"}}
-MAPPINGS = {"portMappings": [{"hostPort": HOST_PORT, "containerPort": echo.PORT, "protocol": "tcp"}]}
+MAPPINGS = {"portMappings": [{"hostPort": HOST_PORT, "containerPort": echo.PORT, "protocol": kind} for kind in ("tcp", "udp")]}
 SIDECAR = """#!/bin/sh
 # Redirects what comes in and goes out by TCP to a listener in the pod, but for the listener's own.
 conf=$(cat)
@@ -36,7 +36,7 @@ echo "$conf" | python3 -c 'import json,sys; json.dump(json.load(sys.stdin)["prev
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     with shared.world(tmp_path_factory.mktemp("chaining")) as made:
-        made.node("n1")
+        made.node("n1", env={"IP_COOLDOWN_PERIOD": "0"})  # its addresses are used again and again
         made.node("n2").add_pods(["far"])
         made.simulator.ctl("internet-address", address=INTERNET_HOST)
         yield made
@@ -46,23 +46,41 @@ def chain(node, name, *after, **options):
     return Attachment(node, name, [{"type": "vpcwire", "socket": str(node.socket)}, *after], **options)
 
 
-def test_host_port(world):
-    """From another node, a pod on it, the internet, and the pod itself; DEL leaves no rule."""
+def on_a_secondary_eni(node, *after, **options):
+    """A chained pod whose address is a secondary ENI's, and the pods that fill the primary one."""
+    fill = []
+    for i in range(10):
+        pod = chain(node, f"s{i}", *after, **options)
+        pod.add()
+        if next(lease for lease in node.leases() if lease["address"] == pod.address)["device_index"] > 0:
+            return pod, fill
+        pod.delete()
+        fill.append(node.add_pod(f"fill{i}"))
+    raise AssertionError("the primary ENI does not become full")
+
+
+@pytest.mark.parametrize("eni", ["primary", "secondary"])
+def test_host_port(world, eni):
+    """From another node, a pod on it, the internet, and the pod itself: each with the address that portmap lets through. The
+    request comes in by the primary ENI, and so the reply leaves by it. DEL leaves no rule."""
     node, other = world.nodes
-    pod = chain(node, "port", PORTMAP, capabilities=MAPPINGS)
-    pod.add()
+    fill = []
+    if eni == "primary":
+        pod = chain(node, "port", PORTMAP, capabilities=MAPPINGS)
+        pod.add()
+    else:
+        pod, fill = on_a_secondary_eni(node, PORTMAP, capabilities=MAPPINGS)
+    far = other.pods[0]
     with echo.serving(pod.netns):
-        for namespace, address in (
-            (other.netns, node.address),
-            (other.pods[0].netns, node.address),
-            (world.namespace("inet"), node.public_address),
-            (pod.netns, node.address),
-        ):
-            answer = echo.sources_seen(namespace, [address], HOST_PORT)[address, "tcp"]
-            assert answer.count(".") == 3, f"from {namespace}: {answer}"
+        for asking in (other, far):
+            echo.assert_source(asking.netns, [node.address], asking.address, HOST_PORT)
+        echo.assert_source(world.namespace("inet"), [node.public_address], INTERNET_HOST, HOST_PORT, bind=INTERNET_HOST)
+        echo.assert_source(pod.netns, [node.address], node.address, HOST_PORT)
     assert pod.address in node.exec("iptables-save", "-t", "nat").stdout
     pod.delete()
     assert pod.address not in node.exec("iptables-save", "-t", "nat").stdout
+    for each in fill:
+        each.delete()
 
 
 @pytest.mark.parametrize("version", ["0.3.0", "0.3.1", "0.4.0", "1.0.0"])
