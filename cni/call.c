@@ -52,6 +52,16 @@ int call_parse_own(struct call *call, struct err *err)
         return 0;
 }
 
+int call_parse_own_check(struct call *call, struct err *err)
+{
+        int r = call_parse_own(call, err);
+
+        if (r < 0 || call->conf.prev_result)
+                return r;
+        err_set(err, ERR_INVALID, "prevResult is missing: CHECK needs the result of ADD");
+        return call_fail(call, CNI_CODE_CONFIG, err);
+}
+
 void call_parse_own_lenient(struct call *call)
 {
         struct err err;

@@ -40,6 +40,8 @@ void call_done(struct call *call);
 
 /* Our own keys of the configuration and CNI_ARGS: settings and pod. Switches to the log file, if there is one. */
 int call_parse_own(struct call *call, struct err *err);
+/* The same for CHECK, which needs the prevResult (CNI spec, "CHECK: Check container's networking is as expected"). */
+int call_parse_own_check(struct call *call, struct err *err);
 /* The same for DEL, which must not fail: what is malformed is logged, and the default is used. */
 void call_parse_own_lenient(struct call *call);
 

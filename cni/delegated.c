@@ -134,14 +134,14 @@ static int set_host_route(const struct call *call, struct ip address, struct err
                                        : remove_host_route(host, address, err);
 }
 
-static int lease_alone(struct call *call, struct ipam_client *ipam, struct result_address *ret,
+static int lease_alone(struct call *call, struct ipam_client **ipam, struct result_address *ret,
                        struct err *err)
 {
         struct ipam_add_reply reply = {0};
         struct err undo;
         int r;
 
-        r = lease_ask_alone(call, ipam, is_gateway_bridge(call) ? bridge_name(call) : NULL, &reply, err);
+        r = lease_ask_alone(call, *ipam, is_gateway_bridge(call) ? bridge_name(call) : NULL, &reply, err);
         if (r < 0)
                 return r;
         r = take_reply(call, &reply, ret, err);
@@ -169,7 +169,7 @@ int delegated_add(struct call *call, json_t **ret_result, struct err *err)
                 return r;
         if (lease_connect(call, RPC_TIMEOUT_MS, &ipam, err) < 0)
                 return call_fail(call, CNI_CODE_TRY_AGAIN, err);
-        r = lease_alone(call, ipam, &address, err);
+        r = lease_alone(call, &ipam, &address, err);
         if (r < 0)
                 return r;
         if (!address.routes && is_gateway_bridge(call)) {
@@ -209,16 +209,10 @@ int delegated_del(struct call *call, json_t **ret_result _unused_, struct err *e
 int delegated_check(struct call *call, json_t **ret_result _unused_, struct err *err)
 {
         struct ip address = IP_NONE;
-        int r;
+        int r = call_parse_own_check(call, err);
 
-        r = call_parse_own(call, err);
-        if (r < 0)
-                return r;
-        if (!call->conf.prev_result) {
-                err_set(err, ERR_INVALID, "prevResult is missing: CHECK needs the result of ADD");
-                return call_fail(call, CNI_CODE_CONFIG, err);
-        }
-        r = lease_check(call, &address, err);
+        if (r == 0)
+                r = lease_check(call, &address, err);
         if (r < 0)
                 return r;
         return result_has_address(call->conf.prev_result, address, err) < 0

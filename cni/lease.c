@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <assert.h>
+#include <poll.h>
 #include <string.h>
 
+#include <vpcwire/clock.h>
 #include <vpcwire/link.h>
 
 #include "lease.h"
@@ -82,7 +84,27 @@ int lease_ask_alone(struct call *call, struct ipam_client *ipam, const char *bri
         return ask(call, ipam, bridge, true, ret, err);
 }
 
-int lease_confirm(struct call *call, struct ipam_client *ipam, struct ip address, int64_t wire_us,
+/* One that is starting makes its socket anew: whatever is wrong with that meanwhile may be right a moment later. */
+static int reconnect(const struct call *call, struct ipam_client **ipam, struct err *err)
+{
+        int64_t deadline_ms = clock_boottime_ms() + RPC_TIMEOUT_MS;
+
+        *ipam = ipam_client_free(*ipam);
+        while (lease_connect(call, RPC_TIMEOUT_MS, ipam, err) < 0) {
+                if (clock_boottime_ms() >= deadline_ms)
+                        return -err->code;
+                poll(NULL, 0, RECONNECT_PAUSE_MS);
+        }
+        return 0;
+}
+
+/* Not an answer: the connection ended instead. */
+static bool is_cut_off(const struct ipam_client *ipam, int r)
+{
+        return r == -ERR_AGAIN && ipam_client_error(ipam)->id == IPAM_ERROR_NONE;
+}
+
+int lease_confirm(struct call *call, struct ipam_client **ipam, struct ip address, int64_t wire_us,
                   struct err *err)
 {
         const struct ipam_confirm_request request = {
@@ -92,8 +114,14 @@ int lease_confirm(struct call *call, struct ipam_client *ipam, struct ip address
                 .address = address,
                 .wire_us = wire_us,
         };
+        int r = ipam_confirm(*ipam, &request, err);
 
-        if (ipam_confirm(ipam, &request, err) == 0)
+        if (is_cut_off(*ipam, r)) {
+                r = reconnect(call, ipam, err);
+                if (r == 0)
+                        r = ipam_confirm(*ipam, &request, err);
+        }
+        if (r == 0)
                 return 0;
         err_wrap(err, "confirm the lease of %s", IP_TEXT(address));
         return call_fail(call, CNI_CODE_TRY_AGAIN, err);

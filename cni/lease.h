@@ -9,6 +9,7 @@
 
 enum {
         RPC_TIMEOUT_MS = 5000, /* to connect, and for an answer that needs no cloud */
+        RECONNECT_PAUSE_MS = 50,
 };
 
 /* Connects to the daemon. A failure says which socket it was and what to do. */
@@ -27,8 +28,12 @@ int lease_ask(struct call *call, struct ipam_client *ipam, const char *host_ifna
 int lease_ask_alone(struct call *call, struct ipam_client *ipam, const char *bridge,
                     struct ipam_add_reply *ret, struct err *err);
 
-/* The address is in use from now on; wire_us: how long the wiring took (0: not said). ERR_NOT_FOUND: a DEL overtook. */
-int lease_confirm(struct call *call, struct ipam_client *ipam, struct ip address, int64_t wire_us,
+/*
+ * The address is in use from now on; wire_us: how long the wiring took (0: not said). ERR_NOT_FOUND: a DEL overtook. A
+ * daemon that restarted while the pod was wired, or took us for dead, is asked once more on a new connection, which
+ * replaces *ipam: the lease is in its books.
+ */
+int lease_confirm(struct call *call, struct ipam_client **ipam, struct ip address, int64_t wire_us,
                   struct err *err);
 
 /* The address of the attachment's lease, which must be there and confirmed. On a connection of its own. */

@@ -122,7 +122,7 @@ int verb_add(struct call *call, json_t **ret_result, struct err *err)
                 r = wire_pod(&add, err);
         add.wire_us = clock_boottime_us() - began_us;
         if (r == 0)
-                r = lease_confirm(call, add.ipam, add.wiring.address, add.wire_us, err);
+                r = lease_confirm(call, &add.ipam, add.wiring.address, add.wire_us, err);
         if (r < 0) {
                 undo(&add);
                 return r;

@@ -24,16 +24,10 @@ int verb_check(struct call *call, json_t **ret_result _unused_, struct err *err)
 {
         _cleanup_close_ int netns_fd = -1;
         struct ip address = IP_NONE;
-        int r;
+        int r = call_parse_own_check(call, err);
 
-        r = call_parse_own(call, err);
-        if (r < 0)
-                return r;
-        if (!call->conf.prev_result) {
-                err_set(err, ERR_INVALID, "prevResult is missing: CHECK needs the result of ADD");
-                return call_fail(call, CNI_CODE_CONFIG, err);
-        }
-        r = verb_open_netns(call, &netns_fd, err);
+        if (r == 0)
+                r = verb_open_netns(call, &netns_fd, err);
         if (r == 0)
                 r = lease_check(call, &address, err);
         if (r < 0)

@@ -6,22 +6,29 @@
 #include <vpcwire/mem.h>
 
 #include "config.h"
+#include "reconcile/survivors.h"
 #include "reconcile/takeover.h"
 
 /* Once in a database's life. */
-static int take_over(const char *path, struct store *store, struct err *err)
+static int take_over(const struct config *config, struct store *store, struct err *err)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
-        struct store_import *imports;
+        struct store_import *rows, *survivors, *imports;
+        size_t n_rows, n_survivors, n;
         bool done = false;
-        size_t n;
 
-        if (takeover_read(path, arena, &imports, &n, err) < 0 ||
-            store_import_begin(store, imports, n, &done, err) < 0)
+        if (takeover_read(config->backing_store, arena, &rows, &n_rows, err) < 0 ||
+            survivors_find(arena, config->veth_prefix, &survivors, &n_survivors, err) < 0)
                 return -(int)err->code;
-        if (done && n)
-                log_info("pods of aws-vpc-cni are to be taken over", LOG_STR("file", path),
-                         LOG_INT("pods", n));
+        survivors_join(arena, rows, n_rows, survivors, n_survivors, &imports, &n);
+        if (store_import_begin(store, imports, n, &done, err) < 0)
+                return -(int)err->code;
+        if (done && n_survivors)
+                log_warn("the books are new, and pods run: they keep their addresses",
+                         LOG_INT("pods", n_survivors));
+        if (done && n > n_survivors)
+                log_info("pods of aws-vpc-cni are to be taken over", LOG_STR("file", config->backing_store),
+                         LOG_INT("pods", n - n_survivors));
         return 0;
 }
 
@@ -34,7 +41,7 @@ int books_open(const struct config *config, const struct store_options *options,
         if (store_lock(options->path, &lock_fd, err) < 0 || store_prepare(options, err) < 0 ||
             store_open(options, &store, err) < 0)
                 return err_wrap(err, "open the database");
-        if (take_over(config->backing_store, store, err) < 0)
+        if (take_over(config, store, err) < 0)
                 return -(int)err->code;
         *ret_lock_fd = lock_fd;
         lock_fd = -1;

@@ -10,8 +10,8 @@
 struct config;
 
 /*
- * Opens the database, which nobody else may have open (ERR_BUSY). A new one learns from aws-vpc-cni's checkpoint whose pods
- * are to be taken over, before anything is offered. The caller closes *ret_lock_fd last.
+ * Opens the database, which nobody else may have open (ERR_BUSY). A new one learns from aws-vpc-cni's checkpoint and
+ * from the kernel whose pods run already, before anything is offered. The caller closes *ret_lock_fd last.
  */
 int books_open(const struct config *config, const struct store_options *options, int *ret_lock_fd,
                struct store **ret, struct err *err);

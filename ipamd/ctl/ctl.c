@@ -20,7 +20,8 @@ static const struct command {
         {"enis", "the network interfaces and how full they are",
          "DEV is the device index, with the network card before it (card/index) on cards other than 0.\n",
          ctl_enis},
-        {"imports", "the pods that aws-vpc-cni ran, and what became of them",
+        {"imports", "the pods that ran before the books began, and what became of them",
+         "Pods of aws-vpc-cni, or ours when the database was lost. "
          "pending: its link or its ENI is not seen yet; taken: it is ours; aside: it has no lease, and "
          "WHY.\n",
          ctl_imports},

@@ -31,14 +31,17 @@ static bool is_running(const struct ipam_lease *lease)
         return strcmp(lease->state, "wired") == 0;
 }
 
+/* A pod that outlived our books is known by its link only; these are the names that aws-vpc-cni calls all by. */
 static json_t *row_of(const struct ipam_lease *lease)
 {
-        return json_pack("{s:s, s:s, s:s, s:s, s:I, s:{s:s, s:s, s:i}}", "networkName", lease->network,
-                         "containerID", lease->container_id, "ifName", lease->ifname, "ipv4",
-                         IP_TEXT(lease->address), "allocationTimestamp",
-                         (json_int_t)lease->since_ms * NS_IN_A_MS, "metadata", "k8sPodNamespace",
-                         lease->pod_namespace ?: "", "k8sPodName", lease->pod_name ?: "", "interfacesCount",
-                         1);
+        bool named = *lease->network;
+
+        return json_pack("{s:s, s:s, s:s, s:s, s:I, s:{s:s, s:s, s:i}}", "networkName",
+                         named ? lease->network : "aws-cni", "containerID", lease->container_id, "ifName",
+                         named ? lease->ifname : "eth0", "ipv4", IP_TEXT(lease->address),
+                         "allocationTimestamp", (json_int_t)lease->since_ms * NS_IN_A_MS, "metadata",
+                         "k8sPodNamespace", lease->pod_namespace ?: "", "k8sPodName", lease->pod_name ?: "",
+                         "interfacesCount", 1);
 }
 
 static char *checkpoint_of(const struct ipam_list_reply *list)

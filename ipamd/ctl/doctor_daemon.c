@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* doctor: the daemon, and the files that it and the runtime need. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +17,10 @@ enum { DB_SPACE_BYTES_MIN = 16 * 1024 * 1024, PATH_BYTES = 512 };
 static void check_daemon(struct doctor *d)
 {
         if (!d->status)
-                doctor_say(d, DOCTOR_FAIL,
-                           "start ipamd, or see why it ended: systemctl status ipamd, or its pod's logs",
-                           "%s", d->daemon_err.msg);
+                doctor_say(
+                        d, DOCTOR_FAIL,
+                        "start ipamd, or see why it ended: systemctl status vpcwire-ipamd, or its pod's logs",
+                        "%s", d->daemon_err.msg);
 }
 
 static void check_version(struct doctor *d)
@@ -72,11 +74,20 @@ static void check_database(struct doctor *d)
         struct stat st;
         FILE *f = fopen(d->db_path, "re");
 
-        if (!f || fread(begin, 1, sizeof(begin), f) != sizeof(begin) ||
-            memcmp(begin, magic, sizeof(magic)) != 0)
+        if (!f && errno == ENOENT)
                 doctor_say(d, DOCTOR_FAIL,
-                           "stop ipamd, move the file away, start ipamd: it learns all but the leases anew",
-                           "%s: %s", d->db_path, f ? "is no SQLite database" : "cannot be read");
+                           "call ipamctl with ipamd's VPCWIRE_DB; was the file removed, restart ipamd: it "
+                           "learns all anew but names of pods",
+                           "%s: is not there", d->db_path);
+        else if (!f)
+                doctor_say(d, DOCTOR_FAIL, "call ipamctl as the user that ipamd runs as", "%s: %s",
+                           d->db_path, strerror(errno));
+        else if (fread(begin, 1, sizeof(begin), f) != sizeof(begin) ||
+                 memcmp(begin, magic, sizeof(magic)) != 0)
+                doctor_say(
+                        d, DOCTOR_FAIL,
+                        "stop ipamd, move the file away, start ipamd: it learns all anew but names of pods",
+                        "%s: is no SQLite database", d->db_path);
         else if (fstat(fileno(f), &st) == 0 && (st.st_mode & 077))
                 doctor_say(d, DOCTOR_WARN, "chmod 600 the file", "%s: others than its owner may open it",
                            d->db_path);

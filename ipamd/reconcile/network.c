@@ -23,7 +23,8 @@ static bool eni_is_routable(const struct store_eni *eni)
 struct books {
         struct store_address *addresses;
         struct store_lease *leases;
-        size_t n_addresses, n_leases;
+        struct store_import *imports; /* while some are pending */
+        size_t n_addresses, n_leases, n_imports;
 };
 
 static int books_read(struct reconcile *r, struct round *round, struct books *ret, struct err *err)
@@ -32,14 +33,31 @@ static int books_read(struct reconcile *r, struct round *round, struct books *re
                     0 ||
             store_leases(r->store, NULL, round->arena, &ret->leases, &ret->n_leases, err) < 0)
                 return err_wrap(err, "read addresses and leases");
+        if (r->takeover.pending &&
+            store_imports(r->store, round->arena, &ret->imports, &ret->n_imports, err) < 0)
+                return err_wrap(err, "read pods that have no lease yet");
         return 0;
+}
+
+/* A pod that outlived the books keeps what it has in the kernel until it has a lease again. */
+static void add_survivors(const struct books *books, struct node_pod *pods, size_t *n)
+{
+        for (size_t i = 0; i < books->n_imports; i++) {
+                const struct store_import *import = &books->imports[i];
+
+                if (import->verdict == IMPORT_PENDING && !*import->key.network)
+                        pods[(*n)++] = (struct node_pod){.ip = import->address,
+                                                         .host_ifname = import->key.ifname,
+                                                         .container_id = import->key.container_id};
+        }
 }
 
 static struct node_view view_of(struct reconcile *r, struct round *round, const struct books *books)
 {
         struct node_eni *enis = ARENA_ARRAY(round->arena, struct node_eni, round->n_enis);
         struct node_address *addresses = ARENA_ARRAY(round->arena, struct node_address, books->n_addresses);
-        struct node_pod *pods = ARENA_ARRAY(round->arena, struct node_pod, books->n_leases);
+        struct node_pod *pods =
+                ARENA_ARRAY(round->arena, struct node_pod, books->n_leases + books->n_imports);
         struct ip *unwired = ARENA_ARRAY(round->arena, struct ip, books->n_leases);
         struct node_view view = {.veth_prefix = r->options.veth_prefix,
                                  .mtu = r->options.eni_mtu,
@@ -81,6 +99,7 @@ static struct node_view view_of(struct reconcile *r, struct round *round, const 
                                 .host_ifname = lease->host_ifname,
                                 .container_id = lease->address_only ? NULL : lease->key.container_id};
         }
+        add_survivors(books, pods, &view.n_pods);
         return view;
 }
 

@@ -14,7 +14,7 @@
 #include "node/want.h"
 #include "reconcile/state.h"
 
-/* What the kernel says of aws-vpc-cni's pods: their links, and its host routes to them in main. */
+/* What the kernel says of the pods: their links, and the host routes to them: aws-vpc-cni's in main, ours in the pods' table. */
 struct kernel {
         struct link_info *links;
         struct route_info *routes;
@@ -38,11 +38,11 @@ int takeover_start(struct reconcile *r, struct err *err)
 
 static int look_at_kernel(struct reconcile *r, struct round *round, struct kernel *ret, struct err *err)
 {
-        const struct route_filter filter = {.family = AF_INET, .table = NODE_MAIN_TABLE};
+        const struct route_filter filter = {.family = AF_INET};
 
         if (link_dump(r->netlink, round->arena, &ret->links, &ret->n_links, err) < 0 ||
             route_dump(r->netlink, round->arena, &filter, &ret->routes, &ret->n_routes, err) < 0)
-                return err_wrap(err, "look for aws-vpc-cni's pods");
+                return err_wrap(err, "look for the pods");
         return 0;
 }
 
@@ -52,6 +52,8 @@ static bool name_is_the_pods(const struct link_info *link, const struct store_im
         char digits[POD_LINK_DIGITS + 1];
         size_t n = strlen(link->name);
 
+        if (!*import->key.network)
+                return strcmp(link->name, import->key.ifname) == 0;
         if (!*import->pod_name)
                 return true; /* it does not say whose it is; the route does */
         text_add(&key, "%s.%s", import->pod_namespace, import->pod_name);
@@ -61,7 +63,7 @@ static bool name_is_the_pods(const struct link_info *link, const struct store_im
 
 /*
  * The host's route decides: a link may bear the pod's name and belong to a later pod of that name, with another address.
- * One that is ours already (an earlier life got this far) may have lost that route to our table.
+ * One that is ours already (an earlier life got this far) may have it in our table.
  */
 static const struct link_info *find_link(const struct kernel *kernel, const struct store_import *import)
 {
@@ -86,7 +88,7 @@ static int set_aside(struct reconcile *r, struct round *round, const struct stor
 {
         const char *reason = "no link on this host leads to the address: its pod is gone";
 
-        log_warn("a pod of aws-vpc-cni is not taken over", LOG_STR("address", IP_TEXT(import->address)),
+        log_warn("a pod that is said to run is not taken over", LOG_STR("address", IP_TEXT(import->address)),
                  LOG_STR("pod", import->pod_name), LOG_STR("container", import->key.container_id),
                  LOG_STR("why", reason));
         round->progress = true;

@@ -52,15 +52,47 @@ static struct store_lease read_lease(sqlite3_stmt *s, struct arena *arena)
         };
 }
 
+/*
+ * A lease that was found in the kernel gets its names from the first who asks for its container, where it has but one.
+ * 1: there is such a lease, and it bears the key now; 0: there is none.
+ */
+static int name_survivor(struct store *store, const struct store_lease_key *key, struct err *err)
+{
+        int r = stmt_run(
+                store,
+                "UPDATE leases SET network = ?1, ifname = ?3 WHERE container_id = ?2 AND network = ''"
+                " AND (SELECT count(*) FROM leases WHERE container_id = ?2 AND network = '') = 1",
+                VALUES(KEY_VALUES(key)), err);
+
+        return r < 0 ? r : store_changes(store) > 0;
+}
+
+/* Steps to the lease's row of a statement that ends in WHERE_KEY. 1: *ret stands on it, 0: there is none. */
+static int step_to(struct store *store, const char *sql, const struct store_lease_key *key,
+                   sqlite3_stmt **ret, struct err *err)
+{
+        for (bool named = false;; named = true) {
+                int r = stmt_start(store, sql, VALUES(KEY_VALUES(key)), ret, err);
+
+                if (r == 0)
+                        r = stmt_step(store, *ret, err);
+                if (r != 0 || named)
+                        return r;
+                stmt_donep(ret);
+                *ret = NULL;
+                r = name_survivor(store, key, err);
+                if (r <= 0)
+                        return r;
+        }
+}
+
 /* 1: there is one, 0: there is none. */
 static int find_lease(struct store *store, const struct store_lease_key *key, struct arena *arena,
                       struct store_lease *ret, struct err *err)
 {
         _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
-        int r = stmt_start(store, SELECT_LEASE WHERE_KEY, VALUES(KEY_VALUES(key)), &s, err);
+        int r = step_to(store, SELECT_LEASE WHERE_KEY, key, &s, err);
 
-        if (r == 0)
-                r = stmt_step(store, s, err);
         if (r > 0)
                 *ret = read_lease(s, arena);
         return r;
@@ -205,11 +237,8 @@ static int find_address(struct store *store, const struct store_lease_key *key,
                         char ret[static IP_TEXT_BYTES], bool *ret_lost, struct err *err)
 {
         _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
-        int r = stmt_start(store, "SELECT address, address_state FROM leases" WHERE_KEY,
-                           VALUES(KEY_VALUES(key)), &s, err);
+        int r = step_to(store, "SELECT address, address_state FROM leases" WHERE_KEY, key, &s, err);
 
-        if (r == 0)
-                r = stmt_step(store, s, err);
         if (r > 0) {
                 stmt_copy(s, 0, ret, IP_TEXT_BYTES);
                 *ret_lost = strcmp(stmt_peek(s, 1), "lost") == 0;

@@ -283,6 +283,9 @@ enum import_verdict {
 };
 const char *import_verdict_to_string(enum import_verdict verdict);
 
+/* The network of a pod whose link is all that is known of it; the key's ifname is then the name of that link. */
+#define STORE_NETWORK_UNKNOWN ""
+
 struct store_import {
         struct store_lease_key key;
         struct ip address;

@@ -129,7 +129,7 @@ class Vpcsim(Server):
         return made["instance_id"], self.primary_of(made["instance_id"])
 
     def _imds(self, method, path, headers):
-        connection = http.client.HTTPConnection(self.ready["imds"].removeprefix("http://"), timeout=10)
+        connection = http.client.HTTPConnection(self.ready["imds"].removeprefix("http://"), timeout=60)
         try:
             connection.request(method, path, headers={"X-Vpcsim-Node": "n1", **headers})
             reply = connection.getresponse()
@@ -221,7 +221,7 @@ class Moto(Foreign):
         request = urllib.request.Request(
             self.endpoint + "/moto-api/reset-auth", data=b"0", headers={"Content-Type": "text/plain"}
         )
-        with urllib.request.urlopen(request, timeout=10) as reply:
+        with urllib.request.urlopen(request, timeout=60) as reply:
             assert reply.status == 200
 
 

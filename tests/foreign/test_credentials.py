@@ -30,7 +30,8 @@ def make_imds():
 
 
 def test_session_from_the_metadata_service(server, make_client, make_imds):
-    imds = make_imds(server.credentials)
+    session = server.credentials()  # now: a server's first session may take longer than a client waits for IMDS
+    imds = make_imds(lambda: session)
     client = make_client(imds=imds.endpoint)
     for _ in range(3):
         assert [subnet["subnet_id"] for subnet in client.describe_subnets(ids=[server.subnet_id])] == [server.subnet_id]

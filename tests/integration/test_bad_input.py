@@ -262,7 +262,7 @@ def test_nonsense_from_ec2(vpc, make_node, meddle, answer):
     seen = meddler.requests
     pods += [node.add_pod("p2")]
     waiting = node.start_thread(node.add_pod, "p3", conf=node.cni_conf(timeoutSeconds=240))
-    wait_until(lambda: meddler.requests > seen or waiting.done(), 20, why="it asks EC2")
+    wait_until(lambda: meddler.requests > seen or waiting.done(), 60, why="it asks EC2")
     assert node.proc.alive()
     assert {lease["address"] for lease in node.leases()} >= {pod.address for pod in pods}
     meddler.answer = None
@@ -279,8 +279,8 @@ def test_nonsense_from_imds_at_the_start(make_node, meddle, answer):
     meddler.answer = answer
     node.env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = meddler.endpoint
     node.start(wait=False)
-    wait_until(lambda: meddler.requests > 0, 20, why="it asks IMDS")
-    wait_until(node.status, 20, why="it answers without IMDS")
+    wait_until(lambda: meddler.requests > 0, 60, why="it asks IMDS")
+    wait_until(node.status, 60, why="it answers without IMDS")
     status = node.status()
     assert not status["ready"] and status["reason"], status
     meddler.answer = None

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The plugin against a daemon that misbehaves: whatever it answers, nothing is left behind, and the runtime learns why."""
+import contextlib
 import json
 import os
+import threading
 import time
 
 import pytest
@@ -208,9 +210,31 @@ def test_confirm_fails(host, name):
     with host.daemon(Confirm=BAD_CONFIRMS[name], Del=note_links) as daemon:
         result = host.cni("ADD")
         assert result.code == 11 and ADDRESS in result.json["msg"], result
-        assert daemon.methods() == ["Add", "Confirm", "Del"]
+        tries = ["Confirm", "Confirm"] if name == "hang up" else ["Confirm"]
+        assert daemon.methods() == ["Add", *tries, "Del"]
         assert links_at_del == [["lo"]]
         host.assert_clean()
+
+
+def test_daemon_restarts_while_the_pod_is_wired(host):
+    """Or takes the plugin for dead: a pod that has its address and its wires is not thrown away for a connection."""
+    with contextlib.ExitStack() as stack:
+
+        def restart(_):
+            host.socket.unlink()
+            started.append(threading.Timer(0.2, lambda: later.append(stack.enter_context(host.daemon()))))
+            started[0].start()
+            return CLOSE
+
+        started, later = [], []
+        first = stack.enter_context(host.daemon(Confirm=restart))
+        result = host.cni("ADD")
+        started[0].join()
+        assert result.rc == 0, result
+        assert first.methods() == ["Add", "Confirm"] and later[0].methods() == ["Confirm"]
+        assert first.calls[1] == later[0].calls[0], "the same was asked again"
+        assert host.cni("DEL").rc == 0
+        assert later[0].methods() == ["Confirm", "Del"]
 
 
 def test_kernel_refuses(host):

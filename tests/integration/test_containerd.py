@@ -57,7 +57,7 @@ def serve_once(port):
 
 
 def ask(address, port):
-    with socket.create_connection((address, port), timeout=10) as connection:
+    with socket.create_connection((address, port), timeout=60) as connection:
         return connection.makefile().read()
 
 

@@ -158,7 +158,7 @@ def _server():
 
 
 def _connect(address, port):
-    return socket.create_connection((address, port), timeout=10)
+    return socket.create_connection((address, port), timeout=60)
 
 
 def test_plugin_killed_in_the_middle_of_add(make_node, rng):

@@ -120,11 +120,11 @@ def role_keys(node):
     def ask():
         base = "http://169.254.169.254/latest/"
         ttl = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
-        token = urllib.request.urlopen(urllib.request.Request(base + "api/token", method="PUT", headers=ttl), timeout=10).read().decode()
+        token = urllib.request.urlopen(urllib.request.Request(base + "api/token", method="PUT", headers=ttl), timeout=60).read().decode()
         path = base + "meta-data/iam/security-credentials/"
         headers = {"X-aws-ec2-metadata-token": token}
-        name = urllib.request.urlopen(urllib.request.Request(path, headers=headers), timeout=10).read().decode()
-        return json.load(urllib.request.urlopen(urllib.request.Request(path + name, headers=headers), timeout=10))
+        name = urllib.request.urlopen(urllib.request.Request(path, headers=headers), timeout=60).read().decode()
+        return json.load(urllib.request.urlopen(urllib.request.Request(path + name, headers=headers), timeout=60))
 
     role = node.inside.call(ask)
     return [role["AccessKeyId"], role["SecretAccessKey"], role["Token"]]

@@ -245,8 +245,8 @@ def test_what_only_the_daemon_knows(doctor):
 def test_the_database(doctor, tmp_path):
     garbage = tmp_path / "garbage.db"
     garbage.write_bytes(b"this is no database at all")
-    for path in (garbage, tmp_path / "missing.db"):
-        doctor.assert_named("database", "fail", db=path)
+    for path, found in ((garbage, "no SQLite"), (tmp_path / "missing.db", "not there"), (tmp_path / "garbage.db/in", "Not a directory")):
+        assert found in doctor.assert_named("database", "fail", db=path)[0]["found"]
     doctor.node.db.chmod(0o644)
     doctor.assert_named("database", "warn")
     doctor.node.db.chmod(0o600)

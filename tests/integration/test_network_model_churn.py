@@ -19,6 +19,7 @@ STREAMS = 60
 PORT = 7799
 PIECE = struct.Struct("!QQ")  # which stream, and the number of the piece
 PACE_S = 0.05
+PATIENCE_S = 150  # of a stream, for one piece: TCP alone may pause for as long on a machine that stands still
 
 
 class Streams:
@@ -31,7 +32,7 @@ class Streams:
         for number, (source, target) in enumerate(pairs):
             if target not in listeners:
                 listeners[target] = netns.call_in(target.netns, socket.create_server, (target.address, PORT), backlog=STREAMS)
-            client = netns.call_in(source.netns, socket.create_connection, (target.address, PORT), 30)
+            client = netns.call_in(source.netns, socket.create_connection, (target.address, PORT), PATIENCE_S)
             server, peer = listeners[target].accept()
             assert peer[0] == source.address, "the pod's own address"
             server.setblocking(False)
@@ -70,13 +71,14 @@ class Streams:
                 except OSError as error:
                     self.errors.append(f"stream {number}: {error!r}")
                     self.ending.set()
+                    return
             self.ending.wait(max(0, PACE_S - (time.monotonic() - started)))
 
     def end(self):
         """All that went wrong."""
         self.ending.set()
         for thread in self.threads:
-            thread.join(60)
+            thread.join()
         for _, client in self.clients:
             client.close()
         for key in list(self.selector.get_map().values()):

@@ -53,7 +53,7 @@ def test_pods_are_taken_over_while_they_talk(vpc, old):
             node.start()
             wait_until(lambda: taken_over(old, first, second, third), 30, why="taken over")
             moved = inside.moved(), outside.moved()
-            wait_until(lambda: inside.moved() > moved[0] and outside.moved() > moved[1], 10, why="both go on")
+            wait_until(lambda: inside.moved() > moved[0] and outside.moved() > moved[1], 60, why="both go on")
     for lease in node.leases():
         assert lease["state"] == "wired" and lease["network"] == "aws-cni" and lease["pod_namespace"] == "default"
     with echo.serving(*(pod.netns for pod in old.pods), node.netns, vpc.internet):
@@ -95,7 +95,7 @@ def test_nothing_is_offered_before_it_is_known_whose_it_is(vpc, old):
     node.kill9()
     vpc.ctl("set-faults", rules=[])
     node.start(wait=False)
-    wait_until(node.status, 10, why="it answers")
+    wait_until(node.status, 60, why="it answers")
     fresh = node.add_pods(f"new-{i}" for i in range(4))
     assert not {pod.address for pod in fresh} & {pod.old_address for pod in old.pods}
     wait_until(lambda: set(pod.old_address for pod in old.pods) <= set(addresses_of(node.leases())), 30, why="taken over")
@@ -130,7 +130,7 @@ def test_back_to_aws_vpc_cni(vpc, old):
             stand_in_for_aws_cni(old)
             node.command_line("uninstall", "--handover")
             moved = inside.moved(), outside.moved()
-            wait_until(lambda: inside.moved() > moved[0] and outside.moved() > moved[1], 10, why="both go on")
+            wait_until(lambda: inside.moved() > moved[0] and outside.moved() > moved[1], 60, why="both go on")
     rows = json.loads(old.checkpoint.read_text())["allocations"]
     assert sorted(row["ipv4"] for row in rows) == sorted([pod.old_address for pod in old.pods] + [pod.address for pod in ours])
     assert {row["containerID"] for row in rows} == {pod.container_id for pod in [*old.pods, *ours]}
@@ -161,6 +161,6 @@ def test_a_checkpoint_that_is_not_understood_stops_the_start(old, changes, says)
     """Going on without it would give running pods' addresses to others."""
     old.write_checkpoint(**changes)
     old.node.start(wait=False)
-    wait_until(lambda: not old.node.proc.alive(), 10, why="it ends")
+    wait_until(lambda: not old.node.proc.alive(), 60, why="it ends")
     assert says in old.node.proc.text() and old.node.proc.process.returncode == 1
     old.node.proc = None

@@ -157,6 +157,46 @@ static void test_another_boot_forgets(void **state)
         assert_int_equal(n, 0);
 }
 
+/* Whatever the runtime calls them: the container is what the kernel knew. */
+static void test_a_survivor_is_named_by_who_asks_for_it(void **state)
+{
+        struct fixture *f = *state;
+        struct store_import imports[] = {import_of(0, 1, "one"), import_of(0, 2, "two"),
+                                         import_of(0, 3, "two")};
+        const struct store_lease_key one = {"net", "one", "eth0"}, two = {"net", "two", "eth0"};
+        struct store_lease lease;
+        struct ip released;
+        bool done = false;
+
+        for (size_t i = 0; i < ARRAY_SIZE(imports); i++) {
+                imports[i].key.network = STORE_NETWORK_UNKNOWN;
+                imports[i].key.ifname = (const char *[]){"enia", "enib", "enic"}[i];
+        }
+        begin(f, imports, ARRAY_SIZE(imports));
+        see_eni(f, 4);
+        for (size_t i = 0; i < ARRAY_SIZE(imports); i++) {
+                assert_ok(
+                        store_import_take(f->store, &imports[i], imports[i].key.ifname, NOW, &done, &f->err),
+                        &f->err);
+                assert_true(done);
+        }
+        assert_ok(store_lease_get(f->store, &one, f->arena, &lease, &f->err), &f->err);
+        assert_true(ip_equal(lease.address, imports[0].address));
+        assert_string_equal(lease.host_ifname, "enia");
+        assert_ok(store_lease_release(f->store, &one, "", NOW, &done, &released, &f->err), &f->err);
+        assert_true(done && ip_equal(released, imports[0].address));
+        assert_ok(store_lease_release(f->store, &one, "", NOW, &done, &released, &f->err), &f->err);
+        assert_false(done);
+        /* Which of the two is meant is not known; their links tell. */
+        assert_int_equal(store_lease_get(f->store, &two, f->arena, &lease, &f->err), -ERR_NOT_FOUND);
+        assert_ok(store_lease_release(f->store, &two, "", NOW, &done, &released, &f->err), &f->err);
+        assert_false(done);
+        assert_ok(store_lease_release(f->store, &imports[1].key, "", NOW, &done, &released, &f->err),
+                  &f->err);
+        assert_true(done);
+        fixture_check(f);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -164,6 +204,8 @@ int main(void)
                                                 fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_a_pod_is_taken, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_a_row_aside_frees_its_address, fixture_setup,
+                                                fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_a_survivor_is_named_by_who_asks_for_it, fixture_setup,
                                                 fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_it_happens_once, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_one_address_twice_is_refused_whole, fixture_setup,

@@ -14,7 +14,7 @@ UDP, ICMPV6 = 17, 58
 GUARD = ("inet", "vpcwire")
 ARP_GUARD = ("arp", "vpcwire")
 PORT = 9999
-DEADLINE_S = 30
+DEADLINE_S = 60
 
 
 def sysctl(node, key, value=None):

@@ -227,7 +227,7 @@ class Containerd:
             self.process.wait(20)
         shutil.rmtree(self.state, ignore_errors=True)
         with contextlib.suppress(AssertionError):
-            wait_until(self.remove_cgroups, 10, why="cgroups removed")
+            wait_until(self.remove_cgroups, 60, why="cgroups removed")
 
     def remove_cgroups(self):
         for top in CGROUPS.glob(f"*{self.cgroup}"):

@@ -56,7 +56,7 @@ class Meddler:
     def pass_on(self, handler):
         """The same request, Host header included: a signature covers it."""
         body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
-        connection = http.client.HTTPConnection(self.target, timeout=15)
+        connection = http.client.HTTPConnection(self.target, timeout=60)
         try:
             connection.putrequest(handler.command, handler.path, skip_host=True, skip_accept_encoding=True)
             for name, value in handler.headers.items():

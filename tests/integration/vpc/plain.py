@@ -80,7 +80,7 @@ class Sim:
     def http(self, which, method, path, headers=None, body=None):
         """(status, headers, body) of one request; headers with keys in lower case."""
         address = urllib.parse.urlsplit(self.ready[which])
-        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=10)
+        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
         try:
             connection.request(method, path, body=body, headers=headers or {})
             reply = connection.getresponse()

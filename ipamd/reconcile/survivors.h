@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Pods that outlived the books. A database that is lost while pods run (removed, moved away because it was damaged) is begun
+ * anew, and the kernel still says who has which address: a pod's host link bears its container's id, and a route in the
+ * pods' table leads to it. Such an address must not be offered (rule 1 of the pool), so it goes the way of a pod that is
+ * taken over: nobody's until the pod's link and EC2 have been looked at, then a lease.
+ *
+ * The kernel knows neither the network nor the pod's name. The lease gets the former from the first DEL or CHECK of its
+ * container (store_lease_release(), store_lease_get()); the latter stays unknown. Addresses of pods that another plugin
+ * wired (address_only) have no link of ours, and are not found.
+ */
+#ifndef IPAMD_RECONCILE_SURVIVORS_H
+#define IPAMD_RECONCILE_SURVIVORS_H
+
+#include <vpcwire/link.h>
+#include <vpcwire/route.h>
+
+#include "store/store.h"
+
+/* The pods that the kernel shows, from what it has of links and of routes in the pods' table. Pure; in the arena. */
+void survivors_of(struct arena *arena, const char *veth_prefix, const struct link_info *links, size_t n_links,
+                  const struct route_info *routes, size_t n_routes, struct store_import **ret, size_t *ret_n);
+
+/* The same of this host's kernel. */
+int survivors_find(struct arena *arena, const char *veth_prefix, struct store_import **ret, size_t *ret_n,
+                   struct err *err);
+
+/*
+ * Survivors, and what a checkpoint says (rows) of other addresses. A row of a survivor's address gives it the pod's name
+ * where it speaks of the very container; any other is of an earlier pod. Pure; in the arena.
+ */
+void survivors_join(struct arena *arena, const struct store_import *rows, size_t n_rows,
+                    const struct store_import *survivors, size_t n_survivors, struct store_import **ret,
+                    size_t *ret_n);
+
+#endif
