@@ -119,12 +119,14 @@ static int check_route(struct netlink *nl, const struct route_info *want, const 
 }
 
 /* Linux drops permanent entries, too, when the MAC of their link changes. Then the host's answer to ARP is as good. */
-static int check_host_answers(struct wire *wire, const struct wire_objects *want, struct err *err)
+static int check_host_answers(struct wire *wire, const struct wire_objects *want, struct arena *arena,
+                              struct err *err)
 {
-        bool answered;
-        int r = neigh_proxy_find(wire->host, want->neighbour.ip, &answered, NULL, err);
+        unsigned *links;
+        size_t n;
+        int r = neigh_proxy_links(wire->host, arena, want->neighbour.ip, &links, &n, err);
 
-        if (r < 0 || answered)
+        if (r < 0 || neigh_proxy_has(links, n, want->host_ifindex))
                 return r;
         return err_set(err, ERR_NOT_FOUND, "permanent neighbour %s at %s is missing in the pod",
                        IP_TEXT(want->neighbour.ip), MAC_TEXT(want->neighbour.mac));
@@ -149,7 +151,7 @@ static int check_neighbour(struct wire *wire, const struct wire_objects *want, s
                                IP_TEXT(want->neighbour.ip), MAC_TEXT(list[i].mac),
                                MAC_TEXT(want->neighbour.mac));
         }
-        return check_host_answers(wire, want, err);
+        return check_host_answers(wire, want, arena, err);
 }
 
 /* What is not there cannot be wrong: a kernel without IPv6. */

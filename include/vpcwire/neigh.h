@@ -29,13 +29,16 @@ int neigh_dump(struct netlink *nl, struct arena *arena, int family, unsigned ifi
                size_t *ret_n, struct err *err);
 
 /*
- * A proxy entry of ours for the whole namespace: the kernel answers ARP for the address on each link that forwards and does
- * not itself lead to it. No dump of neigh_dump() has it.
+ * Proxy entries: the kernel answers ARP for the address on that link, if the link forwards and does not itself lead to it.
+ * They go with the link, and when it is down. No dump of neigh_dump() has them. (One without a link would stand for all of a
+ * namespace, and Linux forgets to remove those with the namespace.)
  */
-int neigh_proxy_add(struct netlink *nl, struct ip ip, struct err *err);
+int neigh_proxy_add(struct netlink *nl, unsigned ifindex, struct ip ip, struct err *err);
 /* ERR_NOT_FOUND when it is not there. */
-int neigh_proxy_delete(struct netlink *nl, struct ip ip, struct err *err);
-/* Whether there is one for the whole namespace, whoever made it; *ret_ours: we did. */
-int neigh_proxy_find(struct netlink *nl, struct ip ip, bool *ret, bool *ret_ours, struct err *err);
+int neigh_proxy_delete(struct netlink *nl, unsigned ifindex, struct ip ip, struct err *err);
+/* The links that have one for the address, whoever made it: their indexes, sorted, in the arena. */
+int neigh_proxy_links(struct netlink *nl, struct arena *arena, struct ip ip, unsigned **ret, size_t *ret_n,
+                      struct err *err);
+bool neigh_proxy_has(const unsigned *links, size_t n, unsigned ifindex);
 
 #endif

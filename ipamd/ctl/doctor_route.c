@@ -228,13 +228,28 @@ static void check_guards(struct doctor *d)
 static void check_gateway(struct doctor *d)
 {
         struct ip gateway = IP_NONE;
-        bool there = true;
+        const char *first = NULL;
+        unsigned *answering;
+        size_t n, missing = 0;
 
         ip_parse(IPAM_GATEWAY, &gateway, NULL);
-        if (d->nl && neigh_proxy_find(d->nl, gateway, &there, NULL, NULL) == 0 && !there)
+        if (!d->nl || neigh_proxy_links(d->nl, d->arena, gateway, &answering, &n, NULL) < 0)
+                return;
+        for (size_t i = 0; i < d->n_links; i++) {
+                if (!doctor_link_is_pod(d, &d->links[i]) || !d->links[i].up ||
+                    neigh_proxy_has(answering, n, d->links[i].ifindex))
+                        continue;
+                if (missing++ == 0)
+                        first = d->links[i].name;
+        }
+        if (missing)
                 doctor_say(d, DOCTOR_WARN,
-                           "ip neigh add proxy " IPAM_GATEWAY "; ipamd does so within a minute",
-                           "the node does not answer ARP for " IPAM_GATEWAY);
+                           arena_printf(d->arena,
+                                        "ip neigh add proxy " IPAM_GATEWAY
+                                        " dev %s; ipamd does so within a minute",
+                                        first),
+                           "on %zu pods' links, say %s, the node does not answer ARP for " IPAM_GATEWAY,
+                           missing, first);
 }
 
 static const struct doctor_check checks[] = {

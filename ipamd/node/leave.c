@@ -6,9 +6,7 @@
 
 #include <nftables/libnftables.h>
 
-#include <vpcwire/ipam.h>
 #include <vpcwire/mem.h>
-#include <vpcwire/neigh.h>
 
 #include "node/sync_parts.h"
 
@@ -69,22 +67,6 @@ static int leave_nft(struct node *node, const char *family, unsigned *n, struct 
         return 0;
 }
 
-static int leave_gateway(struct node *node, unsigned *n, struct err *err)
-{
-        struct ip gateway = IP_NONE;
-        bool there, ours;
-
-        ip_parse(IPAM_GATEWAY, &gateway, NULL);
-        if (neigh_proxy_find(node->nl, gateway, &there, &ours, err) < 0)
-                return -(int)err->code;
-        if (!there || !ours)
-                return 0;
-        if (neigh_proxy_delete(node->nl, gateway, err) < 0 && err->code != ERR_NOT_FOUND)
-                return -(int)err->code;
-        ++*n;
-        return 0;
-}
-
 /* The rules first: without the rule that leads to it, the pods' table is not asked, and the next daemon's is. */
 int node_leave(struct node *node, struct arena *arena, unsigned *ret_n, struct err *err)
 {
@@ -93,8 +75,6 @@ int node_leave(struct node *node, struct arena *arena, unsigned *ret_n, struct e
                     leave_pods_table(node, arena, families[i], ret_n, err) < 0)
                         return err_wrap(err, "remove our part of the host's network");
         }
-        if (leave_gateway(node, ret_n, err) < 0)
-                return err_wrap(err, "remove our part of the host's network");
         for (size_t i = 0; i < ARRAY_SIZE(nft_families); i++) {
                 if (leave_nft(node, nft_families[i], ret_n, err) < 0)
                         return -(int)err->code;

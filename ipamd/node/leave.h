@@ -9,7 +9,7 @@ struct arena;
 struct node;
 
 /*
- * Removes our rules, the pods' table, our answer to ARP for the gateway and our nftables tables. The ENIs' links, addresses and tables stay: whoever comes next
+ * Removes our rules, the pods' table and our nftables tables. The ENIs' links, addresses and tables stay: whoever comes next
  * sends by them. In the host's network namespace. *ret_n counts what went.
  */
 int node_leave(struct node *node, struct arena *arena, unsigned *ret_n, struct err *err);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The pods' gateway is an address that nobody has: each pod has a permanent neighbour entry for it. Linux drops that entry,
- * too, when the MAC of the pod's end changes (the tuning plugin does that). Then the pod asks by ARP, and this answers.
+ * too, when the MAC of the pod's end changes (the tuning plugin does that). Then the pod asks by ARP, and its link answers:
+ * the plugin sees to that, and here it is put back.
  */
 #include <vpcwire/ipam.h>
 #include <vpcwire/neigh.h>
@@ -10,15 +11,27 @@
 
 void sync_gateway(struct sync *sync)
 {
-        struct netlink *nl = sync->node->nl;
         struct ip gateway = IP_NONE;
         struct err failure;
-        bool there = false;
+        unsigned *answering;
+        size_t n;
 
         ip_parse(IPAM_GATEWAY, &gateway, NULL);
-        if (neigh_proxy_find(nl, gateway, &there, NULL, &failure) < 0 ||
-            (!there && neigh_proxy_add(nl, gateway, &failure) < 0))
+        if (neigh_proxy_links(sync->node->nl, sync->arena, gateway, &answering, &n, &failure) < 0) {
                 sync_fail_node(sync, &failure);
-        else
-                sync->report.repaired.neighbours += !there;
+                return;
+        }
+        for (size_t i = 0; i < sync->n_links; i++) {
+                const struct link_info *link = &sync->links[i];
+                int r;
+
+                if (!node_link_is_pod(link, sync->view->veth_prefix) || !link->up ||
+                    neigh_proxy_has(answering, n, link->ifindex))
+                        continue;
+                r = neigh_proxy_add(sync->node->nl, link->ifindex, gateway, &failure);
+                if (r == 0)
+                        sync->report.repaired.neighbours++;
+                else if (r != -ERR_NOT_FOUND) /* it has just gone */
+                        sync_fail_node(sync, &failure);
+        }
 }

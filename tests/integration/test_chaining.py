@@ -126,10 +126,18 @@ def test_tuning_gives_the_pod_another_mac(world, when):
 def test_the_nodes_answer_for_the_gateway_comes_back(world):
     """The kernel says no word of it, so it is looked at with everything else."""
     node = world.nodes[0]
-    assert "169.254.1.1" in node.exec("ip", "neigh", "show", "proxy").stdout
-    node.exec("ip", "neigh", "del", "proxy", "169.254.1.1")
+    pod = chain(node, "answered")
+    pod.add()
+    link = pod.result["interfaces"][0]["name"]
+
+    def answers():
+        return "169.254.1.1" in node.exec("ip", "neigh", "show", "proxy", "dev", link).stdout
+
+    assert answers()
+    node.exec("ip", "neigh", "del", "proxy", "169.254.1.1", "dev", link)
     node.exec("ip", "rule", "del", "priority", "512")
-    wait_until(lambda: "169.254.1.1" in node.exec("ip", "neigh", "show", "proxy").stdout, HEAL_DEADLINE_S)
+    wait_until(answers, HEAL_DEADLINE_S)
+    pod.delete()
 
 
 def test_sbr(world):

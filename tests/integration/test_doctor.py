@@ -56,7 +56,7 @@ KERNEL = [
      ["nft delete table ip vpcwire", "nft -f {ruleset}"]),
     ("guards", "fail", ["nft delete table inet vpcwire"], ["nft -f {ruleset}.inet"]),
     ("guards", "fail", ["nft delete table arp vpcwire"], ["nft -f {ruleset}.arp"]),
-    ("gateway", "warn", ["ip neigh del proxy 169.254.1.1"], ["ip neigh add proxy 169.254.1.1"]),
+    ("gateway", "warn", ["ip neigh del proxy 169.254.1.1 dev {link}"], ["ip neigh add proxy 169.254.1.1 dev {link}"]),
     ("firewall", "warn", ["iptables-legacy -P FORWARD DROP"], ["iptables-legacy -P FORWARD ACCEPT"]),
     ("firewall", "warn", ["iptables-nft -P FORWARD DROP"], ["nft delete table ip filter"]),
 ]
@@ -185,7 +185,7 @@ def test_a_cure_that_is_a_command_cures(doctor):
         "eni-sysctls": "sysctl -w net.ipv6.conf.eth1.accept_ra=2",
         "redirects": "sysctl -w net.ipv4.conf.all.accept_redirects=1",
         "other-rules": "ip rule add priority 100 to 10.0.0.0/8 lookup main",
-        "gateway": "ip neigh del proxy 169.254.1.1",
+        "gateway": f"ip neigh del proxy 169.254.1.1 dev {node.leases()[0]['host_ifname']}",
     }
     with stand_in(node):
         for check, trouble in commands.items():

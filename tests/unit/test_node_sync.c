@@ -25,7 +25,7 @@ static void test_first_sync_makes_all_second_nothing(void **state)
         assert_int_equal(w->report.repaired.addresses, 1);
         assert_int_equal(w->report.repaired.rules, 4);
         assert_int_equal(w->report.repaired.routes, 3); /* two of the ENI, one of a pod */
-        assert_int_equal(w->report.repaired.neighbours, 1);
+        assert_int_equal(w->report.repaired.neighbours, 2);
         assert_int_equal(w->report.repaired.nft, NODE_NFT_TABLES);
         assert_int_equal(w->report.n_enis, WORLD_ENIS);
         assert_int_equal(w->report.enis[0].state, NODE_ENI_ROUTED);
@@ -230,7 +230,9 @@ static void break_forwarding(struct node_world *w)
 
 static void break_answer_to_arp(struct node_world *w)
 {
-        assert_ok(neigh_proxy_delete(w->nl, world_ip(IPAM_GATEWAY), &w->err), &w->err);
+        assert_ok(neigh_proxy_delete(w->nl, node_world_ifindex(w, w->pods[0].host_ifname),
+                                     world_ip(IPAM_GATEWAY), &w->err),
+                  &w->err);
 }
 
 static const char *pod_key(struct node_world *w, const struct pod_sysctl *sysctl)
