@@ -13,7 +13,7 @@ packages_test=("${packages_demo[@]}"
         # what the tests put beside ours: runtimes, other plugins, firewalls, network managers
         busybox-static containerd containernetworking-plugins dbus dnsmasq-base iptables network-manager openssl runc systemd
         # what they look and measure with
-        ca-certificates nftables prometheus python3-venv strace
+        ca-certificates chromium chromium-driver nftables prometheus python3-venv strace
         # the package and its libraries
         dpkg-dev file
         # lint

@@ -99,15 +99,26 @@ static int withdraw(const struct config *config, const struct install_paths *pat
         return 0;
 }
 
-/* Our rules, routes and packet filter; and the books, so that a later return learns anew who runs here. */
-static int hand_over(const struct config *config, struct err *err)
+/* Our rules, routes and packet filter. */
+static int leave_network(struct err *err)
 {
-        static const char *const files[] = {"", "-wal", "-shm"};
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         _cleanup_(node_freep) struct node *node = NULL;
         unsigned n = 0;
 
         if (node_open(&node, err) < 0 || node_leave(node, arena, &n, err) < 0)
+                return -(int)err->code;
+        log_info("nothing of ours is left in the host's network", LOG_INT("objects", n));
+        return 0;
+}
+
+/* The books go, too, so that a later return learns anew who runs here. */
+static int hand_over(const struct config *config, struct err *err)
+{
+        static const char *const files[] = {"", "-wal", "-shm"};
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+
+        if (leave_network(err) < 0)
                 return -(int)err->code;
         for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
                 const char *path = arena_printf(arena, "%s%s", config->db_path, files[i]);
@@ -115,7 +126,18 @@ static int hand_over(const struct config *config, struct err *err)
                 if (unlink(path) < 0 && errno != ENOENT)
                         return err_set_errno(err, errno, "remove %s", path);
         }
-        log_info("host network left to the next daemon", LOG_INT("objects", n));
+        return 0;
+}
+
+/* Pods that run (--force) need it. The init container of `ipamd install` has no right to the network: then it is left. */
+static int leave_network_of_no_pods(size_t pods, struct err *err)
+{
+        int r = pods ? 0 : leave_network(err);
+
+        if (r != -ERR_DENIED)
+                return r;
+        log_warn("the host's network is left as it is until the next boot: CAP_NET_ADMIN is needed",
+                 LOG_ERR(err));
         return 0;
 }
 
@@ -137,7 +159,7 @@ static int remove_plugin(const struct config *config, const struct install_paths
                 return -(int)err->code;
         log_info(changed ? "plugin removed" : "no plugin of ours is there",
                  LOG_STR("folder", paths->bin_folder));
-        return 0;
+        return leave_network_of_no_pods(pods, err);
 }
 
 int command_uninstall(const struct config *config, enum uninstall how, struct err *err)

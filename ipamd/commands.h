@@ -26,9 +26,10 @@ enum uninstall {
 };
 
 /*
- * `ipamd uninstall`: takes back what install and the daemon put onto the host. The plugin stays while pods of ours run,
- * for without it they could not be deleted (ERR_BUSY, after the conflist has gone). The daemon must not run: it would put
- * everything back (ERR_BUSY).
+ * `ipamd uninstall`: takes back what install and the daemon put onto the host: files, and without pods our rules, routes
+ * and packet filter, for which it needs CAP_NET_ADMIN. Sysctls stay: what forwards by now is not ours to know. The plugin
+ * stays while pods of ours run, for without it they could not be deleted (ERR_BUSY, after the conflist has gone). The daemon
+ * must not run: it would put everything back (ERR_BUSY).
  */
 int command_uninstall(const struct config *config, enum uninstall how, struct err *err);
 

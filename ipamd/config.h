@@ -71,6 +71,7 @@ struct config {
         const char *conflist_name;
         bool aws_cni_link;
         const char *sysctl_folder;
+        const char *xtables_lock;                      /* of iptables-legacy */
         const char *metrics_bind, *introspection_bind; /* as bind_parse() takes them */
         bool no_metrics, no_introspection;
         enum log_level log_level;

@@ -118,6 +118,8 @@ static const struct setting settings[] = {
          .help = "also install the plugin under the name aws-cni, for configurations that name it"},
         {"VPCWIRE_SYSCTL_FOLDER", SETTING_PATH, FIELD(sysctl_folder), "/proc/sys",
          .help = "where sysctls can be written, if not there"},
+        {"XTABLES_LOCKFILE", SETTING_PATH, FIELD(xtables_lock), "/run/xtables.lock", .differs = "of iptables",
+         .help = "the lock of iptables-legacy, taken while aws-vpc-cni's chains are removed from it"},
         {"VPCWIRE_DB", SETTING_PATH, FIELD(db_path), "/run/vpcwire/ipam.db", .help = "the database"},
         {"VPCWIRE_SOCKET", SETTING_SOCKET, FIELD(socket_path), "/run/vpcwire/ipamd.sock",
          .help = "the RPC socket"},

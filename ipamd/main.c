@@ -19,18 +19,21 @@ enum { EXIT_USAGE = 2 };
 
 static int usage(FILE *to)
 {
-        fprintf(to, "usage: ipamd [--help | --version | install | uninstall [--force | --handover] | "
-                    "settings]\n\n"
-                    "Gives the pods of this EC2 node addresses of its VPC: keeps network interfaces and "
-                    "addresses\n"
-                    "ahead of need, serves the CNI plugin on a unix socket, and keeps the host's routing "
-                    "right.\n\n"
-                    "  install     puts the CNI plugin into HOST_CNI_BIN_PATH\n"
-                    "  uninstall   takes plugin and network configuration away again; --force: although pods "
-                    "run\n"
-                    "  settings    prints the table below as Markdown\n\n"
-                    "Settings come from the environment, then from the file that VPCWIRE_CONF names\n"
-                    "(default " CONFIG_PATH_DEFAULT "; KEY=value lines, read again on SIGHUP):\n\n");
+        fprintf(to,
+                "usage: ipamd [--help | --version | install | uninstall [--force | --handover] | "
+                "settings]\n\n"
+                "Gives the pods of this EC2 node addresses of its VPC: keeps network interfaces and "
+                "addresses\n"
+                "ahead of need, serves the CNI plugin on a unix socket, and keeps the host's routing "
+                "right.\n\n"
+                "  install     puts the CNI plugin into HOST_CNI_BIN_PATH\n"
+                "  uninstall   takes plugin and network configuration away again, and our part of the host's "
+                "network;\n"
+                "              --force: although pods run; --handover: another daemon has them, and the "
+                "plugin stays\n"
+                "  settings    prints the table below as Markdown\n\n"
+                "Settings come from the environment, then from the file that VPCWIRE_CONF names\n"
+                "(default " CONFIG_PATH_DEFAULT "; KEY=value lines, read again on SIGHUP):\n\n");
         config_print_help(to);
         return to == stdout ? EXIT_SUCCESS : EXIT_USAGE;
 }

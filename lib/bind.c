@@ -70,3 +70,15 @@ int bind_parse(const char *text, struct bind *ret, struct err *err)
         *ret = bind;
         return 0;
 }
+
+bool bind_is_local(const struct bind *bind)
+{
+        static const unsigned char loopback6[16] = {[15] = 1};
+
+        if (bind->path[0])
+                return true;
+        if (bind->address.family == AF_INET)
+                return bind->address.bytes[0] == 127;
+        return bind->address.family == AF_INET6 &&
+               memcmp(bind->address.bytes, loopback6, sizeof(loopback6)) == 0;
+}

@@ -83,7 +83,7 @@ static int sync_folder_of(const char *path)
 
 int file_replace(const char *path, const void *bytes, size_t n, mode_t mode, struct err *err)
 {
-        _cleanup_free_ char *temporary = xasprintf("%s.XXXXXX", path);
+        _cleanup_free_ char *temporary = xasprintf("%s" FILE_TEMPORARY_SUFFIX "XXXXXX", path);
         _cleanup_close_ int fd = mkostemp(temporary, O_CLOEXEC);
         int r;
 

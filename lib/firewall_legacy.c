@@ -1,79 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-/*
- * iptables-legacy's side: the filter table as the kernel hands it out. A table is only read where it is there already:
- * asking for it would make it.
- *
- * The table is one blob of entries. A hook's chain begins at hook_entry[] and its policy is the entry at underflow[]; a chain
- * of the user's ends with a RETURN without conditions. A verdict below 0 is -NF_ACCEPT - 1 and so on; one above is the offset
- * of the chain that is jumped to.
- */
-#include <errno.h>
-#include <stdint.h>
+/* iptables-legacy's side: the FORWARD chain of its filter table, and what that jumps to. */
 #include <string.h>
-#include <sys/socket.h>
 
-#include <linux/netfilter.h>
-#include <linux/netfilter_ipv4/ip_tables.h>
-
-#include <vpcwire/file.h>
 #include <vpcwire/mem.h>
+#include <vpcwire/xtables.h>
 
 #include "firewall_parts.h"
 
 enum {
-        NAMES_BYTES_MAX = 4096,
-        TABLE_BYTES_MAX = 64 * 1024 * 1024,
         JUMPS_MAX = 8,
         VERDICT_ACCEPT = -NF_ACCEPT - 1,
         VERDICT_DROP = -NF_DROP - 1,
         VERDICT_RETURN = -NF_REPEAT - 1,
 };
-#define TABLE       "filter"
-#define TABLES_FILE "/proc/net/ip_tables_names"
 
 struct table {
         const struct firewall *firewall;
-        const char *entries;
-        size_t bytes;
+        const struct xtables *xtables;
         size_t policy_at; /* the offset of FORWARD's policy: its own entries end there */
 };
-
-static bool table_is_there(void)
-{
-        _cleanup_free_ char *names = NULL;
-        char *rest, *name;
-
-        if (file_read(TABLES_FILE, NAMES_BYTES_MAX, &names, NULL, NULL) < 0)
-                return false; /* a kernel without it */
-        for (name = strtok_r(names, "\n", &rest); name; name = strtok_r(NULL, "\n", &rest)) {
-                if (strcmp(name, TABLE) == 0)
-                        return true;
-        }
-        return false;
-}
-
-static const struct ipt_entry *entry_at(const struct table *table, size_t offset)
-{
-        const struct ipt_entry *entry = (const void *)(table->entries + offset);
-
-        if (offset + sizeof(*entry) > table->bytes || entry->next_offset < sizeof(*entry) ||
-            entry->target_offset + sizeof(struct xt_entry_target) > entry->next_offset ||
-            offset + entry->next_offset > table->bytes)
-                return NULL;
-        return entry;
-}
-
-/* Whether the entry's target is a verdict or a jump. */
-static bool read_verdict(const struct ipt_entry *entry, int *ret)
-{
-        const struct xt_standard_target *target = (const void *)((const char *)entry + entry->target_offset);
-
-        if (target->target.u.user.name[0] != '\0' ||
-            entry->target_offset + sizeof(*target) > entry->next_offset)
-                return false;
-        *ret = target->verdict;
-        return true;
-}
 
 static bool all_zero(const void *bytes, size_t n)
 {
@@ -106,7 +51,7 @@ static bool walk_entry(const struct table *table, const struct ipt_entry *entry,
         struct ipt_ip rest = entry->ip;
         int verdict;
 
-        if (!read_verdict(entry, &verdict) || !without_matches)
+        if (!xtables_verdict(entry, &verdict) || !without_matches)
                 return false;
         memset(rest.iniface, 0, sizeof(rest.iniface));
         memset(rest.outiface, 0, sizeof(rest.outiface));
@@ -136,22 +81,23 @@ static void walk_chain(const struct table *table, size_t offset, unsigned depth,
 
         if (depth > JUMPS_MAX)
                 return;
-        for (; offset != table->policy_at && (entry = entry_at(table, offset));
+        for (; offset != table->policy_at && (entry = xtables_entry(table->xtables, offset));
              offset += entry->next_offset) {
                 if (walk_entry(table, entry, depth, walk))
                         return;
         }
 }
 
-static void judge_forward(struct firewall *firewall, const struct ipt_getinfo *info, const char *entries)
+static void judge_forward(struct firewall *firewall, const struct xtables *xtables)
 {
-        const struct table table = {firewall, entries, info->size, info->underflow[NF_INET_FORWARD]};
-        const struct ipt_entry *policy = entry_at(&table, table.policy_at);
+        const struct table table = {firewall, xtables, xtables->info.underflow[NF_INET_FORWARD]};
+        const struct ipt_entry *policy = xtables_entry(xtables, table.policy_at);
         struct firewall_walk walk = {0};
         int verdict = VERDICT_ACCEPT;
 
-        walk_chain(&table, info->hook_entry[NF_INET_FORWARD], 0, &walk);
-        firewall_judge(firewall, &walk, policy && read_verdict(policy, &verdict) && verdict == VERDICT_DROP,
+        walk_chain(&table, xtables->info.hook_entry[NF_INET_FORWARD], 0, &walk);
+        firewall_judge(firewall, &walk,
+                       policy && xtables_verdict(policy, &verdict) && verdict == VERDICT_DROP,
                        "iptables-legacy chain FORWARD",
                        arena_printf(firewall->arena,
                                     "iptables-legacy -I FORWARD -i %1$s+ -j ACCEPT; "
@@ -161,24 +107,11 @@ static void judge_forward(struct firewall *firewall, const struct ipt_getinfo *i
 
 int firewall_look_legacy(struct firewall *firewall, struct err *err)
 {
-        _cleanup_close_ int fd = -1;
-        _cleanup_free_ struct ipt_get_entries *table = NULL;
-        struct ipt_getinfo info = {.name = TABLE};
-        socklen_t bytes = sizeof(info);
+        _cleanup_(xtables_done) struct xtables table = {0};
 
-        if (!table_is_there())
-                return 0;
-        fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        if (fd < 0 || getsockopt(fd, IPPROTO_IP, IPT_SO_GET_INFO, &info, &bytes) < 0)
-                return err_set_errno(err, errno, "look at iptables-legacy's table " TABLE);
-        if (info.size > TABLE_BYTES_MAX)
-                return err_set(err, ERR_LIMIT, "iptables-legacy's table " TABLE " has %u bytes", info.size);
-        table = (void *)XNEW_ARRAY(char, sizeof(*table) + info.size);
-        memcpy(table->name, TABLE, sizeof(TABLE));
-        table->size = info.size;
-        bytes = (socklen_t)(sizeof(*table) + info.size);
-        if (getsockopt(fd, IPPROTO_IP, IPT_SO_GET_ENTRIES, table, &bytes) < 0)
-                return err_set_errno(err, errno, "read iptables-legacy's table " TABLE);
-        judge_forward(firewall, &info, (const char *)table->entrytable);
+        if (xtables_read("filter", &table, err) < 0)
+                return -(int)err->code;
+        if (table.entries)
+                judge_forward(firewall, &table);
         return 0;
 }

@@ -3,6 +3,7 @@
 #ifndef VPCWIRE_BIND_H
 #define VPCWIRE_BIND_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/un.h>
 
@@ -18,5 +19,7 @@ struct bind {
 
 /* ERR_INVALID quotes the text and says what is allowed. "localhost" is 127.0.0.1; no other name is known here. */
 int bind_parse(const char *text, struct bind *ret, struct err *err);
+/* Whether only this host can reach it: a unix socket, 127.0.0.0/8 (RFC 1122, 3.2.1.3), ::1. */
+bool bind_is_local(const struct bind *bind);
 
 #endif

@@ -19,7 +19,13 @@ int file_read_fd(int fd, const char *name, size_t max_bytes, char **ret, size_t 
 /* Writes an existing file in one write(), as /proc and /sys want it. */
 int file_write(const char *path, const char *text, struct err *err);
 
-/* Replaces the file: temporary beside it with `mode`, fsync, rename, fsync of the folder. Never half there. */
+/* What the names of temporaries have after the file's; six letters and digits follow. */
+#define FILE_TEMPORARY_SUFFIX ".tmp-"
+
+/*
+ * Replaces the file: temporary beside it with `mode`, fsync, rename, fsync of the folder. Never half there. Only a process
+ * that is killed in the middle leaves its temporary.
+ */
 int file_replace(const char *path, const void *bytes, size_t n, mode_t mode, struct err *err);
 
 /* Makes the folder and its parents, like mkdir -p; existing ones are fine. */

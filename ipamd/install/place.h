@@ -14,7 +14,10 @@
 /* Keeps what is at `path` as path.before-vpcwire too. What was kept earlier stays; nothing there is fine. */
 int place_save(const char *path, struct err *err);
 
-/* The file has these bytes and this mode, or is made so. *changed is set if it was not; left alone else. */
+/*
+ * The file has these bytes and this mode, or is made so. *changed is set if it was not; left alone else. Temporaries that
+ * killed processes have left beside it go.
+ */
 int place_file(const char *path, const void *bytes, size_t n, mode_t mode, bool *changed, struct err *err);
 
 /* Removes the file, or brings back what was kept of its predecessor. *changed as above. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/legacy.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,10 +119,8 @@ static bool text_matches(const char *pattern, const char *text, size_t n)
 }
 
 struct listing {
-        const char *table;
-        char chain[64];
-        struct text deletes; /* rules first, chains after, as nftables needs it */
-        struct text chains;
+        const char *table, *chain;
+        struct text deletes, flushes, chains; /* commands, in the order that nftables needs */
         unsigned n;
 };
 
@@ -136,10 +135,12 @@ static bool chain_is_legacy(const char *chain)
 
 static void see_chain(struct listing *listing, const char *line)
 {
-        if (sscanf(line, " chain %63s", listing->chain) != 1 || !chain_is_legacy(listing->chain))
+        char chain[64];
+
+        if (sscanf(line, " chain %63s", chain) != 1 || !chain_is_legacy(chain))
                 return;
-        text_add(&listing->deletes, "flush chain ip %s %s\n", listing->table, listing->chain);
-        text_add(&listing->chains, "delete chain ip %s %s\n", listing->table, listing->chain);
+        text_add(&listing->flushes, "flush chain ip %s %s\n", listing->table, chain);
+        text_add(&listing->chains, "delete chain ip %s %s\n", listing->table, chain);
         listing->n++;
 }
 
@@ -170,54 +171,99 @@ static int run(struct nft_ctx *nft, const char *commands, struct err *err)
                        text);
 }
 
+/* The listing of one command; NULL: what it asks for is not there. Of the caller. */
+static char *ask(struct nft_ctx *nft, const char *command)
+{
+        if (nft_run_cmd_from_buffer(nft, command) != 0) {
+                (void)nft_ctx_get_error_buffer(nft);
+                return NULL;
+        }
+        return xstrdup(nft_ctx_get_output_buffer(nft));
+}
+
+/* All chains of IPv4, without their rules. */
+static void see_chains(struct nft_ctx *nft, struct listing *listing)
+{
+        _cleanup_free_ char *text = ask(nft, "list chains ip");
+        char *rest = text, *line, table[64];
+        bool ours = false;
+
+        while ((line = strsep(&rest, "\n"))) {
+                if (sscanf(line, "table ip %63s", table) == 1)
+                        ours = strcmp(table, listing->table) == 0;
+                else if (ours)
+                        see_chain(listing, line);
+        }
+}
+
+/* Chain by chain: kube-proxy may have 100,000 rules in the same tables. */
+static void see_rules(struct nft_ctx *nft, struct listing *listing)
+{
+        static const char *const base_chains[] = {"PREROUTING", "POSTROUTING"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(base_chains); i++) {
+                _cleanup_free_ char *command =
+                        xasprintf("list chain ip %s %s", listing->table, base_chains[i]);
+                _cleanup_free_ char *text = ask(nft, command);
+                char *rest = text, *line;
+
+                listing->chain = base_chains[i];
+                while ((line = strsep(&rest, "\n"))) {
+                        const char *handle = strstr(line, " # handle ");
+
+                        if (handle)
+                                see_rule(listing, line, handle);
+                }
+        }
+}
+
 static int clean_table(struct nft_ctx *nft, const char *table, unsigned *n, struct err *err)
 {
-        _cleanup_free_ char *list = xasprintf("list table ip %s", table), *text = NULL;
         struct listing listing = {.table = table};
-        char *rest, *line;
         int r = 0;
 
-        if (nft_run_cmd_from_buffer(nft, list) != 0) {
-                (void)nft_ctx_get_error_buffer(nft); /* there is no such table */
-                return 0;
-        }
-        text = xstrdup(nft_ctx_get_output_buffer(nft));
-        rest = text;
-        while ((line = strsep(&rest, "\n"))) {
-                const char *handle = strstr(line, " # handle ");
-
-                see_chain(&listing, line);
-                if (handle)
-                        see_rule(&listing, line, handle);
-        }
-        if (listing.chains.text)
-                text_add(&listing.deletes, "%s", listing.chains.text);
+        see_chains(nft, &listing);
         /* Its lone rules are known for its own only beside its chains. */
-        if (listing.chains.text || strcmp(table, "mangle") == 0)
+        if (listing.chains.text || strcmp(table, "mangle") == 0) {
+                see_rules(nft, &listing);
+                text_add(&listing.deletes, "%s%s", listing.flushes.text ?: "", listing.chains.text ?: "");
                 r = listing.n ? run(nft, listing.deletes.text, err) : 0;
+        }
         if (r == 0)
                 *n += listing.n;
         text_done(&listing.deletes);
+        text_done(&listing.flushes);
         text_done(&listing.chains);
         return r;
 }
 
-int node_legacy_remove_nft(struct node *node, unsigned *ret_n, struct err *err)
+static int clean(struct nft_ctx *nft, unsigned *n, struct err *err)
 {
-        unsigned flags = nft_ctx_output_get_flags(node->nft), before = *ret_n;
-        int r = 0;
+        unsigned before = *n;
 
-        nft_ctx_output_set_flags(node->nft, NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_HANDLE);
-        r = clean_table(node->nft, "nat", ret_n, err);
+        nft_ctx_output_set_flags(nft, NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_HANDLE);
+        if (clean_table(nft, "nat", n, err) < 0)
+                return -(int)err->code;
         /* The mangle table has no chain of its own by which to know it. */
-        if (r == 0 && *ret_n > before)
-                r = clean_table(node->nft, "mangle", ret_n, err);
-        nft_ctx_output_set_flags(node->nft, flags);
-        if (r == 0 && nft_run_cmd_from_buffer(node->nft, "list table ip aws-cni") == 0) {
-                r = run(node->nft, "delete table ip aws-cni", err);
-                *ret_n += r == 0;
-        } else {
-                (void)nft_ctx_get_error_buffer(node->nft);
+        if (*n > before && clean_table(nft, "mangle", n, err) < 0)
+                return -(int)err->code;
+        if (nft_run_cmd_from_buffer(nft, "list table ip aws-cni") != 0) {
+                (void)nft_ctx_get_error_buffer(nft);
+                return 0;
         }
+        ++*n;
+        return run(nft, "delete table ip aws-cni", err);
+}
+
+/* With a context of its own, which keeps in memory what it has seen of other people's tables. */
+int node_legacy_remove_nft(unsigned *ret_n, struct err *err)
+{
+        struct nft_ctx *nft = NULL;
+        int r = sync_nft_open(&nft, err);
+
+        if (r == 0)
+                r = clean(nft, ret_n, err);
+        sync_nft_close(nft);
+        malloc_trim(0);
         return r;
 }

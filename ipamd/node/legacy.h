@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What aws-vpc-cni leaves in the kernel, and ours makes superfluous: two rules and a route per pod, a rule per ENI, the
- * rule for marked packets, its nftables table, and its chains and rules in the tables of iptables-nft. Removed once ours
- * stand. Chains of iptables-legacy are out of nftables' reach; they set the same marks and the same source address as ours,
- * so they do no harm until a setting changes.
+ * rule for marked packets, its nftables table, and its chains and rules in the tables of iptables-nft and iptables-legacy.
+ * Removed once ours stand.
  */
 #ifndef NODE_LEGACY_H
 #define NODE_LEGACY_H
@@ -20,5 +19,10 @@ struct node;
 int node_legacy_remove_rules(struct node *node, struct arena *arena, const struct ip *pods, size_t n_pods,
                              const struct ip *enis, size_t n_enis, unsigned *ret_n, struct err *err);
 /* Its packet filter. *ret_n counts what went. */
-int node_legacy_remove_nft(struct node *node, unsigned *ret_n, struct err *err);
+int node_legacy_remove_nft(unsigned *ret_n, struct err *err);
+/*
+ * Its packet filter in iptables-legacy, where that is in use, under iptables' lock file. Does not wait for the lock: ERR_BUSY,
+ * and try again, while somebody else has it or has changed a table without it. *ret_n as above.
+ */
+int node_legacy_remove_xtables(const char *lock, unsigned *ret_n, struct err *err);
 #endif

@@ -3,6 +3,7 @@
  * Our nftables tables, each put in place whole in one transaction. Whether one is still as we left it is seen by comparing
  * the library's listing of it with the listing from right after we wrote it: any change by hand shows.
  */
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,7 +90,9 @@ static void sync_table(struct sync *sync, struct node_nft_table *table, const ch
         }
         sync->report.repaired.nft++;
         table->applied = xstrdup(wanted);
-        table->listing = list_table(nft, family);
+        table->listing = list_table(
+                nft, family); /* also makes the library forget what writing had it read: all chains */
+        malloc_trim(0);
 }
 
 void sync_nft(struct sync *sync)

@@ -66,6 +66,8 @@ struct reconcile_options {
         bool finds_subnets;               /* ENABLE_SUBNET_DISCOVERY */
         const struct reconcile_tag *tags; /* ADDITIONAL_ENI_TAGS */
         size_t n_tags;
+        const char *backing_store; /* aws-vpc-cni's file: where it is, the kernel may have more of it */
+        const char *xtables_lock;  /* the lock file of iptables-legacy */
         /* Called on the reconciler's thread whenever the pool changed: somebody who waits may be served now. */
         void (*changed)(void *data);
         void *changed_data;

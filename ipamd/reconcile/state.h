@@ -123,9 +123,12 @@ struct reconcile {
         } told;          /* in the log, and not taken back since */
         uint64_t random; /* of the jitter; seeded once */
         struct {
-                bool pending;        /* rows of aws-vpc-cni's are to be taken over */
-                bool tidy;           /* what it left in the kernel is to be removed */
-                int64_t deadline_ms; /* a row whose pod was not seen by then has none */
+                bool pending;               /* rows of aws-vpc-cni's are to be taken over */
+                bool tidy;                  /* what it left in the kernel is to be removed */
+                bool tidy_legacy;           /* ... and in iptables-legacy ... */
+                int64_t tidy_legacy_due_ms; /* ... not before */
+                enum err_code told;         /* why that could not be; ERR_NONE: nothing is told */
+                int64_t deadline_ms;        /* a row whose pod was not seen by then has none */
         } takeover;
 
         struct {

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <vpcwire/clock.h>
 #include <vpcwire/link.h>
@@ -13,6 +14,9 @@
 #include "node/legacy.h"
 #include "node/want.h"
 #include "reconcile/state.h"
+
+/* iptables' lock is held for milliseconds, by a large kube-proxy for a second. */
+enum { LEGACY_RETRY_MS = 2000 };
 
 /* What the kernel says of the pods: their links, and the host routes to them: aws-vpc-cni's in main, ours in the pods' table. */
 struct kernel {
@@ -31,7 +35,8 @@ int takeover_start(struct reconcile *r, struct err *err)
                 return err_wrap(err, "read what is to be taken over");
         for (size_t i = 0; i < n; i++)
                 r->takeover.pending |= imports[i].verdict == IMPORT_PENDING;
-        r->takeover.tidy = n > 0;
+        r->takeover.tidy = n > 0 || (r->options.backing_store && access(r->options.backing_store, F_OK) == 0);
+        r->takeover.tidy_legacy = r->takeover.tidy;
         r->takeover.deadline_ms = clock_boottime_ms() + r->settings.orphan_grace_ms;
         return 0;
 }
@@ -95,12 +100,30 @@ static int set_aside(struct reconcile *r, struct round *round, const struct stor
         return store_import_set_aside(r->store, import->address, reason, err);
 }
 
+/* A pod on several network cards has a row for each, under one key. What ours have not stays as aws-vpc-cni made it. */
+static int leave_second_address(struct reconcile *r, const struct store_import *import, struct err *err)
+{
+        const char *reason = "its pod runs and has another address already, and pods of ours have one";
+
+        if (strcmp(import->reason, reason) != 0)
+                log_warn("an address of a pod of aws-vpc-cni is not taken over",
+                         LOG_STR("address", IP_TEXT(import->address)), LOG_STR("pod", import->pod_name),
+                         LOG_STR("container", import->key.container_id), LOG_STR("why", reason));
+        return store_import_explain(r->store, import->address, reason, err);
+}
+
 static int take(struct reconcile *r, struct round *round, const struct store_import *import,
                 const struct link_info *link, struct err *err)
 {
         const struct link_change mark = {.alias = import->key.container_id};
+        struct store_lease lease;
         bool done = false;
+        int found = store_lease_get(r->store, &import->key, round->arena, &lease, err);
 
+        if (found == 0)
+                return leave_second_address(r, import, err);
+        if (found != -ERR_NOT_FOUND)
+                return found;
         /* First the mark by which DEL and the reclaimer know the link. */
         if (link_change(r->netlink, link->ifindex, &mark, err) < 0)
                 return err_wrap(err, "mark link %s", link->name);
@@ -115,6 +138,7 @@ static int take(struct reconcile *r, struct round *round, const struct store_imp
                  LOG_STR("link", link->name));
         round->changed = true;
         round->progress = true;
+        r->takeover.tidy = true;
         r->network_due = true; /* its route comes into our table */
         return 0;
 }
@@ -150,12 +174,39 @@ static int tidy(struct reconcile *r, struct round *round, struct err *err)
                         enis[n_enis++] = round->enis[i].primary_address;
         }
         if (node_legacy_remove_rules(r->node, round->arena, pods, n_leases, enis, n_enis, &n, err) < 0 ||
-            node_legacy_remove_nft(r->node, &n, err) < 0)
+            node_legacy_remove_nft(&n, err) < 0)
                 return -(int)err->code;
         if (n)
                 log_info("what aws-vpc-cni left in the kernel is removed", LOG_INT("objects", n));
-        r->takeover.tidy = r->takeover.pending;
+        r->takeover.tidy = false;
         return 0;
+}
+
+/* Others use iptables-legacy, too, and may be at it: tried again, and no reason not to go on with the round. */
+static void tidy_legacy(struct reconcile *r, struct round *round)
+{
+        unsigned n = 0;
+        struct err err;
+
+        if (!r->takeover.tidy_legacy)
+                return;
+        if (round->now_ms < r->takeover.tidy_legacy_due_ms) {
+                round_wake_at(round, r->takeover.tidy_legacy_due_ms);
+                return;
+        }
+        if (node_legacy_remove_xtables(r->options.xtables_lock, &n, &err) < 0) {
+                if (r->takeover.told != err.code)
+                        log_warn("iptables-legacy keeps aws-vpc-cni's chains for now", LOG_ERR(&err),
+                                 LOG_INT("again_every_ms", LEGACY_RETRY_MS));
+                r->takeover.told = err.code;
+                r->takeover.tidy_legacy_due_ms = round->now_ms + LEGACY_RETRY_MS;
+                round_wake_at(round, r->takeover.tidy_legacy_due_ms);
+                return;
+        }
+        if (n)
+                log_info("what aws-vpc-cni left in iptables-legacy is removed", LOG_INT("objects", n));
+        r->takeover.told = 0;
+        r->takeover.tidy_legacy = false;
 }
 
 static bool is_routed(const struct round *round)
@@ -173,7 +224,7 @@ int takeover_step(struct reconcile *r, struct round *round, struct err *err)
         struct kernel kernel = {0};
         size_t n, pending = 0;
 
-        if ((!r->takeover.pending && !r->takeover.tidy) || !is_routed(round))
+        if ((!r->takeover.pending && !r->takeover.tidy && !r->takeover.tidy_legacy) || !is_routed(round))
                 return 0;
         if (r->takeover.pending) {
                 if (store_imports(r->store, round->arena, &imports, &n, err) < 0 ||
@@ -188,6 +239,10 @@ int takeover_step(struct reconcile *r, struct round *round, struct err *err)
                 }
                 r->takeover.pending = pending > 0;
         }
-        /* Taken in this round means routed in the next. */
-        return r->network_due ? 0 : tidy(r, round, err);
+        if (r->network_due)
+                return 0; /* taken in this round means routed in the next */
+        if (r->takeover.tidy && tidy(r, round, err) < 0)
+                return -(int)err->code;
+        tidy_legacy(r, round);
+        return 0;
 }

@@ -54,7 +54,7 @@ static void add_warnings(struct ipam_status_reply *status, const struct reason_f
  */
 static bool is_ready(const struct reason_facts *facts)
 {
-        return facts->set_up && !(facts->counts.waiting && facts->counts.free == 0);
+        return facts->set_up && !facts->unwritable && !(facts->counts.waiting && facts->counts.free == 0);
 }
 
 bool serve_is_ready(struct serve *serve)

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* /v1/node: all that the node's page shows, in one answer. */
+/*
+ * /v1/node: all that the node's page shows, in one answer. Bounded by what an instance can have (some hundreds of addresses),
+ * the calls that are kept (metrics/calls.h) and the minutes of an hour.
+ */
+#include <string.h>
+
 #include <vpcwire/clock.h>
 #include <vpcwire/ipam.h>
 #include <vpcwire/jsonx.h>
@@ -7,7 +12,17 @@
 #include "metrics/calls.h"
 #include "serve/see_state.h"
 
-enum { MINUTE_MS = 60 * 1000 };
+enum { MINUTE_MS = 60 * 1000, SHORT_ID_CHARS = 12 };
+
+/*
+ * Enough to find the container with a runtime's tools, too little to name the lease: who can name its key could ask for its
+ * end, if he had the socket.
+ */
+static void add_short_id(json_t *json, const char *container_id)
+{
+        if (strlen(container_id) > SHORT_ID_CHARS)
+                json_object_set_new(json, "container", json_sprintf("%.*s", SHORT_ID_CHARS, container_id));
+}
 
 static json_t *address_json(const struct see_books *books, const struct store_address *address,
                             int64_t wall_minus_boot_ms)
@@ -24,6 +39,7 @@ static json_t *address_json(const struct see_books *books, const struct store_ad
         json_object_set_new(json, "namespace", jsonx_string(lease->pod_namespace));
         json_object_set_new(json, "lease", json_string(lease_state_to_string(lease->state)));
         json_object_set_new(json, "since_ms", json_integer(lease->since_wall_ms));
+        add_short_id(json, lease->key.container_id);
         return json;
 }
 
@@ -37,12 +53,13 @@ static json_t *eni_json(const struct see_books *books, const struct store_eni *e
                 if (books->addresses[i].eni_key == eni->key)
                         json_array_append_new(addresses,
                                               address_json(books, &books->addresses[i], wall_minus_boot_ms));
-        return json_pack("{so si si ss so ss ss sb sb sI so}", "eni_id", jsonx_string(eni->eni_id),
-                         "device_index", (int)eni->device_index, "network_card", (int)eni->network_card,
-                         "state", eni_state_to_string(eni->state), "subnet_id", jsonx_string(eni->subnet_id),
-                         "mac", MAC_TEXT(eni->mac), "primary_address", IP_TEXT(eni->primary_address),
-                         "primary", eni->primary, "managed", eni->managed, "since_ms", since_ms, "addresses",
-                         addresses);
+        return json_pack("{sI so si si ss so ss ss ss sb sb sI so}", "key", (json_int_t)eni->key, "eni_id",
+                         jsonx_string(eni->eni_id), "device_index", (int)eni->device_index, "network_card",
+                         (int)eni->network_card, "state", eni_state_to_string(eni->state), "subnet_id",
+                         jsonx_string(eni->subnet_id), "subnet_cidr",
+                         ip_is_set(eni->subnet_cidr.ip) ? PREFIX_TEXT(eni->subnet_cidr) : "", "mac",
+                         MAC_TEXT(eni->mac), "primary_address", IP_TEXT(eni->primary_address), "primary",
+                         eni->primary, "managed", eni->managed, "since_ms", since_ms, "addresses", addresses);
 }
 
 static json_t *calls_json(struct calls *calls)
@@ -61,15 +78,33 @@ static json_t *calls_json(struct calls *calls)
         return json;
 }
 
-static json_t *minute_json(const struct latency_minute *minute, int64_t at_ms)
+static json_t *summary_json(struct latency_summary summary)
 {
-        json_t *json = json_pack("{sI}", "at_ms", (json_int_t)at_ms);
+        return json_pack("{sI sI sI sI}", "n", (json_int_t)summary.n, "p50_us", (json_int_t)summary.p50_us,
+                         "p99_us", (json_int_t)summary.p99_us, "max_us", (json_int_t)summary.max_us);
+}
 
-        for (int stage = 0; stage < _LATENCY_STAGE_MAX; stage++)
-                json_object_set_new(json, latency_stage_to_string((enum latency_stage)stage),
-                                    json_pack("{sI sI sI}", "n", (json_int_t)minute->stages[stage].n,
-                                              "sum_us", (json_int_t)minute->stages[stage].sum_us, "max_us",
-                                              (json_int_t)minute->stages[stage].max_us));
+/* {"add": {"rpc": {...}, ...}, "del": {...}}; of one minute, or with NULL of the last hour. Without what never happened. */
+static json_t *verbs_json(const struct latency *latency, int64_t now_ms, const struct latency_minute *minute)
+{
+        json_t *json = json_object();
+
+        for (int verb = 0; verb < LATENCY_KEPT_VERBS; verb++) {
+                json_t *stages = json_object();
+
+                for (int stage = 0; stage < _LATENCY_STAGE_MAX; stage++) {
+                        struct latency_summary summary =
+                                minute ? latency_summary(&minute->counts[verb][stage])
+                                       : latency_hour(latency, now_ms, (enum latency_verb)verb,
+                                                      (enum latency_stage)stage);
+
+                        if (summary.n)
+                                json_object_set_new(stages,
+                                                    latency_stage_to_string((enum latency_stage)stage),
+                                                    summary_json(summary));
+                }
+                json_object_set_new(json, latency_verb_to_string((enum latency_verb)verb), stages);
+        }
         return json;
 }
 
@@ -79,10 +114,14 @@ static json_t *minutes_json(const struct latency *latency, int64_t now_ms, int64
 
         for (unsigned ago = LATENCY_MINUTES; ago-- > 0;) {
                 const struct latency_minute *minute = latency_of(latency, now_ms, ago);
+                json_t *verbs;
 
-                if (minute)
-                        json_array_append_new(
-                                json, minute_json(minute, minute->minute * MINUTE_MS + wall_minus_boot_ms));
+                if (!minute)
+                        continue;
+                verbs = verbs_json(latency, now_ms, minute);
+                json_object_set_new(verbs, "at_ms",
+                                    json_integer(minute->minute * MINUTE_MS + wall_minus_boot_ms));
+                json_array_append_new(json, verbs);
         }
         return json;
 }
@@ -126,9 +165,10 @@ void see_node(void *data, const struct web_route *route _unused_, struct web_ans
         for (size_t i = 0; i < books.n_enis; i++)
                 json_array_append_new(enis, eni_json(&books, &books.enis[i], wall_minus_boot_ms));
         see_answer_json(
-                ret, json_pack("{sI so so so so so}", "now_ms", (json_int_t)wall_ms, "status",
+                ret, json_pack("{sI so so so so so so}", "now_ms", (json_int_t)wall_ms, "status",
                                jsonx_encode(ipam_method(IPAM_METHOD_STATUS)->reply, &status), "pool",
                                pool_json(see->options.metrics), "enis", enis, "calls",
                                calls_json(see->options.calls), "minutes",
-                               minutes_json(&see->options.serve->latency, books.now_ms, wall_minus_boot_ms)));
+                               minutes_json(&see->options.serve->latency, books.now_ms, wall_minus_boot_ms),
+                               "hour", verbs_json(&see->options.serve->latency, books.now_ms, NULL)));
 }

@@ -65,6 +65,7 @@ static void refuse_failed(struct method_call *call, const char *method, const st
 {
         if (call->error.id == IPAM_ERROR_NONE) {
                 log_error("rpc call failed", LOG_STR("method", method), LOG_ERR(err));
+                call->serve->books_in_doubt = true;
                 call->error.id = IPAM_ERROR_INTERNAL;
                 snprintf(call->error.reason, sizeof(call->error.reason), "%.*s",
                          (int)sizeof(call->error.reason) - 1, err->msg);

@@ -55,7 +55,9 @@ void reason_no_address(const struct reason_facts *facts, char ret[static REASON_
         size_t shown = 0;
 
         ret[0] = '\0';
-        if (!facts->set_up)
+        if (facts->unwritable)
+                add(ret, "%s", facts->unwritable);
+        else if (!facts->set_up)
                 add(ret, "the node's network is not set up yet");
         else
                 add_counts(facts, ret);

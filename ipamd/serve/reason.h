@@ -19,6 +19,7 @@ struct reason_facts {
         int64_t max_enis;          /* 0: not known */
         const char *instance_type; /* NULL: not known */
         bool set_up;               /* the primary ENI is known and was ready once */
+        const char *unwritable;    /* why nothing can be written into the database; NULL: it can */
         int64_t now_ms;
 };
 

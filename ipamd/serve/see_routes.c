@@ -11,6 +11,8 @@
 #define JSON_TYPE "application/json"
 #define TEXT_TYPE "text/plain; charset=utf-8"
 
+#define PAGE_FILE(path, type, text) {path, type, web_answer_file, text, sizeof(text) - 1},
+
 static void list_paths(void *data, const struct web_route *route, struct web_answer *ret);
 
 static const struct web_route metrics_routes[] = {
@@ -26,14 +28,17 @@ static const struct web_route introspection_routes[] = {
         {"/v1/ipamd-env-settings", JSON_TYPE, see_settings_of_ipamd},
         {"/healthz", TEXT_TYPE, see_healthz},
         {"/readyz", TEXT_TYPE, see_readyz},
+#include "page-routes.inc" /* page.cmake: the files of page/ */
 };
 
+/* For programs, as aws-vpc-cni has it: without the page and its files. */
 static void list_paths(void *data _unused_, const struct web_route *route _unused_, struct web_answer *ret)
 {
         json_t *paths = json_array();
 
         for (size_t i = 0; i < ARRAY_SIZE(introspection_routes); i++)
-                json_array_append_new(paths, json_string(introspection_routes[i].path));
+                if (!introspection_routes[i].bytes)
+                        json_array_append_new(paths, json_string(introspection_routes[i].path));
         see_answer_json(ret, json_pack("{so}", "AvailableCommands", paths));
 }
 

@@ -3,6 +3,9 @@
 
 #include "serve/status.h"
 
+/* Written for the sake of writing. */
+#define FACT_WRITTEN "written-ms"
+
 /* The primary ENI is attached by definition: once its addresses were routed, the node can have pods. */
 static bool is_set_up(const struct store_eni *enis, size_t n)
 {
@@ -27,6 +30,20 @@ static void split(struct arena *arena, const struct store_blocked *all, size_t n
         facts->warnings = warnings;
 }
 
+/* A full disk takes no lease; it stands until a write succeeds, because nobody sends ADDs to a node that is not ready. */
+static const char *why_unwritable(struct serve *serve, int64_t now_ms, struct arena *arena)
+{
+        struct err err;
+
+        if (!serve->books_in_doubt)
+                return NULL;
+        if (store_fact_set(serve->options.store, FACT_WRITTEN, arena_printf(arena, "%lld", (long long)now_ms),
+                           &err) < 0)
+                return arena_strdup(arena, err.msg);
+        serve->books_in_doubt = false;
+        return NULL;
+}
+
 int status_facts(struct serve *serve, int64_t now_ms, struct arena *arena, struct reason_facts *ret,
                  struct err *err)
 {
@@ -45,6 +62,7 @@ int status_facts(struct serve *serve, int64_t now_ms, struct arena *arena, struc
                 return -ERR_INTERNAL;
         split(arena, blocked, n_blocked, &facts);
         facts.set_up = is_set_up(enis, n_enis);
+        facts.unwritable = why_unwritable(serve, now_ms, arena);
         *ret = facts;
         return 0;
 }

@@ -209,7 +209,7 @@ static int start_daemon(struct web *web, struct err *err)
                 MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, web, MHD_OPTION_EXTERNAL_LOGGER,
                 drop_log, NULL, MHD_OPTION_LISTEN_SOCKET, web->listener.fd, MHD_OPTION_CONNECTION_LIMIT,
                 (unsigned)WEB_CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-                (unsigned)(web->options.bind.path[0] ? 0 : WEB_CONNECTIONS_PER_ADDRESS_MAX),
+                bind_is_local(&web->options.bind) ? 0U : (unsigned)WEB_CONNECTIONS_PER_ADDRESS_MAX,
                 MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)WEB_HEAD_BYTES_MAX, MHD_OPTION_NOTIFY_CONNECTION,
                 on_connection, web, MHD_OPTION_END);
         info = web->daemon ? MHD_get_daemon_info(web->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;

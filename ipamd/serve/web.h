@@ -18,10 +18,10 @@
 
 enum {
         WEB_CONNECTIONS_MAX = 32,
-        WEB_CONNECTIONS_PER_ADDRESS_MAX = 8,
-        WEB_CONNECTION_MS = 10 * 1000, /* from the accept to the last byte of the answer */
-        WEB_HEAD_BYTES_MAX = 8 * 1024, /* of a request, with our answer's head */
-        WEB_RETRY_MS = 10 * 1000,      /* until listening is tried again where it failed */
+        WEB_CONNECTIONS_PER_ADDRESS_MAX = 8, /* not of this host's own: there all have one address */
+        WEB_CONNECTION_MS = 10 * 1000,       /* from the accept to the last byte of the answer */
+        WEB_HEAD_BYTES_MAX = 8 * 1024,       /* of a request, with our answer's head */
+        WEB_RETRY_MS = 10 * 1000,            /* until listening is tried again where it failed */
 };
 
 /* Filled in by a route. */

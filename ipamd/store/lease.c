@@ -71,7 +71,7 @@ static int name_survivor(struct store *store, const struct store_lease_key *key,
 static int step_to(struct store *store, const char *sql, const struct store_lease_key *key,
                    sqlite3_stmt **ret, struct err *err)
 {
-        for (bool named = false;; named = true) {
+        for (bool named = !*key->network;; named = true) {
                 int r = stmt_start(store, sql, VALUES(KEY_VALUES(key)), ret, err);
 
                 if (r == 0)

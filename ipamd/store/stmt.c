@@ -50,7 +50,11 @@ int store_fail(struct store *store, int rc, struct err *err)
                         fallback = result_codes[i].sys_errno;
                 }
         }
-        err_set(err, code, "database %s: %s", store->path, sqlite3_errmsg(store->db));
+        if ((rc & 0xff) == SQLITE_IOERR && sys_errno)
+                err_set(err, code, "database %s: %s: %s", store->path, sqlite3_errmsg(store->db),
+                        strerrordesc_np(sys_errno) ?: "?");
+        else
+                err_set(err, code, "database %s: %s", store->path, sqlite3_errmsg(store->db));
         if (err && code != ERR_INTERNAL && code != ERR_PROTOCOL)
                 err->sys_errno = fallback != EIO ? fallback : (sys_errno ?: EIO);
         return -(int)code;

@@ -121,6 +121,7 @@ def test_every_path_is_mounted(base, settings):
         if container["name"] == "aws-node":
             folder = str(pathlib.Path(settings["AWS_VPC_K8S_CNI_BACKING_STORE"]).parent)
             assert mounts[folder] == folder
+            assert mounts[settings["XTABLES_LOCKFILE"]] == settings["XTABLES_LOCKFILE"], "one lock for all on the host"
         assert mounts[environment(container)["HOST_CNI_BIN_PATH"]] == "/opt/cni/bin"
         assert mounts[environment(container)["HOST_CNI_CONFDIR_PATH"]] == "/etc/cni/net.d"
 

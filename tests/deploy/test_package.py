@@ -42,6 +42,18 @@ def used_actions():
     return {"ec2:" + name for name in re.findall(r'^\s*\[EC2_ACTION_\w+\] = \{"(\w+)"', table, re.M)}
 
 
+def test_every_action_is_called():
+    """Each action that the code has is sent by it, and each function that sends one is called by the daemon."""
+    calls = "".join((TOP / "ipamd/cloud" / name).read_text() for name in ("ec2_actions.c", "ec2_describe.c"))
+    actions = re.findall(r"^\s*\[(EC2_ACTION_\w+)\] = ", (TOP / "ipamd/cloud/ec2_retry.c").read_text(), re.M)
+    assert len(actions) == len(used_actions())
+    assert [name for name in actions if not re.search(rf"\b{name}\b", calls)] == []
+    functions = re.findall(r"^int (ec2_\w+)\(", calls, re.M)
+    daemon = "".join(path.read_text() for path in (TOP / "ipamd/reconcile").glob("*.c"))
+    assert len(functions) >= len(actions)
+    assert [name for name in functions if not re.search(rf"\b{name}\b", daemon)] == []
+
+
 @pytest.mark.parametrize("name", ["policy.json", "policy-cluster.json"])
 def test_a_policy_has_what_the_code_asks_for_and_no_more(name):
     policy = json_file(f"deploy/iam/{name}")

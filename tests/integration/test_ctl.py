@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """ipamctl against a running daemon: the story of pods and addresses, past events, the log level, the bundle."""
+import contextlib
 import json
 import os
+import pty
 import shutil
 import signal
 import stat
+import subprocess
 import tarfile
 import tempfile
 import urllib.request
@@ -237,3 +240,68 @@ def test_bundle_without_a_daemon(make_node, host, tmp_path):
     # A disk that cannot hold it: an error, and nothing half-made.
     refused = make_bundle(node, host, "/dev/full/x", check=False)
     assert refused.returncode == 1 and "/dev/full/x" in refused.stderr
+
+
+OPERANDS = {"explain": ["default/web-0"], "export": ["aws-vpc-cni"], "bundle": ["bundle.tar.gz"]}
+LINES = {"events"}  # an object per line
+OK_CODES = {"doctor": (0, 1, 2)}  # it finds what is off with the machine of the tests
+
+
+def on_terminal(node, *arguments, **env):
+    """What ipamctl writes when its standard output is a terminal."""
+    ours, theirs = pty.openpty()
+    variables = {**os.environ, **SANITIZER_OPTIONS, "VPCWIRE_SOCKET": str(node.socket), **env}
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        with subprocess.Popen([node.build / "bin/ipamctl", *arguments], stdout=theirs, env=variables) as process:
+            os.close(theirs)
+            text = b""
+            with contextlib.suppress(OSError):  # the other end is closed
+                while piece := terminal.read(4096):
+                    text += piece
+        assert process.returncode == 0
+    return text.decode()
+
+
+def test_json_of_every_command(node, tmp_path):
+    node.add_pod("web-0")
+    usage = text_of(node, "--help").split("\ncommands:\n")[1].split("\n\n")[0]
+    commands = [line.split()[0] for line in usage.splitlines()]
+    assert {"status", "watch", "doctor"} <= set(commands)
+    commands.remove("watch")  # test_watch()
+    env = {**os.environ, **SANITIZER_OPTIONS, "VPCWIRE_SOCKET": str(node.socket), "VPCWIRE_DB": str(node.db)}
+    for command in commands:
+        program = ["ip", "netns", "exec", node.netns, node.build / "bin/ipamctl"]
+        done = run(*program, "--json", command, *OPERANDS.get(command, []), env=env, cwd=tmp_path, check=False)
+        assert done.returncode in OK_CODES.get(command, (0,)), (command, done.stderr)
+        answers = [json.loads(line) for line in done.stdout.splitlines()] if command in LINES else [json.loads(done.stdout)]
+        assert answers and all(isinstance(answer, dict) for answer in answers), command
+
+
+def test_colours_are_for_terminals(node):
+    node.add_pod("web-0")
+    for command in (["status"], ["pods"], ["enis"], ["--last", "5", "events"], ["explain", "default/web-0"]):
+        assert "\033[" in on_terminal(node, *command), command
+        assert "\033" not in on_terminal(node, *command, NO_COLOR="1"), command
+        assert "\033" not in text_of(node, *command), command
+    assert "\033[" in on_terminal(node, "pods", NO_COLOR=""), "empty is as unset"
+    assert "\033" not in on_terminal(node, "--json", "status")
+
+
+def test_watch(node):
+    """What happens from its start on, as it happens, in order, one JSON object per line."""
+    env = {**os.environ, **SANITIZER_OPTIONS, "VPCWIRE_SOCKET": str(node.socket)}
+    node.add_pod("before").delete()
+    before = json.loads(text_of(node, "--json", "--last", "1", "events"))["id"]
+    command = [node.build / "bin/ipamctl", "--json", "--events", "4", "watch"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as watch:
+
+        def happens():
+            node.add_pod("web-0").delete()
+            return watch.poll() is not None
+
+        wait_until(happens, 30, why="it has seen enough")
+        seen = [json.loads(line) for line in watch.stdout]
+    assert watch.returncode == 0
+    ids = [event["id"] for event in seen]
+    assert ids == list(range(ids[0], ids[0] + 4)) and ids[0] > before
+    assert {event["kind"] for event in seen} >= {"lease-added", "lease-wired", "lease-released"}

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What tells people about the programs follows the programs: man pages and completion know every command, option and setting."""
+import glob
 import os
 import pathlib
 import re
@@ -54,6 +55,20 @@ def test_man_page_of_ipamctl_has_all():
         assert usage.startswith(command) and re.search(rf"^ +{re.escape(usage)}( |$)", shown, re.M), usage
 
 
+def test_man_page_of_ipamctl_has_no_more():
+    text = page("ipamctl").replace("\\-", "-")
+    assert set(re.findall(r"(?<![\w-])--[a-z-]+", text)) - {"--handover"} <= set(OPTIONS)  # that one is ipamd's
+
+
+def test_man_page_of_ipamd_has_all_commands():
+    """And no option that there is not."""
+    usage = re.sub(r"\s+", " ", help_of("ipamd").split("\n\n", 1)[0])
+    words = set(re.findall(r"(?:--)?[a-z]+", usage.removeprefix("usage: ipamd ")))
+    text = page("ipamd").split(".SH SETTINGS", 1)[0].replace("\\-", "-")
+    assert {"install", "uninstall", "--handover"} <= words and words <= set(re.findall(r"(?:--)?[a-z]+", text))
+    assert set(re.findall(r"--[a-z-]+", text)) <= words
+
+
 def test_man_page_of_ipamd_has_all_settings():
     settings = re.findall(r"^  ([A-Z][A-Z0-9_]+) +default ", help_of("ipamd"), re.M)
     assert len(settings) > 20
@@ -67,6 +82,12 @@ def test_man_page_of_vpcwire_has_all_keys():
     keys = re.findall(r'\{"(\w+)",', table)
     assert len(keys) > 4
     assert [key for key in keys if key not in words_of(page("vpcwire"))] == []
+
+
+def operands_of(command):
+    """["a", "b"] of "usage: ipamctl [OPTIONS] command [a|b]"."""
+    rest = help_of("ipamctl", command).splitlines()[0].removeprefix(f"usage: ipamctl [OPTIONS] {command}").strip(" []")
+    return rest.split("|") if rest else []
 
 
 def complete_bash(*words):
@@ -109,3 +130,13 @@ def test_completion(complete):
     assert complete("log-level", "") == ["debug", "info", "warn", "error"]
     assert complete("explain", "") == []
     assert complete("events", "--last", "") == []
+    operands = {command: operands_of(command) for command in COMMANDS}
+    assert operands["health"] == ["live", "ready", "startup"] and operands["export"] == ["aws-vpc-cni"]
+    for command in COMMANDS:
+        if operands[command] not in (["FILE"], ["POD", "ADDRESS"]):
+            assert complete(command, "") == operands[command], command
+    for option, argument in re.findall(r"^  (--\w+) +([A-Z]+) ", help_of("ipamctl"), re.M):
+        completed = complete(option, "") if complete is complete_zsh else complete(option, "/etc/passw")
+        names = ["files"] if complete is complete_zsh else glob.glob("/etc/passw*")
+        assert sorted(completed) == (sorted(names) if argument in ("PATH", "FILE") else []), option
+        assert complete(option, "x", "export", "") == ["aws-vpc-cni"], option

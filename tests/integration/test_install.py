@@ -2,7 +2,6 @@
 """`ipamd install`, the conflist that the daemon announces, and `ipamd uninstall`: whole or not at all, and taken back exactly."""
 import contextlib
 import json
-import os
 import pathlib
 import shutil
 import stat
@@ -11,57 +10,8 @@ import subprocess
 import pytest
 
 from vpc import wait_until
-from vpc.process import BUILD, SANITIZER_OPTIONS
-
-CONFLIST = pathlib.Path(__file__).parents[2] / "deploy/cni/10-aws.conflist"
-MARKER = "announced"
-SAVED = ".before-vpcwire"
-
-
-class Host:
-    """The host's two folders, and `ipamd install|uninstall` as the image's containers call it."""
-
-    def __init__(self, node, folder):
-        self.node = node
-        self.bin, self.conf = folder / "host/opt/cni/bin", folder / "host/etc/cni/net.d"
-        self.template = folder / "10-aws.conflist"
-        self.write_template()
-        node.env.update(
-            HOST_CNI_BIN_PATH=str(self.bin),
-            HOST_CNI_CONFDIR_PATH=str(self.conf),
-            VPCWIRE_PLUGIN=str(BUILD / "bin/vpcwire"),
-            VPCWIRE_CONFLIST=str(self.template),
-        )
-
-    def write_template(self, **changes):
-        conflist = json.loads(CONFLIST.read_text())
-        conflist["plugins"][0].update({"socket": str(self.node.socket), **changes})
-        self.template.write_text(json.dumps(conflist))
-
-    def run(self, *arguments, code=0, **env):
-        variables = {key: value for key, value in {**os.environ, **SANITIZER_OPTIONS, **self.node.daemon_env(**env)}.items() if value is not None}
-        done = subprocess.run([*self.node.command(), *arguments], env=variables, capture_output=True, text=True, timeout=60)
-        assert done.returncode == code, (done.returncode, done.stderr)
-        return done.stderr
-
-    @property
-    def plugin(self):
-        return self.bin / "vpcwire"
-
-    @property
-    def conflist(self):
-        return self.conf / "10-aws.conflist"
-
-    @property
-    def marker(self):
-        return self.node.socket.parent / MARKER
-
-    def names(self):
-        return sorted(path.name for folder in (self.bin, self.conf) if folder.exists() for path in folder.iterdir())
-
-    def wait_conflist(self):
-        return wait_until(lambda: self.conflist.exists(), 30, why="the conflist is announced")
-
+from vpc.host import SAVED, Host
+from vpc.process import BUILD
 
 @pytest.fixture
 def host(make_node, tmp_path):
@@ -118,6 +68,7 @@ def test_what_was_there_comes_back(host):
     host.run("uninstall")
     assert host.names() == ["10-aws.conflist", "aws-cni", "portmap"]
     assert json.loads(host.conflist.read_text()) == theirs and (host.bin / "aws-cni").read_text() == "the other plugin"
+    assert host.network() == ([], [], [])
     host.run("uninstall")  # a second time changes nothing
     assert host.names() == ["10-aws.conflist", "aws-cni", "portmap"]
 
@@ -130,9 +81,23 @@ def test_uninstall_leaves_the_plugin_to_running_pods(host):
     host.node.stop()
     assert "1 pods of ours run" in host.run("uninstall", code=1)
     assert host.names() == ["vpcwire"], "no more pods, but those there can be deleted"
+    before = host.network()
     host.run("uninstall", "--force")
     assert host.names() == []
+    assert host.network() == before and pod.address in str(before), "it runs on"
     pod.delete()
+
+
+def test_uninstall_without_the_right_to_the_network(host):
+    """As in a container without capabilities: files go, and it is said what stays."""
+    host.run("install")
+    host.node.start()
+    host.wait_conflist()
+    host.node.stop()
+    before = host.network()
+    inside = ["ip", "netns", "exec", host.node.netns, "setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"]
+    assert "CAP_NET_ADMIN is needed" in host.run("uninstall", inside=inside)
+    assert host.names() == [] and host.network() == before
 
 
 def test_a_plugin_that_runs_is_replaced(host):

@@ -85,6 +85,32 @@ def test_a_row_without_a_pod_is_kept_aside(old):
     wait_until(lambda: node.pool()["total"] - node.pool()["free"] == 3, 30, why="its address is free")
 
 
+def test_files_of_further_network_cards(old):
+    """Their pods are taken over, too. A second address of a pod is left alone as long as it runs: ours have one."""
+    node, (first, second, third) = old.node, old.pods
+    rows = old.rows
+    rows[2]["containerID"], rows[2]["metadata"] = first.container_id, {}  # as of one pod on two cards
+    for name, part in (("ipam.json", rows[:1]), ("ipam-nic-1.json", rows[1:2]), ("ipam-nic-3.json", rows[2:])):
+        old.rows, old.checkpoint = part, old.checkpoint.with_name(name)
+        old.write_checkpoint()
+    node.start()
+    wait_until(lambda: addresses_of(node.leases()) == sorted([first.old_address, second.old_address]), 30, why="taken over")
+
+    def rows_of(verdict):
+        return [row for row in node.imports() if row["verdict"] == verdict]
+
+    (left,) = wait_until(lambda: len(rows_of("pending")) == 1 and rows_of("pending"), 30, why="the other one is told")
+    assert left["address"] == third.old_address and "has another address already" in left["reason"]
+    fresh = node.add_pods(["new-0", "new-1"])
+    assert third.old_address not in {pod.address for pod in fresh}, "it is in use"
+    with echo.serving(third.netns):
+        echo.assert_source(second.netns, [third.old_address], second.old_address)
+    third.remove_netns()
+    wait_until(lambda: rows_of("aside") and not rows_of("pending"), 30, why="its pod is gone")
+    for pod in (*fresh, first, second):
+        pod.delete(conf=conf(node))
+
+
 def test_nothing_is_offered_before_it_is_known_whose_it_is(vpc, old):
     """EC2 does not answer for a while, and the daemon is killed meanwhile: no ADD gets a running pod's address."""
     node = old.node

@@ -14,13 +14,17 @@ static void test_good(void **state _unused_)
         static const struct {
                 const char *text, *address, *path;
                 unsigned port;
+                bool local;
         } cases[] = {
-                {"127.0.0.1:61679", "127.0.0.1", "", 61679},
-                {"localhost:80", "127.0.0.1", "", 80},
-                {"[::1]:1", "::1", "", 1},
-                {":65535", NULL, "", 65535},
-                {"0.0.0.0:61678", "0.0.0.0", "", 61678},
-                {"unix:/run/see.sock", NULL, "/run/see.sock", 0},
+                {"127.0.0.1:61679", "127.0.0.1", "", 61679, true},
+                {"localhost:80", "127.0.0.1", "", 80, true},
+                {"127.9.0.1:80", "127.9.0.1", "", 80, true},
+                {"128.0.0.1:80", "128.0.0.1", "", 80, false},
+                {"[::2]:1", "::2", "", 1, false},
+                {"[::1]:1", "::1", "", 1, true},
+                {":65535", NULL, "", 65535, false},
+                {"0.0.0.0:61678", "0.0.0.0", "", 61678, false},
+                {"unix:/run/see.sock", NULL, "/run/see.sock", 0, true},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -29,6 +33,7 @@ static void test_good(void **state _unused_)
 
                 assert_ok(bind_parse(cases[i].text, &bind, &err), &err);
                 assert_int_equal(bind.port, cases[i].port);
+                assert_int_equal(bind_is_local(&bind), cases[i].local);
                 assert_string_equal(bind.path, cases[i].path);
                 if (cases[i].address)
                         assert_string_equal(IP_TEXT(bind.address), cases[i].address);

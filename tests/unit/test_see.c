@@ -138,6 +138,7 @@ static struct ip lease(struct fixture *fixture, unsigned number)
 
         request.pod_namespace = "shop";
         request.pod_name = "<b>cart\"";
+        request.container_id = "0123456789abcdef0123";
         assert_ok(ipam_add(client, &request, &reply, &err), &err);
         return reply.address;
 }
@@ -199,7 +200,7 @@ static void test_enis_and_pods(void **state)
 static void test_node(void **state)
 {
         _cleanup_json_ json_t *node = NULL;
-        json_t *call, *eni;
+        json_t *call, *eni, *address, *hour;
 
         calls_add(calls, &(const struct calls_entry){.action = "CreateNetworkInterface",
                                                      .class = "denied",
@@ -208,12 +209,17 @@ static void test_node(void **state)
                                                      .why = "no \xff text"});
         (void)lease(*state, 1);
         node = ask_json("/v1/node");
+        hour = json_object_get(json_object_get(node, "hour"), "add");
         call = json_array_get(json_object_get(node, "calls"), 0);
         assert_string_equal(json_string_value(json_object_get(call, "code")), "UnauthorizedOperation");
         eni = json_array_get(json_object_get(node, "enis"), 0);
         assert_int_equal(json_array_size(json_object_get(eni, "addresses")), 3);
         assert_true(json_is_true(json_object_get(json_object_get(node, "status"), "ready")));
-        assert_int_equal(json_array_size(json_object_get(node, "minutes")), 1);
+        assert_in_range(json_array_size(json_object_get(node, "minutes")), 1, 2);
+        assert_int_equal(json_integer_value(json_object_get(json_object_get(hour, "rpc"), "n")), 1);
+        address = json_array_get(json_object_get(eni, "addresses"), 0);
+        assert_string_equal(json_string_value(json_object_get(address, "container")), "0123456789ab");
+        assert_string_equal(json_string_value(json_object_get(address, "pod")), "<b>cart\"");
 }
 
 static void test_settings(void **state _unused_)
@@ -225,6 +231,41 @@ static void test_settings(void **state _unused_)
         assert_string_equal(json_string_value(json_object_get(network, "AWS_VPC_ENI_MTU")), "9001");
         assert_int_equal(json_object_size(ipamd), 1);
         assert_string_equal(json_string_value(json_object_get(ipamd, "WARM_ENI_TARGET")), "1");
+}
+
+/* The page's files are there, whole, as what they are, and may do only what the page needs. */
+static void test_page(void **state _unused_)
+{
+        static const struct {
+                const char *path, *type, *begin, *end;
+        } files[] = {
+                {"/", "text/html; charset=utf-8", "<!DOCTYPE html>", "</html>\n"},
+                {"/page/page.css", "text/css; charset=utf-8", "/* SPDX", "}\n"},
+                {"/page/page.js", "text/javascript; charset=utf-8", "// SPDX", "refresh();\n"},
+                {"/page/icon.svg", "image/svg+xml", "<svg ", "</svg>\n"},
+        };
+        static const char policy[] =
+                "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src "
+                "'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+                "require-trusted-types-for 'script'\r\n";
+
+        for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+                _cleanup_free_ char *answer = ask(introspection_path, files[i].path);
+                _cleanup_free_ char *elsewhere = ask(metrics_path, files[i].path);
+                const char *body = strstr(answer, "\r\n\r\n") + 4;
+                char type[64];
+
+                snprintf(type, sizeof(type), "Content-Type: %s\r\n", files[i].type);
+                assert_contains(answer, "HTTP/1.1 200 ");
+                assert_contains(answer, type);
+                assert_contains(answer, policy);
+                assert_contains(answer, "X-Content-Type-Options: nosniff\r\n");
+                assert_contains(answer, "Referrer-Policy: no-referrer\r\n");
+                assert_contains(answer, "Cache-Control: no-store\r\n");
+                assert_int_equal(strncmp(body, files[i].begin, strlen(files[i].begin)), 0);
+                assert_string_equal(body + strlen(body) - strlen(files[i].end), files[i].end);
+                assert_contains(elsewhere, "HTTP/1.1 404 ");
+        }
 }
 
 /* ---- who may ask what ---- */
@@ -240,6 +281,10 @@ static void test_what_is_answered(void **state _unused_)
                 {"GET /healthz HTTP/1.0\r\n\r\n", " 200 "},
                 {"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n", "\r\n\r\nok\n"},
                 {"GET /v1 HTTP/1.1\r\nHost: localhost\r\n\r\n", "\"/v1/enis\""},
+                {"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", "HTTP/1.1 421 "},
+                {"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 405 "},
+                {"GET /page/ HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP/1.1 404 "},
+                {"GET /?x=y HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP/1.1 200 "},
                 {"GET /v1/enis HTTP/1.1\r\nHost: evil.example\r\n\r\n", "HTTP/1.1 421 "},
                 {"GET /v1/enis HTTP/1.1\r\nHost: localhost.evil.example\r\n\r\n", "HTTP/1.1 421 "},
                 {"GET /v1/enis HTTP/1.1\r\nHost: 127.0.0.1.evil.example\r\n\r\n", "HTTP/1.1 421 "},
@@ -351,6 +396,7 @@ int main(void)
                 TEST(test_enis_and_pods),
                 TEST(test_node),
                 TEST(test_settings),
+                TEST(test_page),
                 TEST(test_what_is_answered),
                 TEST(test_huge_head),
                 TEST(test_garbage),

@@ -19,8 +19,8 @@ MARK = "0x80/0x80"
 class AwsCni:
     """add_eni(), add_pod() and write_checkpoint() make the node; row() what the checkpoint says of a pod."""
 
-    def __init__(self, node, folder):
-        self.node, self.simulator = node, node.simulator
+    def __init__(self, node, folder, program="iptables-nft"):
+        self.node, self.simulator, self.program = node, node.simulator, program
         self.checkpoint = pathlib.Path(folder) / "ipam.json"
         self.rows, self.enis = [], []
         self.ec2 = boto3.client(
@@ -57,10 +57,10 @@ class AwsCni:
         run("ip", "netns", "exec", self.node.netns, "sysctl", "-qw", f"net.ipv4.{key}={value}")
 
     def iptables(self, table, *arguments):
-        run("ip", "netns", "exec", self.node.netns, "iptables-nft", "-w", "-t", table, *arguments)
+        run("ip", "netns", "exec", self.node.netns, self.program, "-w", "-t", table, *arguments)
 
     def filter(self):
-        """Its chains as version 1.19 and later with iptables-nft have them."""
+        """Its chains as version 1.19 and later have them, by iptables-nft or iptables-legacy."""
         snat, connmark = "AWS-SNAT-CHAIN-0", "AWS-CONNMARK-CHAIN-0"
         restore = ["-j", "CONNMARK", "--restore-mark", "--nfmask", "0x80", "--ctmask", "0x80"]
         for chain in (snat, connmark):
@@ -162,5 +162,5 @@ class AwsCni:
         rules = [r for r in self.node.ip("rule", "show") if r["priority"] in (512, 1536, 1024, 32765) and r.get("protocol") != "118"]
         routes = [route["dst"] for route in self.node.ip("route", "show", "table", "main") if route.get("dev", "").startswith("eni")]
         nft = [line.strip() for line in self.node.exec("nft", "list", "ruleset").stdout.splitlines() if "AWS-" in line]
-        rest = run("ip", "netns", "exec", self.node.netns, "iptables-nft-save").stdout
-        return rules, routes, nft + [line for line in rest.splitlines() if "AWS" in line]
+        rest = [run("ip", "netns", "exec", self.node.netns, f"iptables-{which}-save").stdout for which in ("nft", "legacy")]
+        return rules, routes, nft + [line for text in rest for line in text.splitlines() if "AWS" in line]

@@ -54,6 +54,8 @@ class DaemonSetPod:
         volume = next(volume for volume in self.spec["volumes"] if volume["name"] == mount["name"])["hostPath"]
         if volume["type"] == "DirectoryOrCreate":
             self.runtime.inside("mkdir", "-p", volume["path"])
+        if volume["type"] == "FileOrCreate":
+            self.runtime.inside("touch", volume["path"])
         return {"container_path": mount["mountPath"], "host_path": volume["path"], "readonly": mount.get("readOnly", False)}
 
     def config(self, container):

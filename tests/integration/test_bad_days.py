@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bad days of the host: a full folder under the database, two daemons. Said clearly, pods that run are left alone, and it ends by itself."""
+import contextlib
+import subprocess
+
+import pytest
+
+from vpc import wait_until
+from vpc.process import Daemon
+
+FULL = "database or disk is full"
+END_DEADLINE_S = 30
+
+
+@contextlib.contextmanager
+def small_disk(folder):
+    """2 MiB; a daemon sees it only when it is mounted before the daemon starts."""
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=755", "tmpfs", folder], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.fixture
+def node(make_node, tmp_path):
+    folder = tmp_path / "books"
+    with small_disk(folder):
+        node = make_node("n1", env={"WARM_IP_TARGET": "2", "IP_COOLDOWN_PERIOD": "1"}, start=False)
+        node.db = folder / "ipam.db"
+        node.env["VPCWIRE_DB"] = str(node.db)
+        node.ballast = folder / "ballast"
+        yield node
+        node.stop()
+
+
+def fill(node):
+    """To the last byte, also of the last page."""
+    for piece in (b"x" * 4096, b"x"):
+        with contextlib.suppress(OSError), open(node.ballast, "ab", buffering=0) as file:
+            while True:
+                file.write(piece)
+
+
+def refused(node):
+    """Why a start ends."""
+    daemon = Daemon(node.command(), node.log, env=node.daemon_env())
+    try:
+        wait_until(lambda: not daemon.alive(), END_DEADLINE_S, why="it refuses to start")
+    finally:
+        if daemon.alive():
+            daemon.kill()
+    daemon.check_log()
+    assert daemon.process.returncode == 1
+    return daemon.text()
+
+
+def add_fails(node):
+    pod = node.pod_netns("late")
+    result = node.cni("ADD", pod.container_id, pod.path)
+    assert result.rc == 1 and FULL in result.json["msg"] and str(node.db) in result.json["msg"], result
+    return pod
+
+
+def test_a_full_disk_under_the_books(node):
+    """Not ready until there is room again, because an ADD would fail; and then at once, without a restart."""
+    node.start()
+    kept, gone = node.add_pods(["kept", "gone"])
+    fill(node)
+    late = wait_until(lambda: add_fails(node), 30, why="it is full")
+    status = node.status()
+    assert not status["ready"] and FULL in status["reason"]
+    assert node.ctl("health", "live", check=False).returncode == 0 and node.ctl("health", "ready", check=False).returncode == 1
+    assert node.cni("STATUS", "", conf=node.cni_conf(cniVersion="1.1.0")).code == 50
+    refusal = node.cni("DEL", gone.container_id, gone.path)
+    assert refusal.rc == 0 or FULL in refusal.json["msg"]
+    assert kept.address in str(node.pod_routes()), "pods that run are left alone"
+    node.ballast.unlink()
+    wait_until(lambda: node.status()["ready"], 30, why="ready again")
+    late.add()
+    for pod in (late, gone, kept):
+        pod.delete()
+    assert node.leases() == []
+
+
+def test_a_start_with_a_full_disk(node):
+    node.db.parent.mkdir(exist_ok=True)
+    fill(node)
+    assert f"{node.db}.lock: No space left on device" in refused(node)
+    assert not node.db.exists()
+    node.ballast.unlink()
+    node.start()
+    pod = node.add_pod("web")
+    node.stop()
+    fill(node)
+    text = refused(node).splitlines()[-1]
+    assert str(node.db) in text and ("No space left on device" in text or FULL in text), text
+    node.ballast.unlink()
+    node.start()
+    assert [lease["address"] for lease in node.leases()] == [pod.address]
+    pod.delete()
+
+
+def test_a_second_daemon_with_books_of_its_own(node, tmp_path):
+    """As of a second DaemonSet whose folder is another: the socket is one, the first daemon's, who serves on."""
+    node.start()
+    pod = node.add_pod("web")
+    first, node.env = node.env, {**node.env, "VPCWIRE_DB": str(tmp_path / "other.db")}
+    text = refused(node)
+    node.env = first
+    assert f"another program answers on {node.socket}" in text
+    assert node.proc.alive() and [lease["address"] for lease in node.leases()] == [pod.address]
+    node.check_kernel()
+    pod.delete()
