@@ -89,14 +89,20 @@ static int remove_host_route(struct netlink *host, struct ip address, struct err
         return r == -ERR_NOT_FOUND ? 0 : r;
 }
 
+static const char *bridge_name(const struct call *call)
+{
+        const char *name = json_string_value(json_object_get(call->conf.root, "bridge")) ?: "";
+
+        return *name ? name : BRIDGE_DEFAULT;
+}
+
 /* The host's way to a pod on the bridge. */
 static int find_bridge_route(const struct call *call, struct netlink *host, struct ip address,
                              struct route_info *ret, struct err *err)
 {
-        const char *name = json_string_value(json_object_get(call->conf.root, "bridge")) ?: "";
         struct link_info bridge;
 
-        if (link_get_by_name(host, *name ? name : BRIDGE_DEFAULT, &bridge, err) < 0)
+        if (link_get_by_name(host, bridge_name(call), &bridge, err) < 0)
                 return err_wrap(err, "the bridge that leads to the pod");
         *ret = host_route(address);
         ret->oif = bridge.ifindex;
@@ -113,8 +119,8 @@ static int add_bridge_route(const struct call *call, struct netlink *host, struc
 
 /*
  * A pod that we wired may have had the address before. Were its route still there, it would take this pod's packets. ptp
- * makes a host route; bridge makes the subnet's only, behind the one of the node's own interface, and so needs ours. Its
- * bridge is there before it asks for an address.
+ * makes a host route; bridge makes the subnet's only, behind the one of the node's own interface, and so needs ours, which
+ * the daemon keeps from here on. Its bridge is there before it asks for an address.
  */
 static int set_host_route(const struct call *call, struct ip address, struct err *err)
 {
@@ -135,7 +141,7 @@ static int lease_alone(struct call *call, struct ipam_client **ipam, struct resu
         struct err undo;
         int r;
 
-        r = lease_ask(call, *ipam, NULL, &reply, err);
+        r = lease_ask_alone(call, *ipam, is_gateway_bridge(call) ? bridge_name(call) : NULL, &reply, err);
         if (r < 0)
                 return r;
         r = take_reply(call, &reply, ret, err);

@@ -48,8 +48,8 @@ static const char *or_null(const char *text)
         return *text ? text : NULL;
 }
 
-int lease_ask(struct call *call, struct ipam_client *ipam, const char *host_ifname,
-              struct ipam_add_reply *ret, struct err *err)
+static int ask(struct call *call, struct ipam_client *ipam, const char *host_ifname, bool address_only,
+               struct ipam_add_reply *ret, struct err *err)
 {
         const struct ipam_add_request request = {
                 .network = call->conf.name,
@@ -61,7 +61,7 @@ int lease_ask(struct call *call, struct ipam_client *ipam, const char *host_ifna
                 .pod_name = or_null(call->pod.name),
                 .pod_uid = or_null(call->pod.uid),
                 .timeout_ms = call->settings.timeout_ms,
-                .address_only = !host_ifname,
+                .address_only = address_only,
         };
         int r;
 
@@ -70,6 +70,18 @@ int lease_ask(struct call *call, struct ipam_client *ipam, const char *host_ifna
                 return 0;
         err_wrap(err, "ask ipamd for an address");
         return r == -ERR_NOT_FOUND ? call_fail(call, CNI_CODE_TRY_AGAIN, err) : r;
+}
+
+int lease_ask(struct call *call, struct ipam_client *ipam, const char *host_ifname,
+              struct ipam_add_reply *ret, struct err *err)
+{
+        return ask(call, ipam, host_ifname, false, ret, err);
+}
+
+int lease_ask_alone(struct call *call, struct ipam_client *ipam, const char *bridge,
+                    struct ipam_add_reply *ret, struct err *err)
+{
+        return ask(call, ipam, bridge, true, ret, err);
 }
 
 /* One that is starting makes its socket anew: whatever is wrong with that meanwhile may be right a moment later. */

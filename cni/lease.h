@@ -19,11 +19,14 @@ int lease_connect(const struct call *call, int timeout_ms, struct ipam_client **
 int lease_check_lengths(struct call *call, struct err *err);
 
 /*
- * Asks for an address; waits as long as the settings allow. host_ifname NULL: a delegated call's, whose pod somebody else
- * wires. An answer that is "not now", or that the lease was taken away while we waited for it, is worth another try.
+ * Asks for an address; waits as long as the settings allow. An answer that is "not now", or that the lease was taken away
+ * while we waited for it, is worth another try.
  */
 int lease_ask(struct call *call, struct ipam_client *ipam, const char *host_ifname,
               struct ipam_add_reply *ret, struct err *err);
+/* The same for a pod that somebody else wires. bridge: the host's link that leads to it, for the daemon to keep; or NULL. */
+int lease_ask_alone(struct call *call, struct ipam_client *ipam, const char *bridge,
+                    struct ipam_add_reply *ret, struct err *err);
 
 /*
  * The address is in use from now on; wire_us: how long the wiring took (0: not said). ERR_NOT_FOUND: a DEL overtook. A

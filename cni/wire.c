@@ -111,6 +111,8 @@ static int add_to_host_batch(struct wire *wire, const struct wiring *wiring,
         r = link_change(wire->host, objects->host_ifindex, &change, err);
         if (r == 0)
                 r = route_replace(wire->host, &objects->host_route, err);
+        if (r == 0)
+                r = neigh_proxy_add(wire->host, objects->host_ifindex, wiring->gateway, err);
         return r;
 }
 

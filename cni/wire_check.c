@@ -118,6 +118,20 @@ static int check_route(struct netlink *nl, const struct route_info *want, const 
         return err_set(err, ERR_NOT_FOUND, "route %s is missing %s", ROUTE_TEXT(want), where);
 }
 
+/* Linux drops permanent entries, too, when the MAC of their link changes. Then the host's answer to ARP is as good. */
+static int check_host_answers(struct wire *wire, const struct wire_objects *want, struct arena *arena,
+                              struct err *err)
+{
+        unsigned *links;
+        size_t n;
+        int r = neigh_proxy_links(wire->host, arena, want->neighbour.ip, &links, &n, err);
+
+        if (r < 0 || neigh_proxy_has(links, n, want->host_ifindex))
+                return r;
+        return err_set(err, ERR_NOT_FOUND, "permanent neighbour %s at %s is missing in the pod",
+                       IP_TEXT(want->neighbour.ip), MAC_TEXT(want->neighbour.mac));
+}
+
 static int check_neighbour(struct wire *wire, const struct wire_objects *want, struct arena *arena,
                            struct err *err)
 {
@@ -129,12 +143,15 @@ static int check_neighbour(struct wire *wire, const struct wire_objects *want, s
         if (r < 0)
                 return r;
         for (size_t i = 0; i < n; i++) {
-                if (ip_equal(list[i].ip, want->neighbour.ip) && (list[i].state & NUD_PERMANENT) &&
-                    list[i].has_mac && mac_equal(list[i].mac, want->neighbour.mac))
+                if (!ip_equal(list[i].ip, want->neighbour.ip) || !(list[i].state & NUD_PERMANENT))
+                        continue;
+                if (list[i].has_mac && mac_equal(list[i].mac, want->neighbour.mac))
                         return 0;
+                return err_set(err, ERR_INVALID, "neighbour %s is permanently at %s in the pod, not at %s",
+                               IP_TEXT(want->neighbour.ip), MAC_TEXT(list[i].mac),
+                               MAC_TEXT(want->neighbour.mac));
         }
-        return err_set(err, ERR_NOT_FOUND, "permanent neighbour %s at %s is missing in the pod",
-                       IP_TEXT(want->neighbour.ip), MAC_TEXT(want->neighbour.mac));
+        return check_host_answers(wire, want, arena, err);
 }
 
 /* What is not there cannot be wrong: a kernel without IPv6. */

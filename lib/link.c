@@ -4,6 +4,8 @@
 
 #include <linux/if.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 
@@ -34,6 +36,47 @@ static void read_kind(struct nlattr *linkinfo, struct link_info *ret)
                 attribute_string(attributes[IFLA_INFO_KIND], ret->kind, sizeof(ret->kind));
 }
 
+/* Where each stands in the kernel's arrays. IPv4's numbers begin with 1, the array does not. */
+static const struct {
+        int family, index;
+} conf_places[_LINK_CONF_MAX] = {
+        [LINK_CONF_IPV4_RP_FILTER] = {AF_INET, IPV4_DEVCONF_RP_FILTER - 1},
+        [LINK_CONF_IPV4_FORWARDING] = {AF_INET, IPV4_DEVCONF_FORWARDING - 1},
+        [LINK_CONF_IPV4_ACCEPT_REDIRECTS] = {AF_INET, IPV4_DEVCONF_ACCEPT_REDIRECTS - 1},
+        [LINK_CONF_IPV4_ACCEPT_SOURCE_ROUTE] = {AF_INET, IPV4_DEVCONF_ACCEPT_SOURCE_ROUTE - 1},
+        [LINK_CONF_IPV4_ACCEPT_LOCAL] = {AF_INET, IPV4_DEVCONF_ACCEPT_LOCAL - 1},
+        [LINK_CONF_IPV4_ROUTE_LOCALNET] = {AF_INET, IPV4_DEVCONF_ROUTE_LOCALNET - 1},
+        [LINK_CONF_IPV4_PROXY_ARP] = {AF_INET, IPV4_DEVCONF_PROXY_ARP - 1},
+        [LINK_CONF_IPV4_ARP_ACCEPT] = {AF_INET, IPV4_DEVCONF_ARP_ACCEPT - 1},
+        [LINK_CONF_IPV6_ACCEPT_RA] = {AF_INET6, DEVCONF_ACCEPT_RA},
+        [LINK_CONF_IPV6_ACCEPT_REDIRECTS] = {AF_INET6, DEVCONF_ACCEPT_REDIRECTS},
+        [LINK_CONF_IPV6_PROXY_NDP] = {AF_INET6, DEVCONF_PROXY_NDP},
+};
+
+/* A family's array of settings; NULL: the link has none. */
+static const struct nlattr *find_conf(struct nlattr *families, int family)
+{
+        struct nlattr *one = families ? nla_find(nla_data(families), nla_len(families), family) : NULL;
+
+        return one ? nla_find(nla_data(one), nla_len(one),
+                              family == AF_INET ? (int)IFLA_INET_CONF : (int)IFLA_INET6_CONF)
+                   : NULL;
+}
+
+static void read_conf(struct nlattr *families, struct link_info *ret)
+{
+        const struct nlattr *ipv4 = find_conf(families, AF_INET), *ipv6 = find_conf(families, AF_INET6);
+
+        for (size_t i = 0; i < _LINK_CONF_MAX; i++) {
+                const struct nlattr *conf = conf_places[i].family == AF_INET ? ipv4 : ipv6;
+                size_t offset = (size_t)conf_places[i].index * sizeof(int32_t);
+
+                ret->conf[i] = LINK_CONF_NONE;
+                if (conf && (size_t)nla_len(conf) >= offset + sizeof(int32_t))
+                        memcpy(&ret->conf[i], (const char *)nla_data(conf) + offset, sizeof(int32_t));
+        }
+}
+
 int link_parse(const struct nlmsghdr *hdr, struct link_info *ret, struct err *err)
 {
         struct nlattr *attributes[IFLA_MAX + 1], *mac;
@@ -54,6 +97,7 @@ int link_parse(const struct nlmsghdr *hdr, struct link_info *ret, struct err *er
         attribute_string(attributes[IFLA_IFNAME], ret->name, sizeof(ret->name));
         attribute_string(attributes[IFLA_IFALIAS], ret->alias, sizeof(ret->alias));
         read_kind(attributes[IFLA_LINKINFO], ret);
+        read_conf(attributes[IFLA_AF_SPEC], ret);
         mac = attributes[IFLA_ADDRESS];
         if (mac && nla_len(mac) == MAC_BYTES && !(link->ifi_flags & IFF_LOOPBACK)) {
                 memcpy(ret->mac.bytes, nla_data(mac), MAC_BYTES);

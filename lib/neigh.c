@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <stdlib.h>
 #include <string.h>
 
 #include <linux/neighbour.h>
@@ -104,4 +105,95 @@ int neigh_dump(struct netlink *nl, struct arena *arena, int family, unsigned ifi
         *ret = message_list_finish(&dump.list, arena, compare);
         *ret_n = dump.list.n;
         return 0;
+}
+
+static struct nl_msg *proxy_message(int type, int flags, unsigned ifindex, int family)
+{
+        const struct ndmsg header = {
+                .ndm_family = (uint8_t)family, .ndm_ifindex = (int)ifindex, .ndm_flags = NTF_PROXY};
+
+        return message_new(type, flags, &header, sizeof(header));
+}
+
+static int check_proxy(unsigned ifindex, struct ip ip, struct err *err)
+{
+        return ifindex && ip_is_set(ip)
+                       ? 0
+                       : err_set(err, ERR_INVALID, "answer ARP: an address and a link are needed");
+}
+
+int neigh_proxy_add(struct netlink *nl, unsigned ifindex, struct ip ip, struct err *err)
+{
+        struct nl_msg *msg;
+
+        if (check_proxy(ifindex, ip, err) < 0)
+                return -ERR_INVALID;
+        msg = proxy_message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, ifindex, ip.family);
+        message_put_ip(msg, NDA_DST, ip);
+        message_put_u8(msg, NDA_PROTOCOL, VPCWIRE_PROTOCOL);
+        return netlink_request(nl, msg, err, "answer ARP for %s on link number %u", IP_TEXT(ip), ifindex);
+}
+
+int neigh_proxy_delete(struct netlink *nl, unsigned ifindex, struct ip ip, struct err *err)
+{
+        struct nl_msg *msg;
+
+        if (check_proxy(ifindex, ip, err) < 0)
+                return -ERR_INVALID;
+        msg = proxy_message(RTM_DELNEIGH, 0, ifindex, ip.family);
+        message_put_ip(msg, NDA_DST, ip);
+        return netlink_request(nl, msg, err, "answer no ARP for %s on link number %u", IP_TEXT(ip), ifindex);
+}
+
+struct proxy_search {
+        struct message_list list;
+        struct ip ip;
+};
+
+static void proxy_search_done(struct proxy_search *search)
+{
+        message_list_done(&search->list);
+}
+
+static int take_proxy(const struct nlmsghdr *hdr, void *arg, struct err *err)
+{
+        struct proxy_search *search = arg;
+        struct nlattr *attributes[NDA_MAX + 1];
+        const struct ndmsg *header = nlmsg_data(hdr);
+        unsigned *ifindex;
+        int r = message_parse(hdr, sizeof(*header), attributes, NDA_MAX, err);
+
+        if (r < 0 || hdr->nlmsg_type != RTM_NEWNEIGH || !(header->ndm_flags & NTF_PROXY) ||
+            !header->ndm_ifindex ||
+            !ip_equal(attribute_ip(attributes[NDA_DST], header->ndm_family), search->ip))
+                return r;
+        ifindex = message_list_add(&search->list);
+        *ifindex = (unsigned)header->ndm_ifindex;
+        return 0;
+}
+
+static int compare_index(const void *a, const void *b)
+{
+        const unsigned *x = a, *y = b;
+
+        return (*x > *y) - (*x < *y);
+}
+
+int neigh_proxy_links(struct netlink *nl, struct arena *arena, struct ip ip, unsigned **ret, size_t *ret_n,
+                      struct err *err)
+{
+        _cleanup_(proxy_search_done) struct proxy_search search = {.list.size = sizeof(unsigned), .ip = ip};
+        struct nl_msg *msg = proxy_message(RTM_GETNEIGH, NLM_F_DUMP, 0, ip.family);
+        int r = netlink_get(nl, msg, take_proxy, &search, err, "list the proxy entries");
+
+        if (r < 0)
+                return r;
+        *ret = message_list_finish(&search.list, arena, compare_index);
+        *ret_n = search.list.n;
+        return 0;
+}
+
+bool neigh_proxy_has(const unsigned *links, size_t n, unsigned ifindex)
+{
+        return n && bsearch(&ifindex, links, n, sizeof(*links), compare_index);
 }

@@ -18,7 +18,7 @@
 #define IPAM_INTERFACE      "io.vpcwire.ipam"
 #define IPAM_SOCKET_DEFAULT "/run/vpcwire/ipamd.sock"
 #define IPAM_SOCKET_ENV     "VPCWIRE_SOCKET"
-#define IPAM_GATEWAY        "169.254.1.1" /* of every pod; answered by a permanent neighbour entry */
+#define IPAM_GATEWAY        "169.254.1.1" /* of every pod: by a permanent neighbour entry, else by ARP */
 
 enum {
         IPAM_NETWORK_BYTES_MAX = 128,
@@ -65,10 +65,11 @@ enum ipam_error_id {
 struct ipam_add_request {
         const char *network, *container_id, *ifname; /* the key of the lease */
         const char *netns;
-        const char *host_ifname;
+        const char
+                *host_ifname; /* the pod's end on the host; with address_only: the bridge that leads to it */
         const char *pod_namespace, *pod_name, *pod_uid;
         int64_t timeout_ms; /* how long it may wait for an address; 0: IPAM_ADD_TIMEOUT_MS */
-        bool address_only;  /* somebody else wires the pod: the lease has no host link */
+        bool address_only;  /* somebody else wires the pod: the lease has no host link of its own */
 };
 
 struct ipam_add_reply {

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "addr.h"
 #include "netlink.h"
@@ -15,6 +16,25 @@
 struct arena;
 
 enum { LINK_NAME_BYTES = 16, LINK_ALIAS_BYTES = 256, LINK_KIND_BYTES = 16 }; /* with the NUL */
+
+/* Settings of a link that the kernel tells beside it: net.ipv4.conf.LINK.*, net.ipv6.conf.LINK.*. */
+enum link_conf {
+        LINK_CONF_IPV4_RP_FILTER,
+        LINK_CONF_IPV4_FORWARDING,
+        LINK_CONF_IPV4_ACCEPT_REDIRECTS,
+        LINK_CONF_IPV4_ACCEPT_SOURCE_ROUTE,
+        LINK_CONF_IPV4_ACCEPT_LOCAL,
+        LINK_CONF_IPV4_ROUTE_LOCALNET,
+        LINK_CONF_IPV4_PROXY_ARP,
+        LINK_CONF_IPV4_ARP_ACCEPT,
+        LINK_CONF_IPV6_ACCEPT_RA,
+        LINK_CONF_IPV6_ACCEPT_REDIRECTS,
+        LINK_CONF_IPV6_PROXY_NDP,
+        _LINK_CONF_MAX,
+};
+
+/* The link has no such setting: a kernel, or a link, without IPv6. */
+enum { LINK_CONF_NONE = INT32_MIN };
 
 struct link_info {
         unsigned ifindex;
@@ -24,8 +44,9 @@ struct link_info {
         bool running; /* operational: the kernel sends on it. A moment later than `carrier` */
         bool has_mac; /* a six-byte address */
         struct mac mac;
-        unsigned peer_ifindex; /* veth: the other end's index, in its namespace; 0: none */
-        int peer_nsid;         /* that namespace's id here; -1: this namespace, or none */
+        unsigned peer_ifindex;        /* veth: the other end's index, in its namespace; 0: none */
+        int32_t conf[_LINK_CONF_MAX]; /* or LINK_CONF_NONE */
+        int peer_nsid;                /* that namespace's id here; -1: this namespace, or none */
         char name[LINK_NAME_BYTES];
         char kind[LINK_KIND_BYTES]; /* "veth", "bridge"; empty for hardware and loopback */
         char alias[LINK_ALIAS_BYTES];

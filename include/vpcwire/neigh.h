@@ -28,4 +28,17 @@ int neigh_delete(struct netlink *nl, const struct neigh_info *neigh, struct err 
 int neigh_dump(struct netlink *nl, struct arena *arena, int family, unsigned ifindex, struct neigh_info **ret,
                size_t *ret_n, struct err *err);
 
+/*
+ * Proxy entries: the kernel answers ARP for the address on that link, if the link forwards and does not itself lead to it.
+ * They go with the link, and when it is down. No dump of neigh_dump() has them. (One without a link would stand for all of a
+ * namespace, and Linux forgets to remove those with the namespace.)
+ */
+int neigh_proxy_add(struct netlink *nl, unsigned ifindex, struct ip ip, struct err *err);
+/* ERR_NOT_FOUND when it is not there. */
+int neigh_proxy_delete(struct netlink *nl, unsigned ifindex, struct ip ip, struct err *err);
+/* The links that have one for the address, whoever made it: their indexes, sorted, in the arena. */
+int neigh_proxy_links(struct netlink *nl, struct arena *arena, struct ip ip, unsigned **ret, size_t *ret_n,
+                      struct err *err);
+bool neigh_proxy_has(const unsigned *links, size_t n, unsigned ifindex);
+
 #endif

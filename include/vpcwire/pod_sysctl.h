@@ -9,10 +9,13 @@
 #include <stddef.h>
 
 #include "err.h"
+#include "link.h"
 
 struct pod_sysctl {
         const char *family, *name; /* net.FAMILY.conf.LINK.NAME */
         const char *value;
+        enum link_conf conf; /* the same as the kernel tells it beside the link */
+        int32_t number;
 };
 
 extern const struct pod_sysctl pod_sysctls[];
@@ -28,5 +31,7 @@ const char *pod_sysctl_key(const struct pod_sysctl *sysctl, const char *ifname,
  * over: a kernel without IPv6, a link that has just gone.
  */
 int pod_sysctl_apply(const char *ifname, unsigned *ret_changed, struct err *err);
+/* The same where the link has just been read: files are touched only where it says that something is off. */
+int pod_sysctl_repair(const struct link_info *link, unsigned *ret_changed, struct err *err);
 
 #endif

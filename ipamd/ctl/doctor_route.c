@@ -8,6 +8,7 @@
 
 #include <vpcwire/firewall.h>
 #include <vpcwire/ifaddr.h>
+#include <vpcwire/neigh.h>
 #include <vpcwire/netlink.h>
 #include <vpcwire/route.h>
 
@@ -185,28 +186,70 @@ static void check_pod_routes(struct doctor *d)
         }
 }
 
-static void check_nftables(struct doctor *d)
+/* Chains that are there whatever the settings are. */
+static void check_table(struct doctor *d, const char *family, const char *const *wanted, size_t n_wanted)
 {
-        static const char *const wanted[] = {"from_primary", "from_pods", "snat_pods"};
         const char **chains;
         struct err err;
         size_t n;
 
-        if (firewall_table_chains(d->arena, "ip", "vpcwire", &chains, &n, &err) < 0) {
+        if (firewall_table_chains(d->arena, family, "vpcwire", &chains, &n, &err) < 0) {
                 doctor_say(d, DOCTOR_FAIL, "run it as root, on a kernel with nf_tables", "%s", err.msg);
                 return;
         }
-        for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+        for (size_t i = 0; i < n_wanted; i++) {
                 bool found = false;
 
                 for (size_t j = 0; j < n; j++)
                         found |= strcmp(chains[j], wanted[i]) == 0;
                 if (!found) {
-                        doctor_say(d, DOCTOR_FAIL, HEALS, "nftables table ip vpcwire %s%s",
+                        doctor_say(d, DOCTOR_FAIL, HEALS, "nftables table %s vpcwire %s%s", family,
                                    n ? "has no chain " : "is not there", n ? wanted[i] : "");
                         return;
                 }
         }
+}
+
+static void check_nftables(struct doctor *d)
+{
+        static const char *const wanted[] = {"from_pods", "from_node", "snat_pods"};
+
+        check_table(d, "ip", wanted, ARRAY_SIZE(wanted));
+}
+
+static void check_guards(struct doctor *d)
+{
+        static const char *const inet[] = {"guard_pods", "guard_pods_ipv6"}, *const arp[] = {"from_pods"};
+
+        check_table(d, "inet", inet, ARRAY_SIZE(inet));
+        check_table(d, "arp", arp, ARRAY_SIZE(arp));
+}
+
+static void check_gateway(struct doctor *d)
+{
+        struct ip gateway = IP_NONE;
+        const char *first = NULL;
+        unsigned *answering;
+        size_t n, missing = 0;
+
+        ip_parse(IPAM_GATEWAY, &gateway, NULL);
+        if (!d->nl || neigh_proxy_links(d->nl, d->arena, gateway, &answering, &n, NULL) < 0)
+                return;
+        for (size_t i = 0; i < d->n_links; i++) {
+                if (!doctor_link_is_pod(d, &d->links[i]) || !d->links[i].up ||
+                    neigh_proxy_has(answering, n, d->links[i].ifindex))
+                        continue;
+                if (missing++ == 0)
+                        first = d->links[i].name;
+        }
+        if (missing)
+                doctor_say(d, DOCTOR_WARN,
+                           arena_printf(d->arena,
+                                        "ip neigh add proxy " IPAM_GATEWAY
+                                        " dev %s; ipamd does so within a minute",
+                                        first),
+                           "on %zu pods' links, say %s, the node does not answer ARP for " IPAM_GATEWAY,
+                           missing, first);
 }
 
 static const struct doctor_check checks[] = {
@@ -219,6 +262,9 @@ static const struct doctor_check checks[] = {
         {"pod-routes", check_pod_routes, "each pod has one", "nobody reaches that pod"},
         {"nftables", check_nftables, "our table is here",
          "pods on secondary ENIs reach nobody outside the node, and none the internet"},
+        {"guards", check_guards, "our tables against forged packets are here",
+         "a pod may pass for another one, or reach what only the node itself should reach"},
+        {"gateway", check_gateway, "is answered for", "a pod whose MAC was changed reaches nobody"},
 };
 
 struct doctor_checks doctor_checks_route(void)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vpcwire/pod_sysctl.h>
 #include <vpcwire/sysctl.h>
 
 #include "ctl/doctor.h"
@@ -71,9 +72,12 @@ static void check_rp_filter(struct doctor *d)
 
 static void check_eni_links(struct doctor *d)
 {
-        static const struct wanted wanted[] = {{"ipv4", "proxy_arp", 0}};
+        static const struct wanted wanted[] = {{"ipv4", "proxy_arp", 0},
+                                               {"ipv4", "accept_redirects", 0},
+                                               {"ipv6", "accept_ra", 0},
+                                               {"ipv6", "accept_redirects", 0}};
 
-        check_link(d, wanted, ARRAY_SIZE(wanted), "all", DOCTOR_WARN);
+        check_link(d, wanted, 1, "all", DOCTOR_WARN);
         for (size_t i = 0; i < d->n_enis; i++) {
                 if (d->enis[i].link && !d->enis[i].eni->primary)
                         check_link(d, wanted, ARRAY_SIZE(wanted), d->enis[i].link->name, DOCTOR_WARN);
@@ -81,37 +85,30 @@ static void check_eni_links(struct doctor *d)
 }
 
 /* One finding per key, with some of the links' names: there may be 700. */
-static void check_pod_key(struct doctor *d, const struct wanted *wanted)
+static void check_pod_key(struct doctor *d, const struct pod_sysctl *wanted)
 {
         _cleanup_(text_done) struct text names = {0};
         size_t n = 0;
 
         for (size_t i = 0; i < d->n_links; i++) {
-                long seen = doctor_link_is_pod(d, &d->links[i])
-                                    ? read_link(wanted->family, d->links[i].name, wanted->name)
-                                    : -1;
+                int32_t seen =
+                        doctor_link_is_pod(d, &d->links[i]) ? d->links[i].conf[wanted->conf] : LINK_CONF_NONE;
 
-                if (seen >= 0 && seen != wanted->value && n++ < NAMES_SHOWN)
+                if (seen != LINK_CONF_NONE && seen != wanted->number && n++ < NAMES_SHOWN)
                         text_add(&names, " %s", d->links[i].name);
         }
         if (n)
                 doctor_say(d, DOCTOR_WARN,
-                           arena_printf(d->arena,
-                                        "set net.%s.conf.LINK.%s=%ld; a pod that is made anew has it",
+                           arena_printf(d->arena, "set net.%s.conf.LINK.%s=%s; ipamd does so within a minute",
                                         wanted->family, wanted->name, wanted->value),
-                           "net.%s.conf.LINK.%s is not %ld for %zu pods' links:%s%s", wanted->family,
+                           "net.%s.conf.LINK.%s is not %s for %zu pods' links:%s%s", wanted->family,
                            wanted->name, wanted->value, n, names.text, n > NAMES_SHOWN ? " ..." : "");
 }
 
 static void check_pod_links(struct doctor *d)
 {
-        static const struct wanted wanted[] = {{"ipv4", "rp_filter", 1},
-                                               {"ipv4", "forwarding", 1},
-                                               {"ipv4", "proxy_arp", 0},
-                                               {"ipv4", "route_localnet", 0}};
-
-        for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
-                check_pod_key(d, &wanted[i]);
+        for (size_t i = 0; i < n_pod_sysctls; i++)
+                check_pod_key(d, &pod_sysctls[i]);
         if (read_link("ipv4", "all", "rp_filter") == 2)
                 doctor_say(d, DOCTOR_WARN, "sysctl -w net.ipv4.conf.all.rp_filter=0",
                            "net.ipv4.conf.all.rp_filter is 2: the strict check of the pods' links is off");
@@ -142,7 +139,7 @@ static const struct doctor_check checks[] = {
         {"rp_filter", check_rp_filter, "loose on the ENIs' links",
          "packets that come in by another ENI than their answer leaves by are dropped"},
         {"eni-sysctls", check_eni_links, "as they must be",
-         "the node answers for addresses in the subnet that are not its own"},
+         "the node answers for addresses that are not its own, or takes its routes from whoever offers some"},
         {"pod-sysctls", check_pod_links, "as they must be",
          "a pod may pass for another one, or reach what only the node itself should reach"},
         {"redirects", check_redirects, "not taken",

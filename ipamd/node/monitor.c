@@ -100,6 +100,7 @@ struct node_monitor *node_monitor_free(struct node_monitor *monitor)
                 for (size_t i = 0; i < ARRAY_SIZE(monitor->fds); i++)
                         cleanup_closep(&monitor->fds[i]);
                 free(monitor->events.links);
+                free(monitor->events.pods);
                 free(monitor->datagram);
                 free(monitor);
         }

@@ -12,6 +12,7 @@
 #include <netlink/msg.h>
 
 #include <vpcwire/mem.h>
+#include <vpcwire/pod_sysctl.h>
 
 #include "node/monitor_events.h"
 
@@ -34,12 +35,33 @@ static struct monitor_link *find_link(struct monitor_events *events, unsigned if
         return NULL;
 }
 
+static unsigned *find_pod(struct monitor_events *events, unsigned ifindex)
+{
+        for (size_t i = 0; i < events->n_pods; i++) {
+                if (events->pods[i] == ifindex)
+                        return &events->pods[i];
+        }
+        return NULL;
+}
+
+/* The plugin sets a link's sysctls, and then its alias: from here on they are nobody's to change. */
+static void pod_seen(struct monitor_events *events, const struct link_info *link)
+{
+        if (!node_link_is_pod(link, events->veth_prefix) || find_pod(events, link->ifindex))
+                return;
+        GROW(events->pods, events->n_pods, events->pods_capacity);
+        events->pods[events->n_pods++] = link->ifindex;
+}
+
 static unsigned link_gone(struct monitor_events *events, const struct link_info *link)
 {
         struct monitor_link *known = find_link(events, link->ifindex);
+        unsigned *pod = find_pod(events, link->ifindex);
 
         if (known)
                 *known = events->links[--events->n_links];
+        if (pod)
+                *pod = events->pods[--events->n_pods];
         return is_pod_name(events, link->name) ? NODE_CHANGED_PODS : NODE_CHANGED_LINKS;
 }
 
@@ -74,6 +96,7 @@ static unsigned on_link(struct monitor_events *events, const struct nlmsghdr *hd
         if (is_pod_name(events, link.name)) {
                 bool newborn = header->ifi_change == UINT32_MAX;
 
+                pod_seen(events, &link);
                 /* Linux drops the routes of a link that goes down without a word about them. */
                 return (header->ifi_change & IFF_UP) && !newborn && !link.up ? NODE_CHANGED_PODS : 0;
         }
@@ -125,9 +148,34 @@ static bool is_off(const struct nlattr *attribute, int32_t wanted)
         return attribute && nla_len(attribute) == sizeof(int32_t) && nla_get_s32(attribute) != wanted;
 }
 
+static bool is_off_of_pod(struct nlattr *const *attributes)
+{
+        static const struct {
+                int attribute;
+                enum link_conf conf;
+        } told[] = {{NETCONFA_RP_FILTER, LINK_CONF_IPV4_RP_FILTER},
+                    {NETCONFA_FORWARDING, LINK_CONF_IPV4_FORWARDING},
+                    {NETCONFA_PROXY_NEIGH, LINK_CONF_IPV4_PROXY_ARP}};
+
+        for (size_t i = 0; i < n_pod_sysctls; i++) {
+                for (size_t j = 0; j < ARRAY_SIZE(told); j++) {
+                        if (pod_sysctls[i].conf == told[j].conf &&
+                            is_off(attributes[told[j].attribute], pod_sysctls[i].number))
+                                return true;
+                }
+        }
+        return false;
+}
+
+static bool is_off_of_eni(struct nlattr *const *attributes)
+{
+        return is_off(attributes[NETCONFA_FORWARDING], NODE_FORWARDING) ||
+               is_off(attributes[NETCONFA_RP_FILTER], NODE_RP_FILTER);
+}
+
 /*
  * Who made it is not told, so only a value that is not ours is news. A new link is told here before its RTM_NEWLINK: it
- * is not known yet, and the plugin's links never are.
+ * is not known yet.
  */
 static unsigned on_sysctl(struct monitor_events *events, const struct nlmsghdr *hdr)
 {
@@ -135,19 +183,19 @@ static unsigned on_sysctl(struct monitor_events *events, const struct nlmsghdr *
         const struct netconfmsg *header = nlmsg_data(hdr);
         struct nlmsghdr *message = (struct nlmsghdr *)(uintptr_t)hdr;
         int32_t ifindex;
-        bool off;
+        bool off = false;
 
         if (nlmsg_parse(message, sizeof(*header), attributes, NETCONFA_MAX, NULL) < 0 ||
             header->ncm_family != AF_INET || !attributes[NETCONFA_IFINDEX] ||
             nla_len(attributes[NETCONFA_IFINDEX]) != sizeof(ifindex))
                 return 0;
         ifindex = nla_get_s32(attributes[NETCONFA_IFINDEX]);
-        off = is_off(attributes[NETCONFA_FORWARDING], NODE_FORWARDING);
-        if (ifindex != NETCONFA_IFINDEX_ALL) {
-                if (ifindex <= 0 || !find_link(events, (unsigned)ifindex))
-                        return 0;
-                off = off || is_off(attributes[NETCONFA_RP_FILTER], NODE_RP_FILTER);
-        }
+        if (ifindex == NETCONFA_IFINDEX_ALL)
+                off = is_off(attributes[NETCONFA_FORWARDING], NODE_FORWARDING);
+        else if (ifindex > 0 && find_link(events, (unsigned)ifindex))
+                off = is_off_of_eni(attributes);
+        else if (ifindex > 0 && find_pod(events, (unsigned)ifindex))
+                off = is_off_of_pod(attributes);
         return off ? NODE_CHANGED_SYSCTLS : 0;
 }
 

@@ -26,6 +26,8 @@ struct monitor_events {
         bool nft_touched;  /* in the transaction whose end we have not read yet */
         struct monitor_link *links;
         size_t n_links, capacity;
+        unsigned *pods; /* indexes of pods' host links that the plugin is done with */
+        size_t n_pods, pods_capacity;
 };
 
 /* A mask of enum node_changed. Messages that make no sense mean nothing. */

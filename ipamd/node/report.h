@@ -23,7 +23,7 @@ struct node_eni_report {
 
 /* How many objects had to be made, changed or removed; all 0: the kernel was as it should be. */
 struct node_repairs {
-        unsigned links, addresses, routes, rules, nft, sysctls;
+        unsigned links, addresses, routes, rules, neighbours, nft, sysctls;
 };
 
 struct node_report {

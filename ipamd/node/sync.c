@@ -54,7 +54,7 @@ const char *node_eni_state_to_string(enum node_eni_state state)
 
 unsigned node_repairs_total(const struct node_repairs *r)
 {
-        return r->links + r->addresses + r->routes + r->rules + r->nft + r->sysctls;
+        return r->links + r->addresses + r->routes + r->rules + r->neighbours + r->nft + r->sysctls;
 }
 
 void sync_fail_node(struct sync *sync, const struct err *failure)
@@ -142,6 +142,7 @@ int node_sync(struct node *node, struct arena *arena, const struct node_view *vi
         sync_addresses(&sync);
         sync_routes(&sync);
         sync_rules(&sync);
+        sync_gateway(&sync);
         sync_nft(&sync);
         if (sync.first.code) {
                 if (err)

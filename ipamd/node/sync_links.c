@@ -32,7 +32,7 @@ void sync_pod_sysctls(struct sync *sync)
 
                 if (!node_link_is_pod(&sync->links[i], sync->view->veth_prefix))
                         continue;
-                if (pod_sysctl_apply(sync->links[i].name, &changed, &failure) < 0)
+                if (pod_sysctl_repair(&sync->links[i], &changed, &failure) < 0)
                         sync_fail_node(sync, &failure);
                 sync->report.repaired.sysctls += changed;
         }

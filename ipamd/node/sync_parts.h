@@ -57,6 +57,7 @@ void sync_links(struct sync *sync);
 void sync_addresses(struct sync *sync);
 void sync_routes(struct sync *sync);
 void sync_rules(struct sync *sync);
+void sync_gateway(struct sync *sync);
 void sync_nft(struct sync *sync);
 
 /* The nftables context writes into buffers, never to our stdout. In the calling thread's network namespace. */

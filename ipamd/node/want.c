@@ -212,7 +212,10 @@ static const struct link_info *find_pod_link(const struct named_link *sorted, si
         const struct named_link key = {.name = pod->host_ifname};
         const struct named_link *found = bsearch(&key, sorted, n, sizeof(*sorted), by_name);
 
-        return found && strcmp(found->link->alias, pod->container_id) == 0 ? found->link : NULL;
+        if (found && (pod->container_id ? strcmp(found->link->alias, pod->container_id) == 0
+                                        : strcmp(found->link->kind, "bridge") == 0))
+                return found->link;
+        return NULL;
 }
 
 /* Two pods with one address cannot be; should the view say so, the one that comes first keeps its route. */

@@ -69,7 +69,8 @@ struct node_address {
 struct node_pod {
         struct ip ip;
         const char *host_ifname;
-        const char *container_id; /* the host link's alias */
+        const char
+                *container_id; /* the host link's alias; NULL: the link is a bridge, and the pod behind it */
 };
 
 /* How the source port of a connection is chosen that gets the primary address. */

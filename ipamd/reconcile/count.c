@@ -91,6 +91,7 @@ void count_repairs(struct reconcile *r, const struct node_repairs *repaired)
         metrics_add(metrics, METRIC_REPAIRS, LABELS("addresses"), repaired->addresses);
         metrics_add(metrics, METRIC_REPAIRS, LABELS("routes"), repaired->routes);
         metrics_add(metrics, METRIC_REPAIRS, LABELS("rules"), repaired->rules);
+        metrics_add(metrics, METRIC_REPAIRS, LABELS("neighbours"), repaired->neighbours);
         metrics_add(metrics, METRIC_REPAIRS, LABELS("nft"), repaired->nft);
         metrics_add(metrics, METRIC_REPAIRS, LABELS("sysctls"), repaired->sysctls);
 }

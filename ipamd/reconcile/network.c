@@ -91,12 +91,13 @@ static struct node_view view_of(struct reconcile *r, struct round *round, const 
         for (size_t i = 0; i < books->n_leases; i++) {
                 const struct store_lease *lease = &books->leases[i];
 
-                if (lease->address_only)
+                if (lease->address_only && !*lease->host_ifname)
                         unwired[view.n_unwired++] = lease->address;
                 else
-                        pods[view.n_pods++] = (struct node_pod){.ip = lease->address,
-                                                                .host_ifname = lease->host_ifname,
-                                                                .container_id = lease->key.container_id};
+                        pods[view.n_pods++] = (struct node_pod){
+                                .ip = lease->address,
+                                .host_ifname = lease->host_ifname,
+                                .container_id = lease->address_only ? NULL : lease->key.container_id};
         }
         add_survivors(books, pods, &view.n_pods);
         return view;
@@ -170,8 +171,8 @@ static void log_repairs(const struct node_repairs *repaired)
         if (node_repairs_total(repaired))
                 log_info("host network brought to what it should be", LOG_INT("links", repaired->links),
                          LOG_INT("addresses", repaired->addresses), LOG_INT("routes", repaired->routes),
-                         LOG_INT("rules", repaired->rules), LOG_INT("nft", repaired->nft),
-                         LOG_INT("sysctls", repaired->sysctls));
+                         LOG_INT("rules", repaired->rules), LOG_INT("neighbours", repaired->neighbours),
+                         LOG_INT("nft", repaired->nft), LOG_INT("sysctls", repaired->sysctls));
 }
 
 /* ENIs that leave are in no view; whether EC2 took the link away is seen by their MAC. */

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from vpc import echo, netns, shared
+from vpc import echo, netns, shared, wait_until
 from vpc.cluster import INTERNET_HOST
 from vpc.runtime import Attachment
 
@@ -13,12 +13,14 @@ pytestmark = pytest.mark.xdist_group("chaining")
 
 HOST_PORT = 8088
 RATE_BITS, BURST_BITS = 80_000_000, 8_000_000
+MAC = "02:00:00:00:00:77"
+HEAL_DEADLINE_S = 30
 ACCEPTED = 15001  # where the sidecar listens
 PORTMAP = {"type": "portmap", "capabilities": {"portMappings": True}, "snat": True}
 BANDWIDTH = {"type": "bandwidth", "ingressRate": RATE_BITS, "ingressBurst": BURST_BITS,
              "egressRate": RATE_BITS, "egressBurst": BURST_BITS}
 TUNING = {"type": "tuning", "sysctl": {"net.core.somaxconn": "333"}}
-MAPPINGS = {"portMappings": [{"hostPort": HOST_PORT, "containerPort": echo.PORT, "protocol": "tcp"}]}
+MAPPINGS = {"portMappings": [{"hostPort": HOST_PORT, "containerPort": echo.PORT, "protocol": kind} for kind in ("tcp", "udp")]}
 SIDECAR = """#!/bin/sh
 # Redirects what comes in and goes out by TCP to a listener in the pod, but for the listener's own.
 conf=$(cat)
@@ -34,7 +36,7 @@ echo "$conf" | python3 -c 'import json,sys; json.dump(json.load(sys.stdin)["prev
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     with shared.world(tmp_path_factory.mktemp("chaining")) as made:
-        made.node("n1")
+        made.node("n1", env={"IP_COOLDOWN_PERIOD": "0"})  # its addresses are used again and again
         made.node("n2").add_pods(["far"])
         made.simulator.ctl("internet-address", address=INTERNET_HOST)
         yield made
@@ -44,23 +46,41 @@ def chain(node, name, *after, **options):
     return Attachment(node, name, [{"type": "vpcwire", "socket": str(node.socket)}, *after], **options)
 
 
-def test_host_port(world):
-    """From another node, a pod on it, the internet, and the pod itself; DEL leaves no rule."""
+def on_a_secondary_eni(node, *after, **options):
+    """A chained pod whose address is a secondary ENI's, and the pods that fill the primary one."""
+    fill = []
+    for i in range(10):
+        pod = chain(node, f"s{i}", *after, **options)
+        pod.add()
+        if next(lease for lease in node.leases() if lease["address"] == pod.address)["device_index"] > 0:
+            return pod, fill
+        pod.delete()
+        fill.append(node.add_pod(f"fill{i}"))
+    raise AssertionError("the primary ENI does not become full")
+
+
+@pytest.mark.parametrize("eni", ["primary", "secondary"])
+def test_host_port(world, eni):
+    """From another node, a pod on it, the internet, and the pod itself: each with the address that portmap lets through. The
+    request comes in by the primary ENI, and so the reply leaves by it. DEL leaves no rule."""
     node, other = world.nodes
-    pod = chain(node, "port", PORTMAP, capabilities=MAPPINGS)
-    pod.add()
+    fill = []
+    if eni == "primary":
+        pod = chain(node, "port", PORTMAP, capabilities=MAPPINGS)
+        pod.add()
+    else:
+        pod, fill = on_a_secondary_eni(node, PORTMAP, capabilities=MAPPINGS)
+    far = other.pods[0]
     with echo.serving(pod.netns):
-        for namespace, address in (
-            (other.netns, node.address),
-            (other.pods[0].netns, node.address),
-            (world.namespace("inet"), node.public_address),
-            (pod.netns, node.address),
-        ):
-            answer = echo.sources_seen(namespace, [address], HOST_PORT)[address, "tcp"]
-            assert answer.count(".") == 3, f"from {namespace}: {answer}"
+        for asking in (other, far):
+            echo.assert_source(asking.netns, [node.address], asking.address, HOST_PORT)
+        echo.assert_source(world.namespace("inet"), [node.public_address], INTERNET_HOST, HOST_PORT, bind=INTERNET_HOST)
+        echo.assert_source(pod.netns, [node.address], node.address, HOST_PORT)
     assert pod.address in node.exec("iptables-save", "-t", "nat").stdout
     pod.delete()
     assert pod.address not in node.exec("iptables-save", "-t", "nat").stdout
+    for each in fill:
+        each.delete()
 
 
 @pytest.mark.parametrize("version", ["0.3.0", "0.3.1", "0.4.0", "1.0.0"])
@@ -77,6 +97,47 @@ def test_bandwidth_and_tuning(world, version):
         echo.assert_source(node.netns, [pod.address], node.address)
     pod.delete()
     assert node.ip("link", "show", "type", "ifb") == [] and host_end not in node.pod_links()
+
+
+@pytest.mark.parametrize("when", ["in ADD", "later by hand"])
+def test_tuning_gives_the_pod_another_mac(world, when):
+    """Linux then forgets the permanent entry for the gateway: the pod asks, and the node answers."""
+    node, other = world.nodes
+    chained = when == "in ADD"
+    pod = chain(node, "mac", *([{"type": "tuning", "mac": MAC}] if chained else []))
+    pod.add()
+    with echo.serving(pod.netns, node.netns, other.pods[0].netns):
+        if not chained:
+            echo.assert_source(node.netns, [pod.address], node.address)
+            pod.exec("ip", "link", "set", "eth0", "address", MAC)
+        assert f"link/ether {MAC}" in pod.exec("ip", "link", "show", "eth0").stdout
+        assert "169.254.1.1" not in pod.exec("ip", "neigh").stdout, "the permanent entry is gone"
+        pod.check()
+        if not chained:  # its question tells the node the new MAC; a silent pod is found when the node asks again
+            echo.assert_source(pod.netns, [node.address], pod.address)
+        echo.assert_source(node.netns, [pod.address], node.address)
+        echo.assert_source(other.pods[0].netns, [pod.address], other.pods[0].address)
+        echo.assert_source(pod.netns, [node.address, other.pods[0].address], pod.address)
+        host_end = pod.result["interfaces"][0]["mac"]
+        assert f"169.254.1.1 dev eth0 lladdr {host_end}" in pod.exec("ip", "neigh").stdout
+    pod.delete()
+
+
+def test_the_nodes_answer_for_the_gateway_comes_back(world):
+    """The kernel says no word of it, so it is looked at with everything else."""
+    node = world.nodes[0]
+    pod = chain(node, "answered")
+    pod.add()
+    link = pod.result["interfaces"][0]["name"]
+
+    def answers():
+        return "169.254.1.1" in node.exec("ip", "neigh", "show", "proxy", "dev", link).stdout
+
+    assert answers()
+    node.exec("ip", "neigh", "del", "proxy", "169.254.1.1", "dev", link)
+    node.exec("ip", "rule", "del", "priority", "512")
+    wait_until(answers, HEAL_DEADLINE_S)
+    pod.delete()
 
 
 def test_sbr(world):

@@ -350,7 +350,7 @@ def test_check_of_the_lease(host, name):
         ("pod", "ip link set eth0 down", "eth0"),
         ("pod", "ip address flush dev eth0", ADDRESS),
         ("pod", "ip route delete default", "0.0.0.0/0"),
-        ("pod", "ip neighbour delete 169.254.1.1 dev eth0", "neighbour 169.254.1.1"),
+        ("pod", "ip neighbour replace 169.254.1.1 lladdr 02:00:00:00:00:99 nud permanent dev eth0", "neighbour 169.254.1.1"),
         ("pod", "ip link delete eth0", "eth0"),
         ("host", f"ip link set {HOST_LINK} down", HOST_LINK),
         ("host", f"ip link set {HOST_LINK} alias other", "alias"),

@@ -37,6 +37,9 @@ KERNEL = [
     ("pod-sysctls", "warn", ["sysctl -w net.ipv4.conf.{link}.rp_filter=0"], ["sysctl -w net.ipv4.conf.{link}.rp_filter=1"]),
     ("pod-sysctls", "warn", ["sysctl -w net.ipv4.conf.{link}.proxy_arp=1"], ["sysctl -w net.ipv4.conf.{link}.proxy_arp=0"]),
     ("pod-sysctls", "warn", ["sysctl -w net.ipv4.conf.{link}.route_localnet=1"], ["sysctl -w net.ipv4.conf.{link}.route_localnet=0"]),
+    ("pod-sysctls", "warn", ["sysctl -w net.ipv6.conf.{link}.accept_ra=1"], ["sysctl -w net.ipv6.conf.{link}.accept_ra=0"]),
+    ("eni-sysctls", "warn", ["sysctl -w net.ipv6.conf.eth1.accept_ra=1"], ["sysctl -w net.ipv6.conf.eth1.accept_ra=0"]),
+    ("eni-sysctls", "warn", ["sysctl -w net.ipv4.conf.eth1.accept_redirects=1"], ["sysctl -w net.ipv4.conf.eth1.accept_redirects=0"]),
     ("pod-sysctls", "warn", ["sysctl -w net.ipv4.conf.all.rp_filter=2"], ["sysctl -w net.ipv4.conf.all.rp_filter=0"]),
     ("redirects", "warn", ["sysctl -w net.ipv4.conf.all.accept_redirects=1"], ["sysctl -w net.ipv4.conf.all.accept_redirects=0"]),
     ("links", "fail", ["ip address del {eni}/32 dev eth1"], ["ip address add {eni}/32 dev eth1", *routes(2, "eth1")]),
@@ -51,6 +54,9 @@ KERNEL = [
     ("nftables", "fail", ["nft delete table ip vpcwire"], ["nft -f {ruleset}"]),
     ("nftables", "fail", ["nft flush chain ip vpcwire snat_pods", "nft delete chain ip vpcwire snat_pods"],
      ["nft delete table ip vpcwire", "nft -f {ruleset}"]),
+    ("guards", "fail", ["nft delete table inet vpcwire"], ["nft -f {ruleset}.inet"]),
+    ("guards", "fail", ["nft delete table arp vpcwire"], ["nft -f {ruleset}.arp"]),
+    ("gateway", "warn", ["ip neigh del proxy 169.254.1.1 dev {link}"], ["ip neigh add proxy 169.254.1.1 dev {link}"]),
     ("firewall", "warn", ["iptables-legacy -P FORWARD DROP"], ["iptables-legacy -P FORWARD ACCEPT"]),
     ("firewall", "warn", ["iptables-nft -P FORWARD DROP"], ["nft delete table ip filter"]),
 ]
@@ -155,6 +161,8 @@ def test_trouble_in_the_kernel_is_named_until_it_is_mended(doctor, tmp_path):
     node = doctor.node
     ruleset = tmp_path / "ruleset"
     ruleset.write_text(node.exec("nft", "list", "table", "ip", "vpcwire").stdout)
+    for family in ("inet", "arp"):
+        (tmp_path / f"ruleset.{family}").write_text(node.exec("nft", "list", "table", family, "vpcwire").stdout)
     lease = node.leases()[0]
     words = {"pod": lease["address"], "link": lease["host_ifname"], "ruleset": ruleset}
     words["eni"] = next(eni["primary_address"] for eni in node.enis() if eni["device_index"] == 1)
@@ -171,12 +179,19 @@ def test_trouble_in_the_kernel_is_named_until_it_is_mended(doctor, tmp_path):
 
 def test_a_cure_that_is_a_command_cures(doctor):
     node = doctor.node
-    commands = {"rp_filter": "sysctl -w net.ipv4.conf.eth1.rp_filter=1", "other-rules": "ip rule add priority 100 to 10.0.0.0/8 lookup main"}
+    commands = {
+        "rp_filter": "sysctl -w net.ipv4.conf.eth1.rp_filter=1",
+        "forwarding": "sysctl -w net.ipv4.conf.eth1.forwarding=0",
+        "eni-sysctls": "sysctl -w net.ipv6.conf.eth1.accept_ra=2",
+        "redirects": "sysctl -w net.ipv4.conf.all.accept_redirects=1",
+        "other-rules": "ip rule add priority 100 to 10.0.0.0/8 lookup main",
+        "gateway": f"ip neigh del proxy 169.254.1.1 dev {node.leases()[0]['host_ifname']}",
+    }
     with stand_in(node):
         for check, trouble in commands.items():
             node.exec(*trouble.split())
-            cure = doctor.assert_named(check, "fail" if check == "rp_filter" else "warn")[0]["cure"]
-            node.exec(*re.search(r"(sysctl|ip) .*", cure)[0].split())
+            cure = doctor.assert_named(check, "fail" if check in ("rp_filter", "forwarding") else "warn")[0]["cure"]
+            node.exec(*re.search(r"(sysctl|ip) [^;]*", cure)[0].split())
             doctor.assert_well()
 
 

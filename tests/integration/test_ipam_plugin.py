@@ -18,6 +18,7 @@ PTP = {"type": "ptp"}
 MACVLAN = {"type": "macvlan", "master": "eth0"}
 MAIN_PLUGINS = [BRIDGE, PTP, MACVLAN]
 RECLAIM_DEADLINE_S = 90
+HEAL_DEADLINE_S = 30
 UNSUPPORTED, CONFIG = 2, 7
 CODE_CHECK = 102
 
@@ -117,6 +118,34 @@ def test_routed_pods_reach_everybody_without_nat(world):
         pod.delete()
     assert not set(gone) & set(node.pod_routes()), "the bridge's routes went with its pods"
     assert node.leases() == []
+
+
+def test_a_bridges_routes_come_back(life):
+    """Deleted by hand, while there was no daemon, and gone with a bridge that was down: Linux says no word of those."""
+    pods = [attach(life, f"bridged{i}", BRIDGE) for i in range(2)]
+    for pod in pods:
+        pod.add()
+    wanted = {pod.address: BRIDGE["bridge"] for pod in pods}
+
+    def ways():
+        return {route["dst"]: route["dev"] for route in life.ip("route", "show", "table", "512")}
+
+    assert ways() == wanted
+    life.exec("ip", "route", "del", pods[0].address, "table", "512")
+    wait_until(lambda: ways() == wanted, HEAL_DEADLINE_S, why="a deleted route")
+    life.stop()
+    life.exec("ip", "route", "flush", "table", "512")
+    life.start()
+    wait_until(lambda: ways() == wanted, HEAL_DEADLINE_S, why="all of them, at the start")
+    life.exec("ip", "link", "set", BRIDGE["bridge"], "down")
+    assert ways() == {}
+    life.exec("ip", "link", "set", BRIDGE["bridge"], "up")
+    wait_until(lambda: ways() == wanted, HEAL_DEADLINE_S, why="after the bridge was down")
+    with echo.serving(*(pod.netns for pod in pods)):
+        echo.assert_source(life.netns, [pod.address for pod in pods], life.address)
+    for pod in pods:
+        pod.delete()
+    assert ways() == {}
 
 
 def test_macvlan_pods_reach_each_other(world):

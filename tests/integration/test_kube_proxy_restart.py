@@ -98,5 +98,5 @@ def test_nobody_of_ours_takes_the_lock_of_iptables(node):
         fcntl.flock(lock, fcntl.LOCK_EX)
         pod = node.add_pod("web")
         node.exec("nft", "delete", "table", "ip", "vpcwire")
-        node.wait_until(lambda: node.exec("nft", "list", "table", "ip", "vpcwire"), 20, why="the table is back")
+        node.wait_until(lambda: node.exec("nft", "list", "table", "ip", "vpcwire"), 30, why="the table is back")
         pod.delete()

@@ -2,17 +2,19 @@
 """Living with others: network managers that flush what they do not know, and sysctls flipped by hand. What is ours comes back
 at once, and the pods reach each other as before."""
 import contextlib
+import re
 import subprocess
 import threading
 import time
 
 import pytest
 
+from test_doctor import NETWORKD_RUNS, Doctor
 from test_repair import host_network, wired  # noqa: F401  (a fixture)
 from vpc import echo, wait_until
 from vpc.neighbour import Networkd, NetworkManager
 
-HEAL_DEADLINE_S = 20
+HEAL_DEADLINE_S = 30
 OUR_PROTOCOL = "proto 118"
 NO_IPV6 = "LinkLocalAddressing=no\nIPv6AcceptRA=no\n"
 # A user's own settings for eth1 stand for any that match it: the others are not told to leave it alone.
@@ -87,6 +89,53 @@ def test_network_manager_that_takes_an_eni_over(wired, tmp_path):
             assert_healed(wired, before)
             if not again:
                 manager.restart()
+    assert_healed(wired, before)
+
+
+def cures(node, folder, running):
+    """What doctor says to do about a program of which there are these files: settings files by path under /etc."""
+    doctor = Doctor(node, folder)
+    for path, text in running.items():
+        doctor.write(path, text)
+    files = {}
+    for finding in doctor.troubles():
+        section, line, path = re.match(r"\[(\w+)\] (.*) in /etc/(\S+);", finding["cure"]).groups()
+        files.setdefault(path, f"[{section}]\n")
+        files[path] += f"{line}\n"
+    assert files
+    for path, text in files.items():
+        doctor.write(f"etc/{path}", text)
+    doctor.assert_well()
+    return files
+
+
+def test_networkd_leaves_us_alone_after_the_doctors_cure(wired, tmp_path):
+    before = host_network(wired)
+    cured = {f"etc/{path.removeprefix('systemd/')}": text for path, text in cures(wired, tmp_path / "host", NETWORKD_RUNS).items()}
+    with deletions(wired) as seen, Networkd(wired, tmp_path / "networkd").configure({**NETWORKD, **cured}) as networkd:
+        wait_until(lambda: any("192.0.2.9/24" in line for line in seen), HEAL_DEADLINE_S, why="its own address was taken away")
+        seen.clear()
+        networkd.exec("networkctl", "reconfigure", "eth1")
+        wait_until(lambda: any("192.0.2.9/24" in line for line in seen), HEAL_DEADLINE_S, why="and again")
+        assert not [line for line in seen if "lookup" in line], "it flushed no rules"
+        assert_healed(wired, before)
+    assert_healed(wired, before)
+
+
+def test_network_manager_leaves_us_alone_after_the_doctors_cure(wired, tmp_path):
+    before = host_network(wired)
+    cured = cures(wired, tmp_path / "host", {"run/NetworkManager/NetworkManager.pid": "1\n"})
+    cured = {f"etc/{path.removeprefix('NetworkManager/')}": text for path, text in cured.items()}
+    manager = NetworkManager(wired, tmp_path / "nm").configure({**NETWORK_MANAGER, **cured})
+    manager.ready = "device (eth0): Activation: successful"
+    with deletions(wired) as seen, manager:
+        states = dict(line.split(":")[:2] for line in manager.exec("nmcli", "-t", "-f", "DEVICE,STATE", "device").stdout.splitlines())
+        ours = [link for link in states if link.startswith("eni") or link.startswith("eth")]
+        assert {link for link in ours if states[link] != "unmanaged"} == {"eth0"}, states
+        manager.exec("nmcli", "connection", "add", *PROFILE)
+        with pytest.raises(AssertionError):
+            manager.exec("nmcli", "connection", "up", "theirs")
+        assert host_network(wired) == before and not seen
     assert_healed(wired, before)
 
 
@@ -172,9 +221,9 @@ def test_a_firewall_that_drops_is_told_with_a_cure_that_works(wired, where, comm
     if any(name in where for name in SILENT):
         wired.restart()
     wait_until(lambda: where in drops(wired), HEAL_DEADLINE_S, why="the warning")
-    wait_until(lambda: wired.log.read_text().count("a firewall drops packets of pods") == 1, 5)
+    wait_until(lambda: wired.log.read_text().count("a firewall drops packets of pods") == 1, HEAL_DEADLINE_S)
     with echo.serving(other.netns):
-        assert "error" in str(echo.sources_seen(one.netns, [other.address])).lower()
+        assert "error" in str(echo.sources_seen(one.netns, [other.address], try_s=1)).lower()
         reason = drops(wired)[where]
         cure = reason.split("the cure: ", 1)[1]
         shown = wired.exec(wired.build / "bin/ipamctl", "--socket", wired.socket, "status").stdout

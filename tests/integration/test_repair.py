@@ -7,7 +7,7 @@ import pytest
 
 from vpc import echo, wait_until
 
-HEAL_DEADLINE_S = 20  # by kernel events: the daemon looks by itself once a minute. tests/bench/figures.py has the times
+HEAL_DEADLINE_S = 30  # by kernel events: the daemon looks by itself once a minute. tests/bench/figures.py has the times
 
 
 def volatile_removed(value):
@@ -34,7 +34,7 @@ def host_network(node):
 def wired(node):
     """A node whose two ENIs carry six pods, all quiet."""
     node.add_pods(f"p{i}" for i in range(6))
-    wait_until(lambda: all(eni["state"] == "ready" for eni in node.enis()) and len(node.enis()) == 3, 20)
+    wait_until(lambda: all(eni["state"] == "ready" for eni in node.enis()) and len(node.enis()) == 3, HEAL_DEADLINE_S)
     return node
 
 

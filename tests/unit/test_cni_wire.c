@@ -343,6 +343,20 @@ static int break_neighbour(const struct link_info *host _unused_, const struct l
         return neigh_replace_permanent(world.pod, &neigh, err);
 }
 
+static int lose_neighbour(const struct link_info *host _unused_, const struct link_info *pod, struct err *err)
+{
+        const struct neigh_info neigh = {.ifindex = pod->ifindex, .ip = ip_from_u32(GATEWAY)};
+
+        return neigh_delete(world.pod, &neigh, err);
+}
+
+static int lose_gateway(const struct link_info *host, const struct link_info *pod, struct err *err)
+{
+        int r = neigh_proxy_delete(world.host, host->ifindex, ip_from_u32(GATEWAY), err);
+
+        return r < 0 ? r : lose_neighbour(host, pod, err);
+}
+
 static int break_host_route(const struct link_info *host, const struct link_info *pod _unused_,
                             struct err *err)
 {
@@ -377,7 +391,8 @@ static void test_check_names_what_is_broken(void **state _unused_)
                 {break_address, {"10.0.1.7/32", "not on"}},
                 {break_default_route, {"0.0.0.0/0", "missing in the pod"}},
                 {break_gateway_route, {"169.254.1.1", "missing in the pod"}},
-                {break_neighbour, {"neighbour 169.254.1.1", "missing"}},
+                {break_neighbour, {"neighbour 169.254.1.1", "not at"}},
+                {lose_gateway, {"neighbour 169.254.1.1", "missing"}},
                 {break_host_route, {"10.0.1.7/32", "missing on the host"}},
                 {break_rp_filter, {"rp_filter is 0", HOST_NAME}},
                 {break_link, {"eth0", "get link"}},
@@ -402,6 +417,23 @@ static void test_check_names_what_is_broken(void **state _unused_)
                 assert_contains(err.msg, cases[i].expect[1]);
                 unmake(wire, &wiring);
         }
+}
+
+/* As after a change of the MAC: the pod asks by ARP, and the host answers. A wrong entry asks nobody. */
+static void test_check_takes_an_answer_to_arp_for_a_neighbour(void **state _unused_)
+{
+        _cleanup_(wire_freep) struct wire *wire = open_wire();
+        struct wiring wiring, seen = wanted();
+        struct link_info pod;
+        struct err err;
+
+        make(wire, &wiring);
+        assert_ok(link_get_by_name(world.pod, "eth0", &pod, &err), &err);
+        assert_ok(lose_neighbour(NULL, &pod, &err), &err);
+        assert_ok(wire_check(wire, &seen, &err), &err);
+        assert_ok(break_neighbour(NULL, &pod, &err), &err);
+        assert_true(wire_check(wire, &seen, &err) < 0);
+        unmake(wire, &wiring);
 }
 
 static void assert_state(struct wire *wire, enum wire_state expect)
@@ -654,6 +686,7 @@ int main(void)
                 cmocka_unit_test(test_every_object_is_there),
                 cmocka_unit_test(test_packets_pass),
                 cmocka_unit_test(test_check_names_what_is_broken),
+                cmocka_unit_test(test_check_takes_an_answer_to_arp_for_a_neighbour),
                 cmocka_unit_test(test_find),
                 cmocka_unit_test(test_older_sandbox_is_replaced),
                 cmocka_unit_test(test_stale_host_route_is_replaced),

@@ -396,6 +396,38 @@ static void test_neighbours(void **state)
         assert_fails(neigh_replace_permanent(w->nl, &neigh, &w->err), ERR_INVALID);
 }
 
+static bool answers(struct world *w, struct ip address, unsigned ifindex)
+{
+        unsigned *links;
+        size_t n;
+
+        assert_ok(neigh_proxy_links(w->nl, w->arena, address, &links, &n, &w->err), &w->err);
+        return neigh_proxy_has(links, n, ifindex);
+}
+
+static void test_answers_to_arp(void **state)
+{
+        struct world *w = *state;
+        const struct ip gateway = ip("169.254.1.1");
+        const unsigned link = w->a.ifindex;
+        struct neigh_info *seen;
+        size_t n;
+
+        assert_false(answers(w, gateway, link));
+        assert_fails(neigh_proxy_delete(w->nl, link, gateway, &w->err), ERR_NOT_FOUND);
+        assert_ok(neigh_proxy_add(w->nl, link, gateway, &w->err), &w->err);
+        assert_ok(neigh_proxy_add(w->nl, link, gateway, &w->err), &w->err);
+        assert_true(answers(w, gateway, link));
+        assert_false(answers(w, gateway, link + 1));
+        assert_false(answers(w, ip("169.254.1.2"), link));
+        assert_ok(neigh_dump(w->nl, w->arena, AF_INET, link, &seen, &n, &w->err), &w->err);
+        assert_int_equal(n, 0);
+        assert_ok(neigh_proxy_delete(w->nl, link, gateway, &w->err), &w->err);
+        assert_false(answers(w, gateway, link));
+        assert_fails(neigh_proxy_add(w->nl, link, IP_NONE, &w->err), ERR_INVALID);
+        assert_fails(neigh_proxy_delete(w->nl, 0, gateway, &w->err), ERR_INVALID);
+}
+
 static void test_batch(void **state)
 {
         struct world *w = *state;
@@ -629,6 +661,7 @@ int main(void)
                 NET_TEST(test_rules),
                 NET_TEST(test_rule_with_more_is_marked),
                 NET_TEST(test_neighbours),
+                NET_TEST(test_answers_to_arp),
                 NET_TEST(test_batch),
                 NET_TEST(test_batch_failure_names_the_first),
                 NET_TEST(test_many_links),

@@ -196,6 +196,26 @@ static void rp_filter_strict(struct node_world *w)
         set_sysctl(w, "net.ipv4.conf.eth0.rp_filter", "1");
 }
 
+static void set_of_pod(struct node_world *w, const char *name, const char *value)
+{
+        set_sysctl(w, arena_printf(w->arena, "net.ipv4.conf.%s.%s", w->pods[0].host_ifname, name), value);
+}
+
+static void pod_rp_filter_off(struct node_world *w)
+{
+        set_of_pod(w, "rp_filter", "0");
+}
+
+static void pod_forwarding_off(struct node_world *w)
+{
+        set_of_pod(w, "forwarding", "0");
+}
+
+static void pod_proxy_arp_on(struct node_world *w)
+{
+        set_of_pod(w, "proxy_arp", "1");
+}
+
 /* Each is told, with nothing beside it; its repair is no news; what was told was enough to repair by. */
 static void test_damage_is_told(void **state)
 {
@@ -221,6 +241,9 @@ static void test_damage_is_told(void **state)
                 {"forwarding off", forwarding_off, NODE_CHANGED_SYSCTLS},
                 {"forwarding off for one link", forwarding_off_one, NODE_CHANGED_SYSCTLS},
                 {"strict source check", rp_filter_strict, NODE_CHANGED_SYSCTLS},
+                {"no source check of a pod", pod_rp_filter_off, NODE_CHANGED_SYSCTLS},
+                {"forwarding off for a pod", pod_forwarding_off, NODE_CHANGED_SYSCTLS},
+                {"proxy ARP towards a pod", pod_proxy_arp_on, NODE_CHANGED_SYSCTLS},
         };
         /* The kernel tells of a changed link without saying who changed it. */
         const unsigned echo = NODE_CHANGED_LINKS;

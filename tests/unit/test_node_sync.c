@@ -6,6 +6,9 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
+#include <vpcwire/ipam.h>
+#include <vpcwire/neigh.h>
+#include <vpcwire/pod_sysctl.h>
 #include <vpcwire/sysctl.h>
 
 static void test_first_sync_makes_all_second_nothing(void **state)
@@ -22,6 +25,7 @@ static void test_first_sync_makes_all_second_nothing(void **state)
         assert_int_equal(w->report.repaired.addresses, 1);
         assert_int_equal(w->report.repaired.rules, 4);
         assert_int_equal(w->report.repaired.routes, 3); /* two of the ENI, one of a pod */
+        assert_int_equal(w->report.repaired.neighbours, 2);
         assert_int_equal(w->report.repaired.nft, NODE_NFT_TABLES);
         assert_int_equal(w->report.n_enis, WORLD_ENIS);
         assert_int_equal(w->report.enis[0].state, NODE_ENI_ROUTED);
@@ -224,6 +228,20 @@ static void break_forwarding(struct node_world *w)
         assert_ok(sysctl_write("net.ipv4.ip_forward", "0", NULL, &w->err), &w->err);
 }
 
+static void break_answer_to_arp(struct node_world *w)
+{
+        assert_ok(neigh_proxy_delete(w->nl, node_world_ifindex(w, w->pods[0].host_ifname),
+                                     world_ip(IPAM_GATEWAY), &w->err),
+                  &w->err);
+}
+
+static const char *pod_key(struct node_world *w, const struct pod_sysctl *sysctl)
+{
+        char key[POD_SYSCTL_KEY_BYTES];
+
+        return arena_strdup(w->arena, pod_sysctl_key(sysctl, w->pods[0].host_ifname, key));
+}
+
 /* All that is ours to see, as text. */
 static const char *look(struct node_world *w)
 {
@@ -272,6 +290,7 @@ static void test_each_damage_is_repaired(void **state)
                 {"rp_filter", break_rp_filter},
                 {"primary's rp_filter", break_primary_rp_filter},
                 {"forwarding", break_forwarding},
+                {"answer to ARP", break_answer_to_arp},
         };
         struct node_world *w = *state;
         const char *before;
@@ -290,6 +309,27 @@ static void test_each_damage_is_repaired(void **state)
                         fail_msg("%s: now %s\nbefore %s", cases[i].name, look(w), before);
                 if (node_world_sync(w) != 0)
                         fail_msg("%s: repaired twice", cases[i].name);
+        }
+}
+
+static void test_each_sysctl_of_a_pods_link_is_repaired(void **state)
+{
+        struct node_world *w = *state;
+        char value[SYSCTL_VALUE_BYTES];
+
+        node_world_add_pod(w, "10.0.1.11", 0, true);
+        node_world_add_pod(w, "10.0.1.12", 0, true);
+        node_world_sync(w);
+        for (size_t i = 0; i < n_pod_sysctls; i++) {
+                const char *key = pod_key(w, &pod_sysctls[i]);
+                const char *wrong = strcmp(pod_sysctls[i].value, "0") == 0 ? "1" : "0";
+
+                assert_ok(sysctl_write(key, wrong, NULL, &w->err), &w->err);
+                if (node_world_sync(w) != 1 || w->report.repaired.sysctls != 1)
+                        fail_msg("%s: %u repairs", key, w->report.repaired.sysctls);
+                assert_ok(sysctl_read(key, value, &w->err), &w->err);
+                assert_string_equal(value, pod_sysctls[i].value);
+                assert_int_equal(node_world_sync(w), 0);
         }
 }
 
@@ -472,6 +512,7 @@ int main(void)
                 SYNC_TEST(test_restart_changes_only_nft),
                 SYNC_TEST(test_eni_arrives_later_and_leaves),
                 SYNC_TEST(test_each_damage_is_repaired),
+                SYNC_TEST(test_each_sysctl_of_a_pods_link_is_repaired),
                 SYNC_TEST(test_foreign_objects_stay),
                 SYNC_TEST(test_foreign_route_in_our_place),
                 SYNC_TEST(test_one_bad_eni_does_not_stop_the_other),

@@ -137,6 +137,24 @@ static void test_routes(void **state)
         assert_int_equal(c->want.n_pods_unlinked, 1); /* its link is an older sandbox's */
 }
 
+/* Of other main plugins' pods: only a bridge leads to them, whatever else has the name. */
+static void test_routes_behind_a_bridge(void **state)
+{
+        struct node_case *c = *state;
+
+        c->pods[1] = (struct node_pod){ip("10.0.1.11"), "docker0", NULL};
+        c->pods[2] = (struct node_pod){ip("10.0.1.21"), "docker0", NULL};
+        assert_ok(make(c), &c->err);
+        assert_int_equal(c->want.n_routes, 5);
+        assert_string_equal(ROUTE_TEXT(&c->want.routes[2]), "10.0.1.11/32 dev 8 table 512 proto 118");
+        assert_string_equal(ROUTE_TEXT(&c->want.routes[3]), "10.0.1.21/32 dev 8 table 512 proto 118");
+        assert_int_equal(c->want.n_pods_unlinked, 0);
+        c->pods[2].host_ifname = "eni00000000001";
+        assert_ok(make(c), &c->err);
+        assert_int_equal(c->want.n_routes, 4);
+        assert_int_equal(c->want.n_pods_unlinked, 1);
+}
+
 static void test_rules(void **state)
 {
         static const char *const expect[] = {
@@ -458,6 +476,7 @@ int main(void)
 #define WANT_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
         const struct CMUnitTest tests[] = {
                 WANT_TEST(test_routes),
+                WANT_TEST(test_routes_behind_a_bridge),
                 WANT_TEST(test_rules),
                 WANT_TEST(test_links_addresses_sysctls),
                 WANT_TEST(test_nft_golden),

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """DNS in a cluster: dnsmasq in a pod, and lookups as a resolver makes them."""
-import secrets
+import random
 import shutil
 import socket
 import struct
@@ -11,7 +11,7 @@ PORT = 53
 DOMAIN = "cluster.local"
 ANSWER = "192.0.2.53"  # of every name in the domain
 TYPE_A, TYPE_AAAA, CLASS_IN, RECURSE = 1, 28, 1, 0x0100
-TRY_S = 10
+TRY_S = 60
 
 
 def missing():
@@ -26,10 +26,14 @@ def start_server(pod, folder):
     return Daemon(command, folder / "dnsmasq.log")
 
 
-def _question(name, kind):
-    number = secrets.randbelow(1 << 16)
+def _question(name, kind, number):
     labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
-    return number, struct.pack("!6H", number, RECURSE, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!2H", kind, CLASS_IN)
+    return struct.pack("!6H", number, RECURSE, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!2H", kind, CLASS_IN)
+
+
+def _numbers(count):
+    """Different ones: two questions of one socket with the same number could not be told apart by their answers."""
+    return random.SystemRandom().sample(range(1 << 16), count)
 
 
 def _answer(message):
@@ -40,20 +44,23 @@ def _answer(message):
 
 
 def lookup_udp(server, name):
-    """The name's IPv4 address; A and AAAA are asked from one socket at once, as resolvers do, and both must be answered."""
+    """The name's IPv4 address; A and AAAA are asked from one socket at once, as resolvers do, and both must be answered. Each is
+    sent once, so that what was lost is not made good, and waited for so long that what is late is not taken for lost."""
+    numbers = _numbers(2)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.settimeout(TRY_S)
         client.connect((server, PORT))
-        asked = [_question(name, kind) for kind in (TYPE_A, TYPE_AAAA)]
-        for _, message in asked:
-            client.send(message)
-        answers = dict(_answer(client.recv(512)) for _ in asked)
-    return answers[asked[0][0]]
+        for number, kind in zip(numbers, (TYPE_A, TYPE_AAAA), strict=True):
+            client.send(_question(name, kind, number))
+        answers = dict(_answer(client.recv(512)) for _ in numbers)
+    assert sorted(answers) == sorted(numbers), (answers, numbers)
+    return answers[numbers[0]]
 
 
 def lookup_tcp(server, name):
     """The name's IPv4 address."""
-    number, message = _question(name, TYPE_A)
+    (number,) = _numbers(1)
+    message = _question(name, TYPE_A, number)
     with socket.create_connection((server, PORT), timeout=TRY_S) as client:
         client.sendall(struct.pack("!H", len(message)) + message)
         stream = client.makefile("rb")
@@ -75,3 +82,15 @@ def lookups(server, count, name):
         except (OSError, AssertionError, struct.error) as error:
             wrong.append(f"{ask.__name__} {i}: {error!r}")
     return wrong
+
+
+def where_lost(pod, nodes):
+    """What the kernel threw away: for want of room in the server's sockets, or in a node's connection tracking (two first packets
+    of one socket that race each other to be entered)."""
+    sockets = [line.split() for line in pod.exec("cat", "/proc/net/udp").stdout.splitlines()[1:]]
+    lost = {"server's sockets": sum(int(fields[-1]) for fields in sockets)}
+    for node in nodes:
+        names, *lines = (line.split() for line in node.exec("cat", "/proc/net/stat/nf_conntrack").stdout.splitlines())
+        for what in ("insert_failed", "drop", "early_drop"):
+            lost[f"{node.name} {what}"] = sum(int(line[names.index(what)], 16) for line in lines)
+    return lost

@@ -9,7 +9,7 @@ import threading
 from . import netns
 
 PORT = 7777
-TRY_S = 3
+TRY_S = 10  # what is late on a busy machine is not lost
 IP_PKTINFO = 8
 
 
@@ -85,35 +85,35 @@ def serving(*namespaces):
         servers.close()
 
 
-def _ask_tcp(address, port, source):
-    with socket.create_connection((address, port), timeout=TRY_S, source_address=(source, 0)) as connection:
+def _ask_tcp(address, port, source, try_s):
+    with socket.create_connection((address, port), timeout=try_s, source_address=(source, 0)) as connection:
         return connection.makefile().read()
 
 
-def _ask_udp(address, port, source):
+def _ask_udp(address, port, source, try_s):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.settimeout(TRY_S)
+        client.settimeout(try_s)
         client.bind((source, 0))
         client.connect((address, port))
         client.send(b"who am I?")
         return client.recv(64).decode()
 
 
-def _ask_all(addresses, port, source):
+def _ask_all(addresses, port, source, try_s):
     seen = {}
     for address in addresses:
         for protocol, ask in (("tcp", _ask_tcp), ("udp", _ask_udp)):
             try:
-                seen[address, protocol] = ask(address, port, source)
+                seen[address, protocol] = ask(address, port, source, try_s)
             except OSError as error:
                 seen[address, protocol] = f"{type(error).__name__}: {error}"
     return seen
 
 
-def sources_seen(namespace, addresses, port=PORT, bind=""):
+def sources_seen(namespace, addresses, port=PORT, bind="", try_s=TRY_S):
     """{(address, "tcp"|"udp"): the source that the server at address saw, or the error}, asked from a namespace (and from
     its address `bind`)."""
-    return netns.call_in(namespace, _ask_all, list(addresses), port, bind)
+    return netns.call_in(namespace, _ask_all, list(addresses), port, bind, try_s)
 
 
 def assert_source(namespace, addresses, source, port=PORT, bind=""):
