@@ -111,7 +111,9 @@ static int write_host(const struct ipam_list_reply *list, struct err *err)
         for (size_t i = 0; i < list->n_leases; i++) {
                 const struct ipam_lease *lease = &list->leases[i];
 
-                if (is_running(lease) && write_pod(nl, list, lease, err) < 0)
+                /* Without a link here the pod is wired by another plugin, which made its own route. */
+                if (is_running(lease) && lease->host_ifname && *lease->host_ifname &&
+                    write_pod(nl, list, lease, err) < 0)
                         return err_wrap(err, "pod %s/%s", lease->pod_namespace ?: "", lease->pod_name ?: "");
         }
         return 0;

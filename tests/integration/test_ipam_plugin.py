@@ -5,6 +5,8 @@ What such a pod reaches is what the plugin's wiring can do. Behind a bridge with
 so everything is reached, from addresses of the primary and of secondary ENIs. A macvlan link sends with a MAC of its own,
 which a VPC drops: such pods reach each other on the node, and no more is promised. ipvlan this kernel has not.
 """
+import json
+
 import pytest
 
 from vpc import echo, shared, wait_until
@@ -278,6 +280,20 @@ def test_daemon_restarts_and_dies_with_such_leases(life):
     for pod in pods:
         pod.delete()
     assert life.leases() == []
+
+
+def test_such_pods_are_exported_too(life, tmp_path):
+    """For the way back to aws-vpc-cni: it must not give their addresses away, and what has no link here needs no route of ours."""
+    pods = [attach(life, plugin["type"], plugin) for plugin in MAIN_PLUGINS]
+    for pod in pods:
+        pod.add()
+    wait_until(lambda: all(lease["state"] == "wired" for lease in life.leases()), HEAL_DEADLINE_S, why="confirmed")
+    checkpoint = tmp_path / "ipam.json"
+    life.export("--output", checkpoint)
+    rows = json.loads(checkpoint.read_text())["allocations"]
+    assert {(row["ipv4"], row["containerID"]) for row in rows} == {(pod.address, pod.container_id) for pod in pods}
+    for pod in pods:
+        pod.delete()
 
 
 def test_reserved_and_never_confirmed_is_reclaimed(life):
