@@ -164,7 +164,6 @@ static int take_proxy(const struct nlmsghdr *hdr, void *arg, struct err *err)
         int r = message_parse(hdr, sizeof(*header), attributes, NDA_MAX, err);
 
         if (r < 0 || hdr->nlmsg_type != RTM_NEWNEIGH || !(header->ndm_flags & NTF_PROXY) ||
-            !header->ndm_ifindex ||
             !ip_equal(attribute_ip(attributes[NDA_DST], header->ndm_family), search->ip))
                 return r;
         ifindex = message_list_add(&search->list);
@@ -195,5 +194,6 @@ int neigh_proxy_links(struct netlink *nl, struct arena *arena, struct ip ip, uns
 
 bool neigh_proxy_has(const unsigned *links, size_t n, unsigned ifindex)
 {
-        return n && bsearch(&ifindex, links, n, sizeof(*links), compare_index);
+        /* The first one stands for no link in particular: the kernel answers on all, and takes no other beside it. */
+        return n && (links[0] == 0 || bsearch(&ifindex, links, n, sizeof(*links), compare_index));
 }

@@ -36,9 +36,10 @@ int neigh_dump(struct netlink *nl, struct arena *arena, int family, unsigned ifi
 int neigh_proxy_add(struct netlink *nl, unsigned ifindex, struct ip ip, struct err *err);
 /* ERR_NOT_FOUND when it is not there. */
 int neigh_proxy_delete(struct netlink *nl, unsigned ifindex, struct ip ip, struct err *err);
-/* The links that have one for the address, whoever made it: their indexes, sorted, in the arena. */
+/* The links that have one for the address, whoever made it: their indexes, sorted, in the arena. 0: one that is of no link. */
 int neigh_proxy_links(struct netlink *nl, struct arena *arena, struct ip ip, unsigned **ret, size_t *ret_n,
                       struct err *err);
+/* Whether a link answers, by an entry of its own or by one that is of no link. */
 bool neigh_proxy_has(const unsigned *links, size_t n, unsigned ifindex);
 
 #endif

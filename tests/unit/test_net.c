@@ -409,10 +409,14 @@ static void test_answers_to_arp(void **state)
 {
         struct world *w = *state;
         const struct ip gateway = ip("169.254.1.1");
-        const unsigned link = w->a.ifindex;
+        const unsigned link = w->a.ifindex, of_no_link[] = {0, 7};
         struct neigh_info *seen;
         size_t n;
 
+        assert_true(
+                neigh_proxy_has(of_no_link, ARRAY_SIZE(of_no_link), 5)); /* the kernel answers by it on all */
+        assert_false(neigh_proxy_has(of_no_link + 1, 1, 5));
+        assert_false(neigh_proxy_has(NULL, 0, 5));
         assert_false(answers(w, gateway, link));
         assert_fails(neigh_proxy_delete(w->nl, link, gateway, &w->err), ERR_NOT_FOUND);
         assert_ok(neigh_proxy_add(w->nl, link, gateway, &w->err), &w->err);
