@@ -31,7 +31,7 @@ struct web {
         uv_poll_t poll;
         uv_timer_t timer; /* MHD's next wish, the next connection to end, or the next try to listen */
         struct visitor *first, *last;
-        unsigned handles;
+        unsigned n_visitors, handles;
         bool polling, complained;
 };
 
@@ -135,6 +135,7 @@ static void visitor_begin(struct web *web, struct MHD_Connection *connection, vo
         visitor->previous = web->last;
         *(web->last ? &web->last->next : &web->first) = visitor;
         web->last = visitor;
+        web->n_visitors++;
         *place = visitor;
 }
 
@@ -142,6 +143,7 @@ static void visitor_end(struct web *web, struct visitor *visitor)
 {
         *(visitor->previous ? &visitor->previous->next : &web->first) = visitor->next;
         *(visitor->next ? &visitor->next->previous : &web->last) = visitor->previous;
+        web->n_visitors--;
         free(visitor);
 }
 
@@ -181,11 +183,22 @@ static void arm(struct web *web)
                 uv_timer_start(&web->timer, on_timer, (uint64_t)wait_ms, 0);
 }
 
+/* While it is full, MHD does not listen; it sees only at the begin of a run whether it is, and nobody would wake it. */
+static void run_daemon(struct web *web)
+{
+        bool was_full;
+
+        do {
+                was_full = web->n_visitors >= WEB_CONNECTIONS_MAX;
+                MHD_run(web->daemon);
+        } while (was_full && web->n_visitors < WEB_CONNECTIONS_MAX);
+}
+
 static void run(struct web *web)
 {
         uv_update_time(web->loop);
         end_overdue(web, clock_boottime_ms());
-        MHD_run(web->daemon);
+        run_daemon(web);
         arm(web);
 }
 

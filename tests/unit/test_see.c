@@ -366,6 +366,34 @@ static void test_too_many_silent_visitors(void **state)
         }
 }
 
+static int silent[WEB_CONNECTIONS_MAX];
+
+static void task_close_silent(struct fixture *fixture _unused_)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(silent); i++)
+                close(silent[i]);
+}
+
+/* As many as there may be, and they all go at one moment: closed while the loop looks away. The next one is served. */
+static void test_a_full_house_that_empties_at_once(void **state)
+{
+        static const char request[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        const struct timeval patience = {.tv_sec = 30};
+        _cleanup_free_ char *answer = NULL;
+        int fd;
+
+        for (size_t i = 0; i < ARRAY_SIZE(silent); i++)
+                silent[i] = raw_connect(introspection_path);
+        for (int i = 0; i < 5; i++)
+                assert_serves(*state); /* each lets the loop take what has come */
+        fixture_run(*state, task_close_silent);
+        fd = raw_connect(introspection_path);
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+        raw_send(fd, request, sizeof(request) - 1);
+        answer = read_all(fd);
+        assert_contains(answer, " 200 ");
+}
+
 /* One byte now and then keeps no connection longer than its time. */
 static void test_slow_visitor(void **state)
 {
@@ -401,6 +429,7 @@ int main(void)
                 TEST(test_huge_head),
                 TEST(test_garbage),
                 TEST(test_too_many_silent_visitors),
+                TEST(test_a_full_house_that_empties_at_once),
                 TEST(test_slow_visitor),
         };
 
