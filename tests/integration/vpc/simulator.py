@@ -8,8 +8,6 @@ import secrets
 import socket
 import subprocess
 
-import boto3
-
 from . import netns
 from .process import BUILD, Daemon, wait_until
 
@@ -75,6 +73,8 @@ class Simulator:
 
     def client(self, user):
         """EC2 by boto3, as a user of the world file uses it."""
+        import boto3  # here: the benchmarks and the demo run without packages from PyPI
+
         return boto3.client(
             "ec2",
             region_name="us-east-1",
