@@ -298,7 +298,7 @@ int network_reclaim(struct reconcile *r, struct round *round, struct err *err)
         r->pods_due_ms = round->now_ms + PODS_PERIOD_MS;
         /* Leases first: a link made in between belongs to a lease that is not in the list. */
         if (store_leases(r->store, NULL, round->arena, &leases, &n_leases, err) < 0 ||
-            node_observe_pod_links(r->node, round->arena, r->options.veth_prefix, &links, &n_links, err) < 0)
+            node_observe_pod_links(r->node, round->arena, &links, &n_links, err) < 0)
                 return err_wrap(err, "look at the pods' links");
         for (size_t i = 0; i < n_leases; i++) {
                 const struct node_pod_link *link = find_link(links, n_links, leases[i].host_ifname);
