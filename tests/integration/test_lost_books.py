@@ -62,6 +62,21 @@ def test_pods_keep_their_addresses_and_notice_nothing(node):
     assert node.leases() == [] and node.pod_links() == {} and node.pod_routes() == []
 
 
+def test_another_interface_of_a_survivor(node):
+    """Several plugins may wire one container, and a runtime deletes what never was: that is not the pod's first interface."""
+    pod = node.running[0]
+    lose_books(node)
+    node.start()
+    wait_until(lambda: known_again(node, node.running), 60, why="known again")
+    assert pod.cni("DEL", ifname="net1").rc == 0
+    assert pod.address in {lease["address"] for lease in node.leases()}
+    assert pod.cni("CHECK", ifname="net1", conf=node.cni_conf(prevResult=pod.result.json)).rc != 0
+    assert pod.cni("ADD").address == pod.address, "the same again"
+    assert pod.cni("CHECK", conf=node.cni_conf(prevResult=pod.result.json)).rc == 0
+    pod.delete()
+    assert pod.address not in {lease["address"] for lease in node.leases()}, "at once"
+
+
 def test_nothing_is_offered_before_ec2_has_answered(vpc, node):
     """The daemon is killed in the middle, too: what it has found is written down before it serves."""
     lose_books(node)
