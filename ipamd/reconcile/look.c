@@ -151,6 +151,7 @@ static int see_attached(struct reconcile *r, struct round *round, struct look *l
                 return see_leaving(r, known, eni, entry.managed, err);
         if (!known) {
                 e = subnets_learn(r, round, &entry, &look->again_ms, err);
+                r->unlearned |= e == 0;
                 if (e <= 0)
                         return e;
                 log_info(entry.managed ? "eni adopted" : "eni of somebody else seen",
@@ -258,6 +259,7 @@ static int apply_row(struct reconcile *r, struct round *round, struct look *look
 static int apply(struct reconcile *r, struct round *round, struct look *look, struct err *err)
 {
         mark_forget(r);
+        r->unlearned = false;
         for (size_t i = 0; i < look->attached.n; i++) {
                 if (see_attached(r, round, look, &look->attached.enis[i], err) < 0)
                         return err_wrap(err, "take in %s", look->attached.enis[i].eni_id);

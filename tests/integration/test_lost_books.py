@@ -5,6 +5,7 @@ import secrets
 
 import pytest
 
+from faults import USER, by_hand  # noqa: F401 -- a fixture
 from vpc import echo, wait_until
 from vpc.stream import Stream
 
@@ -109,6 +110,23 @@ def test_a_pod_that_ends_meanwhile(vpc, node):
     assert row["address"] == gone.address and "gone" in row["reason"]
     assert node.leases() and gone.address not in {lease["address"] for lease in node.leases()}
     node.check_kernel()
+
+
+@pytest.mark.world(users=[USER])
+def test_an_address_that_ec2_took_meanwhile(by_hand, node):  # noqa: F811
+    """It is waited for, as EC2 may lag, and not for good: the others go on."""
+    gone, *stay = node.running
+    (lease,) = [lease for lease in node.leases() if lease["address"] == gone.address]
+    lose_books(node)
+    by_hand.unassign_private_ip_addresses(NetworkInterfaceId=lease["eni_id"], PrivateIpAddresses=[gone.address])
+    node.start()
+    wait_until(lambda: known_again(node, stay), 60, why="known again")
+    (row,) = [row for row in node.imports() if row["verdict"] == "pending"]
+    assert row["address"] == gone.address
+    fresh = node.add_pod("new")
+    assert fresh.address not in {pod.address for pod in node.running}
+    gone.delete()
+    wait_until(lambda: [row["verdict"] for row in node.imports() if row["address"] == gone.address] == ["aside"], 60, why="set aside")
 
 
 def test_an_old_checkpoint_of_aws_vpc_cni(make_node, tmp_path):
