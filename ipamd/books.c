@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "books.h"
 
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
 #include <vpcwire/cleanup.h>
 #include <vpcwire/log.h>
 #include <vpcwire/mem.h>
@@ -9,39 +13,109 @@
 #include "reconcile/survivors.h"
 #include "reconcile/takeover.h"
 
-/* Once in a database's life. */
-static int take_over(const struct config *config, struct store *store, struct err *err)
-{
-        _cleanup_(arena_freep) struct arena *arena = arena_new();
-        struct store_import *rows, *survivors, *imports;
-        size_t n_rows, n_survivors, n;
-        bool done = false;
+static const char checkpoint_fact[] = "checkpoint";
 
-        if (takeover_read(config->backing_store, arena, &rows, &n_rows, err) < 0 ||
-            survivors_find(arena, &survivors, &n_survivors, err) < 0)
+/* What the kernel and aws-vpc-cni's checkpoint say of pods that run. */
+struct running {
+        struct store_import *rows, *survivors;
+        size_t n_rows, n_survivors;
+        char print[TAKEOVER_PRINT_BYTES]; /* of the rows */
+};
+
+static int find_running(const struct config *config, struct arena *arena, struct running *ret,
+                        struct err *err)
+{
+        if (takeover_read(config->backing_store, arena, &ret->rows, &ret->n_rows, err) < 0 ||
+            survivors_find(arena, &ret->survivors, &ret->n_survivors, err) < 0)
                 return -(int)err->code;
-        survivors_join(arena, rows, n_rows, survivors, n_survivors, &imports, &n);
+        takeover_print(ret->rows, ret->n_rows, ret->print);
+        return 0;
+}
+
+/* Once in a database's life. */
+static int take_over(const struct config *config, struct store *store, struct arena *arena,
+                     const struct running *running, struct err *err)
+{
+        struct store_import *imports;
+        bool done = false;
+        size_t n;
+
+        survivors_join(arena, running->rows, running->n_rows, running->survivors, running->n_survivors,
+                       &imports, &n);
         if (store_import_begin(store, imports, n, &done, err) < 0)
                 return -(int)err->code;
-        if (done && n_survivors)
+        if (!done)
+                return 0;
+        if (running->n_survivors)
                 log_warn("the books are new, and pods run: they keep their addresses",
-                         LOG_INT("pods", n_survivors));
-        if (done && n > n_survivors)
+                         LOG_INT("pods", running->n_survivors));
+        if (n > running->n_survivors)
                 log_info("pods of aws-vpc-cni are to be taken over", LOG_STR("file", config->backing_store),
-                         LOG_INT("pods", n - n_survivors));
+                         LOG_INT("pods", n - running->n_survivors));
+        return store_fact_set(store, checkpoint_fact, running->print, err);
+}
+
+/* aws-vpc-cni has run since: what the books call free, a pod of it may have. */
+static int is_outdated(struct store *store, struct arena *arena, const struct running *running, bool *ret,
+                       struct err *err)
+{
+        const char *known;
+
+        if (store_fact_get(store, checkpoint_fact, arena, &known, err) < 0)
+                return -(int)err->code;
+        *ret = known && running->n_rows && strcmp(known, running->print) != 0;
         return 0;
+}
+
+/* The database last: a log without one is refused, a database without its log is as it once was. */
+int books_remove(const char *path, struct err *err)
+{
+        static const char *const files[] = {"-wal", "-shm", ""};
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+
+        for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+                const char *file = arena_printf(arena, "%s%s", path, files[i]);
+
+                if (unlink(file) < 0 && errno != ENOENT)
+                        return err_set_errno(err, errno, "remove %s", file);
+        }
+        return 0;
+}
+
+static int open_database(const struct store_options *options, struct store **ret, struct err *err)
+{
+        if (store_prepare(options, err) < 0 || store_open(options, ret, err) < 0)
+                return err_wrap(err, "open the database");
+        return 0;
+}
+
+/* As if the books had been lost: the pods that run, ours among them, are known by the kernel and the checkpoint. */
+static int begin_anew(const struct config *config, const struct store_options *options, struct store **store,
+                      struct err *err)
+{
+        log_warn("aws-vpc-cni has run here since; the books begin anew",
+                 LOG_STR("checkpoint", config->backing_store));
+        *store = store_free(*store);
+        if (books_remove(options->path, err) < 0)
+                return -(int)err->code;
+        return open_database(options, store, err);
 }
 
 int books_open(const struct config *config, const struct store_options *options, int *ret_lock_fd,
                struct store **ret, struct err *err)
 {
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
         _cleanup_(store_freep) struct store *store = NULL;
         _cleanup_close_ int lock_fd = -1;
+        struct running running = {0};
+        bool outdated;
 
-        if (store_lock(options->path, &lock_fd, err) < 0 || store_prepare(options, err) < 0 ||
-            store_open(options, &store, err) < 0)
+        if (store_lock(options->path, &lock_fd, err) < 0)
                 return err_wrap(err, "open the database");
-        if (take_over(config, store, err) < 0)
+        if (open_database(options, &store, err) < 0 || find_running(config, arena, &running, err) < 0 ||
+            is_outdated(store, arena, &running, &outdated, err) < 0 ||
+            (outdated && begin_anew(config, options, &store, err) < 0) ||
+            take_over(config, store, arena, &running, err) < 0)
                 return -(int)err->code;
         *ret_lock_fd = lock_fd;
         lock_fd = -1;

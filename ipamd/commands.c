@@ -10,6 +10,7 @@
 #include <vpcwire/log.h>
 #include <vpcwire/mem.h>
 
+#include "books.h"
 #include "install/announce.h"
 #include "node/leave.h"
 #include "node/sync.h"
@@ -143,26 +144,11 @@ static int leave_network(struct err *err)
         return 0;
 }
 
-/* So that a later return learns anew who runs here: others may hand out the same addresses meanwhile. */
-static int remove_books(const struct config *config, struct err *err)
-{
-        static const char *const files[] = {"", "-wal", "-shm"};
-        _cleanup_(arena_freep) struct arena *arena = arena_new();
-
-        for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-                const char *path = arena_printf(arena, "%s%s", config->db_path, files[i]);
-
-                if (unlink(path) < 0 && errno != ENOENT)
-                        return err_set_errno(err, errno, "remove %s", path);
-        }
-        return 0;
-}
-
 static int hand_over(const struct config *config, struct err *err)
 {
         int r = leave_network(err);
 
-        return r < 0 ? r : remove_books(config, err);
+        return r < 0 ? r : books_remove(config->db_path, err);
 }
 
 /* Pods that run (--force) need it. The init container of `ipamd install` has no right to the network: then it is left. */
@@ -198,7 +184,7 @@ static int remove_plugin(const struct config *config, const struct install_paths
                  LOG_STR("folder", paths->bin_folder));
         if (leave_network_of_no_pods(pods, err) < 0)
                 return -(int)err->code;
-        return pods ? 0 : remove_books(config, err);
+        return pods ? 0 : books_remove(config->db_path, err);
 }
 
 int command_uninstall(const struct config *config, enum uninstall how, struct err *err)

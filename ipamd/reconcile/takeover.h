@@ -13,6 +13,7 @@ enum {
         TAKEOVER_FILE_BYTES_MAX = 4 * 1024 * 1024, /* 737 rows have 300 KiB */
         TAKEOVER_ROWS_MAX = 4096,
         TAKEOVER_CARDS_MAX = 16, /* network cards, each with a file of its own */
+        TAKEOVER_PRINT_BYTES = 40,
 };
 
 /*
@@ -22,5 +23,8 @@ enum {
  */
 int takeover_read(const char *path, struct arena *arena, struct store_import **ret, size_t *ret_n,
                   struct err *err);
+
+/* Tells a checkpoint from another one of the same file: who has which address, as a short text. Pure. */
+void takeover_print(const struct store_import *rows, size_t n, char ret[static TAKEOVER_PRINT_BYTES]);
 
 #endif

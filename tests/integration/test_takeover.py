@@ -53,6 +53,31 @@ def test_who_came_between_an_uninstall_and_a_return(make_node, tmp_path):
     assert node.add_pod("new").address != ours
 
 
+def test_who_came_between_with_our_books_left(make_node, tmp_path):
+    """A way back without a word: aws-vpc-cni's DaemonSet in the place of ours, and then ours again, all in one boot."""
+    node = make_node("n1", env={**ENV, "WARM_IP_TARGET": "1", "MINIMUM_IP_TARGET": "2"})
+    node.env["AWS_VPC_K8S_CNI_BACKING_STORE"] = str(tmp_path / "ipam.json")
+    node.restart()
+    stays, before = node.add_pods(["stays", "before"])
+    ours = before.address
+    before.delete()
+    node.stop()
+    theirs = AwsCni(node, tmp_path)
+    theirs.free[0].append(ours)
+    pod = theirs.add_pod("web-0", 0)
+    theirs.write_checkpoint()
+    for again in range(2):  # and the second start finds the same checkpoint
+        node.start()
+        wait_until(lambda: addresses_of(node.leases()) == sorted([stays.address, ours]), 30, why="taken over")
+        if not again:
+            node.stop()
+    assert node.add_pod("new").address not in (ours, stays.address)
+    assert pod.old_address == ours
+    stays.delete()
+    assert stays.address not in addresses_of(node.leases()), "at once, by the name that the runtime uses"
+    node.check_kernel()
+
+
 def conf(node):
     return node.cni_conf(name="aws-cni")
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <vpcwire/file.h>
@@ -130,6 +131,27 @@ static void test_what_is_refused(void **state)
         }
 }
 
+static void test_one_checkpoint_is_told_from_another(void **state _unused_)
+{
+        struct ip one = {.family = AF_INET, .bytes = {10, 0, 1, 5}},
+                  two = {.family = AF_INET, .bytes = {10, 0, 1, 6}};
+        struct store_import rows[] = {{.address = one, .key.container_id = "a"},
+                                      {.address = two, .key.container_id = "b"}};
+        char all[TAKEOVER_PRINT_BYTES], again[TAKEOVER_PRINT_BYTES], first[TAKEOVER_PRINT_BYTES],
+                other[TAKEOVER_PRINT_BYTES], none[TAKEOVER_PRINT_BYTES];
+
+        takeover_print(rows, 2, all);
+        takeover_print(rows, 2, again);
+        takeover_print(rows, 1, first);
+        takeover_print(NULL, 0, none);
+        rows[1].key.container_id = "c"; /* the same address, somebody else's */
+        takeover_print(rows, 2, other);
+        assert_string_equal(all, again);
+        assert_string_not_equal(all, first);
+        assert_string_not_equal(all, other);
+        assert_string_equal(none, "0 rows, cbf29ce484222325");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -137,6 +159,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_rows_of_all_cards, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_what_may_be_absent, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_what_is_refused, setup, teardown),
+                cmocka_unit_test(test_one_checkpoint_is_told_from_another),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
