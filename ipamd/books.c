@@ -108,7 +108,7 @@ int books_open(const struct config *config, const struct store_options *options,
         _cleanup_(store_freep) struct store *store = NULL;
         _cleanup_close_ int lock_fd = -1;
         struct running running = {0};
-        bool outdated;
+        bool outdated = false;
 
         if (store_lock(options->path, &lock_fd, err) < 0)
                 return err_wrap(err, "open the database");
