@@ -198,6 +198,8 @@ static void set_limits(struct http *http)
         curl_easy_setopt(curl, CURLOPT_MAXAGE_CONN, (long)HTTP_MAX_IDLE_S);
         curl_easy_setopt(curl, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)o->max_body_bytes);
         curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L); /* we are one thread of several */
+        /* Without it libcurl's time is over only when its resolver's is: minutes, with name servers that are silent. */
+        curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);
         curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
         curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
         curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
