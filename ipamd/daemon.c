@@ -354,7 +354,7 @@ static void close_handle(uv_handle_t *handle, void *data _unused_)
                 uv_close(handle, NULL);
 }
 
-/* The server first (whoever waits is told), the reconciler next (a call that runs is let end), the books and the lock last. */
+/* The server first (whoever waits is told), the reconciler next (a call that runs is given some seconds), the books and the lock last. */
 static void stop(struct daemon *d)
 {
         daemon_web_stop(&d->web);
