@@ -290,7 +290,7 @@ static int keep_pace(struct ec2 *ec2, enum ec2_action action, struct err *err)
         int64_t wait_ms;
 
         if (http_brake_is_pulled(ec2->brake))
-                return put_off(ec2, HTTP_BRAKE_MS, "ipamd is stopping", err);
+                return put_off(ec2, 1, "ipamd is stopping", err);
         if (ec2->follows) {
                 pace_follow(&ec2->pace, ec2_action_pace(action), clock_boottime_ms());
                 return 0;
