@@ -7,6 +7,7 @@
 #include <vpcwire/link.h>
 
 #include "lease.h"
+#include "name.h"
 
 int lease_connect(const struct call *call, int timeout_ms, struct ipam_client **ret, struct err *err)
 {
@@ -127,12 +128,24 @@ int lease_confirm(struct call *call, struct ipam_client **ipam, struct ip addres
         return call_fail(call, CNI_CODE_TRY_AGAIN, err);
 }
 
+/* What the pod's link is called; NULL where somebody else wires the pod. */
+static const char *link_of(const struct call *call, char buffer[static LINK_NAME_BYTES])
+{
+        if (call->conf.delegated)
+                return NULL;
+        host_link_name(call->settings.veth_prefix, &call->pod, call->args.container_id, call->args.ifname,
+                       buffer);
+        return buffer;
+}
+
 int lease_check(struct call *call, struct ip *ret_address, struct err *err)
 {
         _cleanup_(ipam_client_freep) struct ipam_client *ipam = NULL;
+        char link[LINK_NAME_BYTES];
         const struct ipam_check_request request = {.network = call->conf.name,
                                                    .container_id = call->args.container_id,
-                                                   .ifname = call->args.ifname};
+                                                   .ifname = call->args.ifname,
+                                                   .host_ifname = link_of(call, link)};
         struct ipam_check_reply reply = {0};
         int r;
 
@@ -155,9 +168,11 @@ int lease_check(struct call *call, struct ip *ret_address, struct err *err)
 int lease_release(const struct call *call, int64_t wire_us, struct ip *ret_address, struct err *err)
 {
         _cleanup_(ipam_client_freep) struct ipam_client *ipam = NULL;
+        char link[LINK_NAME_BYTES];
         const struct ipam_del_request request = {.network = call->conf.name,
                                                  .container_id = call->args.container_id,
                                                  .ifname = call->args.ifname,
+                                                 .host_ifname = link_of(call, link),
                                                  .wire_us = wire_us};
         struct ipam_del_reply reply;
         int r;

@@ -18,7 +18,7 @@ static int take_over(const struct config *config, struct store *store, struct er
         bool done = false;
 
         if (takeover_read(config->backing_store, arena, &rows, &n_rows, err) < 0 ||
-            survivors_find(arena, config->veth_prefix, &survivors, &n_survivors, err) < 0)
+            survivors_find(arena, &survivors, &n_survivors, err) < 0)
                 return -(int)err->code;
         survivors_join(arena, rows, n_rows, survivors, n_survivors, &imports, &n);
         if (store_import_begin(store, imports, n, &done, err) < 0)

@@ -68,7 +68,7 @@ int command_install(const struct config *config, struct err *err)
 }
 
 /* Links on this host that our plugin made: ours by name and alias. */
-static int count_pods(const char *veth_prefix, size_t *ret, struct err *err)
+static int count_links(const char *veth_prefix, size_t *ret, struct err *err)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         _cleanup_(netlink_freep) struct netlink *nl = NULL;
@@ -81,6 +81,37 @@ static int count_pods(const char *veth_prefix, size_t *ret, struct err *err)
                 pods += strcmp(links[i].kind, "veth") == 0 && *links[i].alias &&
                         strncmp(links[i].name, veth_prefix, strlen(veth_prefix)) == 0;
         *ret = pods;
+        return 0;
+}
+
+/* Those that another plugin wired have no link of ours, and our rules are theirs, too. What died reserved never ran. */
+static int count_addresses_alone(const struct config *config, size_t *ret, struct err *err)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        _cleanup_(store_freep) struct store *store = NULL;
+        struct store_lease *leases;
+        size_t n, pods = 0;
+
+        *ret = 0;
+        if (access(config->db_path, F_OK) < 0)
+                return 0;
+        if (store_open(&(const struct store_options){.path = config->db_path}, &store, err) < 0 ||
+            store_leases(store, NULL, arena, &leases, &n, err) < 0)
+                return err_wrap(err, "look for pods that other plugins wired");
+        for (size_t i = 0; i < n; i++)
+                pods += leases[i].address_only && leases[i].state == LEASE_WIRED;
+        *ret = pods;
+        return 0;
+}
+
+static int count_pods(const struct config *config, size_t *ret, struct err *err)
+{
+        size_t links, alone;
+
+        if (count_links(config->veth_prefix, &links, err) < 0 ||
+            count_addresses_alone(config, &alone, err) < 0)
+                return -(int)err->code;
+        *ret = links + alone;
         return 0;
 }
 
@@ -112,14 +143,12 @@ static int leave_network(struct err *err)
         return 0;
 }
 
-/* The books go, too, so that a later return learns anew who runs here. */
-static int hand_over(const struct config *config, struct err *err)
+/* So that a later return learns anew who runs here: others may hand out the same addresses meanwhile. */
+static int remove_books(const struct config *config, struct err *err)
 {
         static const char *const files[] = {"", "-wal", "-shm"};
         _cleanup_(arena_freep) struct arena *arena = arena_new();
 
-        if (leave_network(err) < 0)
-                return -(int)err->code;
         for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
                 const char *path = arena_printf(arena, "%s%s", config->db_path, files[i]);
 
@@ -127,6 +156,13 @@ static int hand_over(const struct config *config, struct err *err)
                         return err_set_errno(err, errno, "remove %s", path);
         }
         return 0;
+}
+
+static int hand_over(const struct config *config, struct err *err)
+{
+        int r = leave_network(err);
+
+        return r < 0 ? r : remove_books(config, err);
 }
 
 /* Pods that run (--force) need it. The init container of `ipamd install` has no right to the network: then it is left. */
@@ -145,9 +181,10 @@ static int remove_plugin(const struct config *config, const struct install_paths
                          struct err *err)
 {
         bool changed = false;
-        size_t pods = 0;
+        size_t pods = 1;
 
-        if (count_pods(config->veth_prefix, &pods, err) < 0)
+        /* With --force it goes in any case, and what cannot be read counts as pods that run. */
+        if (count_pods(config, &pods, err) < 0 && !force)
                 return -(int)err->code;
         if (pods && !force)
                 return err_set(
@@ -159,7 +196,9 @@ static int remove_plugin(const struct config *config, const struct install_paths
                 return -(int)err->code;
         log_info(changed ? "plugin removed" : "no plugin of ours is there",
                  LOG_STR("folder", paths->bin_folder));
-        return leave_network_of_no_pods(pods, err);
+        if (leave_network_of_no_pods(pods, err) < 0)
+                return -(int)err->code;
+        return pods ? 0 : remove_books(config, err);
 }
 
 int command_uninstall(const struct config *config, enum uninstall how, struct err *err)

@@ -47,6 +47,7 @@ static const struct jsonx_field confirm_request_fields[] = {
 };
 static const struct jsonx_field del_request_fields[] = {
         KEY(struct ipam_del_request),
+        LIMITED(struct ipam_del_request, host_ifname, IPAM_IFNAME_BYTES_MAX),
         COUNT(struct ipam_del_request, wire_us),
 };
 static const struct jsonx_field del_reply_fields[] = {
@@ -55,6 +56,7 @@ static const struct jsonx_field del_reply_fields[] = {
 };
 static const struct jsonx_field check_request_fields[] = {
         KEY(struct ipam_check_request),
+        LIMITED(struct ipam_check_request, host_ifname, IPAM_IFNAME_BYTES_MAX),
         IP(struct ipam_check_request, address),
 };
 static const struct jsonx_field check_reply_fields[] = {

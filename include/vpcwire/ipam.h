@@ -91,7 +91,8 @@ struct ipam_confirm_request {
 
 struct ipam_del_request {
         const char *network, *container_id, *ifname;
-        int64_t wire_us; /* how long taking the wire away took; 0: not said */
+        int64_t wire_us;         /* how long taking the wire away took; 0: not said */
+        const char *host_ifname; /* optional: what the pod's link on the host would be called */
 };
 
 struct ipam_del_reply {
@@ -101,7 +102,8 @@ struct ipam_del_reply {
 
 struct ipam_check_request {
         const char *network, *container_id, *ifname;
-        struct ip address; /* optional: it must be this one */
+        struct ip address;       /* optional: it must be this one */
+        const char *host_ifname; /* as of Del */
 };
 
 struct ipam_check_reply {

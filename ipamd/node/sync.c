@@ -160,8 +160,8 @@ static int by_name(const void *a, const void *b)
         return strcmp(x->ifname, y->ifname);
 }
 
-int node_observe_pod_links(struct node *node, struct arena *arena, const char *veth_prefix,
-                           struct node_pod_link **ret, size_t *ret_n, struct err *err)
+int node_observe_pod_links(struct node *node, struct arena *arena, struct node_pod_link **ret, size_t *ret_n,
+                           struct err *err)
 {
         struct node_pod_link *pods;
         struct link_info *links;
@@ -172,7 +172,7 @@ int node_observe_pod_links(struct node *node, struct arena *arena, const char *v
                 return r;
         pods = ARENA_ARRAY(arena, struct node_pod_link, n_links);
         for (size_t i = 0; i < n_links; i++) {
-                if (!node_link_is_pod(&links[i], veth_prefix))
+                if (!links[i].alias[0])
                         continue;
                 memcpy(pods[n].ifname, links[i].name, sizeof(pods[n].ifname));
                 memcpy(pods[n].container_id, links[i].alias, sizeof(pods[n].container_id));

@@ -52,8 +52,11 @@ struct node_pod_link {
         unsigned ifindex;
 };
 
-/* All links whose name begins with the prefix and that have an alias, sorted by name, in the arena. */
-int node_observe_pod_links(struct node *node, struct arena *arena, const char *veth_prefix,
-                           struct node_pod_link **ret, size_t *ret_n, struct err *err);
+/*
+ * All links that may be a pod's, sorted by name, in the arena: those with an alias, whatever their names begin with. The
+ * prefix is a setting, and was another one for pods that run since before it was changed.
+ */
+int node_observe_pod_links(struct node *node, struct arena *arena, struct node_pod_link **ret, size_t *ret_n,
+                           struct err *err);
 
 #endif

@@ -79,7 +79,7 @@ static int act_detach(struct reconcile *r, struct round *round, const struct pla
                       struct store_eni *eni, struct err *err)
 {
         const char *name = plan_action_to_string(PLAN_DETACH);
-        bool done = eni->state == ENI_DETACHING;
+        bool done = eni->state >= ENI_DETACHING; /* one that was given up may be attached all the same */
         struct err cause;
 
         if (!done && store_eni_set_state(r->store, eni->key, ENI_DETACHING, action->reason, round->now_ms,

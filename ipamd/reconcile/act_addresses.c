@@ -2,7 +2,8 @@
 /*
  * Addresses come to an ENI and go back. An assign whose outcome is unknown is looked at before the next one; an
  * unassign names its addresses, so it is simply repeated until EC2 has answered it: they are leaving, and no
- * ADD can get one in the meantime.
+ * ADD can get one in the meantime. Where EC2 refuses the first call for whatever reason of
+ * its own (rate, permission), they are free as before, and it is put off.
  */
 #include <string.h>
 
@@ -89,13 +90,23 @@ static int unassign_call(struct reconcile *r, struct round *round, const struct 
 int act_unassign(struct reconcile *r, struct round *round, const struct plan_action *action,
                  struct store_eni *eni, struct err *err)
 {
+        const char *name = plan_action_to_string(PLAN_UNASSIGN);
         struct ip *addresses;
         size_t n;
 
+        if (blocked_now(round, name, eni->eni_id)) {
+                round_wake_at(round, blocked_find(round, name, eni->eni_id)->until_ms);
+                return 0;
+        }
         if (store_addresses_take(r->store, eni->key, action->count, round->now_ms, round->arena, &addresses,
                                  &n, err) < 0)
                 return -(int)err->code;
-        return n ? unassign_call(r, round, eni, addresses, n, err) : 0;
+        if (!n)
+                return 0;
+        if (unassign_call(r, round, eni, addresses, n, err) < 0)
+                return -(int)err->code;
+        /* Nobody had asked for these before: EC2 has them still, for sure. */
+        return act_is_slowed_down(r) ? store_addresses_restore(r->store, eni->key, addresses, n, err) : 0;
 }
 
 static int finish_unassign(struct reconcile *r, struct round *round, const struct store_eni *eni,

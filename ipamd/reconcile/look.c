@@ -124,6 +124,18 @@ static void described_to_store(const struct reconcile *r, const struct ec2_eni *
         snprintf(ret->subnet_id, sizeof(ret->subnet_id), "%s", eni->subnet_id);
 }
 
+/*
+ * On its way out, and attached: a look before did not show it, or the answer to its attach call was lost before it was given
+ * up. Without its attachment nobody would detach it, and its addresses would be nobody's for good.
+ */
+static int see_leaving(struct reconcile *r, const struct store_eni *known, const struct ec2_eni *eni,
+                       bool ours, struct err *err)
+{
+        if (!ours || *known->attachment_id || strcmp(eni->attachment_status, "detaching") == 0)
+                return 0;
+        return store_eni_set_attachment(r->store, known->key, eni->attachment_id, err);
+}
+
 static int see_attached(struct reconcile *r, struct round *round, struct look *look,
                         const struct ec2_eni *eni, struct err *err)
 {
@@ -136,9 +148,10 @@ static int see_attached(struct reconcile *r, struct round *round, struct look *l
 
         described_to_store(r, eni, &entry);
         if (known && known->state >= ENI_DETACHING)
-                return 0; /* on its way out; the detach goes on from what the row says */
+                return see_leaving(r, known, eni, entry.managed, err);
         if (!known) {
                 e = subnets_learn(r, round, &entry, &look->again_ms, err);
+                r->unlearned |= e == 0;
                 if (e <= 0)
                         return e;
                 log_info(entry.managed ? "eni adopted" : "eni of somebody else seen",
@@ -246,6 +259,7 @@ static int apply_row(struct reconcile *r, struct round *round, struct look *look
 static int apply(struct reconcile *r, struct round *round, struct look *look, struct err *err)
 {
         mark_forget(r);
+        r->unlearned = false;
         for (size_t i = 0; i < look->attached.n; i++) {
                 if (see_attached(r, round, look, &look->attached.enis[i], err) < 0)
                         return err_wrap(err, "take in %s", look->attached.enis[i].eni_id);

@@ -52,6 +52,29 @@ static void add_survivors(const struct books *books, struct node_pod *pods, size
         }
 }
 
+/*
+ * A survivor's address is on no ENI that the books have yet: EC2 lags, or that ENI could not be taken in. What the kernel has
+ * for it must not go for that. Where EC2 shows all, and does not show the address for as long as a pod may be missing, it is gone.
+ */
+static bool waits_for_an_eni(struct reconcile *r, struct round *round, const struct books *books)
+{
+        bool known = true;
+
+        for (size_t i = 0; i < books->n_imports && known; i++) {
+                const struct store_import *import = &books->imports[i];
+
+                known = import->verdict != IMPORT_PENDING || *import->key.network;
+                for (size_t j = 0; j < books->n_addresses && !known; j++)
+                        known = ip_equal(books->addresses[j].address, import->address);
+        }
+        if (known || (round->now_ms >= r->takeover.deadline_ms && !r->unlearned))
+                return false;
+        round_wake_at(round, r->takeover.deadline_ms);
+        if (r->look_due_ms > round->now_ms + LOOK_SETTLE_MS)
+                r->look_due_ms = round->now_ms + LOOK_SETTLE_MS;
+        return true;
+}
+
 static struct node_view view_of(struct reconcile *r, struct round *round, const struct books *books)
 {
         struct node_eni *enis = ARENA_ARRAY(round->arena, struct node_eni, round->n_enis);
@@ -225,6 +248,8 @@ int network_sync(struct reconcile *r, struct round *round, struct err *err)
         view = view_of(r, round, &books);
         if (view.n_enis == 0)
                 return 0; /* the first look at EC2 has not been; nothing of the host's is ours yet */
+        if (waits_for_an_eni(r, round, &books))
+                return 0;
         r->network_due = false;
         r->network_due_ms = round->now_ms + NETWORK_PERIOD_MS;
         e = node_sync(r->node, round->arena, &view, &report, err);
@@ -298,7 +323,7 @@ int network_reclaim(struct reconcile *r, struct round *round, struct err *err)
         r->pods_due_ms = round->now_ms + PODS_PERIOD_MS;
         /* Leases first: a link made in between belongs to a lease that is not in the list. */
         if (store_leases(r->store, NULL, round->arena, &leases, &n_leases, err) < 0 ||
-            node_observe_pod_links(r->node, round->arena, r->options.veth_prefix, &links, &n_links, err) < 0)
+            node_observe_pod_links(r->node, round->arena, &links, &n_links, err) < 0)
                 return err_wrap(err, "look at the pods' links");
         for (size_t i = 0; i < n_leases; i++) {
                 const struct node_pod_link *link = find_link(links, n_links, leases[i].host_ifname);

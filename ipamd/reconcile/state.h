@@ -112,6 +112,7 @@ struct reconcile {
         int64_t firewall_due_ms;  /* the next one */
         struct suspect *suspects;
         size_t n_suspects;
+        bool unlearned;                 /* the last look showed an ENI of ours that could not be taken in */
         char *unreadable;               /* what was told of items that no look could read; NULL: nothing */
         char (*unmarked)[EC2_ID_BYTES]; /* ENIs that the last look showed without delete-on-termination */
         size_t n_unmarked;

@@ -23,7 +23,7 @@ static bool is_host(struct prefix prefix)
         return prefix_equal(prefix, prefix_host(prefix.ip));
 }
 
-void survivors_of(struct arena *arena, const char *veth_prefix, const struct link_info *links, size_t n_links,
+void survivors_of(struct arena *arena, const struct link_info *links, size_t n_links,
                   const struct route_info *routes, size_t n_routes, struct store_import **ret, size_t *ret_n)
 {
         struct store_import *found = ARENA_ARRAY(arena, struct store_import, n_routes);
@@ -34,7 +34,7 @@ void survivors_of(struct arena *arena, const char *veth_prefix, const struct lin
                 const struct link_info *link = find_link(links, n_links, routes[i].oif);
 
                 if (routes[i].table != NODE_POD_TABLE || !is_host(routes[i].dst) || !link ||
-                    !node_link_is_pod(link, veth_prefix))
+                    strcmp(link->kind, "veth") != 0 || !link->alias[0])
                         continue;
                 found[n++] = (struct store_import){
                         .key = {STORE_NETWORK_UNKNOWN, arena_strdup(arena, link->alias),
@@ -49,8 +49,7 @@ void survivors_of(struct arena *arena, const char *veth_prefix, const struct lin
         *ret_n = n;
 }
 
-int survivors_find(struct arena *arena, const char *veth_prefix, struct store_import **ret, size_t *ret_n,
-                   struct err *err)
+int survivors_find(struct arena *arena, struct store_import **ret, size_t *ret_n, struct err *err)
 {
         const struct route_filter filter = {
                 .family = AF_INET, .table = NODE_POD_TABLE, .protocol = VPCWIRE_PROTOCOL};
@@ -62,7 +61,7 @@ int survivors_find(struct arena *arena, const char *veth_prefix, struct store_im
         if (netlink_open(-1, &netlink, err) < 0 || link_dump(netlink, arena, &links, &n_links, err) < 0 ||
             route_dump(netlink, arena, &filter, &routes, &n_routes, err) < 0)
                 return err_wrap(err, "look for pods that run already");
-        survivors_of(arena, veth_prefix, links, n_links, routes, n_routes, ret, ret_n);
+        survivors_of(arena, links, n_links, routes, n_routes, ret, ret_n);
         return 0;
 }
 

@@ -17,13 +17,15 @@
 
 #include "store/store.h"
 
-/* The pods that the kernel shows, from what it has of links and of routes in the pods' table. Pure; in the arena. */
-void survivors_of(struct arena *arena, const char *veth_prefix, const struct link_info *links, size_t n_links,
+/*
+ * The pods that the kernel shows: veths with an alias to which a route in the pods' table leads. Their names' prefix is not
+ * asked for: it may have been another one. Pure; in the arena.
+ */
+void survivors_of(struct arena *arena, const struct link_info *links, size_t n_links,
                   const struct route_info *routes, size_t n_routes, struct store_import **ret, size_t *ret_n);
 
-/* The same of this host's kernel. */
-int survivors_find(struct arena *arena, const char *veth_prefix, struct store_import **ret, size_t *ret_n,
-                   struct err *err);
+/* The same of this host's kernel, by routes that bear our protocol number. */
+int survivors_find(struct arena *arena, struct store_import **ret, size_t *ret_n, struct err *err);
 
 /*
  * Survivors, and what a checkpoint says (rows) of other addresses. A row of a survivor's address gives it the pod's name

@@ -72,10 +72,11 @@ int handle_confirm(struct method_call *call, const void *request, void *reply _u
 int handle_del(struct method_call *call, const void *request, void *reply, struct err *err)
 {
         const struct ipam_del_request *del = request;
-        const struct store_lease_key key = LEASE_KEY(del);
+        struct store_lease_key key = LEASE_KEY(del);
         struct ipam_del_reply *ret = reply;
         int r;
 
+        key.host_ifname = del->host_ifname;
         metrics_add(call->serve->options.metrics, METRIC_AWSCNI_DEL_REQUESTS, LABELS("PodDeleted"), 1);
         if (del->wire_us)
                 latency_note(&call->serve->latency, call->serve->options.metrics, LATENCY_DEL, LATENCY_WIRE,
@@ -98,10 +99,13 @@ int handle_del(struct method_call *call, const void *request, void *reply, struc
 int handle_check(struct method_call *call, const void *request, void *reply, struct err *err)
 {
         const struct ipam_check_request *check = request;
-        const struct store_lease_key key = LEASE_KEY(check);
+        struct store_lease_key key = LEASE_KEY(check);
         struct ipam_check_reply *ret = reply;
         struct store_lease lease;
-        int r = store_lease_get(call->serve->options.store, &key, call->arena, &lease, err);
+        int r;
+
+        key.host_ifname = check->host_ifname;
+        r = store_lease_get(call->serve->options.store, &key, call->arena, &lease, err);
 
         if (r == 0 && ip_is_set(check->address) && !ip_equal(check->address, lease.address))
                 r = err_set(err, ERR_NOT_FOUND, "the lease has address %s", IP_TEXT(lease.address));

@@ -35,7 +35,7 @@ void lease_wake(struct serve *serve)
 int lease_try(struct serve *serve, const struct ipam_add_request *request, int64_t now_ms,
               struct arena *arena, enum lease_result *ret_result, struct store_lease *ret, struct err *err)
 {
-        const struct store_lease wanted = {
+        struct store_lease wanted = {
                 .key = LEASE_KEY(request),
                 .host_ifname = request->host_ifname ?: "",
                 .netns = request->netns ?: "",
@@ -44,7 +44,10 @@ int lease_try(struct serve *serve, const struct ipam_add_request *request, int64
                 .pod_uid = request->pod_uid ?: "",
                 .address_only = request->address_only,
         };
-        int r = store_lease_add(serve->options.store, &wanted, now_ms, arena, ret_result, ret, err);
+        int r;
+
+        wanted.key.host_ifname = request->address_only ? NULL : request->host_ifname;
+        r = store_lease_add(serve->options.store, &wanted, now_ms, arena, ret_result, ret, err);
 
         if (r == 0 && *ret_result == LEASE_GIVEN)
                 lease_wake(serve);

@@ -53,7 +53,8 @@ static struct store_lease read_lease(sqlite3_stmt *s, struct arena *arena)
 }
 
 /*
- * A lease that was found in the kernel gets its names from the first who asks for its container, where it has but one.
+ * A lease that was found in the kernel gets its names from the first who asks for its container and knows its link: the
+ * container may have other interfaces, of which the books know nothing.
  * 1: there is such a lease, and it bears the key now; 0: there is none.
  */
 static int name_survivor(struct store *store, const struct store_lease_key *key, struct err *err)
@@ -61,8 +62,8 @@ static int name_survivor(struct store *store, const struct store_lease_key *key,
         int r = stmt_run(
                 store,
                 "UPDATE leases SET network = ?1, ifname = ?3 WHERE container_id = ?2 AND network = ''"
-                " AND (SELECT count(*) FROM leases WHERE container_id = ?2 AND network = '') = 1",
-                VALUES(KEY_VALUES(key)), err);
+                " AND host_ifname = ?4",
+                VALUES(KEY_VALUES(key), SQL_TEXT(key->host_ifname)), err);
 
         return r < 0 ? r : store_changes(store) > 0;
 }
@@ -71,7 +72,7 @@ static int name_survivor(struct store *store, const struct store_lease_key *key,
 static int step_to(struct store *store, const char *sql, const struct store_lease_key *key,
                    sqlite3_stmt **ret, struct err *err)
 {
-        for (bool named = !*key->network;; named = true) {
+        for (bool named = !*key->network || !key->host_ifname;; named = true) {
                 int r = stmt_start(store, sql, VALUES(KEY_VALUES(key)), ret, err);
 
                 if (r == 0)
@@ -162,7 +163,7 @@ int store_lease_add(struct store *store, const struct store_lease *wanted, int64
         if (r > 0) {
                 *ret_result = LEASE_AGAIN;
                 *ret = lease;
-                return 0;
+                return store_commit(&tx, err); /* it may have got its names just now */
         }
         r = store_thaw(store, now_ms, err);
         if (r == 0)

@@ -58,6 +58,8 @@ void store_set_cooldown(struct store *store, int64_t cooldown_ms);
 
 struct store_lease_key {
         const char *network, *container_id, *ifname;
+        /* What its host link would be called, or NULL. No part of the key: by it a lease found in the kernel gets its names. */
+        const char *host_ifname;
 };
 
 enum lease_state { LEASE_RESERVED, LEASE_WIRED, _LEASE_STATE_MAX };

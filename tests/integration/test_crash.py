@@ -126,6 +126,25 @@ def test_lease_without_a_link_is_reclaimed(make_node):
     node.check_kernel()
 
 
+def test_the_prefix_of_links_is_another_after_a_restart(make_node):
+    """AWS_VPC_K8S_CNI_VETHPREFIX was changed while pods run: their leases say what their links are called."""
+    node = make_node("n1", env={"IP_COOLDOWN_PERIOD": "1", "VPCWIRE_ORPHAN_GRACE_PERIOD": "1"})
+    stays, forgotten = node.add_pod("stays"), node.add_pod("forgotten")
+    node.stop()
+    forgotten.remove_netns()
+    node.env["AWS_VPC_K8S_CNI_VETHPREFIX"] = "vpc"
+    node.start()
+    wait_until(lambda: forgotten.container_id not in {lease["container_id"] for lease in node.leases()}, 30, why="reclaimed")
+    assert [lease["container_id"] for lease in node.leases()] == [stays.container_id]
+    fresh = [node.add_pod(name, conf=node.cni_conf(vethPrefix="vpc")) for name in ("new-0", "new-1")]
+    with echo.serving(stays.netns, *(pod.netns for pod in fresh)):
+        for pod in fresh:
+            echo.assert_source(pod.netns, [stays.address], pod.address)
+            echo.assert_source(stays.netns, [pod.address], stays.address)
+    stays.delete()
+    assert stays.address not in {lease["address"] for lease in node.leases()}
+
+
 @pytest.mark.slow
 def test_lease_that_was_never_wired_is_reclaimed(make_node):
     """ADD was answered, and then neither wiring nor DEL came: the plugin was killed, and the runtime with it."""

@@ -88,6 +88,26 @@ def test_uninstall_leaves_the_plugin_to_running_pods(host):
     pod.delete()
 
 
+def test_uninstall_leaves_the_network_to_pods_that_another_plugin_wired(host):
+    """They have no link of ours: the books know them."""
+    host.run("install")
+    host.node.start()
+    host.wait_conflist()
+    key = {"network": "bridged", "container_id": "web", "ifname": "eth0"}
+    reply = host.node.call("Add", **key, address_only=True)
+    host.node.call("Confirm", **key, address=reply["address"])
+    host.node.stop()
+    before = host.network()
+    assert "1 pods of ours run" in host.run("uninstall", code=1)
+    assert host.network() == before
+    host.node.start()
+    assert [lease["address"] for lease in host.node.leases()] == [reply["address"]]
+    host.node.call("Del", **key)
+    host.node.stop()
+    host.run("uninstall")
+    assert host.network() == ([], [], [])
+
+
 def test_uninstall_without_the_right_to_the_network(host):
     """As in a container without capabilities: files go, and it is said what stays."""
     host.run("install")

@@ -5,6 +5,7 @@ import secrets
 
 import pytest
 
+from faults import USER, by_hand  # noqa: F401 -- a fixture
 from vpc import echo, wait_until
 from vpc.stream import Stream
 
@@ -62,6 +63,21 @@ def test_pods_keep_their_addresses_and_notice_nothing(node):
     assert node.leases() == [] and node.pod_links() == {} and node.pod_routes() == []
 
 
+def test_another_interface_of_a_survivor(node):
+    """Several plugins may wire one container, and a runtime deletes what never was: that is not the pod's first interface."""
+    pod = node.running[0]
+    lose_books(node)
+    node.start()
+    wait_until(lambda: known_again(node, node.running), 60, why="known again")
+    assert pod.cni("DEL", ifname="net1").rc == 0
+    assert pod.address in {lease["address"] for lease in node.leases()}
+    assert pod.cni("CHECK", ifname="net1", conf=node.cni_conf(prevResult=pod.result.json)).rc != 0
+    assert pod.cni("ADD").address == pod.address, "the same again"
+    assert pod.cni("CHECK", conf=node.cni_conf(prevResult=pod.result.json)).rc == 0
+    pod.delete()
+    assert pod.address not in {lease["address"] for lease in node.leases()}, "at once"
+
+
 def test_nothing_is_offered_before_ec2_has_answered(vpc, node):
     """The daemon is killed in the middle, too: what it has found is written down before it serves."""
     lose_books(node)
@@ -94,6 +110,23 @@ def test_a_pod_that_ends_meanwhile(vpc, node):
     assert row["address"] == gone.address and "gone" in row["reason"]
     assert node.leases() and gone.address not in {lease["address"] for lease in node.leases()}
     node.check_kernel()
+
+
+@pytest.mark.world(users=[USER])
+def test_an_address_that_ec2_took_meanwhile(by_hand, node):  # noqa: F811
+    """It is waited for, as EC2 may lag, and not for good: the others go on."""
+    gone, *stay = node.running
+    (lease,) = [lease for lease in node.leases() if lease["address"] == gone.address]
+    lose_books(node)
+    by_hand.unassign_private_ip_addresses(NetworkInterfaceId=lease["eni_id"], PrivateIpAddresses=[gone.address])
+    node.start()
+    wait_until(lambda: known_again(node, stay), 60, why="known again")
+    (row,) = [row for row in node.imports() if row["verdict"] == "pending"]
+    assert row["address"] == gone.address
+    fresh = node.add_pod("new")
+    assert fresh.address not in {pod.address for pod in node.running}
+    gone.delete()
+    wait_until(lambda: [row["verdict"] for row in node.imports() if row["address"] == gone.address] == ["aside"], 60, why="set aside")
 
 
 def test_an_old_checkpoint_of_aws_vpc_cni(make_node, tmp_path):

@@ -49,6 +49,13 @@ def full_node(vpc, ec2, make_node, **env):
     return node
 
 
+def ours_of_network(node):
+    """The rules, and the routes in the ENIs' and the pods' tables."""
+    rules = [rule for rule in node.ip("rule", "show") if rule.get("protocol") == "118"]
+    routes = [route for route in node.ip("route", "show", "table", "all") if route.get("protocol") == "118"]
+    return sorted(map(str, rules)), sorted(map(str, routes))
+
+
 @pytest.mark.world(subnets=[OWN, SECOND, THIRD, *NOT_OURS], users=[USER])
 def test_pods_get_addresses_of_another_subnet(vpc, by_hand, make_node):  # noqa: F811
     """That with the most room. EC2 is asked for subnets once, and three calls bring an ENI, as ever."""
@@ -114,3 +121,24 @@ def test_not_wanted(vpc, by_hand, make_node):  # noqa: F811
     node.add_pod("first")
     refused = node.pod_netns("refused").cni("ADD", conf=node.cni_conf(timeoutSeconds=3))
     assert refused.code == 11 and FIND not in node.calls(), (refused, node.calls())
+
+
+@pytest.mark.world(subnets=[OWN, SECOND, THIRD, *NOT_OURS], users=[USER])
+def test_books_are_lost_and_a_subnet_cannot_be_looked_up(vpc, by_hand, make_node):  # noqa: F811
+    """An ENI that cannot be taken in yet has running pods: what the kernel has for them stays."""
+    node = full_node(vpc, by_hand, make_node)
+    pods = node.add_pods(f"p{i}" for i in range(6))
+    node.wait_quiet(60)
+    before = ours_of_network(node)
+    node.kill9()
+    for file in node.folder.glob("ipam.db*"):
+        file.unlink()
+    vpc.ctl("set-faults", rules=[{"action": FIND, "effect": "error", "code": "Unavailable", "status": 503}])
+    node.start(wait=False)
+    wait_until(lambda: vpc.ctl("faults")["rules"][0]["hits"] >= 3, 60, why="EC2 refuses, and rounds pass")
+    assert ours_of_network(node) == before
+    vpc.ctl("set-faults", rules=[])
+    node.wait_ready()
+    wait_until(lambda: {lease["address"] for lease in node.leases()} == {pod.address for pod in pods}, 60, why="known again")
+    assert ours_of_network(node) == before
+    node.check_kernel()

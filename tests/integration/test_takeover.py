@@ -8,6 +8,7 @@ import pytest
 
 from vpc import echo, wait_until
 from vpc.aws_cni import USER, AwsCni
+from vpc.host import Host
 from vpc.stream import Stream
 
 ENV = {"WARM_IP_TARGET": "1", "MINIMUM_IP_TARGET": "3", "IP_COOLDOWN_PERIOD": "1", "VPCWIRE_ORPHAN_GRACE_PERIOD": "2"}
@@ -27,6 +28,29 @@ def old(make_node, tmp_path):
     old.add_eni(3)
     old.pods = [old.add_pod("web-0", 0), old.add_pod("web-1", 1), old.add_pod("web-2", 1)]
     return old
+
+
+def test_who_came_between_an_uninstall_and_a_return(make_node, tmp_path):
+    """All in one boot: what our books said when we went says nothing of aws-vpc-cni's pods."""
+    node = make_node("n1", start=False, env={**ENV, "WARM_IP_TARGET": "1", "MINIMUM_IP_TARGET": "1"})
+    host = Host(node, tmp_path)
+    node.env["AWS_VPC_K8S_CNI_BACKING_STORE"] = str(tmp_path / "ipam.json")
+    host.run("install")
+    node.start()
+    host.wait_conflist()
+    node.wait_quiet(free=1)
+    before = node.add_pod("before")
+    ours = before.address
+    before.delete()
+    node.stop()
+    host.run("uninstall")
+    theirs = AwsCni(node, tmp_path)
+    theirs.free[0].append(ours)
+    pod = theirs.add_pod("web-0", 0)
+    theirs.write_checkpoint()
+    node.start()
+    wait_until(lambda: taken_over(theirs, pod), 30, why="taken over")
+    assert node.add_pod("new").address != ours
 
 
 def conf(node):

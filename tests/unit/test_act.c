@@ -204,6 +204,25 @@ static void test_a_lost_unassign_is_repeated_with_the_same_addresses(void **stat
         assert_string_equal(httpd_request(b->ec2, 0)->body, httpd_request(b->ec2, 1)->body);
 }
 
+/* Else an IAM policy that lacks it would make address after address useless. */
+static void test_an_unassign_that_ec2_refuses_leaves_the_addresses_free(void **state)
+{
+        struct bench *b = *state;
+        struct round round = bench_round(b, SOON);
+        const struct plan_action action = {.kind = PLAN_UNASSIGN, .key = round.enis[0].key, .count = 2};
+
+        script_error(b, 403, "UnauthorizedOperation", "not allowed");
+        bench_act(b, &round, action);
+        round = bench_round(b, SOON);
+        assert_int_equal(round.enis[0].free, 3);
+        assert_int_equal(round.enis[0].leaving, 0);
+        bench_act(b, &round, action);
+        assert_int_equal(httpd_requests(b->ec2), 1);
+        assert_int_equal(round.wake_ms, blocked_find(&round, "unassign", "eni-0")->until_ms);
+        round = bench_round(b, SOON);
+        assert_int_equal(round.enis[0].free, 3);
+}
+
 static void test_an_unassign_never_takes_a_leased_or_cooling_address(void **state)
 {
         struct bench *b = *state;
@@ -375,6 +394,7 @@ int main(void)
                 TEST(test_a_lost_assign_is_in_doubt),
                 TEST(test_an_assign_that_lists_everything_adds_only_what_is_new),
                 TEST(test_a_lost_unassign_is_repeated_with_the_same_addresses),
+                TEST(test_an_unassign_that_ec2_refuses_leaves_the_addresses_free),
                 TEST(test_an_unassign_never_takes_a_leased_or_cooling_address),
                 TEST(test_giving_back_an_eni),
                 TEST(test_a_leased_eni_is_not_drained),

@@ -210,6 +210,60 @@ static void test_an_eni_that_somebody_else_attached_is_forgotten(void **state)
         assert_int_equal(httpd_requests(b->ec2), 2);
 }
 
+/* One look that lies must not leave an ENI attached for good, with all its addresses. */
+static void test_a_detach_goes_on_when_the_eni_is_seen_attached_again(void **state)
+{
+        struct bench *b = *state;
+        const char *without[] = {primary(b, 3)},
+                   *with[] = {primary(b, 3), bench_eni_xml(b, 1, INSTANCE, NULL, 0)};
+        int64_t key = fixture_ready_eni(b->f, 1, 0);
+        struct round round;
+        bool done = false;
+
+        assert_ok(store_eni_set_state(b->f->store, key, ENI_DRAINING, "", NOW, &done, &b->f->err),
+                  &b->f->err);
+        assert_ok(store_eni_set_state(b->f->store, key, ENI_DETACHING, "", NOW, &done, &b->f->err),
+                  &b->f->err);
+        assert_true(done);
+        bench_show(b, without, 1);
+        bench_look(b, SOON);
+        bench_show(b, with, 2);
+        bench_look(b, LATER);
+        round = bench_round(b, LATER);
+        assert_int_equal(observe_eni(&round, key)->state, ENI_DETACHING);
+        assert_string_equal(observe_eni(&round, key)->attachment_id, "attach-1");
+}
+
+/* Given up while EC2's views differ: its attach call was answered to nobody, and carried out. */
+static void test_an_eni_given_up_that_is_attached_is_detached_and_deleted(void **state)
+{
+        struct bench *b = *state;
+        struct store_eni eni = fixture_eni(1);
+        const char *with[] = {primary(b, 3), bench_eni_xml(b, 1, INSTANCE, NULL, 0)};
+        struct httpd_reply replies[] = {{.body = "<DetachNetworkInterfaceResponse><return>true</return></"
+                                                 "DetachNetworkInterfaceResponse>"},
+                                        {.body = "<DeleteNetworkInterfaceResponse><return>true</return></"
+                                                 "DeleteNetworkInterfaceResponse>"}};
+        struct round round;
+        bool done = false;
+        int64_t key;
+
+        snprintf(eni.client_token, sizeof(eni.client_token), "token");
+        assert_ok(store_eni_begin(b->f->store, &eni, NOW, &key, &b->f->err), &b->f->err);
+        assert_ok(store_eni_created(b->f->store, key, &eni, NULL, 0, NOW, &b->f->err), &b->f->err);
+        assert_ok(store_eni_set_state(b->f->store, key, ENI_DELETING, "given up", NOW, &done, &b->f->err),
+                  &b->f->err);
+        bench_show(b, with, 2);
+        bench_look(b, SOON);
+        round = bench_round(b, SOON);
+        assert_string_equal(observe_eni(&round, key)->attachment_id, "attach-1");
+        bench_script(b, replies, 2);
+        bench_act(b, &round, (struct plan_action){.kind = PLAN_DETACH, .key = key});
+        assert_string_equal(bench_eni(b, &round, key)->attachment_id, "");
+        bench_act(b, &round, (struct plan_action){.kind = PLAN_DELETE, .key = key});
+        assert_null(bench_eni(b, &round, key));
+}
+
 /* ---- orphans ---- */
 
 #define ORPHAN_TAGS(instance, created_at)                                                                    \
@@ -446,6 +500,8 @@ int main(void)
                 TEST(test_an_empty_answer_is_not_believed),
                 TEST(test_an_attach_in_doubt_is_seen),
                 TEST(test_an_eni_that_somebody_else_attached_is_forgotten),
+                TEST(test_a_detach_goes_on_when_the_eni_is_seen_attached_again),
+                TEST(test_an_eni_given_up_that_is_attached_is_detached_and_deleted),
                 TEST(test_an_orphan_is_deleted),
                 TEST(test_a_sweep_comes_last),
                 TEST(test_a_refused_sweep_is_asked_again),

@@ -163,7 +163,11 @@ static void test_a_survivor_is_named_by_who_asks_for_it(void **state)
         struct fixture *f = *state;
         struct store_import imports[] = {import_of(0, 1, "one"), import_of(0, 2, "two"),
                                          import_of(0, 3, "two")};
-        const struct store_lease_key one = {"net", "one", "eth0"}, two = {"net", "two", "eth0"};
+        const struct store_lease_key one = {"net", "one", "eth0", "enia"},
+                                     two = {"net", "two", "eth0", "enib"},
+                                     other = {"net", "two", "net1", "end0"},
+                                     nameless = {"net", "two", "net1", NULL};
+        enum lease_result result;
         struct store_lease lease;
         struct ip released;
         bool done = false;
@@ -180,6 +184,9 @@ static void test_a_survivor_is_named_by_who_asks_for_it(void **state)
                         &f->err);
                 assert_true(done);
         }
+        assert_int_equal(store_lease_get(f->store, &other, f->arena, &lease, &f->err), -ERR_NOT_FOUND);
+        assert_ok(store_lease_release(f->store, &nameless, "", NOW, &done, &released, &f->err), &f->err);
+        assert_false(done);
         assert_ok(store_lease_get(f->store, &one, f->arena, &lease, &f->err), &f->err);
         assert_true(ip_equal(lease.address, imports[0].address));
         assert_string_equal(lease.host_ifname, "enia");
@@ -187,11 +194,17 @@ static void test_a_survivor_is_named_by_who_asks_for_it(void **state)
         assert_true(done && ip_equal(released, imports[0].address));
         assert_ok(store_lease_release(f->store, &one, "", NOW, &done, &released, &f->err), &f->err);
         assert_false(done);
-        /* Which of the two is meant is not known; their links tell. */
-        assert_int_equal(store_lease_get(f->store, &two, f->arena, &lease, &f->err), -ERR_NOT_FOUND);
-        assert_ok(store_lease_release(f->store, &two, "", NOW, &done, &released, &f->err), &f->err);
-        assert_false(done);
-        assert_ok(store_lease_release(f->store, &imports[1].key, "", NOW, &done, &released, &f->err),
+        /* Which of the two is meant, its link tells. */
+        assert_ok(store_lease_add(f->store, &(struct store_lease){.key = two, .host_ifname = "enib"}, NOW,
+                                  f->arena, &result, &lease, &f->err),
+                  &f->err);
+        assert_int_equal(result, LEASE_AGAIN);
+        assert_ok(store_lease_confirm(f->store, &two, imports[1].address, &f->err), &f->err);
+        assert_ok(store_lease_add(f->store, &(struct store_lease){.key = other, .host_ifname = "end0"}, NOW,
+                                  f->arena, &result, &lease, &f->err),
+                  &f->err);
+        assert_int_equal(result, LEASE_GIVEN);
+        assert_ok(store_lease_release(f->store, &imports[2].key, "", NOW, &done, &released, &f->err),
                   &f->err);
         assert_true(done);
         fixture_check(f);

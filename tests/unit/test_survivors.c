@@ -16,10 +16,11 @@ static struct ip ip_of(const char *text)
         return ip;
 }
 
-static struct link_info link_of(unsigned ifindex, const char *name, const char *alias)
+static struct link_info link_of(unsigned ifindex, const char *kind, const char *name, const char *alias)
 {
         struct link_info link = {.ifindex = ifindex};
 
+        snprintf(link.kind, sizeof(link.kind), "%s", kind);
         snprintf(link.name, sizeof(link.name), "%s", name);
         snprintf(link.alias, sizeof(link.alias), "%s", alias);
         return link;
@@ -42,10 +43,13 @@ static struct store_import import_of(const char *container, const char *ifname, 
 static void test_a_pod_is_a_link_of_ours_and_a_route_to_it(void **state _unused_)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
-        const struct link_info links[] = {link_of(1, "lo", ""),          link_of(2, "eth0", "uplink"),
-                                          link_of(3, "enia", "first"),   link_of(4, "enib", ""),
-                                          link_of(5, "calic", "theirs"), link_of(6, "enid", "no-route"),
-                                          link_of(7, "enie", "second")};
+        const struct link_info links[] = {link_of(1, "", "lo", ""),
+                                          link_of(2, "", "eth0", "uplink"),
+                                          link_of(3, "veth", "enia", "first"),
+                                          link_of(4, "veth", "enib", ""),
+                                          link_of(5, "bridge", "cni0", "theirs"),
+                                          link_of(6, "veth", "enid", "no-route"),
+                                          link_of(7, "veth", "vpce", "second")};
         struct route_info routes[] = {route_to("10.0.1.5", 3), route_to("10.0.1.6", 2),
                                       route_to("10.0.1.7", 4), route_to("10.0.1.8", 5),
                                       route_to("10.0.1.9", 9), route_to("10.0.1.10", 7),
@@ -55,7 +59,7 @@ static void test_a_pod_is_a_link_of_ours_and_a_route_to_it(void **state _unused_
 
         routes[6].dst.bits = 24;
         routes[7].table = NODE_MAIN_TABLE;
-        survivors_of(arena, "eni", links, ARRAY_SIZE(links), routes, ARRAY_SIZE(routes), &found, &n);
+        survivors_of(arena, links, ARRAY_SIZE(links), routes, ARRAY_SIZE(routes), &found, &n);
         assert_int_equal(n, 2);
         assert_string_equal(IP_TEXT(found[0].address), "10.0.1.5");
         assert_string_equal(found[0].key.container_id, "first");
@@ -63,7 +67,7 @@ static void test_a_pod_is_a_link_of_ours_and_a_route_to_it(void **state _unused_
         assert_string_equal(found[0].key.network, STORE_NETWORK_UNKNOWN);
         assert_string_equal(IP_TEXT(found[1].address), "10.0.1.10");
         assert_string_equal(found[1].key.container_id, "second");
-        survivors_of(arena, "eni", links, 1, NULL, 0, &found, &n);
+        survivors_of(arena, links, 1, NULL, 0, &found, &n);
         assert_int_equal(n, 0);
 }
 
