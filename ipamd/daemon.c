@@ -19,9 +19,9 @@
 #include "books.h"
 #include "commands.h"
 #include "config.h"
+#include "daemon_network.h"
 #include "daemon_web.h"
 #include "install/announce.h"
-#include "node/monitor.h"
 #include "reconcile/reconcile.h"
 #include "sandbox.h"
 #include "serve/serve.h"
@@ -38,14 +38,13 @@ struct daemon {
         struct store *store;
         struct serve *serve;
         struct reconcile *reconcile;
-        struct node_monitor *monitor;
+        struct daemon_network network;
         struct alarm_watch *alarms;
         struct announce *announce; /* NULL: the conflist is not ours to install */
         uv_loop_t loop;
         uv_async_t changed;
         uv_signal_t signals[SIGNALS];
-        uv_poll_t polls[NODE_MONITOR_FDS];
-        bool polling, node_known;
+        bool node_known;
 };
 
 static struct reconcile_settings settings_of(const struct config *config)
@@ -174,47 +173,6 @@ static void on_changed(uv_async_t *async)
                 announce_check(d->announce);
 }
 
-/* ---- the kernel's notifications ---- */
-
-static void on_network(uv_poll_t *poll, int status _unused_, int events _unused_)
-{
-        struct daemon *d = poll->data;
-        unsigned changed = 0, why = 0;
-        struct err err;
-
-        if (node_monitor_read(d->monitor, &changed, &err) < 0) {
-                log_error("the kernel's notifications are lost; the network is still looked at every minute",
-                          LOG_ERR(&err));
-                for (int i = 0; i < NODE_MONITOR_FDS; i++)
-                        uv_poll_stop(&d->polls[i]);
-                return;
-        }
-        if (changed & (NODE_CHANGED_PODS | NODE_CHANGED_OVERRUN))
-                why |= RECONCILE_PODS;
-        if (changed & (NODE_CHANGED_FIREWALL | NODE_CHANGED_OVERRUN))
-                why |= RECONCILE_FIREWALL;
-        if (changed & ~(unsigned)(NODE_CHANGED_PODS | NODE_CHANGED_FIREWALL))
-                why |= RECONCILE_NETWORK;
-        if (why)
-                reconcile_wake(d->reconcile, why);
-}
-
-static int watch_network(struct daemon *d, struct err *err)
-{
-        int fds[NODE_MONITOR_FDS];
-
-        if (node_monitor_open(d->config->veth_prefix, reconcile_port(d->reconcile), &d->monitor, err) < 0)
-                return err_wrap(err, "watch the host's network");
-        node_monitor_fds(d->monitor, fds);
-        for (int i = 0; i < NODE_MONITOR_FDS; i++) {
-                uv_poll_init(&d->loop, &d->polls[i], fds[i]);
-                d->polls[i].data = d;
-                uv_poll_start(&d->polls[i], UV_READABLE, on_network);
-        }
-        d->polling = true;
-        return 0;
-}
-
 /* ---- the container runtime ---- */
 
 static bool is_ready(void *data)
@@ -335,7 +293,7 @@ static int start(struct daemon *d, struct err *err)
         struct serve_settings settings = serve_settings_of(c);
 
         if (books_open(c, &store, &d->lock_fd, &d->store, err) < 0 || start_reconciler(d, &store, err) < 0 ||
-            watch_network(d, err) < 0)
+            daemon_network_start(&d->network, &d->loop, d->reconcile, c->veth_prefix, err) < 0)
                 return -(int)err->code;
         options.store = d->store;
         if (serve_new(&d->loop, &options, &d->serve, err) < 0)
@@ -354,7 +312,7 @@ static void close_handle(uv_handle_t *handle, void *data _unused_)
                 uv_close(handle, NULL);
 }
 
-/* The server first (whoever waits is told), the reconciler next (a call that runs is let end), the books and the lock last. */
+/* The server first (whoever waits is told), the reconciler next (a call that runs is given some seconds), the books and the lock last. */
 static void stop(struct daemon *d)
 {
         daemon_web_stop(&d->web);
@@ -365,7 +323,7 @@ static void stop(struct daemon *d)
         uv_walk(&d->loop, close_handle, NULL);
         uv_run(&d->loop, UV_RUN_DEFAULT);
         uv_loop_close(&d->loop);
-        node_monitor_free(d->monitor);
+        daemon_network_done(&d->network);
         store_free(d->store);
         daemon_web_done(&d->web);
         config_free(d->latest);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -20,6 +22,15 @@ static struct {
 static struct log_repeats repeats;
 static pthread_mutex_t repeats_lock =
         PTHREAD_MUTEX_INITIALIZER; /* held for looking only, never while writing */
+
+enum { READER_WAIT_MS = 100 }; /* for one that is only slow */
+
+/* What is between us and who reads the log: a pipe that is full must not stop the daemon, which would serve no pod any more. */
+static struct {
+        pthread_mutex_t lock; /* nobody else fills the room that was seen */
+        unsigned lost;        /* lines, since the last one that was taken */
+        bool torn;            /* the last one that was taken lacks its end */
+} reader = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static const char *const level_names[_LOG_LEVEL_MAX] = {
         [LOG_LEVEL_DEBUG] = "debug",
@@ -127,13 +138,58 @@ static void add_body(struct text *line, enum log_level level, const char *messag
         }
 }
 
+/* Room for PIPE_BUF bytes, which a pipe takes in one piece or not at all. */
+static bool has_room(void)
+{
+        struct pollfd fd = {.fd = logger.fd, .events = POLLOUT};
+        int r;
+
+        do
+                r = poll(&fd, 1, reader.lost ? 0 : READER_WAIT_MS);
+        while (r < 0 && errno == EINTR);
+        return r != 0; /* an error is write()'s to find */
+}
+
+static bool write_pieces(const char *bytes, size_t n)
+{
+        for (size_t at = 0; at < n;) {
+                ssize_t written = -1;
+
+                if (has_room())
+                        written = write(logger.fd, bytes + at, n - at < PIPE_BUF ? n - at : PIPE_BUF);
+                if (written < 0) {
+                        reader.torn |= at > 0;
+                        return false;
+                }
+                at += (size_t)written;
+        }
+        return true;
+}
+
+static bool write_lost(void)
+{
+        _cleanup_(text_done) struct text line = {0};
+
+        if (reader.torn)
+                text_add(&line, "\n");
+        add_head(&line);
+        add_body(&line, LOG_LEVEL_WARN, "lines are lost: nobody has read this log",
+                 &LOG_INT("lines", reader.lost), 1, true);
+        text_add(&line, logger.json ? "}\n" : "\n");
+        if (!write_pieces(line.text, line.bytes))
+                return false;
+        reader.lost = 0;
+        reader.torn = false;
+        return true;
+}
+
 static void end_line(struct text *line)
 {
-        ssize_t written;
-
         text_add(line, logger.json ? "}\n" : "\n");
-        written = write(logger.fd, line->text, line->bytes);
-        (void)written;
+        pthread_mutex_lock(&reader.lock);
+        if ((reader.lost && !write_lost()) || !write_pieces(line->text, line->bytes))
+                reader.lost++;
+        pthread_mutex_unlock(&reader.lock);
 }
 
 /* Lines that were only counted, once their time is over. */

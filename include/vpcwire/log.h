@@ -10,8 +10,8 @@
  * A line that repeats too fast is counted instead of said, see log_repeat.h; debug lines are not. The count is said with the
  * first line of any kind after that time.
  *
- * Thread-safe: a line is one write(). A log that cannot be written is dropped; logging never blocks or fails a caller
- * beyond that write.
+ * Thread-safe: lines are whole. Logging fails no caller, and holds none for longer than a moment: lines that cannot be
+ * written, as when nobody reads the pipe at the other end, are lost, and counted in the log once it can be written again.
  */
 #ifndef VPCWIRE_LOG_H
 #define VPCWIRE_LOG_H

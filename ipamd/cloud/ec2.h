@@ -20,6 +20,7 @@
 
 struct ec2;
 struct credentials;
+struct http_brake;
 
 enum {
         EC2_ID_BYTES = 64,    /* "eni-0123456789abcdef0" with room to grow */
@@ -80,6 +81,7 @@ struct ec2_options {
         unsigned timeout_ms;             /* whole exchange; 0 = 10 s */
         unsigned connect_timeout_ms;     /* 0 = 3 s */
         const char *ca_file;             /* NULL = the system's certificates */
+        const struct http_brake *brake;  /* NULL = none; borrowed */
         /*
          * Told of each call that was made (one that the pace put off was not), on the caller's thread: EC2's name of the
          * action, how it failed (class NONE: it did not), and why, without secrets. NULL: nobody is told.

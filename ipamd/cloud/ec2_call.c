@@ -31,6 +31,7 @@ struct ec2 {
         struct http *http;
         char *url, *host, *region;
         struct credentials *credentials;
+        const struct http_brake *brake;
         struct ec2_failure failure;
         struct pace pace;
         bool follows; /* the next call goes with the last one */
@@ -46,6 +47,7 @@ int ec2_new(const struct ec2_options *options, struct ec2 **ret, struct err *err
                 .timeout_ms = options->timeout_ms ?: TIMEOUT_MS,
                 .connect_timeout_ms = options->connect_timeout_ms ?: CONNECT_TIMEOUT_MS,
                 .ca_file = options->ca_file,
+                .brake = options->brake,
         };
         _cleanup_(ec2_freep) struct ec2 *ec2 = XNEW(struct ec2);
         int r;
@@ -62,6 +64,7 @@ int ec2_new(const struct ec2_options *options, struct ec2 **ret, struct err *err
                 return r;
         ec2->region = xstrdup(options->region);
         ec2->credentials = options->credentials;
+        ec2->brake = options->brake;
         ec2->observe = options->observe;
         ec2->observe_data = options->observe_data;
         pace_init(&ec2->pace, clock_boottime_ms());
@@ -273,22 +276,27 @@ bool ec2_failure_is_pause(const struct ec2_failure *failure)
         return failure->wait_ms && strcmp(failure->code, EC2_CODE_PACED) == 0;
 }
 
+/* As for a call that the pace puts off: nothing is in doubt, EC2 never heard of it. */
+static int put_off(struct ec2 *ec2, int64_t wait_ms, const char *why, struct err *err)
+{
+        ec2->failure = (struct ec2_failure){
+                .class = EC2_FAILURE_THROTTLED, .code = EC2_CODE_PACED, .wait_ms = wait_ms};
+        return err_set(err, ERR_AGAIN, "not sent: %s; again in %lld ms", why, (long long)wait_ms);
+}
+
 /* May this call be made now? Otherwise it fails here, and says when. */
 static int keep_pace(struct ec2 *ec2, enum ec2_action action, struct err *err)
 {
         int64_t wait_ms;
 
+        if (http_brake_is_pulled(ec2->brake))
+                return put_off(ec2, 1, "ipamd is stopping", err);
         if (ec2->follows) {
                 pace_follow(&ec2->pace, ec2_action_pace(action), clock_boottime_ms());
                 return 0;
         }
         wait_ms = ask_pace(ec2, action);
-        if (!wait_ms)
-                return 0;
-        ec2->failure = (struct ec2_failure){
-                .class = EC2_FAILURE_THROTTLED, .code = EC2_CODE_PACED, .wait_ms = wait_ms};
-        return err_set(err, ERR_AGAIN, "not sent: this node keeps its pace; again in %lld ms",
-                       (long long)wait_ms);
+        return wait_ms ? put_off(ec2, wait_ms, "this node keeps its pace", err) : 0;
 }
 
 static enum pace_outcome pace_outcome(enum ec2_failure_class class)

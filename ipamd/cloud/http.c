@@ -16,6 +16,8 @@
 
 #include <curl/curl.h>
 
+#include <vpcwire/clock.h>
+
 struct http {
         CURL *curl;
         struct http_options options;
@@ -73,6 +75,16 @@ struct http *http_free(struct http *http)
         return NULL;
 }
 
+void http_brake_pull(struct http_brake *brake)
+{
+        atomic_store(&brake->pulled_ms, clock_boottime_ms());
+}
+
+bool http_brake_is_pulled(const struct http_brake *brake)
+{
+        return brake && atomic_load(&brake->pulled_ms);
+}
+
 /* Not realloc: it would leave the old bytes, which may be secrets, in freed memory. */
 static void reserve_body(struct http *http, size_t bytes)
 {
@@ -128,6 +140,15 @@ static size_t on_send(char *buffer, size_t size, size_t count, void *data)
         http->send += n;
         http->send_bytes -= n;
         return n;
+}
+
+/* libcurl asks at least once a second. */
+static int on_progress(void *data, curl_off_t down_all _unused_, curl_off_t down _unused_,
+                       curl_off_t up_all _unused_, curl_off_t up _unused_)
+{
+        const struct http_brake *brake = data;
+
+        return http_brake_is_pulled(brake) && clock_boottime_ms() - brake->pulled_ms >= HTTP_BRAKE_MS;
 }
 
 static int on_seek(void *data _unused_, curl_off_t offset _unused_, int origin _unused_)
@@ -198,6 +219,8 @@ static void set_limits(struct http *http)
         curl_easy_setopt(curl, CURLOPT_MAXAGE_CONN, (long)HTTP_MAX_IDLE_S);
         curl_easy_setopt(curl, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)o->max_body_bytes);
         curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L); /* we are one thread of several */
+        /* Without it libcurl's time is over only when its resolver's is: minutes, with name servers that are silent. */
+        curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);
         curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
         curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
         curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -209,6 +232,11 @@ static void set_limits(struct http *http)
         if (o->min_ttl) {
                 curl_easy_setopt(curl, CURLOPT_SOCKOPTFUNCTION, on_socket);
                 curl_easy_setopt(curl, CURLOPT_SOCKOPTDATA, http);
+        }
+        if (o->brake) {
+                curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+                curl_easy_setopt(curl, CURLOPT_XFERINFODATA, o->brake);
+                curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
         }
         if (o->no_proxy)
                 curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
@@ -250,6 +278,8 @@ static int exchange_error(const struct http *http, CURLcode result, struct err *
                                HTTP_MAX_HEADER_BYTES);
         if (result == CURLE_OPERATION_TIMEDOUT)
                 return err_set(err, ERR_TIMEOUT, "no complete reply in time: %s", why);
+        if (result == CURLE_ABORTED_BY_CALLBACK)
+                return err_set(err, ERR_AGAIN, "no complete reply before this program stops");
         if (result == CURLE_PEER_FAILED_VERIFICATION || result == CURLE_SSL_CACERT_BADFILE)
                 return err_set(err, ERR_DENIED, "TLS: %s", why);
         return err_set(err, ERR_AGAIN, "no complete reply: %s", why);
@@ -263,6 +293,8 @@ int http_exchange(struct http *http, const struct http_request *request, struct 
         long status = 0;
         int r;
 
+        if (http_brake_is_pulled(http->options.brake))
+                return err_set(err, ERR_AGAIN, "not sent: this program is stopping");
         r = make_headers(request, &headers, err);
         if (r < 0)
                 return r;

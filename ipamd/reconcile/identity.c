@@ -152,6 +152,7 @@ static int open_ec2(struct reconcile *r, struct err *err)
                                                    .credentials = r->credentials,
                                                    .timeout_ms = o->http_timeout_ms,
                                                    .ca_file = o->ca_file,
+                                                   .brake = &r->brake,
                                                    .observe = count_ec2_call,
                                                    .observe_data = r},
                        &r->ec2, err);

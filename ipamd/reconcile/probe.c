@@ -212,8 +212,10 @@ static bool ask(struct reconcile *r, struct round *round, size_t i)
 static int try_imds(const struct reconcile *r, unsigned min_ttl, struct err *err)
 {
         _cleanup_(imds_freep) struct imds *imds = NULL;
-        const struct imds_options options = {
-                .endpoint = r->options.imds_endpoint, .ipv6 = r->options.imds_ipv6, .min_ttl = min_ttl};
+        const struct imds_options options = {.endpoint = r->options.imds_endpoint,
+                                             .ipv6 = r->options.imds_ipv6,
+                                             .brake = &r->brake,
+                                             .min_ttl = min_ttl};
 
         if (imds_new(&options, &imds, err) < 0)
                 return -(int)err->code;

@@ -10,6 +10,7 @@
 
 #include "cloud/credentials.h"
 #include "cloud/ec2.h"
+#include "cloud/http.h"
 #include "cloud/imds.h"
 #include "metrics/metrics.h"
 #include "node/sync.h"
@@ -86,6 +87,7 @@ struct reconcile {
         struct arena *arena; /* as long as the reconciler: what the profile adds to the options */
         struct reconcile_options options;
         struct reconcile_settings settings; /* the thread's copy */
+        struct http_brake brake;
         struct store *store;
         struct imds *imds;
         struct credentials *credentials;

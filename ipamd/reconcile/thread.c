@@ -248,7 +248,9 @@ static int open_parts(struct reconcile *r, struct err *err)
                 r->random = (uint64_t)clock_wall_ms();
         if (store_open(&o->store, &r->store, err) < 0)
                 return -(int)err->code;
-        if (imds_new(&(const struct imds_options){.endpoint = o->imds_endpoint, .ipv6 = o->imds_ipv6},
+        if (imds_new(&(const struct imds_options){.endpoint = o->imds_endpoint,
+                                                  .ipv6 = o->imds_ipv6,
+                                                  .brake = &r->brake},
                      &r->imds, err) < 0)
                 return -(int)err->code;
         r->credentials = credentials_open(&(const struct credentials_options){
@@ -258,6 +260,7 @@ static int open_parts(struct reconcile *r, struct err *err)
                 .use_fips = o->use_fips,
                 .use_dualstack = o->use_dualstack,
                 .ca_file = o->ca_file,
+                .brake = &r->brake,
                 .timeout_ms = o->http_timeout_ms,
         });
         if (node_open(&r->node, err) < 0)
@@ -325,6 +328,7 @@ struct reconcile *reconcile_stop(struct reconcile *r)
         if (r->wake.started) {
                 pthread_mutex_lock(&r->wake.mutex);
                 r->wake.stop = true;
+                http_brake_pull(&r->brake);
                 pthread_cond_signal(&r->wake.cond);
                 pthread_mutex_unlock(&r->wake.mutex);
                 pthread_join(r->wake.thread, NULL);

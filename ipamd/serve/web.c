@@ -31,8 +31,9 @@ struct web {
         uv_poll_t poll;
         uv_timer_t timer; /* MHD's next wish, the next connection to end, or the next try to listen */
         struct visitor *first, *last;
-        unsigned n_visitors, handles;
+        unsigned handles;
         bool polling, complained;
+        bool somebody_left; /* in this run of MHD's */
 };
 
 /* ---- one request ---- */
@@ -135,7 +136,6 @@ static void visitor_begin(struct web *web, struct MHD_Connection *connection, vo
         visitor->previous = web->last;
         *(web->last ? &web->last->next : &web->first) = visitor;
         web->last = visitor;
-        web->n_visitors++;
         *place = visitor;
 }
 
@@ -143,7 +143,7 @@ static void visitor_end(struct web *web, struct visitor *visitor)
 {
         *(visitor->previous ? &visitor->previous->next : &web->first) = visitor->next;
         *(visitor->next ? &visitor->next->previous : &web->last) = visitor->previous;
-        web->n_visitors--;
+        web->somebody_left = true;
         free(visitor);
 }
 
@@ -168,6 +168,10 @@ static void end_overdue(struct web *web, int64_t now_ms)
 
 static void on_timer(uv_timer_t *timer);
 
+/*
+ * While it is full, or there was no descriptor for a visitor, MHD does not listen until one leaves; it sees that only at
+ * the begin of a run, for which nobody would wake it.
+ */
 static void arm(struct web *web)
 {
         int64_t now_ms = clock_boottime_ms(), wait_ms = INT64_MAX;
@@ -175,6 +179,8 @@ static void arm(struct web *web)
 
         if (MHD_get_timeout(web->daemon, &wish_ms) == MHD_YES)
                 wait_ms = (int64_t)wish_ms;
+        if (web->somebody_left)
+                wait_ms = 0;
         if (web->first && web->first->end_ms - now_ms < wait_ms)
                 wait_ms = web->first->end_ms > now_ms ? web->first->end_ms - now_ms : 1;
         if (wait_ms == INT64_MAX)
@@ -183,22 +189,12 @@ static void arm(struct web *web)
                 uv_timer_start(&web->timer, on_timer, (uint64_t)wait_ms, 0);
 }
 
-/* While it is full, MHD does not listen; it sees only at the begin of a run whether it is, and nobody would wake it. */
-static void run_daemon(struct web *web)
-{
-        bool was_full;
-
-        do {
-                was_full = web->n_visitors >= WEB_CONNECTIONS_MAX;
-                MHD_run(web->daemon);
-        } while (was_full && web->n_visitors < WEB_CONNECTIONS_MAX);
-}
-
 static void run(struct web *web)
 {
         uv_update_time(web->loop);
         end_overdue(web, clock_boottime_ms());
-        run_daemon(web);
+        web->somebody_left = false;
+        MHD_run(web->daemon);
         arm(web);
 }
 

@@ -182,6 +182,19 @@ def test_19_create_done_and_the_daemon_dies(vpc, make_node):
     assert orphan in [eni["id"] for eni in vpc.enis("n1")]
 
 
+@pytest.mark.parametrize("service", ["ec2", "imds"])
+def test_stopping_while_nothing_answers(vpc, make_node, service):
+    """SIGTERM ends the daemon within seconds, whatever the timeouts are and however many calls a round would still make."""
+    node = warm_node(make_node, HTTP_TIMEOUT="60")
+    script(vpc, {"action": "*", "effect": "hang", "service": service})
+    add_from_pool(node, "p0")
+    wait_until(lambda: all(hits(vpc)), 60, why="something hangs")
+    node.stop()
+    script(vpc)
+    node.start()
+    wait_settled(vpc, node, 1)
+
+
 # What goes wrong while an ENI goes back.
 SHRINKING = {
     "9 delete in use": [error(DELETE, "InvalidParameterValue", times=2, message="'x' is currently in use.")],

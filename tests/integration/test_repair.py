@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What others delete of the host network comes back at once; what belongs to others stays as it is."""
 import json
+import os
+import signal
+import subprocess
 import time
 
 import pytest
@@ -112,3 +115,31 @@ def test_a_pods_route_that_was_deleted(wired):
     wait_until(lambda: pod.address in wired.pod_routes(), HEAL_DEADLINE_S)
     print(f"healed within {(time.monotonic() - started) * 1000:.0f} ms")
     wired.check_kernel()
+
+
+STORM = """
+ip link add storm0 type veth peer name storm1
+for i in $(seq 1000); do echo address add 100.64.77.1/32 dev storm0; echo address del 100.64.77.1/32 dev storm0; done > "$1"
+while :; do ip -batch "$1"; done
+"""
+
+
+def test_a_storm_of_others_changes(node, tmp_path):
+    """Somebody changes what is not ours all the time: all other work goes on, damage is healed, and the log says nothing of it."""
+    node.add_pod("p0")
+    node.wait_quiet()
+    command = ["ip", "netns", "exec", node.netns, "sh", "-c", STORM, "storm", tmp_path / "batch"]
+    with subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL) as storm:
+        try:
+            wait_until(lambda: node.ip("address", "show", "dev", "storm0"), 30)
+            permissions = node.call("Probe")["permissions"]
+            assert not [p for p in permissions if p["result"] == "unknown"], permissions
+            node.add_pods(f"p{i}" for i in range(1, 6))
+            node.wait_until(lambda: len(node.enis()) == 3 and node.quiet(), 60, why="the pool grows")
+            before = host_network(node)
+            node.exec(*DAMAGE["pods' rule"][0].split())
+            wait_until(lambda: host_network(node)["rules"] == before["rules"], HEAL_DEADLINE_S)
+        finally:
+            os.killpg(storm.pid, signal.SIGKILL)
+    node.check_kernel()
+    assert "rounds make no end" not in node.proc.text()

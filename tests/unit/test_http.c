@@ -367,6 +367,28 @@ static void test_date(void **state _unused_)
         }
 }
 
+static void test_nothing_is_sent_with_the_brake_pulled(void **state _unused_)
+{
+        static const struct httpd_reply script[] = {{.body = "hello"}};
+        _cleanup_(httpd_stopp) struct httpd *httpd = httpd_start(script, 1);
+        struct http_brake brake = {0};
+        const struct http_options options = {.max_body_bytes = MAX_BODY_BYTES,
+                                             .timeout_ms = 5000,
+                                             .connect_timeout_ms = 5000,
+                                             .no_proxy = true,
+                                             .brake = &brake};
+        _cleanup_(http_freep) struct http *http = NULL;
+        struct http_reply reply;
+        struct err err;
+
+        assert_ok(http_new(&options, &http, &err), &err);
+        assert_ok(send(http, "GET", httpd_url(httpd), NULL, &reply, &err), &err);
+        http_brake_pull(&brake);
+        assert_fails(send(http, "GET", httpd_url(httpd), NULL, &reply, &err), ERR_AGAIN);
+        assert_contains(err.msg, "stopping");
+        assert_int_equal(httpd_requests(httpd), 1);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -380,6 +402,7 @@ int main(void)
                 cmocka_unit_test(test_tls_is_verified),
                 cmocka_unit_test(test_proxies_of_the_environment),
                 cmocka_unit_test(test_date),
+                cmocka_unit_test(test_nothing_is_sent_with_the_brake_pulled),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 /* Logs that repeat: said a few times, counted, and the count said; from two threads. */
 #include "test.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,12 +159,71 @@ static void test_debug_lines_are_all_said(void **state _unused_)
         assert_int_equal(lines, 3 * LOG_REPEATS_MAX);
 }
 
+/* All that is in the pipe now. */
+static char *read_present(int fd)
+{
+        assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+        return read_all(fd);
+}
+
+static json_int_t number_of(const char *line, size_t n, const char *key)
+{
+        json_t *object = json_loadb(line, n, 0, NULL);
+        json_int_t number;
+
+        if (!object)
+                fail_msg("not a line of JSON: %.*s", (int)(n < 200 ? n : 200), line);
+        number = json_integer_value(json_object_get(object, key));
+        json_decref(object);
+        return number;
+}
+
+/* Nobody reads, and nobody waits for that; who comes back to read is told how much there is not. */
+static void test_a_reader_that_stops(void **state _unused_)
+{
+        enum { SAID = 3000, LONG_BYTES = 10000 };
+        _cleanup_free_ char *long_text = xcalloc(LONG_BYTES + 1, 1), *before = NULL, *after = NULL;
+        json_int_t got = 0, lost = 0, cut = 0;
+        int pipes[2];
+
+        memset(long_text, 'x', LONG_BYTES);
+        assert_int_equal(pipe(pipes), 0);
+        log_init(pipes[1], LOG_FORMAT_JSON, LOG_LEVEL_DEBUG);
+        alarm(60); /* else it would wait for ever */
+        for (int i = 0; i < SAID; i++)
+                log_debug("looked", LOG_STR("text", i % 10 ? "short" : long_text), LOG_INT("one", 1));
+        alarm(0);
+        before = read_present(pipes[0]);
+        log_debug("looked", LOG_INT("one", 1));
+        log_init(STDERR_FILENO, LOG_FORMAT_AUTO, LOG_LEVEL_INFO);
+        after = read_present(pipes[0]);
+        close(pipes[0]);
+        close(pipes[1]);
+        for (char *line = before, *end; *line; line = end + 1) {
+                end = strchr(line, '\n');
+                if (!end) { /* only the last one, and its end never comes */
+                        assert_int_equal(after[0], '\n');
+                        cut = 1;
+                        break;
+                }
+                got += number_of(line, (size_t)(end - line), "one");
+        }
+        for (char *line = after + cut, *end; *line; line = end + 1) {
+                end = strchr(line, '\n');
+                assert_non_null(end);
+                got += number_of(line, (size_t)(end - line), "one");
+                lost += number_of(line, (size_t)(end - line), "lines");
+        }
+        assert_true(lost > 0);
+        assert_int_equal(got + lost, SAID + 1);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_said_then_counted),        cmocka_unit_test(test_what_is_the_same),
                 cmocka_unit_test(test_a_count_is_not_lost),      cmocka_unit_test(test_two_threads),
-                cmocka_unit_test(test_debug_lines_are_all_said),
+                cmocka_unit_test(test_debug_lines_are_all_said), cmocka_unit_test(test_a_reader_that_stops),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

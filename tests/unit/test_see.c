@@ -4,7 +4,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -394,6 +396,61 @@ static void test_a_full_house_that_empties_at_once(void **state)
         assert_contains(answer, " 200 ");
 }
 
+static int visitor, newcomer;
+static struct rlimit files;
+
+/* A visitor comes, and there is no descriptor for it. */
+static void task_run_out_of_files(struct fixture *fixture _unused_)
+{
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        struct rlimit none_free = files;
+        int lowest = dup(STDERR_FILENO);
+
+        close(lowest);
+        none_free.rlim_cur = (rlim_t)lowest;
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &none_free), 0);
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s", introspection_path);
+        assert_int_equal(connect(newcomer, (const struct sockaddr *)&address, sizeof(address)), 0);
+}
+
+static void task_have_files_again(struct fixture *fixture _unused_)
+{
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+        close(visitor);
+}
+
+static void task_look_on(struct fixture *fixture _unused_)
+{
+}
+
+/* The loop takes what has come. */
+static void look_on(struct fixture *fixture)
+{
+        for (int i = 0; i < 10; i++)
+                fixture_run(fixture, task_look_on);
+}
+
+/* libmicrohttpd then listens no more until a visitor goes. The one that waited is served. */
+static void test_out_of_files(void **state)
+{
+        static const char request[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        const struct timeval patience = {.tv_sec = 30};
+        _cleanup_free_ char *answer = NULL;
+
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+        visitor = raw_connect(introspection_path);
+        newcomer = socket(AF_UNIX, SOCK_STREAM, 0);
+        setsockopt(newcomer, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+        assert_serves(*state);
+        look_on(*state);
+        fixture_run(*state, task_run_out_of_files);
+        look_on(*state);
+        fixture_run(*state, task_have_files_again);
+        raw_send(newcomer, request, sizeof(request) - 1);
+        answer = read_all(newcomer);
+        assert_contains(answer, " 200 ");
+}
+
 /* One byte now and then keeps no connection longer than its time. */
 static void test_slow_visitor(void **state)
 {
@@ -430,6 +487,7 @@ int main(void)
                 TEST(test_garbage),
                 TEST(test_too_many_silent_visitors),
                 TEST(test_a_full_house_that_empties_at_once),
+                TEST(test_out_of_files),
                 TEST(test_slow_visitor),
         };
 
