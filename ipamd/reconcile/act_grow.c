@@ -199,6 +199,11 @@ int act_create(struct reconcile *r, struct round *round, const struct plan_actio
                                 .device_index = action->device_index,
                                 .asked_addresses = action->count};
 
+        /* An earlier action of the same plan has learnt that the subnet is full: the next plan goes elsewhere. */
+        if (blocked_now(round, plan_action_to_string(PLAN_CREATE), action->subnet_id)) {
+                round->progress = true;
+                return 0;
+        }
         snprintf(eni.subnet_id, sizeof(eni.subnet_id), "%s", action->subnet_id);
         if (other)
                 other->available -= other->available > action->count ? action->count + 1 : other->available;

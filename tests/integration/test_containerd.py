@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real container runtime (Debian's containerd and runc) makes and removes the pods, as a kubelet asks it to."""
 import concurrent.futures
+import itertools
 import json
 import pathlib
 import socket
 import threading
+import time
 
 import grpc
 import pytest
@@ -14,6 +16,7 @@ from vpc.containerd import PAUSE_IMAGE, Containerd
 
 CONFLIST = pathlib.Path(__file__).parents[2] / "deploy/cni/10-aws.conflist"
 AT_ONCE, PODS = 16, 100
+PATIENCE_S, RETRY_S = 120, 0.1
 INTERNET_HOST = "198.51.100.10"
 
 
@@ -81,6 +84,18 @@ def test_a_pod(vpc, node, make_runtime):
     nothing_left(node, runtime)
 
 
+def as_kubelet(what):
+    """what(attempt) until the runtime, which may be starting anew, does it."""
+    end = time.monotonic() + PATIENCE_S
+    for attempt in itertools.count():
+        try:
+            return what(attempt)
+        except grpc.RpcError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(RETRY_S)
+
+
 @pytest.mark.node(instance_type="m5.4xlarge", env={"WARM_IP_TARGET": "10", "IP_COOLDOWN_PERIOD": "1"})
 def test_100_pods_16_at_a_time(node, make_runtime):
     """containerd is killed in the middle of both, the making and the removing; a kubelet tries again, and all is well."""
@@ -88,16 +103,11 @@ def test_100_pods_16_at_a_time(node, make_runtime):
     made = threading.Event()
 
     def run(number):
-        """As a kubelet: a sandbox that failed is removed and another one made."""
-        for attempt in range(20):
-            try:
-                pod = runtime.run_pod(f"p{number}", attempt=attempt)
-                if number == PODS // 2:
-                    made.set()
-                return pod
-            except grpc.RpcError as error:
-                last = error
-        raise last
+        """A sandbox that failed is removed and another one made."""
+        pod = as_kubelet(lambda attempt: runtime.run_pod(f"p{number}", attempt=attempt))
+        if number == PODS // 2:
+            made.set()
+        return pod
 
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         futures = [pool.submit(run, number) for number in range(PODS)]
@@ -118,14 +128,8 @@ def test_100_pods_16_at_a_time(node, make_runtime):
     removed = threading.Semaphore(0)
 
     def remove(pod):
-        for _ in range(20):
-            try:
-                runtime.delete_pod(pod)
-                removed.release()
-                return
-            except grpc.RpcError as error:
-                last = error
-        raise last
+        as_kubelet(lambda _: runtime.delete_pod(pod))
+        removed.release()
 
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         futures = [pool.submit(remove, pod) for pod in pods]
@@ -135,8 +139,8 @@ def test_100_pods_16_at_a_time(node, make_runtime):
         runtime.start()
         for future in futures:
             future.result()
-    wait_until(lambda: nothing_left(node, runtime), 30, why="nothing is left")
-    wait_until(lambda: node.pool()["leased"] == 0, 10)
+    wait_until(lambda: nothing_left(node, runtime), 60, why="nothing is left")
+    wait_until(lambda: node.pool()["leased"] == 0, 60)
 
 
 @pytest.mark.node(env={"WARM_IP_TARGET": "1", "MINIMUM_IP_TARGET": "3", "IP_COOLDOWN_PERIOD": "1"})

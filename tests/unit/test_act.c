@@ -88,6 +88,23 @@ static void test_a_full_subnet_blocks_the_subnet_and_leaves_no_row(void **state)
         assert_false(round.enis[0].in_doubt);
 }
 
+/* In one plan: the assign comes first, and learns what the create needs not ask again. */
+static void test_a_full_subnet_is_asked_once(void **state)
+{
+        struct bench *b = *state;
+        struct round round = bench_round(b, SOON);
+
+        script_error(b, 400, "InsufficientFreeAddressesInSubnet", "no free addresses");
+        bench_act(b, &round, (struct plan_action){.kind = PLAN_ASSIGN, .key = round.enis[0].key, .count = 2});
+        assert_true(blocked_now(&round, "create", SUBNET));
+        round.progress = false;
+        bench_act(b, &round, create);
+        assert_true(round.progress);
+        round = bench_round(b, round.now_ms);
+        assert_int_equal(round.n_enis, 1);
+        assert_int_equal(httpd_requests(b->ec2), 1);
+}
+
 static void test_a_lost_attach_stays_in_doubt(void **state)
 {
         struct bench *b = *state;
@@ -387,6 +404,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(test_a_lost_create_is_repeated_word_for_word),
                 TEST(test_a_full_subnet_blocks_the_subnet_and_leaves_no_row),
+                TEST(test_a_full_subnet_is_asked_once),
                 TEST(test_a_lost_attach_stays_in_doubt),
                 TEST(test_a_refused_attach_is_in_no_doubt),
                 TEST(test_one_eni_too_many_is_given_up),
