@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <vpcwire/cleanup.h>
@@ -10,6 +11,7 @@
 #include <vpcwire/mem.h>
 
 #include "config.h"
+#include "node/want.h"
 #include "reconcile/survivors.h"
 #include "reconcile/takeover.h"
 
@@ -55,16 +57,35 @@ static int take_over(const struct config *config, struct store *store, struct ar
         return store_fact_set(store, checkpoint_fact, running->print, err);
 }
 
-/* aws-vpc-cni has run since: what the books call free, a pod of it may have. */
+static int has_stranger(struct store *store, struct arena *arena, const struct running *running, bool *ret,
+                        struct err *err)
+{
+        const struct route_filter in_main = {.family = AF_INET, .table = NODE_MAIN_TABLE};
+        _cleanup_(netlink_freep) struct netlink *netlink = NULL;
+        struct store_lease *leases;
+        struct route_info *routes;
+        size_t n_leases, n_routes;
+
+        if (store_leases(store, NULL, arena, &leases, &n_leases, err) < 0 ||
+            netlink_open(-1, &netlink, err) < 0 ||
+            route_dump(netlink, arena, &in_main, &routes, &n_routes, err) < 0)
+                return err_wrap(err, "look for pods that aws-vpc-cni made since");
+        *ret = survivors_has_stranger(running->rows, running->n_rows, leases, n_leases, routes, n_routes);
+        return 0;
+}
+
+/* aws-vpc-cni has run since: what the books call free, a pod of it may have. Our own export is no sign of that. */
 static int is_outdated(struct store *store, struct arena *arena, const struct running *running, bool *ret,
                        struct err *err)
 {
         const char *known;
 
+        *ret = false;
         if (store_fact_get(store, checkpoint_fact, arena, &known, err) < 0)
                 return -(int)err->code;
-        *ret = known && running->n_rows && strcmp(known, running->print) != 0;
-        return 0;
+        if (!known || strcmp(known, running->print) == 0)
+                return 0;
+        return has_stranger(store, arena, running, ret, err);
 }
 
 /* The database last: a log without one is refused, a database without its log is as it once was. */

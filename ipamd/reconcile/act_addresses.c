@@ -2,8 +2,8 @@
 /*
  * Addresses come to an ENI and go back. An assign whose outcome is unknown is looked at before the next one; an
  * unassign names its addresses, so it is simply repeated until EC2 has answered it: they are leaving, and no
- * ADD can get one in the meantime. Where EC2 refuses the first call for whatever reason of
- * its own (rate, permission), they are free as before, and it is put off.
+ * ADD can get one in the meantime. Where EC2 refuses the first call for a reason of its own (rate, permission), they are
+ * free as before, and it is put off.
  */
 #include <string.h>
 

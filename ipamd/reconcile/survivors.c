@@ -75,6 +75,32 @@ static const struct store_import *find_address(const struct store_import *import
         return NULL;
 }
 
+static bool is_leased(const struct store_import *row, const struct store_lease *leases, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                if (ip_equal(leases[i].address, row->address) &&
+                    strcmp(leases[i].key.container_id, row->key.container_id) == 0)
+                        return true;
+        }
+        return false;
+}
+
+bool survivors_has_stranger(const struct store_import *rows, size_t n_rows, const struct store_lease *leases,
+                            size_t n_leases, const struct route_info *main, size_t n_main)
+{
+        for (size_t i = 0; i < n_rows; i++) {
+                const struct prefix pod = prefix_host(rows[i].address);
+
+                if (is_leased(&rows[i], leases, n_leases))
+                        continue;
+                for (size_t j = 0; j < n_main; j++) {
+                        if (prefix_equal(main[j].dst, pod))
+                                return true;
+                }
+        }
+        return false;
+}
+
 static bool same_container(const struct store_import *a, const struct store_import *b)
 {
         return strcmp(a->key.container_id, b->key.container_id) == 0;

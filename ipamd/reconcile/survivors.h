@@ -28,6 +28,13 @@ void survivors_of(struct arena *arena, const struct link_info *links, size_t n_l
 int survivors_find(struct arena *arena, struct store_import **ret, size_t *ret_n, struct err *err);
 
 /*
+ * Whether a row of a checkpoint is of a pod that somebody else runs: no lease of its container has the address, and a route
+ * in main leads to it alone, as aws-vpc-cni makes one. A row of a pod that is gone has no such route. Pure.
+ */
+bool survivors_has_stranger(const struct store_import *rows, size_t n_rows, const struct store_lease *leases,
+                            size_t n_leases, const struct route_info *main, size_t n_main);
+
+/*
  * Survivors, and what a checkpoint says (rows) of other addresses. A row of a survivor's address gives it the pod's name
  * where it speaks of the very container; any other is of an earlier pod. Pure; in the arena.
  */

@@ -288,10 +288,16 @@ def test_such_pods_are_exported_too(life, tmp_path):
     for pod in pods:
         pod.add()
     wait_until(lambda: all(lease["state"] == "wired" for lease in life.leases()), HEAL_DEADLINE_S, why="confirmed")
+    ours = life.add_pod("ours")
     checkpoint = tmp_path / "ipam.json"
+    life.env["AWS_VPC_K8S_CNI_BACKING_STORE"] = str(checkpoint)
+    life.restart()
     life.export("--output", checkpoint)
     rows = json.loads(checkpoint.read_text())["allocations"]
-    assert {(row["ipv4"], row["containerID"]) for row in rows} == {(pod.address, pod.container_id) for pod in pods}
+    assert {(row["ipv4"], row["containerID"]) for row in rows} == {(pod.address, pod.container_id) for pod in [*pods, ours]}
+    ours.delete()
+    life.restart()  # nobody has run here but us: the books are as good as they were
+    assert {lease["address"] for lease in life.leases()} == {pod.address for pod in pods}
     for pod in pods:
         pod.delete()
 

@@ -98,11 +98,31 @@ static void test_a_checkpoint_beside_them(void **state _unused_)
         assert_int_equal(n, 1);
 }
 
+static void test_a_stranger_runs_and_has_no_lease_of_ours(void **state _unused_)
+{
+        const struct store_import row = import_of("theirs", "eth0", "10.0.1.5", "web-0");
+        const struct store_lease leases[] = {
+                {.key = {"net", "theirs", "eth0"}, .address = ip_of("10.0.1.5")},
+                {.key = {"net", "ours", "eth0"}, .address = ip_of("10.0.1.5")},
+                {.key = {"net", "theirs", "eth0"}, .address = ip_of("10.0.1.6")}};
+        const struct route_info routes[] = {route_to("10.0.1.6", 3), route_to("10.0.1.5", 4)};
+        struct route_info subnet = route_to("10.0.1.5", 2);
+
+        subnet.dst.bits = 24;
+        assert_true(survivors_has_stranger(&row, 1, NULL, 0, routes, 2));
+        assert_true(survivors_has_stranger(&row, 1, leases + 1, 2, routes, 2));
+        assert_false(survivors_has_stranger(&row, 1, leases, 3, routes, 2));
+        assert_false(survivors_has_stranger(&row, 1, NULL, 0, routes, 1)); /* it is gone */
+        assert_false(survivors_has_stranger(&row, 1, NULL, 0, &subnet, 1));
+        assert_false(survivors_has_stranger(NULL, 0, NULL, 0, routes, 2));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_pod_is_a_link_of_ours_and_a_route_to_it),
                 cmocka_unit_test(test_a_checkpoint_beside_them),
+                cmocka_unit_test(test_a_stranger_runs_and_has_no_lease_of_ours),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
