@@ -6,10 +6,8 @@ import subprocess
 import pytest
 
 from vpc import wait_until
-from vpc.process import Daemon
 
 FULL = "database or disk is full"
-END_DEADLINE_S = 30
 
 
 @contextlib.contextmanager
@@ -43,19 +41,6 @@ def fill(node):
                 file.write(piece)
 
 
-def refused(node):
-    """Why a start ends."""
-    daemon = Daemon(node.command(), node.log, env=node.daemon_env())
-    try:
-        wait_until(lambda: not daemon.alive(), END_DEADLINE_S, why="it refuses to start")
-    finally:
-        if daemon.alive():
-            daemon.kill()
-    daemon.check_log()
-    assert daemon.process.returncode == 1
-    return daemon.text()
-
-
 def add_fails(node):
     pod = node.pod_netns("late")
     result = node.cni("ADD", pod.container_id, pod.path)
@@ -87,14 +72,14 @@ def test_a_full_disk_under_the_books(node):
 def test_a_start_with_a_full_disk(node):
     node.db.parent.mkdir(exist_ok=True)
     fill(node)
-    assert f"{node.db}.lock: No space left on device" in refused(node)
+    assert f"{node.db}.lock: No space left on device" in node.refused_start()
     assert not node.db.exists()
     node.ballast.unlink()
     node.start()
     pod = node.add_pod("web")
     node.stop()
     fill(node)
-    text = refused(node).splitlines()[-1]
+    text = node.refused_start().splitlines()[-1]
     assert str(node.db) in text and ("No space left on device" in text or FULL in text), text
     node.ballast.unlink()
     node.start()
@@ -107,7 +92,7 @@ def test_a_second_daemon_with_books_of_its_own(node, tmp_path):
     node.start()
     pod = node.add_pod("web")
     first, node.env = node.env, {**node.env, "VPCWIRE_DB": str(tmp_path / "other.db")}
-    text = refused(node)
+    text = node.refused_start()
     node.env = first
     assert f"another program answers on {node.socket}" in text
     assert node.proc.alive() and [lease["address"] for lease in node.leases()] == [pod.address]

@@ -7,25 +7,16 @@ import stat
 
 import pytest
 
-from vpc import Daemon, wait_until
+from vpc import wait_until
 from vpc.meddler import Meddler
-
-END_DEADLINE_S = 20
 
 
 def refused(node, **env):
     """Starts ipamd with more environment; its log, after it has ended with an error, and without an EC2 call of its own."""
     node.simulator.calls_reset()
-    daemon = Daemon(node.command(), node.log, env=node.daemon_env(**env))
-    try:
-        wait_until(lambda: not daemon.alive(), END_DEADLINE_S, why="it refuses to start")
-    finally:
-        if daemon.alive():
-            daemon.kill()
-    daemon.check_log()
-    assert daemon.process.returncode not in (0, None) and daemon.process.returncode > 0, daemon.tail()
+    text = node.refused_start(**env)
     assert node.proc is not None or node.calls() == {}
-    return daemon.text()
+    return text
 
 
 BAD_SETTINGS = [

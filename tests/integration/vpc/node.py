@@ -10,6 +10,7 @@ from .pod import Pod, environment, network_conf, run_plugin
 from .process import BUILD, SANITIZER_OPTIONS, Daemon, run, wait_until
 
 READY_DEADLINE_S = 30
+REFUSAL_DEADLINE_S = 60
 CNI_WORKERS = 64
 POD_LINK_PREFIX = "eni"
 _background = concurrent.futures.ThreadPoolExecutor(2 * CNI_WORKERS)
@@ -58,6 +59,18 @@ class Node:
         if wait:
             self.wait_ready(deadline_s)
         return self
+
+    def refused_start(self, **env):
+        """Another ipamd with this node's environment and env, which must end by itself with an error; what it said."""
+        daemon = Daemon(self.command(), self.log, env=self.daemon_env(**env))
+        try:
+            wait_until(lambda: not daemon.alive(), REFUSAL_DEADLINE_S, why="it refuses to start")
+        finally:
+            if daemon.alive():
+                daemon.kill()
+        daemon.check_log()
+        assert daemon.process.returncode > 0, daemon.tail()
+        return daemon.text()
 
     def stop(self):
         """SIGTERM; it must end well and say nothing bad."""
