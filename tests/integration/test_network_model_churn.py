@@ -41,12 +41,13 @@ class Streams:
         for listener in listeners.values():
             listener.close()
         self.ending, self.errors, self.moved = threading.Event(), [], [0] * len(self.clients)
-        self.threads = [threading.Thread(target=function, daemon=True) for function in (self.echo, self.ask)]
-        for thread in self.threads:
-            thread.start()
+        self.asker, self.echoer = (threading.Thread(target=function, daemon=True) for function in (self.ask, self.echo))
+        self.asker.start()
+        self.echoer.start()
 
     def echo(self):
-        while not self.ending.is_set():
+        """Until the last answer is had: the piece that is under way at the end comes back, too."""
+        while self.asker.is_alive():
             for key, _ in self.selector.select(0.5):
                 try:
                     data = key.fileobj.recv(4096)
@@ -77,8 +78,8 @@ class Streams:
     def end(self):
         """All that went wrong."""
         self.ending.set()
-        for thread in self.threads:
-            thread.join()
+        self.asker.join()
+        self.echoer.join()
         for _, client in self.clients:
             client.close()
         for key in list(self.selector.get_map().values()):
