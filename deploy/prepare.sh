@@ -14,8 +14,8 @@ packages_test=("${packages_demo[@]}"
         busybox-static containerd containernetworking-plugins dbus dnsmasq-base iptables network-manager openssl runc systemd
         # what they look and measure with
         ca-certificates chromium chromium-driver nftables prometheus python3-venv strace
-        # the package and its libraries
-        dpkg-dev file
+        # the package and its libraries, the image
+        buildah dpkg-dev file mmdebstrap
         # lint
         clang clang-format clang-tidy shellcheck
         # documents and completion

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The image's Dockerfile held against the repository, without a registry: what it names is there, and what it builds is what it installs."""
+"""The image's Dockerfile held against the repository: what it names is there, and what it builds is what it installs.
+
+Nothing is built here, so it takes no root and no network; tests/integration/test_daemonset.py builds the image and runs it.
+"""
 import fnmatch
 import json
 import pathlib
@@ -82,7 +85,7 @@ def test_its_packages_are_debians():
     """What the first stage installs is what prepare.sh lists, and the tests have installed it."""
     (_, _, build), _ = stages()
     (install,) = [value for name, value in build if name == "RUN" and "packages_install" in value]
-    names = run("bash", "-ec", install.replace("packages_install", "printf '%s\\n'"), cwd=TOP).split()
+    names = run("bash", "-ec", install.replace("packages_install", "echo"), cwd=TOP).split()
     assert {"gcc", "cmake", "libnftables-dev", "dpkg-dev"} <= set(names)
     for name in names:
         assert run("dpkg-query", "-W", "-f", "${db:Status-Status}", name) == "installed", name

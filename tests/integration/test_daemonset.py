@@ -1,24 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
 """The aws-node DaemonSet as shipped, from its YAML and our package, on a node whose container runtime is the real containerd."""
+import io
+import json
 import pathlib
+import tarfile
 
 import grpc
 import package
 import pytest
 
-from vpc import netns, rpc, wait_until
+from vpc import image, netns, rpc, wait_until
 from vpc.containerd import Containerd
-from vpc.daemonset import DaemonSetPod
+from vpc.daemonset import OWNER, DaemonSetPod, our_image
 from vpc.process import RELEASE_BUILD
 from vpc.stream import Stream
 
 CONFLIST = "10-aws.conflist"
 RESTARTS = 3
+WHITEOUT = ".wh."  # a layer's word for "removed"
 
 
 @pytest.fixture(scope="module")
 def shipped(tmp_path_factory):
-    return package.unpack(RELEASE_BUILD, tmp_path_factory.mktemp("package"))
+    """A docker archive with our package's files, and no more than they need."""
+    folder = tmp_path_factory.mktemp("package")
+    our_image(folder / "vpcwire.tar", package.unpack(RELEASE_BUILD, folder))
+    return folder / "vpcwire.tar"
+
+
+@pytest.fixture
+def built(tmp_path):
+    """A docker archive as the Dockerfile builds it."""
+    image.build(tmp_path / "buildah", tmp_path / "vpcwire.tar")
+    return tmp_path / "vpcwire.tar"
 
 
 @pytest.fixture
@@ -29,9 +43,13 @@ def runtime(make_node, tmp_path):
     runtime.close()
 
 
+def make_daemonset(runtime, archive):
+    return DaemonSetPod(runtime, archive, {"AWS_EC2_ENDPOINT": runtime.node.simulator.ready["ec2"], "IP_COOLDOWN_PERIOD": "1"})
+
+
 @pytest.fixture
-def daemonset(vpc, runtime, shipped):
-    return DaemonSetPod(runtime, shipped, {"AWS_EC2_ENDPOINT": vpc.ready["ec2"], "IP_COOLDOWN_PERIOD": "1"})
+def daemonset(runtime, shipped):
+    return make_daemonset(runtime, shipped)
 
 
 def leases(runtime):
@@ -87,6 +105,32 @@ def test_least_privilege_is_enough(runtime, daemonset):
     assert "NoNewPrivs:\t1" in status
     runtime.delete_pod(pod)
     daemonset.stop()
+
+
+def members(archive):
+    """Name -> member of the files that a docker archive's last layer adds: it is the one that ours are in."""
+    with tarfile.open(archive) as outer:
+        (manifest,) = json.load(outer.extractfile("manifest.json"))
+        layer = outer.extractfile(manifest["Layers"][-1]).read()
+    with tarfile.open(fileobj=io.BytesIO(layer)) as inner:
+        return {member.name: member for member in inner if member.isfile() and not pathlib.Path(member.name).name.startswith(WHITEOUT)}
+
+
+@pytest.mark.slow
+def test_the_image_of_the_dockerfile_serves_a_node(built, runtime):
+    """Built on a slim Debian, and run with the manifest's rights."""
+    files = members(built)
+    for name in ("usr/sbin/ipamd", "usr/bin/ipamctl", "usr/lib/vpcwire/vpcwire"):
+        assert (files[name].uid, files[name].gid, files[name].mode & 0o777) == (OWNER, OWNER, 0o755), name
+    assert not [name for name in files if name.startswith(("tmp/", "src/", "var/lib/apt/lists/", "var/cache/"))]
+    daemonset = make_daemonset(runtime, built).start()
+    assert [daemonset.probe(name) for name in ("startupProbe", "livenessProbe", "readinessProbe")] == [0, 0, 0]
+    pod = runtime.run_pod("web")
+    assert [lease["address"] for lease in leases(runtime)] == [runtime.address(pod)]
+    runtime.delete_pod(pod)
+    assert daemonset.stop() == 0
+    daemonset.run_once("/usr/sbin/ipamd", "uninstall")
+    assert installed(runtime) == []
 
 
 def ipamd_pid(runtime):

@@ -42,12 +42,12 @@ def our_image(path, package):
 class DaemonSetPod:
     """On one node: start() runs the init container and the daemon, stop() ends them; a restart is both, as in a rollout."""
 
-    def __init__(self, runtime, package, settings=None):
+    def __init__(self, runtime, archive, settings=None):
+        """archive: a docker archive of IMAGE."""
         self.runtime = runtime
         self.spec, self.settings = manifests()
         self.settings.update(settings or {})
-        our_image(runtime.folder / "vpcwire.tar", package)
-        runtime.ctr("images", "import", runtime.folder / "vpcwire.tar")
+        runtime.ctr("images", "import", archive)
         self.attempt = 0
         self.sandbox = self.container = None
 
