@@ -12,9 +12,10 @@ packages_demo=("${packages_build[@]}" iproute2 iputils-ping procps python3)
 packages_test=("${packages_demo[@]}"
         # what the tests put beside ours: runtimes, other plugins, firewalls, network managers
         busybox-static containerd containernetworking-plugins dbus dnsmasq-base iptables network-manager openssl runc systemd
+        systemd-container
         # what they look and measure with
         ca-certificates chromium chromium-driver nftables prometheus python3-venv strace
-        # the package and its libraries, the image
+        # the package and its libraries, the image, and machines for both
         buildah dpkg-dev file mmdebstrap
         # lint
         clang clang-format clang-tidy shellcheck

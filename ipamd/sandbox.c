@@ -39,6 +39,11 @@ static const int denied[] = {
 
 static int drop_capabilities(struct err *err)
 {
+        if (!capng_have_capability(CAPNG_PERMITTED, CAP_NET_ADMIN))
+                return err_set(
+                        err, ERR_DENIED,
+                        "the capability NET_ADMIN is needed and not given (in Kubernetes by the container's "
+                        "securityContext, under systemd by CapabilityBoundingSet)");
         capng_clear(CAPNG_SELECT_BOTH);
         if (capng_update(CAPNG_ADD, (capng_type_t)(CAPNG_EFFECTIVE | CAPNG_PERMITTED), CAP_NET_ADMIN) < 0 ||
             capng_apply(CAPNG_SELECT_CAPS) < 0)

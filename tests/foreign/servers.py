@@ -22,6 +22,7 @@ INSTANCE_TYPE = "t3.small"  # 3 ENIs with 4 addresses each
 FOLDER = pathlib.Path(__file__).parent
 VENVS = pathlib.Path(os.environ.get("VPCWIRE_VENVS", FOLDER.parent.parent / "build")).resolve()
 ALLOW = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["ec2:*", "sts:*"], "Resource": "*"}]}
+NODE = json.loads((FOLDER.parent.parent / "deploy/iam/policy.json").read_text())  # what we tell owners to allow, and no more
 NO_EC2 = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["sts:*"], "Resource": "*"}]}
 
 
@@ -192,7 +193,7 @@ class Foreign(Server):
         trust = {"Effect": "Allow", "Principal": {"AWS": admin}, "Action": "sts:AssumeRole"}
         trust = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
         self.roles = {}
-        for name, policy in (("node-role", ALLOW), ("poor-role", NO_EC2)):
+        for name, policy in (("node-role", NODE), ("poor-role", NO_EC2)):
             self.roles[name] = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
             iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps(policy))
         key = iam.create_access_key(UserName="admin")["AccessKey"]

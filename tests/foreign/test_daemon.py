@@ -97,6 +97,7 @@ def test_a_new_life_adopts_what_the_old_one_made(foreign, node):
         path.unlink()
     for pod in list(node.pods):
         pod.remove_netns()  # a lost database and running pods are another story: tests/integration tells it
+    node.wait_until(lambda: node.pod_links() == {}, 60, why="the kernel removes a namespace's links when it has time")
     node.start()
     node.wait_until(lambda: {eni["eni_id"] for eni in node.enis()} >= set(before), 30, why="ENIs adopted")
     again = [node.add_pod(f"q{n}") for n in range(SECONDARIES + 1)]

@@ -87,6 +87,15 @@ def test_a_start_with_a_full_disk(node):
     pod.delete()
 
 
+def test_a_start_without_the_right_to_change_the_network(node, monkeypatch):
+    *namespace, program = node.command()
+    without = ["setpriv", "--inh-caps=-net_admin", "--bounding-set=-net_admin"]
+    monkeypatch.setattr(node, "command", lambda: [*namespace, *without, program])
+    text = node.refused_start()
+    assert "the capability NET_ADMIN is needed and not given" in text and "securityContext" in text, text
+    assert not node.db.exists()
+
+
 def test_a_second_daemon_with_books_of_its_own(node, tmp_path):
     """As of a second DaemonSet whose folder is another: the socket is one, the first daemon's, who serves on."""
     node.start()

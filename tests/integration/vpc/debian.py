@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Debian 12 made of its packages, by mmdebstrap: what an image stands on, or a machine that boots."""
+import urllib.error
+import urllib.request
+
+import pytest
+
+from .process import run
+
+RELEASE = "bookworm"
+DEFAULT = [("http://deb.debian.org/debian", RELEASE, "main")]  # where apt itself knows of none
+# What the slim images leave out (debuerreotype, .slimify-excludes).
+LEFT_OUT = ("doc", "groff", "info", "lintian", "linda", "locale", "man")
+KEPT = "/usr/share/doc/*/copyright"
+REACH_S = 20
+MAKE_DEADLINE_S = 600
+
+
+def sources():
+    """Where this machine gets Debian's packages from, as lines of sources.list; skips the test when nobody is there."""
+    listed = run("apt-get", "indextargets", "--format", "$(ORIGIN) $(REPO_URI) $(CODENAME) $(COMPONENT)", "Created-By: Packages").stdout
+    rows = sorted({tuple(line.split()[1:]) for line in listed.splitlines() if line.startswith("Debian ")}) or DEFAULT
+    for uri, codename, _ in rows:
+        try:
+            urllib.request.urlopen(f"{uri.rstrip('/')}/dists/{codename}/InRelease", timeout=REACH_S).close()
+        except urllib.error.URLError as error:
+            pytest.skip(f"Debian's packages are out of reach, {uri}: {error}")
+    return "".join(f"deb {uri} {codename} {component}\n" for uri, codename, component in rows)
+
+
+def make(path, include=(), slim=False):
+    """A folder, or a tar if path says so. Slim: dpkg in it goes on to leave out what it left out here."""
+    choice = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT] + [f"--dpkgopt=path-include={KEPT}"] if slim else []
+    packages = [f"--include={name}" for name in include]
+    run("mmdebstrap", "--variant=minbase", *choice, *packages, RELEASE, path, "-", input=sources(), timeout=MAKE_DEADLINE_S)
