@@ -21,6 +21,8 @@ packages_test=("${packages_demo[@]}"
         clang clang-format clang-tidy shellcheck
         # documents and completion
         groff-base zsh)
+# What Kubernetes' control plane stores its objects in, for the tests against that.
+packages_foreign=(etcd-server)
 
 # packages_missing NAME...: prints those that are not installed.
 packages_missing() {

