@@ -209,6 +209,10 @@ static const struct jsonx_field log_level_reply_fields[] = {
         WANTED(struct ipam_log_level_reply, configured),
 };
 
+static const struct jsonx_field handover_request_fields[] = {
+        JSONX_FIELD(struct ipam_handover_request, hold, JSONX_BOOL, .flags = JSONX_REQUIRED)};
+static const struct jsonx_field handover_reply_fields[] = {COUNT(struct ipam_handover_reply, since_ms)};
+
 static const struct jsonx_field permission_fields[] = {
         WANTED(struct ipam_permission, action),
         WANTED(struct ipam_permission, result),
@@ -270,6 +274,10 @@ static const struct jsonx_schema log_level_request_schema =
         JSONX_SCHEMA(struct ipam_log_level_request, log_level_request_fields);
 static const struct jsonx_schema log_level_reply_schema =
         JSONX_SCHEMA(struct ipam_log_level_reply, log_level_reply_fields);
+static const struct jsonx_schema handover_request_schema =
+        JSONX_SCHEMA(struct ipam_handover_request, handover_request_fields);
+static const struct jsonx_schema handover_reply_schema =
+        JSONX_SCHEMA(struct ipam_handover_reply, handover_reply_fields);
 static const struct jsonx_schema nothing_schema = {0};
 
 static const struct ipam_method methods[_IPAM_METHOD_MAX] = {
@@ -285,6 +293,7 @@ static const struct ipam_method methods[_IPAM_METHOD_MAX] = {
         [IPAM_METHOD_ADDRESS] = {"Address", &address_request_schema, &address_reply_schema},
         [IPAM_METHOD_LOG_LEVEL] = {"LogLevel", &log_level_request_schema, &log_level_reply_schema},
         [IPAM_METHOD_PROBE] = {"Probe", &nothing_schema, &probe_reply_schema},
+        [IPAM_METHOD_HANDOVER] = {"Handover", &handover_request_schema, &handover_reply_schema},
 };
 
 const struct ipam_method *ipam_method(enum ipam_method_id id)

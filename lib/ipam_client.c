@@ -171,6 +171,12 @@ int ipam_probe(struct ipam_client *client, struct ipam_probe_reply *ret, struct 
         return 0;
 }
 
+int ipam_handover(struct ipam_client *client, const struct ipam_handover_request *request,
+                  struct ipam_handover_reply *ret, struct err *err)
+{
+        CALL_WITH_REPLY(IPAM_METHOD_HANDOVER, request, struct ipam_handover_reply, {0}, ret);
+}
+
 int ipam_watch(struct ipam_client *client, const struct ipam_watch_request *request, struct err *err)
 {
         _cleanup_json_ json_t *parameters = jsonx_encode(ipam_method(IPAM_METHOD_WATCH)->request, request);

@@ -48,6 +48,7 @@ enum ipam_method_id {
         IPAM_METHOD_ADDRESS,
         IPAM_METHOD_LOG_LEVEL,
         IPAM_METHOD_PROBE,
+        IPAM_METHOD_HANDOVER,
         _IPAM_METHOD_MAX,
 };
 
@@ -264,6 +265,14 @@ struct ipam_log_level_request {
 
 struct ipam_log_level_reply {
         const char *level, *configured;
+};
+
+struct ipam_handover_request {
+        bool hold;
+};
+
+struct ipam_handover_reply {
+        int64_t since_ms; /* wall clock; 0: not held */
 };
 
 /* What Probe found. Results are "allowed", "denied", "unknown" and "unasked", see the interface's text. */

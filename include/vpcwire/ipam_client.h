@@ -47,6 +47,9 @@ int ipam_log_level(struct ipam_client *client, const struct ipam_log_level_reque
                    struct ipam_log_level_reply *ret, struct err *err);
 /* Waits as long as the daemon does, IPAM_PROBE_TIMEOUT_MS, on top. ERR_UNSUPPORTED: a daemon that does not know the method. */
 int ipam_probe(struct ipam_client *client, struct ipam_probe_reply *ret, struct err *err);
+/* ERR_UNSUPPORTED as above. */
+int ipam_handover(struct ipam_client *client, const struct ipam_handover_request *request,
+                  struct ipam_handover_reply *ret, struct err *err);
 
 /*
  * Starts the stream; after that the client serves ipam_watch_next() only. The daemon's first answer may be an error, so

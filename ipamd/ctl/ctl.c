@@ -52,7 +52,11 @@ static const struct command {
          "rules "
          "are\n"
          "put beside ours, so that it can be started in the place of ipamd; then `ipamd uninstall "
-         "--handover`.\n",
+         "--handover`.\n"
+         "From then on no new pod is served here: aws-vpc-cni would not know of it and give its address "
+         "away. "
+         "--cancel ends\n"
+         "that.\n",
          ctl_export, "aws-vpc-cni"},
         {"log-level", "from which level on the daemon logs, or switches it",
          "Until it is restarted or reads its settings again (SIGHUP).\n", ctl_log_level,
@@ -66,7 +70,7 @@ static const struct command {
         {"version", "versions of ipamctl and of the daemon", "", ctl_version},
 };
 
-enum { OPTION_EVENTS = 1000, OPTION_ROOT, OPTION_LAST, OPTION_SINCE, OPTION_OUTPUT };
+enum { OPTION_EVENTS = 1000, OPTION_ROOT, OPTION_LAST, OPTION_SINCE, OPTION_OUTPUT, OPTION_CANCEL };
 
 static const struct option_help {
         struct option option;
@@ -85,6 +89,9 @@ static const struct option_help {
         {{"output", required_argument, NULL, OPTION_OUTPUT},
          "FILE",
          "export: where to, and not to standard output"},
+        {{"cancel", no_argument, NULL, OPTION_CANCEL},
+         "",
+         "export: this node is not handed over after all; new pods are served again"},
         {{"help", no_argument, NULL, 'h'}, "", "this text; with a command, that command's"},
 };
 
@@ -161,6 +168,7 @@ static enum ctl_exit parse_options(struct ctl *ctl, int argc, char **argv, bool 
                         break;
                 case OPTION_ROOT: ctl->root = optarg; break;
                 case OPTION_OUTPUT: ctl->output = optarg; break;
+                case OPTION_CANCEL: ctl->cancel = true; break;
                 case ':': return complain_usage(ctl, "a value is missing after ", argv[optind - 1]);
                 default: return complain_usage(ctl, "unknown option ", argv[optind - 1]);
                 }

@@ -29,6 +29,7 @@ struct ctl {
                 *root; /* of doctor and bundle. root: the host's files are under it; NULL is / */
         bool json;
         const char *output;   /* of export: a file; NULL: `out` */
+        bool cancel;          /* of export: takes the last one back */
         const char *argument; /* what followed the command's name; NULL: nothing */
         long events_max;      /* of watch: stop after so many; 0: never */
         long last;            /* of events: so many at most; 0: not said */

@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <linux/rtnetlink.h>
 
+#include <vpcwire/clock.h>
 #include <vpcwire/file.h>
 #include <vpcwire/jsonx.h>
 #include <vpcwire/link.h>
@@ -23,6 +25,8 @@ enum {
         PRIORITY_TO_POD = 512, /* aws-vpc-cni's two rules per pod */
         PRIORITY_FROM_POD = 1536,
         TABLE_MAIN = RT_TABLE_MAIN,
+        SETTLE_MS = 30 * 1000, /* for ADDs that are under way */
+        POLL_NS = 250 * 1000 * 1000,
 };
 
 /* Running pods: what is reserved only has no link, and aws-vpc-cni would drop it. */
@@ -129,6 +133,56 @@ static int export_to(const char *path, const struct ipam_list_reply *list, const
         return file_replace(path, line, strlen(line), FILE_MODE, err);
 }
 
+static int hold(struct ipam_client *client, bool on, struct err *err)
+{
+        struct ipam_handover_reply reply;
+
+        if (ipam_handover(client, &(struct ipam_handover_request){.hold = on}, &reply, err) < 0)
+                return err_wrap(err, on ? "have no new pods served" : "have new pods served again");
+        return 0;
+}
+
+static const struct ipam_lease *find_reserved(const struct ipam_list_reply *list)
+{
+        for (size_t i = 0; i < list->n_leases; i++) {
+                if (strcmp(list->leases[i].state, "reserved") == 0)
+                        return &list->leases[i];
+        }
+        return NULL;
+}
+
+/* The leases once none of them is being wired: what is not in the file when it is wired would be given away. */
+static int list_settled(struct ipam_client *client, struct ipam_list_reply *ret, struct err *err)
+{
+        int64_t deadline_ms = clock_boottime_ms() + SETTLE_MS;
+        const struct ipam_lease *reserved;
+
+        for (;;) {
+                if (ipam_list(client, ret, err) < 0)
+                        return -(int)err->code;
+                reserved = find_reserved(ret);
+                if (!reserved)
+                        return 0;
+                if (clock_boottime_ms() >= deadline_ms)
+                        return err_set(
+                                err, ERR_AGAIN,
+                                "pod %s/%s is being wired with %s since %d s; nothing is exported, try again",
+                                reserved->pod_namespace ?: "", reserved->pod_name ?: "",
+                                IP_TEXT(reserved->address), SETTLE_MS / 1000);
+                nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
+        }
+}
+
+static int list_for_export(struct ctl *ctl, struct ipam_client *client, struct ipam_list_reply *ret,
+                           struct err *err)
+{
+        if (!ctl->output)
+                return ipam_list(client, ret, err);
+        if (hold(client, true, err) < 0)
+                return -(int)err->code;
+        return list_settled(client, ret, err);
+}
+
 enum ctl_exit ctl_export(struct ctl *ctl)
 {
         _cleanup_(ipam_client_freep) struct ipam_client *client = NULL;
@@ -143,7 +197,9 @@ enum ctl_exit ctl_export(struct ctl *ctl)
         }
         if (ctl_connect(ctl, &client) < 0)
                 return CTL_NO;
-        if (ipam_list(client, &list, &err) < 0)
+        if (ctl->cancel)
+                return hold(client, false, &err) < 0 ? ctl_complain(ctl, &err) : CTL_OK;
+        if (list_for_export(ctl, client, &list, &err) < 0)
                 return ctl_complain(ctl, &err);
         text = checkpoint_of(&list);
         if (!ctl->output)

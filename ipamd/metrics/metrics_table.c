@@ -44,8 +44,9 @@ const struct metric_row metric_rows[_METRIC_MAX] = {
                              "Requests of the plugin by verb and how they ended",
                              METRIC_KIND_COUNTER,
                              {{"verb", VERBS},
-                              {"result", VALUES("given", "again", "no-address", "overtaken", "caller-gone",
-                                                "stopping", "done", "unknown", "invalid", "failed")}},
+                              {"result",
+                               VALUES("given", "again", "no-address", "overtaken", "caller-gone", "stopping",
+                                      "handed-over", "done", "unknown", "invalid", "failed")}},
                              .sparse = true},
         [METRIC_STAGE_SECONDS] =
                 {"vpcwire_request_duration_seconds",

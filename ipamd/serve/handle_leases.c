@@ -6,6 +6,7 @@
 #include <vpcwire/log.h>
 
 #include "serve/handlers.h"
+#include "serve/handover.h"
 #include "serve/lease.h"
 #include "serve/parked.h"
 
@@ -35,7 +36,10 @@ int handle_add(struct method_call *call, const void *request, void *reply, struc
         enum lease_result result = LEASE_NONE_FREE;
         struct store_lease lease;
         bool queue;
+        int refused = handover_refuses(call, add, err);
 
+        if (refused)
+                return refused < 0 ? -ERR_INTERNAL : 0;
         if (must_queue(call->serve, add, call->arena, &queue, err) < 0)
                 return -ERR_INTERNAL;
         if (!queue && lease_try(call->serve, add, call->now_ms, call->arena, &result, &lease, err) < 0)

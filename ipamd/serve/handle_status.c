@@ -2,6 +2,7 @@
 #include <vpcwire/clock.h>
 
 #include "serve/handlers.h"
+#include "serve/handover.h"
 #include "serve/serve.h"
 #include "serve/status.h"
 
@@ -37,10 +38,13 @@ static void add_blocked(struct ipam_status_reply *status, const struct reason_fa
         }
 }
 
-static void add_warnings(struct ipam_status_reply *status, const struct reason_facts *facts,
-                         struct arena *arena)
+static void add_warnings(struct ipam_status_reply *status, const struct serve *serve,
+                         const struct reason_facts *facts, struct arena *arena)
 {
-        status->warnings = ARENA_ARRAY(arena, struct ipam_warning, facts->n_warnings);
+        status->warnings = ARENA_ARRAY(arena, struct ipam_warning, facts->n_warnings + 1);
+        if (serve->held_since_wall_ms)
+                status->warnings[status->n_warnings++] =
+                        (struct ipam_warning){"new pods", handover_reason(serve, arena)};
         for (size_t i = 0; i < facts->n_warnings; i++) {
                 if (facts->warnings[i].until_ms > facts->now_ms)
                         status->warnings[status->n_warnings++] =
@@ -105,7 +109,7 @@ int handle_status(struct method_call *call, const void *request _unused_, void *
         };
         add_health(status, call->serve, &facts, call->arena);
         add_blocked(status, &facts, call->arena);
-        add_warnings(status, &facts, call->arena);
+        add_warnings(status, call->serve, &facts, call->arena);
         return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <vpcwire/log.h>
 
 #include "serve/handlers.h"
+#include "serve/handover.h"
 #include "serve/methods.h"
 #include "serve/reply.h"
 #include "serve/service.h"
@@ -43,6 +44,7 @@ static const struct {
         [IPAM_METHOD_ADDRESS] = {handle_address},
         [IPAM_METHOD_LOG_LEVEL] = {handle_log_level},
         [IPAM_METHOD_PROBE] = {handle_probe},
+        [IPAM_METHOD_HANDOVER] = {handle_handover},
         [IPAM_METHOD_WATCH] = {method_watch, &(const struct ipam_watch_request){.after = -1},
                                .needs_more = true},
 };

@@ -254,12 +254,10 @@ void parked_drop(struct parked *parked)
         arm(serve, clock_boottime_ms());
 }
 
-void parked_end_all(struct serve *serve)
+void parked_end_all(struct serve *serve, const struct ipam_error *error, const char *result)
 {
-        const struct ipam_error error = {.id = IPAM_ERROR_NOT_READY, .reason = "ipamd is stopping"};
-
         for (struct parked *p = serve->parked_first, *next; p; p = next) {
                 next = p->next;
-                finish(p, NULL, &error, "stopping");
+                finish(p, NULL, error, result);
         }
 }

@@ -21,7 +21,7 @@ void parked_cancel(struct serve *serve, const struct store_lease_key *key);
 /* The peer is gone: no answer. */
 void parked_drop(struct parked *parked);
 
-/* The daemon stops: NotReady for all. */
-void parked_end_all(struct serve *serve);
+/* Nobody gets an address any more: all are answered with the error; result is as of lease_end_add(). */
+void parked_end_all(struct serve *serve, const struct ipam_error *error, const char *result);
 
 #endif

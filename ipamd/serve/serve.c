@@ -4,6 +4,7 @@
 #include <vpcwire/clock.h>
 
 #include "serve/connection.h"
+#include "serve/handover.h"
 #include "serve/listen.h"
 #include "serve/methods.h"
 #include "serve/parked.h"
@@ -63,14 +64,18 @@ int serve_new(uv_loop_t *loop, const struct serve_options *options, struct serve
 {
         struct listen_socket listener;
         struct serve *serve;
+        int64_t held_since_wall_ms;
         int r;
 
+        if (handover_load(options->store, &held_since_wall_ms, err) < 0)
+                return -(int)err->code;
         r = listen_unix(options->socket_path, SERVE_BACKLOG, &listener, err);
         if (r < 0)
                 return r;
         serve = XNEW(struct serve);
         serve->loop = loop;
         serve->hooks = hooks;
+        serve->held_since_wall_ms = held_since_wall_ms;
         serve->options = options_with_defaults(options);
         serve->socket_device = listener.device;
         serve->socket_inode = listener.inode;
@@ -102,11 +107,13 @@ int serve_new(uv_loop_t *loop, const struct serve_options *options, struct serve
 
 struct serve *serve_free(struct serve *serve)
 {
+        const struct ipam_error stopping = {.id = IPAM_ERROR_NOT_READY, .reason = "ipamd is stopping"};
+
         if (!serve)
                 return NULL;
         serve->closing = true;
         listen_remove(serve->options.socket_path, serve->socket_device, serve->socket_inode);
-        parked_end_all(serve);
+        parked_end_all(serve, &stopping, "stopping");
         probe_end_all(serve);
         while (serve->connections)
                 connection_close(serve->connections);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """From aws-vpc-cni to us while pods run: no byte is lost, every address stays, and nothing of the old remains."""
+import concurrent.futures
 import hashlib
 import json
 import secrets
@@ -9,6 +10,7 @@ import pytest
 from vpc import echo, wait_until
 from vpc.aws_cni import USER, AwsCni
 from vpc.host import Host
+from vpc.rpc import RpcError
 from vpc.stream import Stream
 
 ENV = {"WARM_IP_TARGET": "1", "MINIMUM_IP_TARGET": "3", "IP_COOLDOWN_PERIOD": "1", "VPCWIRE_ORPHAN_GRACE_PERIOD": "2"}
@@ -219,6 +221,63 @@ def test_back_to_aws_vpc_cni(vpc, old):
             echo.assert_source(pod.netns, [INTERNET_HOST], node.public_address)
     node.start()  # and here again: the books went, so all of them are taken over anew
     wait_until(lambda: len(node.leases()) == 5 and old.left() == NOTHING, 30, why="taken over again")
+
+HELD = {"IP_COOLDOWN_PERIOD": "1", "MAX_ENI": "1"}
+
+
+def rows_in(checkpoint):
+    return {row["ipv4"]: row["containerID"] for row in json.loads(checkpoint.read_text())["allocations"]}
+
+
+def test_an_exported_node_serves_no_new_pod(make_node, tmp_path):
+    """aws-vpc-cni would not know of it and give its address away. Over a restart, too; pods that run are served as ever."""
+    node, checkpoint = make_node("n1", env=HELD), tmp_path / "ipam.json"
+    stays, goes = node.add_pods(["stays", "goes"])
+    node.export("--output", checkpoint)
+    assert rows_in(checkpoint) == {pod.address: pod.container_id for pod in (stays, goes)}
+    late = node.pod_netns("late")
+
+    def is_refused():
+        refused = late.cni("ADD")
+        assert (refused.code, "exported to another daemon" in refused.json["msg"]) == (11, True), refused
+        assert {lease["address"] for lease in node.leases()} == set(rows_in(checkpoint))
+
+    is_refused()
+    node.restart()
+    is_refused()
+    (warning,) = node.status()["warnings"]
+    assert warning["subject"] == "new pods" and "--cancel" in warning["reason"]
+    assert node.status()["ready"], "a node that is called not ready loses its pods"
+    assert stays.cni("ADD").address == stays.address, "the same again"
+    assert stays.cni("CHECK", conf=node.cni_conf(prevResult=stays.result.json)).rc == 0
+    goes.delete()
+    node.export("--cancel")
+    assert node.status()["warnings"] == []
+    late.add()
+    for pod in (stays, late):
+        pod.delete()
+
+
+def test_the_export_waits_for_pods_that_are_being_wired(make_node, tmp_path):
+    """One that has its address and is confirmed later is in the file; one that still waits for an address is refused."""
+    node, checkpoint = make_node("n1", env=HELD), tmp_path / "ipam.json"
+    wiring = {"network": "n", "ifname": "eth0", "address_only": True}
+    first = node.call("Add", container_id="c0", **wiring)["address"]
+    others = [node.call("Add", container_id=f"c{i}", **wiring)["address"] for i in (1, 2)]
+    for number, address in enumerate(others, 1):
+        node.call("Confirm", network="n", container_id=f"c{number}", ifname="eth0", address=address)
+    with concurrent.futures.ThreadPoolExecutor(2) as threads:
+        waits = threads.submit(node.call, "Add", container_id="c3", timeout_ms=120000, **wiring)
+        wait_until(lambda: node.pool()["waiting"] == 1, 30, why="the node is full")
+        export = threads.submit(node.export, "--output", checkpoint)
+        with pytest.raises(RpcError, match="exported to another daemon"):
+            waits.result(60)
+        assert not export.done() and not checkpoint.exists()
+        node.call("Confirm", network="n", container_id="c0", ifname="eth0", address=first)
+        export.result(60)
+    assert rows_in(checkpoint) == {first: "c0", others[0]: "c1", others[1]: "c2"}
+    for number in range(3):
+        node.call("Del", network="n", container_id=f"c{number}", ifname="eth0")
 
 
 @pytest.mark.parametrize(

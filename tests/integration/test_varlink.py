@@ -26,7 +26,7 @@ def test_describes_itself(client):
     assert "GetInfo" in info.members
     described = client.get_interface(INTERFACE)
     methods = {name for name, member in described.members.items() if type(member).__name__ == "_Method"}
-    assert methods == {"Add", "Confirm", "Del", "Check", "Gc", "Status", "List", "Watch", "Events", "Address", "LogLevel", "Probe"}
+    assert methods == {"Add", "Confirm", "Del", "Check", "Gc", "Status", "List", "Watch", "Events", "Address", "LogLevel", "Probe", "Handover"}
     assert "Addresses for pods" in described.get_description()
     with client.open("org.varlink.service") as service:
         answer = service.GetInfo()
