@@ -23,6 +23,11 @@ def base():
     return documents(run(TOOLS / "kubectl", "kustomize", TOP / "deploy/kubernetes"))
 
 
+@pytest.fixture(scope="module")
+def handover():
+    return documents(run(TOOLS / "kubectl", "kustomize", TOP / "deploy/kubernetes/handover"))
+
+
 def template(*options):
     return documents(run(TOOLS / "helm", "template", "vpcwire", CHART, "--namespace", "kube-system", *options))
 
@@ -47,8 +52,8 @@ def environment(container):
 
 
 @pytest.mark.parametrize("version", KUBERNETES)
-def test_valid_for_kubernetes(base, chart, version):
-    for manifests in (base, chart, template(*OWN_CONFLIST)):
+def test_valid_for_kubernetes(base, handover, chart, version):
+    for manifests in (base, handover, chart, template(*OWN_CONFLIST)):
         for document in manifests.values():
             kubernetes_validate.validate(document, version, strict=True)
 
@@ -66,6 +71,21 @@ def test_the_chart_is_the_manifests(base, chart):
     assert pod_spec(base) == pod_spec(chart)
     assert base["ConfigMap"]["data"] == chart["ConfigMap"]["data"]
     assert base["DaemonSet"]["metadata"]["name"] == chart["DaemonSet"]["metadata"]["name"] == "aws-node"
+
+
+def test_the_handover_runs_where_the_daemon_ran(base, handover):
+    """On the same nodes, with the same image and paths; the right to the network is its init container's."""
+    assert list(handover) == ["DaemonSet"]
+    daemon, undo_pod = pod_spec(base), pod_spec(handover)
+    for key in ("affinity", "tolerations", "hostNetwork", "dnsPolicy", "priorityClassName"):
+        assert undo_pod[key] == daemon[key], key
+    assert all(volume in daemon["volumes"] for volume in undo_pod["volumes"])
+    (install, main), (undo, done) = containers(base), containers(handover)
+    for key in ("image", "env", "volumeMounts", "resources"):
+        assert undo[key] == install[key], key
+    assert undo["securityContext"] == main["securityContext"] and done["securityContext"] == install["securityContext"]
+    assert undo["command"] == ["/usr/sbin/ipamd", "uninstall", "--handover"] and "--handover" in run(BUILD / "bin/ipamd", "--help")
+    assert done["image"] == undo["image"]
 
 
 def test_values_of_the_chart_arrive():

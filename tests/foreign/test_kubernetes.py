@@ -214,11 +214,15 @@ def test_going_back_by_apply(plane, kubelets):
 def test_going_back_to_the_add_on(plane, kubelets):
     plane.kubectl("apply", "--kustomize", "deploy/kubernetes")
     rolled_out(plane, kubelets)
-    for line in documented("Going back", "kubectl"):
-        plane.shell(line)
+    remove, *tidy_up = documented("Going back", "kubectl")
+    plane.shell(remove)
     apply_aws_vpc_cni(plane, *EKS)
     rolled_out(plane, kubelets)
     assert containers_of_pods(plane) == THEIRS
+    assert "rollout status" in tidy_up[1]
+    for line in tidy_up:
+        plane.shell(line)
+    assert [item["metadata"]["name"] for item in plane.get("daemonsets")["items"]] == ["aws-node"]
 
 
 def test_rights(plane):

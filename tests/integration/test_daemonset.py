@@ -9,7 +9,7 @@ import grpc
 import package
 import pytest
 
-from vpc import image, netns, rpc, wait_until
+from vpc import cri, image, netns, rpc, wait_until
 from vpc.containerd import Containerd
 from vpc.daemonset import OWNER, DaemonSetPod, our_image
 from vpc.process import RELEASE_BUILD
@@ -131,6 +131,42 @@ def test_the_image_of_the_dockerfile_serves_a_node(built, runtime):
     assert daemonset.stop() == 0
     daemonset.run_once("/usr/sbin/ipamd", "uninstall")
     assert installed(runtime) == []
+    handover = DaemonSetPod(runtime, built, manifest="handover/daemonset.yaml").start(ready=False)
+    assert handover.status(handover.container).state == cri.CONTAINER_RUNNING, "it stays, to show that it is done"
+    handover.stop()
+
+
+def rules_of_ours(node):
+    return [rule for rule in node.ip("rule", "show") if rule.get("protocol") == "118"]
+
+
+def test_going_back(runtime, daemonset, shipped):
+    """By the commands of deploy/README.md: exported from the daemon's container, and what is ours taken away by a DaemonSet's pod."""
+    node = runtime.node
+    daemonset.start()
+    wait_until(runtime.network_ready, 30, why="the runtime sees the conflist")
+    pod = runtime.run_pod("web")
+    export = daemonset.exec("/usr/bin/ipamctl", "export", "aws-vpc-cni", "--output", "/var/run/aws-node/ipam.json")
+    assert export.exit_code == 0, export.stderr
+    rows = json.loads(runtime.path("/run/aws-node/ipam.json").read_text())["allocations"]
+    assert [row["ipv4"] for row in rows] == [runtime.address(pod)]
+    with pytest.raises(grpc.RpcError, match="exported to another daemon"):
+        runtime.run_pod("late")
+    assert daemonset.stop() == 0 and rules_of_ours(node)
+    handover = DaemonSetPod(runtime, shipped, manifest="handover/daemonset.yaml")
+    handover.start_sandbox()
+    (undo,) = handover.spec["initContainers"]
+    handover.run_to_its_end(undo)
+    runtime.delete_pod(handover.sandbox)
+    assert rules_of_ours(node) == [] and "vpcwire" not in node.exec("nft", "list", "tables").stdout
+    assert installed(runtime) == ["vpcwire"], "the plugin is there for our pods' ends"
+    node.exec("ping", "-c", "1", "-W", "10", runtime.address(pod))
+    daemonset.start()  # and here again
+    wait_until(lambda: [lease["address"] for lease in leases(runtime)] == [runtime.address(pod)], 60, why="taken over")
+    wait_until(runtime.network_ready, 30, why="the runtime sees the conflist")
+    runtime.delete_pod(pod)
+    wait_until(lambda: leases(runtime) == [], 30)
+    assert daemonset.stop() == 0
 
 
 def ipamd_pid(runtime):

@@ -17,10 +17,10 @@ MASKED = ["/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/late
 READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 
 
-def manifests():
-    """The DaemonSet's pod and the ConfigMap's data, as kustomize would put them together."""
+def manifests(manifest):
+    """A DaemonSet's pod and the ConfigMap's data, as kustomize would put them together."""
     folder = TOP / "deploy/kubernetes"
-    pod = yaml.safe_load((folder / "daemonset.yaml").read_text())["spec"]["template"]["spec"]
+    pod = yaml.safe_load((folder / manifest).read_text())["spec"]["template"]["spec"]
     return pod, yaml.safe_load((folder / "configmap.yaml").read_text())["data"]
 
 
@@ -42,10 +42,10 @@ def our_image(path, package):
 class DaemonSetPod:
     """On one node: start() runs the init container and the daemon, stop() ends them; a restart is both, as in a rollout."""
 
-    def __init__(self, runtime, archive, settings=None):
+    def __init__(self, runtime, archive, settings=None, manifest="daemonset.yaml"):
         """archive: a docker archive of IMAGE."""
         self.runtime = runtime
-        self.spec, self.settings = manifests()
+        self.spec, self.settings = manifests(manifest)
         self.settings.update(settings or {})
         runtime.ctr("images", "import", archive)
         self.attempt = 0
@@ -61,14 +61,16 @@ class DaemonSetPod:
 
     def config(self, container):
         security = container["securityContext"]
-        assert container["envFrom"] == [{"configMapRef": {"name": "vpcwire"}}]
-        variables = {**self.settings, **{entry["name"]: entry.get("value", self.runtime.node.name) for entry in container["env"]}}
+        source = container.get("envFrom")
+        assert source in (None, [{"configMapRef": {"name": "vpcwire"}}])
+        variables = dict(self.settings) if source else {}
+        variables.update({entry["name"]: entry.get("value", self.runtime.node.name) for entry in container.get("env", [])})
         return {
             "metadata": {"name": container["name"], "attempt": self.attempt},
             "image": {"image": IMAGE},
             "command": container["command"],
             "envs": [{"key": key, "value": value} for key, value in variables.items()],
-            "mounts": [self.mount(mount) for mount in container["volumeMounts"]],
+            "mounts": [self.mount(mount) for mount in container.get("volumeMounts", [])],
             "log_path": f"{container['name']}.{self.attempt}.log",
             "linux": {
                 "resources": {"memory_limit_in_bytes": int(container["resources"]["limits"]["memory"].removesuffix("Mi")) << 20},
