@@ -164,31 +164,48 @@ static int list_settled(struct ipam_client *client, struct ipam_list_reply *ret,
                 if (!reserved)
                         return 0;
                 if (clock_boottime_ms() >= deadline_ms)
-                        return err_set(
-                                err, ERR_AGAIN,
-                                "pod %s/%s is being wired with %s since %d s; nothing is exported, try again",
-                                reserved->pod_namespace ?: "", reserved->pod_name ?: "",
-                                IP_TEXT(reserved->address), SETTLE_MS / 1000);
+                        return err_set(err, ERR_AGAIN,
+                                       "pod %s/%s is being wired with %s for %d s now; try again",
+                                       reserved->pod_namespace ?: "", reserved->pod_name ?: "",
+                                       IP_TEXT(reserved->address), SETTLE_MS / 1000);
                 nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
         }
 }
 
-static int list_for_export(struct ctl *ctl, struct ipam_client *client, struct ipam_list_reply *ret,
-                           struct err *err)
+/* New pods wait from here on, whatever becomes of the rest: an older file may be there, which does not know of them. */
+static int hand_over(struct ctl *ctl, struct ipam_client *client, struct err *err)
 {
-        if (!ctl->output)
-                return ipam_list(client, ret, err);
+        _cleanup_free_ char *text = NULL;
+        struct ipam_list_reply list;
+
         if (hold(client, true, err) < 0)
                 return -(int)err->code;
-        return list_settled(client, ret, err);
+        if (list_settled(client, &list, err) == 0) {
+                text = checkpoint_of(&list);
+                if (export_to(ctl->output, &list, text, err) == 0)
+                        return 0;
+        }
+        return err_wrap(
+                err, "not exported, and new pods wait until it is, or `ipamctl --cancel export " TARGET "`");
+}
+
+static int show(struct ctl *ctl, struct ipam_client *client, struct err *err)
+{
+        _cleanup_free_ char *text = NULL;
+        struct ipam_list_reply list;
+
+        if (ipam_list(client, &list, err) < 0)
+                return -(int)err->code;
+        text = checkpoint_of(&list);
+        fprintf(ctl->out, "%s\n", text);
+        return 0;
 }
 
 enum ctl_exit ctl_export(struct ctl *ctl)
 {
         _cleanup_(ipam_client_freep) struct ipam_client *client = NULL;
-        _cleanup_free_ char *text = NULL;
-        struct ipam_list_reply list;
         struct err err;
+        int e;
 
         if (!ctl->argument || strcmp(ctl->argument, TARGET) != 0) {
                 fprintf(ctl->complaints, "ipamctl: export to whom? '%s' is not known, only " TARGET "\n",
@@ -198,13 +215,8 @@ enum ctl_exit ctl_export(struct ctl *ctl)
         if (ctl_connect(ctl, &client) < 0)
                 return CTL_NO;
         if (ctl->cancel)
-                return hold(client, false, &err) < 0 ? ctl_complain(ctl, &err) : CTL_OK;
-        if (list_for_export(ctl, client, &list, &err) < 0)
-                return ctl_complain(ctl, &err);
-        text = checkpoint_of(&list);
-        if (!ctl->output)
-                fprintf(ctl->out, "%s\n", text);
-        else if (export_to(ctl->output, &list, text, &err) < 0)
-                return ctl_complain(ctl, &err);
-        return CTL_OK;
+                e = hold(client, false, &err);
+        else
+                e = ctl->output ? hand_over(ctl, client, &err) : show(ctl, client, &err);
+        return e < 0 ? ctl_complain(ctl, &err) : CTL_OK;
 }

@@ -258,6 +258,16 @@ def test_an_exported_node_serves_no_new_pod(make_node, tmp_path):
         pod.delete()
 
 
+def test_an_export_that_fails_says_that_new_pods_wait(make_node, tmp_path):
+    """An earlier file may be there, which does not know of them."""
+    node = make_node("n1", env=HELD)
+    with pytest.raises(AssertionError, match="not exported, and new pods wait until it is.*no-such-folder"):
+        node.export("--output", tmp_path / "no-such-folder/ipam.json")
+    assert "exported to another daemon" in node.pod_netns("late").cni("ADD").json["msg"]
+    node.export("--cancel")
+    node.add_pod("web").delete()
+
+
 def test_the_export_waits_for_pods_that_are_being_wired(make_node, tmp_path):
     """One that has its address and is confirmed later is in the file; one that still waits for an address is refused."""
     node, checkpoint = make_node("n1", env=HELD), tmp_path / "ipam.json"
