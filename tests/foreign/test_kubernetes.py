@@ -37,6 +37,8 @@ def node(tmp_path_factory):
         yield made
         simulator.stop()
     finally:
+        if made.proc is not None and made.proc.alive():
+            made.kill9()
         made.close()
         simulator.destroy()
 
