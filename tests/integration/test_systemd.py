@@ -10,6 +10,7 @@ from vpc.machine import Machine, dependencies
 from vpc.pod import environment
 from vpc.process import RELEASE_BUILD
 
+PACKAGE = "/srv/vpcwire.deb"  # in the machine
 UNIT = "vpcwire-ipamd.service"
 CONFLIST = "/etc/cni/net.d/10-aws.conflist"
 PLUGIN = "/opt/cni/bin/vpcwire"
@@ -33,14 +34,16 @@ def pods(make_node):
 
 @pytest.fixture
 def machine(vpc, pods, deb, tmp_path):
-    """With the package's dependencies, the package itself in its root's home, and settings."""
+    """With the package's dependencies, the package itself as a file, and settings."""
     made = Machine(pods[0].node, tmp_path / "machine", dependencies(deb))
-    made.path("/root/vpcwire.deb").write_bytes(deb.read_bytes())
-    made.path("/etc/vpcwire").mkdir()
-    made.path("/etc/vpcwire/ipamd.env").write_text(f"AWS_EC2_ENDPOINT={vpc.ready['ec2']}\nIP_COOLDOWN_PERIOD=1\n")
-    yield made
-    print(f"---- the journal of {UNIT}\n{made.journal(UNIT)}")
-    made.close()
+    try:
+        made.path(PACKAGE).write_bytes(deb.read_bytes())
+        made.path("/etc/vpcwire").mkdir()
+        made.path("/etc/vpcwire/ipamd.env").write_text(f"AWS_EC2_ENDPOINT={vpc.ready['ec2']}\nIP_COOLDOWN_PERIOD=1\n")
+        yield made
+        print(f"---- the journal of {UNIT}\n{made.journal(UNIT)}")
+    finally:
+        made.close()
 
 
 def call(machine, verb, pod):
@@ -71,7 +74,7 @@ def killed_daemon_is_back(machine):
 @pytest.mark.slow
 def test_the_package_on_a_machine_with_systemd(machine, pods):
     node = pods[0].node
-    machine.run("dpkg", "--install", "/root/vpcwire.deb")
+    machine.run("dpkg", "--install", PACKAGE)
     wait_serving(machine)
     given = [call(machine, "ADD", pod) for pod in pods]
     assert [result.rc for result in given] == [0, 0, 0], given
@@ -87,7 +90,7 @@ def test_the_package_on_a_machine_with_systemd(machine, pods):
     all_is_well()
     killed_daemon_is_back(machine)
     all_is_well()
-    machine.run("dpkg", "--install", "/root/vpcwire.deb")  # an upgrade
+    machine.run("dpkg", "--install", PACKAGE)  # an upgrade
     wait_serving(machine)
     all_is_well()
 
@@ -103,6 +106,6 @@ def test_the_package_on_a_machine_with_systemd(machine, pods):
     assert node.pod_links() == {} and node.pod_routes() == []
     journal = machine.journal(UNIT)
     assert "Read-only" not in journal and "ermission" not in journal and "not permitted" not in journal
-    machine.run("dpkg", "--install", "/root/vpcwire.deb")
+    machine.run("dpkg", "--install", PACKAGE)
     wait_serving(machine)
     assert addresses(machine) == []
