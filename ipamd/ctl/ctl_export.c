@@ -25,7 +25,7 @@ enum {
         PRIORITY_TO_POD = 512, /* aws-vpc-cni's two rules per pod */
         PRIORITY_FROM_POD = 1536,
         TABLE_MAIN = RT_TABLE_MAIN,
-        SETTLE_MS = 30 * 1000, /* for ADDs that are under way */
+        SETTLE_MS = 30 * 1000, /* for ADDs that are under way, and pods that are not looked at yet */
         POLL_NS = 250 * 1000 * 1000,
 };
 
@@ -48,6 +48,28 @@ static json_t *row_of(const struct ipam_lease *lease)
                          "interfacesCount", 1);
 }
 
+/*
+ * A pod of aws-vpc-cni that is not ours yet, or never will be (a second address): it is as aws-vpc-cni made it, and so it goes
+ * back.
+ */
+static bool is_theirs(const struct ipam_import *import)
+{
+        return strcmp(import->verdict, "pending") == 0 && *import->network;
+}
+
+static json_t *row_of_import(const struct ipam_import *import)
+{
+        return row_of(&(const struct ipam_lease){
+                .network = import->network,
+                .container_id = import->container_id,
+                .ifname = import->ifname,
+                .address = import->address,
+                .since_ms = import->since_ms,
+                .pod_namespace = import->pod_namespace,
+                .pod_name = import->pod_name,
+        });
+}
+
 static char *checkpoint_of(const struct ipam_list_reply *list)
 {
         _cleanup_json_ json_t *rows = json_array(), *root = NULL;
@@ -55,6 +77,10 @@ static char *checkpoint_of(const struct ipam_list_reply *list)
         for (size_t i = 0; i < list->n_leases; i++) {
                 if (is_running(&list->leases[i]))
                         json_array_append_new(rows, row_of(&list->leases[i]));
+        }
+        for (size_t i = 0; i < list->n_imports; i++) {
+                if (is_theirs(&list->imports[i]))
+                        json_array_append_new(rows, row_of_import(&list->imports[i]));
         }
         root = json_pack("{s:s, s:O}", "version", "vpc-cni-ipam/1", "allocations", rows);
         return json_dumps(root, JSON_COMPACT);
@@ -142,32 +168,38 @@ static int hold(struct ipam_client *client, bool on, struct err *err)
         return 0;
 }
 
-static const struct ipam_lease *find_reserved(const struct ipam_list_reply *list)
+/* The address of a pod that is being wired, or that outlived our books and is not looked at yet; IP_NONE: there is none. */
+static struct ip find_unsettled(const struct ipam_list_reply *list)
 {
         for (size_t i = 0; i < list->n_leases; i++) {
                 if (strcmp(list->leases[i].state, "reserved") == 0)
-                        return &list->leases[i];
+                        return list->leases[i].address;
         }
-        return NULL;
+        for (size_t i = 0; i < list->n_imports; i++) {
+                if (strcmp(list->imports[i].verdict, "pending") == 0 && !is_theirs(&list->imports[i]))
+                        return list->imports[i].address;
+        }
+        return IP_NONE;
 }
 
-/* The leases once none of them is being wired: what is not in the file when it is wired would be given away. */
+/* The books once it is settled who runs: what runs and is not in the file would be given away. */
 static int list_settled(struct ipam_client *client, struct ipam_list_reply *ret, struct err *err)
 {
         int64_t deadline_ms = clock_boottime_ms() + SETTLE_MS;
-        const struct ipam_lease *reserved;
+        struct ip unsettled;
 
         for (;;) {
                 if (ipam_list(client, ret, err) < 0)
                         return -(int)err->code;
-                reserved = find_reserved(ret);
-                if (!reserved)
+                unsettled = find_unsettled(ret);
+                if (!ip_is_set(unsettled))
                         return 0;
                 if (clock_boottime_ms() >= deadline_ms)
-                        return err_set(err, ERR_AGAIN,
-                                       "pod %s/%s is being wired with %s for %d s now; try again",
-                                       reserved->pod_namespace ?: "", reserved->pod_name ?: "",
-                                       IP_TEXT(reserved->address), SETTLE_MS / 1000);
+                        return err_set(
+                                err, ERR_AGAIN,
+                                "for %d s now a pod has been getting %s, or is to be looked at with it; "
+                                "see `ipamctl pods` and `ipamctl imports`, and try again",
+                                SETTLE_MS / 1000, IP_TEXT(unsettled));
                 nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
         }
 }
@@ -210,6 +242,11 @@ enum ctl_exit ctl_export(struct ctl *ctl)
         if (!ctl->argument || strcmp(ctl->argument, TARGET) != 0) {
                 fprintf(ctl->complaints, "ipamctl: export to whom? '%s' is not known, only " TARGET "\n",
                         ctl->argument ?: "");
+                return CTL_USAGE;
+        }
+        if (ctl->cancel && ctl->output) {
+                fprintf(ctl->complaints, "ipamctl: export takes --cancel or --output %s, not both\n",
+                        ctl->output);
                 return CTL_USAGE;
         }
         if (ctl_connect(ctl, &client) < 0)

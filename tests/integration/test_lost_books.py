@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The database is lost while pods run: nobody gets their addresses, they notice nothing, and they end as pods end."""
+import concurrent.futures
 import json
 import secrets
 
@@ -94,6 +95,23 @@ def test_nothing_is_offered_before_ec2_has_answered(vpc, node):
     assert not {pod.address for pod in fresh} & {pod.address for pod in node.running}
     wait_until(lambda: known_again(node, [*node.running, *fresh]), 60, why="known again")
     node.check_kernel()
+
+
+def test_an_export_meanwhile(vpc, node, tmp_path):
+    """It waits until they are known: aws-vpc-cni would give away what is not in its file."""
+    checkpoint = tmp_path / "ipam.json"
+    lose_books(node)
+    vpc.ctl("set-faults", rules=UNAVAILABLE)
+    node.start(wait=False)
+    wait_until(lambda: vpc.ctl("faults")["rules"][0]["hits"] >= 1, 60, why="EC2 refuses")
+    with concurrent.futures.ThreadPoolExecutor(1) as threads:
+        export = threads.submit(node.export, "--output", checkpoint)
+        wait_until(lambda: "new pods" in {warning["subject"] for warning in node.status()["warnings"]}, 20, why="no new pod is served")
+        assert not export.done() and not checkpoint.exists()
+        vpc.ctl("set-faults", rules=[])
+        export.result(60)
+    rows = json.loads(checkpoint.read_text())["allocations"]
+    assert {(row["ipv4"], row["containerID"]) for row in rows} == {(pod.address, pod.container_id) for pod in node.running}
 
 
 def test_a_pod_that_ends_meanwhile(vpc, node):

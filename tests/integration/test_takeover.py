@@ -156,6 +156,8 @@ def test_files_of_further_network_cards(old):
     assert third.old_address not in {pod.address for pod in fresh}, "it is in use"
     with echo.serving(third.netns):
         echo.assert_source(second.netns, [third.old_address], second.old_address)
+    exported = {row["ipv4"] for row in json.loads(node.export().stdout)["allocations"]}
+    assert exported == {pod.old_address for pod in old.pods} | {pod.address for pod in fresh}, "on the way back, too"
     third.remove_netns()
     wait_until(lambda: rows_of("aside") and not rows_of("pending"), 30, why="its pod is gone")
     for pod in (*fresh, first, second):
@@ -251,6 +253,8 @@ def test_an_exported_node_serves_no_new_pod(make_node, tmp_path):
     assert stays.cni("ADD").address == stays.address, "the same again"
     assert stays.cni("CHECK", conf=node.cni_conf(prevResult=stays.result.json)).rc == 0
     goes.delete()
+    with pytest.raises(AssertionError, match="--cancel or --output .*ipam.json, not both"):
+        node.export("--cancel", "--output", checkpoint)
     node.export("--cancel")
     assert node.status()["warnings"] == []
     late.add()

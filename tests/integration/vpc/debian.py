@@ -23,7 +23,9 @@ def sources():
     for uri, codename, _ in rows:
         try:
             urllib.request.urlopen(f"{uri.rstrip('/')}/dists/{codename}/InRelease", timeout=REACH_S).close()
-        except urllib.error.URLError as error:
+        except urllib.error.HTTPError:
+            raise  # somebody is there, and has not what we ask for
+        except OSError as error:
             pytest.skip(f"Debian's packages are out of reach, {uri}: {error}")
     return "".join(f"deb {uri} {codename} {component}\n" for uri, codename, component in rows)
 

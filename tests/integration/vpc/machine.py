@@ -86,5 +86,5 @@ class Machine:
         self.process.wait(60)
         for group in self.groups:
             for path in sorted([path for path in group.rglob("*") if path.is_dir()] + [group], reverse=True):
-                wait_until(lambda path=path: path.rmdir() is None, 30, why=f"{path} is empty")
+                wait_until(lambda path=path: not path.exists() or path.rmdir() is None, 30, why=f"{path} is empty")
         shutil.rmtree(self.folder)
