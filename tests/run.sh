@@ -191,7 +191,7 @@ foreign() {
         need "localstack" make_venv build/venv-localstack tests/foreign/requirements-localstack.txt
         need "tools of others" "$python" tests/fetch_tools.py tools build/tools
         need "etcd" packages_install "${packages_foreign[@]}"
-        # A thousand modules of others: what cannot be had today is no fault of ours. Its tests are then skipped, and say so.
+        # Some hundred and fifty modules of others: what cannot be had today is no fault of ours. Its tests are then skipped, and say so.
         run "kubernetes" "$python" tests/fetch_tools.py kubernetes build/kubernetes || true
         pytest_part foreign tests/foreign "$@"
 }
