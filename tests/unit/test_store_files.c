@@ -24,7 +24,7 @@ static void write_file(const char *path, const void *bytes, size_t n)
 
 static void refused(struct fixture *f, enum err_code code, const char *text)
 {
-        assert_fails(store_prepare(&f->options, &f->err), code);
+        assert_fails(store_prepare(&f->options, NULL, &f->err), code);
         assert_contains(f->err.msg, f->path);
         assert_contains(f->err.msg, text);
 }
@@ -51,7 +51,7 @@ static void test_folder_is_made(void **state)
         snprintf(folder, sizeof(folder), "%s/deep", f->folder);
         snprintf(path, sizeof(path), "%s/ipam.db", folder);
         f->options.path = path;
-        assert_ok(store_prepare(&f->options, &f->err), &f->err);
+        assert_ok(store_prepare(&f->options, NULL, &f->err), &f->err);
         assert_int_equal(stat(folder, &st), 0);
         assert_int_equal(st.st_mode & 07777, 0700);
         unlink(path);
@@ -112,7 +112,7 @@ static void test_links_and_others(void **state)
                 refused(f, ERR_DENIED, "belongs to user 4242");
                 assert_int_equal(chown(f->path, 0, 0), 0);
         }
-        assert_ok(store_prepare(&f->options, &f->err), &f->err);
+        assert_ok(store_prepare(&f->options, NULL, &f->err), &f->err);
 }
 
 static void test_open_folder(void **state)
@@ -120,7 +120,7 @@ static void test_open_folder(void **state)
         struct fixture *f = *state;
 
         assert_int_equal(chmod(f->folder, 0777), 0);
-        assert_fails(store_prepare(&f->options, &f->err), ERR_DENIED);
+        assert_fails(store_prepare(&f->options, NULL, &f->err), ERR_DENIED);
         assert_contains(f->err.msg, "mode 0777");
         assert_int_equal(chmod(f->folder, 0700), 0);
 }
@@ -189,6 +189,7 @@ static void test_older_schema(void **state)
         fill(f);
         fixture_sql(f, "ALTER TABLE events DROP COLUMN pod; ALTER TABLE events DROP COLUMN container_id;"
                        "ALTER TABLE events DROP COLUMN eni_id; ALTER TABLE leases DROP COLUMN address_only;"
+                       "DROP TRIGGER import_is_not_anothers; DROP TRIGGER eni_with_imports_stays;"
                        "DROP TRIGGER import_is_not_free; DROP TABLE imports; PRAGMA user_version = 1");
         fixture_restart(f, "a");
         assert_int_equal(fixture_counts(f, NOW).leased, 40);
@@ -232,7 +233,7 @@ static void test_scribbled(void **state)
                 memcpy(copy, bytes, n);
                 memset(copy + at, 0xa5, 64);
                 write_file(f->path, copy, n);
-                if (store_prepare(&f->options, &f->err) < 0) {
+                if (store_prepare(&f->options, NULL, &f->err) < 0) {
                         assert_contains(f->err.msg, f->path);
                         refusals++;
                         continue;
@@ -254,7 +255,7 @@ static void test_log_without_content(void **state)
         write_file(wal, "leases were here", 16);
         refused(f, ERR_PROTOCOL, "its content was lost");
         unlink(f->path); /* the cure; what is left beside it does not matter then */
-        assert_ok(store_prepare(&f->options, &f->err), &f->err);
+        assert_ok(store_prepare(&f->options, NULL, &f->err), &f->err);
 }
 
 /* ---- a full disk ---- */
@@ -314,7 +315,7 @@ static void test_full_disk(void **state)
         }
         assert_int_equal(fixture_counts(f, NOW).leased, given - released);
         f->store = store_free(f->store);
-        r = store_prepare(&f->options, &f->err); /* a start on a full disk: it works, or says why */
+        r = store_prepare(&f->options, NULL, &f->err); /* a start on a full disk: it works, or says why */
         if (r < 0)
                 assert_contains(f->err.msg, "full");
         assert_true(mount_folder(f, "remount,", LARGE_KIB));
