@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -325,7 +327,7 @@ static void test_full_disk(void **state)
         print_message("%u leases until the disk was full, %u of them ended on it\n", given, released);
 }
 
-static int teardown_full_disk(void **state)
+static int teardown_mounted(void **state)
 {
         struct fixture *f = *state;
         char command[512];
@@ -335,6 +337,34 @@ static int teardown_full_disk(void **state)
         if (geteuid() == 0 && system(command) != 0) // NOLINT(cert-env33-c)
                 print_message("umount %s failed\n", f->folder);
         return fixture_teardown(state);
+}
+
+/* ---- a power cut ---- */
+
+static int64_t synchronous(struct fixture *f)
+{
+        int64_t level = -1;
+
+        assert_true(stmt_number(f->store, "PRAGMA synchronous", NO_VALUES, &level, &f->err) > 0);
+        return level;
+}
+
+/* On a disk a commit is there after a power cut; on tmpfs nothing is, and fsync() would only cost. */
+static void test_commits_outlive_a_power_cut(void **state)
+{
+        enum { NORMAL = 1, FULL = 2 };
+        struct fixture *f = *state;
+        struct statfs fs;
+
+        assert_int_equal(statfs(f->folder, &fs), 0);
+        fixture_restart(f, "a");
+        assert_int_equal(synchronous(f), fs.f_type == TMPFS_MAGIC ? NORMAL : FULL);
+        if (!mount_folder(f, "", LARGE_KIB)) {
+                print_message("a tmpfs needs root: skipped\n");
+                skip();
+        }
+        fixture_restart(f, "a");
+        assert_int_equal(synchronous(f), NORMAL);
 }
 
 /* ---- the lock ---- */
@@ -397,7 +427,9 @@ int main(void)
                 T(test_truncated),
                 T(test_scribbled),
                 T(test_log_without_content),
-                cmocka_unit_test_setup_teardown(test_full_disk, fixture_setup_folder, teardown_full_disk),
+                cmocka_unit_test_setup_teardown(test_full_disk, fixture_setup_folder, teardown_mounted),
+                cmocka_unit_test_setup_teardown(test_commits_outlive_a_power_cut, fixture_setup_folder,
+                                                teardown_mounted),
                 T(test_lock),
                 T(test_lock_is_no_link),
         };
