@@ -58,7 +58,8 @@ static bool name_is_the_pods(const struct link_info *link, const struct store_im
         size_t n = strlen(link->name);
 
         if (!*import->key.network)
-                return strcmp(link->name, import->key.ifname) == 0;
+                return strcmp(link->alias, import->key.container_id) == 0 ||
+                       strcmp(link->name, import->key.ifname) == 0;
         if (!*import->pod_name)
                 return true; /* it does not say whose it is; the route does */
         text_add(&key, "%s.%s", import->pod_namespace, import->pod_name);
