@@ -60,7 +60,8 @@ int command_install(const struct config *config, struct err *err)
                 return 0;
         if (install_check_conflist(&paths, err) < 0)
                 return -(int)err->code;
-        if (!announce_was_made(marker) && install_withdraw_conflist(&paths, &withdrawn, err) < 0)
+        if (!announce_was_made(marker) &&
+            install_withdraw_conflist(&paths, INSTALL_FOR_NOW, &withdrawn, err) < 0)
                 return -(int)err->code;
         if (withdrawn)
                 log_info("network configuration of an earlier boot withdrawn until the daemon serves",
@@ -123,7 +124,7 @@ static int withdraw(const struct config *config, const struct install_paths *pat
 
         if (!paths->conf_folder)
                 return 0;
-        if (install_withdraw_conflist(paths, &changed, err) < 0)
+        if (install_withdraw_conflist(paths, INSTALL_FOR_GOOD, &changed, err) < 0)
                 return -(int)err->code;
         unlink(marker);
         log_info(changed ? "network configuration withdrawn" : "no network configuration of ours is there",

@@ -18,6 +18,11 @@
 #define INSTALL_PLUGIN_NAME "vpcwire"
 #define INSTALL_LINK_NAME   "aws-cni"
 
+/* The CNI version from which on runtimes ask for STATUS. */
+#define INSTALL_CNI_STATUS "1.1.0"
+/* Beside the daemon's socket: types of the plugins on the host that speak it, a JSON list. */
+#define INSTALL_STATE_CAPABLE "cni-plugins-1.1"
+
 enum {
         INSTALL_PLUGIN_BYTES_MAX = 32 * 1024 * 1024, /* ours has less than 2; with sanitizers some more */
         INSTALL_CONFLIST_BYTES_MAX = 256 * 1024,
@@ -43,10 +48,22 @@ int install_plugin(const struct install_paths *paths, bool *ret_changed, struct 
  * vpcwire (or aws-cni, with the link), its vethPrefix and socket. Read anew each time; reading is all it does.
  */
 int install_check_conflist(const struct install_paths *paths, struct err *err);
-/* Puts the conflist onto the host if what is there differs. */
+/*
+ * Puts the conflist onto the host. One that names us already is left alone, or mended where it is ours (conflist_mend.h);
+ * one of somebody else is kept beside it.
+ */
 int install_conflist(const struct install_paths *paths, bool *ret_changed, struct err *err);
-/* Takes our conflist away; one of somebody else is left alone, and what ours replaced comes back. */
-int install_withdraw_conflist(const struct install_paths *paths, bool *ret_changed, struct err *err);
+
+enum install_withdraw {
+        INSTALL_FOR_NOW,  /* it comes again when the daemon serves: what ours replaced stays aside */
+        INSTALL_FOR_GOOD, /* what ours replaced comes back */
+};
+/* Takes our conflist away; one of somebody else is left alone. */
+int install_withdraw_conflist(const struct install_paths *paths, enum install_withdraw how, bool *ret_changed,
+                              struct err *err);
+
+/* A file of ours beside the daemon's socket, on a tmpfs that a boot empties. The caller's to free. */
+char *install_state_path(const struct install_paths *paths, const char *name);
 
 /* Takes plugin and link away, and brings back what they replaced. */
 int install_remove_plugin(const struct install_paths *paths, bool *ret_changed, struct err *err);

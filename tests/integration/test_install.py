@@ -49,6 +49,25 @@ def test_a_new_boot_starts_without_conflist(host):
     assert host.names() == ["vpcwire"]
 
 
+def test_a_new_boot_brings_no_other_conflist_back(host):
+    """aws-vpc-cni's, which ours replaced, would call its plugin, whose daemon is gone. It comes back with the uninstallation."""
+    host.conf.mkdir(parents=True)
+    theirs = json.dumps({"cniVersion": "0.4.0", "name": "aws-cni", "plugins": [{"type": "aws-cni"}]})
+    host.conflist.write_text(theirs)
+    host.run("install")
+    host.node.start()
+    wait_until(lambda: host.conflist.read_text() != theirs, 30, why="the conflist is announced")
+    host.node.stop()
+    host.marker.write_text("00000000-0000-0000-0000-000000000000\n")
+    host.run("install")
+    assert not host.conflist.exists()
+    host.node.start()
+    host.wait_conflist()
+    host.node.stop()
+    host.run("uninstall")
+    assert host.conflist.read_text() == theirs
+
+
 def test_what_was_there_comes_back(host):
     host.bin.mkdir(parents=True)
     host.conf.mkdir(parents=True)
@@ -71,6 +90,62 @@ def test_what_was_there_comes_back(host):
     assert host.network() == ([], [], [])
     host.run("uninstall")  # a second time changes nothing
     assert host.names() == ["10-aws.conflist", "aws-cni", "portmap"]
+
+
+ISTIO = {"type": "istio-cni", "kubernetes": {"cni_bin_dir": "/opt/cni/bin"}}
+
+
+def write_conflist(host, change):
+    """As a mesh does it: read, changed, and moved into its place."""
+    conflist = json.loads(host.conflist.read_text())
+    change(conflist)
+    temporary = host.conf / "10-aws.conflist.new"
+    temporary.write_text(json.dumps(conflist, indent=4))
+    temporary.rename(host.conflist)
+    return conflist
+
+
+def look_again(host):
+    """The daemon starts anew, and has looked at the conflist."""
+    host.node.stop()
+    host.marker.unlink()
+    host.node.start()
+    wait_until(host.marker.exists, 30, why="the daemon looked")
+
+
+def test_what_others_write_into_the_conflist_stays(host):
+    host.run("install")
+    host.node.start()
+    host.wait_conflist()
+    write_conflist(host, lambda conflist: conflist["plugins"].append(ISTIO))
+    before = host.conflist.stat().st_ino, host.conflist.read_bytes()
+    look_again(host)
+    assert (host.conflist.stat().st_ino, host.conflist.read_bytes()) == before, "a file that names us correctly is left alone"
+
+    wanted = json.loads(host.conflist.read_text()) | {"theirs": 1}
+
+    def spoil(conflist):
+        conflist["plugins"][0]["socket"] = "/run/elsewhere.sock"
+        conflist.update(cniVersion="0.1.0", theirs=1)
+
+    write_conflist(host, spoil)
+    wait_until(lambda: json.loads(host.conflist.read_text()) == wanted, 60, why="only what is ours is mended")
+    write_conflist(host, lambda conflist: conflist["plugins"].pop(0))  # nobody calls us any more
+    wait_until(lambda: json.loads(host.conflist.read_text()) == json.loads(host.template.read_text()), 60, why="ours comes anew")
+    assert json.loads((host.conf / ("10-aws.conflist" + SAVED)).read_text())["plugins"][-1] == ISTIO
+
+
+def test_a_changed_template_reaches_the_conflist_beside_others(host):
+    host.run("install")
+    host.node.start()
+    host.wait_conflist()
+    write_conflist(host, lambda conflist: conflist["plugins"].append(ISTIO))
+    template = json.loads(host.template.read_text())
+    bandwidth = {"type": "bandwidth", "capabilities": {"bandwidth": True}}
+    template["plugins"] = [{**template["plugins"][0], "timeoutSeconds": 9}, bandwidth]
+    host.template.write_text(json.dumps(template))
+    look_again(host)
+    assert json.loads(host.conflist.read_text())["plugins"] == [*template["plugins"], ISTIO], "portmap was ours to take out"
 
 
 def test_uninstall_leaves_the_plugin_to_running_pods(host):
