@@ -49,6 +49,86 @@ def test_a_new_boot_starts_without_conflist(host):
     assert host.names() == ["vpcwire"]
 
 
+def systemd_tmpfiles(host, *options):
+    subprocess.run(["systemd-tmpfiles", f"--root={host.template.parent}/host", "--remove", *options], check=True)
+
+
+def test_a_boot_begins_without_conflist(host):
+    """Before any runtime starts: systemd removes it by our rule."""
+    host.node.env["HOST_TMPFILES_PATH"] = str(host.tmpfiles)
+    host.tmpfiles.mkdir(parents=True)
+    host.run("install")
+    host.node.start()
+    host.wait_conflist()
+    host.node.stop()
+    (host.conf / "99-other.conflist").write_text("{}")
+    systemd_tmpfiles(host)
+    assert host.conflist.exists(), "not while the node runs"
+    systemd_tmpfiles(host, "--boot")
+    assert host.names() == ["99-other.conflist", "vpcwire"]
+    host.run("uninstall")
+    assert list(host.tmpfiles.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "setting, says",
+    [("/host/etc/tmpfiles", "must end in /etc/tmpfiles.d"), ("/elsewhere/etc/tmpfiles.d", "is not below '/elsewhere'")],
+)
+def test_no_rule_for_a_boot_is_no_reason_to_fail(host, setting, says):
+    assert says in host.run("install", HOST_TMPFILES_PATH=setting)
+    assert host.names() == ["vpcwire"]
+
+
+def write_plugin(host, name, text):
+    host.bin.mkdir(parents=True, exist_ok=True)
+    (host.bin / name).write_text(text)
+    (host.bin / name).chmod(0o755)
+
+
+def versions(host):
+    host.run("install")
+    host.node.start()
+    host.wait_conflist()
+    host.node.stop()
+    return json.loads(host.conflist.read_text())["cniVersions"]
+
+
+CAN = """#!/bin/sh
+test "$CNI_COMMAND" = VERSION && grep -q cniVersion && echo '{"cniVersion":"1.1.0","supportedVersions":["0.4.0","1.0.0","1.1.0"]}'
+"""
+
+
+def test_status_is_asked_where_all_plugins_can(host):
+    """Runtimes call every plugin with one version, the highest of the list, and STATUS is there from 1.1.0 on."""
+    write_plugin(host, "portmap", CAN)
+    assert versions(host) == ["0.4.0", "1.0.0", "1.1.0"]
+    write_conflist(host, lambda conflist: conflist["plugins"].append(ISTIO))
+    look_again(host)
+    host.node.stop()
+    assert versions(host) == ["0.4.0", "1.0.0"], "nobody knows what that one can"
+    write_plugin(host, "istio-cni", CAN)
+    host.run("install")
+    look_again(host)
+    host.node.stop()
+    assert versions(host) == ["0.4.0", "1.0.0", "1.1.0"]
+
+
+@pytest.mark.parametrize(
+    "portmap",
+    [
+        CAN.replace(',"1.1.0"', ""),  # as Debian 12's
+        "#!/bin/sh\nexit 1\n",
+        "#!/bin/sh\necho nonsense\n",
+        "no program",
+        None,
+    ],
+)
+def test_status_is_not_offered_to_plugins_that_cannot(host, portmap):
+    if portmap:
+        write_plugin(host, "portmap", portmap)
+    assert versions(host) == ["0.4.0", "1.0.0"]
+
+
 def test_a_new_boot_brings_no_other_conflist_back(host):
     """aws-vpc-cni's, which ours replaced, would call its plugin, whose daemon is gone. It comes back with the uninstallation."""
     host.conf.mkdir(parents=True)
