@@ -60,7 +60,8 @@ static bool link_is_the_pods(const struct link_info *link, const struct store_im
         size_t n = strlen(link->name);
 
         if (!*import->key.network)
-                return strcmp(link->alias, import->key.container_id) == 0;
+                return strcmp(link->alias, import->key.container_id) == 0 ||
+                       (!*link->alias && strcmp(link->name, import->key.ifname) == 0);
         if (!*import->pod_name)
                 return true; /* it does not say whose it is; the route does */
         text_add(&key, "%s.%s", import->pod_namespace, import->pod_name);

@@ -14,7 +14,7 @@
 
 #include "serve_fixture.h"
 
-enum { PATIENCE_MS = 20000 };
+enum { PATIENCE_MS = TEST_PATIENCE_MS };
 
 static void on_async(uv_async_t *async)
 {
