@@ -15,8 +15,6 @@
 #include "reconcile/survivors.h"
 #include "reconcile/takeover.h"
 
-static const char checkpoint_fact[] = "checkpoint";
-
 /* What the kernel and aws-vpc-cni's checkpoint say of pods that run. */
 struct running {
         struct store_import *rows;   /* of the checkpoint */
@@ -54,7 +52,7 @@ static int take_over(const struct config *config, struct store *store, const str
         if (n)
                 log_info("pods of aws-vpc-cni are to be taken over", LOG_STR("file", config->backing_store),
                          LOG_INT("pods", n));
-        return store_fact_set(store, checkpoint_fact, running->print, err);
+        return store_fact_set(store, STORE_FACT_CHECKPOINT, running->print, err);
 }
 
 static int has_stranger(struct store *store, struct arena *arena, const struct running *running, bool *ret,
@@ -81,7 +79,7 @@ static int is_outdated(struct store *store, struct arena *arena, const struct ru
         const char *known;
 
         *ret = false;
-        if (store_fact_get(store, checkpoint_fact, arena, &known, err) < 0)
+        if (store_fact_get(store, STORE_FACT_CHECKPOINT, arena, &known, err) < 0)
                 return -(int)err->code;
         if (!known || strcmp(known, running->print) == 0)
                 return 0;
