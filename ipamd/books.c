@@ -15,6 +15,18 @@
 #include "reconcile/survivors.h"
 #include "reconcile/takeover.h"
 
+static void close_one(int *fd)
+{
+        if (*fd >= 0)
+                close(TAKE_FD(*fd));
+}
+
+void books_unlock(struct books_locks *locks)
+{
+        close_one(&locks->database);
+        close_one(&locks->lock_file);
+}
+
 /* What the kernel and aws-vpc-cni's checkpoint say of pods that run. */
 struct running {
         struct store_import *rows;   /* of the checkpoint */
@@ -116,51 +128,53 @@ static void tell_prepared(const struct store_options *options, const struct stor
 }
 
 /* Each time with what the kernel shows: no file is believed against it. */
-static int open_database(const struct store_options *options, struct store **ret, struct err *err)
+static int open_database(const struct store_options *options, struct books_locks *locks, struct store **ret,
+                         struct err *err)
 {
         struct store_prepared prepared;
 
-        if (store_prepare(options, &prepared, err) < 0 || store_open(options, ret, err) < 0)
+        if (store_prepare(options, &prepared, err) < 0)
+                return err_wrap(err, "open the database");
+        locks->database = prepared.lock_fd;
+        if (store_open(options, ret, err) < 0)
                 return err_wrap(err, "open the database");
         tell_prepared(options, &prepared);
         return 0;
 }
 
 /* As if the books had been lost: the pods that run, ours among them, are known by the kernel and the checkpoint. */
-static int begin_anew(const struct config *config, const struct store_options *options, struct store **store,
-                      struct err *err)
+static int begin_anew(const struct config *config, const struct store_options *options,
+                      struct books_locks *locks, struct store **store, struct err *err)
 {
         log_warn("aws-vpc-cni has run here since; the books begin anew",
                  LOG_STR("checkpoint", config->backing_store));
         *store = store_free(*store);
+        close_one(&locks->database);
         if (books_remove(options->path, err) < 0)
                 return -(int)err->code;
-        return open_database(options, store, err);
+        return open_database(options, locks, store, err);
 }
 
-int books_open(const struct config *config, const struct store_options *given, int *ret_lock_fd,
+int books_open(const struct config *config, const struct store_options *given, struct books_locks *locks,
                struct store **ret, struct err *err)
 {
         struct store_options options = *given;
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         _cleanup_(store_freep) struct store *store = NULL;
-        _cleanup_close_ int lock_fd = -1;
         struct running running = {0};
         bool outdated = false;
 
-        if (store_lock(options.path, &lock_fd, err) < 0)
+        if (store_lock(options.path, &locks->lock_file, err) < 0)
                 return err_wrap(err, "open the database");
         if (find_running(config, arena, &running, err) < 0)
                 return -(int)err->code;
         options.running = running.joined;
         options.n_running = running.n_survivors;
-        if (open_database(&options, &store, err) < 0 ||
+        if (open_database(&options, locks, &store, err) < 0 ||
             is_outdated(store, arena, &running, &outdated, err) < 0 ||
-            (outdated && begin_anew(config, &options, &store, err) < 0) ||
+            (outdated && begin_anew(config, &options, locks, &store, err) < 0) ||
             take_over(config, store, &running, err) < 0)
                 return -(int)err->code;
-        *ret_lock_fd = lock_fd;
-        lock_fd = -1;
         *ret = TAKE_PTR(store);
         return 0;
 }

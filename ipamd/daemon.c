@@ -34,7 +34,7 @@ struct daemon {
         struct config *latest; /* read at the last SIGHUP; NULL: none */
         struct daemon_web web;
         const char *conf_path;
-        int lock_fd;
+        struct books_locks locks;
         struct store *store;
         struct serve *serve;
         struct reconcile *reconcile;
@@ -308,7 +308,7 @@ static int start(struct daemon *d, struct err *err)
         struct serve_options options = serve;
         struct serve_settings settings = serve_settings_of(c);
 
-        if (books_open(c, &store, &d->lock_fd, &d->store, err) < 0 || start_reconciler(d, &store, err) < 0 ||
+        if (books_open(c, &store, &d->locks, &d->store, err) < 0 || start_reconciler(d, &store, err) < 0 ||
             daemon_network_start(&d->network, &d->loop, d->reconcile, c->veth_prefix, err) < 0)
                 return -(int)err->code;
         options.store = d->store;
@@ -343,13 +343,12 @@ static void stop(struct daemon *d)
         store_free(d->store);
         daemon_web_done(&d->web);
         config_free(d->latest);
-        if (d->lock_fd >= 0)
-                close(d->lock_fd);
+        books_unlock(&d->locks);
 }
 
 int daemon_run(struct config *config, const char *conf_path, struct err *err)
 {
-        struct daemon d = {.config = config, .conf_path = conf_path, .lock_fd = -1};
+        struct daemon d = {.config = config, .conf_path = conf_path, .locks = BOOKS_UNLOCKED};
         int e;
 
         umask(077);

@@ -43,7 +43,8 @@ struct store_options {
 
 /*
  * Takes the lock (path + ".lock", flock) that makes a second ipamd on the same database impossible. ERR_BUSY names the
- * file and the pid that holds it. The caller owns *ret_fd and closes it last.
+ * file and the pid that holds it. A lock file can be removed: the database itself is locked, too, from store_prepare() on,
+ * and looked at here. The caller owns *ret_fd and closes it last, when nothing of this process has the database open.
  */
 int store_lock(const char *path, int *ret_fd, struct err *err);
 
@@ -53,6 +54,7 @@ struct store_prepared {
         unsigned held;  /* addresses that the kernel shows in use and no lease did: pending imports now */
         char aside[STORE_PATH_BYTES]; /* the file that could not be used, under its new name; "": none */
         char why_aside[256];
+        int lock_fd; /* the database itself, locked: see store_lock(); the caller's, closed last */
 };
 
 /*

@@ -180,6 +180,24 @@ def test_a_database_that_cannot_be_used(node, spoil, kind):
     check(node)
 
 
+def content(node):
+    with contextlib.closing(sqlite3.connect(node.db)) as db:
+        return {table: sorted(db.execute(f"SELECT * FROM {table}")) for table in ("enis", "addresses", "leases", "imports")}
+
+
+@pytest.mark.parametrize("socket", ["the same socket", "another socket"])
+def test_a_second_daemon_when_the_lock_file_is_gone(node, socket):
+    """It changes nothing in the database of the first, which is told apart by the database itself."""
+    node.start()
+    node.wait_quiet()
+    before = content(node)
+    node.db.with_name(node.db.name + ".lock").unlink()
+    said = node.refused_start(**({} if socket == "the same socket" else {"VPCWIRE_SOCKET": str(node.folder / "other.sock")}))
+    assert f"{node.db} is in use" in said
+    assert content(node) == before
+    assert known(node, node.running)
+
+
 # ---- another machine's: a disk that was imaged ----
 
 
