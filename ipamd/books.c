@@ -27,6 +27,11 @@ void books_unlock(struct books_locks *locks)
         close_one(&locks->lock_file);
 }
 
+int books_lock(const char *path, struct books_locks *locks, struct err *err)
+{
+        return store_lock(path, &locks->lock_file, err) < 0 ? err_wrap(err, "open the database") : 0;
+}
+
 /* What the kernel and aws-vpc-cni's checkpoint say of pods that run. */
 struct running {
         struct store_import *rows;   /* of the checkpoint */
@@ -164,8 +169,6 @@ int books_open(const struct config *config, const struct store_options *given, s
         struct running running = {0};
         bool outdated = false;
 
-        if (store_lock(options.path, &locks->lock_file, err) < 0)
-                return err_wrap(err, "open the database");
         if (find_running(config, arena, &running, err) < 0)
                 return -(int)err->code;
         options.running = running.joined;

@@ -18,10 +18,13 @@ struct books_locks {
 
 void books_unlock(struct books_locks *locks);
 
+/* Nobody else may have it open (ERR_BUSY). *locks is to be unlocked also after a failure. */
+int books_lock(const char *path, struct books_locks *locks, struct err *err);
+
 /*
- * Opens the database, which nobody else may have open (ERR_BUSY). It learns from the kernel, each time, and from
+ * Opens the database, which is locked. It learns from the kernel, each time, and from
  * aws-vpc-cni's checkpoint, when it is new, whose pods run already, before anything is offered; and one is begun anew where the checkpoint shows pods
- * that aws-vpc-cni has made since. *locks (unlocked before) is held also after a failure.
+ * that aws-vpc-cni has made since.
  */
 int books_open(const struct config *config, const struct store_options *options, struct books_locks *locks,
                struct store **ret, struct err *err);

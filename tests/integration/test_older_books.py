@@ -198,6 +198,14 @@ def test_a_second_daemon_when_the_lock_file_is_gone(node, socket):
     assert known(node, node.running)
 
 
+def test_a_second_daemon_with_another_database(node):
+    """The socket is the first's: the second ends before it does anything."""
+    node.start()
+    other = node.folder / "other.db"
+    assert "another program answers" in node.refused_start(VPCWIRE_DB=str(other))
+    assert not other.exists()
+
+
 # ---- another machine's: a disk that was imaged ----
 
 
