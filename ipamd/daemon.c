@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Two threads: this loop (RPC, signals, the kernel's notifications) and the reconciler. The loop never waits for the
- * cloud. Order of the start: the lock (and whether the socket is to be had), the books, the reconciler, and the socket last: who can connect is served.
+ * cloud. Order of the start: the lock (and whether the socket is to be had), the books, the reconciler, and the socket
+ * last: who can connect is served.
  */
 #include "daemon.h"
 

@@ -173,7 +173,7 @@ int store_lease_add(struct store *store, const struct store_lease *wanted, int64
                 return r;
         if (r == 0) {
                 *ret_result = LEASE_NONE_FREE;
-                return 0;
+                return store_commit(&tx, err); /* a cooldown may have been bounded */
         }
         r = write_lease(store, wanted, address, now_ms, err);
         if (r == 0)
