@@ -117,6 +117,28 @@ def test_a_pods_route_that_was_deleted(wired):
     wired.check_kernel()
 
 
+MORE_THAN_THE_BUFFER_HOLDS = """
+ip link add flood0 type veth peer name flood1
+for i in $(seq 20000); do echo address add 100.64.77.1/32 dev flood0; echo address del 100.64.77.1/32 dev flood0; done > "$1"
+ip -batch "$1"
+ip link del flood0
+"""
+
+
+def test_notifications_that_were_lost(wired, tmp_path):
+    """A daemon that stood still has missed some of the kernel's: it is told of what comes after as before."""
+    before = host_network(wired)
+    os.kill(wired.proc.pid, signal.SIGSTOP)
+    try:
+        wired.exec("sh", "-c", MORE_THAN_THE_BUFFER_HOLDS, "flood", tmp_path / "batch")
+    finally:
+        os.kill(wired.proc.pid, signal.SIGCONT)
+    assert wired.status()["ready"]
+    for _ in range(2):  # what was done meanwhile is found by the look that follows, and so may the first be
+        wired.exec(*DAMAGE["pods' rule"][0].split())
+        wait_until(lambda: host_network(wired)["rules"] == before["rules"], HEAL_DEADLINE_S)
+
+
 STORM = """
 ip link add storm0 type veth peer name storm1
 for i in $(seq 1000); do echo address add 100.64.77.1/32 dev storm0; echo address del 100.64.77.1/32 dev storm0; done > "$1"
