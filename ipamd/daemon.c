@@ -66,6 +66,18 @@ static struct reconcile_settings settings_of(const struct config *config)
         };
 }
 
+/* They live as long as the config. */
+static const struct ipam_warning *warnings_of(const struct config *config)
+{
+        struct ipam_warning *warnings = ARENA_ARRAY(config->arena, struct ipam_warning, config->n_warnings);
+
+        for (size_t i = 0; i < config->n_warnings; i++)
+                warnings[i] = (struct ipam_warning){.subject = config->warnings[i].setting,
+                                                    .reason = config->warnings[i].text,
+                                                    .setting = true};
+        return warnings;
+}
+
 static struct serve_settings serve_settings_of(const struct config *config)
 {
         return (struct serve_settings){
@@ -78,6 +90,8 @@ static struct serve_settings serve_settings_of(const struct config *config)
                             .cooldown_ms = (int64_t)config->ip_cooldown_s * 1000},
                 .mtu = config->pod_mtu,
                 .log_level = config->log_level,
+                .warnings = warnings_of(config),
+                .n_warnings = config->n_warnings,
         };
 }
 
@@ -215,11 +229,13 @@ static void reload(struct daemon *d)
         serve_settings.mtu = d->config->pod_mtu;
         settings.border.mark = d->config->border.mark;
         log_set_level(fresh->log_level);
+        config_log_warnings(fresh);
         store_set_cooldown(d->store, settings.cooldown_ms);
         serve_set_settings(d->serve, &serve_settings);
         reconcile_set(d->reconcile, &settings);
         config_free(d->latest);
         d->latest = TAKE_PTR(fresh);
+        alarm_watch_changed(d->alarms);
         log_info("settings read again");
 }
 
@@ -302,7 +318,7 @@ static int start(struct daemon *d, struct err *err)
                 return err_wrap(err, "serve");
         serve_set_settings(d->serve, &settings);
         tell_node(d);
-        d->alarms = alarm_watch_new(&d->loop, d->store, c);
+        d->alarms = alarm_watch_new(&d->loop, d->store, c, &d->latest);
         if (start_announce(d, err) < 0)
                 return -(int)err->code;
         return daemon_web_start(&d->web, &d->loop, d->serve, err);

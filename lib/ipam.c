@@ -117,6 +117,7 @@ static const struct jsonx_schema blocked_schema = JSONX_SCHEMA(struct ipam_block
 static const struct jsonx_field warning_fields[] = {
         WANTED(struct ipam_warning, subject),
         WANTED(struct ipam_warning, reason),
+        FLAG(struct ipam_warning, setting),
 };
 static const struct jsonx_schema warning_schema = JSONX_SCHEMA(struct ipam_warning, warning_fields);
 static const struct jsonx_field status_reply_fields[] = {

@@ -159,6 +159,7 @@ struct ipam_blocked {
 
 struct ipam_warning {
         const char *subject, *reason;
+        bool setting; /* the subject is the name of a setting */
 };
 
 struct ipam_status_reply {

@@ -20,7 +20,7 @@ def refused(node, **env):
 
 
 BAD_SETTINGS = [
-    ("WARM_ENI_TARGET", "-1"),
+    ("WARM_ENI_TARGET", "--1"),
     ("WARM_ENI_TARGET", "many"),
     ("WARM_IP_TARGET", "99999999999999999999"),
     ("WARM_IP_TARGET", "3 4"),

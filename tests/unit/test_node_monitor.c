@@ -12,7 +12,7 @@
 #include <vpcwire/clock.h>
 #include <vpcwire/sysctl.h>
 
-enum { DEADLINE_MS = 5000 };
+enum { DEADLINE_MS = TEST_PATIENCE_MS };
 
 static struct node_monitor *monitor;
 
