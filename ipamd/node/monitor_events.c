@@ -144,10 +144,12 @@ static unsigned on_route(struct monitor_events *events, const struct nlmsghdr *h
             !node_table_is_ours(route.table))
                 return 0;
         ours = route.protocol == VPCWIRE_PROTOCOL;
-        if (hdr->nlmsg_type == RTM_DELROUTE)
-                return ours ? NODE_CHANGED_ROUTES : 0;
-        /* The plugin replaces pods' routes all day; who replaces others, or with others, is not the plugin. */
-        return replaced && !(ours && route.table == NODE_POD_TABLE) ? NODE_CHANGED_ROUTES : 0;
+        /* The plugin adds routes to pods all day. Somebody else's among them are news, and what takes another's place. */
+        if (!ours && route.table == NODE_POD_TABLE)
+                return NODE_CHANGED_ROUTES;
+        return (hdr->nlmsg_type == RTM_DELROUTE && ours) || (hdr->nlmsg_type == RTM_NEWROUTE && replaced)
+                       ? NODE_CHANGED_ROUTES
+                       : 0;
 }
 
 static unsigned on_rule(struct monitor_events *events, const struct nlmsghdr *hdr)

@@ -156,6 +156,7 @@ int node_sync(struct node *node, struct arena *arena, const struct node_view *vi
         sync_pod_sysctls(&sync);
         sync_links(&sync);
         sync_addresses(&sync);
+        sync_misled_routes(&sync);
         sync_routes(&sync);
         sync_rules(&sync);
         sync_gateway(&sync);

@@ -3,6 +3,7 @@
 #ifndef NODE_SYNC_PARTS_H
 #define NODE_SYNC_PARTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -55,7 +56,10 @@ void sync_pod_aliases(struct sync *sync);
 void sync_pod_sysctls(struct sync *sync);
 void sync_links(struct sync *sync);
 void sync_addresses(struct sync *sync);
+void sync_misled_routes(struct sync *sync);
 void sync_routes(struct sync *sync);
+/* Whether two routes to the same destination are as good as one another, whosever they are. */
+bool sync_leads_the_same_way(const struct route_info *a, const struct route_info *b);
 void sync_rules(struct sync *sync);
 void sync_gateway(struct sync *sync);
 void sync_nft(struct sync *sync);

@@ -252,9 +252,8 @@ int network_sync(struct reconcile *r, struct round *round, struct err *err)
         e = node_sync(r->node, round->arena, &view, &report, err);
         log_repairs(&report.repaired);
         count_repairs(r, &report.repaired);
-        if (report.n_pods_failed)
-                log_warn("routes to pods cannot be set", LOG_INT("pods", report.n_pods_failed),
-                         LOG_ERR(&report.pod_err));
+        if (e == 0)
+                e = network_tell(r, round, &report, err);
         for (size_t i = 0; i < report.n_enis && e == 0; i++)
                 e = report_eni(r, round, &report.enis[i], &books, err);
         if (e < 0) {

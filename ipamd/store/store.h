@@ -282,8 +282,10 @@ struct store_blocked {
         unsigned attempts;
 };
 
-/* A row with this action stops nothing: it tells people about its subject, until its time. */
-#define STORE_WARNING "warning"
+/* A row with one of these actions stops nothing: it tells people about its subject, until its time. */
+#define STORE_WARNING           "warning"           /* somebody's firewall */
+#define STORE_WARNING_POD_ROUTE "warning-pod-route" /* an address of a pod: its packets are led elsewhere */
+bool store_is_warning(const char *action);
 
 int store_blocked_set(struct store *store, const struct store_blocked *blocked, struct err *err);
 int store_blocked_clear(struct store *store, const char *action, const char *subject, struct err *err);

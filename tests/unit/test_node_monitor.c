@@ -101,6 +101,27 @@ static void delete_pod_route(struct node_world *w)
                   &w->err);
 }
 
+static void turn_pod_route(struct node_world *w, uint8_t protocol)
+{
+        const struct route_info route = {.table = 512,
+                                         .dst = prefix_host(w->pods[0].ip),
+                                         .oif = node_world_ifindex(w, w->pods[1].host_ifname),
+                                         .scope = RT_SCOPE_LINK,
+                                         .protocol = protocol};
+
+        assert_ok(route_replace(w->nl, &route, &w->err), &w->err);
+}
+
+static void turn_pod_route_by_hand(struct node_world *w)
+{
+        turn_pod_route(w, RTPROT_STATIC);
+}
+
+static void turn_pod_route_late(struct node_world *w)
+{
+        turn_pod_route(w, VPCWIRE_PROTOCOL);
+}
+
 static void replace_eni_route(struct node_world *w)
 {
         const struct route_info route = {.table = 2,
@@ -245,6 +266,8 @@ static void test_damage_is_told(void **state)
                 {"rule deleted", delete_rule, NODE_CHANGED_RULES},
                 {"ENI's route deleted", delete_eni_route, NODE_CHANGED_ROUTES},
                 {"pod's route deleted", delete_pod_route, NODE_CHANGED_ROUTES},
+                {"pod's route replaced by another's", turn_pod_route_by_hand, NODE_CHANGED_ROUTES},
+                {"pod's route replaced by a late plugin", turn_pod_route_late, NODE_CHANGED_ROUTES},
                 {"ENI's route replaced", replace_eni_route, NODE_CHANGED_ROUTES},
                 {"address deleted", delete_address, NODE_CHANGED_ADDRS},
                 {"address added", add_address, NODE_CHANGED_ADDRS},

@@ -160,6 +160,17 @@ static void break_pod_route_by_turning(struct node_world *w)
         assert_ok(route_replace(w->nl, &route, &w->err), &w->err);
 }
 
+static void break_pod_route_by_another(struct node_world *w)
+{
+        const struct route_info route = {.table = 512,
+                                         .dst = prefix_host(w->pods[0].ip),
+                                         .oif = node_world_ifindex(w, w->pods[1].host_ifname),
+                                         .scope = RT_SCOPE_LINK,
+                                         .protocol = RTPROT_STATIC};
+
+        assert_ok(route_replace(w->nl, &route, &w->err), &w->err);
+}
+
 static void break_address(struct node_world *w)
 {
         const struct ifaddr address = {.ifindex = node_world_ifindex(w, "eth1"),
@@ -278,6 +289,7 @@ static void test_each_damage_is_repaired(void **state)
                 {"stale route", break_stale_route},
                 {"pod route", break_pod_route},
                 {"turned pod route", break_pod_route_by_turning},
+                {"another's pod route", break_pod_route_by_another},
                 {"address", break_address},
                 {"address of a DHCP client", break_by_dhcp},
                 {"link down", break_link_down},
@@ -483,6 +495,34 @@ static void test_route_just_added_is_kept(void **state)
         assert_contains(node_world_routes(w, 512), "10.0.1.11/32");
 }
 
+/* Whose the address is the lease says: with the pod's link here the route is taken back, without it nothing is touched. */
+static void test_misled_routes_are_told(void **state)
+{
+        struct node_world *w = *state;
+
+        node_world_add_pod(w, "10.0.1.11", 0, true);
+        node_world_add_pod(w, "10.0.1.21", 1, true);
+        node_world_sync(w);
+        assert_int_equal(w->report.n_misled, 0);
+        break_pod_route_by_another(w);
+        assert_int_equal(node_world_sync(w), 1);
+        assert_int_equal(w->report.n_pods_failed, 0);
+        assert_int_equal(w->report.n_misled, 1);
+        assert_true(w->report.misled[0].repaired);
+        assert_string_equal(IP_TEXT(w->report.misled[0].ip), "10.0.1.11");
+        assert_string_equal(w->report.misled[0].container_id, "pod-1");
+        assert_string_equal(w->report.misled[0].ifname, w->pods[1].host_ifname);
+
+        assert_ok(link_delete_by_name(w->nl, w->pods[0].host_ifname, &w->err), &w->err);
+        break_pod_route_by_another(w);
+        for (int i = 0; i < 2; i++) {
+                assert_int_equal(node_world_sync(w), 0);
+                assert_int_equal(w->report.n_misled, 1);
+                assert_false(w->report.misled[0].repaired);
+                assert_contains(node_world_routes(w, 512), "10.0.1.11/32");
+        }
+}
+
 /* A pod's link bears another name, and its alias is gone: all that is done for it is done by its index. */
 static void test_pod_link_is_followed(void **state)
 {
@@ -533,6 +573,7 @@ int main(void)
                 SYNC_TEST(test_primary_must_be_there),
                 SYNC_TEST(test_stale_pod_routes),
                 SYNC_TEST(test_route_just_added_is_kept),
+                SYNC_TEST(test_misled_routes_are_told),
                 SYNC_TEST(test_pod_link_is_followed),
         };
         int r = node_world_begin();
