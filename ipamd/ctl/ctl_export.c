@@ -11,6 +11,7 @@
 #include <vpcwire/file.h>
 #include <vpcwire/jsonx.h>
 #include <vpcwire/link.h>
+#include <vpcwire/mem.h>
 #include <vpcwire/netlink.h>
 #include <vpcwire/route.h>
 #include <vpcwire/rule.h>
@@ -101,10 +102,42 @@ static uint32_t table_of(const struct ipam_list_reply *list, const struct ipam_l
         return 0;
 }
 
-/* Without a protocol of ours, so that our daemon leaves them alone; there already is fine. */
-static int write_pod(struct netlink *nl, const struct ipam_list_reply *list, const struct ipam_lease *lease,
-                     struct err *err)
+/* The host's links, once for all pods. */
+struct host {
+        struct netlink *nl;
+        struct link_info *links;
+        size_t n_links;
+};
+
+/*
+ * By the container's id. Its name is no identity: another pod's link may bear it. It decides between a container's several, and
+ * is all there is of a bridge, which leads to pods that another plugin wired.
+ */
+static const struct link_info *find_pod_link(const struct host *host, const struct ipam_lease *lease)
 {
+        const struct link_info *found = NULL;
+
+        for (size_t i = 0; i < host->n_links; i++) {
+                const struct link_info *link = &host->links[i];
+
+                bool is_named = strcmp(link->name, lease->host_ifname ?: "") == 0;
+
+                if (!lease->address_only &&
+                    (strcmp(link->kind, "veth") != 0 || strcmp(link->alias, lease->container_id) != 0))
+                        continue;
+                if (is_named)
+                        return link;
+                if (!lease->address_only)
+                        found = link;
+        }
+        return found;
+}
+
+/* Without a protocol of ours, so that our daemon leaves them alone; there already is fine. */
+static int write_pod(const struct host *host, const struct ipam_list_reply *list,
+                     const struct ipam_lease *lease, struct err *err)
+{
+        const struct link_info *link = find_pod_link(host, lease);
         const struct prefix pod = prefix_host(lease->address);
         struct route_info route = {
                 .dst = pod, .table = TABLE_MAIN, .protocol = RTPROT_BOOT, .scope = RT_SCOPE_LINK};
@@ -118,16 +151,18 @@ static int write_pod(struct netlink *nl, const struct ipam_list_reply *list, con
                                  .table = table_of(list, lease),
                                  .src = pod,
                                  .protocol = RTPROT_BOOT};
-        struct link_info link;
 
-        if (link_get_by_name(nl, lease->host_ifname ?: "", &link, err) < 0)
+        if (!link)
+                return err_set(err, ERR_NOT_FOUND,
+                               "no link of this host bears the container's id (%.64s) as its alias; its link "
+                               "was %s",
+                               lease->container_id, lease->host_ifname);
+        route.oif = link->ifindex;
+        if (route_replace(host->nl, &route, err) < 0)
                 return -(int)err->code;
-        route.oif = link.ifindex;
-        if (route_replace(nl, &route, err) < 0)
-                return -(int)err->code;
-        (void)rule_delete(nl, &to, NULL); /* an earlier export's: the kernel takes equal ones twice */
-        (void)rule_delete(nl, &from, NULL);
-        if (rule_add(nl, &to, err) < 0 || (from.table && rule_add(nl, &from, err) < 0))
+        (void)rule_delete(host->nl, &to, NULL); /* an earlier export's: the kernel takes equal ones twice */
+        (void)rule_delete(host->nl, &from, NULL);
+        if (rule_add(host->nl, &to, err) < 0 || (from.table && rule_add(host->nl, &from, err) < 0))
                 return -(int)err->code;
         return 0;
 }
@@ -135,15 +170,21 @@ static int write_pod(struct netlink *nl, const struct ipam_list_reply *list, con
 static int write_host(const struct ipam_list_reply *list, struct err *err)
 {
         _cleanup_(netlink_freep) struct netlink *nl = NULL;
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        struct host host = {0};
 
-        if (netlink_open(-1, &nl, err) < 0)
+        if (netlink_open(-1, &nl, err) < 0 || link_dump(nl, arena, &host.links, &host.n_links, err) < 0)
                 return -(int)err->code;
+        host.nl = nl;
         for (size_t i = 0; i < list->n_leases; i++) {
                 const struct ipam_lease *lease = &list->leases[i];
 
-                /* Without a link here the pod is wired by another plugin, which made its own route. */
+                /*
+                 * Without a link's name the pod is wired by another plugin, which made its own route, or it is an older
+                 * sandbox, whose link went to a newer one.
+                 */
                 if (is_running(lease) && lease->host_ifname && *lease->host_ifname &&
-                    write_pod(nl, list, lease, err) < 0)
+                    write_pod(&host, list, lease, err) < 0)
                         return err_wrap(err, "pod %s/%s", lease->pod_namespace ?: "", lease->pod_name ?: "");
         }
         return 0;

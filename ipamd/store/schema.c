@@ -169,7 +169,16 @@ static const char version_4[] =
         "   AND EXISTS (SELECT 1 FROM imports WHERE address = NEW.address AND verdict = 'pending')"
         "  BEGIN SELECT RAISE(ABORT, 'the address waits to be taken over'); END;";
 
-static const char *const versions[] = {version_1, version_2, version_3, version_4};
+/* Version 5. The name of a host link is one live lease's alone; of several sandboxes of one pod it is the newest one's. */
+static const char version_5[] =
+        "UPDATE leases SET host_ifname = '' WHERE address_only = 0 AND EXISTS (SELECT 1 FROM leases n"
+        "  WHERE n.host_ifname = leases.host_ifname AND n.address_only = 0 AND n.address <> leases.address"
+        "   AND (n.since_ms > leases.since_ms"
+        "        OR (n.since_ms = leases.since_ms AND n.address > leases.address)));"
+        "CREATE UNIQUE INDEX leases_host_link ON leases (host_ifname)"
+        "  WHERE host_ifname <> '' AND address_only = 0;";
+
+static const char *const versions[] = {version_1, version_2, version_3, version_4, version_5};
 
 const int schema_version = ARRAY_SIZE(versions);
 

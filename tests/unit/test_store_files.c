@@ -187,6 +187,10 @@ static void test_older_schema(void **state)
         size_t n;
 
         fill(f);
+        /* Two sandboxes of one pod had one name for their links. */
+        fixture_sql(f, "DROP INDEX leases_host_link;"
+                       "UPDATE leases SET host_ifname = 'eni0', since_ms = 9 WHERE container_id = 'A';"
+                       "UPDATE leases SET host_ifname = 'eni0', since_ms = 8 WHERE container_id = 'B'");
         fixture_sql(f, "ALTER TABLE events DROP COLUMN pod; ALTER TABLE events DROP COLUMN container_id;"
                        "ALTER TABLE events DROP COLUMN eni_id; ALTER TABLE leases DROP COLUMN address_only;"
                        "DROP TRIGGER import_is_not_free; DROP TABLE imports; PRAGMA user_version = 1");
@@ -195,6 +199,9 @@ static void test_older_schema(void **state)
         assert_ok(store_events(f->store, 0, 1, f->arena, &events, &n, &f->err), &f->err);
         assert_int_equal(n, 1);
         assert_string_equal(events[0].pod, "");
+        assert_string_equal(fixture_host_ifname(f, "A"), "eni0");
+        assert_string_equal(fixture_host_ifname(f, "B"), "");
+        assert_string_equal(fixture_host_ifname(f, "C"), "C");
 }
 
 /* Cut at every page and in the middle of pages: refused, and never taken for a new one. */
