@@ -17,6 +17,7 @@
 #include <vpcwire/rule.h>
 
 #include "ctl/ctl.h"
+#include "ctl/leased.h"
 
 #define TARGET "aws-vpc-cni"
 
@@ -26,6 +27,7 @@ enum {
         PRIORITY_TO_POD = 512, /* aws-vpc-cni's two rules per pod */
         PRIORITY_FROM_POD = 1536,
         TABLE_MAIN = RT_TABLE_MAIN,
+        TABLE_PODS = 512,
         SETTLE_MS = 30 * 1000, /* for ADDs that are under way, and pods that are not looked at yet */
         POLL_NS = 250 * 1000 * 1000,
 };
@@ -102,42 +104,10 @@ static uint32_t table_of(const struct ipam_list_reply *list, const struct ipam_l
         return 0;
 }
 
-/* The host's links, once for all pods. */
-struct host {
-        struct netlink *nl;
-        struct link_info *links;
-        size_t n_links;
-};
-
-/*
- * By the container's id. Its name is no identity: another pod's link may bear it. It decides between a container's several, and
- * is all there is of a bridge, which leads to pods that another plugin wired.
- */
-static const struct link_info *find_pod_link(const struct host *host, const struct ipam_lease *lease)
-{
-        const struct link_info *found = NULL;
-
-        for (size_t i = 0; i < host->n_links; i++) {
-                const struct link_info *link = &host->links[i];
-
-                bool is_named = strcmp(link->name, lease->host_ifname ?: "") == 0;
-
-                if (!lease->address_only &&
-                    (strcmp(link->kind, "veth") != 0 || strcmp(link->alias, lease->container_id) != 0))
-                        continue;
-                if (is_named)
-                        return link;
-                if (!lease->address_only)
-                        found = link;
-        }
-        return found;
-}
-
 /* Without a protocol of ours, so that our daemon leaves them alone; there already is fine. */
-static int write_pod(const struct host *host, const struct ipam_list_reply *list,
-                     const struct ipam_lease *lease, struct err *err)
+static int write_pod(struct netlink *nl, const struct ipam_list_reply *list, const struct ipam_lease *lease,
+                     const struct link_info *link, struct err *err)
 {
-        const struct link_info *link = find_pod_link(host, lease);
         const struct prefix pod = prefix_host(lease->address);
         struct route_info route = {
                 .dst = pod, .table = TABLE_MAIN, .protocol = RTPROT_BOOT, .scope = RT_SCOPE_LINK};
@@ -153,17 +123,32 @@ static int write_pod(const struct host *host, const struct ipam_list_reply *list
                                  .protocol = RTPROT_BOOT};
 
         if (!link)
-                return err_set(err, ERR_NOT_FOUND,
-                               "no link of this host bears the container's id (%.64s) as its alias; its link "
-                               "was %s",
-                               lease->container_id, lease->host_ifname);
+                return err_set(err, ERR_NOT_FOUND, "no link of the host is its; it was called %s",
+                               lease->host_ifname);
         route.oif = link->ifindex;
-        if (route_replace(host->nl, &route, err) < 0)
+        if (route_replace(nl, &route, err) < 0)
                 return -(int)err->code;
-        (void)rule_delete(host->nl, &to, NULL); /* an earlier export's: the kernel takes equal ones twice */
-        (void)rule_delete(host->nl, &from, NULL);
-        if (rule_add(host->nl, &to, err) < 0 || (from.table && rule_add(host->nl, &from, err) < 0))
+        (void)rule_delete(nl, &to, NULL); /* an earlier export's: the kernel takes equal ones twice */
+        (void)rule_delete(nl, &from, NULL);
+        if (rule_add(nl, &to, err) < 0 || (from.table && rule_add(nl, &from, err) < 0))
                 return -(int)err->code;
+        return 0;
+}
+
+static int find_pods(struct netlink *nl, struct arena *arena, const struct ipam_list_reply *list,
+                     struct pod_found **ret, struct err *err)
+{
+        struct pod_evidence kernel = {.table = TABLE_PODS};
+        const struct route_filter filter = {.family = AF_INET, .table = TABLE_PODS};
+        struct route_info *routes;
+        struct link_info *links;
+
+        if (route_dump(nl, arena, &filter, &routes, &kernel.n_routes, err) < 0 ||
+            link_dump(nl, arena, &links, &kernel.n_links, err) < 0)
+                return -(int)err->code;
+        kernel.routes = routes;
+        kernel.links = links;
+        *ret = leased_match(arena, list, &kernel);
         return 0;
 }
 
@@ -171,20 +156,16 @@ static int write_host(const struct ipam_list_reply *list, struct err *err)
 {
         _cleanup_(netlink_freep) struct netlink *nl = NULL;
         _cleanup_(arena_freep) struct arena *arena = arena_new();
-        struct host host = {0};
+        struct pod_found *found = NULL;
 
-        if (netlink_open(-1, &nl, err) < 0 || link_dump(nl, arena, &host.links, &host.n_links, err) < 0)
+        if (netlink_open(-1, &nl, err) < 0 || find_pods(nl, arena, list, &found, err) < 0)
                 return -(int)err->code;
-        host.nl = nl;
         for (size_t i = 0; i < list->n_leases; i++) {
                 const struct ipam_lease *lease = &list->leases[i];
 
-                /*
-                 * Without a link's name the pod is wired by another plugin, which made its own route, or it is an older
-                 * sandbox, whose link went to a newer one.
-                 */
+                /* Without a link here the pod is wired by another plugin, which made its own route. */
                 if (is_running(lease) && lease->host_ifname && *lease->host_ifname &&
-                    write_pod(&host, list, lease, err) < 0)
+                    write_pod(nl, list, lease, found[i].link, err) < 0)
                         return err_wrap(err, "pod %s/%s", lease->pod_namespace ?: "", lease->pod_name ?: "");
         }
         return 0;

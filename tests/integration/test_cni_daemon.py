@@ -12,7 +12,7 @@ import pytest
 
 from cni_host import ADDRESS, GOOD, HOST_LINK, LEASE, PLUGIN, POOL, STATUS, Host, lease_of, listed
 from fake_ipamd import CLOSE, SILENCE, RemoteError
-from vpc import netns, wait_until
+from vpc import netns, patient, wait_until
 from vpc.pod import environment, new_container_id, run_plugin
 from vpc.process import SANITIZER_OPTIONS
 
@@ -140,7 +140,7 @@ def test_add_is_refused(host, name):
         started = time.monotonic()
         result = host.cni("ADD")
         assert result.code == code and text in result.json["msg"], result
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < patient(10)
         assert "Confirm" not in daemon.methods()
         host.assert_clean()
 
@@ -231,11 +231,11 @@ def test_a_frozen_daemon_takes_no_longer_than_said(host):
     with host.daemon(Add=SILENCE):
         started = time.monotonic()
         assert host.cni("ADD", timeoutSeconds=4).code == 11
-        assert 3 < time.monotonic() - started < 7.9, "not twice as long"
+        assert 3 < time.monotonic() - started < 8.5, "and not 5 s more"
     host.socket.unlink()
     started = time.monotonic()
     assert host.cni("STATUS", timeoutSeconds=240).code == 50 and host.cni("DEL", timeoutSeconds=240).rc == 0
-    assert time.monotonic() - started < 60
+    assert time.monotonic() - started < patient(20)
 
 
 def run_unheard(stdout, conf, variables):
@@ -497,10 +497,12 @@ STATUSES = {
     "waits for EC2": ({**STATUS, "pool": {**POOL, "free": 0}}, None, ""),
     "not ready": ({**STATUS, "ready": False, "reason": "no credentials"}, 50, "no credentials"),
     "impaired": ({**STATUS, "impaired": True, "impaired_reason": "eth1 is gone"}, 51, "eth1 is gone"),
-    "blocked": (
+    "pods wait": ({**STATUS, "pool": {**POOL, "free": 0, "waiting": 1}, "waiting_reason": "no free address", "exhausted": False}, None, ""),
+    "pods wait in vain": ({**STATUS, "pool": {**POOL, "free": 0, "waiting": 1}, "waiting_reason": "subnet is full", "exhausted": True}, 50, "subnet is full"),
+    "full and blocked, and nobody waits": (
         {**STATUS, "pool": {**POOL, "free": 0}, "blocked": [{"action": "create-eni", "subject": "subnet-x", "reason": "throttled", "until_ms": 1}]},
-        50,
-        "throttled",
+        None,
+        "",
     ),
     "blocked and free": ({**STATUS, "blocked": [{"action": "a", "subject": "s", "reason": "r", "until_ms": 1}]}, None, ""),
     "error": (RemoteError("NotReady", reason="stopping"), 50, "stopping"),
@@ -516,7 +518,7 @@ def test_status(host, name):
     with host.daemon(Status=answer):
         started = time.monotonic()
         result = host.cni("STATUS")
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < patient(5)
         if code is None:
             assert (result.rc, result.stdout) == (0, ""), result
         else:
