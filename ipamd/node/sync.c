@@ -161,6 +161,8 @@ int node_sync(struct node *node, struct arena *arena, const struct node_view *vi
         sync_rules(&sync);
         sync_gateway(&sync);
         sync_nft(&sync);
+        sync_find_occupied(&sync);
+        free(sync.occupied);
         if (sync.first.code) {
                 if (err)
                         *err = sync.first;

@@ -144,7 +144,8 @@ static int eni_routed(struct reconcile *r, struct round *round, const struct sto
 
         for (size_t i = 0; i < books->n_addresses; i++) {
                 if (books->addresses[i].eni_key == eni->key &&
-                    strcmp(books->addresses[i].state, "preparing") == 0)
+                    strcmp(books->addresses[i].state, "preparing") == 0 &&
+                    !withhold_has(r, books->addresses[i].address))
                         addresses[n++] = books->addresses[i].address;
         }
         if (n && store_addresses_routed(r->store, eni->key, addresses, n, round->now_ms, &n_free, err) < 0)
@@ -214,11 +215,12 @@ static int see_leaving_links(struct reconcile *r, struct round *round, struct er
         return 0;
 }
 
-static bool something_unrouted(const struct round *round)
+static bool something_unrouted(const struct reconcile *r, const struct round *round)
 {
         for (size_t i = 0; i < round->n_enis; i++) {
                 if (eni_is_routable(&round->enis[i]) &&
-                    (round->enis[i].state == ENI_CONFIGURING || round->enis[i].preparing))
+                    (round->enis[i].state == ENI_CONFIGURING ||
+                     round->enis[i].preparing > withhold_count(r, &round->enis[i])))
                         return true;
         }
         return false;
@@ -237,7 +239,7 @@ int network_sync(struct reconcile *r, struct round *round, struct err *err)
         e = see_leaving_links(r, round, err);
         if (e < 0)
                 return e;
-        if (!r->network_due && round->now_ms < r->network_due_ms && !something_unrouted(round))
+        if (!r->network_due && round->now_ms < r->network_due_ms && !something_unrouted(r, round))
                 return 0;
         e = books_read(r, round, &books, err);
         if (e < 0)
@@ -252,6 +254,8 @@ int network_sync(struct reconcile *r, struct round *round, struct err *err)
         e = node_sync(r->node, round->arena, &view, &report, err);
         log_repairs(&report.repaired);
         count_repairs(r, &report.repaired);
+        if (e == 0)
+                e = withhold_occupied(r, round, &report, books.addresses, books.n_addresses, err);
         if (e == 0)
                 e = network_tell(r, round, &report, err);
         for (size_t i = 0; i < report.n_enis && e == 0; i++)
