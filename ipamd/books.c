@@ -105,6 +105,10 @@ int books_remove(const char *path, struct err *err)
 
 static void tell_prepared(const struct store_options *options, const struct store_prepared *prepared)
 {
+        if (*prepared->aside)
+                log_error("the database cannot be used and is put aside; a new one learns from EC2 and the "
+                          "kernel",
+                          LOG_STR("why", prepared->why_aside), LOG_STR("aside", prepared->aside));
         if (prepared->ended)
                 log_warn("leases ended: the kernel shows their addresses, or their containers, otherwise",
                          LOG_STR("database", options->path), LOG_INT("leases", prepared->ended));

@@ -297,3 +297,24 @@ unsigned monitor_event_nft(struct monitor_events *events, const struct nlmsghdr 
                 events->nft_touched = true;
         return NFNL_MSG_TYPE(hdr->nlmsg_type) == NFT_MSG_NEWCHAIN ? on_chain(message) : 0;
 }
+
+unsigned monitor_event_datagram(struct monitor_events *events, const void *datagram, size_t n,
+                                monitor_event *event)
+{
+        const char *at = datagram;
+        unsigned changed = 0;
+
+        while (n >= NLMSG_HDRLEN) {
+                const struct nlmsghdr *hdr = (const void *)at;
+                size_t step = NLMSG_ALIGN((size_t)hdr->nlmsg_len);
+
+                if (hdr->nlmsg_len < NLMSG_HDRLEN || hdr->nlmsg_len > n)
+                        break;
+                changed |= event(events, hdr);
+                if (step > n) /* the last one need not be padded */
+                        break;
+                at += step;
+                n -= step;
+        }
+        return changed;
+}

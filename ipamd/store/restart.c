@@ -77,6 +77,8 @@ int restart_run(struct store *store, const struct store_options *options, const 
                 r = evidence_apply(store, now_ms, &ret->ended, &ret->held, err);
         if (r == 0)
                 r = after_start(store, now_ms, err);
+        if (r == 0 && *ret->aside)
+                r = store_note(store, "database-aside", ret->aside, ret->why_aside, err);
         if (r == 0)
                 r = store_fact_set(store, boot_fact, boot_id, err);
         return r < 0 ? r : store_commit(&tx, err);

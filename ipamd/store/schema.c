@@ -243,6 +243,15 @@ int schema_check_version(struct store *store, struct err *err)
         return r;
 }
 
+int schema_run(struct store *store, int from, int to, struct err *err)
+{
+        for (int v = from; v < to; v++) {
+                if (run_script(store, versions[v], err) < 0)
+                        return err_wrap(err, "make schema version %d", v + 1);
+        }
+        return 0;
+}
+
 int schema_migrate(struct store *store, struct err *err)
 {
         _cleanup_(store_tx_done) struct store_tx tx = {0};
@@ -252,15 +261,14 @@ int schema_migrate(struct store *store, struct err *err)
 
         if (r == 0)
                 r = read_versions(store, &id, &version, err);
+        if (r == 0)
+                r = schema_check_text(store, (int)version, err);
         if (r < 0 || version == schema_version)
                 return r;
-        for (int64_t v = version; v < schema_version; v++) {
-                r = run_script(store, versions[v], err);
-                if (r < 0)
-                        return err_wrap(err, "make schema version %d", (int)v + 1);
-        }
+        r = schema_run(store, (int)version, schema_version, err);
         snprintf(mark, sizeof(mark), "PRAGMA application_id = %d; PRAGMA user_version = %d;",
                  SCHEMA_APPLICATION_ID, schema_version);
-        r = run_script(store, mark, err);
+        if (r == 0)
+                r = run_script(store, mark, err);
         return r < 0 ? r : store_commit(&tx, err);
 }

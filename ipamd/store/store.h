@@ -28,6 +28,8 @@ enum {
         STORE_ID_BYTES = 64,
         STORE_TOKEN_BYTES = 65,
         STORE_EVENTS_MAX = 10000, /* older events are dropped */
+        STORE_PATH_BYTES = 4096,
+        STORE_ASIDE_MAX = 3, /* databases that were put aside; older ones are removed */
 };
 
 struct store_options {
@@ -49,11 +51,14 @@ int store_lock(const char *path, int *ret_fd, struct err *err);
 struct store_prepared {
         unsigned ended; /* leases that the kernel contradicted */
         unsigned held;  /* addresses that the kernel shows in use and no lease did: pending imports now */
+        char aside[STORE_PATH_BYTES]; /* the file that could not be used, under its new name; "": none */
+        char why_aside[256];
 };
 
 /*
  * The daemon's start, once, under the lock, before any store_open(): makes or migrates the schema (a newer one than
- * ours is refused), refuses a file that is no database or fails its check, and brings the books to a state that is true
+ * ours is refused), puts a file aside that is no database, fails its check or has a schema that is not our text, and begins
+ * anew (EC2 and the kernel know what it knew), and brings the books to a state that is true
  * for a new process: after another boot all leases are released into cooldown; ENIs that were ready are configuring again
  * (the kernel must be looked at before an address of theirs is offered); nobody waits. Whatever the file says, an address
  * that the kernel shows in use (options->running) is its container's lease afterwards, or held as a pending import. ret may be NULL.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The database is older than the kernel, or another machine's: what a running pod has in the kernel is nobody else's."""
 import contextlib
+import json
 import shutil
 import sqlite3
 
@@ -61,6 +62,10 @@ def fill_up(node):
     for future in [node.start_thread(pod.add) for pod in fresh]:
         future.result()
     return fresh
+
+
+def events(node):
+    return [json.loads(line) for line in node.ctl("events", check=False).stdout.splitlines()]
 
 
 def check(node):
@@ -149,4 +154,27 @@ def test_another_boot_id_while_pods_run(node):
     sql(node, "UPDATE facts SET value = 'another' WHERE name = 'boot-id'")
     node.start()
     assert {lease["address"]: lease["pod_name"] for lease in node.leases()} == names
+    check(node)
+
+
+def damage(node):
+    node.db.write_bytes(b"not a database" * 100)
+
+
+def take_a_rule_away(node):
+    sql(node, "DROP TRIGGER lease_is_not_replaced")
+
+
+@pytest.mark.parametrize("spoil, kind", [(damage, "damaged"), (take_a_rule_away, "other-schema")])
+def test_a_database_that_cannot_be_used(node, spoil, kind):
+    """It is put aside, said so, and begun anew; nobody has to be drained."""
+    spoil(node)
+    spoilt = node.db.read_bytes()
+    node.start()
+    wait_until(lambda: known(node, node.running), 60, why="the kernel and EC2 know all that is needed")
+    (aside,) = node.db.parent.glob(f"{node.db.name}.{kind}-*")
+    assert aside.read_bytes() == spoilt
+    (event,) = [event for event in events(node) if event["kind"] == "database-aside"]
+    assert event["subject"] == str(aside)
+    assert str(aside) in node.log.read_text()
     check(node)
