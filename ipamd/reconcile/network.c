@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <vpcwire/eni_link.h>
 #include <vpcwire/link.h>
 #include <vpcwire/log.h>
 
@@ -204,13 +205,14 @@ static int see_leaving_links(struct reconcile *r, struct round *round, struct er
 
         for (size_t i = 0; i < round->n_enis; i++) {
                 const struct store_eni *eni = &round->enis[i];
+                struct eni_link found;
 
                 if (eni_is_routable(eni) || !*eni->eni_id)
                         continue;
                 if (!links && link_dump(r->netlink, round->arena, &links, &n, err) < 0)
                         return err_wrap(err, "look at the links");
-                for (size_t j = 0; j < n; j++)
-                        round->link_present[i] |= links[j].has_mac && mac_equal(links[j].mac, eni->mac);
+                found = eni_link_find(links, n, eni->mac, NULL, NULL);
+                round->link_present[i] = found.link || found.other;
         }
         return 0;
 }
