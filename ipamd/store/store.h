@@ -261,6 +261,13 @@ int store_addresses_routed(struct store *store, int64_t key, const struct ip *ad
                            int64_t now_ms, unsigned *ret_n, struct err *err);
 
 /*
+ * Addresses of this ENI that were free, or cooling, are preparing again: somebody has them, and nobody gets them until
+ * store_addresses_routed(). Others are left as they are. *ret_n counts.
+ */
+int store_addresses_withhold(struct store *store, int64_t key, const struct ip *addresses, size_t n,
+                             unsigned *ret_n, struct err *err);
+
+/*
  * Picks up to `max` free (not cooling) addresses of the ENI, most recently used last, and marks them leaving in the same
  * transaction, so that no ADD can get one. The caller then asks EC2 to unassign them.
  */
@@ -301,6 +308,8 @@ struct store_blocked {
 /* A row with one of these actions stops nothing: it tells people about its subject, until its time. */
 #define STORE_WARNING           "warning"           /* somebody's firewall */
 #define STORE_WARNING_POD_ROUTE "warning-pod-route" /* an address of a pod: its packets are led elsewhere */
+#define STORE_WARNING_OCCUPIED                                                                               \
+        "warning-occupied" /* an address that is not given out: the host itself has it */
 bool store_is_warning(const char *action);
 
 int store_blocked_set(struct store *store, const struct store_blocked *blocked, struct err *err);
