@@ -82,9 +82,10 @@ struct config {
         const char *db_path, *socket_path;
         const char *backing_store; /* aws-vpc-cni's checkpoint */
         const char *plugin_path,
-                *conflist_path;       /* what `ipamd install` and the daemon put onto the host ... */
-        const char *host_bin_folder;  /* ... and where; NULL: not known */
-        const char *host_conf_folder; /* NULL: the conflist is somebody else's to install */
+                *conflist_path;           /* what `ipamd install` and the daemon put onto the host ... */
+        const char *host_bin_folder;      /* ... and where; NULL: not known */
+        const char *host_conf_folder;     /* NULL: the conflist is somebody else's to install */
+        const char *host_tmpfiles_folder; /* NULL: no rule for the next boot */
         const char *conflist_name;
         bool aws_cni_link;
         const char *sysctl_folder;

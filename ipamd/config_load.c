@@ -109,6 +109,8 @@ static const struct setting settings[] = {
          .differs = "yes; aws-vpc-cni's default is /host/etc/cni/net.d",
          .help = "the host's folder of network configurations, where the daemon puts ours once it can serve; "
                  "unset: it does not"},
+        {"HOST_TMPFILES_PATH", SETTING_PATH, FIELD(host_tmpfiles_folder), NULL,
+         .help = "the host's /etc/tmpfiles.d, for a rule by which a boot begins without our network configuration"},
         {"VPCWIRE_PLUGIN", SETTING_PATH, FIELD(plugin_path), "/usr/lib/vpcwire/vpcwire",
          .help = "the CNI plugin that `ipamd install` copies"},
         {"VPCWIRE_CONFLIST", SETTING_PATH, FIELD(conflist_path), "/usr/share/vpcwire/10-aws.conflist",

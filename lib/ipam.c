@@ -123,6 +123,8 @@ static const struct jsonx_schema warning_schema = JSONX_SCHEMA(struct ipam_warni
 static const struct jsonx_field status_reply_fields[] = {
         JSONX_FIELD(struct ipam_status_reply, ready, JSONX_BOOL, .flags = JSONX_REQUIRED),
         OPTIONAL(struct ipam_status_reply, reason),
+        OPTIONAL(struct ipam_status_reply, waiting_reason),
+        FLAG(struct ipam_status_reply, exhausted),
         FLAG(struct ipam_status_reply, set_up),
         FLAG(struct ipam_status_reply, impaired),
         OPTIONAL(struct ipam_status_reply, impaired_reason),

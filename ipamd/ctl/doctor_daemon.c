@@ -38,6 +38,9 @@ static void check_serving(struct doctor *d)
                 return;
         if (!d->status->ready)
                 doctor_say(d, DOCTOR_FAIL, NULL, "%s", d->status->reason ?: "not ready");
+        if (d->status->waiting_reason)
+                doctor_say(d, d->status->exhausted ? DOCTOR_FAIL : DOCTOR_WARN, NULL, "pods wait: %s",
+                           d->status->waiting_reason);
         if (d->status->impaired)
                 doctor_say(d, DOCTOR_FAIL, "recreate these pods: ipamctl pods shows them as lost", "%s",
                            d->status->impaired_reason ?: "impaired");

@@ -39,8 +39,7 @@ struct sync {
         struct node *node;
         struct arena *arena;
         const struct node_view *view;
-        const struct link_info *links;
-        size_t n_links;
+        struct pod_evidence kernel; /* as it was before anything was repaired */
         struct node_want want;
         struct node_report report;
         struct err first; /* code set: the first failure that concerns the whole node */
@@ -52,6 +51,7 @@ void sync_fail_link(struct sync *sync, unsigned ifindex, const struct err *failu
 void sync_fail_node(struct sync *sync, const struct err *failure);
 
 void sync_sysctls(struct sync *sync);
+void sync_pod_aliases(struct sync *sync);
 void sync_pod_sysctls(struct sync *sync);
 void sync_links(struct sync *sync);
 void sync_addresses(struct sync *sync);

@@ -90,9 +90,9 @@ static void delete_route(struct sync *sync, const struct route_info *route)
 
 static bool leads_to_pod_link(const struct sync *sync, const struct route_info *route)
 {
-        for (size_t i = 0; i < sync->n_links; i++) {
-                if (sync->links[i].ifindex == route->oif)
-                        return node_link_is_pod(&sync->links[i], sync->view->veth_prefix);
+        for (size_t i = 0; i < sync->kernel.n_links; i++) {
+                if (sync->kernel.links[i].ifindex == route->oif)
+                        return node_want_link_is_pod(&sync->want, sync->view, &sync->kernel.links[i]);
         }
         return false;
 }

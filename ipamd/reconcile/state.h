@@ -179,7 +179,10 @@ struct store_eni *observe_eni(struct round *round, int64_t key);
 
 /* network.c: the host's network as it should be, and what follows from it in the store. */
 int network_sync(struct reconcile *r, struct round *round, struct err *err);
+/* reclaim.c: leases whose pods are gone. */
 int network_reclaim(struct reconcile *r, struct round *round, struct err *err);
+/* What is looked for in the kernel; it points into the lease. */
+struct pod_sought reclaim_pod_of(const struct store_lease *lease);
 
 /* takeover.c: pods of aws-vpc-cni become ours. */
 int takeover_start(struct reconcile *r, struct err *err);

@@ -169,7 +169,30 @@ static const char version_4[] =
         "   AND EXISTS (SELECT 1 FROM imports WHERE address = NEW.address AND verdict = 'pending')"
         "  BEGIN SELECT RAISE(ABORT, 'the address waits to be taken over'); END;";
 
-static const char *const versions[] = {version_1, version_2, version_3, version_4};
+/*
+ * Version 5. An address that waits for a pod to get its lease is nobody else's, wherever it comes from: not free, not
+ * cooling (which ends as free), not given back, not leased to another container; and its ENI stays.
+ */
+static const char version_5[] =
+        "DROP TRIGGER import_is_not_free;"
+        "UPDATE addresses AS a SET state = 'preparing' WHERE state = 'cooling'"
+        "  AND EXISTS (SELECT 1 FROM imports WHERE address = a.address AND verdict = 'pending');"
+        "CREATE TRIGGER import_is_not_free BEFORE UPDATE OF state ON addresses"
+        "  WHEN NEW.state IN ('free', 'cooling', 'leaving') AND NEW.state <> OLD.state AND NEW.eni = OLD.eni"
+        "   AND EXISTS (SELECT 1 FROM imports WHERE address = NEW.address AND verdict = 'pending')"
+        "  BEGIN SELECT RAISE(ABORT, 'the address waits to be taken over'); END;"
+        "CREATE TRIGGER import_is_not_anothers BEFORE INSERT ON leases"
+        "  WHEN EXISTS (SELECT 1 FROM imports WHERE address = NEW.address AND verdict = 'pending'"
+        "    AND container_id <> NEW.container_id)"
+        "  BEGIN SELECT RAISE(ABORT, 'the address waits for another container'); END;"
+        "CREATE TRIGGER eni_with_imports_stays BEFORE UPDATE OF state ON enis"
+        "  WHEN NEW.state IN ('draining', 'detaching', 'deleting')"
+        "   AND OLD.state NOT IN ('detaching', 'deleting')"
+        "   AND EXISTS (SELECT 1 FROM addresses a JOIN imports i ON i.address = a.address"
+        "     WHERE a.eni = NEW.key AND i.verdict = 'pending')"
+        "  BEGIN SELECT RAISE(ABORT, 'an address of the ENI waits to be taken over'); END;";
+
+static const char *const versions[] = {version_1, version_2, version_3, version_4, version_5};
 
 const int schema_version = ARRAY_SIZE(versions);
 

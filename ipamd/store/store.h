@@ -22,6 +22,7 @@
 #include <vpcwire/mem.h>
 
 struct store;
+struct store_import;
 
 enum {
         STORE_ID_BYTES = 64,
@@ -33,6 +34,9 @@ struct store_options {
         const char *path;
         const char *boot_id; /* NULL: /proc/sys/kernel/random/boot_id */
         int64_t cooldown_ms; /* IP_COOLDOWN_PERIOD: of addresses released by any function here */
+        /* For store_prepare(): which container has which address by which host link (key.ifname), as the kernel shows it. */
+        const struct store_import *running;
+        size_t n_running;
 };
 
 /*
@@ -41,13 +45,20 @@ struct store_options {
  */
 int store_lock(const char *path, int *ret_fd, struct err *err);
 
+/* What store_prepare() found. */
+struct store_prepared {
+        unsigned ended; /* leases that the kernel contradicted */
+        unsigned held;  /* addresses that the kernel shows in use and no lease did: pending imports now */
+};
+
 /*
  * The daemon's start, once, under the lock, before any store_open(): makes or migrates the schema (a newer one than
  * ours is refused), refuses a file that is no database or fails its check, and brings the books to a state that is true
  * for a new process: after another boot all leases are released into cooldown; ENIs that were ready are configuring again
- * (the kernel must be looked at before an address of theirs is offered); nobody waits.
+ * (the kernel must be looked at before an address of theirs is offered); nobody waits. Whatever the file says, an address
+ * that the kernel shows in use (options->running) is its container's lease afterwards, or held as a pending import. ret may be NULL.
  */
-int store_prepare(const struct store_options *options, struct err *err);
+int store_prepare(const struct store_options *options, struct store_prepared *ret, struct err *err);
 
 int store_open(const struct store_options *options, struct store **ret, struct err *err);
 struct store *store_free(struct store *store);

@@ -388,10 +388,12 @@ STATUSES = {
     "waits for EC2": ({**STATUS, "pool": {**POOL, "free": 0}}, None, ""),
     "not ready": ({**STATUS, "ready": False, "reason": "no credentials"}, 50, "no credentials"),
     "impaired": ({**STATUS, "impaired": True, "impaired_reason": "eth1 is gone"}, 51, "eth1 is gone"),
-    "blocked": (
+    "pods wait": ({**STATUS, "pool": {**POOL, "free": 0, "waiting": 1}, "waiting_reason": "no free address", "exhausted": False}, None, ""),
+    "pods wait in vain": ({**STATUS, "pool": {**POOL, "free": 0, "waiting": 1}, "waiting_reason": "subnet is full", "exhausted": True}, 50, "subnet is full"),
+    "full and blocked, and nobody waits": (
         {**STATUS, "pool": {**POOL, "free": 0}, "blocked": [{"action": "create-eni", "subject": "subnet-x", "reason": "throttled", "until_ms": 1}]},
-        50,
-        "throttled",
+        None,
+        "",
     ),
     "blocked and free": ({**STATUS, "blocked": [{"action": "a", "subject": "s", "reason": "r", "until_ms": 1}]}, None, ""),
     "error": (RemoteError("NotReady", reason="stopping"), 50, "stopping"),

@@ -220,6 +220,8 @@ def test_what_only_the_daemon_knows(doctor):
             ("version", "warn", {"version": "0.0.1"}),
             ("serving", "fail", {"ready": False, "reason": "no free address"}),
             ("serving", "fail", {"impaired": True, "impaired_reason": "2 running pods have addresses that EC2 no longer assigns here"}),
+            ("serving", "warn", {"waiting_reason": "no free address"}),
+            ("serving", "fail", {"waiting_reason": "no free address; subnet is full", "exhausted": True}),
             ("ec2", "warn", {"blocked": blocked}),
         ]:
             fake.answers["Status"] = {**copy.deepcopy(well), **changes}

@@ -25,7 +25,11 @@ struct httpd_reply {
         unsigned times; /* how often it may be used; 0: once */
 };
 
-enum { HTTPD_ALWAYS = 1000000 };
+enum {
+        HTTPD_ALWAYS = 1000000,
+        /* For a client that is to give up on HTTPD_CRAWL: time enough for the request to get here. The others wait TEST_PATIENCE_MS. */
+        HTTPD_CRAWL_TIMEOUT_MS = 2000,
+};
 
 struct httpd_request {
         char *line;    /* "POST /" */

@@ -12,7 +12,7 @@
 #include <vpcwire/clock.h>
 #include <vpcwire/sysctl.h>
 
-enum { DEADLINE_MS = 5000 };
+enum { DEADLINE_MS = TEST_PATIENCE_MS };
 
 static struct node_monitor *monitor;
 
@@ -151,6 +151,24 @@ static void pod_link_down(struct node_world *w)
         assert_ok(link_change_by_name(w->nl, w->pods[0].host_ifname, &up, &w->err), &w->err);
 }
 
+static void change_pod_link(struct node_world *w, const struct link_change *change)
+{
+        unsigned ifindex = node_world_ifindex(w, w->pods[0].host_ifname);
+
+        assert_ok(link_change(w->nl, ifindex, change, &w->err), &w->err);
+}
+
+static void pod_link_renamed(struct node_world *w)
+{
+        change_pod_link(w, &(struct link_change){.new_name = "uplink7"});
+        w->pods[0].host_ifname = "uplink7"; /* for those that come after */
+}
+
+static void pod_alias_cleared(struct node_world *w)
+{
+        change_pod_link(w, &(struct link_change){.alias = ""});
+}
+
 static void new_link(struct node_world *w)
 {
         assert_ok(link_create(w->nl, "br7", "bridge", &w->err), &w->err);
@@ -233,6 +251,10 @@ static void test_damage_is_told(void **state)
                 {"link down", link_down, NODE_CHANGED_LINKS},
                 {"link MTU", link_mtu, NODE_CHANGED_LINKS},
                 {"pod link down", pod_link_down, NODE_CHANGED_PODS},
+                {"pod link up again", pod_link_down, NODE_CHANGED_LINKS},
+                {"pod link's alias cleared", pod_alias_cleared, NODE_CHANGED_LINKS},
+                {"pod link renamed", pod_link_renamed, NODE_CHANGED_LINKS},
+                {"renamed pod link's alias cleared", pod_alias_cleared, NODE_CHANGED_LINKS},
                 {"new link", new_link, NODE_CHANGED_LINKS},
                 {"link gone", link_gone, NODE_CHANGED_LINKS},
                 {"nft flushed", nft_flush, NODE_CHANGED_NFT},

@@ -470,8 +470,9 @@ static void test_route_just_added_is_kept(void **state)
         assert_ok(link_change_by_name(w->nl, w->pods[0].host_ifname, &(struct link_change){.alias = ""},
                                       &w->err),
                   &w->err);
-        node_world_sync(w); /* the alias is not there yet: no pod's link, no wanted route */
-        assert_int_equal(w->report.n_pods_unlinked, 1);
+        w->view.n_pods = 0;
+        node_world_sync(w); /* neither the lease nor the alias is there yet: no pod's link, no wanted route */
+        w->view.n_pods = 1;
         assert_contains(node_world_routes(w, 512), "10.0.1.11/32");
         assert_ok(link_change_by_name(w->nl, w->pods[0].host_ifname,
                                       &(struct link_change){.alias = w->pods[0].container_id}, &w->err),
@@ -482,24 +483,39 @@ static void test_route_just_added_is_kept(void **state)
         assert_contains(node_world_routes(w, 512), "10.0.1.11/32");
 }
 
-static void test_observe_pod_links(void **state)
+/* A pod's link bears another name, and its alias is gone: all that is done for it is done by its index. */
+static void test_pod_link_is_followed(void **state)
 {
         struct node_world *w = *state;
-        struct node_pod_link *pods;
-        size_t n;
+        struct pod_found *found;
+        char value[SYSCTL_VALUE_BYTES];
+        unsigned ifindex;
 
         node_world_add_pod(w, "10.0.1.11", 0, true);
         node_world_add_pod(w, "10.0.1.21", 1, true);
-        node_world_add_pod(w, "10.0.1.22", 1, true);
-        assert_ok(link_change_by_name(w->nl, w->pods[2].host_ifname, &(struct link_change){.alias = ""},
-                                      &w->err),
+        node_world_sync(w);
+        ifindex = node_world_ifindex(w, w->pods[1].host_ifname);
+        assert_ok(link_change(w->nl, ifindex, &(struct link_change){.new_name = "uplink7"}, &w->err),
                   &w->err);
-        assert_ok(node_observe_pod_links(w->node, w->arena, &pods, &n, &w->err), &w->err);
-        assert_int_equal(n, 2);
-        assert_string_equal(pods[0].ifname, "eni00000000000");
-        assert_string_equal(pods[0].container_id, "pod-0");
-        assert_string_equal(pods[1].container_id, "pod-1");
-        assert_int_equal(pods[1].ifindex, node_world_ifindex(w, pods[1].ifname));
+        assert_int_equal(node_world_sync(w), 0);
+        assert_int_equal(w->report.n_pods_unlinked, 0);
+        assert_ok(link_change(w->nl, ifindex, &(struct link_change){.alias = ""}, &w->err), &w->err);
+        assert_int_equal(node_world_sync(w), 1);
+        assert_int_equal(w->report.repaired.links, 1);
+        assert_ok(node_find_pods(w->node, w->arena, w->pods, w->view.n_pods, &found, &w->err), &w->err);
+        assert_int_equal(found[1].link->ifindex, ifindex);
+        assert_string_equal(found[1].link->alias, "pod-1");
+        assert_string_equal(found[1].link->name, "uplink7");
+        assert_ok(route_delete(w->nl, &(struct route_info){.table = 512, .dst = prefix_host(w->pods[1].ip)},
+                               &w->err),
+                  &w->err);
+        assert_ok(neigh_proxy_delete(w->nl, ifindex, world_ip(IPAM_GATEWAY), &w->err), &w->err);
+        assert_ok(sysctl_write("net.ipv4.conf.uplink7.rp_filter", "0", NULL, &w->err), &w->err);
+        assert_int_equal(node_world_sync(w), 3);
+        assert_ok(sysctl_read("net.ipv4.conf.uplink7.rp_filter", value, &w->err), &w->err);
+        assert_string_equal(value, "1");
+        assert_contains(node_world_routes(w, 512), "10.0.1.21/32");
+        assert_int_equal(node_world_sync(w), 0);
 }
 
 int main(void)
@@ -517,7 +533,7 @@ int main(void)
                 SYNC_TEST(test_primary_must_be_there),
                 SYNC_TEST(test_stale_pod_routes),
                 SYNC_TEST(test_route_just_added_is_kept),
-                SYNC_TEST(test_observe_pod_links),
+                SYNC_TEST(test_pod_link_is_followed),
         };
         int r = node_world_begin();
 

@@ -380,7 +380,7 @@ static void task_close_silent(struct fixture *fixture _unused_)
 static void test_a_full_house_that_empties_at_once(void **state)
 {
         static const char request[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
-        const struct timeval patience = {.tv_sec = 30};
+        const struct timeval patience = {.tv_sec = TEST_PATIENCE_MS / 1000};
         _cleanup_free_ char *answer = NULL;
         int fd;
 
@@ -434,7 +434,7 @@ static void look_on(struct fixture *fixture)
 static void test_out_of_files(void **state)
 {
         static const char request[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
-        const struct timeval patience = {.tv_sec = 30};
+        const struct timeval patience = {.tv_sec = TEST_PATIENCE_MS / 1000};
         _cleanup_free_ char *answer = NULL;
 
         assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);

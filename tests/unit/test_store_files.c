@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,7 +26,7 @@ static void write_file(const char *path, const void *bytes, size_t n)
 
 static void refused(struct fixture *f, enum err_code code, const char *text)
 {
-        assert_fails(store_prepare(&f->options, &f->err), code);
+        assert_fails(store_prepare(&f->options, NULL, &f->err), code);
         assert_contains(f->err.msg, f->path);
         assert_contains(f->err.msg, text);
 }
@@ -51,7 +53,7 @@ static void test_folder_is_made(void **state)
         snprintf(folder, sizeof(folder), "%s/deep", f->folder);
         snprintf(path, sizeof(path), "%s/ipam.db", folder);
         f->options.path = path;
-        assert_ok(store_prepare(&f->options, &f->err), &f->err);
+        assert_ok(store_prepare(&f->options, NULL, &f->err), &f->err);
         assert_int_equal(stat(folder, &st), 0);
         assert_int_equal(st.st_mode & 07777, 0700);
         unlink(path);
@@ -112,7 +114,7 @@ static void test_links_and_others(void **state)
                 refused(f, ERR_DENIED, "belongs to user 4242");
                 assert_int_equal(chown(f->path, 0, 0), 0);
         }
-        assert_ok(store_prepare(&f->options, &f->err), &f->err);
+        assert_ok(store_prepare(&f->options, NULL, &f->err), &f->err);
 }
 
 static void test_open_folder(void **state)
@@ -120,7 +122,7 @@ static void test_open_folder(void **state)
         struct fixture *f = *state;
 
         assert_int_equal(chmod(f->folder, 0777), 0);
-        assert_fails(store_prepare(&f->options, &f->err), ERR_DENIED);
+        assert_fails(store_prepare(&f->options, NULL, &f->err), ERR_DENIED);
         assert_contains(f->err.msg, "mode 0777");
         assert_int_equal(chmod(f->folder, 0700), 0);
 }
@@ -189,6 +191,7 @@ static void test_older_schema(void **state)
         fill(f);
         fixture_sql(f, "ALTER TABLE events DROP COLUMN pod; ALTER TABLE events DROP COLUMN container_id;"
                        "ALTER TABLE events DROP COLUMN eni_id; ALTER TABLE leases DROP COLUMN address_only;"
+                       "DROP TRIGGER import_is_not_anothers; DROP TRIGGER eni_with_imports_stays;"
                        "DROP TRIGGER import_is_not_free; DROP TABLE imports; PRAGMA user_version = 1");
         fixture_restart(f, "a");
         assert_int_equal(fixture_counts(f, NOW).leased, 40);
@@ -232,7 +235,7 @@ static void test_scribbled(void **state)
                 memcpy(copy, bytes, n);
                 memset(copy + at, 0xa5, 64);
                 write_file(f->path, copy, n);
-                if (store_prepare(&f->options, &f->err) < 0) {
+                if (store_prepare(&f->options, NULL, &f->err) < 0) {
                         assert_contains(f->err.msg, f->path);
                         refusals++;
                         continue;
@@ -254,7 +257,7 @@ static void test_log_without_content(void **state)
         write_file(wal, "leases were here", 16);
         refused(f, ERR_PROTOCOL, "its content was lost");
         unlink(f->path); /* the cure; what is left beside it does not matter then */
-        assert_ok(store_prepare(&f->options, &f->err), &f->err);
+        assert_ok(store_prepare(&f->options, NULL, &f->err), &f->err);
 }
 
 /* ---- a full disk ---- */
@@ -314,7 +317,7 @@ static void test_full_disk(void **state)
         }
         assert_int_equal(fixture_counts(f, NOW).leased, given - released);
         f->store = store_free(f->store);
-        r = store_prepare(&f->options, &f->err); /* a start on a full disk: it works, or says why */
+        r = store_prepare(&f->options, NULL, &f->err); /* a start on a full disk: it works, or says why */
         if (r < 0)
                 assert_contains(f->err.msg, "full");
         assert_true(mount_folder(f, "remount,", LARGE_KIB));
@@ -324,7 +327,7 @@ static void test_full_disk(void **state)
         print_message("%u leases until the disk was full, %u of them ended on it\n", given, released);
 }
 
-static int teardown_full_disk(void **state)
+static int teardown_mounted(void **state)
 {
         struct fixture *f = *state;
         char command[512];
@@ -334,6 +337,34 @@ static int teardown_full_disk(void **state)
         if (geteuid() == 0 && system(command) != 0) // NOLINT(cert-env33-c)
                 print_message("umount %s failed\n", f->folder);
         return fixture_teardown(state);
+}
+
+/* ---- a power cut ---- */
+
+static int64_t synchronous(struct fixture *f)
+{
+        int64_t level = -1;
+
+        assert_true(stmt_number(f->store, "PRAGMA synchronous", NO_VALUES, &level, &f->err) > 0);
+        return level;
+}
+
+/* On a disk a commit is there after a power cut; on tmpfs nothing is, and fsync() would only cost. */
+static void test_commits_outlive_a_power_cut(void **state)
+{
+        enum { NORMAL = 1, FULL = 2 };
+        struct fixture *f = *state;
+        struct statfs fs;
+
+        assert_int_equal(statfs(f->folder, &fs), 0);
+        fixture_restart(f, "a");
+        assert_int_equal(synchronous(f), fs.f_type == TMPFS_MAGIC ? NORMAL : FULL);
+        if (!mount_folder(f, "", LARGE_KIB)) {
+                print_message("a tmpfs needs root: skipped\n");
+                skip();
+        }
+        fixture_restart(f, "a");
+        assert_int_equal(synchronous(f), NORMAL);
 }
 
 /* ---- the lock ---- */
@@ -396,7 +427,9 @@ int main(void)
                 T(test_truncated),
                 T(test_scribbled),
                 T(test_log_without_content),
-                cmocka_unit_test_setup_teardown(test_full_disk, fixture_setup_folder, teardown_full_disk),
+                cmocka_unit_test_setup_teardown(test_full_disk, fixture_setup_folder, teardown_mounted),
+                cmocka_unit_test_setup_teardown(test_commits_outlive_a_power_cut, fixture_setup_folder,
+                                                teardown_mounted),
                 T(test_lock),
                 T(test_lock_is_no_link),
         };

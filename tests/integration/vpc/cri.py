@@ -45,6 +45,7 @@ MESSAGES = {
     "KeyValue": {"key": (1, "string"), "value": (2, "string")},
     "LinuxContainerResources": {"memory_limit_in_bytes": (4, "int64")},
     "Capability": {"add_capabilities": (1, STRINGS), "drop_capabilities": (2, STRINGS)},
+    "SecurityProfile": {"profile_type": (1, "int32")},
     "LinuxContainerSecurityContext": {
         "capabilities": (1, "Capability"),
         "privileged": (2, "bool"),
@@ -53,6 +54,7 @@ MESSAGES = {
         "no_new_privs": (11, "bool"),
         "masked_paths": (13, STRINGS),
         "readonly_paths": (14, STRINGS),
+        "seccomp": (15, "SecurityProfile"),
     },
     "LinuxContainerConfig": {"resources": (1, "LinuxContainerResources"), "security_context": (2, "LinuxContainerSecurityContext")},
     "ContainerMetadata": {"name": (1, "string"), "attempt": (2, "uint32")},
@@ -99,6 +101,7 @@ SCALARS = {
 }
 SANDBOX_READY, CONTAINER_RUNNING, CONTAINER_EXITED = 0, 1, 2
 NAMESPACE_NODE = 2
+SECCOMP_RUNTIME_DEFAULT = 0
 
 
 def _add_field(message, name, number, kind):

@@ -19,6 +19,7 @@ class Host:
     def __init__(self, node, folder):
         self.node = node
         self.bin, self.conf = folder / "host/opt/cni/bin", folder / "host/etc/cni/net.d"
+        self.tmpfiles = folder / "host/etc/tmpfiles.d"
         self.template = folder / "10-aws.conflist"
         self.write_template()
         node.env.update(
