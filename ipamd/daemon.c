@@ -148,7 +148,7 @@ static void tell_node(struct daemon *d)
         d->node_known = node.limits.max_enis > 0;
 }
 
-/* Running pods are hurt when the host's network stays broken, or when EC2 took addresses from under them. */
+/* Running pods are hurt when the host's network stays broken, or when EC2, or a route, took addresses from under them. */
 static void tell_impaired(struct daemon *d)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
@@ -168,6 +168,8 @@ static void tell_impaired(struct daemon *d)
                                       "%u pods have addresses that EC2 does not assign to this node any more",
                                       counts.lost);
         for (size_t i = 0; i < n; i++) {
+                if (strcmp(blocked[i].action, STORE_WARNING_POD_ROUTE) == 0 && !reason)
+                        reason = arena_printf(arena, "%s: %s", blocked[i].subject, blocked[i].reason);
                 if (strcmp(blocked[i].action, RECONCILE_STEP_NETWORK) == 0)
                         reason = blocked[i].reason;
         }

@@ -162,7 +162,10 @@ static int write_lease(struct store *store, const struct store_import *import, c
         static const char *const steps[] = {"UPDATE addresses SET state = 'free' WHERE address = ?1",
                                             "UPDATE addresses SET state = 'leased' WHERE address = ?1"};
         char text[512];
-        int r = 0;
+        /* What the kernel shows outranks what another lease says of the name. */
+        int r = stmt_run(store,
+                         "UPDATE leases SET host_ifname = '' WHERE host_ifname = ?1 AND address_only = 0",
+                         VALUES(SQL_TEXT(host_ifname)), err);
 
         for (size_t i = 0; i < ARRAY_SIZE(steps) && r == 0; i++)
                 r = stmt_run(store, steps[i], VALUES(SQL_IP(import->address)), err);

@@ -52,13 +52,10 @@ static int after_boot(struct store *store, int64_t now_ms, struct err *err)
  */
 static int after_clock(struct store *store, int64_t now_ms, struct err *err)
 {
-        static const char bound_cooling[] = "UPDATE addresses SET cooling_until_ms = ?1"
-                                            " WHERE state <> 'cooling' AND cooling_until_ms > ?1";
         static const char *const past[] = {
                 "UPDATE enis SET created_ms = ?1 WHERE created_ms > ?1",
                 "UPDATE enis SET since_ms = ?1 WHERE since_ms > ?1",
                 "UPDATE addresses SET last_used_ms = ?1 WHERE last_used_ms > ?1",
-                bound_cooling,
                 "UPDATE leases SET since_ms = ?1 WHERE since_ms > ?1",
                 "UPDATE leases SET link_missing_since_ms = ?1 WHERE link_missing_since_ms > ?1",
         };
@@ -71,6 +68,11 @@ static int after_clock(struct store *store, int64_t now_ms, struct err *err)
         }
         if (r == 0)
                 r = store_bound_cooling(store, now_ms, err);
+        if (r == 0) /* what cools on, once it is routed */
+                r = stmt_run(store,
+                             "UPDATE addresses SET cooling_until_ms = ?1"
+                             " WHERE state <> 'cooling' AND cooling_until_ms > ?1",
+                             VALUES(SQL_INT(now_ms + store->cooldown_ms)), err);
         if (r < 0 || !changed)
                 return r;
         r = stmt_run(store, "UPDATE blocked SET until_ms = ?1 WHERE until_ms > ?1", VALUES(SQL_INT(now_ms)),

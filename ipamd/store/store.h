@@ -85,12 +85,19 @@ const char *lease_state_to_string(enum lease_state state);
 
 struct store_lease {
         struct store_lease_key key;
-        struct ip address;
+        struct ip address; /* as wanted: this one and no other; IP_NONE: the best that is free */
         enum lease_state state;
         bool lost; /* EC2 says that the address is not ours any more; the running pod keeps it */
         const char *eni_id;
         unsigned device_index, network_card;
-        const char *host_ifname, *netns;
+        /*
+         * The link's name; "": none yet, or no more, because a newer sandbox of the pod has it. A name is one live lease's
+         * alone: of the spare ones that a caller of store_lease_add() gives, the first that nobody has is taken instead of
+         * one that another pod's lease has.
+         */
+        const char *host_ifname, *const *spare_host_ifnames;
+        size_t n_spare_host_ifnames;
+        const char *netns;
         const char *pod_namespace, *pod_name, *pod_uid; /* "" where the runtime does not say */
         int64_t since_ms, since_wall_ms;                /* of the reservation */
         /*
@@ -102,14 +109,21 @@ struct store_lease {
         const char *subnet_cidr; /* of the ENI, and its primary address; not read from `wanted` */
         struct ip eni_address;
         int64_t link_missing_since_ms; /* 0: the host link was there at the last look, or never looked */
+        const char *refusal;           /* of LEASE_REFUSED: why, for people */
 };
 
-enum lease_result { LEASE_GIVEN, LEASE_AGAIN /* the key had a lease: the same one */, LEASE_NONE_FREE };
+enum lease_result {
+        LEASE_GIVEN,
+        LEASE_AGAIN, /* the key had a lease: the same one */
+        LEASE_NONE_FREE,
+        LEASE_REFUSED, /* what was asked for cannot be had */
+};
 
 /*
  * Gives the best free address to `wanted->key`: of ENIs that are ready, in the order of (network card, device index) so
- * that later ENIs stay empty, then the longest unused. An address whose cooldown is over is free. Of `wanted` all but address,
- * state, eni and times is read. The answer is in *ret_result; *ret is set unless NONE_FREE.
+ * that later ENIs stay empty, then the longest unused. An address whose cooldown is over is free. Of `wanted` all but
+ * state, eni and times is read. The answer is in *ret_result; *ret is set unless NONE_FREE; with REFUSED it is its `refusal`
+ * alone.
  */
 int store_lease_add(struct store *store, const struct store_lease *wanted, int64_t now_ms,
                     struct arena *arena, enum lease_result *ret_result, struct store_lease *ret,
@@ -247,6 +261,13 @@ int store_addresses_routed(struct store *store, int64_t key, const struct ip *ad
                            int64_t now_ms, unsigned *ret_n, struct err *err);
 
 /*
+ * Addresses of this ENI that were free, or cooling, are preparing again: somebody has them, and nobody gets them until
+ * store_addresses_routed(). Others are left as they are. *ret_n counts.
+ */
+int store_addresses_withhold(struct store *store, int64_t key, const struct ip *addresses, size_t n,
+                             unsigned *ret_n, struct err *err);
+
+/*
  * Picks up to `max` free (not cooling) addresses of the ENI, most recently used last, and marks them leaving in the same
  * transaction, so that no ADD can get one. The caller then asks EC2 to unassign them.
  */
@@ -284,8 +305,12 @@ struct store_blocked {
         unsigned attempts;
 };
 
-/* A row with this action stops nothing: it tells people about its subject, until its time. */
-#define STORE_WARNING "warning"
+/* A row with one of these actions stops nothing: it tells people about its subject, until its time. */
+#define STORE_WARNING           "warning"           /* somebody's firewall */
+#define STORE_WARNING_POD_ROUTE "warning-pod-route" /* an address of a pod: its packets are led elsewhere */
+#define STORE_WARNING_OCCUPIED                                                                               \
+        "warning-occupied" /* an address that is not given out: the host itself has it */
+bool store_is_warning(const char *action);
 
 int store_blocked_set(struct store *store, const struct store_blocked *blocked, struct err *err);
 int store_blocked_clear(struct store *store, const char *action, const char *subject, struct err *err);

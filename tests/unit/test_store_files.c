@@ -336,6 +336,23 @@ static void test_older_schema(void **state)
         }
 }
 
+/* Two sandboxes of one pod could have one name for their links. The newer one's link took the older one's place. */
+static void test_older_schema_with_a_name_twice(void **state)
+{
+        struct fixture *f = *state;
+
+        write_older(f, 1);
+        fixture_sql(f, "INSERT INTO addresses (address, eni, state) VALUES ('10.0.0.3', 1, 'preparing');"
+                       "UPDATE addresses SET state = 'free' WHERE address = '10.0.0.3';"
+                       "UPDATE addresses SET state = 'leased' WHERE address = '10.0.0.3';"
+                       "INSERT INTO leases (network, container_id, ifname, address, host_ifname, netns,"
+                       " pod_namespace, pod_name, pod_uid, since_ms, since_wall_ms)"
+                       " VALUES ('net', 'two', 'eth0', '10.0.0.3', 'eni1', '', '', '', '', 1, 1)");
+        fixture_restart(f, "a");
+        assert_string_equal(fixture_host_ifname(f, "one"), "");
+        assert_string_equal(fixture_host_ifname(f, "two"), "eni1");
+}
+
 /* Cut at every page and in the middle of pages: put aside, and never taken for whole. */
 static void test_truncated(void **state)
 {
@@ -589,6 +606,7 @@ int main(void)
                 T(test_another_programs_database),
                 T(test_newer_schema),
                 T(test_older_schema),
+                T(test_older_schema_with_a_name_twice),
                 T(test_truncated),
                 T(test_scribbled),
                 T(test_log_without_content),
