@@ -172,6 +172,7 @@ static const char version_4[] =
 /*
  * Version 5. An address that waits for a pod to get its lease is nobody else's, wherever it comes from: not free, not
  * cooling (which ends as free), not given back, not leased to another container; and its ENI stays.
+ * The name of a host link is one live lease's alone; of several sandboxes of one pod it is the newest one's.
  */
 static const char version_5[] =
         "DROP TRIGGER import_is_not_free;"
@@ -190,7 +191,13 @@ static const char version_5[] =
         "   AND OLD.state NOT IN ('detaching', 'deleting')"
         "   AND EXISTS (SELECT 1 FROM addresses a JOIN imports i ON i.address = a.address"
         "     WHERE a.eni = NEW.key AND i.verdict = 'pending')"
-        "  BEGIN SELECT RAISE(ABORT, 'an address of the ENI waits to be taken over'); END;";
+        "  BEGIN SELECT RAISE(ABORT, 'an address of the ENI waits to be taken over'); END;"
+        "UPDATE leases SET host_ifname = '' WHERE address_only = 0 AND EXISTS (SELECT 1 FROM leases n"
+        "  WHERE n.host_ifname = leases.host_ifname AND n.address_only = 0 AND n.address <> leases.address"
+        "   AND (n.since_ms > leases.since_ms"
+        "        OR (n.since_ms = leases.since_ms AND n.address > leases.address)));"
+        "CREATE UNIQUE INDEX leases_host_link ON leases (host_ifname)"
+        "  WHERE host_ifname <> '' AND address_only = 0;";
 
 static const char *const versions[] = {version_1, version_2, version_3, version_4, version_5};
 

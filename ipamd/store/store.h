@@ -43,7 +43,8 @@ struct store_options {
 
 /*
  * Takes the lock (path + ".lock", flock) that makes a second ipamd on the same database impossible. ERR_BUSY names the
- * file and the pid that holds it. The caller owns *ret_fd and closes it last.
+ * file and the pid that holds it. A lock file can be removed: the database itself is locked, too, from store_prepare() on,
+ * and looked at here. The caller owns *ret_fd and closes it last, when nothing of this process has the database open.
  */
 int store_lock(const char *path, int *ret_fd, struct err *err);
 
@@ -53,6 +54,7 @@ struct store_prepared {
         unsigned held;  /* addresses that the kernel shows in use and no lease did: pending imports now */
         char aside[STORE_PATH_BYTES]; /* the file that could not be used, under its new name; "": none */
         char why_aside[256];
+        int lock_fd; /* the database itself, locked: see store_lock(); the caller's, closed last */
 };
 
 /*
@@ -83,12 +85,19 @@ const char *lease_state_to_string(enum lease_state state);
 
 struct store_lease {
         struct store_lease_key key;
-        struct ip address;
+        struct ip address; /* as wanted: this one and no other; IP_NONE: the best that is free */
         enum lease_state state;
         bool lost; /* EC2 says that the address is not ours any more; the running pod keeps it */
         const char *eni_id;
         unsigned device_index, network_card;
-        const char *host_ifname, *netns;
+        /*
+         * The link's name; "": none yet, or no more, because a newer sandbox of the pod has it. A name is one live lease's
+         * alone: of the spare ones that a caller of store_lease_add() gives, the first that nobody has is taken instead of
+         * one that another pod's lease has.
+         */
+        const char *host_ifname, *const *spare_host_ifnames;
+        size_t n_spare_host_ifnames;
+        const char *netns;
         const char *pod_namespace, *pod_name, *pod_uid; /* "" where the runtime does not say */
         int64_t since_ms, since_wall_ms;                /* of the reservation */
         /*
@@ -100,14 +109,21 @@ struct store_lease {
         const char *subnet_cidr; /* of the ENI, and its primary address; not read from `wanted` */
         struct ip eni_address;
         int64_t link_missing_since_ms; /* 0: the host link was there at the last look, or never looked */
+        const char *refusal;           /* of LEASE_REFUSED: why, for people */
 };
 
-enum lease_result { LEASE_GIVEN, LEASE_AGAIN /* the key had a lease: the same one */, LEASE_NONE_FREE };
+enum lease_result {
+        LEASE_GIVEN,
+        LEASE_AGAIN, /* the key had a lease: the same one */
+        LEASE_NONE_FREE,
+        LEASE_REFUSED, /* what was asked for cannot be had */
+};
 
 /*
  * Gives the best free address to `wanted->key`: of ENIs that are ready, in the order of (network card, device index) so
- * that later ENIs stay empty, then the longest unused. An address whose cooldown is over is free. Of `wanted` all but address,
- * state, eni and times is read. The answer is in *ret_result; *ret is set unless NONE_FREE.
+ * that later ENIs stay empty, then the longest unused. An address whose cooldown is over is free. Of `wanted` all but
+ * state, eni and times is read. The answer is in *ret_result; *ret is set unless NONE_FREE; with REFUSED it is its `refusal`
+ * alone.
  */
 int store_lease_add(struct store *store, const struct store_lease *wanted, int64_t now_ms,
                     struct arena *arena, enum lease_result *ret_result, struct store_lease *ret,
@@ -352,6 +368,12 @@ int store_import_explain(struct store *store, struct ip address, const char *rea
 #define STORE_FACT_PROBE "probe"
 #define STORE_PROBE_AT   "ready_boot_ms"
 
+/* Whose database it is: an instance id. It outlives a boot, as the disk of an image does. */
+#define STORE_FACT_INSTANCE "instance"
+
+/* What aws-vpc-cni's checkpoint said when the database last learnt from it. */
+#define STORE_FACT_CHECKPOINT "checkpoint"
+
 int store_fact_set(struct store *store, const char *name, const char *value, struct err *err);
 /* *ret is NULL where there is none. */
 int store_fact_get(struct store *store, const char *name, struct arena *arena, const char **ret,
@@ -364,6 +386,14 @@ struct store_fact {
 /* All that are named "group/..." and have a value, by name, which is without the group. */
 int store_facts(struct store *store, const char *group, struct arena *arena, struct store_fact **ret,
                 size_t *ret_n, struct err *err);
+
+/*
+ * The database is another instance's (an imaged disk): a copy is kept beside it (ret_aside; "" and *ret_not_kept where that
+ * failed), and all that it says of ENIs, addresses and the past goes. Pods that the kernel showed at this start are pending imports
+ * afterwards. For the reconciler, before anything is offered; instance_id may be NULL: not known.
+ */
+int store_begin_anew(struct store *store, const char *instance_id, const char *why,
+                     char ret_aside[static STORE_PATH_BYTES], struct err *ret_not_kept, struct err *err);
 
 /* ---- the story ---- */
 
