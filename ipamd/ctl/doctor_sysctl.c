@@ -107,8 +107,10 @@ static void check_pod_key(struct doctor *d, const struct pod_sysctl *wanted)
 
 static void check_pod_links(struct doctor *d)
 {
-        for (size_t i = 0; i < n_pod_sysctls; i++)
-                check_pod_key(d, &pod_sysctls[i]);
+        for (size_t i = 0; i < n_pod_sysctls; i++) {
+                if (pod_sysctls[i].kept)
+                        check_pod_key(d, &pod_sysctls[i]);
+        }
         if (read_link("ipv4", "all", "rp_filter") == 2)
                 doctor_say(d, DOCTOR_WARN, "sysctl -w net.ipv4.conf.all.rp_filter=0",
                            "net.ipv4.conf.all.rp_filter is 2: the strict check of the pods' links is off");

@@ -165,6 +165,7 @@ int node_sync(struct node *node, struct arena *arena, const struct node_view *vi
         sync_gateway(&sync);
         sync_nft(&sync);
         sync_find_occupied(&sync);
+        sync_look_at_main(&sync);
         free(sync.occupied);
         if (sync.first.code) {
                 if (err)

@@ -35,8 +35,8 @@ KERNEL = [
     ("rp_filter", "fail", ["sysctl -w net.ipv4.conf.eth1.rp_filter=1"], ["sysctl -w net.ipv4.conf.eth1.rp_filter=2"]),
     ("eni-sysctls", "warn", ["sysctl -w net.ipv4.conf.eth1.proxy_arp=1"], ["sysctl -w net.ipv4.conf.eth1.proxy_arp=0"]),
     ("pod-sysctls", "warn", ["sysctl -w net.ipv4.conf.{link}.rp_filter=0"], ["sysctl -w net.ipv4.conf.{link}.rp_filter=1"]),
-    ("pod-sysctls", "warn", ["sysctl -w net.ipv4.conf.{link}.proxy_arp=1"], ["sysctl -w net.ipv4.conf.{link}.proxy_arp=0"]),
-    ("pod-sysctls", "warn", ["sysctl -w net.ipv4.conf.{link}.route_localnet=1"], ["sysctl -w net.ipv4.conf.{link}.route_localnet=0"]),
+    ("pod-sysctls", "warn", ["sysctl -w net.ipv4.conf.{link}.accept_local=1"], ["sysctl -w net.ipv4.conf.{link}.accept_local=0"]),
+    ("pod-sysctls", "warn", ["sysctl -w net.ipv4.conf.{link}.arp_accept=1"], ["sysctl -w net.ipv4.conf.{link}.arp_accept=0"]),
     ("pod-sysctls", "warn", ["sysctl -w net.ipv6.conf.{link}.accept_ra=1"], ["sysctl -w net.ipv6.conf.{link}.accept_ra=0"]),
     ("eni-sysctls", "warn", ["sysctl -w net.ipv6.conf.eth1.accept_ra=1"], ["sysctl -w net.ipv6.conf.eth1.accept_ra=0"]),
     ("eni-sysctls", "warn", ["sysctl -w net.ipv4.conf.eth1.accept_redirects=1"], ["sysctl -w net.ipv4.conf.eth1.accept_redirects=0"]),
@@ -152,7 +152,7 @@ def test_a_healthy_node_is_well_in_text_and_json(doctor):
     assert {line.split()[1] for line in done.stdout.splitlines() if line.startswith("ok ")} == names
     assert len({line.index(line.split()[2]) for line in done.stdout.splitlines() if line.startswith("ok ")}) == 1, "not aligned"
     assert f"{len(names)} well, 0 to look at, 0 broken" in done.stdout and "\033" not in done.stdout
-    known = {check for check, *_ in KERNEL + FILES} | {"daemon", "version", "serving", "settings", "ec2", "database", "conntrack", "kernel"}
+    known = {check for check, *_ in KERNEL + FILES} | {"daemon", "version", "serving", "settings", "warnings", "ec2", "database", "conntrack", "kernel"}
     known |= {"imds", "credentials", "clock", "permissions", "limits"}
     assert names == known, "a check without a test, or a test without a check"
 
@@ -222,6 +222,7 @@ def test_what_only_the_daemon_knows(doctor):
             ("serving", "fail", {"impaired": True, "impaired_reason": "2 running pods have addresses that EC2 no longer assigns here"}),
             ("serving", "warn", {"waiting_reason": "no free address"}),
             ("serving", "fail", {"waiting_reason": "no free address; subnet is full", "exhausted": True}),
+            ("warnings", "warn", {"warnings": [{"subject": "10.0.1.9", "reason": "the host itself has this address"}]}),
             ("ec2", "warn", {"blocked": blocked}),
         ]:
             fake.answers["Status"] = {**copy.deepcopy(well), **changes}
