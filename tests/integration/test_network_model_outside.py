@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from vpc import echo, netns, shared, wait_until
+from vpc import echo, netns, patient, shared, wait_until
 from vpc.connections import Program
 
 pytestmark = pytest.mark.xdist_group("network_model_outside")
@@ -244,7 +244,7 @@ def test_malformed_settings_stop_the_start(world):
     for variable, (value, allowed) in MALFORMED.items():
         broken.env[variable] = value
         broken.start(wait=False)
-        assert broken.proc.process.wait(SETTINGS_DEADLINE_S) == 2, broken.log.read_text()
+        assert broken.proc.process.wait(patient(SETTINGS_DEADLINE_S)) == 2, broken.log.read_text()
         broken.proc = None
         del broken.env[variable]
         last = broken.log.read_text().splitlines()[-1]

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <vpcwire/clock.h>
 #include <vpcwire/file.h>
 
 #include "cloud/http.h"

@@ -5,6 +5,7 @@ import urllib.request
 
 import pytest
 
+from .deadline import patient
 from .process import run
 
 RELEASE = "bookworm"
@@ -23,7 +24,7 @@ def sources():
         pytest.skip("apt knows no place of Debian's packages (apt-get indextargets lists none)")
     for uri, codename, _ in rows:
         try:
-            urllib.request.urlopen(f"{uri.rstrip('/')}/dists/{codename}/InRelease", timeout=REACH_S).close()
+            urllib.request.urlopen(f"{uri.rstrip('/')}/dists/{codename}/InRelease", timeout=patient(REACH_S)).close()
         except urllib.error.HTTPError:
             raise  # somebody is there, and has not what we ask for
         except OSError as error:
