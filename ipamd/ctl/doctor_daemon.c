@@ -66,6 +66,17 @@ static void check_settings(struct doctor *d)
         }
 }
 
+/* What the daemon itself warns of; settings have a check of their own. */
+static void check_warnings(struct doctor *d)
+{
+        for (size_t i = 0; i < d->status->n_warnings; i++) {
+                const struct ipam_warning *w = &d->status->warnings[i];
+
+                if (!w->setting)
+                        doctor_say(d, DOCTOR_WARN, NULL, "%s: %s", w->subject, w->reason);
+        }
+}
+
 static const struct doctor_check daemon_checks[] = {
         {"daemon", check_daemon, "answers", "no pod gets an address, and nothing heals the host's network"},
         {"version", check_version, "ipamctl and ipamd are " VPCWIRE_VERSION,
@@ -74,6 +85,7 @@ static const struct doctor_check daemon_checks[] = {
          DOCTOR_NEEDS_DAEMON},
         {"settings", check_settings, "all are followed", "the node does not do what its settings say",
          DOCTOR_NEEDS_DAEMON},
+        {"warnings", check_warnings, "ipamd gives none", "what ipamd warns of", DOCTOR_NEEDS_DAEMON},
         {"ec2", check_blocked, "nothing stands in the way", "the pool cannot become what it should be",
          DOCTOR_NEEDS_DAEMON},
 };

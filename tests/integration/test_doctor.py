@@ -165,7 +165,7 @@ def test_a_healthy_node_is_well_in_text_and_json(doctor):
     assert {line.split()[1] for line in done.stdout.splitlines() if line.startswith("ok ")} == names
     assert len({line.index(line.split()[2]) for line in done.stdout.splitlines() if line.startswith("ok ")}) == 1, "not aligned"
     assert f"{len(names)} well, 0 to look at, 0 broken" in done.stdout and "\033" not in done.stdout
-    known = {check for check, *_ in KERNEL + FILES} | {"daemon", "version", "serving", "settings", "ec2", "database", "conntrack", "kernel"}
+    known = {check for check, *_ in KERNEL + FILES} | {"daemon", "version", "serving", "settings", "warnings", "ec2", "database", "conntrack", "kernel"}
     known |= {"imds", "credentials", "clock", "permissions", "limits"}
     assert names == known, "a check without a test, or a test without a check"
 
@@ -236,6 +236,8 @@ def test_what_only_the_daemon_knows(doctor):
             ("serving", "warn", {"waiting_reason": "no free address"}),
             ("serving", "fail", {"waiting_reason": "no free address; subnet is full", "exhausted": True}),
             ("ec2", "warn", {"blocked": blocked}),
+            ("warnings", "warn", {"warnings": [{"subject": "10.0.1.9", "reason": "a route leads its packets elsewhere"}]}),
+            ("settings", "warn", {"warnings": [{"subject": "MAX_ENI", "reason": "'0' is as good as unset", "setting": True}]}),
         ]:
             fake.answers["Status"] = {**copy.deepcopy(well), **changes}
             doctor.assert_named(check, verdict)
@@ -321,5 +323,5 @@ def test_what_cannot_be_looked_at_is_not_called_well(doctor):
 def test_without_the_daemon(doctor):
     doctor.node.stop()
     assert [finding["check"] for finding in doctor.troubles()] == ["daemon"]
-    assert doctor.unchecked() == {"version", "serving", "settings", "ec2", "imds", "credentials", "clock", "permissions", "limits", "links",
+    assert doctor.unchecked() == {"version", "serving", "settings", "warnings", "ec2", "imds", "credentials", "clock", "permissions", "limits", "links",
                                   "rules", "forwarding", "rp_filter", "eni-sysctls", "eni-routes", "pod-routes", "addresses", "neighbours"}
