@@ -40,7 +40,7 @@ static void check_serving(struct doctor *d)
                 doctor_say(d, d->status->exhausted ? DOCTOR_FAIL : DOCTOR_WARN, NULL, "pods wait: %s",
                            d->status->waiting_reason);
         if (d->status->impaired)
-                doctor_say(d, DOCTOR_FAIL, "recreate these pods: ipamctl pods shows them as lost", "%s",
+                doctor_say(d, DOCTOR_FAIL, "pods that ipamctl pods shows as lost must be recreated", "%s",
                            d->status->impaired_reason ?: "impaired");
 }
 
@@ -66,7 +66,7 @@ static void check_settings(struct doctor *d)
         }
 }
 
-/* What the daemon itself warns of; settings have a check of their own. */
+/* What the daemon sees on the host and may not touch: the sentence says what to do. Settings have a check of their own. */
 static void check_warnings(struct doctor *d)
 {
         for (size_t i = 0; i < d->status->n_warnings; i++) {
@@ -85,7 +85,8 @@ static const struct doctor_check daemon_checks[] = {
          DOCTOR_NEEDS_DAEMON},
         {"settings", check_settings, "all are followed", "the node does not do what its settings say",
          DOCTOR_NEEDS_DAEMON},
-        {"warnings", check_warnings, "ipamd gives none", "what ipamd warns of", DOCTOR_NEEDS_DAEMON},
+        {"warnings", check_warnings, "the daemon has none",
+         "packets of pods go astray, or addresses lie idle", DOCTOR_NEEDS_DAEMON},
         {"ec2", check_blocked, "nothing stands in the way", "the pool cannot become what it should be",
          DOCTOR_NEEDS_DAEMON},
 };
