@@ -496,6 +496,24 @@ static void test_route_just_added_is_kept(void **state)
         assert_contains(node_world_routes(w, 512), "10.0.1.11/32");
 }
 
+/* The plugin makes the link, and brings it up a moment later: a sync in between has nothing to tell. */
+static void test_a_link_that_is_not_up_yet(void **state)
+{
+        struct node_world *w = *state;
+
+        node_world_add_pod(w, "10.0.1.11", 0, true);
+        assert_ok(link_change_by_name(w->nl, w->pods[0].host_ifname,
+                                      &(struct link_change){.admin = LINK_ADMIN_DOWN}, &w->err),
+                  &w->err);
+        node_world_sync(w);
+        assert_int_equal(w->report.n_pods_failed, 0);
+        assert_ok(link_change_by_name(w->nl, w->pods[0].host_ifname,
+                                      &(struct link_change){.admin = LINK_ADMIN_UP}, &w->err),
+                  &w->err);
+        node_world_sync(w);
+        assert_contains(node_world_routes(w, 512), "10.0.1.11/32");
+}
+
 /* Whose the address is the lease says: with the pod's link here the route is taken back, without it nothing is touched. */
 static void test_misled_routes_are_told(void **state)
 {
@@ -683,6 +701,7 @@ int main(void)
                 SYNC_TEST(test_primary_must_be_there),
                 SYNC_TEST(test_stale_pod_routes),
                 SYNC_TEST(test_route_just_added_is_kept),
+                SYNC_TEST(test_a_link_that_is_not_up_yet),
                 SYNC_TEST(test_misled_routes_are_told),
                 SYNC_TEST(test_addresses_that_the_host_has),
                 SYNC_TEST(test_an_address_that_others_hang_on_stays),
