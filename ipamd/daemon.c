@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Two threads: this loop (RPC, signals, the kernel's notifications) and the reconciler. The loop never waits for the
- * cloud. Order of the start: the lock (and whether the socket is to be had), the books, the reconciler, and the socket last: who can connect is served.
+ * cloud. Order of the start: the lock (and whether the socket is to be had), the books, the reconciler, and the socket
+ * last: who can connect is served.
  */
 #include "daemon.h"
 
@@ -26,9 +27,8 @@
 #include "sandbox.h"
 #include "serve/listen.h"
 #include "serve/serve.h"
+#include "signals.h"
 #include "store/store.h"
-
-enum { SIGNALS = 3 };
 
 struct daemon {
         struct config *config;
@@ -256,13 +256,12 @@ static void on_signal(uv_signal_t *signal, int number)
 
 static void watch_signals(struct daemon *d)
 {
-        static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
-
         for (int i = 0; i < SIGNALS; i++) {
                 uv_signal_init(&d->loop, &d->signals[i]);
                 d->signals[i].data = d;
-                uv_signal_start(&d->signals[i], on_signal, numbers[i]);
+                uv_signal_start(&d->signals[i], on_signal, signals_heeded[i]);
         }
+        signals_release();
 }
 
 /* ---- start and end ---- */
