@@ -30,7 +30,7 @@ static int open_wire(struct call *call, struct wire **ret, struct wiring *wiring
 int verb_check(struct call *call, json_t **ret_result _unused_, struct err *err)
 {
         _cleanup_(wire_freep) struct wire *wire = NULL;
-        struct wiring wiring;
+        struct wiring wiring = {0};
         int r = call_parse_own_check(call, err);
 
         if (r == 0)
