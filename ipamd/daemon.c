@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Two threads: this loop (RPC, signals, the kernel's notifications) and the reconciler. The loop never waits for the
- * cloud. Order of the start: the lock, the books, the reconciler, and the socket last: who can connect is served.
+ * cloud. Order of the start: the lock (and whether the socket is to be had), the books, the reconciler, and the socket last: who can connect is served.
  */
 #include "daemon.h"
 
@@ -24,6 +24,7 @@
 #include "install/announce.h"
 #include "reconcile/reconcile.h"
 #include "sandbox.h"
+#include "serve/listen.h"
 #include "serve/serve.h"
 #include "store/store.h"
 
@@ -34,7 +35,7 @@ struct daemon {
         struct config *latest; /* read at the last SIGHUP; NULL: none */
         struct daemon_web web;
         const char *conf_path;
-        int lock_fd;
+        struct books_locks locks;
         struct store *store;
         struct serve *serve;
         struct reconcile *reconcile;
@@ -310,7 +311,9 @@ static int start(struct daemon *d, struct err *err)
         struct serve_options options = serve;
         struct serve_settings settings = serve_settings_of(c);
 
-        if (books_open(c, &store, &d->lock_fd, &d->store, err) < 0 || start_reconciler(d, &store, err) < 0 ||
+        /* Before anything is changed or started: a daemon that cannot serve does nothing at all. */
+        if (books_lock(c->db_path, &d->locks, err) < 0 || listen_check(c->socket_path, err) < 0 ||
+            books_open(c, &store, &d->locks, &d->store, err) < 0 || start_reconciler(d, &store, err) < 0 ||
             daemon_network_start(&d->network, &d->loop, d->reconcile, c->veth_prefix, err) < 0)
                 return -(int)err->code;
         options.store = d->store;
@@ -345,13 +348,12 @@ static void stop(struct daemon *d)
         store_free(d->store);
         daemon_web_done(&d->web);
         config_free(d->latest);
-        if (d->lock_fd >= 0)
-                close(d->lock_fd);
+        books_unlock(&d->locks);
 }
 
 int daemon_run(struct config *config, const char *conf_path, struct err *err)
 {
-        struct daemon d = {.config = config, .conf_path = conf_path, .lock_fd = -1};
+        struct daemon d = {.config = config, .conf_path = conf_path, .locks = BOOKS_UNLOCKED};
         int e;
 
         umask(077);

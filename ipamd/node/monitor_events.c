@@ -140,8 +140,12 @@ static unsigned on_route(struct monitor_events *events, const struct nlmsghdr *h
         struct route_info route;
         bool ours, replaced = hdr->nlmsg_flags & NLM_F_REPLACE;
 
-        if (is_own(events, hdr) || route_parse(hdr, &route, NULL) < 0 || route.dst.ip.family != AF_INET ||
-            !node_table_is_ours(route.table))
+        if (is_own(events, hdr) || route_parse(hdr, &route, NULL) < 0 || route.dst.ip.family != AF_INET)
+                return 0;
+        /* Beside those that the kernel makes for addresses of links, which are told as such. */
+        if (route.table == RT_TABLE_LOCAL && route.protocol != RTPROT_KERNEL)
+                return NODE_CHANGED_ADDRS;
+        if (!node_table_is_ours(route.table))
                 return 0;
         ours = route.protocol == VPCWIRE_PROTOCOL;
         /* The plugin adds routes to pods all day. Somebody else's among them are news, and what takes another's place. */

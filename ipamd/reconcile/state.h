@@ -75,6 +75,12 @@ struct suspect {
         bool absent_now; /* scratch of one look */
 };
 
+/* An address of an ENI that nobody gets, because somebody on the host has it. */
+struct withheld {
+        struct ip ip;
+        int64_t eni_key;
+};
+
 /* What is being found out for somebody who asked; nothing is: arena is NULL. */
 struct probe {
         struct arena *arena;
@@ -103,13 +109,15 @@ struct reconcile {
         int64_t looked_ms;    /* the last full look that EC2 answered; 0: none yet */
         int64_t sweep_due_ms; /* lost ENIs are looked for; 0: never */
         int64_t surplus_since_ms;
-        unsigned max_enis_seen;   /* EC2 refused to attach more than this; 0: it never did */
-        int64_t max_enis_seen_ms; /* when it said so */
-        bool network_due;         /* the host's network must be looked at */
-        int64_t network_due_ms;   /* ... at this time in any case */
-        int64_t pods_due_ms;      /* the pods' links are looked at */
-        int64_t firewall_seen_ms; /* the last look at other people's firewalls */
-        int64_t firewall_due_ms;  /* the next one */
+        unsigned max_enis_seen;    /* EC2 refused to attach more than this; 0: it never did */
+        int64_t max_enis_seen_ms;  /* when it said so */
+        bool network_due;          /* the host's network must be looked at */
+        int64_t network_due_ms;    /* ... at this time in any case */
+        int64_t pods_due_ms;       /* the pods' links are looked at */
+        int64_t firewall_seen_ms;  /* the last look at other people's firewalls */
+        int64_t firewall_due_ms;   /* the next one */
+        struct withheld *withheld; /* as the last sync of the host's network saw it */
+        size_t n_withheld;
         struct suspect *suspects;
         size_t n_suspects;
         bool unlearned;                 /* the last look showed an ENI of ours that could not be taken in */
@@ -181,6 +189,12 @@ struct store_eni *observe_eni(struct round *round, int64_t key);
 int network_sync(struct reconcile *r, struct round *round, struct err *err);
 /* network_tell.c: what a sync found that it could not, or should not in silence, put right. */
 int network_tell(struct reconcile *r, struct round *round, const struct node_report *report, struct err *err);
+/* withhold.c: what a sync found occupied is withheld, and nothing else is. addresses: of the books. */
+int withhold_occupied(struct reconcile *r, struct round *round, const struct node_report *report,
+                      const struct store_address *addresses, size_t n, struct err *err);
+bool withhold_has(const struct reconcile *r, struct ip ip);
+/* How many of the ENI's preparing addresses are withheld: they are not on their way to become free. */
+unsigned withhold_count(const struct reconcile *r, const struct store_eni *eni);
 /* reclaim.c: leases whose pods are gone. */
 int network_reclaim(struct reconcile *r, struct round *round, struct err *err);
 /* What is looked for in the kernel; it points into the lease. */

@@ -7,8 +7,6 @@
 
 #include "store/stmt.h"
 
-static const char done_fact[] = "import-done";
-
 static const char *const verdict_names[_IMPORT_VERDICT_MAX] = {
         [IMPORT_PENDING] = "pending", [IMPORT_TAKEN] = "taken", [IMPORT_ASIDE] = "aside"};
 
@@ -84,8 +82,8 @@ int store_import_begin(struct store *store, const struct store_import *imports, 
         int r = store_begin(store, &tx, err);
 
         if (r == 0)
-                r = stmt_number(store, "SELECT 1 FROM facts WHERE name = ?1", VALUES(SQL_TEXT(done_fact)),
-                                &done, err);
+                r = stmt_number(store, "SELECT 1 FROM facts WHERE name = ?1",
+                                VALUES(SQL_TEXT(STORE_FACT_IMPORT_DONE)), &done, err);
         if (r < 0)
                 return r;
         if (done) {
@@ -98,7 +96,7 @@ int store_import_begin(struct store *store, const struct store_import *imports, 
         if (r == 0)
                 r = store_hold_imports(store, clock_boottime_ms(), err);
         if (r == 0)
-                r = store_fact_set(store, done_fact, "yes", err);
+                r = store_fact_set(store, STORE_FACT_IMPORT_DONE, "yes", err);
         if (r == 0)
                 r = store_commit(&tx, err);
         if (r < 0)

@@ -125,6 +125,12 @@ int store_end_lease(struct store *store, const struct store_lease_key *key, cons
 /* Addresses with a pending import are nobody's: not free, not on their way back to EC2, and neither is their ENI. */
 int store_hold_imports(struct store *store, int64_t now_ms, struct err *err);
 
+/* Names of facts, as SQL has them, that tell of this boot and what was learnt at its starts. */
+#define STORE_FACT_BOOT        "boot-id"
+#define STORE_FACT_IMPORT_DONE "import-done"
+#define STORE_FACTS_OF_A_START                                                                               \
+        "'" STORE_FACT_BOOT "', '" STORE_FACT_IMPORT_DONE "', '" STORE_FACT_CHECKPOINT "'"
+
 /* Addresses whose cooldown is over are free from here on. */
 int store_thaw(struct store *store, int64_t now_ms, struct err *err);
 

@@ -43,7 +43,8 @@ struct store_options {
 
 /*
  * Takes the lock (path + ".lock", flock) that makes a second ipamd on the same database impossible. ERR_BUSY names the
- * file and the pid that holds it. The caller owns *ret_fd and closes it last.
+ * file and the pid that holds it. A lock file can be removed: the database itself is locked, too, from store_prepare() on,
+ * and looked at here. The caller owns *ret_fd and closes it last, when nothing of this process has the database open.
  */
 int store_lock(const char *path, int *ret_fd, struct err *err);
 
@@ -53,6 +54,7 @@ struct store_prepared {
         unsigned held;  /* addresses that the kernel shows in use and no lease did: pending imports now */
         char aside[STORE_PATH_BYTES]; /* the file that could not be used, under its new name; "": none */
         char why_aside[256];
+        int lock_fd; /* the database itself, locked: see store_lock(); the caller's, closed last */
 };
 
 /*
@@ -259,6 +261,13 @@ int store_addresses_routed(struct store *store, int64_t key, const struct ip *ad
                            int64_t now_ms, unsigned *ret_n, struct err *err);
 
 /*
+ * Addresses of this ENI that were free, or cooling, are preparing again: somebody has them, and nobody gets them until
+ * store_addresses_routed(). Others are left as they are. *ret_n counts.
+ */
+int store_addresses_withhold(struct store *store, int64_t key, const struct ip *addresses, size_t n,
+                             unsigned *ret_n, struct err *err);
+
+/*
  * Picks up to `max` free (not cooling) addresses of the ENI, most recently used last, and marks them leaving in the same
  * transaction, so that no ADD can get one. The caller then asks EC2 to unassign them.
  */
@@ -299,6 +308,8 @@ struct store_blocked {
 /* A row with one of these actions stops nothing: it tells people about its subject, until its time. */
 #define STORE_WARNING           "warning"           /* somebody's firewall */
 #define STORE_WARNING_POD_ROUTE "warning-pod-route" /* an address of a pod: its packets are led elsewhere */
+#define STORE_WARNING_OCCUPIED                                                                               \
+        "warning-occupied" /* an address that is not given out: the host itself has it */
 bool store_is_warning(const char *action);
 
 int store_blocked_set(struct store *store, const struct store_blocked *blocked, struct err *err);
@@ -357,6 +368,12 @@ int store_import_explain(struct store *store, struct ip address, const char *rea
 #define STORE_FACT_PROBE "probe"
 #define STORE_PROBE_AT   "ready_boot_ms"
 
+/* Whose database it is: an instance id. It outlives a boot, as the disk of an image does. */
+#define STORE_FACT_INSTANCE "instance"
+
+/* What aws-vpc-cni's checkpoint said when the database last learnt from it. */
+#define STORE_FACT_CHECKPOINT "checkpoint"
+
 int store_fact_set(struct store *store, const char *name, const char *value, struct err *err);
 /* *ret is NULL where there is none. */
 int store_fact_get(struct store *store, const char *name, struct arena *arena, const char **ret,
@@ -369,6 +386,14 @@ struct store_fact {
 /* All that are named "group/..." and have a value, by name, which is without the group. */
 int store_facts(struct store *store, const char *group, struct arena *arena, struct store_fact **ret,
                 size_t *ret_n, struct err *err);
+
+/*
+ * The database is another instance's (an imaged disk): a copy is kept beside it (ret_aside; "" and *ret_not_kept where that
+ * failed), and all that it says of ENIs, addresses and the past goes. Pods that the kernel showed at this start are pending imports
+ * afterwards. For the reconciler, before anything is offered; instance_id may be NULL: not known.
+ */
+int store_begin_anew(struct store *store, const char *instance_id, const char *why,
+                     char ret_aside[static STORE_PATH_BYTES], struct err *ret_not_kept, struct err *err);
 
 /* ---- the story ---- */
 
