@@ -41,15 +41,20 @@ static void add_blocked(struct ipam_status_reply *status, const struct reason_fa
 static void add_warnings(struct ipam_status_reply *status, const struct serve *serve,
                          const struct reason_facts *facts, struct arena *arena)
 {
-        status->warnings = ARENA_ARRAY(arena, struct ipam_warning, facts->n_warnings + 1);
+        const struct serve_settings *settings = &serve->settings;
+
+        status->warnings =
+                ARENA_ARRAY(arena, struct ipam_warning, 1 + facts->n_warnings + settings->n_warnings);
         if (serve->held_since_wall_ms)
                 status->warnings[status->n_warnings++] =
-                        (struct ipam_warning){"new pods", handover_reason(serve, arena)};
+                        (struct ipam_warning){.subject = "new pods", .reason = handover_reason(serve, arena)};
         for (size_t i = 0; i < facts->n_warnings; i++) {
                 if (facts->warnings[i].until_ms > facts->now_ms)
-                        status->warnings[status->n_warnings++] =
-                                (struct ipam_warning){facts->warnings[i].subject, facts->warnings[i].reason};
+                        status->warnings[status->n_warnings++] = (struct ipam_warning){
+                                .subject = facts->warnings[i].subject, .reason = facts->warnings[i].reason};
         }
+        for (size_t i = 0; i < settings->n_warnings; i++)
+                status->warnings[status->n_warnings++] = settings->warnings[i];
 }
 
 /* Ready means that the daemon can serve. A full pool is a state of the node that no restart and no rollout mends. */

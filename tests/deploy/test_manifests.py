@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The manifests and the chart: valid, the same, and true: each path, port, variable and capability is the code's."""
+import os
 import pathlib
 import re
+import textwrap
 
 import kubernetes_validate
 import pytest
@@ -44,6 +46,22 @@ def pod_spec(manifests):
 def containers(manifests):
     spec = pod_spec(manifests)
     return spec["initContainers"] + spec["containers"]
+
+
+def images(manifests):
+    return {container["image"] for container in containers(manifests)}
+
+
+def test_the_image_gets_its_name_as_the_page_says(tmp_path):
+    """By the overlay and the option of deploy/README.md."""
+    readme = (TOP / "deploy/README.md").read_text()
+    overlay = re.search(r"^    resources: .*\n(?:    .*\n)+", readme, re.M)[0]
+    (name,) = set(re.findall(r"docker push (\S+)", readme))
+    (option,) = re.findall(r"--set (image\.override=\S+?)`", readme)
+    base = os.path.relpath(TOP / "deploy/kubernetes", tmp_path)
+    (tmp_path / "kustomization.yaml").write_text(textwrap.dedent(overlay).replace("../deploy/kubernetes", base))
+    assert images(documents(run(TOOLS / "kubectl", "kustomize", tmp_path))) == {name}
+    assert images(template("--set", option)) == {name}
 
 
 def environment(container):

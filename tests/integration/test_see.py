@@ -213,7 +213,7 @@ def test_introspection_on_a_unix_socket(make_node, tmp_path):
     assert card["AssignedIPs"] == 1 and set(card["ENIs"]) == {eni["eni_id"] for eni in node.enis()}
     (shown,) = json.loads(node.web("/v1/pods", to=path).text)["pods"]
     assert (shown["name"], shown["address"]) == ("a", pod.address)
-    assert json.loads(node.web("/v1/ipamd-env-settings", to=path).text)["WARM_IP_TARGET"] == "2"
+    assert json.loads(node.web("/v1/ipamd-env-settings", to=path).text)["WARM_IP_TARGET"] == 2
     assert path.stat().st_mode & 0o777 == 0o600
     node.stop()
     assert not path.exists()

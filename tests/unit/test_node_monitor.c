@@ -16,7 +16,7 @@
 
 #include "node/monitor_events.h"
 
-enum { DEADLINE_MS = 5000 };
+enum { DEADLINE_MS = TEST_PATIENCE_MS };
 
 static struct node_monitor *monitor;
 
@@ -105,6 +105,27 @@ static void delete_pod_route(struct node_world *w)
                   &w->err);
 }
 
+static void turn_pod_route(struct node_world *w, uint8_t protocol)
+{
+        const struct route_info route = {.table = 512,
+                                         .dst = prefix_host(w->pods[0].ip),
+                                         .oif = node_world_ifindex(w, w->pods[1].host_ifname),
+                                         .scope = RT_SCOPE_LINK,
+                                         .protocol = protocol};
+
+        assert_ok(route_replace(w->nl, &route, &w->err), &w->err);
+}
+
+static void turn_pod_route_by_hand(struct node_world *w)
+{
+        turn_pod_route(w, RTPROT_STATIC);
+}
+
+static void turn_pod_route_late(struct node_world *w)
+{
+        turn_pod_route(w, VPCWIRE_PROTOCOL);
+}
+
 static void replace_eni_route(struct node_world *w)
 {
         const struct route_info route = {.table = 2,
@@ -153,6 +174,24 @@ static void pod_link_down(struct node_world *w)
 
         assert_ok(link_change_by_name(w->nl, w->pods[0].host_ifname, &down, &w->err), &w->err);
         assert_ok(link_change_by_name(w->nl, w->pods[0].host_ifname, &up, &w->err), &w->err);
+}
+
+static void change_pod_link(struct node_world *w, const struct link_change *change)
+{
+        unsigned ifindex = node_world_ifindex(w, w->pods[0].host_ifname);
+
+        assert_ok(link_change(w->nl, ifindex, change, &w->err), &w->err);
+}
+
+static void pod_link_renamed(struct node_world *w)
+{
+        change_pod_link(w, &(struct link_change){.new_name = "uplink7"});
+        w->pods[0].host_ifname = "uplink7"; /* for those that come after */
+}
+
+static void pod_alias_cleared(struct node_world *w)
+{
+        change_pod_link(w, &(struct link_change){.alias = ""});
 }
 
 static void new_link(struct node_world *w)
@@ -231,12 +270,18 @@ static void test_damage_is_told(void **state)
                 {"rule deleted", delete_rule, NODE_CHANGED_RULES},
                 {"ENI's route deleted", delete_eni_route, NODE_CHANGED_ROUTES},
                 {"pod's route deleted", delete_pod_route, NODE_CHANGED_ROUTES},
+                {"pod's route replaced by another's", turn_pod_route_by_hand, NODE_CHANGED_ROUTES},
+                {"pod's route replaced by a late plugin", turn_pod_route_late, NODE_CHANGED_ROUTES},
                 {"ENI's route replaced", replace_eni_route, NODE_CHANGED_ROUTES},
                 {"address deleted", delete_address, NODE_CHANGED_ADDRS},
                 {"address added", add_address, NODE_CHANGED_ADDRS},
                 {"link down", link_down, NODE_CHANGED_LINKS},
                 {"link MTU", link_mtu, NODE_CHANGED_LINKS},
                 {"pod link down", pod_link_down, NODE_CHANGED_PODS},
+                {"pod link up again", pod_link_down, NODE_CHANGED_LINKS},
+                {"pod link's alias cleared", pod_alias_cleared, NODE_CHANGED_LINKS},
+                {"pod link renamed", pod_link_renamed, NODE_CHANGED_LINKS},
+                {"renamed pod link's alias cleared", pod_alias_cleared, NODE_CHANGED_LINKS},
                 {"new link", new_link, NODE_CHANGED_LINKS},
                 {"link gone", link_gone, NODE_CHANGED_LINKS},
                 {"nft flushed", nft_flush, NODE_CHANGED_NFT},

@@ -10,7 +10,7 @@
 
 #include "serve_fixture.h"
 
-enum { LONG_MS = 20000 };
+enum { LONG_MS = TEST_PATIENCE_MS };
 
 static int setup(void **state)
 {

@@ -6,6 +6,8 @@ Names and numbers of the fields are the interface's (k8s.io/cri-api, runtime.v1)
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 
+from .deadline import patient
+
 PACKAGE = "runtime.v1"
 SERVICE = f"/{PACKAGE}.RuntimeService/"
 STRINGS, MAP = "string*", "map"
@@ -141,7 +143,7 @@ class Client:
     def __init__(self, socket):
         self.channel = grpc.insecure_channel(f"unix://{socket}")
 
-    def call(self, method, deadline_s=60, **request):
+    def call(self, method, deadline_s=patient(60), **request):
         reply = CLASSES[method + "Response"]
         invoke = self.channel.unary_unary(
             SERVICE + method,
