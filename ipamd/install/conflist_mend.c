@@ -86,10 +86,11 @@ static void put_in(json_t *plugins, const json_t *before, const json_t *wanted)
 
         json_array_foreach(wanted, i, plugin)
         {
-                size_t place = i ? (size_t)place_of(plugins, json_array_get(wanted, i - 1)) + 1 : 0;
+                int previous = i ? place_of(plugins, json_array_get(wanted, i - 1)) : NOWHERE;
 
                 if (place_of(before, plugin) == NOWHERE && place_of(plugins, plugin) == NOWHERE)
-                        json_array_insert_new(plugins, place, json_deep_copy(plugin));
+                        json_array_insert_new(plugins, previous == NOWHERE ? 0 : (size_t)previous + 1,
+                                              json_deep_copy(plugin));
         }
 }
 
