@@ -31,6 +31,10 @@ static const struct rule {
          "the host's routes, rules and firewall tables for pods are what they should be again"},
         {STORE_WARNING, NULL, 0, true, "FirewallDropsPodPackets", "FirewallPassesPodPackets",
          "it does not drop what is forwarded for pods any more: "},
+        {STORE_WARNING_POD_ROUTE, NULL, 0, true, "PodRouteMisled", "PodRouteRestored",
+         "its packets come to its pod again: "},
+        {STORE_WARNING_OCCUPIED, NULL, 0, true, "PodAddressOccupied", "PodAddressAvailable",
+         "nobody on the host has it any more: "},
 };
 
 /* How the planner says that the node is at a limit that somebody set; the rest of what it says passes with time. */

@@ -110,7 +110,8 @@ static const struct setting settings[] = {
          .help = "the host's folder of network configurations, where the daemon puts ours once it can serve; "
                  "unset: it does not"},
         {"HOST_TMPFILES_PATH", SETTING_PATH, FIELD(host_tmpfiles_folder), NULL,
-         .help = "the host's /etc/tmpfiles.d, for a rule by which a boot begins without our network configuration"},
+         .help = "the host's /etc/tmpfiles.d, for a rule by which a boot begins without our network "
+                 "configuration"},
         {"VPCWIRE_PLUGIN", SETTING_PATH, FIELD(plugin_path), "/usr/lib/vpcwire/vpcwire",
          .help = "the CNI plugin that `ipamd install` copies"},
         {"VPCWIRE_CONFLIST", SETTING_PATH, FIELD(conflist_path), "/usr/share/vpcwire/10-aws.conflist",

@@ -140,14 +140,20 @@ static unsigned on_route(struct monitor_events *events, const struct nlmsghdr *h
         struct route_info route;
         bool ours, replaced = hdr->nlmsg_flags & NLM_F_REPLACE;
 
-        if (is_own(events, hdr) || route_parse(hdr, &route, NULL) < 0 || route.dst.ip.family != AF_INET ||
-            !node_table_is_ours(route.table))
+        if (is_own(events, hdr) || route_parse(hdr, &route, NULL) < 0 || route.dst.ip.family != AF_INET)
+                return 0;
+        /* Beside those that the kernel makes for addresses of links, which are told as such. */
+        if (route.table == RT_TABLE_LOCAL && route.protocol != RTPROT_KERNEL)
+                return NODE_CHANGED_ADDRS;
+        if (!node_table_is_ours(route.table))
                 return 0;
         ours = route.protocol == VPCWIRE_PROTOCOL;
-        if (hdr->nlmsg_type == RTM_DELROUTE)
-                return ours ? NODE_CHANGED_ROUTES : 0;
-        /* The plugin replaces pods' routes all day; who replaces others, or with others, is not the plugin. */
-        return replaced && !(ours && route.table == NODE_POD_TABLE) ? NODE_CHANGED_ROUTES : 0;
+        /* The plugin adds routes to pods all day. Somebody else's among them are news, and what takes another's place. */
+        if (!ours && route.table == NODE_POD_TABLE)
+                return NODE_CHANGED_ROUTES;
+        return (hdr->nlmsg_type == RTM_DELROUTE && ours) || (hdr->nlmsg_type == RTM_NEWROUTE && replaced)
+                       ? NODE_CHANGED_ROUTES
+                       : 0;
 }
 
 static unsigned on_rule(struct monitor_events *events, const struct nlmsghdr *hdr)
@@ -290,4 +296,25 @@ unsigned monitor_event_nft(struct monitor_events *events, const struct nlmsghdr 
             nla_strcmp(attributes[TABLE_NAME], NODE_NFT_TABLE) == 0)
                 events->nft_touched = true;
         return NFNL_MSG_TYPE(hdr->nlmsg_type) == NFT_MSG_NEWCHAIN ? on_chain(message) : 0;
+}
+
+unsigned monitor_event_datagram(struct monitor_events *events, const void *datagram, size_t n,
+                                monitor_event *event)
+{
+        const char *at = datagram;
+        unsigned changed = 0;
+
+        while (n >= NLMSG_HDRLEN) {
+                const struct nlmsghdr *hdr = (const void *)at;
+                size_t step = NLMSG_ALIGN((size_t)hdr->nlmsg_len);
+
+                if (hdr->nlmsg_len < NLMSG_HDRLEN || hdr->nlmsg_len > n)
+                        break;
+                changed |= event(events, hdr);
+                if (step > n) /* the last one need not be padded */
+                        break;
+                at += step;
+                n -= step;
+        }
+        return changed;
 }

@@ -31,7 +31,10 @@ struct monitor_events {
 };
 
 /* A mask of enum node_changed. Messages that make no sense mean nothing. */
-unsigned monitor_event_route(struct monitor_events *events, const struct nlmsghdr *hdr);
-unsigned monitor_event_nft(struct monitor_events *events, const struct nlmsghdr *hdr);
+typedef unsigned monitor_event(struct monitor_events *events, const struct nlmsghdr *hdr);
+monitor_event monitor_event_route, monitor_event_nft;
+/* The same of all messages in a datagram, up to the first whose length is not true. */
+unsigned monitor_event_datagram(struct monitor_events *events, const void *datagram, size_t n,
+                                monitor_event *event);
 
 #endif

@@ -142,6 +142,7 @@ void sync_addresses(struct sync *sync)
                 sync_fail_node(sync, &failure);
                 return;
         }
+        sync_take_off(sync, seen, n);
         for (size_t i = 0; i < n; i++) {
                 if (is_ours(sync, seen[i].ifindex) && seen[i].scope == RT_SCOPE_UNIVERSE)
                         seen[kept++] = seen[i];

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Opening: the daemon's one start (store_prepare), and each thread's connection (store_open). */
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <vpcwire/file.h>
 
+#include "store/aside.h"
 #include "store/files.h"
 #include "store/restart.h"
 #include "store/schema.h"
@@ -11,16 +14,6 @@
 enum { BOOT_ID_MAX_BYTES = 128 };
 
 /* ---- is it whole? ---- */
-
-/* Puts the cure beside the cause. Starting empty instead would give addresses of running pods to others. */
-static int damaged(const char *path, const struct err *cause, struct err *err)
-{
-        return err_set(
-                err, ERR_PROTOCOL,
-                "database %s is damaged (%.160s); drain the node, move the file and %s-wal away, then start "
-                "again: the pool is learnt from EC2",
-                path, cause->msg, path);
-}
 
 static int check_pages(struct store *store, struct err *err)
 {
@@ -92,25 +85,55 @@ static int prepare(const struct store_options *options, const char *boot_id, str
         return r == 0 ? stmt_run(store, "PRAGMA wal_checkpoint(TRUNCATE)", NO_VALUES, err) : r;
 }
 
-int store_prepare(const struct store_options *options, struct store_prepared *ret, struct err *err)
+static int try_prepare(const struct store_options *options, const char *boot_id, struct store_prepared *ret,
+                       struct err *err)
 {
-        struct store_prepared prepared = {0};
-        _cleanup_free_ char *boot_id = options->boot_id ? xstrdup(options->boot_id) : NULL;
-        struct err cause;
+        _cleanup_close_ int lock_fd = -1;
         int r = files_prepare(options->path, err);
 
-        if (r < 0)
-                return r;
+        if (r == 0)
+                r = files_lock(options->path, &lock_fd, err);
+        if (r == 0)
+                r = prepare(options, boot_id, ret, err);
+        if (r == 0)
+                ret->lock_fd = TAKE_FD(lock_fd);
+        return r;
+}
+
+/* Nobody can mend it, and nothing is lost with it: EC2 knows the pool, and the kernel who runs. */
+static bool is_useless(int r, enum aside_why *ret)
+{
+        *ret = r == -ERR_INVALID ? ASIDE_OTHER_SCHEMA : ASIDE_DAMAGED;
+        return r == -ERR_INVALID || r == -ERR_PROTOCOL;
+}
+
+int store_prepare(const struct store_options *options, struct store_prepared *ret, struct err *err)
+{
+        _cleanup_free_ char *boot_id = options->boot_id ? xstrdup(options->boot_id) : NULL;
+        struct store_prepared prepared = {.lock_fd = -1};
+        enum aside_why why;
+        struct err cause;
+        int r = 0;
+
         if (!boot_id && (r = read_boot_id(&boot_id, err)) < 0)
                 return r;
-        r = prepare(options, boot_id, &prepared, &cause);
-        if (r == -ERR_PROTOCOL)
-                return damaged(options->path, &cause, err);
+        r = try_prepare(options, boot_id, &prepared, &cause);
+        if (r < 0 && is_useless(r, &why)) {
+                r = aside_move(options->path, why, prepared.aside, err);
+                if (r < 0)
+                        return r;
+                snprintf(prepared.why_aside, sizeof(prepared.why_aside), "%.255s", cause.msg);
+                r = try_prepare(options, boot_id, &prepared, &cause);
+        }
         if (r < 0 && err)
                 *err = cause;
-        if (r == 0 && ret)
+        if (r < 0)
+                return r;
+        if (ret)
                 *ret = prepared;
-        return r;
+        else if (prepared.lock_fd >= 0)
+                close(prepared.lock_fd);
+        return 0;
 }
 
 int store_open(const struct store_options *options, struct store **ret, struct err *err)

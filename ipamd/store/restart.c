@@ -7,8 +7,6 @@
 
 #include "store/restart.h"
 
-static const char boot_fact[] = "boot-id"; /* whose clock the times in the file are on */
-
 #define HAS_LEASE "EXISTS (SELECT 1 FROM leases l WHERE l.address = a.address)"
 
 /*
@@ -20,12 +18,13 @@ static int after_boot(struct store *store, int64_t now_ms, struct err *err)
 {
         static const char forget_lost[] =
                 "DELETE FROM addresses AS a WHERE state = 'lost' AND NOT " HAS_LEASE;
+        static const char forget_facts[] = "DELETE FROM facts WHERE name <> '" STORE_FACT_INSTANCE "'";
         static const char *const steps[] = {forget_lost,
                                             "UPDATE addresses SET last_used_ms = 0",
                                             "UPDATE leases SET link_missing_since_ms = 0",
                                             "DELETE FROM blocked",
                                             "DELETE FROM imports",
-                                            "DELETE FROM facts"};
+                                            forget_facts};
         static const char *const timed[] = {"UPDATE leases SET since_ms = ?1",
                                             "UPDATE enis SET created_ms = ?1, since_ms = ?1"};
         char text[64];
@@ -68,7 +67,7 @@ int restart_run(struct store *store, const struct store_options *options, const 
         int r = store_begin(store, &tx, err);
 
         if (r == 0)
-                r = store_fact_get(store, boot_fact, arena, &old, err);
+                r = store_fact_get(store, STORE_FACT_BOOT, arena, &old, err);
         if (r == 0)
                 r = evidence_load(store, options->running, options->n_running, err);
         if (r == 0 && (!old || strcmp(old, boot_id) != 0))
@@ -77,7 +76,9 @@ int restart_run(struct store *store, const struct store_options *options, const 
                 r = evidence_apply(store, now_ms, &ret->ended, &ret->held, err);
         if (r == 0)
                 r = after_start(store, now_ms, err);
+        if (r == 0 && *ret->aside)
+                r = store_note(store, "database-aside", ret->aside, ret->why_aside, err);
         if (r == 0)
-                r = store_fact_set(store, boot_fact, boot_id, err);
+                r = store_fact_set(store, STORE_FACT_BOOT, boot_id, err);
         return r < 0 ? r : store_commit(&tx, err);
 }

@@ -80,3 +80,53 @@ def test_an_export_follows_a_renamed_link(node, tmp_path):
     node.export("--output", tmp_path / "ipam.json")
     main = node.ip("-4", "route", "show", "table", "main")
     assert [route["dev"] for route in main if route["dst"] == pod.address] == ["uplink7"]
+
+
+MISLEADING = {
+    "by hand": "ip route replace {address} dev {other} table 512 proto static",
+    "by hand, before ours": "ip route prepend {address} dev {other} table 512 proto static scope link",
+    "by a plugin that is late": "ip route replace {address} dev {other} table 512 proto 118",
+    "to nowhere": "ip route replace blackhole {address} table 512",
+}
+
+
+@pytest.mark.parametrize("command", MISLEADING.values(), ids=MISLEADING)
+def test_a_pods_packets_are_led_to_another(node, command):
+    """The lease says whose the address is: the route is taken back, and the log says who had it."""
+    pod, other = node.add_pod("p0"), node.add_pod("p1")
+    node.wait_quiet()
+    link = link_of(node, pod)["ifname"]
+    node.exec(*command.format(address=pod.address, other=link_of(node, other)["ifname"]).split())
+    wait_until(lambda: route_of(node, pod.address) == [link], HEAL_DEADLINE_S)
+
+    def told():
+        entries = map(json.loads, node.proc.text().splitlines())
+        return [entry["address"] for entry in entries if "led a pod's packets elsewhere" in entry["msg"]]
+
+    wait_until(lambda: told() == [pod.address], HEAL_DEADLINE_S)
+    assert not node.status()["impaired"]
+    node.check_kernel()
+
+
+def test_another_has_a_pods_packets_and_its_link_is_gone(node):
+    """Nobody can tell who is right: nothing is touched or given away, and it is told until it is over."""
+    pod, other = node.add_pod("p0"), node.add_pod("p1")
+    node.wait_quiet()
+    node.exec("ip", "link", "del", link_of(node, pod)["ifname"])
+    node.exec("ip", "route", "add", pod.address, "dev", link_of(node, other)["ifname"], "table", "512", "proto", "static")
+
+    def told():
+        status = node.status()
+        assert [warning["subject"] for warning in status["warnings"]] == [pod.address]
+        assert status["impaired"] and pod.address in status["impaired_reason"], status
+        return True
+
+    wait_until(told, HEAL_DEADLINE_S)
+    for i in range(2):
+        reclaim_another(node, f"gone{i}")
+    assert pod.address in [lease["address"] for lease in node.leases()]
+    assert told()
+    node.exec("ip", "route", "del", pod.address, "table", "512")
+    wait_until(lambda: not node.status()["impaired"] and not node.status()["warnings"], HEAL_DEADLINE_S)
+    reclaim_another(node, "last")
+    wait_until(lambda: pod.address not in [lease["address"] for lease in node.leases()], HEAL_DEADLINE_S)

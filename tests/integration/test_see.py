@@ -10,7 +10,7 @@ import urllib.parse
 
 import pytest
 
-from vpc import wait_until
+from vpc import netns, wait_until
 from vpc.process import Daemon
 from vpc.web import METRICS, get
 
@@ -201,6 +201,28 @@ def test_introspection_on_a_unix_socket(make_node, tmp_path):
     assert path.stat().st_mode & 0o777 == 0o600
     node.stop()
     assert not path.exists()
+
+
+def test_pods_with_half_requests_do_not_hold_up_metrics(make_node):
+    """Five pods have all the connections that there may be; who comes from an address of its own is served before their time is over."""
+    node = make_node("n1", instance_type="m5.large", env={"WARM_IP_TARGET": "5"})
+    pods = node.add_pods([f"p{i}" for i in range(5)])
+    address = node.address
+
+    def half():
+        connection = socket.create_connection((address, METRICS))
+        connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: ")
+        return connection
+
+    held = []
+    with contextlib.ExitStack() as stack:
+        for pod in pods:
+            inside = stack.enter_context(netns.threads(pod.path))
+            held += [stack.enter_context(inside.submit(half).result()) for _ in range(8)]
+        assert node.web("/metrics", to=METRICS).status == 200
+        held[-1].setblocking(False)
+        with pytest.raises(BlockingIOError):
+            held[-1].recv(1)  # they still wait
 
 
 def test_silent_visitors_do_not_hold_up_pods(node):

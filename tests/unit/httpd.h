@@ -60,4 +60,7 @@ const struct httpd_request *httpd_request(struct httpd *httpd, size_t i);
 size_t httpd_count(struct httpd *httpd, const char *line);
 size_t httpd_connections(struct httpd *httpd);
 
+/* A fresh self-signed certificate for a name ("IP:127.0.0.1"), and its key, both in PEM. The caller frees them. */
+void httpd_make_certificate(const char *name, char **ret_key, char **ret_certificate);
+
 #endif

@@ -425,6 +425,11 @@ static void test_describe_instance_type(void **state _unused_)
                 {.body = REPLY("DescribeInstanceTypes", "<instanceTypeSet/>")},
                 {.body = REPLY("DescribeInstanceTypes", "<instanceTypeSet><item><instanceType>t3.medium</"
                                                         "instanceType></item></instanceTypeSet>")},
+                {.body = REPLY("DescribeInstanceTypes",
+                               "<instanceTypeSet><item><instanceType>t3.medium</instanceType><networkInfo>"
+                               "<maximumNetworkInterfaces>65536</maximumNetworkInterfaces>"
+                               "<ipv4AddressesPerInterface>65536</ipv4AddressesPerInterface></networkInfo>"
+                               "</item></instanceTypeSet>")},
         };
         _cleanup_(world_stop) struct world w = world_start(script, ARRAY_SIZE(script));
         struct ec2_instance_type type;
@@ -446,6 +451,8 @@ static void test_describe_instance_type(void **state _unused_)
         assert_fails(ec2_describe_instance_type(w.ec2, "t3.medium", w.arena, &type, &err), ERR_PROTOCOL);
         assert_fails(ec2_describe_instance_type(w.ec2, "t3.medium", w.arena, &type, &err), ERR_PROTOCOL);
         assert_contains(err.msg, "0 interfaces");
+        assert_fails(ec2_describe_instance_type(w.ec2, "t3.medium", w.arena, &type, &err), ERR_PROTOCOL);
+        assert_contains(err.msg, "65536 interfaces with 65536 addresses"); /* their product is 0 in 32 bits */
 }
 
 static void test_refusals_and_broken_answers(void **state _unused_)

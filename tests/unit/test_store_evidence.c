@@ -2,6 +2,8 @@
 /* What the kernel shows in use outranks what the database remembers: at a start, whatever kind of file it is. */
 #include "test.h"
 
+#include <unistd.h>
+
 #include "store_fixture.h"
 
 static struct store_import shown(unsigned eni, unsigned n, const char *container_id, const char *link)
@@ -23,6 +25,7 @@ static struct store_prepared restart(struct fixture *f, const char *boot_id,
         f->options.running = running;
         f->options.n_running = n;
         assert_ok(store_prepare(&f->options, &prepared, &f->err), &f->err);
+        close(prepared.lock_fd);
         assert_ok(store_open(&f->options, &f->store, &f->err), &f->err);
         fixture_check(f);
         return prepared;
