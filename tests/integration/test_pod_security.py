@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from vpc import netns, wait_until
+from vpc import netns, patient, wait_until
 from vpc.attack import (ARP_GUARD, DEADLINE_S, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, GUARD, Listener, arp, arp_answers, counter,
                         host_link, icmp6, ip_packet, send_raw, standing_still, sysctl, take_away)
 
@@ -156,7 +156,7 @@ def metadata_answers(namespace, address=IMDS):
 
     def ask():
         try:
-            with socket.create_connection((address, 80), timeout=5) as connection:
+            with socket.create_connection((address, 80), timeout=patient(5)) as connection:
                 connection.sendall(b"PUT /latest/api/token HTTP/1.1\r\nHost: i\r\nX-aws-ec2-metadata-token-ttl-seconds: 60\r\nContent-Length: 0\r\n\r\n")
                 return connection.recv(64).startswith(b"HTTP/1.1")
         except OSError:
