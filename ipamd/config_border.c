@@ -10,6 +10,7 @@
 enum {
         CIDR_BYTES_MAX = 32,
         KUBE_PROXY_MARKS = 0xc000, /* "masquerade" and "drop" */
+        PORTMAP_MARK = 0x2000,     /* masquerade */
 };
 
 /* aws-vpc-cni's names. */
@@ -68,7 +69,7 @@ int config_take_cidrs(const char *value, struct node_cidrs *ret, struct err *err
 
 int config_take_mark(const char *value, uint32_t *ret, struct err *err)
 {
-        const unsigned taken = NODE_MARK_ENI_MASK | KUBE_PROXY_MARKS;
+        const unsigned taken = NODE_MARK_ENI_MASK | KUBE_PROXY_MARKS | PORTMAP_MARK;
         unsigned long long mark = 0;
         char *end = NULL;
 
@@ -78,7 +79,7 @@ int config_take_mark(const char *value, uint32_t *ret, struct err *err)
         if (!end || *end || errno || mark == 0 || mark > UINT32_MAX || mark & taken)
                 return err_set(err, ERR_INVALID,
                                "'%.64s' is not allowed: 1..0xffffffff without the bits 0x%x, which are the "
-                               "ENIs' and kube-proxy's",
+                               "ENIs', portmap's and kube-proxy's",
                                value, taken);
         *ret = (uint32_t)mark;
         return 0;

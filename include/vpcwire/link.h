@@ -44,6 +44,7 @@ struct link_info {
         bool running; /* operational: the kernel sends on it. A moment later than `carrier` */
         bool has_mac; /* a six-byte address */
         struct mac mac;
+        unsigned group;               /* a number that whoever makes links gives them; 0: none */
         unsigned peer_ifindex;        /* veth: the other end's index, in its namespace; 0: none */
         int32_t conf[_LINK_CONF_MAX]; /* or LINK_CONF_NONE */
         int peer_nsid;                /* that namespace's id here; -1: this namespace, or none */
@@ -72,6 +73,7 @@ struct link_veth {
         struct mac mac, peer_mac; /* both explicit: udev leaves a MAC alone that somebody set */
         unsigned mtu;             /* of both; 0: the kernel's default */
         unsigned ifindex, peer_ifindex;
+        unsigned peer_group; /* 0: none */
         int peer_netns_fd;
 };
 
@@ -88,6 +90,7 @@ struct link_change {
         const struct mac *mac;
         unsigned mtu;
         unsigned master_ifindex;
+        unsigned group;
         enum link_admin admin;
 };
 

@@ -12,6 +12,7 @@
 #include <netlink/msg.h>
 
 #include <vpcwire/mem.h>
+#include <vpcwire/pod_link.h>
 #include <vpcwire/pod_sysctl.h>
 
 #include "node/monitor_events.h"
@@ -97,6 +98,8 @@ static unsigned on_link(struct monitor_events *events, const struct nlmsghdr *hd
                 bool newborn = header->ifi_change == UINT32_MAX;
 
                 pod_seen(events, &link);
+                if (node_link_is_pod(&link, events->veth_prefix) && link.group != POD_LINK_GROUP)
+                        return is_own(events, hdr) ? 0 : NODE_CHANGED_LINKS;
                 /* Linux drops the routes of a link that goes down without a word about them. */
                 return (header->ifi_change & IFF_UP) && !newborn && !link.up ? NODE_CHANGED_PODS : 0;
         }
@@ -167,10 +170,16 @@ static bool is_off_of_pod(struct nlattr *const *attributes)
         return false;
 }
 
+static bool is_strict(struct nlattr *const *attributes)
+{
+        const struct nlattr *attribute = attributes[NETCONFA_RP_FILTER];
+
+        return attribute && !is_off(attribute, NODE_RP_FILTER_STRICT);
+}
+
 static bool is_off_of_eni(struct nlattr *const *attributes)
 {
-        return is_off(attributes[NETCONFA_FORWARDING], NODE_FORWARDING) ||
-               is_off(attributes[NETCONFA_RP_FILTER], NODE_RP_FILTER);
+        return is_off(attributes[NETCONFA_FORWARDING], NODE_FORWARDING) || is_strict(attributes);
 }
 
 /*
@@ -191,7 +200,7 @@ static unsigned on_sysctl(struct monitor_events *events, const struct nlmsghdr *
                 return 0;
         ifindex = nla_get_s32(attributes[NETCONFA_IFINDEX]);
         if (ifindex == NETCONFA_IFINDEX_ALL)
-                off = is_off(attributes[NETCONFA_FORWARDING], NODE_FORWARDING);
+                off = is_off_of_eni(attributes);
         else if (ifindex > 0 && find_link(events, (unsigned)ifindex))
                 off = is_off_of_eni(attributes);
         else if (ifindex > 0 && find_pod(events, (unsigned)ifindex))

@@ -135,15 +135,19 @@ int node_sync(struct node *node, struct arena *arena, const struct node_view *vi
         if (!sync.want.primary)
                 return err_set(err, ERR_NOT_FOUND, "the primary ENI's link is not there");
         begin_report(&sync);
-        /* Routes before the rules that lead to them, and nftables, which marks packets for the rules, last. */
-        sync_sysctls(&sync);
+        /*
+         * Routes before the rules that lead to them, and nftables, which marks packets for the rules and knows pods' links by
+         * their group, after those. The ENIs' sysctls last: they leave to nftables what the kernel checked before.
+         */
         sync_pod_sysctls(&sync);
+        sync_pod_groups(&sync);
         sync_links(&sync);
         sync_addresses(&sync);
         sync_routes(&sync);
         sync_rules(&sync);
         sync_gateway(&sync);
         sync_nft(&sync);
+        sync_sysctls(&sync);
         if (sync.first.code) {
                 if (err)
                         *err = sync.first;

@@ -192,7 +192,7 @@ WANTED_OF_PODS = {
     "ipv6": {"accept_ra": "0", "accept_redirects": "0", "proxy_ndp": "0"},
 }
 TOLD = {"rp_filter", "forwarding", "proxy_arp"}  # the kernel tells of a change
-WANTED_OF_ENIS = {"ipv4": {"rp_filter": "2", "forwarding": "1", "accept_redirects": "0", "proxy_arp": "0"},
+WANTED_OF_ENIS = {"ipv4": {"rp_filter": "0", "accept_local": "1", "forwarding": "1", "accept_redirects": "0", "proxy_arp": "0"},
                   "ipv6": {"accept_ra": "0", "accept_redirects": "0"}}
 
 
@@ -217,7 +217,7 @@ def test_sysctls_whatever_the_hosts_defaults(make_node):
         assert wrong_sysctls(node, host_link(pod), WANTED_OF_PODS) == {}
     wait_until(lambda: wrong_sysctls(node, secondary[0], WANTED_OF_ENIS) == {}, DEADLINE_S, why="the new ENI's")
     link = host_link(pods[0])
-    sysctl(node, f"ipv4.conf.{secondary[0]}.rp_filter", 0)
+    sysctl(node, f"ipv4.conf.{secondary[0]}.rp_filter", 1)
     wait_until(lambda: wrong_sysctls(node, secondary[0], WANTED_OF_ENIS) == {}, DEADLINE_S, why="an ENI's is put back")
     for family, names in WANTED_OF_PODS.items():
         for name in names.keys() - TOLD:
