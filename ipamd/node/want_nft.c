@@ -13,6 +13,8 @@
  *               leaves the VPC is marked by its first packet (first_of_pod), and its packets with it: they go by the
  *               primary interface, whose address they will bear. So is one on this node from or to another plugin's pod (the
  *               main table leads to it, and not by an ENI): the ENI's own table would lead out into the VPC and back.
+ *   no_pod      what comes by an ENI for an address of the pool and would leave by an ENI: no pod has the address, and the
+ *               packet would circle between the node and the VPC until its TTL ends.
  *   snat_pods   those get the primary address, and whatever else goes from another ENI's address out of the primary
  *               interface (by the main table, where a rule leads there): EC2 drops what has a source of another ENI.
  *               iifgroup in postrouting needs Linux 5.7.
@@ -144,17 +146,28 @@ static void add_other_link(const struct table *table)
                            "\t\tfib saddr . iif oif missing counter drop\n\t}\n");
 }
 
-/* The chain of each ENI's pods, and those of the secondary ones' replies. */
-static void add_pod_chains(const struct table *table)
+/* Of the primary ENI's pods. Hardly a packet has our bit without us. */
+static void add_primary_chain(const struct table *table)
+{
+        if (table->enis.n)
+                text_add(table->t, "\tchain foreign_mark {\n\t\tmeta mark & 0x%08x { ",
+                         (unsigned)NODE_MARK_ENI_MASK);
+        for (size_t i = 0; i < table->enis.n; i++)
+                text_add(table->t, "%s0x%08x", i ? ", " : "", table->enis.list[i]->mark);
+        text_add(table->t,
+                 "%s\tchain pod_0 {\n"
+                 "\t\tiifgroup != %d jump other_link\n",
+                 table->enis.n ? " } goto to_primary\n\t}\n" : "", POD_LINK_GROUP);
+        if (table->enis.n)
+                text_add(table->t, "\t\tmeta mark & 0x%08x != 0 jump foreign_mark\n", NODE_MARK_OURS);
+        text_add(table->t, "\t\tct state new goto first_of_pod\n\t}\n");
+}
+
+/* Of each secondary ENI's pods, and of its replies. */
+static void add_secondary_chains(const struct table *table)
 {
         const unsigned others = ~(unsigned)NODE_MARK_ENI_MASK;
 
-        text_add(table->t, "\tchain pod_0 {\n\t\tiifgroup != %d jump other_link\n", POD_LINK_GROUP);
-        for (size_t i = 0; i < table->enis.n; i++)
-                text_add(table->t, i ? ", 0x%08x" : "\t\tmeta mark & 0x%2$08x { 0x%1$08x",
-                         table->enis.list[i]->mark, (unsigned)NODE_MARK_ENI_MASK);
-        text_add(table->t, "%s\t\tct state new goto first_of_pod\n\t}\n",
-                 table->enis.n ? " } jump to_primary\n" : "");
         for (size_t i = 0; i < table->enis.n; i++)
                 text_add(table->t,
                          "\tchain eni_%1$u {\n"
@@ -178,12 +191,12 @@ static void add_from_pods(const struct table *table)
                  "\tchain marked {\n"
                  "\t\tip saddr @pods iifgroup != %d jump other_link\n",
                  POD_LINK_GROUP);
-        for (size_t i = 0; i < table->enis.n; i++)
-                text_add(table->t,
-                         i ? ", 0x%1$08x : goto eni_%2$u"
-                           : "\t\tct direction reply ct mark & 0x%3$08x vmap { 0x%1$08x : goto eni_%2$u",
-                         table->enis.list[i]->mark, want_eni_index(table->enis.list[i]),
+        if (table->enis.n)
+                text_add(table->t, "\t\tct direction reply ct mark & 0x%08x vmap { ",
                          (unsigned)NODE_MARK_ENI_MASK);
+        for (size_t i = 0; i < table->enis.n; i++)
+                text_add(table->t, "%s0x%08x : goto eni_%u", i ? ", " : "", table->enis.list[i]->mark,
+                         want_eni_index(table->enis.list[i]));
         text_add(table->t,
                  "%s"
                  "\t\tct mark & 0x%08x == 0x%08x ip saddr @pods goto to_primary\n"
@@ -216,6 +229,19 @@ static void add_snat_pods(const struct table *table)
                  flag);
 }
 
+static void add_no_pod(const struct table *table)
+{
+        text_add(table->t,
+                 "\tchain no_pod {\n"
+                 "\t\ttype filter hook forward priority filter - 10; policy accept;\n"
+                 "\t\tiifgroup != %d oifgroup != %d ip daddr @pods iifname { ",
+                 POD_LINK_GROUP, POD_LINK_GROUP);
+        add_eni_links(table);
+        text_add(table->t, " } oifname { ");
+        add_eni_links(table);
+        text_add(table->t, " } counter reject with icmp host-unreachable\n\t}\n");
+}
+
 const char *node_want_nft(struct arena *arena, const struct node_view *view, const struct node_want *want)
 {
         _cleanup_(text_done) struct text t = {0};
@@ -236,8 +262,10 @@ const char *node_want_nft(struct arena *arena, const struct node_view *view, con
         add_begins(&table);
         add_first_of_pod(&table);
         add_other_link(&table);
-        add_pod_chains(&table);
+        add_primary_chain(&table);
+        add_secondary_chains(&table);
         add_from_pods(&table);
+        add_no_pod(&table);
         add_snat_pods(&table);
         if (view->block_imds)
                 text_add(&t, "\tchain block_imds {\n"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* node_sync() against the real kernel: it makes what is missing, repairs what was broken, and leaves others' alone. */
+#include "node/leave.h"
 #include "node/sync_parts.h"
 #include "node_world.h"
 
@@ -54,6 +55,28 @@ static void test_first_sync_makes_all_second_nothing(void **state)
 
         for (int i = 0; i < 3; i++)
                 assert_int_equal(node_world_sync(w), 0);
+}
+
+/* For good: the kernel checks the sources again that nftables checked, before it is gone. */
+static void test_leave(void **state)
+{
+        static const char *const keys[][2] = {{"net.ipv4.conf.eth0.rp_filter", "2"},
+                                              {"net.ipv4.conf.eth0.accept_local", "0"},
+                                              {"net.ipv4.conf.eth1.rp_filter", "2"},
+                                              {"net.ipv4.conf.eth1.accept_local", "0"}};
+        struct node_world *w = *state;
+        char value[SYSCTL_VALUE_BYTES];
+        unsigned n = 0;
+
+        node_world_add_pod(w, "10.0.1.21", 1, true);
+        node_world_sync(w);
+        assert_ok(node_leave(w->node, w->arena, &n, &w->err), &w->err);
+        assert_null(strstr(node_world_rules(w), "proto 118"));
+        assert_null(strstr(node_world_nft(w, "list ruleset"), "vpcwire"));
+        for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+                assert_ok(sysctl_read(keys[i][0], value, &w->err), &w->err);
+                assert_string_equal(value, keys[i][1]);
+        }
 }
 
 /* A daemon that starts anew on a host that is right finds nothing to do but its own nftables tables. */
@@ -530,6 +553,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 SYNC_TEST(test_first_sync_makes_all_second_nothing),
                 SYNC_TEST(test_restart_changes_only_nft),
+                SYNC_TEST(test_leave),
                 SYNC_TEST(test_eni_arrives_later_and_leaves),
                 SYNC_TEST(test_each_damage_is_repaired),
                 SYNC_TEST(test_each_sysctl_of_a_pods_link_is_repaired),
