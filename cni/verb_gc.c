@@ -61,6 +61,7 @@ static int remove_links(const struct call *call, const struct ipam_list_reply *b
                 const struct ipam_lease *lease = find_lease(before, call->conf.name, &gc->released[i]);
                 const struct wire_owner owner = {.host_ifname = lease ? lease->host_ifname : NULL,
                                                  .container_id = gc->released[i].container_id,
+                                                 .ifname = gc->released[i].ifname,
                                                  .unnamed = !lease || !lease->host_ifname};
 
                 r = wire_remove_host_link(host, &owner, NULL, &one);

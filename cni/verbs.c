@@ -12,12 +12,12 @@
 #define NEEDS_CONTAINER (NEEDS_CONTAINER_ID | NEEDS_IFNAME | NEEDS_PATH)
 
 static const struct verb verbs[] = {
-        {"ADD", CNI_0_1_0, NEEDS_CONTAINER | NEEDS_NETNS, true, verb_add, delegated_add},
-        {"DEL", CNI_0_1_0, NEEDS_CONTAINER, true, verb_del, delegated_del},
-        {"CHECK", CNI_0_4_0, NEEDS_CONTAINER | NEEDS_NETNS, true, verb_check, delegated_check},
-        {"GC", CNI_1_1_0, NEEDS_PATH, true, verb_gc, verb_gc},
-        {"STATUS", CNI_1_1_0, NEEDS_PATH, true, verb_status, verb_status},
-        {"VERSION", CNI_0_1_0, 0, false, verb_version, verb_version},
+        {"ADD", CNI_0_1_0, NEEDS_CONTAINER | NEEDS_NETNS, true, false, "DEL", verb_add, delegated_add},
+        {"DEL", CNI_0_1_0, NEEDS_CONTAINER, true, true, NULL, verb_del, delegated_del},
+        {"CHECK", CNI_0_4_0, NEEDS_CONTAINER | NEEDS_NETNS, true, false, NULL, verb_check, delegated_check},
+        {"GC", CNI_1_1_0, NEEDS_PATH, true, false, NULL, verb_gc, verb_gc},
+        {"STATUS", CNI_1_1_0, NEEDS_PATH, true, false, NULL, verb_status, verb_status},
+        {"VERSION", CNI_0_1_0, 0, false, false, NULL, verb_version, verb_version},
 };
 
 const struct verb *verb_find(const char *name)
@@ -80,10 +80,9 @@ static int status_from_reply(const struct ipam_status_reply *status, enum cni_co
                                status->impaired_reason ?: "no reason given");
         if (!status->ready)
                 return err_set(err, ERR_AGAIN, "ipamd is not ready: %s", status->reason ?: "no reason given");
-        if (status->pool.free == 0 && status->n_blocked > 0)
-                return err_set(err, ERR_AGAIN, "no free address, and %s %s is blocked: %s",
-                               status->blocked[0].action ?: "growing", status->blocked[0].subject ?: "",
-                               status->blocked[0].reason ?: "no reason given");
+        if (status->exhausted)
+                return err_set(err, ERR_AGAIN, "pods wait in vain: %s",
+                               status->waiting_reason ?: "no reason given");
         return 0;
 }
 

@@ -8,9 +8,9 @@
 #include "name.h"
 #include "wire.h"
 
-static bool is_owned(const struct link_info *link, const char *container_id)
+static bool is_owned(const struct link_info *link, const struct wire_owner *owner)
 {
-        return strcmp(link->kind, "veth") == 0 && strcmp(link->alias, container_id) == 0;
+        return host_link_is_ours(link, owner->container_id, owner->ifname);
 }
 
 /* *ret is 0 when there is none. */
@@ -23,15 +23,17 @@ static int find_by_name(struct netlink *host, const struct wire_owner *owner, un
         if (!owner->host_ifname)
                 return 0;
         r = link_get_by_name(host, owner->host_ifname, &link, err);
-        if (r == 0 && is_owned(&link, owner->container_id))
+        if (r == 0 && is_owned(&link, owner))
                 *ret = link.ifindex;
         return r == -ERR_NOT_FOUND ? 0 : r;
 }
 
 static bool is_candidate(const struct link_info *link, const struct wire_owner *owner)
 {
-        return is_owned(link, owner->container_id) && host_link_name_has_form(link->name) &&
-               (owner->unnamed || host_link_name_is_same_pod(link->name, owner->host_ifname));
+        if (!is_owned(link, owner) || !pod_link_has_form(link->name))
+                return false;
+        return owner->unnamed || host_link_name_is_same_pod(link->name, owner->host_ifname) ||
+               (owner->pod && host_link_name_is_of(link->name, owner->pod));
 }
 
 /* Several candidates are several attachments of one container, and we are not told which: then none is chosen. */

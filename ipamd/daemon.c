@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Two threads: this loop (RPC, signals, the kernel's notifications) and the reconciler. The loop never waits for the
- * cloud. Order of the start: the lock, the books, the reconciler, and the socket last: who can connect is served.
+ * cloud. Order of the start: the lock (and whether the socket is to be had), the books, the reconciler, and the socket last: who can connect is served.
  */
 #include "daemon.h"
 
@@ -24,6 +24,7 @@
 #include "install/announce.h"
 #include "reconcile/reconcile.h"
 #include "sandbox.h"
+#include "serve/listen.h"
 #include "serve/serve.h"
 #include "store/store.h"
 
@@ -34,7 +35,7 @@ struct daemon {
         struct config *latest; /* read at the last SIGHUP; NULL: none */
         struct daemon_web web;
         const char *conf_path;
-        int lock_fd;
+        struct books_locks locks;
         struct store *store;
         struct serve *serve;
         struct reconcile *reconcile;
@@ -66,6 +67,18 @@ static struct reconcile_settings settings_of(const struct config *config)
         };
 }
 
+/* They live as long as the config. */
+static const struct ipam_warning *warnings_of(const struct config *config)
+{
+        struct ipam_warning *warnings = ARENA_ARRAY(config->arena, struct ipam_warning, config->n_warnings);
+
+        for (size_t i = 0; i < config->n_warnings; i++)
+                warnings[i] = (struct ipam_warning){.subject = config->warnings[i].setting,
+                                                    .reason = config->warnings[i].text,
+                                                    .setting = true};
+        return warnings;
+}
+
 static struct serve_settings serve_settings_of(const struct config *config)
 {
         return (struct serve_settings){
@@ -78,6 +91,8 @@ static struct serve_settings serve_settings_of(const struct config *config)
                             .cooldown_ms = (int64_t)config->ip_cooldown_s * 1000},
                 .mtu = config->pod_mtu,
                 .log_level = config->log_level,
+                .warnings = warnings_of(config),
+                .n_warnings = config->n_warnings,
         };
 }
 
@@ -132,7 +147,7 @@ static void tell_node(struct daemon *d)
         d->node_known = node.limits.max_enis > 0;
 }
 
-/* Running pods are hurt when the host's network stays broken, or when EC2 took addresses from under them. */
+/* Running pods are hurt when the host's network stays broken, or when EC2, or a route, took addresses from under them. */
 static void tell_impaired(struct daemon *d)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
@@ -152,6 +167,8 @@ static void tell_impaired(struct daemon *d)
                                       "%u pods have addresses that EC2 does not assign to this node any more",
                                       counts.lost);
         for (size_t i = 0; i < n; i++) {
+                if (strcmp(blocked[i].action, STORE_WARNING_POD_ROUTE) == 0 && !reason)
+                        reason = arena_printf(arena, "%s: %s", blocked[i].subject, blocked[i].reason);
                 if (strcmp(blocked[i].action, RECONCILE_STEP_NETWORK) == 0)
                         reason = blocked[i].reason;
         }
@@ -213,11 +230,13 @@ static void reload(struct daemon *d)
         serve_settings.mtu = d->config->pod_mtu;
         settings.border.mark = d->config->border.mark;
         log_set_level(fresh->log_level);
+        config_log_warnings(fresh);
         store_set_cooldown(d->store, settings.cooldown_ms);
         serve_set_settings(d->serve, &serve_settings);
         reconcile_set(d->reconcile, &settings);
         config_free(d->latest);
         d->latest = TAKE_PTR(fresh);
+        alarm_watch_changed(d->alarms);
         log_info("settings read again");
 }
 
@@ -292,7 +311,9 @@ static int start(struct daemon *d, struct err *err)
         struct serve_options options = serve;
         struct serve_settings settings = serve_settings_of(c);
 
-        if (books_open(c, &store, &d->lock_fd, &d->store, err) < 0 || start_reconciler(d, &store, err) < 0 ||
+        /* Before anything is changed or started: a daemon that cannot serve does nothing at all. */
+        if (books_lock(c->db_path, &d->locks, err) < 0 || listen_check(c->socket_path, err) < 0 ||
+            books_open(c, &store, &d->locks, &d->store, err) < 0 || start_reconciler(d, &store, err) < 0 ||
             daemon_network_start(&d->network, &d->loop, d->reconcile, c->veth_prefix, err) < 0)
                 return -(int)err->code;
         options.store = d->store;
@@ -300,7 +321,7 @@ static int start(struct daemon *d, struct err *err)
                 return err_wrap(err, "serve");
         serve_set_settings(d->serve, &settings);
         tell_node(d);
-        d->alarms = alarm_watch_new(&d->loop, d->store, c);
+        d->alarms = alarm_watch_new(&d->loop, d->store, c, &d->latest);
         if (start_announce(d, err) < 0)
                 return -(int)err->code;
         return daemon_web_start(&d->web, &d->loop, d->serve, err);
@@ -327,13 +348,12 @@ static void stop(struct daemon *d)
         store_free(d->store);
         daemon_web_done(&d->web);
         config_free(d->latest);
-        if (d->lock_fd >= 0)
-                close(d->lock_fd);
+        books_unlock(&d->locks);
 }
 
 int daemon_run(struct config *config, const char *conf_path, struct err *err)
 {
-        struct daemon d = {.config = config, .conf_path = conf_path, .lock_fd = -1};
+        struct daemon d = {.config = config, .conf_path = conf_path, .locks = BOOKS_UNLOCKED};
         int e;
 
         umask(077);

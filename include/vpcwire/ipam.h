@@ -69,8 +69,10 @@ struct ipam_add_request {
         const char
                 *host_ifname; /* the pod's end on the host; with address_only: the bridge that leads to it */
         const char *pod_namespace, *pod_name, *pod_uid;
-        int64_t timeout_ms; /* how long it may wait for an address; 0: IPAM_ADD_TIMEOUT_MS */
-        bool address_only;  /* somebody else wires the pod: the lease has no host link of its own */
+        int64_t timeout_ms;          /* how long it may wait for an address; 0: IPAM_ADD_TIMEOUT_MS */
+        bool address_only;           /* somebody else wires the pod: the lease has no host link of its own */
+        bool host_ifname_may_differ; /* the caller uses the reply's */
+        struct ip address;           /* this one and no other; IP_NONE: whichever is free */
 };
 
 struct ipam_add_reply {
@@ -82,6 +84,8 @@ struct ipam_add_reply {
         bool reused;            /* the lease was there already */
         const char *subnet;     /* the CIDR of the address's subnet */
         struct ip node_address; /* the node's own in that subnet */
+        const char *
+                host_ifname; /* what the pod's end on the host is called; NULL of an older daemon, or with address_only */
 };
 
 struct ipam_confirm_request {
@@ -159,13 +163,16 @@ struct ipam_blocked {
 
 struct ipam_warning {
         const char *subject, *reason;
+        bool setting; /* the subject is the name of a setting */
 };
 
 struct ipam_status_reply {
         bool set_up; /* the node's network has been set up since the daemon's start */
-        bool ready;  /* the node is set up, and no ADD waits while nothing is free */
+        bool ready;  /* the node is set up, and the database takes leases */
         const char *reason;
-        bool impaired; /* running pods are hurt, too */
+        const char *waiting_reason; /* why nothing is free for the ADDs that wait; NULL: none waits so */
+        bool exhausted; /* they wait in vain: nothing is on its way, and the pool cannot grow now */
+        bool impaired;  /* running pods are hurt, too */
         const char *impaired_reason;
         const char *version;
         int64_t booted_ms, started_ms; /* wall clock: the node, the daemon */

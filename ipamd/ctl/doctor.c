@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <vpcwire/eni_link.h>
 #include <vpcwire/file.h>
 #include <vpcwire/netlink.h>
 
@@ -105,20 +106,18 @@ bool doctor_link_is_pod(const struct doctor *doctor, const struct link_info *lin
         return link->alias[0] && strncmp(link->name, doctor->veth_prefix, strlen(doctor->veth_prefix)) == 0;
 }
 
+static bool is_pod(const struct link_info *link, const void *doctor)
+{
+        return doctor_link_is_pod(doctor, link);
+}
+
 static const struct link_info *find_link(const struct doctor *doctor, const char *mac_text)
 {
         struct mac mac;
 
         if (!mac_text || mac_parse(mac_text, &mac, NULL) < 0)
                 return NULL;
-        for (size_t i = 0; i < doctor->n_links; i++) {
-                const struct link_info *link = &doctor->links[i];
-
-                if (link->has_mac && mac_equal(link->mac, mac) && strcmp(link->kind, "macvlan") != 0 &&
-                    strcmp(link->kind, "vlan") != 0)
-                        return link;
-        }
-        return NULL;
+        return eni_link_find(doctor->links, doctor->n_links, mac, is_pod, doctor).link;
 }
 
 static void find_enis(struct doctor *doctor)

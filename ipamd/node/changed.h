@@ -5,8 +5,7 @@
 
 enum node_changed {
         NODE_CHANGED_LINKS =
-                1
-                << 0, /* a link that is no pod's is new, gone or changed, or a pod's is not in their group */
+                1 << 0, /* a link is not any more what it was: up, its name, a pod's alias or group */
         NODE_CHANGED_PODS = 1 << 1,     /* a pod's host link is gone */
         NODE_CHANGED_ADDRS = 1 << 2,    /* an address came or went */
         NODE_CHANGED_ROUTES = 1 << 3,   /* a route of ours is gone or was replaced */

@@ -3,6 +3,7 @@
 #ifndef NODE_SYNC_PARTS_H
 #define NODE_SYNC_PARTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,10 +40,11 @@ struct sync {
         struct node *node;
         struct arena *arena;
         const struct node_view *view;
-        const struct link_info *links;
-        size_t n_links;
+        struct pod_evidence kernel; /* as it was before anything was repaired */
         struct node_want want;
         struct node_report report;
+        struct node_occupied *occupied; /* grows; the report gets a copy */
+        size_t occupied_capacity;
         struct err first; /* code set: the first failure that concerns the whole node */
 };
 
@@ -52,11 +54,20 @@ void sync_fail_link(struct sync *sync, unsigned ifindex, const struct err *failu
 void sync_fail_node(struct sync *sync, const struct err *failure);
 
 void sync_sysctls(struct sync *sync);
+void sync_pod_aliases(struct sync *sync);
 void sync_pod_sysctls(struct sync *sync);
 void sync_pod_groups(struct sync *sync);
 void sync_links(struct sync *sync);
 void sync_addresses(struct sync *sync);
+/* Takes pods' addresses off the ENIs' links. seen: all IPv4 addresses of the host. */
+void sync_take_off(struct sync *sync, const struct ifaddr *seen, size_t n);
+void sync_find_occupied(struct sync *sync);
+void sync_misled_routes(struct sync *sync);
 void sync_routes(struct sync *sync);
+/* Whether two routes to the same destination are as good as one another, whosever they are. */
+bool sync_leads_the_same_way(const struct route_info *a, const struct route_info *b);
+/* Whether a route leads to a veth that is up and no ENI's: to some pod, whoever made it. */
+bool sync_leads_to_live_veth(const struct sync *sync, const struct route_info *route);
 void sync_rules(struct sync *sync);
 void sync_gateway(struct sync *sync);
 void sync_nft(struct sync *sync);

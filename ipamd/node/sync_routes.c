@@ -21,7 +21,7 @@ static int compare(const void *a, const void *b)
         return route_compare_key(a, b);
 }
 
-static bool leads_the_same_way(const struct route_info *a, const struct route_info *b)
+bool sync_leads_the_same_way(const struct route_info *a, const struct route_info *b)
 {
         return a->type == b->type && a->oif == b->oif && ip_equal(a->gateway, b->gateway) && !b->multipath;
 }
@@ -38,7 +38,7 @@ static int check_obstacle(struct sync *sync, const struct route_info *wanted, st
         int r = route_dump(sync->node->nl, sync->arena, &filter, &seen, &n, err);
 
         for (size_t i = 0; r == 0 && i < n; i++) {
-                if (route_compare_key(&seen[i], wanted) == 0 && !leads_the_same_way(wanted, &seen[i]))
+                if (route_compare_key(&seen[i], wanted) == 0 && !sync_leads_the_same_way(wanted, &seen[i]))
                         r = err_set(err, ERR_EXISTS, "add route %s: another's is in its place: %s",
                                     ROUTE_TEXT(wanted), ROUTE_TEXT(&seen[i]));
         }
@@ -88,25 +88,39 @@ static void delete_route(struct sync *sync, const struct route_info *route)
                 sync_fail_table(sync, route->table, &failure);
 }
 
-static bool leads_to_pod_link(const struct sync *sync, const struct route_info *route)
+static const struct link_info *find_oif(const struct sync *sync, const struct route_info *route)
 {
-        for (size_t i = 0; i < sync->n_links; i++) {
-                if (sync->links[i].ifindex == route->oif)
-                        return node_link_is_pod(&sync->links[i], sync->view->veth_prefix);
+        for (size_t i = 0; i < sync->kernel.n_links; i++) {
+                if (sync->kernel.links[i].ifindex == route->oif)
+                        return &sync->kernel.links[i];
         }
-        return false;
+        return NULL;
+}
+
+bool sync_leads_to_live_veth(const struct sync *sync, const struct route_info *route)
+{
+        const struct link_info *link = find_oif(sync, route);
+        bool live = link && link->up && strcmp(link->kind, "veth") == 0;
+
+        for (size_t i = 0; i < sync->want.n_enis; i++)
+                live &= sync->want.enis[i].link != link;
+        return live;
 }
 
 /*
- * Whether a pod route that no lease wants may still be right: it leads to a pod's link, and that is not the link of a
- * pod that the view gives another address. The reconciler decides about such pods, not we. An address that somebody else
- * wired has no pod's link; by another (a bridge) the plugin leads to it.
+ * Whether a pod route that no lease wants may still be right: it leads to a pod's link, by its name and alias or because it can
+ * be nothing else, and that is not the link of a pod that the view gives another address. The reconciler decides about such
+ * pods, not we. An address that somebody else wired has no pod's link; by another (a bridge) the plugin leads to it.
  */
 static bool leads_to_unknown_pod(const struct sync *sync, const struct route_info *route)
 {
+        const struct link_info *link = find_oif(sync, route);
+        bool is_pod = link && (node_want_link_is_pod(&sync->want, sync->view, link) ||
+                               sync_leads_to_live_veth(sync, route));
+
         for (size_t i = 0; i < sync->view->n_unwired; i++) {
                 if (ip_equal(sync->view->unwired[i], route->dst.ip))
-                        return !leads_to_pod_link(sync, route);
+                        return !is_pod;
         }
         for (size_t i = 0; i < sync->want.n_routes; i++) {
                 const struct route_info *wanted = &sync->want.routes[i];
@@ -114,7 +128,7 @@ static bool leads_to_unknown_pod(const struct sync *sync, const struct route_inf
                 if (wanted->table == NODE_POD_TABLE && wanted->oif == route->oif)
                         return false;
         }
-        return leads_to_pod_link(sync, route);
+        return is_pod;
 }
 
 static bool was_suspect(const struct node *node, const struct route_info *route)

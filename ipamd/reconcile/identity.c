@@ -59,26 +59,41 @@ static struct identity identity_from_imds(const struct imds_identity *from)
         return identity;
 }
 
-/* The books of another instance (a disk image that was copied) are worth nothing here. */
-static int forget_other_instance(struct reconcile *r, struct round *round, const struct identity *stored,
-                                 struct err *err)
+/* By its own word, or by a primary ENI that is not ours: an instance keeps its own for life. NULL: it is this instance's. */
+static const char *whose_else(const struct reconcile *r, const struct round *round, const char *written)
 {
-        if (strcmp(stored->instance_id, r->identity.instance_id) == 0)
-                return 0;
-        log_warn("the database is another instance's; its ENIs are dropped",
-                 LOG_STR("was", stored->instance_id), LOG_STR("is", r->identity.instance_id));
-        if (observe_store(r, round, err) < 0)
-                return err_wrap(err, "drop another instance's ENIs");
+        if (written && strcmp(written, r->identity.instance_id) != 0)
+                return arena_printf(round->arena, "it is of instance %s", written);
         for (size_t i = 0; i < round->n_enis; i++) {
-                int e = store_eni_remove(r->store, round->enis[i].key,
-                                         "the database came from another instance", err);
-
-                if (e < 0)
-                        return err_wrap(err, "drop %s of instance %s", round->enis[i].eni_id,
-                                        stored->instance_id);
+                if (round->enis[i].primary && strcmp(round->enis[i].eni_id, r->identity.eni_id) != 0)
+                        return arena_printf(round->arena, "its primary ENI is %s", round->enis[i].eni_id);
         }
+        return NULL;
+}
+
+/* The books of another instance (an imaged disk) are worth nothing here; of its ENIs, none is offered before this. */
+static int forget_other_instance(struct reconcile *r, struct round *round, struct err *err)
+{
+        char *aside = arena_alloc(round->arena, 1, STORE_PATH_BYTES);
+        const char *written, *whose;
+        struct err not_kept = {0};
+
+        if (store_fact_get(r->store, STORE_FACT_INSTANCE, round->arena, &written, err) < 0)
+                return err_wrap(err, "learn whose database it is");
+        whose = whose_else(r, round, written);
+        if (!whose)
+                return 0;
+        if (store_begin_anew(r->store, written,
+                             arena_printf(round->arena, "%s, and this is %s", whose, r->identity.instance_id),
+                             aside, &not_kept, err) < 0)
+                return err_wrap(err, "begin anew: the database is another instance's");
+        log_error("the database is another instance's and is put aside; a new one learns from EC2 and the "
+                  "kernel",
+                  LOG_STR("why", whose), LOG_STR("is", r->identity.instance_id), LOG_STR("aside", aside));
+        if (not_kept.code)
+                log_warn("the other instance's database is not kept", LOG_ERR(&not_kept));
         r->look_due_ms = round->now_ms;
-        return 0;
+        return observe_store(r, round, err) < 0 || takeover_start(r, err) < 0 ? -(int)err->code : 0;
 }
 
 static int learn_who(struct reconcile *r, struct round *round, struct err *err)
@@ -94,8 +109,8 @@ static int learn_who(struct reconcile *r, struct round *round, struct err *err)
                 return e;
         if (imds_get_identity(r->imds, round->arena, &fresh, &imds_err) == 0) {
                 r->identity = identity_from_imds(&fresh);
-                e = found ? forget_other_instance(r, round, &stored, err) : 0;
                 identity_done(&stored);
+                e = forget_other_instance(r, round, err);
                 if (e < 0) {
                         identity_done(&r->identity);
                         return e;

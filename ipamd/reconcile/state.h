@@ -75,6 +75,12 @@ struct suspect {
         bool absent_now; /* scratch of one look */
 };
 
+/* An address of an ENI that nobody gets, because somebody on the host has it. */
+struct withheld {
+        struct ip ip;
+        int64_t eni_key;
+};
+
 /* What is being found out for somebody who asked; nothing is: arena is NULL. */
 struct probe {
         struct arena *arena;
@@ -103,13 +109,15 @@ struct reconcile {
         int64_t looked_ms;    /* the last full look that EC2 answered; 0: none yet */
         int64_t sweep_due_ms; /* lost ENIs are looked for; 0: never */
         int64_t surplus_since_ms;
-        unsigned max_enis_seen;   /* EC2 refused to attach more than this; 0: it never did */
-        int64_t max_enis_seen_ms; /* when it said so */
-        bool network_due;         /* the host's network must be looked at */
-        int64_t network_due_ms;   /* ... at this time in any case */
-        int64_t pods_due_ms;      /* the pods' links are looked at */
-        int64_t firewall_seen_ms; /* the last look at other people's firewalls */
-        int64_t firewall_due_ms;  /* the next one */
+        unsigned max_enis_seen;    /* EC2 refused to attach more than this; 0: it never did */
+        int64_t max_enis_seen_ms;  /* when it said so */
+        bool network_due;          /* the host's network must be looked at */
+        int64_t network_due_ms;    /* ... at this time in any case */
+        int64_t pods_due_ms;       /* the pods' links are looked at */
+        int64_t firewall_seen_ms;  /* the last look at other people's firewalls */
+        int64_t firewall_due_ms;   /* the next one */
+        struct withheld *withheld; /* as the last sync of the host's network saw it */
+        size_t n_withheld;
         struct suspect *suspects;
         size_t n_suspects;
         bool unlearned;                 /* the last look showed an ENI of ours that could not be taken in */
@@ -179,7 +187,18 @@ struct store_eni *observe_eni(struct round *round, int64_t key);
 
 /* network.c: the host's network as it should be, and what follows from it in the store. */
 int network_sync(struct reconcile *r, struct round *round, struct err *err);
+/* network_tell.c: what a sync found that it could not, or should not in silence, put right. */
+int network_tell(struct reconcile *r, struct round *round, const struct node_report *report, struct err *err);
+/* withhold.c: what a sync found occupied is withheld, and nothing else is. addresses: of the books. */
+int withhold_occupied(struct reconcile *r, struct round *round, const struct node_report *report,
+                      const struct store_address *addresses, size_t n, struct err *err);
+bool withhold_has(const struct reconcile *r, struct ip ip);
+/* How many of the ENI's preparing addresses are withheld: they are not on their way to become free. */
+unsigned withhold_count(const struct reconcile *r, const struct store_eni *eni);
+/* reclaim.c: leases whose pods are gone. */
 int network_reclaim(struct reconcile *r, struct round *round, struct err *err);
+/* What is looked for in the kernel; it points into the lease. */
+struct pod_sought reclaim_pod_of(const struct store_lease *lease);
 
 /* takeover.c: pods of aws-vpc-cni become ours. */
 int takeover_start(struct reconcile *r, struct err *err);
@@ -228,6 +247,16 @@ const struct store_blocked *blocked_find(const struct round *round, const char *
 /* The block that says: EC2 takes no more addresses for this ENI, whatever the instance type's limits are. */
 #define BLOCKED_FULL "full"
 bool blocked_now(const struct round *round, const char *action, const char *subject);
+
+/*
+ * warn.c: the warnings of this action (one of store_is_warning()) are exactly these from now on, each told when it is new.
+ * They stand until until_ms, unless they are seen again before.
+ */
+struct warning {
+        const char *subject, *reason;
+};
+int warn_exactly(struct reconcile *r, struct round *round, const char *action, const struct warning *warnings,
+                 size_t n, int64_t until_ms, struct err *err);
 
 /* denied.c: tells a change of a permission once. As count_ec2_call(). */
 void denied_observe(void *data, const char *action, const struct ec2_failure *failure, const char *why);

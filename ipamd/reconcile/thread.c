@@ -343,6 +343,7 @@ struct reconcile *reconcile_stop(struct reconcile *r)
         store_free(r->store);
         identity_done(&r->identity);
         free(r->suspects);
+        free(r->withheld);
         free(r->unreadable);
         mark_forget(r);
         probe_forget(r);

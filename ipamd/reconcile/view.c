@@ -41,9 +41,11 @@ static int64_t step_not_before(const struct round *round, const struct store_eni
         return until;
 }
 
-static struct plan_eni view_eni(const struct round *round, const struct store_eni *eni, bool link_present)
+static struct plan_eni view_eni(const struct reconcile *r, const struct round *round,
+                                const struct store_eni *eni, bool link_present)
 {
         const char *assign = plan_action_to_string(PLAN_ASSIGN);
+        unsigned withheld = withhold_count(r, eni);
 
         return (struct plan_eni){
                 .key = eni->key,
@@ -58,9 +60,9 @@ static struct plan_eni view_eni(const struct round *round, const struct store_en
                 .asked_addresses = eni->asked_addresses,
                 .total = eni->total,
                 .free = eni->free,
-                .leased = eni->leased,
+                .leased = eni->leased + withheld, /* whoever has them */
                 .cooling = eni->cooling,
-                .preparing = eni->preparing,
+                .preparing = eni->preparing - withheld,
                 .leaving = eni->leaving,
                 .lost = eni->lost,
                 .created_ms = eni->created_ms,
@@ -134,7 +136,7 @@ void view_make(struct reconcile *r, struct round *round, struct plan_view *ret)
         struct plan_eni *enis = ARENA_ARRAY(round->arena, struct plan_eni, round->n_enis);
 
         for (size_t i = 0; i < round->n_enis; i++)
-                enis[i] = view_eni(round, &round->enis[i], round->link_present[i]);
+                enis[i] = view_eni(r, round, &round->enis[i], round->link_present[i]);
         *ret = (struct plan_view){
                 .enis = enis,
                 .n_enis = round->n_enis,

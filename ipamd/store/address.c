@@ -123,6 +123,16 @@ int store_addresses_routed(struct store *store, int64_t key, const struct ip *ad
                 key, addresses, n, &now_ms, ret_n, err);
 }
 
+/* The end of a cooldown stays written down: routed again, it goes on cooling. */
+int store_addresses_withhold(struct store *store, int64_t key, const struct ip *addresses, size_t n,
+                             unsigned *ret_n, struct err *err)
+{
+        return for_each(store,
+                        "UPDATE addresses SET state = 'preparing'"
+                        " WHERE eni = ?1 AND address = ?2 AND state IN ('free', 'cooling')",
+                        key, addresses, n, NULL, ret_n, err);
+}
+
 int store_addresses_gone(struct store *store, int64_t key, const struct ip *addresses, size_t n,
                          struct err *err)
 {

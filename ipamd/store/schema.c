@@ -169,7 +169,37 @@ static const char version_4[] =
         "   AND EXISTS (SELECT 1 FROM imports WHERE address = NEW.address AND verdict = 'pending')"
         "  BEGIN SELECT RAISE(ABORT, 'the address waits to be taken over'); END;";
 
-static const char *const versions[] = {version_1, version_2, version_3, version_4};
+/*
+ * Version 5. An address that waits for a pod to get its lease is nobody else's, wherever it comes from: not free, not
+ * cooling (which ends as free), not given back, not leased to another container; and its ENI stays.
+ * The name of a host link is one live lease's alone; of several sandboxes of one pod it is the newest one's.
+ */
+static const char version_5[] =
+        "DROP TRIGGER import_is_not_free;"
+        "UPDATE addresses AS a SET state = 'preparing' WHERE state = 'cooling'"
+        "  AND EXISTS (SELECT 1 FROM imports WHERE address = a.address AND verdict = 'pending');"
+        "CREATE TRIGGER import_is_not_free BEFORE UPDATE OF state ON addresses"
+        "  WHEN NEW.state IN ('free', 'cooling', 'leaving') AND NEW.state <> OLD.state AND NEW.eni = OLD.eni"
+        "   AND EXISTS (SELECT 1 FROM imports WHERE address = NEW.address AND verdict = 'pending')"
+        "  BEGIN SELECT RAISE(ABORT, 'the address waits to be taken over'); END;"
+        "CREATE TRIGGER import_is_not_anothers BEFORE INSERT ON leases"
+        "  WHEN EXISTS (SELECT 1 FROM imports WHERE address = NEW.address AND verdict = 'pending'"
+        "    AND container_id <> NEW.container_id)"
+        "  BEGIN SELECT RAISE(ABORT, 'the address waits for another container'); END;"
+        "CREATE TRIGGER eni_with_imports_stays BEFORE UPDATE OF state ON enis"
+        "  WHEN NEW.state IN ('draining', 'detaching', 'deleting')"
+        "   AND OLD.state NOT IN ('detaching', 'deleting')"
+        "   AND EXISTS (SELECT 1 FROM addresses a JOIN imports i ON i.address = a.address"
+        "     WHERE a.eni = NEW.key AND i.verdict = 'pending')"
+        "  BEGIN SELECT RAISE(ABORT, 'an address of the ENI waits to be taken over'); END;"
+        "UPDATE leases SET host_ifname = '' WHERE address_only = 0 AND EXISTS (SELECT 1 FROM leases n"
+        "  WHERE n.host_ifname = leases.host_ifname AND n.address_only = 0 AND n.address <> leases.address"
+        "   AND (n.since_ms > leases.since_ms"
+        "        OR (n.since_ms = leases.since_ms AND n.address > leases.address)));"
+        "CREATE UNIQUE INDEX leases_host_link ON leases (host_ifname)"
+        "  WHERE host_ifname <> '' AND address_only = 0;";
+
+static const char *const versions[] = {version_1, version_2, version_3, version_4, version_5};
 
 const int schema_version = ARRAY_SIZE(versions);
 
@@ -220,6 +250,15 @@ int schema_check_version(struct store *store, struct err *err)
         return r;
 }
 
+int schema_run(struct store *store, int from, int to, struct err *err)
+{
+        for (int v = from; v < to; v++) {
+                if (run_script(store, versions[v], err) < 0)
+                        return err_wrap(err, "make schema version %d", v + 1);
+        }
+        return 0;
+}
+
 int schema_migrate(struct store *store, struct err *err)
 {
         _cleanup_(store_tx_done) struct store_tx tx = {0};
@@ -229,15 +268,14 @@ int schema_migrate(struct store *store, struct err *err)
 
         if (r == 0)
                 r = read_versions(store, &id, &version, err);
+        if (r == 0)
+                r = schema_check_text(store, (int)version, err);
         if (r < 0 || version == schema_version)
                 return r;
-        for (int64_t v = version; v < schema_version; v++) {
-                r = run_script(store, versions[v], err);
-                if (r < 0)
-                        return err_wrap(err, "make schema version %d", (int)v + 1);
-        }
+        r = schema_run(store, (int)version, schema_version, err);
         snprintf(mark, sizeof(mark), "PRAGMA application_id = %d; PRAGMA user_version = %d;",
                  SCHEMA_APPLICATION_ID, schema_version);
-        r = run_script(store, mark, err);
+        if (r == 0)
+                r = run_script(store, mark, err);
         return r < 0 ? r : store_commit(&tx, err);
 }

@@ -104,7 +104,7 @@ def test_daemon_down(node):
     """ADD says which socket; DEL takes the link, and the daemon frees the lease when it is back."""
     pod, other = node.add_pod("p"), node.pod_netns("other")
     node.kill9()
-    refused = other.cni("ADD")
+    refused = other.cni("ADD", conf=node.cni_conf(timeoutSeconds=1))
     assert refused.code == 11 and str(node.socket) in refused.json["msg"]
     pod.delete()
     assert node.pod_links() == {} and node.pod_routes() == []
@@ -128,3 +128,32 @@ def test_without_a_pod_name(node):
     node.check_kernel()
     assert pod.cni("DEL", args=None).rc == 0
     assert node.leases() == [] and node.pod_links() == {}
+
+
+def test_a_requested_address(node):
+    """As podman asks for one. What is free is given; what is not is refused, and why."""
+    first = node.add_pod("first")
+    free = next(address for address in (f"10.0.1.{i}" for i in range(4, 255)) if node.call("Address", address=address).get("state") == "free")
+    asked = node.pod_netns("asked")
+    asked.add(args=f"{asked.args};IP={free};MAC=02:00:5e:10:00:01")
+    assert asked.address == free and asked.result.json["interfaces"][1]["mac"] == "02:00:5e:10:00:01"
+    node.check_kernel()
+    other = node.pod_netns("other")
+    for address, why in ((first.address, "pod default/first has it"), ("203.0.113.7", "no ENI of this node has it"), (node.call("Status")["node"]["primary_address"], "no ENI")):
+        refused = other.cni("ADD", args=f"{other.args};IP={address}")
+        assert refused.code == 11 and address in refused.json["msg"] and why in refused.json["msg"], refused
+    assert len(node.leases()) == 2
+    asked.delete()
+    refused = other.cni("ADD", args=f"{other.args};IP={free}")
+    assert refused.code == 11 and "free again in" in refused.json["msg"], refused
+    other.add()
+
+
+def test_add_while_the_daemon_restarts(node):
+    """A rolling update: the ADD that comes in the gap is served by the next one."""
+    node.stop()
+    add = node.start_thread(node.add_pod, "gap", conf=node.cni_conf(timeoutSeconds=120))
+    assert not add.done()
+    node.start()
+    add.result()
+    node.check_kernel()

@@ -10,7 +10,7 @@ import urllib.parse
 
 import pytest
 
-from vpc import wait_until
+from vpc import netns, wait_until
 from vpc.process import Daemon
 from vpc.web import METRICS, get
 
@@ -143,6 +143,22 @@ def health(node, probe):
     return node.ctl("health", probe, check=False).returncode
 
 
+@pytest.mark.node(env={"MAX_ENI": "1", "WARM_IP_TARGET": "1", "IP_COOLDOWN_PERIOD": "1"})
+def test_a_full_pool_is_ready(node):
+    """A pod that waits for an address is no reason to count aws-node as unavailable; runtimes are told when it waits in vain."""
+    pods = node.add_pods([f"p{i}" for i in range(3)])  # all that a t3.small's ENI has
+    late = node.pod_netns("late")
+    waiting = node.start_thread(node.cni, "ADD", late.container_id, late.path)
+    node.wait_pool(lambda pool: pool["waiting"], 20, why="an ADD waits")
+    assert [health(node, probe) for probe in ("live", "ready", "startup")] == [0, 0, 0] and node.web("/readyz").status == 200
+    told = wait_until(lambda: node.status().get("exhausted"), 20, why="no address can be had")
+    status = node.cni("STATUS", "", conf=node.cni_conf(cniVersion="1.1.0"))
+    assert told and status.code == 50 and "MAX_ENI=1 is reached" in status.json["msg"], status
+    pods.pop().delete()
+    assert waiting.result().rc == 0, "a freed address is theirs who wait"
+    assert node.cni("STATUS", "", conf=node.cni_conf(cniVersion="1.1.0")).rc == 0, "full, and nobody waits"
+
+
 def test_probes(vpc, make_node):
     """A node that cannot reach EC2 lives and is not ready; a daemon that stands still is not alive."""
     vpc.ctl("set-denied", actions=["DescribeNetworkInterfaces"])
@@ -181,10 +197,32 @@ def test_introspection_on_a_unix_socket(make_node, tmp_path):
     assert card["AssignedIPs"] == 1 and set(card["ENIs"]) == {eni["eni_id"] for eni in node.enis()}
     (shown,) = json.loads(node.web("/v1/pods", to=path).text)["pods"]
     assert (shown["name"], shown["address"]) == ("a", pod.address)
-    assert json.loads(node.web("/v1/ipamd-env-settings", to=path).text)["WARM_IP_TARGET"] == "2"
+    assert json.loads(node.web("/v1/ipamd-env-settings", to=path).text)["WARM_IP_TARGET"] == 2
     assert path.stat().st_mode & 0o777 == 0o600
     node.stop()
     assert not path.exists()
+
+
+def test_pods_with_half_requests_do_not_hold_up_metrics(make_node):
+    """Five pods have all the connections that there may be; who comes from an address of its own is served before their time is over."""
+    node = make_node("n1", instance_type="m5.large", env={"WARM_IP_TARGET": "5"})
+    pods = node.add_pods([f"p{i}" for i in range(5)])
+    address = node.address
+
+    def half():
+        connection = socket.create_connection((address, METRICS))
+        connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: ")
+        return connection
+
+    held = []
+    with contextlib.ExitStack() as stack:
+        for pod in pods:
+            inside = stack.enter_context(netns.threads(pod.path))
+            held += [stack.enter_context(inside.submit(half).result()) for _ in range(8)]
+        assert node.web("/metrics", to=METRICS).status == 200
+        held[-1].setblocking(False)
+        with pytest.raises(BlockingIOError):
+            held[-1].recv(1)  # they still wait
 
 
 def test_silent_visitors_do_not_hold_up_pods(node):

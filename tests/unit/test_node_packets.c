@@ -19,7 +19,7 @@
 #include <vpcwire/clock.h>
 #include <vpcwire/sysctl.h>
 
-enum { DEADLINE_MS = 5000, PORT = 5353, NODE_PORT = 30053 };
+enum { DEADLINE_MS = TEST_PATIENCE_MS, PORT = 5353, NODE_PORT = 30053 };
 
 static int taps[2]; /* on f0 and f1 */
 

@@ -54,7 +54,7 @@ static void test_lease_life(void **state)
         got = fixture_lease(f, "c1", NOW);
         assert_string_equal(IP_TEXT(got.address), "10.0.0.2");
         assert_string_equal(got.eni_id, "eni-0");
-        assert_string_equal(got.host_ifname, "eni0123456789a");
+        assert_string_equal(got.host_ifname, got.key.container_id);
         assert_string_equal(got.pod_namespace, "default");
         assert_int_equal(got.state, LEASE_RESERVED);
         assert_int_equal(got.since_ms, NOW);
