@@ -20,10 +20,12 @@ enum {
         MAIN_TABLE = 254,
         POD_PRIORITY = 512,
         PRIMARY_PRIORITY = 1024,
+        OWN_PRIORITY = 1534,
         ENI_PRIORITY = 1536,
         LAST_PRIORITY = 1537,
         PRIMARY_MARK = 0x80, /* AWS_VPC_K8S_CNI_CONNMARK's default: of a daemon that does not tell its own */
-        ENI_MARK_MASK = 0x3f00,
+        ENI_MARK = 0x2,
+        ENI_MARK_MASK = 0x1f02,
         ENI_MARK_SHIFT = 8,
         CARD_TABLE_BASE = 10000,
         CARD_TABLE_STEP = 100,
@@ -107,9 +109,12 @@ static void check_rules(struct doctor *d)
 
                 if (eni->primary)
                         continue;
+                want_rule(d, (struct rule_info){
+                                     .priority = OWN_PRIORITY, .iif = "lo", .goto_priority = LAST_PRIORITY});
                 want_rule(d, (struct rule_info){.priority = ENI_PRIORITY,
                                                 .table = eni_table(eni),
-                                                .fwmark = (uint32_t)eni->device_index << ENI_MARK_SHIFT,
+                                                .fwmark = ((uint32_t)eni->device_index << ENI_MARK_SHIFT) |
+                                                          ENI_MARK,
                                                 .fwmask = ENI_MARK_MASK});
                 want_rule(d, (struct rule_info){.priority = LAST_PRIORITY,
                                                 .table = eni_table(eni),
@@ -214,14 +219,15 @@ static void check_table(struct doctor *d, const char *family, const char *const 
 
 static void check_nftables(struct doctor *d)
 {
-        static const char *const wanted[] = {"from_pods", "from_node", "snat_pods"};
+        static const char *const wanted[] = {"begins", "from_pods", "snat_pods"};
 
         check_table(d, "ip", wanted, ARRAY_SIZE(wanted));
 }
 
 static void check_guards(struct doctor *d)
 {
-        static const char *const inet[] = {"guard_pods", "guard_pods_ipv6"}, *const arp[] = {"from_pods"};
+        static const char *const inet[] = {"guard_pods", "guard_pods_ip", "guard_pods_ipv6"},
+                                 *const arp[] = {"from_pods"};
 
         check_table(d, "inet", inet, ARRAY_SIZE(inet));
         check_table(d, "arp", arp, ARRAY_SIZE(arp));

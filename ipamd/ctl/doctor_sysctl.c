@@ -9,7 +9,14 @@
 
 #include "ctl/doctor.h"
 
-enum { KEY_BYTES = 96, CONNTRACK_WARN_PERCENT = 75, CONNTRACK_FAIL_PERCENT = 90, NAMES_SHOWN = 3 };
+enum {
+        KEY_BYTES = 96,
+        CONNTRACK_WARN_PERCENT = 75,
+        CONNTRACK_FAIL_PERCENT = 90,
+        NAMES_SHOWN = 3,
+        RP_FILTER_STRICT = 1,
+        RP_FILTER_LOOSE = 2
+};
 
 /* The kernel's number, or -1 where there is none. */
 static long read_number(const char *key)
@@ -66,11 +73,19 @@ static void check_forwarding(struct doctor *d)
 /* The larger of "all" and the link's own counts (ip-sysctl.rst): 1 is strict, and drops what comes by another way. */
 static void check_rp_filter(struct doctor *d)
 {
-        static const struct wanted wanted[] = {{"ipv4", "rp_filter", 2}};
+        const long all = read_link("ipv4", "all", "rp_filter");
 
         for (size_t i = 0; i < d->n_enis; i++) {
-                if (d->enis[i].link)
-                        check_link(d, wanted, 1, d->enis[i].link->name, DOCTOR_FAIL);
+                const char *link = d->enis[i].link ? d->enis[i].link->name : NULL;
+                long own = link ? read_link("ipv4", link, "rp_filter") : -1;
+
+                if (link && (own > all ? own : all) == RP_FILTER_STRICT)
+                        doctor_say(d, DOCTOR_FAIL,
+                                   arena_printf(d->arena, "sysctl -w net.ipv4.conf.%s.rp_filter=%d", link,
+                                                all > 0 ? RP_FILTER_LOOSE : 0),
+                                   "net.ipv4.conf.%s.rp_filter is %ld, net.ipv4.conf.all.rp_filter %ld: "
+                                   "together strict",
+                                   link, own, all);
         }
 }
 
@@ -144,7 +159,7 @@ static void check_conntrack(struct doctor *d)
 
 static const struct doctor_check checks[] = {
         {"forwarding", check_forwarding, "on", "no packet passes between a pod and anybody else"},
-        {"rp_filter", check_rp_filter, "loose on the ENIs' links",
+        {"rp_filter", check_rp_filter, "not strict on the ENIs' links",
          "packets that come in by another ENI than their answer leaves by are dropped",
          DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL},
         {"eni-sysctls", check_eni_links, "as they must be",

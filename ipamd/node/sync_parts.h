@@ -19,7 +19,7 @@ struct node_suspect {
         unsigned oif;
 };
 
-enum { NODE_NFT_TABLES = 3 };
+enum node_nft { NODE_NFT_IP, NODE_NFT_ARP, NODE_NFT_GUARD, NODE_NFT_TABLES };
 
 /* One of our nftables tables. */
 struct node_nft_table {
@@ -56,6 +56,7 @@ void sync_fail_node(struct sync *sync, const struct err *failure);
 void sync_sysctls(struct sync *sync);
 void sync_pod_aliases(struct sync *sync);
 void sync_pod_sysctls(struct sync *sync);
+void sync_pod_groups(struct sync *sync);
 void sync_links(struct sync *sync);
 void sync_addresses(struct sync *sync);
 /* Takes pods' addresses off the ENIs' links. seen: all IPv4 addresses of the host. */

@@ -193,7 +193,7 @@ WANTED_OF_PODS = {
 }
 LEFT = {"route_localnet", "proxy_arp", "proxy_ndp"}  # to plugins after ours, and administrators
 TOLD = {"rp_filter", "forwarding"}  # the kernel tells of a change
-WANTED_OF_ENIS = {"ipv4": {"rp_filter": "2", "forwarding": "1", "accept_redirects": "0", "proxy_arp": "0"},
+WANTED_OF_ENIS = {"ipv4": {"rp_filter": "0", "accept_local": "1", "forwarding": "1", "accept_redirects": "0", "proxy_arp": "0"},
                   "ipv6": {"accept_ra": "0", "accept_redirects": "0"}}
 
 
@@ -218,7 +218,7 @@ def test_sysctls_whatever_the_hosts_defaults(make_node):
         assert wrong_sysctls(node, host_link(pod), WANTED_OF_PODS) == {}
     wait_until(lambda: wrong_sysctls(node, secondary[0], WANTED_OF_ENIS) == {}, DEADLINE_S, why="the new ENI's")
     link = host_link(pods[0])
-    sysctl(node, f"ipv4.conf.{secondary[0]}.rp_filter", 0)
+    sysctl(node, f"ipv4.conf.{secondary[0]}.rp_filter", 1)
     wait_until(lambda: wrong_sysctls(node, secondary[0], WANTED_OF_ENIS) == {}, DEADLINE_S, why="an ENI's is put back")
     kept = {family: {name: value for name, value in names.items() if name not in LEFT} for family, names in WANTED_OF_PODS.items()}
     for family, names in WANTED_OF_PODS.items():

@@ -24,6 +24,7 @@
 #include <vpcwire/netns.h>
 #include <vpcwire/route.h>
 #include <vpcwire/rule.h>
+#include <vpcwire/pod_link.h>
 #include <vpcwire/sysctl.h>
 
 #include "wire.h"
@@ -191,6 +192,8 @@ static void test_every_object_is_there(void **state _unused_)
         assert_ok(link_get_by_name(world.host, HOST_NAME, &host, &err), &err);
         assert_ok(link_get_by_name(world.pod, "eth0", &pod, &err), &err);
         assert_string_equal(host.alias, "c1");
+        assert_int_equal(host.group, POD_LINK_GROUP);
+        assert_int_equal(pod.group, 0);
         assert_true(host.up && pod.up && host.carrier && pod.carrier);
         assert_int_equal(host.mtu, 9001);
         assert_int_equal(pod.mtu, 9001);

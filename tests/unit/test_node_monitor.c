@@ -244,6 +244,18 @@ static void set_of_pod(struct node_world *w, const char *name, const char *value
         set_sysctl(w, arena_printf(w->arena, "net.ipv4.conf.%s.%s", w->pods[0].host_ifname, name), value);
 }
 
+static void all_strict(struct node_world *w)
+{
+        set_sysctl(w, "net.ipv4.conf.all.rp_filter", "1");
+}
+
+static void pod_without_group(struct node_world *w)
+{
+        assert_ok(link_change_by_name(w->nl, w->pods[0].host_ifname, &(struct link_change){.group = 7},
+                                      &w->err),
+                  &w->err);
+}
+
 static void pod_rp_filter_off(struct node_world *w)
 {
         set_of_pod(w, "rp_filter", "0");
@@ -285,6 +297,8 @@ static void test_damage_is_told(void **state)
                 {"forwarding off", forwarding_off, NODE_CHANGED_SYSCTLS},
                 {"forwarding off for one link", forwarding_off_one, NODE_CHANGED_SYSCTLS},
                 {"strict source check", rp_filter_strict, NODE_CHANGED_SYSCTLS},
+                {"strict source check of all", all_strict, NODE_CHANGED_SYSCTLS},
+                {"pod not in its group", pod_without_group, NODE_CHANGED_LINKS},
                 {"no source check of a pod", pod_rp_filter_off, NODE_CHANGED_SYSCTLS},
                 {"forwarding off for a pod", pod_forwarding_off, NODE_CHANGED_SYSCTLS},
         };
