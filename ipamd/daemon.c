@@ -90,6 +90,7 @@ static struct serve_settings serve_settings_of(const struct config *config)
                             .max_pods = config->max_pods ? (int64_t)config->max_pods : -1,
                             .cooldown_ms = (int64_t)config->ip_cooldown_s * 1000},
                 .mtu = config->pod_mtu,
+                .connmark = config->border.mark,
                 .log_level = config->log_level,
                 .warnings = warnings_of(config),
                 .n_warnings = config->n_warnings,
@@ -228,6 +229,7 @@ static void reload(struct daemon *d)
         settings = settings_of(fresh);
         serve_settings = serve_settings_of(fresh);
         serve_settings.mtu = d->config->pod_mtu;
+        serve_settings.connmark = d->config->border.mark;
         settings.border.mark = d->config->border.mark;
         log_set_level(fresh->log_level);
         config_log_warnings(fresh);
