@@ -17,11 +17,10 @@
  */
 static int busy(void *data, int attempts)
 {
-        enum { FIRST_NS = 50 * 1000, LONGEST_NS = 400 * 1000 };
+        enum { FIRST_NS = 50 * 1000, DOUBLINGS = 3 };
         struct store *store = data;
         int64_t now_ms = clock_boottime_ms();
-        int64_t wait_ns = (int64_t)FIRST_NS << (attempts < 3 ? attempts : 3);
-        struct timespec wait = {.tv_nsec = wait_ns < LONGEST_NS ? wait_ns : LONGEST_NS};
+        struct timespec wait = {.tv_nsec = FIRST_NS << (attempts < DOUBLINGS ? attempts : DOUBLINGS)};
 
         if (attempts == 0)
                 store->busy_until_ms = now_ms + STORE_BUSY_TIMEOUT_MS;
