@@ -698,10 +698,38 @@ static void test_a_clock_that_goes_back_while_running(void **state)
         assert_int_equal(result, LEASE_GIVEN);
 }
 
+/* Free and cooling ones are nobody's until they are routed again; a cooldown goes on as if nothing had been. */
+static void test_withheld_addresses(void **state)
+{
+        struct fixture *f = *state;
+        int64_t key = fixture_ready_eni(f, 0, 3);
+        const struct ip leased = fixture_lease(f, "stays", NOW).address,
+                        cooling = fixture_lease(f, "goes", NOW).address;
+        const struct ip all[] = {fixture_ip(0, 1), fixture_ip(0, 2), fixture_ip(0, 3)};
+        const struct store_lease wanted = fixture_wanted("late");
+        struct store_lease got;
+        enum lease_result result;
+        unsigned n;
+
+        release(f, "goes", NOW);
+        OK(store_addresses_withhold(f->store, key, all, ARRAY_SIZE(all), &n, &f->err));
+        assert_int_equal(n, 2);
+        assert_string_equal(fixture_address_state(f, leased, NOW), "leased");
+        assert_int_equal(fixture_counts(f, NOW).preparing, 2);
+        OK(store_lease_add(f->store, &wanted, NOW + 2 * COOLDOWN_MS, f->arena, &result, &got, &f->err));
+        assert_int_equal(result, LEASE_NONE_FREE);
+        OK(store_addresses_routed(f->store, key, all, ARRAY_SIZE(all), NOW + 1, &n, &f->err));
+        assert_int_equal(n, 2);
+        assert_string_equal(fixture_address_state(f, cooling, NOW + 1), "cooling");
+        assert_string_equal(fixture_address_state(f, cooling, NOW + COOLDOWN_MS), "free");
+        fixture_check(f);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 T(test_lease_life),
+                T(test_withheld_addresses),
                 T(test_policy),
                 T(test_only_ready_enis_give),
                 T(test_cooldown),
