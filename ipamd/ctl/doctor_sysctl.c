@@ -58,12 +58,16 @@ static void check_link(struct doctor *d, const struct wanted *wanted, size_t n, 
 static void check_forwarding(struct doctor *d)
 {
         static const struct wanted wanted[] = {{"ipv4", "forwarding", 1}};
+        size_t before = d->n_findings;
 
         check_link(d, wanted, 1, "all", DOCTOR_FAIL);
         for (size_t i = 0; i < d->n_enis; i++) {
                 if (d->enis[i].link)
                         check_link(d, wanted, 1, d->enis[i].link->name, DOCTOR_FAIL);
         }
+        if (!d->list && d->n_findings == before)
+                doctor_say(d, DOCTOR_UNCHECKED, NULL,
+                           "on for the node; which links are the ENIs' is not known without the daemon");
 }
 
 /* The larger of "all" and the link's own counts (ip-sysctl.rst): 1 is strict, and drops what comes by another way. */
@@ -122,8 +126,10 @@ static void check_pod_key(struct doctor *d, const struct pod_sysctl *wanted)
 
 static void check_pod_links(struct doctor *d)
 {
-        for (size_t i = 0; i < n_pod_sysctls; i++)
-                check_pod_key(d, &pod_sysctls[i]);
+        for (size_t i = 0; i < n_pod_sysctls; i++) {
+                if (pod_sysctls[i].kept)
+                        check_pod_key(d, &pod_sysctls[i]);
+        }
         if (read_link("ipv4", "all", "rp_filter") == 2)
                 doctor_say(d, DOCTOR_WARN, "sysctl -w net.ipv4.conf.all.rp_filter=0",
                            "net.ipv4.conf.all.rp_filter is 2: the strict check of the pods' links is off");
@@ -143,7 +149,9 @@ static void check_conntrack(struct doctor *d)
              count = read_number("net.netfilter.nf_conntrack_count");
         long percent = max > 0 && count >= 0 ? count * 100 / max : 0;
 
-        if (percent >= CONNTRACK_WARN_PERCENT)
+        if (max < 0 || count < 0)
+                doctor_say(d, DOCTOR_UNCHECKED, NULL, "this kernel does not say how full it is");
+        else if (percent >= CONNTRACK_WARN_PERCENT)
                 doctor_say(d, percent >= CONNTRACK_FAIL_PERCENT ? DOCTOR_FAIL : DOCTOR_WARN,
                            "raise net.netfilter.nf_conntrack_max, or find who opens so many connections",
                            "%ld of %ld connections are in use (%ld %%)", count, max, percent);
@@ -152,11 +160,14 @@ static void check_conntrack(struct doctor *d)
 static const struct doctor_check checks[] = {
         {"forwarding", check_forwarding, "on", "no packet passes between a pod and anybody else"},
         {"rp_filter", check_rp_filter, "not strict on the ENIs' links",
-         "packets that come in by another ENI than their answer leaves by are dropped"},
+         "packets that come in by another ENI than their answer leaves by are dropped",
+         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL},
         {"eni-sysctls", check_eni_links, "as they must be",
-         "the node answers for addresses that are not its own, or takes its routes from whoever offers some"},
+         "the node answers for addresses that are not its own, or takes its routes from whoever offers some",
+         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL},
         {"pod-sysctls", check_pod_links, "as they must be",
-         "a pod may pass for another one, or reach what only the node itself should reach"},
+         "a pod may pass for another one, or reach what only the node itself should reach",
+         DOCTOR_NEEDS_KERNEL},
         {"redirects", check_redirects, "not taken",
          "anybody in the subnet can turn the node's traffic to himself"},
         {"conntrack", check_conntrack, "has room", "new connections are dropped"},

@@ -179,8 +179,7 @@ static bool is_off_of_pod(struct nlattr *const *attributes)
                 int attribute;
                 enum link_conf conf;
         } told[] = {{NETCONFA_RP_FILTER, LINK_CONF_IPV4_RP_FILTER},
-                    {NETCONFA_FORWARDING, LINK_CONF_IPV4_FORWARDING},
-                    {NETCONFA_PROXY_NEIGH, LINK_CONF_IPV4_PROXY_ARP}};
+                    {NETCONFA_FORWARDING, LINK_CONF_IPV4_FORWARDING}};
 
         for (size_t i = 0; i < n_pod_sysctls; i++) {
                 for (size_t j = 0; j < ARRAY_SIZE(told); j++) {

@@ -169,6 +169,7 @@ int node_sync(struct node *node, struct arena *arena, const struct node_view *vi
         sync_nft(&sync);
         sync_sysctls(&sync);
         sync_find_occupied(&sync);
+        sync_look_at_main(&sync);
         free(sync.occupied);
         if (sync.first.code) {
                 if (err)

@@ -62,6 +62,9 @@ void sync_addresses(struct sync *sync);
 /* Takes pods' addresses off the ENIs' links. seen: all IPv4 addresses of the host. */
 void sync_take_off(struct sync *sync, const struct ifaddr *seen, size_t n);
 void sync_find_occupied(struct sync *sync);
+void sync_look_at_main(struct sync *sync);
+/* The addresses that pods of the view have, sorted, in the arena. */
+struct ip *sync_list_pods(const struct sync *sync, size_t *ret_n);
 void sync_misled_routes(struct sync *sync);
 void sync_routes(struct sync *sync);
 /* Whether two routes to the same destination are as good as one another, whosever they are. */

@@ -135,7 +135,7 @@ def connections(pods, namespace, address):
 def assert_alive(pairs):
     for pair in pairs:
         for sender, receiver in (pair, reversed(pair)):
-            receiver.settimeout(10)
+            receiver.settimeout(patient(10))
             sender.sendall(b"still here")
             assert receiver.recv(10) == b"still here"
 

@@ -481,11 +481,11 @@ static bool remove_link(const char *host_ifname, const char *container_id, bool 
                                          .container_id = container_id,
                                          .ifname = "eth0",
                                          .unnamed = unnamed};
-        bool removed = false;
+        char name[LINK_NAME_BYTES];
         struct err err;
 
-        assert_ok(wire_remove_host_link(world.host, &owner, &removed, &err), &err);
-        return removed;
+        assert_ok(wire_remove_host_link(world.host, &owner, name, &err), &err);
+        return *name;
 }
 
 static const struct link_veth other_pair = {.name = "other0",

@@ -369,7 +369,7 @@ static void test_each_damage_is_repaired(void **state)
         }
 }
 
-static void test_each_sysctl_of_a_pods_link_is_repaired(void **state)
+static void test_sysctls_of_a_pods_link_that_protect_are_repaired(void **state)
 {
         struct node_world *w = *state;
         char value[SYSCTL_VALUE_BYTES];
@@ -382,10 +382,11 @@ static void test_each_sysctl_of_a_pods_link_is_repaired(void **state)
                 const char *wrong = strcmp(pod_sysctls[i].value, "0") == 0 ? "1" : "0";
 
                 assert_ok(sysctl_write(key, wrong, NULL, &w->err), &w->err);
-                if (node_world_sync(w) != 1 || w->report.repaired.sysctls != 1)
+                if (node_world_sync(w) != pod_sysctls[i].kept ||
+                    w->report.repaired.sysctls != pod_sysctls[i].kept)
                         fail_msg("%s: %u repairs", key, w->report.repaired.sysctls);
                 assert_ok(sysctl_read(key, value, &w->err), &w->err);
-                assert_string_equal(value, pod_sysctls[i].value);
+                assert_string_equal(value, pod_sysctls[i].kept ? pod_sysctls[i].value : wrong);
                 assert_int_equal(node_world_sync(w), 0);
         }
 }
@@ -537,6 +538,24 @@ static void test_route_just_added_is_kept(void **state)
         (void)node_world_sync(w); /* sysctls: the link is a pod's now */
         assert_int_equal(w->report.repaired.routes, 0);
         assert_int_equal(w->report.n_pods_unlinked, 0);
+        assert_contains(node_world_routes(w, 512), "10.0.1.11/32");
+}
+
+/* The plugin makes the link, and brings it up a moment later: a sync in between has nothing to tell. */
+static void test_a_link_that_is_not_up_yet(void **state)
+{
+        struct node_world *w = *state;
+
+        node_world_add_pod(w, "10.0.1.11", 0, true);
+        assert_ok(link_change_by_name(w->nl, w->pods[0].host_ifname,
+                                      &(struct link_change){.admin = LINK_ADMIN_DOWN}, &w->err),
+                  &w->err);
+        node_world_sync(w);
+        assert_int_equal(w->report.n_pods_failed, 0);
+        assert_ok(link_change_by_name(w->nl, w->pods[0].host_ifname,
+                                      &(struct link_change){.admin = LINK_ADMIN_UP}, &w->err),
+                  &w->err);
+        node_world_sync(w);
         assert_contains(node_world_routes(w, 512), "10.0.1.11/32");
 }
 
@@ -721,13 +740,14 @@ int main(void)
                 SYNC_TEST(test_leave),
                 SYNC_TEST(test_eni_arrives_later_and_leaves),
                 SYNC_TEST(test_each_damage_is_repaired),
-                SYNC_TEST(test_each_sysctl_of_a_pods_link_is_repaired),
+                SYNC_TEST(test_sysctls_of_a_pods_link_that_protect_are_repaired),
                 SYNC_TEST(test_foreign_objects_stay),
                 SYNC_TEST(test_foreign_route_in_our_place),
                 SYNC_TEST(test_one_bad_eni_does_not_stop_the_other),
                 SYNC_TEST(test_primary_must_be_there),
                 SYNC_TEST(test_stale_pod_routes),
                 SYNC_TEST(test_route_just_added_is_kept),
+                SYNC_TEST(test_a_link_that_is_not_up_yet),
                 SYNC_TEST(test_misled_routes_are_told),
                 SYNC_TEST(test_addresses_that_the_host_has),
                 SYNC_TEST(test_an_address_that_others_hang_on_stays),
