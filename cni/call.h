@@ -34,9 +34,10 @@ struct call {
         enum cni_version version; /* of the answer */
         struct settings settings;
         struct pod_identity pod;
-        struct wish wish; /* of ADD */
-        int64_t began_ms; /* of the boot clock */
-        bool never_was;   /* a lenient verb's names are such that nothing of them can exist */
+        struct wish wish;                  /* of ADD */
+        char host_ifname[LINK_NAME_BYTES]; /* of the pod's link, once it was seen; "": it was not */
+        int64_t began_ms;                  /* of the boot clock */
+        bool never_was; /* a lenient verb's names are such that nothing of them can exist */
         enum cni_code code;
 };
 

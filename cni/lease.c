@@ -176,11 +176,13 @@ int lease_confirm(struct call *call, struct ipam_client **ipam, struct ip addres
         return call_fail(call, CNI_CODE_TRY_AGAIN, err);
 }
 
-/* What the pod's link would be called; NULL where somebody else wires the pod. */
+/* What the pod's link is, or would be called; NULL where somebody else wires the pod. */
 static const char *link_of(const struct call *call, char buffer[static LINK_NAME_BYTES])
 {
         if (call->conf.delegated)
                 return NULL;
+        if (*call->host_ifname)
+                return call->host_ifname;
         host_link_name(call->settings.veth_prefix, &call->pod, call->args.container_id, call->args.ifname,
                        buffer);
         return buffer;

@@ -64,7 +64,7 @@ static int remove_links(const struct call *call, const struct ipam_list_reply *b
                                                  .ifname = gc->released[i].ifname,
                                                  .unnamed = !lease || !lease->host_ifname};
 
-                r = wire_remove_host_link(host, &owner, NULL, &one);
+                r = wire_remove_host_link(host, &owner, (char[LINK_NAME_BYTES]){0}, &one);
                 log_info("collected", LOG_STR("container", gc->released[i].container_id),
                          LOG_STR("address", IP_TEXT(gc->released[i].address)));
                 if (r < 0 && result == 0) {

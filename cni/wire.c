@@ -9,6 +9,7 @@
 #include <vpcwire/mem.h>
 #include <vpcwire/neigh.h>
 #include <vpcwire/netns.h>
+#include <vpcwire/pod_link.h>
 #include <vpcwire/pod_sysctl.h>
 #include <vpcwire/route.h>
 
@@ -73,6 +74,7 @@ static int create_pair(struct wire *wire, struct wiring *wiring, struct err *err
                 .peer_name = wiring->host_ifname,
                 .peer_mac = wiring->host_mac,
                 .peer_netns_fd = wire->host_netns_fd,
+                .peer_group = POD_LINK_GROUP,
                 .mtu = wiring->mtu,
         };
 

@@ -163,13 +163,17 @@ static int check_neighbour(struct wire *wire, const struct wire_objects *want, s
         return check_host_answers(wire, want, arena, err);
 }
 
-/* What is not there cannot be wrong: a kernel without IPv6. */
+/* What is not there cannot be wrong: a kernel without IPv6. What is not kept may be what a plugin after ours set. */
 static int check_sysctls(const char *host_ifname, struct err *err)
 {
         char key[POD_SYSCTL_KEY_BYTES], value[SYSCTL_VALUE_BYTES];
 
         for (size_t i = 0; i < n_pod_sysctls; i++) {
-                int r = sysctl_read(pod_sysctl_key(&pod_sysctls[i], host_ifname, key), value, err);
+                int r;
+
+                if (!pod_sysctls[i].kept)
+                        continue;
+                r = sysctl_read(pod_sysctl_key(&pod_sysctls[i], host_ifname, key), value, err);
 
                 if (r < 0 && r != -ERR_NOT_FOUND)
                         return r;

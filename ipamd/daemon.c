@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Two threads: this loop (RPC, signals, the kernel's notifications) and the reconciler. The loop never waits for the
- * cloud. Order of the start: the lock (and whether the socket is to be had), the books, the reconciler, and the socket last: who can connect is served.
+ * cloud. Order of the start: the lock (and whether the socket is to be had), the books, the reconciler, and the socket
+ * last: who can connect is served.
  */
 #include "daemon.h"
 
@@ -26,9 +27,8 @@
 #include "sandbox.h"
 #include "serve/listen.h"
 #include "serve/serve.h"
+#include "signals.h"
 #include "store/store.h"
-
-enum { SIGNALS = 3 };
 
 struct daemon {
         struct config *config;
@@ -90,6 +90,7 @@ static struct serve_settings serve_settings_of(const struct config *config)
                             .max_pods = config->max_pods ? (int64_t)config->max_pods : -1,
                             .cooldown_ms = (int64_t)config->ip_cooldown_s * 1000},
                 .mtu = config->pod_mtu,
+                .connmark = config->border.mark,
                 .log_level = config->log_level,
                 .warnings = warnings_of(config),
                 .n_warnings = config->n_warnings,
@@ -228,6 +229,7 @@ static void reload(struct daemon *d)
         settings = settings_of(fresh);
         serve_settings = serve_settings_of(fresh);
         serve_settings.mtu = d->config->pod_mtu;
+        serve_settings.connmark = d->config->border.mark;
         settings.border.mark = d->config->border.mark;
         log_set_level(fresh->log_level);
         config_log_warnings(fresh);
@@ -254,13 +256,12 @@ static void on_signal(uv_signal_t *signal, int number)
 
 static void watch_signals(struct daemon *d)
 {
-        static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
-
         for (int i = 0; i < SIGNALS; i++) {
                 uv_signal_init(&d->loop, &d->signals[i]);
                 d->signals[i].data = d;
-                uv_signal_start(&d->signals[i], on_signal, numbers[i]);
+                uv_signal_start(&d->signals[i], on_signal, signals_heeded[i]);
         }
+        signals_release();
 }
 
 /* ---- start and end ---- */

@@ -144,6 +144,7 @@ static const struct jsonx_field status_reply_fields[] = {
         COUNT(struct ipam_status_reply, enis),
         COUNT(struct ipam_status_reply, max_enis),
         COUNT(struct ipam_status_reply, addresses_per_eni),
+        COUNT(struct ipam_status_reply, connmark),
         JSONX_LIST(struct ipam_status_reply, blocked, JSONX_OBJECTS, .of = &blocked_schema),
         JSONX_LIST(struct ipam_status_reply, warnings, JSONX_OBJECTS, .of = &warning_schema),
 };

@@ -181,6 +181,7 @@ struct ipam_status_reply {
         struct ipam_targets targets;
         int64_t enis, max_enis;
         int64_t addresses_per_eni; /* for pods; 0: not known */
+        int64_t connmark;          /* of connections that must use the primary ENI; 0: not known */
         struct ipam_blocked *blocked;
         size_t n_blocked;
         struct ipam_warning *warnings;

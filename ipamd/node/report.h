@@ -45,6 +45,12 @@ struct node_occupied {
         bool removed; /* it was on an ENI's link and is a pod's: it is not there any more */
 };
 
+/* A route of the main table that takes packets of the primary ENI's pods elsewhere than to its link. */
+struct node_strayed {
+        const char *dst;    /* "172.17.0.0/16"; "default" */
+        const char *ifname; /* ""; it leads nowhere, or several ways */
+};
+
 struct node_report {
         struct node_repairs repaired;
         struct node_eni_report *enis; /* in the view's order; in the arena */
@@ -56,6 +62,10 @@ struct node_report {
         size_t n_misled;
         struct node_occupied *occupied; /* in the arena */
         size_t n_occupied;
+        struct node_strayed *strayed; /* in the arena */
+        size_t n_strayed;
+        bool no_default; /* the main table has no default route */
+        const char *primary_ifname;
 };
 
 #endif

@@ -153,10 +153,13 @@ int node_sync(struct node *node, struct arena *arena, const struct node_view *vi
         if (!sync.want.primary)
                 return err_set(err, ERR_NOT_FOUND, "the primary ENI's link is not there");
         begin_report(&sync);
-        /* Routes before the rules that lead to them, and nftables, which marks packets for the rules, last. */
-        sync_sysctls(&sync);
+        /*
+         * Routes before the rules that lead to them, and nftables, which marks packets for the rules and knows pods' links by
+         * their group, after those. The ENIs' sysctls last: they leave to nftables what the kernel checked before.
+         */
         sync_pod_aliases(&sync);
         sync_pod_sysctls(&sync);
+        sync_pod_groups(&sync);
         sync_links(&sync);
         sync_addresses(&sync);
         sync_misled_routes(&sync);
@@ -164,7 +167,9 @@ int node_sync(struct node *node, struct arena *arena, const struct node_view *vi
         sync_rules(&sync);
         sync_gateway(&sync);
         sync_nft(&sync);
+        sync_sysctls(&sync);
         sync_find_occupied(&sync);
+        sync_look_at_main(&sync);
         free(sync.occupied);
         if (sync.first.code) {
                 if (err)

@@ -39,7 +39,7 @@ static struct ip *sort(struct ip *list, size_t n)
         return list;
 }
 
-static struct ip *list_pods(const struct sync *sync, size_t *ret_n)
+struct ip *sync_list_pods(const struct sync *sync, size_t *ret_n)
 {
         const struct node_view *view = sync->view;
         struct ip *list = ARENA_ARRAY(sync->arena, struct ip, view->n_pods + view->n_unwired);
@@ -108,7 +108,7 @@ static bool takes_others_along(const struct sync *sync, const struct ifaddr *see
 void sync_take_off(struct sync *sync, const struct ifaddr *seen, size_t n)
 {
         size_t n_pods;
-        const struct ip *pods = list_pods(sync, &n_pods);
+        const struct ip *pods = sync_list_pods(sync, &n_pods);
 
         for (size_t i = 0; i < n; i++) {
                 struct err failure;
@@ -176,7 +176,7 @@ void sync_find_occupied(struct sync *sync)
         struct err failure;
         size_t n;
 
-        o.pods = list_pods(sync, &o.n_pods);
+        o.pods = sync_list_pods(sync, &o.n_pods);
         o.pool = ARENA_ARRAY(sync->arena, struct ip, sync->view->n_addresses);
         for (size_t i = 0; i < sync->view->n_addresses; i++)
                 o.pool[o.n_pool++] = sync->view->addresses[i].prefix.ip;

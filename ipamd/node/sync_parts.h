@@ -19,7 +19,7 @@ struct node_suspect {
         unsigned oif;
 };
 
-enum { NODE_NFT_TABLES = 3 };
+enum node_nft { NODE_NFT_IP, NODE_NFT_ARP, NODE_NFT_GUARD, NODE_NFT_TABLES };
 
 /* One of our nftables tables. */
 struct node_nft_table {
@@ -56,11 +56,15 @@ void sync_fail_node(struct sync *sync, const struct err *failure);
 void sync_sysctls(struct sync *sync);
 void sync_pod_aliases(struct sync *sync);
 void sync_pod_sysctls(struct sync *sync);
+void sync_pod_groups(struct sync *sync);
 void sync_links(struct sync *sync);
 void sync_addresses(struct sync *sync);
 /* Takes pods' addresses off the ENIs' links. seen: all IPv4 addresses of the host. */
 void sync_take_off(struct sync *sync, const struct ifaddr *seen, size_t n);
 void sync_find_occupied(struct sync *sync);
+void sync_look_at_main(struct sync *sync);
+/* The addresses that pods of the view have, sorted, in the arena. */
+struct ip *sync_list_pods(const struct sync *sync, size_t *ret_n);
 void sync_misled_routes(struct sync *sync);
 void sync_routes(struct sync *sync);
 /* Whether two routes to the same destination are as good as one another, whosever they are. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The routes: the ENIs' tables, and the pods' host routes where the plugin's are missing. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,6 +46,16 @@ static int check_obstacle(struct sync *sync, const struct route_info *wanted, st
         return r;
 }
 
+/*
+ * A pod whose link went away since the links were read needs no route; one whose link is down gets it with the link, whose
+ * coming up begins another sync: the plugin makes it so, and a moment later brings it up.
+ */
+static bool is_of_a_pod_on_its_way(const struct route_info *route, const struct err *failure)
+{
+        return route->table == NODE_POD_TABLE &&
+               (failure->code == ERR_NOT_FOUND || failure->sys_errno == ENETDOWN);
+}
+
 static void add(const void *wanted, void *arg)
 {
         const struct route_info *route = wanted;
@@ -56,8 +67,7 @@ static void add(const void *wanted, void *arg)
                 sync->report.repaired.routes++;
         else if (r == -ERR_EXISTS)
                 r = check_obstacle(sync, route, &failure);
-        /* A pod whose link went away since the links were read needs no route. */
-        if (r < 0 && !(r == -ERR_NOT_FOUND && route->table == NODE_POD_TABLE))
+        if (r < 0 && !is_of_a_pod_on_its_way(route, &failure))
                 sync_fail_table(sync, route->table, &failure);
 }
 
@@ -73,7 +83,7 @@ static void keep(const void *wanted, const void *seen, void *arg)
         r = route_replace(sync->node->nl, route, &failure);
         if (r == 0)
                 sync->report.repaired.routes++;
-        else if (!(r == -ERR_NOT_FOUND && route->table == NODE_POD_TABLE))
+        else if (!is_of_a_pod_on_its_way(route, &failure))
                 sync_fail_table(sync, route->table, &failure);
 }
 

@@ -106,7 +106,7 @@ void node_want_make_enis(struct arena *arena, const struct node_view *view, cons
                 bool primary = node_eni_is_primary(eni);
 
                 *one = find_link(&(struct search){eni, view, want, kernel});
-                one->mark = primary ? 0 : (eni->device_index << NODE_MARK_ENI_SHIFT) & NODE_MARK_ENI_MASK;
+                one->mark = primary ? 0 : node_eni_mark(eni->device_index);
                 one->table = primary ? NODE_MAIN_TABLE : node_eni_table(eni->device_index, eni->network_card);
                 if (!one->err.code)
                         check_eni(one, want->enis, i, view->veth_prefix, &one->err);

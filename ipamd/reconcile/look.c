@@ -167,6 +167,8 @@ static int see_attached(struct reconcile *r, struct round *round, struct look *l
                         return -(int)err->code;
         }
         mark_see(r, eni, entry.managed && !entry.primary);
+        if (entry.managed && !entry.primary)
+                groups_see(r, eni);
         if (known && blocked_clear(r, round, plan_action_to_string(PLAN_LOOK), eni->eni_id, err) < 0)
                 return -(int)err->code;
         if (!entry.managed)
@@ -259,6 +261,7 @@ static int apply_row(struct reconcile *r, struct round *round, struct look *look
 static int apply(struct reconcile *r, struct round *round, struct look *look, struct err *err)
 {
         mark_forget(r);
+        groups_forget(r);
         r->unlearned = false;
         for (size_t i = 0; i < look->attached.n; i++) {
                 if (see_attached(r, round, look, &look->attached.enis[i], err) < 0)

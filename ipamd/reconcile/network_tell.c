@@ -57,6 +57,38 @@ static size_t tell_local(struct round *round, const struct node_report *report, 
         return n;
 }
 
+static struct warning warn_of_strayed(struct round *round, const struct node_report *report,
+                                      const struct node_strayed *strayed)
+{
+        return (struct warning){
+                .subject = strayed->dst,
+                .reason = arena_printf(
+                        round->arena,
+                        "table main leads it %s%s, and not by the primary ENI's link %s: pods of that "
+                        "ENI do not reach it; give the route another range, or a higher metric "
+                        "(ip route show %s)",
+                        *strayed->ifname ? "by link " : "elsewhere", strayed->ifname, report->primary_ifname,
+                        strayed->dst)};
+}
+
+/* Others' table, so nobody but its owner can mend it; the pods of secondary ENIs do without it. */
+static int tell_main(struct reconcile *r, struct round *round, const struct node_report *report,
+                     struct err *err)
+{
+        struct warning *warnings = ARENA_ARRAY(round->arena, struct warning, report->n_strayed + 1);
+        size_t n = 0;
+
+        for (size_t i = 0; i < report->n_strayed; i++)
+                warnings[n++] = warn_of_strayed(round, report, &report->strayed[i]);
+        if (report->no_default)
+                warnings[n++] = (struct warning){
+                        "default",
+                        "table main has no default route: pods of the primary ENI reach nobody beyond "
+                        "its subnet"};
+        return warn_exactly(r, round, STORE_WARNING_MAIN, warnings, n, round->now_ms + 2 * NETWORK_PERIOD_MS,
+                            err);
+}
+
 int network_tell(struct reconcile *r, struct round *round, const struct node_report *report, struct err *err)
 {
         struct warning *warnings =
@@ -73,6 +105,8 @@ int network_tell(struct reconcile *r, struct round *round, const struct node_rep
                 else
                         warnings[n++] = warn_of(round, &report->misled[i]);
         }
-        return warn_exactly(r, round, STORE_WARNING_POD_ROUTE, warnings, n,
-                            round->now_ms + 2 * NETWORK_PERIOD_MS, err);
+        if (warn_exactly(r, round, STORE_WARNING_POD_ROUTE, warnings, n,
+                         round->now_ms + 2 * NETWORK_PERIOD_MS, err) < 0)
+                return -(int)err->code;
+        return tell_main(r, round, report, err);
 }

@@ -14,8 +14,20 @@ const char *address_state_to_string(enum store_address_state state)
         return (unsigned)state < _ADDRESS_STATE_MAX ? address_state_names[state] : "unknown";
 }
 
+int store_bound_cooling(struct store *store, int64_t now_ms, struct err *err)
+{
+        return stmt_run(store,
+                        "UPDATE addresses SET cooling_until_ms = ?1"
+                        " WHERE state = 'cooling' AND cooling_until_ms > ?1",
+                        VALUES(SQL_INT(now_ms + store->cooldown_ms)), err);
+}
+
 int store_thaw(struct store *store, int64_t now_ms, struct err *err)
 {
+        int r = store_bound_cooling(store, now_ms, err);
+
+        if (r < 0)
+                return r;
         return stmt_run(store,
                         "UPDATE addresses SET state = 'free', cooling_until_ms = 0"
                         " WHERE state = 'cooling' AND cooling_until_ms <= ?1",

@@ -198,8 +198,8 @@ int store_lease_add(struct store *store, const struct store_lease *wanted, int64
                 r = give_again(store, wanted, arena, &lease, &result, err);
         else if (r == 0)
                 r = give_new(store, wanted, now_ms, arena, &result, &lease, err);
-        /* Also AGAIN writes: a survivor may have got its names just now. */
-        if (r >= 0 && (result == LEASE_GIVEN || result == LEASE_AGAIN))
+        /* Also without a new lease: a survivor may have got its names, or a cooldown its bound. */
+        if (r >= 0 && result != LEASE_REFUSED)
                 r = store_commit(&tx, err);
         if (r < 0)
                 return r;

@@ -46,6 +46,42 @@ static int after_boot(struct store *store, int64_t now_ms, struct err *err)
         return store_note(store, "boot", "", text, err);
 }
 
+/*
+ * The same boot, and its clock is earlier than times in the file: a snapshot of a virtual machine was restored. What lies in the
+ * future was now, and no wait is longer than it can have been meant to be.
+ */
+static int after_clock(struct store *store, int64_t now_ms, struct err *err)
+{
+        static const char *const past[] = {
+                "UPDATE enis SET created_ms = ?1 WHERE created_ms > ?1",
+                "UPDATE enis SET since_ms = ?1 WHERE since_ms > ?1",
+                "UPDATE addresses SET last_used_ms = ?1 WHERE last_used_ms > ?1",
+                "UPDATE leases SET since_ms = ?1 WHERE since_ms > ?1",
+                "UPDATE leases SET link_missing_since_ms = ?1 WHERE link_missing_since_ms > ?1",
+        };
+        unsigned changed = 0;
+        int r = 0;
+
+        for (size_t i = 0; i < ARRAY_SIZE(past) && r == 0; i++) {
+                r = stmt_run(store, past[i], VALUES(SQL_INT(now_ms)), err);
+                changed += store_changes(store);
+        }
+        if (r == 0)
+                r = store_bound_cooling(store, now_ms, err);
+        if (r == 0) /* what cools on, once it is routed */
+                r = stmt_run(store,
+                             "UPDATE addresses SET cooling_until_ms = ?1"
+                             " WHERE state <> 'cooling' AND cooling_until_ms > ?1",
+                             VALUES(SQL_INT(now_ms + store->cooldown_ms)), err);
+        if (r < 0 || !changed)
+                return r;
+        r = stmt_run(store, "UPDATE blocked SET until_ms = ?1 WHERE until_ms > ?1", VALUES(SQL_INT(now_ms)),
+                     err);
+        if (r == 0) /* or an answer of the future would stay the newest */
+                r = stmt_run(store, "DELETE FROM facts WHERE name = '" STORE_FACT_PROBE "'", NO_VALUES, err);
+        return r == 0 ? store_note(store, "clock", "", "this boot's clock went back", err) : r;
+}
+
 static int after_start(struct store *store, int64_t now_ms, struct err *err)
 {
         int r = stmt_run(store, "DELETE FROM waiting", NO_VALUES, err);
@@ -72,6 +108,8 @@ int restart_run(struct store *store, const struct store_options *options, const 
                 r = evidence_load(store, options->running, options->n_running, err);
         if (r == 0 && (!old || strcmp(old, boot_id) != 0))
                 r = after_boot(store, now_ms, err);
+        if (r == 0)
+                r = after_clock(store, now_ms, err);
         if (r == 0)
                 r = evidence_apply(store, now_ms, &ret->ended, &ret->held, err);
         if (r == 0)

@@ -131,6 +131,9 @@ int store_hold_imports(struct store *store, int64_t now_ms, struct err *err);
 #define STORE_FACTS_OF_A_START                                                                               \
         "'" STORE_FACT_BOOT "', '" STORE_FACT_IMPORT_DONE "', '" STORE_FACT_CHECKPOINT "'"
 
+/* No cooldown ends later than one that begins now: the setting may be shorter by now, and the clock may have gone back. */
+int store_bound_cooling(struct store *store, int64_t now_ms, struct err *err);
+
 /* Addresses whose cooldown is over are free from here on. */
 int store_thaw(struct store *store, int64_t now_ms, struct err *err);
 

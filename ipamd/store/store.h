@@ -307,9 +307,9 @@ struct store_blocked {
 
 /* A row with one of these actions stops nothing: it tells people about its subject, until its time. */
 #define STORE_WARNING           "warning"           /* somebody's firewall */
-#define STORE_WARNING_POD_ROUTE "warning-pod-route" /* an address of a pod: its packets are led elsewhere */
-#define STORE_WARNING_OCCUPIED                                                                               \
-        "warning-occupied" /* an address that is not given out: the host itself has it */
+#define STORE_WARNING_POD_ROUTE "warning-pod-route" /* a pod's address: its packets are led elsewhere */
+#define STORE_WARNING_OCCUPIED  "warning-occupied"  /* an address that no pod gets: the host has it */
+#define STORE_WARNING_MAIN      "warning-main"      /* a route of table main that the pods lose by */
 bool store_is_warning(const char *action);
 
 int store_blocked_set(struct store *store, const struct store_blocked *blocked, struct err *err);

@@ -16,6 +16,7 @@ from vpc import netns, patient, wait_until
 from vpc.pod import environment, new_container_id, run_plugin
 from vpc.process import SANITIZER_OPTIONS
 
+
 @pytest.fixture
 def host(tmp_path):
     host = Host(tmp_path)
@@ -349,7 +350,7 @@ def test_link_of_another_pod_has_the_name(host, name):
     ours = [listed(host.container_id)] if leases else []
     answer = CLOSE if leases is None else {"enis": [], "leases": leases + ours}
     with host.daemon(List=answer) as daemon:
-        refused = host.cni("ADD", args=f"IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=web-0;K8S_POD_UID=2")
+        refused = host.cni("ADD", args="IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=web-0;K8S_POD_UID=2")
         assert refused.code == 101 and text in refused.json["msg"], refused
         assert daemon.methods() == ["Add", "List", "Del"]
     assert HOST_LINK in host.links() and host.links(host.pod) == ["lo"]

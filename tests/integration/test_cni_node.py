@@ -2,8 +2,10 @@
 """The plugin on a node with the real daemon: every verb and version, and the runtimes' habits."""
 import pytest
 
+from fake_ipamd import FakeIpamd, RemoteError
 from vpc import wait_until
 from vpc.pod import new_container_id
+from vpc.rpc import RpcError
 
 VERSIONS = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"]
 
@@ -156,4 +158,47 @@ def test_add_while_the_daemon_restarts(node):
     assert not add.done()
     node.start()
     add.result()
+    node.check_kernel()
+
+
+class Late:
+    """Stands between the plugin and the daemon, and keeps an ADD's answer back while `meanwhile(answer)` runs."""
+
+    def __init__(self, node, path, meanwhile):
+        self.node, self.meanwhile = node, meanwhile
+        self.relay = FakeIpamd(path, Add=self._add, **{name: lambda request, name=name: self._ask(name, request) for name in ("Confirm", "Del", "List")})
+
+    def _ask(self, method, request):
+        try:
+            return self.node.call(method, **request)
+        except RpcError as error:
+            return RemoteError(error.name, **error.parameters)
+
+    def _add(self, request):
+        answer = self._ask("Add", request)
+        self.meanwhile(answer)
+        return answer
+
+
+@pytest.mark.node(env={"IP_COOLDOWN_PERIOD": "0"})
+@pytest.mark.parametrize("same_name", [False, True], ids=["another pod", "the pod's next sandbox"])
+def test_a_late_add(node, tmp_path, same_name):
+    """The plugin is stopped after the daemon's answer; a DEL comes; the address, and perhaps the link's name, have a new owner,
+    who keeps both."""
+    late, owner = node.pod_netns("late"), node.pod_netns("owner")
+    if same_name:
+        owner.name = late.name
+
+    def meanwhile(answer):
+        node.call("Del", network="vpcwire", container_id=late.container_id, ifname="eth0")
+        owner.add(args=f"{owner.args};IP={answer['address']}")
+
+    with Late(node, tmp_path / "relay.sock", meanwhile).relay:
+        refused = late.cni("ADD", conf=node.cni_conf(socket=str(tmp_path / "relay.sock")))
+    assert refused.code == 101, refused
+    assert ("ended meanwhile" if same_name else f"{owner.address} leads to the link") in refused.json["msg"], refused
+    assert owner.cni("CHECK", conf=node.cni_conf(prevResult=owner.result.json)).rc == 0
+    assert [lease["container_id"] for lease in node.leases()] == [owner.container_id]
+    node.check_kernel()
+    assert late.cni("DEL").rc == 0
     node.check_kernel()

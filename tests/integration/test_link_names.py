@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from vpc import netns
+from vpc import netns, wait_until
 from vpc.pod import new_container_id
 
 # SHA-1 of "default.p1803518" and of "default.p8024346" begin with the same 44 bits.
@@ -57,6 +57,33 @@ def test_del_of_the_second_without_a_daemon(node):
     assert list(node.pod_links()) == [link_of(first)]
     node.start()
     check(node, first)
+
+
+def test_lost_books(node):
+    """The leases are found again by the links, under the names that these have: CHECK and DEL find theirs."""
+    pods = [node.add_pod(name) for name in CLASH]
+    node.kill9()
+    for path in node.db.parent.glob(node.db.name + "*"):
+        path.unlink()
+    node.start()
+    wait_until(lambda: sorted(lease["host_ifname"] for lease in node.leases()) == sorted(map(link_of, pods)), 60, why="known again")
+    for pod in pods:
+        check(node, pod)
+    for pod in reversed(pods):
+        pod.delete()
+        assert pod.address not in {lease["address"] for lease in node.leases()}, "at once"
+
+
+def test_lost_books_and_only_a_del(node):
+    pods = [node.add_pod(name) for name in CLASH]
+    node.kill9()
+    for path in node.db.parent.glob(node.db.name + "*"):
+        path.unlink()
+    node.start()
+    wait_until(lambda: sorted(lease["host_ifname"] for lease in node.leases()) == sorted(map(link_of, pods)), 60, why="known again")
+    for pod in reversed(pods):
+        pod.delete()
+        assert pod.address not in {lease["address"] for lease in node.leases()}, "at once"
 
 
 def test_dots(node):

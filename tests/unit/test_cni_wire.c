@@ -24,6 +24,7 @@
 #include <vpcwire/netns.h>
 #include <vpcwire/route.h>
 #include <vpcwire/rule.h>
+#include <vpcwire/pod_link.h>
 #include <vpcwire/sysctl.h>
 
 #include "wire.h"
@@ -191,6 +192,8 @@ static void test_every_object_is_there(void **state _unused_)
         assert_ok(link_get_by_name(world.host, HOST_NAME, &host, &err), &err);
         assert_ok(link_get_by_name(world.pod, "eth0", &pod, &err), &err);
         assert_string_equal(host.alias, "c1");
+        assert_int_equal(host.group, POD_LINK_GROUP);
+        assert_int_equal(pod.group, 0);
         assert_true(host.up && pod.up && host.carrier && pod.carrier);
         assert_int_equal(host.mtu, 9001);
         assert_int_equal(pod.mtu, 9001);
@@ -478,11 +481,11 @@ static bool remove_link(const char *host_ifname, const char *container_id, bool 
                                          .container_id = container_id,
                                          .ifname = "eth0",
                                          .unnamed = unnamed};
-        bool removed = false;
+        char name[LINK_NAME_BYTES];
         struct err err;
 
-        assert_ok(wire_remove_host_link(world.host, &owner, &removed, &err), &err);
-        return removed;
+        assert_ok(wire_remove_host_link(world.host, &owner, name, &err), &err);
+        return *name;
 }
 
 static const struct link_veth other_pair = {.name = "other0",
