@@ -29,6 +29,12 @@ static const struct rule {
          "AWS takes this node's credentials again"},
         {RECONCILE_STEP_NETWORK, NULL, 2, false, "HostNetworkImpaired", "HostNetworkRepaired",
          "the host's routes, rules and firewall tables for pods are what they should be again"},
+        {RECONCILE_STEP_LINK, NULL, 0, true, "ENILinkMissing", "ENILinkPresent",
+         "its link is on the node again, or it is not attached any more: "},
+        {RECONCILE_STEP_TAG, NULL, 0, true, "ENITagMissing", "ENITagPresent",
+         "EC2 shows our tag on it again, or no pod has an address of it any more: "},
+        {RECONCILE_STEP_TAKE_IN, NULL, 0, true, "ENINotUnderstood", "ENIUnderstood",
+         "what EC2 shows of it fits again, or it is not attached any more: "},
         {STORE_WARNING, NULL, 0, true, "FirewallDropsPodPackets", "FirewallPassesPodPackets",
          "it does not drop what is forwarded for pods any more: "},
 };

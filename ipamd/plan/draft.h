@@ -48,6 +48,8 @@ bool eni_takes_place(const struct plan_eni *eni);
 bool eni_is_attached(const struct plan_eni *eni); /* configuring or ready, and there */
 /* Was in use, and is not attached any more; its row stays for the pods that have its addresses, and so does its index. */
 bool eni_is_taken_away(const struct plan_eni *eni);
+/* Ours, and what it has and has room for counts. */
+bool eni_is_usable(const struct plan_eni *eni);
 bool eni_is_leaving(const struct plan_eni *eni); /* draining or further */
 /* The lowest device index that no other ENI in view and no earlier action has; that of `own` (may be NULL) if it can. */
 unsigned draft_free_index(const struct draft *draft, const struct plan_eni *own);
@@ -56,6 +58,7 @@ unsigned draft_places(const struct draft *draft); /* how many ENIs there may be 
 void plan_look(struct draft *draft);
 void plan_forward(struct draft *draft);                 /* steps of ENIs on their way in */
 unsigned plan_grow(struct draft *draft);                /* returns the shortage */
+unsigned plan_wait_for_look(struct draft *draft);       /* the same, where nothing may be done about it yet */
 unsigned plan_shrink(struct draft *draft, bool wanted); /* returns the surplus; acts only if wanted */
 void plan_backward(struct draft *draft);                /* steps of ENIs on their way out */
 

@@ -79,7 +79,7 @@ static void use_room(struct draft *draft, struct growth *growth)
                 const struct plan_eni *eni = draft->enis[i];
                 unsigned room = room_of(draft, eni);
 
-                if (!eni->managed || eni_is_leaving(eni) || !room)
+                if (!eni_is_usable(eni) || eni_is_leaving(eni) || !room)
                         continue;
                 if (eni->in_doubt || !eni_is_attached(eni))
                         wait_for(draft, growth, eni, room);
@@ -94,7 +94,7 @@ static void use_draining(struct draft *draft, struct growth *growth)
                 const struct plan_eni *eni = draft->enis[i];
                 unsigned back = eni->free + eni->preparing, room = room_of(draft, eni);
 
-                if (!eni->managed || eni->state != PLAN_ENI_DRAINING || eni->in_doubt || !(back + room))
+                if (!eni_is_usable(eni) || eni->state != PLAN_ENI_DRAINING || eni->in_doubt || !(back + room))
                         continue;
                 draft_add(draft, PLAN_UNDRAIN, eni, back,
                           "%u addresses are missing; the draining ENI at device %u has %u", growth->shortage,
@@ -213,6 +213,17 @@ static struct growth measure(const struct draft *draft)
         }
         growth.shortage = (unsigned)(growth.left > demand ? growth.left : demand);
         return growth;
+}
+
+unsigned plan_wait_for_look(struct draft *draft)
+{
+        struct growth growth = measure(draft);
+
+        if (growth.shortage)
+                draft_stuck(draft, PLAN_CAUSE_NODE_UNKNOWN,
+                            "EC2 has not been looked at since the boot, and what it gave us before may be "
+                            "somebody else's now");
+        return growth.shortage;
 }
 
 unsigned plan_grow(struct draft *draft)

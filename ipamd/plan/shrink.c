@@ -10,8 +10,9 @@ int64_t plan_shrink_delay_ms(const struct plan_targets *targets)
 /* In every respect but its age. */
 static bool could_go(const struct plan_eni *eni)
 {
-        return eni->managed && !eni->primary && eni_is_attached(eni) && !eni->in_doubt && !eni->leased &&
-               !eni->cooling && !eni->lost && !eni->preparing && !eni->leaving;
+        return eni_is_usable(eni) && !eni->primary && eni_is_attached(eni) && !eni->in_doubt &&
+               !eni->leased && !eni->cooling && !eni->lost && !eni->preparing && !eni->doubted &&
+               !eni->leaving;
 }
 
 static bool targets_hold_without(const struct draft *draft, const struct plan_eni *eni)
@@ -78,7 +79,7 @@ static void unassign(struct draft *draft, unsigned surplus)
                 const struct plan_eni *eni = draft->enis[i];
                 unsigned count = eni->free < left ? eni->free : left;
 
-                if (!eni->managed || !eni_is_attached(eni) || eni->in_doubt || !count ||
+                if (!eni_is_usable(eni) || !eni_is_attached(eni) || eni->in_doubt || !count ||
                     !draft_due(draft, eni->step_not_before_ms))
                         continue;
                 draft_add(draft, PLAN_UNASSIGN, eni, count, "%u free addresses are %u more than needed",

@@ -42,6 +42,15 @@ enum {
         BLOCKED_FORGET_MS =
                 15 * 60 * 1000, /* after it ended, a block and its count of attempts are forgotten */
         SUSPECTS_MAX = 4096,
+        GIVEN_BACK_STAYS_MS =
+                2 * 60 * 1000, /* shown so long after it was given back, EC2 has it: once more */
+        LINK_COMES_MS =
+                2 * 60 * 1000, /* an ENI's link appears within this after its attach, on EC2's slow days */
+        LINK_LOOK_MS =
+                5 * 1000, /* between two looks for the sake of a missing link; twice as long each time, ... */
+        LINK_LOOK_MAX_MS = 10 * 60 * 1000, /* ... but no longer than this */
+        TOLD_MS = 24 * 60 * 60 *
+                  1000, /* how long a look's word stands that the next look says again, or takes back */
         FIREWALL_PERIOD_MS = 60 * 1000, /* other people's firewalls are looked at */
         FIREWALL_SETTLE_MS = 1000,      /* between two looks, however often somebody changes his chains */
         FIREWALL_MENDED_MS = 5 * 1000,  /* the same while one drops the pods' packets: the cure shows soon */
@@ -100,6 +109,7 @@ struct reconcile {
         int64_t vpc_cidrs_due_ms;
         int64_t vpc_cidrs_less_since_ms; /* since when IMDS shows not all that we know; 0: it does */
         int64_t look_due_ms;
+        bool look_first;      /* nothing is offered before a look, and no call goes before it */
         int64_t looked_ms;    /* the last full look that EC2 answered; 0: none yet */
         int64_t sweep_due_ms; /* lost ENIs are looked for; 0: never */
         int64_t surplus_since_ms;
@@ -180,6 +190,10 @@ struct store_eni *observe_eni(struct round *round, int64_t key);
 /* network.c: the host's network as it should be, and what follows from it in the store. */
 int network_sync(struct reconcile *r, struct round *round, struct err *err);
 int network_reclaim(struct reconcile *r, struct round *round, struct err *err);
+
+/* missing_link.c: whether the link of an attached ENI is in the kernel, as the last sync saw it. */
+int missing_link_see(struct reconcile *r, struct round *round, const struct store_eni *eni, bool present,
+                     struct err *err);
 
 /* takeover.c: pods of aws-vpc-cni become ours. */
 int takeover_start(struct reconcile *r, struct err *err);

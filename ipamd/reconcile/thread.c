@@ -269,8 +269,9 @@ static int open_parts(struct reconcile *r, struct err *err)
 }
 
 /*
- * With ENIs in the books the daemon serves first and looks afterwards, with one call; without, the look is what it starts
- * from, and what lost books have left behind is looked for when it serves.
+ * With ENIs in the books the daemon serves first and looks afterwards, with one call. Without, or where EC2 was not asked since
+ * the boot, the look is what it starts from: nothing is offered before it. What lost or older books have left behind is
+ * looked for when it serves.
  */
 static int first_look(struct reconcile *r, struct err *err)
 {
@@ -278,14 +279,17 @@ static int first_look(struct reconcile *r, struct err *err)
         int64_t now_ms = clock_boottime_ms();
         int64_t after_start_ms =
                 now_ms + LOOK_AFTER_START_MS + (int64_t)(reconcile_random(r) % LOOK_AFTER_START_MS);
+        const char *looked;
         struct store_eni *enis;
         size_t n;
 
-        if (store_enis(r->store, now_ms, arena, &enis, &n, err) < 0)
+        if (store_enis(r->store, now_ms, arena, &enis, &n, err) < 0 ||
+            store_fact_get(r->store, STORE_FACT_LOOKED, arena, &looked, err) < 0)
                 return -(int)err->code;
         denied_recall(r);
-        r->look_due_ms = n ? after_start_ms : now_ms;
-        r->sweep_due_ms = n ? now_ms + OURS_SWEEP_PERIOD_MS : after_start_ms;
+        r->look_first = !n || !looked;
+        r->look_due_ms = r->look_first ? now_ms : after_start_ms;
+        r->sweep_due_ms = r->look_first ? after_start_ms : now_ms + OURS_SWEEP_PERIOD_MS;
         return 0;
 }
 

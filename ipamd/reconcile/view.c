@@ -49,10 +49,11 @@ static struct plan_eni view_eni(const struct round *round, const struct store_en
                 .key = eni->key,
                 .state = plan_state(eni->state),
                 .primary = eni->primary,
-                .managed = eni->managed,
+                .managed = eni->managed && !eni->withheld,
                 .in_doubt = eni->in_doubt,
                 .has_attachment = *eni->attachment_id != '\0',
                 .link_present = link_present,
+                .link_missing = eni->link_missing,
                 .device_index = eni->device_index,
                 .network_card = eni->network_card,
                 .asked_addresses = eni->asked_addresses,
@@ -60,7 +61,8 @@ static struct plan_eni view_eni(const struct round *round, const struct store_en
                 .free = eni->free,
                 .leased = eni->leased,
                 .cooling = eni->cooling,
-                .preparing = eni->preparing,
+                .preparing = eni->preparing - eni->doubted,
+                .doubted = eni->doubted,
                 .leaving = eni->leaving,
                 .lost = eni->lost,
                 .created_ms = eni->created_ms,
@@ -99,7 +101,7 @@ static int64_t look_due_ms(const struct reconcile *r, const struct round *round,
 {
         int64_t due_ms = later(r->look_due_ms, blocked_until_ms(round, plan_action_to_string(PLAN_LOOK), ""));
 
-        if (round->counts.waiting && round->n_enis && call_is_put_off(round, view))
+        if (round->counts.waiting && !r->look_first && call_is_put_off(round, view))
                 due_ms = later(due_ms, r->look_due_ms + LOOK_YIELDS_MS);
         return due_ms;
 }
@@ -141,6 +143,7 @@ void view_make(struct reconcile *r, struct round *round, struct plan_view *ret)
                 .waiting = round->counts.waiting,
                 .create_not_before_ms = blocked_until_ms(round, plan_action_to_string(PLAN_CREATE), ""),
                 .look_not_before_ms = blocked_until_ms(round, plan_action_to_string(PLAN_LOOK), ""),
+                .look_first = r->look_first && round->n_enis,
                 .max_enis_seen = r->max_enis_seen,
                 .surplus_since_ms = r->surplus_since_ms,
         };

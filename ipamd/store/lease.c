@@ -258,8 +258,8 @@ static int end_lease(struct store *store, const struct store_lease_key *key, con
                 return stmt_run(store, "DELETE FROM addresses WHERE address = ?1", VALUES(SQL_TEXT(address)),
                                 err);
         return stmt_run(store,
-                        "UPDATE addresses SET state = 'cooling', cooling_until_ms = ?2, last_used_ms = ?3"
-                        " WHERE address = ?1",
+                        "UPDATE addresses SET state = CASE WHEN doubted THEN 'preparing' ELSE 'cooling' END,"
+                        " cooling_until_ms = ?2, last_used_ms = ?3 WHERE address = ?1",
                         VALUES(SQL_TEXT(address), SQL_INT(now_ms + store->cooldown_ms), SQL_INT(now_ms)),
                         err);
 }

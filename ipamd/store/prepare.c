@@ -65,11 +65,17 @@ static int after_boot(struct store *store, int64_t now_ms, struct err *err)
                 r = stmt_run(store, "DELETE FROM addresses WHERE state = 'lost'", NO_VALUES, err);
         if (r == 0)
                 r = stmt_run(store,
-                             "UPDATE addresses SET state = 'cooling', cooling_until_ms = ?1"
-                             " WHERE state IN ('leased', 'cooling')",
+                             "UPDATE addresses SET cooling_until_ms = ?1"
+                             " WHERE state IN ('leased', 'cooling') OR cooling_until_ms > 0",
                              VALUES(SQL_INT(now_ms + store->cooldown_ms)), err);
+        /* EC2 may have given to others what was ours: nothing is offered before it has been asked. */
         if (r == 0)
-                r = stmt_run(store, "UPDATE addresses SET last_used_ms = 0", NO_VALUES, err);
+                r = stmt_run(store,
+                             "UPDATE addresses SET doubted = 1, state = 'preparing', last_used_ms = 0"
+                             " WHERE state <> 'leaving'",
+                             NO_VALUES, err);
+        if (r == 0)
+                r = stmt_run(store, "UPDATE given_back SET since_ms = ?1", VALUES(SQL_INT(now_ms)), err);
         if (r == 0)
                 r = stmt_run(store, "UPDATE enis SET created_ms = ?1, since_ms = ?1", VALUES(SQL_INT(now_ms)),
                              err);

@@ -169,7 +169,26 @@ static const char version_4[] =
         "   AND EXISTS (SELECT 1 FROM imports WHERE address = NEW.address AND verdict = 'pending')"
         "  BEGIN SELECT RAISE(ABORT, 'the address waits to be taken over'); END;";
 
-static const char *const versions[] = {version_1, version_2, version_3, version_4};
+/*
+ * Version 5.
+ * - An address may be doubted: EC2 was not asked since the boot, or its last look did not show it. It is kept, and not
+ *   offered, until a look decides.
+ * - An ENI may be withheld: EC2 shows it without our tag. Its pods keep what they have, and nothing more of it is offered.
+ * - The link of an ENI may be missing, though EC2 has it attached: nothing of it is on its way.
+ * - What was given back to EC2 is remembered, because a late Describe may show it once more: an address of an ENI, or
+ *   (address '') the ENI itself.
+ */
+static const char version_5[] =
+        "ALTER TABLE addresses ADD COLUMN doubted INTEGER NOT NULL DEFAULT 0"
+        "  CHECK (doubted = 0 OR (doubted = 1 AND state NOT IN ('free', 'cooling')));"
+        "ALTER TABLE enis ADD COLUMN withheld INTEGER NOT NULL DEFAULT 0"
+        "  CHECK (withheld = 0 OR (withheld = 1 AND state <> 'ready'));"
+        "ALTER TABLE enis ADD COLUMN link_missing INTEGER NOT NULL DEFAULT 0 CHECK (link_missing IN (0, 1));"
+        "CREATE TABLE given_back ("
+        "  eni_id TEXT NOT NULL, address TEXT NOT NULL, since_ms INTEGER NOT NULL,"
+        "  PRIMARY KEY (eni_id, address)) WITHOUT ROWID;";
+
+static const char *const versions[] = {version_1, version_2, version_3, version_4, version_5};
 
 const int schema_version = ARRAY_SIZE(versions);
 
