@@ -42,8 +42,11 @@ static const struct rule {
 /* How the planner says that the node is at a limit that somebody set; the rest of what it says passes with time. */
 static const char *const limits[] = {
         "MAX_ENI=",          "EC2 attaches no more than", "that this instance type can have are full",
-        "the node may have", "limits allow no addresses",
+        "the node may have", "limits allow no addresses", "no place for another of the",
 };
+
+/* ... unless a place will be had without anybody's doing. */
+static const char passes[] = "on the way out";
 
 static bool has(const struct list *list, const char *reason, const char *subject)
 {
@@ -123,7 +126,7 @@ static void add_lost(struct list *list, const struct store_counts *counts)
 static bool is_limit(const char *stuck)
 {
         for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
-                if (strstr(stuck, limits[i]))
+                if (strstr(stuck, limits[i]) && !strstr(stuck, passes))
                         return true;
         }
         return false;

@@ -128,6 +128,9 @@ struct ec2_eni {
         struct ip primary;    /* the address whose <primary> is true */
         struct ip *secondary; /* all others, in EC2's order */
         size_t n_secondary;
+        const char *public_address; /* the first Elastic or public one on any of its addresses */
+        struct ip *associated;      /* the secondary ones that have one */
+        size_t n_associated;
         struct prefix *prefixes; /* ipv4PrefixSet */
         size_t n_prefixes;
         const char **groups; /* security group ids */

@@ -17,7 +17,7 @@ struct draft {
         struct plan_action *actions;
         size_t n, max_actions;
         size_t n_helping; /* actions that bring addresses nearer */
-        const char *stuck;
+        const char *stuck, *kept;
         unsigned causes; /* as in struct plan */
         int64_t wake_ms;
 
@@ -25,7 +25,7 @@ struct draft {
         bool by_address;   /* WARM_IP_TARGET or MINIMUM_IP_TARGET is in force */
         unsigned warm, minimum;
         unsigned free, total;           /* with what is under way; of ENIs that stay */
-        unsigned free_here, total_here; /* of attached ENIs, routed: what shrinking may count on */
+        unsigned free_here, total_here; /* of ready ENIs: what shrinking may count on */
         unsigned cooling;
         unsigned held;         /* addresses that max_pods limits */
         unsigned held_leaving; /* those of them that are on draining ENIs */
@@ -45,6 +45,7 @@ bool draft_has(const struct draft *draft, enum plan_action_kind kind, const stru
 
 /* On the default network card, whose places and device indexes we use. */
 bool eni_takes_place(const struct plan_eni *eni);
+bool eni_is_ready(const struct plan_eni *eni);    /* the same, and routed */
 bool eni_is_attached(const struct plan_eni *eni); /* configuring or ready, and there */
 /* Was in use, and is not attached any more; its row stays for the pods that have its addresses, and so does its index. */
 bool eni_is_taken_away(const struct plan_eni *eni);

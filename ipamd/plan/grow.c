@@ -106,6 +106,38 @@ static void use_draining(struct draft *draft, struct growth *growth)
         }
 }
 
+/* Who has the places of this instance type: "1 is full, 2 are not ours". */
+static const char *list_places(const struct draft *draft)
+{
+        static const char *const words[] = {"full", "not ours", "on the way out", "without a link"};
+        unsigned counts[ARRAY_SIZE(words)] = {0};
+        const char *text = "";
+
+        for (size_t i = 0; i < draft->n_enis; i++) {
+                const struct plan_eni *eni = draft->enis[i];
+
+                if (eni_takes_place(eni))
+                        counts[!eni->managed ? 1 : eni_is_leaving(eni) ? 2 : eni->link_missing ? 3 : 0]++;
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+                if (counts[i])
+                        text = arena_printf(draft->arena, "%s%s%u %s %s", text, *text ? ", " : "", counts[i],
+                                            counts[i] == 1 ? "is" : "are", words[i]);
+        }
+        return text;
+}
+
+static bool all_places_are_full(const struct draft *draft)
+{
+        for (size_t i = 0; i < draft->n_enis; i++) {
+                const struct plan_eni *eni = draft->enis[i];
+
+                if (eni_takes_place(eni) && (!eni_is_usable(eni) || eni_is_leaving(eni)))
+                        return false;
+        }
+        return true;
+}
+
 static bool has_place(struct draft *draft, unsigned created)
 {
         unsigned places = draft_places(draft);
@@ -116,9 +148,13 @@ static bool has_place(struct draft *draft, unsigned created)
                 draft_stuck(draft, PLAN_CAUSE_ENI_LIMIT, "MAX_ENI=%u is reached", places);
         else if (!created && places == draft->view->max_enis_seen)
                 draft_stuck(draft, PLAN_CAUSE_ENI_LIMIT, "EC2 attaches no more than %u ENIs", places);
-        else if (!created)
+        else if (!created && all_places_are_full(draft))
                 draft_stuck(draft, PLAN_CAUSE_ENI_LIMIT,
                             "all %u ENIs that this instance type can have are full", places);
+        else if (!created)
+                draft_stuck(draft, PLAN_CAUSE_ENI_LIMIT,
+                            "no place for another of the %u ENIs that this instance type can have: %s",
+                            places, list_places(draft));
         return false;
 }
 

@@ -22,7 +22,7 @@ static void add_eni(struct draft *draft, const struct plan_eni *eni)
         draft->free += eni->state == PLAN_ENI_CREATING ? eni->asked_addresses : eni->free + eni->preparing;
         if (!draft->view->waiting)
                 draft->free += eni->doubted;
-        if (eni_is_attached(eni)) {
+        if (eni_is_ready(eni)) {
                 draft->free_here += eni->free;
                 draft->total_here += ours - eni->preparing - eni->doubted;
         }
@@ -90,6 +90,7 @@ void plan_make(const struct plan_view *view, const struct plan_targets *targets,
                 .target = draft.total + shortage - surplus,
                 .causes = shortage ? draft.causes : 0,
                 .surplus = surplus,
+                .kept = draft.kept,
                 .stuck = shortage && !draft.n_helping ? draft.stuck : NULL,
                 .wake_ms = draft.wake_ms,
         };

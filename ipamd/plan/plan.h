@@ -38,7 +38,8 @@ struct plan_eni {
         unsigned asked_addresses; /* creating only */
         unsigned total, free, leased, cooling, preparing, leaving, lost;
         unsigned doubted;           /* in total: EC2 did not show them, once */
-        int64_t created_ms;         /* row's age: young ENIs are not given back */
+        int64_t ready_ms;           /* since when it is ready: a young one is not given back */
+        const char *public_address; /* an Elastic or public one on it: it is not given back; NULL: none */
         int64_t grow_not_before_ms; /* assign failed: not before this */
         const char *subnet_id;
         int64_t subnet_not_before_ms; /* its subnet had no free addresses: not before this */
@@ -133,6 +134,7 @@ struct plan {
         unsigned target;   /* addresses that there should be now, with those that are cooling or leased */
         unsigned causes;   /* of the shortage; bits 1 << enum plan_cause */
         unsigned surplus;  /* addresses beyond the target now (0 whenever shortage is not) */
+        const char *kept;  /* why an ENI that is not needed stays; NULL: none does */
         const char *stuck; /* why a shortage leads to no action now; NULL when it does, or there is none */
         int64_t wake_ms;   /* when time alone would change this plan; 0: never */
 };

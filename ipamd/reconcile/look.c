@@ -51,6 +51,7 @@ static void described_to_store(const struct reconcile *r, const struct ec2_eni *
         snprintf(ret->eni_id, sizeof(ret->eni_id), "%s", eni->eni_id);
         snprintf(ret->attachment_id, sizeof(ret->attachment_id), "%s", eni->attachment_id);
         snprintf(ret->subnet_id, sizeof(ret->subnet_id), "%s", eni->subnet_id);
+        snprintf(ret->public_address, sizeof(ret->public_address), "%s", eni->public_address);
 }
 
 /*
@@ -141,7 +142,9 @@ static int see_attached(struct reconcile *r, struct round *round, struct look *l
                                &changed, err) < 0)
                 return -(int)err->code;
         round->changed |= changed;
-        return 0;
+        return known && entry.managed ? store_addresses_associated(r->store, known->key, eni->associated,
+                                                                   eni->n_associated, err)
+                                      : 0;
 }
 
 /* What the database refuses of this ENI; what ails the database itself is no fault of EC2's. */

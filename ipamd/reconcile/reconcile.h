@@ -24,6 +24,8 @@ struct reconcile;
 #define RECONCILE_STEP_NETWORK "network"
 /* The one that says why the pool cannot grow. */
 #define RECONCILE_STEP_GROW "grow"
+/* Why an ENI that is not needed is kept. */
+#define RECONCILE_STEP_SHRINK "shrink"
 /* Of an ENI of ours that EC2 shows without our tag: it gives out nothing, and its pods keep what they have. */
 #define RECONCILE_STEP_TAG "eni-tag"
 /* Of an ENI that is attached, and whose link is not on the node. */

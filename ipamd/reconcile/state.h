@@ -191,6 +191,9 @@ struct store_eni *observe_eni(struct round *round, int64_t key);
 int network_sync(struct reconcile *r, struct round *round, struct err *err);
 int network_reclaim(struct reconcile *r, struct round *round, struct err *err);
 
+/* tell.c: notes beside the other blocked things why the pool stays as it is. */
+int tell_plan(struct reconcile *r, struct round *round, const struct plan *plan, struct err *err);
+
 /* missing_link.c: whether the link of an attached ENI is in the kernel, as the last sync saw it. */
 int missing_link_see(struct reconcile *r, struct round *round, const struct store_eni *eni, bool present,
                      struct err *err);

@@ -29,22 +29,6 @@ void round_wake_at(struct round *round, int64_t at_ms)
                 round->wake_ms = at_ms;
 }
 
-/* Why the pool cannot grow is for people who wait; it stands beside the other blocked things. */
-static int tell_stuck(struct reconcile *r, struct round *round, const struct plan *plan, struct err *err)
-{
-        const struct store_blocked *before = blocked_find(round, RECONCILE_STEP_GROW, "");
-        int64_t until_ms = plan->wake_ms ?: round->now_ms + STUCK_MS;
-
-        if (!plan->stuck || plan->n)
-                return blocked_clear(r, round, RECONCILE_STEP_GROW, "", err);
-        if (before && before->until_ms > round->now_ms && strcmp(before->reason, plan->stuck) == 0)
-                return 0;
-        if (!before)
-                log_warn("the pool cannot grow", LOG_STR("reason", plan->stuck),
-                         LOG_INT("missing", plan->shortage));
-        return blocked_until(r, round, RECONCILE_STEP_GROW, "", until_ms, plan->stuck, err);
-}
-
 bool network_is_wanted(struct reconcile *r)
 {
         bool wanted;
@@ -69,8 +53,8 @@ static int plan_and_act(struct reconcile *r, struct round *round, struct err *er
                 r->surplus_since_ms = round->now_ms;
                 round_wake_at(round, round->now_ms + plan_shrink_delay_ms(&r->settings.targets));
         }
-        if (tell_stuck(r, round, &plan, err) < 0)
-                return err_wrap(err, "note why the pool cannot grow");
+        if (tell_plan(r, round, &plan, err) < 0)
+                return err_wrap(err, "note why the pool stays as it is");
         round_wake_at(round, plan.wake_ms);
         for (size_t i = 0; i < plan.n; i++) {
                 if (act(r, round, &plan.actions[i], err) < 0)

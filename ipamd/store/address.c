@@ -154,6 +154,21 @@ int store_addresses_restore(struct store *store, int64_t key, const struct ip *a
                         key, addresses, n, NULL, NULL, err);
 }
 
+int store_addresses_associated(struct store *store, int64_t key, const struct ip *addresses, size_t n,
+                               struct err *err)
+{
+        _cleanup_(store_tx_done) struct store_tx tx = {0};
+        int r = store_begin(store, &tx, err);
+
+        if (r == 0)
+                r = stmt_run(store, "UPDATE addresses SET associated = 0 WHERE eni = ?1 AND associated = 1",
+                             VALUES(SQL_INT(key)), err);
+        for (size_t i = 0; i < n && r == 0; i++)
+                r = stmt_run(store, "UPDATE addresses SET associated = 1 WHERE eni = ?1 AND address = ?2",
+                             VALUES(SQL_INT(key), SQL_IP(addresses[i])), err);
+        return r == 0 ? store_commit(&tx, err) : r;
+}
+
 /* ---- leaving ---- */
 
 static int pick_leaving(struct store *store, int64_t key, unsigned max, struct ip *ret, size_t *ret_n,
@@ -161,10 +176,11 @@ static int pick_leaving(struct store *store, int64_t key, unsigned max, struct i
 {
         _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
         size_t n = 0;
-        int r = stmt_start(store,
-                           "SELECT address FROM addresses WHERE eni = ?1 AND state = 'free'"
-                           " ORDER BY last_used_ms, address LIMIT ?2",
-                           VALUES(SQL_INT(key), SQL_INT(max)), &s, err);
+        int r = stmt_start(
+                store,
+                "SELECT address FROM addresses WHERE eni = ?1 AND state = 'free' AND associated = 0"
+                " ORDER BY last_used_ms, address LIMIT ?2",
+                VALUES(SQL_INT(key), SQL_INT(max)), &s, err);
 
         while (r >= 0 && (r = stmt_step(store, s, err)) > 0)
                 ret[n++] = stmt_ip(s, 0);

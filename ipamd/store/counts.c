@@ -126,6 +126,7 @@ static struct store_eni read_eni(sqlite3_stmt *s)
         eni.link_missing = stmt_int(s, 26) != 0;
         eni.doubted = stmt_unsigned(s, 25);
         stmt_copy(s, 11, eni.client_token, sizeof(eni.client_token));
+        stmt_copy(s, 27, eni.public_address, sizeof(eni.public_address));
         stmt_copy(s, 12, eni.eni_id, sizeof(eni.eni_id));
         stmt_copy(s, 13, eni.attachment_id, sizeof(eni.attachment_id));
         stmt_copy(s, 14, eni.subnet_id, sizeof(eni.subnet_id));
@@ -154,7 +155,8 @@ int store_enis(struct store *store, int64_t now_ms, struct arena *arena, struct 
                 "SELECT e.key, e.state, e.is_primary, e.managed, e.in_doubt, e.primary_address,"
                 " e.device_index, e.network_card, e.asked_addresses, e.created_ms, e.since_ms,"
                 " e.client_token, e.eni_id, e.attachment_id, e.subnet_id, e.subnet_cidr," COUNT_STATES
-                ", e.mac, e.withheld, coalesce(sum(a.state = 'preparing' AND a.doubted), 0), e.link_missing "
+                ", e.mac, e.withheld, coalesce(sum(a.state = 'preparing' AND a.doubted), 0), e.link_missing,"
+                " e.public_address "
                 "FROM enis e LEFT "
                 "JOIN addresses a ON a.eni = e.key GROUP BY e.key"
                 " ORDER BY e.network_card, e.device_index, e.key",

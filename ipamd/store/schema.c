@@ -175,6 +175,7 @@ static const char version_4[] =
  *   offered, until a look decides.
  * - An ENI may be withheld: EC2 shows it without our tag. Its pods keep what they have, and nothing more of it is offered.
  * - The link of an ENI may be missing, though EC2 has it attached: nothing of it is on its way.
+ * - Somebody may have put an Elastic IP on an ENI or on one of its addresses: these are not given back.
  * - What was given back to EC2 is remembered, because a late Describe may show it once more: an address of an ENI, or
  *   (address '') the ENI itself.
  */
@@ -184,6 +185,8 @@ static const char version_5[] =
         "ALTER TABLE enis ADD COLUMN withheld INTEGER NOT NULL DEFAULT 0"
         "  CHECK (withheld = 0 OR (withheld = 1 AND state <> 'ready'));"
         "ALTER TABLE enis ADD COLUMN link_missing INTEGER NOT NULL DEFAULT 0 CHECK (link_missing IN (0, 1));"
+        "ALTER TABLE enis ADD COLUMN public_address TEXT NOT NULL DEFAULT '';"
+        "ALTER TABLE addresses ADD COLUMN associated INTEGER NOT NULL DEFAULT 0 CHECK (associated IN (0, 1));"
         "CREATE TABLE given_back ("
         "  eni_id TEXT NOT NULL, address TEXT NOT NULL, since_ms INTEGER NOT NULL,"
         "  PRIMARY KEY (eni_id, address)) WITHOUT ROWID;";

@@ -172,6 +172,7 @@ struct store_eni {
         char eni_id[STORE_ID_BYTES];        /* "" while creating */
         char attachment_id[STORE_ID_BYTES]; /* "" while not attached */
         char subnet_id[STORE_ID_BYTES];
+        char public_address[STORE_ID_BYTES]; /* an Elastic or public one on it; "": none */
         struct prefix subnet_cidr;
         struct mac mac;
         struct ip primary_address;
@@ -227,6 +228,10 @@ int store_eni_deleted(struct store *store, int64_t key, int64_t now_ms, struct e
  */
 int store_eni_observed(struct store *store, const struct store_eni *eni, const struct ip *addresses, size_t n,
                        size_t n_doubted, int64_t now_ms, bool *ret_changed, struct err *err);
+
+/* Which addresses of the ENI have an Elastic or public one: these, and no others. They are never taken to be given back. */
+int store_addresses_associated(struct store *store, int64_t key, const struct ip *addresses, size_t n,
+                               struct err *err);
 
 /* EC2 did not show the ENI itself, once: none of its addresses is offered until it does. */
 int store_eni_doubt(struct store *store, int64_t key, struct err *err);

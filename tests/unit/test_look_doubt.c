@@ -380,6 +380,38 @@ static void test_a_doubt_does_not_end_a_cooldown(void **state)
         assert_string_equal(fixture_address_state(b->f, lease.address, NOW + COOLDOWN_MS), "free");
 }
 
+/* ---- what others put on it ---- */
+
+static void test_an_address_with_an_elastic_ip_is_not_given_back(void **state)
+{
+        struct bench *b = *state;
+        const char *eni = shown(b, 0, INSTANCE, 3),
+                   *at = strstr(eni, arena_printf(b->arena, "<item><privateIpAddress>%s",
+                                                  IP_TEXT(fixture_ip(0, 1)))) +
+                         strlen("<item>");
+        const char *enis[] = {arena_printf(
+                b->arena, "%.*s<association><publicIp>203.0.113.9</publicIp></association>%s",
+                (int)(at - eni), eni, at)},
+                   *before[] = {eni};
+        struct round round;
+
+        bench_show(b, enis, 1);
+        bench_look(b, SOON);
+        assert_string_equal(bench_round(b, SOON).enis[0].public_address, "203.0.113.9");
+        bench_script(
+                b,
+                &(struct httpd_reply){.body = RETURNED("UnassignPrivateIpAddresses"), .times = HTTPD_ALWAYS},
+                1);
+        round = bench_round(b, SOON);
+        bench_act(b, &round,
+                  (struct plan_action){.kind = PLAN_UNASSIGN, .key = round.enis[0].key, .count = 3});
+        assert_int_equal(fixture_counts(b->f, SOON).free, 1);
+        assert_string_equal(state_of(b, 0, 1, SOON), "free");
+        bench_show(b, before, 1);
+        bench_look(b, LATER);
+        assert_string_equal(bench_round(b, LATER).enis[0].public_address, "");
+}
+
 /* ---- a link that is gone ---- */
 
 static struct round see_link(struct bench *b, bool present, int64_t now_ms)
@@ -480,6 +512,7 @@ int main(void)
                 TEST(test_an_address_that_one_look_does_not_show_is_not_offered),
                 TEST(test_an_eni_that_one_look_does_not_show_offers_nothing),
                 TEST(test_a_doubt_does_not_end_a_cooldown),
+                TEST(test_an_address_with_an_elastic_ip_is_not_given_back),
                 TEST(test_a_link_that_is_gone_brings_looks_and_cuts_pods_off),
                 TEST(test_a_link_that_is_not_here_yet_is_waited_for),
                 TEST(test_after_another_boot_nothing_is_offered_before_a_look),

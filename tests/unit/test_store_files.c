@@ -187,12 +187,15 @@ static void test_older_schema(void **state)
         size_t n;
 
         fill(f);
-        fixture_sql(f, "ALTER TABLE events DROP COLUMN pod; ALTER TABLE events DROP COLUMN container_id;"
-                       "ALTER TABLE events DROP COLUMN eni_id; ALTER TABLE leases DROP COLUMN address_only;"
-                       "DROP TRIGGER import_is_not_free; DROP TABLE imports;"
-                       "ALTER TABLE addresses DROP COLUMN doubted; ALTER TABLE enis DROP COLUMN withheld;"
-                       "ALTER TABLE enis DROP COLUMN link_missing;"
-                       "DROP TABLE given_back; PRAGMA user_version = 1");
+        fixture_sql(
+                f,
+                "ALTER TABLE events DROP COLUMN pod; ALTER TABLE events DROP COLUMN container_id;"
+                "ALTER TABLE events DROP COLUMN eni_id; ALTER TABLE leases DROP COLUMN address_only;"
+                "DROP TRIGGER import_is_not_free; DROP TABLE imports;"
+                "ALTER TABLE addresses DROP COLUMN doubted; ALTER TABLE enis DROP COLUMN withheld;"
+                "ALTER TABLE enis DROP COLUMN link_missing;"
+                "ALTER TABLE enis DROP COLUMN public_address; ALTER TABLE addresses DROP COLUMN associated;"
+                "DROP TABLE given_back; PRAGMA user_version = 1");
         fixture_restart(f, "a");
         assert_int_equal(fixture_counts(f, NOW).leased, 40);
         assert_ok(store_events(f->store, 0, 1, f->arena, &events, &n, &f->err), &f->err);
