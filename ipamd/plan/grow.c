@@ -53,7 +53,7 @@ static void fill(struct draft *draft, struct growth *growth, const struct plan_e
 
         if (!draft_due(draft, eni->grow_not_before_ms)) {
                 draft_stuck(draft, PLAN_CAUSE_ASSIGN_BLOCKED,
-                            "assigning to the ENI at device %u is not tried again for %lld s",
+                            "EC2 is asked for addresses on the ENI at device %u again in %lld s",
                             eni->device_index, draft_seconds_until(draft, eni->grow_not_before_ms));
                 /* Nobody waits: better to be patient than to open another ENI. */
                 if (draft->view->waiting == 0)
@@ -63,8 +63,10 @@ static void fill(struct draft *draft, struct growth *growth, const struct plan_e
         if (!draft_due(draft, eni->subnet_not_before_ms)) {
                 /* No patience here: other subnets may have what this one lacks. */
                 draft_stuck(draft, PLAN_CAUSE_ASSIGN_BLOCKED,
-                            "assigning to the ENI at device %u waits %lld s for subnet %s", eni->device_index,
-                            draft_seconds_until(draft, eni->subnet_not_before_ms), eni->subnet_id);
+                            "EC2 is asked for addresses on the ENI at device %u again in %lld s, when it may "
+                            "have some in subnet %s",
+                            eni->device_index, draft_seconds_until(draft, eni->subnet_not_before_ms),
+                            eni->subnet_id);
                 return;
         }
         draft_add(draft, PLAN_ASSIGN, eni, count, "%u addresses are missing; device %u has room for %u",
@@ -176,7 +178,7 @@ static const struct plan_subnet *choose_subnet(struct draft *draft)
         }
         for (size_t i = 0; i < view->n_subnets; i++)
                 draft_stuck(draft, PLAN_CAUSE_CREATE_BLOCKED,
-                            "creating an ENI in subnet %s is not tried again for %lld s", view->subnets[i].id,
+                            "EC2 is asked for an ENI in subnet %s again in %lld s", view->subnets[i].id,
                             draft_seconds_until(draft, view->subnets[i].create_not_before_ms));
         return NULL;
 }
@@ -199,7 +201,7 @@ static void create(struct draft *draft, struct growth *growth)
                         return;
                 if (!draft_due(draft, draft->view->create_not_before_ms)) {
                         draft_stuck(draft, PLAN_CAUSE_CREATE_BLOCKED,
-                                    "creating an ENI is not tried again for %lld s",
+                                    "EC2 is asked for another ENI again in %lld s",
                                     draft_seconds_until(draft, draft->view->create_not_before_ms));
                         return;
                 }

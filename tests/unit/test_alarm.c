@@ -28,7 +28,7 @@ static const struct alarm_case cases[] = {
          {WAITING},
          {{"create", "subnet-1", "throttled: RequestLimitExceeded", SOON, 9},
           {"look", "", "no answer", SOON, 4},
-          {"grow", "", "creating an ENI is not tried again for 3 s", SOON, 2}},
+          {"grow", "", "EC2 is asked for another ENI again in 3 s", SOON, 2}},
          {{0}},
          {0},
          NULL},
