@@ -26,8 +26,8 @@
         VALUES("look", "find-subnets", "create", "recreate", "attach", "mark-delete-on-termination",         \
                "assign", "unassign", "drain", "undrain", "detach", "delete", "attach-refused",               \
                "token-not-shown", "delete-on-termination", "look-for-orphans", "delete-orphan",              \
-               "learn-subnet", "full", "grow", "store", "identity", "network", "reclaim", "firewalls",       \
-               "plan", "orphans")
+               "learn-subnet", "full", "grow", "shrink", "eni-tag", "eni-link", "take-in", "store",          \
+               "identity", "network", "reclaim", "firewalls", "plan", "orphans")
 #define ENI_STATES                                                                                           \
         VALUES("creating", "attaching", "configuring", "ready", "draining", "detaching", "deleting")
 #define VERBS VALUES("add", "confirm", "del", "check", "gc")
