@@ -80,10 +80,9 @@ static int status_from_reply(const struct ipam_status_reply *status, enum cni_co
                                status->impaired_reason ?: "no reason given");
         if (!status->ready)
                 return err_set(err, ERR_AGAIN, "ipamd is not ready: %s", status->reason ?: "no reason given");
-        if (status->pool.free == 0 && status->n_blocked > 0)
-                return err_set(err, ERR_AGAIN, "no free address, and %s %s is blocked: %s",
-                               status->blocked[0].action ?: "growing", status->blocked[0].subject ?: "",
-                               status->blocked[0].reason ?: "no reason given");
+        if (status->exhausted)
+                return err_set(err, ERR_AGAIN, "pods wait in vain: %s",
+                               status->waiting_reason ?: "no reason given");
         return 0;
 }
 

@@ -37,6 +37,8 @@ static const struct rule {
          "what EC2 shows of it fits again, or it is not attached any more: "},
         {STORE_WARNING, NULL, 0, true, "FirewallDropsPodPackets", "FirewallPassesPodPackets",
          "it does not drop what is forwarded for pods any more: "},
+        {STORE_WARNING_POD_ROUTE, NULL, 0, true, "PodRouteMisled", "PodRouteRestored",
+         "no route leads to another pod's link what is for "},
 };
 
 /* How the planner says that the node is at a limit that somebody set; the rest of what it says passes with time. */
@@ -107,6 +109,16 @@ static void add_denied(struct list *list, const struct store_fact *denied)
                     .over_message = arena_printf(list->arena, "EC2 carries out %s again", denied->name)});
 }
 
+static void add_setting(struct list *list, const struct config_warning *warning)
+{
+        add(list, (struct kube_notice){
+                          .reason = "SettingNotFollowed",
+                          .over_reason = "SettingFollowed",
+                          .subject = warning->setting,
+                          .message = arena_printf(list->arena, "%s: %s", warning->setting, warning->text),
+                          .over_message = arena_printf(list->arena, "%s is followed", warning->setting)});
+}
+
 static void add_lost(struct list *list, const struct store_counts *counts)
 {
         if (counts->lost)
@@ -156,7 +168,7 @@ static void add_limit(struct list *list, const struct alarm_facts *facts, const 
 
 void alarm_list(const struct alarm_facts *facts, struct arena *arena, struct kube_notice **ret, size_t *ret_n)
 {
-        size_t most = facts->n_blocked + facts->n_denied + 2;
+        size_t most = facts->n_blocked + facts->n_denied + facts->n_settings + 2;
         struct list list = {.arena = arena, .notices = ARENA_ARRAY(arena, struct kube_notice, most)};
         const struct store_blocked *grow = NULL;
 
@@ -173,6 +185,8 @@ void alarm_list(const struct alarm_facts *facts, struct arena *arena, struct kub
         if (grow && list.n == 0) /* else something of the above is why */
                 add_limit(&list, facts, grow);
         add_lost(&list, &facts->counts);
+        for (size_t i = 0; i < facts->n_settings; i++)
+                add_setting(&list, &facts->settings[i]);
         *ret = list.notices;
         *ret_n = list.n;
 }

@@ -8,6 +8,7 @@
 
 #include <vpcwire/mem.h>
 
+#include "config.h"
 #include "kube/notices.h"
 #include "store/store.h"
 
@@ -23,6 +24,8 @@ struct alarm_facts {
         size_t n_blocked;
         const struct store_fact *denied; /* EC2 actions (the facts' names) and how EC2 refused them */
         size_t n_denied;
+        const struct config_warning *settings; /* that are not followed */
+        size_t n_settings;
 };
 
 /* Each reason and subject at most once; in the arena. */

@@ -17,8 +17,12 @@ enum {
         ALARM_AGAIN_MS = 10 * 1000, /* while something is wrong: it may pass by time alone */
 };
 
-/* NULL where this node is none of Kubernetes, which is said once. The store stays the caller's. */
-struct alarm_watch *alarm_watch_new(uv_loop_t *loop, struct store *store, const struct config *config);
+/*
+ * NULL where this node is none of Kubernetes, which is said once. Store and settings stay the caller's; *latest are those
+ * that were read last, or NULL.
+ */
+struct alarm_watch *alarm_watch_new(uv_loop_t *loop, struct store *store, const struct config *config,
+                                    struct config *const *latest);
 
 /* The memory goes when the loop has run its close callbacks. NULL is fine. Returns NULL. */
 struct alarm_watch *alarm_watch_free(struct alarm_watch *watch);

@@ -19,41 +19,41 @@ static const char checkpoint_fact[] = "checkpoint";
 
 /* What the kernel and aws-vpc-cni's checkpoint say of pods that run. */
 struct running {
-        struct store_import *rows, *survivors;
-        size_t n_rows, n_survivors;
+        struct store_import *rows;   /* of the checkpoint */
+        struct store_import *joined; /* survivors, and rows of other addresses */
+        size_t n_rows, n_joined, n_survivors;
         char print[TAKEOVER_PRINT_BYTES]; /* of the rows */
 };
 
 static int find_running(const struct config *config, struct arena *arena, struct running *ret,
                         struct err *err)
 {
+        struct store_import *survivors;
+        size_t n;
+
         if (takeover_read(config->backing_store, arena, &ret->rows, &ret->n_rows, err) < 0 ||
-            survivors_find(arena, &ret->survivors, &ret->n_survivors, err) < 0)
+            survivors_find(arena, &survivors, &n, err) < 0)
                 return -(int)err->code;
+        survivors_join(arena, ret->rows, ret->n_rows, survivors, n, &ret->joined, &ret->n_joined,
+                       &ret->n_survivors);
         takeover_print(ret->rows, ret->n_rows, ret->print);
         return 0;
 }
 
-/* Once in a database's life. */
-static int take_over(const struct config *config, struct store *store, struct arena *arena,
-                     const struct running *running, struct err *err)
+/* The checkpoint's, once in a database's life. */
+static int take_over(const struct config *config, struct store *store, const struct running *running,
+                     struct err *err)
 {
-        struct store_import *imports;
+        size_t n = running->n_joined - running->n_survivors;
         bool done = false;
-        size_t n;
 
-        survivors_join(arena, running->rows, running->n_rows, running->survivors, running->n_survivors,
-                       &imports, &n);
-        if (store_import_begin(store, imports, n, &done, err) < 0)
+        if (store_import_begin(store, running->joined + running->n_survivors, n, &done, err) < 0)
                 return -(int)err->code;
         if (!done)
                 return 0;
-        if (running->n_survivors)
-                log_warn("the books are new, and pods run: they keep their addresses",
-                         LOG_INT("pods", running->n_survivors));
-        if (n > running->n_survivors)
+        if (n)
                 log_info("pods of aws-vpc-cni are to be taken over", LOG_STR("file", config->backing_store),
-                         LOG_INT("pods", n - running->n_survivors));
+                         LOG_INT("pods", n));
         return store_fact_set(store, checkpoint_fact, running->print, err);
 }
 
@@ -103,10 +103,28 @@ int books_remove(const char *path, struct err *err)
         return 0;
 }
 
+static void tell_prepared(const struct store_options *options, const struct store_prepared *prepared)
+{
+        if (*prepared->aside)
+                log_error("the database cannot be used and is put aside; a new one learns from EC2 and the "
+                          "kernel",
+                          LOG_STR("why", prepared->why_aside), LOG_STR("aside", prepared->aside));
+        if (prepared->ended)
+                log_warn("leases ended: the kernel shows their addresses, or their containers, otherwise",
+                         LOG_STR("database", options->path), LOG_INT("leases", prepared->ended));
+        if (prepared->held)
+                log_warn("pods run that the database does not know; they keep their addresses",
+                         LOG_STR("database", options->path), LOG_INT("pods", prepared->held));
+}
+
+/* Each time with what the kernel shows: no file is believed against it. */
 static int open_database(const struct store_options *options, struct store **ret, struct err *err)
 {
-        if (store_prepare(options, err) < 0 || store_open(options, ret, err) < 0)
+        struct store_prepared prepared;
+
+        if (store_prepare(options, &prepared, err) < 0 || store_open(options, ret, err) < 0)
                 return err_wrap(err, "open the database");
+        tell_prepared(options, &prepared);
         return 0;
 }
 
@@ -122,21 +140,26 @@ static int begin_anew(const struct config *config, const struct store_options *o
         return open_database(options, store, err);
 }
 
-int books_open(const struct config *config, const struct store_options *options, int *ret_lock_fd,
+int books_open(const struct config *config, const struct store_options *given, int *ret_lock_fd,
                struct store **ret, struct err *err)
 {
+        struct store_options options = *given;
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         _cleanup_(store_freep) struct store *store = NULL;
         _cleanup_close_ int lock_fd = -1;
         struct running running = {0};
         bool outdated = false;
 
-        if (store_lock(options->path, &lock_fd, err) < 0)
+        if (store_lock(options.path, &lock_fd, err) < 0)
                 return err_wrap(err, "open the database");
-        if (open_database(options, &store, err) < 0 || find_running(config, arena, &running, err) < 0 ||
+        if (find_running(config, arena, &running, err) < 0)
+                return -(int)err->code;
+        options.running = running.joined;
+        options.n_running = running.n_survivors;
+        if (open_database(&options, &store, err) < 0 ||
             is_outdated(store, arena, &running, &outdated, err) < 0 ||
-            (outdated && begin_anew(config, options, &store, err) < 0) ||
-            take_over(config, store, arena, &running, err) < 0)
+            (outdated && begin_anew(config, &options, &store, err) < 0) ||
+            take_over(config, store, &running, err) < 0)
                 return -(int)err->code;
         *ret_lock_fd = lock_fd;
         lock_fd = -1;

@@ -10,8 +10,8 @@
 struct config;
 
 /*
- * Opens the database, which nobody else may have open (ERR_BUSY). A new one learns from aws-vpc-cni's checkpoint and
- * from the kernel whose pods run already, before anything is offered; and one is begun anew where the checkpoint shows pods
+ * Opens the database, which nobody else may have open (ERR_BUSY). It learns from the kernel, each time, and from
+ * aws-vpc-cni's checkpoint, when it is new, whose pods run already, before anything is offered; and one is begun anew where the checkpoint shows pods
  * that aws-vpc-cni has made since. The caller closes *ret_lock_fd last.
  */
 int books_open(const struct config *config, const struct store_options *options, int *ret_lock_fd,

@@ -24,6 +24,7 @@ struct install_paths command_paths(const struct config *config)
                 .conflist = config->conflist_path,
                 .conf_folder = config->host_conf_folder,
                 .conflist_name = config->conflist_name,
+                .tmpfiles_folder = config->host_tmpfiles_folder,
                 .veth_prefix = config->veth_prefix,
                 .socket = config->socket_path,
                 .aws_cni_link = config->aws_cni_link,
@@ -46,6 +47,21 @@ static int need_folders(const struct config *config, struct err *err)
         return 0;
 }
 
+/* What the daemon cannot do is no reason to leave the node without it. */
+static void prepare_conflist(const struct install_paths *paths)
+{
+        bool changed = false;
+        struct err err;
+
+        if (install_boot_rule(paths, &changed, &err) < 0)
+                log_warn("the next boot begins with the network configuration of this one", LOG_ERR(&err));
+        if (changed)
+                log_info("a boot begins without the network configuration",
+                         LOG_STR("folder", paths->tmpfiles_folder));
+        if (install_ask_plugins(paths, &err) < 0)
+                log_warn("runtimes do not ask for STATUS", LOG_ERR(&err));
+}
+
 int command_install(const struct config *config, struct err *err)
 {
         struct install_paths paths = command_paths(config);
@@ -60,11 +76,13 @@ int command_install(const struct config *config, struct err *err)
                 return 0;
         if (install_check_conflist(&paths, err) < 0)
                 return -(int)err->code;
-        if (!announce_was_made(marker) && install_withdraw_conflist(&paths, &withdrawn, err) < 0)
+        if (!announce_was_made(marker) &&
+            install_withdraw_conflist(&paths, INSTALL_FOR_NOW, &withdrawn, err) < 0)
                 return -(int)err->code;
         if (withdrawn)
                 log_info("network configuration of an earlier boot withdrawn until the daemon serves",
                          LOG_STR("folder", paths.conf_folder));
+        prepare_conflist(&paths);
         return 0;
 }
 
@@ -123,7 +141,8 @@ static int withdraw(const struct config *config, const struct install_paths *pat
 
         if (!paths->conf_folder)
                 return 0;
-        if (install_withdraw_conflist(paths, &changed, err) < 0)
+        if (install_withdraw_conflist(paths, INSTALL_FOR_GOOD, &changed, err) < 0 ||
+            install_remove_boot_rule(paths, err) < 0)
                 return -(int)err->code;
         unlink(marker);
         log_info(changed ? "network configuration withdrawn" : "no network configuration of ours is there",

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The daemon's settings: one table (config_load.c) gives name, type, default, range and meaning of each. Sources, later
- * ones win: defaults, the environment (cluster-wide), the file (per node, KEY=value lines). A value that is malformed or
- * contradicts another stops the start, naming the variable, the value and what is allowed.
+ * The daemon's settings: one table (config_load.c) gives name, type, default, range and meaning of each, another
+ * (config_unsupported.c) those of aws-vpc-cni that we do not have. Sources, later ones win: defaults, the environment
+ * (cluster-wide), the file (per node, KEY=value lines). A value that is malformed or contradicts another stops the start,
+ * naming the variable, the value and what is allowed. What is understood and not done is a warning.
  */
 #ifndef IPAMD_CONFIG_H
 #define IPAMD_CONFIG_H
 
 #include <stdbool.h>
 #include <stdio.h>
+
+#include <jansson.h>
 
 #include <vpcwire/err.h>
 #include <vpcwire/log.h>
@@ -23,6 +26,20 @@ enum {
         CONFIG_TAGS_MAX = 40, /* EC2 takes 50 per ENI; the rest is ours */
         CONFIG_TAG_KEY_BYTES_MAX = 128,
         CONFIG_TAG_VALUE_BYTES_MAX = 256,
+        CONFIG_WARNINGS_MAX = 160,   /* one per setting, and one per tag */
+        CONFIG_UNSUPPORTED_MAX = 64, /* rows of the table in config_unsupported.c */
+};
+
+/* What was understood, and is not done. */
+struct config_warning {
+        const char *setting; /* its name in the table */
+        const char *text;    /* begins with the value, and ends with the cure where there is one */
+};
+
+/* The value of a setting of aws-vpc-cni that we do not have; all NULL: unset. */
+struct config_unsupported {
+        const char *value;
+        const char *where; /* "environment variable X", or "FILE:LINE: X" */
 };
 
 struct config {
@@ -65,9 +82,10 @@ struct config {
         const char *db_path, *socket_path;
         const char *backing_store; /* aws-vpc-cni's checkpoint */
         const char *plugin_path,
-                *conflist_path;       /* what `ipamd install` and the daemon put onto the host ... */
-        const char *host_bin_folder;  /* ... and where; NULL: not known */
-        const char *host_conf_folder; /* NULL: the conflist is somebody else's to install */
+                *conflist_path;           /* what `ipamd install` and the daemon put onto the host ... */
+        const char *host_bin_folder;      /* ... and where; NULL: not known */
+        const char *host_conf_folder;     /* NULL: the conflist is somebody else's to install */
+        const char *host_tmpfiles_folder; /* NULL: no rule for the next boot */
         const char *conflist_name;
         bool aws_cni_link;
         const char *sysctl_folder;
@@ -77,7 +95,8 @@ struct config {
         enum log_level log_level;
         enum log_format log_format;
 
-        const char **warnings; /* what was understood, and is not done: dropped tags */
+        struct config_unsupported unsupported[CONFIG_UNSUPPORTED_MAX]; /* by row */
+        struct config_warning warnings[CONFIG_WARNINGS_MAX];
         size_t n_warnings;
 };
 
@@ -86,15 +105,18 @@ int config_load(const char *path, struct config **ret, struct err *err);
 struct config *config_free(struct config *config);
 DEFINE_CLEANUP(struct config *, config_free)
 
+/* Each warning as a line of the log. */
+void config_log_warnings(const struct config *config);
+
 /* The first setting that differs and cannot change while the daemon runs; NULL: none. */
 const char *config_differs_in_fixed(const struct config *a, const struct config *b);
 
 /*
- * Each setting that has a value, as text: of `config`, or of `latest` (may be NULL) where the setting may change while
- * the daemon runs.
+ * Each setting that has a value, with the type that aws-vpc-cni's introspection gives it: of `config`, or of `latest` (may
+ * be NULL) where the setting may change while the daemon runs. The visitor owns the value.
  */
 void config_each(const struct config *config, const struct config *latest,
-                 void (*visit)(void *data, const char *name, const char *value), void *data);
+                 void (*visit)(void *data, const char *name, json_t *value), void *data);
 
 /* The table for people: name, default, range, meaning. */
 void config_print_help(FILE *to);

@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config_value.h"
+
 enum {
         CIDR_BYTES_MAX = 32,
+        SKIPPED_SHOWN = 3,
         KUBE_PROXY_MARKS = 0xc000, /* "masquerade" and "drop" */
 };
 
@@ -19,17 +22,8 @@ static const char *const snat_ports_names[] = {
         [NODE_SNAT_PORTS_KEEP] = "none",
 };
 
-static int take_cidr(struct node_cidrs *cidrs, const char *text, size_t n, struct err *err)
+static int add_cidr(struct node_cidrs *cidrs, struct prefix prefix, struct err *err)
 {
-        char copy[CIDR_BYTES_MAX] = "";
-        struct prefix prefix = {0};
-
-        if (n < sizeof(copy))
-                memcpy(copy, text, n);
-        if (prefix_parse(copy, &prefix, NULL) < 0 || prefix.ip.family != AF_INET)
-                return err_set(err, ERR_INVALID,
-                               "'%.*s' is not allowed: IPv4 CIDRs with commas in between, 10.0.0.0/8,...",
-                               (int)(n < CIDR_BYTES_MAX ? n : CIDR_BYTES_MAX), text);
         prefix = prefix_network(prefix);
         for (size_t i = 0; i < cidrs->n; i++) {
                 if (prefix_equal(cidrs->list[i], prefix))
@@ -41,27 +35,47 @@ static int take_cidr(struct node_cidrs *cidrs, const char *text, size_t n, struc
         return 0;
 }
 
-int config_take_cidrs(const char *value, struct node_cidrs *ret, struct err *err)
+static bool parse_cidr(const char *text, size_t n, struct prefix *ret)
 {
+        char copy[CIDR_BYTES_MAX] = "";
+
+        if (n < sizeof(copy))
+                memcpy(copy, text, n);
+        return prefix_parse(copy, ret, NULL) == 0 && ret->ip.family == AF_INET;
+}
+
+int config_take_cidrs(struct config *config, const char *name, const char *value, struct node_cidrs *ret,
+                      struct err *err)
+{
+        _cleanup_(text_done) struct text skipped = {0};
         struct node_cidrs cidrs = {0};
         const char *at = value;
+        size_t n_skipped = 0;
 
         while (*value) { /* an empty value is an empty list: so a node's file takes the cluster's back */
+                struct prefix prefix = {0};
                 size_t n;
-                int e;
 
                 at += strspn(at, " \t");
                 n = strcspn(at, ",");
                 while (n && isspace((unsigned char)at[n - 1]))
                         n--;
-                e = take_cidr(&cidrs, at, n, err);
-                if (e < 0)
-                        return e;
+                if (parse_cidr(at, n, &prefix)) {
+                        if (add_cidr(&cidrs, prefix, err) < 0)
+                                return -ERR_INVALID;
+                } else if (n_skipped++ < SKIPPED_SHOWN) {
+                        text_add(&skipped, "%s'%.*s'", n_skipped > 1 ? ", " : "",
+                                 (int)(n < CIDR_BYTES_MAX ? n : CIDR_BYTES_MAX), at);
+                }
                 at += strcspn(at, ",");
                 if (!*at)
                         break;
                 at++;
         }
+        if (n_skipped)
+                config_warn(config, name,
+                            "%s%s left out: IPv4 CIDRs with commas in between are allowed, 10.0.0.0/8,...",
+                            skipped.text, n_skipped > SKIPPED_SHOWN ? " and more are" : " is");
         *ret = cidrs;
         return 0;
 }
@@ -84,15 +98,17 @@ int config_take_mark(const char *value, uint32_t *ret, struct err *err)
         return 0;
 }
 
-int config_take_snat_ports(const char *value, enum node_snat_ports *ret, struct err *err)
+void config_take_snat_ports(struct config *config, const char *name, const char *value,
+                            enum node_snat_ports *ret)
 {
+        *ret = NODE_SNAT_PORTS_PRNG;
         for (size_t i = 0; i < ARRAY_SIZE(snat_ports_names); i++) {
                 if (strcmp(value, snat_ports_names[i]) == 0) {
                         *ret = (enum node_snat_ports)i;
-                        return 0;
+                        return;
                 }
         }
-        return err_set(err, ERR_INVALID, "'%.64s' is not allowed: prng, hashrandom or none", value);
+        config_warn(config, name, "'%.64s' is taken as prng: prng, hashrandom or none are allowed", value);
 }
 
 bool config_cidrs_equal(const struct node_cidrs *a, const struct node_cidrs *b)
@@ -104,9 +120,4 @@ bool config_cidrs_equal(const struct node_cidrs *a, const struct node_cidrs *b)
                         return false;
         }
         return true;
-}
-
-const char *config_snat_ports_to_string(enum node_snat_ports ports)
-{
-        return snat_ports_names[ports];
 }

@@ -7,21 +7,22 @@
 
 #include <vpcwire/file.h>
 
+#include "config_unsupported.h"
 #include "config_value.h"
 
 #define FIELD(member) offsetof(struct config, member)
 
 /* Names of aws-vpc-cni where the meaning is the same; ours begin with VPCWIRE_. Sorted by theme, as --help shows them. */
 static const struct setting settings[] = {
-        {"WARM_ENI_TARGET", SETTING_NUMBER, FIELD(warm_eni_target), "1", 0, 100, .reloadable = true,
-         .help = "whole ENIs' worth of free addresses kept ahead of need"},
-        {"WARM_IP_TARGET", SETTING_NUMBER, FIELD(warm_ip_target), NULL, 0, 10000, .reloadable = true,
-         .has = FIELD(has_warm_ip_target),
+        {"WARM_ENI_TARGET", SETTING_NUMBER, FIELD(warm_eni_target), "1", 0, 100, .low_is_unset = true,
+         .reloadable = true, .help = "whole ENIs' worth of free addresses kept ahead of need"},
+        {"WARM_IP_TARGET", SETTING_NUMBER, FIELD(warm_ip_target), NULL, 0, 10000, .low_is_unset = true,
+         .reloadable = true, .has = FIELD(has_warm_ip_target),
          .help = "free addresses kept ahead of need; overrides WARM_ENI_TARGET"},
-        {"MINIMUM_IP_TARGET", SETTING_NUMBER, FIELD(minimum_ip_target), NULL, 0, 10000, .reloadable = true,
-         .has = FIELD(has_minimum_ip_target),
+        {"MINIMUM_IP_TARGET", SETTING_NUMBER, FIELD(minimum_ip_target), NULL, 0, 10000, .low_is_unset = true,
+         .reloadable = true, .has = FIELD(has_minimum_ip_target),
          .help = "addresses the node has at least, in use or free; overrides WARM_ENI_TARGET"},
-        {"MAX_ENI", SETTING_NUMBER, FIELD(max_eni), NULL, 1, 100, .reloadable = true,
+        {"MAX_ENI", SETTING_NUMBER, FIELD(max_eni), NULL, 1, 10000, .low_is_unset = true, .reloadable = true,
          .help = "ENIs at most, the primary one included; unset: what the instance type allows"},
         {"VPCWIRE_MAX_PODS", SETTING_NUMBER, FIELD(max_pods), NULL, 1, 10000, .reloadable = true,
          .help = "the pool never grows beyond this many addresses; unset: no limit of its own"},
@@ -60,7 +61,7 @@ static const struct setting settings[] = {
          .help = "pods without the host's network cannot reach the instance metadata service"},
         {"CLUSTER_NAME", SETTING_TEXT, FIELD(cluster_name), NULL,
          .help = "written as a tag on the ENIs we make"},
-        {"ENABLE_SUBNET_DISCOVERY", SETTING_BOOL, FIELD(finds_subnets), "true",
+        {"ENABLE_SUBNET_DISCOVERY", SETTING_FLAG, FIELD(finds_subnets), "true",
          .help = "when the node's subnet is full, make ENIs in others of its zone with the tag "
                  "kubernetes.io/role/cni"},
         {"ADDITIONAL_ENI_TAGS", SETTING_TAGS, 0, "{}",
@@ -108,6 +109,9 @@ static const struct setting settings[] = {
          .differs = "yes; aws-vpc-cni's default is /host/etc/cni/net.d",
          .help = "the host's folder of network configurations, where the daemon puts ours once it can serve; "
                  "unset: it does not"},
+        {"HOST_TMPFILES_PATH", SETTING_PATH, FIELD(host_tmpfiles_folder), NULL,
+         .help = "the host's /etc/tmpfiles.d, for a rule by which a boot begins without our network "
+                 "configuration"},
         {"VPCWIRE_PLUGIN", SETTING_PATH, FIELD(plugin_path), "/usr/lib/vpcwire/vpcwire",
          .help = "the CNI plugin that `ipamd install` copies"},
         {"VPCWIRE_CONFLIST", SETTING_PATH, FIELD(conflist_path), "/usr/share/vpcwire/10-aws.conflist",
@@ -125,16 +129,16 @@ static const struct setting settings[] = {
          .help = "the RPC socket"},
         {"VPCWIRE_METRICS_BIND_ADDRESS", SETTING_BIND, FIELD(metrics_bind), ":61678",
          .help = "where Prometheus reads /metrics"},
-        {"DISABLE_METRICS", SETTING_BOOL, FIELD(no_metrics), "false", .help = "no /metrics"},
+        {"DISABLE_METRICS", SETTING_FLAG, FIELD(no_metrics), "false", .help = "no /metrics"},
         {"INTROSPECTION_BIND_ADDRESS", SETTING_BIND, FIELD(introspection_bind), "127.0.0.1:61679",
          .help = "the node's page, /v1/enis, /v1/pods, /healthz and /readyz; unix:/PATH is fine, too"},
-        {"DISABLE_INTROSPECTION", SETTING_BOOL, FIELD(no_introspection), "false", .help = "none of these"},
+        {"DISABLE_INTROSPECTION", SETTING_FLAG, FIELD(no_introspection), "false", .help = "none of these"},
 };
 
-static const struct setting *find_setting(const char *name, size_t n)
+static const struct setting *find_setting(const char *name)
 {
         for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
-                if (strlen(settings[i].name) == n && memcmp(settings[i].name, name, n) == 0)
+                if (strcmp(settings[i].name, name) == 0)
                         return &settings[i];
         }
         return NULL;
@@ -165,6 +169,17 @@ static int load_defaults(struct config *config, struct err *err)
         return 0;
 }
 
+static void load_unsupported_environment(struct config *config)
+{
+        for (size_t i = 0; i < n_unsupported_settings; i++) {
+                const char *name = unsupported_settings[i].name, *value = getenv(name);
+
+                if (value && *value)
+                        unsupported_take(config, &unsupported_settings[i], value,
+                                         arena_printf(config->arena, "environment variable %s", name));
+        }
+}
+
 /* An empty variable is an unset one: that is how manifests take a value back. */
 static int load_environment(struct config *config, struct err *err)
 {
@@ -181,6 +196,7 @@ static int load_environment(struct config *config, struct err *err)
                         break;
                 }
         }
+        load_unsupported_environment(config);
         return 0;
 }
 
@@ -197,6 +213,7 @@ static char *trim(char *text)
 
 static int load_line(struct config *config, const char *path, unsigned number, char *line, struct err *err)
 {
+        const struct unsupported_setting *unsupported;
         const struct setting *setting;
         char *value;
 
@@ -208,7 +225,13 @@ static int load_line(struct config *config, const char *path, unsigned number, c
                 return err_set(err, ERR_INVALID, "%s:%u: '%.64s' is not KEY=value", path, number, line);
         *value++ = '\0';
         line = trim(line);
-        setting = find_setting(line, strlen(line));
+        unsupported = unsupported_find(line);
+        if (unsupported) {
+                unsupported_take(config, unsupported, trim(value),
+                                 arena_printf(config->arena, "%s:%u: %s", path, number, line));
+                return 0;
+        }
+        setting = find_setting(line);
         if (!setting)
                 return err_set(err, ERR_INVALID, "%s:%u: unknown setting '%.64s'; the nearest is %s", path,
                                number, line, nearest_name(line));
@@ -268,7 +291,8 @@ int config_load(const char *path, struct config **ret, struct err *err)
 
         config->arena = arena_new();
         if ((e = load_defaults(config, err)) < 0 || (e = load_environment(config, err)) < 0 ||
-            (e = load_file(config, path, err)) < 0 || (e = check_together(config, err)) < 0)
+            (e = load_file(config, path, err)) < 0 || (e = check_together(config, err)) < 0 ||
+            (e = unsupported_check(config, err)) < 0)
                 return e;
         *ret = TAKE_PTR(config);
         return 0;
@@ -293,13 +317,20 @@ const char *config_differs_in_fixed(const struct config *a, const struct config 
 }
 
 void config_each(const struct config *config, const struct config *latest,
-                 void (*visit)(void *data, const char *name, const char *value), void *data)
+                 void (*visit)(void *data, const char *name, json_t *value), void *data)
 {
         for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
-                _cleanup_(text_done) struct text value = {0};
+                json_t *value =
+                        setting_json(settings[i].reloadable && latest ? latest : config, &settings[i]);
 
-                if (setting_format(settings[i].reloadable && latest ? latest : config, &settings[i], &value))
-                        visit(data, settings[i].name, value.text);
+                if (value)
+                        visit(data, settings[i].name, value);
+        }
+        for (size_t i = 0; i < n_unsupported_settings; i++) {
+                json_t *value = unsupported_json(&unsupported_settings[i]);
+
+                if (value)
+                        visit(data, unsupported_settings[i].name, value);
         }
 }
 
@@ -307,6 +338,7 @@ void config_print_help(FILE *to)
 {
         for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
                 setting_print(to, &settings[i]);
+        unsupported_print(to);
 }
 
 void config_print_markdown(FILE *to)
@@ -318,4 +350,5 @@ void config_print_markdown(FILE *to)
               to);
         for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
                 setting_print_row(to, &settings[i]);
+        unsupported_print_markdown(to);
 }

@@ -29,16 +29,17 @@ static void print_allowed(FILE *to, const struct setting *setting)
                 [SETTING_TAGS] = "JSON object of strings",
                 [SETTING_BOOL] = "`true`, `false`",
                 [SETTING_FLAG] = "`true`, `false`, `t`, `f`, `1`, `0`",
-                [SETTING_CIDRS] = "IPv4 CIDRs, with commas in between",
+                [SETTING_CIDRS] = "IPv4 CIDRs, with commas in between; else is left out",
                 [SETTING_MARK] = "a number, `0x80` or `128`",
-                [SETTING_SNAT_PORTS] = "`prng`, `hashrandom`, `none`",
+                [SETTING_SNAT_PORTS] = "`prng`, `hashrandom`, `none`; else is `prng`",
                 [SETTING_IP_MODE] = "`IPv4`, `IPv6`",
                 [SETTING_LOG_LEVEL] = "`debug`, `info`, `warn`, `error`",
                 [SETTING_LOG_FORMAT] = "`auto`, `text`, `json`",
         };
 
         if (setting->type == SETTING_NUMBER)
-                fprintf(to, "%u to %u", setting->minimum, setting->maximum);
+                fprintf(to, "%u to %u%s", setting->minimum, setting->maximum,
+                        setting->low_is_unset ? "; less is as unset" : "");
         else
                 fputs(texts[setting->type], to);
 }

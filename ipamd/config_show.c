@@ -13,27 +13,42 @@ static const void *at(const struct config *config, size_t offset)
         return (const char *)config + offset;
 }
 
-static void format_tags(const struct config *config, struct text *to)
+static json_t *tags_json(const struct config *config)
 {
         json_t *object = json_object();
-        char *text;
 
         for (size_t i = 0; i < config->n_tags; i++)
                 json_object_set_new(object, config->tags[i].key, json_string(config->tags[i].value));
-        text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
-        text_add(to, "%s", text ?: "{}");
-        free(text);
-        json_decref(object);
+        return object;
 }
 
-static void format_cidrs(const struct node_cidrs *cidrs, struct text *to)
+/* null where there are none, as aws-vpc-cni has it. */
+static json_t *cidrs_json(const struct node_cidrs *cidrs)
 {
-        char cidr[PREFIX_TEXT_BYTES];
+        json_t *list = cidrs->n ? json_array() : json_null();
 
-        for (size_t i = 0; i < cidrs->n; i++) {
-                prefix_format(cidrs->list[i], cidr);
-                text_add(to, "%s%s", i ? "," : "", cidr);
-        }
+        for (size_t i = 0; i < cidrs->n; i++)
+                json_array_append_new(list, json_string(PREFIX_TEXT(cidrs->list[i])));
+        return list;
+}
+
+/* Its numbers of aws-vpc-cni. */
+static json_t *snat_ports_json(enum node_snat_ports ports)
+{
+        static const int numbers[] = {
+                [NODE_SNAT_PORTS_KEEP] = 0, [NODE_SNAT_PORTS_HASH] = 1, [NODE_SNAT_PORTS_PRNG] = 2};
+
+        return json_integer(numbers[ports]);
+}
+
+/* An unset target is 0, as in aws-vpc-cni; of other numbers nothing is said. */
+static json_t *number_json(const struct config *config, const struct setting *setting)
+{
+        unsigned number = *(const unsigned *)at(config, setting->offset);
+
+        if (setting->has)
+                return json_integer(*(const bool *)at(config, setting->has) ? number : 0);
+        return setting->initial || number ? json_integer(number) : NULL;
 }
 
 static const char *log_level_name(enum log_level level)
@@ -51,28 +66,22 @@ static const char *log_format_name(enum log_format format)
         return names[format];
 }
 
-bool setting_format(const struct config *config, const struct setting *setting, struct text *to)
+json_t *setting_json(const struct config *config, const struct setting *setting)
 {
         const void *value = at(config, setting->offset);
+        const char *text;
 
         switch (setting->type) {
-        case SETTING_NUMBER:
-                if (setting->has ? !*(const bool *)at(config, setting->has)
-                                 : !setting->initial && !*(const unsigned *)value)
-                        return false;
-                text_add(to, "%u", *(const unsigned *)value);
-                return true;
-        case SETTING_CIDRS: format_cidrs(value, to); return to->bytes > 0;
-        case SETTING_MARK: text_add(to, "0x%x", config->border.mark); return true;
-        case SETTING_SNAT_PORTS:
-                text_add(to, "%s", config_snat_ports_to_string(config->border.snat_ports));
-                return true;
+        case SETTING_NUMBER: return number_json(config, setting);
+        case SETTING_CIDRS: return cidrs_json(value);
+        case SETTING_MARK: return json_integer(config->border.mark);
+        case SETTING_SNAT_PORTS: return snat_ports_json(config->border.snat_ports);
         case SETTING_BOOL:
-        case SETTING_FLAG: text_add(to, "%s", *(const bool *)value ? "true" : "false"); return true;
-        case SETTING_IP_MODE: text_add(to, "%s", *(const bool *)value ? "IPv6" : "IPv4"); return true;
-        case SETTING_LOG_LEVEL: text_add(to, "%s", log_level_name(config->log_level)); return true;
-        case SETTING_LOG_FORMAT: text_add(to, "%s", log_format_name(config->log_format)); return true;
-        case SETTING_TAGS: format_tags(config, to); return true;
+        case SETTING_FLAG: return json_boolean(*(const bool *)value);
+        case SETTING_IP_MODE: return json_string(*(const bool *)value ? "IPv6" : "IPv4");
+        case SETTING_LOG_LEVEL: return json_string(log_level_name(config->log_level));
+        case SETTING_LOG_FORMAT: return json_string(log_format_name(config->log_format));
+        case SETTING_TAGS: return tags_json(config);
         case SETTING_TEXT:
         case SETTING_PATH:
         case SETTING_BIND:
@@ -81,11 +90,10 @@ bool setting_format(const struct config *config, const struct setting *setting, 
         case SETTING_URL:
         case SETTING_VETH_PREFIX: break;
         }
-        if (!*(const char *const *)value)
-                return false;
-        text_add(to, "%s",
-                 setting->type == SETTING_URL && strchr(*(const char *const *)value, '@')
-                         ? "(not shown: it may have a password in it)"
-                         : *(const char *const *)value);
-        return true;
+        text = *(const char *const *)value;
+        if (!text)
+                return NULL;
+        return json_string(setting->type == SETTING_URL && strchr(text, '@')
+                                   ? "(not shown: it may have a password in it)"
+                                   : text);
 }

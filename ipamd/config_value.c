@@ -2,6 +2,7 @@
 #include "config_value.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/un.h>
@@ -16,7 +17,6 @@ enum {
         SOCKET_PATH_BYTES_MAX = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1,
         TEXT_BYTES_MAX = 255,
         VETH_PREFIX_BYTES_MAX = 4,
-        NAME_BYTES_MAX = 64
 };
 
 static void *at(struct config *config, size_t offset)
@@ -29,12 +29,36 @@ static const void *at_const(const struct config *config, size_t offset)
         return (const char *)config + offset;
 }
 
+static void take_no_number(struct config *config, const struct setting *setting)
+{
+        *(unsigned *)at(config, setting->offset) =
+                setting->initial ? (unsigned)strtoul(setting->initial, NULL, 10) : 0;
+        if (setting->has)
+                *(bool *)at(config, setting->has) = false;
+}
+
+/* "-1", and "0" where that is less than the minimum. */
+static bool is_low(const struct setting *setting, const char *value)
+{
+        bool negative = *value == '-';
+        const char *digits = value + negative;
+        size_t n = strspn(digits, "0123456789");
+
+        return n && !digits[n] && (negative || (setting->minimum > 0 && strspn(digits, "0") == n));
+}
+
 static int take_number(struct config *config, const struct setting *setting, const char *value,
                        struct err *err)
 {
         unsigned long number = 0;
         size_t digits = strspn(value, "0123456789");
 
+        if (setting->low_is_unset && is_low(setting, value)) {
+                take_no_number(config, setting);
+                config_warn(config, setting->name, "'%.64s' is as good as unset: %u..%u are allowed", value,
+                            setting->minimum, setting->maximum);
+                return 0;
+        }
         if (digits && digits <= 9 && !value[digits])
                 number = strtoul(value, NULL, 10);
         else
@@ -127,7 +151,8 @@ static int take_veth_prefix(struct config *config, const struct setting *setting
         return take_text(config, setting, value, err);
 }
 
-static int take_tag(struct config *config, const char *key, const json_t *value, struct err *err)
+static int take_tag(struct config *config, const struct setting *setting, const char *key,
+                    const json_t *value, struct err *err)
 {
         const char *text = json_string_value(value);
 
@@ -141,9 +166,7 @@ static int take_tag(struct config *config, const char *key, const json_t *value,
         if (strncasecmp(key, "aws:", 4) == 0)
                 return err_set(err, ERR_INVALID, "tag '%.64s' is not allowed: 'aws:' is EC2's own", key);
         if (strstr(key, "k8s.amazonaws.com")) {
-                config->warnings[config->n_warnings++] = arena_printf(
-                        config->arena, "ADDITIONAL_ENI_TAGS: '%s' is left out: k8s.amazonaws.com is reserved",
-                        key);
+                config_warn(config, setting->name, "'%s' is left out: k8s.amazonaws.com is reserved", key);
                 return 0;
         }
         config->tags[config->n_tags++] = (struct reconcile_tag){.key = arena_strdup(config->arena, key),
@@ -151,7 +174,7 @@ static int take_tag(struct config *config, const char *key, const json_t *value,
         return 0;
 }
 
-static int take_tags(struct config *config, const char *value, struct err *err)
+static int take_tags(struct config *config, const struct setting *setting, const char *value, struct err *err)
 {
         json_t *object = json_loads(value, JSON_REJECT_DUPLICATES, NULL), *tag;
         size_t n = json_object_size(object);
@@ -166,11 +189,10 @@ static int take_tags(struct config *config, const char *value, struct err *err)
                         value, CONFIG_TAGS_MAX);
         }
         config->tags = ARENA_ARRAY(config->arena, struct reconcile_tag, n);
-        config->warnings = ARENA_ARRAY(config->arena, const char *, n);
-        config->n_tags = config->n_warnings = 0;
+        config->n_tags = 0;
         json_object_foreach(object, key, tag)
         {
-                e = take_tag(config, key, tag, err);
+                e = take_tag(config, setting, key, tag, err);
                 if (e < 0)
                         break;
         }
@@ -189,8 +211,7 @@ static int take_one_of(struct config *config, const struct setting *setting, con
         return 0;
 }
 
-/* As Go's strconv.ParseBool() and so aws-vpc-cni, but for "T" and "F" in either case. */
-static int take_flag(struct config *config, const struct setting *setting, const char *value, struct err *err)
+bool config_parse_flag(const char *value, bool *ret)
 {
         static const struct {
                 const char *name;
@@ -199,10 +220,17 @@ static int take_flag(struct config *config, const struct setting *setting, const
 
         for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
                 if (strcasecmp(value, names[i].name) == 0) {
-                        *(bool *)at(config, setting->offset) = names[i].value;
-                        return 0;
+                        *ret = names[i].value;
+                        return true;
                 }
         }
+        return false;
+}
+
+static int take_flag(struct config *config, const struct setting *setting, const char *value, struct err *err)
+{
+        if (config_parse_flag(value, at(config, setting->offset)))
+                return 0;
         return err_set(err, ERR_INVALID, "'%.64s' is not allowed: true or false", value);
 }
 
@@ -228,6 +256,7 @@ static int take_log_format(struct config *config, const char *value, struct err 
 
 int setting_take(struct config *config, const struct setting *setting, const char *value, struct err *err)
 {
+        config_forget_warnings(config, setting->name);
         switch (setting->type) {
         case SETTING_NUMBER: return take_number(config, setting, value, err);
         case SETTING_TEXT: return take_text(config, setting, value, err);
@@ -237,15 +266,18 @@ int setting_take(struct config *config, const struct setting *setting, const cha
         case SETTING_FILE_NAME: return take_file_name(config, setting, value, err);
         case SETTING_URL: return take_url(config, setting, value, err);
         case SETTING_VETH_PREFIX: return take_veth_prefix(config, setting, value, err);
-        case SETTING_TAGS: return take_tags(config, value, err);
+        case SETTING_TAGS: return take_tags(config, setting, value, err);
         case SETTING_BOOL: return take_one_of(config, setting, value, "false", "true", err);
         case SETTING_FLAG: return take_flag(config, setting, value, err);
         case SETTING_IP_MODE: return take_one_of(config, setting, value, "IPv4", "IPv6", err);
         case SETTING_LOG_LEVEL: return take_log_level(config, value, err);
         case SETTING_LOG_FORMAT: return take_log_format(config, value, err);
-        case SETTING_CIDRS: return config_take_cidrs(value, at(config, setting->offset), err);
+        case SETTING_CIDRS:
+                return config_take_cidrs(config, setting->name, value, at(config, setting->offset), err);
         case SETTING_MARK: return config_take_mark(value, at(config, setting->offset), err);
-        case SETTING_SNAT_PORTS: return config_take_snat_ports(value, at(config, setting->offset), err);
+        case SETTING_SNAT_PORTS:
+                config_take_snat_ports(config, setting->name, value, at(config, setting->offset));
+                return 0;
         }
         return err_set(err, ERR_INTERNAL, "setting %s is of no type", setting->name);
 }
@@ -293,29 +325,4 @@ bool setting_equal(const struct config *a, const struct config *b, const struct 
         text_a = *(const char *const *)at_const(a, setting->offset) ?: "";
         text_b = *(const char *const *)at_const(b, setting->offset) ?: "";
         return strcmp(text_a, text_b) == 0;
-}
-
-unsigned setting_name_distance(const char *a, const char *b)
-{
-        unsigned row[NAME_BYTES_MAX + 1], above_left, above;
-        size_t n = strnlen(b, NAME_BYTES_MAX);
-
-        for (size_t j = 0; j <= n; j++)
-                row[j] = (unsigned)j;
-        for (size_t i = 0; a[i] && i < NAME_BYTES_MAX; i++) {
-                above_left = row[0];
-                row[0] = (unsigned)i + 1;
-                for (size_t j = 0; j < n; j++) {
-                        unsigned best = above_left + (toupper((unsigned char)a[i]) != b[j]);
-
-                        above = row[j + 1];
-                        if (above + 1 < best)
-                                best = above + 1;
-                        if (row[j] + 1 < best)
-                                best = row[j] + 1;
-                        above_left = above;
-                        row[j + 1] = best;
-                }
-        }
-        return row[n];
 }

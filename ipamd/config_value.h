@@ -22,7 +22,7 @@ enum setting_type {
         SETTING_LOG_FORMAT,
         SETTING_CIDRS,      /* IPv4 CIDRs with commas in between */
         SETTING_MARK,       /* a number, also hexadecimal, without bits that are taken */
-        SETTING_SNAT_PORTS, /* prng, hashrandom or none */
+        SETTING_SNAT_PORTS, /* prng, hashrandom or none; all else is prng */
 };
 
 struct setting {
@@ -31,7 +31,8 @@ struct setting {
         size_t offset;       /* of the value in struct config */
         const char *initial; /* NULL: unset */
         unsigned minimum, maximum;
-        size_t has; /* of the bool that tells a set 0 from an unset value; 0: none */
+        size_t has;        /* of the bool that tells a set 0 from an unset value; 0: none */
+        bool low_is_unset; /* a whole number below the minimum is as unset, with a warning: aws-vpc-cni ignores it */
         bool reloadable;
         const char *second_name, *third_name; /* other environment variables for the same, in this order */
         const char *help;
@@ -42,8 +43,15 @@ struct setting {
 /* Checks the value and puts it into the config. ERR_INVALID quotes the value and says what is allowed. */
 int setting_take(struct config *config, const struct setting *setting, const char *value, struct err *err);
 bool setting_equal(const struct config *a, const struct config *b, const struct setting *setting);
-/* The value as setting_take() would take it, but for a URL with a password; false: it has none. */
-bool setting_format(const struct config *config, const struct setting *setting, struct text *to);
+/* The value in its type, but for a URL with a password; NULL: it has none. The caller owns it. */
+json_t *setting_json(const struct config *config, const struct setting *setting);
+
+/* As Go's strconv.ParseBool() and so aws-vpc-cni, but for "T" and "F" in either case. False: it is neither. */
+bool config_parse_flag(const char *value, bool *ret);
+
+/* A warning about a setting; and forgetting those of one, when a later source has it, too. */
+void config_warn(struct config *config, const char *setting, const char *format, ...) _printf_(3, 4);
+void config_forget_warnings(struct config *config, const char *setting);
 
 /* A paragraph of --help, and a row of deploy/SETTINGS.md (config_print.c). */
 void setting_print(FILE *to, const struct setting *setting);

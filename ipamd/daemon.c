@@ -66,6 +66,18 @@ static struct reconcile_settings settings_of(const struct config *config)
         };
 }
 
+/* They live as long as the config. */
+static const struct ipam_warning *warnings_of(const struct config *config)
+{
+        struct ipam_warning *warnings = ARENA_ARRAY(config->arena, struct ipam_warning, config->n_warnings);
+
+        for (size_t i = 0; i < config->n_warnings; i++)
+                warnings[i] = (struct ipam_warning){.subject = config->warnings[i].setting,
+                                                    .reason = config->warnings[i].text,
+                                                    .setting = true};
+        return warnings;
+}
+
 static struct serve_settings serve_settings_of(const struct config *config)
 {
         return (struct serve_settings){
@@ -78,6 +90,8 @@ static struct serve_settings serve_settings_of(const struct config *config)
                             .cooldown_ms = (int64_t)config->ip_cooldown_s * 1000},
                 .mtu = config->pod_mtu,
                 .log_level = config->log_level,
+                .warnings = warnings_of(config),
+                .n_warnings = config->n_warnings,
         };
 }
 
@@ -132,7 +146,7 @@ static void tell_node(struct daemon *d)
         d->node_known = node.limits.max_enis > 0;
 }
 
-/* Running pods are hurt when the host's network stays broken, or when EC2 took addresses from under them. */
+/* Running pods are hurt when the host's network stays broken, or when EC2, or a route, took addresses from under them. */
 static void tell_impaired(struct daemon *d)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
@@ -152,6 +166,8 @@ static void tell_impaired(struct daemon *d)
                                       "%u pods have addresses that EC2 does not assign to this node any more",
                                       counts.lost);
         for (size_t i = 0; i < n; i++) {
+                if (strcmp(blocked[i].action, STORE_WARNING_POD_ROUTE) == 0 && !reason)
+                        reason = arena_printf(arena, "%s: %s", blocked[i].subject, blocked[i].reason);
                 if (strcmp(blocked[i].action, RECONCILE_STEP_NETWORK) == 0)
                         reason = blocked[i].reason;
         }
@@ -213,11 +229,13 @@ static void reload(struct daemon *d)
         serve_settings.mtu = d->config->pod_mtu;
         settings.border.mark = d->config->border.mark;
         log_set_level(fresh->log_level);
+        config_log_warnings(fresh);
         store_set_cooldown(d->store, settings.cooldown_ms);
         serve_set_settings(d->serve, &serve_settings);
         reconcile_set(d->reconcile, &settings);
         config_free(d->latest);
         d->latest = TAKE_PTR(fresh);
+        alarm_watch_changed(d->alarms);
         log_info("settings read again");
 }
 
@@ -300,7 +318,7 @@ static int start(struct daemon *d, struct err *err)
                 return err_wrap(err, "serve");
         serve_set_settings(d->serve, &settings);
         tell_node(d);
-        d->alarms = alarm_watch_new(&d->loop, d->store, c);
+        d->alarms = alarm_watch_new(&d->loop, d->store, c, &d->latest);
         if (start_announce(d, err) < 0)
                 return -(int)err->code;
         return daemon_web_start(&d->web, &d->loop, d->serve, err);

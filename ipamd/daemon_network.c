@@ -34,7 +34,7 @@ static void on_settled(uv_timer_t *timer)
         wake(timer->data);
 }
 
-static void on_readable(uv_poll_t *poll, int status _unused_, int events _unused_)
+static void on_readable(uv_poll_t *poll, int status, int events _unused_)
 {
         struct daemon_network *network = poll->data;
         unsigned changed = 0;
@@ -47,6 +47,9 @@ static void on_readable(uv_poll_t *poll, int status _unused_, int events _unused
                         uv_poll_stop(&network->polls[i]);
                 return;
         }
+        /* Notifications that were lost are an error of the socket, after which libuv polls it no more. */
+        if (status < 0)
+                uv_poll_start(poll, UV_READABLE, on_readable);
         network->why |= reasons(changed);
         wake(network);
 }

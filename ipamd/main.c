@@ -117,8 +117,7 @@ int main(int argc, char **argv)
         }
         log_init(STDERR_FILENO, config->log_format, config->log_level);
         sysctl_set_folder(config->sysctl_folder);
-        for (size_t i = 0; i < config->n_warnings; i++)
-                log_warn("setting", LOG_STR("text", config->warnings[i]));
+        config_log_warnings(config);
         if (command->run(config, conf_path, &err) < 0) {
                 log_error(command->name ? "not done" : "ipamd cannot go on", LOG_ERR(&err));
                 return EXIT_FAILURE;

@@ -117,11 +117,14 @@ static const struct jsonx_schema blocked_schema = JSONX_SCHEMA(struct ipam_block
 static const struct jsonx_field warning_fields[] = {
         WANTED(struct ipam_warning, subject),
         WANTED(struct ipam_warning, reason),
+        FLAG(struct ipam_warning, setting),
 };
 static const struct jsonx_schema warning_schema = JSONX_SCHEMA(struct ipam_warning, warning_fields);
 static const struct jsonx_field status_reply_fields[] = {
         JSONX_FIELD(struct ipam_status_reply, ready, JSONX_BOOL, .flags = JSONX_REQUIRED),
         OPTIONAL(struct ipam_status_reply, reason),
+        OPTIONAL(struct ipam_status_reply, waiting_reason),
+        FLAG(struct ipam_status_reply, exhausted),
         FLAG(struct ipam_status_reply, set_up),
         FLAG(struct ipam_status_reply, impaired),
         OPTIONAL(struct ipam_status_reply, impaired_reason),

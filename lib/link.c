@@ -77,9 +77,17 @@ static void read_conf(struct nlattr *families, struct link_info *ret)
         }
 }
 
+static bool read_mac(const struct nlattr *attribute, struct mac *ret)
+{
+        if (!attribute || nla_len(attribute) != MAC_BYTES)
+                return false;
+        memcpy(ret->bytes, nla_data(attribute), MAC_BYTES);
+        return true;
+}
+
 int link_parse(const struct nlmsghdr *hdr, struct link_info *ret, struct err *err)
 {
-        struct nlattr *attributes[IFLA_MAX + 1], *mac;
+        struct nlattr *attributes[IFLA_MAX + 1];
         const struct ifinfomsg *link = nlmsg_data(hdr);
         int r = message_parse(hdr, sizeof(*link), attributes, IFLA_MAX, err);
 
@@ -98,11 +106,11 @@ int link_parse(const struct nlmsghdr *hdr, struct link_info *ret, struct err *er
         attribute_string(attributes[IFLA_IFALIAS], ret->alias, sizeof(ret->alias));
         read_kind(attributes[IFLA_LINKINFO], ret);
         read_conf(attributes[IFLA_AF_SPEC], ret);
-        mac = attributes[IFLA_ADDRESS];
-        if (mac && nla_len(mac) == MAC_BYTES && !(link->ifi_flags & IFF_LOOPBACK)) {
-                memcpy(ret->mac.bytes, nla_data(mac), MAC_BYTES);
-                ret->has_mac = true;
-        }
+        ret->has_parent = attributes[IFLA_PARENT_DEV_NAME];
+        if (link->ifi_flags & IFF_LOOPBACK)
+                return 0;
+        ret->has_mac = read_mac(attributes[IFLA_ADDRESS], &ret->mac);
+        ret->has_permanent_mac = read_mac(attributes[IFLA_PERM_ADDRESS], &ret->permanent_mac);
         return 0;
 }
 

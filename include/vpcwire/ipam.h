@@ -159,13 +159,16 @@ struct ipam_blocked {
 
 struct ipam_warning {
         const char *subject, *reason;
+        bool setting; /* the subject is the name of a setting */
 };
 
 struct ipam_status_reply {
         bool set_up; /* the node's network has been set up since the daemon's start */
-        bool ready;  /* the node is set up, and no ADD waits while nothing is free */
+        bool ready;  /* the node is set up, and the database takes leases */
         const char *reason;
-        bool impaired; /* running pods are hurt, too */
+        const char *waiting_reason; /* why nothing is free for the ADDs that wait; NULL: none waits so */
+        bool exhausted; /* they wait in vain: nothing is on its way, and the pool cannot grow now */
+        bool impaired;  /* running pods are hurt, too */
         const char *impaired_reason;
         const char *version;
         int64_t booted_ms, started_ms; /* wall clock: the node, the daemon */

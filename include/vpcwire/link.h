@@ -44,6 +44,9 @@ struct link_info {
         bool running; /* operational: the kernel sends on it. A moment later than `carrier` */
         bool has_mac; /* a six-byte address */
         struct mac mac;
+        bool has_permanent_mac; /* hardware says what its address was before anybody changed it */
+        struct mac permanent_mac;
+        bool has_parent;              /* there is a device behind it: PCI, virtio. From Linux 5.14 on */
         unsigned peer_ifindex;        /* veth: the other end's index, in its namespace; 0: none */
         int32_t conf[_LINK_CONF_MAX]; /* or LINK_CONF_NONE */
         int peer_nsid;                /* that namespace's id here; -1: this namespace, or none */

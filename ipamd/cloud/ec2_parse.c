@@ -7,6 +7,9 @@
 
 #include "cloud/ec2_internal.h"
 
+/* Far above what any instance type has; they are multiplied. */
+enum { MAX_ENIS = 1024, MAX_ADDRESSES_PER_ENI = 1024 };
+
 static const char *copy_text(const struct xml *node, const char *name, struct arena *arena)
 {
         const char *text = xml_text(node, name);
@@ -323,7 +326,8 @@ int ec2_parse_instance_type(const struct xml *node, struct arena *arena, struct 
                 r = get_max_enis(network, &type.max_enis, err);
         if (r >= 0)
                 r = xml_get_unsigned(network, "ipv4AddressesPerInterface", &type.ipv4_per_eni, err);
-        if (r >= 0 && (type.max_enis == 0 || type.ipv4_per_eni == 0))
+        if (r >= 0 && (type.max_enis == 0 || type.max_enis > MAX_ENIS || type.ipv4_per_eni == 0 ||
+                       type.ipv4_per_eni > MAX_ADDRESSES_PER_ENI))
                 r = err_set(err, ERR_PROTOCOL, "<networkInfo> says %u interfaces with %u addresses each",
                             type.max_enis, type.ipv4_per_eni);
         if (r < 0) {

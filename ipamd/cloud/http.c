@@ -227,8 +227,10 @@ static void set_limits(struct http *http)
         curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
         curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
         curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
-        if (o->ca_file)
+        if (o->ca_file) {
                 curl_easy_setopt(curl, CURLOPT_CAINFO, o->ca_file);
+                curl_easy_setopt(curl, CURLOPT_CAPATH, NULL); /* these authorities and no other */
+        }
         if (o->min_ttl) {
                 curl_easy_setopt(curl, CURLOPT_SOCKOPTFUNCTION, on_socket);
                 curl_easy_setopt(curl, CURLOPT_SOCKOPTDATA, http);

@@ -37,10 +37,13 @@ static const struct command {
         {"watch", "what happens, as it happens", "Runs until it is interrupted or the daemon stops.\n",
          ctl_watch},
         {"health", "whether the daemon is well, for probes",
-         "ready (what is asked without an argument): new pods are served; live: the daemon answers; startup: "
-         "the "
-         "node's\n"
-         "network has been set up. Exit code 0 when it is so, 1 when it is not or nobody answers in time.\n",
+         "ready (what is asked without an argument): the daemon can serve, whether or not an address is "
+         "free; "
+         "live: it\n"
+         "answers; startup: the node's network has been set up. Exit code 0 when it is so, 1 when it is not "
+         "or "
+         "nobody\n"
+         "answers in time.\n",
          ctl_health, "[live|ready|startup]"},
         {"doctor", "what is off on this node, what that breaks, and the cure",
          "To be run by root in the host's network; the daemon may be down. Exit code 0 when all is well, 1 "

@@ -11,11 +11,13 @@
 #include <vpcwire/file.h>
 #include <vpcwire/jsonx.h>
 #include <vpcwire/link.h>
+#include <vpcwire/mem.h>
 #include <vpcwire/netlink.h>
 #include <vpcwire/route.h>
 #include <vpcwire/rule.h>
 
 #include "ctl/ctl.h"
+#include "ctl/leased.h"
 
 #define TARGET "aws-vpc-cni"
 
@@ -25,6 +27,7 @@ enum {
         PRIORITY_TO_POD = 512, /* aws-vpc-cni's two rules per pod */
         PRIORITY_FROM_POD = 1536,
         TABLE_MAIN = RT_TABLE_MAIN,
+        TABLE_PODS = 512,
         SETTLE_MS = 30 * 1000, /* for ADDs that are under way, and pods that are not looked at yet */
         POLL_NS = 250 * 1000 * 1000,
 };
@@ -103,7 +106,7 @@ static uint32_t table_of(const struct ipam_list_reply *list, const struct ipam_l
 
 /* Without a protocol of ours, so that our daemon leaves them alone; there already is fine. */
 static int write_pod(struct netlink *nl, const struct ipam_list_reply *list, const struct ipam_lease *lease,
-                     struct err *err)
+                     const struct link_info *link, struct err *err)
 {
         const struct prefix pod = prefix_host(lease->address);
         struct route_info route = {
@@ -118,11 +121,11 @@ static int write_pod(struct netlink *nl, const struct ipam_list_reply *list, con
                                  .table = table_of(list, lease),
                                  .src = pod,
                                  .protocol = RTPROT_BOOT};
-        struct link_info link;
 
-        if (link_get_by_name(nl, lease->host_ifname ?: "", &link, err) < 0)
-                return -(int)err->code;
-        route.oif = link.ifindex;
+        if (!link)
+                return err_set(err, ERR_NOT_FOUND, "no link of the host is its; it was called %s",
+                               lease->host_ifname);
+        route.oif = link->ifindex;
         if (route_replace(nl, &route, err) < 0)
                 return -(int)err->code;
         (void)rule_delete(nl, &to, NULL); /* an earlier export's: the kernel takes equal ones twice */
@@ -132,18 +135,37 @@ static int write_pod(struct netlink *nl, const struct ipam_list_reply *list, con
         return 0;
 }
 
+static int find_pods(struct netlink *nl, struct arena *arena, const struct ipam_list_reply *list,
+                     struct pod_found **ret, struct err *err)
+{
+        struct pod_evidence kernel = {.table = TABLE_PODS};
+        const struct route_filter filter = {.family = AF_INET, .table = TABLE_PODS};
+        struct route_info *routes;
+        struct link_info *links;
+
+        if (route_dump(nl, arena, &filter, &routes, &kernel.n_routes, err) < 0 ||
+            link_dump(nl, arena, &links, &kernel.n_links, err) < 0)
+                return -(int)err->code;
+        kernel.routes = routes;
+        kernel.links = links;
+        *ret = leased_match(arena, list, &kernel);
+        return 0;
+}
+
 static int write_host(const struct ipam_list_reply *list, struct err *err)
 {
         _cleanup_(netlink_freep) struct netlink *nl = NULL;
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        struct pod_found *found = NULL;
 
-        if (netlink_open(-1, &nl, err) < 0)
+        if (netlink_open(-1, &nl, err) < 0 || find_pods(nl, arena, list, &found, err) < 0)
                 return -(int)err->code;
         for (size_t i = 0; i < list->n_leases; i++) {
                 const struct ipam_lease *lease = &list->leases[i];
 
                 /* Without a link here the pod is wired by another plugin, which made its own route. */
                 if (is_running(lease) && lease->host_ifname && *lease->host_ifname &&
-                    write_pod(nl, list, lease, err) < 0)
+                    write_pod(nl, list, lease, found[i].link, err) < 0)
                         return err_wrap(err, "pod %s/%s", lease->pod_namespace ?: "", lease->pod_name ?: "");
         }
         return 0;

@@ -53,6 +53,8 @@ static void show_health(struct ctl *ctl, const struct ipam_status_reply *status)
                 text_add(&text, "no: %s", or_dash(status->reason));
                 line(ctl, "ready", SHOW_BAD, text.text);
         }
+        if (status->waiting_reason)
+                line(ctl, "pods wait", status->exhausted ? SHOW_BAD : SHOW_WARN, status->waiting_reason);
         if (status->impaired)
                 line(ctl, "impaired", SHOW_BAD, or_dash(status->impaired_reason));
 }

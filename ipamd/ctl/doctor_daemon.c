@@ -38,6 +38,9 @@ static void check_serving(struct doctor *d)
                 return;
         if (!d->status->ready)
                 doctor_say(d, DOCTOR_FAIL, NULL, "%s", d->status->reason ?: "not ready");
+        if (d->status->waiting_reason)
+                doctor_say(d, d->status->exhausted ? DOCTOR_FAIL : DOCTOR_WARN, NULL, "pods wait: %s",
+                           d->status->waiting_reason);
         if (d->status->impaired)
                 doctor_say(d, DOCTOR_FAIL, "recreate these pods: ipamctl pods shows them as lost", "%s",
                            d->status->impaired_reason ?: "impaired");
@@ -53,11 +56,25 @@ static void check_blocked(struct doctor *d)
         }
 }
 
+static void check_settings(struct doctor *d)
+{
+        if (!d->status)
+                doctor_say(d, DOCTOR_OK, NULL, "not known: the daemon does not answer");
+        for (size_t i = 0; d->status && i < d->status->n_warnings; i++) {
+                const struct ipam_warning *w = &d->status->warnings[i];
+
+                if (w->setting)
+                        doctor_say(d, DOCTOR_WARN, "deploy/SETTINGS.md says what is allowed", "%s: %s",
+                                   w->subject, w->reason);
+        }
+}
+
 static const struct doctor_check daemon_checks[] = {
         {"daemon", check_daemon, "answers", "no pod gets an address, and nothing heals the host's network"},
         {"version", check_version, "ipamctl and ipamd are " VPCWIRE_VERSION,
          "this report may not know what the daemon does"},
         {"serving", check_serving, "an ADD will be served", "new pods wait, or running ones are cut off"},
+        {"settings", check_settings, "all are followed", "the node does not do what its settings say"},
         {"ec2", check_blocked, "nothing stands in the way", "the pool cannot become what it should be"},
 };
 

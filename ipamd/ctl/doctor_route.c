@@ -13,6 +13,7 @@
 #include <vpcwire/route.h>
 
 #include "ctl/doctor.h"
+#include "ctl/leased.h"
 
 enum {
         POD_TABLE = 512,
@@ -153,37 +154,35 @@ static void check_eni_routes(struct doctor *d)
         }
 }
 
-static const struct link_info *link_by_name(const struct doctor *d, const char *name)
+static void check_pod_route(struct doctor *d, const struct ipam_lease *lease, const struct pod_found *found,
+                            const struct pod_evidence *kernel)
 {
-        for (size_t i = 0; name && i < d->n_links; i++) {
-                if (strcmp(d->links[i].name, name) == 0)
-                        return &d->links[i];
-        }
-        return NULL;
+        bool routed = false;
+
+        if (strcmp(lease->state, "wired") != 0 || !found->link)
+                return; /* on its way, or going: the reconciler looks after it */
+        for (size_t j = 0; j < kernel->n_routes; j++)
+                routed |= ip_equal(kernel->routes[j].dst.ip, lease->address) &&
+                          kernel->routes[j].oif == found->link->ifindex;
+        if (!routed)
+                doctor_say(d, DOCTOR_FAIL, HEALS, "table %d has no route to %s (%s/%s) by %s", POD_TABLE,
+                           IP_TEXT(lease->address), lease->pod_namespace ?: "-", lease->pod_name ?: "-",
+                           found->link->name);
 }
 
 static void check_pod_routes(struct doctor *d)
 {
         const struct route_filter filter = {.family = AF_INET, .table = POD_TABLE};
+        struct pod_evidence kernel = {.links = d->links, .n_links = d->n_links, .table = POD_TABLE};
+        const struct pod_found *found;
         struct route_info *routes;
-        size_t n;
 
-        if (!d->nl || !d->list || route_dump(d->nl, d->arena, &filter, &routes, &n, NULL) < 0)
+        if (!d->nl || !d->list || route_dump(d->nl, d->arena, &filter, &routes, &kernel.n_routes, NULL) < 0)
                 return;
-        for (size_t i = 0; i < d->list->n_leases; i++) {
-                const struct ipam_lease *lease = &d->list->leases[i];
-                const struct link_info *link = link_by_name(d, lease->host_ifname);
-                bool found = false;
-
-                if (strcmp(lease->state, "wired") != 0 || !link)
-                        continue; /* on its way, or going: the reconciler looks after it */
-                for (size_t j = 0; j < n; j++)
-                        found |= ip_equal(routes[j].dst.ip, lease->address) && routes[j].oif == link->ifindex;
-                if (!found)
-                        doctor_say(d, DOCTOR_FAIL, HEALS, "table %d has no route to %s (%s/%s) by %s",
-                                   POD_TABLE, IP_TEXT(lease->address), lease->pod_namespace ?: "-",
-                                   lease->pod_name ?: "-", link->name);
-        }
+        kernel.routes = routes;
+        found = leased_match(d->arena, d->list, &kernel);
+        for (size_t i = 0; i < d->list->n_leases; i++)
+                check_pod_route(d, &d->list->leases[i], &found[i], &kernel);
 }
 
 /* Chains that are there whatever the settings are. */

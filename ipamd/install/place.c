@@ -83,20 +83,28 @@ int place_file(const char *path, const void *bytes, size_t n, mode_t mode, bool 
         return 0;
 }
 
+int place_remove(const char *path, bool *changed, struct err *err)
+{
+        remove_temporaries(path);
+        if (unlink(path) < 0) {
+                if (errno == ENOENT)
+                        return 0;
+                return err_set_errno(err, errno, "remove %s", path);
+        }
+        *changed = true;
+        return 0;
+}
+
 int place_take_away(const char *path, bool *changed, struct err *err)
 {
         _cleanup_free_ char *saved = xasprintf("%s" PLACE_SAVED_SUFFIX, path);
 
-        remove_temporaries(path);
         if (rename(saved, path) < 0) {
                 if (errno != ENOENT)
                         return err_set_errno(err, errno, "bring back %s", saved);
-                if (unlink(path) < 0) {
-                        if (errno == ENOENT)
-                                return 0;
-                        return err_set_errno(err, errno, "remove %s", path);
-                }
+                return place_remove(path, changed, err);
         }
+        remove_temporaries(path);
         *changed = true;
         return 0;
 }

@@ -20,6 +20,8 @@ int place_save(const char *path, struct err *err);
  */
 int place_file(const char *path, const void *bytes, size_t n, mode_t mode, bool *changed, struct err *err);
 
+/* Removes the file; what was kept of its predecessor stays beside. *changed as above. */
+int place_remove(const char *path, bool *changed, struct err *err);
 /* Removes the file, or brings back what was kept of its predecessor. *changed as above. */
 int place_take_away(const char *path, bool *changed, struct err *err);
 

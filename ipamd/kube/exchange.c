@@ -165,6 +165,8 @@ static int read_reply(struct exchange *x, CURLcode result, struct exchange_reply
                 return err_set(err, ERR_AGAIN, "no complete reply: %s", why);
         curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &ret->status);
         curl_easy_getinfo(x->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
+        if (retry_after_s > EXCHANGE_RETRY_AFTER_S_MAX)
+                retry_after_s = EXCHANGE_RETRY_AFTER_S_MAX;
         ret->retry_after_ms = (int64_t)retry_after_s * 1000;
         ret->body = x->body.text;
         ret->body_bytes = x->body.bytes;

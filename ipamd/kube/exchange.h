@@ -20,6 +20,7 @@ enum {
         EXCHANGE_CONNECT_TIMEOUT_MS = 5 * 1000,
         EXCHANGE_REPLY_BYTES_MAX = 64 * 1024, /* an Event has one or two */
         EXCHANGE_HEADER_BYTES_MAX = 32 * 1024,
+        EXCHANGE_RETRY_AFTER_S_MAX = 24 * 60 * 60, /* a longer one is cut */
         EXCHANGE_TOKEN_BYTES_MAX = 16 * 1024,
 };
 
@@ -29,7 +30,7 @@ struct exchange_reply {
         long status;
         const char *body; /* NUL-terminated; valid during the call */
         size_t body_bytes;
-        int64_t retry_after_ms; /* 0: it does not say */
+        int64_t retry_after_ms; /* at most EXCHANGE_RETRY_AFTER_S_MAX; 0: it does not say */
 };
 
 struct exchange_options {

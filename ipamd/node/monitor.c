@@ -139,7 +139,6 @@ static int drain(struct node_monitor *monitor, size_t which, unsigned *changed, 
 {
         for (int i = 0; i < DATAGRAMS_PER_READ; i++) {
                 ssize_t n = receive(monitor, monitor->fds[which]);
-                int left = (int)n;
 
                 if (n == 0)
                         return 0;
@@ -149,10 +148,9 @@ static int drain(struct node_monitor *monitor, size_t which, unsigned *changed, 
                 }
                 if (n < 0)
                         return err_set_errno(err, (int)-n, "read netlink notifications");
-                for (struct nlmsghdr *hdr = (void *)monitor->datagram; NLMSG_OK(hdr, (unsigned)left);
-                     hdr = NLMSG_NEXT(hdr, left))
-                        *changed |= which == ROUTE_SOCKET ? monitor_event_route(&monitor->events, hdr)
-                                                          : monitor_event_nft(&monitor->events, hdr);
+                *changed |= monitor_event_datagram(&monitor->events, monitor->datagram, (size_t)n,
+                                                   which == ROUTE_SOCKET ? monitor_event_route
+                                                                         : monitor_event_nft);
         }
         return 0;
 }

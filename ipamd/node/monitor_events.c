@@ -35,42 +35,65 @@ static struct monitor_link *find_link(struct monitor_events *events, unsigned if
         return NULL;
 }
 
-static unsigned *find_pod(struct monitor_events *events, unsigned ifindex)
+static struct monitor_link *find_pod(struct monitor_events *events, unsigned ifindex)
 {
         for (size_t i = 0; i < events->n_pods; i++) {
-                if (events->pods[i] == ifindex)
+                if (events->pods[i].ifindex == ifindex)
                         return &events->pods[i];
         }
         return NULL;
 }
 
-/* The plugin sets a link's sysctls, and then its alias: from here on they are nobody's to change. */
-static void pod_seen(struct monitor_events *events, const struct link_info *link)
+static struct monitor_link remember(const struct link_info *link)
 {
-        if (!node_link_is_pod(link, events->veth_prefix) || find_pod(events, link->ifindex))
-                return;
-        GROW(events->pods, events->n_pods, events->pods_capacity);
-        events->pods[events->n_pods++] = link->ifindex;
+        struct monitor_link now = {.ifindex = link->ifindex, .mtu = link->mtu, .up = link->up};
+
+        memcpy(now.name, link->name, sizeof(now.name));
+        return now;
+}
+
+/*
+ * The plugin sets a link's sysctls, then its alias, and it is up: from here on they are nobody's to change. Linux drops the routes of a
+ * link that goes down without a word about them, and they are missing when it is up again.
+ */
+static unsigned pod_seen(struct monitor_events *events, const struct link_info *link)
+{
+        struct monitor_link *known = find_pod(events, link->ifindex), before;
+
+        if (!known && link->up && node_link_is_pod(link, events->veth_prefix)) {
+                GROW(events->pods, events->n_pods, events->pods_capacity);
+                events->pods[events->n_pods++] = remember(link);
+        }
+        if (!known)
+                return 0;
+        before = *known;
+        *known = remember(link);
+        if (before.up && !link->up)
+                return NODE_CHANGED_PODS;
+        return before.up != link->up || !link->alias[0] || strcmp(before.name, link->name) != 0
+                       ? NODE_CHANGED_LINKS
+                       : 0;
 }
 
 static unsigned link_gone(struct monitor_events *events, const struct link_info *link)
 {
         struct monitor_link *known = find_link(events, link->ifindex);
-        unsigned *pod = find_pod(events, link->ifindex);
+        struct monitor_link *pod = find_pod(events, link->ifindex);
+        /* One that was renamed before we began to listen has its alias. */
+        bool was_pod =
+                pod || is_pod_name(events, link->name) || (link->alias[0] && strcmp(link->kind, "veth") == 0);
 
         if (known)
                 *known = events->links[--events->n_links];
         if (pod)
                 *pod = events->pods[--events->n_pods];
-        return is_pod_name(events, link->name) ? NODE_CHANGED_PODS : NODE_CHANGED_LINKS;
+        return was_pod ? NODE_CHANGED_PODS : NODE_CHANGED_LINKS;
 }
 
 static unsigned link_seen(struct monitor_events *events, const struct link_info *link)
 {
-        struct monitor_link now = {.ifindex = link->ifindex, .mtu = link->mtu, .up = link->up};
-        struct monitor_link *known = find_link(events, link->ifindex);
+        struct monitor_link *known = find_link(events, link->ifindex), now = remember(link);
 
-        memcpy(now.name, link->name, sizeof(now.name));
         if (!known) {
                 GROW(events->links, events->n_links, events->capacity);
                 events->links[events->n_links++] = now;
@@ -93,14 +116,8 @@ static unsigned on_link(struct monitor_events *events, const struct nlmsghdr *hd
                 return 0;
         if (hdr->nlmsg_type == RTM_DELLINK)
                 return link_gone(events, &link);
-        if (is_pod_name(events, link.name)) {
-                bool newborn = header->ifi_change == UINT32_MAX;
-
-                pod_seen(events, &link);
-                /* Linux drops the routes of a link that goes down without a word about them. */
-                return (header->ifi_change & IFF_UP) && !newborn && !link.up ? NODE_CHANGED_PODS : 0;
-        }
-        changed = link_seen(events, &link);
+        changed = is_pod_name(events, link.name) || find_pod(events, link.ifindex) ? pod_seen(events, &link)
+                                                                                   : link_seen(events, &link);
         return is_own(events, hdr) ? 0 : changed;
 }
 
@@ -127,10 +144,12 @@ static unsigned on_route(struct monitor_events *events, const struct nlmsghdr *h
             !node_table_is_ours(route.table))
                 return 0;
         ours = route.protocol == VPCWIRE_PROTOCOL;
-        if (hdr->nlmsg_type == RTM_DELROUTE)
-                return ours ? NODE_CHANGED_ROUTES : 0;
-        /* The plugin replaces pods' routes all day; who replaces others, or with others, is not the plugin. */
-        return replaced && !(ours && route.table == NODE_POD_TABLE) ? NODE_CHANGED_ROUTES : 0;
+        /* The plugin adds routes to pods all day. Somebody else's among them are news, and what takes another's place. */
+        if (!ours && route.table == NODE_POD_TABLE)
+                return NODE_CHANGED_ROUTES;
+        return (hdr->nlmsg_type == RTM_DELROUTE && ours) || (hdr->nlmsg_type == RTM_NEWROUTE && replaced)
+                       ? NODE_CHANGED_ROUTES
+                       : 0;
 }
 
 static unsigned on_rule(struct monitor_events *events, const struct nlmsghdr *hdr)
@@ -192,10 +211,10 @@ static unsigned on_sysctl(struct monitor_events *events, const struct nlmsghdr *
         ifindex = nla_get_s32(attributes[NETCONFA_IFINDEX]);
         if (ifindex == NETCONFA_IFINDEX_ALL)
                 off = is_off(attributes[NETCONFA_FORWARDING], NODE_FORWARDING);
-        else if (ifindex > 0 && find_link(events, (unsigned)ifindex))
-                off = is_off_of_eni(attributes);
         else if (ifindex > 0 && find_pod(events, (unsigned)ifindex))
                 off = is_off_of_pod(attributes);
+        else if (ifindex > 0 && find_link(events, (unsigned)ifindex))
+                off = is_off_of_eni(attributes);
         return off ? NODE_CHANGED_SYSCTLS : 0;
 }
 
@@ -273,4 +292,25 @@ unsigned monitor_event_nft(struct monitor_events *events, const struct nlmsghdr 
             nla_strcmp(attributes[TABLE_NAME], NODE_NFT_TABLE) == 0)
                 events->nft_touched = true;
         return NFNL_MSG_TYPE(hdr->nlmsg_type) == NFT_MSG_NEWCHAIN ? on_chain(message) : 0;
+}
+
+unsigned monitor_event_datagram(struct monitor_events *events, const void *datagram, size_t n,
+                                monitor_event *event)
+{
+        const char *at = datagram;
+        unsigned changed = 0;
+
+        while (n >= NLMSG_HDRLEN) {
+                const struct nlmsghdr *hdr = (const void *)at;
+                size_t step = NLMSG_ALIGN((size_t)hdr->nlmsg_len);
+
+                if (hdr->nlmsg_len < NLMSG_HDRLEN || hdr->nlmsg_len > n)
+                        break;
+                changed |= event(events, hdr);
+                if (step > n) /* the last one need not be padded */
+                        break;
+                at += step;
+                n -= step;
+        }
+        return changed;
 }

@@ -12,7 +12,7 @@
 
 struct nlmsghdr;
 
-/* The last that we heard of a link that is no pod's: only a difference is news. */
+/* The last that we heard of a link: only a difference is news. */
 struct monitor_link {
         unsigned ifindex, mtu;
         bool up;
@@ -21,17 +21,20 @@ struct monitor_link {
 
 struct monitor_events {
         char veth_prefix[NODE_VETH_PREFIX_MAX + 1];
-        uint32_t own_port; /* of our own requests' socket */
-        uint32_t own_pid;  /* nftables tells who by process */
-        bool nft_touched;  /* in the transaction whose end we have not read yet */
-        struct monitor_link *links;
+        uint32_t own_port;          /* of our own requests' socket */
+        uint32_t own_pid;           /* nftables tells who by process */
+        bool nft_touched;           /* in the transaction whose end we have not read yet */
+        struct monitor_link *links; /* of those that are no pod's */
         size_t n_links, capacity;
-        unsigned *pods; /* indexes of pods' host links that the plugin is done with */
+        struct monitor_link *pods; /* of pods' host links that the plugin is done with */
         size_t n_pods, pods_capacity;
 };
 
 /* A mask of enum node_changed. Messages that make no sense mean nothing. */
-unsigned monitor_event_route(struct monitor_events *events, const struct nlmsghdr *hdr);
-unsigned monitor_event_nft(struct monitor_events *events, const struct nlmsghdr *hdr);
+typedef unsigned monitor_event(struct monitor_events *events, const struct nlmsghdr *hdr);
+monitor_event monitor_event_route, monitor_event_nft;
+/* The same of all messages in a datagram, up to the first whose length is not true. */
+unsigned monitor_event_datagram(struct monitor_events *events, const void *datagram, size_t n,
+                                monitor_event *event);
 
 #endif

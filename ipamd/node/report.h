@@ -3,8 +3,10 @@
 #ifndef NODE_REPORT_H
 #define NODE_REPORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
+#include <vpcwire/addr.h>
 #include <vpcwire/err.h>
 #include <vpcwire/link.h>
 
@@ -26,6 +28,14 @@ struct node_repairs {
         unsigned links, addresses, routes, rules, neighbours, nft, sysctls;
 };
 
+/* The pods' table led what is for a pod elsewhere than to the pod's link: to another pod's, or nowhere. */
+struct node_misled {
+        struct ip ip;
+        const char *route;                 /* the one that was found, as text */
+        const char *ifname, *container_id; /* of the link that it leads to; "": there is none, or no alias */
+        bool repaired; /* the pod's own link is here, and the route leads to it now. Else it is as it was found */
+};
+
 struct node_report {
         struct node_repairs repaired;
         struct node_eni_report *enis; /* in the view's order; in the arena */
@@ -33,6 +43,8 @@ struct node_report {
         unsigned n_pods_unlinked; /* leases of the view whose host link is not there: no route for them */
         unsigned n_pods_failed;   /* pods whose route cannot be set; pod_err is the first one's */
         struct err pod_err;
+        struct node_misled *misled; /* in the arena */
+        size_t n_misled;
 };
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <vpcwire/mem.h>
 #include <vpcwire/netlink.h>
@@ -119,17 +120,31 @@ static void begin_report(struct sync *sync)
         }
 }
 
+/* All links, and whatever is in the pods' table: others' routes in it say something, too. */
+static int look_at_kernel(struct node *node, struct arena *arena, struct pod_evidence *ret, struct err *err)
+{
+        const struct route_filter filter = {.family = AF_INET, .table = NODE_POD_TABLE};
+        struct link_info *links;
+        struct route_info *routes;
+
+        /* The routes first: one that is here leads to a link that the later list has, unless that has gone since. */
+        if (route_dump(node->nl, arena, &filter, &routes, &ret->n_routes, err) < 0 ||
+            link_dump(node->nl, arena, &links, &ret->n_links, err) < 0)
+                return -(int)err->code;
+        ret->links = links;
+        ret->routes = routes;
+        ret->table = NODE_POD_TABLE;
+        return 0;
+}
+
 int node_sync(struct node *node, struct arena *arena, const struct node_view *view, struct node_report *ret,
               struct err *err)
 {
         struct sync sync = {.node = node, .arena = arena, .view = view};
-        struct link_info *links;
-        int r = link_dump(node->nl, arena, &links, &sync.n_links, err);
+        int r = look_at_kernel(node, arena, &sync.kernel, err);
 
-        if (r < 0)
-                return r;
-        sync.links = links;
-        r = node_want_make(arena, view, links, sync.n_links, &sync.want, err);
+        if (r == 0)
+                r = node_want_make(arena, view, &sync.kernel, &sync.want, err);
         if (r < 0)
                 return r;
         if (!sync.want.primary)
@@ -137,9 +152,11 @@ int node_sync(struct node *node, struct arena *arena, const struct node_view *vi
         begin_report(&sync);
         /* Routes before the rules that lead to them, and nftables, which marks packets for the rules, last. */
         sync_sysctls(&sync);
+        sync_pod_aliases(&sync);
         sync_pod_sysctls(&sync);
         sync_links(&sync);
         sync_addresses(&sync);
+        sync_misled_routes(&sync);
         sync_routes(&sync);
         sync_rules(&sync);
         sync_gateway(&sync);
@@ -153,33 +170,13 @@ int node_sync(struct node *node, struct arena *arena, const struct node_view *vi
         return 0;
 }
 
-static int by_name(const void *a, const void *b)
+int node_find_pods(struct node *node, struct arena *arena, const struct pod_sought *pods, size_t n,
+                   struct pod_found **ret, struct err *err)
 {
-        const struct node_pod_link *x = a, *y = b;
+        struct pod_evidence *kernel = ARENA_ARRAY(arena, struct pod_evidence, 1);
 
-        return strcmp(x->ifname, y->ifname);
-}
-
-int node_observe_pod_links(struct node *node, struct arena *arena, struct node_pod_link **ret, size_t *ret_n,
-                           struct err *err)
-{
-        struct node_pod_link *pods;
-        struct link_info *links;
-        size_t n_links, n = 0;
-        int r = link_dump(node->nl, arena, &links, &n_links, err);
-
-        if (r < 0)
-                return r;
-        pods = ARENA_ARRAY(arena, struct node_pod_link, n_links);
-        for (size_t i = 0; i < n_links; i++) {
-                if (!links[i].alias[0])
-                        continue;
-                memcpy(pods[n].ifname, links[i].name, sizeof(pods[n].ifname));
-                memcpy(pods[n].container_id, links[i].alias, sizeof(pods[n].container_id));
-                pods[n++].ifindex = links[i].ifindex;
-        }
-        qsort(pods, n, sizeof(*pods), by_name);
-        *ret = pods;
-        *ret_n = n;
+        if (look_at_kernel(node, arena, kernel, err) < 0)
+                return -(int)err->code;
+        *ret = pod_match(arena, pods, n, kernel);
         return 0;
 }

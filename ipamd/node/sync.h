@@ -45,18 +45,8 @@ unsigned node_repairs_total(const struct node_repairs *repairs);
 int node_sync(struct node *node, struct arena *arena, const struct node_view *view, struct node_report *ret,
               struct err *err);
 
-/* A pod's end in the host. */
-struct node_pod_link {
-        char ifname[LINK_NAME_BYTES];
-        char container_id[LINK_ALIAS_BYTES]; /* the alias */
-        unsigned ifindex;
-};
-
-/*
- * All links that may be a pod's, sorted by name, in the arena: those with an alias, whatever their names begin with. The
- * prefix is a setting, and was another one for pods that run since before it was changed.
- */
-int node_observe_pod_links(struct node *node, struct arena *arena, struct node_pod_link **ret, size_t *ret_n,
-                           struct err *err);
+/* What the kernel shows of each pod, in their order, in the arena. `pods` as for node_sync(). */
+int node_find_pods(struct node *node, struct arena *arena, const struct pod_sought *pods, size_t n,
+                   struct pod_found **ret, struct err *err);
 
 #endif

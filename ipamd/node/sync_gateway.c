@@ -21,11 +21,11 @@ void sync_gateway(struct sync *sync)
                 sync_fail_node(sync, &failure);
                 return;
         }
-        for (size_t i = 0; i < sync->n_links; i++) {
-                const struct link_info *link = &sync->links[i];
+        for (size_t i = 0; i < sync->kernel.n_links; i++) {
+                const struct link_info *link = &sync->kernel.links[i];
                 int r;
 
-                if (!node_link_is_pod(link, sync->view->veth_prefix) || !link->up ||
+                if (!node_want_link_is_pod(&sync->want, sync->view, link) || !link->up ||
                     neigh_proxy_has(answering, n, link->ifindex))
                         continue;
                 r = neigh_proxy_add(sync->node->nl, link->ifindex, gateway, &failure);

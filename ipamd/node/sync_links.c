@@ -24,15 +24,35 @@ void sync_sysctls(struct sync *sync)
         }
 }
 
+/* By its alias the plugin knows the link again. A name that somebody gave it stays: others may know it by that. */
+void sync_pod_aliases(struct sync *sync)
+{
+        for (size_t i = 0; i < sync->view->n_pods; i++) {
+                const struct link_change change = {.alias = sync->view->pods[i].container_id};
+                const struct pod_found *found = &sync->want.pods[i];
+                struct err failure;
+                int r;
+
+                if (!found->alias_missing)
+                        continue;
+                r = link_change(sync->node->nl, found->link->ifindex, &change, &failure);
+                if (r == 0)
+                        sync->report.repaired.links++;
+                else if (r != -ERR_NOT_FOUND) /* it has just gone */
+                        sync_fail_node(sync, &failure);
+        }
+}
+
 void sync_pod_sysctls(struct sync *sync)
 {
-        for (size_t i = 0; i < sync->n_links; i++) {
+        for (size_t i = 0; i < sync->kernel.n_links; i++) {
+                const struct link_info *link = &sync->kernel.links[i];
                 unsigned changed = 0;
                 struct err failure;
 
-                if (!node_link_is_pod(&sync->links[i], sync->view->veth_prefix))
+                if (!node_want_link_is_pod(&sync->want, sync->view, link))
                         continue;
-                if (pod_sysctl_repair(&sync->links[i], &changed, &failure) < 0)
+                if (pod_sysctl_repair(link, &changed, &failure) < 0)
                         sync_fail_node(sync, &failure);
                 sync->report.repaired.sysctls += changed;
         }

@@ -3,6 +3,7 @@
 #ifndef NODE_SYNC_PARTS_H
 #define NODE_SYNC_PARTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,8 +40,7 @@ struct sync {
         struct node *node;
         struct arena *arena;
         const struct node_view *view;
-        const struct link_info *links;
-        size_t n_links;
+        struct pod_evidence kernel; /* as it was before anything was repaired */
         struct node_want want;
         struct node_report report;
         struct err first; /* code set: the first failure that concerns the whole node */
@@ -52,10 +52,14 @@ void sync_fail_link(struct sync *sync, unsigned ifindex, const struct err *failu
 void sync_fail_node(struct sync *sync, const struct err *failure);
 
 void sync_sysctls(struct sync *sync);
+void sync_pod_aliases(struct sync *sync);
 void sync_pod_sysctls(struct sync *sync);
 void sync_links(struct sync *sync);
 void sync_addresses(struct sync *sync);
+void sync_misled_routes(struct sync *sync);
 void sync_routes(struct sync *sync);
+/* Whether two routes to the same destination are as good as one another, whosever they are. */
+bool sync_leads_the_same_way(const struct route_info *a, const struct route_info *b);
 void sync_rules(struct sync *sync);
 void sync_gateway(struct sync *sync);
 void sync_nft(struct sync *sync);

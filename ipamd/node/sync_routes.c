@@ -21,7 +21,7 @@ static int compare(const void *a, const void *b)
         return route_compare_key(a, b);
 }
 
-static bool leads_the_same_way(const struct route_info *a, const struct route_info *b)
+bool sync_leads_the_same_way(const struct route_info *a, const struct route_info *b)
 {
         return a->type == b->type && a->oif == b->oif && ip_equal(a->gateway, b->gateway) && !b->multipath;
 }
@@ -38,7 +38,7 @@ static int check_obstacle(struct sync *sync, const struct route_info *wanted, st
         int r = route_dump(sync->node->nl, sync->arena, &filter, &seen, &n, err);
 
         for (size_t i = 0; r == 0 && i < n; i++) {
-                if (route_compare_key(&seen[i], wanted) == 0 && !leads_the_same_way(wanted, &seen[i]))
+                if (route_compare_key(&seen[i], wanted) == 0 && !sync_leads_the_same_way(wanted, &seen[i]))
                         r = err_set(err, ERR_EXISTS, "add route %s: another's is in its place: %s",
                                     ROUTE_TEXT(wanted), ROUTE_TEXT(&seen[i]));
         }
@@ -90,9 +90,9 @@ static void delete_route(struct sync *sync, const struct route_info *route)
 
 static bool leads_to_pod_link(const struct sync *sync, const struct route_info *route)
 {
-        for (size_t i = 0; i < sync->n_links; i++) {
-                if (sync->links[i].ifindex == route->oif)
-                        return node_link_is_pod(&sync->links[i], sync->view->veth_prefix);
+        for (size_t i = 0; i < sync->kernel.n_links; i++) {
+                if (sync->kernel.links[i].ifindex == route->oif)
+                        return node_want_link_is_pod(&sync->want, sync->view, &sync->kernel.links[i]);
         }
         return false;
 }

@@ -12,7 +12,6 @@
 enum {
         CARD_TABLE_BASE = 10000, /* aws-vpc-cni's numbers for the ENIs of further network cards */
         CARD_TABLE_STEP = 100,
-        CARDS_MAX = 64,
 };
 
 uint32_t node_eni_table(unsigned device_index, unsigned network_card)
@@ -25,7 +24,7 @@ bool node_table_is_ours(uint32_t table)
 {
         return table == NODE_POD_TABLE || (table >= 2 && table <= NODE_ENI_INDEX_MAX + 1) ||
                (table >= CARD_TABLE_BASE + CARD_TABLE_STEP &&
-                table < CARD_TABLE_BASE + CARD_TABLE_STEP * (CARDS_MAX + 1));
+                table < CARD_TABLE_BASE + CARD_TABLE_STEP * (NODE_CARDS_MAX + 1));
 }
 
 bool node_rule_is_ours(const struct rule_info *rule)
@@ -48,44 +47,19 @@ bool node_link_is_pod(const struct link_info *link, const char *veth_prefix)
         return link->alias[0] && strncmp(link->name, veth_prefix, strlen(veth_prefix)) == 0;
 }
 
-static bool eni_is_primary(const struct node_eni *eni)
+bool node_want_link_is_pod(const struct node_want *want, const struct node_view *view,
+                           const struct link_info *link)
 {
-        return eni->device_index == 0 && eni->network_card == 0;
-}
+        bool found = node_link_is_pod(link, view->veth_prefix);
 
-/* Links on top of an ENI's link have its MAC too, and are not it. */
-static bool link_is_stacked(const struct link_info *link)
-{
-        static const char *const kinds[] = {"vlan",   "macvlan", "macvtap", "ipvlan",
-                                            "ipvtap", "bridge",  "bond",    "team"};
-
-        for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-                if (strcmp(link->kind, kinds[i]) == 0)
-                        return true;
-        }
-        return false;
-}
-
-static const struct link_info *find_mac(const struct link_info *links, size_t n, struct mac mac)
-{
-        for (size_t i = 0; i < n; i++) {
-                if (links[i].has_mac && mac_equal(links[i].mac, mac) && !link_is_stacked(&links[i]))
-                        return &links[i];
-        }
-        return NULL;
-}
-
-/* What goes between quotes in the nftables text, where only these are sure to mean themselves. */
-static bool name_is_plain(const char *name)
-{
-        static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-
-        return name[0] && strspn(name, plain) == strlen(name);
+        for (size_t i = 0; i < view->n_pods && !found; i++)
+                found = want->pods[i].link == link && view->pods[i].container_id;
+        return found;
 }
 
 static int check_view(const struct node_view *view, struct err *err)
 {
-        if (!name_is_plain(view->veth_prefix) || strlen(view->veth_prefix) > NODE_VETH_PREFIX_MAX)
+        if (!node_link_name_is_plain(view->veth_prefix) || strlen(view->veth_prefix) > NODE_VETH_PREFIX_MAX)
                 return err_set(err, ERR_INVALID,
                                "veth prefix '%s': 1..%d letters, digits, '.', '_', '-' are allowed",
                                view->veth_prefix, NODE_VETH_PREFIX_MAX);
@@ -93,63 +67,6 @@ static int check_view(const struct node_view *view, struct err *err)
                 return err_set(err, ERR_INVALID, "mark 0x%x is zero, or has bits of the ENIs' marks 0x%x",
                                view->border->mark, NODE_MARK_ENI_MASK);
         return 0;
-}
-
-static int check_eni(const struct node_want_eni *want, const struct node_want_eni *others, size_t n_others,
-                     const char *veth_prefix, struct err *err)
-{
-        const struct node_eni *eni = want->eni;
-
-        if (eni->address.family != AF_INET || eni->subnet.ip.family != AF_INET || eni->subnet.bits > 30)
-                return err_set(err, ERR_INVALID, "ENI %s: address %s in subnet %s is no IPv4 ENI",
-                               MAC_TEXT(eni->mac), IP_TEXT(eni->address), PREFIX_TEXT(eni->subnet));
-        if (want->link && strncmp(want->link->name, veth_prefix, strlen(veth_prefix)) == 0)
-                return err_set(err, ERR_INVALID,
-                               "ENI %s: its link is called %s, which begins with the pods' prefix '%s'",
-                               MAC_TEXT(eni->mac), want->link->name, veth_prefix);
-        if (eni_is_primary(eni))
-                return 0;
-        if (want->link && !name_is_plain(want->link->name))
-                return err_set(err, ERR_INVALID, "ENI %s: its link's name '%s' has odd characters",
-                               MAC_TEXT(eni->mac), want->link->name);
-        if (eni->device_index < 1 || eni->device_index > NODE_ENI_INDEX_MAX || eni->network_card >= CARDS_MAX)
-                return err_set(err, ERR_LIMIT, "ENI %s: device %u on card %u; at most %d on %d cards",
-                               MAC_TEXT(eni->mac), eni->device_index, eni->network_card, NODE_ENI_INDEX_MAX,
-                               CARDS_MAX);
-        for (size_t i = 0; i < n_others; i++) {
-                if (others[i].mark == want->mark && !others[i].err.code)
-                        return err_set(err, ERR_LIMIT,
-                                       "ENI %s: device %u is on card %u already; marks are per device index",
-                                       MAC_TEXT(eni->mac), eni->device_index, others[i].eni->network_card);
-        }
-        return 0;
-}
-
-static void make_enis(struct arena *arena, const struct node_view *view, const struct link_info *links,
-                      size_t n_links, struct node_want *want)
-{
-        want->enis = ARENA_ARRAY(arena, struct node_want_eni, view->n_enis);
-        for (size_t i = 0; i < view->n_enis; i++) {
-                const struct node_eni *eni = &view->enis[i];
-                struct node_want_eni *one = &want->enis[i];
-                bool primary = eni_is_primary(eni);
-
-                *one = (struct node_want_eni){
-                        .eni = eni,
-                        .link = find_mac(links, n_links, eni->mac),
-                        .mark = primary ? 0 : (eni->device_index << NODE_MARK_ENI_SHIFT) & NODE_MARK_ENI_MASK,
-                        .table = primary ? NODE_MAIN_TABLE
-                                         : node_eni_table(eni->device_index, eni->network_card),
-                };
-                check_eni(one, want->enis, i, view->veth_prefix, &one->err);
-        }
-        want->n_enis = view->n_enis;
-}
-
-/* Whether an ENI gets objects: a secondary one, sound, whose link is here. */
-static bool eni_is_configured(const struct node_want_eni *want)
-{
-        return !eni_is_primary(want->eni) && want->link && !want->err.code;
 }
 
 static int by_address(const void *a, const void *b)
@@ -165,105 +82,11 @@ static void make_addresses(struct arena *arena, struct node_want *want)
 
                 /* /32: a link without an address fails the kernel's loose source check, and a longer reach
                  * would put the subnet's route into main a second time. */
-                if (eni_is_configured(one))
+                if (node_want_eni_is_configured(one))
                         want->addresses[want->n_addresses++] = (struct ifaddr){
                                 .ifindex = one->link->ifindex, .prefix = prefix_host(one->eni->address)};
         }
         qsort(want->addresses, want->n_addresses, sizeof(*want->addresses), by_address);
-}
-
-static int by_route_key(const void *a, const void *b)
-{
-        return route_compare_key(a, b);
-}
-
-static void add_route(struct node_want *want, struct route_info route)
-{
-        route.protocol = VPCWIRE_PROTOCOL;
-        want->routes[want->n_routes++] = route_normal(&route);
-}
-
-/* The links by name, for bsearch(): there may be as many pods as links. */
-struct named_link {
-        const char *name;
-        const struct link_info *link;
-};
-
-static int by_name(const void *a, const void *b)
-{
-        const struct named_link *x = a, *y = b;
-
-        return strcmp(x->name, y->name);
-}
-
-static struct named_link *sort_by_name(struct arena *arena, const struct link_info *links, size_t n)
-{
-        struct named_link *sorted = ARENA_ARRAY(arena, struct named_link, n);
-
-        for (size_t i = 0; i < n; i++)
-                sorted[i] = (struct named_link){links[i].name, &links[i]};
-        qsort(sorted, n, sizeof(*sorted), by_name);
-        return sorted;
-}
-
-static const struct link_info *find_pod_link(const struct named_link *sorted, size_t n,
-                                             const struct node_pod *pod)
-{
-        const struct named_link key = {.name = pod->host_ifname};
-        const struct named_link *found = bsearch(&key, sorted, n, sizeof(*sorted), by_name);
-
-        if (found && (pod->container_id ? strcmp(found->link->alias, pod->container_id) == 0
-                                        : strcmp(found->link->kind, "bridge") == 0))
-                return found->link;
-        return NULL;
-}
-
-/* Two pods with one address cannot be; should the view say so, the one that comes first keeps its route. */
-static void drop_doubles(struct node_want *want)
-{
-        size_t kept = 0;
-
-        for (size_t i = 0; i < want->n_routes; i++) {
-                if (!kept || route_compare_key(&want->routes[kept - 1], &want->routes[i]) != 0)
-                        want->routes[kept++] = want->routes[i];
-        }
-        want->n_routes = kept;
-}
-
-static void make_routes(struct arena *arena, const struct node_view *view, const struct link_info *links,
-                        size_t n_links, struct node_want *want)
-{
-        struct named_link *sorted = sort_by_name(arena, links, n_links);
-
-        want->routes = ARENA_ARRAY(arena, struct route_info, 2 * want->n_enis + view->n_pods);
-        for (size_t i = 0; i < want->n_enis; i++) {
-                const struct node_want_eni *one = &want->enis[i];
-                struct ip gateway = prefix_nth(one->eni->subnet, 1);
-
-                if (!eni_is_configured(one))
-                        continue;
-                add_route(want, (struct route_info){.table = one->table,
-                                                    .dst = prefix_host(gateway),
-                                                    .oif = one->link->ifindex,
-                                                    .scope = RT_SCOPE_LINK});
-                add_route(want, (struct route_info){.table = one->table,
-                                                    .dst = {{.family = AF_INET}, 0},
-                                                    .oif = one->link->ifindex,
-                                                    .gateway = gateway});
-        }
-        for (size_t i = 0; i < view->n_pods; i++) {
-                const struct link_info *link = find_pod_link(sorted, n_links, &view->pods[i]);
-
-                if (!link || view->pods[i].ip.family != AF_INET)
-                        want->n_pods_unlinked++;
-                else
-                        add_route(want, (struct route_info){.table = NODE_POD_TABLE,
-                                                            .dst = prefix_host(view->pods[i].ip),
-                                                            .oif = link->ifindex,
-                                                            .scope = RT_SCOPE_LINK});
-        }
-        qsort(want->routes, want->n_routes, sizeof(*want->routes), by_route_key);
-        drop_doubles(want);
 }
 
 static int by_rule(const void *a, const void *b)
@@ -296,7 +119,7 @@ static void make_rules(struct arena *arena, const struct node_view *view, struct
         for (size_t i = 0; i < want->n_enis; i++) {
                 const struct node_want_eni *one = &want->enis[i];
 
-                if (!eni_is_configured(one))
+                if (!node_want_eni_is_configured(one))
                         continue;
                 add_rule(want, (struct rule_info){.priority = NODE_PRIORITY_ENI_MARK,
                                                   .table = one->table,
@@ -315,13 +138,13 @@ static int find_primary(const struct node_want *want, const struct link_info **r
         for (size_t i = 0; i < want->n_enis; i++) {
                 const struct node_want_eni *one = &want->enis[i];
 
-                if (!eni_is_primary(one->eni))
+                if (!node_eni_is_primary(one->eni))
                         continue;
                 if (one->err.code && err)
                         *err = one->err;
                 if (one->err.code)
                         return -(int)one->err.code;
-                if (one->link && !name_is_plain(one->link->name))
+                if (one->link && !node_link_name_is_plain(one->link->name))
                         return err_set(err, ERR_INVALID,
                                        "the primary interface's name '%s' has odd characters",
                                        one->link->name);
@@ -332,21 +155,22 @@ static int find_primary(const struct node_want *want, const struct link_info **r
                        want->n_enis);
 }
 
-int node_want_make(struct arena *arena, const struct node_view *view, const struct link_info *links,
-                   size_t n_links, struct node_want *ret, struct err *err)
+int node_want_make(struct arena *arena, const struct node_view *view, const struct pod_evidence *kernel,
+                   struct node_want *ret, struct err *err)
 {
         struct node_want want = {0};
         int r = check_view(view, err);
 
         if (r < 0)
                 return r;
-        make_enis(arena, view, links, n_links, &want);
+        want.pods = pod_match(arena, view->pods, view->n_pods, kernel);
+        node_want_make_enis(arena, view, kernel, &want);
         r = find_primary(&want, &want.primary, err);
         if (r < 0)
                 return r;
         if (want.primary) {
                 make_addresses(arena, &want);
-                make_routes(arena, view, links, n_links, &want);
+                node_want_make_routes(arena, view, &want);
                 make_rules(arena, view, &want);
                 node_want_make_sysctls(arena, &want);
                 want.nft = node_want_nft(arena, view, want.enis, want.n_enis, want.primary->name);

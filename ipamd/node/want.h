@@ -21,6 +21,7 @@
 #include <vpcwire/err.h>
 #include <vpcwire/ifaddr.h>
 #include <vpcwire/link.h>
+#include <vpcwire/pod_match.h>
 #include <vpcwire/route.h>
 #include <vpcwire/rule.h>
 
@@ -39,6 +40,7 @@ enum {
         NODE_MARK_ENI_MASK = 0x3f00,
         NODE_MARK_ENI_SHIFT = 8,
         NODE_ENI_INDEX_MAX = NODE_MARK_ENI_MASK >> NODE_MARK_ENI_SHIFT,
+        NODE_CARDS_MAX = 64,
 
         NODE_VETH_PREFIX_MAX = 4, /* characters: 11 more make a link's name */
         NODE_SYSCTL_KEY_BYTES = 64,
@@ -63,14 +65,6 @@ struct node_eni {
 struct node_address {
         struct prefix prefix;
         unsigned device_index, network_card;
-};
-
-/* A lease whose pod is or may be wired. */
-struct node_pod {
-        struct ip ip;
-        const char *host_ifname;
-        const char
-                *container_id; /* the host link's alias; NULL: the link is a bridge, and the pod behind it */
 };
 
 /* How the source port of a connection is chosen that gets the primary address. */
@@ -106,7 +100,7 @@ struct node_view {
         size_t n_enis;
         const struct node_address *addresses; /* those of the primary ENI are allowed, and need nothing */
         size_t n_addresses;
-        const struct node_pod *pods;
+        const struct pod_sought *pods; /* of leases whose pod is or may be wired */
         size_t n_pods;
         const struct ip
                 *unwired; /* leased, and wired by somebody else: no route in the pods' table is theirs */
@@ -145,16 +139,18 @@ struct node_want {
         const char *nft;        /* "table ip vpcwire {...}" */
         const char *nft_arp;    /* "table arp vpcwire {...}" */
         const char *nft_guard;  /* "table inet vpcwire {...}" */
-        size_t n_pods_unlinked; /* pods of the view whose host link is not there: they have no route */
+        struct pod_found *pods; /* in the view's order; those without a link have no route */
+        size_t n_pods_unlinked;
 };
 
 /*
- * The wanted state, in the arena; it points into view and links, which must outlive it. links: all links of the host.
+ * The wanted state, in the arena; it points into view and kernel, which must outlive it. kernel: all links of the host, and
+ * all routes of the pods' table.
  * ERR_INVALID when the view itself is wrong (no primary ENI in it, a veth prefix that is no link name). An ENI that
  * cannot be configured has its error in its own entry.
  */
-int node_want_make(struct arena *arena, const struct node_view *view, const struct link_info *links,
-                   size_t n_links, struct node_want *ret, struct err *err);
+int node_want_make(struct arena *arena, const struct node_view *view, const struct pod_evidence *kernel,
+                   struct node_want *ret, struct err *err);
 
 /* The route table of an ENI: device index + 1; on card c > 0: 10000 + 100 c + index. The primary one uses main. */
 uint32_t node_eni_table(unsigned device_index, unsigned network_card);
@@ -162,8 +158,22 @@ uint32_t node_eni_table(unsigned device_index, unsigned network_card);
 bool node_table_is_ours(uint32_t table);
 /* Whether a rule is one that we made, judged by its protocol and priority. */
 bool node_rule_is_ours(const struct rule_info *rule);
-/* Whether a link is a pod's host link: the prefix, and an alias. */
+/* Whether a link is a pod's host link by itself: the prefix, and an alias. */
 bool node_link_is_pod(const struct link_info *link, const char *veth_prefix);
+/* ... or because it is the link of a pod of the view, whatever it is called now. */
+bool node_want_link_is_pod(const struct node_want *want, const struct node_view *view,
+                           const struct link_info *link);
+
+/* want_eni.c: the view's ENIs with their links. */
+void node_want_make_enis(struct arena *arena, const struct node_view *view, const struct pod_evidence *kernel,
+                         struct node_want *want);
+bool node_eni_is_primary(const struct node_eni *eni);
+/* Whether an ENI gets objects: a secondary one, sound, whose link is here. */
+bool node_want_eni_is_configured(const struct node_want_eni *want);
+/* Whether a link's name goes between quotes in the nftables text, where only some characters are sure to mean themselves. */
+bool node_link_name_is_plain(const char *name);
+/* want_route.c: the ENIs' tables, and a host route to each pod whose link is here. */
+void node_want_make_routes(struct arena *arena, const struct node_view *view, struct node_want *want);
 
 /* want_guard.c: what pods must not do, and the kernel must not do for them. */
 const char *node_want_nft_guard(struct arena *arena, const struct node_view *view);

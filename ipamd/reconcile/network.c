@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The host's network as the books want it, and what follows from it for the books: an ENI that the kernel routes is
- * ready, its preparing addresses are free; a lease whose host link is gone for long enough is reclaimed.
+ * ready, its preparing addresses are free.
  */
 #include <stdio.h>
 #include <string.h>
@@ -40,15 +40,15 @@ static int books_read(struct reconcile *r, struct round *round, struct books *re
 }
 
 /* A pod that outlived the books keeps what it has in the kernel until it has a lease again. */
-static void add_survivors(const struct books *books, struct node_pod *pods, size_t *n)
+static void add_survivors(const struct books *books, struct pod_sought *pods, size_t *n)
 {
         for (size_t i = 0; i < books->n_imports; i++) {
                 const struct store_import *import = &books->imports[i];
 
                 if (import->verdict == IMPORT_PENDING && !*import->key.network)
-                        pods[(*n)++] = (struct node_pod){.ip = import->address,
-                                                         .host_ifname = import->key.ifname,
-                                                         .container_id = import->key.container_id};
+                        pods[(*n)++] = (struct pod_sought){.ip = import->address,
+                                                           .host_ifname = import->key.ifname,
+                                                           .container_id = import->key.container_id};
         }
 }
 
@@ -79,8 +79,8 @@ static struct node_view view_of(struct reconcile *r, struct round *round, const 
 {
         struct node_eni *enis = ARENA_ARRAY(round->arena, struct node_eni, round->n_enis);
         struct node_address *addresses = ARENA_ARRAY(round->arena, struct node_address, books->n_addresses);
-        struct node_pod *pods =
-                ARENA_ARRAY(round->arena, struct node_pod, books->n_leases + books->n_imports);
+        struct pod_sought *pods =
+                ARENA_ARRAY(round->arena, struct pod_sought, books->n_leases + books->n_imports);
         struct ip *unwired = ARENA_ARRAY(round->arena, struct ip, books->n_leases);
         struct node_view view = {.veth_prefix = r->options.veth_prefix,
                                  .mtu = r->options.eni_mtu,
@@ -117,10 +117,7 @@ static struct node_view view_of(struct reconcile *r, struct round *round, const 
                 if (lease->address_only && !*lease->host_ifname)
                         unwired[view.n_unwired++] = lease->address;
                 else
-                        pods[view.n_pods++] = (struct node_pod){
-                                .ip = lease->address,
-                                .host_ifname = lease->host_ifname,
-                                .container_id = lease->address_only ? NULL : lease->key.container_id};
+                        pods[view.n_pods++] = reclaim_pod_of(lease);
         }
         add_survivors(books, pods, &view.n_pods);
         return view;
@@ -257,85 +254,13 @@ int network_sync(struct reconcile *r, struct round *round, struct err *err)
         e = node_sync(r->node, round->arena, &view, &report, err);
         log_repairs(&report.repaired);
         count_repairs(r, &report.repaired);
-        if (report.n_pods_failed)
-                log_warn("routes to pods cannot be set", LOG_INT("pods", report.n_pods_failed),
-                         LOG_ERR(&report.pod_err));
+        if (e == 0)
+                e = network_tell(r, round, &report, err);
         for (size_t i = 0; i < report.n_enis && e == 0; i++)
                 e = report_eni(r, round, &report.enis[i], &books, err);
         if (e < 0) {
                 r->network_due = true;
                 return err_wrap(err, "host network");
         }
-        return 0;
-}
-
-static const struct node_pod_link *find_link(const struct node_pod_link *links, size_t n, const char *ifname)
-{
-        for (size_t i = 0; i < n; i++) {
-                if (strcmp(links[i].ifname, ifname) == 0)
-                        return &links[i];
-        }
-        return NULL;
-}
-
-static int reclaim_one(struct reconcile *r, struct round *round, const struct store_lease *lease, bool seen,
-                       struct err *err)
-{
-        int64_t grace_ms =
-                r->settings.orphan_grace_ms + (lease->state == LEASE_RESERVED ? RESERVED_GRACE_MS : 0);
-        int64_t due_ms = lease->link_missing_since_ms + grace_ms;
-        struct ip address;
-        bool released;
-
-        if (seen && !lease->link_missing_since_ms)
-                return 0;
-        if (seen)
-                return store_lease_link_seen(r->store, &lease->key, true, round->now_ms, err);
-        if (!lease->link_missing_since_ms) {
-                due_ms = round->now_ms + grace_ms;
-                if (store_lease_link_seen(r->store, &lease->key, false, round->now_ms, err) < 0)
-                        return err_wrap(err, "note the missing link");
-        }
-        if (round->now_ms < due_ms) {
-                r->pods_due_ms = due_ms < r->pods_due_ms ? due_ms : r->pods_due_ms;
-                return 0;
-        }
-        log_warn("lease reclaimed: its host link is gone", LOG_STR("address", IP_TEXT(lease->address)),
-                 LOG_STR("container", lease->key.container_id), LOG_STR("pod", lease->pod_name),
-                 LOG_STR("link", lease->host_ifname));
-        round->changed = true;
-        round->progress = true;
-        if (store_lease_release(r->store, &lease->key, "reclaimed: its host link is gone", round->now_ms,
-                                &released, &address, err) < 0)
-                return -(int)err->code;
-        metrics_add(r->options.metrics, METRIC_ORPHANS, LABELS("lease"), released);
-        return 0;
-}
-
-int network_reclaim(struct reconcile *r, struct round *round, struct err *err)
-{
-        struct node_pod_link *links;
-        struct store_lease *leases;
-        size_t n_links, n_leases;
-
-        if (round->now_ms < r->pods_due_ms) {
-                round_wake_at(round, r->pods_due_ms);
-                return 0;
-        }
-        r->pods_due_ms = round->now_ms + PODS_PERIOD_MS;
-        /* Leases first: a link made in between belongs to a lease that is not in the list. */
-        if (store_leases(r->store, NULL, round->arena, &leases, &n_leases, err) < 0 ||
-            node_observe_pod_links(r->node, round->arena, &links, &n_links, err) < 0)
-                return err_wrap(err, "look at the pods' links");
-        for (size_t i = 0; i < n_leases; i++) {
-                const struct node_pod_link *link = find_link(links, n_links, leases[i].host_ifname);
-                bool seen = link && strcmp(link->container_id, leases[i].key.container_id) == 0;
-
-                if (leases[i].address_only && leases[i].state == LEASE_WIRED)
-                        continue; /* it never had a link: only DEL and GC know when its pod is gone */
-                if (reclaim_one(r, round, &leases[i], seen, err) < 0)
-                        return err_wrap(err, "lease %s", IP_TEXT(leases[i].address));
-        }
-        round_wake_at(round, r->pods_due_ms);
         return 0;
 }

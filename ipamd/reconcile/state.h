@@ -189,7 +189,12 @@ struct store_eni *observe_eni(struct round *round, int64_t key);
 
 /* network.c: the host's network as it should be, and what follows from it in the store. */
 int network_sync(struct reconcile *r, struct round *round, struct err *err);
+/* network_tell.c: what a sync found that it could not, or should not in silence, put right. */
+int network_tell(struct reconcile *r, struct round *round, const struct node_report *report, struct err *err);
+/* reclaim.c: leases whose pods are gone. */
 int network_reclaim(struct reconcile *r, struct round *round, struct err *err);
+/* What is looked for in the kernel; it points into the lease. */
+struct pod_sought reclaim_pod_of(const struct store_lease *lease);
 
 /* tell.c: notes beside the other blocked things why the pool stays as it is. */
 int tell_plan(struct reconcile *r, struct round *round, const struct plan *plan, struct err *err);
@@ -245,6 +250,16 @@ const struct store_blocked *blocked_find(const struct round *round, const char *
 /* The block that says: EC2 takes no more addresses for this ENI, whatever the instance type's limits are. */
 #define BLOCKED_FULL "full"
 bool blocked_now(const struct round *round, const char *action, const char *subject);
+
+/*
+ * warn.c: the warnings of this action (one of store_is_warning()) are exactly these from now on, each told when it is new.
+ * They stand until until_ms, unless they are seen again before.
+ */
+struct warning {
+        const char *subject, *reason;
+};
+int warn_exactly(struct reconcile *r, struct round *round, const char *action, const struct warning *warnings,
+                 size_t n, int64_t until_ms, struct err *err);
 
 /* denied.c: tells a change of a permission once. As count_ec2_call(). */
 void denied_observe(void *data, const char *action, const struct ec2_failure *failure, const char *why);

@@ -51,8 +51,7 @@ void survivors_of(struct arena *arena, const struct link_info *links, size_t n_l
 
 int survivors_find(struct arena *arena, struct store_import **ret, size_t *ret_n, struct err *err)
 {
-        const struct route_filter filter = {
-                .family = AF_INET, .table = NODE_POD_TABLE, .protocol = VPCWIRE_PROTOCOL};
+        const struct route_filter filter = {.family = AF_INET, .table = NODE_POD_TABLE};
         _cleanup_(netlink_freep) struct netlink *netlink = NULL;
         struct route_info *routes;
         struct link_info *links;
@@ -108,7 +107,7 @@ static bool same_container(const struct store_import *a, const struct store_impo
 
 void survivors_join(struct arena *arena, const struct store_import *rows, size_t n_rows,
                     const struct store_import *survivors, size_t n_survivors, struct store_import **ret,
-                    size_t *ret_n)
+                    size_t *ret_n, size_t *ret_n_survivors)
 {
         struct store_import *joined = ARENA_ARRAY(arena, struct store_import, n_rows + n_survivors);
         size_t n = 0;
@@ -116,8 +115,6 @@ void survivors_join(struct arena *arena, const struct store_import *rows, size_t
         for (size_t i = 0; i < n_survivors; i++) {
                 const struct store_import *row = find_address(rows, n_rows, survivors[i].address);
 
-                if (find_address(joined, n, survivors[i].address))
-                        continue;
                 joined[n] = survivors[i];
                 if (row && same_container(row, &survivors[i])) {
                         joined[n].pod_namespace = row->pod_namespace;
@@ -126,6 +123,7 @@ void survivors_join(struct arena *arena, const struct store_import *rows, size_t
                 }
                 n++;
         }
+        *ret_n_survivors = n;
         for (size_t i = 0; i < n_rows; i++) {
                 if (!find_address(survivors, n_survivors, rows[i].address))
                         joined[n++] = rows[i];

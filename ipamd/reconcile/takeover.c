@@ -37,6 +37,8 @@ int takeover_start(struct reconcile *r, struct err *err)
                 r->takeover.pending |= imports[i].verdict == IMPORT_PENDING;
         r->takeover.tidy = n > 0 || (r->options.backing_store && access(r->options.backing_store, F_OK) == 0);
         r->takeover.tidy_legacy = r->takeover.tidy;
+        if (r->takeover.pending) /* what does not know its pods may not know EC2's answers either */
+                r->look_due_ms = clock_boottime_ms();
         r->takeover.deadline_ms = clock_boottime_ms() + r->settings.orphan_grace_ms;
         return 0;
 }
@@ -51,14 +53,15 @@ static int look_at_kernel(struct reconcile *r, struct round *round, struct kerne
         return 0;
 }
 
-static bool name_is_the_pods(const struct link_info *link, const struct store_import *import)
+static bool link_is_the_pods(const struct link_info *link, const struct store_import *import)
 {
         _cleanup_(text_done) struct text key = {0};
         char digits[POD_LINK_DIGITS + 1];
         size_t n = strlen(link->name);
 
         if (!*import->key.network)
-                return strcmp(link->name, import->key.ifname) == 0;
+                return strcmp(link->alias, import->key.container_id) == 0 ||
+                       (!*link->alias && strcmp(link->name, import->key.ifname) == 0);
         if (!*import->pod_name)
                 return true; /* it does not say whose it is; the route does */
         text_add(&key, "%s.%s", import->pod_namespace, import->pod_name);
@@ -77,7 +80,7 @@ static const struct link_info *find_link(const struct kernel *kernel, const stru
         for (size_t i = 0; i < kernel->n_links; i++) {
                 const struct link_info *link = &kernel->links[i];
 
-                if (strcmp(link->kind, "veth") != 0 || !name_is_the_pods(link, import))
+                if (strcmp(link->kind, "veth") != 0 || !link_is_the_pods(link, import))
                         continue;
                 for (size_t j = 0; j < kernel->n_routes; j++) {
                         if (kernel->routes[j].oif == link->ifindex &&

@@ -41,24 +41,42 @@ static void add_blocked(struct ipam_status_reply *status, const struct reason_fa
 static void add_warnings(struct ipam_status_reply *status, const struct serve *serve,
                          const struct reason_facts *facts, struct arena *arena)
 {
-        status->warnings = ARENA_ARRAY(arena, struct ipam_warning, facts->n_warnings + 1);
+        const struct serve_settings *settings = &serve->settings;
+
+        status->warnings =
+                ARENA_ARRAY(arena, struct ipam_warning, 1 + facts->n_warnings + settings->n_warnings);
         if (serve->held_since_wall_ms)
                 status->warnings[status->n_warnings++] =
-                        (struct ipam_warning){"new pods", handover_reason(serve, arena)};
+                        (struct ipam_warning){.subject = "new pods", .reason = handover_reason(serve, arena)};
         for (size_t i = 0; i < facts->n_warnings; i++) {
                 if (facts->warnings[i].until_ms > facts->now_ms)
-                        status->warnings[status->n_warnings++] =
-                                (struct ipam_warning){facts->warnings[i].subject, facts->warnings[i].reason};
+                        status->warnings[status->n_warnings++] = (struct ipam_warning){
+                                .subject = facts->warnings[i].subject, .reason = facts->warnings[i].reason};
         }
+        for (size_t i = 0; i < settings->n_warnings; i++)
+                status->warnings[status->n_warnings++] = settings->warnings[i];
+}
+
+/* Ready means that the daemon can serve. A full pool is a state of the node that no restart and no rollout mends. */
+static bool is_ready(const struct reason_facts *facts)
+{
+        return facts->set_up && !facts->unwritable;
+}
+
+static bool is_short(const struct reason_facts *facts)
+{
+        return is_ready(facts) && facts->counts.waiting && facts->counts.free == 0;
 }
 
 /*
- * Ready means that an ADD will be served. A full node on which nobody asks for more is ready: runtimes turn "not ready"
- * into a NotReady node, whose pods are then evicted, so it must stand for a failure that is seen and not for a count.
+ * Runtimes make a NotReady node of it, whose pods are evicted in the end. So it stands for ADDs that are seen to wait in
+ * vain: not for a count, and not while addresses are on their way.
  */
-static bool is_ready(const struct reason_facts *facts)
+static bool is_exhausted(const struct reason_facts *facts, size_t n_blocked)
 {
-        return facts->set_up && !facts->unwritable && !(facts->counts.waiting && facts->counts.free == 0);
+        const struct store_counts *counts = &facts->counts;
+
+        return is_short(facts) && counts->cooling + counts->preparing + counts->unready == 0 && n_blocked > 0;
 }
 
 bool serve_is_ready(struct serve *serve)
@@ -69,17 +87,20 @@ bool serve_is_ready(struct serve *serve)
         return status_facts(serve, clock_boottime_ms(), arena, &facts, NULL) == 0 && is_ready(&facts);
 }
 
+/* After add_blocked(). */
 static void add_health(struct ipam_status_reply *status, const struct serve *serve,
                        const struct reason_facts *facts, struct arena *arena)
 {
         char *reason = arena_alloc(arena, REASON_BYTES, 1);
 
+        reason_no_address(facts, reason);
         status->set_up = facts->set_up;
         status->ready = is_ready(facts);
-        if (!status->ready) {
-                reason_no_address(facts, reason);
+        if (!status->ready)
                 status->reason = reason;
-        }
+        if (is_short(facts))
+                status->waiting_reason = reason;
+        status->exhausted = is_exhausted(facts, status->n_blocked);
         if (facts->counts.lost)
                 status->impaired_reason =
                         arena_printf(arena, "%u running pod%s addresses that EC2 no longer assigns here",
@@ -112,8 +133,8 @@ int handle_status(struct method_call *call, const void *request _unused_, void *
                 .max_enis = call->serve->node.max_enis,
                 .addresses_per_eni = call->serve->node.addresses_per_eni,
         };
-        add_health(status, call->serve, &facts, call->arena);
         add_blocked(status, &facts, call->arena);
+        add_health(status, call->serve, &facts, call->arena);
         add_warnings(status, call->serve, &facts, call->arena);
         return 0;
 }

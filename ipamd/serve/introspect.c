@@ -53,7 +53,7 @@ struct settings {
         bool of_network;
 };
 
-static void add_setting(void *to, const char *name, const char *value)
+static void add_setting(void *to, const char *name, json_t *value)
 {
         struct settings *settings = to;
         bool of_network = false;
@@ -61,7 +61,9 @@ static void add_setting(void *to, const char *name, const char *value)
         for (size_t i = 0; i < ARRAY_SIZE(network_settings); i++)
                 of_network |= strcmp(network_settings[i], name) == 0;
         if (of_network == settings->of_network)
-                json_object_set_new(settings->json, name, jsonx_string(value));
+                json_object_set_new(settings->json, name, value);
+        else
+                json_decref(value);
 }
 
 static void answer_settings(struct see *see, bool of_network, struct web_answer *ret)

@@ -17,7 +17,7 @@ struct metrics;
 struct serve;
 struct see;
 
-typedef void see_visit_setting(void *to, const char *name, const char *value);
+typedef void see_visit_setting(void *to, const char *name, json_t *value); /* owns the value */
 
 struct see_options {
         struct serve *serve;     /* these four are borrowed, and outlive this */

@@ -21,7 +21,7 @@ static void split(struct arena *arena, const struct store_blocked *all, size_t n
         struct store_blocked *warnings = ARENA_ARRAY(arena, struct store_blocked, n);
 
         for (size_t i = 0; i < n; i++) {
-                if (strcmp(all[i].action, STORE_WARNING) == 0)
+                if (store_is_warning(all[i].action))
                         warnings[facts->n_warnings++] = all[i];
                 else
                         blocked[facts->n_blocked++] = all[i];

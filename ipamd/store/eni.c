@@ -154,6 +154,9 @@ int store_eni_set_device(struct store *store, int64_t key, unsigned device_index
 #define NO_LEASE_ON_IT                                                                                       \
         " AND NOT EXISTS (SELECT 1 FROM addresses a JOIN leases l ON l.address = a.address WHERE a.eni = "   \
         "?1)"
+#define NONE_HELD                                                                                            \
+        " AND NOT EXISTS (SELECT 1 FROM addresses a JOIN imports i ON i.address = a.address AND i.verdict"   \
+        " = 'pending' WHERE a.eni = ?1)"
 #define NONE_COOLING " AND NOT EXISTS (SELECT 1 FROM addresses WHERE eni = ?1 AND state = 'cooling')"
 
 /* Whether ENI ?1 may enter the state, by its present one and its addresses. */
@@ -163,12 +166,11 @@ static const char *const may_enter[_ENI_STATE_MAX] = {
         [ENI_READY] = "SELECT eni_id FROM enis WHERE key = ?1 AND state = 'configuring' AND managed = 1"
                       " AND withheld = 0",
         [ENI_DRAINING] = "SELECT eni_id FROM enis WHERE key = ?1 AND state IN ('configuring', 'ready')"
-                         " AND managed = 1 AND is_primary = 0" NO_LEASE_ON_IT,
+                         " AND managed = 1 AND is_primary = 0" NO_LEASE_ON_IT NONE_HELD,
         [ENI_DETACHING] = "SELECT eni_id FROM enis WHERE key = ?1 AND state = 'draining'"
-                          " AND managed = 1" NO_LEASE_ON_IT NONE_COOLING,
-        [ENI_DELETING] =
-                "SELECT eni_id FROM enis WHERE key = ?1 AND state IN ('creating', 'attaching', 'detaching')"
-                " AND managed = 1" NO_LEASE_ON_IT,
+                          " AND managed = 1" NO_LEASE_ON_IT NONE_HELD NONE_COOLING,
+        [ENI_DELETING] = "SELECT eni_id FROM enis WHERE key = ?1 AND managed = 1" NO_LEASE_ON_IT
+                         " AND (state = 'detaching' OR (state IN ('creating', 'attaching')" NONE_HELD "))",
 };
 
 /* 1 and its id when it may, 0 when not. */

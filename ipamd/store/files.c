@@ -76,8 +76,7 @@ int files_check(const char *path, struct err *err)
         r = check_owner(path, &st, err);
         /* SQLite would take less than a page for nothing, and write over it. */
         if (r == 0 && st.st_size > 0 && st.st_size < LEAST_BYTES)
-                r = err_set(err, ERR_PROTOCOL,
-                            "database %s is damaged (it has %lld bytes); drain the node and remove it", path,
+                r = err_set(err, ERR_PROTOCOL, "database %s is damaged: it has %lld bytes", path,
                             (long long)st.st_size);
         for (size_t i = 0; i < ARRAY_SIZE(companions) && r == 0; i++) {
                 _cleanup_free_ char *name = xasprintf("%s%s", path, companions[i]);
@@ -88,10 +87,7 @@ int files_check(const char *path, struct err *err)
                 /* SQLite would take an empty file with a log for a new database, and throw the log away. */
                 if (r == 0 && st.st_size == 0 && beside.st_size > 0 && i != 1)
                         r = err_set(err, ERR_PROTOCOL,
-                                    "database %s is empty, but %s is not: its content was lost; drain the "
-                                    "node and "
-                                    "remove both",
-                                    path, name);
+                                    "database %s is empty, but %s is not: its content was lost", path, name);
         }
         return r;
 }

@@ -26,17 +26,50 @@ static enum import_verdict parse_verdict(const char *text)
         return verdict;
 }
 
-static int insert(struct store *store, const struct store_import *import, struct err *err)
+#define IS_HELD(address) "EXISTS (SELECT 1 FROM imports WHERE address = " address " AND verdict = 'pending')"
+
+int store_hold_imports(struct store *store, int64_t now_ms, struct err *err)
 {
         int r = stmt_run(
                 store,
-                "INSERT INTO imports (address, network, container_id, ifname, pod_namespace, pod_name,"
-                " since_wall_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
-                VALUES(SQL_IP(import->address), SQL_TEXT(import->key.network),
-                       SQL_TEXT(import->key.container_id), SQL_TEXT(import->key.ifname),
-                       SQL_TEXT(import->pod_namespace), SQL_TEXT(import->pod_name),
-                       SQL_INT(import->since_wall_ms)),
-                err);
+                "UPDATE addresses AS a SET state = 'preparing' WHERE state IN ('free', 'cooling', 'leaving')"
+                " AND (SELECT state FROM enis WHERE key = a.eni) NOT IN ('detaching', 'deleting')"
+                " AND " IS_HELD("a.address"),
+                NO_VALUES, err);
+
+        if (r < 0)
+                return r;
+        return stmt_run(store,
+                        "UPDATE enis AS e SET state = 'configuring', since_ms = ?1 WHERE state = 'draining'"
+                        " AND EXISTS (SELECT 1 FROM addresses a WHERE a.eni = e.key"
+                        "             AND " IS_HELD("a.address") ")",
+                        VALUES(SQL_INT(now_ms)), err);
+}
+
+/* Its pod is ours already: the list is older than the lease. */
+static int has_lease(struct store *store, const struct store_import *import, struct err *err)
+{
+        int64_t found = 0;
+        int r = stmt_number(store, "SELECT 1 FROM leases WHERE address = ?1 AND container_id = ?2",
+                            VALUES(SQL_IP(import->address), SQL_TEXT(import->key.container_id)), &found, err);
+
+        return r < 0 ? r : found != 0;
+}
+
+static int insert(struct store *store, const struct store_import *import, struct err *err)
+{
+        int r = has_lease(store, import, err);
+
+        if (r != 0)
+                return r < 0 ? r : 0;
+        r = stmt_run(store,
+                     "INSERT INTO imports (address, network, container_id, ifname, pod_namespace, pod_name,"
+                     " since_wall_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+                     VALUES(SQL_IP(import->address), SQL_TEXT(import->key.network),
+                            SQL_TEXT(import->key.container_id), SQL_TEXT(import->key.ifname),
+                            SQL_TEXT(import->pod_namespace), SQL_TEXT(import->pod_name),
+                            SQL_INT(import->since_wall_ms)),
+                     err);
 
         if (r == 0 && !store_changes(store))
                 return err_set(err, ERR_INVALID, "%s is in it twice", IP_TEXT(import->address));
@@ -62,6 +95,8 @@ int store_import_begin(struct store *store, const struct store_import *imports, 
         r = 0;
         for (size_t i = 0; i < n && r == 0; i++)
                 r = insert(store, &imports[i], err);
+        if (r == 0)
+                r = store_hold_imports(store, clock_boottime_ms(), err);
         if (r == 0)
                 r = store_fact_set(store, done_fact, "yes", err);
         if (r == 0)

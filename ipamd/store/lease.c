@@ -99,8 +99,8 @@ static int find_lease(struct store *store, const struct store_lease_key *key, st
         return r;
 }
 
-static int note_lease(struct store *store, const char *kind, const struct store_lease_key *key,
-                      const char *address, const char *text, struct err *err)
+int store_note_lease(struct store *store, const char *kind, const struct store_lease_key *key,
+                     const char *address, const char *text, struct err *err)
 {
         char line[512];
 
@@ -143,7 +143,8 @@ static int write_lease(struct store *store, const struct store_lease *wanted, co
                              err);
         if (r == 0)
                 r = store_waiting_remove(store, &wanted->key, err);
-        return r == 0 ? note_lease(store, "lease-added", &wanted->key, address, wanted->pod_name ?: "", err)
+        return r == 0 ? store_note_lease(store, "lease-added", &wanted->key, address, wanted->pod_name ?: "",
+                                         err)
                       : r;
 }
 
@@ -217,7 +218,7 @@ int store_lease_confirm(struct store *store, const struct store_lease_key *key, 
                              " AND address = ?4 AND state = 'reserved'",
                              VALUES(KEY_VALUES(key), SQL_IP(address)), err);
         if (r == 0 && store_changes(store))
-                r = note_lease(store, "lease-wired", key, IP_TEXT(address), "the pod has it", err);
+                r = store_note_lease(store, "lease-wired", key, IP_TEXT(address), "the pod has it", err);
         else if (r == 0) /* said before, or wrong */
                 r = confirm_again(store, key, address, err);
         return r < 0 ? r : store_commit(&tx, err);
@@ -247,8 +248,8 @@ static int find_address(struct store *store, const struct store_lease_key *key,
         return r;
 }
 
-static int end_lease(struct store *store, const struct store_lease_key *key, const char *address, bool lost,
-                     int64_t now_ms, struct err *err)
+int store_end_lease(struct store *store, const struct store_lease_key *key, const char *address, bool lost,
+                    int64_t now_ms, struct err *err)
 {
         int r = stmt_run(store, "DELETE FROM leases" WHERE_KEY, VALUES(KEY_VALUES(key)), err);
 
@@ -258,7 +259,9 @@ static int end_lease(struct store *store, const struct store_lease_key *key, con
                 return stmt_run(store, "DELETE FROM addresses WHERE address = ?1", VALUES(SQL_TEXT(address)),
                                 err);
         return stmt_run(store,
-                        "UPDATE addresses SET state = CASE WHEN doubted THEN 'preparing' ELSE 'cooling' END,"
+                        "UPDATE addresses AS a SET state = CASE WHEN EXISTS (SELECT 1 FROM imports"
+                        "   WHERE address = a.address AND verdict = 'pending') OR doubted THEN 'preparing' "
+                        "ELSE 'cooling' END,"
                         " cooling_until_ms = ?2, last_used_ms = ?3 WHERE address = ?1",
                         VALUES(SQL_TEXT(address), SQL_INT(now_ms + store->cooldown_ms), SQL_INT(now_ms)),
                         err);
@@ -281,9 +284,9 @@ int store_lease_release(struct store *store, const struct store_lease_key *key, 
                 return r;
         r = ip_parse(address, &ip, err);
         if (r == 0)
-                r = note_lease(store, "lease-released", key, address, why ?: "", err);
+                r = store_note_lease(store, "lease-released", key, address, why ?: "", err);
         if (r == 0)
-                r = end_lease(store, key, address, lost, now_ms, err);
+                r = store_end_lease(store, key, address, lost, now_ms, err);
         if (r == 0)
                 r = store_commit(&tx, err);
         if (r < 0)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The small tables: facts, what is blocked, who waits. */
+#include <string.h>
+
 #include "store/stmt.h"
 
 /* ---- facts ---- */
@@ -48,6 +50,17 @@ int store_facts(struct store *store, const char *group, struct arena *arena, str
 }
 
 /* ---- what is blocked ---- */
+
+bool store_is_warning(const char *action)
+{
+        static const char *const warnings[] = {STORE_WARNING, STORE_WARNING_POD_ROUTE};
+
+        for (size_t i = 0; i < ARRAY_SIZE(warnings); i++) {
+                if (strcmp(action, warnings[i]) == 0)
+                        return true;
+        }
+        return false;
+}
 
 int store_blocked_set(struct store *store, const struct store_blocked *blocked, struct err *err)
 {

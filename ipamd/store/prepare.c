@@ -3,27 +3,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <vpcwire/clock.h>
 #include <vpcwire/file.h>
 
+#include "store/aside.h"
 #include "store/files.h"
+#include "store/restart.h"
 #include "store/schema.h"
-
-static const char boot_fact[] = "boot-id"; /* whose clock the times in the file are on */
 
 enum { BOOT_ID_MAX_BYTES = 128 };
 
 /* ---- is it whole? ---- */
-
-/* Puts the cure beside the cause. Starting empty instead would give addresses of running pods to others. */
-static int damaged(const char *path, const struct err *cause, struct err *err)
-{
-        return err_set(
-                err, ERR_PROTOCOL,
-                "database %s is damaged (%.160s); drain the node, move the file and %s-wal away, then start "
-                "again: the pool is learnt from EC2",
-                path, cause->msg, path);
-}
 
 static int check_pages(struct store *store, struct err *err)
 {
@@ -47,75 +36,6 @@ static int check_references(struct store *store, struct err *err)
         if (r == 0)
                 r = stmt_step(store, s, err);
         return r <= 0 ? r : err_set(err, ERR_PROTOCOL, "a row of %s has no parent row", stmt_peek(s, 0));
-}
-
-/* ---- what is true for a new process ---- */
-
-/*
- * Another boot: no pod of the old one lives, and no time of the old clock means anything. What EC2 has is still
- * attached, as far as we know; its next look will tell.
- */
-static int after_boot(struct store *store, int64_t now_ms, struct err *err)
-{
-        char text[64];
-        int r = stmt_run(store, "DELETE FROM leases", NO_VALUES, err);
-
-        snprintf(text, sizeof(text), "another boot: %u leases ended", store_changes(store));
-        if (r == 0)
-                r = stmt_run(store, "DELETE FROM addresses WHERE state = 'lost'", NO_VALUES, err);
-        if (r == 0)
-                r = stmt_run(store,
-                             "UPDATE addresses SET cooling_until_ms = ?1"
-                             " WHERE state IN ('leased', 'cooling') OR cooling_until_ms > 0",
-                             VALUES(SQL_INT(now_ms + store->cooldown_ms)), err);
-        /* EC2 may have given to others what was ours: nothing is offered before it has been asked. */
-        if (r == 0)
-                r = stmt_run(store,
-                             "UPDATE addresses SET doubted = 1, state = 'preparing', last_used_ms = 0"
-                             " WHERE state <> 'leaving'",
-                             NO_VALUES, err);
-        if (r == 0)
-                r = stmt_run(store, "UPDATE given_back SET since_ms = ?1", VALUES(SQL_INT(now_ms)), err);
-        if (r == 0)
-                r = stmt_run(store, "UPDATE enis SET created_ms = ?1, since_ms = ?1", VALUES(SQL_INT(now_ms)),
-                             err);
-        if (r == 0)
-                r = stmt_run(store, "DELETE FROM blocked", NO_VALUES, err);
-        if (r == 0)
-                r = stmt_run(store, "DELETE FROM imports", NO_VALUES, err);
-        if (r == 0)
-                r = stmt_run(store, "DELETE FROM facts", NO_VALUES, err);
-        return r == 0 ? store_note(store, "boot", "", text, err) : r;
-}
-
-static int after_start(struct store *store, int64_t now_ms, struct err *err)
-{
-        int r = stmt_run(store, "DELETE FROM waiting", NO_VALUES, err);
-
-        if (r == 0)
-                r = stmt_run(store,
-                             "UPDATE enis SET state = 'configuring', since_ms = ?1 WHERE state = 'ready'",
-                             VALUES(SQL_INT(now_ms)), err);
-        return r;
-}
-
-static int bring_up_to_date(struct store *store, const char *boot_id, struct err *err)
-{
-        _cleanup_(arena_freep) struct arena *arena = arena_new();
-        _cleanup_(store_tx_done) struct store_tx tx = {0};
-        int64_t now_ms = clock_boottime_ms();
-        const char *old = NULL;
-        int r = store_begin(store, &tx, err);
-
-        if (r == 0)
-                r = store_fact_get(store, boot_fact, arena, &old, err);
-        if (r == 0 && (!old || strcmp(old, boot_id) != 0))
-                r = after_boot(store, now_ms, err);
-        if (r == 0)
-                r = after_start(store, now_ms, err);
-        if (r == 0)
-                r = store_fact_set(store, boot_fact, boot_id, err);
-        return r < 0 ? r : store_commit(&tx, err);
 }
 
 static int read_boot_id(char **ret, struct err *err)
@@ -143,7 +63,8 @@ static int use_log(struct store *store, struct err *err)
         return 0;
 }
 
-static int prepare(const struct store_options *options, const char *boot_id, struct err *err)
+static int prepare(const struct store_options *options, const char *boot_id, struct store_prepared *ret,
+                   struct err *err)
 {
         _cleanup_(store_freep) struct store *store = NULL;
         int r = store_connect(options->path, &store, err);
@@ -159,25 +80,47 @@ static int prepare(const struct store_options *options, const char *boot_id, str
         if (r == 0)
                 r = check_references(store, err);
         if (r == 0)
-                r = bring_up_to_date(store, boot_id, err);
+                r = restart_run(store, options, boot_id, ret, err);
         return r == 0 ? stmt_run(store, "PRAGMA wal_checkpoint(TRUNCATE)", NO_VALUES, err) : r;
 }
 
-int store_prepare(const struct store_options *options, struct err *err)
+static int try_prepare(const struct store_options *options, const char *boot_id, struct store_prepared *ret,
+                       struct err *err)
 {
-        _cleanup_free_ char *boot_id = options->boot_id ? xstrdup(options->boot_id) : NULL;
-        struct err cause;
         int r = files_prepare(options->path, err);
 
-        if (r < 0)
-                return r;
+        return r == 0 ? prepare(options, boot_id, ret, err) : r;
+}
+
+/* Nobody can mend it, and nothing is lost with it: EC2 knows the pool, and the kernel who runs. */
+static bool is_useless(int r, enum aside_why *ret)
+{
+        *ret = r == -ERR_INVALID ? ASIDE_OTHER_SCHEMA : ASIDE_DAMAGED;
+        return r == -ERR_INVALID || r == -ERR_PROTOCOL;
+}
+
+int store_prepare(const struct store_options *options, struct store_prepared *ret, struct err *err)
+{
+        _cleanup_free_ char *boot_id = options->boot_id ? xstrdup(options->boot_id) : NULL;
+        struct store_prepared prepared = {0};
+        enum aside_why why;
+        struct err cause;
+        int r = 0;
+
         if (!boot_id && (r = read_boot_id(&boot_id, err)) < 0)
                 return r;
-        r = prepare(options, boot_id, &cause);
-        if (r == -ERR_PROTOCOL)
-                return damaged(options->path, &cause, err);
+        r = try_prepare(options, boot_id, &prepared, &cause);
+        if (r < 0 && is_useless(r, &why)) {
+                r = aside_move(options->path, why, prepared.aside, err);
+                if (r < 0)
+                        return r;
+                snprintf(prepared.why_aside, sizeof(prepared.why_aside), "%.255s", cause.msg);
+                r = try_prepare(options, boot_id, &prepared, &cause);
+        }
         if (r < 0 && err)
                 *err = cause;
+        if (r == 0 && ret)
+                *ret = prepared;
         return r;
 }
 

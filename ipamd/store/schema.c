@@ -171,6 +171,8 @@ static const char version_4[] =
 
 /*
  * Version 5.
+ * - An address that waits for a pod to get its lease is nobody else's, wherever it comes from: not free, not cooling (which
+ *   ends as free), not given back, not leased to another container; and its ENI stays.
  * - An address may be doubted: EC2 was not asked since the boot, or its last look did not show it. It is kept, and not
  *   offered, until a look decides.
  * - An ENI may be withheld: EC2 shows it without our tag. Its pods keep what they have, and nothing more of it is offered.
@@ -180,6 +182,23 @@ static const char version_4[] =
  *   (address '') the ENI itself.
  */
 static const char version_5[] =
+        "DROP TRIGGER import_is_not_free;"
+        "UPDATE addresses AS a SET state = 'preparing' WHERE state = 'cooling'"
+        "  AND EXISTS (SELECT 1 FROM imports WHERE address = a.address AND verdict = 'pending');"
+        "CREATE TRIGGER import_is_not_free BEFORE UPDATE OF state ON addresses"
+        "  WHEN NEW.state IN ('free', 'cooling', 'leaving') AND NEW.state <> OLD.state AND NEW.eni = OLD.eni"
+        "   AND EXISTS (SELECT 1 FROM imports WHERE address = NEW.address AND verdict = 'pending')"
+        "  BEGIN SELECT RAISE(ABORT, 'the address waits to be taken over'); END;"
+        "CREATE TRIGGER import_is_not_anothers BEFORE INSERT ON leases"
+        "  WHEN EXISTS (SELECT 1 FROM imports WHERE address = NEW.address AND verdict = 'pending'"
+        "    AND container_id <> NEW.container_id)"
+        "  BEGIN SELECT RAISE(ABORT, 'the address waits for another container'); END;"
+        "CREATE TRIGGER eni_with_imports_stays BEFORE UPDATE OF state ON enis"
+        "  WHEN NEW.state IN ('draining', 'detaching', 'deleting')"
+        "   AND OLD.state NOT IN ('detaching', 'deleting')"
+        "   AND EXISTS (SELECT 1 FROM addresses a JOIN imports i ON i.address = a.address"
+        "     WHERE a.eni = NEW.key AND i.verdict = 'pending')"
+        "  BEGIN SELECT RAISE(ABORT, 'an address of the ENI waits to be taken over'); END;"
         "ALTER TABLE addresses ADD COLUMN doubted INTEGER NOT NULL DEFAULT 0"
         "  CHECK (doubted = 0 OR (doubted = 1 AND state NOT IN ('free', 'cooling')));"
         "ALTER TABLE enis ADD COLUMN withheld INTEGER NOT NULL DEFAULT 0"
@@ -242,6 +261,15 @@ int schema_check_version(struct store *store, struct err *err)
         return r;
 }
 
+int schema_run(struct store *store, int from, int to, struct err *err)
+{
+        for (int v = from; v < to; v++) {
+                if (run_script(store, versions[v], err) < 0)
+                        return err_wrap(err, "make schema version %d", v + 1);
+        }
+        return 0;
+}
+
 int schema_migrate(struct store *store, struct err *err)
 {
         _cleanup_(store_tx_done) struct store_tx tx = {0};
@@ -251,15 +279,14 @@ int schema_migrate(struct store *store, struct err *err)
 
         if (r == 0)
                 r = read_versions(store, &id, &version, err);
+        if (r == 0)
+                r = schema_check_text(store, (int)version, err);
         if (r < 0 || version == schema_version)
                 return r;
-        for (int64_t v = version; v < schema_version; v++) {
-                r = run_script(store, versions[v], err);
-                if (r < 0)
-                        return err_wrap(err, "make schema version %d", (int)v + 1);
-        }
+        r = schema_run(store, (int)version, schema_version, err);
         snprintf(mark, sizeof(mark), "PRAGMA application_id = %d; PRAGMA user_version = %d;",
                  SCHEMA_APPLICATION_ID, schema_version);
-        r = run_script(store, mark, err);
+        if (r == 0)
+                r = run_script(store, mark, err);
         return r < 0 ? r : store_commit(&tx, err);
 }

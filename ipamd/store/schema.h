@@ -11,11 +11,18 @@ extern const int schema_version;
 
 /*
  * Brings the connected database to schema_version in one transaction. A database that is empty is made; one of another
- * program, or newer than this program, is refused (ERR_UNSUPPORTED) and left alone.
+ * program, or newer than this program, is refused (ERR_UNSUPPORTED) and left alone; one whose schema is not the text of its
+ * version is ERR_INVALID.
  */
 int schema_migrate(struct store *store, struct err *err);
 
 /* Whether this connection's database is ours and of our version. */
 int schema_check_version(struct store *store, struct err *err);
+
+/* The scripts of versions from + 1 to `to`, in the caller's transaction. */
+int schema_run(struct store *store, int from, int to, struct err *err);
+
+/* schema_text.c: ERR_INVALID, and which table, index or trigger it is, where the schema is not the text of that version. */
+int schema_check_text(struct store *store, int version, struct err *err);
 
 #endif

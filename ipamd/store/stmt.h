@@ -114,6 +114,17 @@ void store_tx_done(struct store_tx *tx);
 /* An event, and the end of the oldest one beyond the bound. A lease is noted after it begins and before it ends. */
 int store_note(struct store *store, const char *kind, const char *subject, const char *text, struct err *err);
 
+/* The same of a lease; its key is in the text. */
+int store_note_lease(struct store *store, const char *kind, const struct store_lease_key *key,
+                     const char *address, const char *text, struct err *err);
+
+/* The lease's row goes, and its address cools; a lost one goes, too. */
+int store_end_lease(struct store *store, const struct store_lease_key *key, const char *address, bool lost,
+                    int64_t now_ms, struct err *err);
+
+/* Addresses with a pending import are nobody's: not free, not on their way back to EC2, and neither is their ENI. */
+int store_hold_imports(struct store *store, int64_t now_ms, struct err *err);
+
 /* Addresses whose cooldown is over are free from here on. */
 int store_thaw(struct store *store, int64_t now_ms, struct err *err);
 

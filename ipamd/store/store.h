@@ -22,17 +22,23 @@
 #include <vpcwire/mem.h>
 
 struct store;
+struct store_import;
 
 enum {
         STORE_ID_BYTES = 64,
         STORE_TOKEN_BYTES = 65,
         STORE_EVENTS_MAX = 10000, /* older events are dropped */
+        STORE_PATH_BYTES = 4096,
+        STORE_ASIDE_MAX = 3, /* databases that were put aside; older ones are removed */
 };
 
 struct store_options {
         const char *path;
         const char *boot_id; /* NULL: /proc/sys/kernel/random/boot_id */
         int64_t cooldown_ms; /* IP_COOLDOWN_PERIOD: of addresses released by any function here */
+        /* For store_prepare(): which container has which address by which host link (key.ifname), as the kernel shows it. */
+        const struct store_import *running;
+        size_t n_running;
 };
 
 /*
@@ -41,13 +47,23 @@ struct store_options {
  */
 int store_lock(const char *path, int *ret_fd, struct err *err);
 
+/* What store_prepare() found. */
+struct store_prepared {
+        unsigned ended; /* leases that the kernel contradicted */
+        unsigned held;  /* addresses that the kernel shows in use and no lease did: pending imports now */
+        char aside[STORE_PATH_BYTES]; /* the file that could not be used, under its new name; "": none */
+        char why_aside[256];
+};
+
 /*
  * The daemon's start, once, under the lock, before any store_open(): makes or migrates the schema (a newer one than
- * ours is refused), refuses a file that is no database or fails its check, and brings the books to a state that is true
+ * ours is refused), puts a file aside that is no database, fails its check or has a schema that is not our text, and begins
+ * anew (EC2 and the kernel know what it knew), and brings the books to a state that is true
  * for a new process: after another boot all leases are released into cooldown; ENIs that were ready are configuring again
- * (the kernel must be looked at before an address of theirs is offered); nobody waits.
+ * (the kernel must be looked at before an address of theirs is offered); nobody waits. Whatever the file says, an address
+ * that the kernel shows in use (options->running) is its container's lease afterwards, or held as a pending import. ret may be NULL.
  */
-int store_prepare(const struct store_options *options, struct err *err);
+int store_prepare(const struct store_options *options, struct store_prepared *ret, struct err *err);
 
 int store_open(const struct store_options *options, struct store **ret, struct err *err);
 struct store *store_free(struct store *store);
@@ -297,8 +313,10 @@ struct store_blocked {
         unsigned attempts;
 };
 
-/* A row with this action stops nothing: it tells people about its subject, until its time. */
-#define STORE_WARNING "warning"
+/* A row with one of these actions stops nothing: it tells people about its subject, until its time. */
+#define STORE_WARNING           "warning"           /* somebody's firewall */
+#define STORE_WARNING_POD_ROUTE "warning-pod-route" /* an address of a pod: its packets are led elsewhere */
+bool store_is_warning(const char *action);
 
 int store_blocked_set(struct store *store, const struct store_blocked *blocked, struct err *err);
 int store_blocked_clear(struct store *store, const char *action, const char *subject, struct err *err);

@@ -138,7 +138,7 @@ int main(int argc, char **argv)
                 return 1;
         }
         snprintf(path, sizeof(path), "%s/ipam.db", folder);
-        must(store_prepare(&options, &err), &err);
+        must(store_prepare(&options, NULL, &err), &err);
         must(store_open(&options, &store, &err), &err);
         for (unsigned device = 0; device < ENIS; device++)
                 add_eni(store, device);

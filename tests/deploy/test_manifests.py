@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The manifests and the chart: valid, the same, and true: each path, port, variable and capability is the code's."""
+import os
 import pathlib
 import re
+import textwrap
 
 import kubernetes_validate
 import pytest
@@ -44,6 +46,22 @@ def pod_spec(manifests):
 def containers(manifests):
     spec = pod_spec(manifests)
     return spec["initContainers"] + spec["containers"]
+
+
+def images(manifests):
+    return {container["image"] for container in containers(manifests)}
+
+
+def test_the_image_gets_its_name_as_the_page_says(tmp_path):
+    """By the overlay and the option of deploy/README.md."""
+    readme = (TOP / "deploy/README.md").read_text()
+    overlay = re.search(r"^    resources: .*\n(?:    .*\n)+", readme, re.M)[0]
+    (name,) = set(re.findall(r"docker push (\S+)", readme))
+    (option,) = re.findall(r"--set (image\.override=\S+?)`", readme)
+    base = os.path.relpath(TOP / "deploy/kubernetes", tmp_path)
+    (tmp_path / "kustomization.yaml").write_text(textwrap.dedent(overlay).replace("../deploy/kubernetes", base))
+    assert images(documents(run(TOOLS / "kubectl", "kustomize", tmp_path))) == {name}
+    assert images(template("--set", option)) == {name}
 
 
 def environment(container):
@@ -142,7 +160,9 @@ def test_every_path_is_mounted(base, settings):
             folder = str(pathlib.Path(settings["AWS_VPC_K8S_CNI_BACKING_STORE"]).parent)
             assert mounts[folder] == folder
             assert mounts[settings["XTABLES_LOCKFILE"]] == settings["XTABLES_LOCKFILE"], "one lock for all on the host"
-        assert mounts[environment(container)["HOST_CNI_BIN_PATH"]] == "/opt/cni/bin"
+        if container["name"] == "vpcwire-install":
+            assert mounts[environment(container)["HOST_CNI_BIN_PATH"]] == "/opt/cni/bin"
+            assert mounts[environment(container)["HOST_TMPFILES_PATH"]] == "/etc/tmpfiles.d"
         assert mounts[environment(container)["HOST_CNI_CONFDIR_PATH"]] == "/etc/cni/net.d"
 
 
@@ -153,6 +173,13 @@ def test_what_the_settings_name_is_in_the_package(shipped, settings):
 
 def kube_sources():
     return "".join(path.read_text() for path in sorted((TOP / "ipamd/kube").glob("*.c")))
+
+
+def test_every_pod_is_confined(base, chart, handover):
+    for manifests in (base, chart, handover):
+        assert pod_spec(manifests)["securityContext"] == {"seccompProfile": {"type": "RuntimeDefault"}}
+    writable = [mount["mountPath"] for mount in containers(base)[1]["volumeMounts"] if not mount.get("readOnly")]
+    assert not [path for path in writable if path.endswith(("/bin", "/tmpfiles.d"))], "the daemon puts no programs and no rules onto the host"
 
 
 def test_least_privilege(base):
@@ -169,6 +196,7 @@ def test_least_privilege(base):
     calls = set(re.findall(r"CURLOPT_CUSTOMREQUEST, \"(\w+)\"|\"(POST|PATCH|GET|PUT|DELETE)\"", kube_sources()))
     assert {verb for pair in calls for verb in pair if verb} <= {"POST", "PATCH"}, "the code asks for no more than that"
     unit = (TOP / "deploy/systemd/vpcwire-ipamd.service").read_text()
+    assert re.findall(r"^OOMScoreAdjust=(.*)$", unit, re.M) == ["-997"], "as the kubelet has it for system-node-critical"
     assert re.findall(r"^CapabilityBoundingSet=(.*)$", unit, re.M) == [" ".join(f"CAP_{name}" for name in sorted(kept))]
 
 

@@ -5,7 +5,7 @@ import time
 import boto3
 import pytest
 
-from vpc import wait_until
+from vpc import patient, wait_until
 
 ENV = {
     "WARM_IP_TARGET": "1",
@@ -18,7 +18,7 @@ GIVES_BACK_SOON = {"VPCWIRE_SHRINK_DELAY": "2"}
 CREATE, ATTACH, ASSIGN = "CreateNetworkInterface", "AttachNetworkInterface", "AssignPrivateIpAddresses"
 DETACH, DELETE, UNASSIGN = "DetachNetworkInterface", "DeleteNetworkInterface", "UnassignPrivateIpAddresses"
 DESCRIBE, MODIFY = "DescribeNetworkInterfaces", "ModifyNetworkInterfaceAttribute"
-AT_ONCE_S = 5  # an ADD from the pool never waits for EC2; the rest is a slow machine
+AT_ONCE_S = patient(5)  # an ADD from the pool never waits for EC2; the rest is a slow machine
 RECOVERY_S = 90
 
 

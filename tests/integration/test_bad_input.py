@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from vpc import wait_until
+from vpc import patient, wait_until
 from vpc.meddler import Meddler
 
 
@@ -20,7 +20,7 @@ def refused(node, **env):
 
 
 BAD_SETTINGS = [
-    ("WARM_ENI_TARGET", "-1"),
+    ("WARM_ENI_TARGET", "--1"),
     ("WARM_ENI_TARGET", "many"),
     ("WARM_IP_TARGET", "99999999999999999999"),
     ("WARM_IP_TARGET", "3 4"),
@@ -257,7 +257,7 @@ def test_nonsense_from_ec2(vpc, make_node, meddle, answer):
     assert node.proc.alive()
     assert {lease["address"] for lease in node.leases()} >= {pod.address for pod in pods}
     meddler.answer = None
-    pods.append(waiting.result(timeout=250))
+    pods.append(waiting.result(timeout=patient(250)))
     assert len({pod.address for pod in pods}) == 4
     node.check_kernel()
 

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from vpc import echo, netns, shared, wait_until
+from vpc import echo, happens_within, netns, shared
 from vpc.cluster import INTERNET_HOST
 from vpc.runtime import Attachment
 
@@ -136,7 +136,7 @@ def test_the_nodes_answer_for_the_gateway_comes_back(world):
     assert answers()
     node.exec("ip", "neigh", "del", "proxy", "169.254.1.1", "dev", link)
     node.exec("ip", "rule", "del", "priority", "512")
-    wait_until(answers, HEAL_DEADLINE_S)
+    happens_within(answers, HEAL_DEADLINE_S)
     pod.delete()
 
 

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from fake_ipamd import CLOSE, SILENCE, FakeIpamd, RemoteError
-from vpc import netns
+from vpc import netns, patient
 from vpc.pod import environment, new_container_id, run_plugin
 from vpc.process import BUILD
 
@@ -177,7 +177,7 @@ def test_add_is_refused(host, name):
         started = time.monotonic()
         result = host.cni("ADD")
         assert result.code == code and text in result.json["msg"], result
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < patient(10)
         assert "Confirm" not in daemon.methods()
         host.assert_clean()
 
@@ -388,10 +388,12 @@ STATUSES = {
     "waits for EC2": ({**STATUS, "pool": {**POOL, "free": 0}}, None, ""),
     "not ready": ({**STATUS, "ready": False, "reason": "no credentials"}, 50, "no credentials"),
     "impaired": ({**STATUS, "impaired": True, "impaired_reason": "eth1 is gone"}, 51, "eth1 is gone"),
-    "blocked": (
+    "pods wait": ({**STATUS, "pool": {**POOL, "free": 0, "waiting": 1}, "waiting_reason": "no free address", "exhausted": False}, None, ""),
+    "pods wait in vain": ({**STATUS, "pool": {**POOL, "free": 0, "waiting": 1}, "waiting_reason": "subnet is full", "exhausted": True}, 50, "subnet is full"),
+    "full and blocked, and nobody waits": (
         {**STATUS, "pool": {**POOL, "free": 0}, "blocked": [{"action": "create-eni", "subject": "subnet-x", "reason": "throttled", "until_ms": 1}]},
-        50,
-        "throttled",
+        None,
+        "",
     ),
     "blocked and free": ({**STATUS, "blocked": [{"action": "a", "subject": "s", "reason": "r", "until_ms": 1}]}, None, ""),
     "error": (RemoteError("NotReady", reason="stopping"), 50, "stopping"),
@@ -407,7 +409,7 @@ def test_status(host, name):
     with host.daemon(Status=answer):
         started = time.monotonic()
         result = host.cni("STATUS")
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < patient(5)
         if code is None:
             assert (result.rc, result.stdout) == (0, ""), result
         else:

@@ -91,6 +91,26 @@ def test_install_serve_restart_uninstall(runtime, daemonset):
     wait_until(lambda: not runtime.network_ready(), 30, why="the runtime sees that the conflist has gone")
 
 
+def boot(runtime):
+    """What a boot does to the node before its containerd starts, as systemd does it."""
+    runtime.kill9()
+    runtime.inside("sh", "-c", "rm -rf /run/vpcwire/*")
+    runtime.inside("systemd-tmpfiles", "--boot", "--remove", "/etc/tmpfiles.d/vpcwire.conf")
+    runtime.start()
+
+
+def test_a_boot_begins_without_network(runtime, daemonset):
+    """Else the runtime would call the node ready, and each pod would fail, until our init container has run."""
+    daemonset.start()
+    wait_until(runtime.network_ready, 30, why="the runtime sees the conflist")
+    assert daemonset.stop() == 0
+    boot(runtime)
+    assert not runtime.network_ready() and installed(runtime) == ["vpcwire"]
+    daemonset.start()
+    wait_until(runtime.network_ready, 30, why="the runtime sees the conflist")
+    assert daemonset.stop() == 0
+
+
 def test_least_privilege_is_enough(runtime, daemonset):
     """NET_ADMIN and a read-only root: ipamd sets sysctls through the mount that the manifest gives it, and nothing is refused."""
     daemonset.start()
@@ -103,6 +123,7 @@ def test_least_privilege_is_enough(runtime, daemonset):
     status = pathlib.Path(f"/proc/{ipamd_pid(runtime)}/status").read_text()
     assert "CapEff:\t0000000000001000" in status, "CAP_NET_ADMIN alone"
     assert "NoNewPrivs:\t1" in status
+    assert "Seccomp_filters:\t2" in status, "the runtime's filter, and ours"
     runtime.delete_pod(pod)
     daemonset.stop()
 

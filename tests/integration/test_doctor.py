@@ -152,7 +152,7 @@ def test_a_healthy_node_is_well_in_text_and_json(doctor):
     assert {line.split()[1] for line in done.stdout.splitlines() if line.startswith("ok ")} == names
     assert len({line.index(line.split()[2]) for line in done.stdout.splitlines() if line.startswith("ok ")}) == 1, "not aligned"
     assert f"{len(names)} well, 0 to look at, 0 broken" in done.stdout and "\033" not in done.stdout
-    known = {check for check, *_ in KERNEL + FILES} | {"daemon", "version", "serving", "ec2", "database", "conntrack", "kernel"}
+    known = {check for check, *_ in KERNEL + FILES} | {"daemon", "version", "serving", "settings", "ec2", "database", "conntrack", "kernel"}
     known |= {"imds", "credentials", "clock", "permissions", "limits"}
     assert names == known, "a check without a test, or a test without a check"
 
@@ -220,6 +220,8 @@ def test_what_only_the_daemon_knows(doctor):
             ("version", "warn", {"version": "0.0.1"}),
             ("serving", "fail", {"ready": False, "reason": "no free address"}),
             ("serving", "fail", {"impaired": True, "impaired_reason": "2 running pods have addresses that EC2 no longer assigns here"}),
+            ("serving", "warn", {"waiting_reason": "no free address"}),
+            ("serving", "fail", {"waiting_reason": "no free address; subnet is full", "exhausted": True}),
             ("ec2", "warn", {"blocked": blocked}),
         ]:
             fake.answers["Status"] = {**copy.deepcopy(well), **changes}

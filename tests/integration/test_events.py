@@ -233,6 +233,17 @@ def test_retry_after_is_honoured(make_node, account):
         assert time.monotonic() - started > 5
 
 
+def test_a_retry_after_of_centuries(make_node, account):
+    """What libcurl makes of a number that is too large: it is cut, not multiplied."""
+    with cluster(make_node, account) as (node, api):
+        node.wait_quiet(free=3)
+        api.refuse(429, times=1, retry_after=9223372036854775807)
+        tell_denied(node, "Something")
+        wait_until(lambda: "again_in_ms" in node.proc.text(), TOLD_S)
+        assert '"again_in_ms":300000' in node.proc.text(), "five minutes are the most"
+        serves(node, "web")
+
+
 def test_tokens_rotate(make_node, account):
     """The file's token of the moment is sent, and never written down."""
     with cluster(make_node, account) as (node, api):

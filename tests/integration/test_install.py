@@ -49,6 +49,105 @@ def test_a_new_boot_starts_without_conflist(host):
     assert host.names() == ["vpcwire"]
 
 
+def systemd_tmpfiles(host, *options):
+    subprocess.run(["systemd-tmpfiles", f"--root={host.template.parent}/host", "--remove", *options], check=True)
+
+
+def test_a_boot_begins_without_conflist(host):
+    """Before any runtime starts: systemd removes it by our rule."""
+    host.node.env["HOST_TMPFILES_PATH"] = str(host.tmpfiles)
+    host.tmpfiles.mkdir(parents=True)
+    host.run("install")
+    host.node.start()
+    host.wait_conflist()
+    host.node.stop()
+    (host.conf / "99-other.conflist").write_text("{}")
+    systemd_tmpfiles(host)
+    assert host.conflist.exists(), "not while the node runs"
+    systemd_tmpfiles(host, "--boot")
+    assert host.names() == ["99-other.conflist", "vpcwire"]
+    host.run("uninstall")
+    assert list(host.tmpfiles.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "setting, says",
+    [("/host/etc/tmpfiles", "must end in /etc/tmpfiles.d"), ("/elsewhere/etc/tmpfiles.d", "is not below '/elsewhere'")],
+)
+def test_no_rule_for_a_boot_is_no_reason_to_fail(host, setting, says):
+    assert says in host.run("install", HOST_TMPFILES_PATH=setting)
+    assert host.names() == ["vpcwire"]
+
+
+def write_plugin(host, name, text):
+    host.bin.mkdir(parents=True, exist_ok=True)
+    (host.bin / name).write_text(text)
+    (host.bin / name).chmod(0o755)
+
+
+def versions(host):
+    host.run("install")
+    host.node.start()
+    host.wait_conflist()
+    host.node.stop()
+    return json.loads(host.conflist.read_text())["cniVersions"]
+
+
+CAN = """#!/bin/sh
+test "$CNI_COMMAND" = VERSION && grep -q cniVersion && echo '{"cniVersion":"1.1.0","supportedVersions":["0.4.0","1.0.0","1.1.0"]}'
+"""
+
+
+def test_status_is_asked_where_all_plugins_can(host):
+    """Runtimes call every plugin with one version, the highest of the list, and STATUS is there from 1.1.0 on."""
+    write_plugin(host, "portmap", CAN)
+    assert versions(host) == ["0.4.0", "1.0.0", "1.1.0"]
+    write_conflist(host, lambda conflist: conflist["plugins"].append(ISTIO))
+    look_again(host)
+    host.node.stop()
+    assert versions(host) == ["0.4.0", "1.0.0"], "nobody knows what that one can"
+    write_plugin(host, "istio-cni", CAN)
+    host.run("install")
+    look_again(host)
+    host.node.stop()
+    assert versions(host) == ["0.4.0", "1.0.0", "1.1.0"]
+
+
+@pytest.mark.parametrize(
+    "portmap",
+    [
+        CAN.replace(',"1.1.0"', ""),  # as Debian 12's
+        "#!/bin/sh\nexit 1\n",
+        "#!/bin/sh\necho nonsense\n",
+        "no program",
+        None,
+    ],
+)
+def test_status_is_not_offered_to_plugins_that_cannot(host, portmap):
+    if portmap:
+        write_plugin(host, "portmap", portmap)
+    assert versions(host) == ["0.4.0", "1.0.0"]
+
+
+def test_a_new_boot_brings_no_other_conflist_back(host):
+    """aws-vpc-cni's, which ours replaced, would call its plugin, whose daemon is gone. It comes back with the uninstallation."""
+    host.conf.mkdir(parents=True)
+    theirs = json.dumps({"cniVersion": "0.4.0", "name": "aws-cni", "plugins": [{"type": "aws-cni"}]})
+    host.conflist.write_text(theirs)
+    host.run("install")
+    host.node.start()
+    wait_until(lambda: host.conflist.read_text() != theirs, 30, why="the conflist is announced")
+    host.node.stop()
+    host.marker.write_text("00000000-0000-0000-0000-000000000000\n")
+    host.run("install")
+    assert not host.conflist.exists()
+    host.node.start()
+    host.wait_conflist()
+    host.node.stop()
+    host.run("uninstall")
+    assert host.conflist.read_text() == theirs
+
+
 def test_what_was_there_comes_back(host):
     host.bin.mkdir(parents=True)
     host.conf.mkdir(parents=True)
@@ -71,6 +170,62 @@ def test_what_was_there_comes_back(host):
     assert host.network() == ([], [], [])
     host.run("uninstall")  # a second time changes nothing
     assert host.names() == ["10-aws.conflist", "aws-cni", "portmap"]
+
+
+ISTIO = {"type": "istio-cni", "kubernetes": {"cni_bin_dir": "/opt/cni/bin"}}
+
+
+def write_conflist(host, change):
+    """As a mesh does it: read, changed, and moved into its place."""
+    conflist = json.loads(host.conflist.read_text())
+    change(conflist)
+    temporary = host.conf / "10-aws.conflist.new"
+    temporary.write_text(json.dumps(conflist, indent=4))
+    temporary.rename(host.conflist)
+    return conflist
+
+
+def look_again(host):
+    """The daemon starts anew, and has looked at the conflist."""
+    host.node.stop()
+    host.marker.unlink()
+    host.node.start()
+    wait_until(host.marker.exists, 30, why="the daemon looked")
+
+
+def test_what_others_write_into_the_conflist_stays(host):
+    host.run("install")
+    host.node.start()
+    host.wait_conflist()
+    write_conflist(host, lambda conflist: conflist["plugins"].append(ISTIO))
+    before = host.conflist.stat().st_ino, host.conflist.read_bytes()
+    look_again(host)
+    assert (host.conflist.stat().st_ino, host.conflist.read_bytes()) == before, "a file that names us correctly is left alone"
+
+    wanted = json.loads(host.conflist.read_text()) | {"theirs": 1}
+
+    def spoil(conflist):
+        conflist["plugins"][0]["socket"] = "/run/elsewhere.sock"
+        conflist.update(cniVersion="0.1.0", theirs=1)
+
+    write_conflist(host, spoil)
+    wait_until(lambda: json.loads(host.conflist.read_text()) == wanted, 60, why="only what is ours is mended")
+    write_conflist(host, lambda conflist: conflist["plugins"].pop(0))  # nobody calls us any more
+    wait_until(lambda: json.loads(host.conflist.read_text()) == json.loads(host.template.read_text()), 60, why="ours comes anew")
+    assert json.loads((host.conf / ("10-aws.conflist" + SAVED)).read_text())["plugins"][-1] == ISTIO
+
+
+def test_a_changed_template_reaches_the_conflist_beside_others(host):
+    host.run("install")
+    host.node.start()
+    host.wait_conflist()
+    write_conflist(host, lambda conflist: conflist["plugins"].append(ISTIO))
+    template = json.loads(host.template.read_text())
+    bandwidth = {"type": "bandwidth", "capabilities": {"bandwidth": True}}
+    template["plugins"] = [{**template["plugins"][0], "timeoutSeconds": 9}, bandwidth]
+    host.template.write_text(json.dumps(template))
+    look_again(host)
+    assert json.loads(host.conflist.read_text())["plugins"] == [*template["plugins"], ISTIO], "portmap was ours to take out"
 
 
 def test_uninstall_leaves_the_plugin_to_running_pods(host):

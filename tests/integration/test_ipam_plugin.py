@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from vpc import echo, shared, wait_until
+from vpc import echo, happens_within, shared, wait_until
 from vpc.cluster import INTERNET_HOST
 from vpc.runtime import Attachment, RefusedError
 
@@ -134,15 +134,15 @@ def test_a_bridges_routes_come_back(life):
 
     assert ways() == wanted
     life.exec("ip", "route", "del", pods[0].address, "table", "512")
-    wait_until(lambda: ways() == wanted, HEAL_DEADLINE_S, why="a deleted route")
+    happens_within(lambda: ways() == wanted, HEAL_DEADLINE_S, why="a deleted route")
     life.stop()
     life.exec("ip", "route", "flush", "table", "512")
     life.start()
-    wait_until(lambda: ways() == wanted, HEAL_DEADLINE_S, why="all of them, at the start")
+    happens_within(lambda: ways() == wanted, HEAL_DEADLINE_S, why="all of them, at the start")
     life.exec("ip", "link", "set", BRIDGE["bridge"], "down")
     assert ways() == {}
     life.exec("ip", "link", "set", BRIDGE["bridge"], "up")
-    wait_until(lambda: ways() == wanted, HEAL_DEADLINE_S, why="after the bridge was down")
+    happens_within(lambda: ways() == wanted, HEAL_DEADLINE_S, why="after the bridge was down")
     with echo.serving(*(pod.netns for pod in pods)):
         echo.assert_source(life.netns, [pod.address for pod in pods], life.address)
     for pod in pods:
@@ -287,7 +287,7 @@ def test_such_pods_are_exported_too(life, tmp_path):
     pods = [attach(life, plugin["type"], plugin) for plugin in MAIN_PLUGINS]
     for pod in pods:
         pod.add()
-    wait_until(lambda: all(lease["state"] == "wired" for lease in life.leases()), HEAL_DEADLINE_S, why="confirmed")
+    happens_within(lambda: all(lease["state"] == "wired" for lease in life.leases()), HEAL_DEADLINE_S, why="confirmed")
     ours = life.add_pod("ours")
     checkpoint = tmp_path / "ipam.json"
     life.env["AWS_VPC_K8S_CNI_BACKING_STORE"] = str(checkpoint)

@@ -15,7 +15,7 @@ from statistics import median
 
 import pytest
 
-from vpc import echo
+from vpc import echo, patient
 from vpc.kube_proxy import MODES, Service
 
 SERVICES = int(os.environ.get("VPCWIRE_TEST_SERVICES", "200"))
@@ -50,12 +50,12 @@ class Restarts:
 
     def __enter__(self):
         self.thread.start()
-        assert self.begun.wait(30)
+        assert self.begun.wait(patient(30))
         return self
 
     def __exit__(self, *_):
         self.ending.set()
-        self.thread.join(300)
+        self.thread.join(patient(300))
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -66,6 +66,7 @@ def test_pods_come_and_go_while_kube_proxy_restarts(node, mode):
     if missing:
         pytest.skip(f"missing here: {missing}")
     stay = node.add_pods(["stay0", "stay1"])
+    node.wait_quiet()  # an ENI that is on its way has no address yet
     services = many_services([pod.address for pod in stay])
     proxy = MODES[mode](node.netns, [eni["primary_address"] for eni in node.enis()], {pod.address for pod in stay}, "")
     with Restarts(proxy, services) as restarts, echo.serving(*(pod.netns for pod in stay)):

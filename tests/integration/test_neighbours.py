@@ -11,7 +11,7 @@ import pytest
 
 from test_doctor import NETWORKD_RUNS, Doctor
 from test_repair import host_network, wired  # noqa: F401  (a fixture)
-from vpc import echo, wait_until
+from vpc import echo, happens_within, patient, wait_until
 from vpc.neighbour import Networkd, NetworkManager
 
 HEAL_DEADLINE_S = 30
@@ -39,8 +39,8 @@ def deletions(node):
         yield seen
     finally:
         process.terminate()
-        process.wait(HEAL_DEADLINE_S)
-        thread.join(HEAL_DEADLINE_S)
+        process.wait(patient(HEAL_DEADLINE_S))
+        thread.join(patient(HEAL_DEADLINE_S))
         process.stdout.close()
 
 
@@ -51,7 +51,7 @@ def assert_healed(node, before):
         return True
 
     started = time.monotonic()
-    wait_until(healed, HEAL_DEADLINE_S)
+    happens_within(healed, HEAL_DEADLINE_S)
     print(f"healed within {(time.monotonic() - started) * 1000:.0f} ms")
     with echo.serving(*(pod.netns for pod in node.pods)):
         for pod in node.pods:
@@ -160,7 +160,7 @@ def test_sysctls_flipped_by_hand_come_back_without_a_look(wired, sysctl):
         assert right != value
         sysctl("-w", f"{key}={value}")
         started = time.monotonic()
-        wait_until(lambda key=key, right=right: sysctl(key) == right, HEAL_DEADLINE_S, why=key)
+        happens_within(lambda key=key, right=right: sysctl(key) == right, HEAL_DEADLINE_S, why=key)
         print(f"{key} healed within {(time.monotonic() - started) * 1000:.0f} ms")
     assert_healed(wired, before)
 
@@ -220,8 +220,8 @@ def test_a_firewall_that_drops_is_told_with_a_cure_that_works(wired, where, comm
         wired.exec(*command.split(" ", 5)) if command.startswith("nft add chain") else wired.exec(*command.split())
     if any(name in where for name in SILENT):
         wired.restart()
-    wait_until(lambda: where in drops(wired), HEAL_DEADLINE_S, why="the warning")
-    wait_until(lambda: wired.log.read_text().count("a firewall drops packets of pods") == 1, HEAL_DEADLINE_S)
+    happens_within(lambda: where in drops(wired), HEAL_DEADLINE_S, why="the warning")
+    happens_within(lambda: wired.log.read_text().count("a firewall drops packets of pods") == 1, HEAL_DEADLINE_S)
     with echo.serving(other.netns):
         assert "error" in str(echo.sources_seen(one.netns, [other.address], try_s=1)).lower()
         reason = drops(wired)[where]
@@ -230,5 +230,5 @@ def test_a_firewall_that_drops_is_told_with_a_cure_that_works(wired, where, comm
         assert f"warning    {where}: {reason}" in shown
         wired.exec("sh", "-c", STANDS_FOR.get(cure, cure).replace("iptables -", "iptables-nft -"))
         echo.assert_source(one.netns, [other.address], one.address)
-    wait_until(lambda: drops(wired) == {}, HEAL_DEADLINE_S, why="no warning")
+    happens_within(lambda: drops(wired) == {}, HEAL_DEADLINE_S, why="no warning")
     assert wired.log.read_text().count("a firewall drops packets of pods") == 1

@@ -143,6 +143,22 @@ def health(node, probe):
     return node.ctl("health", probe, check=False).returncode
 
 
+@pytest.mark.node(env={"MAX_ENI": "1", "WARM_IP_TARGET": "1", "IP_COOLDOWN_PERIOD": "1"})
+def test_a_full_pool_is_ready(node):
+    """A pod that waits for an address is no reason to count aws-node as unavailable; runtimes are told when it waits in vain."""
+    pods = node.add_pods([f"p{i}" for i in range(3)])  # all that a t3.small's ENI has
+    late = node.pod_netns("late")
+    waiting = node.start_thread(node.cni, "ADD", late.container_id, late.path)
+    node.wait_pool(lambda pool: pool["waiting"], 20, why="an ADD waits")
+    assert [health(node, probe) for probe in ("live", "ready", "startup")] == [0, 0, 0] and node.web("/readyz").status == 200
+    told = wait_until(lambda: node.status().get("exhausted"), 20, why="no address can be had")
+    status = node.cni("STATUS", "", conf=node.cni_conf(cniVersion="1.1.0"))
+    assert told and status.code == 50 and "MAX_ENI=1 is reached" in status.json["msg"], status
+    pods.pop().delete()
+    assert waiting.result().rc == 0, "a freed address is theirs who wait"
+    assert node.cni("STATUS", "", conf=node.cni_conf(cniVersion="1.1.0")).rc == 0, "full, and nobody waits"
+
+
 def test_probes(vpc, make_node):
     """A node that cannot reach EC2 lives and is not ready; a daemon that stands still is not alive."""
     vpc.ctl("set-denied", actions=["DescribeNetworkInterfaces"])
@@ -181,7 +197,7 @@ def test_introspection_on_a_unix_socket(make_node, tmp_path):
     assert card["AssignedIPs"] == 1 and set(card["ENIs"]) == {eni["eni_id"] for eni in node.enis()}
     (shown,) = json.loads(node.web("/v1/pods", to=path).text)["pods"]
     assert (shown["name"], shown["address"]) == ("a", pod.address)
-    assert json.loads(node.web("/v1/ipamd-env-settings", to=path).text)["WARM_IP_TARGET"] == "2"
+    assert json.loads(node.web("/v1/ipamd-env-settings", to=path).text)["WARM_IP_TARGET"] == 2
     assert path.stat().st_mode & 0o777 == 0o600
     node.stop()
     assert not path.exists()

@@ -88,7 +88,7 @@ class World:
     def sync(self, detect_local=""):
         """Both kube-proxies write all their rules."""
         for node in self.cluster.nodes:
-            addresses = [eni["primary_address"] for eni in node.enis()]
+            addresses = [eni["primary_address"] for eni in node.enis() if eni["state"] == "ready"]
             proxy = self.mode(node.netns, addresses, {pod.address for pod in node.pods}, detect_local)
             self.proxies[node.name] = proxy
             proxy.sync(self.services)

@@ -7,7 +7,9 @@
 
 #include <vpcwire/addr.h>
 
-enum { PACKETS_DEADLINE_MS = 5000, PACKETS_ABSENCE_MS = 250, PACKETS_RESEND_MS = 300 };
+#include "test.h"
+
+enum { PACKETS_DEADLINE_MS = TEST_PATIENCE_MS, PACKETS_ABSENCE_MS = 250, PACKETS_RESEND_MS = 300 };
 
 struct ip packets_ip(const char *text);
 

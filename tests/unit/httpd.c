@@ -10,6 +10,8 @@
 #include <time.h>
 
 #include <microhttpd.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
 #include <pthread.h>
 
 #include <vpcwire/mem.h>
@@ -263,4 +265,40 @@ size_t httpd_connections(struct httpd *httpd)
         n = httpd->n_connections;
         pthread_mutex_unlock(&httpd->lock);
         return n;
+}
+
+static char *bio_text(BIO *bio)
+{
+        char *bytes;
+        long n = BIO_get_mem_data(bio, &bytes);
+        char *copy = xstrndup(bytes, (size_t)n);
+
+        BIO_free(bio);
+        return copy;
+}
+
+void httpd_make_certificate(const char *name, char **ret_key, char **ret_certificate)
+{
+        BIO *key_bio = BIO_new(BIO_s_mem()), *certificate_bio = BIO_new(BIO_s_mem());
+        EVP_PKEY *key = EVP_EC_gen("P-256");
+        X509 *x = X509_new();
+        X509_EXTENSION *alt = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, name);
+
+        X509_set_version(x, 2);
+        ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
+        X509_gmtime_adj(X509_getm_notBefore(x), -3600);
+        X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+        X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
+                                   (const unsigned char *)name, -1, -1, 0);
+        X509_set_issuer_name(x, X509_get_subject_name(x));
+        X509_add_ext(x, alt, -1);
+        X509_set_pubkey(x, key);
+        assert_true(X509_sign(x, key, EVP_sha256()) > 0);
+        PEM_write_bio_PrivateKey(key_bio, key, NULL, NULL, 0, NULL, NULL);
+        PEM_write_bio_X509(certificate_bio, x);
+        *ret_key = bio_text(key_bio);
+        *ret_certificate = bio_text(certificate_bio);
+        X509_EXTENSION_free(alt);
+        X509_free(x);
+        EVP_PKEY_free(key);
 }

@@ -25,7 +25,11 @@ struct httpd_reply {
         unsigned times; /* how often it may be used; 0: once */
 };
 
-enum { HTTPD_ALWAYS = 1000000 };
+enum {
+        HTTPD_ALWAYS = 1000000,
+        /* For a client that is to give up on HTTPD_CRAWL: time enough for the request to get here. The others wait TEST_PATIENCE_MS. */
+        HTTPD_CRAWL_TIMEOUT_MS = 2000,
+};
 
 struct httpd_request {
         char *line;    /* "POST /" */
@@ -55,5 +59,8 @@ const struct httpd_request *httpd_request(struct httpd *httpd, size_t i);
 /* How many requests had this line. */
 size_t httpd_count(struct httpd *httpd, const char *line);
 size_t httpd_connections(struct httpd *httpd);
+
+/* A fresh self-signed certificate for a name ("IP:127.0.0.1"), and its key, both in PEM. The caller frees them. */
+void httpd_make_certificate(const char *name, char **ret_key, char **ret_certificate);
 
 #endif

@@ -189,7 +189,7 @@ void node_world_add_pod(struct node_world *w, const char *address, unsigned devi
                                                              .scope = RT_SCOPE_LINK},
                                         &w->err),
                           &w->err);
-        w->pods[n] = (struct node_pod){world_ip(address), name, id};
+        w->pods[n] = (struct pod_sought){world_ip(address), name, id};
         w->addresses[n] = (struct node_address){prefix_host(world_ip(address)), device, 0};
         w->view.n_pods = w->view.n_addresses = n + 1;
 }

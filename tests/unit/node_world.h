@@ -33,7 +33,7 @@ struct node_world {
         struct node *node;
         struct node_eni enis[WORLD_ENIS];
         struct node_address addresses[WORLD_PODS];
-        struct node_pod pods[WORLD_PODS];
+        struct pod_sought pods[WORLD_PODS];
         struct prefix vpc;
         struct node_border border;
         struct node_view view;

@@ -14,7 +14,7 @@
 
 #include "serve_fixture.h"
 
-enum { PATIENCE_MS = 20000 };
+enum { PATIENCE_MS = TEST_PATIENCE_MS };
 
 static void on_async(uv_async_t *async)
 {
@@ -55,7 +55,7 @@ struct fixture *fixture_new(int64_t cooldown_ms)
         snprintf(fixture->socket_path, sizeof(fixture->socket_path), "%s/run/ipamd.sock", fixture->folder);
         snprintf(fixture->database, sizeof(fixture->database), "%s/ipam.db", fixture->folder);
         options.path = fixture->database;
-        assert_ok(store_prepare(&options, &err), &err);
+        assert_ok(store_prepare(&options, NULL, &err), &err);
         assert_ok(store_open(&options, &fixture->store, &err), &err);
         assert_ok(store_open(&options, &fixture->loop_store, &err), &err);
         assert_int_equal(uv_loop_init(&fixture->loop), 0);

@@ -35,7 +35,7 @@ void fixture_restart(struct fixture *f, const char *boot_id)
 {
         f->store = store_free(f->store);
         f->options.boot_id = boot_id;
-        assert_ok(store_prepare(&f->options, &f->err), &f->err);
+        assert_ok(store_prepare(&f->options, NULL, &f->err), &f->err);
         assert_ok(store_open(&f->options, &f->store, &f->err), &f->err);
 }
 

@@ -13,6 +13,9 @@
 
 #include <vpcwire/err.h>
 
+/* A deadline is there to end a hang, not to measure: every wait for what must come has this one. */
+enum { TEST_PATIENCE_MS = 120 * 1000 };
+
 /* It jumps back to cmocka's runner; cmocka.h does not say so, and compilers and clang-tidy would follow the code behind. */
 void _fail(const char *file, int line) __attribute__((noreturn));
 

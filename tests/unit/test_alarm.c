@@ -84,6 +84,12 @@ static const struct alarm_case cases[] = {
          {{0}},
          {"FirewallDropsPodPackets/ip filter FORWARD"},
          "drops"},
+        {"a pod's packets are led to another's link",
+         {0},
+         {{STORE_WARNING_POD_ROUTE, "10.0.1.9", "led", SOON, 1}},
+         {{0}},
+         {"PodRouteMisled/10.0.1.9"},
+         "led"},
         {"lost addresses", {.lost = 2, .free = 1}, {{0}}, {{0}}, {"PodAddressesLost/"}, "2 running pods"},
         {"full, and nobody waits: only kept",
          {.leased = 9, .total = 9},
@@ -187,6 +193,21 @@ static void test_cases(void **state _unused_)
                 check(&cases[i]);
 }
 
+static void test_settings_that_are_not_followed(void **state _unused_)
+{
+        static const struct config_warning settings[] = {{"MAX_ENI", "'0' is as good as unset"},
+                                                         {"ANNOTATE_POD_IP", "'true' is not supported"}};
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        struct kube_notice *notices;
+        size_t n;
+
+        alarm_list(&(const struct alarm_facts){.settings = settings, .n_settings = 2}, arena, &notices, &n);
+        assert_int_equal(n, 2);
+        assert_string_equal(notices[0].reason, "SettingNotFollowed");
+        assert_string_equal(notices[1].subject, "ANNOTATE_POD_IP");
+        assert_string_equal(notices[1].message, "ANNOTATE_POD_IP: 'true' is not supported");
+}
+
 /* The planner's own words for its limits are known here. */
 static void test_limits_of_the_planner(void **state _unused_)
 {
@@ -242,6 +263,7 @@ int main(void)
 {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_cases),
+                cmocka_unit_test(test_settings_that_are_not_followed),
                 cmocka_unit_test(test_limits_of_the_planner),
         };
 

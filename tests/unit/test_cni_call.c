@@ -7,7 +7,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <vpcwire/clock.h>
 #include <vpcwire/file.h>
 #include <vpcwire/mem.h>
 
@@ -236,12 +235,10 @@ static void test_version_with_an_open_pipe(void **state _unused_)
 {
         static const char *const env[] = {"CNI_COMMAND=VERSION", NULL};
         _cleanup_close_ int out = file_with("");
-        int64_t started_ms = clock_boottime_ms();
         int pipes[2];
 
         assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
         assert_int_equal(plugin_run(env, pipes[0], out), 0);
-        assert_in_range(clock_boottime_ms() - started_ms, 0, 10000);
         close(pipes[0]);
         close(pipes[1]);
 }

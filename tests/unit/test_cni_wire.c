@@ -230,7 +230,7 @@ static void test_every_object_is_there(void **state _unused_)
 
 static int udp_socket(uint32_t address)
 {
-        const struct timeval deadline = {.tv_sec = 5};
+        const struct timeval deadline = {.tv_sec = TEST_PATIENCE_MS / 1000};
         struct sockaddr_in local = {
                 .sin_family = AF_INET, .sin_port = htons(7000), .sin_addr.s_addr = htonl(address)};
         int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);

@@ -166,7 +166,8 @@ static void test_refused_values(void **state)
                 const char *name, *value, *allowed;
         } cases[] = {
                 {"WARM_ENI_TARGET", "101", "0..100"},
-                {"WARM_ENI_TARGET", "-1", "0..100"},
+                {"WARM_ENI_TARGET", "-", "0..100"},
+                {"WARM_ENI_TARGET", "--1", "0..100"},
                 {"WARM_ENI_TARGET", "+1", "0..100"},
                 {"WARM_ENI_TARGET", "1.5", "0..100"},
                 {"WARM_ENI_TARGET", "1e1", "0..100"},
@@ -176,7 +177,9 @@ static void test_refused_values(void **state)
                 {"WARM_ENI_TARGET", "4294967297", "0..100"},
                 {"WARM_IP_TARGET", "\"5\"", "0..10000"},
                 {"MINIMUM_IP_TARGET", "5 6", "0..10000"},
-                {"MAX_ENI", "0", "1.."},
+                {"MAX_ENI", "0x0", "1.."},
+                {"IP_COOLDOWN_PERIOD", "-1", "0..3600"},
+                {"VPCWIRE_MAX_PODS", "0", "1..10000"},
                 {"IP_COOLDOWN_PERIOD", "30s", "0..3600"},
                 {"HTTP_TIMEOUT", "0", "1..300"},
                 {"VPCWIRE_LOOK_PERIOD", "9", "10.."},
@@ -234,6 +237,182 @@ static void test_edges_are_allowed(void **state)
         assert_int_equal(f->config->pod_mtu, 576); /* follows the ENI's */
         assert_string_equal(f->config->veth_prefix, "pod0");
         assert_int_equal(f->config->log_format, LOG_FORMAT_JSON);
+}
+
+/* aws-vpc-cni goes on as if such a number was not there. */
+static void test_low_numbers_are_as_unset(void **state)
+{
+        static const struct {
+                const char *name, *value;
+        } cases[] = {{"MAX_ENI", "0"},          {"MAX_ENI", "00"},        {"MAX_ENI", "-1"},
+                     {"WARM_ENI_TARGET", "-1"}, {"WARM_IP_TARGET", "-3"}, {"MINIMUM_IP_TARGET", "-3"}};
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                _cleanup_free_ char *line = xasprintf("%s=%s\n", cases[i].name, cases[i].value);
+
+                clearenv();
+                setenv(cases[i].name, "7", 1);
+                write_conf(f, line);
+                assert_int_equal(load(f)->max_eni, 0);
+                assert_int_equal(f->config->warm_eni_target, 1);
+                assert_false(f->config->has_warm_ip_target || f->config->has_minimum_ip_target);
+                assert_int_equal(f->config->n_warnings, 1);
+                assert_string_equal(f->config->warnings[0].setting, cases[i].name);
+                assert_contains(f->config->warnings[0].text, cases[i].value);
+        }
+}
+
+static void test_a_later_source_takes_a_warning_back(void **state)
+{
+        struct fixture *f = *state;
+
+        setenv("MAX_ENI", "0", 1);
+        setenv("AWS_EXTERNAL_SERVICE_CIDRS", "10.0.0.0/8,", 1);
+        assert_int_equal(load(f)->n_warnings, 2);
+        write_conf(f, "MAX_ENI=3\n");
+        assert_int_equal(load(f)->n_warnings, 1);
+        assert_string_equal(f->config->warnings[0].setting, "AWS_EXTERNAL_SERVICE_CIDRS");
+        assert_int_equal(f->config->max_eni, 3);
+}
+
+/* ---- what aws-vpc-cni has and we have not ---- */
+
+static void test_unsupported_ones_stop_the_start(void **state)
+{
+        static const struct {
+                const char *name, *on, *off;
+        } cases[] = {{"AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG", "true", "false"},
+                     {"ENABLE_POD_ENI", "T", "0"},
+                     {"ENABLE_IPv6", "1", "False"},
+                     {"ENABLE_IPv4", "false", "true"},
+                     {"ENABLE_MULTI_NIC", "true", "f"},
+                     {"DISABLE_NETWORK_RESOURCE_PROVISIONING", "true", "false"},
+                     {"ENABLE_IMDS_ONLY_MODE", "true", "false"}};
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                _cleanup_free_ char *on = xasprintf("\n%s = %s\n", cases[i].name, cases[i].on),
+                                    *off = xasprintf("%s=%s\n", cases[i].name, cases[i].off);
+
+                setenv(cases[i].name, cases[i].on, 1);
+                write_conf(f, "");
+                refuse(f);
+                assert_contains(f->err.msg, cases[i].name);
+                assert_contains(f->err.msg, "environment variable");
+                assert_contains(f->err.msg, "is not supported");
+                write_conf(f, off); /* a node's file takes the cluster's back */
+                assert_int_equal(load(f)->n_warnings, 0);
+                unsetenv(cases[i].name);
+                write_conf(f, on);
+                refuse(f);
+                assert_contains(f->err.msg, ":2: ");
+                write_conf(f, "");
+                setenv(cases[i].name, "yes", 1); /* its default, to aws-vpc-cni */
+                assert_int_equal(load(f)->n_warnings, 1);
+                unsetenv(cases[i].name);
+        }
+}
+
+static void test_unsupported_ones_that_are_warned_of(void **state)
+{
+        static const struct {
+                const char *name, *on, *off;
+        } cases[] = {{"ENABLE_PREFIX_DELEGATION", "true", "false"},
+                     {"ANNOTATE_POD_IP", "1", "0"},
+                     {"ENABLE_BANDWIDTH_PLUGIN", "true", "false"},
+                     {"ENABLE_V6_EGRESS", "true", "false"},
+                     {"DISABLE_POD_V6", "true", "false"},
+                     {"NETWORK_POLICY_ENFORCING_MODE", "strict", "standard"}};
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                setenv(cases[i].name, cases[i].on, 1);
+                assert_int_equal(load(f)->n_warnings, 1);
+                assert_string_equal(f->config->warnings[0].setting, cases[i].name);
+                assert_contains(f->config->warnings[0].text, cases[i].on);
+                setenv(cases[i].name, cases[i].off, 1);
+                assert_int_equal(load(f)->n_warnings, 0);
+                unsetenv(cases[i].name);
+        }
+}
+
+/* Its README and the environment of its containers, v1.23.1. */
+static void test_every_setting_of_aws_vpc_cni_is_known(void **state)
+{
+        static const char *const names[] = {
+                "ADDITIONAL_ENI_TAGS",
+                "ANNOTATE_POD_IP",
+                "AWS_EC2_ENDPOINT",
+                "AWS_EXTERNAL_SERVICE_CIDRS",
+                "AWS_MANAGE_ENIS_NON_SCHEDULABLE",
+                "AWS_VPC_CNI_NODE_PORT_SUPPORT",
+                "AWS_VPC_ENI_MTU",
+                "AWS_VPC_K8S_CNI_BACKING_STORE",
+                "AWS_VPC_K8S_CNI_CONFIGURE_RPFILTER",
+                "AWS_VPC_K8S_CNI_CONNMARK",
+                "AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG",
+                "AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS",
+                "AWS_VPC_K8S_CNI_EXTERNALSNAT",
+                "AWS_VPC_K8S_CNI_LOGLEVEL",
+                "AWS_VPC_K8S_CNI_LOG_FILE",
+                "AWS_VPC_K8S_CNI_RANDOMIZESNAT",
+                "AWS_VPC_K8S_CNI_VETHPREFIX",
+                "AWS_VPC_K8S_EGRESS_V4_PLUGIN_LOG_FILE",
+                "AWS_VPC_K8S_EGRESS_V6_PLUGIN_LOG_FILE",
+                "AWS_VPC_K8S_PLUGIN_LOG_FILE",
+                "AWS_VPC_K8S_PLUGIN_LOG_LEVEL",
+                "CLUSTER_ENDPOINT",
+                "CLUSTER_NAME",
+                "DISABLE_INTROSPECTION",
+                "DISABLE_LEAKED_ENI_CLEANUP",
+                "DISABLE_METRICS",
+                "DISABLE_NETWORK_RESOURCE_PROVISIONING",
+                "DISABLE_POD_V6",
+                "DISABLE_TCP_EARLY_DEMUX",
+                "ENABLE_BANDWIDTH_PLUGIN",
+                "ENABLE_IMDS_ONLY_MODE",
+                "ENABLE_IPv4",
+                "ENABLE_IPv6",
+                "ENABLE_MULTI_NIC",
+                "ENABLE_NFTABLES",
+                "ENABLE_POD_ENI",
+                "ENABLE_PREFIX_DELEGATION",
+                "ENABLE_SUBNET_DISCOVERY",
+                "ENABLE_V4_EGRESS",
+                "ENABLE_V6_EGRESS",
+                "ENI_CONFIG_ANNOTATION_DEF",
+                "ENI_CONFIG_LABEL_DEF",
+                "HOST_CNI_BIN_PATH",
+                "HOST_CNI_CONFDIR_PATH",
+                "HTTP_TIMEOUT",
+                "INTROSPECTION_BIND_ADDRESS",
+                "IP_COOLDOWN_PERIOD",
+                "MANAGE_UNTAGGED_ENI",
+                "MAX_ENI",
+                "MINIMUM_IP_TARGET",
+                "MY_NODE_NAME",
+                "MY_POD_NAME",
+                "NETWORK_POLICY_ENFORCING_MODE",
+                "POD_MTU",
+                "POD_SECURITY_GROUP_ENFORCING_MODE",
+                "VPC_CNI_VERSION",
+                "VPC_ID",
+                "WARM_ENI_TARGET",
+                "WARM_IP_TARGET",
+                "WARM_PREFIX_TARGET",
+        };
+        struct fixture *f = *state;
+        struct err err;
+
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++) { /* what is known is taken from a node's file */
+                _cleanup_(config_freep) struct config *config = NULL;
+                _cleanup_free_ char *line = xasprintf("%s=?\n", names[i]);
+
+                write_conf(f, line);
+                if (config_load(f->path, &config, &err) < 0 && strstr(err.msg, "unknown setting"))
+                        fail_msg("%s", err.msg);
+        }
 }
 
 static void test_how_aws_is_reached(void **state)
@@ -300,7 +479,8 @@ static void test_tags(void **state)
         assert_string_equal(c->tags[0].value, "net = work");
         assert_string_equal(c->tags[1].value, "");
         assert_int_equal(c->n_warnings, 1);
-        assert_contains(c->warnings[0], "node.k8s.amazonaws.com/x");
+        assert_string_equal(c->warnings[0].setting, "ADDITIONAL_ENI_TAGS");
+        assert_contains(c->warnings[0].text, "node.k8s.amazonaws.com/x");
 }
 
 static void test_tag_limits(void **state)
@@ -474,6 +654,11 @@ int main(void)
                 T(test_other_names),
                 T(test_refused_values),
                 T(test_edges_are_allowed),
+                T(test_low_numbers_are_as_unset),
+                T(test_a_later_source_takes_a_warning_back),
+                T(test_unsupported_ones_stop_the_start),
+                T(test_unsupported_ones_that_are_warned_of),
+                T(test_every_setting_of_aws_vpc_cni_is_known),
                 T(test_how_aws_is_reached),
                 T(test_contradictions),
                 T(test_log_levels),

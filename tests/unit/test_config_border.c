@@ -59,7 +59,6 @@ static void test_refused(void **state _unused_)
         } cases[] = {
                 {"AWS_VPC_K8S_CNI_EXTERNALSNAT", "yes", "'yes'", "true or false"},
                 {"AWS_VPC_CNI_NODE_PORT_SUPPORT", "2", "'2'", "true or false"},
-                {"AWS_VPC_K8S_CNI_RANDOMIZESNAT", "PRNG", "'PRNG'", "prng, hashrandom or none"},
                 {"AWS_VPC_K8S_CNI_CONNMARK", "0", "'0'", "0xffffffff"},
                 {"AWS_VPC_K8S_CNI_CONNMARK", "-1", "'-1'", "0xffffffff"},
                 {"AWS_VPC_K8S_CNI_CONNMARK", "0x80 ", "'0x80 '", "0xffffffff"},
@@ -67,11 +66,6 @@ static void test_refused(void **state _unused_)
                 {"AWS_VPC_K8S_CNI_CONNMARK", "99999999999999999999", "'9999", "0xffffffff"},
                 {"AWS_VPC_K8S_CNI_CONNMARK", "0x180", "'0x180'", "without the bits 0xff00"},
                 {"AWS_VPC_K8S_CNI_CONNMARK", "0x4000", "'0x4000'", "kube-proxy's"},
-                {"AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", "10.0.0.0", "'10.0.0.0'", "10.0.0.0/8,..."},
-                {"AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", "10.0.0.0/8,", "''", "IPv4 CIDRs"},
-                {"AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", "10.0.0.0/8,fd00::/8", "'fd00::/8'", "IPv4 CIDRs"},
-                {"AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", "10.0.0.0/33", "'10.0.0.0/33'", "IPv4 CIDRs"},
-                {"AWS_EXTERNAL_SERVICE_CIDRS", "10.0.0.0/8 192.168.0.0/16", "'10.0.0.0/8 192.", "commas"},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -84,6 +78,42 @@ static void test_refused(void **state _unused_)
                 assert_contains(err.msg, cases[i].name);
                 assert_contains(err.msg, cases[i].said);
                 assert_contains(err.msg, cases[i].allowed);
+        }
+}
+
+#define EXEMPT   "AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS"
+#define EXTERNAL "AWS_EXTERNAL_SERVICE_CIDRS"
+
+/* aws-vpc-cni goes on with the rest of a list, and with its default for what it does not know. */
+static void test_left_out_as_aws_vpc_cni_leaves_it_out(void **state _unused_)
+{
+        static const struct {
+                const char *name, *value, *said;
+                size_t n;
+        } cases[] = {
+                {EXEMPT, "10.0.0.0", "'10.0.0.0' is left out", 0},
+                {EXEMPT, "10.0.0.0/8,", "'' is left out", 1},
+                {EXEMPT, ",", "'', '' is left out", 0},
+                {EXEMPT, "10.0.0.0/8,fd00::/8,172.16.0.0/12", "'fd00::/8' is left out", 2},
+                {EXEMPT, "10.0.0.0/33,192.0.2.0/24", "'10.0.0.0/33' is left out", 1},
+                {EXEMPT, "a,b,c,d,10.0.0.0/8", "'a', 'b', 'c' and more are left out", 1},
+                {EXTERNAL, "192.0.2.1,10.0.0.0/8", "'192.0.2.1' is left out", 1},
+                {EXTERNAL, "10.0.0.0/8 192.168.0.0/16", "'10.0.0.0/8 192.168.0.0/16' is left out", 0},
+                {"AWS_VPC_K8S_CNI_RANDOMIZESNAT", "PRNG", "'PRNG' is taken as prng", 0},
+                {"AWS_VPC_K8S_CNI_RANDOMIZESNAT", "random", "'random' is taken as prng", 0},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                _cleanup_(config_freep) struct config *c = NULL;
+
+                clearenv();
+                setenv(cases[i].name, cases[i].value, 1);
+                c = load();
+                assert_int_equal(c->n_warnings, 1);
+                assert_string_equal(c->warnings[0].setting, cases[i].name);
+                assert_contains(c->warnings[0].text, cases[i].said);
+                assert_int_equal(c->border.exempt.n + c->border.external_services.n, cases[i].n);
+                assert_int_equal(c->border.snat_ports, NODE_SNAT_PORTS_PRNG);
         }
 }
 
@@ -137,6 +167,7 @@ int main(void)
                 cmocka_unit_test_setup(test_defaults, clear),
                 cmocka_unit_test_setup(test_taken_as_aws_vpc_cni_takes_them, clear),
                 cmocka_unit_test_setup(test_refused, clear),
+                cmocka_unit_test_setup(test_left_out_as_aws_vpc_cni_leaves_it_out, clear),
                 cmocka_unit_test_setup(test_number_of_cidrs, clear),
                 cmocka_unit_test_setup(test_only_the_mark_needs_a_restart, clear),
         };

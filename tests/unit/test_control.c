@@ -18,7 +18,7 @@
 #include "control_client.h"
 #include "world.h"
 
-enum { DEADLINE_MS = 5000 };
+enum { DEADLINE_MS = TEST_PATIENCE_MS };
 
 static const char description[] =
         "{\"vpc\":{\"id\":\"vpc-1\",\"cidrs\":[\"10.0.0.0/16\"]},"

@@ -232,6 +232,7 @@ static void test_status_not_ready(void **state _unused_)
         _cleanup_(run_done) struct run text = {0};
 
         status.ready = false;
+        status.waiting_reason = "3 of 3 leased";
         status.reason = "no free address";
         status.impaired = true;
         status.impaired_reason = "two pods\033[31m";
@@ -243,6 +244,7 @@ static void test_status_not_ready(void **state _unused_)
         assert_int_equal(text.code, CTL_NO);
         assert_contains(text.out, "node       not known yet\n");
         assert_contains(text.out, "ready      no: no free address\n");
+        assert_contains(text.out, "pods wait  3 of 3 leased\n");
         assert_contains(text.out, "impaired   two pods?[31m\n");
 }
 

@@ -18,7 +18,7 @@ struct world {
         struct arena *arena;
 };
 
-static struct world world_start(const struct httpd_reply *script, size_t n)
+static struct world world_start_with(const struct httpd_reply *script, size_t n, unsigned timeout_ms)
 {
         struct world w = {.httpd = httpd_start(script, n), .arena = arena_new()};
         struct err err;
@@ -30,10 +30,15 @@ static struct world world_start(const struct httpd_reply *script, size_t n)
         assert_ok(ec2_new(&(const struct ec2_options){.endpoint = httpd_url(w.httpd),
                                                       .region = "eu-west-1",
                                                       .credentials = w.credentials,
-                                                      .timeout_ms = 2000},
+                                                      .timeout_ms = timeout_ms},
                           &w.ec2, &err),
                   &err);
         return w;
+}
+
+static struct world world_start(const struct httpd_reply *script, size_t n)
+{
+        return world_start_with(script, n, TEST_PATIENCE_MS);
 }
 
 static void world_stop(struct world *w)
@@ -420,6 +425,11 @@ static void test_describe_instance_type(void **state _unused_)
                 {.body = REPLY("DescribeInstanceTypes", "<instanceTypeSet/>")},
                 {.body = REPLY("DescribeInstanceTypes", "<instanceTypeSet><item><instanceType>t3.medium</"
                                                         "instanceType></item></instanceTypeSet>")},
+                {.body = REPLY("DescribeInstanceTypes",
+                               "<instanceTypeSet><item><instanceType>t3.medium</instanceType><networkInfo>"
+                               "<maximumNetworkInterfaces>65536</maximumNetworkInterfaces>"
+                               "<ipv4AddressesPerInterface>65536</ipv4AddressesPerInterface></networkInfo>"
+                               "</item></instanceTypeSet>")},
         };
         _cleanup_(world_stop) struct world w = world_start(script, ARRAY_SIZE(script));
         struct ec2_instance_type type;
@@ -441,6 +451,8 @@ static void test_describe_instance_type(void **state _unused_)
         assert_fails(ec2_describe_instance_type(w.ec2, "t3.medium", w.arena, &type, &err), ERR_PROTOCOL);
         assert_fails(ec2_describe_instance_type(w.ec2, "t3.medium", w.arena, &type, &err), ERR_PROTOCOL);
         assert_contains(err.msg, "0 interfaces");
+        assert_fails(ec2_describe_instance_type(w.ec2, "t3.medium", w.arena, &type, &err), ERR_PROTOCOL);
+        assert_contains(err.msg, "65536 interfaces with 65536 addresses"); /* their product is 0 in 32 bits */
 }
 
 static void test_refusals_and_broken_answers(void **state _unused_)
@@ -567,7 +579,9 @@ static void test_refusals_and_broken_answers(void **state _unused_)
         struct err err;
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-                _cleanup_(world_stop) struct world w = world_start(&cases[i].reply, 1);
+                bool slow = cases[i].reply.fault == HTTPD_CRAWL;
+                _cleanup_(world_stop) struct world w = world_start_with(
+                        &cases[i].reply, 1, slow ? HTTPD_CRAWL_TIMEOUT_MS : TEST_PATIENCE_MS);
                 const struct ec2_failure *failure = ec2_last_failure(w.ec2);
 
                 assert_fails(ec2_delete_eni(w.ec2, "eni-1", &err), cases[i].code);

@@ -30,6 +30,11 @@ static struct imds *new_imds(const char *endpoint, unsigned timeout_ms)
         return imds;
 }
 
+static unsigned timeout_for(const struct httpd_reply *reply)
+{
+        return reply->fault == HTTPD_CRAWL ? HTTPD_CRAWL_TIMEOUT_MS : TEST_PATIENCE_MS;
+}
+
 static void test_token_and_value(void **state _unused_)
 {
         static const struct httpd_reply script[] = {
@@ -38,7 +43,7 @@ static void test_token_and_value(void **state _unused_)
                 {.on = DATA "empty"},
         };
         _cleanup_(httpd_stopp) struct httpd *httpd = httpd_start(script, ARRAY_SIZE(script));
-        _cleanup_(imds_freep) struct imds *imds = new_imds(httpd_url(httpd), 0);
+        _cleanup_(imds_freep) struct imds *imds = new_imds(httpd_url(httpd), TEST_PATIENCE_MS);
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         const char *value;
         struct err err;
@@ -58,7 +63,7 @@ static void test_proxy_of_the_environment_is_not_used(void **state _unused_)
         static const struct httpd_reply script[] = {{.on = PUT_TOKEN, .body = "T"},
                                                     {.on = DATA "x", .body = "y"}};
         _cleanup_(httpd_stopp) struct httpd *httpd = httpd_start(script, ARRAY_SIZE(script));
-        _cleanup_(imds_freep) struct imds *imds = new_imds(httpd_url(httpd), 0);
+        _cleanup_(imds_freep) struct imds *imds = new_imds(httpd_url(httpd), TEST_PATIENCE_MS);
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         const char *value;
         struct err err;
@@ -78,7 +83,7 @@ static void test_token_is_renewed_ahead(void **state _unused_)
                 {.on = DATA "x", .body = "y", .times = HTTPD_ALWAYS},
         };
         _cleanup_(httpd_stopp) struct httpd *httpd = httpd_start(script, ARRAY_SIZE(script));
-        _cleanup_(imds_freep) struct imds *imds = new_imds(httpd_url(httpd), 0);
+        _cleanup_(imds_freep) struct imds *imds = new_imds(httpd_url(httpd), TEST_PATIENCE_MS);
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         const char *value;
         struct err err;
@@ -112,7 +117,7 @@ static void test_401_gets_one_new_token(void **state _unused_)
                 {.on = DATA "x", .status = 401, .times = HTTPD_ALWAYS},
         };
         _cleanup_(httpd_stopp) struct httpd *httpd = httpd_start(script, ARRAY_SIZE(script));
-        _cleanup_(imds_freep) struct imds *imds = new_imds(httpd_url(httpd), 0);
+        _cleanup_(imds_freep) struct imds *imds = new_imds(httpd_url(httpd), TEST_PATIENCE_MS);
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         const char *value;
         struct err err;
@@ -149,7 +154,8 @@ static void test_token_failures(void **state _unused_)
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 _cleanup_(httpd_stopp) struct httpd *httpd = httpd_start(&cases[i].reply, 1);
-                _cleanup_(imds_freep) struct imds *imds = new_imds(httpd_url(httpd), 500);
+                _cleanup_(imds_freep) struct imds *imds =
+                        new_imds(httpd_url(httpd), timeout_for(&cases[i].reply));
 
                 assert_fails(imds_get(imds, "x", arena, &value, &err), cases[i].code);
                 assert_contains(err.msg, cases[i].says);
@@ -185,7 +191,8 @@ static void test_get_failures(void **state _unused_)
                 const struct httpd_reply script[] = {
                         {.on = PUT_TOKEN, .body = "T"}, cases[i].reply, cases[i].reply};
                 _cleanup_(httpd_stopp) struct httpd *httpd = httpd_start(script, ARRAY_SIZE(script));
-                _cleanup_(imds_freep) struct imds *imds = new_imds(httpd_url(httpd), 500);
+                _cleanup_(imds_freep) struct imds *imds =
+                        new_imds(httpd_url(httpd), timeout_for(&cases[i].reply));
 
                 assert_fails(imds_get(imds, "leaf", arena, &value, &err), cases[i].code);
                 assert_contains(err.msg, cases[i].says);
@@ -235,7 +242,7 @@ static void test_never_through_a_proxy(void **state _unused_)
                 {.on = DATA "mac", .body = "x"},
         };
         _cleanup_(httpd_stopp) struct httpd *httpd = httpd_start(script, ARRAY_SIZE(script));
-        _cleanup_(imds_freep) struct imds *imds = new_imds(httpd_url(httpd), 2000);
+        _cleanup_(imds_freep) struct imds *imds = new_imds(httpd_url(httpd), TEST_PATIENCE_MS);
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         const char *value;
         struct err err;
@@ -283,7 +290,7 @@ static void test_identity(void **state _unused_)
 {
         static const struct httpd_reply script[] = {IDENTITY};
         _cleanup_(httpd_stopp) struct httpd *httpd = httpd_start(script, ARRAY_SIZE(script));
-        _cleanup_(imds_freep) struct imds *imds = new_imds(httpd_url(httpd), 0);
+        _cleanup_(imds_freep) struct imds *imds = new_imds(httpd_url(httpd), TEST_PATIENCE_MS);
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         struct imds_identity identity;
         struct err err;
@@ -338,7 +345,7 @@ static void test_identity_is_checked(void **state _unused_)
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 const struct httpd_reply script[] = {cases[i].reply, IDENTITY};
                 _cleanup_(httpd_stopp) struct httpd *httpd = httpd_start(script, ARRAY_SIZE(script));
-                _cleanup_(imds_freep) struct imds *imds = new_imds(httpd_url(httpd), 0);
+                _cleanup_(imds_freep) struct imds *imds = new_imds(httpd_url(httpd), TEST_PATIENCE_MS);
                 struct imds_identity identity = {.instance_id = "untouched"};
 
                 assert_fails(imds_get_identity(imds, arena, &identity, &err), cases[i].code);
@@ -371,7 +378,7 @@ static void test_vpc_cidrs_leave_out_what_is_none(void **state _unused_)
                 {.on = MACS "vpc-ipv4-cidr-blocks", .status = 404},
         };
         _cleanup_(httpd_stopp) struct httpd *httpd = httpd_start(script, ARRAY_SIZE(script));
-        _cleanup_(imds_freep) struct imds *imds = new_imds(httpd_url(httpd), 0);
+        _cleanup_(imds_freep) struct imds *imds = new_imds(httpd_url(httpd), TEST_PATIENCE_MS);
 
         assert_ok(mac_parse(MAC, &mac, &err), &err);
         assert_ok(imds_get_vpc_cidrs(imds, mac, arena, &cidrs, &n, &whole, &err), &err);

@@ -11,7 +11,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <vpcwire/clock.h>
 #include <vpcwire/ipam_client.h>
 #include <vpcwire/varlink.h>
 #include <vpcwire/varlink_client.h>
@@ -329,18 +328,18 @@ static void test_client_against_bad_servers(void **state _unused_)
                 const struct ipam_del_request request = {"net", "c1", "eth0"};
                 struct ipam_del_reply reply = {.released = true};
                 struct ipam_client *client = NULL;
-                int64_t start_ms = clock_boottime_ms();
                 struct err err;
                 int r;
 
                 server_start(&server);
-                assert_ok(ipam_client_connect(server.path, cases[i].hang ? 50 : 20000, &client, &err), &err);
+                assert_ok(ipam_client_connect(server.path, cases[i].hang ? 50 : TEST_PATIENCE_MS, &client,
+                                              &err),
+                          &err);
                 r = ipam_del(client, &request, &reply, &err);
                 if (r != -(int)cases[i].code)
                         fail_msg("case %zu: %d %s", i, r, err.msg);
                 assert_contains(err.msg, cases[i].text);
                 assert_true(reply.released); /* untouched */
-                assert_true(clock_boottime_ms() - start_ms < 10000);
                 ipam_client_free(client);
                 server_stop(&server);
         }

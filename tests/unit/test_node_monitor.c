@@ -4,6 +4,8 @@
 
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -12,7 +14,9 @@
 #include <vpcwire/clock.h>
 #include <vpcwire/sysctl.h>
 
-enum { DEADLINE_MS = 5000 };
+#include "node/monitor_events.h"
+
+enum { DEADLINE_MS = TEST_PATIENCE_MS };
 
 static struct node_monitor *monitor;
 
@@ -101,6 +105,27 @@ static void delete_pod_route(struct node_world *w)
                   &w->err);
 }
 
+static void turn_pod_route(struct node_world *w, uint8_t protocol)
+{
+        const struct route_info route = {.table = 512,
+                                         .dst = prefix_host(w->pods[0].ip),
+                                         .oif = node_world_ifindex(w, w->pods[1].host_ifname),
+                                         .scope = RT_SCOPE_LINK,
+                                         .protocol = protocol};
+
+        assert_ok(route_replace(w->nl, &route, &w->err), &w->err);
+}
+
+static void turn_pod_route_by_hand(struct node_world *w)
+{
+        turn_pod_route(w, RTPROT_STATIC);
+}
+
+static void turn_pod_route_late(struct node_world *w)
+{
+        turn_pod_route(w, VPCWIRE_PROTOCOL);
+}
+
 static void replace_eni_route(struct node_world *w)
 {
         const struct route_info route = {.table = 2,
@@ -149,6 +174,24 @@ static void pod_link_down(struct node_world *w)
 
         assert_ok(link_change_by_name(w->nl, w->pods[0].host_ifname, &down, &w->err), &w->err);
         assert_ok(link_change_by_name(w->nl, w->pods[0].host_ifname, &up, &w->err), &w->err);
+}
+
+static void change_pod_link(struct node_world *w, const struct link_change *change)
+{
+        unsigned ifindex = node_world_ifindex(w, w->pods[0].host_ifname);
+
+        assert_ok(link_change(w->nl, ifindex, change, &w->err), &w->err);
+}
+
+static void pod_link_renamed(struct node_world *w)
+{
+        change_pod_link(w, &(struct link_change){.new_name = "uplink7"});
+        w->pods[0].host_ifname = "uplink7"; /* for those that come after */
+}
+
+static void pod_alias_cleared(struct node_world *w)
+{
+        change_pod_link(w, &(struct link_change){.alias = ""});
 }
 
 static void new_link(struct node_world *w)
@@ -227,12 +270,18 @@ static void test_damage_is_told(void **state)
                 {"rule deleted", delete_rule, NODE_CHANGED_RULES},
                 {"ENI's route deleted", delete_eni_route, NODE_CHANGED_ROUTES},
                 {"pod's route deleted", delete_pod_route, NODE_CHANGED_ROUTES},
+                {"pod's route replaced by another's", turn_pod_route_by_hand, NODE_CHANGED_ROUTES},
+                {"pod's route replaced by a late plugin", turn_pod_route_late, NODE_CHANGED_ROUTES},
                 {"ENI's route replaced", replace_eni_route, NODE_CHANGED_ROUTES},
                 {"address deleted", delete_address, NODE_CHANGED_ADDRS},
                 {"address added", add_address, NODE_CHANGED_ADDRS},
                 {"link down", link_down, NODE_CHANGED_LINKS},
                 {"link MTU", link_mtu, NODE_CHANGED_LINKS},
                 {"pod link down", pod_link_down, NODE_CHANGED_PODS},
+                {"pod link up again", pod_link_down, NODE_CHANGED_LINKS},
+                {"pod link's alias cleared", pod_alias_cleared, NODE_CHANGED_LINKS},
+                {"pod link renamed", pod_link_renamed, NODE_CHANGED_LINKS},
+                {"renamed pod link's alias cleared", pod_alias_cleared, NODE_CHANGED_LINKS},
                 {"new link", new_link, NODE_CHANGED_LINKS},
                 {"link gone", link_gone, NODE_CHANGED_LINKS},
                 {"nft flushed", nft_flush, NODE_CHANGED_NFT},
@@ -333,13 +382,57 @@ static void test_bad_prefix_is_refused(void **state)
         assert_null(none);
 }
 
+static unsigned n_messages;
+
+static unsigned count_message(struct monitor_events *events _unused_, const struct nlmsghdr *hdr _unused_)
+{
+        n_messages++;
+        return NODE_CHANGED_LINKS;
+}
+
+/* Lengths that are not true end the datagram: what lies behind it is not read. */
+static void test_lengths_of_messages(void **state _unused_)
+{
+        static const struct {
+                size_t n;            /* bytes of the datagram */
+                uint32_t lengths[2]; /* of its messages, the second where the padded first ends */
+                unsigned expect;
+        } cases[] = {
+                {0, {0}, 0},
+                {NLMSG_HDRLEN - 1, {0}, 0},
+                {NLMSG_HDRLEN, {NLMSG_HDRLEN - 1}, 0},
+                {NLMSG_HDRLEN, {NLMSG_HDRLEN + 1}, 0},
+                {NLMSG_HDRLEN, {UINT32_MAX}, 0},
+                {NLMSG_HDRLEN, {NLMSG_HDRLEN}, 1},
+                {NLMSG_HDRLEN + 1, {NLMSG_HDRLEN + 1}, 1}, /* not padded: less than nothing is left */
+                {NLMSG_HDRLEN + 4, {NLMSG_HDRLEN + 1}, 1},
+                {2 * NLMSG_HDRLEN, {NLMSG_HDRLEN, NLMSG_HDRLEN}, 2},
+                {2 * NLMSG_HDRLEN, {NLMSG_HDRLEN, NLMSG_HDRLEN + 1}, 1},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                size_t second = NLMSG_ALIGN((size_t)cases[i].lengths[0]);
+                char *exact = calloc(1, cases[i].n ?: 1);
+
+                assert_non_null(exact);
+                if (cases[i].n >= NLMSG_HDRLEN)
+                        memcpy(exact, &cases[i].lengths[0], sizeof(uint32_t));
+                if (cases[i].lengths[1])
+                        memcpy(exact + second, &cases[i].lengths[1], sizeof(uint32_t));
+                n_messages = 0;
+                monitor_event_datagram(NULL, exact, cases[i].n, count_message);
+                free(exact);
+                assert_int_equal(n_messages, cases[i].expect);
+        }
+}
+
 int main(void)
 {
 #define MONITOR_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
         const struct CMUnitTest tests[] = {
                 MONITOR_TEST(test_damage_is_told),        MONITOR_TEST(test_daily_business_is_silent),
                 MONITOR_TEST(test_pod_link_gone_is_told), MONITOR_TEST(test_overrun_is_told),
-                MONITOR_TEST(test_bad_prefix_is_refused),
+                MONITOR_TEST(test_bad_prefix_is_refused), cmocka_unit_test(test_lengths_of_messages),
         };
         int r = node_world_begin();
 

@@ -18,7 +18,7 @@
 
 #include <vpcwire/clock.h>
 
-enum { DEADLINE_MS = 5000, PORT = 5353, NODE_PORT = 30053 };
+enum { DEADLINE_MS = TEST_PATIENCE_MS, PORT = 5353, NODE_PORT = 30053 };
 
 static int taps[2]; /* on f0 and f1 */
 

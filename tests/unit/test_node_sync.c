@@ -160,6 +160,17 @@ static void break_pod_route_by_turning(struct node_world *w)
         assert_ok(route_replace(w->nl, &route, &w->err), &w->err);
 }
 
+static void break_pod_route_by_another(struct node_world *w)
+{
+        const struct route_info route = {.table = 512,
+                                         .dst = prefix_host(w->pods[0].ip),
+                                         .oif = node_world_ifindex(w, w->pods[1].host_ifname),
+                                         .scope = RT_SCOPE_LINK,
+                                         .protocol = RTPROT_STATIC};
+
+        assert_ok(route_replace(w->nl, &route, &w->err), &w->err);
+}
+
 static void break_address(struct node_world *w)
 {
         const struct ifaddr address = {.ifindex = node_world_ifindex(w, "eth1"),
@@ -278,6 +289,7 @@ static void test_each_damage_is_repaired(void **state)
                 {"stale route", break_stale_route},
                 {"pod route", break_pod_route},
                 {"turned pod route", break_pod_route_by_turning},
+                {"another's pod route", break_pod_route_by_another},
                 {"address", break_address},
                 {"address of a DHCP client", break_by_dhcp},
                 {"link down", break_link_down},
@@ -470,8 +482,9 @@ static void test_route_just_added_is_kept(void **state)
         assert_ok(link_change_by_name(w->nl, w->pods[0].host_ifname, &(struct link_change){.alias = ""},
                                       &w->err),
                   &w->err);
-        node_world_sync(w); /* the alias is not there yet: no pod's link, no wanted route */
-        assert_int_equal(w->report.n_pods_unlinked, 1);
+        w->view.n_pods = 0;
+        node_world_sync(w); /* neither the lease nor the alias is there yet: no pod's link, no wanted route */
+        w->view.n_pods = 1;
         assert_contains(node_world_routes(w, 512), "10.0.1.11/32");
         assert_ok(link_change_by_name(w->nl, w->pods[0].host_ifname,
                                       &(struct link_change){.alias = w->pods[0].container_id}, &w->err),
@@ -482,24 +495,67 @@ static void test_route_just_added_is_kept(void **state)
         assert_contains(node_world_routes(w, 512), "10.0.1.11/32");
 }
 
-static void test_observe_pod_links(void **state)
+/* Whose the address is the lease says: with the pod's link here the route is taken back, without it nothing is touched. */
+static void test_misled_routes_are_told(void **state)
 {
         struct node_world *w = *state;
-        struct node_pod_link *pods;
-        size_t n;
 
         node_world_add_pod(w, "10.0.1.11", 0, true);
         node_world_add_pod(w, "10.0.1.21", 1, true);
-        node_world_add_pod(w, "10.0.1.22", 1, true);
-        assert_ok(link_change_by_name(w->nl, w->pods[2].host_ifname, &(struct link_change){.alias = ""},
-                                      &w->err),
+        node_world_sync(w);
+        assert_int_equal(w->report.n_misled, 0);
+        break_pod_route_by_another(w);
+        assert_int_equal(node_world_sync(w), 1);
+        assert_int_equal(w->report.n_pods_failed, 0);
+        assert_int_equal(w->report.n_misled, 1);
+        assert_true(w->report.misled[0].repaired);
+        assert_string_equal(IP_TEXT(w->report.misled[0].ip), "10.0.1.11");
+        assert_string_equal(w->report.misled[0].container_id, "pod-1");
+        assert_string_equal(w->report.misled[0].ifname, w->pods[1].host_ifname);
+
+        assert_ok(link_delete_by_name(w->nl, w->pods[0].host_ifname, &w->err), &w->err);
+        break_pod_route_by_another(w);
+        for (int i = 0; i < 2; i++) {
+                assert_int_equal(node_world_sync(w), 0);
+                assert_int_equal(w->report.n_misled, 1);
+                assert_false(w->report.misled[0].repaired);
+                assert_contains(node_world_routes(w, 512), "10.0.1.11/32");
+        }
+}
+
+/* A pod's link bears another name, and its alias is gone: all that is done for it is done by its index. */
+static void test_pod_link_is_followed(void **state)
+{
+        struct node_world *w = *state;
+        struct pod_found *found;
+        char value[SYSCTL_VALUE_BYTES];
+        unsigned ifindex;
+
+        node_world_add_pod(w, "10.0.1.11", 0, true);
+        node_world_add_pod(w, "10.0.1.21", 1, true);
+        node_world_sync(w);
+        ifindex = node_world_ifindex(w, w->pods[1].host_ifname);
+        assert_ok(link_change(w->nl, ifindex, &(struct link_change){.new_name = "uplink7"}, &w->err),
                   &w->err);
-        assert_ok(node_observe_pod_links(w->node, w->arena, &pods, &n, &w->err), &w->err);
-        assert_int_equal(n, 2);
-        assert_string_equal(pods[0].ifname, "eni00000000000");
-        assert_string_equal(pods[0].container_id, "pod-0");
-        assert_string_equal(pods[1].container_id, "pod-1");
-        assert_int_equal(pods[1].ifindex, node_world_ifindex(w, pods[1].ifname));
+        assert_int_equal(node_world_sync(w), 0);
+        assert_int_equal(w->report.n_pods_unlinked, 0);
+        assert_ok(link_change(w->nl, ifindex, &(struct link_change){.alias = ""}, &w->err), &w->err);
+        assert_int_equal(node_world_sync(w), 1);
+        assert_int_equal(w->report.repaired.links, 1);
+        assert_ok(node_find_pods(w->node, w->arena, w->pods, w->view.n_pods, &found, &w->err), &w->err);
+        assert_int_equal(found[1].link->ifindex, ifindex);
+        assert_string_equal(found[1].link->alias, "pod-1");
+        assert_string_equal(found[1].link->name, "uplink7");
+        assert_ok(route_delete(w->nl, &(struct route_info){.table = 512, .dst = prefix_host(w->pods[1].ip)},
+                               &w->err),
+                  &w->err);
+        assert_ok(neigh_proxy_delete(w->nl, ifindex, world_ip(IPAM_GATEWAY), &w->err), &w->err);
+        assert_ok(sysctl_write("net.ipv4.conf.uplink7.rp_filter", "0", NULL, &w->err), &w->err);
+        assert_int_equal(node_world_sync(w), 3);
+        assert_ok(sysctl_read("net.ipv4.conf.uplink7.rp_filter", value, &w->err), &w->err);
+        assert_string_equal(value, "1");
+        assert_contains(node_world_routes(w, 512), "10.0.1.21/32");
+        assert_int_equal(node_world_sync(w), 0);
 }
 
 int main(void)
@@ -517,7 +573,8 @@ int main(void)
                 SYNC_TEST(test_primary_must_be_there),
                 SYNC_TEST(test_stale_pod_routes),
                 SYNC_TEST(test_route_just_added_is_kept),
-                SYNC_TEST(test_observe_pod_links),
+                SYNC_TEST(test_misled_routes_are_told),
+                SYNC_TEST(test_pod_link_is_followed),
         };
         int r = node_world_begin();
 

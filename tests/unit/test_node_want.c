@@ -50,7 +50,7 @@ struct node_case {
         struct link_info links[8];
         struct node_eni enis[3];
         struct node_address addresses[5];
-        struct node_pod pods[3];
+        struct pod_sought pods[3];
         struct prefix vpc[2];
         struct node_border border;
         struct node_view view;
@@ -79,9 +79,9 @@ static int setup(void **state)
         c->addresses[2] = (struct node_address){cidr("10.0.1.21/32"), 1, 0};
         c->addresses[3] = (struct node_address){cidr("10.0.1.31/32"), 2, 0};
         c->addresses[4] = (struct node_address){cidr("10.0.1.64/28"), 1, 0};
-        c->pods[0] = (struct node_pod){ip("10.0.1.22"), "eni00000000002", "container-2"};
-        c->pods[1] = (struct node_pod){ip("10.0.1.11"), "eni00000000001", "container-1"};
-        c->pods[2] = (struct node_pod){ip("10.0.1.21"), "eni00000000003", "container-3"};
+        c->pods[0] = (struct pod_sought){ip("10.0.1.22"), "eni00000000002", "container-2"};
+        c->pods[1] = (struct pod_sought){ip("10.0.1.11"), "eni00000000001", "container-1"};
+        c->pods[2] = (struct pod_sought){ip("10.0.1.21"), "eni00000000003", "container-3"};
         c->vpc[0] = cidr("10.0.0.0/16");
         c->vpc[1] = cidr("100.64.0.0/16");
         c->border = (struct node_border){
@@ -115,7 +115,9 @@ static int teardown(void **state)
 
 static int make(struct node_case *c)
 {
-        return node_want_make(c->arena, &c->view, c->links, ARRAY_SIZE(c->links), &c->want, &c->err);
+        const struct pod_evidence kernel = {.links = c->links, .n_links = ARRAY_SIZE(c->links)};
+
+        return node_want_make(c->arena, &c->view, &kernel, &c->want, &c->err);
 }
 
 static void test_routes(void **state)
@@ -142,8 +144,8 @@ static void test_routes_behind_a_bridge(void **state)
 {
         struct node_case *c = *state;
 
-        c->pods[1] = (struct node_pod){ip("10.0.1.11"), "docker0", NULL};
-        c->pods[2] = (struct node_pod){ip("10.0.1.21"), "docker0", NULL};
+        c->pods[1] = (struct pod_sought){ip("10.0.1.11"), "docker0", NULL};
+        c->pods[2] = (struct pod_sought){ip("10.0.1.21"), "docker0", NULL};
         assert_ok(make(c), &c->err);
         assert_int_equal(c->want.n_routes, 5);
         assert_string_equal(ROUTE_TEXT(&c->want.routes[2]), "10.0.1.11/32 dev 8 table 512 proto 118");
@@ -335,7 +337,7 @@ static void test_order_of_input_does_not_matter(void **state)
 {
         struct node_case *c = *state;
         struct node_want first;
-        struct node_pod pod = c->pods[0];
+        struct pod_sought pod = c->pods[0];
         struct node_eni eni = c->enis[0];
         struct node_address address = c->addresses[0];
 

@@ -58,7 +58,7 @@ static void start(struct fixture *f, const struct httpd_reply *script, size_t n)
         f->credentials =
                 credentials_open(&(const struct credentials_options){.region = "eu-west-1",
                                                                      .sts_endpoint = httpd_url(f->httpd),
-                                                                     .timeout_ms = 2000,
+                                                                     .timeout_ms = TEST_PATIENCE_MS,
                                                                      .wall_ms = hand_clock_wall_ms,
                                                                      .boottime_ms = hand_clock_boottime_ms});
 }

@@ -28,8 +28,8 @@ static char metrics_path[80], introspection_path[80];
 
 static void each_setting(void *data _unused_, see_visit_setting *visit, void *to)
 {
-        visit(to, "AWS_VPC_ENI_MTU", "9001");
-        visit(to, "WARM_ENI_TARGET", "1");
+        visit(to, "AWS_VPC_ENI_MTU", json_integer(9001));
+        visit(to, "WARM_ENI_TARGET", json_integer(1));
 }
 
 static struct bind bind_of(const char *path)
@@ -230,9 +230,9 @@ static void test_settings(void **state _unused_)
                               *ipamd = ask_json("/v1/ipamd-env-settings");
 
         assert_int_equal(json_object_size(network), 1);
-        assert_string_equal(json_string_value(json_object_get(network, "AWS_VPC_ENI_MTU")), "9001");
+        assert_int_equal(json_integer_value(json_object_get(network, "AWS_VPC_ENI_MTU")), 9001);
         assert_int_equal(json_object_size(ipamd), 1);
-        assert_string_equal(json_string_value(json_object_get(ipamd, "WARM_ENI_TARGET")), "1");
+        assert_int_equal(json_integer_value(json_object_get(ipamd, "WARM_ENI_TARGET")), 1);
 }
 
 /* The page's files are there, whole, as what they are, and may do only what the page needs. */
@@ -380,7 +380,7 @@ static void task_close_silent(struct fixture *fixture _unused_)
 static void test_a_full_house_that_empties_at_once(void **state)
 {
         static const char request[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
-        const struct timeval patience = {.tv_sec = 30};
+        const struct timeval patience = {.tv_sec = TEST_PATIENCE_MS / 1000};
         _cleanup_free_ char *answer = NULL;
         int fd;
 
@@ -434,7 +434,7 @@ static void look_on(struct fixture *fixture)
 static void test_out_of_files(void **state)
 {
         static const char request[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
-        const struct timeval patience = {.tv_sec = 30};
+        const struct timeval patience = {.tv_sec = TEST_PATIENCE_MS / 1000};
         _cleanup_free_ char *answer = NULL;
 
         assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);

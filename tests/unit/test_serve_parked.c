@@ -10,7 +10,7 @@
 
 #include "serve_fixture.h"
 
-enum { LONG_MS = 20000 };
+enum { LONG_MS = TEST_PATIENCE_MS };
 
 static int setup(void **state)
 {
@@ -24,6 +24,40 @@ static void add_must_get(struct async_add *add, const char *address)
         async_add_join(add);
         assert_ok(add->result, &add->err);
         assert_string_equal(IP_TEXT(add->reply.address), address);
+}
+
+/* A full pool is no failure of the daemon: probes stay well, and only ADDs that wait in vain are told to runtimes. */
+static void test_a_full_pool_is_ready(void **state)
+{
+        struct fixture *fixture = *state;
+        _cleanup_(ipam_client_freep) struct ipam_client *client = fixture_connect(fixture);
+        const struct store_blocked blocked = {"grow", "", "all ENIs are full", clock_boottime_ms() + 60000,
+                                              1};
+        struct ipam_add_request request = fixture_request(fixture, 1, LONG_MS);
+        struct ipam_status_reply status;
+        struct ipam_add_reply first;
+        struct async_add add;
+        struct err err;
+
+        fixture_set_addresses(fixture, 1);
+        assert_ok(ipam_add(client, &request, &first, &err), &err);
+        async_add_start(&add, fixture, 2, LONG_MS);
+        fixture_wait_waiting(fixture, 1);
+        assert_ok(ipam_status(client, &status, &err), &err);
+        assert_true(status.ready && !status.reason && status.pool.waiting == 1);
+        assert_contains(status.waiting_reason, "no free address");
+        assert_false(status.exhausted); /* the pool may grow */
+
+        assert_ok(store_blocked_set(fixture->store, &blocked, &err), &err);
+        assert_ok(ipam_status(client, &status, &err), &err);
+        assert_true(status.ready && status.exhausted);
+        assert_contains(status.waiting_reason, "all ENIs are full");
+
+        fixture_set_addresses(fixture, 2);
+        fixture_pool_changed(fixture);
+        add_must_get(&add, "10.0.1.2");
+        assert_ok(ipam_status(client, &status, &err), &err);
+        assert_true(status.ready && !status.exhausted && !status.waiting_reason); /* full, and nobody waits */
 }
 
 static bool was_woken(struct fixture *fixture)
@@ -107,7 +141,7 @@ static void test_deadline_gives_the_reason(void **state)
         async_add_start(&other, fixture, 2, 150);
         fixture_wait_waiting(fixture, 1);
         assert_ok(ipam_status(client, &status, &err), &err);
-        assert_true(!status.ready && status.pool.waiting == 1);
+        assert_true(status.ready && status.pool.waiting == 1 && status.waiting_reason && !status.exhausted);
         async_add_join(&other);
         assert_string_equal(other.error.reason, "no free address: 1 of 1 leased on 1 ENI");
         fixture_wait_waiting(fixture, 0);
@@ -296,6 +330,7 @@ static void test_a_storm(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_a_full_pool_is_ready, setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_answered_when_an_address_comes, setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_order_is_kept, setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_a_newcomer_does_not_overtake, setup, fixture_teardown),

@@ -77,7 +77,7 @@ static struct world world_start(const struct httpd_reply *script, size_t n)
         assert_ok(ec2_new(&(const struct ec2_options){.endpoint = httpd_url(w.httpd),
                                                       .region = "eu-west-1",
                                                       .credentials = w.credentials,
-                                                      .timeout_ms = 2000},
+                                                      .timeout_ms = TEST_PATIENCE_MS},
                           &w.ec2, &err),
                   &err);
         return w;

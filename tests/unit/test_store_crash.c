@@ -33,7 +33,7 @@ static void child(struct fixture *f, struct acknowledged *known, unsigned random
         struct store *store;
         struct arena *arena = arena_new();
 
-        if (store_prepare(&f->options, &f->err) < 0 || store_open(&f->options, &store, &f->err) < 0) {
+        if (store_prepare(&f->options, NULL, &f->err) < 0 || store_open(&f->options, &store, &f->err) < 0) {
                 fprintf(stderr, "%s\n", f->err.msg);
                 _exit(1);
         }

@@ -75,16 +75,17 @@ static void test_a_checkpoint_beside_them(void **state _unused_)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         const struct store_import survivors[] = {import_of("known", "enia", "10.0.1.5", ""),
-                                                 import_of("later", "enib", "10.0.1.6", ""),
                                                  import_of("later", "enib", "10.0.1.6", "")};
         struct store_import rows[] = {import_of("known", "eth0", "10.0.1.5", "web-0"),
                                       import_of("earlier", "eth0", "10.0.1.6", "web-1"),
                                       import_of("elsewhere", "eth0", "10.0.1.7", "web-2")};
         struct store_import *joined;
-        size_t n;
+        size_t n, n_survivors;
 
         rows[0].since_wall_ms = 1718000000000;
-        survivors_join(arena, rows, ARRAY_SIZE(rows), survivors, ARRAY_SIZE(survivors), &joined, &n);
+        survivors_join(arena, rows, ARRAY_SIZE(rows), survivors, ARRAY_SIZE(survivors), &joined, &n,
+                       &n_survivors);
+        assert_int_equal(n_survivors, 2);
         assert_int_equal(n, 3);
         assert_string_equal(joined[0].key.ifname, "enia");
         assert_string_equal(joined[0].pod_name, "web-0");
@@ -92,9 +93,10 @@ static void test_a_checkpoint_beside_them(void **state _unused_)
         assert_string_equal(joined[1].key.container_id, "later");
         assert_string_equal(joined[1].pod_name, "");
         assert_string_equal(joined[2].key.container_id, "elsewhere");
-        survivors_join(arena, rows, ARRAY_SIZE(rows), NULL, 0, &joined, &n);
+        survivors_join(arena, rows, ARRAY_SIZE(rows), NULL, 0, &joined, &n, &n_survivors);
+        assert_int_equal(n_survivors, 0);
         assert_int_equal(n, ARRAY_SIZE(rows));
-        survivors_join(arena, NULL, 0, survivors, 1, &joined, &n);
+        survivors_join(arena, NULL, 0, survivors, 1, &joined, &n, &n_survivors);
         assert_int_equal(n, 1);
 }
 

@@ -16,7 +16,13 @@
 
 #include "fabric_space.h"
 
-enum { LISTEN_BACKLOG = 128, SYSCTL_KEY_BYTES = 96, RUNNING_WAIT_MS = 1000, RUNNING_LOOK_MS = 1 };
+enum {
+        LISTEN_BACKLOG = 128,
+        SYSCTL_KEY_BYTES = 96,
+        RUNNING_WAIT_MS =
+                60 * 1000, /* the kernel tells by a work queue that waits for up to a second by itself */
+        RUNNING_LOOK_MS = 1,
+};
 
 void fabric_space_close(struct fabric_space *space)
 {

@@ -44,7 +44,7 @@ int fabric_space_add_address(const struct fabric_space *space, const char *link,
 
 /*
  * A veth whose other end just came up drops what is sent on it until the kernel has got to know: waits for that, ERR_TIMEOUT
- * after a second.
+ * after a minute.
  */
 int fabric_space_wait_running(const struct fabric_space *space, const char *link, struct err *err);
 

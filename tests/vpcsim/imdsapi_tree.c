@@ -9,7 +9,7 @@
 
 enum { MAX_LEAVES = 4096, MAX_PATH_BYTES = 512 };
 
-/* The tree is its leaves: a directory is whatever leaves lie under it. */
+/* The tree is its leaves: a directory is whatever leaves lie under it. Both texts are borrowed, from the arena or the world. */
 struct leaf {
         const char *path, *text;
 };
@@ -130,7 +130,7 @@ static int add_interface(struct tree *tree, const struct world_eni *eni, struct 
                 add(tree, arena_printf(tree->arena, "%s%s", prefix, leaves[i].path), leaves[i].text);
         if (public_address)
                 add(tree, arena_printf(tree->arena, "%sipv4-associations/%s", prefix, public_address),
-                    IP_TEXT(eni->addresses[0].ip));
+                    arena_strdup(tree->arena, IP_TEXT(eni->addresses[0].ip)));
         return add_cidrs(tree, eni, prefix, err);
 }
 

@@ -27,7 +27,8 @@ function health(node, failure) {
   const {status} = node;
   if (!status.ready) return ["bad", "Not ready"];
   if (status.impaired) return ["bad", "Impaired"];
-  const n = status.blocked.length + status.warnings.length;
+  if (status.exhausted) return ["bad", "No address"];
+  const n = status.blocked.length + status.warnings.length + (status.waiting_reason ? 1 : 0);
   return n ? ["warn", `Ready, ${plural(n, "notice")}`] : ["ok", "Ready"];
 }
 
@@ -51,6 +52,7 @@ function notices(node) {
   const {status, now_ms} = node;
   const found = [];
   if (!status.ready) found.push({key: "ready", kind: "bad", what: "Not ready", why: status.reason || "no reason is known"});
+  if (status.waiting_reason) found.push({key: "wait", kind: status.exhausted ? "bad" : "warn", what: "Pods wait", why: status.waiting_reason});
   if (status.impaired) found.push({key: "impaired", kind: "bad", what: "Impaired", why: status.impaired_reason || "no reason is known"});
   for (const {action, subject, reason, until_ms} of status.blocked)
     found.push({key: `blocked ${action} ${subject}`, kind: "warn", what: ["Blocked:", action, subject].filter(Boolean).join(" "), why: reason, when: `next attempt at ${time(until_ms)}, in ${age(until_ms - now_ms)}`});

@@ -7,6 +7,7 @@ import socket
 import struct
 
 from . import netns
+from .deadline import patient
 from .process import run, wait_until
 
 ETH_P_ALL, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6 = 3, 0x0806, 0x0800, 0x86DD
@@ -142,7 +143,7 @@ def arp_answers(pod, addresses, last):
     def ask():
         with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ARP)) as raw:
             raw.bind(("eth0", ETH_P_ARP))
-            raw.settimeout(DEADLINE_S)
+            raw.settimeout(patient(DEADLINE_S))
             own = raw.getsockname()[4]
             for address in (*addresses, last):
                 raw.send(b"\xff" * 6 + own + struct.pack("!H", ETH_P_ARP) + arp(1, pod.address, address, own))

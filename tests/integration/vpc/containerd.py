@@ -18,6 +18,7 @@ import tarfile
 import grpc
 
 from . import cri
+from .deadline import patient
 from .process import BUILD, SANITIZER_OPTIONS, run, wait_until
 
 CNI_PLUGINS = pathlib.Path("/usr/lib/cni")  # Debian's containernetworking-plugins
@@ -189,7 +190,7 @@ class Containerd:
             },
         }
 
-    def run_pod(self, name, deadline_s=120, **changes):
+    def run_pod(self, name, deadline_s=patient(120), **changes):
         """The new sandbox's id."""
         return self.client.call("RunPodSandbox", deadline_s, config=self.pod_config(name, **changes)).pod_sandbox_id
 

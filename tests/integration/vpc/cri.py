@@ -6,6 +6,8 @@ Names and numbers of the fields are the interface's (k8s.io/cri-api, runtime.v1)
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 
+from .deadline import patient
+
 PACKAGE = "runtime.v1"
 SERVICE = f"/{PACKAGE}.RuntimeService/"
 STRINGS, MAP = "string*", "map"
@@ -45,6 +47,7 @@ MESSAGES = {
     "KeyValue": {"key": (1, "string"), "value": (2, "string")},
     "LinuxContainerResources": {"memory_limit_in_bytes": (4, "int64")},
     "Capability": {"add_capabilities": (1, STRINGS), "drop_capabilities": (2, STRINGS)},
+    "SecurityProfile": {"profile_type": (1, "int32")},
     "LinuxContainerSecurityContext": {
         "capabilities": (1, "Capability"),
         "privileged": (2, "bool"),
@@ -53,6 +56,7 @@ MESSAGES = {
         "no_new_privs": (11, "bool"),
         "masked_paths": (13, STRINGS),
         "readonly_paths": (14, STRINGS),
+        "seccomp": (15, "SecurityProfile"),
     },
     "LinuxContainerConfig": {"resources": (1, "LinuxContainerResources"), "security_context": (2, "LinuxContainerSecurityContext")},
     "ContainerMetadata": {"name": (1, "string"), "attempt": (2, "uint32")},
@@ -99,6 +103,7 @@ SCALARS = {
 }
 SANDBOX_READY, CONTAINER_RUNNING, CONTAINER_EXITED = 0, 1, 2
 NAMESPACE_NODE = 2
+SECCOMP_RUNTIME_DEFAULT = 0
 
 
 def _add_field(message, name, number, kind):
@@ -138,7 +143,7 @@ class Client:
     def __init__(self, socket):
         self.channel = grpc.insecure_channel(f"unix://{socket}")
 
-    def call(self, method, deadline_s=60, **request):
+    def call(self, method, deadline_s=patient(60), **request):
         reply = CLASSES[method + "Response"]
         invoke = self.channel.unary_unary(
             SERVICE + method,

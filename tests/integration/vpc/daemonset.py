@@ -61,6 +61,7 @@ class DaemonSetPod:
 
     def config(self, container):
         security = container["securityContext"]
+        assert self.spec["securityContext"] == {"seccompProfile": {"type": "RuntimeDefault"}}
         source = container.get("envFrom")
         assert source in (None, [{"configMapRef": {"name": "vpcwire"}}])
         variables = dict(self.settings) if source else {}
@@ -83,6 +84,7 @@ class DaemonSetPod:
                     "namespace_options": {"network": cri.NAMESPACE_NODE},
                     "readonly_rootfs": security["readOnlyRootFilesystem"],
                     "no_new_privs": not security["allowPrivilegeEscalation"],
+                    "seccomp": {"profile_type": cri.SECCOMP_RUNTIME_DEFAULT},
                     "masked_paths": MASKED,
                     "readonly_paths": READ_ONLY,
                 },

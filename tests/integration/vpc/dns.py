@@ -5,6 +5,7 @@ import shutil
 import socket
 import struct
 
+from .deadline import patient
 from .process import Daemon
 
 PORT = 53
@@ -48,7 +49,7 @@ def lookup_udp(server, name):
     sent once, so that what was lost is not made good, and waited for so long that what is late is not taken for lost."""
     numbers = _numbers(2)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.settimeout(TRY_S)
+        client.settimeout(patient(TRY_S))
         client.connect((server, PORT))
         for number, kind in zip(numbers, (TYPE_A, TYPE_AAAA), strict=True):
             client.send(_question(name, kind, number))
@@ -61,7 +62,7 @@ def lookup_tcp(server, name):
     """The name's IPv4 address."""
     (number,) = _numbers(1)
     message = _question(name, TYPE_A, number)
-    with socket.create_connection((server, PORT), timeout=TRY_S) as client:
+    with socket.create_connection((server, PORT), timeout=patient(TRY_S)) as client:
         client.sendall(struct.pack("!H", len(message)) + message)
         stream = client.makefile("rb")
         (length,) = struct.unpack("!H", stream.read(2))

@@ -5,7 +5,7 @@ import os
 import pathlib
 import subprocess
 
-from . import wait_until
+from . import patient, wait_until
 from .process import BUILD, SANITIZER_OPTIONS
 
 CONFLIST = pathlib.Path(__file__).parents[3] / "deploy/cni/10-aws.conflist"
@@ -19,6 +19,7 @@ class Host:
     def __init__(self, node, folder):
         self.node = node
         self.bin, self.conf = folder / "host/opt/cni/bin", folder / "host/etc/cni/net.d"
+        self.tmpfiles = folder / "host/etc/tmpfiles.d"
         self.template = folder / "10-aws.conflist"
         self.write_template()
         node.env.update(
@@ -37,7 +38,7 @@ class Host:
         """`ipamd ARGUMENTS`, maybe under another program, or by another one inside of the node; what it said."""
         command = self.node.command() if inside is None else [*inside, self.node.command()[-1]]
         variables = {key: value for key, value in {**os.environ, **SANITIZER_OPTIONS, **self.node.daemon_env(**env)}.items() if value is not None}
-        done = subprocess.run([*wrapper, *command, *arguments], env=variables, capture_output=True, text=True, timeout=60)
+        done = subprocess.run([*wrapper, *command, *arguments], env=variables, capture_output=True, text=True, timeout=patient(60))
         assert done.returncode == code, (done.returncode, done.stderr)
         return done.stderr
 

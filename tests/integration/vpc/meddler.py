@@ -5,6 +5,7 @@ import http.server
 import threading
 
 from . import netns
+from .deadline import patient
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -56,7 +57,7 @@ class Meddler:
     def pass_on(self, handler):
         """The same request, Host header included: a signature covers it."""
         body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
-        connection = http.client.HTTPConnection(self.target, timeout=60)
+        connection = http.client.HTTPConnection(self.target, timeout=patient(60))
         try:
             connection.putrequest(handler.command, handler.path, skip_host=True, skip_accept_encoding=True)
             for name, value in handler.headers.items():

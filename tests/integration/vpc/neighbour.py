@@ -5,6 +5,7 @@ import shlex
 import signal
 import subprocess
 
+from .deadline import patient
 from .process import run, wait_until
 
 START_DEADLINE_S = 30
@@ -72,7 +73,7 @@ class Neighbour:
         """With the first process of its pid namespace all of it goes."""
         if self.process is not None:
             self.process.send_signal(signal.SIGKILL)
-            self.process.wait(START_DEADLINE_S)
+            self.process.wait(patient(START_DEADLINE_S))
             self.process = None
 
     def restart(self):

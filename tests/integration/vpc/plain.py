@@ -14,6 +14,7 @@ import botocore.credentials
 import botocore.exceptions
 import pytest
 
+from .deadline import patient
 from .process import BUILD, Daemon, run
 
 REGION = "us-east-1"
@@ -80,7 +81,7 @@ class Sim:
     def http(self, which, method, path, headers=None, body=None):
         """(status, headers, body) of one request; headers with keys in lower case."""
         address = urllib.parse.urlsplit(self.ready[which])
-        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
+        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=patient(60))
         try:
             connection.request(method, path, body=body, headers=headers or {})
             reply = connection.getresponse()

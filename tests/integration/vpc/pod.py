@@ -7,6 +7,7 @@ import secrets
 import subprocess
 
 from . import netns
+from .deadline import patient
 from .process import SANITIZER_OPTIONS, sanitizer_reports
 
 PLUGIN_DEADLINE_S = 270  # beyond the longest timeoutSeconds
@@ -67,7 +68,7 @@ def run_plugin(plugin, conf, env, timeout=PLUGIN_DEADLINE_S):
         [str(plugin)],
         input=stdin,
         capture_output=True,
-        timeout=timeout,
+        timeout=patient(timeout),
         env={"PATH": os.environ["PATH"], **SANITIZER_OPTIONS, **env},
     )
     result = CniResult(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))

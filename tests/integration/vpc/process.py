@@ -7,13 +7,15 @@ import signal
 import subprocess
 import time
 
+from .deadline import patient
+
 BUILD = pathlib.Path(os.environ.get("VPCWIRE_BUILD", "build/asan")).resolve()
 RELEASE_BUILD = pathlib.Path(os.environ.get("VPCWIRE_RELEASE_BUILD", "build/release")).resolve()
 POLL_S = 0.02
-STOP_DEADLINE_S = 20
+STOP_DEADLINE_S = patient(20)
 SANITIZER_REPORT = re.compile(r"ERROR: \w*Sanitizer|runtime error:|SUMMARY: \w*Sanitizer|Assertion .* failed")
 SANITIZER_OPTIONS = {
-    "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99",
+    "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:abort_on_error=0:exitcode=99",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=99",
     "LSAN_OPTIONS": "exitcode=99",
 }
@@ -24,7 +26,12 @@ class DeadlineError(AssertionError):
 
 
 def wait_until(what, deadline_s=10, why=""):
-    """Calls what() until it is true and returns that; DeadlineError with its last value or exception."""
+    """Calls what() until it is true and returns that; DeadlineError with its last value or exception after patient(deadline_s)."""
+    return happens_within(what, patient(deadline_s), why)
+
+
+def happens_within(what, deadline_s, why=""):
+    """As wait_until(), where the time itself is promised: it must be far above what a slow machine needs."""
     end = time.monotonic() + deadline_s
     last = None
     while True:
@@ -41,7 +48,7 @@ def wait_until(what, deadline_s=10, why=""):
 
 def run(*command, check=True, timeout=60, **kwargs):
     """A short command; its output as text. A failure shows what it said."""
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=timeout, **kwargs)
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=patient(timeout), **kwargs)
     if check and done.returncode != 0:
         raise AssertionError(f"{command}: exit code {done.returncode}: {done.stderr.strip()} {done.stdout.strip()}")
     return done

@@ -5,6 +5,8 @@ import http.server
 import threading
 import urllib.parse
 
+from .deadline import patient
+
 DROP = "drop"  # read the request, and close without a word; EC2 never hears of it
 
 
@@ -67,7 +69,7 @@ class Ec2Proxy:
         if fault:
             self.spoiled[action] = self.spoiled.get(action, 0) + 1
             return (None, None) if fault == DROP else fault
-        connection = http.client.HTTPConnection(self._ec2, timeout=20)
+        connection = http.client.HTTPConnection(self._ec2, timeout=patient(20))
         try:
             connection.request("POST", "/", body, headers)
             reply = connection.getresponse()

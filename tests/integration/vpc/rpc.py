@@ -3,6 +3,8 @@
 import json
 import socket
 
+from .deadline import patient
+
 INTERFACE = "io.vpcwire.ipam."
 
 
@@ -20,7 +22,7 @@ class Connection:
 
     def __init__(self, path, timeout=60):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(timeout)
+        self.socket.settimeout(patient(timeout))
         try:
             self.socket.connect(str(path))
         except OSError:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 
 from . import netns
+from .deadline import patient
 from .process import BUILD, Daemon, wait_until
 
 READY_DEADLINE_S = 20
@@ -60,7 +61,7 @@ class Simulator:
     def ctl(self, command, **arguments):
         """One command on the control socket; its reply, which must be ok."""
         with socket.socket(socket.AF_UNIX) as control:
-            control.settimeout(30)
+            control.settimeout(patient(30))
             control.connect(str(self.control_path))
             control.sendall(json.dumps({"command": command, **arguments}).encode() + b"\n")
             reply = json.loads(control.makefile().readline())
@@ -135,7 +136,7 @@ class Simulator:
         if self.daemon.alive():
             self.daemon.process.terminate()
             try:
-                self.daemon.process.wait(READY_DEADLINE_S)
+                self.daemon.process.wait(patient(READY_DEADLINE_S))
             except subprocess.TimeoutExpired:
                 self.daemon.kill()
         for name in netns.names(self.prefix):

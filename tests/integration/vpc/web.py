@@ -5,6 +5,8 @@ import http.client
 import re
 import socket
 
+from .deadline import patient
+
 METRICS, INTROSPECTION = 61678, 61679
 SAMPLE = re.compile(r'([a-z_0-9]+)(?:\{(.*)\})? (\S+)')
 LABEL = re.compile(r'([a-z_0-9]+)="((?:[^"\\]|\\.)*)"')
@@ -25,7 +27,7 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
-def get(to, path, method="GET", headers=None, timeout=20):
+def get(to, path, method="GET", headers=None, timeout=patient(20)):
     """One request to a port of this namespace's 127.0.0.1, or to a unix socket's path."""
     connection = http.client.HTTPConnection("127.0.0.1", to, timeout=timeout) if isinstance(to, int) else UnixConnection(to, timeout)
     try:

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The daemon's start: the database as it was left becomes true for a new process. */
+#include <stdio.h>
+#include <string.h>
+
+#include <vpcwire/clock.h>
+
+#include "store/restart.h"
+
+static const char boot_fact[] = "boot-id"; /* whose clock the times in the file are on */
+
+#define HAS_LEASE "EXISTS (SELECT 1 FROM leases l WHERE l.address = a.address)"
+
+/*
+ * The books may be older than what EC2 did since: it may have given to others what they call ours. Nothing that no pod has is
+ * offered before EC2 has been looked at.
+ */
+static int doubt_all(struct store *store, struct err *err)
+{
+        int r = stmt_run(store,
+                         "UPDATE addresses AS a SET doubted = 1,"
+                         " state = CASE WHEN " HAS_LEASE " THEN state ELSE 'preparing' END"
+                         " WHERE state <> 'leaving'",
+                         NO_VALUES, err);
+
+        return r == 0 ? stmt_run(store, "DELETE FROM facts WHERE name = '" STORE_FACT_LOOKED "'", NO_VALUES,
+                                 err)
+                      : r;
+}
+
+/*
+ * Another boot: no pod of the old one lives, and no time of the old clock means anything. But a container has a boot id of its
+ * own, and may be started anew beside pods that run: what the kernel shows in use stays leased. What EC2 has is still
+ * attached, as far as we know; its next look will tell.
+ */
+static int after_boot(struct store *store, int64_t now_ms, struct err *err)
+{
+        static const char forget_lost[] =
+                "DELETE FROM addresses AS a WHERE state = 'lost' AND NOT " HAS_LEASE;
+        static const char *const steps[] = {forget_lost,
+                                            "UPDATE addresses SET last_used_ms = 0",
+                                            "UPDATE leases SET link_missing_since_ms = 0",
+                                            "DELETE FROM blocked",
+                                            "DELETE FROM imports",
+                                            "DELETE FROM facts"};
+        static const char *const timed[] = {"UPDATE leases SET since_ms = ?1",
+                                            "UPDATE enis SET created_ms = ?1, since_ms = ?1",
+                                            "UPDATE given_back SET since_ms = ?1"};
+        char text[64];
+        unsigned ended;
+        int r = evidence_end_other_leases(store, &ended, err);
+
+        for (size_t i = 0; i < ARRAY_SIZE(steps) && r == 0; i++)
+                r = stmt_run(store, steps[i], NO_VALUES, err);
+        for (size_t i = 0; i < ARRAY_SIZE(timed) && r == 0; i++)
+                r = stmt_run(store, timed[i], VALUES(SQL_INT(now_ms)), err);
+        if (r == 0)
+                r = stmt_run(store,
+                             "UPDATE addresses AS a SET cooling_until_ms = ?1 WHERE NOT " HAS_LEASE
+                             " AND (state IN ('leased', 'cooling') OR cooling_until_ms > 0)",
+                             VALUES(SQL_INT(now_ms + store->cooldown_ms)), err);
+        if (r == 0)
+                r = doubt_all(store, err);
+        if (r < 0)
+                return r;
+        snprintf(text, sizeof(text), "another boot: %u leases ended", ended);
+        return store_note(store, "boot", "", text, err);
+}
+
+static int after_start(struct store *store, int64_t now_ms, struct err *err)
+{
+        int r = stmt_run(store, "DELETE FROM waiting", NO_VALUES, err);
+
+        if (r == 0)
+                r = stmt_run(store,
+                             "UPDATE enis SET state = 'configuring', since_ms = ?1 WHERE state = 'ready'",
+                             VALUES(SQL_INT(now_ms)), err);
+        return r;
+}
+
+int restart_run(struct store *store, const struct store_options *options, const char *boot_id,
+                struct store_prepared *ret, struct err *err)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        _cleanup_(store_tx_done) struct store_tx tx = {0};
+        int64_t now_ms = clock_boottime_ms();
+        const char *old = NULL;
+        int r = store_begin(store, &tx, err);
+
+        if (r == 0)
+                r = store_fact_get(store, boot_fact, arena, &old, err);
+        if (r == 0)
+                r = evidence_load(store, options->running, options->n_running, err);
+        if (r == 0 && (!old || strcmp(old, boot_id) != 0))
+                r = after_boot(store, now_ms, err);
+        if (r == 0)
+                r = evidence_apply(store, now_ms, &ret->ended, &ret->held, err);
+        /* The kernel contradicts the books: an older copy of them was put back. */
+        if (r == 0 && ret->ended + ret->held > 0)
+                r = doubt_all(store, err);
+        if (r == 0)
+                r = after_start(store, now_ms, err);
+        if (r == 0 && *ret->aside)
+                r = store_note(store, "database-aside", ret->aside, ret->why_aside, err);
+        if (r == 0)
+                r = store_fact_set(store, boot_fact, boot_id, err);
+        return r < 0 ? r : store_commit(&tx, err);
+}

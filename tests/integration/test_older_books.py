@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The database is older than the kernel, or another machine's: what a running pod has in the kernel is nobody else's."""
+import contextlib
+import json
+import shutil
+import sqlite3
+
+import pytest
+
+from vpc import echo, wait_until
+
+ENV = {"IP_COOLDOWN_PERIOD": "1", "VPCWIRE_ORPHAN_GRACE_PERIOD": "5"}
+
+
+@pytest.fixture
+def node(make_node):
+    """A t3.small (9 addresses) with four pods, whose daemon is stopped."""
+    node = make_node("n1", env=ENV)
+    node.running = node.add_pods(f"p{i}" for i in range(4))
+    node.stop()
+    return node
+
+
+def copy_of(node, path):
+    """A copy of the closed database."""
+    shutil.copyfile(node.db, path)
+    path.chmod(0o600)
+    return path
+
+
+def put_back(node, copy):
+    for ending in ("-wal", "-shm"):
+        node.db.with_name(node.db.name + ending).unlink(missing_ok=True)
+    shutil.copyfile(copy, node.db)
+
+
+def sql(node, *statements):
+    """Changes the closed database as a person would."""
+    with contextlib.closing(sqlite3.connect(node.db)) as db:
+        for statement in statements:
+            db.execute(statement)
+        db.commit()
+
+
+def change_pods(node):
+    """Two of the pods end, and three others come, some of them with the addresses of those."""
+    for pod in node.running[:2]:
+        pod.delete()
+    wait_until(lambda: node.pool()["cooling"] == 0, 60, why="cooled")
+    node.running = node.running[2:] + node.add_pods(["later-0", "later-1", "later-2"])
+
+
+def known(node, pods):
+    leases = {(lease["address"], lease["container_id"]) for lease in node.leases()}
+    assert leases == {(pod.address, pod.container_id) for pod in pods}
+    return True
+
+
+def fill_up(node):
+    """Pods until there are no more addresses: had one of a running pod been free, it is in other hands now."""
+    fresh = [node.pod_netns(f"fresh-{i}") for i in range(9 - len(node.running))]
+    for future in [node.start_thread(pod.add) for pod in fresh]:
+        future.result()
+    return fresh
+
+
+def events(node):
+    return [json.loads(line) for line in node.ctl("events", check=False).stdout.splitlines()]
+
+
+def check(node):
+    """All who ran are known again, nobody else gets what they have, and packets go to whom they are for."""
+    with echo.serving(*(pod.netns for pod in node.running)):
+        fresh = fill_up(node)
+        addresses = [pod.address for pod in node.running + fresh]
+        assert len(set(addresses)) == len(addresses), "an address twice"
+        wait_until(lambda: known(node, node.running + fresh), 60, why="known again")
+        for pod in fresh[:2]:
+            echo.assert_source(pod.netns, [other.address for other in node.running], pod.address)
+    node.check_kernel()
+    for pod in node.running + fresh:
+        pod.delete()
+    assert node.leases() == [] and node.pod_links() == {}
+
+
+def test_another_path_and_back(node):
+    first = node.env["VPCWIRE_DB"]
+    node.env["VPCWIRE_DB"] = str(node.db.with_name("other.db"))
+    node.start()
+    wait_until(lambda: known(node, node.running), 60, why="the new database knows them")
+    change_pods(node)
+    node.stop()
+    node.env["VPCWIRE_DB"] = first
+    node.start()
+    check(node)
+
+
+def test_an_older_copy(node, tmp_path):
+    copy = copy_of(node, tmp_path / "copy.db")
+    node.start()
+    change_pods(node)
+    node.kill9()
+    put_back(node, copy)
+    node.start()
+    check(node)
+
+
+def test_an_older_copy_says_that_another_pod_has_the_address(make_node, tmp_path):
+    """The kernel shows who lives; what the copy says of that address is of a pod that ended."""
+    node = make_node("n1", env={**ENV, "MAX_ENI": "1"})
+    first = node.add_pods(["first-0", "first-1", "first-2"])
+    assert node.pool()["free"] == 0
+    node.stop()
+    copy = copy_of(node, tmp_path / "copy.db")
+    node.start()
+    for pod in first[:2]:
+        pod.delete()
+    wait_until(lambda: node.pool()["free"] == 2, 60, why="cooled")
+    running = [first[2], *node.add_pods(["second-0", "second-1"])]
+    node.kill9()
+    put_back(node, copy)
+    node.start()
+    wait_until(lambda: known(node, running), 60, why="known again")
+    assert first[0].cni("DEL").rc == 0, "late, by a runtime that asks again"
+    assert known(node, running)
+    with echo.serving(*(pod.netns for pod in running)):
+        echo.assert_source(running[0].netns, [pod.address for pod in running[1:]], running[0].address)
+    node.check_kernel()
+
+
+@pytest.mark.parametrize("keep", [0, 0.5])
+def test_the_log_is_lost_or_cut(node, keep):
+    node.start()
+    change_pods(node)
+    node.kill9()
+    wal = node.db.with_name(node.db.name + "-wal")
+    content = wal.read_bytes()
+    assert content, "there is a log to lose"
+    node.db.with_name(node.db.name + "-shm").unlink()
+    if keep:
+        wal.write_bytes(content[: int(len(content) * keep)])
+    else:
+        wal.unlink()
+    node.start()
+    check(node)
+
+
+def test_another_boot_id_while_pods_run(node):
+    """A container has a boot id of its own, and is started anew beside its pods: they are as they were, names and all."""
+    node.start()
+    change_pods(node)
+    names = {lease["address"]: lease["pod_name"] for lease in node.leases()}
+    node.stop()
+    sql(node, "UPDATE facts SET value = 'another' WHERE name = 'boot-id'")
+    node.start()
+    assert {lease["address"]: lease["pod_name"] for lease in node.leases()} == names
+    check(node)
+
+
+def damage(node):
+    node.db.write_bytes(b"not a database" * 100)
+
+
+def take_a_rule_away(node):
+    sql(node, "DROP TRIGGER lease_is_not_replaced")
+
+
+@pytest.mark.parametrize("spoil, kind", [(damage, "damaged"), (take_a_rule_away, "other-schema")])
+def test_a_database_that_cannot_be_used(node, spoil, kind):
+    """It is put aside, said so, and begun anew; nobody has to be drained."""
+    spoil(node)
+    spoilt = node.db.read_bytes()
+    node.start()
+    wait_until(lambda: known(node, node.running), 60, why="the kernel and EC2 know all that is needed")
+    (aside,) = node.db.parent.glob(f"{node.db.name}.{kind}-*")
+    assert aside.read_bytes() == spoilt
+    (event,) = [event for event in events(node) if event["kind"] == "database-aside"]
+    assert event["subject"] == str(aside)
+    assert str(aside) in node.log.read_text()
+    check(node)
