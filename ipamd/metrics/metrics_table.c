@@ -16,7 +16,7 @@
         VALUES("DescribeNetworkInterfaces", "CreateNetworkInterface", "AttachNetworkInterface",              \
                "ModifyNetworkInterfaceAttribute", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses",  \
                "DetachNetworkInterface", "DeleteNetworkInterface", "DescribeSubnets",                        \
-               "DescribeInstanceTypes")
+               "DescribeInstanceTypes", "CreateTags")
 #define EC2_CLASSES                                                                                          \
         VALUES("none", "throttled", "transient", "transport", "capacity-subnet", "capacity-eni",             \
                "capacity-instance", "capacity-account", "gone", "in-use", "token-used", "denied",            \
@@ -27,7 +27,7 @@
                "assign", "unassign", "drain", "undrain", "detach", "delete", "attach-refused",               \
                "token-not-shown", "delete-on-termination", "look-for-orphans", "delete-orphan",              \
                "learn-subnet", "full", "grow", "shrink", "eni-tag", "eni-link", "take-in", "store",          \
-               "identity", "network", "reclaim", "firewalls", "plan", "orphans")
+               "identity", "network", "reclaim", "firewalls", "plan", "tag-primary", "orphans")
 #define ENI_STATES                                                                                           \
         VALUES("creating", "attaching", "configuring", "ready", "draining", "detaching", "deleting")
 #define VERBS VALUES("add", "confirm", "del", "check", "gc")

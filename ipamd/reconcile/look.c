@@ -134,6 +134,8 @@ static int see_attached(struct reconcile *r, struct round *round, struct look *l
             look_addresses(r, round, look, known, eni, &there, err) < 0)
                 return -(int)err->code;
         mark_see(r, eni, tagged && !entry.primary);
+        if (entry.primary)
+                tag_see(r, eni);
         if (known && blocked_clear(r, round, plan_action_to_string(PLAN_LOOK), eni->eni_id, err) < 0)
                 return -(int)err->code;
         if (!entry.managed)

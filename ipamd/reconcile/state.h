@@ -122,6 +122,7 @@ struct reconcile {
         int64_t firewall_due_ms;  /* the next one */
         struct suspect *suspects;
         size_t n_suspects;
+        bool primary_untagged;          /* the last look showed the primary ENI without the instance's tag */
         bool unlearned;                 /* the last look showed an ENI of ours that could not be taken in */
         char *unreadable;               /* what was told of items that no look could read; NULL: nothing */
         char (*unmarked)[EC2_ID_BYTES]; /* ENIs that the last look showed without delete-on-termination */
@@ -195,6 +196,10 @@ int network_tell(struct reconcile *r, struct round *round, const struct node_rep
 int network_reclaim(struct reconcile *r, struct round *round, struct err *err);
 /* What is looked for in the kernel; it points into the lease. */
 struct pod_sought reclaim_pod_of(const struct store_lease *lease);
+
+/* tag.c: the instance's tag on the primary ENI. A look sees whether it is there; each round may ask for it. */
+void tag_see(struct reconcile *r, const struct ec2_eni *eni);
+int tag_primary(struct reconcile *r, struct round *round, struct err *err);
 
 /* tell.c: notes beside the other blocked things why the pool stays as it is. */
 int tell_plan(struct reconcile *r, struct round *round, const struct plan *plan, struct err *err);

@@ -81,7 +81,8 @@ static const struct {
 } steps[] = {
         {"store", observe_store},      {"identity", identity_learn}, {RECONCILE_STEP_NETWORK, network_sync},
         {"takeover", takeover_step},   {"reclaim", network_reclaim}, {"store", observe_again},
-        {"firewalls", firewall_watch}, {"plan", plan_and_act},       {"orphans", ours_sweep},
+        {"firewalls", firewall_watch}, {"plan", plan_and_act},       {"tag-primary", tag_primary},
+        {"orphans", ours_sweep},
 };
 
 static int run_round(struct reconcile *r, struct round *round)

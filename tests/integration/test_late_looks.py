@@ -127,3 +127,18 @@ def test_an_eni_whose_link_is_gone_is_no_capacity(vpc, make_node):
     assert len(vpc.enis("n1")) == 3
     wait_until(lambda: node.calls().get(DESCRIBE, 0) >= 2, 60, why="looks at EC2 for the sake of the link")
     assert node.calls()[DESCRIBE] <= 6, "and not many"
+
+
+@pytest.mark.world(users=[USER])
+def test_the_primary_eni_has_the_instances_tag(vpc, make_node, by_hand):  # noqa: F811
+    """As aws-vpc-cni gives it; once, and not again at the next start or look."""
+    node = warm_node(make_node)
+    primary = vpc.enis("n1")[0]["id"]
+
+    def tags():
+        return {tag["Key"]: tag["Value"] for tag in by_hand.describe_network_interfaces(NetworkInterfaceIds=[primary])["NetworkInterfaces"][0]["TagSet"]}
+
+    wait_until(lambda: tags().get(INSTANCE_TAG) == node.facts["instance_id"], 60, why="it is tagged")
+    node.restart()
+    wait_look(node)
+    assert node.calls()["CreateTags"] == 1, node.calls()

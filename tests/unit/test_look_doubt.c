@@ -302,6 +302,35 @@ static void test_no_manage_on_the_primary_eni_is_ignored(void **state)
         assert_int_equal(fixture_counts(b->f, LATER).free, 2);
 }
 
+/* Not ours to begin with: it is tagged once, after all else, and not again where that is refused. */
+static void test_the_primary_eni_gets_the_instances_tag(void **state)
+{
+        struct bench *b = *state;
+        const char *enis[] = {shown(b, 0, "i-other", 3)}, *tagged[] = {shown(b, 0, INSTANCE, 3)};
+        struct httpd_reply replies[] = {{.body = RETURNED("CreateTags"), .times = HTTPD_ALWAYS}};
+        struct round round;
+
+        bench_show(b, enis, 1);
+        bench_look(b, SOON);
+        bench_script(b, replies, 1);
+        round = bench_round(b, SOON);
+        round.counts.waiting = 1;
+        assert_ok(tag_primary(&b->r, &round, &b->f->err), &b->f->err);
+        assert_int_equal(httpd_requests(b->ec2), 0);
+        round.counts.waiting = 0;
+        for (int i = 0; i < 2; i++)
+                assert_ok(tag_primary(&b->r, &round, &b->f->err), &b->f->err);
+        assert_int_equal(httpd_requests(b->ec2), 1);
+        assert_contains(httpd_request(b->ec2, 0)->body, "Action=CreateTags");
+        assert_contains(httpd_request(b->ec2, 0)->body, "ResourceId.1=eni-0");
+        assert_contains(httpd_request(b->ec2, 0)->body, "Tag.1.Value=" INSTANCE);
+        bench_show(b, tagged, 1);
+        bench_look(b, LATER);
+        round = bench_round(b, LATER);
+        assert_ok(tag_primary(&b->r, &round, &b->f->err), &b->f->err);
+        assert_int_equal(httpd_requests(b->ec2), 1);
+}
+
 /* ---- what the books cannot hold ---- */
 
 /* A second ENI at device 0: named, passed over, told; the others go on. */
@@ -508,6 +537,7 @@ int main(void)
                 TEST(test_nothing_is_asked_of_ec2_for_an_eni_without_our_tag),
                 TEST(test_an_eni_without_pods_and_tag_is_let_go),
                 TEST(test_no_manage_on_the_primary_eni_is_ignored),
+                TEST(test_the_primary_eni_gets_the_instances_tag),
                 TEST(test_an_observation_that_cannot_be_stored_fails_nothing),
                 TEST(test_an_address_that_one_look_does_not_show_is_not_offered),
                 TEST(test_an_eni_that_one_look_does_not_show_offers_nothing),
