@@ -94,24 +94,39 @@ void args_from_env(const char *const env[], struct cni_args *ret)
                 *field_at(ret, variables[i].offset) = env_value(env, variables[i].name);
 }
 
-int args_check(const struct cni_args *args, unsigned needs, struct err *err)
+int args_check_present(const struct cni_args *args, unsigned needs, struct err *err)
 {
         _cleanup_(text_done) struct text missing = {0};
         struct cni_args copy = *args;
 
         for (size_t i = 0; i < ARRAY_SIZE(variables); i++) {
-                const char *value = *field_at(&copy, variables[i].offset);
-
-                if (!(variables[i].need & needs))
-                        continue;
-                if (!*value)
+                if ((variables[i].need & needs) && !**field_at(&copy, variables[i].offset))
                         text_add(&missing, "%s%s", missing.bytes ? "," : "", variables[i].name);
-                else if (variables[i].check && variables[i].check(value, err) < 0)
-                        return -ERR_INVALID;
         }
         if (missing.bytes)
                 return err_set(err, ERR_INVALID, "required environment variables [%s] missing", missing.text);
         return 0;
+}
+
+int args_check_values(const struct cni_args *args, unsigned needs, struct err *err)
+{
+        struct cni_args copy = *args;
+
+        for (size_t i = 0; i < ARRAY_SIZE(variables); i++) {
+                const char *value = *field_at(&copy, variables[i].offset);
+
+                if ((variables[i].need & needs) && *value && variables[i].check &&
+                    variables[i].check(value, err) < 0)
+                        return -ERR_INVALID;
+        }
+        return 0;
+}
+
+int args_check(const struct cni_args *args, unsigned needs, struct err *err)
+{
+        int r = args_check_values(args, needs, err);
+
+        return r < 0 ? r : args_check_present(args, needs, err);
 }
 
 static int parse_bool(const char *text, bool *ret)
@@ -147,6 +162,8 @@ static char *pod_field(struct pod_identity *pod, const char *key)
                 {"K8S_POD_NAME", pod->name},
                 {"K8S_POD_UID", pod->uid},
                 {"K8S_POD_INFRA_CONTAINER_ID", pod->infra_container_id},
+                {"IP", pod->ip},
+                {"MAC", pod->mac},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {

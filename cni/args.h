@@ -39,12 +39,17 @@ struct pod_identity {
         char name[POD_TEXT_BYTES];
         char uid[POD_TEXT_BYTES];
         char infra_container_id[POD_TEXT_BYTES];
+        char ip[POD_TEXT_BYTES], mac[POD_TEXT_BYTES]; /* that the caller wants for the pod, see wish.h */
 };
 
 /* env is "KEY=value" strings, closed by NULL; it must outlive *ret. */
 void args_from_env(const char *const env[], struct cni_args *ret);
 
-/* Checks what the verb needs (a set of enum args_needs). ERR_INVALID names all that is missing, or what is malformed. */
+/* Whether what the verb needs (a set of enum args_needs) is there. ERR_INVALID names all that is missing. */
+int args_check_present(const struct cni_args *args, unsigned needs, struct err *err);
+/* Whether what is there of it is well formed. ERR_INVALID names what is not. */
+int args_check_values(const struct cni_args *args, unsigned needs, struct err *err);
+/* Both; what is malformed is told first. */
 int args_check(const struct cni_args *args, unsigned needs, struct err *err);
 
 /* Whether CNI_NETNS_OVERRIDE allows the plugin's own namespace as the pod's. */

@@ -6,6 +6,7 @@
 #include "args.h"
 #include "netconf.h"
 #include "result.h"
+#include "wish.h"
 
 struct call;
 
@@ -13,8 +14,11 @@ struct call;
 struct verb {
         const char *name;
         enum cni_version since;
-        unsigned needs; /* enum args_needs */
-        bool has_conf;  /* standard input must hold a network configuration */
+        unsigned needs;  /* enum args_needs */
+        bool has_conf;   /* standard input must hold a network configuration */
+        bool is_lenient; /* what is malformed is no error: there is only less to do */
+        const char *
+                undone_by; /* the verb that undoes it, where its result reaches nobody; NULL: nothing to undo */
         int (*run)(struct call *call, json_t **ret_result, struct err *err);
         int (*run_delegated)(struct call *call, json_t **ret_result, struct err *err); /* as another's IPAM */
 };
@@ -30,6 +34,10 @@ struct call {
         enum cni_version version; /* of the answer */
         struct settings settings;
         struct pod_identity pod;
+        struct wish wish;                  /* of ADD */
+        char host_ifname[LINK_NAME_BYTES]; /* of the pod's link, once it was seen; "": it was not */
+        int64_t began_ms;                  /* of the boot clock */
+        bool never_was; /* a lenient verb's names are such that nothing of them can exist */
         enum cni_code code;
 };
 
@@ -40,6 +48,8 @@ void call_done(struct call *call);
 
 /* Our own keys of the configuration and CNI_ARGS: settings and pod. Switches to the log file, if there is one. */
 int call_parse_own(struct call *call, struct err *err);
+/* The same for ADD, and what the caller wishes for the pod. */
+int call_parse_own_add(struct call *call, struct err *err);
 /* The same for CHECK, which needs the prevResult (CNI spec, "CHECK: Check container's networking is as expected"). */
 int call_parse_own_check(struct call *call, struct err *err);
 /* The same for DEL, which must not fail: what is malformed is logged, and the default is used. */

@@ -9,6 +9,7 @@
 #include <vpcwire/route.h>
 
 #include "delegated.h"
+#include "host_route.h"
 #include "lease.h"
 #include "wire.h"
 
@@ -81,14 +82,6 @@ static struct route_info host_route(struct ip address)
         return (struct route_info){.dst = prefix_host(address), .table = PODS_TABLE, .scope = RT_SCOPE_LINK};
 }
 
-static int remove_host_route(struct netlink *host, struct ip address, struct err *err)
-{
-        const struct route_info route = host_route(address);
-        int r = route_delete(host, &route, err);
-
-        return r == -ERR_NOT_FOUND ? 0 : r;
-}
-
 static const char *bridge_name(const struct call *call)
 {
         const char *name = json_string_value(json_object_get(call->conf.root, "bridge")) ?: "";
@@ -114,7 +107,7 @@ static int add_bridge_route(const struct call *call, struct netlink *host, struc
         struct route_info route;
         int r = find_bridge_route(call, host, address, &route, err);
 
-        return r < 0 ? r : route_replace(host, &route, err);
+        return r < 0 ? r : host_route_add(host, &route, err);
 }
 
 /*
@@ -125,26 +118,29 @@ static int add_bridge_route(const struct call *call, struct netlink *host, struc
 static int set_host_route(const struct call *call, struct ip address, struct err *err)
 {
         _cleanup_(netlink_freep) struct netlink *host = NULL;
-        int r;
+        const struct route_info left_over = host_route(address);
 
-        r = netlink_open(-1, &host, err);
-        if (r < 0)
-                return r;
+        if (netlink_open(-1, &host, err) < 0)
+                return -(int)err->code;
         return is_gateway_bridge(call) ? add_bridge_route(call, host, address, err)
-                                       : remove_host_route(host, address, err);
+                                       : host_route_clear(host, &left_over, call->args.container_id, err);
 }
 
 static int lease_alone(struct call *call, struct ipam_client **ipam, struct result_address *ret,
                        struct err *err)
 {
+        const struct lease_ask what = {.host_ifname = is_gateway_bridge(call) ? bridge_name(call) : NULL,
+                                       .address_only = true};
         struct ipam_add_reply reply = {0};
         struct err undo;
         int r;
 
-        r = lease_ask_alone(call, *ipam, is_gateway_bridge(call) ? bridge_name(call) : NULL, &reply, err);
+        r = lease_ask(call, &what, ipam, &reply, err);
         if (r < 0)
                 return r;
-        r = take_reply(call, &reply, ret, err);
+        r = lease_check_given(call, &reply, err);
+        if (r == 0)
+                r = take_reply(call, &reply, ret, err);
         if (r == 0)
                 r = set_host_route(call, reply.address, err);
         if (r == 0)
@@ -159,16 +155,14 @@ int delegated_add(struct call *call, json_t **ret_result, struct err *err)
 {
         _cleanup_(ipam_client_freep) struct ipam_client *ipam = NULL;
         _cleanup_json_ json_t *routes = NULL;
-        struct result_address address;
+        struct result_address address = {0};
         int r;
 
-        r = call_parse_own(call, err);
+        r = call_parse_own_add(call, err);
         if (r == 0)
                 r = lease_check_lengths(call, err);
         if (r < 0)
                 return r;
-        if (lease_connect(call, RPC_TIMEOUT_MS, &ipam, err) < 0)
-                return call_fail(call, CNI_CODE_TRY_AGAIN, err);
         r = lease_alone(call, &ipam, &address, err);
         if (r < 0)
                 return r;
@@ -202,6 +196,10 @@ int delegated_del(struct call *call, json_t **ret_result _unused_, struct err *e
                 remove_bridge_route(call, address);
         if (r >= 0 || r == -ERR_INVALID) /* a name that the daemon refuses never had a lease */
                 return 0;
+        if (!*call->conf.name) {
+                log_warn("lease stays until GC or a reboot", LOG_ERR(err));
+                return 0; /* asking again would not help */
+        }
         err_wrap(err, "give the address back");
         return call_fail(call, CNI_CODE_TRY_AGAIN, err);
 }

@@ -49,46 +49,100 @@ static const char *or_null(const char *text)
         return *text ? text : NULL;
 }
 
-static int ask(struct call *call, struct ipam_client *ipam, const char *host_ifname, bool address_only,
-               struct ipam_add_reply *ret, struct err *err)
+/* What is left of the time that the configuration gives an ADD; at least 1, for calls that must be tried once. */
+static int left_ms(const struct call *call)
 {
+        int64_t left = call->began_ms + call->settings.timeout_ms - clock_boottime_ms();
+
+        return left < 1 ? 1 : (int)left;
+}
+
+/* The daemon's answer, and be it that there is no address, must be here before we give up. */
+static int answer_margin_ms(int left)
+{
+        return left / 4 < ANSWER_MARGIN_MS ? left / 4 + 1 : ANSWER_MARGIN_MS;
+}
+
+static int ask_once(struct call *call, const struct lease_ask *what, struct ipam_client **ipam,
+                    struct ipam_add_reply *ret, struct err *err)
+{
+        int left = left_ms(call), margin = answer_margin_ms(left), r;
         const struct ipam_add_request request = {
                 .network = call->conf.name,
                 .container_id = call->args.container_id,
                 .ifname = call->args.ifname,
                 .netns = call->args.netns,
-                .host_ifname = host_ifname,
+                .host_ifname = what->host_ifname,
                 .pod_namespace = or_null(call->pod.namespace),
                 .pod_name = or_null(call->pod.name),
                 .pod_uid = or_null(call->pod.uid),
-                .timeout_ms = call->settings.timeout_ms,
-                .address_only = address_only,
+                .timeout_ms = left > margin ? left - margin : 1,
+                .address_only = what->address_only,
+                .host_ifname_may_differ = !what->address_only,
+                .address = call->wish.address,
         };
-        int r;
 
-        r = ipam_add(ipam, &request, ret, err);
-        if (r == 0)
-                return 0;
-        err_wrap(err, "ask ipamd for an address");
+        ipam_client_set_timeout(*ipam, margin);
+        r = ipam_add(*ipam, &request, ret, err);
+        ipam_client_set_timeout(*ipam, RPC_TIMEOUT_MS);
+        return r < 0 ? err_wrap(err, "ask ipamd for an address") : 0;
+}
+
+/* The connection ended instead of an answer. */
+static bool is_cut_off(const struct ipam_client *ipam, int r)
+{
+        return r == -ERR_AGAIN && ipam_client_error(ipam)->id == IPAM_ERROR_NONE;
+}
+
+/* Connects and asks. *ret_again: the daemon is away or on its way, and asking again is safe: the same key gets the same lease. */
+static int try_to_ask(struct call *call, const struct lease_ask *what, struct ipam_client **ipam,
+                      struct ipam_add_reply *ret, bool *ret_again, struct err *err)
+{
+        int r = lease_connect(call, left_ms(call), ipam, err);
+
+        if (r < 0) {
+                *ret_again = r == -ERR_AGAIN || r == -ERR_NOT_FOUND;
+                return call_fail(call, CNI_CODE_TRY_AGAIN, err);
+        }
+        r = ask_once(call, what, ipam, ret, err);
+        *ret_again = r < 0 && (is_cut_off(*ipam, r) || ipam_client_error(*ipam)->id == IPAM_ERROR_NOT_READY);
         return r == -ERR_NOT_FOUND ? call_fail(call, CNI_CODE_TRY_AGAIN, err) : r;
 }
 
-int lease_ask(struct call *call, struct ipam_client *ipam, const char *host_ifname,
+int lease_ask(struct call *call, const struct lease_ask *what, struct ipam_client **ipam,
               struct ipam_add_reply *ret, struct err *err)
 {
-        return ask(call, ipam, host_ifname, false, ret, err);
+        int pause_ms = RECONNECT_PAUSE_MS;
+        bool again = false;
+        int r;
+
+        for (;;) {
+                r = try_to_ask(call, what, ipam, ret, &again, err);
+                if (r == 0)
+                        return 0;
+                *ipam = ipam_client_free(*ipam);
+                if (!again || left_ms(call) <= pause_ms)
+                        return r;
+                poll(NULL, 0, pause_ms);
+                pause_ms = pause_ms * 2 > RECONNECT_PAUSE_MAX_MS ? RECONNECT_PAUSE_MAX_MS : pause_ms * 2;
+                call->code = CNI_CODE_NONE;
+        }
 }
 
-int lease_ask_alone(struct call *call, struct ipam_client *ipam, const char *bridge,
-                    struct ipam_add_reply *ret, struct err *err)
+int lease_check_given(const struct call *call, const struct ipam_add_reply *reply, struct err *err)
 {
-        return ask(call, ipam, bridge, true, ret, err);
+        if (!ip_is_set(call->wish.address) || ip_equal(call->wish.address, reply->address))
+                return 0;
+        return err_set(err, ERR_UNSUPPORTED,
+                       "%s was asked for and ipamd gave %s: it is older than this plugin and cannot choose",
+                       IP_TEXT(call->wish.address), IP_TEXT(reply->address));
 }
 
 /* One that is starting makes its socket anew: whatever is wrong with that meanwhile may be right a moment later. */
 static int reconnect(const struct call *call, struct ipam_client **ipam, struct err *err)
 {
-        int64_t deadline_ms = clock_boottime_ms() + RPC_TIMEOUT_MS;
+        int wait_ms = left_ms(call) > RPC_TIMEOUT_MS ? left_ms(call) : RPC_TIMEOUT_MS;
+        int64_t deadline_ms = clock_boottime_ms() + wait_ms;
 
         *ipam = ipam_client_free(*ipam);
         while (lease_connect(call, RPC_TIMEOUT_MS, ipam, err) < 0) {
@@ -97,12 +151,6 @@ static int reconnect(const struct call *call, struct ipam_client **ipam, struct 
                 poll(NULL, 0, RECONNECT_PAUSE_MS);
         }
         return 0;
-}
-
-/* Not an answer: the connection ended instead. */
-static bool is_cut_off(const struct ipam_client *ipam, int r)
-{
-        return r == -ERR_AGAIN && ipam_client_error(ipam)->id == IPAM_ERROR_NONE;
 }
 
 int lease_confirm(struct call *call, struct ipam_client **ipam, struct ip address, int64_t wire_us,
@@ -128,11 +176,13 @@ int lease_confirm(struct call *call, struct ipam_client **ipam, struct ip addres
         return call_fail(call, CNI_CODE_TRY_AGAIN, err);
 }
 
-/* What the pod's link is called; NULL where somebody else wires the pod. */
+/* What the pod's link is, or would be called; NULL where somebody else wires the pod. */
 static const char *link_of(const struct call *call, char buffer[static LINK_NAME_BYTES])
 {
         if (call->conf.delegated)
                 return NULL;
+        if (*call->host_ifname)
+                return call->host_ifname;
         host_link_name(call->settings.veth_prefix, &call->pod, call->args.container_id, call->args.ifname,
                        buffer);
         return buffer;
@@ -177,6 +227,8 @@ int lease_release(const struct call *call, int64_t wire_us, struct ip *ret_addre
         struct ipam_del_reply reply;
         int r;
 
+        if (!*call->conf.name)
+                return err_set(err, ERR_UNSUPPORTED, "the network that it was made for is not known");
         r = lease_connect(call, RPC_TIMEOUT_MS, &ipam, err);
         if (r == 0)
                 r = ipam_del(ipam, &request, &reply, err);

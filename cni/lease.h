@@ -8,8 +8,10 @@
 #include "call.h"
 
 enum {
-        RPC_TIMEOUT_MS = 5000, /* to connect, and for an answer that needs no cloud */
-        RECONNECT_PAUSE_MS = 50,
+        RPC_TIMEOUT_MS = 5000,   /* to connect, and for an answer that needs no cloud */
+        ANSWER_MARGIN_MS = 1000, /* of an ADD's time, for an answer to reach us */
+        RECONNECT_PAUSE_MS = 50, /* doubled up to the next */
+        RECONNECT_PAUSE_MAX_MS = 500,
 };
 
 /* Connects to the daemon. A failure says which socket it was and what to do. */
@@ -18,15 +20,22 @@ int lease_connect(const struct call *call, int timeout_ms, struct ipam_client **
 /* What the daemon and the alias of a link cannot hold. DEL does not ask: nothing of that length was ever leased. */
 int lease_check_lengths(struct call *call, struct err *err);
 
+struct lease_ask {
+        const char *
+                host_ifname; /* what the pod's link would be called, or the bridge that leads to the pod; or NULL */
+        bool address_only; /* somebody else wires the pod */
+};
+
 /*
- * Asks for an address; waits as long as the settings allow. An answer that is "not now", or that the lease was taken away
- * while we waited for it, is worth another try.
+ * Connects to the daemon and asks for an address. Waits for both as long as the settings allow, and no longer: also for a
+ * daemon that restarts meanwhile. An answer that is "not now", or that the lease was taken away while we waited for it, is
+ * worth another try. *ipam is the connection; NULL after a failure.
  */
-int lease_ask(struct call *call, struct ipam_client *ipam, const char *host_ifname,
+int lease_ask(struct call *call, const struct lease_ask *what, struct ipam_client **ipam,
               struct ipam_add_reply *ret, struct err *err);
-/* The same for a pod that somebody else wires. bridge: the host's link that leads to it, for the daemon to keep; or NULL. */
-int lease_ask_alone(struct call *call, struct ipam_client *ipam, const char *bridge,
-                    struct ipam_add_reply *ret, struct err *err);
+
+/* ERR_UNSUPPORTED: another address was asked for. */
+int lease_check_given(const struct call *call, const struct ipam_add_reply *reply, struct err *err);
 
 /*
  * The address is in use from now on; wire_us: how long the wiring took (0: not said). ERR_NOT_FOUND: a DEL overtook. A

@@ -6,12 +6,15 @@
 
 #include "plugin.h"
 
-/* A runtime that closes our outputs must not find its answer in a socket that took the number. */
+/*
+ * A runtime that closes our outputs must not find its answer in a socket that took the number. The standard output's place
+ * cannot be written to: an answer that nobody gets is a failure.
+ */
 static void reserve_outputs(void)
 {
         for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
                 if (fcntl(fd, F_GETFD) < 0) {
-                        int null_fd = open("/dev/null", O_WRONLY);
+                        int null_fd = open("/dev/null", fd == STDOUT_FILENO ? O_RDONLY : O_WRONLY);
 
                         if (null_fd >= 0 && null_fd != fd) {
                                 dup2(null_fd, fd);

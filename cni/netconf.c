@@ -52,6 +52,12 @@ static const char *string_at(const json_t *object, const char *key)
         return json_string_value(json_object_get(object, key)) ?: "";
 }
 
+static bool is_delegated(const json_t *root)
+{
+        return strcmp(string_at(json_object_get(root, "ipam"), "type"), PLUGIN_TYPE) == 0 &&
+               strcmp(string_at(root, "type"), PLUGIN_TYPE) != 0;
+}
+
 int netconf_parse(const char *bytes, size_t n, struct netconf *ret, struct err *err)
 {
         _cleanup_json_ json_t *root = NULL;
@@ -66,13 +72,27 @@ int netconf_parse(const char *bytes, size_t n, struct netconf *ret, struct err *
             check_prev_result(json_object_get(root, "prevResult"), &conf.prev_result, err) < 0)
                 return err_wrap(err, "network configuration");
         conf.type = string_at(root, "type");
-        conf.delegated = strcmp(string_at(json_object_get(root, "ipam"), "type"), PLUGIN_TYPE) == 0 &&
-                         strcmp(conf.type, PLUGIN_TYPE) != 0;
+        conf.delegated = is_delegated(root);
         if (json_is_object(json_object_get(root, "dns")))
                 conf.dns = json_object_get(root, "dns");
         conf.root = TAKE_PTR(root);
         *ret = conf;
         return 0;
+}
+
+void netconf_parse_lenient(const char *bytes, size_t n, struct netconf *ret)
+{
+        struct netconf conf = {.name = "", .type = "", .version = CNI_NEWEST};
+        const char *name = "";
+
+        if (jsonx_parse(bytes, n, &conf.root, NULL) == 0) {
+                name = string_at(conf.root, "name");
+                conf.type = string_at(conf.root, "type");
+                conf.delegated = is_delegated(conf.root);
+        }
+        if (check_name(name, NULL) == 0)
+                conf.name = name;
+        *ret = conf;
 }
 
 void netconf_done(struct netconf *conf)
@@ -99,7 +119,7 @@ static const char *const taken_prefixes[] = {"eth", "vlan", "lo"};
 static int set_veth_prefix(const char *text, struct settings *settings, struct err *err)
 {
         size_t n = strlen(text);
-        bool good = n >= 1 && n <= VETH_PREFIX_MAX;
+        bool good = n >= 1 && n <= POD_LINK_PREFIX_MAX;
 
         for (size_t i = 0; good && i < n; i++)
                 good = isalnum((unsigned char)text[i]) || text[i] == '-' || text[i] == '_';
@@ -109,7 +129,7 @@ static int set_veth_prefix(const char *text, struct settings *settings, struct e
                 return err_set(err, ERR_INVALID,
                                "vethPrefix '%.32s' is not allowed (1 to %d letters, digits, '-', '_'; not "
                                "eth, vlan, lo)",
-                               text, VETH_PREFIX_MAX);
+                               text, POD_LINK_PREFIX_MAX);
         snprintf(settings->veth_prefix, sizeof(settings->veth_prefix), "%s", text);
         return 0;
 }

@@ -2,8 +2,8 @@
 /*
  * The network configuration that comes on standard input. Pure. Two steps, because the specification wants its errors in
  * an order: what every plugin must understand (name, cniVersion) first, our own settings when a verb needs them.
- * Unknown keys are ignored; runtimeConfig and capabilities are tolerated in whatever spelling (containerd 1.6 writes
- * "IngressRate" where others write "ingressRate") because we need nothing from them.
+ * Unknown keys are ignored; what we do not use of runtimeConfig and capabilities is tolerated in whatever spelling
+ * (containerd 1.6 writes "IngressRate" where others write "ingressRate").
  */
 #ifndef CNI_NETCONF_H
 #define CNI_NETCONF_H
@@ -43,7 +43,7 @@ struct netconf {
 };
 
 struct settings {
-        char veth_prefix[VETH_PREFIX_MAX + 1];
+        char veth_prefix[POD_LINK_PREFIX_MAX + 1];
         char socket[sizeof(((struct sockaddr_un *)0)->sun_path)];
         char log_file[NETCONF_TEXT_BYTES]; /* "": none */
         unsigned mtu;                      /* 0: what the daemon says */
@@ -61,6 +61,8 @@ struct valid_attachment {
  * or a key has the wrong type; ERR_UNSUPPORTED: the version.
  */
 int netconf_parse(const char *bytes, size_t n, struct netconf *ret, struct err *err);
+/* For DEL, which must not fail: what is sound of it; without a name of the network, that is "". */
+void netconf_parse_lenient(const char *bytes, size_t n, struct netconf *ret);
 void netconf_done(struct netconf *conf);
 
 /* The cniVersion in the bytes, if it can be found and we know it; else the newest. For answers that must not fail. */

@@ -31,6 +31,17 @@ static enum cni_code conf_code(enum err_code code)
         return CNI_CODE_CONFIG;
 }
 
+static int check_values(struct call *call, struct err *err)
+{
+        int r = args_check_values(&call->args, call->verb->needs, err);
+
+        if (r == 0 || !call->verb->is_lenient)
+                return r;
+        log_warn("nothing can be there of what is malformed", LOG_ERR(err));
+        call->never_was = true;
+        return 0;
+}
+
 static int check_environment(struct call *call, const char *const env[], struct err *err)
 {
         _cleanup_free_ char *names = verb_list_names();
@@ -39,7 +50,7 @@ static int check_environment(struct call *call, const char *const env[], struct 
         call->verb = verb_find(call->args.command);
         if (!call->verb)
                 err_set(err, ERR_INVALID, "unknown CNI_COMMAND '%.64s' (%s)", call->args.command, names);
-        else if (args_check(&call->args, call->verb->needs, err) == 0)
+        else if (check_values(call, err) == 0 && args_check_present(&call->args, call->verb->needs, err) == 0)
                 return 0;
         return call_fail(call, CNI_CODE_ENVIRONMENT, err);
 }
@@ -72,13 +83,32 @@ static void guess_version(struct call *call, int stdin_fd)
         call->version = netconf_guess_version(bytes, n);
 }
 
-int plugin_prepare(const char *const env[], int stdin_fd, struct call *call, struct err *err)
+static int read_conf(struct call *call, int stdin_fd, struct err *err)
 {
         _cleanup_free_ char *bytes = NULL;
-        size_t n;
+        size_t n = 0;
+
+        if (file_read_fd(stdin_fd, "standard input", NETCONF_BYTES_MAX, &bytes, &n, err) < 0)
+                return call_fail(call, CNI_CODE_IO, err);
+        if (netconf_parse(bytes, n, &call->conf, err) < 0) {
+                call->version = netconf_guess_version(bytes, n);
+                if (call->verb->is_lenient)
+                        netconf_parse_lenient(bytes, n, &call->conf);
+                return call_fail(call, conf_code(err->code), err);
+        }
+        call->version = call->conf.version;
+        return check_verb_version(call, err);
+}
+
+int plugin_prepare(const char *const env[], int stdin_fd, struct call *call, struct err *err)
+{
         int r;
 
-        *call = (struct call){.version = CNI_NEWEST, .settings = settings_default()};
+        *call = (struct call){.version = CNI_NEWEST,
+                              .settings = settings_default(),
+                              .conf = {.name = "", .type = ""},
+                              .wish = {.address = IP_NONE},
+                              .began_ms = clock_boottime_ms()};
         r = check_environment(call, env, err);
         if (r < 0)
                 return r;
@@ -86,20 +116,20 @@ int plugin_prepare(const char *const env[], int stdin_fd, struct call *call, str
                 guess_version(call, stdin_fd);
                 return 0;
         }
-        if (file_read_fd(stdin_fd, "standard input", NETCONF_BYTES_MAX, &bytes, &n, err) < 0)
-                return call_fail(call, CNI_CODE_IO, err);
-        if (netconf_parse(bytes, n, &call->conf, err) < 0) {
-                call->version = netconf_guess_version(bytes, n);
-                return call_fail(call, conf_code(err->code), err);
-        }
-        call->version = call->conf.version;
-        return check_verb_version(call, err);
+        r = read_conf(call, stdin_fd, err);
+        if (r == 0 || !call->verb->is_lenient)
+                return r;
+        log_warn("going on with what is known", LOG_ERR(err));
+        call->code = CNI_CODE_NONE;
+        return 0;
 }
 
 static int run_verb(struct call *call, json_t **ret_result, struct err *err)
 {
         const struct verb *verb = call->verb;
 
+        if (call->never_was)
+                return 0;
         return (call->conf.delegated ? verb->run_delegated : verb->run)(call, ret_result, err);
 }
 
@@ -108,6 +138,21 @@ static int print_json(int fd, const json_t *value)
         _cleanup_free_ char *text = json_dumps(value, JSON_COMPACT);
 
         return text && dprintf(fd, "%s\n", text) > 0 ? 0 : -1;
+}
+
+/* Nobody learns what was done, so it must not stay. */
+static int undo_unheard(struct call *call, int write_errno)
+{
+        struct err err;
+
+        log_error("cannot write the result", LOG_STR("command", call->args.command),
+                  LOG_STR("container", call->args.container_id), LOG_STR("error", strerror(write_errno)));
+        if (!call->verb->undone_by)
+                return 1;
+        call->verb = verb_find(call->verb->undone_by);
+        if (run_verb(call, &(json_t *){NULL}, &err) < 0)
+                log_error("cannot undo it", LOG_STR("container", call->args.container_id), LOG_ERR(&err));
+        return 1;
 }
 
 static void about(void)
@@ -163,10 +208,8 @@ int plugin_run(const char *const env[], int stdin_fd, int stdout_fd)
                 print_error(stdout_fd, &call, &err);
                 return 1;
         }
+        if (result && print_json(stdout_fd, result) < 0)
+                return undo_unheard(&call, errno);
         log_outcome(&call, started_ms, NULL);
-        if (result && print_json(stdout_fd, result) < 0) {
-                log_error("cannot write the result", LOG_STR("error", strerror(errno)));
-                return 1;
-        }
         return 0;
 }

@@ -7,6 +7,7 @@
 #include <vpcwire/log.h>
 
 #include "lease.h"
+#include "older_link.h"
 #include "verbs.h"
 #include "wire.h"
 
@@ -34,14 +35,15 @@ static int begin(struct add *add, struct err *err)
         struct call *call = add->call;
         int r;
 
-        r = call_parse_own(call, err);
+        r = call_parse_own_add(call, err);
         if (r == 0)
                 r = lease_check_lengths(call, err);
         if (r == 0)
                 r = verb_open_netns(call, &netns_fd, err);
         if (r < 0)
                 return r;
-        add->wiring = (struct wiring){.container_id = call->args.container_id, .netns = call->args.netns};
+        add->wiring = (struct wiring){
+                .container_id = call->args.container_id, .netns = call->args.netns, .mac = call->wish.mac};
         snprintf(add->wiring.ifname, sizeof(add->wiring.ifname), "%s", call->args.ifname);
         host_link_name(call->settings.veth_prefix, &call->pod, call->args.container_id, call->args.ifname,
                        add->wiring.host_ifname);
@@ -64,6 +66,13 @@ static int take_reply(struct add *add, const struct ipam_add_reply *reply, struc
                 return err_set(err, ERR_UNSUPPORTED,
                                "ipamd gave the address %s and the gateway %s; only IPv4 is wired",
                                IP_TEXT(reply->address), IP_TEXT(reply->gateway));
+        if (lease_check_given(add->call, reply, err) < 0)
+                return -(int)err->code;
+        if (reply->host_ifname) {
+                if (link_check_name(reply->host_ifname, err) < 0)
+                        return err_wrap(err, "ipamd's answer");
+                snprintf(add->wiring.host_ifname, sizeof(add->wiring.host_ifname), "%s", reply->host_ifname);
+        }
         add->wiring.address = reply->address;
         add->wiring.gateway = reply->gateway;
         add->wiring.mtu = settings->mtu;
@@ -82,7 +91,10 @@ static int wire_pod(struct add *add, struct err *err)
                 add->wiring = standing;
                 return 0;
         }
-        if ((add->wired && wire_unmake(add->wire, &add->wiring, err) < 0) ||
+        if (add->wired && wire_unmake(add->wire, &add->wiring, err) < 0)
+                return call_fail(add->call, CNI_CODE_WIRING, err);
+        add->wired = false;
+        if (older_link_remove(add->call, add->ipam, add->wire, &add->wiring, err) < 0 ||
             wire_make(add->wire, &add->wiring, err) < 0)
                 return call_fail(add->call, CNI_CODE_WIRING, err);
         add->wired = true;
@@ -111,9 +123,8 @@ int verb_add(struct call *call, json_t **ret_result, struct err *err)
         r = begin(&add, err);
         if (r < 0)
                 return r;
-        if (lease_connect(call, RPC_TIMEOUT_MS, &add.ipam, err) < 0)
-                return call_fail(call, CNI_CODE_TRY_AGAIN, err);
-        r = lease_ask(call, add.ipam, add.wiring.host_ifname, &reply, err);
+        r = lease_ask(call, &(struct lease_ask){.host_ifname = add.wiring.host_ifname}, &add.ipam, &reply,
+                      err);
         if (r < 0)
                 return r;
         began_us = clock_boottime_us();

@@ -7,18 +7,25 @@
 #include "verbs.h"
 #include "wire.h"
 
-static int remove_link(const struct call *call, struct err *err)
+static int remove_link(struct call *call, struct err *err)
 {
         _cleanup_(netlink_freep) struct netlink *host = NULL;
         char name[LINK_NAME_BYTES];
-        const struct wire_owner owner = {
-                .host_ifname = name, .container_id = call->args.container_id, .unnamed = !*call->pod.name};
+        const struct pod_link_owner pod = {.pod_namespace = call->pod.namespace,
+                                           .pod_name = call->pod.name,
+                                           .container_id = call->args.container_id,
+                                           .ifname = call->args.ifname};
+        const struct wire_owner owner = {.host_ifname = name,
+                                         .container_id = call->args.container_id,
+                                         .ifname = call->args.ifname,
+                                         .pod = &pod,
+                                         .unnamed = !*call->pod.name};
         int r;
 
         host_link_name(call->settings.veth_prefix, &call->pod, call->args.container_id, call->args.ifname,
                        name);
         r = netlink_open(-1, &host, err);
-        return r < 0 ? r : wire_remove_host_link(host, &owner, NULL, err);
+        return r < 0 ? r : wire_remove_host_link(host, &owner, call->host_ifname, err);
 }
 
 /*

@@ -61,9 +61,10 @@ static int remove_links(const struct call *call, const struct ipam_list_reply *b
                 const struct ipam_lease *lease = find_lease(before, call->conf.name, &gc->released[i]);
                 const struct wire_owner owner = {.host_ifname = lease ? lease->host_ifname : NULL,
                                                  .container_id = gc->released[i].container_id,
+                                                 .ifname = gc->released[i].ifname,
                                                  .unnamed = !lease || !lease->host_ifname};
 
-                r = wire_remove_host_link(host, &owner, NULL, &one);
+                r = wire_remove_host_link(host, &owner, (char[LINK_NAME_BYTES]){0}, &one);
                 log_info("collected", LOG_STR("container", gc->released[i].container_id),
                          LOG_STR("address", IP_TEXT(gc->released[i].address)));
                 if (r < 0 && result == 0) {

@@ -12,12 +12,12 @@
 #define NEEDS_CONTAINER (NEEDS_CONTAINER_ID | NEEDS_IFNAME | NEEDS_PATH)
 
 static const struct verb verbs[] = {
-        {"ADD", CNI_0_1_0, NEEDS_CONTAINER | NEEDS_NETNS, true, verb_add, delegated_add},
-        {"DEL", CNI_0_1_0, NEEDS_CONTAINER, true, verb_del, delegated_del},
-        {"CHECK", CNI_0_4_0, NEEDS_CONTAINER | NEEDS_NETNS, true, verb_check, delegated_check},
-        {"GC", CNI_1_1_0, NEEDS_PATH, true, verb_gc, verb_gc},
-        {"STATUS", CNI_1_1_0, NEEDS_PATH, true, verb_status, verb_status},
-        {"VERSION", CNI_0_1_0, 0, false, verb_version, verb_version},
+        {"ADD", CNI_0_1_0, NEEDS_CONTAINER | NEEDS_NETNS, true, false, "DEL", verb_add, delegated_add},
+        {"DEL", CNI_0_1_0, NEEDS_CONTAINER, true, true, NULL, verb_del, delegated_del},
+        {"CHECK", CNI_0_4_0, NEEDS_CONTAINER | NEEDS_NETNS, true, false, NULL, verb_check, delegated_check},
+        {"GC", CNI_1_1_0, NEEDS_PATH, true, false, NULL, verb_gc, verb_gc},
+        {"STATUS", CNI_1_1_0, NEEDS_PATH, true, false, NULL, verb_status, verb_status},
+        {"VERSION", CNI_0_1_0, 0, false, false, NULL, verb_version, verb_version},
 };
 
 const struct verb *verb_find(const char *name)

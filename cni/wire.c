@@ -9,9 +9,11 @@
 #include <vpcwire/mem.h>
 #include <vpcwire/neigh.h>
 #include <vpcwire/netns.h>
+#include <vpcwire/pod_link.h>
 #include <vpcwire/pod_sysctl.h>
 #include <vpcwire/route.h>
 
+#include "host_route.h"
 #include "wire.h"
 #include "wire_objects.h"
 
@@ -52,20 +54,15 @@ static struct mac random_mac(void)
         return mac;
 }
 
-/* A link of our name belongs to an older sandbox of the pod, whatever its alias: a new one cannot share it. */
-static int remove_older_link(struct wire *wire, const char *host_ifname, struct err *err)
+int wire_get_host_link(struct wire *wire, const char *name, struct link_info *ret, struct err *err)
 {
-        struct link_info link;
-        int r;
+        return link_get_by_name(wire->host, name, ret, err);
+}
 
-        r = link_get_by_name(wire->host, host_ifname, &link, err);
-        if (r == -ERR_NOT_FOUND)
-                return 0;
-        if (r < 0)
-                return r;
-        if (strcmp(link.kind, "veth") != 0)
-                return err_set(err, ERR_EXISTS, "link %s of the host exists and is no veth", host_ifname);
-        r = link_delete(wire->host, link.ifindex, err);
+int wire_delete_host_link(struct wire *wire, unsigned ifindex, struct err *err)
+{
+        int r = link_delete(wire->host, ifindex, err);
+
         return r == -ERR_NOT_FOUND ? 0 : r;
 }
 
@@ -77,6 +74,7 @@ static int create_pair(struct wire *wire, struct wiring *wiring, struct err *err
                 .peer_name = wiring->host_ifname,
                 .peer_mac = wiring->host_mac,
                 .peer_netns_fd = wire->host_netns_fd,
+                .peer_group = POD_LINK_GROUP,
                 .mtu = wiring->mtu,
         };
 
@@ -110,7 +108,7 @@ static int add_to_host_batch(struct wire *wire, const struct wiring *wiring,
 
         r = link_change(wire->host, objects->host_ifindex, &change, err);
         if (r == 0)
-                r = route_replace(wire->host, &objects->host_route, err);
+                r = route_add(wire->host, &objects->host_route, err);
         if (r == 0)
                 r = neigh_proxy_add(wire->host, objects->host_ifindex, wiring->gateway, err);
         return r;
@@ -124,10 +122,39 @@ static int batch_end(struct netlink *nl, int r, struct err *err)
         return r;
 }
 
+/* Somebody's route stands where ours must: an earlier interface's, by which the pod leaves already. */
+static int explain_taken_route(struct wire *wire, const struct wire_objects *objects, struct err *err)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        const struct route_info *wanted[] = {&objects->gateway_route, &objects->default_route};
+        const struct route_filter filter = {.family = AF_INET, .table = RT_TABLE_MAIN};
+        struct route_info *routes;
+        struct link_info link;
+        size_t n;
+
+        if (route_dump(wire->pod, arena, &filter, &routes, &n, NULL) < 0)
+                return -(int)err->code;
+        for (size_t i = 0; i < 2 * n; i++) {
+                const struct route_info *route = &routes[i / 2], *ours = wanted[i % 2];
+
+                if (prefix_equal(route->dst, ours->dst) && route->priority == ours->priority &&
+                    route->oif != ours->oif && link_get(wire->pod, route->oif, &link, NULL) == 0)
+                        return err_set(err, ERR_EXISTS,
+                                       "the pod has the route %s by %s already, and a pod has one default "
+                                       "route: vpcwire can wire one interface of a pod, before any other "
+                                       "plugin that sets that route",
+                                       PREFIX_TEXT(route->dst), link.name);
+        }
+        return -(int)err->code;
+}
+
 static int set_up_pod_end(struct wire *wire, const struct wire_objects *objects, struct err *err)
 {
+        int r;
+
         netlink_batch_begin(wire->pod);
-        return batch_end(wire->pod, add_to_pod_batch(wire, objects, err), err);
+        r = batch_end(wire->pod, add_to_pod_batch(wire, objects, err), err);
+        return r == -ERR_EXISTS ? explain_taken_route(wire, objects, err) : r;
 }
 
 static int set_up_host_end(struct wire *wire, const struct wiring *wiring, const struct wire_objects *objects,
@@ -141,7 +168,8 @@ static int set_up_host_end(struct wire *wire, const struct wiring *wiring, const
         if (r < 0)
                 return r;
         netlink_batch_begin(wire->host);
-        return batch_end(wire->host, add_to_host_batch(wire, wiring, objects, err), err);
+        r = batch_end(wire->host, add_to_host_batch(wire, wiring, objects, err), err);
+        return r == -ERR_EXISTS ? host_route_settle(wire->host, &objects->host_route, err) : r;
 }
 
 static int set_up(struct wire *wire, struct wiring *wiring, struct err *err)
@@ -163,9 +191,10 @@ int wire_make(struct wire *wire, struct wiring *wiring, struct err *err)
 {
         struct err undo;
 
-        wiring->mac = random_mac();
-        wiring->host_mac = random_mac();
-        if (remove_older_link(wire, wiring->host_ifname, err) < 0 || create_pair(wire, wiring, err) < 0)
+        if (mac_equal(wiring->mac, (struct mac){0}))
+                wiring->mac = random_mac();
+        wiring->host_mac = host_link_mac(wiring->container_id, wiring->ifname);
+        if (create_pair(wire, wiring, err) < 0)
                 return err_wrap(err, "create link %s", wiring->host_ifname);
         if (set_up(wire, wiring, err) == 0)
                 return 0;

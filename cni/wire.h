@@ -6,8 +6,8 @@
  *         neighbour entry 169.254.1.1 -> the host end's MAC
  *   host: host_ifname up, alias = container id, the sysctls of pod_sysctl.h; `address dev host_ifname scope link` in the pods' table
  *
- * The alias says whose a link is: a link without it, or with another, is not touched here, but for an older sandbox's that
- * bears the name that a new one needs.
+ * The alias says whose a link is: a link without it, or with another, is not touched here. Nor is a route to the address
+ * that ipamd or a plugin made for another link.
  */
 #ifndef CNI_WIRE_H
 #define CNI_WIRE_H
@@ -16,6 +16,7 @@
 
 #include <vpcwire/err.h>
 
+#include "name.h"
 #include "wiring.h"
 
 struct netlink;
@@ -32,16 +33,22 @@ DEFINE_CLEANUP(struct wire *, wire_free)
 
 enum wire_state {
         WIRE_NONE,    /* the pod has no interface of that name */
-        WIRE_OURS,    /* it has one, the other end is in the host's namespace and bears our alias */
+        WIRE_OURS,    /* it has one, the other end is in the host's namespace and is ours, see name.h */
         WIRE_FOREIGN, /* it has one that is not ours */
 };
 
-/* What is there of wiring->ifname and wiring->container_id. */
-int wire_find(struct wire *wire, const struct wiring *wiring, enum wire_state *ret, struct err *err);
+/* What is there of wiring->ifname and wiring->container_id. OURS: host_ifname becomes what it is called. */
+int wire_find(struct wire *wire, struct wiring *wiring, enum wire_state *ret, struct err *err);
+
+/* The host's link of that name. ERR_NOT_FOUND: there is none. */
+int wire_get_host_link(struct wire *wire, const char *name, struct link_info *ret, struct err *err);
+/* Removes a link of the host's, and so its other end. Not there is success. */
+int wire_delete_host_link(struct wire *wire, unsigned ifindex, struct err *err);
 
 /*
  * Makes the wire. `wiring` gives names, address, gateway, container_id and MTU (0: the kernel's); MACs are chosen and, with
- * the MTU, written into it. An older link of this host name is replaced. On failure nothing of it stays.
+ * the MTU, written into it; a MAC of the pod's end that is set is used. ERR_EXISTS: the host has a link of that name, or
+ * the address leads to another link. On failure nothing of it stays.
  */
 int wire_make(struct wire *wire, struct wiring *wiring, struct err *err);
 
@@ -58,16 +65,17 @@ int wire_check(struct wire *wire, struct wiring *wiring, struct err *err);
 /* Which host link of a container is meant. */
 struct wire_owner {
         const char *host_ifname; /* computed from the pod; NULL: not known */
-        const char *container_id;
+        const char *container_id, *ifname;
+        const struct pod_link_owner *pod; /* for the names that it may have instead; NULL: there are none */
         bool unnamed; /* the pod's name is not known now; it may have been when the link was made */
 };
 
 /*
- * Removes a container's host link. Its alias must be the container id, and its name host_ifname, perhaps with another prefix
- * (the setting was changed since). For an unnamed pod, the only link of our form with that alias is taken as well. No such
- * link is success. *ret_removed may be NULL.
+ * Removes a container's host link. It must bear the container's alias (or not yet any, see name.h), and one of the names
+ * that it may have, perhaps with another prefix (the setting was changed since). For an unnamed pod, the only link of our
+ * form with that alias is taken as well. No such link is success: ret_name, what it was called, is "" then.
  */
-int wire_remove_host_link(struct netlink *host, const struct wire_owner *owner, bool *ret_removed,
-                          struct err *err);
+int wire_remove_host_link(struct netlink *host, const struct wire_owner *owner,
+                          char ret_name[static LINK_NAME_BYTES], struct err *err);
 
 #endif

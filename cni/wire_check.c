@@ -41,12 +41,9 @@ struct wire_objects wire_objects(const struct wiring *wiring, unsigned pod_ifind
         return objects;
 }
 
-/*
- * The host's link whose other end is `pod`, if it bears the container's alias. Both must name one another: an index alone
- * could belong to a third namespace.
- */
-static int find_host_end(struct wire *wire, const struct link_info *pod, const char *container_id,
-                         struct link_info *ret, struct err *err)
+/* The host's link whose other end is `pod`. Both must name one another: an index alone could belong to a third namespace. */
+static int find_host_end(struct wire *wire, const struct link_info *pod, struct link_info *ret,
+                         struct err *err)
 {
         struct link_info host;
         int r;
@@ -59,14 +56,19 @@ static int find_host_end(struct wire *wire, const struct link_info *pod, const c
                 return err_wrap(err, "host end of %s", pod->name);
         if (host.peer_ifindex != pod->ifindex || strcmp(host.kind, "veth") != 0)
                 return err_set(err, ERR_NOT_FOUND, "%s of the pod has no end on the host", pod->name);
-        if (strcmp(host.alias, container_id) != 0)
-                return err_set(err, ERR_NOT_FOUND, "host link %s has the alias '%.64s', not the container id",
-                               host.name, host.alias);
         *ret = host;
         return 0;
 }
 
-int wire_find(struct wire *wire, const struct wiring *wiring, enum wire_state *ret, struct err *err)
+static int check_alias(const struct link_info *host, const char *container_id, struct err *err)
+{
+        if (strcmp(host->alias, container_id) == 0)
+                return 0;
+        return err_set(err, ERR_NOT_FOUND, "host link %s has the alias '%.64s', not the container id",
+                       host->name, host->alias);
+}
+
+int wire_find(struct wire *wire, struct wiring *wiring, enum wire_state *ret, struct err *err)
 {
         struct link_info pod, host;
         int r;
@@ -74,9 +76,16 @@ int wire_find(struct wire *wire, const struct wiring *wiring, enum wire_state *r
         r = link_get_by_name(wire->pod, wiring->ifname, &pod, err);
         if (r < 0 && r != -ERR_NOT_FOUND)
                 return err_wrap(err, "look for %s in the pod", wiring->ifname);
-        if (r == 0)
-                r = find_host_end(wire, &pod, wiring->container_id, &host, err) < 0 ? -ERR_EXISTS : 0;
-        *ret = r == 0 ? WIRE_OURS : r == -ERR_NOT_FOUND ? WIRE_NONE : WIRE_FOREIGN;
+        if (r < 0) {
+                *ret = WIRE_NONE;
+                return 0;
+        }
+        *ret = WIRE_FOREIGN;
+        if (find_host_end(wire, &pod, &host, NULL) < 0 ||
+            !host_link_is_ours(&host, wiring->container_id, wiring->ifname))
+                return 0;
+        *ret = WIRE_OURS;
+        snprintf(wiring->host_ifname, sizeof(wiring->host_ifname), "%s", host.name);
         return 0;
 }
 
@@ -154,13 +163,17 @@ static int check_neighbour(struct wire *wire, const struct wire_objects *want, s
         return check_host_answers(wire, want, arena, err);
 }
 
-/* What is not there cannot be wrong: a kernel without IPv6. */
+/* What is not there cannot be wrong: a kernel without IPv6. What is not kept may be what a plugin after ours set. */
 static int check_sysctls(const char *host_ifname, struct err *err)
 {
         char key[POD_SYSCTL_KEY_BYTES], value[SYSCTL_VALUE_BYTES];
 
         for (size_t i = 0; i < n_pod_sysctls; i++) {
-                int r = sysctl_read(pod_sysctl_key(&pod_sysctls[i], host_ifname, key), value, err);
+                int r;
+
+                if (!pod_sysctls[i].kept)
+                        continue;
+                r = sysctl_read(pod_sysctl_key(&pod_sysctls[i], host_ifname, key), value, err);
 
                 if (r < 0 && r != -ERR_NOT_FOUND)
                         return r;
@@ -186,7 +199,9 @@ static int check_links(struct wire *wire, struct wiring *wiring, struct wire_obj
         if (r == 0)
                 r = check_up(&pod, "in the pod", err);
         if (r == 0)
-                r = find_host_end(wire, &pod, wiring->container_id, &host, err);
+                r = find_host_end(wire, &pod, &host, err);
+        if (r == 0)
+                r = check_alias(&host, wiring->container_id, err);
         if (r == 0)
                 r = check_up(&host, "on the host", err);
         if (r < 0)

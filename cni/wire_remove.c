@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Removing a wire from the host's side alone: the pod's namespace may be gone. */
+#include <stdio.h>
 #include <string.h>
 
 #include <vpcwire/link.h>
@@ -8,69 +9,72 @@
 #include "name.h"
 #include "wire.h"
 
-static bool is_owned(const struct link_info *link, const char *container_id)
+static bool is_owned(const struct link_info *link, const struct wire_owner *owner)
 {
-        return strcmp(link->kind, "veth") == 0 && strcmp(link->alias, container_id) == 0;
+        return host_link_is_ours(link, owner->container_id, owner->ifname);
 }
 
-/* *ret is 0 when there is none. */
-static int find_by_name(struct netlink *host, const struct wire_owner *owner, unsigned *ret, struct err *err)
+/* ret->ifindex is 0 when there is none. */
+static int find_by_name(struct netlink *host, const struct wire_owner *owner, struct link_info *ret,
+                        struct err *err)
 {
         struct link_info link;
         int r;
 
-        *ret = 0;
+        *ret = (struct link_info){0};
         if (!owner->host_ifname)
                 return 0;
         r = link_get_by_name(host, owner->host_ifname, &link, err);
-        if (r == 0 && is_owned(&link, owner->container_id))
-                *ret = link.ifindex;
+        if (r == 0 && is_owned(&link, owner))
+                *ret = link;
         return r == -ERR_NOT_FOUND ? 0 : r;
 }
 
 static bool is_candidate(const struct link_info *link, const struct wire_owner *owner)
 {
-        return is_owned(link, owner->container_id) && host_link_name_has_form(link->name) &&
-               (owner->unnamed || host_link_name_is_same_pod(link->name, owner->host_ifname));
+        if (!is_owned(link, owner) || !pod_link_has_form(link->name))
+                return false;
+        return owner->unnamed || host_link_name_is_same_pod(link->name, owner->host_ifname) ||
+               (owner->pod && host_link_name_is_of(link->name, owner->pod));
 }
 
 /* Several candidates are several attachments of one container, and we are not told which: then none is chosen. */
-static int find_by_alias(struct netlink *host, const struct wire_owner *owner, unsigned *ret, struct err *err)
+static int find_by_alias(struct netlink *host, const struct wire_owner *owner, struct link_info *ret,
+                         struct err *err)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         struct link_info *links;
         size_t n, found = 0;
         int r;
 
-        *ret = 0;
+        *ret = (struct link_info){0};
         r = link_dump(host, arena, &links, &n, err);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < n; i++) {
                 if (is_candidate(&links[i], owner)) {
-                        *ret = links[i].ifindex;
+                        *ret = links[i];
                         found++;
                 }
         }
         if (found > 1)
-                *ret = 0;
+                *ret = (struct link_info){0};
         return 0;
 }
 
-int wire_remove_host_link(struct netlink *host, const struct wire_owner *owner, bool *ret_removed,
-                          struct err *err)
+int wire_remove_host_link(struct netlink *host, const struct wire_owner *owner,
+                          char ret_name[static LINK_NAME_BYTES], struct err *err)
 {
-        unsigned ifindex;
+        struct link_info link;
         int r;
 
-        r = find_by_name(host, owner, &ifindex, err);
-        if (r == 0 && !ifindex)
-                r = find_by_alias(host, owner, &ifindex, err);
-        if (r == 0 && ifindex)
-                r = link_delete(host, ifindex, err);
+        r = find_by_name(host, owner, &link, err);
+        if (r == 0 && !link.ifindex)
+                r = find_by_alias(host, owner, &link, err);
+        if (r == 0 && link.ifindex)
+                r = link_delete(host, link.ifindex, err);
         if (r < 0 && r != -ERR_NOT_FOUND)
                 return err_wrap(err, "remove the link of container %.64s", owner->container_id);
-        if (ret_removed)
-                *ret_removed = r == 0 && ifindex;
+        snprintf(ret_name, LINK_NAME_BYTES, "%s", link.name);
         return 0;
 }

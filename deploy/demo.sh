@@ -26,8 +26,10 @@ readonly nodes=(node1 node2)
 readonly pods_per_node=6
 readonly internet_host=198.51.100.10 # answers with the source address that it saw
 readonly internet_port=7777
-readonly ready_deadline_s=60
-readonly stop_deadline_s=20
+# They end a hang: much more than a slow machine needs.
+readonly ready_deadline_s=300
+readonly stop_deadline_s=120
+readonly reply_deadline_s=60
 readonly bin=build/release/bin
 readonly folder_prefix=/run/vpcwire-demo-
 
@@ -208,7 +210,7 @@ ping_from() { # NAMESPACE ADDRESS...: fails at the first that does not answer
         local from=$1 to
 
         for to in "${@:2}"; do
-                inside "$from" ping -n -q -c 1 -W 3 "$to" >"$log" 2>&1 || fail "$from does not reach $to" "$log"
+                inside "$from" ping -n -q -c 1 -W "$reply_deadline_s" "$to" >"$log" 2>&1 || fail "$from does not reach $to" "$log"
         done
 }
 
@@ -232,7 +234,7 @@ try_internet() { # NODE: the internet sees the node's public address
 
         want=$(node_fact "$1" public_address)
         for pod in $(pods_of "$1"); do
-                seen=$(inside "$pod" timeout 5 bash -c "cat </dev/tcp/$internet_host/$internet_port" 2>"$log") ||
+                seen=$(inside "$pod" timeout "$reply_deadline_s" bash -c "cat </dev/tcp/$internet_host/$internet_port" 2>"$log") ||
                         fail "$pod does not reach the internet" "$log"
                 [ "$seen" = "$want" ] || fail "the internet sees $pod as $seen, not as $want"
         done

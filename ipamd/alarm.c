@@ -38,7 +38,11 @@ static const struct rule {
         {STORE_WARNING, NULL, 0, true, "FirewallDropsPodPackets", "FirewallPassesPodPackets",
          "it does not drop what is forwarded for pods any more: "},
         {STORE_WARNING_POD_ROUTE, NULL, 0, true, "PodRouteMisled", "PodRouteRestored",
-         "no route leads to another pod's link what is for "},
+         "its packets come to its pod again: "},
+        {STORE_WARNING_OCCUPIED, NULL, 0, true, "PodAddressOccupied", "PodAddressAvailable",
+         "nobody on the host has it any more: "},
+        {STORE_WARNING_MAIN, NULL, 0, true, "PrimaryRouteTaken", "PrimaryRouteRestored",
+         "table main leads by the primary ENI again: "},
 };
 
 /* How the planner says that the node is at a limit that somebody set; the rest of what it says passes with time. */

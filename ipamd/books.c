@@ -15,7 +15,22 @@
 #include "reconcile/survivors.h"
 #include "reconcile/takeover.h"
 
-static const char checkpoint_fact[] = "checkpoint";
+static void close_one(int *fd)
+{
+        if (*fd >= 0)
+                close(TAKE_FD(*fd));
+}
+
+void books_unlock(struct books_locks *locks)
+{
+        close_one(&locks->database);
+        close_one(&locks->lock_file);
+}
+
+int books_lock(const char *path, struct books_locks *locks, struct err *err)
+{
+        return store_lock(path, &locks->lock_file, err) < 0 ? err_wrap(err, "open the database") : 0;
+}
 
 /* What the kernel and aws-vpc-cni's checkpoint say of pods that run. */
 struct running {
@@ -54,7 +69,7 @@ static int take_over(const struct config *config, struct store *store, const str
         if (n)
                 log_info("pods of aws-vpc-cni are to be taken over", LOG_STR("file", config->backing_store),
                          LOG_INT("pods", n));
-        return store_fact_set(store, checkpoint_fact, running->print, err);
+        return store_fact_set(store, STORE_FACT_CHECKPOINT, running->print, err);
 }
 
 static int has_stranger(struct store *store, struct arena *arena, const struct running *running, bool *ret,
@@ -81,7 +96,7 @@ static int is_outdated(struct store *store, struct arena *arena, const struct ru
         const char *known;
 
         *ret = false;
-        if (store_fact_get(store, checkpoint_fact, arena, &known, err) < 0)
+        if (store_fact_get(store, STORE_FACT_CHECKPOINT, arena, &known, err) < 0)
                 return -(int)err->code;
         if (!known || strcmp(known, running->print) == 0)
                 return 0;
@@ -118,51 +133,51 @@ static void tell_prepared(const struct store_options *options, const struct stor
 }
 
 /* Each time with what the kernel shows: no file is believed against it. */
-static int open_database(const struct store_options *options, struct store **ret, struct err *err)
+static int open_database(const struct store_options *options, struct books_locks *locks, struct store **ret,
+                         struct err *err)
 {
         struct store_prepared prepared;
 
-        if (store_prepare(options, &prepared, err) < 0 || store_open(options, ret, err) < 0)
+        if (store_prepare(options, &prepared, err) < 0)
+                return err_wrap(err, "open the database");
+        locks->database = prepared.lock_fd;
+        if (store_open(options, ret, err) < 0)
                 return err_wrap(err, "open the database");
         tell_prepared(options, &prepared);
         return 0;
 }
 
 /* As if the books had been lost: the pods that run, ours among them, are known by the kernel and the checkpoint. */
-static int begin_anew(const struct config *config, const struct store_options *options, struct store **store,
-                      struct err *err)
+static int begin_anew(const struct config *config, const struct store_options *options,
+                      struct books_locks *locks, struct store **store, struct err *err)
 {
         log_warn("aws-vpc-cni has run here since; the books begin anew",
                  LOG_STR("checkpoint", config->backing_store));
         *store = store_free(*store);
+        close_one(&locks->database);
         if (books_remove(options->path, err) < 0)
                 return -(int)err->code;
-        return open_database(options, store, err);
+        return open_database(options, locks, store, err);
 }
 
-int books_open(const struct config *config, const struct store_options *given, int *ret_lock_fd,
+int books_open(const struct config *config, const struct store_options *given, struct books_locks *locks,
                struct store **ret, struct err *err)
 {
         struct store_options options = *given;
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         _cleanup_(store_freep) struct store *store = NULL;
-        _cleanup_close_ int lock_fd = -1;
         struct running running = {0};
         bool outdated = false;
 
-        if (store_lock(options.path, &lock_fd, err) < 0)
-                return err_wrap(err, "open the database");
         if (find_running(config, arena, &running, err) < 0)
                 return -(int)err->code;
         options.running = running.joined;
         options.n_running = running.n_survivors;
-        if (open_database(&options, &store, err) < 0 ||
+        if (open_database(&options, locks, &store, err) < 0 ||
             is_outdated(store, arena, &running, &outdated, err) < 0 ||
-            (outdated && begin_anew(config, &options, &store, err) < 0) ||
+            (outdated && begin_anew(config, &options, locks, &store, err) < 0) ||
             take_over(config, store, &running, err) < 0)
                 return -(int)err->code;
-        *ret_lock_fd = lock_fd;
-        lock_fd = -1;
         *ret = TAKE_PTR(store);
         return 0;
 }

@@ -9,12 +9,24 @@
 
 struct config;
 
+/* What says that the database is ours. Closed last, when nobody has it open any more. */
+struct books_locks {
+        int lock_file, database;
+};
+
+#define BOOKS_UNLOCKED ((struct books_locks){.lock_file = -1, .database = -1})
+
+void books_unlock(struct books_locks *locks);
+
+/* Nobody else may have it open (ERR_BUSY). *locks is to be unlocked also after a failure. */
+int books_lock(const char *path, struct books_locks *locks, struct err *err);
+
 /*
- * Opens the database, which nobody else may have open (ERR_BUSY). It learns from the kernel, each time, and from
+ * Opens the database, which is locked. It learns from the kernel, each time, and from
  * aws-vpc-cni's checkpoint, when it is new, whose pods run already, before anything is offered; and one is begun anew where the checkpoint shows pods
- * that aws-vpc-cni has made since. The caller closes *ret_lock_fd last.
+ * that aws-vpc-cni has made since.
  */
-int books_open(const struct config *config, const struct store_options *options, int *ret_lock_fd,
+int books_open(const struct config *config, const struct store_options *options, struct books_locks *locks,
                struct store **ret, struct err *err);
 
 /* So that a later return learns anew who runs here: others may hand out the same addresses meanwhile. Nobody may have it open. */

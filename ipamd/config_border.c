@@ -13,6 +13,7 @@ enum {
         CIDR_BYTES_MAX = 32,
         SKIPPED_SHOWN = 3,
         KUBE_PROXY_MARKS = 0xc000, /* "masquerade" and "drop" */
+        PORTMAP_MARK = 0x2000,     /* masquerade */
 };
 
 /* aws-vpc-cni's names. */
@@ -82,7 +83,7 @@ int config_take_cidrs(struct config *config, const char *name, const char *value
 
 int config_take_mark(const char *value, uint32_t *ret, struct err *err)
 {
-        const unsigned taken = NODE_MARK_ENI_MASK | KUBE_PROXY_MARKS;
+        const unsigned taken = NODE_MARK_ENI_MASK | KUBE_PROXY_MARKS | PORTMAP_MARK;
         unsigned long long mark = 0;
         char *end = NULL;
 
@@ -92,7 +93,7 @@ int config_take_mark(const char *value, uint32_t *ret, struct err *err)
         if (!end || *end || errno || mark == 0 || mark > UINT32_MAX || mark & taken)
                 return err_set(err, ERR_INVALID,
                                "'%.64s' is not allowed: 1..0xffffffff without the bits 0x%x, which are the "
-                               "ENIs' and kube-proxy's",
+                               "ENIs', portmap's and kube-proxy's",
                                value, taken);
         *ret = (uint32_t)mark;
         return 0;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Two threads: this loop (RPC, signals, the kernel's notifications) and the reconciler. The loop never waits for the
- * cloud. Order of the start: the lock, the books, the reconciler, and the socket last: who can connect is served.
+ * cloud. Order of the start: the lock (and whether the socket is to be had), the books, the reconciler, and the socket
+ * last: who can connect is served.
  */
 #include "daemon.h"
 
@@ -24,17 +25,17 @@
 #include "install/announce.h"
 #include "reconcile/reconcile.h"
 #include "sandbox.h"
+#include "serve/listen.h"
 #include "serve/serve.h"
+#include "signals.h"
 #include "store/store.h"
-
-enum { SIGNALS = 3 };
 
 struct daemon {
         struct config *config;
         struct config *latest; /* read at the last SIGHUP; NULL: none */
         struct daemon_web web;
         const char *conf_path;
-        int lock_fd;
+        struct books_locks locks;
         struct store *store;
         struct serve *serve;
         struct reconcile *reconcile;
@@ -89,6 +90,7 @@ static struct serve_settings serve_settings_of(const struct config *config)
                             .max_pods = config->max_pods ? (int64_t)config->max_pods : -1,
                             .cooldown_ms = (int64_t)config->ip_cooldown_s * 1000},
                 .mtu = config->pod_mtu,
+                .connmark = config->border.mark,
                 .log_level = config->log_level,
                 .warnings = warnings_of(config),
                 .n_warnings = config->n_warnings,
@@ -227,6 +229,7 @@ static void reload(struct daemon *d)
         settings = settings_of(fresh);
         serve_settings = serve_settings_of(fresh);
         serve_settings.mtu = d->config->pod_mtu;
+        serve_settings.connmark = d->config->border.mark;
         settings.border.mark = d->config->border.mark;
         log_set_level(fresh->log_level);
         config_log_warnings(fresh);
@@ -253,13 +256,12 @@ static void on_signal(uv_signal_t *signal, int number)
 
 static void watch_signals(struct daemon *d)
 {
-        static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
-
         for (int i = 0; i < SIGNALS; i++) {
                 uv_signal_init(&d->loop, &d->signals[i]);
                 d->signals[i].data = d;
-                uv_signal_start(&d->signals[i], on_signal, numbers[i]);
+                uv_signal_start(&d->signals[i], on_signal, signals_heeded[i]);
         }
+        signals_release();
 }
 
 /* ---- start and end ---- */
@@ -310,7 +312,9 @@ static int start(struct daemon *d, struct err *err)
         struct serve_options options = serve;
         struct serve_settings settings = serve_settings_of(c);
 
-        if (books_open(c, &store, &d->lock_fd, &d->store, err) < 0 || start_reconciler(d, &store, err) < 0 ||
+        /* Before anything is changed or started: a daemon that cannot serve does nothing at all. */
+        if (books_lock(c->db_path, &d->locks, err) < 0 || listen_check(c->socket_path, err) < 0 ||
+            books_open(c, &store, &d->locks, &d->store, err) < 0 || start_reconciler(d, &store, err) < 0 ||
             daemon_network_start(&d->network, &d->loop, d->reconcile, c->veth_prefix, err) < 0)
                 return -(int)err->code;
         options.store = d->store;
@@ -345,13 +349,12 @@ static void stop(struct daemon *d)
         store_free(d->store);
         daemon_web_done(&d->web);
         config_free(d->latest);
-        if (d->lock_fd >= 0)
-                close(d->lock_fd);
+        books_unlock(&d->locks);
 }
 
 int daemon_run(struct config *config, const char *conf_path, struct err *err)
 {
-        struct daemon d = {.config = config, .conf_path = conf_path, .lock_fd = -1};
+        struct daemon d = {.config = config, .conf_path = conf_path, .locks = BOOKS_UNLOCKED};
         int e;
 
         umask(077);

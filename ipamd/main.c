@@ -14,6 +14,7 @@
 #include "commands.h"
 #include "config.h"
 #include "daemon.h"
+#include "signals.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -98,6 +99,9 @@ int main(int argc, char **argv)
         const struct command *command = find_command(argc, argv);
         struct err err;
 
+        signals_hold();
+        if (command && command->name)
+                signals_release();
         if (argc == 2 && strcmp(argv[1], "--help") == 0)
                 return usage(stdout);
         if (argc == 2 && strcmp(argv[1], "--version") == 0)

@@ -6,9 +6,9 @@
 #include <vpcwire/err.h>
 
 /*
- * Keeps CAP_NET_ADMIN of all capabilities, forbids gaining new ones, and has the kernel refuse (EPERM) what this daemon
- * has no use for: running programs, mounts, modules, namespaces, bpf, keys. For the whole process: call it before
- * the first thread starts. The calls still allowed are those of the libraries we link.
+ * Keeps CAP_NET_ADMIN of all capabilities, forbids gaining new ones, and has the kernel refuse what this daemon has no use
+ * for: running programs, mounts, modules, namespaces, bpf, keys (EPERM), and every system call that is newer than Linux 5.1
+ * and not named (ENOSYS). For the whole process: call it before the first thread starts.
  */
 int sandbox_enter(struct err *err);
 

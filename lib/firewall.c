@@ -309,14 +309,17 @@ int firewall_table_text(const char *family, const char *table, char **ret, struc
         return 0;
 }
 
-int firewall_try(const char *commands, struct err *err)
+int firewall_try(const char *commands, enum firewall_how how, struct err *err)
 {
         _cleanup_(close_nft) struct nft_ctx *nft = NULL;
         const char *said;
         int r = open_nft(&nft, err);
 
-        if (r < 0 || nft_run_cmd_from_buffer(nft, commands) == 0)
+        if (r < 0)
                 return r;
+        nft_ctx_set_dry_run(nft, how == FIREWALL_DRY);
+        if (nft_run_cmd_from_buffer(nft, commands) == 0)
+                return 0;
         said = nft_ctx_get_error_buffer(nft);
         if (!said[0])
                 return err_set(err, ERR_DENIED, "nftables cannot be used by this user");

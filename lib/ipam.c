@@ -33,12 +33,19 @@ static const struct jsonx_field add_request_fields[] = {
         LIMITED(struct ipam_add_request, pod_uid, IPAM_POD_UID_BYTES_MAX),
         JSONX_FIELD(struct ipam_add_request, timeout_ms, JSONX_INT, .limit = IPAM_ADD_TIMEOUT_MS_MAX),
         FLAG(struct ipam_add_request, address_only),
+        FLAG(struct ipam_add_request, host_ifname_may_differ),
+        IP(struct ipam_add_request, address),
 };
 static const struct jsonx_field add_reply_fields[] = {
-        NEEDED_IP(struct ipam_add_reply, address),  WANTED(struct ipam_add_reply, eni_id),
-        COUNT(struct ipam_add_reply, device_index), NEEDED_IP(struct ipam_add_reply, gateway),
-        COUNT(struct ipam_add_reply, mtu),          FLAG(struct ipam_add_reply, reused),
-        OPTIONAL(struct ipam_add_reply, subnet),    IP(struct ipam_add_reply, node_address),
+        NEEDED_IP(struct ipam_add_reply, address),
+        WANTED(struct ipam_add_reply, eni_id),
+        COUNT(struct ipam_add_reply, device_index),
+        NEEDED_IP(struct ipam_add_reply, gateway),
+        COUNT(struct ipam_add_reply, mtu),
+        FLAG(struct ipam_add_reply, reused),
+        OPTIONAL(struct ipam_add_reply, subnet),
+        IP(struct ipam_add_reply, node_address),
+        OPTIONAL(struct ipam_add_reply, host_ifname),
 };
 static const struct jsonx_field confirm_request_fields[] = {
         KEY(struct ipam_confirm_request),
@@ -137,6 +144,7 @@ static const struct jsonx_field status_reply_fields[] = {
         COUNT(struct ipam_status_reply, enis),
         COUNT(struct ipam_status_reply, max_enis),
         COUNT(struct ipam_status_reply, addresses_per_eni),
+        COUNT(struct ipam_status_reply, connmark),
         JSONX_LIST(struct ipam_status_reply, blocked, JSONX_OBJECTS, .of = &blocked_schema),
         JSONX_LIST(struct ipam_status_reply, warnings, JSONX_OBJECTS, .of = &warning_schema),
 };

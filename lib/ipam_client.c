@@ -43,6 +43,11 @@ struct ipam_client *ipam_client_free(struct ipam_client *client)
         return NULL;
 }
 
+void ipam_client_set_timeout(struct ipam_client *client, int timeout_ms)
+{
+        client->timeout_ms = timeout_ms;
+}
+
 const struct ipam_error *ipam_client_error(const struct ipam_client *client)
 {
         return &client->error;

@@ -99,6 +99,7 @@ int link_parse(const struct nlmsghdr *hdr, struct link_info *ret, struct err *er
                 .carrier = link->ifi_flags & IFF_LOWER_UP,
                 .running = link->ifi_flags & IFF_RUNNING,
                 .mtu = attribute_u32(attributes[IFLA_MTU], 0),
+                .group = attribute_u32(attributes[IFLA_GROUP], 0),
                 .peer_ifindex = attribute_u32(attributes[IFLA_LINK], 0),
                 .peer_nsid = (int)attribute_u32(attributes[IFLA_LINK_NETNSID], (uint32_t)-1),
         };
@@ -216,6 +217,8 @@ static void put_peer(struct nl_msg *msg, const struct link_veth *veth)
         message_put_mac(msg, IFLA_ADDRESS, veth->peer_mac);
         if (veth->mtu)
                 message_put_u32(msg, IFLA_MTU, veth->mtu);
+        if (veth->peer_group)
+                message_put_u32(msg, IFLA_GROUP, veth->peer_group);
         if (veth->peer_netns_fd >= 0)
                 message_put_u32(msg, IFLA_NET_NS_FD, (uint32_t)veth->peer_netns_fd);
         nla_nest_end(msg, peer);
@@ -287,6 +290,8 @@ static int change_link(struct netlink *nl, unsigned ifindex, const char *name,
                 message_put_u32(msg, IFLA_MTU, change->mtu);
         if (change->master_ifindex)
                 message_put_u32(msg, IFLA_MASTER, change->master_ifindex);
+        if (change->group)
+                message_put_u32(msg, IFLA_GROUP, change->group);
         snprintf(what, sizeof(what), "number %u", ifindex);
         return netlink_request(nl, msg, err, "change link %s", name ?: what);
 }

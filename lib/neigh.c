@@ -197,3 +197,39 @@ bool neigh_proxy_has(const unsigned *links, size_t n, unsigned ifindex)
         /* The first one stands for no link in particular: the kernel answers on all, and takes no other beside it. */
         return n && (links[0] == 0 || bsearch(&ifindex, links, n, sizeof(*links), compare_index));
 }
+
+struct table_search {
+        int family;
+        bool found;
+        uint32_t limit;
+};
+
+/* The tables, and each link's parameters of them: those have no thresholds. */
+static int take_table(const struct nlmsghdr *hdr, void *arg, struct err *err)
+{
+        struct table_search *search = arg;
+        struct nlattr *attributes[NDTA_MAX + 1];
+        const struct ndtmsg *header = nlmsg_data(hdr);
+        int r = message_parse(hdr, sizeof(*header), attributes, NDTA_MAX, err);
+
+        if (r < 0 || header->ndtm_family != search->family || !attributes[NDTA_THRESH3])
+                return r;
+        search->found = true;
+        search->limit = attribute_u32(attributes[NDTA_THRESH3], 0);
+        return 0;
+}
+
+int neigh_table_limit(struct netlink *nl, int family, uint32_t *ret, struct err *err)
+{
+        const struct ndtmsg header = {.ndtm_family = (uint8_t)family};
+        struct table_search search = {.family = family};
+        int r = netlink_get(nl, message_new(RTM_GETNEIGHTBL, NLM_F_DUMP, &header, sizeof(header)), take_table,
+                            &search, err, "read the neighbour table's limits");
+
+        if (r < 0)
+                return r;
+        if (!search.found)
+                return err_set(err, ERR_NOT_FOUND, "the kernel tells no limit of its neighbour table");
+        *ret = search.limit;
+        return 0;
+}

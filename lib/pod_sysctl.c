@@ -6,26 +6,36 @@
 #include <vpcwire/sysctl.h>
 
 /* Where net.ipv4.conf.all overrules a link's own value (Documentation/networking/ip-sysctl), nftables stands behind it. */
-#define IPV4(name, NAME, value)                                                                              \
+#define IPV4(name, NAME, value, kept)                                                                        \
         {                                                                                                    \
-                "ipv4", name, #value, LINK_CONF_IPV4_##NAME, value                                           \
+                "ipv4", name, #value, LINK_CONF_IPV4_##NAME, value, kept                                     \
         }
-#define IPV6(name, NAME, value)                                                                              \
+#define IPV6(name, NAME, value, kept)                                                                        \
         {                                                                                                    \
-                "ipv6", name, #value, LINK_CONF_IPV6_##NAME, value                                           \
+                "ipv6", name, #value, LINK_CONF_IPV6_##NAME, value, kept                                     \
         }
 const struct pod_sysctl pod_sysctls[] = {
-        IPV4("rp_filter", RP_FILTER, 1),   /* strict: a source whose way back is another link is dropped */
-        IPV4("forwarding", FORWARDING, 1), /* a new link takes it from net.ipv4.conf.default */
-        IPV4("accept_redirects", ACCEPT_REDIRECTS, 0),       /* no pod tells the node where to send packets */
-        IPV4("accept_source_route", ACCEPT_SOURCE_ROUTE, 0), /* nor by which way its own go */
-        IPV4("accept_local", ACCEPT_LOCAL, 0),     /* the node's own addresses are no sources of pods */
-        IPV4("route_localnet", ROUTE_LOCALNET, 0), /* 127.0.0.1 of the node is not for pods (CVE-2020-8558) */
-        IPV4("proxy_arp", PROXY_ARP, 0),   /* the node speaks for nobody: the gateway is a permanent entry */
-        IPV4("arp_accept", ARP_ACCEPT, 0), /* no entry for what nobody asked */
-        IPV6("accept_ra", ACCEPT_RA, 0),   /* a pod is no router (CVE-2020-10749) */
-        IPV6("accept_redirects", ACCEPT_REDIRECTS, 0),
-        IPV6("proxy_ndp", PROXY_NDP, 0),
+        /* Kept: strict, a source whose way back is another link is dropped. */
+        IPV4("rp_filter", RP_FILTER, 1, true),
+        /* Kept: without it the pod reaches nobody, and a new link takes it from net.ipv4.conf.default. */
+        IPV4("forwarding", FORWARDING, 1, true),
+        /* Kept: no pod tells the node where to send packets ... */
+        IPV4("accept_redirects", ACCEPT_REDIRECTS, 0, true),
+        /* ... nor by which way its own go, ... */
+        IPV4("accept_source_route", ACCEPT_SOURCE_ROUTE, 0, true),
+        /* ... nor speaks with the node's own addresses, ... */
+        IPV4("accept_local", ACCEPT_LOCAL, 0, true),
+        /* ... nor makes an entry for what nobody asked. */
+        IPV4("arp_accept", ARP_ACCEPT, 0, true),
+        /* portmap sets it for localhost:hostPort; pods' packets to 127/8 are dropped before (CVE-2020-8558), see want_guard.c. */
+        IPV4("route_localnet", ROUTE_LOCALNET, 0, false),
+        /* The node speaks for nobody: the gateway is a permanent entry. Who has it speak gives the pod no more than a route. */
+        IPV4("proxy_arp", PROXY_ARP, 0, false),
+        /* Kept: a pod is no router (CVE-2020-10749). */
+        IPV6("accept_ra", ACCEPT_RA, 0, true),
+        IPV6("accept_redirects", ACCEPT_REDIRECTS, 0, true),
+        /* As proxy_arp. */
+        IPV6("proxy_ndp", PROXY_NDP, 0, false),
 };
 const size_t n_pod_sysctls = ARRAY_SIZE(pod_sysctls);
 
@@ -63,7 +73,7 @@ int pod_sysctl_repair(const struct link_info *link, unsigned *ret_changed, struc
         *ret_changed = 0;
         for (size_t i = 0; i < ARRAY_SIZE(pod_sysctls); i++) {
                 int32_t now = link->conf[pod_sysctls[i].conf];
-                int r = now == LINK_CONF_NONE || now == pod_sysctls[i].number
+                int r = !pod_sysctls[i].kept || now == LINK_CONF_NONE || now == pod_sysctls[i].number
                                 ? 0
                                 : set(&pod_sysctls[i], link->name, ret_changed, err);
 

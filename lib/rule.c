@@ -23,7 +23,8 @@ const char *rule_format(const struct rule_info *rule, char text[static RULE_TEXT
                 text_add(&t, " fwmark 0x%x/0x%x", rule->fwmark, rule->fwmask);
         if (rule->iif[0])
                 text_add(&t, " iif %s", rule->iif);
-        text_add(&t, " lookup %u proto %u", rule->table, rule->protocol ?: VPCWIRE_PROTOCOL);
+        text_add(&t, rule->goto_priority ? " goto %u" : " lookup %u", rule->goto_priority ?: rule->table);
+        text_add(&t, " proto %u", rule->protocol ?: VPCWIRE_PROTOCOL);
         snprintf(text, RULE_TEXT_BYTES, "%s", t.text);
         return text;
 }
@@ -35,13 +36,15 @@ static struct nl_msg *rule_message(int type, int flags, const struct rule_info *
                 .src_len = (uint8_t)rule->src.bits,
                 .dst_len = (uint8_t)rule->dst.bits,
                 .table = rule->table < 256 ? (uint8_t)rule->table : RT_TABLE_UNSPEC,
-                .action = FR_ACT_TO_TBL,
+                .action = rule->goto_priority ? FR_ACT_GOTO : FR_ACT_TO_TBL,
         };
         struct nl_msg *msg = message_new(type, flags, &header, sizeof(header));
 
         message_put_u32(msg, FRA_PRIORITY, rule->priority);
         message_put_u32(msg, FRA_TABLE, rule->table);
         message_put_u8(msg, FRA_PROTOCOL, protocol);
+        if (rule->goto_priority)
+                message_put_u32(msg, FRA_GOTO, rule->goto_priority);
         if (ip_is_set(rule->src.ip))
                 message_put_ip(msg, FRA_SRC, rule->src.ip);
         if (ip_is_set(rule->dst.ip))
@@ -88,6 +91,7 @@ int rule_compare(const struct rule_info *a, const struct rule_info *b)
         COMPARE_FIELD(priority);
         COMPARE_FIELD(family);
         COMPARE_FIELD(table);
+        COMPARE_FIELD(goto_priority);
         COMPARE_FIELD(fwmark);
         COMPARE_FIELD(fwmask);
         r = prefix_compare(a->src, b->src);
@@ -110,11 +114,12 @@ static int compare(const void *a, const void *b)
 /* Whether the rule does or asks for something that struct rule_info cannot say. */
 static bool is_other(const struct fib_rule_hdr *header, struct nlattr **attributes)
 {
-        static const int unknown[] = {
-                FRA_GOTO,     FRA_FLOW,        FRA_TUN_ID,      FRA_L3MDEV,  FRA_UID_RANGE,
-                FRA_IP_PROTO, FRA_SPORT_RANGE, FRA_DPORT_RANGE, FRA_OIFNAME, FRA_SUPPRESS_IFGROUP};
+        static const int unknown[] = {FRA_FLOW,        FRA_TUN_ID,   FRA_L3MDEV,
+                                      FRA_UID_RANGE,   FRA_IP_PROTO, FRA_SPORT_RANGE,
+                                      FRA_DPORT_RANGE, FRA_OIFNAME,  FRA_SUPPRESS_IFGROUP};
 
-        if (header->action != FR_ACT_TO_TBL || header->tos || (header->flags & FIB_RULE_INVERT))
+        if ((header->action != FR_ACT_TO_TBL && header->action != FR_ACT_GOTO) || header->tos ||
+            (header->flags & FIB_RULE_INVERT))
                 return true;
         for (size_t i = 0; i < ARRAY_SIZE(unknown); i++) {
                 if (attributes[unknown[i]] && attribute_u32(attributes[unknown[i]], 1) != 0)
@@ -142,6 +147,7 @@ int rule_parse(const struct nlmsghdr *hdr, struct rule_info *ret, struct err *er
                 .family = header->family,
                 .priority = attribute_u32(attributes[FRA_PRIORITY], 0),
                 .table = attribute_u32(attributes[FRA_TABLE], header->table),
+                .goto_priority = attribute_u32(attributes[FRA_GOTO], 0),
                 .fwmark = attribute_u32(attributes[FRA_FWMARK], 0),
                 .fwmask = attribute_u32(attributes[FRA_FWMASK], 0),
                 .src = rule_prefix(attributes[FRA_SRC], header->family, header->src_len),

@@ -45,6 +45,17 @@ int varlink_queue_feed(struct varlink_queue *queue, const void *bytes, size_t n,
         return 0;
 }
 
+size_t varlink_queue_room(const struct varlink_queue *queue)
+{
+        return queue->max - (queue->n - queue->start);
+}
+
+bool varlink_queue_has_message(const struct varlink_queue *queue)
+{
+        return queue->n > queue->scanned &&
+               memchr(queue->bytes + queue->scanned, '\0', queue->n - queue->scanned);
+}
+
 int varlink_queue_next(struct varlink_queue *queue, json_t **ret, struct err *err)
 {
         const char *end = NULL, *message;

@@ -33,7 +33,12 @@ int firewall_table_chains(struct arena *arena, const char *family, const char *t
 /* A table as `nft list table` shows it; free it. ERR_NOT_FOUND where there is none. */
 int firewall_table_text(const char *family, const char *table, char **ret, struct err *err);
 
-/* Runs nft commands (in a namespace of the caller's own: this one changes something). The error has nft's first line. */
-int firewall_try(const char *commands, struct err *err);
+enum firewall_how {
+        FIREWALL_COMMIT, /* in a namespace of the caller's own: it changes something */
+        FIREWALL_DRY,    /* the kernel takes it and does nothing */
+};
+
+/* Runs nft commands. The error has nft's first line. */
+int firewall_try(const char *commands, enum firewall_how how, struct err *err);
 
 #endif

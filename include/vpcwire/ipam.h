@@ -69,8 +69,10 @@ struct ipam_add_request {
         const char
                 *host_ifname; /* the pod's end on the host; with address_only: the bridge that leads to it */
         const char *pod_namespace, *pod_name, *pod_uid;
-        int64_t timeout_ms; /* how long it may wait for an address; 0: IPAM_ADD_TIMEOUT_MS */
-        bool address_only;  /* somebody else wires the pod: the lease has no host link of its own */
+        int64_t timeout_ms;          /* how long it may wait for an address; 0: IPAM_ADD_TIMEOUT_MS */
+        bool address_only;           /* somebody else wires the pod: the lease has no host link of its own */
+        bool host_ifname_may_differ; /* the caller uses the reply's */
+        struct ip address;           /* this one and no other; IP_NONE: whichever is free */
 };
 
 struct ipam_add_reply {
@@ -82,6 +84,8 @@ struct ipam_add_reply {
         bool reused;            /* the lease was there already */
         const char *subnet;     /* the CIDR of the address's subnet */
         struct ip node_address; /* the node's own in that subnet */
+        const char *
+                host_ifname; /* what the pod's end on the host is called; NULL of an older daemon, or with address_only */
 };
 
 struct ipam_confirm_request {
@@ -177,6 +181,7 @@ struct ipam_status_reply {
         struct ipam_targets targets;
         int64_t enis, max_enis;
         int64_t addresses_per_eni; /* for pods; 0: not known */
+        int64_t connmark;          /* of connections that must use the primary ENI; 0: not known */
         struct ipam_blocked *blocked;
         size_t n_blocked;
         struct ipam_warning *warnings;

@@ -21,6 +21,8 @@ struct ipam_client;
  * allows the daemon. Errors as varlink_client_connect(): ERR_NOT_FOUND without a socket, ERR_AGAIN when nobody listens.
  */
 int ipam_client_connect(const char *path, int timeout_ms, struct ipam_client **ret, struct err *err);
+/* For the answers from here on. */
+void ipam_client_set_timeout(struct ipam_client *client, int timeout_ms);
 struct ipam_client *ipam_client_free(struct ipam_client *client);
 DEFINE_CLEANUP(struct ipam_client *, ipam_client_free)
 

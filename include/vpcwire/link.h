@@ -44,6 +44,7 @@ struct link_info {
         bool running; /* operational: the kernel sends on it. A moment later than `carrier` */
         bool has_mac; /* a six-byte address */
         struct mac mac;
+        unsigned group;         /* a number that whoever makes links gives them; 0: none */
         bool has_permanent_mac; /* hardware says what its address was before anybody changed it */
         struct mac permanent_mac;
         bool has_parent;              /* there is a device behind it: PCI, virtio. From Linux 5.14 on */
@@ -75,6 +76,7 @@ struct link_veth {
         struct mac mac, peer_mac; /* both explicit: udev leaves a MAC alone that somebody set */
         unsigned mtu;             /* of both; 0: the kernel's default */
         unsigned ifindex, peer_ifindex;
+        unsigned peer_group; /* 0: none */
         int peer_netns_fd;
 };
 
@@ -91,6 +93,7 @@ struct link_change {
         const struct mac *mac;
         unsigned mtu;
         unsigned master_ifindex;
+        unsigned group;
         enum link_admin admin;
 };
 

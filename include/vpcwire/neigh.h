@@ -42,4 +42,7 @@ int neigh_proxy_links(struct netlink *nl, struct arena *arena, struct ip ip, uns
 /* Whether a link answers, by an entry of its own or by one that is of no link. */
 bool neigh_proxy_has(const unsigned *links, size_t n, unsigned ifindex);
 
+/* How many entries the kernel's table of a family takes (gc_thresh3, one for all namespaces). */
+int neigh_table_limit(struct netlink *nl, int family, uint32_t *ret, struct err *err);
+
 #endif

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "addr.h"
+#include "ifaddr.h"
 #include "link.h"
 #include "route.h"
 
@@ -39,7 +40,9 @@ struct pod_evidence {
         size_t n_links;
         const struct route_info *routes;
         size_t n_routes;
-        uint32_t table; /* the pods' */
+        uint32_t table;                 /* the pods' */
+        const struct ifaddr *addresses; /* IPv4, of all links; pod_match() does without */
+        size_t n_addresses;
 };
 
 /*

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the kernel is told about a pod's host link, whatever the host's defaults are: the plugin sets it before the link is
- * up, ipamd puts it back. One table for both.
+ * up. What protects the node and others from the pod, and what the pod cannot do without, ipamd puts back; the rest belongs
+ * to whoever sets it later: a plugin after ours in the list, or an administrator. One table for all that ask.
  */
 #ifndef VPCWIRE_POD_SYSCTL_H
 #define VPCWIRE_POD_SYSCTL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "err.h"
@@ -16,6 +18,7 @@ struct pod_sysctl {
         const char *value;
         enum link_conf conf; /* the same as the kernel tells it beside the link */
         int32_t number;
+        bool kept; /* it is put back; doctor and CHECK miss it */
 };
 
 extern const struct pod_sysctl pod_sysctls[];
@@ -31,7 +34,7 @@ const char *pod_sysctl_key(const struct pod_sysctl *sysctl, const char *ifname,
  * over: a kernel without IPv6, a link that has just gone.
  */
 int pod_sysctl_apply(const char *ifname, unsigned *ret_changed, struct err *err);
-/* The same where the link has just been read: files are touched only where it says that something is off. */
+/* Those that are kept, of a link that has just been read: files are touched only where it says that something is off. */
 int pod_sysctl_repair(const struct link_info *link, unsigned *ret_changed, struct err *err);
 
 #endif

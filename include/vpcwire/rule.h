@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Policy rules that look up a table. */
+/* Policy rules that look up a table, or go on at a later rule. */
 #ifndef VPCWIRE_RULE_H
 #define VPCWIRE_RULE_H
 
@@ -17,6 +17,7 @@ struct rule_info {
         int family; /* AF_INET or AF_INET6 */
         uint32_t priority;
         uint32_t table;
+        uint32_t goto_priority;  /* instead of a table: go on at the rules of this priority; 0: no */
         uint32_t fwmark, fwmask; /* mask 0: the mark does not matter */
         struct prefix src, dst;  /* family AF_UNSPEC: any */
         char iif[LINK_NAME_BYTES];

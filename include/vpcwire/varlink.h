@@ -44,6 +44,10 @@ void varlink_queue_done(struct varlink_queue *queue);
 /* Adds bytes as they came from the peer. ERR_LIMIT when more than max_bytes would wait (nothing is added then). */
 int varlink_queue_feed(struct varlink_queue *queue, const void *bytes, size_t n, struct err *err);
 
+/* Bytes that may be added now; whether a whole message waits. */
+size_t varlink_queue_room(const struct varlink_queue *queue);
+bool varlink_queue_has_message(const struct varlink_queue *queue);
+
 /*
  * Takes the next whole message (new reference), or sets *ret to NULL when there is none yet. ERR_PROTOCOL when the
  * message is not one JSON object; it is dropped from the queue, but a peer that sends such bytes deserves a close.

@@ -192,6 +192,9 @@ int ec2_attach_eni(struct ec2 *ec2, const char *eni_id, const char *instance_id,
 int ec2_set_delete_on_termination(struct ec2 *ec2, const char *eni_id, const char *attachment_id,
                                   struct err *err);
 
+/* ModifyNetworkInterfaceAttribute, SecurityGroupId: the ENI has these groups (at least one) and no other. */
+int ec2_set_groups(struct ec2 *ec2, const char *eni_id, const char *const *groups, size_t n, struct err *err);
+
 /*
  * AssignPrivateIpAddresses. Returns what EC2 says it assigned, which may be fewer than asked, and on foreign EC2s may
  * include addresses the ENI had before.

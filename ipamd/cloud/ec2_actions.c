@@ -85,7 +85,20 @@ int ec2_set_delete_on_termination(struct ec2 *ec2, const char *eni_id, const cha
         ec2_add(&body, eni_id, "NetworkInterfaceId");
         ec2_add(&body, attachment_id, "Attachment.AttachmentId");
         ec2_add(&body, "true", "Attachment.DeleteOnTermination");
-        return run(ec2, EC2_ACTION_SET_DELETE_ON_TERMINATION, &body, err);
+        return run(ec2, EC2_ACTION_MODIFY_ENI, &body, err);
+}
+
+int ec2_set_groups(struct ec2 *ec2, const char *eni_id, const char *const *groups, size_t n, struct err *err)
+{
+        _cleanup_(text_done) struct text body = {0};
+
+        if (n == 0) {
+                err_set(err, ERR_INVALID, "no security groups for %s", eni_id);
+                return ec2_fail_argument(ec2, EC2_ACTION_MODIFY_ENI, err);
+        }
+        ec2_add(&body, eni_id, "NetworkInterfaceId");
+        ec2_add_list(&body, "SecurityGroupId", groups, n);
+        return run(ec2, EC2_ACTION_MODIFY_ENI, &body, err);
 }
 
 int ec2_assign_addresses(struct ec2 *ec2, const char *eni_id, unsigned count, struct arena *arena,

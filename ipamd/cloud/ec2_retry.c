@@ -19,7 +19,7 @@ static const struct {
         [EC2_ACTION_DESCRIBE_ENIS] = {"DescribeNetworkInterfaces", READ, PACE_READS},
         [EC2_ACTION_CREATE_ENI] = {"CreateNetworkInterface", TOKEN, PACE_ENIS},
         [EC2_ACTION_ATTACH_ENI] = {"AttachNetworkInterface", STEP, PACE_ENIS},
-        [EC2_ACTION_SET_DELETE_ON_TERMINATION] = {"ModifyNetworkInterfaceAttribute", NAMED, PACE_ENIS},
+        [EC2_ACTION_MODIFY_ENI] = {"ModifyNetworkInterfaceAttribute", NAMED, PACE_ENIS},
         [EC2_ACTION_ASSIGN_ADDRESSES] = {"AssignPrivateIpAddresses", STEP, PACE_ADDRESSES},
         [EC2_ACTION_UNASSIGN_ADDRESSES] = {"UnassignPrivateIpAddresses", STEP, PACE_ADDRESSES},
         [EC2_ACTION_DETACH_ENI] = {"DetachNetworkInterface", NAMED, PACE_ENIS},

@@ -61,7 +61,7 @@ int64_t imds_date_ms(struct imds *imds);
 
 const char *imds_url(const struct imds *imds); /* "http://169.254.169.254" */
 
-/* Who this instance is; read once at the start. All strings in the arena. */
+/* Who this instance is; read at the start. What of it can change has a reader of its own below. All strings in the arena. */
 struct imds_identity {
         const char *instance_id, *instance_type, *availability_zone, *region;
         struct mac mac; /* of the primary interface */
@@ -76,6 +76,10 @@ struct imds_identity {
 };
 
 int imds_get_identity(struct imds *imds, struct arena *arena, struct imds_identity *ret, struct err *err);
+
+/* security-group-ids of the primary interface, at least one; ERR_PROTOCOL when there is none or one is no id. */
+int imds_get_security_groups(struct imds *imds, struct mac mac, struct arena *arena, const char ***ret,
+                             size_t *ret_n, struct err *err);
 
 /*
  * vpc-ipv4-cidr-blocks of the primary interface; items that are no CIDR are left out, the rest is returned. *ret_whole says

@@ -136,21 +136,25 @@ static int get_addresses(struct imds *imds, const char *folder, struct arena *ar
         return 0;
 }
 
-static int get_security_groups(struct imds *imds, const char *folder, struct arena *arena,
-                               struct imds_identity *identity, struct err *err)
+int imds_get_security_groups(struct imds *imds, struct mac mac, struct arena *arena, const char ***ret,
+                             size_t *ret_n, struct err *err)
 {
-        const char *path = arena_printf(arena, "%ssecurity-group-ids", folder);
+        const char *path =
+                arena_printf(arena, "network/interfaces/macs/%s/security-group-ids", MAC_TEXT(mac));
+        const char **groups;
+        size_t n;
         int r;
 
-        r = get_list(imds, path, arena, &identity->security_groups, &identity->n_security_groups, err);
+        r = get_list(imds, path, arena, &groups, &n, err);
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < identity->n_security_groups; i++)
-                if (!is_id(identity->security_groups[i], "sg-"))
-                        return bad_value(path, identity->security_groups[i], "like 'sg-0123456789abcdef0'",
-                                         err);
-        if (identity->n_security_groups == 0)
+        for (size_t i = 0; i < n; i++)
+                if (!is_id(groups[i], "sg-"))
+                        return bad_value(path, groups[i], "like 'sg-0123456789abcdef0'", err);
+        if (n == 0)
                 return err_set(err, ERR_PROTOCOL, "IMDS: %s: no security group", path);
+        *ret = groups;
+        *ret_n = n;
         return 0;
 }
 
@@ -197,7 +201,8 @@ static int get_interface(struct imds *imds, struct arena *arena, struct imds_ide
         r = get_addresses(imds, folder, arena, identity, err);
         if (r < 0)
                 return r;
-        r = get_security_groups(imds, folder, arena, identity, err);
+        r = imds_get_security_groups(imds, identity->mac, arena, &identity->security_groups,
+                                     &identity->n_security_groups, err);
         if (r < 0)
                 return r;
         r = imds_get_vpc_cidrs(imds, identity->mac, arena, &identity->vpc_cidrs, &identity->n_vpc_cidrs,

@@ -100,7 +100,7 @@ static int add_routes(struct view *v)
 
 static int add_nftables(struct view *v)
 {
-        static const char *const names[] = {"ip", "ip6"};
+        static const char *const names[] = {"ip", "inet", "arp"};
         struct err err;
 
         for (size_t f = 0; f < ARRAY_SIZE(names); f++) {

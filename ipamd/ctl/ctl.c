@@ -46,9 +46,11 @@ static const struct command {
          "answers in time.\n",
          ctl_health, "[live|ready|startup]"},
         {"doctor", "what is off on this node, what that breaks, and the cure",
-         "To be run by root in the host's network; the daemon may be down. Exit code 0 when all is well, 1 "
-         "when something\n"
-         "should be looked at, 2 when something is broken.\n",
+         "To be run by root in the host's network; the daemon may be down. What cannot be looked at from "
+         "where it runs is\n"
+         "unchecked. Exit code 0 when all that was looked at is well, 1 when something should be looked at, "
+         "2 when something\n"
+         "is broken.\n",
          ctl_doctor},
         {"export", "the running pods as another daemon reads them: for going back to aws-vpc-cni",
          "Prints aws-vpc-cni's checkpoint. With --output it is written there, and aws-vpc-cni's routes and "

@@ -26,7 +26,9 @@ struct ctl {
         unsigned columns; /* of the terminal; 0: no limit */
         const char *socket_path;
         const char *db_path, *veth_prefix,
-                *root; /* of doctor and bundle. root: the host's files are under it; NULL is / */
+                *root;     /* of doctor and bundle. root: the host's files are under it; NULL is / */
+        bool in_container; /* the files under / are not the host's */
+        const char *conf_folder, *bin_folder; /* in a container: where the CNI's are mounted; NULL: nowhere */
         bool json;
         const char *output;   /* of export: a file; NULL: `out` */
         bool cancel;          /* of export: takes the last one back */

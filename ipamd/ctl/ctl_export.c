@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* ipamctl export: the way back. The leases as aws-vpc-cni's checkpoint, and its routes and rules beside ours. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -160,6 +161,7 @@ static int write_host(const struct ipam_list_reply *list, struct err *err)
 
         if (netlink_open(-1, &nl, err) < 0 || find_pods(nl, arena, list, &found, err) < 0)
                 return -(int)err->code;
+        assert(found);
         for (size_t i = 0; i < list->n_leases; i++) {
                 const struct ipam_lease *lease = &list->leases[i];
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <vpcwire/eni_link.h>
 #include <vpcwire/file.h>
 #include <vpcwire/netlink.h>
 
@@ -21,6 +22,7 @@ static const struct {
         enum show_colour colour;
 } verdicts[_DOCTOR_VERDICT_MAX] = {
         [DOCTOR_OK] = {"ok", SHOW_GOOD},
+        [DOCTOR_UNCHECKED] = {"unchecked", SHOW_PLAIN},
         [DOCTOR_WARN] = {"warn", SHOW_WARN},
         [DOCTOR_FAIL] = {"fail", SHOW_BAD},
 };
@@ -39,7 +41,7 @@ void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *
                 .check = doctor->check->name,
                 .verdict = verdict,
                 .found = arena_strdup(doctor->arena, found),
-                .breaks = verdict == DOCTOR_OK ? NULL : doctor->check->breaks,
+                .breaks = verdict < DOCTOR_WARN ? NULL : doctor->check->breaks,
                 .cure = cure,
         };
         free(found);
@@ -105,20 +107,18 @@ bool doctor_link_is_pod(const struct doctor *doctor, const struct link_info *lin
         return link->alias[0] && strncmp(link->name, doctor->veth_prefix, strlen(doctor->veth_prefix)) == 0;
 }
 
+static bool is_pod(const struct link_info *link, const void *doctor)
+{
+        return doctor_link_is_pod(doctor, link);
+}
+
 static const struct link_info *find_link(const struct doctor *doctor, const char *mac_text)
 {
         struct mac mac;
 
         if (!mac_text || mac_parse(mac_text, &mac, NULL) < 0)
                 return NULL;
-        for (size_t i = 0; i < doctor->n_links; i++) {
-                const struct link_info *link = &doctor->links[i];
-
-                if (link->has_mac && mac_equal(link->mac, mac) && strcmp(link->kind, "macvlan") != 0 &&
-                    strcmp(link->kind, "vlan") != 0)
-                        return link;
-        }
-        return NULL;
+        return eni_link_find(doctor->links, doctor->n_links, mac, is_pod, doctor).link;
 }
 
 static void find_enis(struct doctor *doctor)
@@ -144,13 +144,29 @@ static void gather_kernel(struct doctor *doctor)
                 doctor->nl = netlink_free(doctor->nl);
 }
 
+/* Why a check with these needs cannot look; NULL: it can. */
+static const char *find_lack(const struct doctor *doctor, unsigned needs)
+{
+        if (needs & DOCTOR_NEEDS_DAEMON && !doctor->list)
+                return "the daemon does not answer";
+        if (needs & DOCTOR_NEEDS_KERNEL && !doctor->nl)
+                return "the kernel cannot be asked by this user";
+        if (needs & DOCTOR_NEEDS_HOST && !doctor->sees_host)
+                return "the host's files are not seen from this container; --root says where they are";
+        return NULL;
+}
+
 static void run_checks(struct doctor *doctor, struct doctor_checks all)
 {
         for (size_t i = 0; i < all.n; i++) {
+                const char *lack = find_lack(doctor, all.checks[i].needs);
                 size_t before = doctor->n_findings;
 
                 doctor->check = &all.checks[i];
-                doctor->check->run(doctor);
+                if (lack)
+                        doctor_say(doctor, DOCTOR_UNCHECKED, NULL, "%s", lack);
+                else
+                        doctor->check->run(doctor);
                 if (doctor->n_findings == before)
                         doctor_say(doctor, DOCTOR_OK, NULL, "%s", doctor->check->well);
         }
@@ -165,7 +181,7 @@ static void show_line(struct ctl *ctl, const char *label, const char *text, int 
 
 static void show_report(struct ctl *ctl, const struct doctor *doctor)
 {
-        enum { VERDICT_WIDTH = 6 };
+        enum { VERDICT_WIDTH = 11 };
         unsigned counts[_DOCTOR_VERDICT_MAX] = {0};
         int width = 0;
 
@@ -187,8 +203,11 @@ static void show_report(struct ctl *ctl, const struct doctor *doctor)
                 if (f->cure)
                         show_line(ctl, "cure:   ", f->cure, VERDICT_WIDTH + width + 2);
         }
-        fprintf(ctl->out, "\n%u well, %u to look at, %u broken\n", counts[DOCTOR_OK], counts[DOCTOR_WARN],
+        fprintf(ctl->out, "\n%u well, %u to look at, %u broken", counts[DOCTOR_OK], counts[DOCTOR_WARN],
                 counts[DOCTOR_FAIL]);
+        if (counts[DOCTOR_UNCHECKED])
+                fprintf(ctl->out, ", %u not checked", counts[DOCTOR_UNCHECKED]);
+        fputc('\n', ctl->out);
 }
 
 static void set_text(json_t *object, const char *key, const char *text)
@@ -229,18 +248,28 @@ static void run_all(struct doctor *doctor)
         run_checks(doctor, doctor_checks_files());
         run_checks(doctor, doctor_checks_sysctl());
         run_checks(doctor, doctor_checks_route());
+        run_checks(doctor, doctor_checks_address());
         run_checks(doctor, doctor_checks_firewall());
         run_checks(doctor, doctor_checks_host());
+        run_checks(doctor, doctor_checks_kernel());
         netlink_free(doctor->nl);
+}
+
+/* In the container of the daemon they are mounted where its settings say. */
+static void find_cni_folders(struct doctor *doctor, const struct ctl *ctl)
+{
+        doctor->conf_folder = doctor->sees_host ? "/etc/cni/net.d" : ctl->conf_folder;
+        doctor->bin_folder = doctor->sees_host ? "/opt/cni/bin" : ctl->bin_folder;
 }
 
 enum ctl_exit ctl_doctor(struct ctl *ctl)
 {
-        static const enum ctl_exit codes[_DOCTOR_VERDICT_MAX] = {CTL_OK, CTL_NO, CTL_BROKEN};
+        static const enum ctl_exit codes[_DOCTOR_VERDICT_MAX] = {CTL_OK, CTL_OK, CTL_NO, CTL_BROKEN};
         _cleanup_(ipam_client_freep) struct ipam_client *client = NULL;
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         struct doctor doctor = {.arena = arena,
                                 .root = ctl->root ?: "",
+                                .sees_host = ctl->root || !ctl->in_container,
                                 .db_path = ctl->db_path,
                                 .veth_prefix = ctl->veth_prefix};
         enum doctor_verdict worst = DOCTOR_OK;
@@ -248,6 +277,7 @@ enum ctl_exit ctl_doctor(struct ctl *ctl)
         struct ipam_list_reply list;
         struct ipam_probe_reply probe;
 
+        find_cni_folders(&doctor, ctl);
         if (ipam_client_connect(ctl->socket_path, CTL_TIMEOUT_MS, &client, &doctor.daemon_err) == 0 &&
             ipam_status(client, &status, &doctor.daemon_err) == 0 &&
             ipam_list(client, &list, &doctor.daemon_err) == 0) {

@@ -15,12 +15,25 @@
 #include <vpcwire/mem.h>
 #include <vpcwire/rule.h>
 
-enum doctor_verdict { DOCTOR_OK, DOCTOR_WARN, DOCTOR_FAIL, _DOCTOR_VERDICT_MAX };
+enum doctor_verdict {
+        DOCTOR_OK,
+        DOCTOR_UNCHECKED, /* it could not look: neither good nor bad */
+        DOCTOR_WARN,
+        DOCTOR_FAIL,
+        _DOCTOR_VERDICT_MAX,
+};
+
+/* Without which a check cannot look: it is then not run, and unchecked. */
+enum doctor_needs {
+        DOCTOR_NEEDS_DAEMON = 1 << 0, /* status and list */
+        DOCTOR_NEEDS_KERNEL = 1 << 1, /* nl */
+        DOCTOR_NEEDS_HOST = 1 << 2,   /* the host's files */
+};
 
 struct doctor_finding {
         const char *check;
         enum doctor_verdict verdict;
-        const char *found, *breaks, *cure; /* the last two: NULL where all is well */
+        const char *found, *breaks, *cure; /* the last two: NULL where nothing is known to be wrong */
 };
 
 struct doctor;
@@ -30,6 +43,7 @@ struct doctor_check {
         void (*run)(struct doctor *doctor); /* silent: all is well */
         const char *well;                   /* what is found then */
         const char *breaks;                 /* what goes wrong where it is not */
+        unsigned needs;                     /* enum doctor_needs */
 };
 
 struct doctor_checks {
@@ -45,7 +59,9 @@ struct doctor_checks doctor_checks_files(void);
 struct doctor_checks doctor_checks_sysctl(void);
 struct doctor_checks doctor_checks_route(void);
 struct doctor_checks doctor_checks_firewall(void);
+struct doctor_checks doctor_checks_address(void);
 struct doctor_checks doctor_checks_host(void);
+struct doctor_checks doctor_checks_kernel(void);
 
 /* An ENI as the daemon knows it, and its link here. */
 struct doctor_eni {
@@ -55,7 +71,9 @@ struct doctor_eni {
 
 struct doctor {
         struct arena *arena;
-        const char *root; /* the host's files are under it; "" is / itself */
+        const char *root;                     /* the host's files are under it; "" is / itself */
+        bool sees_host;                       /* false: in a container, and nobody says where they are */
+        const char *conf_folder, *bin_folder; /* of the CNI, under root; NULL: not to be seen from here */
         const char *db_path, *veth_prefix;
         const struct ipam_status_reply
                 *status; /* NULL: the daemon does not answer; then there is no list either */

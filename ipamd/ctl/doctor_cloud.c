@@ -11,13 +11,11 @@ enum { TIME_BYTES = 32 };
 /* False: there is nothing to look at, and that is said. */
 static bool has_probe(struct doctor *d)
 {
-        if (!d->status)
-                doctor_say(d, DOCTOR_OK, NULL, "not known: the daemon does not answer");
-        else if (!d->probe && d->probe_err.code == ERR_UNSUPPORTED)
-                doctor_say(d, DOCTOR_OK, NULL, "not known: this ipamd cannot be asked");
+        if (!d->probe && d->probe_err.code == ERR_UNSUPPORTED)
+                doctor_say(d, DOCTOR_UNCHECKED, NULL, "this ipamd cannot be asked");
         else if (!d->probe)
                 doctor_say(d, DOCTOR_WARN, NULL, "not known: %s", d->probe_err.msg);
-        return d->status && d->probe;
+        return d->probe;
 }
 
 static void check_imds(struct doctor *d)
@@ -136,11 +134,13 @@ static void check_permissions(struct doctor *d)
 
 static const struct doctor_check cloud_checks[] = {
         {"imds", check_imds, "answers",
-         "the node cannot learn who it is, nor renew credentials that come from there"},
-        {"credentials", check_credentials, "good", "EC2 is not asked for addresses, and gets none back"},
+         "the node cannot learn who it is, nor renew credentials that come from there", DOCTOR_NEEDS_DAEMON},
+        {"credentials", check_credentials, "good", "EC2 is not asked for addresses, and gets none back",
+         DOCTOR_NEEDS_DAEMON},
         {"clock", check_clock, "agrees with AWS's",
-         "ipamd signs by AWS's clock, other programs' calls are refused"},
-        {"permissions", check_permissions, "allowed", "the pool cannot become what it should be"},
+         "ipamd signs by AWS's clock, other programs' calls are refused", DOCTOR_NEEDS_DAEMON},
+        {"permissions", check_permissions, "allowed", "the pool cannot become what it should be",
+         DOCTOR_NEEDS_DAEMON},
 };
 
 struct doctor_checks doctor_checks_cloud(void)

@@ -9,10 +9,12 @@
 
 #include "ctl/doctor.h"
 
+/* The action of what the planner cannot do for a limit; its calls that EC2 refused have other ones. */
+#define ACTION_GROW "grow"
+
 enum { DB_SPACE_BYTES_MIN = 16 * 1024 * 1024, PATH_BYTES = 512 };
 
-#define CNI_FOLDER  "/etc/cni/net.d"
-#define CNI_PROGRAM "/opt/cni/bin/vpcwire"
+#define CNI_PROGRAM "vpcwire"
 
 static void check_daemon(struct doctor *d)
 {
@@ -25,42 +27,37 @@ static void check_daemon(struct doctor *d)
 
 static void check_version(struct doctor *d)
 {
-        if (!d->status)
-                doctor_say(d, DOCTOR_OK, NULL, "not known: the daemon does not answer");
-        else if (!d->status->version || strcmp(d->status->version, VPCWIRE_VERSION) != 0)
+        if (!d->status->version || strcmp(d->status->version, VPCWIRE_VERSION) != 0)
                 doctor_say(d, DOCTOR_WARN, "install both from one release",
                            "ipamctl is " VPCWIRE_VERSION ", ipamd is %s", d->status->version ?: "?");
 }
 
 static void check_serving(struct doctor *d)
 {
-        if (!d->status)
-                return;
         if (!d->status->ready)
                 doctor_say(d, DOCTOR_FAIL, NULL, "%s", d->status->reason ?: "not ready");
         if (d->status->waiting_reason)
                 doctor_say(d, d->status->exhausted ? DOCTOR_FAIL : DOCTOR_WARN, NULL, "pods wait: %s",
                            d->status->waiting_reason);
         if (d->status->impaired)
-                doctor_say(d, DOCTOR_FAIL, "recreate these pods: ipamctl pods shows them as lost", "%s",
+                doctor_say(d, DOCTOR_FAIL, "pods that ipamctl pods shows as lost must be recreated", "%s",
                            d->status->impaired_reason ?: "impaired");
 }
 
+/* That the node is as large as it may be is no trouble: pods that wait are told of by "serving". */
 static void check_blocked(struct doctor *d)
 {
-        for (size_t i = 0; d->status && i < d->status->n_blocked; i++) {
+        for (size_t i = 0; i < d->status->n_blocked; i++) {
                 const struct ipam_blocked *b = &d->status->blocked[i];
 
-                doctor_say(d, DOCTOR_WARN, NULL, "%s%s%s: %s", b->action, b->subject[0] ? " " : "",
-                           b->subject, b->reason);
+                doctor_say(d, strcmp(b->action, ACTION_GROW) == 0 ? DOCTOR_OK : DOCTOR_WARN, NULL,
+                           "%s%s%s: %s", b->action, b->subject[0] ? " " : "", b->subject, b->reason);
         }
 }
 
 static void check_settings(struct doctor *d)
 {
-        if (!d->status)
-                doctor_say(d, DOCTOR_OK, NULL, "not known: the daemon does not answer");
-        for (size_t i = 0; d->status && i < d->status->n_warnings; i++) {
+        for (size_t i = 0; i < d->status->n_warnings; i++) {
                 const struct ipam_warning *w = &d->status->warnings[i];
 
                 if (w->setting)
@@ -69,13 +66,29 @@ static void check_settings(struct doctor *d)
         }
 }
 
+/* What the daemon sees on the host and may not touch: the sentence says what to do. Settings have a check of their own. */
+static void check_warnings(struct doctor *d)
+{
+        for (size_t i = 0; i < d->status->n_warnings; i++) {
+                const struct ipam_warning *w = &d->status->warnings[i];
+
+                if (!w->setting)
+                        doctor_say(d, DOCTOR_WARN, NULL, "%s: %s", w->subject, w->reason);
+        }
+}
+
 static const struct doctor_check daemon_checks[] = {
         {"daemon", check_daemon, "answers", "no pod gets an address, and nothing heals the host's network"},
         {"version", check_version, "ipamctl and ipamd are " VPCWIRE_VERSION,
-         "this report may not know what the daemon does"},
-        {"serving", check_serving, "an ADD will be served", "new pods wait, or running ones are cut off"},
-        {"settings", check_settings, "all are followed", "the node does not do what its settings say"},
-        {"ec2", check_blocked, "nothing stands in the way", "the pool cannot become what it should be"},
+         "this report may not know what the daemon does", DOCTOR_NEEDS_DAEMON},
+        {"serving", check_serving, "an ADD will be served", "new pods wait, or running ones are cut off",
+         DOCTOR_NEEDS_DAEMON},
+        {"settings", check_settings, "all are followed", "the node does not do what its settings say",
+         DOCTOR_NEEDS_DAEMON},
+        {"warnings", check_warnings, "the daemon has none",
+         "packets of pods go astray, or addresses lie idle", DOCTOR_NEEDS_DAEMON},
+        {"ec2", check_blocked, "nothing stands in the way", "the pool cannot become what it should be",
+         DOCTOR_NEEDS_DAEMON},
 };
 
 struct doctor_checks doctor_checks_daemon(void)
@@ -121,12 +134,17 @@ static void check_cni(struct doctor *d)
         static const char *const patterns[] = {"*.conf", "*.conflist", "*.json"};
         const char **names, *text;
 
-        if (doctor_list_folder(d, CNI_FOLDER, patterns, ARRAY_SIZE(patterns), &names) == 0) {
-                doctor_say(d, DOCTOR_FAIL, "install the conflist that names vpcwire",
-                           "there is no network configuration in " CNI_FOLDER);
+        if (!d->conf_folder || (!d->sees_host && !doctor_has_file(d, d->conf_folder))) {
+                doctor_say(d, DOCTOR_UNCHECKED, NULL,
+                           "the host's network configurations are not mounted here");
                 return;
         }
-        text = doctor_file(d, arena_printf(d->arena, CNI_FOLDER "/%s", names[0]));
+        if (doctor_list_folder(d, d->conf_folder, patterns, ARRAY_SIZE(patterns), &names) == 0) {
+                doctor_say(d, DOCTOR_FAIL, "install the conflist that names vpcwire",
+                           "there is no network configuration in %s", d->conf_folder);
+                return;
+        }
+        text = doctor_file(d, arena_printf(d->arena, "%s/%s", d->conf_folder, names[0]));
         if (!text || (!strstr(text, "\"vpcwire\"") && !strstr(text, "\"aws-cni\"")))
                 doctor_say(d, DOCTOR_FAIL, "remove it, or give ours a name before it",
                            "the first network configuration, %s, does not name vpcwire", names[0]);
@@ -137,9 +155,14 @@ static void check_program(struct doctor *d)
         char path[PATH_BYTES];
         struct stat st;
 
-        snprintf(path, sizeof(path), "%s" CNI_PROGRAM, d->root);
+        if (!d->bin_folder || (!d->sees_host && !doctor_has_file(d, d->bin_folder))) {
+                doctor_say(d, DOCTOR_UNCHECKED, NULL, "the host's folder of plugins is not mounted here");
+                return;
+        }
+        snprintf(path, sizeof(path), "%s%s/" CNI_PROGRAM, d->root, d->bin_folder);
         if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & S_IXUSR))
-                doctor_say(d, DOCTOR_FAIL, "install it there", CNI_PROGRAM " is no program that can be run");
+                doctor_say(d, DOCTOR_FAIL, "install it there",
+                           "%s/" CNI_PROGRAM " is no program that can be run", d->bin_folder);
 }
 
 static const struct doctor_check file_checks[] = {
@@ -147,7 +170,7 @@ static const struct doctor_check file_checks[] = {
          "the daemon cannot keep its books: no pod gets an address"},
         {"cni-config", check_cni, "names vpcwire first",
          "the runtime does not call vpcwire: pods get no network, or another one"},
-        {"cni-plugin", check_program, CNI_PROGRAM, "the runtime cannot call vpcwire: no pod starts or ends"},
+        {"cni-plugin", check_program, "can be run", "the runtime cannot call vpcwire: no pod starts or ends"},
 };
 
 struct doctor_checks doctor_checks_files(void)

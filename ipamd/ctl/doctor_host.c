@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* doctor: other people's firewalls and network managers, and what the kernel can do. */
-#include <errno.h>
-#include <sched.h>
+/* doctor: other people's firewalls and network managers. */
 #include <stdio.h>
 #include <string.h>
 
 #include <vpcwire/firewall.h>
-#include <vpcwire/netlink.h>
-#include <vpcwire/netns.h>
 
 #include "ctl/doctor.h"
 
@@ -124,6 +120,14 @@ static void check_network_manager(struct doctor *d)
                         d->veth_prefix);
 }
 
+/* cloud-init writes this rule where its hotplug of network devices is on. */
+#define CLOUD_INIT_FOUND                                                                                     \
+        "cloud-init's network hotplug is on: it configures ENIs that are attached later, with all their "    \
+        "addresses"
+#define CLOUD_INIT_CURE                                                                                      \
+        "updates: {network: {when: [boot-new-instance]}} in /etc/cloud/cloud.cfg.d/99-vpcwire.cfg; remove "  \
+        "that rule; udevadm control --reload"
+
 /* Programs of cloud images that configure further ENIs in a way of their own. */
 static void check_cloud_tools(struct doctor *d)
 {
@@ -136,6 +140,8 @@ static void check_cloud_tools(struct doctor *d)
                  "remove amazon-ec2-net-utils"},
                 {"/etc/udev/rules.d/53-ec2-network-interfaces.rules", "ec2-net-utils is installed",
                  "remove ec2-net-utils"},
+                {"/etc/udev/rules.d/90-cloud-init-hook-hotplug.rules", CLOUD_INIT_FOUND, CLOUD_INIT_CURE},
+                {"/etc/udev/rules.d/10-cloud-init-hook-hotplug.rules", CLOUD_INIT_FOUND, CLOUD_INIT_CURE},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(tools); i++) {
@@ -144,90 +150,14 @@ static void check_cloud_tools(struct doctor *d)
         }
 }
 
-/* ---- the kernel ---- */
-
-/* What our tables are made of, each tried in a namespace that nobody else sees. */
-static const struct {
-        const char *what, *commands, *option;
-} features[] = {
-        {"nf_tables", "add table ip t", "CONFIG_NF_TABLES_IPV4"},
-        {"nftables nat",
-         "add table ip t; add chain ip t c { type nat hook postrouting priority srcnat; }; "
-         "add rule ip t c snat to 192.0.2.1 fully-random",
-         "CONFIG_NFT_NAT"},
-        {"nftables fib",
-         "add table ip t; add chain ip t c { type filter hook prerouting priority 0; }; "
-         "add rule ip t c fib daddr . iif type local accept",
-         "CONFIG_NFT_FIB_IPV4"},
-        {"connection marks",
-         "add table ip t; add chain ip t c { type filter hook prerouting priority 0; }; "
-         "add rule ip t c ct mark set ct mark | 0x80",
-         "CONFIG_NF_CONNTRACK_MARK"},
-        {"maps of intervals",
-         "add table ip t; add chain ip t j; "
-         "add map ip t m { type ipv4_addr : verdict; flags interval; }; "
-         "add element ip t m { 192.0.2.0/28 : jump j }",
-         "CONFIG_NFT_OBJREF"},
-};
-
-static void try_veth(struct doctor *d)
-{
-        const struct link_veth veth = {.name = "a",
-                                       .peer_name = "b",
-                                       .peer_netns_fd = -1,
-                                       .mac = {{2, 0, 0, 0, 0, 1}},
-                                       .peer_mac = {{2, 0, 0, 0, 0, 2}}};
-        struct netlink *nl;
-        struct err err;
-
-        if (netlink_open(-1, &nl, &err) < 0) {
-                doctor_say(d, DOCTOR_FAIL, NULL, "%s", err.msg);
-                return;
-        }
-        if (link_create_veth(nl, &veth, &err) < 0)
-                doctor_say(d, DOCTOR_FAIL, "a kernel with CONFIG_VETH", "veth: %s", err.msg);
-        netlink_free(nl);
-}
-
-/* In a new namespace for each: none sees what another left. */
-static void try_feature(struct doctor *d, size_t i)
-{
-        struct err err;
-
-        if (unshare(CLONE_NEWNET) < 0)
-                doctor_say(d, DOCTOR_WARN, "run it as root", "%s cannot be tried: %s",
-                           i < ARRAY_SIZE(features) ? features[i].what : "veth", strerror(errno));
-        else if (i >= ARRAY_SIZE(features))
-                try_veth(d);
-        else if (firewall_try(features[i].commands, &err) < 0)
-                doctor_say(d, DOCTOR_FAIL, arena_printf(d->arena, "a kernel with %s", features[i].option),
-                           "%s: %s", features[i].what, err.msg);
-}
-
-static void check_kernel(struct doctor *d)
-{
-        _cleanup_close_ int here = -1;
-        struct err err;
-
-        if (netns_open_current(&here, &err) < 0) {
-                doctor_say(d, DOCTOR_WARN, NULL, "%s", err.msg);
-                return;
-        }
-        for (size_t i = 0; i <= ARRAY_SIZE(features); i++) {
-                try_feature(d, i);
-                if (setns(here, CLONE_NEWNET) < 0 && errno != EPERM)
-                        abort(); /* all that comes would be in the wrong place */
-        }
-}
-
 static const struct doctor_check host_checks[] = {
         {"networkd", check_networkd, "leaves our rules and routes alone, or does not run",
-         "each time it configures a link our rules and routes are gone until ipamd has put them back"},
+         "each time it configures a link our rules and routes are gone until ipamd has put them back",
+         DOCTOR_NEEDS_HOST},
         {"network-manager", check_network_manager, "leaves our links alone, or does not run",
-         "it may configure the pods' links and the ENIs in its own way"},
+         "it may configure the pods' links and the ENIs in its own way", DOCTOR_NEEDS_HOST},
         {"cloud-tools", check_cloud_tools, "none configures ENIs",
-         "rules and routes of its own for the same ENIs fight ours"},
-        {"kernel", check_kernel, "has all that we use", "ipamd cannot set the node's network up"},
+         "rules and routes of its own for the same ENIs fight ours", DOCTOR_NEEDS_HOST},
 };
 
 struct doctor_checks doctor_checks_host(void)

@@ -50,14 +50,10 @@ static void check_target(struct doctor *d, const char *setting, int64_t value, i
 
 static void check_limits(struct doctor *d)
 {
-        const struct ipam_targets *targets = d->status ? &d->status->targets : NULL;
+        const struct ipam_targets *targets = &d->status->targets;
         size_t before = d->n_findings;
         struct room room;
 
-        if (!d->status) {
-                doctor_say(d, DOCTOR_OK, NULL, "not known: the daemon does not answer");
-                return;
-        }
         if (!get_room(d, &room)) {
                 doctor_say(d, DOCTOR_WARN, "allow ec2:DescribeInstanceTypes, from which they come",
                            "those of instance type %s are not known", d->status->node.instance_type ?: "?");
@@ -78,7 +74,7 @@ static void check_limits(struct doctor *d)
 /* ---- kubelet's maxPods ---- */
 
 struct kubelet {
-        bool runs;
+        bool runs, seen;    /* seen: there are processes to look at */
         long max_pods;      /* 0: nobody says */
         const char *where;  /* who says it */
         const char *config; /* --config; NULL: not given */
@@ -141,8 +137,10 @@ static void look_at_processes(struct doctor *d, struct kubelet *ret)
                 size_t bytes;
 
                 snprintf(path, sizeof(path), "%s/proc/%s/cmdline", d->root, entry->d_name);
-                if (isdigit((unsigned char)entry->d_name[0]) &&
-                    file_read(path, COMMAND_LINE_BYTES, &words, &bytes, NULL) == 0 && bytes)
+                if (!isdigit((unsigned char)entry->d_name[0]))
+                        continue;
+                ret->seen = true;
+                if (file_read(path, COMMAND_LINE_BYTES, &words, &bytes, NULL) == 0 && bytes)
                         read_command_line(d, words, bytes, ret);
         }
         if (proc)
@@ -219,12 +217,13 @@ static void check_max_pods(struct doctor *d)
         struct room room;
 
         if (!kubelet.runs) {
-                doctor_say(d, DOCTOR_OK, NULL, "no kubelet is here");
+                doctor_say(d, kubelet.seen ? DOCTOR_OK : DOCTOR_UNCHECKED, NULL, "%s",
+                           kubelet.seen ? "no kubelet is here" : "whether a kubelet runs cannot be seen");
                 return;
         }
         if (!get_room(d, &room)) {
-                doctor_say(d, DOCTOR_OK, NULL, "kubelet's is %ld (%s); ours is not known", kubelet.max_pods,
-                           kubelet.where);
+                doctor_say(d, DOCTOR_UNCHECKED, NULL, "kubelet's is %ld (%s); ours is not known",
+                           kubelet.max_pods, kubelet.where);
                 return;
         }
         fit = room.addresses + HOST_PODS;
@@ -252,8 +251,10 @@ static void check_max_pods(struct doctor *d)
 }
 
 static const struct doctor_check limit_checks[] = {
-        {"limits", check_limits, "fit", "the pool cannot become what the settings ask for"},
-        {"max-pods", check_max_pods, "fit", "kubelet takes pods that never get an address"},
+        {"limits", check_limits, "fit", "the pool cannot become what the settings ask for",
+         DOCTOR_NEEDS_DAEMON},
+        {"max-pods", check_max_pods, "fit", "kubelet takes pods that never get an address",
+         DOCTOR_NEEDS_HOST},
 };
 
 struct doctor_checks doctor_checks_limits(void)

@@ -20,10 +20,12 @@ enum {
         MAIN_TABLE = 254,
         POD_PRIORITY = 512,
         PRIMARY_PRIORITY = 1024,
+        OWN_PRIORITY = 1534,
         ENI_PRIORITY = 1536,
         LAST_PRIORITY = 1537,
-        PRIMARY_MARK = 0x80,
-        ENI_MARK_MASK = 0x3f00,
+        PRIMARY_MARK = 0x80, /* AWS_VPC_K8S_CNI_CONNMARK's default: of a daemon that does not tell its own */
+        ENI_MARK = 0x2,
+        ENI_MARK_MASK = 0x1f02,
         ENI_MARK_SHIFT = 8,
         CARD_TABLE_BASE = 10000,
         CARD_TABLE_STEP = 100,
@@ -93,28 +95,34 @@ static void want_rule(struct doctor *d, struct rule_info rule)
 
 static void check_rules(struct doctor *d)
 {
-        if (!d->nl) {
-                doctor_say(d, DOCTOR_FAIL, "run it as root", "the kernel's rules cannot be read");
-                return;
-        }
+        uint32_t mark = d->status && d->status->connmark ? (uint32_t)d->status->connmark : PRIMARY_MARK;
+        size_t before = d->n_findings;
+
         want_rule(d, (struct rule_info){.priority = POD_PRIORITY, .table = POD_TABLE});
-        want_rule(d, (struct rule_info){.priority = PRIMARY_PRIORITY,
-                                        .table = MAIN_TABLE,
-                                        .fwmark = PRIMARY_MARK,
-                                        .fwmask = PRIMARY_MARK});
+        if (d->status)
+                want_rule(d, (struct rule_info){.priority = PRIMARY_PRIORITY,
+                                                .table = MAIN_TABLE,
+                                                .fwmark = mark,
+                                                .fwmask = mark});
         for (size_t i = 0; i < d->n_enis; i++) {
                 const struct ipam_eni *eni = d->enis[i].eni;
 
                 if (eni->primary)
                         continue;
+                want_rule(d, (struct rule_info){
+                                     .priority = OWN_PRIORITY, .iif = "lo", .goto_priority = LAST_PRIORITY});
                 want_rule(d, (struct rule_info){.priority = ENI_PRIORITY,
                                                 .table = eni_table(eni),
-                                                .fwmark = (uint32_t)eni->device_index << ENI_MARK_SHIFT,
+                                                .fwmark = ((uint32_t)eni->device_index << ENI_MARK_SHIFT) |
+                                                          ENI_MARK,
                                                 .fwmask = ENI_MARK_MASK});
                 want_rule(d, (struct rule_info){.priority = LAST_PRIORITY,
                                                 .table = eni_table(eni),
                                                 .src = prefix_host(eni->primary_address)});
         }
+        if (!d->list && d->n_findings == before)
+                doctor_say(d, DOCTOR_UNCHECKED, NULL,
+                           "the pods' is here; which others must be is not known without the daemon");
 }
 
 /* Rules of others that decide before ours do, and ask for no mark that only their owner sets. */
@@ -211,14 +219,15 @@ static void check_table(struct doctor *d, const char *family, const char *const 
 
 static void check_nftables(struct doctor *d)
 {
-        static const char *const wanted[] = {"from_pods", "from_node", "snat_pods"};
+        static const char *const wanted[] = {"begins", "from_pods", "snat_pods"};
 
         check_table(d, "ip", wanted, ARRAY_SIZE(wanted));
 }
 
 static void check_guards(struct doctor *d)
 {
-        static const char *const inet[] = {"guard_pods", "guard_pods_ipv6"}, *const arp[] = {"from_pods"};
+        static const char *const inet[] = {"guard_pods", "guard_pods_ip", "guard_pods_ipv6"},
+                                 *const arp[] = {"from_pods"};
 
         check_table(d, "inet", inet, ARRAY_SIZE(inet));
         check_table(d, "arp", arp, ARRAY_SIZE(arp));
@@ -253,17 +262,21 @@ static void check_gateway(struct doctor *d)
 
 static const struct doctor_check checks[] = {
         {"links", check_links, "each ENI's is here, up, with its address",
-         "pods on that ENI reach nobody outside the node"},
-        {"rules", check_rules, "ours are here", "packets of pods take a wrong way and are dropped by EC2"},
-        {"other-rules", check_shadows, "none stands before ours", "packets of pods may take another's way"},
+         "pods on that ENI reach nobody outside the node", DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL},
+        {"rules", check_rules, "ours are here", "packets of pods take a wrong way and are dropped by EC2",
+         DOCTOR_NEEDS_KERNEL},
+        {"other-rules", check_shadows, "none stands before ours", "packets of pods may take another's way",
+         DOCTOR_NEEDS_KERNEL},
         {"eni-routes", check_eni_routes, "each ENI's table leads out by it",
-         "pods on that ENI reach nobody outside the node"},
-        {"pod-routes", check_pod_routes, "each pod has one", "nobody reaches that pod"},
+         "pods on that ENI reach nobody outside the node", DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL},
+        {"pod-routes", check_pod_routes, "each pod has one", "nobody reaches that pod",
+         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL},
         {"nftables", check_nftables, "our table is here",
          "pods on secondary ENIs reach nobody outside the node, and none the internet"},
         {"guards", check_guards, "our tables against forged packets are here",
          "a pod may pass for another one, or reach what only the node itself should reach"},
-        {"gateway", check_gateway, "is answered for", "a pod whose MAC was changed reaches nobody"},
+        {"gateway", check_gateway, "is answered for", "a pod whose MAC was changed reaches nobody",
+         DOCTOR_NEEDS_KERNEL},
 };
 
 struct doctor_checks doctor_checks_route(void)

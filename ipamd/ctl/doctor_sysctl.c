@@ -9,7 +9,14 @@
 
 #include "ctl/doctor.h"
 
-enum { KEY_BYTES = 96, CONNTRACK_WARN_PERCENT = 75, CONNTRACK_FAIL_PERCENT = 90, NAMES_SHOWN = 3 };
+enum {
+        KEY_BYTES = 96,
+        CONNTRACK_WARN_PERCENT = 75,
+        CONNTRACK_FAIL_PERCENT = 90,
+        NAMES_SHOWN = 3,
+        RP_FILTER_STRICT = 1,
+        RP_FILTER_LOOSE = 2
+};
 
 /* The kernel's number, or -1 where there is none. */
 static long read_number(const char *key)
@@ -51,22 +58,34 @@ static void check_link(struct doctor *d, const struct wanted *wanted, size_t n, 
 static void check_forwarding(struct doctor *d)
 {
         static const struct wanted wanted[] = {{"ipv4", "forwarding", 1}};
+        size_t before = d->n_findings;
 
         check_link(d, wanted, 1, "all", DOCTOR_FAIL);
         for (size_t i = 0; i < d->n_enis; i++) {
                 if (d->enis[i].link)
                         check_link(d, wanted, 1, d->enis[i].link->name, DOCTOR_FAIL);
         }
+        if (!d->list && d->n_findings == before)
+                doctor_say(d, DOCTOR_UNCHECKED, NULL,
+                           "on for the node; which links are the ENIs' is not known without the daemon");
 }
 
 /* The larger of "all" and the link's own counts (ip-sysctl.rst): 1 is strict, and drops what comes by another way. */
 static void check_rp_filter(struct doctor *d)
 {
-        static const struct wanted wanted[] = {{"ipv4", "rp_filter", 2}};
+        const long all = read_link("ipv4", "all", "rp_filter");
 
         for (size_t i = 0; i < d->n_enis; i++) {
-                if (d->enis[i].link)
-                        check_link(d, wanted, 1, d->enis[i].link->name, DOCTOR_FAIL);
+                const char *link = d->enis[i].link ? d->enis[i].link->name : NULL;
+                long own = link ? read_link("ipv4", link, "rp_filter") : -1;
+
+                if (link && (own > all ? own : all) == RP_FILTER_STRICT)
+                        doctor_say(d, DOCTOR_FAIL,
+                                   arena_printf(d->arena, "sysctl -w net.ipv4.conf.%s.rp_filter=%d", link,
+                                                all > 0 ? RP_FILTER_LOOSE : 0),
+                                   "net.ipv4.conf.%s.rp_filter is %ld, net.ipv4.conf.all.rp_filter %ld: "
+                                   "together strict",
+                                   link, own, all);
         }
 }
 
@@ -107,8 +126,10 @@ static void check_pod_key(struct doctor *d, const struct pod_sysctl *wanted)
 
 static void check_pod_links(struct doctor *d)
 {
-        for (size_t i = 0; i < n_pod_sysctls; i++)
-                check_pod_key(d, &pod_sysctls[i]);
+        for (size_t i = 0; i < n_pod_sysctls; i++) {
+                if (pod_sysctls[i].kept)
+                        check_pod_key(d, &pod_sysctls[i]);
+        }
         if (read_link("ipv4", "all", "rp_filter") == 2)
                 doctor_say(d, DOCTOR_WARN, "sysctl -w net.ipv4.conf.all.rp_filter=0",
                            "net.ipv4.conf.all.rp_filter is 2: the strict check of the pods' links is off");
@@ -128,7 +149,9 @@ static void check_conntrack(struct doctor *d)
              count = read_number("net.netfilter.nf_conntrack_count");
         long percent = max > 0 && count >= 0 ? count * 100 / max : 0;
 
-        if (percent >= CONNTRACK_WARN_PERCENT)
+        if (max < 0 || count < 0)
+                doctor_say(d, DOCTOR_UNCHECKED, NULL, "this kernel does not say how full it is");
+        else if (percent >= CONNTRACK_WARN_PERCENT)
                 doctor_say(d, percent >= CONNTRACK_FAIL_PERCENT ? DOCTOR_FAIL : DOCTOR_WARN,
                            "raise net.netfilter.nf_conntrack_max, or find who opens so many connections",
                            "%ld of %ld connections are in use (%ld %%)", count, max, percent);
@@ -136,12 +159,15 @@ static void check_conntrack(struct doctor *d)
 
 static const struct doctor_check checks[] = {
         {"forwarding", check_forwarding, "on", "no packet passes between a pod and anybody else"},
-        {"rp_filter", check_rp_filter, "loose on the ENIs' links",
-         "packets that come in by another ENI than their answer leaves by are dropped"},
+        {"rp_filter", check_rp_filter, "not strict on the ENIs' links",
+         "packets that come in by another ENI than their answer leaves by are dropped",
+         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL},
         {"eni-sysctls", check_eni_links, "as they must be",
-         "the node answers for addresses that are not its own, or takes its routes from whoever offers some"},
+         "the node answers for addresses that are not its own, or takes its routes from whoever offers some",
+         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL},
         {"pod-sysctls", check_pod_links, "as they must be",
-         "a pod may pass for another one, or reach what only the node itself should reach"},
+         "a pod may pass for another one, or reach what only the node itself should reach",
+         DOCTOR_NEEDS_KERNEL},
         {"redirects", check_redirects, "not taken",
          "anybody in the subnet can turn the node's traffic to himself"},
         {"conntrack", check_conntrack, "has room", "new connections are dropped"},

@@ -9,10 +9,18 @@
 /* After "name: " in prose a secret is told from a word by these. */
 enum { SECRET_BYTES_MIN = 16, KEY_ID_BYTES = 20, JWT_BYTES_MIN = 40 };
 
+/*
+ * Who looks ahead looks no further, unless it then leaves out what it saw: else a text of many such places would be read
+ * again from each of them. No prose has as much without a space, so what is longer is a secret.
+ */
+enum { LOOK_AHEAD_BYTES_MAX = 512 };
+
 /* What is in the name of a secret. */
 static const char *const names[] = {"secret",    "token",     "password",     "passwd",      "credential",
                                     "signature", "accesskey", "access_key",   "private_key", "privatekey",
                                     "api_key",   "apikey",    "authorization"};
+
+#define ENDS_OF_TOKEN " \t\n\"'\\,;&"
 
 /* The text and the place in it. */
 struct reader {
@@ -93,11 +101,16 @@ static bool starts_line(const struct reader *r, const char *word)
 
 static bool looks_secret(const char *value, size_t n)
 {
-        bool digit = false;
+        bool digit = n >= LOOK_AHEAD_BYTES_MAX;
 
-        for (size_t i = 0; i < n; i++)
-                digit |= isdigit((unsigned char)value[i]) != 0;
+        for (size_t i = 0; i < n && !digit; i++)
+                digit = isdigit((unsigned char)value[i]) != 0;
         return digit && n >= SECRET_BYTES_MIN;
+}
+
+static size_t at_most(size_t n, size_t most)
+{
+        return n < most ? n : most;
 }
 
 /* How many bytes of a quoted value are inside: `quote` ends it, unless escaped. */
@@ -131,9 +144,15 @@ static void pass_value(struct reader *r, bool at_line_start)
                 leave_out(r, span_quoted(r->at, r->end, *c));
                 return;
         }
-        n = span_until(c, r->end, at_line_start ? "\n" : " \t\n,;&\"'\\");
-        if (n && (equals || at_line_start || looks_secret(c, n)))
-                leave_out(r, n);
+        if (at_line_start || equals) {
+                n = span_until(c, r->end, at_line_start ? "\n" : ENDS_OF_TOKEN);
+                if (n)
+                        leave_out(r, n);
+                return;
+        }
+        n = span_until(c, c + at_most(left(r), LOOK_AHEAD_BYTES_MAX), ENDS_OF_TOKEN);
+        if (looks_secret(c, n))
+                leave_out(r, span_until(c, r->end, ENDS_OF_TOKEN));
 }
 
 static void pass_word(struct reader *r)
@@ -143,14 +162,14 @@ static void pass_word(struct reader *r)
 
         while (n < left(r) && in_word(word[n]))
                 n++;
-        token = span_until(word, r->end, " \t\n\"'\\,;&");
         if (is_key_id(word, n)) {
                 leave_out(r, n);
-        } else if (token >= JWT_BYTES_MIN && memcmp(word, "eyJ", 3) == 0) {
-                leave_out(r, token);
+        } else if (n >= 3 && memcmp(word, "eyJ", 3) == 0 &&
+                   span_until(word, word + at_most(left(r), JWT_BYTES_MIN), ENDS_OF_TOKEN) == JWT_BYTES_MIN) {
+                leave_out(r, span_until(word, r->end, ENDS_OF_TOKEN));
         } else if (n == 6 && strncasecmp(word, "bearer", n) == 0 && left(r) > n + 1 && word[n] == ' ') {
                 copy(r, n + 1);
-                token = span_until(r->at, r->end, " \t\n\"'\\,;&");
+                token = span_until(r->at, r->end, ENDS_OF_TOKEN);
                 if (token >= SECRET_BYTES_MIN)
                         leave_out(r, token);
         } else {
@@ -174,13 +193,15 @@ static void pass_url(struct reader *r)
 static void pass_key_block(struct reader *r)
 {
         static const char end[] = "-----END";
-        const char *c = memmem(r->at, left(r), end, sizeof(end) - 1);
         size_t n = span_until(r->at, r->end, "\n");
+        const char *c;
 
-        if (!memmem(r->at, n, "PRIVATE", 7))
+        if (!memmem(r->at, n, "PRIVATE", 7)) {
                 copy(r, n);
-        else
-                leave_out(r, c ? (size_t)(c - r->at) : left(r));
+                return;
+        }
+        c = memmem(r->at, left(r), end, sizeof(end) - 1);
+        leave_out(r, c ? (size_t)(c - r->at) : left(r));
 }
 
 void redact(const char *text, size_t n, struct text *to)

@@ -118,8 +118,10 @@ static int place_new(const char *path, const json_t *template, const char *text,
         _cleanup_free_ char *dumped = NULL;
 
         conflist_offer_status(wanted, capable);
-        if (!json_equal(wanted, template))
-                text = dumped = dump(wanted);
+        if (!json_equal(wanted, template)) {
+                dumped = dump(wanted);
+                text = dumped;
+        }
         if (place_save(path, err) < 0)
                 return -(int)err->code;
         return place_file(path, text, strlen(text), CONFLIST_MODE, changed, err);

@@ -89,7 +89,8 @@ static void put_in(json_t *plugins, const json_t *before, const json_t *wanted)
                 int previous = i ? place_of(plugins, json_array_get(wanted, i - 1)) : NOWHERE;
 
                 if (place_of(before, plugin) == NOWHERE && place_of(plugins, plugin) == NOWHERE)
-                        json_array_insert_new(plugins, (size_t)(previous + 1), json_deep_copy(plugin));
+                        json_array_insert_new(plugins, previous == NOWHERE ? 0 : (size_t)previous + 1,
+                                              json_deep_copy(plugin));
         }
 }
 

@@ -25,9 +25,9 @@
 #define STEPS                                                                                                \
         VALUES("look", "find-subnets", "create", "recreate", "attach", "mark-delete-on-termination",         \
                "assign", "unassign", "drain", "undrain", "detach", "delete", "attach-refused",               \
-               "token-not-shown", "delete-on-termination", "look-for-orphans", "delete-orphan",              \
-               "learn-subnet", "full", "grow", "shrink", "eni-tag", "eni-link", "take-in", "store",          \
-               "identity", "network", "reclaim", "firewalls", "plan", "tag-primary", "orphans")
+               "token-not-shown", "delete-on-termination", "security-groups", "look-for-orphans",            \
+               "delete-orphan", "learn-subnet", "full", "grow", "shrink", "eni-tag", "eni-link", "take-in",  \
+               "store", "identity", "network", "reclaim", "firewalls", "plan", "tag-primary", "orphans")
 #define ENI_STATES                                                                                           \
         VALUES("creating", "attaching", "configuring", "ready", "draining", "detaching", "deleting")
 #define VERBS VALUES("add", "confirm", "del", "check", "gc")

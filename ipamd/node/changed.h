@@ -4,7 +4,8 @@
 #define NODE_CHANGED_H
 
 enum node_changed {
-        NODE_CHANGED_LINKS = 1 << 0,    /* a link is not any more what it was: up, its name, a pod's alias */
+        NODE_CHANGED_LINKS =
+                1 << 0, /* a link is not any more what it was: up, its name, a pod's alias or group */
         NODE_CHANGED_PODS = 1 << 1,     /* a pod's host link is gone */
         NODE_CHANGED_ADDRS = 1 << 2,    /* an address came or went */
         NODE_CHANGED_ROUTES = 1 << 3,   /* a route of ours is gone or was replaced */

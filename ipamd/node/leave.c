@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/leave.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include <nftables/libnftables.h>
 
 #include <vpcwire/mem.h>
+#include <vpcwire/pod_link.h>
+#include <vpcwire/sysctl.h>
 
 #include "node/sync_parts.h"
 
@@ -47,6 +50,43 @@ static int leave_pods_table(struct node *node, struct arena *arena, int family, 
         return 0;
 }
 
+static bool leads_out_by(const struct route_info *routes, size_t n, unsigned ifindex)
+{
+        for (size_t i = 0; i < n; i++) {
+                if (routes[i].dst.bits == 0 && routes[i].oif == ifindex)
+                        return true;
+        }
+        return false;
+}
+
+/* The kernel's own check of sources on the ENIs' links, loose as others want it, which nftables did for it. */
+static int leave_sysctls(struct node *node, struct arena *arena, unsigned *n, struct err *err)
+{
+        static const char *const values[][2] = {{"rp_filter", NODE_RP_FILTER_LOOSE}, {"accept_local", "0"}};
+        const struct route_filter all = {.family = AF_INET};
+        struct route_info *routes;
+        struct link_info *links;
+        size_t n_routes, n_links;
+
+        if (route_dump(node->nl, arena, &all, &routes, &n_routes, err) < 0 ||
+            link_dump(node->nl, arena, &links, &n_links, err) < 0)
+                return -(int)err->code;
+        for (size_t i = 0; i < n_links; i++) {
+                if (links[i].conf[LINK_CONF_IPV4_ACCEPT_LOCAL] != 1 || links[i].group == POD_LINK_GROUP ||
+                    !leads_out_by(routes, n_routes, links[i].ifindex))
+                        continue;
+                for (size_t j = 0; j < ARRAY_SIZE(values); j++) {
+                        char key[NODE_SYSCTL_KEY_BYTES];
+
+                        snprintf(key, sizeof(key), "net.ipv4.conf.%s.%s", links[i].name, values[j][0]);
+                        if (sysctl_write(key, values[j][1], NULL, err) < 0 && err->code != ERR_NOT_FOUND)
+                                return -(int)err->code;
+                }
+                ++*n;
+        }
+        return 0;
+}
+
 /* Whether a table is there is asked by listing it: a missing one is no error. */
 static int leave_nft(struct node *node, const char *family, unsigned *n, struct err *err)
 {
@@ -75,6 +115,8 @@ int node_leave(struct node *node, struct arena *arena, unsigned *ret_n, struct e
                     leave_pods_table(node, arena, families[i], ret_n, err) < 0)
                         return err_wrap(err, "remove our part of the host's network");
         }
+        if (leave_sysctls(node, arena, ret_n, err) < 0)
+                return err_wrap(err, "give the check of sources back to the kernel");
         for (size_t i = 0; i < ARRAY_SIZE(nft_families); i++) {
                 if (leave_nft(node, nft_families[i], ret_n, err) < 0)
                         return -(int)err->code;

@@ -9,7 +9,8 @@ struct arena;
 struct node;
 
 /*
- * Removes our rules, the pods' table and our nftables tables. The ENIs' links, addresses and tables stay: whoever comes next
+ * Removes our rules, the pods' table and our nftables tables, and gives the check of sources back to the kernel, which they
+ * did. The ENIs' links, addresses and tables stay: whoever comes next
  * sends by them. In the host's network namespace. *ret_n counts what went.
  */
 int node_leave(struct node *node, struct arena *arena, unsigned *ret_n, struct err *err);

@@ -12,6 +12,7 @@
 #include <netlink/msg.h>
 
 #include <vpcwire/mem.h>
+#include <vpcwire/pod_link.h>
 #include <vpcwire/pod_sysctl.h>
 
 #include "node/monitor_events.h"
@@ -65,12 +66,13 @@ static unsigned pod_seen(struct monitor_events *events, const struct link_info *
                 events->pods[events->n_pods++] = remember(link);
         }
         if (!known)
-                return 0;
+                return link->up && link->alias[0] && link->group != POD_LINK_GROUP ? NODE_CHANGED_LINKS : 0;
         before = *known;
         *known = remember(link);
         if (before.up && !link->up)
                 return NODE_CHANGED_PODS;
-        return before.up != link->up || !link->alias[0] || strcmp(before.name, link->name) != 0
+        return before.up != link->up || !link->alias[0] || link->group != POD_LINK_GROUP ||
+                               strcmp(before.name, link->name) != 0
                        ? NODE_CHANGED_LINKS
                        : 0;
 }
@@ -140,8 +142,12 @@ static unsigned on_route(struct monitor_events *events, const struct nlmsghdr *h
         struct route_info route;
         bool ours, replaced = hdr->nlmsg_flags & NLM_F_REPLACE;
 
-        if (is_own(events, hdr) || route_parse(hdr, &route, NULL) < 0 || route.dst.ip.family != AF_INET ||
-            !node_table_is_ours(route.table))
+        if (is_own(events, hdr) || route_parse(hdr, &route, NULL) < 0 || route.dst.ip.family != AF_INET)
+                return 0;
+        /* Beside those that the kernel makes for addresses of links, which are told as such. */
+        if (route.table == RT_TABLE_LOCAL && route.protocol != RTPROT_KERNEL)
+                return NODE_CHANGED_ADDRS;
+        if (!node_table_is_ours(route.table))
                 return 0;
         ours = route.protocol == VPCWIRE_PROTOCOL;
         /* The plugin adds routes to pods all day. Somebody else's among them are news, and what takes another's place. */
@@ -173,8 +179,7 @@ static bool is_off_of_pod(struct nlattr *const *attributes)
                 int attribute;
                 enum link_conf conf;
         } told[] = {{NETCONFA_RP_FILTER, LINK_CONF_IPV4_RP_FILTER},
-                    {NETCONFA_FORWARDING, LINK_CONF_IPV4_FORWARDING},
-                    {NETCONFA_PROXY_NEIGH, LINK_CONF_IPV4_PROXY_ARP}};
+                    {NETCONFA_FORWARDING, LINK_CONF_IPV4_FORWARDING}};
 
         for (size_t i = 0; i < n_pod_sysctls; i++) {
                 for (size_t j = 0; j < ARRAY_SIZE(told); j++) {
@@ -186,10 +191,16 @@ static bool is_off_of_pod(struct nlattr *const *attributes)
         return false;
 }
 
+static bool is_strict(struct nlattr *const *attributes)
+{
+        const struct nlattr *attribute = attributes[NETCONFA_RP_FILTER];
+
+        return attribute && !is_off(attribute, NODE_RP_FILTER_STRICT);
+}
+
 static bool is_off_of_eni(struct nlattr *const *attributes)
 {
-        return is_off(attributes[NETCONFA_FORWARDING], NODE_FORWARDING) ||
-               is_off(attributes[NETCONFA_RP_FILTER], NODE_RP_FILTER);
+        return is_off(attributes[NETCONFA_FORWARDING], NODE_FORWARDING) || is_strict(attributes);
 }
 
 /*
@@ -210,7 +221,7 @@ static unsigned on_sysctl(struct monitor_events *events, const struct nlmsghdr *
                 return 0;
         ifindex = nla_get_s32(attributes[NETCONFA_IFINDEX]);
         if (ifindex == NETCONFA_IFINDEX_ALL)
-                off = is_off(attributes[NETCONFA_FORWARDING], NODE_FORWARDING);
+                off = is_off_of_eni(attributes);
         else if (ifindex > 0 && find_pod(events, (unsigned)ifindex))
                 off = is_off_of_pod(attributes);
         else if (ifindex > 0 && find_link(events, (unsigned)ifindex))

@@ -36,6 +36,21 @@ struct node_misled {
         bool repaired; /* the pod's own link is here, and the route leads to it now. Else it is as it was found */
 };
 
+/* An address that pods have or can get, and that somebody else has on this host. */
+struct node_occupied {
+        struct ip ip;
+        const char *ifname; /* the link that it is on, or leads to */
+        bool local; /* it is the host's own: what is for it ends here. Else the pods' table leads it to a veth */
+        bool of_pod;  /* a pod of the view has it. Only local ones: else it is misled */
+        bool removed; /* it was on an ENI's link and is a pod's: it is not there any more */
+};
+
+/* A route of the main table that takes packets of the primary ENI's pods elsewhere than to its link. */
+struct node_strayed {
+        const char *dst;    /* "172.17.0.0/16"; "default" */
+        const char *ifname; /* ""; it leads nowhere, or several ways */
+};
+
 struct node_report {
         struct node_repairs repaired;
         struct node_eni_report *enis; /* in the view's order; in the arena */
@@ -45,6 +60,12 @@ struct node_report {
         struct err pod_err;
         struct node_misled *misled; /* in the arena */
         size_t n_misled;
+        struct node_occupied *occupied; /* in the arena */
+        size_t n_occupied;
+        struct node_strayed *strayed; /* in the arena */
+        size_t n_strayed;
+        bool no_default; /* the main table has no default route */
+        const char *primary_ifname;
 };
 
 #endif

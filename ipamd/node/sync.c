@@ -120,17 +120,20 @@ static void begin_report(struct sync *sync)
         }
 }
 
-/* All links, and whatever is in the pods' table: others' routes in it say something, too. */
+/* All links and their addresses, and whatever is in the pods' table: others' routes in it say something, too. */
 static int look_at_kernel(struct node *node, struct arena *arena, struct pod_evidence *ret, struct err *err)
 {
         const struct route_filter filter = {.family = AF_INET, .table = NODE_POD_TABLE};
         struct link_info *links;
         struct route_info *routes;
+        struct ifaddr *addresses;
 
         /* The routes first: one that is here leads to a link that the later list has, unless that has gone since. */
         if (route_dump(node->nl, arena, &filter, &routes, &ret->n_routes, err) < 0 ||
-            link_dump(node->nl, arena, &links, &ret->n_links, err) < 0)
+            link_dump(node->nl, arena, &links, &ret->n_links, err) < 0 ||
+            ifaddr_dump(node->nl, arena, AF_INET, 0, &addresses, &ret->n_addresses, err) < 0)
                 return -(int)err->code;
+        ret->addresses = addresses;
         ret->links = links;
         ret->routes = routes;
         ret->table = NODE_POD_TABLE;
@@ -150,10 +153,13 @@ int node_sync(struct node *node, struct arena *arena, const struct node_view *vi
         if (!sync.want.primary)
                 return err_set(err, ERR_NOT_FOUND, "the primary ENI's link is not there");
         begin_report(&sync);
-        /* Routes before the rules that lead to them, and nftables, which marks packets for the rules, last. */
-        sync_sysctls(&sync);
+        /*
+         * Routes before the rules that lead to them, and nftables, which marks packets for the rules and knows pods' links by
+         * their group, after those. The ENIs' sysctls last: they leave to nftables what the kernel checked before.
+         */
         sync_pod_aliases(&sync);
         sync_pod_sysctls(&sync);
+        sync_pod_groups(&sync);
         sync_links(&sync);
         sync_addresses(&sync);
         sync_misled_routes(&sync);
@@ -161,6 +167,10 @@ int node_sync(struct node *node, struct arena *arena, const struct node_view *vi
         sync_rules(&sync);
         sync_gateway(&sync);
         sync_nft(&sync);
+        sync_sysctls(&sync);
+        sync_find_occupied(&sync);
+        sync_look_at_main(&sync);
+        free(sync.occupied);
         if (sync.first.code) {
                 if (err)
                         *err = sync.first;

@@ -1,23 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The secondary ENIs' links: MTU, up, address; and the sysctls, of pods' links, too. */
+/* The secondary ENIs' links: MTU, up, address; the sysctls, of pods' links, too; and these links' group. */
 #include <linux/rtnetlink.h>
+#include <stdlib.h>
 
 #include <vpcwire/diff.h>
 #include <vpcwire/mem.h>
+#include <vpcwire/pod_link.h>
 #include <vpcwire/pod_sysctl.h>
 #include <vpcwire/sysctl.h>
 
 #include "node/sync_parts.h"
 
+static bool all_is_strict(void)
+{
+        char value[SYSCTL_VALUE_BYTES];
+
+        return sysctl_read("net.ipv4.conf.all.rp_filter", value, NULL) == 0 &&
+               strtol(value, NULL, 10) == NODE_RP_FILTER_STRICT;
+}
+
 void sync_sysctls(struct sync *sync)
 {
+        const bool strict = all_is_strict();
+
         for (size_t i = 0; i < sync->want.n_sysctls; i++) {
                 const struct node_want_sysctl *sysctl = &sync->want.sysctls[i];
+                const char *value = sysctl->is_rp_filter && strict ? NODE_RP_FILTER_LOOSE : sysctl->value;
                 bool changed = false;
                 struct err failure;
+                int r;
 
-                int r = sysctl_write(sysctl->key, sysctl->value, &changed, &failure);
-
+                if (sysctl->needs_guard && !sync->node->nft_tables[NODE_NFT_GUARD].applied)
+                        continue;
+                r = sysctl_write(sysctl->key, value, &changed, &failure);
                 if (r < 0 && !(r == -ERR_NOT_FOUND && sysctl->may_miss))
                         sync_fail_link(sync, sysctl->ifindex, &failure);
                 sync->report.repaired.sysctls += changed;
@@ -66,6 +81,25 @@ static void change_link(struct sync *sync, const struct link_info *link, const s
                 sync_fail_link(sync, link->ifindex, &failure);
         else
                 sync->report.repaired.links++;
+}
+
+/* Links that an older plugin made have none, and the guards know pods' links by it. */
+void sync_pod_groups(struct sync *sync)
+{
+        for (size_t i = 0; i < sync->kernel.n_links; i++) {
+                const struct link_info *link = &sync->kernel.links[i];
+                struct err failure;
+                int r;
+
+                if (link->group == POD_LINK_GROUP || !node_want_link_is_pod(&sync->want, sync->view, link))
+                        continue;
+                r = link_change(sync->node->nl, link->ifindex, &(struct link_change){.group = POD_LINK_GROUP},
+                                &failure);
+                if (r == 0)
+                        sync->report.repaired.links++;
+                else if (r != -ERR_NOT_FOUND) /* the pod is gone since the links were read */
+                        sync_fail_node(sync, &failure);
+        }
 }
 
 void sync_links(struct sync *sync)
@@ -142,6 +176,7 @@ void sync_addresses(struct sync *sync)
                 sync_fail_node(sync, &failure);
                 return;
         }
+        sync_take_off(sync, seen, n);
         for (size_t i = 0; i < n; i++) {
                 if (is_ours(sync, seen[i].ifindex) && seen[i].scope == RT_SCOPE_UNIVERSE)
                         seen[kept++] = seen[i];

@@ -99,8 +99,9 @@ void sync_nft(struct sync *sync)
 {
         const struct {
                 const char *family, *wanted;
-        } tables[NODE_NFT_TABLES] = {
-                {"ip", sync->want.nft}, {"arp", sync->want.nft_arp}, {"inet", sync->want.nft_guard}};
+        } tables[NODE_NFT_TABLES] = {[NODE_NFT_IP] = {"ip", sync->want.nft},
+                                     [NODE_NFT_ARP] = {"arp", sync->want.nft_arp},
+                                     [NODE_NFT_GUARD] = {"inet", sync->want.nft_guard}};
 
         for (size_t i = 0; i < NODE_NFT_TABLES; i++)
                 sync_table(sync, &sync->node->nft_tables[i], tables[i].family, tables[i].wanted);

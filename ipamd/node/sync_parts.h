@@ -19,7 +19,7 @@ struct node_suspect {
         unsigned oif;
 };
 
-enum { NODE_NFT_TABLES = 3 };
+enum node_nft { NODE_NFT_IP, NODE_NFT_ARP, NODE_NFT_GUARD, NODE_NFT_TABLES };
 
 /* One of our nftables tables. */
 struct node_nft_table {
@@ -43,6 +43,8 @@ struct sync {
         struct pod_evidence kernel; /* as it was before anything was repaired */
         struct node_want want;
         struct node_report report;
+        struct node_occupied *occupied; /* grows; the report gets a copy */
+        size_t occupied_capacity;
         struct err first; /* code set: the first failure that concerns the whole node */
 };
 
@@ -54,12 +56,21 @@ void sync_fail_node(struct sync *sync, const struct err *failure);
 void sync_sysctls(struct sync *sync);
 void sync_pod_aliases(struct sync *sync);
 void sync_pod_sysctls(struct sync *sync);
+void sync_pod_groups(struct sync *sync);
 void sync_links(struct sync *sync);
 void sync_addresses(struct sync *sync);
+/* Takes pods' addresses off the ENIs' links. seen: all IPv4 addresses of the host. */
+void sync_take_off(struct sync *sync, const struct ifaddr *seen, size_t n);
+void sync_find_occupied(struct sync *sync);
+void sync_look_at_main(struct sync *sync);
+/* The addresses that pods of the view have, sorted, in the arena. */
+struct ip *sync_list_pods(const struct sync *sync, size_t *ret_n);
 void sync_misled_routes(struct sync *sync);
 void sync_routes(struct sync *sync);
 /* Whether two routes to the same destination are as good as one another, whosever they are. */
 bool sync_leads_the_same_way(const struct route_info *a, const struct route_info *b);
+/* Whether a route leads to a veth that is up and no ENI's: to some pod, whoever made it. */
+bool sync_leads_to_live_veth(const struct sync *sync, const struct route_info *route);
 void sync_rules(struct sync *sync);
 void sync_gateway(struct sync *sync);
 void sync_nft(struct sync *sync);

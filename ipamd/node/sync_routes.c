@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The routes: the ENIs' tables, and the pods' host routes where the plugin's are missing. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,6 +46,16 @@ static int check_obstacle(struct sync *sync, const struct route_info *wanted, st
         return r;
 }
 
+/*
+ * A pod whose link went away since the links were read needs no route; one whose link is down gets it with the link, whose
+ * coming up begins another sync: the plugin makes it so, and a moment later brings it up.
+ */
+static bool is_of_a_pod_on_its_way(const struct route_info *route, const struct err *failure)
+{
+        return route->table == NODE_POD_TABLE &&
+               (failure->code == ERR_NOT_FOUND || failure->sys_errno == ENETDOWN);
+}
+
 static void add(const void *wanted, void *arg)
 {
         const struct route_info *route = wanted;
@@ -56,8 +67,7 @@ static void add(const void *wanted, void *arg)
                 sync->report.repaired.routes++;
         else if (r == -ERR_EXISTS)
                 r = check_obstacle(sync, route, &failure);
-        /* A pod whose link went away since the links were read needs no route. */
-        if (r < 0 && !(r == -ERR_NOT_FOUND && route->table == NODE_POD_TABLE))
+        if (r < 0 && !is_of_a_pod_on_its_way(route, &failure))
                 sync_fail_table(sync, route->table, &failure);
 }
 
@@ -73,7 +83,7 @@ static void keep(const void *wanted, const void *seen, void *arg)
         r = route_replace(sync->node->nl, route, &failure);
         if (r == 0)
                 sync->report.repaired.routes++;
-        else if (!(r == -ERR_NOT_FOUND && route->table == NODE_POD_TABLE))
+        else if (!is_of_a_pod_on_its_way(route, &failure))
                 sync_fail_table(sync, route->table, &failure);
 }
 
@@ -88,25 +98,39 @@ static void delete_route(struct sync *sync, const struct route_info *route)
                 sync_fail_table(sync, route->table, &failure);
 }
 
-static bool leads_to_pod_link(const struct sync *sync, const struct route_info *route)
+static const struct link_info *find_oif(const struct sync *sync, const struct route_info *route)
 {
         for (size_t i = 0; i < sync->kernel.n_links; i++) {
                 if (sync->kernel.links[i].ifindex == route->oif)
-                        return node_want_link_is_pod(&sync->want, sync->view, &sync->kernel.links[i]);
+                        return &sync->kernel.links[i];
         }
-        return false;
+        return NULL;
+}
+
+bool sync_leads_to_live_veth(const struct sync *sync, const struct route_info *route)
+{
+        const struct link_info *link = find_oif(sync, route);
+        bool live = link && link->up && strcmp(link->kind, "veth") == 0;
+
+        for (size_t i = 0; i < sync->want.n_enis; i++)
+                live &= sync->want.enis[i].link != link;
+        return live;
 }
 
 /*
- * Whether a pod route that no lease wants may still be right: it leads to a pod's link, and that is not the link of a
- * pod that the view gives another address. The reconciler decides about such pods, not we. An address that somebody else
- * wired has no pod's link; by another (a bridge) the plugin leads to it.
+ * Whether a pod route that no lease wants may still be right: it leads to a pod's link, by its name and alias or because it can
+ * be nothing else, and that is not the link of a pod that the view gives another address. The reconciler decides about such
+ * pods, not we. An address that somebody else wired has no pod's link; by another (a bridge) the plugin leads to it.
  */
 static bool leads_to_unknown_pod(const struct sync *sync, const struct route_info *route)
 {
+        const struct link_info *link = find_oif(sync, route);
+        bool is_pod = link && (node_want_link_is_pod(&sync->want, sync->view, link) ||
+                               sync_leads_to_live_veth(sync, route));
+
         for (size_t i = 0; i < sync->view->n_unwired; i++) {
                 if (ip_equal(sync->view->unwired[i], route->dst.ip))
-                        return !leads_to_pod_link(sync, route);
+                        return !is_pod;
         }
         for (size_t i = 0; i < sync->want.n_routes; i++) {
                 const struct route_info *wanted = &sync->want.routes[i];
@@ -114,7 +138,7 @@ static bool leads_to_unknown_pod(const struct sync *sync, const struct route_inf
                 if (wanted->table == NODE_POD_TABLE && wanted->oif == route->oif)
                         return false;
         }
-        return leads_to_pod_link(sync, route);
+        return is_pod;
 }
 
 static bool was_suspect(const struct node *node, const struct route_info *route)

@@ -20,6 +20,11 @@ uint32_t node_eni_table(unsigned device_index, unsigned network_card)
                             : device_index + 1;
 }
 
+uint32_t node_eni_mark(unsigned device_index)
+{
+        return ((device_index << NODE_MARK_ENI_SHIFT) & NODE_MARK_INDEX_MASK) | NODE_MARK_OURS;
+}
+
 bool node_table_is_ours(uint32_t table)
 {
         return table == NODE_POD_TABLE || (table >= 2 && table <= NODE_ENI_INDEX_MAX + 1) ||
@@ -29,9 +34,9 @@ bool node_table_is_ours(uint32_t table)
 
 bool node_rule_is_ours(const struct rule_info *rule)
 {
-        static const uint32_t ours[] = {NODE_PRIORITY_POD, NODE_PRIORITY_PRIMARY_MARK,
-                                        NODE_PRIORITY_EXTERNAL_SERVICE, NODE_PRIORITY_ENI_MARK,
-                                        NODE_PRIORITY_ENI_ADDRESS};
+        static const uint32_t ours[] = {NODE_PRIORITY_POD,         NODE_PRIORITY_PRIMARY_MARK,
+                                        NODE_PRIORITY_OWN_PACKETS, NODE_PRIORITY_EXTERNAL_SERVICE,
+                                        NODE_PRIORITY_ENI_MARK,    NODE_PRIORITY_ENI_ADDRESS};
 
         if (rule->protocol != VPCWIRE_PROTOCOL || rule->other)
                 return false;
@@ -106,12 +111,16 @@ static void make_rules(struct arena *arena, const struct node_view *view, struct
         const struct node_border *border = view->border;
         const struct node_cidrs *services = &border->external_services;
 
-        want->rules = ARENA_ARRAY(arena, struct rule_info, 2 + services->n + 2 * want->n_enis);
+        want->rules = ARENA_ARRAY(arena, struct rule_info, 3 + services->n + 2 * want->n_enis);
         add_rule(want, (struct rule_info){.priority = NODE_PRIORITY_POD, .table = NODE_POD_TABLE});
         add_rule(want, (struct rule_info){.priority = NODE_PRIORITY_PRIMARY_MARK,
                                           .table = NODE_MAIN_TABLE,
                                           .fwmark = border->mark,
                                           .fwmask = border->mark});
+        if (want->n_addresses) /* of secondary ENIs, whose rules follow */
+                add_rule(want, (struct rule_info){.priority = NODE_PRIORITY_OWN_PACKETS,
+                                                  .iif = "lo",
+                                                  .goto_priority = NODE_PRIORITY_ENI_ADDRESS});
         for (size_t i = 0; i < services->n; i++)
                 add_rule(want, (struct rule_info){.priority = NODE_PRIORITY_EXTERNAL_SERVICE,
                                                   .table = NODE_MAIN_TABLE,
@@ -173,9 +182,9 @@ int node_want_make(struct arena *arena, const struct node_view *view, const stru
                 node_want_make_routes(arena, view, &want);
                 make_rules(arena, view, &want);
                 node_want_make_sysctls(arena, &want);
-                want.nft = node_want_nft(arena, view, want.enis, want.n_enis, want.primary->name);
+                want.nft = node_want_nft(arena, view, &want);
                 want.nft_arp = node_want_nft_arp(arena, view);
-                want.nft_guard = node_want_nft_guard(arena, view);
+                want.nft_guard = node_want_nft_guard(arena, view, &want);
         }
         *ret = want;
         return 0;

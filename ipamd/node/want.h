@@ -6,6 +6,7 @@
  *
  *   priority 512   lookup 512                      pods: one /32 per pod, no default, so a miss falls through
  *            1024  fwmark 0x80/0x80 lookup main    connections that must use the primary interface (the mark is a setting)
+ *            1534  iif lo goto 1537                the node's own packets: whatever their marks, none of them is ours
  *            1535  to <external service> lookup main
  *            1536  fwmark <mark> lookup <table>    a secondary ENI's addresses, marked in nftables
  *            1537  from <primary address> lookup <table>
@@ -33,23 +34,36 @@ enum {
 
         NODE_PRIORITY_POD = 512,
         NODE_PRIORITY_PRIMARY_MARK = 1024,
+        NODE_PRIORITY_OWN_PACKETS = 1534,
         NODE_PRIORITY_EXTERNAL_SERVICE = 1535,
         NODE_PRIORITY_ENI_MARK = 1536,
         NODE_PRIORITY_ENI_ADDRESS = 1537,
 
-        NODE_MARK_ENI_MASK = 0x3f00,
+        /*
+         * A packet for a secondary ENI bears its index, and a bit that says that the index is ours: others' marks have it not
+         * (wg-quick's, Cilium's, Calico's, kube-proxy's, Istio's, Tailscale's). The index is all of others' bits that is
+         * written over, and only on packets of pods of secondary ENIs; portmap's 0x2000, which is for such packets, and
+         * kube-proxy's 0xc000 are not in it.
+         */
+        NODE_MARK_OURS = 0x2,
+        NODE_MARK_INDEX_MASK = 0x1f00,
+        NODE_MARK_ENI_MASK = NODE_MARK_INDEX_MASK | NODE_MARK_OURS,
         NODE_MARK_ENI_SHIFT = 8,
-        NODE_ENI_INDEX_MAX = NODE_MARK_ENI_MASK >> NODE_MARK_ENI_SHIFT,
+        NODE_ENI_INDEX_MAX = NODE_MARK_INDEX_MASK >> NODE_MARK_ENI_SHIFT,
         NODE_CARDS_MAX = 64,
 
         NODE_VETH_PREFIX_MAX = 4, /* characters: 11 more make a link's name */
         NODE_SYSCTL_KEY_BYTES = 64,
         NODE_CIDRS_MAX = 64,
 
-        NODE_RP_FILTER =
-                2, /* of the ENIs' links. Loose: what comes in by one ENI may be answered by another */
+        NODE_RP_FILTER_STRICT =
+                1, /* what an ENI's link must not have: what comes in by one may be answered by another */
         NODE_FORWARDING = 1,
 };
+
+/* Of the ENIs' links. Where net.ipv4.conf.all says "strict", the larger of both counts: "loose" is what is left. */
+#define NODE_RP_FILTER_OFF   "0"
+#define NODE_RP_FILTER_LOOSE "2"
 
 #define NODE_NFT_TABLE "vpcwire"
 
@@ -120,8 +134,10 @@ struct node_want_eni {
 struct node_want_sysctl {
         char key[NODE_SYSCTL_KEY_BYTES];
         const char *value;
-        unsigned ifindex; /* of the secondary ENI it belongs to; 0: it concerns the whole node */
-        bool may_miss;    /* there is none on a kernel without IPv6 */
+        unsigned ifindex;  /* of the secondary ENI it belongs to; 0: it concerns the whole node */
+        bool needs_guard;  /* only while the nftables tables are in place: it leaves a check to them */
+        bool may_miss;     /* there is none on a kernel without IPv6 */
+        bool is_rp_filter; /* NODE_RP_FILTER_LOOSE instead where net.ipv4.conf.all.rp_filter is strict */
 };
 
 struct node_want {
@@ -154,6 +170,8 @@ int node_want_make(struct arena *arena, const struct node_view *view, const stru
 
 /* The route table of an ENI: device index + 1; on card c > 0: 10000 + 100 c + index. The primary one uses main. */
 uint32_t node_eni_table(unsigned device_index, unsigned network_card);
+/* The mark of packets that must leave by a secondary ENI. */
+uint32_t node_eni_mark(unsigned device_index);
 /* Whether a table is one that we put routes into. */
 bool node_table_is_ours(uint32_t table);
 /* Whether a rule is one that we made, judged by its protocol and priority. */
@@ -176,16 +194,12 @@ bool node_link_name_is_plain(const char *name);
 void node_want_make_routes(struct arena *arena, const struct node_view *view, struct node_want *want);
 
 /* want_guard.c: what pods must not do, and the kernel must not do for them. */
-const char *node_want_nft_guard(struct arena *arena, const struct node_view *view);
+const char *node_want_nft_guard(struct arena *arena, const struct node_view *view,
+                                const struct node_want *want);
 const char *node_want_nft_arp(struct arena *arena, const struct node_view *view);
 void node_want_make_sysctls(struct arena *arena, struct node_want *want);
 
-struct text;
-/* Adds "set pods", the IPv4 addresses that pods of this node have or can get, to a table. */
-void node_want_add_pods_set(struct text *t, struct arena *arena, const struct node_view *view);
-
-/* The nftables ruleset of the view, given the primary interface's name: a pure part of the above. In the arena. */
-const char *node_want_nft(struct arena *arena, const struct node_view *view, const struct node_want_eni *enis,
-                          size_t n_enis, const char *primary_ifname);
+/* want_nft.c: the nftables ruleset of the view, given the ENIs and the primary one's link. In the arena. */
+const char *node_want_nft(struct arena *arena, const struct node_view *view, const struct node_want *want);
 
 #endif

@@ -2,6 +2,7 @@
 /* Which link is an ENI's, what its mark and table are, and whether it can be configured at all. */
 #include <string.h>
 
+#include <vpcwire/eni_link.h>
 #include <vpcwire/mem.h>
 
 #include "node/want.h"
@@ -18,26 +19,50 @@ bool node_eni_is_primary(const struct node_eni *eni)
         return eni->device_index == 0 && eni->network_card == 0;
 }
 
-/* Links on top of an ENI's link have its MAC too, and are not it. */
-static bool link_is_stacked(const struct link_info *link)
-{
-        static const char *const kinds[] = {"vlan",   "macvlan", "macvtap", "ipvlan",
-                                            "ipvtap", "bridge",  "bond",    "team"};
+struct search {
+        const struct node_eni *eni;
+        const struct node_view *view;
+        const struct node_want *want;
+        const struct pod_evidence *kernel;
+};
 
-        for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-                if (strcmp(link->kind, kinds[i]) == 0)
-                        return true;
-        }
-        return false;
+/* A pod may choose its MAC, and whoever wires it the host end's. */
+static bool is_a_pods(const struct link_info *link, const void *arg)
+{
+        const struct search *s = arg;
+
+        return node_want_link_is_pod(s->want, s->view, link);
 }
 
-static const struct link_info *find_mac(const struct link_info *links, size_t n, struct mac mac)
+/* Neither a pod's nor without the ENI's address: the host gave it to the primary one's link, we to each other. */
+static bool is_not_configured(const struct link_info *link, const void *arg)
 {
-        for (size_t i = 0; i < n; i++) {
-                if (links[i].has_mac && mac_equal(links[i].mac, mac) && !link_is_stacked(&links[i]))
-                        return &links[i];
-        }
-        return NULL;
+        const struct search *s = arg;
+        bool has = false;
+
+        for (size_t i = 0; i < s->kernel->n_addresses; i++)
+                has |= s->kernel->addresses[i].ifindex == link->ifindex &&
+                       ip_equal(s->kernel->addresses[i].prefix.ip, s->eni->address);
+        return !has || is_a_pods(link, arg);
+}
+
+/* Of two that are equally good it is the one that is in use as the ENI's already. */
+static struct node_want_eni find_link(const struct search *s)
+{
+        const struct pod_evidence *kernel = s->kernel;
+        struct node_want_eni want = {.eni = s->eni};
+        struct eni_link found = eni_link_find(kernel->links, kernel->n_links, s->eni->mac, is_a_pods, s);
+        const struct eni_link all = found;
+
+        if (all.other)
+                found = eni_link_find(kernel->links, kernel->n_links, s->eni->mac, is_not_configured, s);
+        want.link = found.link;
+        if (!found.link && all.other)
+                err_set(&want.err, ERR_EXISTS,
+                        "ENI %s: the links %s and %s have its MAC, and nobody can tell which of them it is; "
+                        "none is touched",
+                        MAC_TEXT(s->eni->mac), all.one->name, all.other->name);
+        return want;
 }
 
 static int check_eni(const struct node_want_eni *want, const struct node_want_eni *others, size_t n_others,
@@ -80,14 +105,11 @@ void node_want_make_enis(struct arena *arena, const struct node_view *view, cons
                 struct node_want_eni *one = &want->enis[i];
                 bool primary = node_eni_is_primary(eni);
 
-                *one = (struct node_want_eni){
-                        .eni = eni,
-                        .link = find_mac(kernel->links, kernel->n_links, eni->mac),
-                        .mark = primary ? 0 : (eni->device_index << NODE_MARK_ENI_SHIFT) & NODE_MARK_ENI_MASK,
-                        .table = primary ? NODE_MAIN_TABLE
-                                         : node_eni_table(eni->device_index, eni->network_card),
-                };
-                check_eni(one, want->enis, i, view->veth_prefix, &one->err);
+                *one = find_link(&(struct search){eni, view, want, kernel});
+                one->mark = primary ? 0 : node_eni_mark(eni->device_index);
+                one->table = primary ? NODE_MAIN_TABLE : node_eni_table(eni->device_index, eni->network_card);
+                if (!one->err.code)
+                        check_eni(one, want->enis, i, view->veth_prefix, &one->err);
         }
         want->n_enis = view->n_enis;
 }

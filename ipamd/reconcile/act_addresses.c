@@ -134,7 +134,7 @@ int act_finish_unassigns(struct reconcile *r, struct round *round, struct err *e
                 const struct store_eni *eni = &round->enis[i];
                 const struct store_blocked *blocked = blocked_find(round, name, eni->eni_id);
 
-                if (!eni->leaving || eni->state >= ENI_DETACHING || eni->withheld)
+                if (!eni->leaving || eni->state >= ENI_DETACHING || eni->untagged)
                         continue;
                 if (blocked && blocked->until_ms > round->now_ms)
                         round_wake_at(round, blocked->until_ms);

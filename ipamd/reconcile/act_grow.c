@@ -69,6 +69,7 @@ static int take_in(struct reconcile *r, struct round *round, struct store_eni *e
         eni->mac = made->mac;
         eni->primary_address = made->primary;
         round->progress = round->changed = true;
+        groups_see(r, made);
         log_info("eni created", LOG_STR("eni", eni->eni_id), LOG_STR("subnet", eni->subnet_id),
                  LOG_INT("addresses", made->n_secondary));
         if (store_eni_created(r->store, eni->key, eni, made->secondary, made->n_secondary, round->now_ms,

@@ -13,26 +13,40 @@
 #include "plan/instance_limits.h"
 #include "reconcile/state.h"
 
-void identity_done(struct identity *identity)
-{
-        for (size_t i = 0; i < identity->n_groups; i++)
-                free(identity->groups[i]);
-        free(identity->groups);
-        free(identity->vpc_cidrs);
-        *identity = (struct identity){0};
-}
-
 static void set_text(char *to, size_t size, const char *from)
 {
         snprintf(to, size, "%s", from ?: "");
 }
 
-static void set_vpc_cidrs(struct identity *identity, const struct prefix *cidrs, size_t n)
+void identity_set_vpc_cidrs(struct identity *identity, const struct prefix *cidrs, size_t n)
 {
         free(identity->vpc_cidrs);
         identity->vpc_cidrs = XNEW_ARRAY(struct prefix, n);
         memcpy(identity->vpc_cidrs, cidrs, n * sizeof(*cidrs));
         identity->n_vpc_cidrs = n;
+}
+
+static void drop_groups(struct identity *identity)
+{
+        for (size_t i = 0; i < identity->n_groups; i++)
+                free(identity->groups[i]);
+        free(identity->groups);
+}
+
+void identity_set_groups(struct identity *identity, const char *const *groups, size_t n)
+{
+        drop_groups(identity);
+        identity->groups = XNEW_ARRAY(char *, n);
+        for (size_t i = 0; i < n; i++)
+                identity->groups[i] = xstrdup(groups[i]);
+        identity->n_groups = n;
+}
+
+void identity_done(struct identity *identity)
+{
+        drop_groups(identity);
+        free(identity->vpc_cidrs);
+        *identity = (struct identity){0};
 }
 
 static struct identity identity_from_imds(const struct imds_identity *from)
@@ -51,34 +65,46 @@ static struct identity identity_from_imds(const struct imds_identity *from)
         set_text(identity.eni_id, sizeof(identity.eni_id), from->eni_id);
         set_text(identity.subnet_id, sizeof(identity.subnet_id), from->subnet_id);
         set_text(identity.vpc_id, sizeof(identity.vpc_id), from->vpc_id);
-        set_vpc_cidrs(&identity, from->vpc_cidrs, from->n_vpc_cidrs);
-        identity.groups = XNEW_ARRAY(char *, from->n_security_groups);
-        identity.n_groups = from->n_security_groups;
-        for (size_t i = 0; i < identity.n_groups; i++)
-                identity.groups[i] = xstrdup(from->security_groups[i]);
+        identity_set_vpc_cidrs(&identity, from->vpc_cidrs, from->n_vpc_cidrs);
+        identity_set_groups(&identity, from->security_groups, from->n_security_groups);
         return identity;
 }
 
-/* The books of another instance (a disk image that was copied) are worth nothing here. */
-static int forget_other_instance(struct reconcile *r, struct round *round, const struct identity *stored,
-                                 struct err *err)
+/* By its own word, or by a primary ENI that is not ours: an instance keeps its own for life. NULL: it is this instance's. */
+static const char *whose_else(const struct reconcile *r, const struct round *round, const char *written)
 {
-        if (strcmp(stored->instance_id, r->identity.instance_id) == 0)
-                return 0;
-        log_warn("the database is another instance's; its ENIs are dropped",
-                 LOG_STR("was", stored->instance_id), LOG_STR("is", r->identity.instance_id));
-        if (observe_store(r, round, err) < 0)
-                return err_wrap(err, "drop another instance's ENIs");
+        if (written && strcmp(written, r->identity.instance_id) != 0)
+                return arena_printf(round->arena, "it is of instance %s", written);
         for (size_t i = 0; i < round->n_enis; i++) {
-                int e = store_eni_remove(r->store, round->enis[i].key,
-                                         "the database came from another instance", err);
-
-                if (e < 0)
-                        return err_wrap(err, "drop %s of instance %s", round->enis[i].eni_id,
-                                        stored->instance_id);
+                if (round->enis[i].primary && strcmp(round->enis[i].eni_id, r->identity.eni_id) != 0)
+                        return arena_printf(round->arena, "its primary ENI is %s", round->enis[i].eni_id);
         }
+        return NULL;
+}
+
+/* The books of another instance (an imaged disk) are worth nothing here; of its ENIs, none is offered before this. */
+static int forget_other_instance(struct reconcile *r, struct round *round, struct err *err)
+{
+        char *aside = arena_alloc(round->arena, 1, STORE_PATH_BYTES);
+        const char *written, *whose;
+        struct err not_kept = {0};
+
+        if (store_fact_get(r->store, STORE_FACT_INSTANCE, round->arena, &written, err) < 0)
+                return err_wrap(err, "learn whose database it is");
+        whose = whose_else(r, round, written);
+        if (!whose)
+                return 0;
+        if (store_begin_anew(r->store, written,
+                             arena_printf(round->arena, "%s, and this is %s", whose, r->identity.instance_id),
+                             aside, &not_kept, err) < 0)
+                return err_wrap(err, "begin anew: the database is another instance's");
+        log_error("the database is another instance's and is put aside; a new one learns from EC2 and the "
+                  "kernel",
+                  LOG_STR("why", whose), LOG_STR("is", r->identity.instance_id), LOG_STR("aside", aside));
+        if (not_kept.code)
+                log_warn("the other instance's database is not kept", LOG_ERR(&not_kept));
         r->look_due_ms = round->now_ms;
-        return 0;
+        return observe_store(r, round, err) < 0 || takeover_start(r, err) < 0 ? -(int)err->code : 0;
 }
 
 static int learn_who(struct reconcile *r, struct round *round, struct err *err)
@@ -94,8 +120,8 @@ static int learn_who(struct reconcile *r, struct round *round, struct err *err)
                 return e;
         if (imds_get_identity(r->imds, round->arena, &fresh, &imds_err) == 0) {
                 r->identity = identity_from_imds(&fresh);
-                e = found ? forget_other_instance(r, round, &stored, err) : 0;
                 identity_done(&stored);
+                e = forget_other_instance(r, round, err);
                 if (e < 0) {
                         identity_done(&r->identity);
                         return e;
@@ -158,87 +184,13 @@ static int open_ec2(struct reconcile *r, struct err *err)
                        &r->ec2, err);
 }
 
-static bool has_cidr(const struct prefix *cidrs, size_t n, struct prefix cidr)
-{
-        for (size_t i = 0; i < n; i++) {
-                if (prefix_equal(cidrs[i], cidr))
-                        return true;
-        }
-        return false;
-}
-
-/* What IMDS shows, and what it does not show but did a while ago: an absence there proves nothing. */
-static size_t settle_vpc_cidrs(struct reconcile *r, struct round *round, struct prefix **cidrs, size_t n)
-{
-        const struct identity *known = &r->identity;
-        struct prefix *all = ARENA_ARRAY(round->arena, struct prefix, n + known->n_vpc_cidrs);
-        size_t n_all = n;
-
-        memcpy(all, *cidrs, n * sizeof(*all));
-        for (size_t i = 0; i < known->n_vpc_cidrs; i++) {
-                if (!has_cidr(all, n_all, known->vpc_cidrs[i]))
-                        all[n_all++] = known->vpc_cidrs[i];
-        }
-        if (n_all == n)
-                r->vpc_cidrs_less_since_ms = 0;
-        else if (!r->vpc_cidrs_less_since_ms)
-                r->vpc_cidrs_less_since_ms = round->now_ms;
-        else if (round->now_ms - r->vpc_cidrs_less_since_ms >= VPC_CIDRS_GONE_MS)
-                return n;
-        *cidrs = all;
-        return n_all;
-}
-
-/* The list with all that was known before. */
-static struct prefix *with_known(const struct identity *identity, struct arena *arena,
-                                 const struct prefix *cidrs, size_t *n)
-{
-        struct prefix *both = ARENA_ARRAY(arena, struct prefix, *n + identity->n_vpc_cidrs);
-
-        if (*n)
-                memcpy(both, cidrs, *n * sizeof(*both));
-        for (size_t i = 0; i < identity->n_vpc_cidrs; i++) {
-                if (!has_cidr(both, *n, identity->vpc_cidrs[i]))
-                        both[(*n)++] = identity->vpc_cidrs[i];
-        }
-        return both;
-}
-
-/* CIDRs come and go while the node runs. A failure keeps what was known: an absence never destroys. */
-static void refresh_vpc_cidrs(struct reconcile *r, struct round *round)
-{
-        struct prefix *cidrs;
-        struct err err;
-        bool whole;
-        size_t n;
-
-        r->vpc_cidrs_due_ms = round->now_ms + VPC_CIDRS_PERIOD_MS;
-        if (imds_get_vpc_cidrs(r->imds, r->identity.mac, round->arena, &cidrs, &n, &whole, &err) < 0) {
-                log_debug("the VPC's CIDRs are not to be had now", LOG_ERR(&err));
-                return;
-        }
-        if (n == 0)
-                return;
-        if (whole)
-                n = settle_vpc_cidrs(r, round, &cidrs, n);
-        else
-                cidrs = with_known(&r->identity, round->arena, cidrs, &n);
-        if (n == r->identity.n_vpc_cidrs && memcmp(cidrs, r->identity.vpc_cidrs, n * sizeof(*cidrs)) == 0)
-                return;
-        set_vpc_cidrs(&r->identity, cidrs, n);
-        r->network_due = true;
-        log_info("the VPC's CIDRs changed", LOG_INT("n", n));
-        if (identity_save(r->store, &r->identity, &err) < 0)
-                log_warn("the VPC's CIDRs are not written down", LOG_ERR(&err));
-}
-
 int identity_learn(struct reconcile *r, struct round *round, struct err *err)
 {
         int e = 0;
 
         if (!r->identity.known) {
                 e = learn_who(r, round, err);
-                r->vpc_cidrs_due_ms = round->now_ms + VPC_CIDRS_PERIOD_MS;
+                identity_changes_later(r, round);
                 if (e == 0)
                         log_info("node", LOG_STR("instance", r->identity.instance_id),
                                  LOG_STR("type", r->identity.instance_type),
@@ -248,9 +200,7 @@ int identity_learn(struct reconcile *r, struct round *round, struct err *err)
                 e = open_ec2(r, err);
         if (e == 0 && !r->limits.max_enis)
                 e = learn_limits(r, round, err);
-        if (e == 0 && round->now_ms >= r->vpc_cidrs_due_ms)
-                refresh_vpc_cidrs(r, round);
         if (e == 0)
-                round_wake_at(round, r->vpc_cidrs_due_ms);
+                identity_follow_changes(r, round);
         return e;
 }

@@ -37,6 +37,8 @@ int identity_save(struct store *store, const struct identity *id, struct err *er
         json_decref(object);
         if (!text)
                 return err_set(err, ERR_INTERNAL, "identity of the node is no valid UTF-8");
+        if (store_fact_set(store, STORE_FACT_INSTANCE, id->instance_id, err) < 0)
+                return -(int)err->code;
         return store_fact_set(store, FACT_IDENTITY, text, err);
 }
 

@@ -79,8 +79,8 @@ static int see_tag(struct reconcile *r, struct round *round, struct look *look, 
                 return blocked_clear(r, round, RECONCILE_STEP_TAG, entry->eni_id, err);
         if (look_absence_is_settled(r, round, look, name) && !known->leased && !known->lost)
                 return blocked_clear(r, round, RECONCILE_STEP_TAG, entry->eni_id, err);
-        entry->managed = entry->withheld = true;
-        if (!known->withheld)
+        entry->managed = entry->untagged = true;
+        if (!known->untagged)
                 log_error("EC2 shows an eni of ours without our tag: nothing more of it is offered",
                           LOG_STR("eni", entry->eni_id), LOG_INT("pods", known->leased + known->lost));
         return blocked_until(r, round, RECONCILE_STEP_TAG, entry->eni_id, round->now_ms + TOLD_MS,
@@ -136,6 +136,8 @@ static int see_attached(struct reconcile *r, struct round *round, struct look *l
         mark_see(r, eni, tagged && !entry.primary);
         if (entry.primary)
                 tag_see(r, eni);
+        if (tagged && !entry.primary)
+                groups_see(r, eni);
         if (known && blocked_clear(r, round, plan_action_to_string(PLAN_LOOK), eni->eni_id, err) < 0)
                 return -(int)err->code;
         if (!entry.managed)
@@ -286,6 +288,7 @@ static int apply(struct reconcile *r, struct round *round, struct look *look, st
         if (store_given_back(r->store, round->arena, &look->given_back, &look->n_given_back, err) < 0)
                 return err_wrap(err, "read what was given back");
         mark_forget(r);
+        groups_forget(r);
         r->unlearned = false;
         for (size_t i = 0; i < look->attached.n; i++) {
                 if (take_in(r, round, look, &look->attached.enis[i], err) < 0)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <vpcwire/eni_link.h>
 #include <vpcwire/link.h>
 #include <vpcwire/log.h>
 
@@ -144,7 +145,8 @@ static int eni_routed(struct reconcile *r, struct round *round, const struct sto
 
         for (size_t i = 0; i < books->n_addresses; i++) {
                 if (books->addresses[i].eni_key == eni->key &&
-                    strcmp(books->addresses[i].state, "preparing") == 0)
+                    strcmp(books->addresses[i].state, "preparing") == 0 &&
+                    !withhold_has(r, books->addresses[i].address))
                         addresses[n++] = books->addresses[i].address;
         }
         if (n && store_addresses_routed(r->store, eni->key, addresses, n, round->now_ms, &n_free, err) < 0)
@@ -205,22 +207,24 @@ static int see_leaving_links(struct reconcile *r, struct round *round, struct er
 
         for (size_t i = 0; i < round->n_enis; i++) {
                 const struct store_eni *eni = &round->enis[i];
+                struct eni_link found;
 
                 if (eni_is_routable(eni) || !*eni->eni_id)
                         continue;
                 if (!links && link_dump(r->netlink, round->arena, &links, &n, err) < 0)
                         return err_wrap(err, "look at the links");
-                for (size_t j = 0; j < n; j++)
-                        round->link_present[i] |= links[j].has_mac && mac_equal(links[j].mac, eni->mac);
+                found = eni_link_find(links, n, eni->mac, NULL, NULL);
+                round->link_present[i] = found.link || found.other;
         }
         return 0;
 }
 
-static bool something_unrouted(const struct round *round)
+static bool something_unrouted(const struct reconcile *r, const struct round *round)
 {
         for (size_t i = 0; i < round->n_enis; i++) {
-                if (eni_is_routable(&round->enis[i]) && !round->enis[i].withheld &&
-                    (round->enis[i].state == ENI_CONFIGURING || round->enis[i].preparing))
+                if (eni_is_routable(&round->enis[i]) && !round->enis[i].untagged &&
+                    (round->enis[i].state == ENI_CONFIGURING ||
+                     round->enis[i].preparing > withhold_count(r, &round->enis[i])))
                         return true;
         }
         return false;
@@ -239,7 +243,7 @@ int network_sync(struct reconcile *r, struct round *round, struct err *err)
         e = see_leaving_links(r, round, err);
         if (e < 0)
                 return e;
-        if (!r->network_due && round->now_ms < r->network_due_ms && !something_unrouted(round))
+        if (!r->network_due && round->now_ms < r->network_due_ms && !something_unrouted(r, round))
                 return 0;
         e = books_read(r, round, &books, err);
         if (e < 0)
@@ -254,6 +258,8 @@ int network_sync(struct reconcile *r, struct round *round, struct err *err)
         e = node_sync(r->node, round->arena, &view, &report, err);
         log_repairs(&report.repaired);
         count_repairs(r, &report.repaired);
+        if (e == 0)
+                e = withhold_occupied(r, round, &report, books.addresses, books.n_addresses, err);
         if (e == 0)
                 e = network_tell(r, round, &report, err);
         for (size_t i = 0; i < report.n_enis && e == 0; i++)

@@ -25,11 +25,75 @@ static struct warning warn_of(struct round *round, const struct node_misled *mis
                         NODE_POD_TABLE)};
 }
 
-static int tell_misled(struct reconcile *r, struct round *round, const struct node_report *report,
-                       struct err *err)
+static void tell_taken_off(const struct node_occupied *occupied)
 {
-        struct warning *warnings = ARENA_ARRAY(round->arena, struct warning, report->n_misled + 1);
+        log_error("a pod's address was on an ENI's link: it is taken off",
+                  LOG_STR("address", IP_TEXT(occupied->ip)), LOG_STR("link", occupied->ifname));
+}
+
+static struct warning warn_of_local(struct round *round, const struct node_occupied *occupied)
+{
+        const char *ip = arena_strdup(round->arena, IP_TEXT(occupied->ip));
+
+        return (struct warning){
+                .subject = ip,
+                .reason = arena_printf(
+                        round->arena,
+                        "the host itself has this pod's address by link %s, so the pod gets no packets; "
+                        "take it off: ip address del %s dev %s",
+                        occupied->ifname, ip, occupied->ifname)};
+}
+
+static size_t tell_local(struct round *round, const struct node_report *report, struct warning *ret)
+{
         size_t n = 0;
+
+        for (size_t i = 0; i < report->n_occupied; i++) {
+                if (report->occupied[i].removed)
+                        tell_taken_off(&report->occupied[i]);
+                else if (report->occupied[i].of_pod)
+                        ret[n++] = warn_of_local(round, &report->occupied[i]);
+        }
+        return n;
+}
+
+static struct warning warn_of_strayed(struct round *round, const struct node_report *report,
+                                      const struct node_strayed *strayed)
+{
+        return (struct warning){
+                .subject = strayed->dst,
+                .reason = arena_printf(
+                        round->arena,
+                        "table main leads it %s%s, and not by the primary ENI's link %s: pods of that "
+                        "ENI do not reach it; give the route another range, or a higher metric "
+                        "(ip route show %s)",
+                        *strayed->ifname ? "by link " : "elsewhere", strayed->ifname, report->primary_ifname,
+                        strayed->dst)};
+}
+
+/* Others' table, so nobody but its owner can mend it; the pods of secondary ENIs do without it. */
+static int tell_main(struct reconcile *r, struct round *round, const struct node_report *report,
+                     struct err *err)
+{
+        struct warning *warnings = ARENA_ARRAY(round->arena, struct warning, report->n_strayed + 1);
+        size_t n = 0;
+
+        for (size_t i = 0; i < report->n_strayed; i++)
+                warnings[n++] = warn_of_strayed(round, report, &report->strayed[i]);
+        if (report->no_default)
+                warnings[n++] = (struct warning){
+                        "default",
+                        "table main has no default route: pods of the primary ENI reach nobody beyond "
+                        "its subnet"};
+        return warn_exactly(r, round, STORE_WARNING_MAIN, warnings, n, round->now_ms + 2 * NETWORK_PERIOD_MS,
+                            err);
+}
+
+int network_tell(struct reconcile *r, struct round *round, const struct node_report *report, struct err *err)
+{
+        struct warning *warnings =
+                ARENA_ARRAY(round->arena, struct warning, report->n_misled + report->n_occupied + 1);
+        size_t n = tell_local(round, report, warnings);
 
         if (report->n_pods_failed)
                 warnings[n++] = (struct warning){"routes to pods",
@@ -41,11 +105,8 @@ static int tell_misled(struct reconcile *r, struct round *round, const struct no
                 else
                         warnings[n++] = warn_of(round, &report->misled[i]);
         }
-        return warn_exactly(r, round, STORE_WARNING_POD_ROUTE, warnings, n,
-                            round->now_ms + 2 * NETWORK_PERIOD_MS, err);
-}
-
-int network_tell(struct reconcile *r, struct round *round, const struct node_report *report, struct err *err)
-{
-        return tell_misled(r, round, report, err);
+        if (warn_exactly(r, round, STORE_WARNING_POD_ROUTE, warnings, n,
+                         round->now_ms + 2 * NETWORK_PERIOD_MS, err) < 0)
+                return -(int)err->code;
+        return tell_main(r, round, report, err);
 }

@@ -116,7 +116,7 @@ static const struct {
         {EC2_ACTION_DESCRIBE_ENIS, ask_enis, false},
         {EC2_ACTION_DESCRIBE_SUBNETS, ask_subnets, false},
         {EC2_ACTION_DESCRIBE_INSTANCE_TYPE, ask_type, false},
-        {EC2_ACTION_SET_DELETE_ON_TERMINATION, ask_modify, true},
+        {EC2_ACTION_MODIFY_ENI, ask_modify, true},
         {EC2_ACTION_DELETE_ENI, ask_delete, true},
         {EC2_ACTION_ATTACH_ENI, ask_attach, true},
         {EC2_ACTION_CREATE_ENI, ask_create, false},

@@ -21,8 +21,7 @@ enum {
         LOOK_SETTLE_MS =
                 30 * 1000, /* an absence in EC2 must last this long, over two looks, to be believed */
         LOOK_AFTER_START_MS = 5 * 1000, /* with a valid database the first look waits until we serve */
-        VPC_CIDRS_PERIOD_MS =
-                20 * 1000, /* IMDS is asked for the VPC's CIDRs (no EC2 call): a new one counts within 30 s */
+        CHANGES_PERIOD_MS = 20 * 1000, /* and up to a quarter more: what changed in IMDS counts within 30 s */
         VPC_CIDRS_GONE_MS = 5 * 60 * 1000, /* one that IMDS does not show any more counts for so long */
         STUCK_MS = 60 * 1000, /* how long "the pool cannot grow" stands where the plan names no time */
         LOOK_YIELDS_MS =
@@ -84,6 +83,18 @@ struct suspect {
         bool absent_now; /* scratch of one look */
 };
 
+/* An ENI of ours and its security groups. */
+struct grouped {
+        char eni_id[EC2_ID_BYTES];
+        char *groups; /* ids in order, a space between two */
+};
+
+/* An address of an ENI that nobody gets, because somebody on the host has it. */
+struct withheld {
+        struct ip ip;
+        int64_t eni_key;
+};
+
 /* What is being found out for somebody who asked; nothing is: arena is NULL. */
 struct probe {
         struct arena *arena;
@@ -105,21 +116,23 @@ struct reconcile {
         struct netlink *netlink; /* for looking at links of ENIs that leave */
 
         struct identity identity;
-        struct plan_limits limits; /* zero until known */
-        int64_t vpc_cidrs_due_ms;
+        struct plan_limits limits;       /* zero until known */
+        int64_t changes_due_ms;          /* IMDS is asked again for what may change */
         int64_t vpc_cidrs_less_since_ms; /* since when IMDS shows not all that we know; 0: it does */
         int64_t look_due_ms;
         bool look_first;      /* nothing is offered before a look, and no call goes before it */
         int64_t looked_ms;    /* the last full look that EC2 answered; 0: none yet */
         int64_t sweep_due_ms; /* lost ENIs are looked for; 0: never */
         int64_t surplus_since_ms;
-        unsigned max_enis_seen;   /* EC2 refused to attach more than this; 0: it never did */
-        int64_t max_enis_seen_ms; /* when it said so */
-        bool network_due;         /* the host's network must be looked at */
-        int64_t network_due_ms;   /* ... at this time in any case */
-        int64_t pods_due_ms;      /* the pods' links are looked at */
-        int64_t firewall_seen_ms; /* the last look at other people's firewalls */
-        int64_t firewall_due_ms;  /* the next one */
+        unsigned max_enis_seen;    /* EC2 refused to attach more than this; 0: it never did */
+        int64_t max_enis_seen_ms;  /* when it said so */
+        bool network_due;          /* the host's network must be looked at */
+        int64_t network_due_ms;    /* ... at this time in any case */
+        int64_t pods_due_ms;       /* the pods' links are looked at */
+        int64_t firewall_seen_ms;  /* the last look at other people's firewalls */
+        int64_t firewall_due_ms;   /* the next one */
+        struct withheld *withheld; /* as the last sync of the host's network saw it */
+        size_t n_withheld;
         struct suspect *suspects;
         size_t n_suspects;
         bool primary_untagged;          /* the last look showed the primary ENI without the instance's tag */
@@ -127,6 +140,8 @@ struct reconcile {
         char *unreadable;               /* what was told of items that no look could read; NULL: nothing */
         char (*unmarked)[EC2_ID_BYTES]; /* ENIs that the last look showed without delete-on-termination */
         size_t n_unmarked;
+        struct grouped *grouped; /* our secondary ENIs, as EC2 showed them last */
+        size_t n_grouped;
         struct subnet *subnets; /* the one with the most free addresses first */
         size_t n_subnets;
         int64_t subnets_due_ms; /* EC2 may be asked for them again */
@@ -176,6 +191,12 @@ void round_wake_at(struct round *round, int64_t at_ms);
 /* identity.c: learns who we are and what the instance type allows. ERR_AGAIN while that is not known. */
 int identity_learn(struct reconcile *r, struct round *round, struct err *err);
 void identity_done(struct identity *identity);
+void identity_set_vpc_cidrs(struct identity *identity, const struct prefix *cidrs, size_t n);
+void identity_set_groups(struct identity *identity, const char *const *groups, size_t n);
+
+/* identity_changes.c. A failure keeps what was known. */
+void identity_follow_changes(struct reconcile *r, struct round *round);
+void identity_changes_later(struct reconcile *r, const struct round *round);
 
 /* identity_facts.c. *ret_found is false where nothing is stored; limits stay as they are then. */
 int identity_save(struct store *store, const struct identity *identity, struct err *err);
@@ -192,6 +213,12 @@ struct store_eni *observe_eni(struct round *round, int64_t key);
 int network_sync(struct reconcile *r, struct round *round, struct err *err);
 /* network_tell.c: what a sync found that it could not, or should not in silence, put right. */
 int network_tell(struct reconcile *r, struct round *round, const struct node_report *report, struct err *err);
+/* withhold.c: what a sync found occupied is withheld, and nothing else is. addresses: of the books. */
+int withhold_occupied(struct reconcile *r, struct round *round, const struct node_report *report,
+                      const struct store_address *addresses, size_t n, struct err *err);
+bool withhold_has(const struct reconcile *r, struct ip ip);
+/* How many of the ENI's preparing addresses are withheld: they are not on their way to become free. */
+unsigned withhold_count(const struct reconcile *r, const struct store_eni *eni);
 /* reclaim.c: leases whose pods are gone. */
 int network_reclaim(struct reconcile *r, struct round *round, struct err *err);
 /* What is looked for in the kernel; it points into the lease. */
@@ -221,6 +248,14 @@ int look_at_ec2(struct reconcile *r, struct round *round, struct err *err);
 void mark_forget(struct reconcile *r);
 void mark_see(struct reconcile *r, const struct ec2_eni *eni, bool ours);
 int mark_repeat(struct reconcile *r, struct round *round, struct err *err);
+
+/*
+ * groups.c: security groups of our secondary ENIs follow the primary one's. What EC2 shows of an ENI anyway is seen; a look forgets
+ * first. groups_follow() is tried in each round, and makes no call while they are the same.
+ */
+void groups_forget(struct reconcile *r);
+void groups_see(struct reconcile *r, const struct ec2_eni *eni);
+int groups_follow(struct reconcile *r, struct round *round, struct err *err);
 
 /* subnets.c. NULL: not known, or the node's own. */
 struct subnet *subnets_find(struct reconcile *r, const char *id);

@@ -64,7 +64,7 @@ static int plan_and_act(struct reconcile *r, struct round *round, struct err *er
                         return 0;
                 }
         }
-        if (mark_repeat(r, round, err) < 0)
+        if (mark_repeat(r, round, err) < 0 || groups_follow(r, round, err) < 0)
                 return -(int)err->code;
         return act_finish_unassigns(r, round, err);
 }
@@ -332,8 +332,10 @@ struct reconcile *reconcile_stop(struct reconcile *r)
         store_free(r->store);
         identity_done(&r->identity);
         free(r->suspects);
+        free(r->withheld);
         free(r->unreadable);
         mark_forget(r);
+        groups_forget(r);
         probe_forget(r);
         free(r->subnets);
         arena_free(r->arena);

@@ -41,15 +41,17 @@ static int64_t step_not_before(const struct round *round, const struct store_eni
         return until;
 }
 
-static struct plan_eni view_eni(const struct round *round, const struct store_eni *eni, bool link_present)
+static struct plan_eni view_eni(const struct reconcile *r, const struct round *round,
+                                const struct store_eni *eni, bool link_present)
 {
         const char *assign = plan_action_to_string(PLAN_ASSIGN);
+        unsigned withheld = withhold_count(r, eni), held = withheld + eni->doubted;
 
         return (struct plan_eni){
                 .key = eni->key,
                 .state = plan_state(eni->state),
                 .primary = eni->primary,
-                .managed = eni->managed && !eni->withheld,
+                .managed = eni->managed && !eni->untagged,
                 .in_doubt = eni->in_doubt,
                 .has_attachment = *eni->attachment_id != '\0',
                 .link_present = link_present,
@@ -59,9 +61,9 @@ static struct plan_eni view_eni(const struct round *round, const struct store_en
                 .asked_addresses = eni->asked_addresses,
                 .total = eni->total,
                 .free = eni->free,
-                .leased = eni->leased,
+                .leased = eni->leased + withheld, /* whoever has them */
                 .cooling = eni->cooling,
-                .preparing = eni->preparing - eni->doubted,
+                .preparing = eni->preparing > held ? eni->preparing - held : 0,
                 .doubted = eni->doubted,
                 .leaving = eni->leaving,
                 .lost = eni->lost,
@@ -137,7 +139,7 @@ void view_make(struct reconcile *r, struct round *round, struct plan_view *ret)
         struct plan_eni *enis = ARENA_ARRAY(round->arena, struct plan_eni, round->n_enis);
 
         for (size_t i = 0; i < round->n_enis; i++)
-                enis[i] = view_eni(round, &round->enis[i], round->link_present[i]);
+                enis[i] = view_eni(r, round, &round->enis[i], round->link_present[i]);
         *ret = (struct plan_view){
                 .enis = enis,
                 .n_enis = round->n_enis,

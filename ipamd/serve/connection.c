@@ -16,6 +16,9 @@ struct outgoing {
         char *bytes;
 };
 
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret);
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer);
+
 static void on_closed(uv_handle_t *handle)
 {
         struct connection *connection = handle->data;
@@ -71,28 +74,108 @@ static bool is_in_work(const struct connection *connection)
         return connection->parked || connection->probing || connection->watching;
 }
 
+/* Bytes that are no call get an answer, too, before the peer is cut off: what it sent behind them cannot be told apart. */
+static void refuse_bytes(struct connection *connection, const struct err *why)
+{
+        _cleanup_json_ json_t *parameters = json_object();
+
+        log_warn("rpc peer sent bad bytes", LOG_ERR(why), LOG_INT("pid", connection->pid));
+        json_object_set_new(parameters, "parameter", jsonx_string(why->msg));
+        connection->hangup = true;
+        uv_read_stop((uv_stream_t *)&connection->pipe);
+        connection_reply(connection, &(struct varlink_reply){.error = VARLINK_INVALID_PARAMETER,
+                                                             .parameters = parameters});
+}
+
+/* One who sends many calls at once waits for the others' after some of them. */
+static bool has_had_its_turn(struct connection *connection)
+{
+        struct serve *serve = connection->serve;
+
+        if (connection->turn != serve->turn)
+                connection->n_taken = 0;
+        connection->turn = serve->turn;
+        return connection->n_taken >= SERVE_CALLS_PER_TURN;
+}
+
+/* Of a peer whose calls wait here no more is read than may wait: it is slowed down where it writes. */
+static void read_what_may_wait(struct connection *connection)
+{
+        bool full = varlink_queue_room(&connection->queue) < READ_BYTES &&
+                    varlink_queue_has_message(&connection->queue);
+
+        if (connection->closing || connection->hangup || full == connection->full)
+                return;
+        connection->full = full;
+        if (full)
+                uv_read_stop((uv_stream_t *)&connection->pipe);
+        else if (uv_read_start((uv_stream_t *)&connection->pipe, on_alloc, on_read) < 0)
+                connection_close(connection);
+}
+
+/* The next call that is there; false: there is none. */
+static bool take_call(struct connection *connection)
+{
+        _cleanup_json_ json_t *message = NULL;
+        struct varlink_call call;
+        struct err err;
+
+        if (varlink_queue_next(&connection->queue, &message, &err) < 0 ||
+            (message && varlink_call_parse(message, &call, &err) < 0)) {
+                refuse_bytes(connection, &err);
+                return false;
+        }
+        if (!message)
+                return false;
+        connection->n_taken++;
+        uv_timer_stop(&connection->idle);
+        connection->serve->hooks.call(connection, &call);
+        if (!is_in_work(connection))
+                arm_idle(connection);
+        return true;
+}
+
 /* Takes calls one after the other, as long as each is answered at once and the peer takes the answers. */
 static void take_calls(struct connection *connection)
 {
         while (!connection->closing && !connection->hangup && !is_in_work(connection) &&
                connection_unsent(connection) <= SERVE_UNSENT_BYTES_MAX) {
-                _cleanup_json_ json_t *message = NULL;
-                struct varlink_call call;
-                struct err err;
-
-                if (varlink_queue_next(&connection->queue, &message, &err) < 0 ||
-                    (message && varlink_call_parse(message, &call, &err) < 0)) {
-                        log_warn("rpc peer sent bad bytes", LOG_ERR(&err), LOG_INT("pid", connection->pid));
-                        connection_close(connection);
-                        return;
+                if (has_had_its_turn(connection)) {
+                        connection->behind = true;
+                        uv_idle_start(&connection->serve->next_turn, connection_next_turn);
+                        break;
                 }
-                if (!message)
-                        return;
-                uv_timer_stop(&connection->idle);
-                connection->serve->hooks.call(connection, &call);
-                if (!is_in_work(connection))
-                        arm_idle(connection);
+                if (!take_call(connection))
+                        break;
         }
+        read_what_may_wait(connection);
+}
+
+/* Calls may end the connection that made them, and others: each is looked for anew. */
+static struct connection *find_behind(struct serve *serve)
+{
+        for (struct connection *c = serve->connections; c; c = c->next)
+                if (c->behind && c->turn != serve->turn)
+                        return c;
+        return NULL;
+}
+
+void connection_next_turn(uv_idle_t *idle)
+{
+        struct serve *serve = idle->data;
+        struct connection *c;
+
+        serve->turn++;
+        uv_idle_stop(idle);
+        while ((c = find_behind(serve))) {
+                c->behind = false;
+                take_calls(c);
+        }
+}
+
+void connection_begin_turn(struct serve *serve)
+{
+        serve->turn++;
 }
 
 void connection_answered(struct connection *connection)
@@ -168,8 +251,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
                 return;
         }
         if (varlink_queue_feed(&connection->queue, buffer->base, (size_t)n, &err) < 0) {
-                log_warn("rpc peer sent too much", LOG_ERR(&err), LOG_INT("pid", connection->pid));
-                connection_close(connection);
+                refuse_bytes(connection, &err);
                 return;
         }
         take_calls(connection);

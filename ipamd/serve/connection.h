@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * One peer: bytes in, calls up through the server's hooks, messages out. Bounded in every direction: unread bytes
- * (VARLINK_CALL_BYTES_MAX), calls in work (one), unsent bytes, idle time.
+ * (VARLINK_CALL_BYTES_MAX), calls in work (one), calls between those of others, unsent bytes, idle time. Who sends more is
+ * slowed down.
  */
 #ifndef IPAMD_SERVE_CONNECTION_H
 #define IPAMD_SERVE_CONNECTION_H
@@ -10,6 +11,12 @@
 
 /* Takes the peer that waits at the listener; closes another that is idle, or this one, when there are too many. */
 void connection_accept(struct serve *serve);
+
+/* Others' calls come first again: to be called once per round of the loop. */
+void connection_begin_turn(struct serve *serve);
+
+/* Takes calls of those who had theirs in the last turn and sent more. For serve->next_turn. */
+void connection_next_turn(uv_idle_t *idle);
 
 /* Sends one reply; parameters are borrowed. error NULL for success. Nothing is sent to a closing peer. */
 void connection_reply(struct connection *connection, const struct varlink_reply *reply);

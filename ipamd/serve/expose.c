@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* /metrics: what was counted, and the books as they stand. */
-#include <vpcwire/clock.h>
+#include <stdio.h>
 
+#include "metrics/process.h"
 #include "serve/see_state.h"
 
 enum {
@@ -90,11 +91,9 @@ static int look_at_books(struct see *see, struct arena *arena, struct see_books 
         struct ipam_status_reply status;
         struct store_counts counts;
 
-        books->now_ms = clock_boottime_ms();
-        if (see_status(see, arena, &status, err) < 0 ||
+        if (see_read_books(see, arena, books, err) < 0 || see_status(see, arena, &status, err) < 0 ||
             store_counts(serve->options.store, books->now_ms, &counts, err) < 0 ||
-            store_lease_counts(serve->options.store, leases, err) < 0 ||
-            store_enis(serve->options.store, books->now_ms, arena, &books->enis, &books->n_enis, err) < 0)
+            store_lease_counts(serve->options.store, leases, err) < 0)
                 return -(int)err->code;
         set_status(metrics, &status);
         set_pool(metrics, &counts);
@@ -106,18 +105,43 @@ static int look_at_books(struct see *see, struct arena *arena, struct see_books 
         return 0;
 }
 
-/* Labels that are in no list: the ENIs' ids, of which an instance has a few; and the version. */
+/* As aws-vpc-cni counts them: each address is a block of its own, as long as there are no prefixes. */
+static void write_blocks(const struct see_books *books, struct text *to)
+{
+        static const char per_cidr[] = "awscni_assigned_ip_per_cidr";
+
+        metrics_write_head(to, "awscni_total_ipv4_prefixes", "gauge", "Prefixes (/28) of the pool: none");
+        text_add(to, "awscni_total_ipv4_prefixes 0\n");
+        metrics_write_head(to, per_cidr, "gauge", "Addresses of the block that pods have");
+        for (size_t i = 0; i < books->n_addresses; i++) {
+                const struct store_address *address = &books->addresses[i];
+                char cidr[IP_TEXT_BYTES + sizeof("/32")];
+
+                snprintf(cidr, sizeof(cidr), "%s/32", IP_TEXT(address->address));
+                metrics_write_sample(to, per_cidr, "cidr", cidr, see_lease(books, address->address) ? 1 : 0);
+        }
+}
+
+static void write_build(const char *name, struct text *to)
+{
+        metrics_write_head(to, name, "gauge", "1, with the version as a label");
+        metrics_write_sample(to, name, "version", VPCWIRE_VERSION, 1);
+}
+
+/* Labels that are in no list: ids and addresses, of which an instance has a few hundred; and the version. */
 static void write_rest(const struct see_books *books, struct text *to)
 {
-        static const char per_eni[] = "awscni_assigned_ip_per_eni", build[] = "vpcwire_build_info";
+        static const char per_eni[] = "awscni_assigned_ip_per_eni";
 
         metrics_write_head(to, per_eni, "gauge", "Addresses of the ENI that pods have");
         for (size_t i = 0; i < books->n_enis; i++)
                 if (books->enis[i].managed && books->enis[i].eni_id[0])
                         metrics_write_sample(to, per_eni, "eni", books->enis[i].eni_id,
                                              books->enis[i].leased + books->enis[i].lost);
-        metrics_write_head(to, build, "gauge", "1, with the version as a label");
-        metrics_write_sample(to, build, "version", VPCWIRE_VERSION, 1);
+        write_blocks(books, to);
+        write_build("awscni_build_info", to);
+        write_build("vpcwire_build_info", to);
+        process_write(to);
 }
 
 void see_metrics(void *data, const struct web_route *route _unused_, struct web_answer *ret)

@@ -9,8 +9,9 @@
 #include "serve/handover.h"
 #include "serve/lease.h"
 #include "serve/parked.h"
+#include "serve/reply.h"
 
-/* Those who came before go first; only a key that has its lease already need not queue. */
+/* Those who came before go first; only a key that has its lease already, or asks for one address, need not queue. */
 static int must_queue(struct serve *serve, const struct ipam_add_request *request, struct arena *arena,
                       bool *ret, struct err *err)
 {
@@ -19,7 +20,7 @@ static int must_queue(struct serve *serve, const struct ipam_add_request *reques
         int r;
 
         parked_serve(serve);
-        if (!serve->parked_first) {
+        if (!serve->parked_first || ip_is_set(request->address)) {
                 *ret = false;
                 return 0;
         }
@@ -28,6 +29,18 @@ static int must_queue(struct serve *serve, const struct ipam_add_request *reques
                 return r;
         *ret = r < 0;
         return 0;
+}
+
+/* It asks for what it cannot have: no wait helps. */
+static void refuse_add(struct method_call *call, const struct ipam_add_request *add,
+                       const struct store_lease *lease)
+{
+        const struct ipam_error error = lease_refused(lease);
+
+        lease_end_add(call->serve, add, "refused", error.reason, IP_NONE, call->now_ms);
+        if (!call->oneway)
+                reply_refuse(call->connection, &error);
+        call->later = true;
 }
 
 int handle_add(struct method_call *call, const void *request, void *reply, struct err *err)
@@ -44,6 +57,10 @@ int handle_add(struct method_call *call, const void *request, void *reply, struc
                 return -ERR_INTERNAL;
         if (!queue && lease_try(call->serve, add, call->now_ms, call->arena, &result, &lease, err) < 0)
                 return -ERR_INTERNAL;
+        if (result == LEASE_REFUSED) {
+                refuse_add(call, add, &lease);
+                return 0;
+        }
         if (result == LEASE_NONE_FREE) {
                 if (parked_add(call->connection, call->arena, add, call->oneway, err) < 0)
                         return -ERR_INTERNAL;

@@ -132,6 +132,7 @@ int handle_status(struct method_call *call, const void *request _unused_, void *
                 .enis = facts.counts.enis,
                 .max_enis = call->serve->node.max_enis,
                 .addresses_per_eni = call->serve->node.addresses_per_eni,
+                .connmark = call->serve->settings.connmark,
         };
         add_blocked(status, &facts, call->arena);
         add_health(status, call->serve, &facts, call->arena);

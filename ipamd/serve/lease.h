@@ -10,9 +10,12 @@
         ((struct store_lease_key){                                                                           \
                 .network = (from)->network, .container_id = (from)->container_id, .ifname = (from)->ifname})
 
-/* Tries to lease for the request. *ret is set unless NONE_FREE. Wakes the planner when the pool was drawn. */
+/* Tries to lease for the request. *ret is as of store_lease_add(). Wakes the planner when the pool was drawn. */
 int lease_try(struct serve *serve, const struct ipam_add_request *request, int64_t now_ms,
               struct arena *arena, enum lease_result *ret_result, struct store_lease *ret, struct err *err);
+
+/* NoAddress, with why what was asked for cannot be had. */
+struct ipam_error lease_refused(const struct store_lease *lease);
 
 /* LeaseNotFound for this key. */
 struct ipam_error lease_not_found(const struct store_lease_key *key);

@@ -25,12 +25,23 @@ static int make_folder_of(const char *path, struct err *err)
         return file_make_folder(folder, FOLDER_MODE, err);
 }
 
-/* A socket that is left over goes; what is alive, or no socket, stays. */
-static int remove_stale(const struct sockaddr_un *address, struct err *err)
+static int address_of(const char *path, struct sockaddr_un *ret, struct err *err)
+{
+        *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+        if (path[0] == '\0' || strlen(path) >= sizeof(ret->sun_path))
+                return err_set(err, ERR_INVALID, "socket path '%s' has %zu bytes; a unix socket's has 1..%zu",
+                               path, strlen(path), sizeof(ret->sun_path) - 1);
+        memcpy(ret->sun_path, path, strlen(path) + 1);
+        return 0;
+}
+
+/* What is alive, or no socket, is somebody else's. *ret_stale: there is one that is left over. */
+static int check_path(const struct sockaddr_un *address, bool *ret_stale, struct err *err)
 {
         _cleanup_close_ int fd = -1;
         struct stat st;
 
+        *ret_stale = false;
         if (lstat(address->sun_path, &st) < 0)
                 return errno == ENOENT ? 0 : err_set_errno(err, errno, "look at %s", address->sun_path);
         if (!S_ISSOCK(st.st_mode))
@@ -40,23 +51,41 @@ static int remove_stale(const struct sockaddr_un *address, struct err *err)
                 return err_set_errno(err, errno, "make a unix socket");
         if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN)
                 return err_set(err, ERR_BUSY, "another program answers on %s", address->sun_path);
-        if (unlink(address->sun_path) < 0 && errno != ENOENT)
+        *ret_stale = true;
+        return 0;
+}
+
+int listen_check(const char *path, struct err *err)
+{
+        struct sockaddr_un address;
+        bool stale;
+
+        if (address_of(path, &address, err) < 0 || check_path(&address, &stale, err) < 0)
+                return err_wrap(err, "listen on %s", path);
+        return 0;
+}
+
+static int remove_stale(const struct sockaddr_un *address, struct err *err)
+{
+        bool stale;
+
+        if (check_path(address, &stale, err) < 0)
+                return -(int)err->code;
+        if (stale && unlink(address->sun_path) < 0 && errno != ENOENT)
                 return err_set_errno(err, errno, "remove the old socket %s", address->sun_path);
         return 0;
 }
 
 int listen_unix(const char *path, int backlog, struct listen_socket *ret, struct err *err)
 {
-        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        struct sockaddr_un address;
         _cleanup_close_ int fd = -1;
         struct stat st;
         mode_t mask;
         int r;
 
-        if (path[0] == '\0' || strlen(path) >= sizeof(address.sun_path))
-                return err_set(err, ERR_INVALID, "socket path '%s' has %zu bytes; a unix socket's has 1..%zu",
-                               path, strlen(path), sizeof(address.sun_path) - 1);
-        memcpy(address.sun_path, path, strlen(path) + 1);
+        if (address_of(path, &address, err) < 0)
+                return -(int)err->code;
         if (make_folder_of(path, err) < 0 || remove_stale(&address, err) < 0)
                 return err_wrap(err, "listen on %s", path);
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

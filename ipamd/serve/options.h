@@ -45,6 +45,7 @@ struct serve_node {
 struct serve_settings {
         struct ipam_targets targets;
         unsigned mtu;                        /* of pods; 0: SERVE_MTU */
+        uint32_t connmark;                   /* for Status */
         enum log_level log_level;            /* as configured; what is in force may differ */
         const struct ipam_warning *warnings; /* about settings; stay the caller's until others are set */
         size_t n_warnings;

@@ -120,6 +120,12 @@ static void hand_out(struct serve *serve, int64_t now_ms)
                 }
                 if (result == LEASE_NONE_FREE)
                         return;
+                if (result == LEASE_REFUSED) {
+                        const struct ipam_error error = lease_refused(&lease);
+
+                        finish(p, NULL, &error, "refused");
+                        continue;
+                }
                 reply = lease_add_reply(serve, &lease, result == LEASE_AGAIN);
                 finish(p, &reply, NULL, result == LEASE_AGAIN ? "again" : "given");
         }

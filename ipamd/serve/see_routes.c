@@ -28,7 +28,8 @@ static const struct web_route introspection_routes[] = {
         {"/v1/ipamd-env-settings", JSON_TYPE, see_settings_of_ipamd},
         {"/healthz", TEXT_TYPE, see_healthz},
         {"/readyz", TEXT_TYPE, see_readyz},
-#include "page-routes.inc" /* page.cmake: the files of page/ */
+#include "page-routes.inc"            /* page.cmake: the files of page/ */
+        {"/", JSON_TYPE, list_paths}, /* beside the page, for who asks for JSON */
 };
 
 /* For programs, as aws-vpc-cni has it: without the page and its files. */
@@ -37,7 +38,7 @@ static void list_paths(void *data _unused_, const struct web_route *route _unuse
         json_t *paths = json_array();
 
         for (size_t i = 0; i < ARRAY_SIZE(introspection_routes); i++)
-                if (!introspection_routes[i].bytes)
+                if (!introspection_routes[i].bytes && introspection_routes[i].path[1])
                         json_array_append_new(paths, json_string(introspection_routes[i].path));
         see_answer_json(ret, json_pack("{so}", "AvailableCommands", paths));
 }

@@ -40,6 +40,11 @@ static void on_closed(uv_handle_t *handle)
         serve_released(handle->data);
 }
 
+static void on_turn(uv_prepare_t *turn)
+{
+        connection_begin_turn(turn->data);
+}
+
 static struct serve_options options_with_defaults(const struct serve_options *options)
 {
         struct serve_options all = *options;
@@ -58,6 +63,8 @@ static void close_listener(struct serve *serve)
         uv_close((uv_handle_t *)&serve->park_timer, on_closed);
         uv_close((uv_handle_t *)&serve->watch_timer, on_closed);
         uv_close((uv_handle_t *)&serve->probe_timer, on_closed);
+        uv_close((uv_handle_t *)&serve->turn_begin, on_closed);
+        uv_close((uv_handle_t *)&serve->next_turn, on_closed);
 }
 
 int serve_new(uv_loop_t *loop, const struct serve_options *options, struct serve **ret, struct err *err)
@@ -87,9 +94,12 @@ int serve_new(uv_loop_t *loop, const struct serve_options *options, struct serve
         uv_timer_init(loop, &serve->park_timer);
         uv_timer_init(loop, &serve->watch_timer);
         uv_timer_init(loop, &serve->probe_timer);
+        uv_prepare_init(loop, &serve->turn_begin);
+        uv_idle_init(loop, &serve->next_turn);
         serve->listener.data = serve->park_timer.data = serve->watch_timer.data = serve->probe_timer.data =
-                serve;
-        serve->handles = 4;
+                serve->turn_begin.data = serve->next_turn.data = serve;
+        uv_prepare_start(&serve->turn_begin, on_turn);
+        serve->handles = 6;
         r = uv_pipe_open(&serve->listener, listener.fd);
         if (r < 0)
                 close(listener.fd);

@@ -23,6 +23,8 @@ enum {
         /* A peer with more bytes than this unsent gets no further call processed and no further event. */
         SERVE_UNSENT_BYTES_MAX = 256 * 1024,
         SERVE_EVENTS_PER_READ = 128,
+        /* Of one peer in one turn of the loop; then the others have theirs. */
+        SERVE_CALLS_PER_TURN = 8,
         /* Watchers see what other processes' threads wrote at the latest after this. */
         SERVE_WATCH_MS = 500,
 };
@@ -51,8 +53,12 @@ struct connection {
         int64_t active_ms; /* of the last completed call, or of the accept */
         int64_t watch_after;
         bool watching;
-        bool denied; /* the peer has no right to be here: the first bytes get PermissionDenied */
-        bool hangup; /* close once everything is sent */
+        bool denied;      /* the peer has no right to be here: the first bytes get PermissionDenied */
+        bool hangup;      /* close once everything is sent */
+        bool full;        /* as much waits as may: nothing is read until some of it is taken */
+        bool behind;      /* had its calls of this turn, and has more */
+        uint64_t turn;    /* in which the last call was taken */
+        unsigned n_taken; /* in it */
         bool closing;
         pid_t pid; /* of the peer, for logs */
 };
@@ -77,7 +83,10 @@ struct serve {
         uv_timer_t park_timer;  /* the next deadline or cooled address, while somebody is parked */
         uv_timer_t watch_timer; /* runs while somebody watches */
         uv_timer_t probe_timer; /* runs while somebody waits for Probe's answer */
-        unsigned handles;       /* ours and the connections' */
+        uv_prepare_t turn_begin;
+        uv_idle_t next_turn; /* runs while somebody is behind */
+        uint64_t turn;
+        unsigned handles; /* ours and the connections' */
         bool closing;
         struct connection *connections;
         unsigned n_connections, n_watching;

@@ -3,6 +3,8 @@
  * libmicrohttpd without threads: it hands out an epoll descriptor, which the loop polls, and the time at which it wants to
  * be called next. Its own timeout starts anew with each byte, so the whole time of a connection is ours to watch.
  */
+#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -16,11 +18,15 @@
 #include "serve/web.h"
 #include "serve/web_listen.h"
 
+enum { WEB_TYPE_BYTES = 64 };
+
 /* A connection, in the order of arrival: the first one is the first to end. */
 struct visitor {
         struct visitor *previous, *next;
         int fd;
+        struct ip address; /* IP_NONE: a unix socket's peer */
         int64_t end_ms;
+        bool shut; /* MHD will see that it has gone */
 };
 
 struct web {
@@ -31,6 +37,7 @@ struct web {
         uv_poll_t poll;
         uv_timer_t timer; /* MHD's next wish, the next connection to end, or the next try to listen */
         struct visitor *first, *last;
+        unsigned n_visitors;
         unsigned handles;
         bool polling, complained;
         bool somebody_left; /* in this run of MHD's */
@@ -86,12 +93,28 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status
         return send_answer(connection, &answer);
 }
 
-static const struct web_route *find_route(const struct web *web, const char *path)
+static bool is_accepted(const char *accept, const char *content_type)
 {
-        for (size_t i = 0; i < web->options.n_routes; i++)
-                if (strcmp(web->options.routes[i].path, path) == 0)
-                        return &web->options.routes[i];
-        return NULL;
+        char type[WEB_TYPE_BYTES];
+
+        snprintf(type, sizeof(type), "%.*s", (int)strcspn(content_type, ";"), content_type);
+        return accept && strcasestr(accept, type);
+}
+
+static const struct web_route *find_route(const struct web *web, const char *path, const char *accept)
+{
+        const struct web_route *first = NULL;
+
+        for (size_t i = 0; i < web->options.n_routes; i++) {
+                const struct web_route *route = &web->options.routes[i];
+
+                if (strcmp(route->path, path) != 0)
+                        continue;
+                if (is_accepted(accept, route->content_type))
+                        return route;
+                first = first ?: route;
+        }
+        return first;
 }
 
 static enum MHD_Result on_request(void *data, struct MHD_Connection *connection, const char *path,
@@ -100,6 +123,7 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
                                   void **place _unused_)
 {
         const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
+        const char *accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
         const struct web *web = data;
         const struct web_route *route;
         struct web_answer answer;
@@ -109,7 +133,7 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
         if (web->options.only_local_names && !web_host_is_local(host))
                 return refuse(connection, MHD_HTTP_MISDIRECTED_REQUEST,
                               "the Host header must be an address or localhost");
-        route = find_route(web, path);
+        route = find_route(web, path, accept);
         if (!route)
                 return refuse(connection, MHD_HTTP_NOT_FOUND, "there is nothing here");
         answer = (struct web_answer){.status = MHD_HTTP_OK, .content_type = route->content_type};
@@ -125,6 +149,60 @@ void web_answer_file(void *data _unused_, const struct web_route *route, struct 
 
 /* ---- connections ---- */
 
+static struct ip address_of(struct MHD_Connection *connection)
+{
+        const union MHD_ConnectionInfo *info =
+                MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+        const struct sockaddr *address = info ? info->client_addr : NULL;
+        struct ip ip = IP_NONE;
+
+        if (address && address->sa_family == AF_INET) {
+                ip.family = AF_INET;
+                memcpy(ip.bytes, &((const struct sockaddr_in *)(const void *)address)->sin_addr,
+                       sizeof(struct in_addr));
+        } else if (address && address->sa_family == AF_INET6) {
+                ip.family = AF_INET6;
+                memcpy(ip.bytes, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr,
+                       sizeof(struct in6_addr));
+        }
+        return ip;
+}
+
+static unsigned count_of(const struct web *web, struct ip address)
+{
+        unsigned n = 0;
+
+        for (const struct visitor *v = web->first; v; v = v->next)
+                n += !v->shut && ip_compare(v->address, address) == 0;
+        return n;
+}
+
+/* The descriptor stays MHD's: a shut down socket is one that it sees as closed by the peer. */
+static void shut(struct visitor *visitor)
+{
+        if (visitor->fd >= 0)
+                shutdown(visitor->fd, SHUT_RDWR);
+        visitor->shut = true;
+}
+
+/* Of those who have most connections the oldest: one who asks once is not held up by others who hold many. */
+static void make_room(const struct web *web)
+{
+        struct visitor *most = NULL;
+        unsigned n_most = 0;
+
+        for (struct visitor *v = web->first; v; v = v->next) {
+                unsigned n = v->shut ? 0 : count_of(web, v->address);
+
+                if (n > n_most) {
+                        most = v;
+                        n_most = n;
+                }
+        }
+        if (most)
+                shut(most);
+}
+
 static void visitor_begin(struct web *web, struct MHD_Connection *connection, void **place)
 {
         const union MHD_ConnectionInfo *info =
@@ -133,6 +211,10 @@ static void visitor_begin(struct web *web, struct MHD_Connection *connection, vo
 
         visitor->fd = info ? info->connect_fd : -1;
         visitor->end_ms = clock_boottime_ms() + (web->options.connection_ms ?: WEB_CONNECTION_MS);
+        visitor->address = address_of(connection);
+        if (web->n_visitors >= WEB_CONNECTIONS_ROOMY)
+                make_room(web);
+        web->n_visitors++;
         visitor->previous = web->last;
         *(web->last ? &web->last->next : &web->first) = visitor;
         web->last = visitor;
@@ -143,6 +225,7 @@ static void visitor_end(struct web *web, struct visitor *visitor)
 {
         *(visitor->previous ? &visitor->previous->next : &web->first) = visitor->next;
         *(visitor->next ? &visitor->next->previous : &web->last) = visitor->previous;
+        web->n_visitors--;
         web->somebody_left = true;
         free(visitor);
 }
@@ -156,12 +239,10 @@ static void on_connection(void *data, struct MHD_Connection *connection, void **
         }
 }
 
-/* The descriptor stays MHD's: a shut down socket is one that it sees as closed by the peer. */
 static void end_overdue(struct web *web, int64_t now_ms)
 {
         for (struct visitor *v = web->first; v && v->end_ms <= now_ms; v = v->next)
-                if (v->fd >= 0)
-                        shutdown(v->fd, SHUT_RDWR);
+                shut(v);
 }
 
 /* ---- the loop ---- */

@@ -2,7 +2,8 @@
 /*
  * A small HTTP server on the daemon's loop, by libmicrohttpd: GET and HEAD, fixed paths, answers that are made at once
  * from memory. It never blocks the loop. Whoever speaks to it is a stranger: connections, their number per address, the
- * size of a request's head, and the time from a connection's beginning to its end are limited; one request per connection.
+ * size of a request's head, and the time from a connection's beginning to its end are limited; one request per connection. Who holds many
+ * makes room for who holds few.
  *
  * All functions on the loop's thread.
  */
@@ -18,6 +19,8 @@
 
 enum {
         WEB_CONNECTIONS_MAX = 32,
+        WEB_CONNECTIONS_ROOMY =
+                24, /* with more, one of those who have most of them goes for each that comes */
         WEB_CONNECTIONS_PER_ADDRESS_MAX = 8, /* not of this host's own: there all have one address */
         WEB_CONNECTION_MS = 10 * 1000,       /* from the accept to the last byte of the answer */
         WEB_HEAD_BYTES_MAX = 8 * 1024,       /* of a request, with our answer's head */
@@ -33,6 +36,7 @@ struct web_answer {
         size_t n_bytes;
 };
 
+/* Two routes may have one path: the one whose content type the Accept header names is taken, else the first. */
 struct web_route {
         const char *path, *content_type;
         /* Answers; must not wait. `route` is this row. */

@@ -14,8 +14,20 @@ const char *address_state_to_string(enum store_address_state state)
         return (unsigned)state < _ADDRESS_STATE_MAX ? address_state_names[state] : "unknown";
 }
 
+int store_bound_cooling(struct store *store, int64_t now_ms, struct err *err)
+{
+        return stmt_run(store,
+                        "UPDATE addresses SET cooling_until_ms = ?1"
+                        " WHERE state = 'cooling' AND cooling_until_ms > ?1",
+                        VALUES(SQL_INT(now_ms + store->cooldown_ms)), err);
+}
+
 int store_thaw(struct store *store, int64_t now_ms, struct err *err)
 {
+        int r = store_bound_cooling(store, now_ms, err);
+
+        if (r < 0)
+                return r;
         return stmt_run(store,
                         "UPDATE addresses SET state = 'free', cooling_until_ms = 0"
                         " WHERE state = 'cooling' AND cooling_until_ms <= ?1",
@@ -123,9 +135,19 @@ int store_addresses_routed(struct store *store, int64_t key, const struct ip *ad
                 store,
                 "UPDATE addresses SET state = CASE WHEN cooling_until_ms > ?3 THEN 'cooling' ELSE 'free' END"
                 " WHERE eni = ?1 AND address = ?2 AND state = 'preparing' AND doubted = 0"
-                " AND (SELECT withheld FROM enis WHERE key = ?1) = 0"
+                " AND (SELECT untagged FROM enis WHERE key = ?1) = 0"
                 " AND NOT EXISTS (SELECT 1 FROM imports WHERE address = ?2 AND verdict = 'pending')",
                 key, addresses, n, &now_ms, ret_n, err);
+}
+
+/* The end of a cooldown stays written down: routed again, it goes on cooling. */
+int store_addresses_withhold(struct store *store, int64_t key, const struct ip *addresses, size_t n,
+                             unsigned *ret_n, struct err *err)
+{
+        return for_each(store,
+                        "UPDATE addresses SET state = 'preparing'"
+                        " WHERE eni = ?1 AND address = ?2 AND state IN ('free', 'cooling')",
+                        key, addresses, n, NULL, ret_n, err);
 }
 
 int store_addresses_gone(struct store *store, int64_t key, const struct ip *addresses, size_t n,

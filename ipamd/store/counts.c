@@ -122,7 +122,7 @@ static struct store_eni read_eni(sqlite3_stmt *s)
                 .lost = stmt_unsigned(s, 22),
         };
 
-        eni.withheld = stmt_int(s, 24) != 0;
+        eni.untagged = stmt_int(s, 24) != 0;
         eni.link_missing = stmt_int(s, 26) != 0;
         eni.doubted = stmt_unsigned(s, 25);
         stmt_copy(s, 11, eni.client_token, sizeof(eni.client_token));
@@ -155,7 +155,7 @@ int store_enis(struct store *store, int64_t now_ms, struct arena *arena, struct 
                 "SELECT e.key, e.state, e.is_primary, e.managed, e.in_doubt, e.primary_address,"
                 " e.device_index, e.network_card, e.asked_addresses, e.created_ms, e.since_ms,"
                 " e.client_token, e.eni_id, e.attachment_id, e.subnet_id, e.subnet_cidr," COUNT_STATES
-                ", e.mac, e.withheld, coalesce(sum(a.state = 'preparing' AND a.doubted), 0), e.link_missing,"
+                ", e.mac, e.untagged, coalesce(sum(a.state = 'preparing' AND a.doubted), 0), e.link_missing,"
                 " e.public_address "
                 "FROM enis e LEFT "
                 "JOIN addresses a ON a.eni = e.key GROUP BY e.key"

@@ -164,7 +164,7 @@ static const char *const may_enter[_ENI_STATE_MAX] = {
         [ENI_CONFIGURING] =
                 "SELECT eni_id FROM enis WHERE key = ?1 AND state IN ('attaching', 'ready', 'draining')",
         [ENI_READY] = "SELECT eni_id FROM enis WHERE key = ?1 AND state = 'configuring' AND managed = 1"
-                      " AND withheld = 0",
+                      " AND untagged = 0",
         [ENI_DRAINING] = "SELECT eni_id FROM enis WHERE key = ?1 AND state IN ('configuring', 'ready')"
                          " AND managed = 1 AND is_primary = 0" NO_LEASE_ON_IT NONE_HELD,
         [ENI_DETACHING] = "SELECT eni_id FROM enis WHERE key = ?1 AND state = 'draining'"

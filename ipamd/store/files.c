@@ -122,6 +122,32 @@ static int holder_of(int fd)
         return pread(fd, text, sizeof(text) - 1, 0) > 0 ? (int)strtol(text, NULL, 10) : 0;
 }
 
+int files_lock(const char *path, int *ret_fd, struct err *err)
+{
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+
+        *ret_fd = -1;
+        if (fd < 0)
+                return 0;
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+                if (errno != EWOULDBLOCK)
+                        return err_set_errno(err, errno, "lock database %s", path);
+                return err_set(err, ERR_BUSY,
+                               "database %s is in use by another ipamd, whose lock %s.lock somebody removed",
+                               path, path);
+        }
+        *ret_fd = TAKE_FD(fd);
+        return 0;
+}
+
+/* Nothing of ours has the database open yet: closing this descriptor drops no lock of SQLite's. */
+static int check_unlocked(const char *path, struct err *err)
+{
+        _cleanup_close_ int fd = -1;
+
+        return files_lock(path, &fd, err);
+}
+
 int store_lock(const char *path, int *ret_fd, struct err *err)
 {
         _cleanup_free_ char *name = xasprintf("%s.lock", path);
@@ -146,6 +172,9 @@ int store_lock(const char *path, int *ret_fd, struct err *err)
                 return err_set(err, ERR_BUSY, "database %s is in use: ipamd with pid %d holds %s", path,
                                holder_of(fd), name);
         }
+        r = check_unlocked(path, err);
+        if (r < 0)
+                return r;
         n = snprintf(text, sizeof(text), "%d\n", getpid());
         if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) != n)
                 return err_set_errno(err, errno ?: EIO, "write our pid into %s", name);

@@ -16,4 +16,10 @@ int files_prepare(const char *path, struct err *err);
 /* The same checks, and the file must exist. */
 int files_check(const char *path, struct err *err);
 
+/*
+ * Locks (flock) the database itself, so that a lock file that somebody removed lets no second daemon in: ERR_BUSY. A file
+ * that cannot be opened is not locked: *ret_fd is -1. Closed last: closing it drops the locks that SQLite holds in this process.
+ */
+int files_lock(const char *path, int *ret_fd, struct err *err);
+
 #endif

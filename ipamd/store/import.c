@@ -7,8 +7,6 @@
 
 #include "store/stmt.h"
 
-static const char done_fact[] = "import-done";
-
 static const char *const verdict_names[_IMPORT_VERDICT_MAX] = {
         [IMPORT_PENDING] = "pending", [IMPORT_TAKEN] = "taken", [IMPORT_ASIDE] = "aside"};
 
@@ -84,8 +82,8 @@ int store_import_begin(struct store *store, const struct store_import *imports, 
         int r = store_begin(store, &tx, err);
 
         if (r == 0)
-                r = stmt_number(store, "SELECT 1 FROM facts WHERE name = ?1", VALUES(SQL_TEXT(done_fact)),
-                                &done, err);
+                r = stmt_number(store, "SELECT 1 FROM facts WHERE name = ?1",
+                                VALUES(SQL_TEXT(STORE_FACT_IMPORT_DONE)), &done, err);
         if (r < 0)
                 return r;
         if (done) {
@@ -98,7 +96,7 @@ int store_import_begin(struct store *store, const struct store_import *imports, 
         if (r == 0)
                 r = store_hold_imports(store, clock_boottime_ms(), err);
         if (r == 0)
-                r = store_fact_set(store, done_fact, "yes", err);
+                r = store_fact_set(store, STORE_FACT_IMPORT_DONE, "yes", err);
         if (r == 0)
                 r = store_commit(&tx, err);
         if (r < 0)
@@ -165,7 +163,10 @@ static int write_lease(struct store *store, const struct store_import *import, c
                 "UPDATE addresses SET state = 'free', doubted = 0 WHERE address = ?1",
                 "UPDATE addresses SET state = 'leased' WHERE address = ?1"};
         char text[512];
-        int r = 0;
+        /* What the kernel shows outranks what another lease says of the name. */
+        int r = stmt_run(store,
+                         "UPDATE leases SET host_ifname = '' WHERE host_ifname = ?1 AND address_only = 0",
+                         VALUES(SQL_TEXT(host_ifname)), err);
 
         for (size_t i = 0; i < ARRAY_SIZE(steps) && r == 0; i++)
                 r = stmt_run(store, steps[i], VALUES(SQL_IP(import->address)), err);

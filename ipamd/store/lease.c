@@ -110,21 +110,8 @@ int store_note_lease(struct store *store, const char *kind, const struct store_l
 
 /* ---- add ---- */
 
-/* The policy. 1: *ret is the address, 0: none is free. */
-static int pick_address(struct store *store, char ret[static IP_TEXT_BYTES], struct err *err)
-{
-        _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
-        int r = stmt_start(store, STORE_PICK_ADDRESS, NO_VALUES, &s, err);
-
-        if (r == 0)
-                r = stmt_step(store, s, err);
-        if (r > 0)
-                stmt_copy(s, 0, ret, IP_TEXT_BYTES);
-        return r;
-}
-
-static int write_lease(struct store *store, const struct store_lease *wanted, const char *address,
-                       int64_t now_ms, struct err *err)
+static int write_lease(struct store *store, const struct store_lease *wanted, const char *host_ifname,
+                       const char *address, int64_t now_ms, struct err *err)
 {
         int r = stmt_run(store,
                          "UPDATE addresses SET state = 'leased', cooling_until_ms = 0 WHERE address = ?1",
@@ -135,11 +122,10 @@ static int write_lease(struct store *store, const struct store_lease *wanted, co
                              "INSERT INTO leases (network, container_id, ifname, address, host_ifname, netns,"
                              " pod_namespace, pod_name, pod_uid, since_ms, since_wall_ms, address_only)"
                              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-                             VALUES(KEY_VALUES(&wanted->key), SQL_TEXT(address),
-                                    SQL_TEXT(wanted->host_ifname), SQL_TEXT(wanted->netns),
-                                    SQL_TEXT(wanted->pod_namespace), SQL_TEXT(wanted->pod_name),
-                                    SQL_TEXT(wanted->pod_uid), SQL_INT(now_ms), SQL_INT(clock_wall_ms()),
-                                    SQL_INT(wanted->address_only)),
+                             VALUES(KEY_VALUES(&wanted->key), SQL_TEXT(address), SQL_TEXT(host_ifname),
+                                    SQL_TEXT(wanted->netns), SQL_TEXT(wanted->pod_namespace),
+                                    SQL_TEXT(wanted->pod_name), SQL_TEXT(wanted->pod_uid), SQL_INT(now_ms),
+                                    SQL_INT(clock_wall_ms()), SQL_INT(wanted->address_only)),
                              err);
         if (r == 0)
                 r = store_waiting_remove(store, &wanted->key, err);
@@ -148,42 +134,78 @@ static int write_lease(struct store *store, const struct store_lease *wanted, co
                       : r;
 }
 
+/* The key's own lease. The name of its link may be a newer sandbox's by now: then it gets a spare one. */
+static int give_again(struct store *store, const struct store_lease *wanted, struct arena *arena,
+                      struct store_lease *lease, enum lease_result *ret_result, struct err *err)
+{
+        int r;
+
+        *ret_result = LEASE_AGAIN;
+        if (ip_is_set(wanted->address) && !ip_equal(wanted->address, lease->address)) {
+                *ret_result = LEASE_REFUSED;
+                lease->refusal = arena_printf(arena, "%s was asked for, and the container has %s already",
+                                              IP_TEXT(wanted->address), IP_TEXT(lease->address));
+                return 0;
+        }
+        if (wanted->address_only || (lease->host_ifname && *lease->host_ifname) || !wanted->host_ifname ||
+            !*wanted->host_ifname)
+                return 0;
+        r = store_choose_host_link(store, wanted, false, arena, &lease->host_ifname, &lease->refusal, err);
+        if (r == 0)
+                *ret_result = LEASE_REFUSED;
+        return r <= 0 ? r
+                      : stmt_run(store, "UPDATE leases SET host_ifname = ?4" WHERE_KEY,
+                                 VALUES(KEY_VALUES(&wanted->key), SQL_TEXT(lease->host_ifname)), err);
+}
+
+static int give_new(struct store *store, const struct store_lease *wanted, int64_t now_ms,
+                    struct arena *arena, enum lease_result *ret_result, struct store_lease *ret,
+                    struct err *err)
+{
+        const char *host_ifname = wanted->host_ifname;
+        char address[IP_TEXT_BYTES];
+        int r;
+
+        *ret = (struct store_lease){0};
+        r = store_find_free(store, wanted, now_ms, arena, address, ret_result, &ret->refusal, err);
+        if (r <= 0)
+                return r;
+        if (!wanted->address_only && host_ifname && *host_ifname) {
+                *ret_result = LEASE_REFUSED;
+                r = store_choose_host_link(store, wanted, true, arena, &host_ifname, &ret->refusal, err);
+                if (r <= 0)
+                        return r;
+        }
+        r = write_lease(store, wanted, host_ifname, address, now_ms, err);
+        if (r == 0)
+                r = find_lease(store, &wanted->key, arena, ret, err);
+        *ret_result = LEASE_GIVEN;
+        return r < 0 ? r : 0;
+}
+
 int store_lease_add(struct store *store, const struct store_lease *wanted, int64_t now_ms,
                     struct arena *arena, enum lease_result *ret_result, struct store_lease *ret,
                     struct err *err)
 {
         _cleanup_(store_tx_done) struct store_tx tx = {0};
-        char address[IP_TEXT_BYTES];
-        struct store_lease lease;
+        enum lease_result result = LEASE_NONE_FREE;
+        struct store_lease lease = {0};
         int r = store_begin(store, &tx, err);
 
         if (r == 0)
                 r = find_lease(store, &wanted->key, arena, &lease, err);
-        if (r < 0)
-                return r;
-        if (r > 0) {
-                *ret_result = LEASE_AGAIN;
-                *ret = lease;
-                return store_commit(&tx, err); /* it may have got its names just now */
-        }
-        r = store_thaw(store, now_ms, err);
-        if (r == 0)
-                r = pick_address(store, address, err);
-        if (r < 0)
-                return r;
-        if (r == 0) {
-                *ret_result = LEASE_NONE_FREE;
-                return 0;
-        }
-        r = write_lease(store, wanted, address, now_ms, err);
-        if (r == 0)
-                r = find_lease(store, &wanted->key, arena, &lease, err);
         if (r > 0)
+                r = give_again(store, wanted, arena, &lease, &result, err);
+        else if (r == 0)
+                r = give_new(store, wanted, now_ms, arena, &result, &lease, err);
+        /* Also without a new lease: a survivor may have got its names, or a cooldown its bound. */
+        if (r >= 0 && result != LEASE_REFUSED)
                 r = store_commit(&tx, err);
         if (r < 0)
                 return r;
-        *ret_result = LEASE_GIVEN;
-        *ret = lease;
+        *ret_result = result;
+        if (result != LEASE_NONE_FREE)
+                *ret = lease;
         return 0;
 }
 

@@ -53,7 +53,8 @@ int store_facts(struct store *store, const char *group, struct arena *arena, str
 
 bool store_is_warning(const char *action)
 {
-        static const char *const warnings[] = {STORE_WARNING, STORE_WARNING_POD_ROUTE};
+        static const char *const warnings[] = {STORE_WARNING, STORE_WARNING_POD_ROUTE, STORE_WARNING_OCCUPIED,
+                                               STORE_WARNING_MAIN};
 
         for (size_t i = 0; i < ARRAY_SIZE(warnings); i++) {
                 if (strcmp(action, warnings[i]) == 0)

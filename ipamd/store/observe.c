@@ -42,14 +42,14 @@ int store_primary_arrives(struct store *store, struct ip address, struct err *er
         SQL_TEXT((eni)->eni_id), SQL_TEXT_OR_NULL((eni)->attachment_id), SQL_TEXT((eni)->subnet_id),         \
                 SQL_CIDR((eni)->subnet_cidr), SQL_MAC((eni)->mac), SQL_IP_OR_NULL((eni)->primary_address),   \
                 SQL_INT((eni)->device_index), SQL_INT((eni)->network_card), SQL_INT((eni)->managed),         \
-                SQL_INT((eni)->primary), SQL_INT((eni)->withheld), SQL_TEXT((eni)->public_address)
+                SQL_INT((eni)->primary), SQL_INT((eni)->untagged), SQL_TEXT((eni)->public_address)
 
 static int insert_eni(struct store *store, struct observation *o, int64_t now_ms, struct err *err)
 {
         int r = stmt_run(
                 store,
                 "INSERT INTO enis (eni_id, attachment_id, subnet_id, subnet_cidr, mac, primary_address,"
-                " device_index, network_card, managed, is_primary, withheld, public_address, client_token, "
+                " device_index, network_card, managed, is_primary, untagged, public_address, client_token, "
                 "state, created_ms,"
                 " since_ms)"
                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 'configuring', ?14, ?14)",
@@ -67,7 +67,7 @@ static int insert_eni(struct store *store, struct observation *o, int64_t now_ms
 }
 
 /*
- * What EC2 does not say (empty) stays as it is. One that is withheld is ready no more; one that is not ours any more is on
+ * What EC2 does not say (empty) stays as it is. One without our tag is ready no more; one that is not ours any more is on
  * no way in or out, either.
  */
 static int update_eni(struct store *store, struct observation *o, struct err *err)
@@ -77,7 +77,7 @@ static int update_eni(struct store *store, struct observation *o, struct err *er
                 "UPDATE enis SET attachment_id = ?2, subnet_id = coalesce(nullif(?3, ''), subnet_id),"
                 " subnet_cidr = coalesce(nullif(?4, ''), subnet_cidr), mac = coalesce(?5, mac),"
                 " primary_address = coalesce(?6, primary_address), device_index = ?7, network_card = ?8,"
-                " managed = ?9, is_primary = ?10, withheld = ?11, public_address = ?12, in_doubt = 0,"
+                " managed = ?9, is_primary = ?10, untagged = ?11, public_address = ?12, in_doubt = 0,"
                 " state = CASE WHEN (?11 AND state = 'ready') OR (NOT ?9 AND state IN ('attaching', "
                 "'draining'))"
                 " THEN 'configuring' ELSE state END WHERE eni_id = ?1 AND ("
@@ -85,7 +85,7 @@ static int update_eni(struct store *store, struct observation *o, struct err *er
                 " OR subnet_cidr <> coalesce(nullif(?4, ''), subnet_cidr)"
                 " OR mac IS NOT coalesce(?5, mac) OR primary_address IS NOT coalesce(?6, primary_address)"
                 " OR device_index <> ?7 OR network_card <> ?8 OR managed <> ?9 OR is_primary <> ?10"
-                " OR withheld <> ?11 OR public_address <> ?12 OR in_doubt <> 0)",
+                " OR untagged <> ?11 OR public_address <> ?12 OR in_doubt <> 0)",
                 VALUES(ENI_VALUES(o->eni)), err);
 
         if (r < 0 || !store_changes(store))

@@ -2,6 +2,7 @@
 /* Opening: the daemon's one start (store_prepare), and each thread's connection (store_open). */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <vpcwire/file.h>
 
@@ -87,9 +88,16 @@ static int prepare(const struct store_options *options, const char *boot_id, str
 static int try_prepare(const struct store_options *options, const char *boot_id, struct store_prepared *ret,
                        struct err *err)
 {
+        _cleanup_close_ int lock_fd = -1;
         int r = files_prepare(options->path, err);
 
-        return r == 0 ? prepare(options, boot_id, ret, err) : r;
+        if (r == 0)
+                r = files_lock(options->path, &lock_fd, err);
+        if (r == 0)
+                r = prepare(options, boot_id, ret, err);
+        if (r == 0)
+                ret->lock_fd = TAKE_FD(lock_fd);
+        return r;
 }
 
 /* Nobody can mend it, and nothing is lost with it: EC2 knows the pool, and the kernel who runs. */
@@ -102,7 +110,7 @@ static bool is_useless(int r, enum aside_why *ret)
 int store_prepare(const struct store_options *options, struct store_prepared *ret, struct err *err)
 {
         _cleanup_free_ char *boot_id = options->boot_id ? xstrdup(options->boot_id) : NULL;
-        struct store_prepared prepared = {0};
+        struct store_prepared prepared = {.lock_fd = -1};
         enum aside_why why;
         struct err cause;
         int r = 0;
@@ -119,9 +127,13 @@ int store_prepare(const struct store_options *options, struct store_prepared *re
         }
         if (r < 0 && err)
                 *err = cause;
-        if (r == 0 && ret)
+        if (r < 0)
+                return r;
+        if (ret)
                 *ret = prepared;
-        return r;
+        else if (prepared.lock_fd >= 0)
+                close(prepared.lock_fd);
+        return 0;
 }
 
 int store_open(const struct store_options *options, struct store **ret, struct err *err)

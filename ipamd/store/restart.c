@@ -7,8 +7,6 @@
 
 #include "store/restart.h"
 
-static const char boot_fact[] = "boot-id"; /* whose clock the times in the file are on */
-
 #define HAS_LEASE "EXISTS (SELECT 1 FROM leases l WHERE l.address = a.address)"
 
 /*
@@ -37,12 +35,13 @@ static int after_boot(struct store *store, int64_t now_ms, struct err *err)
 {
         static const char forget_lost[] =
                 "DELETE FROM addresses AS a WHERE state = 'lost' AND NOT " HAS_LEASE;
+        static const char forget_facts[] = "DELETE FROM facts WHERE name <> '" STORE_FACT_INSTANCE "'";
         static const char *const steps[] = {forget_lost,
                                             "UPDATE addresses SET last_used_ms = 0",
                                             "UPDATE leases SET link_missing_since_ms = 0",
                                             "DELETE FROM blocked",
                                             "DELETE FROM imports",
-                                            "DELETE FROM facts"};
+                                            forget_facts};
         static const char *const timed[] = {"UPDATE leases SET since_ms = ?1",
                                             "UPDATE enis SET created_ms = ?1, since_ms = ?1",
                                             "UPDATE given_back SET since_ms = ?1"};
@@ -67,6 +66,42 @@ static int after_boot(struct store *store, int64_t now_ms, struct err *err)
         return store_note(store, "boot", "", text, err);
 }
 
+/*
+ * The same boot, and its clock is earlier than times in the file: a snapshot of a virtual machine was restored. What lies in the
+ * future was now, and no wait is longer than it can have been meant to be.
+ */
+static int after_clock(struct store *store, int64_t now_ms, struct err *err)
+{
+        static const char *const past[] = {
+                "UPDATE enis SET created_ms = ?1 WHERE created_ms > ?1",
+                "UPDATE enis SET since_ms = ?1 WHERE since_ms > ?1",
+                "UPDATE addresses SET last_used_ms = ?1 WHERE last_used_ms > ?1",
+                "UPDATE leases SET since_ms = ?1 WHERE since_ms > ?1",
+                "UPDATE leases SET link_missing_since_ms = ?1 WHERE link_missing_since_ms > ?1",
+        };
+        unsigned changed = 0;
+        int r = 0;
+
+        for (size_t i = 0; i < ARRAY_SIZE(past) && r == 0; i++) {
+                r = stmt_run(store, past[i], VALUES(SQL_INT(now_ms)), err);
+                changed += store_changes(store);
+        }
+        if (r == 0)
+                r = store_bound_cooling(store, now_ms, err);
+        if (r == 0) /* what cools on, once it is routed */
+                r = stmt_run(store,
+                             "UPDATE addresses SET cooling_until_ms = ?1"
+                             " WHERE state <> 'cooling' AND cooling_until_ms > ?1",
+                             VALUES(SQL_INT(now_ms + store->cooldown_ms)), err);
+        if (r < 0 || !changed)
+                return r;
+        r = stmt_run(store, "UPDATE blocked SET until_ms = ?1 WHERE until_ms > ?1", VALUES(SQL_INT(now_ms)),
+                     err);
+        if (r == 0) /* or an answer of the future would stay the newest */
+                r = stmt_run(store, "DELETE FROM facts WHERE name = '" STORE_FACT_PROBE "'", NO_VALUES, err);
+        return r == 0 ? store_note(store, "clock", "", "this boot's clock went back", err) : r;
+}
+
 static int after_start(struct store *store, int64_t now_ms, struct err *err)
 {
         int r = stmt_run(store, "DELETE FROM waiting", NO_VALUES, err);
@@ -88,11 +123,13 @@ int restart_run(struct store *store, const struct store_options *options, const 
         int r = store_begin(store, &tx, err);
 
         if (r == 0)
-                r = store_fact_get(store, boot_fact, arena, &old, err);
+                r = store_fact_get(store, STORE_FACT_BOOT, arena, &old, err);
         if (r == 0)
                 r = evidence_load(store, options->running, options->n_running, err);
         if (r == 0 && (!old || strcmp(old, boot_id) != 0))
                 r = after_boot(store, now_ms, err);
+        if (r == 0)
+                r = after_clock(store, now_ms, err);
         if (r == 0)
                 r = evidence_apply(store, now_ms, &ret->ended, &ret->held, err);
         /* The kernel contradicts the books: an older copy of them was put back. */
@@ -103,6 +140,6 @@ int restart_run(struct store *store, const struct store_options *options, const 
         if (r == 0 && *ret->aside)
                 r = store_note(store, "database-aside", ret->aside, ret->why_aside, err);
         if (r == 0)
-                r = store_fact_set(store, boot_fact, boot_id, err);
+                r = store_fact_set(store, STORE_FACT_BOOT, boot_id, err);
         return r < 0 ? r : store_commit(&tx, err);
 }

@@ -175,11 +175,12 @@ static const char version_4[] =
  *   ends as free), not given back, not leased to another container; and its ENI stays.
  * - An address may be doubted: EC2 was not asked since the boot, or its last look did not show it. It is kept, and not
  *   offered, until a look decides.
- * - An ENI may be withheld: EC2 shows it without our tag. Its pods keep what they have, and nothing more of it is offered.
+ * - An ENI of ours may be untagged: EC2 shows it without our tag. Its pods keep what they have, and nothing more of it is offered.
  * - The link of an ENI may be missing, though EC2 has it attached: nothing of it is on its way.
  * - Somebody may have put an Elastic IP on an ENI or on one of its addresses: these are not given back.
  * - What was given back to EC2 is remembered, because a late Describe may show it once more: an address of an ENI, or
  *   (address '') the ENI itself.
+ * - The name of a host link is one live lease's alone; of several sandboxes of one pod it is the newest one's.
  */
 static const char version_5[] =
         "DROP TRIGGER import_is_not_free;"
@@ -201,14 +202,20 @@ static const char version_5[] =
         "  BEGIN SELECT RAISE(ABORT, 'an address of the ENI waits to be taken over'); END;"
         "ALTER TABLE addresses ADD COLUMN doubted INTEGER NOT NULL DEFAULT 0"
         "  CHECK (doubted = 0 OR (doubted = 1 AND state NOT IN ('free', 'cooling')));"
-        "ALTER TABLE enis ADD COLUMN withheld INTEGER NOT NULL DEFAULT 0"
-        "  CHECK (withheld = 0 OR (withheld = 1 AND state <> 'ready'));"
+        "ALTER TABLE enis ADD COLUMN untagged INTEGER NOT NULL DEFAULT 0"
+        "  CHECK (untagged = 0 OR (untagged = 1 AND state <> 'ready'));"
         "ALTER TABLE enis ADD COLUMN link_missing INTEGER NOT NULL DEFAULT 0 CHECK (link_missing IN (0, 1));"
         "ALTER TABLE enis ADD COLUMN public_address TEXT NOT NULL DEFAULT '';"
         "ALTER TABLE addresses ADD COLUMN associated INTEGER NOT NULL DEFAULT 0 CHECK (associated IN (0, 1));"
         "CREATE TABLE given_back ("
         "  eni_id TEXT NOT NULL, address TEXT NOT NULL, since_ms INTEGER NOT NULL,"
-        "  PRIMARY KEY (eni_id, address)) WITHOUT ROWID;";
+        "  PRIMARY KEY (eni_id, address)) WITHOUT ROWID;"
+        "UPDATE leases SET host_ifname = '' WHERE address_only = 0 AND EXISTS (SELECT 1 FROM leases n"
+        "  WHERE n.host_ifname = leases.host_ifname AND n.address_only = 0 AND n.address <> leases.address"
+        "   AND (n.since_ms > leases.since_ms"
+        "        OR (n.since_ms = leases.since_ms AND n.address > leases.address)));"
+        "CREATE UNIQUE INDEX leases_host_link ON leases (host_ifname)"
+        "  WHERE host_ifname <> '' AND address_only = 0;";
 
 static const char *const versions[] = {version_1, version_2, version_3, version_4, version_5};
 

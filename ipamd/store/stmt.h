@@ -125,16 +125,42 @@ int store_end_lease(struct store *store, const struct store_lease_key *key, cons
 /* Addresses with a pending import are nobody's: not free, not on their way back to EC2, and neither is their ENI. */
 int store_hold_imports(struct store *store, int64_t now_ms, struct err *err);
 
+/* Names of facts, as SQL has them, that tell of this boot and what was learnt at its starts. */
+#define STORE_FACT_BOOT        "boot-id"
+#define STORE_FACT_IMPORT_DONE "import-done"
+#define STORE_FACTS_OF_A_START                                                                               \
+        "'" STORE_FACT_BOOT "', '" STORE_FACT_IMPORT_DONE "', '" STORE_FACT_CHECKPOINT "'"
+
+/* No cooldown ends later than one that begins now: the setting may be shorter by now, and the clock may have gone back. */
+int store_bound_cooling(struct store *store, int64_t now_ms, struct err *err);
+
 /* Addresses whose cooldown is over are free from here on. */
 int store_thaw(struct store *store, int64_t now_ms, struct err *err);
+
+/*
+ * Chooses, in the order of `wanted`, a name for its host link that no other live lease has. An older sandbox's lease of the
+ * same pod loses it, where may_take_over. 1: *ret is the name; 0: all are other pods', and *ret_refusal (in the arena) says so.
+ */
+int store_choose_host_link(struct store *store, const struct store_lease *wanted, bool may_take_over,
+                           struct arena *arena, const char **ret, const char **ret_refusal, struct err *err);
+
+/*
+ * The address for a new lease: wanted's, or the best one. 1: *ret is it; 0: *ret_result is NONE_FREE, or REFUSED and
+ * *ret_refusal (in the arena) says why.
+ */
+int store_find_free(struct store *store, const struct store_lease *wanted, int64_t now_ms,
+                    struct arena *arena, char ret[static IP_TEXT_BYTES], enum lease_result *ret_result,
+                    const char **ret_refusal, struct err *err);
 
 /*
  * The allocation policy: ENIs one after the other, so that later ones empty; in an ENI the longest unused. CROSS keeps
  * SQLite at this order of loops, in which two indexes serve it without sorting (a test looks at the query plan).
  */
-#define STORE_PICK_ADDRESS                                                                                   \
+#define STORE_FREE_ADDRESSES                                                                                 \
         "SELECT a.address FROM enis e CROSS JOIN addresses a ON a.eni = e.key AND a.state = 'free'"          \
-        " WHERE e.state = 'ready' AND e.managed = 1"                                                         \
+        " WHERE e.state = 'ready' AND e.managed = 1"
+#define STORE_PICK_ADDRESS                                                                                   \
+        STORE_FREE_ADDRESSES                                                                                 \
         " ORDER BY e.network_card, e.device_index, e.key, a.last_used_ms, a.address LIMIT 1"
 
 enum store_address_state {

@@ -43,7 +43,8 @@ struct store_options {
 
 /*
  * Takes the lock (path + ".lock", flock) that makes a second ipamd on the same database impossible. ERR_BUSY names the
- * file and the pid that holds it. The caller owns *ret_fd and closes it last.
+ * file and the pid that holds it. A lock file can be removed: the database itself is locked, too, from store_prepare() on,
+ * and looked at here. The caller owns *ret_fd and closes it last, when nothing of this process has the database open.
  */
 int store_lock(const char *path, int *ret_fd, struct err *err);
 
@@ -53,6 +54,7 @@ struct store_prepared {
         unsigned held;  /* addresses that the kernel shows in use and no lease did: pending imports now */
         char aside[STORE_PATH_BYTES]; /* the file that could not be used, under its new name; "": none */
         char why_aside[256];
+        int lock_fd; /* the database itself, locked: see store_lock(); the caller's, closed last */
 };
 
 /*
@@ -83,12 +85,19 @@ const char *lease_state_to_string(enum lease_state state);
 
 struct store_lease {
         struct store_lease_key key;
-        struct ip address;
+        struct ip address; /* as wanted: this one and no other; IP_NONE: the best that is free */
         enum lease_state state;
         bool lost; /* EC2 says that the address is not ours any more; the running pod keeps it */
         const char *eni_id;
         unsigned device_index, network_card;
-        const char *host_ifname, *netns;
+        /*
+         * The link's name; "": none yet, or no more, because a newer sandbox of the pod has it. A name is one live lease's
+         * alone: of the spare ones that a caller of store_lease_add() gives, the first that nobody has is taken instead of
+         * one that another pod's lease has.
+         */
+        const char *host_ifname, *const *spare_host_ifnames;
+        size_t n_spare_host_ifnames;
+        const char *netns;
         const char *pod_namespace, *pod_name, *pod_uid; /* "" where the runtime does not say */
         int64_t since_ms, since_wall_ms;                /* of the reservation */
         /*
@@ -100,14 +109,21 @@ struct store_lease {
         const char *subnet_cidr; /* of the ENI, and its primary address; not read from `wanted` */
         struct ip eni_address;
         int64_t link_missing_since_ms; /* 0: the host link was there at the last look, or never looked */
+        const char *refusal;           /* of LEASE_REFUSED: why, for people */
 };
 
-enum lease_result { LEASE_GIVEN, LEASE_AGAIN /* the key had a lease: the same one */, LEASE_NONE_FREE };
+enum lease_result {
+        LEASE_GIVEN,
+        LEASE_AGAIN, /* the key had a lease: the same one */
+        LEASE_NONE_FREE,
+        LEASE_REFUSED, /* what was asked for cannot be had */
+};
 
 /*
  * Gives the best free address to `wanted->key`: of ENIs that are ready, in the order of (network card, device index) so
- * that later ENIs stay empty, then the longest unused. An address whose cooldown is over is free. Of `wanted` all but address,
- * state, eni and times is read. The answer is in *ret_result; *ret is set unless NONE_FREE.
+ * that later ENIs stay empty, then the longest unused. An address whose cooldown is over is free. Of `wanted` all but
+ * state, eni and times is read. The answer is in *ret_result; *ret is set unless NONE_FREE; with REFUSED it is its `refusal`
+ * alone.
  */
 int store_lease_add(struct store *store, const struct store_lease *wanted, int64_t now_ms,
                     struct arena *arena, enum lease_result *ret_result, struct store_lease *ret,
@@ -183,7 +199,7 @@ struct store_eni {
         bool managed;      /* ours by tag (or the primary); others are only counted */
         bool in_doubt;     /* the outcome of a mutation is unknown: look before the next */
         bool link_missing; /* attached, and its link is known to be gone from the kernel */
-        bool withheld;     /* ours, and EC2 shows it without our tag: nothing more of it is offered */
+        bool untagged;     /* ours, and EC2 shows it without our tag: nothing more of it is offered */
         char client_token[STORE_TOKEN_BYTES];
         char eni_id[STORE_ID_BYTES];        /* "" while creating */
         char attachment_id[STORE_ID_BYTES]; /* "" while not attached */
@@ -261,6 +277,13 @@ int store_addresses_routed(struct store *store, int64_t key, const struct ip *ad
                            int64_t now_ms, unsigned *ret_n, struct err *err);
 
 /*
+ * Addresses of this ENI that were free, or cooling, are preparing again: somebody has them, and nobody gets them until
+ * store_addresses_routed(). Others are left as they are. *ret_n counts.
+ */
+int store_addresses_withhold(struct store *store, int64_t key, const struct ip *addresses, size_t n,
+                             unsigned *ret_n, struct err *err);
+
+/*
  * Picks up to `max` free (not cooling) addresses of the ENI, most recently used last, and marks them leaving in the same
  * transaction, so that no ADD can get one. The caller then asks EC2 to unassign them.
  */
@@ -315,7 +338,9 @@ struct store_blocked {
 
 /* A row with one of these actions stops nothing: it tells people about its subject, until its time. */
 #define STORE_WARNING           "warning"           /* somebody's firewall */
-#define STORE_WARNING_POD_ROUTE "warning-pod-route" /* an address of a pod: its packets are led elsewhere */
+#define STORE_WARNING_POD_ROUTE "warning-pod-route" /* a pod's address: its packets are led elsewhere */
+#define STORE_WARNING_OCCUPIED  "warning-occupied"  /* an address that no pod gets: the host has it */
+#define STORE_WARNING_MAIN      "warning-main"      /* a route of table main that the pods lose by */
 bool store_is_warning(const char *action);
 
 int store_blocked_set(struct store *store, const struct store_blocked *blocked, struct err *err);
@@ -377,6 +402,12 @@ int store_import_explain(struct store *store, struct ip address, const char *rea
 /* Set by the first full look at EC2 of this boot: the books are no older than the boot. Facts end with it. */
 #define STORE_FACT_LOOKED "looked"
 
+/* Whose database it is: an instance id. It outlives a boot, as the disk of an image does. */
+#define STORE_FACT_INSTANCE "instance"
+
+/* What aws-vpc-cni's checkpoint said when the database last learnt from it. */
+#define STORE_FACT_CHECKPOINT "checkpoint"
+
 int store_fact_set(struct store *store, const char *name, const char *value, struct err *err);
 /* *ret is NULL where there is none. */
 int store_fact_get(struct store *store, const char *name, struct arena *arena, const char **ret,
@@ -389,6 +420,14 @@ struct store_fact {
 /* All that are named "group/..." and have a value, by name, which is without the group. */
 int store_facts(struct store *store, const char *group, struct arena *arena, struct store_fact **ret,
                 size_t *ret_n, struct err *err);
+
+/*
+ * The database is another instance's (an imaged disk): a copy is kept beside it (ret_aside; "" and *ret_not_kept where that
+ * failed), and all that it says of ENIs, addresses and the past goes. Pods that the kernel showed at this start are pending imports
+ * afterwards. For the reconciler, before anything is offered; instance_id may be NULL: not known.
+ */
+int store_begin_anew(struct store *store, const char *instance_id, const char *why,
+                     char ret_aside[static STORE_PATH_BYTES], struct err *ret_not_kept, struct err *err);
 
 /* ---- the story ---- */
 

@@ -71,7 +71,7 @@ static struct store_lease wanted(unsigned i, char id[static 65])
         snprintf(id, 65, "%064x", i * 2654435761U);
         return (struct store_lease){
                 .key = {"vpcwire", id, "eth0"},
-                .host_ifname = "eni0123456789a",
+                .host_ifname = id,
                 .netns = "/run/netns/cni-01234567-89ab-cdef-0123-456789abcdef",
                 .pod_namespace = "default",
                 .pod_name = "deployment-7d4b9c8f6d-x2x7k",

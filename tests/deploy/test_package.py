@@ -54,6 +54,16 @@ def test_every_action_is_called():
     assert [name for name in functions if not re.search(rf"\b{name}\b", daemon)] == []
 
 
+@pytest.mark.parametrize("partition", ["aws-cn", "aws-us-gov"])
+@pytest.mark.parametrize("name", ["policy", "policy-cluster"])
+def test_a_policy_is_there_for_each_partition(name, partition):
+    """A policy whose names are of another partition is refused there, or allows nothing."""
+    ours = (TOP / f"deploy/iam/{name}.json").read_text()
+    made = ours.replace("arn:aws:", f"arn:{partition}:")
+    path = TOP / f"deploy/iam/{name}-{partition.removeprefix('aws-')}.json"
+    assert made != ours and path.read_text() == made, f"sed s/arn:aws:/arn:{partition}:/g deploy/iam/{name}.json > {path}"
+
+
 @pytest.mark.parametrize("name", ["policy.json", "policy-cluster.json"])
 def test_a_policy_has_what_the_code_asks_for_and_no_more(name):
     policy = json_file(f"deploy/iam/{name}")

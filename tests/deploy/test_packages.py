@@ -16,6 +16,7 @@ LISTS = ("packages_test", "packages_foreign")
 # In a minimal Debian whatever a package says of itself.
 BASE_PRIORITIES = ("required",)
 BASE = ("apt",)
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"  # what packages bring, and nothing of this machine's own
 NAME = re.compile(r"/[\w./+-]+$|[A-Za-z][\w.+-]*$")  # no path in the tree
 # Words of tests that are programs of somebody, too; and kubectl, which tests/fetch_tools.py brings.
 NO_PROGRAMS = ("arp", "ex", "kubectl", "node", "route")
@@ -72,7 +73,7 @@ def commands_in(path):
         else:
             continue
         texts = [part.value if isinstance(part, ast.Constant) and isinstance(part.value, str) else "" for part in parts]
-        yield from texts[:1]
+        yield from texts if "exec" in texts else texts[:1]  # ip netns exec NAME PROGRAM
         for flag, text in zip(texts, texts[1:]):
             if flag == "-c":
                 yield from re.findall(r"[\w./+-]+", text)
@@ -83,7 +84,7 @@ def programs():
     found = collections.defaultdict(set)
     for path in sorted((TOP / "tests").rglob("*.py")):
         for name in commands_in(path):
-            program = shutil.which(name) if NAME.match(name) and name not in NO_PROGRAMS else None
+            program = shutil.which(name, path=PATH) if NAME.match(name) and name not in NO_PROGRAMS else None
             if program:
                 found[program].add(str(path.relative_to(TOP)))
     return found

@@ -8,7 +8,7 @@ import time
 from servers import REGION
 from vpc.process import BUILD, SANITIZER_OPTIONS, sanitizer_reports
 
-EXIT_DEADLINE_S = 20
+EXIT_DEADLINE_S = 120
 
 
 class Refused(AssertionError):

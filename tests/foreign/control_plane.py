@@ -129,7 +129,7 @@ class Kubelets:
     def _call(self, method, path, body=None):
         context = ssl.create_default_context(cafile=self.plane.certificates / "apiserver.crt")
         headers = {"Authorization": "Bearer owner-token", "Content-Type": "application/merge-patch+json" if method == "PATCH" else "application/json"}
-        with contextlib.closing(http.client.HTTPSConnection("127.0.0.1", PORT, context=context, timeout=30)) as connection:
+        with contextlib.closing(http.client.HTTPSConnection("127.0.0.1", PORT, context=context, timeout=300)) as connection:
             connection.request(method, path, body and json.dumps(body), headers)
             reply = connection.getresponse()
             return reply.status, json.loads(reply.read())

@@ -95,6 +95,15 @@ static int set_delete_on_termination(struct ec2 *ec2, json_t *request, struct ar
                     ret_result);
 }
 
+static int set_groups(struct ec2 *ec2, json_t *request, struct arena *arena, json_t **ret_result,
+                      struct err *err)
+{
+        size_t n;
+        const char **groups = strings_from_json(json_object_get(request, "groups"), arena, &n);
+
+        return done(ec2_set_groups(ec2, get(request, "eni_id"), groups, n, err), ret_result);
+}
+
 static int assign_addresses(struct ec2 *ec2, json_t *request, struct arena *arena, json_t **ret_result,
                             struct err *err)
 {
@@ -170,6 +179,7 @@ static const struct {
         {"create_eni", create_eni},
         {"attach_eni", attach_eni},
         {"set_delete_on_termination", set_delete_on_termination},
+        {"set_groups", set_groups},
         {"assign_addresses", assign_addresses},
         {"unassign_addresses", unassign_addresses},
         {"detach_eni", detach_eni},

@@ -54,7 +54,7 @@ class Forwarder:
             except OSError:
                 return
             try:
-                far = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+                far = socket.create_connection(("127.0.0.1", self.port), timeout=120)
             except OSError:
                 near.close()
                 continue

@@ -46,7 +46,7 @@ class Server:
             aws_access_key_id=credentials["AccessKeyId"],
             aws_secret_access_key=credentials["SecretAccessKey"],
             aws_session_token=credentials.get("Token"),
-            config=botocore.config.Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=60),
+            config=botocore.config.Config(retries={"total_max_attempts": 1}, connect_timeout=60, read_timeout=300),
         )
 
     def eni(self, eni_id):
@@ -130,7 +130,7 @@ class Vpcsim(Server):
         return made["instance_id"], self.primary_of(made["instance_id"])
 
     def _imds(self, method, path, headers):
-        connection = http.client.HTTPConnection(self.ready["imds"].removeprefix("http://"), timeout=60)
+        connection = http.client.HTTPConnection(self.ready["imds"].removeprefix("http://"), timeout=300)
         try:
             connection.request(method, path, headers={"X-Vpcsim-Node": "n1", **headers})
             reply = connection.getresponse()
@@ -222,7 +222,7 @@ class Moto(Foreign):
         request = urllib.request.Request(
             self.endpoint + "/moto-api/reset-auth", data=b"0", headers={"Content-Type": "text/plain"}
         )
-        with urllib.request.urlopen(request, timeout=60) as reply:
+        with urllib.request.urlopen(request, timeout=300) as reply:
             assert reply.status == 200
 
 

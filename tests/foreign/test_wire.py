@@ -102,6 +102,13 @@ def test_assign_and_unassign(client, attached):
     assert left["secondary"] == [eni["secondary"][1]] and left["primary"] == eni["primary"]
 
 
+def test_groups(server, client, attached):
+    """All three have one group in the VPC alone: what is asked for is taken."""
+    eni, _ = attached
+    client.set_groups(eni_id=eni["eni_id"], groups=[server.group_id])
+    assert only(client.describe_enis(ids=[eni["eni_id"]]))["groups"] == [server.group_id]
+
+
 def test_detach_and_delete(client, attached):
     eni, attachment_id = attached
     client.set_delete_on_termination(eni_id=eni["eni_id"], attachment_id=attachment_id)

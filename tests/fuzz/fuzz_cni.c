@@ -44,7 +44,7 @@ static void show(struct call *call)
         (void)netconf_parse_valid_attachments(&call->conf, &valid, &n, &err);
         host_link_name(call->settings.veth_prefix, &call->pod, call->args.container_id, call->args.ifname,
                        wiring.host_ifname);
-        if (!host_link_name_has_form(wiring.host_ifname))
+        if (!pod_link_has_form(wiring.host_ifname))
                 __builtin_trap();
         if (!call->conf.root)
                 return;

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from vpc import echo, happens_within, netns, shared
+from vpc import echo, happens_within, netns, shared, wait_until
 from vpc.cluster import INTERNET_HOST
 from vpc.runtime import Attachment
 
@@ -81,6 +81,25 @@ def test_host_port(world, eni):
     assert pod.address not in node.exec("iptables-save", "-t", "nat").stdout
     for each in fill:
         each.delete()
+
+
+def test_host_port_by_the_nodes_loopback(world):
+    """portmap sets route_localnet for it on the pod's host link: that stays, whatever the daemon looks at and mends."""
+    node = world.nodes[0]
+    pod = chain(node, "local", PORTMAP, capabilities=MAPPINGS)
+    pod.add()
+    plugins = pod.plugins
+    key = f"/proc/sys/net/ipv4/conf/{pod.result['interfaces'][0]['name']}/"
+    with echo.serving(pod.netns):
+        echo.assert_source(node.netns, ["127.0.0.1"], node.address, HOST_PORT)
+        node.exec("sh", "-c", f"echo 0 > {key}rp_filter")
+        wait_until(lambda: node.exec("cat", f"{key}rp_filter").stdout.strip() == "1", 60, why="what protects is put back")
+        assert node.exec("cat", f"{key}route_localnet").stdout.strip() == "1"
+        echo.assert_source(node.netns, ["127.0.0.1"], node.address, HOST_PORT)
+    pod.plugins = pod.plugins[:1]  # portmap's own CHECK asks for IPv6 chains that it does not make
+    pod.check()
+    pod.plugins = plugins
+    pod.delete()
 
 
 @pytest.mark.parametrize("version", ["0.3.0", "0.3.1", "0.4.0", "1.0.0"])

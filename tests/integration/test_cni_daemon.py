@@ -1,78 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The plugin against a daemon that misbehaves: whatever it answers, nothing is left behind, and the runtime learns why."""
 import contextlib
+import hashlib
 import json
 import os
+import subprocess
 import threading
 import time
 
 import pytest
 
-from fake_ipamd import CLOSE, SILENCE, FakeIpamd, RemoteError
-from vpc import netns, patient
+from cni_host import ADDRESS, GOOD, HOST_LINK, LEASE, PLUGIN, POOL, STATUS, Host, lease_of, listed
+from fake_ipamd import CLOSE, SILENCE, RemoteError
+from vpc import netns, patient, wait_until
 from vpc.pod import environment, new_container_id, run_plugin
-from vpc.process import BUILD
-
-PLUGIN = BUILD / "bin/vpcwire"
-ADDRESS = "10.0.1.7"
-LEASE = {"address": ADDRESS, "eni_id": "eni-1", "device_index": 0, "gateway": "169.254.1.1", "mtu": 9001, "reused": False}
-GOOD = {
-    "Add": LEASE,
-    "Confirm": {},
-    "Del": {"released": True, "address": ADDRESS},
-    "Check": {"address": ADDRESS, "state": "wired", "eni_id": "eni-1", "device_index": 0},
-}
-POOL = {"total": 3, "leased": 1, "free": 2, "cooling": 0, "preparing": 0, "leaving": 0, "lost": 0, "waiting": 0}
-STATUS = {
-    "ready": True,
-    "impaired": False,
-    "version": "1",
-    "booted_ms": 0,
-    "started_ms": 0,
-    "node": {},
-    "pool": POOL,
-    "targets": {"cooldown_ms": 30000},
-    "enis": 1,
-    "max_enis": 3,
-    "blocked": [],
-}
-HOST_LINK = "eni0d7763386da"  # eni + the first 11 digits of SHA-1 of default.web-0
-
-
-class Host:
-    """A namespace that stands for a node's, one for a pod's, and a place for the daemon's socket."""
-
-    def __init__(self, folder):
-        self.prefix = f"cnid{os.getpid()}"
-        self.name, self.pod = f"{self.prefix}-h", f"{self.prefix}-p"
-        self.socket = folder / "ipamd.sock"
-        netns.add(self.name)
-        netns.add(self.pod)
-        self.inside = netns.Threads(self.name, 4)
-        self.container_id = new_container_id()
-
-    def close(self):
-        self.inside.close()
-        netns.delete(self.name)
-        netns.delete(self.pod)
-
-    def cni(self, verb, container_id=None, args="IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=web-0", ifname="eth0", **changes):
-        conf = {"cniVersion": "1.1.0", "name": "net", "type": "vpcwire", "socket": str(self.socket), "timeoutSeconds": 1, **changes}
-        variables = environment(verb, container_id or self.container_id, f"/run/netns/{self.pod}", ifname, args)
-        return self.inside.call(run_plugin, PLUGIN, conf, variables)
-
-    def daemon(self, **answers):
-        return FakeIpamd(self.socket, **{**GOOD, **answers})
-
-    def links(self, name=None):
-        return sorted(link["ifname"] for link in netns.ip(name or self.name, "link", "show"))
-
-    def routes(self):
-        every = netns.ip(self.name, "route", "show", "table", "all")  # a table that never was is an error
-        return [(route["dst"], route["dev"]) for route in every if route.get("table") == "512"]
-
-    def assert_clean(self):
-        assert self.links() == ["lo"] and self.links(self.pod) == ["lo"] and self.routes() == []
+from vpc.process import SANITIZER_OPTIONS
 
 
 @pytest.fixture
@@ -91,7 +33,9 @@ def test_add_check_del(host):
         assert result.rc == 0, result
         assert result.stderr == ""
         assert daemon.methods() == ["Add", "Confirm"] and len(daemon.connections) == 1
-        assert daemon.calls[0][1] == {
+        asked = daemon.calls[0][1]
+        assert 0 < asked.pop("timeout_ms") < 1000, "the answer is here before the plugin's second is over"
+        assert asked == {
             "network": "net",
             "container_id": host.container_id,
             "ifname": "eth0",
@@ -99,8 +43,8 @@ def test_add_check_del(host):
             "host_ifname": HOST_LINK,
             "pod_namespace": "default",
             "pod_name": "web-0",
-            "timeout_ms": 1000,
             "address_only": False,
+            "host_ifname_may_differ": True,
         }
         assert daemon.calls[1][1]["address"] == ADDRESS
         assert host.links() == sorted([HOST_LINK, "lo"]) and host.routes() == [(ADDRESS, HOST_LINK)]
@@ -118,6 +62,26 @@ def test_add_check_del(host):
             done = host.cni("DEL", prevResult=result.json)
             assert (done.rc, done.stdout) == (0, ""), done
             host.assert_clean()
+
+
+def test_wishes(host):
+    """podman and nerdctl ask for an address and a MAC."""
+    mac = "02:00:5e:10:00:01"
+    with host.daemon() as daemon:
+        for arguments in ({"args": f"IP={ADDRESS};MAC={mac}"}, {"runtimeConfig": {"ips": [f"{ADDRESS}/24"], "mac": mac}}):
+            result = host.cni("ADD", **arguments)
+            assert result.rc == 0 and result.json["interfaces"][1]["mac"] == mac, result
+            assert netns.ip(host.pod, "link", "show", "eth0")[0]["address"] == mac
+            assert host.cni("DEL", **arguments).rc == 0
+        assert [call[1]["address"] for call in daemon.calls if call[0] == "Add"] == [ADDRESS] * 2
+        assert daemon.calls[0][1]["address"] == ADDRESS
+        # An older daemon does not know of wishes, and gives any.
+        other = host.cni("ADD", args="IP=10.0.1.9")
+        assert other.rc == 1 and "10.0.1.9" in other.json["msg"] and ADDRESS in other.json["msg"], other
+        assert daemon.methods()[-2:] == ["Add", "Del"]
+        for bad, code in (({"args": "MAC=01:00:5e:10:00:01"}, 4), ({"args": "IP=x"}, 4), ({"runtimeConfig": {"mac": "x"}}, 7)):
+            assert host.cni("ADD", **bad).code == code
+            assert host.cni("DEL", **bad).rc == 0
 
 
 def test_mac_addresses_stay(host):
@@ -237,6 +201,76 @@ def test_daemon_restarts_while_the_pod_is_wired(host):
         assert later[0].methods() == ["Confirm", "Del"]
 
 
+@pytest.mark.parametrize("before", ["no socket", "nobody listens", "hangs up", "stopping"])
+def test_add_waits_for_a_daemon_that_comes_back(host, before):
+    """A rolling update: for a few seconds there is no daemon, or one that is on its way out."""
+    gone = {"hangs up": CLOSE, "stopping": RemoteError("NotReady", reason="ipamd is stopping")}
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(host.daemon(Add=gone.get(before, CLOSE)))
+        if before in ("no socket", "nobody listens"):
+            first.__exit__()
+        if before == "no socket":
+            host.socket.unlink()
+        add = threading.Thread(target=lambda: results.append(host.cni("ADD", timeoutSeconds=60)))
+        results = []
+        add.start()
+        if before in gone:
+            wait_until(lambda: len(first.calls) >= 2, 60, why="it asks again")
+            first.__exit__()
+        else:
+            assert not add.join(1) and add.is_alive(), "it waits"
+        host.socket.unlink(missing_ok=True)
+        later = stack.enter_context(host.daemon())
+        add.join(60)
+        assert results[0].rc == 0, results
+        assert later.methods() == ["Add", "Confirm"]
+        assert host.cni("DEL").rc == 0
+
+
+def test_a_frozen_daemon_takes_no_longer_than_said(host):
+    """timeoutSeconds is all of an ADD, connecting and asking; and STATUS and DEL without a daemon wait for nobody."""
+    with host.daemon(Add=SILENCE):
+        started = time.monotonic()
+        assert host.cni("ADD", timeoutSeconds=4).code == 11
+        assert 3 < time.monotonic() - started < 8.5, "and not 5 s more"
+    host.socket.unlink()
+    started = time.monotonic()
+    assert host.cni("STATUS", timeoutSeconds=240).code == 50 and host.cni("DEL", timeoutSeconds=240).rc == 0
+    assert time.monotonic() - started < patient(20)
+
+
+def run_unheard(stdout, conf, variables):
+    """The plugin with a standard output that takes nothing."""
+    environ = {"PATH": os.environ["PATH"], **SANITIZER_OPTIONS, **variables}
+    done = subprocess.run(["sh", "-c", f'exec "$0" {stdout}', str(PLUGIN)], input=json.dumps(conf).encode(), capture_output=True, timeout=60, env=environ)
+    assert b"Sanitizer" not in done.stderr, done.stderr
+    return done
+
+
+@pytest.mark.parametrize("stdout", [">/dev/full", ">&-"])
+def test_a_result_that_nobody_gets(host, stdout):
+    """The runtime cannot know of the pod's address: nothing of it stays."""
+    conf = {"cniVersion": "1.1.0", "name": "net", "type": "vpcwire", "socket": str(host.socket), "timeoutSeconds": 1}
+    with host.daemon() as daemon:
+        done = host.inside.call(run_unheard, stdout, conf, environment("ADD", host.container_id, f"/run/netns/{host.pod}", "eth0", "K8S_POD_NAMESPACE=default;K8S_POD_NAME=web-0"))
+        assert done.returncode == 1 and b"cannot write the result" in done.stderr, done
+        assert daemon.methods() == ["Add", "Confirm", "Del"]
+        host.assert_clean()
+
+
+def test_del_with_a_conf_that_cannot_be_read(host):
+    """The link goes; the lease follows when ipamd sees that."""
+    for broken in ("", "{", '{"name":"a b"}'):
+        with host.daemon() as daemon:
+            assert host.cni("ADD").rc == 0
+            variables = environment("DEL", host.container_id, "", "eth0", "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=web-0")
+            done = host.inside.call(run_plugin, PLUGIN, broken, variables)
+            assert done.rc == 0 and done.stderr, done
+            host.assert_clean()
+            assert "Del" not in daemon.methods()
+        host.socket.unlink()
+
+
 def test_kernel_refuses(host):
     """Something that is no pod's link has the name: the lease goes back."""
     netns.execute(host.name, "ip", "link", "add", HOST_LINK, "type", "bridge")
@@ -282,9 +316,11 @@ def test_add_again_while_the_daemon_says_no(host):
 
 def test_new_sandbox_of_the_same_pod(host):
     """The older link is replaced; the older sandbox's late DEL does not touch the new one."""
-    with host.daemon():
-        older, newer = host.container_id, new_container_id()
+    older, newer = host.container_id, new_container_id()
+    leases = {"enis": [], "leases": [listed(older, address="10.0.1.9"), listed(newer)]}
+    with host.daemon(List=leases):
         assert host.cni("ADD").rc == 0
+        netns.execute(host.name, "ip", "route", "flush", "table", "512")  # the older has another address
         old_pod, host.pod = host.pod, f"{host.prefix}-q"
         netns.add(host.pod)
         result = host.cni("ADD", container_id=newer)
@@ -297,12 +333,86 @@ def test_new_sandbox_of_the_same_pod(host):
         host.pod = old_pod
 
 
+REFUSALS = {
+    "another pod's": ([listed("a" * 64, pod_name="web-1")], "web-1"),
+    "another pod's of the name": ([listed("a" * 64, pod_uid="1")], "web-0"),
+    "nobody's, and our lease is gone": ([], "ended meanwhile"),
+    "no answer": (None, "closed"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_link_of_another_pod_has_the_name(host, name):
+    """With an older daemon, which does not choose names: the link stays, and the ADD is undone."""
+    leases, text = REFUSALS[name]
+    netns.execute(host.name, "ip", "link", "add", HOST_LINK, "type", "veth", "peer", "name", "other")
+    netns.execute(host.name, "ip", "link", "set", HOST_LINK, "alias", "a" * 64)
+    ours = [listed(host.container_id)] if leases else []
+    answer = CLOSE if leases is None else {"enis": [], "leases": leases + ours}
+    with host.daemon(List=answer) as daemon:
+        refused = host.cni("ADD", args="IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=web-0;K8S_POD_UID=2")
+        assert refused.code == 101 and text in refused.json["msg"], refused
+        assert daemon.methods() == ["Add", "List", "Del"]
+    assert HOST_LINK in host.links() and host.links(host.pod) == ["lo"]
+    netns.execute(host.name, "ip", "link", "delete", HOST_LINK)
+
+
+def test_the_daemon_chooses_the_name(host):
+    """What the daemon says is what the link is called; without a daemon, and without the pod's name, DEL finds it."""
+    spare = "eni" + hashlib.sha1(b"default/web-0/eth0#1").hexdigest()[:11]
+    for arguments in ({}, {"args": ""}):
+        with host.daemon(Add={**LEASE, "host_ifname": spare}):
+            result = host.cni("ADD")
+            assert result.json["interfaces"][0]["name"] == spare and host.links() == sorted([spare, "lo"])
+            assert host.cni("CHECK", prevResult=result.json).rc == 0
+        assert host.cni("DEL", **arguments).rc == 0
+        host.assert_clean()
+        host.socket.unlink()
+
+
+@pytest.mark.parametrize("name", ["", "1234567890123456", "a/b"])
+def test_a_name_that_no_link_can_have(host, name):
+    with host.daemon(Add={**LEASE, "host_ifname": name}) as daemon:
+        assert host.cni("ADD").rc == 1
+        assert daemon.methods() == ["Add", "Del"]
+
+
+def test_a_late_add(host):
+    """It was stopped after the daemon's answer; a DEL came; the address has another owner, whose route stays."""
+    netns.execute(host.name, "ip", "link", "add", "eni0123456789a", "type", "veth", "peer", "name", "other")
+    netns.execute(host.name, "ip", "link", "set", "eni0123456789a", "up", "alias", "a" * 64)
+    netns.execute(host.name, "ip", "route", "add", ADDRESS, "dev", "eni0123456789a", "table", "512", "proto", "118", "scope", "link")
+    with host.daemon() as daemon:
+        late = host.cni("ADD")
+        assert late.code == 101 and f"{ADDRESS} leads to the link eni0123456789a of container '{'a' * 64}'" in late.json["msg"], late
+        assert daemon.methods() == ["Add", "Del"]
+    assert host.routes() == [(ADDRESS, "eni0123456789a")] and host.links(host.pod) == ["lo"]
+    netns.execute(host.name, "ip", "link", "delete", "eni0123456789a")
+
+
+def test_a_late_add_of_a_bridge_or_ptp(host):
+    """The same where another plugin wires the pod."""
+    netns.execute(host.name, "ip", "link", "add", "eni0123456789a", "type", "veth", "peer", "name", "other")
+    netns.execute(host.name, "ip", "link", "set", "eni0123456789a", "up", "alias", "a" * 64)
+    netns.execute(host.name, "ip", "route", "add", ADDRESS, "dev", "eni0123456789a", "table", "512", "proto", "118", "scope", "link")
+    netns.execute(host.name, "ip", "link", "add", "cni0", "up", "type", "bridge")
+    for conf in ({"type": "ptp"}, {"type": "bridge", "isGateway": True}):
+        with host.daemon(Add={**LEASE, "subnet": "10.0.1.0/24", "node_address": "10.0.1.4"}) as daemon:
+            late = host.cni("ADD", ipam={"type": "vpcwire", "socket": str(host.socket)}, **conf)
+            assert late.rc == 1 and "leads to the link eni0123456789a" in late.json["msg"], late
+            assert daemon.methods() == ["Add", "Del"]
+        host.socket.unlink()
+    assert host.routes() == [(ADDRESS, "eni0123456789a")]
+    for link in ("eni0123456789a", "cni0"):
+        netns.execute(host.name, "ip", "link", "delete", link)
+
+
 def test_two_interfaces_of_a_pod(host):
     """There is one default route: a second attachment is refused and the first stays as it is, whatever is deleted."""
     with host.daemon(Add=lambda request: LEASE if request["ifname"] == "eth0" else {**LEASE, "address": "10.0.1.8"}) as daemon:
         first = host.cni("ADD")
         second = host.cni("ADD", ifname="net1")
-        assert second.code == 101 and "169.254.1.1" in second.json["msg"], second
+        assert second.code == 101 and "169.254.1.1" in second.json["msg"] and "by eth0 already" in second.json["msg"], second
         assert daemon.calls[-1][0] == "Del" and daemon.calls[-1][1]["ifname"] == "net1"
         assert daemon.calls[-2][1]["host_ifname"] not in (HOST_LINK, None)
         for _ in range(2):
@@ -414,20 +524,6 @@ def test_status(host, name):
             assert (result.rc, result.stdout) == (0, ""), result
         else:
             assert result.code == code and text in result.json["msg"], result
-
-
-def lease_of(container_id, ifname="eth0", network="net"):
-    return {
-        "address": ADDRESS,
-        "eni_id": "eni-1",
-        "device_index": 0,
-        "network": network,
-        "container_id": container_id,
-        "ifname": ifname,
-        "host_ifname": HOST_LINK,
-        "state": "wired",
-        "since_ms": 1,
-    }
 
 
 def test_gc(host):

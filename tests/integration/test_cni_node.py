@@ -2,8 +2,10 @@
 """The plugin on a node with the real daemon: every verb and version, and the runtimes' habits."""
 import pytest
 
+from fake_ipamd import FakeIpamd, RemoteError
 from vpc import wait_until
 from vpc.pod import new_container_id
+from vpc.rpc import RpcError
 
 VERSIONS = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"]
 
@@ -104,7 +106,7 @@ def test_daemon_down(node):
     """ADD says which socket; DEL takes the link, and the daemon frees the lease when it is back."""
     pod, other = node.add_pod("p"), node.pod_netns("other")
     node.kill9()
-    refused = other.cni("ADD")
+    refused = other.cni("ADD", conf=node.cni_conf(timeoutSeconds=1))
     assert refused.code == 11 and str(node.socket) in refused.json["msg"]
     pod.delete()
     assert node.pod_links() == {} and node.pod_routes() == []
@@ -128,3 +130,75 @@ def test_without_a_pod_name(node):
     node.check_kernel()
     assert pod.cni("DEL", args=None).rc == 0
     assert node.leases() == [] and node.pod_links() == {}
+
+
+def test_a_requested_address(node):
+    """As podman asks for one. What is free is given; what is not is refused, and why."""
+    first = node.add_pod("first")
+    free = next(address for address in (f"10.0.1.{i}" for i in range(4, 255)) if node.call("Address", address=address).get("state") == "free")
+    asked = node.pod_netns("asked")
+    asked.add(args=f"{asked.args};IP={free};MAC=02:00:5e:10:00:01")
+    assert asked.address == free and asked.result.json["interfaces"][1]["mac"] == "02:00:5e:10:00:01"
+    node.check_kernel()
+    other = node.pod_netns("other")
+    for address, why in ((first.address, "pod default/first has it"), ("203.0.113.7", "no ENI of this node has it"), (node.call("Status")["node"]["primary_address"], "no ENI")):
+        refused = other.cni("ADD", args=f"{other.args};IP={address}")
+        assert refused.code == 11 and address in refused.json["msg"] and why in refused.json["msg"], refused
+    assert len(node.leases()) == 2
+    asked.delete()
+    refused = other.cni("ADD", args=f"{other.args};IP={free}")
+    assert refused.code == 11 and "free again in" in refused.json["msg"], refused
+    other.add()
+
+
+def test_add_while_the_daemon_restarts(node):
+    """A rolling update: the ADD that comes in the gap is served by the next one."""
+    node.stop()
+    add = node.start_thread(node.add_pod, "gap", conf=node.cni_conf(timeoutSeconds=120))
+    assert not add.done()
+    node.start()
+    add.result()
+    node.check_kernel()
+
+
+class Late:
+    """Stands between the plugin and the daemon, and keeps an ADD's answer back while `meanwhile(answer)` runs."""
+
+    def __init__(self, node, path, meanwhile):
+        self.node, self.meanwhile = node, meanwhile
+        self.relay = FakeIpamd(path, Add=self._add, **{name: lambda request, name=name: self._ask(name, request) for name in ("Confirm", "Del", "List")})
+
+    def _ask(self, method, request):
+        try:
+            return self.node.call(method, **request)
+        except RpcError as error:
+            return RemoteError(error.name, **error.parameters)
+
+    def _add(self, request):
+        answer = self._ask("Add", request)
+        self.meanwhile(answer)
+        return answer
+
+
+@pytest.mark.node(env={"IP_COOLDOWN_PERIOD": "0"})
+@pytest.mark.parametrize("same_name", [False, True], ids=["another pod", "the pod's next sandbox"])
+def test_a_late_add(node, tmp_path, same_name):
+    """The plugin is stopped after the daemon's answer; a DEL comes; the address, and perhaps the link's name, have a new owner,
+    who keeps both."""
+    late, owner = node.pod_netns("late"), node.pod_netns("owner")
+    if same_name:
+        owner.name = late.name
+
+    def meanwhile(answer):
+        node.call("Del", network="vpcwire", container_id=late.container_id, ifname="eth0")
+        owner.add(args=f"{owner.args};IP={answer['address']}")
+
+    with Late(node, tmp_path / "relay.sock", meanwhile).relay:
+        refused = late.cni("ADD", conf=node.cni_conf(socket=str(tmp_path / "relay.sock")))
+    assert refused.code == 101, refused
+    assert ("ended meanwhile" if same_name else f"{owner.address} leads to the link") in refused.json["msg"], refused
+    assert owner.cni("CHECK", conf=node.cni_conf(prevResult=owner.result.json)).rc == 0
+    assert [lease["container_id"] for lease in node.leases()] == [owner.container_id]
+    node.check_kernel()
+    assert late.cni("DEL").rc == 0
+    node.check_kernel()

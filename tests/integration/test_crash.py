@@ -117,6 +117,21 @@ def lease_link(pod):
     return next(link["name"] for link in pod.result.json["interfaces"] if not link.get("sandbox"))
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_ended_before_it_serves(make_node, number):
+    """Its configuration comes from a pipe, so that it stands at that point of its start until the signal is there."""
+    node = make_node("n1", start=False)
+    os.mkfifo(node.conf)
+    node.start(wait=False)
+    writer = wait_until(lambda: os.open(node.conf, os.O_WRONLY | os.O_NONBLOCK), 60, why="it reads its configuration")
+    node.proc.process.send_signal(number)
+    os.close(writer)
+    assert node.proc.process.wait(120) == 0
+    assert "stopped" in node.proc.text() and node.db.exists()
+    node.conf.unlink()
+    node.start()
+
+
 def test_lease_without_a_link_is_reclaimed(make_node):
     """The link went, and no DEL ever came: the runtime forgot the pod."""
     node = make_node("n1", env={"IP_COOLDOWN_PERIOD": "1", "VPCWIRE_ORPHAN_GRACE_PERIOD": "1"})

@@ -236,7 +236,8 @@ def test_bundle_without_a_daemon(make_node, host, tmp_path):
     make_bundle(node, host, path)
     inside = members(path)
     assert "no ipamd at" in inside["daemon/status.txt"] and "no ipamd at" in inside["daemon/events.txt"]
-    assert "table ip vpcwire" in inside["host/nftables.txt"] and "daemon" in inside["doctor.txt"]
+    assert all(f"table {family} vpcwire {{" in inside["host/nftables.txt"] for family in ("ip", "inet", "arp"))
+    assert "daemon" in inside["doctor.txt"]
     # A disk that cannot hold it: an error, and nothing half-made.
     refused = make_bundle(node, host, "/dev/full/x", check=False)
     assert refused.returncode == 1 and "/dev/full/x" in refused.stderr

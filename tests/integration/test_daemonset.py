@@ -56,6 +56,9 @@ def leases(runtime):
     return rpc.call(runtime.path("/run/vpcwire/ipamd.sock"), "List", {})["leases"]
 
 
+OF_THIS_MACHINE = {"firewall", "imds"}  # the runtime's own rules, and a world without a hop limit
+
+
 def installed(runtime):
     ours = [runtime.cni_bin / "vpcwire", runtime.cni_conf / CONFLIST]
     return [path.name for path in ours if path.exists()]
@@ -124,6 +127,10 @@ def test_least_privilege_is_enough(runtime, daemonset):
     assert "CapEff:\t0000000000001000" in status, "CAP_NET_ADMIN alone"
     assert "NoNewPrivs:\t1" in status
     assert "Seccomp_filters:\t2" in status, "the runtime's filter, and ours"
+    checks = json.loads(daemonset.exec("/usr/bin/ipamctl", "--json", "doctor").stdout)["checks"]
+    assert [check for check in checks if check["verdict"] in ("warn", "fail") and check["check"] not in OF_THIS_MACHINE] == []
+    unchecked = {check["check"] for check in checks if check["verdict"] == "unchecked"}
+    assert {"max-pods", "cni-plugin", "networkd", "kernel"} <= unchecked and "cni-config" not in unchecked, checks
     runtime.delete_pod(pod)
     daemonset.stop()
 

@@ -10,14 +10,14 @@ import tempfile
 
 import pytest
 
-from vpc import netns, wait_until
+from vpc import netns, patient, wait_until
 
 # They share build/release: one after the other.
 pytestmark = pytest.mark.xdist_group("demo")
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 DEMO = TOP / "deploy/demo.sh"
-DEADLINE_S = 240
+DEADLINE_S = patient(240)
 
 
 def start(*arguments):
@@ -67,14 +67,14 @@ def test_demo_kept_and_stopped():
 
 @pytest.mark.parametrize("script", ["deploy/demo.sh", "tests/run.sh"])
 def test_help_needs_no_root(script):
-    done = subprocess.run([str(TOP / script), "--help"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([str(TOP / script), "--help"], capture_output=True, text=True, timeout=DEADLINE_S)
     assert done.returncode == 0 and "usage: sudo" in done.stdout
 
 
 @pytest.mark.parametrize("bench", sorted((TOP / "tests/bench").glob("*.py")), ids=lambda path: path.name)
 def test_benchmarks_start_without_the_tests_packages(bench):
     """Debian's own Python: what they need from PyPI they ask for where they need it."""
-    done = subprocess.run(["/usr/bin/python3", str(bench), "--help"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["/usr/bin/python3", str(bench), "--help"], capture_output=True, text=True, timeout=DEADLINE_S)
     assert done.returncode == 0, done.stderr
 
 
@@ -83,5 +83,5 @@ def test_demo_says_why_it_needs_root():
         os.chmod(folder, 0o755)
         shutil.copytree(TOP / "deploy", f"{folder}/deploy")
         nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
-        done = subprocess.run([*nobody, f"{folder}/deploy/demo.sh"], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([*nobody, f"{folder}/deploy/demo.sh"], capture_output=True, text=True, timeout=DEADLINE_S)
     assert done.returncode == 1 and "root is needed to make network namespaces" in done.stderr, done.stderr

@@ -12,9 +12,10 @@ import pytest
 
 from fake_ipamd import FakeIpamd
 from test_repair import wired  # noqa: F401  (a fixture)
+from vpc import wait_until
 from vpc.process import SANITIZER_OPTIONS
 
-EXIT_CODES = {"ok": 0, "warn": 1, "fail": 2}
+EXIT_CODES = {"ok": 0, "unchecked": 0, "warn": 1, "fail": 2}  # from good to bad
 NETWORKD_CONF = "etc/systemd/networkd.conf.d/80-vpcwire.conf"
 NM_CONF = "etc/NetworkManager/conf.d/80-vpcwire.conf"
 NETWORKD_RUNS = {"run/systemd/netif/state": "OPER_STATE=routable\n"}
@@ -32,11 +33,12 @@ def routes(table, link):
 KERNEL = [
     ("forwarding", "fail", ["sysctl -w net.ipv4.ip_forward=0"], ["sysctl -w net.ipv4.ip_forward=1"]),
     ("forwarding", "fail", ["sysctl -w net.ipv4.conf.eth1.forwarding=0"], ["sysctl -w net.ipv4.conf.eth1.forwarding=1"]),
-    ("rp_filter", "fail", ["sysctl -w net.ipv4.conf.eth1.rp_filter=1"], ["sysctl -w net.ipv4.conf.eth1.rp_filter=2"]),
+    ("rp_filter", "fail", ["sysctl -w net.ipv4.conf.eth1.rp_filter=1"], ["sysctl -w net.ipv4.conf.eth1.rp_filter=0"]),
+    ("rp_filter", "fail", ["sysctl -w net.ipv4.conf.all.rp_filter=1"], ["sysctl -w net.ipv4.conf.all.rp_filter=0"]),
     ("eni-sysctls", "warn", ["sysctl -w net.ipv4.conf.eth1.proxy_arp=1"], ["sysctl -w net.ipv4.conf.eth1.proxy_arp=0"]),
     ("pod-sysctls", "warn", ["sysctl -w net.ipv4.conf.{link}.rp_filter=0"], ["sysctl -w net.ipv4.conf.{link}.rp_filter=1"]),
-    ("pod-sysctls", "warn", ["sysctl -w net.ipv4.conf.{link}.proxy_arp=1"], ["sysctl -w net.ipv4.conf.{link}.proxy_arp=0"]),
-    ("pod-sysctls", "warn", ["sysctl -w net.ipv4.conf.{link}.route_localnet=1"], ["sysctl -w net.ipv4.conf.{link}.route_localnet=0"]),
+    ("pod-sysctls", "warn", ["sysctl -w net.ipv4.conf.{link}.accept_local=1"], ["sysctl -w net.ipv4.conf.{link}.accept_local=0"]),
+    ("pod-sysctls", "warn", ["sysctl -w net.ipv4.conf.{link}.arp_accept=1"], ["sysctl -w net.ipv4.conf.{link}.arp_accept=0"]),
     ("pod-sysctls", "warn", ["sysctl -w net.ipv6.conf.{link}.accept_ra=1"], ["sysctl -w net.ipv6.conf.{link}.accept_ra=0"]),
     ("eni-sysctls", "warn", ["sysctl -w net.ipv6.conf.eth1.accept_ra=1"], ["sysctl -w net.ipv6.conf.eth1.accept_ra=0"]),
     ("eni-sysctls", "warn", ["sysctl -w net.ipv4.conf.eth1.accept_redirects=1"], ["sysctl -w net.ipv4.conf.eth1.accept_redirects=0"]),
@@ -46,7 +48,8 @@ KERNEL = [
     ("links", "fail", ["ip link set eth2 down"], ["ip link set eth2 up", *routes(3, "eth2")]),
     ("rules", "fail", ["ip rule del priority 512"], ["ip rule add priority 512 lookup 512 protocol 118"]),
     ("rules", "fail", ["ip rule del priority 1024"], ["ip rule add priority 1024 fwmark 0x80/0x80 lookup main protocol 118"]),
-    ("rules", "fail", ["ip rule del priority 1536 lookup 2"], ["ip rule add priority 1536 fwmark 0x100/0x3f00 lookup 2 protocol 118"]),
+    ("rules", "fail", ["ip rule del priority 1534"], ["ip rule add priority 1534 iif lo goto 1537 protocol 118"]),
+    ("rules", "fail", ["ip rule del priority 1536 lookup 2"], ["ip rule add priority 1536 fwmark 0x102/0x1f02 lookup 2 protocol 118"]),
     ("rules", "fail", ["ip rule del priority 1537 lookup 2"], ["ip rule add priority 1537 from {eni} lookup 2 protocol 118"]),
     ("other-rules", "warn", ["ip rule add priority 100 to 10.0.0.0/8 lookup main"], ["ip rule del priority 100"]),
     ("eni-routes", "fail", ["ip route del default table 2"], ["ip route add default via 10.0.1.1 dev eth1 table 2 proto 118"]),
@@ -56,6 +59,10 @@ KERNEL = [
      ["nft delete table ip vpcwire", "nft -f {ruleset}"]),
     ("guards", "fail", ["nft delete table inet vpcwire"], ["nft -f {ruleset}.inet"]),
     ("guards", "fail", ["nft delete table arp vpcwire"], ["nft -f {ruleset}.arp"]),
+    ("addresses", "fail", ["ip address add {pod}/32 dev lo"], ["ip address del {pod}/32 dev lo"]),
+    ("addresses", "fail", ["ip address add {pod}/24 dev eth0"], ["ip address del {pod}/24 dev eth0"]),
+    ("addresses", "warn", ["ip address add 10.0.1.250/24 dev eth0"], ["ip address del 10.0.1.250/24 dev eth0"]),
+    ("neighbours", "warn", ["ip route add 10.128.0.0/12 dev eth0"], ["ip route del 10.128.0.0/12 dev eth0"]),
     ("gateway", "warn", ["ip neigh del proxy 169.254.1.1 dev {link}"], ["ip neigh add proxy 169.254.1.1 dev {link}"]),
     ("firewall", "warn", ["iptables-legacy -P FORWARD DROP"], ["iptables-legacy -P FORWARD ACCEPT"]),
     ("firewall", "warn", ["iptables-nft -P FORWARD DROP"], ["nft delete table ip filter"]),
@@ -71,6 +78,7 @@ FILES = [
     ("network-manager", "ok", {"run/NetworkManager/NetworkManager.pid": "1\n", NM_CONF: "[keyfile]\nunmanaged-devices=interface-name:eni*\n"}),
     ("cloud-tools", "warn", {"etc/systemd/system/timers.target.wants/nm-cloud-setup.timer": ""}),
     ("cloud-tools", "warn", {"usr/lib/udev/rules.d/99-vpc-policy-routes.rules": ""}),
+    ("cloud-tools", "warn", {"etc/udev/rules.d/90-cloud-init-hook-hotplug.rules": ""}),
     ("cni-config", "fail", {CONFLIST: None}),
     ("cni-config", "fail", {"etc/cni/net.d/00-other.conf": '{"name": "x", "type": "bridge"}'}),
     ("cni-config", "ok", {"etc/cni/net.d/00-notes.txt": "not a configuration"}),
@@ -96,30 +104,37 @@ class Doctor:
         self.node, self.root = node, root
         self.write(CONFLIST, '{"cniVersion": "1.0.0", "name": "pods", "plugins": [{"type": "vpcwire"}]}')
         self.write(PLUGIN, "").chmod(0o755)
+        self.write("proc/1/cmdline", "/sbin/init\0")
 
     def write(self, path, text):
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)
         (self.root / path).write_text(text)
         return self.root / path
 
-    def run(self, *options, before=(), db=None):
+    def run(self, *options, before=(), db=None, container=None):
+        """container: the variables of one, in which nobody says --root."""
         env = {**os.environ, **SANITIZER_OPTIONS, "VPCWIRE_DB": str(db or self.node.db), "VPCWIRE_SOCKET": str(self.node.socket)}
-        return self.node.exec(*before, self.node.build / "bin/ipamctl", "--root", self.root, *options, "doctor", check=False, env=env)
+        root = () if container is not None else ("--root", self.root)
+        command = [*before, self.node.build / "bin/ipamctl", *root, *options, "doctor"]
+        return self.node.exec(*command, check=False, env={**env, **(container or {})})
 
     def findings(self, **options):
         """All, after a look at the exit code."""
         done = self.run("--json", **options)
         report = json.loads(done.stdout)
         verdicts = [finding["verdict"] for finding in report["checks"]]
-        worst = max(verdicts, key=lambda verdict: EXIT_CODES[verdict])
+        worst = max(verdicts, key=list(EXIT_CODES).index)
         said = [line for line in done.stderr.splitlines() if "must be root" not in line]  # libnftables' own
         assert (report["verdict"], done.returncode, said) == (worst, EXIT_CODES[worst], [])
         for finding in report["checks"]:
-            assert finding["verdict"] == "ok" or finding["breaks"], finding
+            assert finding["verdict"] in ("ok", "unchecked") or finding["breaks"], finding
         return report["checks"]
 
     def troubles(self, **options):
-        return [finding for finding in self.findings(**options) if finding["verdict"] != "ok"]
+        return [finding for finding in self.findings(**options) if finding["verdict"] in ("warn", "fail")]
+
+    def unchecked(self, **options):
+        return {finding["check"] for finding in self.findings(**options) if finding["verdict"] == "unchecked"}
 
     def assert_named(self, check, verdict, **options):
         named = [finding for finding in self.findings(**options) if finding["check"] == check]
@@ -152,7 +167,7 @@ def test_a_healthy_node_is_well_in_text_and_json(doctor):
     assert {line.split()[1] for line in done.stdout.splitlines() if line.startswith("ok ")} == names
     assert len({line.index(line.split()[2]) for line in done.stdout.splitlines() if line.startswith("ok ")}) == 1, "not aligned"
     assert f"{len(names)} well, 0 to look at, 0 broken" in done.stdout and "\033" not in done.stdout
-    known = {check for check, *_ in KERNEL + FILES} | {"daemon", "version", "serving", "settings", "ec2", "database", "conntrack", "kernel"}
+    known = {check for check, *_ in KERNEL + FILES} | {"daemon", "version", "serving", "settings", "warnings", "ec2", "database", "conntrack", "kernel"}
     known |= {"imds", "credentials", "clock", "permissions", "limits"}
     assert names == known, "a check without a test, or a test without a check"
 
@@ -222,7 +237,10 @@ def test_what_only_the_daemon_knows(doctor):
             ("serving", "fail", {"impaired": True, "impaired_reason": "2 running pods have addresses that EC2 no longer assigns here"}),
             ("serving", "warn", {"waiting_reason": "no free address"}),
             ("serving", "fail", {"waiting_reason": "no free address; subnet is full", "exhausted": True}),
+            ("warnings", "warn", {"warnings": [{"subject": "10.0.1.9", "reason": "the host itself has this address"}]}),
             ("ec2", "warn", {"blocked": blocked}),
+            ("warnings", "warn", {"warnings": [{"subject": "10.0.1.9", "reason": "a route leads its packets elsewhere"}]}),
+            ("settings", "warn", {"warnings": [{"subject": "MAX_ENI", "reason": "'0' is as good as unset", "setting": True}]}),
         ]:
             fake.answers["Status"] = {**copy.deepcopy(well), **changes}
             doctor.assert_named(check, verdict)
@@ -267,4 +285,46 @@ def test_a_full_connection_table(doctor, tmp_path):
 def test_a_kernel_that_lacks_what_we_use(doctor):
     named = doctor.assert_named("kernel", "fail", before=["setpriv", "--bounding-set", "-net_admin"])
     assert {finding["found"].split(":")[0] for finding in named} == {
-        "nf_tables", "nftables nat", "nftables fib", "connection marks", "maps of intervals", "veth"}
+        "nf_tables", "nftables nat", "nftables fib", "connection marks", "maps of intervals", "chains of type route",
+        "the way in, after routing", "reject", "counters", "nftables inet", "nftables fib in inet", "reject in inet", "nftables arp",
+        "veth", "policy rules"}
+
+
+@pytest.mark.node(env={"AWS_VPC_K8S_CNI_CONNMARK": "0x40"})
+def test_another_mark_is_as_well(doctor):
+    doctor.assert_well()
+
+
+@pytest.mark.node(env={"WARM_ENI_TARGET": "3"})
+def test_a_node_at_its_limit_is_as_well(doctor):
+    """It has all the ENIs that it may have, and would like more: a normal state of a small node."""
+    node = doctor.node
+    wait_until(lambda: [row["action"] for row in node.status()["blocked"]] == ["grow"], 60, why="it is at its limit")
+    doctor.assert_well()
+    assert "full" in next(finding["found"] for finding in doctor.findings() if finding["check"] == "ec2")
+
+
+def test_what_cannot_be_looked_at_is_not_called_well(doctor):
+    """In the daemon's container: some of the host's folders are there, the rest of its files and its processes are not."""
+    files = {"networkd", "network-manager", "cloud-tools", "max-pods"}
+    pod = {"KUBERNETES_SERVICE_HOST": "10.100.0.1"}
+    mounted = {**pod, "HOST_CNI_CONFDIR_PATH": str(doctor.root / "etc/cni/net.d"), "HOST_CNI_BIN_PATH": str(doctor.root / "opt/cni/bin")}
+    least = ["setpriv", "--bounding-set", "-sys_admin"]
+    assert doctor.unchecked(container=mounted, before=least) == files | {"kernel"}
+    assert doctor.troubles(container=mounted, before=least) == []
+    assert doctor.unchecked(container=pod) == files | {"cni-config", "cni-plugin"}
+    done = doctor.run(container=pod)
+    assert done.returncode == 0 and f"{len(files) + 2} not checked" in done.stdout, done.stdout
+    (doctor.root / CONFLIST).unlink()
+    assert [finding["check"] for finding in doctor.troubles(container=mounted)] == ["cni-config"]
+    doctor.write(CONFLIST, '{"plugins": [{"type": "vpcwire"}]}')
+    (doctor.root / "proc/1/cmdline").unlink()
+    (doctor.root / "proc/1").rmdir()
+    assert doctor.unchecked() == {"max-pods"}, "no processes are seen"
+
+
+def test_without_the_daemon(doctor):
+    doctor.node.stop()
+    assert [finding["check"] for finding in doctor.troubles()] == ["daemon"]
+    assert doctor.unchecked() == {"version", "serving", "settings", "warnings", "ec2", "imds", "credentials", "clock", "permissions", "limits", "links",
+                                  "rules", "forwarding", "rp_filter", "eni-sysctls", "eni-routes", "pod-routes", "addresses", "neighbours"}

@@ -232,3 +232,32 @@ def test_a_firewall_that_drops_is_told_with_a_cure_that_works(wired, where, comm
         echo.assert_source(one.netns, [other.address], one.address)
     happens_within(lambda: drops(wired) == {}, HEAL_DEADLINE_S, why="no warning")
     assert wired.log.read_text().count("a firewall drops packets of pods") == 1
+
+
+STRAYS = {
+    "a network of containers in the VPC's range": ("10.0.77.0/24", ["ip address add 10.0.77.1/24 dev other0"]),
+    "a better default route": ("default", ["ip route prepend default dev other0"]),
+}
+
+
+@pytest.mark.parametrize(("subject", "commands"), STRAYS.values(), ids=STRAYS)
+def test_others_take_the_main_table_from_the_primary_enis_pods(node, subject, commands):
+    """Its pods leave by table main, which is others': nothing of it is touched, and it is told for as long as it lasts."""
+    node.wait_quiet()
+    assert node.status()["warnings"] == []
+    node.exec("ip", "link", "add", "other0", "type", "bridge")
+    node.exec("ip", "link", "set", "other0", "up")
+    for command in commands:
+        node.exec(*command.split())
+    main = node.ip("-4", "route", "show", "table", "main")
+    node.exec("ip", "rule", "del", "priority", "512")  # the main table is looked at with all else
+
+    def told():
+        (warning,) = node.status()["warnings"]
+        assert warning["subject"] == subject and "other0" in warning["reason"], warning
+        return True
+
+    wait_until(told, 60)
+    assert node.ip("-4", "route", "show", "table", "main") == main
+    node.exec("ip", "link", "del", "other0")
+    wait_until(lambda: node.status()["warnings"] == [], 60)

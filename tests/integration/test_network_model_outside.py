@@ -75,7 +75,7 @@ def is_applied(node, wanted):
     rules = nft(node)
     exempt = wanted["AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS"]
     return (
-        ("ct state new" in rules) == (wanted["AWS_VPC_K8S_CNI_EXTERNALSNAT"] == "false")
+        ("ip daddr != @direct" in rules) == (wanted["AWS_VPC_K8S_CNI_EXTERNALSNAT"] == "false")
         and (ONPREM_CIDR in rules) == (ONPREM_CIDR in exempt)
         and ("0.0.0.0/0" in rules) == ("0.0.0.0/0" in exempt)
         and ("random" in rules) == (wanted["AWS_VPC_K8S_CNI_RANDOMIZESNAT"] != "none")
@@ -135,7 +135,7 @@ def connections(pods, namespace, address):
 def assert_alive(pairs):
     for pair in pairs:
         for sender, receiver in (pair, reversed(pair)):
-            receiver.settimeout(10)
+            receiver.settimeout(patient(10))
             sender.sendall(b"still here")
             assert receiver.recv(10) == b"still here"
 
@@ -222,8 +222,8 @@ def test_mtus_the_mark_and_node_ports_at_the_start(world):
         assert ping(pod, world.nodes[0].address, 1301, check=False).returncode != 0
     sees(pods, INTERNET, node.public_address)
     assert "fwmark 0x100000/0x100000 lookup main" in node.exec("ip", "rule").stdout
-    assert "from_primary" not in nft(node)
-    assert "from_primary" in nft(world.nodes[0])
+    assert "entered_0" not in nft(node)
+    assert "entered_0" in nft(world.nodes[0])
     for pod in list(pods):
         pod.delete()
     node.stop()
@@ -232,7 +232,7 @@ def test_mtus_the_mark_and_node_ports_at_the_start(world):
 MALFORMED = {
     "AWS_VPC_K8S_CNI_EXTERNALSNAT": ("maybe", "true or false"),
     "AWS_VPC_CNI_NODE_PORT_SUPPORT": ("on", "true or false"),
-    "AWS_VPC_K8S_CNI_CONNMARK": ("0x100", "without the bits 0xff00"),
+    "AWS_VPC_K8S_CNI_CONNMARK": ("0x100", "without the bits 0xff02"),
     "AWS_VPC_ENI_MTU": ("9002", "576..9001"),
     "POD_MTU": ("100", "576..9001"),
 }

@@ -178,3 +178,95 @@ def test_a_database_that_cannot_be_used(node, spoil, kind):
     assert event["subject"] == str(aside)
     assert str(aside) in node.log.read_text()
     check(node)
+
+
+def content(node):
+    with contextlib.closing(sqlite3.connect(node.db)) as db:
+        return {table: sorted(db.execute(f"SELECT * FROM {table}")) for table in ("enis", "addresses", "leases", "imports")}
+
+
+@pytest.mark.parametrize("socket", ["the same socket", "another socket"])
+def test_a_second_daemon_when_the_lock_file_is_gone(node, socket):
+    """It changes nothing in the database of the first, which is told apart by the database itself."""
+    node.start()
+    node.wait_quiet()
+    before = content(node)
+    node.db.with_name(node.db.name + ".lock").unlink()
+    said = node.refused_start(**({} if socket == "the same socket" else {"VPCWIRE_SOCKET": str(node.folder / "other.sock")}))
+    assert f"{node.db} is in use" in said
+    assert content(node) == before
+    assert known(node, node.running)
+
+
+def test_a_second_daemon_with_another_database(node):
+    """The socket is the first's: the second ends before it does anything."""
+    node.start()
+    other = node.folder / "other.db"
+    assert "another program answers" in node.refused_start(VPCWIRE_DB=str(other))
+    assert not other.exists()
+
+
+# ---- another machine's: a disk that was imaged ----
+
+
+def image(node, other):
+    """other's database on node, as after its first boot from an image of that disk."""
+    for ending in ("-wal", "-shm"):
+        node.db.with_name(node.db.name + ending).unlink(missing_ok=True)
+    shutil.copyfile(other.db, node.db)
+    node.db.chmod(0o600)
+    sql(node, "UPDATE facts SET value = 'of the other' WHERE name = 'boot-id'")
+
+
+def begun_anew(node, other):
+    (aside,) = node.db.parent.glob(f"{node.db.name}.other-instance-{other.facts['instance_id']}-*")
+    with contextlib.closing(sqlite3.connect(aside)) as db:
+        assert db.execute("SELECT count(*) FROM enis").fetchone()[0] > 0
+    assert aside.stat().st_mode & 0o777 == 0o600
+    (event,) = [event for event in events(node) if event["kind"] == "database-aside"]
+    assert event["subject"] == str(aside) and other.facts["instance_id"] in event["text"]
+    wait_until(lambda: {eni.get("eni_id") for eni in node.enis()} == {eni["id"] for eni in node.simulator.enis(node.name)}, 60, why="its own ENIs")
+
+
+@pytest.mark.parametrize("knows_whose", [True, False])
+def test_a_database_of_another_instance(node, make_node, knows_whose):
+    """It has its image's ENIs and addresses, which are that machine's still, and may not even say whose it is."""
+    if not knows_whose:
+        sql(node, "DELETE FROM facts WHERE name IN ('identity', 'instance')")
+    new = make_node("n2", env=ENV, start=False)
+    image(new, node)
+    node.start()
+    new.start(wait=False)
+    wait_until(lambda: new.status()["ready"], 60, why="it finds its own")
+    if knows_whose:
+        begun_anew(new, node)
+    new.running = new.add_pods(["new-0", "new-1"])
+    assert not {pod.address for pod in new.running} & {pod.address for pod in node.running}
+    new.restart()
+    check(new)
+    assert known(node, node.running)
+
+
+def test_nothing_of_it_is_served_before_it_is_known_whose_it_is(vpc, node, make_node):
+    new = make_node("n2", env=ENV, start=False)
+    image(new, node)
+    vpc.ctl("set-faults", rules=[{"service": "imds", "node": "n2", "action": "*", "effect": "error", "status": 503}])
+    new.start(wait=False)
+    wait_until(lambda: vpc.ctl("faults")["rules"][0]["hits"] >= 3, 60, why="IMDS refuses")
+    assert new.pod_netns("early").cni("ADD", conf=new.cni_conf(timeoutSeconds=2)).code == 11
+    assert new.leases() == [] and new.pool()["free"] == 0
+    vpc.ctl("set-faults", rules=[])
+    wait_until(lambda: new.status()["ready"], 60, why="it finds its own")
+    begun_anew(new, node)
+
+
+def test_pods_that_run_under_another_instances_database(node, make_node):
+    """Rule 1 holds in any case: what the kernel shows in use is nobody else's."""
+    new = make_node("n2", env=ENV)
+    new.running = new.add_pods(["here-0", "here-1"])
+    new.stop()
+    image(new, node)
+    new.start(wait=False)
+    wait_until(lambda: new.status()["ready"], 60, why="it finds its own")
+    begun_anew(new, node)
+    check(new)

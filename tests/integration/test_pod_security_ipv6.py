@@ -43,7 +43,7 @@ def link_local(namespace, link):
 def connects(namespace, address):
     def ask():
         try:
-            socket.create_connection((address, 80), timeout=5).close()
+            socket.create_connection((address, 80), timeout=20).close()
             return True
         except OSError:
             return False

@@ -165,3 +165,22 @@ def test_a_storm_of_others_changes(node, tmp_path):
             os.killpg(storm.pid, signal.SIGKILL)
     node.check_kernel()
     assert "rounds make no end" not in node.proc.text()
+
+
+def test_a_link_with_the_mac_of_an_eni_is_not_taken_for_it(make_node):
+    """Listed before the ENI's: somebody gave its MAC to a veth of his own while the ENI was away from this daemon's eyes."""
+    node = make_node("n1", env={"MAX_ENI": "2", "WARM_IP_TARGET": "0", "MINIMUM_IP_TARGET": "1"})
+    node.wait_quiet()
+    node.exec("ip", "link", "add", "stray", "type", "veth", "peer", "name", "stray-peer")
+    node.add_pods(f"p{i}" for i in range(6))
+    node.wait_until(lambda: len(node.enis()) == 2 and node.quiet(), 60, why="two ENIs")
+    node.stop()
+    mac = node.ip("link", "show", "dev", "eth1")[0]["address"]
+    node.exec("ip", "link", "set", "stray", "address", mac)
+    first = [link["ifname"] for link in node.ip("link", "show") if link["address"] == mac]
+    node.start()
+    node.wait_quiet()
+    assert "stray" in first
+    (stray,) = node.ip("address", "show", "dev", "stray")
+    assert "UP" not in stray["flags"] and not [a for a in stray["addr_info"] if a["family"] == "inet"], stray
+    assert [route["dev"] for route in node.ip("-4", "route", "show", "table", "2") if route["dst"] == "default"] == ["eth1"]

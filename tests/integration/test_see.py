@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -10,10 +12,11 @@ import urllib.parse
 
 import pytest
 
-from vpc import wait_until
+from vpc import netns, wait_until
 from vpc.process import Daemon
 from vpc.web import METRICS, get
 
+README = pathlib.Path(__file__).parents[2] / "deploy/README.md"
 PROMETHEUS = 9090
 PROMETHEUS_YAML = f"""
 global: {{scrape_interval: 500ms, scrape_timeout: 500ms}}
@@ -65,7 +68,20 @@ def test_metrics(node):
     assert calls and all(now[of("awscni_ec2api_req_count", fn=action)] == n for action, n in calls.items())
     assert now[of("vpcwire_ec2_calls_total", **{"action": "DescribeNetworkInterfaces", "class": "none"})] == calls["DescribeNetworkInterfaces"]
 
-    linted = subprocess.run(["promtool", "check", "metrics"], input=node.web("/metrics", to=METRICS).text, capture_output=True, text=True, timeout=60)
+    process = pathlib.Path(f"/proc/{node.proc.pid}")
+    assert 0 < now[of("process_cpu_seconds_total")] < 3600 and now[of("process_cpu_seconds_total")] >= before[of("process_cpu_seconds_total")]
+    assert 0 < now[of("process_open_fds")] <= now[of("process_max_fds")]
+    assert 0 < now[of("process_resident_memory_bytes")] < now[of("process_virtual_memory_bytes")]
+    assert abs(now[of("process_start_time_seconds")] - process.stat().st_ctime) < 60
+    assert now[of("awscni_total_ipv4_prefixes")] == 0
+    assert now[of("awscni_assigned_ip_per_cidr", cidr=f"{pods[0].address}/32")] == 1
+    assert sum(value for (name, _), value in now.items() if name == "awscni_assigned_ip_per_cidr") == 1
+    assert [labels for name, labels in now if name == "awscni_build_info"] == [labels for name, labels in now if name == "vpcwire_build_info"]
+
+    text = node.web("/metrics", to=METRICS).text
+    told = set(re.findall(r"`(awscni_\w+)`", README.read_text()))
+    assert set(re.findall(r"^# TYPE (awscni_\w+) ", text, re.M)) == told, "deploy/README.md names those that are kept"
+    linted = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, timeout=60)
     complaints = [line for line in linted.stderr.splitlines() if not line.startswith("awscni_")]
     assert not complaints and linted.returncode in (0, 3), (linted, "names of aws-vpc-cni are as they are; ours must be good")
 
@@ -201,6 +217,28 @@ def test_introspection_on_a_unix_socket(make_node, tmp_path):
     assert path.stat().st_mode & 0o777 == 0o600
     node.stop()
     assert not path.exists()
+
+
+def test_pods_with_half_requests_do_not_hold_up_metrics(make_node):
+    """Five pods have all the connections that there may be; who comes from an address of its own is served before their time is over."""
+    node = make_node("n1", instance_type="m5.large", env={"WARM_IP_TARGET": "5"})
+    pods = node.add_pods([f"p{i}" for i in range(5)])
+    address = node.address
+
+    def half():
+        connection = socket.create_connection((address, METRICS))
+        connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: ")
+        return connection
+
+    held = []
+    with contextlib.ExitStack() as stack:
+        for pod in pods:
+            inside = stack.enter_context(netns.threads(pod.path))
+            held += [stack.enter_context(inside.submit(half).result()) for _ in range(8)]
+        assert node.web("/metrics", to=METRICS).status == 200
+        held[-1].setblocking(False)
+        with pytest.raises(BlockingIOError):
+            held[-1].recv(1)  # they still wait
 
 
 def test_silent_visitors_do_not_hold_up_pods(node):

@@ -288,8 +288,8 @@ void httpd_make_certificate(const char *name, char **ret_key, char **ret_certifi
         ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
         X509_gmtime_adj(X509_getm_notBefore(x), -3600);
         X509_gmtime_adj(X509_getm_notAfter(x), 3600);
-        X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
-                                   (const unsigned char *)name, -1, -1, 0);
+        X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)name,
+                                   -1, -1, 0);
         X509_set_issuer_name(x, X509_get_subject_name(x));
         X509_add_ext(x, alt, -1);
         X509_set_pubkey(x, key);

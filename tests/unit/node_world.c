@@ -9,6 +9,8 @@
 #include <linux/rtnetlink.h>
 #include <nftables/libnftables.h>
 
+#include <vpcwire/pod_link.h>
+
 struct ip world_ip(const char *text)
 {
         struct ip ip;
@@ -170,7 +172,8 @@ void node_world_add_pod(struct node_world *w, const char *address, unsigned devi
                                  .peer_name = name,
                                  .mac = world_mac(2, (unsigned)n),
                                  .peer_mac = world_mac(3, (unsigned)n),
-                                 .peer_netns_fd = w->host_fd};
+                                 .peer_netns_fd = w->host_fd,
+                                 .peer_group = POD_LINK_GROUP};
         _cleanup_(netlink_freep) struct netlink *pod = NULL;
 
         assert_true(n < WORLD_PODS);

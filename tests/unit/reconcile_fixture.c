@@ -52,6 +52,8 @@ int bench_teardown(void **state)
         free(b->r.suspects);
         free(b->r.unreadable);
         mark_forget(&b->r);
+        groups_forget(&b->r);
+        identity_done(&b->r.identity);
         free(b->r.subnets);
         if (b->ec2)
                 httpd_stop(b->ec2);

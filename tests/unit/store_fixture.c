@@ -108,7 +108,7 @@ struct store_lease fixture_wanted(const char *container_id)
 {
         return (struct store_lease){
                 .key = {"net", container_id, "eth0"},
-                .host_ifname = "eni0123456789a",
+                .host_ifname = container_id, /* a name is one lease's alone */
                 .netns = "/run/netns/x",
                 .pod_namespace = "default",
                 .pod_name = container_id,
@@ -124,6 +124,15 @@ struct store_lease fixture_lease(struct fixture *f, const char *container_id, in
         assert_ok(store_lease_add(f->store, &wanted, now_ms, f->arena, &result, &got, &f->err), &f->err);
         assert_int_equal(result, LEASE_GIVEN);
         return got;
+}
+
+const char *fixture_host_ifname(struct fixture *f, const char *container_id)
+{
+        const struct store_lease_key key = {"net", container_id, "eth0", NULL};
+        struct store_lease lease = {0};
+
+        assert_ok(store_lease_get(f->store, &key, f->arena, &lease, &f->err), &f->err);
+        return lease.host_ifname;
 }
 
 struct store_counts fixture_counts(struct fixture *f, int64_t now_ms)

@@ -33,6 +33,8 @@ int64_t fixture_ready_eni(struct fixture *f, unsigned device, unsigned n);
 struct store_lease fixture_wanted(const char *container_id);
 /* A lease, which must be given. */
 struct store_lease fixture_lease(struct fixture *f, const char *container_id, int64_t now_ms);
+/* What the lease's link is called. */
+const char *fixture_host_ifname(struct fixture *f, const char *container_id);
 struct store_counts fixture_counts(struct fixture *f, int64_t now_ms);
 /* The state of ENI `key` as text, "" when there is none; of an address likewise. */
 const char *fixture_eni_state(struct fixture *f, int64_t key);

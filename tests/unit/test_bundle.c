@@ -92,6 +92,28 @@ static void test_redact_random(void **state _unused_)
         }
 }
 
+/* Each byte is looked at a few times, and not once for each before it: this ends in a second, or not in an hour. */
+static void test_redact_of_much(void **state _unused_)
+{
+        enum { BYTES = 2 * 1024 * 1024, HANGS_S = 300 };
+        static const char *const parts[] = {
+                "a.",         "token:",    "token.",  "eyJ.",    "Bearer ",    "://",           "://a",
+                "-----BEGIN", "-",         "token\"", "token: ", "\"token\":", "token:secret_", "token=\"",
+                "\\",         "PRIVATE\n", " ",       "#token",  "bearer a.",  "token '"};
+        _cleanup_free_ char *text = xcalloc(1, BYTES);
+
+        alarm(HANGS_S);
+        for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+                _cleanup_(text_done) struct text got = {0};
+
+                for (size_t at = 0, n = strlen(parts[i]); at + n <= BYTES; at += n)
+                        memcpy(text + at, parts[i], n);
+                redact(text, BYTES, &got);
+                assert_true(got.bytes > 0);
+        }
+        alarm(0);
+}
+
 static void run(const char *command)
 {
         /* NOLINTNEXTLINE(cert-env33-c): a test's own command */
@@ -147,6 +169,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_redact),
                 cmocka_unit_test(test_redact_random),
+                cmocka_unit_test(test_redact_of_much),
                 cmocka_unit_test(test_tar),
         };
 

@@ -8,6 +8,7 @@
 
 #include "args.h"
 #include "name.h"
+#include "wish.h"
 
 enum { EVERYTHING = NEEDS_CONTAINER_ID | NEEDS_NETNS | NEEDS_IFNAME | NEEDS_PATH };
 
@@ -216,7 +217,7 @@ static void test_host_link_names(void **state _unused_)
                 snprintf(pod.name, sizeof(pod.name), "%s", cases[i].name);
                 host_link_name(cases[i].prefix, &pod, cases[i].container_id, cases[i].ifname, name);
                 assert_string_equal(name, cases[i].expect);
-                assert_true(host_link_name_has_form(name));
+                assert_true(pod_link_has_form(name));
         }
 }
 
@@ -231,10 +232,102 @@ static void test_host_link_name_form(void **state _unused_)
                                           "eni0123456789A"};
 
         for (size_t i = 0; i < ARRAY_SIZE(odd); i++)
-                assert_int_equal(host_link_name_has_form(odd[i]), strcmp(odd[i], "enix0123456789a") == 0);
+                assert_int_equal(pod_link_has_form(odd[i]), strcmp(odd[i], "enix0123456789a") == 0);
         assert_true(host_link_name_is_same_pod("eni0123456789a", "vpc0123456789a"));
         assert_false(host_link_name_is_same_pod("eni0123456789a", "eni0123456789b"));
         assert_false(host_link_name_is_same_pod("eni0123456789a", "eth0"));
+}
+
+/* Every name that a pod's link may have is found again; no two owners share a spare one. */
+static void test_spare_names(void **state _unused_)
+{
+        static const struct pod_link_owner owners[] = {
+                {"default", "web", "c1", "net1"},
+                {"default", "web.net1", "c2", "eth0"},
+                {"default.web", "net1", "c3", "eth0"},
+                {NULL, NULL, "default.web.net1", "eth0"},
+        };
+        char names[ARRAY_SIZE(owners)][POD_LINK_SPARES + 1][POD_LINK_NAME_BYTES];
+
+        for (size_t i = 0; i < ARRAY_SIZE(owners); i++) {
+                for (unsigned n = 0; n <= POD_LINK_SPARES; n++) {
+                        char prefix[POD_LINK_PREFIX_MAX + 1];
+
+                        pod_link_name("eni", &owners[i], n, names[i][n]);
+                        assert_true(host_link_name_is_of(names[i][n], &owners[i]));
+                        pod_link_prefix(names[i][n], prefix);
+                        assert_string_equal(prefix, "eni");
+                }
+                assert_string_equal(names[i][0], names[0][0]); /* the first names do clash */
+                for (size_t k = 0; k < i; k++) {
+                        for (unsigned n = 1; n <= POD_LINK_SPARES; n++)
+                                assert_false(host_link_name_is_of(names[k][n], &owners[i]));
+                }
+        }
+}
+
+static void test_mac_of_a_host_link(void **state _unused_)
+{
+        const struct mac mac = host_link_mac("c1", "eth0");
+
+        assert_int_equal(mac.bytes[0] & 3, 2);
+        assert_true(mac_equal(mac, host_link_mac("c1", "eth0")));
+        assert_false(mac_equal(mac, host_link_mac("c1", "net1")));
+        assert_false(mac_equal(mac, host_link_mac("c2", "eth0")));
+}
+
+static void test_wishes(void **state _unused_)
+{
+        static const struct {
+                const char *args, *conf;
+                const char *address, *mac; /* what is asked for */
+                const char *error;
+        } cases[] = {
+                {"", "{}", "none", "00:00:00:00:00:00", NULL},
+                {"IP=;MAC=", "{\"runtimeConfig\":{\"ips\":[],\"mac\":\"\"}}", "none", "00:00:00:00:00:00",
+                 NULL},
+                {"IP=10.0.1.7;MAC=02:00:5e:10:00:01", "{}", "10.0.1.7", "02:00:5e:10:00:01", NULL},
+                {"IP=10.0.1.7/24", "{}", "10.0.1.7", "00:00:00:00:00:00", NULL},
+                {"IP=10.0.1.7;MAC=02:00:5e:10:00:01",
+                 "{\"args\":{\"cni\":{\"ips\":[\"10.0.1.8\"],\"mac\":\"02:00:5e:10:00:02\"}}}", "10.0.1.8",
+                 "02:00:5e:10:00:02", NULL},
+                {"IP=10.0.1.7",
+                 "{\"args\":{\"cni\":{\"ips\":[\"10.0.1.8\"]}},\"runtimeConfig\":{\"ips\":[\"10.0.1.9/"
+                 "16\"]}}",
+                 "10.0.1.9", "00:00:00:00:00:00", NULL},
+                {"IP=10.0.1", "{}", NULL, NULL, "CNI_ARGS: IP '10.0.1' is no address"},
+                {"MAC=01:00:5e:10:00:01", "{}", NULL, NULL, "CNI_ARGS: MAC '01:00:5e:10:00:01'"},
+                {"MAC=00:00:00:00:00:00", "{}", NULL, NULL, "MAC '00:00:00:00:00:00'"},
+                {"MAC=x", "{}", NULL, NULL, "MAC 'x'"},
+                {"", "{\"runtimeConfig\":{\"mac\":7}}", NULL, NULL, "runtimeConfig.mac must be a string"},
+                {"", "{\"runtimeConfig\":{\"ips\":\"10.0.1.7\"}}", NULL, NULL,
+                 "runtimeConfig.ips must be a list"},
+                {"", "{\"runtimeConfig\":{\"ips\":[\"10.0.1.7\",\"10.0.1.8\"]}}", NULL, NULL, "2 addresses"},
+                {"", "{\"args\":{\"cni\":{\"ips\":[7]}}}", NULL, NULL, "args.cni.ips must be a list"},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                struct netconf conf = {.root = json_loads(cases[i].conf, 0, NULL)};
+                struct pod_identity pod = {0};
+                struct wish wish = {.address = IP_NONE};
+                struct err err;
+                int r;
+
+                assert_non_null(conf.root);
+                assert_ok(args_parse_pod(cases[i].args, &pod, &err), &err);
+                r = wish_from_args(&pod, &wish, &err);
+                if (r == 0)
+                        r = wish_from_conf(&conf, &wish, &err);
+                if (cases[i].error) {
+                        assert_fails(r, ERR_INVALID);
+                        assert_contains(err.msg, cases[i].error);
+                } else {
+                        assert_ok(r, &err);
+                        assert_string_equal(IP_TEXT(wish.address), cases[i].address);
+                        assert_string_equal(MAC_TEXT(wish.mac), cases[i].mac);
+                }
+                netconf_done(&conf);
+        }
 }
 
 int main(void)
@@ -248,6 +341,9 @@ int main(void)
                 cmocka_unit_test(test_pod_values_are_bounded),
                 cmocka_unit_test(test_host_link_names),
                 cmocka_unit_test(test_host_link_name_form),
+                cmocka_unit_test(test_spare_names),
+                cmocka_unit_test(test_mac_of_a_host_link),
+                cmocka_unit_test(test_wishes),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

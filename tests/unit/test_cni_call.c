@@ -12,7 +12,9 @@
 
 #include "plugin.h"
 
-#define GOOD     "{\"name\":\"n\",\"cniVersion\":\"1.1.0\",\"socket\":\"/nonexistent/ipamd.sock\"}"
+#define GOOD                                                                                                 \
+        "{\"name\":\"n\",\"cniVersion\":\"1.1.0\",\"socket\":\"/nonexistent/"                                \
+        "ipamd.sock\",\"timeoutSeconds\":1}"
 #define OLD      "{\"name\":\"n\",\"cniVersion\":\"0.3.1\",\"socket\":\"/nonexistent/ipamd.sock\"}"
 #define NO_INPUT "\001" /* standard input cannot be read */
 #define PATH     "CNI_PATH=/p"
@@ -90,17 +92,14 @@ static void test_order_of_checks(void **state _unused_)
                 {{"CNI_COMMAND=GC", NULL}, "nope", 4, "[CNI_PATH]"},
                 {{"CNI_COMMAND=STATUS", NULL}, "nope", 4, "[CNI_PATH]"},
                 /* Then reading. */
-                {{"CNI_COMMAND=DEL", ID, IF, PATH, NULL}, NO_INPUT, 5, "standard input"},
+                {{"CNI_COMMAND=GC", PATH, NULL}, NO_INPUT, 5, "standard input"},
                 {{"CNI_COMMAND=STATUS", PATH, NULL}, NO_INPUT, 5, "standard input"},
                 /* Then JSON, before the name, before the version. */
-                {{"CNI_COMMAND=DEL", ID, IF, PATH, NULL}, "", 6, "standard input"},
-                {{"CNI_COMMAND=DEL", ID, IF, PATH, NULL}, "{\"cniVersion\":\"9.9.9\"", 6, "standard input"},
-                {{"CNI_COMMAND=DEL", ID, IF, PATH, NULL}, "{\"cniVersion\":\"9.9.9\"}", 7, "name"},
+                {{"CNI_COMMAND=GC", PATH, NULL}, "", 6, "standard input"},
+                {{"CNI_COMMAND=GC", PATH, NULL}, "{\"cniVersion\":\"9.9.9\"", 6, "standard input"},
+                {{"CNI_COMMAND=GC", PATH, NULL}, "{\"cniVersion\":\"9.9.9\"}", 7, "name"},
                 {{"CNI_COMMAND=GC", PATH, NULL}, "{\"cniVersion\":\"0.4.0\",\"name\":\"a b\"}", 7, "'a b'"},
-                {{"CNI_COMMAND=DEL", ID, IF, PATH, NULL},
-                 "{\"cniVersion\":\"9.9.9\",\"name\":\"n\"}",
-                 1,
-                 "'9.9.9'"},
+                {{"CNI_COMMAND=GC", PATH, NULL}, "{\"cniVersion\":\"9.9.9\",\"name\":\"n\"}", 1, "'9.9.9'"},
                 {{"CNI_COMMAND=CHECK", ID, IF, PATH, "CNI_NETNS=/n", NULL},
                  OLD,
                  1,
@@ -165,6 +164,24 @@ static void test_del_forgives(void **state _unused_)
                  "{\"name\":\"n\",\"mtu\":[],\"socket\":\"/nonexistent/s\",\"ipam\":{\"type\":\"x\"}}",
                  0,
                  NULL},
+                /* What is malformed was never made; what cannot be read does not keep the link. */
+                {{"CNI_COMMAND=DEL", "CNI_CONTAINERID=a/b", IF, PATH, NULL}, GOOD, 0, NULL},
+                {{"CNI_COMMAND=DEL", ID, "CNI_IFNAME=a:b", PATH, NULL}, GOOD, 0, NULL},
+                {{"CNI_COMMAND=DEL", ID, "CNI_IFNAME=1234567890123456", PATH, NULL}, GOOD, 0, NULL},
+                {{"CNI_COMMAND=DEL", ID, IF, PATH, NULL}, NO_INPUT, 0, NULL},
+                {{"CNI_COMMAND=DEL", ID, IF, PATH, NULL}, "", 0, NULL},
+                {{"CNI_COMMAND=DEL", ID, IF, PATH, NULL}, "{\"cniVersion\":", 0, NULL},
+                {{"CNI_COMMAND=DEL", ID, IF, PATH, NULL}, "[]", 0, NULL},
+                {{"CNI_COMMAND=DEL", ID, IF, PATH, NULL}, "{\"name\":\"a b\"}", 0, NULL},
+                {{"CNI_COMMAND=DEL", ID, IF, PATH, NULL},
+                 "{\"name\":3,\"ipam\":{\"type\":\"vpcwire\"}}",
+                 0,
+                 NULL},
+                {{"CNI_COMMAND=DEL", ID, IF, PATH, NULL},
+                 "{\"cniVersion\":\"9.9.9\",\"name\":\"n\"}",
+                 0,
+                 NULL},
+                {{"CNI_COMMAND=DEL", ID, IF, PATH, NULL}, "{\"name\":\"n\",\"prevResult\":7}", 0, NULL},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
@@ -174,7 +191,7 @@ static void test_del_forgives(void **state _unused_)
 static void test_input_is_bounded(void **state _unused_)
 {
         _cleanup_free_ char *big = XNEW_ARRAY(char, NETCONF_BYTES_MAX + 2);
-        struct order_case c = {{"CNI_COMMAND=DEL", ID, IF, PATH, NULL}, big, 5, "longer than 1048576"};
+        struct order_case c = {{"CNI_COMMAND=GC", PATH, NULL}, big, 5, "longer than 1048576"};
 
         memset(big, ' ', NETCONF_BYTES_MAX + 1);
         check_order(&c);
@@ -194,7 +211,7 @@ static void test_error_is_in_the_callers_version(void **state _unused_)
                  "supported: 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0"},
                 {"nope", "1.1.0", NULL},
         };
-        static const char *const env[] = {"CNI_COMMAND=DEL", ID, IF, PATH, NULL};
+        static const char *const env[] = {"CNI_COMMAND=GC", PATH, NULL};
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 _cleanup_json_ json_t *json = NULL;

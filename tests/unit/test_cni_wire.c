@@ -24,6 +24,7 @@
 #include <vpcwire/netns.h>
 #include <vpcwire/route.h>
 #include <vpcwire/rule.h>
+#include <vpcwire/pod_link.h>
 #include <vpcwire/sysctl.h>
 
 #include "wire.h"
@@ -191,6 +192,8 @@ static void test_every_object_is_there(void **state _unused_)
         assert_ok(link_get_by_name(world.host, HOST_NAME, &host, &err), &err);
         assert_ok(link_get_by_name(world.pod, "eth0", &pod, &err), &err);
         assert_string_equal(host.alias, "c1");
+        assert_int_equal(host.group, POD_LINK_GROUP);
+        assert_int_equal(pod.group, 0);
         assert_true(host.up && pod.up && host.carrier && pod.carrier);
         assert_int_equal(host.mtu, 9001);
         assert_int_equal(pod.mtu, 9001);
@@ -472,57 +475,127 @@ static void test_find(void **state _unused_)
         unmake(wire, &wiring);
 }
 
-static void test_older_sandbox_is_replaced(void **state _unused_)
+static bool remove_link(const char *host_ifname, const char *container_id, bool unnamed)
 {
-        _cleanup_(wire_freep) struct wire *wire = open_wire();
-        const struct link_veth older = {.name = HOST_NAME,
-                                        .peer_name = "older0",
-                                        .mac = {{2, 0, 0, 0, 9, 1}},
-                                        .peer_mac = {{2, 0, 0, 0, 9, 2}},
-                                        .peer_netns_fd = -1};
-        struct wiring wiring;
+        const struct wire_owner owner = {.host_ifname = host_ifname,
+                                         .container_id = container_id,
+                                         .ifname = "eth0",
+                                         .unnamed = unnamed};
+        char name[LINK_NAME_BYTES];
         struct err err;
 
-        assert_ok(link_create_veth(world.host, &older, &err), &err);
-        assert_ok(link_change_by_name(world.host, HOST_NAME, &(struct link_change){.alias = "c0"}, &err),
-                  &err);
-        make(wire, &wiring);
-        assert_int_equal(count_links(world.host), 2);
-        unmake(wire, &wiring);
-        /* What is no veth is nobody's sandbox. */
-        assert_ok(link_create(world.host, HOST_NAME, "bridge", &err), &err);
+        assert_ok(wire_remove_host_link(world.host, &owner, name, &err), &err);
+        return *name;
+}
+
+static const struct link_veth other_pair = {.name = "other0",
+                                            .peer_name = "other1",
+                                            .mac = {{2, 0, 0, 0, 9, 1}},
+                                            .peer_mac = {{2, 0, 0, 0, 9, 2}},
+                                            .peer_netns_fd = -1};
+
+/* A name is no identity: whoever bears it, it is not for wire_make() to decide. */
+static void test_a_taken_name_is_left_alone(void **state _unused_)
+{
+        _cleanup_(wire_freep) struct wire *wire = open_wire();
+        struct wiring wiring = wanted();
+        struct link_veth other = other_pair;
+        struct link_info before, after;
+        struct err err;
+
+        other.name = HOST_NAME;
+        assert_ok(link_create_veth(world.host, &other, &err), &err);
+        assert_ok(wire_get_host_link(wire, HOST_NAME, &before, &err), &err);
         assert_fails(wire_make(wire, &wiring, &err), ERR_EXISTS);
         assert_contains(err.msg, HOST_NAME);
-        assert_ok(link_delete_by_name(world.host, HOST_NAME, &err), &err);
+        assert_ok(wire_get_host_link(wire, HOST_NAME, &after, &err), &err);
+        assert_int_equal(before.ifindex, after.ifindex);
+        assert_string_equal(after.alias, "");
+        assert_ok(wire_delete_host_link(wire, after.ifindex, &err), &err);
+        assert_ok(wire_delete_host_link(wire, after.ifindex, &err), &err);
         assert_clean();
 }
 
-/* A route that somebody left for the address does not stand in the way. */
-static void test_stale_host_route_is_replaced(void **state _unused_)
+/* The kernel takes no alias for a new link: until it has one, its MAC says whose it is. */
+static void test_a_link_without_its_alias_is_ours(void **state _unused_)
+{
+        const struct link_change no_alias = {.alias = ""}, other_mac = {.mac = &other_pair.mac};
+        _cleanup_(wire_freep) struct wire *wire = open_wire();
+        struct wiring wiring;
+        struct err err;
+
+        make(wire, &wiring);
+        assert_ok(link_change_by_name(world.host, HOST_NAME, &no_alias, &err), &err);
+        assert_state(wire, WIRE_OURS);
+        assert_fails(wire_check(wire, &wiring, &err), ERR_NOT_FOUND); /* and not whole */
+        assert_false(remove_link(HOST_NAME, "c2", false));
+        assert_true(remove_link(HOST_NAME, "c1", false));
+        assert_clean();
+        make(wire, &wiring);
+        assert_ok(link_change_by_name(world.host, HOST_NAME, &no_alias, &err), &err);
+        assert_ok(link_change_by_name(world.host, HOST_NAME, &other_mac, &err), &err);
+        assert_state(wire, WIRE_FOREIGN);
+        assert_false(remove_link(HOST_NAME, "c1", false));
+        unmake(wire, &wiring);
+}
+
+/* Who has the address's route, and whether a new pod gets it. */
+static const struct {
+        const char *alias;
+        uint8_t protocol;
+        bool is_refused;
+} takers[] = {
+        {"c2", VPCWIRE_PROTOCOL, true}, /* the address has another owner by now */
+        {"", VPCWIRE_PROTOCOL, true},   /* a bridge's, or of a pod whose link lost its alias */
+        {"", RTPROT_BOOT, false},       /* somebody's, who left it there */
+};
+
+static void test_route_of_another(void **state _unused_)
 {
         _cleanup_(wire_freep) struct wire *wire = open_wire();
-        const struct link_veth other = {.name = "other0",
-                                        .peer_name = "other1",
-                                        .mac = {{2, 0, 0, 0, 9, 1}},
-                                        .peer_mac = {{2, 0, 0, 0, 9, 2}},
-                                        .peer_netns_fd = -1};
-        struct route_info stale = {
+        struct route_info there = {
                 .dst = prefix_host(ip_from_u32(POD_ADDRESS)), .table = PODS_TABLE, .scope = RT_SCOPE_LINK};
         struct link_info link;
         struct wiring wiring;
         struct err err;
 
-        assert_ok(link_create_veth(world.host, &other, &err), &err);
-        assert_ok(link_change_by_name(world.host, "other0", &(struct link_change){.admin = LINK_ADMIN_UP},
-                                      &err),
-                  &err);
-        assert_ok(link_get_by_name(world.host, "other0", &link, &err), &err);
-        stale.oif = link.ifindex;
-        assert_ok(route_add(world.host, &stale, &err), &err);
-        make(wire, &wiring);
-        assert_ok(wire_check(wire, &wiring, &err), &err);
-        assert_int_equal(count_pod_routes(), 1);
-        assert_ok(link_delete_by_name(world.host, "other0", &err), &err);
+        for (size_t i = 0; i < ARRAY_SIZE(takers); i++) {
+                const struct link_change change = {.alias = takers[i].alias, .admin = LINK_ADMIN_UP};
+
+                assert_ok(link_create_veth(world.host, &other_pair, &err), &err);
+                assert_ok(link_change_by_name(world.host, "other0", &change, &err), &err);
+                assert_ok(link_get_by_name(world.host, "other0", &link, &err), &err);
+                there.oif = link.ifindex;
+                there.protocol = takers[i].protocol;
+                assert_ok(route_add(world.host, &there, &err), &err);
+                wiring = wanted();
+                if (takers[i].is_refused) {
+                        assert_fails(wire_make(wire, &wiring, &err), ERR_EXISTS);
+                        assert_contains(err.msg, "10.0.1.7 leads to the link other0");
+                        assert_contains(err.msg, takers[i].alias);
+                        assert_int_equal(count_pod_routes(), 1);
+                        assert_int_equal(count_links(world.host), 3);
+                } else {
+                        assert_ok(wire_make(wire, &wiring, &err), &err);
+                        assert_ok(wire_check(wire, &wiring, &err), &err);
+                        assert_ok(wire_unmake(wire, &wiring, &err), &err);
+                }
+                assert_ok(link_delete_by_name(world.host, "other0", &err), &err);
+                assert_clean();
+        }
+}
+
+static void test_a_chosen_mac(void **state _unused_)
+{
+        _cleanup_(wire_freep) struct wire *wire = open_wire();
+        struct wiring wiring = wanted();
+        struct link_info pod;
+        struct err err;
+
+        wiring.mac = other_pair.mac;
+        assert_ok(wire_make(wire, &wiring, &err), &err);
+        assert_ok(link_get_by_name(world.pod, "eth0", &pod, &err), &err);
+        assert_true(mac_equal(pod.mac, other_pair.mac));
         unmake(wire, &wiring);
 }
 
@@ -549,17 +622,6 @@ static void test_failure_at_each_step_leaves_nothing(void **state _unused_)
         print_message("failed at each of %d calls\n", steps);
         assert_in_range(steps, 10, 40);
         unmake(wire, &wiring);
-}
-
-static bool remove_link(const char *host_ifname, const char *container_id, bool unnamed)
-{
-        const struct wire_owner owner = {
-                .host_ifname = host_ifname, .container_id = container_id, .unnamed = unnamed};
-        bool removed = false;
-        struct err err;
-
-        assert_ok(wire_remove_host_link(world.host, &owner, &removed, &err), &err);
-        return removed;
 }
 
 static void make_named(struct wire *wire, struct wiring *wiring, const char *host_ifname, const char *ifname)
@@ -616,7 +678,8 @@ static void test_removing_one_of_two_attachments(void **state _unused_)
         assert_ok(link_get_by_name(world.pod, "eth0", &pod, &err), &err);
         assert_ok(break_default_route(NULL, &pod, &err), &err);
         assert_ok(break_gateway_route(NULL, &pod, &err), &err);
-        make_named(wire, &second, "enide80847183d", "net1");
+        second.address = ip_from_u32(POD_ADDRESS + 1);
+        assert_ok(wire_make(wire, &second, &err), &err);
         assert_false(remove_link("eni0123456789a", "c1", true)); /* which one is not clear */
         assert_int_equal(count_links(world.pod), 3);
         assert_true(remove_link(HOST_NAME, "c1", false));
@@ -688,8 +751,10 @@ int main(void)
                 cmocka_unit_test(test_check_names_what_is_broken),
                 cmocka_unit_test(test_check_takes_an_answer_to_arp_for_a_neighbour),
                 cmocka_unit_test(test_find),
-                cmocka_unit_test(test_older_sandbox_is_replaced),
-                cmocka_unit_test(test_stale_host_route_is_replaced),
+                cmocka_unit_test(test_a_taken_name_is_left_alone),
+                cmocka_unit_test(test_a_link_without_its_alias_is_ours),
+                cmocka_unit_test(test_a_chosen_mac),
+                cmocka_unit_test(test_route_of_another),
                 cmocka_unit_test(test_failure_at_each_step_leaves_nothing),
                 cmocka_unit_test(test_removing_from_the_host),
                 cmocka_unit_test(test_removing_one_of_two_attachments),

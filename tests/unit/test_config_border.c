@@ -64,7 +64,7 @@ static void test_refused(void **state _unused_)
                 {"AWS_VPC_K8S_CNI_CONNMARK", "0x80 ", "'0x80 '", "0xffffffff"},
                 {"AWS_VPC_K8S_CNI_CONNMARK", "0x100000000", "'0x100000000'", "0xffffffff"},
                 {"AWS_VPC_K8S_CNI_CONNMARK", "99999999999999999999", "'9999", "0xffffffff"},
-                {"AWS_VPC_K8S_CNI_CONNMARK", "0x180", "'0x180'", "without the bits 0xff00"},
+                {"AWS_VPC_K8S_CNI_CONNMARK", "0x180", "'0x180'", "without the bits 0xff02"},
                 {"AWS_VPC_K8S_CNI_CONNMARK", "0x4000", "'0x4000'", "kube-proxy's"},
         };
 

@@ -80,7 +80,7 @@ static void test_rulesets(void **state _unused_)
                 size_t n;
 
                 assert_int_equal(unshare(CLONE_NEWNET), 0);
-                assert_ok(firewall_try(cases[i].rules, &err), &err);
+                assert_ok(firewall_try(cases[i].rules, FIREWALL_COMMIT, &err), &err);
                 look("eni", arena, &drops, &n);
                 if (n != (cases[i].why ? 1 : 0) || (n && strcmp(drops[0].why, cases[i].why) != 0))
                         fail_msg("%s: %zu drop, %s", cases[i].name, n, n ? drops[0].why : "-");
@@ -96,7 +96,8 @@ static void test_cure(void **state _unused_)
         size_t n;
 
         assert_int_equal(unshare(CLONE_NEWNET), 0);
-        assert_ok(firewall_try(FORWARD("drop", "iifname \"eni*\" accept\noifname \"eni*\" accept"), &err),
+        assert_ok(firewall_try(FORWARD("drop", "iifname \"eni*\" accept\noifname \"eni*\" accept"),
+                               FIREWALL_COMMIT, &err),
                   &err);
         look("vpc", arena, &drops, &n);
         assert_int_equal(n, 1);
@@ -106,7 +107,7 @@ static void test_cure(void **state _unused_)
         for (size_t i = 0; i < 2; i++) {
                 assert_ok(firewall_try(i ? "insert rule inet f way oifname \"vpc*\" accept"
                                          : "insert rule inet f way iifname \"vpc*\" accept",
-                                       &err),
+                                       FIREWALL_COMMIT, &err),
                           &err);
         }
         look("vpc", arena, &drops, &n);
@@ -123,14 +124,23 @@ static void test_chains_of_a_table(void **state _unused_)
         assert_int_equal(unshare(CLONE_NEWNET), 0);
         assert_ok(firewall_try("table ip a { chain x {\n}\n}\ntable ip b { chain y {\n}\n}\ntable ip6 a { "
                                "chain z {\n}\n}",
-                               &err),
+                               FIREWALL_COMMIT, &err),
                   &err);
         assert_ok(firewall_table_chains(arena, "ip", "a", &chains, &n, &err), &err);
         assert_int_equal(n, 1);
         assert_string_equal(chains[0], "x");
         assert_ok(firewall_table_chains(arena, "ip", "none", &chains, &n, &err), &err);
         assert_int_equal(n, 0);
-        assert_fails(firewall_try("add rule ip a x nonsense", &err), ERR_SYSTEM);
+        assert_fails(firewall_try("add rule ip a x nonsense", FIREWALL_COMMIT, &err), ERR_SYSTEM);
+        for (int i = 0; i < 2;
+             i++) /* nothing is left of what is not committed; what could not be is refused */
+                assert_ok(firewall_try(
+                                  "add table ip t; add chain ip t c { type filter hook input priority 0; }",
+                                  FIREWALL_DRY, &err),
+                          &err);
+        assert_ok(firewall_table_chains(arena, "ip", "t", &chains, &n, &err), &err);
+        assert_int_equal(n, 0);
+        assert_fails(firewall_try("add rule ip none x accept", FIREWALL_DRY, &err), ERR_SYSTEM);
 }
 
 int main(void)

@@ -248,7 +248,7 @@ static void test_pods_keep_their_addresses_with_no_manage(void **state)
         without_the_tag(b, with_no_manage(b, shown(b, 1, INSTANCE, 3)));
 }
 
-/* What is withheld is nobody's to give back, either. */
+/* What is not offered is nobody's to give back, either. */
 static void test_nothing_is_asked_of_ec2_for_an_eni_without_our_tag(void **state)
 {
         struct bench *b = *state;

@@ -314,6 +314,27 @@ static void test_error_has_the_kernels_explanation(void **state)
         assert_fails(route_add(w->nl, &no_device, NULL), ERR_NOT_FOUND);
 }
 
+/* It waits for the rule that it leads to, and is known again. */
+static void test_rule_that_leads_on(void **state)
+{
+        struct world *w = *state;
+        const struct rule_info on = {.family = AF_INET,
+                                     .priority = 1534,
+                                     .goto_priority = 1537,
+                                     .iif = "lo",
+                                     .protocol = VPCWIRE_PROTOCOL};
+        struct rule_info *seen;
+        size_t n;
+
+        assert_ok(rule_add(w->nl, &on, &w->err), &w->err);
+        assert_ok(rule_dump(w->nl, w->arena, AF_INET, &seen, &n, &w->err), &w->err);
+        assert_int_equal(rule_compare(&seen[1], &on), 0);
+        assert_false(seen[1].other);
+        assert_string_equal(RULE_TEXT(&seen[1]), "1534: iif lo goto 1537 proto 118");
+        assert_ok(rule_delete(w->nl, &on, &w->err), &w->err);
+        assert_fails(rule_delete(w->nl, &on, &w->err), ERR_NOT_FOUND);
+}
+
 static void test_rules(void **state)
 {
         struct world *w = *state;
@@ -663,6 +684,7 @@ int main(void)
                 NET_TEST(test_route_filters_and_ipv6),
                 NET_TEST(test_error_has_the_kernels_explanation),
                 NET_TEST(test_rules),
+                NET_TEST(test_rule_that_leads_on),
                 NET_TEST(test_rule_with_more_is_marked),
                 NET_TEST(test_neighbours),
                 NET_TEST(test_answers_to_arp),

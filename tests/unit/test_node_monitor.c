@@ -244,6 +244,18 @@ static void set_of_pod(struct node_world *w, const char *name, const char *value
         set_sysctl(w, arena_printf(w->arena, "net.ipv4.conf.%s.%s", w->pods[0].host_ifname, name), value);
 }
 
+static void all_strict(struct node_world *w)
+{
+        set_sysctl(w, "net.ipv4.conf.all.rp_filter", "1");
+}
+
+static void pod_without_group(struct node_world *w)
+{
+        assert_ok(link_change_by_name(w->nl, w->pods[0].host_ifname, &(struct link_change){.group = 7},
+                                      &w->err),
+                  &w->err);
+}
+
 static void pod_rp_filter_off(struct node_world *w)
 {
         set_of_pod(w, "rp_filter", "0");
@@ -252,11 +264,6 @@ static void pod_rp_filter_off(struct node_world *w)
 static void pod_forwarding_off(struct node_world *w)
 {
         set_of_pod(w, "forwarding", "0");
-}
-
-static void pod_proxy_arp_on(struct node_world *w)
-{
-        set_of_pod(w, "proxy_arp", "1");
 }
 
 /* Each is told, with nothing beside it; its repair is no news; what was told was enough to repair by. */
@@ -290,9 +297,10 @@ static void test_damage_is_told(void **state)
                 {"forwarding off", forwarding_off, NODE_CHANGED_SYSCTLS},
                 {"forwarding off for one link", forwarding_off_one, NODE_CHANGED_SYSCTLS},
                 {"strict source check", rp_filter_strict, NODE_CHANGED_SYSCTLS},
+                {"strict source check of all", all_strict, NODE_CHANGED_SYSCTLS},
+                {"pod not in its group", pod_without_group, NODE_CHANGED_LINKS},
                 {"no source check of a pod", pod_rp_filter_off, NODE_CHANGED_SYSCTLS},
                 {"forwarding off for a pod", pod_forwarding_off, NODE_CHANGED_SYSCTLS},
-                {"proxy ARP towards a pod", pod_proxy_arp_on, NODE_CHANGED_SYSCTLS},
         };
         /* The kernel tells of a changed link without saying who changed it. */
         const unsigned echo = NODE_CHANGED_LINKS;
@@ -335,6 +343,7 @@ static void test_daily_business_is_silent(void **state)
         nft_of_another(w, "add table ip6 vpcwire; delete table ip6 vpcwire");
         set_sysctl(w, arena_printf(w->arena, "net.ipv4.conf.%s.rp_filter", w->pods[2].host_ifname), "1");
         set_sysctl(w, "net.ipv4.conf.eth1.proxy_arp", "1");
+        set_sysctl(w, arena_printf(w->arena, "net.ipv4.conf.%s.proxy_arp", w->pods[2].host_ifname), "1");
         assert_int_equal(read_now(w), 0);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* node_sync() against the real kernel: it makes what is missing, repairs what was broken, and leaves others' alone. */
+#include "node/leave.h"
 #include "node/sync_parts.h"
 #include "node_world.h"
 
@@ -23,7 +24,7 @@ static void test_first_sync_makes_all_second_nothing(void **state)
         assert_int_not_equal(node_world_sync(w), 0);
         assert_int_equal(w->report.repaired.links, 3); /* MTU of both, up */
         assert_int_equal(w->report.repaired.addresses, 1);
-        assert_int_equal(w->report.repaired.rules, 4);
+        assert_int_equal(w->report.repaired.rules, 5);
         assert_int_equal(w->report.repaired.routes, 3); /* two of the ENI, one of a pod */
         assert_int_equal(w->report.repaired.neighbours, 2);
         assert_int_equal(w->report.repaired.nft, NODE_NFT_TABLES);
@@ -37,13 +38,16 @@ static void test_first_sync_makes_all_second_nothing(void **state)
         assert_true(link.up);
         assert_int_equal(link.mtu, 1400);
         assert_ok(sysctl_read("net.ipv4.conf.eth1.rp_filter", value, &w->err), &w->err);
-        assert_string_equal(value, "2");
+        assert_string_equal(value, "0");
+        assert_ok(sysctl_read("net.ipv4.conf.eth1.accept_local", value, &w->err), &w->err);
+        assert_string_equal(value, "1");
         assert_ok(sysctl_read("net.ipv4.ip_forward", value, &w->err), &w->err);
         assert_string_equal(value, "1");
         rules = node_world_rules(w);
         assert_contains(rules, "512: lookup 512 proto 118\n");
         assert_contains(rules, "1024: fwmark 0x80/0x80 lookup 254 proto 118\n");
-        assert_contains(rules, "1536: fwmark 0x100/0x3f00 lookup 2 proto 118\n");
+        assert_contains(rules, "1536: fwmark 0x102/0x1f02 lookup 2 proto 118\n");
+        assert_contains(rules, "1534: iif lo goto 1537 proto 118\n");
         assert_contains(rules, "1537: from 10.0.1.20/32 lookup 2 proto 118\n");
         assert_contains(node_world_routes(w, 2), "0.0.0.0/0 via 10.0.1.1");
         assert_contains(node_world_routes(w, 512), "10.0.1.11/32 dev");
@@ -51,6 +55,28 @@ static void test_first_sync_makes_all_second_nothing(void **state)
 
         for (int i = 0; i < 3; i++)
                 assert_int_equal(node_world_sync(w), 0);
+}
+
+/* For good: the kernel checks the sources again that nftables checked, before it is gone. */
+static void test_leave(void **state)
+{
+        static const char *const keys[][2] = {{"net.ipv4.conf.eth0.rp_filter", "2"},
+                                              {"net.ipv4.conf.eth0.accept_local", "0"},
+                                              {"net.ipv4.conf.eth1.rp_filter", "2"},
+                                              {"net.ipv4.conf.eth1.accept_local", "0"}};
+        struct node_world *w = *state;
+        char value[SYSCTL_VALUE_BYTES];
+        unsigned n = 0;
+
+        node_world_add_pod(w, "10.0.1.21", 1, true);
+        node_world_sync(w);
+        assert_ok(node_leave(w->node, w->arena, &n, &w->err), &w->err);
+        assert_null(strstr(node_world_rules(w), "proto 118"));
+        assert_null(strstr(node_world_nft(w, "list ruleset"), "vpcwire"));
+        for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+                assert_ok(sysctl_read(keys[i][0], value, &w->err), &w->err);
+                assert_string_equal(value, keys[i][1]);
+        }
 }
 
 /* A daemon that starts anew on a host that is right finds nothing to do but its own nftables tables. */
@@ -73,19 +99,19 @@ static void test_eni_arrives_later_and_leaves(void **state)
         node_world_add_pod(w, "10.0.1.31", 2, true);
         node_world_sync(w);
         assert_int_equal(w->report.enis[2].state, NODE_ENI_NO_LINK);
-        assert_null(strstr(node_world_nft(w, "list map ip vpcwire eni_of"), "10.0.1.31"));
+        assert_contains(node_world_nft(w, "list map ip vpcwire eni_of"), "10.0.1.31 : goto pod_0");
         node_world_plug(w, 2);
         node_world_sync(w);
         assert_int_equal(w->report.enis[2].state, NODE_ENI_ROUTED);
         assert_contains(node_world_routes(w, 3), "0.0.0.0/0 via 10.0.1.1");
-        assert_contains(node_world_nft(w, "list table ip vpcwire"), "10.0.1.31 : jump eni_2");
+        assert_contains(node_world_nft(w, "list table ip vpcwire"), "10.0.1.31 : goto pod_2");
         assert_int_equal(node_world_sync(w), 0);
 
         w->view.n_enis = 2; /* drained: out of the view, the link still here */
         node_world_sync(w);
         assert_string_equal(node_world_routes(w, 3), "");
         assert_null(strstr(node_world_rules(w), "lookup 3"));
-        assert_null(strstr(node_world_nft(w, "list table ip vpcwire"), "eni_2"));
+        assert_null(strstr(node_world_nft(w, "list table ip vpcwire"), "pod_2"));
         assert_int_equal(node_world_sync(w), 0);
 }
 
@@ -101,7 +127,7 @@ static void break_eni_rules(struct node_world *w)
         const struct rule_info rule = {.family = AF_INET,
                                        .priority = 1536,
                                        .table = 2,
-                                       .fwmark = 0x100,
+                                       .fwmark = node_eni_mark(1),
                                        .fwmask = NODE_MARK_ENI_MASK};
 
         assert_ok(rule_delete(w->nl, &rule, &w->err), &w->err);
@@ -224,6 +250,21 @@ static void break_nft_element(struct node_world *w)
         node_world_nft(w, "delete element ip vpcwire eni_of { 10.0.1.21 }");
 }
 
+static void break_own_packets_rule(struct node_world *w)
+{
+        const struct rule_info rule = {
+                .family = AF_INET, .priority = 1534, .goto_priority = 1537, .iif = "lo"};
+
+        assert_ok(rule_delete(w->nl, &rule, &w->err), &w->err);
+}
+
+static void break_group(struct node_world *w)
+{
+        assert_ok(link_change_by_name(w->nl, w->pods[0].host_ifname, &(struct link_change){.group = 7},
+                                      &w->err),
+                  &w->err);
+}
+
 static void break_rp_filter(struct node_world *w)
 {
         assert_ok(sysctl_write("net.ipv4.conf.eth1.rp_filter", "1", NULL, &w->err), &w->err);
@@ -267,6 +308,8 @@ static const char *look(struct node_world *w)
         assert_ok(link_get_by_name(w->nl, "eth1", &link, &w->err), &w->err);
         assert_ok(ifaddr_dump(w->nl, w->arena, AF_INET, link.ifindex, &addresses, &n, &w->err), &w->err);
         text_add(&t, "%s %s %u %d\n", forward, filter, link.mtu, link.up);
+        assert_ok(link_get_by_name(w->nl, w->pods[0].host_ifname, &link, &w->err), &w->err);
+        text_add(&t, "group %u\n", link.group);
         for (size_t i = 0; i < n; i++)
                 text_add(&t, "%s\n", PREFIX_TEXT(addresses[i].prefix));
         text_add(&t, "%s%s%s%s%s%s", node_world_rules(w), node_world_routes(w, 2), node_world_routes(w, 7),
@@ -283,6 +326,8 @@ static void test_each_damage_is_repaired(void **state)
         } cases[] = {
                 {"rule", break_rule},
                 {"ENI's rule", break_eni_rules},
+                {"rule for the node's own packets", break_own_packets_rule},
+                {"group of a pod's link", break_group},
                 {"stale rule", break_stale_rule},
                 {"default route", break_default_route},
                 {"replaced route", break_route_by_replacing},
@@ -324,7 +369,7 @@ static void test_each_damage_is_repaired(void **state)
         }
 }
 
-static void test_each_sysctl_of_a_pods_link_is_repaired(void **state)
+static void test_sysctls_of_a_pods_link_that_protect_are_repaired(void **state)
 {
         struct node_world *w = *state;
         char value[SYSCTL_VALUE_BYTES];
@@ -337,10 +382,11 @@ static void test_each_sysctl_of_a_pods_link_is_repaired(void **state)
                 const char *wrong = strcmp(pod_sysctls[i].value, "0") == 0 ? "1" : "0";
 
                 assert_ok(sysctl_write(key, wrong, NULL, &w->err), &w->err);
-                if (node_world_sync(w) != 1 || w->report.repaired.sysctls != 1)
+                if (node_world_sync(w) != pod_sysctls[i].kept ||
+                    w->report.repaired.sysctls != pod_sysctls[i].kept)
                         fail_msg("%s: %u repairs", key, w->report.repaired.sysctls);
                 assert_ok(sysctl_read(key, value, &w->err), &w->err);
-                assert_string_equal(value, pod_sysctls[i].value);
+                assert_string_equal(value, pod_sysctls[i].kept ? pod_sysctls[i].value : wrong);
                 assert_int_equal(node_world_sync(w), 0);
         }
 }
@@ -495,6 +541,24 @@ static void test_route_just_added_is_kept(void **state)
         assert_contains(node_world_routes(w, 512), "10.0.1.11/32");
 }
 
+/* The plugin makes the link, and brings it up a moment later: a sync in between has nothing to tell. */
+static void test_a_link_that_is_not_up_yet(void **state)
+{
+        struct node_world *w = *state;
+
+        node_world_add_pod(w, "10.0.1.11", 0, true);
+        assert_ok(link_change_by_name(w->nl, w->pods[0].host_ifname,
+                                      &(struct link_change){.admin = LINK_ADMIN_DOWN}, &w->err),
+                  &w->err);
+        node_world_sync(w);
+        assert_int_equal(w->report.n_pods_failed, 0);
+        assert_ok(link_change_by_name(w->nl, w->pods[0].host_ifname,
+                                      &(struct link_change){.admin = LINK_ADMIN_UP}, &w->err),
+                  &w->err);
+        node_world_sync(w);
+        assert_contains(node_world_routes(w, 512), "10.0.1.11/32");
+}
+
 /* Whose the address is the lease says: with the pod's link here the route is taken back, without it nothing is touched. */
 static void test_misled_routes_are_told(void **state)
 {
@@ -521,6 +585,115 @@ static void test_misled_routes_are_told(void **state)
                 assert_false(w->report.misled[0].repaired);
                 assert_contains(node_world_routes(w, 512), "10.0.1.11/32");
         }
+}
+
+static void add_address_to(struct node_world *w, const char *link, const char *cidr)
+{
+        const struct ifaddr address = {.ifindex = node_world_ifindex(w, link), .prefix = world_cidr(cidr)};
+
+        assert_ok(ifaddr_add(w->nl, &address, &w->err), &w->err);
+}
+
+static const struct node_occupied *occupied(struct node_world *w, const char *ip)
+{
+        for (size_t i = 0; i < w->report.n_occupied; i++) {
+                if (ip_equal(w->report.occupied[i].ip, world_ip(ip)))
+                        return &w->report.occupied[i];
+        }
+        return NULL;
+}
+
+/* A pod's address is taken off an ENI's link; a free one is the host's until it gives it up. */
+static void test_addresses_that_the_host_has(void **state)
+{
+        struct node_world *w = *state;
+
+        node_world_add_pod(w, "10.0.1.11", 0, true);
+        node_world_add_pod(w, "10.0.1.12", 0, true);
+        w->view.n_pods = 1;
+        assert_ok(link_delete_by_name(w->nl, w->pods[1].host_ifname, &w->err), &w->err);
+        node_world_sync(w);
+        assert_int_equal(w->report.n_occupied, 0);
+        add_address_to(w, "eth0", "10.0.1.11/24");
+        add_address_to(w, "eth0", "10.0.1.12/24");
+        assert_int_equal(node_world_sync(w), 1);
+        assert_int_equal(w->report.n_occupied, 2);
+        assert_true(occupied(w, "10.0.1.11")->removed && occupied(w, "10.0.1.11")->of_pod);
+        assert_false(occupied(w, "10.0.1.12")->removed || occupied(w, "10.0.1.12")->of_pod);
+        assert_string_equal(occupied(w, "10.0.1.12")->ifname, "eth0");
+        assert_int_equal(node_world_sync(w), 0);
+        assert_int_equal(w->report.n_occupied, 1);
+        w->view.n_pods = 2; /* for the teardown */
+}
+
+/* The node's own address would go with it: it stays, and is told. */
+static void test_an_address_that_others_hang_on_stays(void **state)
+{
+        struct node_world *w = *state;
+        const struct ifaddr own = {.ifindex = node_world_ifindex(w, "eth0"),
+                                   .prefix = world_cidr("10.0.1.10/24")};
+
+        node_world_add_pod(w, "10.0.1.11", 0, true);
+        node_world_sync(w);
+        assert_ok(sysctl_write("net.ipv4.conf.all.promote_secondaries", "0", NULL, &w->err), &w->err);
+        assert_ok(sysctl_write("net.ipv4.conf.eth0.promote_secondaries", "0", NULL, &w->err), &w->err);
+        assert_ok(ifaddr_delete(w->nl, &own, &w->err), &w->err);
+        add_address_to(w, "eth0", "10.0.1.11/24");
+        assert_ok(ifaddr_add(w->nl, &own, &w->err), &w->err);
+        assert_int_equal(node_world_sync(w), 0);
+        assert_int_equal(w->report.n_occupied, 1);
+        assert_false(w->report.occupied[0].removed);
+        assert_ok(sysctl_write("net.ipv4.conf.eth0.promote_secondaries", "1", NULL, &w->err), &w->err);
+        assert_int_equal(node_world_sync(w), 1);
+        assert_true(w->report.occupied[0].removed);
+        assert_int_equal(ifaddr_delete(w->nl, &own, &w->err), 0);
+}
+
+static void add_veth(struct node_world *w, const char *name, struct mac mac_, int peer_netns_fd)
+{
+        const char *peer = arena_printf(w->arena, "p-%s", name);
+        const struct link_veth veth = {.name = name,
+                                       .peer_name = peer,
+                                       .mac = mac_,
+                                       .peer_mac = {{2, 9, 9, 9, 9, 9}},
+                                       .ifindex = 0,
+                                       .peer_netns_fd = peer_netns_fd};
+
+        assert_ok(link_create_veth(w->nl, &veth, &w->err), &w->err);
+}
+
+/* Somebody's veth has the MAC of an ENI, and the kernel lists it first: an ENI that is configured stays, another waits. */
+static void test_another_link_has_an_enis_mac(void **state)
+{
+        struct node_world *w = *state;
+
+        add_veth(w, "stray", w->enis[2].mac, -1);
+        node_world_plug(w, 2);
+        node_world_sync(w);
+        assert_string_equal(w->report.enis[2].ifname, "eth2");
+        assert_int_equal(w->report.enis[2].state, NODE_ENI_ROUTED);
+        add_veth(w, "container", w->enis[1].mac, w->fabric_fd);
+        assert_int_equal(node_world_sync(w), 0);
+        assert_string_equal(w->report.enis[1].ifname, "eth1"); /* it has the ENI's address already */
+        assert_int_equal(w->report.enis[1].state, NODE_ENI_ROUTED);
+}
+
+static void test_nobody_can_tell_which_is_the_eni(void **state)
+{
+        struct node_world *w = *state;
+        struct link_info link;
+
+        add_veth(w, "container", w->enis[2].mac, w->fabric_fd);
+        node_world_plug(w, 2);
+        node_world_sync(w);
+        assert_int_equal(w->report.enis[2].state, NODE_ENI_FAILED);
+        assert_contains(w->report.enis[2].err.msg, "container and eth2");
+        assert_int_equal(w->report.enis[1].state, NODE_ENI_ROUTED);
+        assert_ok(link_get_by_name(w->nl, "container", &link, &w->err), &w->err);
+        assert_false(link.up);
+        assert_ok(link_delete_by_name(w->nl, "container", &w->err), &w->err);
+        node_world_sync(w);
+        assert_int_equal(w->report.enis[2].state, NODE_ENI_ROUTED);
 }
 
 /* A pod's link bears another name, and its alias is gone: all that is done for it is done by its index. */
@@ -564,16 +737,22 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 SYNC_TEST(test_first_sync_makes_all_second_nothing),
                 SYNC_TEST(test_restart_changes_only_nft),
+                SYNC_TEST(test_leave),
                 SYNC_TEST(test_eni_arrives_later_and_leaves),
                 SYNC_TEST(test_each_damage_is_repaired),
-                SYNC_TEST(test_each_sysctl_of_a_pods_link_is_repaired),
+                SYNC_TEST(test_sysctls_of_a_pods_link_that_protect_are_repaired),
                 SYNC_TEST(test_foreign_objects_stay),
                 SYNC_TEST(test_foreign_route_in_our_place),
                 SYNC_TEST(test_one_bad_eni_does_not_stop_the_other),
                 SYNC_TEST(test_primary_must_be_there),
                 SYNC_TEST(test_stale_pod_routes),
                 SYNC_TEST(test_route_just_added_is_kept),
+                SYNC_TEST(test_a_link_that_is_not_up_yet),
                 SYNC_TEST(test_misled_routes_are_told),
+                SYNC_TEST(test_addresses_that_the_host_has),
+                SYNC_TEST(test_an_address_that_others_hang_on_stays),
+                SYNC_TEST(test_another_link_has_an_enis_mac),
+                SYNC_TEST(test_nobody_can_tell_which_is_the_eni),
                 SYNC_TEST(test_pod_link_is_followed),
         };
         int r = node_world_begin();

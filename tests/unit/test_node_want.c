@@ -162,8 +162,9 @@ static void test_rules(void **state)
         static const char *const expect[] = {
                 "512: lookup 512 proto 118",
                 "1024: fwmark 0x80/0x80 lookup 254 proto 118",
+                "1534: iif lo goto 1537 proto 118",
                 "1535: to 10.50.0.0/16 lookup 254 proto 118",
-                "1536: fwmark 0x100/0x3f00 lookup 2 proto 118",
+                "1536: fwmark 0x102/0x1f02 lookup 2 proto 118",
                 "1537: from 10.0.1.20/32 lookup 2 proto 118",
         };
         struct node_case *c = *state;
@@ -183,10 +184,12 @@ static void test_links_addresses_sysctls(void **state)
                 unsigned ifindex; /* of the secondary ENI that it belongs to */
         } sysctls[] = {
                 {"net.ipv4.ip_forward", "1", 0},
-                {"net.ipv4.conf.eth0.rp_filter", "2", 0},
+                {"net.ipv4.conf.eth0.rp_filter", "0", 0},
+                {"net.ipv4.conf.eth0.accept_local", "1", 0},
                 {"net.ipv4.conf.eth0.forwarding", "1", 0},
                 {"net.ipv4.conf.eth0.accept_redirects", "0", 0},
-                {"net.ipv4.conf.eth1.rp_filter", "2", 4},
+                {"net.ipv4.conf.eth1.rp_filter", "0", 4},
+                {"net.ipv4.conf.eth1.accept_local", "1", 4},
                 {"net.ipv4.conf.eth1.forwarding", "1", 4},
                 {"net.ipv4.conf.eth1.accept_redirects", "0", 4},
                 {"net.ipv4.conf.eth1.proxy_arp", "0", 4},
@@ -200,7 +203,7 @@ static void test_links_addresses_sysctls(void **state)
         assert_int_equal(c->want.enis[0].table, 254);
         assert_int_equal(c->want.enis[0].mark, 0);
         assert_string_equal(c->want.enis[1].link->name, "eth1"); /* not the VLAN on top of it */
-        assert_int_equal(c->want.enis[1].mark, 0x100);
+        assert_int_equal(c->want.enis[1].mark, 0x102);
         assert_null(c->want.enis[2].link);
         assert_int_equal(c->want.n_addresses, 1);
         assert_int_equal(c->want.addresses[0].ifindex, 4);
@@ -234,64 +237,140 @@ static void test_nft_golden(void **state)
                 "\t\t             10.0.1.31,\n"
                 "\t\t             10.0.1.64/28 }\n"
                 "\t}\n"
+                "\tset secondary {\n"
+                "\t\ttype ipv4_addr\n"
+                "\t\tflags interval\n"
+                "\t\telements = { 10.0.1.21,\n"
+                "\t\t             10.0.1.22,\n"
+                "\t\t             10.0.1.64/28 }\n"
+                "\t}\n"
                 "\tmap eni_of {\n"
                 "\t\ttype ipv4_addr : verdict\n"
                 "\t\tflags interval\n"
-                "\t\telements = { 10.0.1.21 : jump eni_1,\n"
-                "\t\t             10.0.1.22 : jump eni_1,\n"
-                "\t\t             10.0.1.64/28 : jump eni_1 }\n"
+                "\t\telements = { 10.0.1.11 : goto pod_0,\n"
+                "\t\t             10.0.1.21 : goto pod_1,\n"
+                "\t\t             10.0.1.22 : goto pod_1,\n"
+                "\t\t             10.0.1.31 : goto pod_0,\n"
+                "\t\t             10.0.1.64/28 : goto pod_1 }\n"
                 "\t}\n"
-                "\tchain eni_1 {\n"
-                "\t\tmeta mark set meta mark & 0xffffc0ff | 0x00000100\n"
+                "\tchain entered_0 {\n"
+                "\t\tfib daddr . iif type local ct mark set ct mark | 0x00000080\n"
                 "\t}\n"
                 "\tchain entered_1 {\n"
-                "\t\tfib daddr . iif type local ct mark set ct mark & 0xffffc0ff | 0x00000100\n"
+                "\t\tfib daddr . iif type local ct mark set ct mark & 0xffffe0fd | 0x00000102\n"
                 "\t}\n"
-                "\tchain from_others {\n"
-                "\t\ttype filter hook prerouting priority mangle; policy accept;\n"
-                "\t\tct direction original iifname vmap { \"eth1\" : jump entered_1 }\n"
+                "\tchain guard_older {\n"
+                "\t\tip daddr 127.0.0.0/8 counter drop\n"
+                "\t\tfib saddr . iif oif missing counter drop\n"
                 "\t}\n"
-                "\tchain replies {\n"
-                "\t\ttype filter hook prerouting priority dstnat + 11; policy accept;\n"
-                "\t\tct direction reply ct mark & 0x00003f00 vmap { 0x00000100 : jump eni_1 }\n"
+                "\tchain begins {\n"
+                "\t\ttype nat hook prerouting priority dstnat - 10; policy accept;\n"
+                "\t\tiifgroup 118 ip saddr 0.0.0.0 counter drop\n"
+                "\t\tiifname \"eni*\" iifgroup != 118 jump guard_older\n"
+                "\t\tiifname vmap { \"eth0\" : goto entered_0, \"eth1\" : goto entered_1 }\n"
                 "\t}\n"
-                "\tchain from_primary {\n"
-                "\t\ttype filter hook prerouting priority mangle; policy accept;\n"
-                "\t\tiifname \"eth0\" fib daddr . iif type local ct mark set ct mark | 0x00000080\n"
+                "\tchain to_primary {\n"
+                "\t\tmeta mark set meta mark | 0x00000080\n"
+                "\t}\n"
+                "\tchain leave {\n"
+                "\t\tct mark set ct mark | 0x00000080\n"
+                "\t\tgoto to_primary\n"
+                "\t}\n"
+                "\tchain here {\n"
+                "\t\tiifgroup 118 fib daddr oifname \"eni*\" return\n"
+                "\t\tgoto leave\n"
+                "\t}\n"
+                "\tchain first_of_pod {\n"
+                "\t\tip daddr @pods fib daddr oifname != { \"eth0\", \"eth1\" } goto here\n"
+                "\t\tip daddr != @direct fib daddr type != local goto leave\n"
+                "\t}\n"
+                "\tchain other_link {\n"
+                "\t\tiifname { \"eth0\", \"eth1\" } return\n"
+                "\t\tfib saddr . iif oif missing counter drop\n"
+                "\t}\n"
+                "\tchain foreign_mark {\n"
+                "\t\tmeta mark & 0x00001f02 { 0x00000102 } goto to_primary\n"
+                "\t}\n"
+                "\tchain pod_0 {\n"
+                "\t\tiifgroup != 118 jump other_link\n"
+                "\t\tmeta mark & 0x00000002 != 0 jump foreign_mark\n"
+                "\t\tct state new goto first_of_pod\n"
+                "\t}\n"
+                "\tchain eni_1 {\n"
+                "\t\tmeta mark set meta mark & 0xffffe0fd | 0x00000102\n"
+                "\t}\n"
+                "\tchain pod_1 {\n"
+                "\t\tiifgroup != 118 jump other_link\n"
+                "\t\tmeta mark set meta mark & 0xffffe0fd | 0x00000102\n"
+                "\t\tct state new goto first_of_pod\n"
+                "\t}\n"
+                "\tchain marked {\n"
+                "\t\tip saddr @pods iifgroup != 118 jump other_link\n"
+                "\t\tct direction reply ct mark & 0x00001f02 vmap { 0x00000102 : goto eni_1 }\n"
+                "\t\tct mark & 0x00000080 == 0x00000080 ip saddr @pods goto to_primary\n"
+                "\t\tip saddr vmap @eni_of\n"
                 "\t}\n"
                 "\tchain from_pods {\n"
                 "\t\ttype filter hook prerouting priority dstnat + 10; policy accept;\n"
-                "\t\tiifname != \"eni*\" ip saddr != @pods return\n"
-                "\t\tip daddr @pods fib daddr oifname != { \"eth0\", \"eth1\" } meta mark set meta mark | "
-                "0x00000080 return\n"
+                "\t\tct mark & 0x00001f82 != 0 goto marked\n"
                 "\t\tip saddr vmap @eni_of\n"
-                "\t\tct state new ip daddr != @direct fib daddr type != local ct mark set ct mark | "
-                "0x00000080\n"
-                "\t\tct mark & 0x00000080 == 0x00000080 meta mark set meta mark | 0x00000080\n"
                 "\t}\n"
-                "\tchain from_node {\n"
-                "\t\ttype route hook output priority mangle; policy accept;\n"
-                "\t\tmeta mark & 0x00003f00 != 0 ip saddr 10.0.1.10 meta mark set meta mark & 0xffffc0ff\n"
+                "\tchain no_pod {\n"
+                "\t\ttype filter hook forward priority filter - 10; policy accept;\n"
+                "\t\tiifgroup != 118 oifgroup != 118 ip daddr @pods iifname { \"eth0\", \"eth1\" } oifname { "
+                "\"eth0\", \"eth1\" } counter reject with icmp host-unreachable\n"
                 "\t}\n"
                 "\tchain snat_pods {\n"
                 "\t\ttype nat hook postrouting priority srcnat; policy accept;\n"
-                "\t\tiifname != \"eni*\" ip saddr != @pods return\n"
-                "\t\toifname \"eth0\" ip daddr != @direct snat to 10.0.1.10 fully-random\n"
-                "\t\toifname \"eth0\" meta mark & 0x00003f00 != 0 snat to 10.0.1.10 "
-                "fully-random\n"
+                "\t\toifname != \"eth0\" return\n"
+                "\t\tiifgroup != 118 ip saddr != @pods return\n"
+                "\t\tip daddr != @direct snat to 10.0.1.10 fully-random\n"
+                "\t\tip saddr @secondary snat to 10.0.1.10 fully-random\n"
+                "\t}\n"
+                "}\n";
+        static const char guards[] =
+                "table inet vpcwire {\n"
+                "\tcounter wrong_source_ipv4 {\n"
+                "\t}\n"
+                "\tcounter wrong_source_ipv6 {\n"
+                "\t}\n"
+                "\tcounter to_loopback {\n"
+                "\t}\n"
+                "\tcounter router_messages {\n"
+                "\t}\n"
+                "\tcounter link_local_ipv6 {\n"
+                "\t}\n"
+                "\tcounter own_source {\n"
+                "\t}\n"
+                "\tchain guard_pods {\n"
+                "\t\ttype filter hook prerouting priority raw; policy accept;\n"
+                "\t\tiifgroup 118 goto guard_pods_ip\n"
+                "\t\tfib saddr type != unicast meta nfproto ipv4 iifname { \"eth0\", \"eth1\" } counter name "
+                "own_source drop\n"
+                "\t}\n"
+                "\tchain guard_pods_ip {\n"
+                "\t\tmeta nfproto ipv6 goto guard_pods_ipv6\n"
+                "\t\tip daddr 127.0.0.0/8 counter name to_loopback drop\n"
+                "\t\tfib saddr . iif oif missing counter name wrong_source_ipv4 drop\n"
+                "\t}\n"
+                "\tchain guard_pods_ipv6 {\n"
+                "\t\ticmpv6 type { nd-router-advert, nd-redirect } counter name router_messages drop\n"
+                "\t\tip6 saddr fe80::/10 icmpv6 type nd-neighbor-advert accept\n"
+                "\t\tip6 saddr { ::, fe80::/10 } counter name link_local_ipv6 drop\n"
+                "\t\tfib saddr . iif oif missing counter name wrong_source_ipv6 drop\n"
                 "\t}\n"
                 "}\n";
         struct node_case *c = *state;
 
         assert_ok(make(c), &c->err);
         assert_string_equal(c->want.nft, golden);
+        assert_string_equal(c->want.nft_guard, guards);
 }
 
 /* The golden text above with its border changed; what was begun before must go on, so packets of marked connections are marked always. */
 static void test_nft_border(void **state)
 {
-        static const char restore[] =
-                "ct mark & 0x00000040 == 0x00000040 meta mark set meta mark | 0x00000040\n";
+        static const char restore[] = "ct mark & 0x00000040 == 0x00000040 ip saddr @pods goto to_primary\n";
         struct node_case *c = *state;
 
         c->border.mark = 0x40;
@@ -299,6 +378,7 @@ static void test_nft_border(void **state)
         assert_ok(make(c), &c->err);
         assert_contains(c->want.nft, "ip daddr != @direct snat to 10.0.1.10\n");
         assert_contains(c->want.nft, restore);
+        assert_contains(c->want.nft, "meta mark set meta mark | 0x00000040\n");
         assert_string_equal(RULE_TEXT(&c->want.rules[1]), "1024: fwmark 0x40/0x40 lookup 254 proto 118");
         c->border.snat_ports = NODE_SNAT_PORTS_HASH;
         assert_ok(make(c), &c->err);
@@ -307,7 +387,8 @@ static void test_nft_border(void **state)
         c->border.node_ports = false;
         assert_ok(make(c), &c->err);
         assert_null(strstr(c->want.nft, "@direct"));
-        assert_null(strstr(c->want.nft, "from_primary"));
+        assert_contains(c->want.nft, "ip saddr @secondary snat to 10.0.1.10 random\n");
+        assert_null(strstr(c->want.nft, "entered"));
         assert_contains(c->want.nft, restore);
         c->border.exempt = (struct node_cidrs){{cidr("0.0.0.0/0")}, 1};
         assert_ok(make(c), &c->err);
@@ -413,8 +494,8 @@ static void test_bad_eni_stands_alone(void **state)
                 enum err_code expect;
         } cases[] = {
                 {2, 0, "10.0.1.30", "10.0.1.0/24", ERR_NONE},
-                {63, 0, "10.0.1.30", "10.0.1.0/24", ERR_NONE},
-                {64, 0, "10.0.1.30", "10.0.1.0/24", ERR_LIMIT},
+                {31, 0, "10.0.1.30", "10.0.1.0/24", ERR_NONE},
+                {32, 0, "10.0.1.30", "10.0.1.0/24", ERR_LIMIT},
                 {2, 1, "10.0.1.30", "10.0.1.0/24", ERR_NONE},
                 {1, 1, "10.0.1.30", "10.0.1.0/24", ERR_LIMIT}, /* mark 1 is taken */
                 {0, 1, "10.0.1.30", "10.0.1.0/24", ERR_LIMIT},
@@ -435,7 +516,7 @@ static void test_bad_eni_stands_alone(void **state)
                 assert_int_equal(c->want.enis[2].err.code, cases[i].expect);
                 assert_int_equal(c->want.enis[1].err.code, ERR_NONE);
                 assert_int_equal(c->want.n_addresses, good ? 2 : 1);
-                assert_int_equal(c->want.n_rules, good ? 7 : 5);
+                assert_int_equal(c->want.n_rules, good ? 8 : 6);
                 assert_int_equal(c->want.n_routes, good ? 6 : 4);
         }
 }
@@ -446,9 +527,9 @@ static void test_tables(void **state _unused_)
         assert_int_equal(node_eni_table(14, 0), 15);
         assert_int_equal(node_eni_table(1, 1), 10101);
         assert_int_equal(node_eni_table(3, 12), 11203);
-        assert_true(node_table_is_ours(2) && node_table_is_ours(64) && node_table_is_ours(512));
+        assert_true(node_table_is_ours(2) && node_table_is_ours(32) && node_table_is_ours(512));
         assert_true(node_table_is_ours(10101) && node_table_is_ours(16363));
-        assert_false(node_table_is_ours(0) || node_table_is_ours(1) || node_table_is_ours(65));
+        assert_false(node_table_is_ours(0) || node_table_is_ours(1) || node_table_is_ours(33));
         assert_false(node_table_is_ours(253) || node_table_is_ours(254) || node_table_is_ours(255));
         assert_false(node_table_is_ours(10099) || node_table_is_ours(16500));
 }

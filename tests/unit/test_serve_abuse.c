@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -143,7 +144,7 @@ static void test_pieces(void **state)
         {                                                                                                    \
                 (text), sizeof(text)                                                                         \
         }
-static void test_bad_bytes_close_that_peer_only(void **state)
+static void test_bad_bytes_are_answered_and_end_that_peer(void **state)
 {
         static const struct {
                 const char *bytes;
@@ -166,8 +167,12 @@ static void test_bad_bytes_close_that_peer_only(void **state)
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 int fd = raw_connect(fixture->socket_path);
+                _cleanup_free_ char *answer = NULL;
 
                 raw_send(fd, cases[i].bytes, cases[i].n);
+                answer = raw_receive(fd);
+                assert_non_null(answer);
+                assert_contains(answer, "org.varlink.service.InvalidParameter");
                 assert_null(raw_receive(fd));
                 close(fd);
                 assert_ok(ipam_status(bystander, &status, &err), &err);
@@ -178,11 +183,14 @@ static void test_bad_bytes_close_that_peer_only(void **state)
 static void test_too_long_a_message(void **state)
 {
         struct fixture *fixture = *state;
-        _cleanup_free_ char *bytes = xcalloc(1, VARLINK_CALL_BYTES_MAX + 1);
+        _cleanup_free_ char *bytes = xcalloc(1, VARLINK_CALL_BYTES_MAX + 1), *answer = NULL;
         int fd = raw_connect(fixture->socket_path);
 
         memset(bytes, ' ', VARLINK_CALL_BYTES_MAX + 1);
         raw_send(fd, bytes, VARLINK_CALL_BYTES_MAX + 1);
+        answer = raw_receive(fd);
+        assert_non_null(answer);
+        assert_contains(answer, "org.varlink.service.InvalidParameter");
         assert_null(raw_receive(fd));
         close(fd);
         assert_alive(fixture);
@@ -269,18 +277,22 @@ static void test_calls_in_work_are_not_pushed_out(void **state _unused_)
 }
 
 struct pusher {
-        int fd, calls;
+        int fd, calls, padding; /* bytes more in each call */
+        _Atomic size_t sent;    /* bytes */
 };
 
 static void *push(void *data)
 {
-        static const char call[] =
-                "{\"method\":\"org.varlink.service.GetInterfaceDescription\",\"parameters\":"
-                "{\"interface\":\"io.vpcwire.ipam\"}}";
         struct pusher *pusher = data;
+        _cleanup_free_ char *call = xasprintf("{\"method\":\"org.varlink.service.GetInterfaceDescription\","
+                                              "\"parameters\":{\"interface\":\"io.vpcwire.ipam\"}%*s}",
+                                              pusher->padding, "");
+        size_t n = strlen(call) + 1;
 
-        for (int i = 0; i < pusher->calls; i++)
-                raw_send(pusher->fd, call, sizeof(call));
+        for (int i = 0; i < pusher->calls; i++) {
+                raw_send(pusher->fd, call, n);
+                atomic_fetch_add(&pusher->sent, n);
+        }
         return NULL;
 }
 
@@ -301,6 +313,88 @@ static void test_a_peer_that_reads_late(void **state)
         }
         pthread_join(thread, NULL);
         close(pusher.fd);
+}
+
+/* Far more calls than may wait here, behind one that is in work: the peer is slowed down, and gets all its answers. */
+static void test_a_peer_that_pipelines_behind_an_add(void **state _unused_)
+{
+        static const char add[] =
+                "{\"method\":\"io.vpcwire.ipam.Add\",\"parameters\":{" KEY_TEXT ",\"timeout_ms\":60000}}";
+        struct fixture *fixture = fixture_new(60000);
+        struct pusher pusher = {.calls = 600, .padding = 2000};
+        _cleanup_free_ char *first = NULL;
+        pthread_t thread;
+
+        fixture_start(fixture);
+        pusher.fd = raw_connect(fixture->socket_path);
+        raw_send(pusher.fd, add, sizeof(add));
+        fixture_wait_waiting(fixture, 1);
+        assert_int_equal(pthread_create(&thread, NULL, push, &pusher), 0);
+        while (atomic_load(&pusher.sent) <= VARLINK_CALL_BYTES_MAX)
+                poll(NULL, 0, 1);
+        fixture_set_addresses(fixture, 1);
+        fixture_pool_changed(fixture);
+        first = raw_receive(pusher.fd);
+        assert_non_null(first);
+        assert_contains(first, "10.0.1.1");
+        for (int i = 0; i < pusher.calls; i++) {
+                _cleanup_free_ char *reply = raw_receive(pusher.fd);
+
+                if (!reply)
+                        fail_msg("closed after %d answers", i);
+        }
+        pthread_join(thread, NULL);
+        close(pusher.fd);
+        fixture_free(fixture);
+}
+
+enum { PIPELINED = 60, ADDRESSES = 30 };
+static int pipeliner, other;
+
+static void send_add(int fd, unsigned number)
+{
+        char call[256];
+        int n = snprintf(
+                call, sizeof(call),
+                "{\"method\":\"io.vpcwire.ipam.Add\",\"parameters\":{\"network\":\"n\",\"container_id\":"
+                "\"c%u\",\"ifname\":\"eth0\",\"timeout_ms\":1}}",
+                number);
+
+        raw_send(fd, call, (size_t)n + 1);
+}
+
+/* On the loop's thread, so that it finds all of it at once. */
+static void task_send_adds(struct fixture *fixture _unused_)
+{
+        for (unsigned i = 0; i < PIPELINED; i++)
+                send_add(pipeliner, i);
+        send_add(other, PIPELINED);
+}
+
+/* Who asks for more than there is gets it between the calls of others, and not before them. */
+static void test_a_peer_that_pipelines_does_not_hold_up_others(void **state _unused_)
+{
+        struct fixture *fixture = fixture_new(60000);
+        _cleanup_free_ char *answer = NULL;
+
+        fixture_set_addresses(fixture, ADDRESSES);
+        fixture_start(fixture);
+        pipeliner = raw_connect(fixture->socket_path);
+        other = raw_connect(fixture->socket_path);
+        free(raw_call(pipeliner, "{\"method\":\"org.varlink.service.GetInfo\"}"));
+        free(raw_call(other, "{\"method\":\"org.varlink.service.GetInfo\"}")); /* both are accepted */
+        fixture_run(fixture, task_send_adds);
+        answer = raw_receive(other);
+        assert_non_null(answer);
+        assert_contains(answer, "\"address\":\"10.0.1.");
+        for (unsigned i = 0; i < PIPELINED; i++) {
+                _cleanup_free_ char *reply = raw_receive(pipeliner);
+
+                assert_non_null(reply);
+        }
+        close(pipeliner);
+        close(other);
+        fixture_free(fixture);
 }
 
 static uint32_t next_random(uint32_t *seed)
@@ -375,13 +469,15 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_what_is_answered, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_oneway_has_no_answer, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_pieces, fixture_setup, fixture_teardown),
-                cmocka_unit_test_setup_teardown(test_bad_bytes_close_that_peer_only, fixture_setup,
+                cmocka_unit_test_setup_teardown(test_bad_bytes_are_answered_and_end_that_peer, fixture_setup,
                                                 fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_too_long_a_message, fixture_setup, fixture_teardown),
                 cmocka_unit_test(test_silence_and_half_messages_end),
                 cmocka_unit_test_setup_teardown(test_300_connections, fixture_setup, fixture_teardown),
                 cmocka_unit_test(test_calls_in_work_are_not_pushed_out),
                 cmocka_unit_test_setup_teardown(test_a_peer_that_reads_late, fixture_setup, fixture_teardown),
+                cmocka_unit_test(test_a_peer_that_pipelines_behind_an_add),
+                cmocka_unit_test(test_a_peer_that_pipelines_does_not_hold_up_others),
                 cmocka_unit_test_setup_teardown(test_random_bytes, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_strangers_are_denied, fixture_setup, fixture_teardown),
         };

@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include <vpcwire/clock.h>
+
 #include "store_fixture.h"
 
 #define OK(call) assert_ok((call), &f->err)
@@ -54,7 +56,7 @@ static void test_lease_life(void **state)
         got = fixture_lease(f, "c1", NOW);
         assert_string_equal(IP_TEXT(got.address), "10.0.0.2");
         assert_string_equal(got.eni_id, "eni-0");
-        assert_string_equal(got.host_ifname, "eni0123456789a");
+        assert_string_equal(got.host_ifname, got.key.container_id);
         assert_string_equal(got.pod_namespace, "default");
         assert_int_equal(got.state, LEASE_RESERVED);
         assert_int_equal(got.since_ms, NOW);
@@ -630,6 +632,73 @@ static void test_another_boot(void **state)
 
 #define T(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 
+/*
+ * A snapshot of a virtual machine is restored: the boot is the same and its clock earlier than times in the database.
+ * Nothing waits for that clock to come round again.
+ */
+static void test_a_clock_that_went_back(void **state)
+{
+        const int64_t day_ms = 24LL * 3600 * 1000;
+        const int64_t now_ms = clock_boottime_ms();
+        struct fixture *f = *state;
+        struct store_address cooling;
+        struct store_blocked *blocked;
+        struct store_lease lease, got, ends = fixture_wanted("ends");
+        struct store_eni *enis;
+        struct ip address;
+        bool done;
+        size_t n;
+
+        fixture_ready_eni(f, 0, 2);
+        lease = fixture_lease(f, "stays", now_ms + day_ms);
+        address = fixture_lease(f, "ends", now_ms + day_ms).address;
+        assert_ok(store_lease_link_seen(f->store, &lease.key, false, now_ms + day_ms, &f->err), &f->err);
+        assert_ok(store_lease_release(f->store, &ends.key, "", now_ms + day_ms, &done, &address, &f->err),
+                  &f->err);
+        assert_ok(store_blocked_set(f->store,
+                                    &(const struct store_blocked){.action = "assign",
+                                                                  .subject = "eni-0",
+                                                                  .reason = "",
+                                                                  .until_ms = now_ms + day_ms,
+                                                                  .attempts = 2},
+                                    &f->err),
+                  &f->err);
+        fixture_restart(f, "a");
+        assert_ok(store_address_get(f->store, address, now_ms, f->arena, &cooling, &f->err), &f->err);
+        assert_string_equal(cooling.state, "cooling");
+        assert_in_range(cooling.cooling_until_ms, now_ms, clock_boottime_ms() + COOLDOWN_MS);
+        assert_ok(store_lease_get(f->store, &lease.key, f->arena, &got, &f->err), &f->err);
+        assert_in_range(got.since_ms, 1, clock_boottime_ms());
+        assert_in_range(got.link_missing_since_ms, 1, clock_boottime_ms());
+        assert_ok(store_enis(f->store, now_ms, f->arena, &enis, &n, &f->err), &f->err);
+        assert_in_range(enis[0].since_ms, 0, clock_boottime_ms());
+        assert_ok(store_blocked(f->store, f->arena, &blocked, &n, &f->err), &f->err);
+        assert_int_equal(n, 1);
+        assert_in_range(blocked[0].until_ms, 0, clock_boottime_ms());
+        assert_int_equal(blocked[0].attempts, 2);
+}
+
+/* The same under a daemon that runs: the next ADD sees it. */
+static void test_a_clock_that_goes_back_while_running(void **state)
+{
+        const int64_t day_ms = 24LL * 3600 * 1000;
+        struct fixture *f = *state;
+        struct store_lease wanted = fixture_wanted("next"), ends = fixture_wanted("ends"), got;
+        enum lease_result result;
+        struct ip address;
+        bool done;
+
+        fixture_ready_eni(f, 0, 1);
+        fixture_lease(f, "ends", NOW + day_ms);
+        assert_ok(store_lease_release(f->store, &ends.key, "", NOW + day_ms, &done, &address, &f->err),
+                  &f->err);
+        assert_ok(store_lease_add(f->store, &wanted, NOW, f->arena, &result, &got, &f->err), &f->err);
+        assert_int_equal(result, LEASE_NONE_FREE);
+        assert_ok(store_lease_add(f->store, &wanted, NOW + COOLDOWN_MS, f->arena, &result, &got, &f->err),
+                  &f->err);
+        assert_int_equal(result, LEASE_GIVEN);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -637,6 +706,8 @@ int main(void)
                 T(test_policy),
                 T(test_only_ready_enis_give),
                 T(test_cooldown),
+                T(test_a_clock_that_went_back),
+                T(test_a_clock_that_goes_back_while_running),
                 T(test_leases_are_listed),
                 T(test_link_seen),
                 T(test_waiting),

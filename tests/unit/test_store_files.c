@@ -148,6 +148,7 @@ static const char *put_aside(struct fixture *f, const char *kind)
         size_t n;
 
         assert_ok(store_prepare(&f->options, &prepared, &f->err), &f->err);
+        close(prepared.lock_fd);
         assert_contains(prepared.aside, f->path);
         assert_contains(prepared.aside, kind);
         assert_true(*prepared.why_aside);
@@ -243,6 +244,7 @@ static void test_a_schema_that_is_not_ours(void **state)
                 fill(f);
                 fixture_sql(f, changes[i].sql);
                 assert_ok(store_prepare(&f->options, &prepared, &f->err), &f->err);
+                close(prepared.lock_fd);
                 assert_contains(prepared.aside, ".other-schema-");
                 if (!strstr(changes[i].sql, "user_version"))
                         assert_contains(prepared.why_aside, changes[i].why);
@@ -262,6 +264,7 @@ static void test_pods_that_run_while_it_is_damaged(void **state)
         f->options.running = &running;
         f->options.n_running = 1;
         assert_ok(store_prepare(&f->options, &prepared, &f->err), &f->err);
+        close(prepared.lock_fd);
         assert_contains(prepared.aside, ".damaged-");
         assert_int_equal(prepared.held, 1);
 }
@@ -333,6 +336,23 @@ static void test_older_schema(void **state)
         }
 }
 
+/* Two sandboxes of one pod could have one name for their links. The newer one's link took the older one's place. */
+static void test_older_schema_with_a_name_twice(void **state)
+{
+        struct fixture *f = *state;
+
+        write_older(f, 1);
+        fixture_sql(f, "INSERT INTO addresses (address, eni, state) VALUES ('10.0.0.3', 1, 'preparing');"
+                       "UPDATE addresses SET state = 'free' WHERE address = '10.0.0.3';"
+                       "UPDATE addresses SET state = 'leased' WHERE address = '10.0.0.3';"
+                       "INSERT INTO leases (network, container_id, ifname, address, host_ifname, netns,"
+                       " pod_namespace, pod_name, pod_uid, since_ms, since_wall_ms)"
+                       " VALUES ('net', 'two', 'eth0', '10.0.0.3', 'eni1', '', '', '', '', 1, 1)");
+        fixture_restart(f, "a");
+        assert_string_equal(fixture_host_ifname(f, "one"), "");
+        assert_string_equal(fixture_host_ifname(f, "two"), "eni1");
+}
+
 /* Cut at every page and in the middle of pages: put aside, and never taken for whole. */
 static void test_truncated(void **state)
 {
@@ -370,6 +390,7 @@ static void test_scribbled(void **state)
                 memset(copy + at, 0xa5, 64);
                 write_file(f->path, copy, n);
                 assert_ok(store_prepare(&f->options, &prepared, &f->err), &f->err);
+                close(prepared.lock_fd);
                 if (*prepared.aside) {
                         put_aside_count++;
                         continue;
@@ -528,6 +549,27 @@ static void test_lock(void **state)
         close(fd);
 }
 
+/* The database says so itself when the lock file was removed; nothing in it is touched. */
+static void test_lock_without_its_file(void **state)
+{
+        struct fixture *f = *state;
+        struct store_prepared prepared;
+        char lock[256];
+        int fd = -1, second = -1;
+
+        snprintf(lock, sizeof(lock), "%s.lock", f->path);
+        assert_ok(store_lock(f->path, &fd, &f->err), &f->err);
+        assert_ok(store_prepare(&f->options, &prepared, &f->err), &f->err);
+        assert_int_equal(unlink(lock), 0);
+        assert_fails(store_lock(f->path, &second, &f->err), ERR_BUSY);
+        assert_contains(f->err.msg, f->path);
+        assert_fails(store_prepare(&f->options, NULL, &f->err), ERR_BUSY);
+        close(prepared.lock_fd);
+        assert_ok(store_lock(f->path, &second, &f->err), &f->err);
+        close(second);
+        close(fd);
+}
+
 static void test_lock_is_no_link(void **state)
 {
         struct fixture *f = *state;
@@ -564,6 +606,7 @@ int main(void)
                 T(test_another_programs_database),
                 T(test_newer_schema),
                 T(test_older_schema),
+                T(test_older_schema_with_a_name_twice),
                 T(test_truncated),
                 T(test_scribbled),
                 T(test_log_without_content),
@@ -571,6 +614,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_commits_outlive_a_power_cut, fixture_setup_folder,
                                                 teardown_mounted),
                 T(test_lock),
+                T(test_lock_without_its_file),
                 T(test_lock_is_no_link),
         };
 

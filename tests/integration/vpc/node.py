@@ -197,9 +197,9 @@ class Node:
         conf = self.cni_conf() if conf is None else conf
         return self.inside.call(run_plugin, self.build / "bin/vpcwire", conf, variables)
 
-    def pod_netns(self, name):
+    def pod_netns(self, name, **changes):
         """A pod that has a namespace and is not wired yet."""
-        return Pod(self, name)
+        return Pod(self, name, **changes)
 
     def add_pod(self, name, **changes):
         pod = self.pod_netns(name)

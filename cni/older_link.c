@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "older_link.h"
+
+static bool is_our_lease(const struct ipam_lease *lease, const struct call *call)
+{
+        return strcmp(lease->network, call->conf.name) == 0 &&
+               strcmp(lease->container_id, call->args.container_id) == 0 &&
+               strcmp(lease->ifname, call->args.ifname) == 0;
+}
+
+static bool is_our_pod(const struct ipam_lease *lease, const struct call *call)
+{
+        const char *uid = lease->pod_uid ?: "";
+
+        return *call->pod.name && strcmp(lease->pod_name ?: "", call->pod.name) == 0 &&
+               strcmp(lease->pod_namespace ?: "", call->pod.namespace) == 0 &&
+               (!*uid || !*call->pod.uid || strcmp(uid, call->pod.uid) == 0);
+}
+
+/* By the container's id that it bears, or by its name in the books. */
+static bool is_of_lease(const struct link_info *link, const struct ipam_lease *lease)
+{
+        if (lease->address_only)
+                return false;
+        return strcmp(link->alias, lease->container_id) == 0 ||
+               strcmp(link->name, lease->host_ifname ?: "") == 0;
+}
+
+static int check_leases(const struct call *call, const struct ipam_list_reply *list,
+                        const struct link_info *link, struct ip address, struct err *err)
+{
+        bool have_ours = false;
+
+        for (size_t i = 0; i < list->n_leases; i++) {
+                const struct ipam_lease *lease = &list->leases[i];
+
+                if (is_our_lease(lease, call))
+                        have_ours = ip_equal(lease->address, address);
+                else if (is_of_lease(link, lease) && !is_our_pod(lease, call))
+                        return err_set(err, ERR_EXISTS,
+                                       "link %s of the host belongs to pod %s/%s (container %.64s), which "
+                                       "runs: it is left alone",
+                                       link->name, lease->pod_namespace ?: "", lease->pod_name ?: "",
+                                       lease->container_id);
+        }
+        return have_ours ? 0
+                         : err_set(err, ERR_NOT_FOUND, "the lease of %s ended meanwhile", IP_TEXT(address));
+}
+
+int older_link_remove(const struct call *call, struct ipam_client *ipam, struct wire *wire,
+                      const struct wiring *wiring, struct err *err)
+{
+        struct ipam_list_reply list = {0};
+        struct link_info link;
+        int r = wire_get_host_link(wire, wiring->host_ifname, &link, err);
+
+        if (r == -ERR_NOT_FOUND)
+                return 0;
+        if (r < 0)
+                return r;
+        if (strcmp(link.kind, "veth") != 0)
+                return err_set(err, ERR_EXISTS, "link %s of the host exists and is no veth", link.name);
+        if (!host_link_is_ours(&link, wiring->container_id, wiring->ifname)) {
+                if (ipam_list(ipam, &list, err) < 0)
+                        return err_wrap(err, "ask ipamd whose link %s of the host is", link.name);
+                if (check_leases(call, &list, &link, wiring->address, err) < 0)
+                        return -(int)err->code;
+        }
+        return wire_delete_host_link(wire, link.ifindex, err);
+}

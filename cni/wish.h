@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * An address or a MAC that the caller wants for the pod: IP= and MAC= in CNI_ARGS (podman, nerdctl), args.cni and runtimeConfig
+ * (capabilities "ips" and "mac") in the configuration; the later ones outrank the earlier. Pure.
+ */
+#ifndef CNI_WISH_H
+#define CNI_WISH_H
+
+#include <vpcwire/addr.h>
+
+#include "args.h"
+#include "netconf.h"
+
+struct wish {
+        struct ip address; /* IP_NONE: any */
+        struct mac mac;    /* all zero: any */
+};
+
+/* ERR_INVALID names the place, the value and what is allowed. An empty value asks for nothing. */
+int wish_from_args(const struct pod_identity *pod, struct wish *ret, struct err *err);
+/* Changes *wish where the configuration asks for something. */
+int wish_from_conf(const struct netconf *conf, struct wish *wish, struct err *err);
+
+#endif

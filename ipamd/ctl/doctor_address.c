@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+/* doctor: the host's own addresses against the pods', and whether the neighbours of a subnet fit into the kernel's table. */
+#include <string.h>
+
+#include <linux/rtnetlink.h>
+
+#include <vpcwire/ifaddr.h>
+#include <vpcwire/neigh.h>
+#include <vpcwire/netlink.h>
+#include <vpcwire/route.h>
+
+#include "ctl/doctor.h"
+
+enum { MAIN_TABLE = 254 };
+
+static const struct link_info *link_of(const struct doctor *d, unsigned ifindex)
+{
+        for (size_t i = 0; i < d->n_links; i++) {
+                if (d->links[i].ifindex == ifindex)
+                        return &d->links[i];
+        }
+        return NULL;
+}
+
+static const struct doctor_eni *eni_of(const struct doctor *d, unsigned ifindex)
+{
+        for (size_t i = 0; i < d->n_enis; i++) {
+                if (d->enis[i].link && d->enis[i].link->ifindex == ifindex)
+                        return &d->enis[i];
+        }
+        return NULL;
+}
+
+static const struct ipam_lease *lease_of(const struct doctor *d, struct ip address)
+{
+        for (size_t i = 0; i < d->list->n_leases; i++) {
+                if (ip_equal(d->list->leases[i].address, address))
+                        return &d->list->leases[i];
+        }
+        return NULL;
+}
+
+/* An address that is the host's own never reaches a pod: the kernel keeps the packet. */
+static void check_address(struct doctor *d, const struct ifaddr *address)
+{
+        const struct link_info *link = link_of(d, address->ifindex);
+        const struct ipam_lease *lease = lease_of(d, address->prefix.ip);
+        const struct doctor_eni *eni = eni_of(d, address->ifindex);
+        const char *cure;
+
+        if (!link)
+                return;
+        cure = arena_printf(d->arena, "ip address del %s dev %s; find who puts it there",
+                            PREFIX_TEXT(address->prefix), link->name);
+        if (lease)
+                doctor_say(d, DOCTOR_FAIL, cure, "%s of %s/%s is an address of the host, too, on %s",
+                           IP_TEXT(address->prefix.ip), lease->pod_namespace ?: "-", lease->pod_name ?: "-",
+                           link->name);
+        else if (eni && address->scope == RT_SCOPE_UNIVERSE &&
+                 !ip_equal(eni->eni->primary_address, address->prefix.ip))
+                doctor_say(d, DOCTOR_WARN, cure,
+                           "%s has %s besides its primary address: EC2 assigns such addresses for pods",
+                           link->name, IP_TEXT(address->prefix.ip));
+}
+
+static void check_addresses(struct doctor *d)
+{
+        struct ifaddr *addresses;
+        struct err err;
+        size_t n;
+
+        if (ifaddr_dump(d->nl, d->arena, AF_INET, 0, &addresses, &n, &err) < 0) {
+                doctor_say(d, DOCTOR_UNCHECKED, NULL, "%s", err.msg);
+                return;
+        }
+        for (size_t i = 0; i < n; i++)
+                check_address(d, &addresses[i]);
+}
+
+/* Whom the main table reaches without a router by an ENI: each may become a neighbour. */
+static uint64_t count_neighbours(const struct doctor *d, const struct route_info *routes, size_t n)
+{
+        uint64_t sum = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                if (routes[i].type == RTN_UNICAST && !ip_is_set(routes[i].gateway) && routes[i].dst.bits &&
+                    eni_of(d, routes[i].oif))
+                        sum += UINT64_C(1) << (ip_max_bits(routes[i].dst.ip) - routes[i].dst.bits);
+        }
+        return sum;
+}
+
+static void check_neighbours(struct doctor *d)
+{
+        const struct route_filter filter = {.family = AF_INET, .table = MAIN_TABLE};
+        struct route_info *routes;
+        uint32_t limit;
+        uint64_t most;
+        struct err err;
+        size_t n;
+
+        if (route_dump(d->nl, d->arena, &filter, &routes, &n, &err) < 0 ||
+            neigh_table_limit(d->nl, AF_INET, &limit, &err) < 0) {
+                doctor_say(d, DOCTOR_UNCHECKED, NULL, "%s", err.msg);
+                return;
+        }
+        most = count_neighbours(d, routes, n);
+        if (most > limit)
+                doctor_say(d, DOCTOR_WARN,
+                           arena_printf(d->arena,
+                                        "sysctl -w net.ipv4.neigh.default.gc_thresh3=%llu, and gc_thresh2 to "
+                                        "half of it",
+                                        (unsigned long long)most),
+                           "the node's subnet can have %llu neighbours, and the kernel's table takes %u "
+                           "(gc_thresh3)",
+                           (unsigned long long)most, limit);
+}
+
+static const struct doctor_check address_checks[] = {
+        {"addresses", check_addresses, "none of the host's is a pod's", "nobody reaches that pod",
+         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL},
+        {"neighbours", check_neighbours, "the kernel's table takes a whole subnet",
+         "once it is full, the node and the pods of its primary ENI reach no new peer in the subnet",
+         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL},
+};
+
+struct doctor_checks doctor_checks_address(void)
+{
+        return (struct doctor_checks){address_checks, ARRAY_SIZE(address_checks)};
+}

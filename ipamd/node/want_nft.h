@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the nftables tables are put together from. Private to this folder. */
+#ifndef NODE_WANT_NFT_H
+#define NODE_WANT_NFT_H
+
+#include "node/want.h"
+
+struct text;
+
+/* The secondary ENIs that are configured, by their marks, which differ. */
+struct want_enis {
+        const struct node_want_eni **list;
+        size_t n;
+};
+
+/* The number in the names of an ENI's chains. */
+static inline unsigned want_eni_index(const struct node_want_eni *eni)
+{
+        return (eni->mark & NODE_MARK_INDEX_MASK) >> NODE_MARK_ENI_SHIFT;
+}
+
+/* "set direct": destinations that see the pod's own address. */
+void want_add_direct_set(struct text *t, struct arena *arena, const struct node_view *view);
+/* "set pods": the addresses that pods of this node have or can get. */
+void want_add_pods_set(struct text *t, struct arena *arena, const struct node_view *view);
+/* "set secondary": those of the secondary ENIs. */
+void want_add_secondary_set(struct text *t, struct arena *arena, const struct node_view *view,
+                            const struct want_enis *enis);
+/* "map eni_of": where each of them goes on: pod_N of its ENI, pod_0 of the primary one. */
+void want_add_eni_map(struct text *t, struct arena *arena, const struct node_view *view,
+                      const struct want_enis *enis);
+
+#endif

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Security groups of our secondary ENIs follow those of the primary one: else a node's pods have two firewalls, by the ENI
+ * that they are on. The primary's come from IMDS (identity_changes.c); an ENI's own come with what EC2 shows of it anyway: a look,
+ * the answer to its creation. Kept in memory alone, since the look after a start brings them; what EC2 refuses is asked for until
+ * EC2 does it. ENIs of users keep what they have.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <vpcwire/log.h>
+
+#include "reconcile/state.h"
+
+static const char STEP_GROUPS[] = "security-groups";
+
+static int compare_texts(const void *a, const void *b)
+{
+        return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The same for the same set. */
+static char *in_order(struct arena *arena, const char *const *groups, size_t n)
+{
+        const char **sorted = ARENA_ARRAY(arena, const char *, n);
+        struct text text = {0};
+
+        text_add_bytes(&text, "", 0);
+        for (size_t i = 0; i < n; i++)
+                sorted[i] = groups[i];
+        if (n)
+                qsort(sorted, n, sizeof(*sorted), compare_texts);
+        for (size_t i = 0; i < n; i++)
+                text_add(&text, "%s%s", i ? " " : "", sorted[i]);
+        return text.text;
+}
+
+void groups_forget(struct reconcile *r)
+{
+        for (size_t i = 0; i < r->n_grouped; i++)
+                free(r->grouped[i].groups);
+        free(r->grouped);
+        r->grouped = NULL;
+        r->n_grouped = 0;
+}
+
+static struct grouped *find_grouped(struct reconcile *r, const char *eni_id)
+{
+        for (size_t i = 0; i < r->n_grouped; i++) {
+                if (strcmp(r->grouped[i].eni_id, eni_id) == 0)
+                        return &r->grouped[i];
+        }
+        return NULL;
+}
+
+void groups_see(struct reconcile *r, const struct ec2_eni *eni)
+{
+        _cleanup_(arena_freep) struct arena *scratch = NULL;
+        struct grouped *grouped = find_grouped(r, eni->eni_id);
+
+        if (eni->n_groups == 0)
+                return; /* not told: in a VPC an ENI has at least one */
+        scratch = arena_new();
+        if (!grouped) {
+                r->grouped = xrealloc_array(r->grouped, r->n_grouped + 1, sizeof(*r->grouped));
+                grouped = &r->grouped[r->n_grouped++];
+                *grouped = (struct grouped){0};
+                memcpy(grouped->eni_id, eni->eni_id, strlen(eni->eni_id) + 1); /* ids fit: ec2_parse.c */
+        }
+        free(grouped->groups);
+        grouped->groups = in_order(scratch, eni->groups, eni->n_groups);
+}
+
+/* Whether the books have it, and it is not on its way out. */
+static bool stays(const struct round *round, const char *eni_id)
+{
+        for (size_t i = 0; i < round->n_enis; i++) {
+                if (strcmp(round->enis[i].eni_id, eni_id) == 0)
+                        return round->enis[i].managed && round->enis[i].state < ENI_DETACHING;
+        }
+        return false;
+}
+
+static int follow(struct reconcile *r, struct round *round, struct grouped *grouped, const char *wanted,
+                  struct err *err)
+{
+        const struct identity *identity = &r->identity;
+        struct err cause;
+
+        if (strcmp(grouped->groups, wanted) == 0)
+                return blocked_clear(r, round, STEP_GROUPS, grouped->eni_id, err);
+        if (!stays(round, grouped->eni_id))
+                return 0;
+        if (blocked_now(round, STEP_GROUPS, grouped->eni_id)) {
+                round_wake_at(round, blocked_find(round, STEP_GROUPS, grouped->eni_id)->until_ms);
+                return 0;
+        }
+        if (ec2_set_groups(r->ec2, grouped->eni_id, (const char *const *)identity->groups, identity->n_groups,
+                           &cause) < 0) {
+                if (ec2_last_failure(r->ec2)->class == EC2_FAILURE_GONE)
+                        r->look_due_ms = round->now_ms;
+                return blocked_after_failure(r, round, STEP_GROUPS, grouped->eni_id, &cause, err);
+        }
+        free(grouped->groups);
+        grouped->groups = xstrdup(wanted);
+        log_info("eni has the primary one's security groups", LOG_STR("eni", grouped->eni_id),
+                 LOG_STR("groups", wanted));
+        return blocked_clear(r, round, STEP_GROUPS, grouped->eni_id, err);
+}
+
+int groups_follow(struct reconcile *r, struct round *round, struct err *err)
+{
+        const struct identity *identity = &r->identity;
+        _cleanup_free_ char *wanted = NULL;
+
+        if (identity->n_groups == 0)
+                return 0;
+        wanted = in_order(round->arena, (const char *const *)identity->groups, identity->n_groups);
+        for (size_t i = 0; i < r->n_grouped; i++) {
+                if (follow(r, round, &r->grouped[i], wanted, err) < 0)
+                        return err_wrap(err, "security groups of %s", r->grouped[i].eni_id);
+        }
+        return 0;
+}

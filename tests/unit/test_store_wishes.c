@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What a new lease asks for by name: its host link, which is one live lease's alone, and perhaps its address. */
+#include "test.h"
+
+#include "store_fixture.h"
+
+static const char *const spares[] = {"spare1", "spare2"};
+
+static struct store_lease wants(const char *container_id, const char *pod, const char *uid)
+{
+        struct store_lease wanted = fixture_wanted(container_id);
+
+        wanted.host_ifname = "eni0";
+        wanted.pod_name = pod;
+        wanted.pod_uid = uid;
+        wanted.spare_host_ifnames = spares;
+        wanted.n_spare_host_ifnames = ARRAY_SIZE(spares);
+        return wanted;
+}
+
+static enum lease_result add(struct fixture *f, const struct store_lease *wanted, struct store_lease *ret)
+{
+        enum lease_result result = LEASE_NONE_FREE;
+
+        assert_ok(store_lease_add(f->store, wanted, NOW, f->arena, &result, ret, &f->err), &f->err);
+        return result;
+}
+
+static void given(struct fixture *f, const struct store_lease *wanted, const char *host_ifname)
+{
+        struct store_lease got = {0};
+
+        assert_int_equal(add(f, wanted, &got), LEASE_GIVEN);
+        assert_string_equal(got.host_ifname, host_ifname);
+}
+
+static void refused(struct fixture *f, const struct store_lease *wanted, const char *why)
+{
+        unsigned before = fixture_counts(f, NOW).leased;
+        struct store_lease got = {0};
+
+        assert_int_equal(add(f, wanted, &got), LEASE_REFUSED);
+        assert_contains(got.refusal, why);
+        assert_int_equal(fixture_counts(f, NOW).leased, before);
+}
+
+static void test_other_pods_get_spare_names(void **state)
+{
+        struct fixture *f = *state;
+        struct store_lease first = wants("c1", "a", ""), second = wants("c2", "b", ""),
+                           third = wants("c3", "c", ""), fourth = wants("c4", "d", ""), old = fourth;
+
+        fixture_ready_eni(f, 0, 10);
+        given(f, &first, "eni0");
+        given(f, &second, "spare1");
+        given(f, &third, "spare2");
+        refused(f, &fourth, "the host link eni0 belongs to pod default/a, and all spare names");
+        old.n_spare_host_ifnames = 0;
+        refused(f, &old, "the host link eni0 belongs to pod default/a, and the CNI plugin is too old");
+        fixture_check(f);
+}
+
+static void test_the_newest_sandbox_has_the_name(void **state)
+{
+        struct fixture *f = *state;
+        struct store_lease older = wants("c1", "a", "u1"), newer = wants("c2", "a", "u1"),
+                           other = wants("c3", "a", "u2"), got = {0};
+
+        fixture_ready_eni(f, 0, 10);
+        given(f, &older, "eni0");
+        given(f, &newer, "eni0");
+        assert_string_equal(fixture_host_ifname(f, "c1"), "");
+        /* Of the same name, and not the same pod. */
+        given(f, &other, "spare1");
+        /* The older one asks again: it has no claim on the newer one's name. */
+        assert_int_equal(add(f, &older, &got), LEASE_AGAIN);
+        assert_string_equal(got.host_ifname, "spare2");
+        assert_string_equal(fixture_host_ifname(f, "c1"), "spare2");
+        assert_string_equal(fixture_host_ifname(f, "c2"), "eni0");
+}
+
+/* The rule holds for whoever writes into the file. */
+static void test_a_name_twice_cannot_be_written(void **state)
+{
+        struct fixture *f = *state;
+        struct store_lease first = wants("c1", "a", ""), second = wants("c2", "b", "");
+
+        fixture_ready_eni(f, 0, 10);
+        given(f, &first, "eni0");
+        given(f, &second, "spare1");
+        fixture_sql_refused(f, "UPDATE leases SET host_ifname = 'eni0' WHERE container_id = 'c2'", "UNIQUE");
+        /* A bridge leads to many pods. */
+        for (int i = 0; i < 2; i++) {
+                struct store_lease alone = wants(i ? "c3" : "c4", "x", "");
+
+                alone.host_ifname = "cni0";
+                alone.address_only = true;
+                given(f, &alone, "cni0");
+        }
+}
+
+static void test_a_chosen_address(void **state)
+{
+        struct fixture *f = *state;
+        struct store_lease first = wants("c1", "a", ""), second = wants("c2", "b", ""), got = {0};
+        struct ip ip;
+        bool released;
+
+        fixture_ready_eni(f, 0, 10);
+        first.address = second.address = fixture_ip(0, 7);
+        assert_int_equal(add(f, &first, &got), LEASE_GIVEN);
+        assert_true(ip_equal(got.address, first.address));
+        assert_int_equal(add(f, &first, &got), LEASE_AGAIN);
+        refused(f, &second, "pod default/a has it");
+        first.address = fixture_ip(0, 8);
+        refused(f, &first, "has 10.0.0.8 already");
+        first.address = second.address;
+        assert_ok(store_lease_release(f->store, &first.key, "", NOW, &released, &ip, &f->err), &f->err);
+        refused(f, &second, "released a short while ago");
+        second.address = fixture_ip(9, 1);
+        refused(f, &second, "10.0.9.2 was asked for: no ENI of this node has it");
+        fixture_check(f);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                T(test_other_pods_get_spare_names),
+                T(test_the_newest_sandbox_has_the_name),
+                T(test_a_name_twice_cannot_be_written),
+                T(test_a_chosen_address),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
