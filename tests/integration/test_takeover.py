@@ -130,8 +130,12 @@ def test_a_row_without_a_pod_is_kept_aside(old):
     old.write_checkpoint()
     node.start()
     wait_until(lambda: taken_over(old, *old.pods), 30, why="taken over")
-    imports = wait_until(lambda: [row for row in node.imports() if row["verdict"] == "aside"], 30, why="kept aside")
-    assert sorted(row["address"] for row in imports) == sorted([gone, reborn])
+
+    def kept_aside():
+        rows = [row for row in node.imports() if row["verdict"] == "aside"]
+        return sorted(row["address"] for row in rows) == sorted([gone, reborn]) and rows
+
+    imports = wait_until(kept_aside, 30, why="one after the other kept aside")
     assert all("its pod is gone" in row["reason"] for row in imports)
     wait_until(lambda: node.pool()["total"] - node.pool()["free"] == 3, 30, why="its address is free")
 
@@ -150,7 +154,11 @@ def test_files_of_further_network_cards(old):
     def rows_of(verdict):
         return [row for row in node.imports() if row["verdict"] == verdict]
 
-    (left,) = wait_until(lambda: len(rows_of("pending")) == 1 and rows_of("pending"), 30, why="the other one is told")
+    def the_one_that_is_told():
+        pending = rows_of("pending")
+        return len(pending) == 1 and pending[0].get("reason") and pending[0]
+
+    left = wait_until(the_one_that_is_told, 30, why="the other one is told")
     assert left["address"] == third.old_address and "has another address already" in left["reason"]
     fresh = node.add_pods(["new-0", "new-1"])
     assert third.old_address not in {pod.address for pod in fresh}, "it is in use"
