@@ -33,7 +33,7 @@ static void see_eni(struct fixture *f, unsigned n)
 
         for (unsigned i = 0; i < n; i++)
                 addresses[i] = fixture_ip(0, i + 1);
-        assert_ok(store_eni_observed(f->store, &eni, addresses, n, false, NOW, &changed, &f->err), &f->err);
+        assert_ok(store_eni_observed(f->store, &eni, addresses, n, 0, NOW, &changed, &f->err), &f->err);
         assert_ok(store_enis(f->store, NOW, f->arena, &enis, &n_enis, &f->err), &f->err);
         assert_ok(store_addresses_routed(f->store, enis[0].key, addresses, n, NOW, &n_free, &f->err),
                   &f->err);
