@@ -5,6 +5,7 @@ target_link_options(test_reconcile_fixture INTERFACE -Wl,--wrap=clock_boottime_m
 vw_test(look test_reconcile_fixture)
 vw_test(look_unreadable test_reconcile_fixture)
 vw_test(groups test_reconcile_fixture)
+vw_test(network_tell test_reconcile_fixture)
 vw_test(act test_reconcile_fixture)
 vw_test(act_failures test_reconcile_fixture)
 vw_test(takeover_file ipamd_reconcile)
