@@ -89,16 +89,34 @@ static int tell_main(struct reconcile *r, struct round *round, const struct node
                             err);
 }
 
+/*
+ * A pod that is being wired has a link that is not up yet, and so no route; the plugin sets it a moment later. What fails again
+ * at the next sync, which comes soon for that, is worth a word.
+ */
+static size_t tell_pod_routes(struct reconcile *r, struct round *round, const struct node_report *report,
+                              struct warning *ret)
+{
+        bool again = r->pod_routes_failed;
+
+        r->pod_routes_failed = report->n_pods_failed > 0;
+        if (!r->pod_routes_failed)
+                return 0;
+        if (!again) {
+                r->network_due_ms = round->now_ms + ROUND_RETRY_MS;
+                return 0;
+        }
+        *ret = (struct warning){"routes to pods", arena_printf(round->arena, "%u cannot be set: %s",
+                                                               report->n_pods_failed, report->pod_err.msg)};
+        return 1;
+}
+
 int network_tell(struct reconcile *r, struct round *round, const struct node_report *report, struct err *err)
 {
         struct warning *warnings =
                 ARENA_ARRAY(round->arena, struct warning, report->n_misled + report->n_occupied + 1);
         size_t n = tell_local(round, report, warnings);
 
-        if (report->n_pods_failed)
-                warnings[n++] = (struct warning){"routes to pods",
-                                                 arena_printf(round->arena, "%u cannot be set: %s",
-                                                              report->n_pods_failed, report->pod_err.msg)};
+        n += tell_pod_routes(r, round, report, warnings + n);
         for (size_t i = 0; i < report->n_misled; i++) {
                 if (report->misled[i].repaired)
                         tell_repaired(&report->misled[i]);

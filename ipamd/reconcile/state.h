@@ -128,6 +128,7 @@ struct reconcile {
         int64_t max_enis_seen_ms;  /* when it said so */
         bool network_due;          /* the host's network must be looked at */
         int64_t network_due_ms;    /* ... at this time in any case */
+        bool pod_routes_failed;    /* the last sync could not set some of the pods' */
         int64_t pods_due_ms;       /* the pods' links are looked at */
         int64_t firewall_seen_ms;  /* the last look at other people's firewalls */
         int64_t firewall_due_ms;   /* the next one */

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What of a sync's findings becomes a warning, and when. */
+#include "test.h"
+
+#include "reconcile_fixture.h"
+
+static const char SUBJECT[] = "routes to pods";
+
+/* One sync with so many pods whose route could not be set; whether the books warn of it afterwards. */
+static bool warned_after(struct bench *b, unsigned n_pods_failed)
+{
+        struct round round = bench_round(b, NOW + 1000);
+        struct node_report report = {.n_pods_failed = n_pods_failed};
+
+        err_set(&report.pod_err, ERR_SYSTEM, "Network is down");
+        b->r.network_due_ms = round.now_ms + NETWORK_PERIOD_MS;
+        assert_ok(network_tell(&b->r, &round, &report, &b->f->err), &b->f->err);
+        round = bench_round(b, NOW + 1000);
+        return blocked_find(&round, STORE_WARNING_POD_ROUTE, SUBJECT) != NULL;
+}
+
+/* Its link is not up yet: the plugin sets the route itself. */
+static void test_a_pod_that_is_being_wired_is_no_news(void **state)
+{
+        struct bench *b = *state;
+
+        assert_false(warned_after(b, 2));
+        assert_true(b->r.network_due_ms <= NOW + 1000 + ROUND_RETRY_MS); /* looked at again soon */
+        assert_false(warned_after(b, 0));
+        assert_false(warned_after(b, 1)); /* another one */
+}
+
+static void test_a_route_that_stays_away_is_told_until_it_is_there(void **state)
+{
+        struct bench *b = *state;
+
+        assert_false(warned_after(b, 1));
+        assert_true(warned_after(b, 1));
+        assert_true(warned_after(b, 1));
+        assert_false(warned_after(b, 0));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
+        const struct CMUnitTest tests[] = {
+                TEST(test_a_pod_that_is_being_wired_is_no_news),
+                TEST(test_a_route_that_stays_away_is_told_until_it_is_there),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
