@@ -156,7 +156,11 @@ def test_files_of_further_network_cards(old):
     def rows_of(verdict):
         return [row for row in node.imports() if row["verdict"] == verdict]
 
-    (left,) = wait_until(lambda: len(rows_of("pending")) == 1 and rows_of("pending"), 30, why="the other one is told")
+    def the_one_that_is_told():
+        pending = rows_of("pending")
+        return len(pending) == 1 and pending[0].get("reason") and pending[0]
+
+    left = wait_until(the_one_that_is_told, 30, why="the other one is told")
     assert left["address"] == third.old_address and "has another address already" in left["reason"]
     fresh = node.add_pods(["new-0", "new-1"])
     assert third.old_address not in {pod.address for pod in fresh}, "it is in use"
