@@ -29,6 +29,12 @@ static const struct rule {
          "AWS takes this node's credentials again"},
         {RECONCILE_STEP_NETWORK, NULL, 2, false, "HostNetworkImpaired", "HostNetworkRepaired",
          "the host's routes, rules and firewall tables for pods are what they should be again"},
+        {RECONCILE_STEP_LINK, NULL, 0, true, "ENILinkMissing", "ENILinkPresent",
+         "its link is on the node again, or it is not attached any more: "},
+        {RECONCILE_STEP_TAG, NULL, 0, true, "ENITagMissing", "ENITagPresent",
+         "EC2 shows our tag on it again, or no pod has an address of it any more: "},
+        {RECONCILE_STEP_TAKE_IN, NULL, 0, true, "ENINotUnderstood", "ENIUnderstood",
+         "what EC2 shows of it fits again, or it is not attached any more: "},
         {STORE_WARNING, NULL, 0, true, "FirewallDropsPodPackets", "FirewallPassesPodPackets",
          "it does not drop what is forwarded for pods any more: "},
         {STORE_WARNING_POD_ROUTE, NULL, 0, true, "PodRouteMisled", "PodRouteRestored",
@@ -42,8 +48,11 @@ static const struct rule {
 /* How the planner says that the node is at a limit that somebody set; the rest of what it says passes with time. */
 static const char *const limits[] = {
         "MAX_ENI=",          "EC2 attaches no more than", "that this instance type can have are full",
-        "the node may have", "limits allow no addresses",
+        "the node may have", "limits allow no addresses", "no place for another of the",
 };
+
+/* ... unless a place will be had without anybody's doing. */
+static const char passes[] = "on the way out";
 
 static bool has(const struct list *list, const char *reason, const char *subject)
 {
@@ -133,7 +142,7 @@ static void add_lost(struct list *list, const struct store_counts *counts)
 static bool is_limit(const char *stuck)
 {
         for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
-                if (strstr(stuck, limits[i]))
+                if (strstr(stuck, limits[i]) && !strstr(stuck, passes))
                         return true;
         }
         return false;

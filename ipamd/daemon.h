@@ -7,7 +7,10 @@
 
 struct config;
 
-/* Runs until SIGTERM or SIGINT (returns 0) or a failure at the start. Signals are held (signals_hold()) before. conf_path is read again at SIGHUP. */
+/*
+ * Runs until SIGTERM or SIGINT (returns 0) or a failure at the start. Signals are held before (signals_hold()). conf_path is
+ * read again at SIGHUP.
+ */
 int daemon_run(struct config *config, const char *conf_path, struct err *err);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <vpcwire/log.h>
 
+#include "loop_room.h"
 #include "reconcile/reconcile.h"
 
 static unsigned reasons(unsigned changed)
@@ -68,6 +69,8 @@ int daemon_network_start(struct daemon_network *network, uv_loop_t *loop, struct
         for (int i = 0; i < NODE_MONITOR_FDS; i++) {
                 uv_poll_init(loop, &network->polls[i], fds[i]);
                 network->polls[i].data = network;
+                if (!loop_room(loop, fds[i]))
+                        return err_set_errno(err, errno, "watch the host's network");
                 uv_poll_start(&network->polls[i], UV_READABLE, on_readable);
         }
         return 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <vpcwire/pod_match.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,10 +28,9 @@ static const struct link_info *find_name(const struct match *m, const char *name
         struct link_info key;
         const struct link_info *wanted = &key, **found;
 
-        if (strlen(name) >= sizeof(key.name))
-                return NULL;
-        strcpy(key.name, name);
-        found = bsearch(&wanted, m->by_name, m->evidence->n_links, sizeof(*m->by_name), by_name);
+        if (snprintf(key.name, sizeof(key.name), "%s", name) >= (int)sizeof(key.name))
+                return NULL; /* no link has such a long one */
+        found = bsearch(&wanted, m->by_name, m->evidence->n_links, sizeof(const struct link_info *), by_name);
         return found ? *found : NULL;
 }
 
@@ -202,7 +202,7 @@ static void find_rivals(struct match *m, struct arena *arena)
         for (size_t i = 0; i < m->n; i++)
                 sorted[i] = &m->pods[i];
         if (m->n)
-                qsort(sorted, m->n, sizeof(*sorted), by_address);
+                qsort(sorted, m->n, sizeof(const struct pod_sought *), by_address);
         for (size_t i = 0; i < m->evidence->n_routes; i++) {
                 const struct route_info *route = &m->evidence->routes[i];
                 const struct pod_sought key = {.ip = route->dst.ip}, *wanted = &key, **pod;
@@ -211,7 +211,8 @@ static void find_rivals(struct match *m, struct arena *arena)
                 if (route->table != m->evidence->table ||
                     !prefix_equal(route->dst, prefix_host(route->dst.ip)))
                         continue;
-                pod = m->n ? bsearch(&wanted, sorted, m->n, sizeof(*sorted), by_address) : NULL;
+                pod = m->n ? bsearch(&wanted, sorted, m->n, sizeof(const struct pod_sought *), by_address)
+                           : NULL;
                 if (!pod ||
                     (m->found[*pod - m->pods].link && m->found[*pod - m->pods].link->ifindex == route->oif))
                         continue;
@@ -234,7 +235,7 @@ struct pod_found *pod_match(struct arena *arena, const struct pod_sought *pods, 
         for (size_t i = 0; i < evidence->n_links; i++)
                 m.by_name[i] = &evidence->links[i];
         if (evidence->n_links)
-                qsort(m.by_name, evidence->n_links, sizeof(*m.by_name), by_name);
+                qsort(m.by_name, evidence->n_links, sizeof(const struct link_info *), by_name);
         for (size_t i = 0; i < n; i++) {
                 if (!pods[i].container_id)
                         match_bridge(&m, i);

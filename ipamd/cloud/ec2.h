@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The EC2 query API, the ten actions that we use, as typed calls. One call is one HTTP exchange with a deadline: it
+ * The EC2 query API, the actions that we use, as typed calls. One call is one HTTP exchange with a deadline: it
  * never sleeps and never repeats itself; one that must wait (pace.h) fails at once and says how long. Whether and when to
  * repeat is the reconciler's decision (ec2_retry.h says what is safe), because only it knows what was written down before.
  *
@@ -128,6 +128,9 @@ struct ec2_eni {
         struct ip primary;    /* the address whose <primary> is true */
         struct ip *secondary; /* all others, in EC2's order */
         size_t n_secondary;
+        const char *public_address; /* the first Elastic or public one on any of its addresses */
+        struct ip *associated;      /* the secondary ones that have one */
+        size_t n_associated;
         struct prefix *prefixes; /* ipv4PrefixSet */
         size_t n_prefixes;
         const char **groups; /* security group ids */
@@ -202,6 +205,9 @@ int ec2_unassign_addresses(struct ec2 *ec2, const char *eni_id, const struct ip 
                            struct err *err);
 int ec2_detach_eni(struct ec2 *ec2, const char *attachment_id, struct err *err);
 int ec2_delete_eni(struct ec2 *ec2, const char *eni_id, struct err *err);
+/* CreateTags: others that the ENI has stay, one of the same key is replaced. */
+int ec2_create_tags(struct ec2 *ec2, const char *eni_id, const struct ec2_tag *tags, size_t n,
+                    struct err *err);
 
 struct ec2_subnet {
         const char *subnet_id, *vpc_id, *availability_zone, *state;

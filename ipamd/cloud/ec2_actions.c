@@ -158,3 +158,16 @@ int ec2_delete_eni(struct ec2 *ec2, const char *eni_id, struct err *err)
         ec2_add(&body, eni_id, "NetworkInterfaceId");
         return run(ec2, EC2_ACTION_DELETE_ENI, &body, err);
 }
+
+int ec2_create_tags(struct ec2 *ec2, const char *eni_id, const struct ec2_tag *tags, size_t n,
+                    struct err *err)
+{
+        _cleanup_(text_done) struct text body = {0};
+
+        ec2_add(&body, eni_id, "ResourceId.1");
+        for (size_t i = 0; i < n; i++) {
+                ec2_add(&body, tags[i].key, "Tag.%zu.Key", i + 1);
+                ec2_add(&body, tags[i].value, "Tag.%zu.Value", i + 1);
+        }
+        return run(ec2, EC2_ACTION_CREATE_TAGS, &body, err);
+}

@@ -111,8 +111,11 @@ static int parse_eni_addresses(const struct xml *node, struct arena *arena, stru
         if (r < 0)
                 return r;
         eni->secondary = ARENA_ARRAY(arena, struct ip, n);
+        eni->associated = ARENA_ARRAY(arena, struct ip, n);
+        eni->public_address = copy_text(xml_child(node, "association"), "publicIp", arena);
         for (const struct xml *item = NULL; (item = xml_item(set, item));) {
                 bool primary = false;
+                const char *public;
                 struct ip ip;
 
                 r = get_item_address(item, &ip, err);
@@ -121,10 +124,16 @@ static int parse_eni_addresses(const struct xml *node, struct arena *arena, stru
                 r = xml_get_bool(item, "primary", &primary, err);
                 if (r < 0)
                         return r;
-                if (primary)
+                public = xml_text(xml_child(item, "association"), "publicIp");
+                if (*public && !*eni->public_address)
+                        eni->public_address = arena_strdup(arena, public);
+                if (primary) {
                         eni->primary = ip;
-                else if (!ip_equal(ip, eni->primary))
+                } else if (!ip_equal(ip, eni->primary)) {
                         eni->secondary[eni->n_secondary++] = ip;
+                        if (*public)
+                                eni->associated[eni->n_associated++] = ip;
+                }
         }
         return 0;
 }

@@ -26,6 +26,7 @@ static const struct {
         [EC2_ACTION_DELETE_ENI] = {"DeleteNetworkInterface", NAMED, PACE_ENIS},
         [EC2_ACTION_DESCRIBE_SUBNETS] = {"DescribeSubnets", READ, PACE_READS},
         [EC2_ACTION_DESCRIBE_INSTANCE_TYPE] = {"DescribeInstanceTypes", READ, PACE_READS},
+        [EC2_ACTION_CREATE_TAGS] = {"CreateTags", NAMED, PACE_ENIS},
 };
 
 enum { SECOND = 1000, MINUTE = 60 * SECOND };

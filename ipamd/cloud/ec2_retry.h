@@ -12,7 +12,7 @@
 #include "cloud/ec2.h"
 #include "cloud/pace.h"
 
-/* The ten calls of ec2.h. */
+/* The calls of ec2.h. */
 enum ec2_action {
         EC2_ACTION_DESCRIBE_ENIS,
         EC2_ACTION_CREATE_ENI,
@@ -24,6 +24,7 @@ enum ec2_action {
         EC2_ACTION_DELETE_ENI,
         EC2_ACTION_DESCRIBE_SUBNETS,
         EC2_ACTION_DESCRIBE_INSTANCE_TYPE,
+        EC2_ACTION_CREATE_TAGS,
         _EC2_ACTION_MAX,
 };
 

@@ -27,7 +27,8 @@ static const struct {
          IP "{ type nat hook postrouting priority srcnat; }; "
             "add rule ip vpcwire_try c snat to 192.0.2.1 fully-random",
          "CONFIG_NFT_NAT"},
-        {"nftables fib", IP INPUT "add rule ip vpcwire_try c fib daddr . iif type local accept",
+        {"nftables fib",
+         IP INPUT "add rule ip vpcwire_try c fib daddr . iif type local fib saddr . iif oif missing drop",
          "CONFIG_NFT_FIB_IPV4"},
         {"connection marks", IP INPUT "add rule ip vpcwire_try c ct mark set ct mark | 0x80",
          "CONFIG_NF_CONNTRACK_MARK"},
@@ -36,7 +37,13 @@ static const struct {
          "add map ip vpcwire_try m { type ipv4_addr : verdict; flags interval; }; "
          "add element ip vpcwire_try m { 192.0.2.0/28 : jump j }",
          "CONFIG_NF_TABLES, Linux 5.6"},
-        {"chains of type route", IP "{ type route hook output priority mangle; }", "CONFIG_NF_TABLES_IPV4"},
+        {"nat before routing",
+         IP "{ type nat hook prerouting priority dstnat; }; "
+            "add rule ip vpcwire_try c ct state new fib daddr oifname != { \"a\", \"b\" } drop",
+         "CONFIG_NFT_NAT"},
+        {"directions of connections",
+         IP INPUT "add rule ip vpcwire_try c ct direction reply ct mark & 0x100 vmap { 0x100 : accept }",
+         "CONFIG_NFT_CT"},
         {"the way in, after routing",
          IP "{ type nat hook postrouting priority srcnat; }; "
             "add rule ip vpcwire_try c iifname \"eni*\" meta iifgroup 118 accept",
@@ -78,13 +85,18 @@ static void try_veth(struct doctor *d, struct netlink *nl)
 /* A kernel that does not know the protocol of a rule takes it and forgets it: then ours are nobody's. */
 static void try_rule(struct doctor *d, struct netlink *nl)
 {
-        const struct rule_info rule = {.family = AF_INET, .priority = 1000, .table = 1000};
+        const struct rule_info rule = {.family = AF_INET, .priority = 1000, .table = 1000},
+                               jump = {.family = AF_INET,
+                                       .priority = 999,
+                                       .iif = "lo",
+                                       .goto_priority = 1000};
         struct rule_info *rules;
         bool kept = false;
         struct err err;
         size_t n = 0;
 
-        if (rule_add(nl, &rule, &err) < 0 || rule_dump(nl, d->arena, AF_INET, &rules, &n, &err) < 0) {
+        if (rule_add(nl, &rule, &err) < 0 || rule_add(nl, &jump, &err) < 0 ||
+            rule_dump(nl, d->arena, AF_INET, &rules, &n, &err) < 0) {
                 doctor_say(d, DOCTOR_FAIL, "a kernel with CONFIG_IP_MULTIPLE_TABLES", "policy rules: %s",
                            err.msg);
                 return;

@@ -11,6 +11,8 @@
 #include <vpcwire/file.h>
 #include <vpcwire/mem.h>
 
+#include "loop_room.h"
+
 struct exchange {
         uv_loop_t *loop;
         struct exchange_options options;
@@ -102,6 +104,11 @@ static int want_socket(CURL *easy _unused_, curl_socket_t fd, int what, void *da
                 }
                 poll->data = x;
                 curl_multi_assign(x->multi, fd, poll);
+        }
+        if (!loop_room(x->loop, fd)) {
+                uv_close((uv_handle_t *)poll, free_handle);
+                curl_multi_assign(x->multi, fd, NULL);
+                return -1;
         }
         uv_poll_start(poll, events[what], on_socket);
         return 0;

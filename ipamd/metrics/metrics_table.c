@@ -16,7 +16,7 @@
         VALUES("DescribeNetworkInterfaces", "CreateNetworkInterface", "AttachNetworkInterface",              \
                "ModifyNetworkInterfaceAttribute", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses",  \
                "DetachNetworkInterface", "DeleteNetworkInterface", "DescribeSubnets",                        \
-               "DescribeInstanceTypes")
+               "DescribeInstanceTypes", "CreateTags")
 #define EC2_CLASSES                                                                                          \
         VALUES("none", "throttled", "transient", "transport", "capacity-subnet", "capacity-eni",             \
                "capacity-instance", "capacity-account", "gone", "in-use", "token-used", "denied",            \
@@ -26,8 +26,8 @@
         VALUES("look", "find-subnets", "create", "recreate", "attach", "mark-delete-on-termination",         \
                "assign", "unassign", "drain", "undrain", "detach", "delete", "attach-refused",               \
                "token-not-shown", "delete-on-termination", "security-groups", "look-for-orphans",            \
-               "delete-orphan", "learn-subnet", "full", "grow", "store", "identity", "network", "reclaim",   \
-               "firewalls", "plan", "orphans")
+               "delete-orphan", "learn-subnet", "full", "grow", "shrink", "eni-tag", "eni-link", "take-in",  \
+               "store", "identity", "network", "reclaim", "firewalls", "plan", "tag-primary", "orphans")
 #define ENI_STATES                                                                                           \
         VALUES("creating", "attaching", "configuring", "ready", "draining", "detaching", "deleting")
 #define VERBS VALUES("add", "confirm", "del", "check", "gc")

@@ -220,11 +220,9 @@ static unsigned on_sysctl(struct monitor_events *events, const struct nlmsghdr *
             nla_len(attributes[NETCONFA_IFINDEX]) != sizeof(ifindex))
                 return 0;
         ifindex = nla_get_s32(attributes[NETCONFA_IFINDEX]);
-        if (ifindex == NETCONFA_IFINDEX_ALL)
-                off = is_off_of_eni(attributes);
-        else if (ifindex > 0 && find_pod(events, (unsigned)ifindex))
+        if (ifindex > 0 && find_pod(events, (unsigned)ifindex))
                 off = is_off_of_pod(attributes);
-        else if (ifindex > 0 && find_link(events, (unsigned)ifindex))
+        else if (ifindex == NETCONFA_IFINDEX_ALL || (ifindex > 0 && find_link(events, (unsigned)ifindex)))
                 off = is_off_of_eni(attributes);
         return off ? NODE_CHANGED_SYSCTLS : 0;
 }

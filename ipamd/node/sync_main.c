@@ -16,6 +16,25 @@ static const char *name_of(const struct sync *sync, unsigned ifindex)
         return "";
 }
 
+/* Pods of the view, and whoever has a host route by a veth: another daemon's pods stand in this table so. */
+static struct ip *list_pods(const struct sync *sync, const struct route_info *routes, size_t n_routes,
+                            size_t *ret_n)
+{
+        size_t n_pods;
+        const struct ip *pods = sync_list_pods(sync, &n_pods);
+        struct ip *list = ARENA_ARRAY(sync->arena, struct ip, n_pods + n_routes);
+
+        for (size_t i = 0; i < n_pods; i++)
+                list[i] = pods[i];
+        for (size_t i = 0; i < n_routes; i++) {
+                if (prefix_equal(routes[i].dst, prefix_host(routes[i].dst.ip)) &&
+                    sync_leads_to_live_veth(sync, &routes[i]))
+                        list[n_pods++] = routes[i].dst.ip;
+        }
+        *ret_n = n_pods;
+        return list;
+}
+
 void sync_look_at_main(struct sync *sync)
 {
         const struct route_filter filter = {.family = AF_INET, .table = RT_TABLE_MAIN};
@@ -33,7 +52,7 @@ void sync_look_at_main(struct sync *sync)
                 return;
         }
         table.routes = routes;
-        table.pods = sync_list_pods(sync, &table.n_pods);
+        table.pods = list_pods(sync, routes, table.n_routes, &table.n_pods);
         report->n_strayed = main_table_flaws(&table, flaws, &report->no_default);
         report->strayed = ARENA_ARRAY(sync->arena, struct node_strayed, report->n_strayed);
         for (size_t i = 0; i < report->n_strayed; i++)

@@ -78,9 +78,19 @@ bool eni_is_attached(const struct plan_eni *eni)
         return is_in_use(eni) && eni->has_attachment;
 }
 
+bool eni_is_ready(const struct plan_eni *eni)
+{
+        return eni->state == PLAN_ENI_READY && eni->has_attachment;
+}
+
 bool eni_is_taken_away(const struct plan_eni *eni)
 {
         return (is_in_use(eni) || eni->state == PLAN_ENI_DRAINING) && !eni->has_attachment;
+}
+
+bool eni_is_usable(const struct plan_eni *eni)
+{
+        return eni->managed && !eni->link_missing;
 }
 
 bool eni_is_leaving(const struct plan_eni *eni)

@@ -17,7 +17,7 @@ struct draft {
         struct plan_action *actions;
         size_t n, max_actions;
         size_t n_helping; /* actions that bring addresses nearer */
-        const char *stuck;
+        const char *stuck, *kept;
         unsigned causes; /* as in struct plan */
         int64_t wake_ms;
 
@@ -25,7 +25,7 @@ struct draft {
         bool by_address;   /* WARM_IP_TARGET or MINIMUM_IP_TARGET is in force */
         unsigned warm, minimum;
         unsigned free, total;           /* with what is under way; of ENIs that stay */
-        unsigned free_here, total_here; /* of attached ENIs, routed: what shrinking may count on */
+        unsigned free_here, total_here; /* of ready ENIs: what shrinking may count on */
         unsigned cooling;
         unsigned held;         /* addresses that max_pods limits */
         unsigned held_leaving; /* those of them that are on draining ENIs */
@@ -45,9 +45,12 @@ bool draft_has(const struct draft *draft, enum plan_action_kind kind, const stru
 
 /* On the default network card, whose places and device indexes we use. */
 bool eni_takes_place(const struct plan_eni *eni);
+bool eni_is_ready(const struct plan_eni *eni);    /* the same, and routed */
 bool eni_is_attached(const struct plan_eni *eni); /* configuring or ready, and there */
 /* Was in use, and is not attached any more; its row stays for the pods that have its addresses, and so does its index. */
 bool eni_is_taken_away(const struct plan_eni *eni);
+/* Ours, and what it has and has room for counts. */
+bool eni_is_usable(const struct plan_eni *eni);
 bool eni_is_leaving(const struct plan_eni *eni); /* draining or further */
 /* The lowest device index that no other ENI in view and no earlier action has; that of `own` (may be NULL) if it can. */
 unsigned draft_free_index(const struct draft *draft, const struct plan_eni *own);
@@ -56,6 +59,7 @@ unsigned draft_places(const struct draft *draft); /* how many ENIs there may be 
 void plan_look(struct draft *draft);
 void plan_forward(struct draft *draft);                 /* steps of ENIs on their way in */
 unsigned plan_grow(struct draft *draft);                /* returns the shortage */
+unsigned plan_wait_for_look(struct draft *draft);       /* the same, where nothing may be done about it yet */
 unsigned plan_shrink(struct draft *draft, bool wanted); /* returns the surplus; acts only if wanted */
 void plan_backward(struct draft *draft);                /* steps of ENIs on their way out */
 

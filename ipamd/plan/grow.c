@@ -53,7 +53,7 @@ static void fill(struct draft *draft, struct growth *growth, const struct plan_e
 
         if (!draft_due(draft, eni->grow_not_before_ms)) {
                 draft_stuck(draft, PLAN_CAUSE_ASSIGN_BLOCKED,
-                            "assigning to the ENI at device %u is not tried again for %lld s",
+                            "EC2 is asked for addresses on the ENI at device %u again in %lld s",
                             eni->device_index, draft_seconds_until(draft, eni->grow_not_before_ms));
                 /* Nobody waits: better to be patient than to open another ENI. */
                 if (draft->view->waiting == 0)
@@ -63,8 +63,10 @@ static void fill(struct draft *draft, struct growth *growth, const struct plan_e
         if (!draft_due(draft, eni->subnet_not_before_ms)) {
                 /* No patience here: other subnets may have what this one lacks. */
                 draft_stuck(draft, PLAN_CAUSE_ASSIGN_BLOCKED,
-                            "assigning to the ENI at device %u waits %lld s for subnet %s", eni->device_index,
-                            draft_seconds_until(draft, eni->subnet_not_before_ms), eni->subnet_id);
+                            "EC2 is asked for addresses on the ENI at device %u again in %lld s, when it may "
+                            "have some in subnet %s",
+                            eni->device_index, draft_seconds_until(draft, eni->subnet_not_before_ms),
+                            eni->subnet_id);
                 return;
         }
         draft_add(draft, PLAN_ASSIGN, eni, count, "%u addresses are missing; device %u has room for %u",
@@ -79,7 +81,7 @@ static void use_room(struct draft *draft, struct growth *growth)
                 const struct plan_eni *eni = draft->enis[i];
                 unsigned room = room_of(draft, eni);
 
-                if (!eni->managed || eni_is_leaving(eni) || !room)
+                if (!eni_is_usable(eni) || eni_is_leaving(eni) || !room)
                         continue;
                 if (eni->in_doubt || !eni_is_attached(eni))
                         wait_for(draft, growth, eni, room);
@@ -94,7 +96,7 @@ static void use_draining(struct draft *draft, struct growth *growth)
                 const struct plan_eni *eni = draft->enis[i];
                 unsigned back = eni->free + eni->preparing, room = room_of(draft, eni);
 
-                if (!eni->managed || eni->state != PLAN_ENI_DRAINING || eni->in_doubt || !(back + room))
+                if (!eni_is_usable(eni) || eni->state != PLAN_ENI_DRAINING || eni->in_doubt || !(back + room))
                         continue;
                 draft_add(draft, PLAN_UNDRAIN, eni, back,
                           "%u addresses are missing; the draining ENI at device %u has %u", growth->shortage,
@@ -104,6 +106,38 @@ static void use_draining(struct draft *draft, struct growth *growth)
                 if (growth->left > 0)
                         found(growth, chunk(draft, growth, room));
         }
+}
+
+/* Who has the places of this instance type: "1 is full, 2 are not ours". */
+static const char *list_places(const struct draft *draft)
+{
+        static const char *const words[] = {"full", "not ours", "on the way out", "without a link"};
+        unsigned counts[ARRAY_SIZE(words)] = {0};
+        const char *text = "";
+
+        for (size_t i = 0; i < draft->n_enis; i++) {
+                const struct plan_eni *eni = draft->enis[i];
+
+                if (eni_takes_place(eni))
+                        counts[!eni->managed ? 1 : eni_is_leaving(eni) ? 2 : eni->link_missing ? 3 : 0]++;
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+                if (counts[i])
+                        text = arena_printf(draft->arena, "%s%s%u %s %s", text, *text ? ", " : "", counts[i],
+                                            counts[i] == 1 ? "is" : "are", words[i]);
+        }
+        return text;
+}
+
+static bool all_places_are_full(const struct draft *draft)
+{
+        for (size_t i = 0; i < draft->n_enis; i++) {
+                const struct plan_eni *eni = draft->enis[i];
+
+                if (eni_takes_place(eni) && (!eni_is_usable(eni) || eni_is_leaving(eni)))
+                        return false;
+        }
+        return true;
 }
 
 static bool has_place(struct draft *draft, unsigned created)
@@ -116,9 +150,13 @@ static bool has_place(struct draft *draft, unsigned created)
                 draft_stuck(draft, PLAN_CAUSE_ENI_LIMIT, "MAX_ENI=%u is reached", places);
         else if (!created && places == draft->view->max_enis_seen)
                 draft_stuck(draft, PLAN_CAUSE_ENI_LIMIT, "EC2 attaches no more than %u ENIs", places);
-        else if (!created)
+        else if (!created && all_places_are_full(draft))
                 draft_stuck(draft, PLAN_CAUSE_ENI_LIMIT,
                             "all %u ENIs that this instance type can have are full", places);
+        else if (!created)
+                draft_stuck(draft, PLAN_CAUSE_ENI_LIMIT,
+                            "no place for another of the %u ENIs that this instance type can have: %s",
+                            places, list_places(draft));
         return false;
 }
 
@@ -140,7 +178,7 @@ static const struct plan_subnet *choose_subnet(struct draft *draft)
         }
         for (size_t i = 0; i < view->n_subnets; i++)
                 draft_stuck(draft, PLAN_CAUSE_CREATE_BLOCKED,
-                            "creating an ENI in subnet %s is not tried again for %lld s", view->subnets[i].id,
+                            "EC2 is asked for an ENI in subnet %s again in %lld s", view->subnets[i].id,
                             draft_seconds_until(draft, view->subnets[i].create_not_before_ms));
         return NULL;
 }
@@ -163,7 +201,7 @@ static void create(struct draft *draft, struct growth *growth)
                         return;
                 if (!draft_due(draft, draft->view->create_not_before_ms)) {
                         draft_stuck(draft, PLAN_CAUSE_CREATE_BLOCKED,
-                                    "creating an ENI is not tried again for %lld s",
+                                    "EC2 is asked for another ENI again in %lld s",
                                     draft_seconds_until(draft, draft->view->create_not_before_ms));
                         return;
                 }
@@ -213,6 +251,17 @@ static struct growth measure(const struct draft *draft)
         }
         growth.shortage = (unsigned)(growth.left > demand ? growth.left : demand);
         return growth;
+}
+
+unsigned plan_wait_for_look(struct draft *draft)
+{
+        struct growth growth = measure(draft);
+
+        if (growth.shortage)
+                draft_stuck(draft, PLAN_CAUSE_NODE_UNKNOWN,
+                            "EC2 has not been looked at since the boot, and what it gave us before may be "
+                            "somebody else's now");
+        return growth.shortage;
 }
 
 unsigned plan_grow(struct draft *draft)

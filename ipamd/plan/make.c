@@ -11,8 +11,8 @@ static void add_eni(struct draft *draft, const struct plan_eni *eni)
 
         draft->slots += eni_takes_place(eni);
         draft->cooling += eni->cooling;
-        draft->held += eni->managed ? ours + eni->lost : eni->leased + eni->lost;
-        if (!eni->managed)
+        draft->held += eni_is_usable(eni) ? ours + eni->lost : eni->leased + eni->lost;
+        if (!eni_is_usable(eni))
                 return;
         if (eni_is_leaving(eni)) {
                 draft->held_leaving += ours;
@@ -20,9 +20,11 @@ static void add_eni(struct draft *draft, const struct plan_eni *eni)
         }
         draft->total += ours;
         draft->free += eni->state == PLAN_ENI_CREATING ? eni->asked_addresses : eni->free + eni->preparing;
-        if (eni_is_attached(eni)) {
+        if (!draft->view->waiting)
+                draft->free += eni->doubted;
+        if (eni_is_ready(eni)) {
                 draft->free_here += eni->free;
-                draft->total_here += ours - eni->preparing;
+                draft->total_here += ours - eni->preparing - eni->doubted;
         }
 }
 
@@ -69,14 +71,18 @@ void plan_make(const struct plan_view *view, const struct plan_targets *targets,
                 .now_ms = now_ms,
                 .arena = arena,
         };
-        unsigned shortage, surplus;
+        unsigned shortage, surplus = 0;
 
         set_up(&draft);
         plan_look(&draft);
-        plan_forward(&draft);
-        shortage = plan_grow(&draft);
-        surplus = shortage ? 0 : plan_shrink(&draft, view->waiting == 0);
-        plan_backward(&draft);
+        if (view->look_first) {
+                shortage = plan_wait_for_look(&draft);
+        } else {
+                plan_forward(&draft);
+                shortage = plan_grow(&draft);
+                surplus = shortage ? 0 : plan_shrink(&draft, view->waiting == 0);
+                plan_backward(&draft);
+        }
         *ret = (struct plan){
                 .actions = draft.actions,
                 .n = draft.n,
@@ -84,6 +90,7 @@ void plan_make(const struct plan_view *view, const struct plan_targets *targets,
                 .target = draft.total + shortage - surplus,
                 .causes = shortage ? draft.causes : 0,
                 .surplus = surplus,
+                .kept = draft.kept,
                 .stuck = shortage && !draft.n_helping ? draft.stuck : NULL,
                 .wake_ms = draft.wake_ms,
         };

@@ -4,8 +4,9 @@
  * give the same plan; no clock, no log, no globals; memory only from the arena. The reconciler carries the plan out.
  *
  * Words: capacity = addresses per ENI less the primary one. total = addresses we have or that are under way (preparing,
- * asked for in a create call). free = total - leased - cooling - lost - leaving: usable now or shortly. Waiting ADDs count as if
- * they were leased already, so that one plan asks EC2 for all of them at once.
+ * asked for in a create call). free = total - leased - cooling - lost - leaving: usable now or shortly; what is doubted counts
+ * as free as long as nobody waits, because the next look decides soon. Waiting ADDs count as if they were leased already, so that
+ * one plan asks EC2 for all of them at once.
  */
 #ifndef IPAMD_PLAN_PLAN_H
 #define IPAMD_PLAN_PLAN_H
@@ -32,10 +33,13 @@ struct plan_eni {
         bool primary, managed, in_doubt;
         bool has_attachment; /* attaching: attached already; later: still attached as far as we know */
         bool link_present;   /* its link is in the kernel */
+        bool link_missing; /* attached, and its link is gone: nothing of it can be used, whatever EC2 says */
         unsigned device_index, network_card;
         unsigned asked_addresses; /* creating only */
         unsigned total, free, leased, cooling, preparing, leaving, lost;
-        int64_t created_ms;         /* row's age: young ENIs are not given back */
+        unsigned doubted;           /* in total: EC2 did not show them, once */
+        int64_t ready_ms;           /* since when it is ready: a young one is not given back */
+        const char *public_address; /* an Elastic or public one on it: it is not given back; NULL: none */
         int64_t grow_not_before_ms; /* assign failed: not before this */
         const char *subnet_id;
         int64_t subnet_not_before_ms; /* its subnet had no free addresses: not before this */
@@ -61,6 +65,7 @@ struct plan_view {
         int64_t find_subnets_due_ms; /* ... from this time on */
         unsigned max_enis_seen;      /* EC2 refused to attach more than this (0: it never did) */
         int64_t surplus_since_ms; /* since when the last plans saw a surplus without a break; 0: the last one saw none */
+        bool look_first;            /* EC2 must be looked at before anything else is done */
         int64_t look_due_ms;        /* when the next full look at EC2 is due */
         int64_t look_not_before_ms; /* a look failed: none before this, whatever needs it */
 };
@@ -129,6 +134,7 @@ struct plan {
         unsigned target;   /* addresses that there should be now, with those that are cooling or leased */
         unsigned causes;   /* of the shortage; bits 1 << enum plan_cause */
         unsigned surplus;  /* addresses beyond the target now (0 whenever shortage is not) */
+        const char *kept;  /* why an ENI that is not needed stays; NULL: none does */
         const char *stuck; /* why a shortage leads to no action now; NULL when it does, or there is none */
         int64_t wake_ms;   /* when time alone would change this plan; 0: never */
 };

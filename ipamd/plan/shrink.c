@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Fewer addresses: only what is attached, routed and free counts, and only a surplus that has lasted is given back. */
+/* Fewer addresses: only what is ready and free counts, and only a surplus that has lasted is given back. */
 #include "plan/draft.h"
 
 int64_t plan_shrink_delay_ms(const struct plan_targets *targets)
@@ -7,11 +7,17 @@ int64_t plan_shrink_delay_ms(const struct plan_targets *targets)
         return targets->shrink_delay_ms ?: PLAN_SHRINK_DELAY_MS;
 }
 
-/* In every respect but its age. */
+/* In every respect but its age, and what of others' is on it. */
+static bool is_idle(const struct plan_eni *eni)
+{
+        return eni_is_usable(eni) && !eni->primary && eni_is_ready(eni) && !eni->in_doubt && !eni->leased &&
+               !eni->cooling && !eni->lost && !eni->preparing && !eni->doubted && !eni->leaving;
+}
+
+/* Detaching would take somebody's Elastic IP away from it. */
 static bool could_go(const struct plan_eni *eni)
 {
-        return eni->managed && !eni->primary && eni_is_attached(eni) && !eni->in_doubt && !eni->leased &&
-               !eni->cooling && !eni->lost && !eni->preparing && !eni->leaving;
+        return is_idle(eni) && !eni->public_address;
 }
 
 static bool targets_hold_without(const struct draft *draft, const struct plan_eni *eni)
@@ -55,9 +61,16 @@ static enum give_back give_back_eni(struct draft *draft, unsigned surplus)
         for (size_t i = draft->n_enis; i-- > 0;) {
                 const struct plan_eni *eni = draft->enis[i];
 
-                if (!could_go(eni) || !targets_hold_without(draft, eni))
+                if (!is_idle(eni) || !targets_hold_without(draft, eni))
                         continue;
-                if (!draft_due(draft, eni->created_ms + plan_shrink_delay_ms(draft->targets)) ||
+                if (!could_go(eni)) {
+                        draft->kept = arena_printf(draft->arena,
+                                                   "the ENI at device %u is not needed, and kept: it has the "
+                                                   "public address %s",
+                                                   eni->device_index, eni->public_address);
+                        continue;
+                }
+                if (!draft_due(draft, eni->ready_ms + plan_shrink_delay_ms(draft->targets)) ||
                     !draft_due(draft, eni->step_not_before_ms)) {
                         result = GIVE_BACK_LATER;
                         continue;
@@ -78,7 +91,7 @@ static void unassign(struct draft *draft, unsigned surplus)
                 const struct plan_eni *eni = draft->enis[i];
                 unsigned count = eni->free < left ? eni->free : left;
 
-                if (!eni->managed || !eni_is_attached(eni) || eni->in_doubt || !count ||
+                if (!eni_is_usable(eni) || !eni_is_ready(eni) || eni->in_doubt || !count ||
                     !draft_due(draft, eni->step_not_before_ms))
                         continue;
                 draft_add(draft, PLAN_UNASSIGN, eni, count, "%u free addresses are %u more than needed",

@@ -113,7 +113,7 @@ static int act_delete(struct reconcile *r, struct round *round, const struct pla
                 return blocked_after_failure(r, round, name, eni->eni_id, &cause, err);
         round->progress = round->changed = true;
         log_info("eni deleted", LOG_STR("eni", eni->eni_id));
-        if (store_eni_remove(r->store, eni->key, "deleted", err) < 0)
+        if (store_eni_deleted(r->store, eni->key, round->now_ms, err) < 0)
                 return -(int)err->code;
         return blocked_clear(r, round, name, eni->eni_id, err);
 }

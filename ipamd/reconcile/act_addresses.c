@@ -81,7 +81,7 @@ static int unassign_call(struct reconcile *r, struct round *round, const struct 
         }
         round->progress = round->changed = true;
         log_info("addresses given back", LOG_STR("eni", eni->eni_id), LOG_INT("n", n));
-        if (store_addresses_gone(r->store, eni->key, addresses, n, err) < 0 ||
+        if (store_addresses_gone(r->store, eni->key, addresses, n, round->now_ms, err) < 0 ||
             blocked_clear(r, round, BLOCKED_FULL, eni->eni_id, err) < 0)
                 return -(int)err->code;
         return blocked_clear(r, round, name, eni->eni_id, err);
@@ -134,7 +134,7 @@ int act_finish_unassigns(struct reconcile *r, struct round *round, struct err *e
                 const struct store_eni *eni = &round->enis[i];
                 const struct store_blocked *blocked = blocked_find(round, name, eni->eni_id);
 
-                if (!eni->leaving || eni->state >= ENI_DETACHING)
+                if (!eni->leaving || eni->state >= ENI_DETACHING || eni->untagged)
                         continue;
                 if (blocked && blocked->until_ms > round->now_ms)
                         round_wake_at(round, blocked->until_ms);

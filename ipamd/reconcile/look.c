@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A full look at EC2: what is attached to this instance, all pages, and the books brought up to it. What EC2 shows is
- * believed at once; what it does not show must be absent from two looks at least LOOK_SETTLE_MS apart, because Describe
- * lags behind what EC2 itself answered a moment ago (rule 2: an absence never destroys). What EC2 shows and we cannot
- * read is neither.
+ * believed, unless it contradicts what EC2 itself answered us; what it does not show must be absent from two looks at least
+ * LOOK_SETTLE_MS apart, because Describe lags behind what EC2 answered a moment ago (rule 2: an absence never destroys), and
+ * is kept and not offered until then (look_settle.c). What EC2 shows and we cannot read is neither. One ENI that cannot be
+ * taken in keeps no other from it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -24,90 +25,18 @@ static struct store_eni *find_known(struct round *round, const char *eni_id)
         return NULL;
 }
 
-/* Absent since when? Starts the clock at the first look that does not show it. */
-static bool absence_is_settled(struct reconcile *r, struct round *round, struct look *look, const char *name)
-{
-        for (size_t i = 0; i < r->n_suspects; i++) {
-                if (strcmp(r->suspects[i].name, name) != 0)
-                        continue;
-                r->suspects[i].absent_now = true;
-                if (round->now_ms - r->suspects[i].since_ms >= LOOK_SETTLE_MS)
-                        return true;
-                look->unsettled = true;
-                return false;
-        }
-        look->unsettled = true;
-        if (r->n_suspects < SUSPECTS_MAX) {
-                struct suspect *s;
-
-                r->suspects = xrealloc_array(r->suspects, r->n_suspects + 1, sizeof(*r->suspects));
-                s = &r->suspects[r->n_suspects++];
-                *s = (struct suspect){.since_ms = round->now_ms, .absent_now = true};
-                snprintf(s->name, sizeof(s->name), "%s", name);
-        }
-        return false;
-}
-
-/* What was absent before and is there again is no suspect any more. */
-static void forget_cleared_suspects(struct reconcile *r)
-{
-        size_t n = 0;
-
-        for (size_t i = 0; i < r->n_suspects; i++) {
-                if (r->suspects[i].absent_now) {
-                        r->suspects[n] = r->suspects[i];
-                        r->suspects[n++].absent_now = false;
-                }
-        }
-        r->n_suspects = n;
-}
-
 static bool is_ours(const struct reconcile *r, const struct ec2_eni *eni)
 {
         const char *instance = ec2_eni_tag(eni, OURS_TAG_INSTANCE),
                    *no_manage = ec2_eni_tag(eni, OURS_TAG_NO_MANAGE);
 
+        /* The node's own interface: its spare addresses are the pods', whatever its tags say (as with aws-vpc-cni). */
+        if (eni->device_index == 0 && eni->network_card == 0)
+                return true;
         if (no_manage && strcmp(no_manage, "true") == 0)
                 return false;
-        if (eni->device_index == 0 && eni->network_card == 0)
-                return true; /* the node's own interface: its spare addresses are the pods' */
         return instance && strcmp(instance, r->identity.instance_id) == 0 &&
                (!*eni->interface_type || strcmp(eni->interface_type, "interface") == 0);
-}
-
-static bool contains(const struct ip *addresses, size_t n, struct ip address)
-{
-        for (size_t i = 0; i < n; i++) {
-                if (ip_equal(addresses[i], address))
-                        return true;
-        }
-        return false;
-}
-
-/* The addresses that count as there: what EC2 shows, and of ours what is absent but not for long enough. */
-static int settled_addresses(struct reconcile *r, struct round *round, struct look *look,
-                             const struct store_eni *known, const struct ip *shown, size_t n_shown,
-                             struct ip **ret, size_t *ret_n, struct err *err)
-{
-        struct store_address *ours;
-        struct ip *list;
-        size_t n_ours, n = n_shown;
-
-        if (store_addresses(r->store, round->now_ms, round->arena, &ours, &n_ours, err) < 0)
-                return err_wrap(err, "read addresses");
-        list = ARENA_ARRAY(round->arena, struct ip, n_shown + n_ours);
-        if (n_shown)
-                memcpy(list, shown, n_shown * sizeof(*shown));
-        for (size_t i = 0; i < n_ours; i++) {
-                if (ours[i].eni_key != known->key || contains(shown, n_shown, ours[i].address) ||
-                    strcmp(ours[i].state, "leaving") == 0 || strcmp(ours[i].state, "lost") == 0)
-                        continue;
-                if (!absence_is_settled(r, round, look, IP_TEXT(ours[i].address)))
-                        list[n++] = ours[i].address;
-        }
-        *ret = list;
-        *ret_n = n;
-        return 0;
 }
 
 static void described_to_store(const struct reconcile *r, const struct ec2_eni *eni, struct store_eni *ret)
@@ -122,6 +51,7 @@ static void described_to_store(const struct reconcile *r, const struct ec2_eni *
         snprintf(ret->eni_id, sizeof(ret->eni_id), "%s", eni->eni_id);
         snprintf(ret->attachment_id, sizeof(ret->attachment_id), "%s", eni->attachment_id);
         snprintf(ret->subnet_id, sizeof(ret->subnet_id), "%s", eni->subnet_id);
+        snprintf(ret->public_address, sizeof(ret->public_address), "%s", eni->public_address);
 }
 
 /*
@@ -136,47 +66,117 @@ static int see_leaving(struct reconcile *r, const struct store_eni *known, const
         return store_eni_set_attachment(r->store, known->key, eni->attachment_id, err);
 }
 
+/*
+ * Ours in the books, and shown without our tag. A pod that runs keeps what it has, so the ENI stays ours as long as there is
+ * one; without, it is let go after two looks. What it has is offered no more, meanwhile.
+ */
+static int see_tag(struct reconcile *r, struct round *round, struct look *look, const struct store_eni *known,
+                   struct store_eni *entry, struct err *err)
+{
+        const char *name = arena_printf(round->arena, "tag of %s", entry->eni_id);
+
+        if (entry->managed || !known || !known->managed)
+                return blocked_clear(r, round, RECONCILE_STEP_TAG, entry->eni_id, err);
+        if (look_absence_is_settled(r, round, look, name) && !known->leased && !known->lost)
+                return blocked_clear(r, round, RECONCILE_STEP_TAG, entry->eni_id, err);
+        entry->managed = entry->untagged = true;
+        if (!known->untagged)
+                log_error("EC2 shows an eni of ours without our tag: nothing more of it is offered",
+                          LOG_STR("eni", entry->eni_id), LOG_INT("pods", known->leased + known->lost));
+        return blocked_until(r, round, RECONCILE_STEP_TAG, entry->eni_id, round->now_ms + TOLD_MS,
+                             arena_printf(round->arena,
+                                          "EC2 shows %s without the tag " OURS_TAG_INSTANCE
+                                          "=%s, or with " OURS_TAG_NO_MANAGE
+                                          "=true: its pods keep their addresses, and no other gets one of it",
+                                          entry->eni_id, r->identity.instance_id),
+                             err);
+}
+
+/* 1: take it in; 0: not now, or not at all. */
+static int see_new(struct reconcile *r, struct round *round, struct look *look, const struct ec2_eni *eni,
+                   struct store_eni *entry, struct err *err)
+{
+        int e = subnets_learn(r, round, entry, &look->again_ms, err);
+
+        r->unlearned |= e == 0;
+        if (e > 0)
+                log_info(entry->managed ? "eni adopted" : "eni of somebody else seen",
+                         LOG_STR("eni", eni->eni_id), LOG_INT("device", eni->device_index),
+                         LOG_INT("addresses", eni->n_secondary));
+        return e;
+}
+
 static int see_attached(struct reconcile *r, struct round *round, struct look *look,
                         const struct ec2_eni *eni, struct err *err)
 {
         struct store_eni *known = find_known(round, eni->eni_id), entry;
-        const struct ip *addresses = eni->secondary;
-        struct ip *settled = NULL;
-        size_t n = eni->n_secondary;
-        bool changed = false;
+        struct look_addresses there;
+        bool changed = false, tagged;
         int e;
 
         described_to_store(r, eni, &entry);
+        tagged = entry.managed;
+        if (look_is_late(look, eni->eni_id))
+                return 0;
         if (known && known->state >= ENI_DETACHING)
-                return see_leaving(r, known, eni, entry.managed, err);
+                return see_leaving(r, known, eni, tagged, err);
         if (!known) {
-                e = subnets_learn(r, round, &entry, &look->again_ms, err);
-                r->unlearned |= e == 0;
+                e = see_new(r, round, look, eni, &entry, err);
                 if (e <= 0)
                         return e;
-                log_info(entry.managed ? "eni adopted" : "eni of somebody else seen",
-                         LOG_STR("eni", eni->eni_id), LOG_INT("device", eni->device_index),
-                         LOG_INT("addresses", n));
         } else {
                 entry.subnet_cidr = known->subnet_cidr;
-                if (settled_addresses(r, round, look, known, addresses, n, &settled, &n, err) < 0)
-                        return -(int)err->code;
-                addresses = settled;
                 if (known->state == ENI_ATTACHING && !*known->attachment_id &&
                     store_eni_set_attachment(r->store, known->key, eni->attachment_id, err) < 0)
                         return -(int)err->code;
         }
-        mark_see(r, eni, entry.managed && !entry.primary);
-        if (entry.managed && !entry.primary)
+        if (see_tag(r, round, look, known, &entry, err) < 0 ||
+            look_addresses(r, round, look, known, eni, &there, err) < 0)
+                return -(int)err->code;
+        mark_see(r, eni, tagged && !entry.primary);
+        if (entry.primary)
+                tag_see(r, eni);
+        if (tagged && !entry.primary)
                 groups_see(r, eni);
         if (known && blocked_clear(r, round, plan_action_to_string(PLAN_LOOK), eni->eni_id, err) < 0)
                 return -(int)err->code;
         if (!entry.managed)
-                n = 0;
-        if (store_eni_observed(r->store, &entry, addresses, n, false, round->now_ms, &changed, err) < 0)
+                there = (struct look_addresses){0};
+        if (store_eni_observed(r->store, &entry, there.addresses, there.n, there.n_doubted, round->now_ms,
+                               &changed, err) < 0)
                 return -(int)err->code;
         round->changed |= changed;
-        return 0;
+        return known && entry.managed ? store_addresses_associated(r->store, known->key, eni->associated,
+                                                                   eni->n_associated, err)
+                                      : 0;
+}
+
+/* What the database refuses of this ENI; what ails the database itself is no fault of EC2's. */
+static bool is_about_the_eni(const struct err *err)
+{
+        return err->code != ERR_SYSTEM && err->code != ERR_BUSY && err->code != ERR_DENIED &&
+               err->code != ERR_PROTOCOL;
+}
+
+/* An ENI that cannot be taken in is named and passed over: the others must go on. */
+static int take_in(struct reconcile *r, struct round *round, struct look *look, const struct ec2_eni *eni,
+                   struct err *err)
+{
+        struct err cause;
+
+        if (see_attached(r, round, look, eni, &cause) >= 0)
+                return blocked_clear(r, round, RECONCILE_STEP_TAKE_IN, eni->eni_id, err);
+        if (!is_about_the_eni(&cause)) {
+                *err = cause;
+                return err_wrap(err, "take in %s", eni->eni_id);
+        }
+        r->unlearned = true;
+        log_error("what EC2 shows of an eni does not fit into the books, and is left out",
+                  LOG_STR("eni", eni->eni_id), LOG_ERR(&cause));
+        return blocked_until(
+                r, round, RECONCILE_STEP_TAKE_IN, eni->eni_id, round->now_ms + TOLD_MS,
+                arena_printf(round->arena, "what EC2 shows of %s is left out: %s", eni->eni_id, cause.msg),
+                err);
 }
 
 /* A row whose ENI is not attached to us, for sure by now. */
@@ -187,13 +187,15 @@ static int absent_row(struct reconcile *r, struct round *round, const struct sto
         bool done, changed;
 
         round->changed = true;
+        if (blocked_clear(r, round, RECONCILE_STEP_LINK, eni->eni_id, err) < 0)
+                return -(int)err->code;
         if (eni->leased || eni->lost) {
                 if (!*eni->attachment_id)
                         return 0; /* known since the last look */
                 empty.attachment_id[0] = '\0';
                 log_error("an eni with running pods is not attached any more; their addresses are lost",
                           LOG_STR("eni", eni->eni_id), LOG_INT("pods", eni->leased + eni->lost));
-                return store_eni_observed(r->store, &empty, NULL, 0, false, round->now_ms, &changed, err);
+                return store_eni_observed(r->store, &empty, NULL, 0, 0, round->now_ms, &changed, err);
         }
         if (eni->managed && !eni->primary && elsewhere && strcmp(elsewhere->status, "available") == 0 &&
             eni->state == ENI_ATTACHING)
@@ -228,7 +230,7 @@ static int see_absent(struct reconcile *r, struct round *round, struct look *loo
         case ENI_CREATING: return 0;
         case ENI_DETACHING: return store_eni_set_attachment(r->store, eni->key, NULL, err);
         case ENI_DELETING:
-                if (!look->asked_ours || elsewhere || !absence_is_settled(r, round, look, eni->eni_id))
+                if (!look->asked_ours || elsewhere || !look_absence_is_settled(r, round, look, eni->eni_id))
                         return 0;
                 return store_eni_remove(r->store, eni->key, "EC2 does not show it any more", err);
         case ENI_ATTACHING:
@@ -243,9 +245,12 @@ static int see_absent(struct reconcile *r, struct round *round, struct look *loo
         case ENI_DRAINING: break;
         case _ENI_STATE_MAX: return 0;
         }
-        if (!absence_is_settled(r, round, look, eni->eni_id))
-                return stays_in_doubt(r, round, eni, err);
-        return absent_row(r, round, eni, elsewhere, err);
+        if (look_absence_is_settled(r, round, look, eni->eni_id))
+                return absent_row(r, round, eni, elsewhere, err);
+        if (store_eni_doubt(r->store, eni->key, err) < 0)
+                return -(int)err->code;
+        round->changed = true;
+        return stays_in_doubt(r, round, eni, err);
 }
 
 static int apply_row(struct reconcile *r, struct round *round, struct look *look, const struct store_eni *eni,
@@ -258,19 +263,43 @@ static int apply_row(struct reconcile *r, struct round *round, struct look *look
         return see_absent(r, round, look, eni, err);
 }
 
+/* What was said of an ENI that is not attached any more. */
+static int forget_what_is_gone(struct reconcile *r, struct round *round, const struct look *look,
+                               struct err *err)
+{
+        static const char *const steps[] = {RECONCILE_STEP_TAKE_IN, RECONCILE_STEP_TAG};
+        const struct store_blocked *before = round->blocked;
+        size_t n = round->n_blocked;
+
+        for (size_t i = 0; i < n * ARRAY_SIZE(steps); i++) {
+                const struct store_blocked *blocked = &before[i % n];
+                const char *step = steps[i / n];
+
+                if (strcmp(blocked->action, step) == 0 && !look_find(&look->attached, blocked->subject) &&
+                    !look_cannot_tell(look, blocked->subject) &&
+                    blocked_clear(r, round, step, blocked->subject, err) < 0)
+                        return -(int)err->code;
+        }
+        return 0;
+}
+
 static int apply(struct reconcile *r, struct round *round, struct look *look, struct err *err)
 {
+        if (store_given_back(r->store, round->arena, &look->given_back, &look->n_given_back, err) < 0)
+                return err_wrap(err, "read what was given back");
         mark_forget(r);
         groups_forget(r);
         r->unlearned = false;
         for (size_t i = 0; i < look->attached.n; i++) {
-                if (see_attached(r, round, look, &look->attached.enis[i], err) < 0)
-                        return err_wrap(err, "take in %s", look->attached.enis[i].eni_id);
+                if (take_in(r, round, look, &look->attached.enis[i], err) < 0)
+                        return -(int)err->code;
         }
         for (size_t i = 0; i < round->n_enis; i++) {
                 if (apply_row(r, round, look, &round->enis[i], err) < 0)
                         return err_wrap(err, "%s is not shown", round->enis[i].eni_id);
         }
+        if (forget_what_is_gone(r, round, look, err) < 0 || look_settle_given_back(r, round, look, err) < 0)
+                return -(int)err->code;
         return look->asked_ours ? ours_delete_orphans(r, round, look->ours.enis, look->ours.n, err) : 0;
 }
 
@@ -303,7 +332,10 @@ int look_at_ec2(struct reconcile *r, struct round *round, struct err *err)
         }
         if (apply(r, round, &look, err) < 0)
                 return err_wrap(err, "look at EC2");
-        forget_cleared_suspects(r);
+        look_forget_cleared_suspects(r);
+        if (r->look_first && store_fact_set(r->store, STORE_FACT_LOOKED, "yes", err) < 0)
+                return err_wrap(err, "look at EC2");
+        r->look_first = false;
         r->looked_ms = clock_boottime_ms();
         plan_next_look(r, round, &look);
         r->network_due = true;

@@ -10,7 +10,9 @@ struct look {
         struct ec2_eni_list
                 ours; /* all with our tag, attached or not; asked for only when something is in doubt */
         bool asked_ours;
-        bool unsettled;   /* something is absent, and not for long enough yet */
+        bool unsettled; /* something is absent, or there against our own call, and not for long enough yet */
+        struct store_given_back *given_back; /* when the look began */
+        size_t n_given_back;
         int64_t again_ms; /* when something that could not be taken in may be; 0: all was */
 };
 
@@ -24,5 +26,29 @@ bool look_cannot_tell(const struct look *look, const char *eni_id);
 
 /* Items that could not be read are told once: as a line of the log and an event; and again when they change. */
 int look_tell_unreadable(struct reconcile *r, struct round *round, const struct look *look, struct err *err);
+
+/* look_settle.c: what counts as there. */
+
+/* Absent since when? Starts the clock at the first look that does not show it (an address, an ENI, an ENI's tag). */
+bool look_absence_is_settled(struct reconcile *r, struct round *round, struct look *look, const char *name);
+/* What was absent before and is there again is no suspect any more. */
+void look_forget_cleared_suspects(struct reconcile *r);
+
+struct look_addresses {
+        struct ip
+                *addresses; /* what EC2 shows; the last n_doubted are ours, absent, and not for long enough */
+        size_t n, n_doubted;
+};
+
+/* The addresses of an ENI that count as there; known: its row, NULL where there is none. In the arena. */
+int look_addresses(struct reconcile *r, struct round *round, struct look *look, const struct store_eni *known,
+                   const struct ec2_eni *shown, struct look_addresses *ret, struct err *err);
+
+/* EC2 deleted this ENI for us, and shows it once more. */
+bool look_is_late(struct look *look, const char *eni_id);
+
+/* What was given back and is not shown, for long enough after that, is forgotten. */
+int look_settle_given_back(struct reconcile *r, struct round *round, const struct look *look,
+                           struct err *err);
 
 #endif

@@ -172,6 +172,8 @@ static int report_eni(struct reconcile *r, struct round *round, const struct nod
         if (!eni)
                 return 0;
         round->link_present[eni - round->enis] = report->state != NODE_ENI_NO_LINK;
+        if (missing_link_see(r, round, eni, report->state != NODE_ENI_NO_LINK, err) < 0)
+                return err_wrap(err, "the link of %s", eni->eni_id);
         switch (report->state) {
         case NODE_ENI_ROUTED: return eni_routed(r, round, eni, report->ifname, books, err);
         case NODE_ENI_FAILED:
@@ -220,7 +222,7 @@ static int see_leaving_links(struct reconcile *r, struct round *round, struct er
 static bool something_unrouted(const struct reconcile *r, const struct round *round)
 {
         for (size_t i = 0; i < round->n_enis; i++) {
-                if (eni_is_routable(&round->enis[i]) &&
+                if (eni_is_routable(&round->enis[i]) && !round->enis[i].untagged &&
                     (round->enis[i].state == ENI_CONFIGURING ||
                      round->enis[i].preparing > withhold_count(r, &round->enis[i])))
                         return true;

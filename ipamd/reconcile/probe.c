@@ -104,6 +104,7 @@ static int ask_detach(const struct question *q, struct err *err)
 }
 
 /*
+ * Without CreateTags: its refusal keeps nothing from working (tag.c).
  * What only reads is first: something that is not EC2, knows no dry runs and does what it is asked shows itself there, and is
  * asked no further. Behind it, what would be refused for what it names comes before the detach.
  */
@@ -111,7 +112,7 @@ static const struct {
         enum ec2_action action;
         int (*ask)(const struct question *q, struct err *err); /* NULL: EC2 has no dry run of it */
         bool names_eni;
-} questions[_EC2_ACTION_MAX] = {
+} questions[] = {
         {EC2_ACTION_DESCRIBE_ENIS, ask_enis, false},
         {EC2_ACTION_DESCRIBE_SUBNETS, ask_subnets, false},
         {EC2_ACTION_DESCRIBE_INSTANCE_TYPE, ask_type, false},

@@ -24,6 +24,14 @@ struct reconcile;
 #define RECONCILE_STEP_NETWORK "network"
 /* The one that says why the pool cannot grow. */
 #define RECONCILE_STEP_GROW "grow"
+/* Why an ENI that is not needed is kept. */
+#define RECONCILE_STEP_SHRINK "shrink"
+/* Of an ENI of ours that EC2 shows without our tag: it gives out nothing, and its pods keep what they have. */
+#define RECONCILE_STEP_TAG "eni-tag"
+/* Of an ENI that is attached, and whose link is not on the node. */
+#define RECONCILE_STEP_LINK "eni-link"
+/* Of an ENI that EC2 shows and the books cannot hold. */
+#define RECONCILE_STEP_TAKE_IN "take-in"
 
 /* Parts of the reasons of blocked rows, by which others know a cause that somebody must act on. */
 #define RECONCILE_SUBNET_FULL    "has no free addresses"

@@ -41,6 +41,15 @@ enum {
         BLOCKED_FORGET_MS =
                 15 * 60 * 1000, /* after it ended, a block and its count of attempts are forgotten */
         SUSPECTS_MAX = 4096,
+        GIVEN_BACK_STAYS_MS =
+                2 * 60 * 1000, /* shown so long after it was given back, EC2 has it: once more */
+        LINK_COMES_MS =
+                2 * 60 * 1000, /* an ENI's link appears within this after its attach, on EC2's slow days */
+        LINK_LOOK_MS =
+                5 * 1000, /* between two looks for the sake of a missing link; twice as long each time, ... */
+        LINK_LOOK_MAX_MS = 10 * 60 * 1000, /* ... but no longer than this */
+        TOLD_MS = 24 * 60 * 60 *
+                  1000, /* how long a look's word stands that the next look says again, or takes back */
         FIREWALL_PERIOD_MS = 60 * 1000, /* other people's firewalls are looked at */
         FIREWALL_SETTLE_MS = 1000,      /* between two looks, however often somebody changes his chains */
         FIREWALL_MENDED_MS = 5 * 1000,  /* the same while one drops the pods' packets: the cure shows soon */
@@ -111,6 +120,7 @@ struct reconcile {
         int64_t changes_due_ms;          /* IMDS is asked again for what may change */
         int64_t vpc_cidrs_less_since_ms; /* since when IMDS shows not all that we know; 0: it does */
         int64_t look_due_ms;
+        bool look_first;      /* nothing is offered before a look, and no call goes before it */
         int64_t looked_ms;    /* the last full look that EC2 answered; 0: none yet */
         int64_t sweep_due_ms; /* lost ENIs are looked for; 0: never */
         int64_t surplus_since_ms;
@@ -126,6 +136,7 @@ struct reconcile {
         size_t n_withheld;
         struct suspect *suspects;
         size_t n_suspects;
+        bool primary_untagged;          /* the last look showed the primary ENI without the instance's tag */
         bool unlearned;                 /* the last look showed an ENI of ours that could not be taken in */
         char *unreadable;               /* what was told of items that no look could read; NULL: nothing */
         char (*unmarked)[EC2_ID_BYTES]; /* ENIs that the last look showed without delete-on-termination */
@@ -213,6 +224,17 @@ unsigned withhold_count(const struct reconcile *r, const struct store_eni *eni);
 int network_reclaim(struct reconcile *r, struct round *round, struct err *err);
 /* What is looked for in the kernel; it points into the lease. */
 struct pod_sought reclaim_pod_of(const struct store_lease *lease);
+
+/* tag.c: the instance's tag on the primary ENI. A look sees whether it is there; each round may ask for it. */
+void tag_see(struct reconcile *r, const struct ec2_eni *eni);
+int tag_primary(struct reconcile *r, struct round *round, struct err *err);
+
+/* tell.c: notes beside the other blocked things why the pool stays as it is. */
+int tell_plan(struct reconcile *r, struct round *round, const struct plan *plan, struct err *err);
+
+/* missing_link.c: whether the link of an attached ENI is in the kernel, as the last sync saw it. */
+int missing_link_see(struct reconcile *r, struct round *round, const struct store_eni *eni, bool present,
+                     struct err *err);
 
 /* takeover.c: pods of aws-vpc-cni become ours. */
 int takeover_start(struct reconcile *r, struct err *err);

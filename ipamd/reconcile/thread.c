@@ -29,22 +29,6 @@ void round_wake_at(struct round *round, int64_t at_ms)
                 round->wake_ms = at_ms;
 }
 
-/* Why the pool cannot grow is for people who wait; it stands beside the other blocked things. */
-static int tell_stuck(struct reconcile *r, struct round *round, const struct plan *plan, struct err *err)
-{
-        const struct store_blocked *before = blocked_find(round, RECONCILE_STEP_GROW, "");
-        int64_t until_ms = plan->wake_ms ?: round->now_ms + STUCK_MS;
-
-        if (!plan->stuck || plan->n)
-                return blocked_clear(r, round, RECONCILE_STEP_GROW, "", err);
-        if (before && before->until_ms > round->now_ms && strcmp(before->reason, plan->stuck) == 0)
-                return 0;
-        if (!before)
-                log_warn("the pool cannot grow", LOG_STR("reason", plan->stuck),
-                         LOG_INT("missing", plan->shortage));
-        return blocked_until(r, round, RECONCILE_STEP_GROW, "", until_ms, plan->stuck, err);
-}
-
 bool network_is_wanted(struct reconcile *r)
 {
         bool wanted;
@@ -69,8 +53,8 @@ static int plan_and_act(struct reconcile *r, struct round *round, struct err *er
                 r->surplus_since_ms = round->now_ms;
                 round_wake_at(round, round->now_ms + plan_shrink_delay_ms(&r->settings.targets));
         }
-        if (tell_stuck(r, round, &plan, err) < 0)
-                return err_wrap(err, "note why the pool cannot grow");
+        if (tell_plan(r, round, &plan, err) < 0)
+                return err_wrap(err, "note why the pool stays as it is");
         round_wake_at(round, plan.wake_ms);
         for (size_t i = 0; i < plan.n; i++) {
                 if (act(r, round, &plan.actions[i], err) < 0)
@@ -97,7 +81,8 @@ static const struct {
 } steps[] = {
         {"store", observe_store},      {"identity", identity_learn}, {RECONCILE_STEP_NETWORK, network_sync},
         {"takeover", takeover_step},   {"reclaim", network_reclaim}, {"store", observe_again},
-        {"firewalls", firewall_watch}, {"plan", plan_and_act},       {"orphans", ours_sweep},
+        {"firewalls", firewall_watch}, {"plan", plan_and_act},       {"tag-primary", tag_primary},
+        {"orphans", ours_sweep},
 };
 
 static int run_round(struct reconcile *r, struct round *round)
@@ -269,8 +254,9 @@ static int open_parts(struct reconcile *r, struct err *err)
 }
 
 /*
- * With ENIs in the books the daemon serves first and looks afterwards, with one call; without, the look is what it starts
- * from, and what lost books have left behind is looked for when it serves.
+ * With ENIs in the books the daemon serves first and looks afterwards, with one call. Without, or where EC2 was not asked since
+ * the boot, the look is what it starts from: nothing is offered before it. What lost or older books have left behind is
+ * looked for when it serves.
  */
 static int first_look(struct reconcile *r, struct err *err)
 {
@@ -278,14 +264,17 @@ static int first_look(struct reconcile *r, struct err *err)
         int64_t now_ms = clock_boottime_ms();
         int64_t after_start_ms =
                 now_ms + LOOK_AFTER_START_MS + (int64_t)(reconcile_random(r) % LOOK_AFTER_START_MS);
+        const char *looked;
         struct store_eni *enis;
         size_t n;
 
-        if (store_enis(r->store, now_ms, arena, &enis, &n, err) < 0)
+        if (store_enis(r->store, now_ms, arena, &enis, &n, err) < 0 ||
+            store_fact_get(r->store, STORE_FACT_LOOKED, arena, &looked, err) < 0)
                 return -(int)err->code;
         denied_recall(r);
-        r->look_due_ms = n ? after_start_ms : now_ms;
-        r->sweep_due_ms = n ? now_ms + OURS_SWEEP_PERIOD_MS : after_start_ms;
+        r->look_first = !n || !looked;
+        r->look_due_ms = r->look_first ? now_ms : after_start_ms;
+        r->sweep_due_ms = r->look_first ? after_start_ms : now_ms + OURS_SWEEP_PERIOD_MS;
         return 0;
 }
 

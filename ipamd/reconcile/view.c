@@ -45,16 +45,17 @@ static struct plan_eni view_eni(const struct reconcile *r, const struct round *r
                                 const struct store_eni *eni, bool link_present)
 {
         const char *assign = plan_action_to_string(PLAN_ASSIGN);
-        unsigned withheld = withhold_count(r, eni);
+        unsigned withheld = withhold_count(r, eni), held = withheld + eni->doubted;
 
         return (struct plan_eni){
                 .key = eni->key,
                 .state = plan_state(eni->state),
                 .primary = eni->primary,
-                .managed = eni->managed,
+                .managed = eni->managed && !eni->untagged,
                 .in_doubt = eni->in_doubt,
                 .has_attachment = *eni->attachment_id != '\0',
                 .link_present = link_present,
+                .link_missing = eni->link_missing,
                 .device_index = eni->device_index,
                 .network_card = eni->network_card,
                 .asked_addresses = eni->asked_addresses,
@@ -62,10 +63,12 @@ static struct plan_eni view_eni(const struct reconcile *r, const struct round *r
                 .free = eni->free,
                 .leased = eni->leased + withheld, /* whoever has them */
                 .cooling = eni->cooling,
-                .preparing = eni->preparing - withheld,
+                .preparing = eni->preparing > held ? eni->preparing - held : 0,
+                .doubted = eni->doubted,
                 .leaving = eni->leaving,
                 .lost = eni->lost,
-                .created_ms = eni->created_ms,
+                .ready_ms = eni->since_ms,
+                .public_address = *eni->public_address ? eni->public_address : NULL,
                 .grow_not_before_ms = blocked_until_ms(round, assign, eni->eni_id),
                 .subnet_id = eni->subnet_id,
                 .subnet_not_before_ms = blocked_until_ms(round, assign, eni->subnet_id),
@@ -101,7 +104,7 @@ static int64_t look_due_ms(const struct reconcile *r, const struct round *round,
 {
         int64_t due_ms = later(r->look_due_ms, blocked_until_ms(round, plan_action_to_string(PLAN_LOOK), ""));
 
-        if (round->counts.waiting && round->n_enis && call_is_put_off(round, view))
+        if (round->counts.waiting && !r->look_first && call_is_put_off(round, view))
                 due_ms = later(due_ms, r->look_due_ms + LOOK_YIELDS_MS);
         return due_ms;
 }
@@ -143,6 +146,7 @@ void view_make(struct reconcile *r, struct round *round, struct plan_view *ret)
                 .waiting = round->counts.waiting,
                 .create_not_before_ms = blocked_until_ms(round, plan_action_to_string(PLAN_CREATE), ""),
                 .look_not_before_ms = blocked_until_ms(round, plan_action_to_string(PLAN_LOOK), ""),
+                .look_first = r->look_first && round->n_enis,
                 .max_enis_seen = r->max_enis_seen,
                 .surplus_since_ms = r->surplus_since_ms,
         };

@@ -5,6 +5,7 @@
 #include <vpcwire/jsonx.h>
 #include <vpcwire/log.h>
 
+#include "loop_room.h"
 #include "serve/connection.h"
 #include "serve/listen.h"
 
@@ -98,6 +99,15 @@ static bool has_had_its_turn(struct connection *connection)
         return connection->n_taken >= SERVE_CALLS_PER_TURN;
 }
 
+static bool start_reading(struct connection *connection)
+{
+        uv_os_fd_t fd;
+
+        return uv_fileno((const uv_handle_t *)&connection->pipe, &fd) == 0 &&
+               loop_room(connection->serve->loop, fd) &&
+               uv_read_start((uv_stream_t *)&connection->pipe, on_alloc, on_read) == 0;
+}
+
 /* Of a peer whose calls wait here no more is read than may wait: it is slowed down where it writes. */
 static void read_what_may_wait(struct connection *connection)
 {
@@ -109,7 +119,7 @@ static void read_what_may_wait(struct connection *connection)
         connection->full = full;
         if (full)
                 uv_read_stop((uv_stream_t *)&connection->pipe);
-        else if (uv_read_start((uv_stream_t *)&connection->pipe, on_alloc, on_read) < 0)
+        else if (!start_reading(connection))
                 connection_close(connection);
 }
 
@@ -292,8 +302,7 @@ void connection_accept(struct serve *serve)
         serve->n_connections++;
         serve->handles++;
         if (uv_accept((uv_stream_t *)&serve->listener, (uv_stream_t *)&connection->pipe) < 0 || !room ||
-            uv_fileno((const uv_handle_t *)&connection->pipe, &fd) < 0 ||
-            uv_read_start((uv_stream_t *)&connection->pipe, on_alloc, on_read) < 0) {
+            uv_fileno((const uv_handle_t *)&connection->pipe, &fd) < 0 || !start_reading(connection)) {
                 connection_close(connection);
                 return;
         }

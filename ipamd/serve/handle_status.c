@@ -105,6 +105,11 @@ static void add_health(struct ipam_status_reply *status, const struct serve *ser
                 status->impaired_reason =
                         arena_printf(arena, "%u running pod%s addresses that EC2 no longer assigns here",
                                      facts->counts.lost, facts->counts.lost == 1 ? " has" : "s have");
+        if (facts->counts.cut_off)
+                status->impaired_reason = arena_printf(
+                        arena, "%u running pod%s no network: the link of %s ENI is gone from the node",
+                        facts->counts.cut_off, facts->counts.cut_off == 1 ? " has" : "s have",
+                        facts->counts.cut_off == 1 ? "its" : "their");
         if (serve->impaired)
                 status->impaired_reason = serve->impaired;
         status->impaired = status->impaired_reason;

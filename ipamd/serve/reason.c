@@ -64,10 +64,13 @@ void reason_no_address(const struct reason_facts *facts, char ret[static REASON_
         for (size_t i = 0; i < facts->n_blocked && shown < REASON_BLOCKED_MAX; i++) {
                 if (facts->blocked[i].until_ms <= facts->now_ms || said_before(facts, i))
                         continue;
-                add(ret, "; %s (tried again in %lld s)", facts->blocked[i].reason,
+                add(ret, "; %s (next attempt in %lld s)", facts->blocked[i].reason,
                     seconds_until(facts->blocked[i].until_ms, facts->now_ms));
                 shown++;
         }
+        /* Else "next attempt in 1290 s" reads as "no pod for 21 minutes". */
+        if (shown && facts->set_up && !facts->unwritable)
+                add(ret, "; an address that a pod frees is given at once");
         if (counts->cooling)
                 add(ret, "; %u address%s cooling, next free in %lld s", counts->cooling,
                     counts->cooling == 1 ? "" : "es", seconds_until(counts->next_cooled_ms, facts->now_ms));

@@ -25,7 +25,7 @@ struct reason_facts {
 
 /*
  * "no free address: 9 of 9 leased on 3 ENIs, the most a t3.small has; 2 cooling, the next is free in 12 s;
- * subnet subnet-x has no free addresses (tried again in 40 s)"
+ * subnet subnet-x has no free addresses (next attempt in 40 s); an address that a pod frees is given at once"
  */
 void reason_no_address(const struct reason_facts *facts, char ret[static REASON_BYTES]);
 

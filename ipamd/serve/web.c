@@ -3,12 +3,10 @@
  * libmicrohttpd without threads: it hands out an epoll descriptor, which the loop polls, and the time at which it wants to
  * be called next. Its own timeout starts anew with each byte, so the whole time of a connection is ours to watch.
  */
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 
 #include <microhttpd.h>
 
@@ -17,17 +15,9 @@
 
 #include "serve/web.h"
 #include "serve/web_listen.h"
+#include "serve/web_visitors.h"
 
 enum { WEB_TYPE_BYTES = 64 };
-
-/* A connection, in the order of arrival: the first one is the first to end. */
-struct visitor {
-        struct visitor *previous, *next;
-        int fd;
-        struct ip address; /* IP_NONE: a unix socket's peer */
-        int64_t end_ms;
-        bool shut; /* MHD will see that it has gone */
-};
 
 struct web {
         uv_loop_t *loop;
@@ -36,11 +26,9 @@ struct web {
         struct web_listener listener;
         uv_poll_t poll;
         uv_timer_t timer; /* MHD's next wish, the next connection to end, or the next try to listen */
-        struct visitor *first, *last;
-        unsigned n_visitors;
+        struct visitors visitors;
         unsigned handles;
         bool polling, complained;
-        bool somebody_left; /* in this run of MHD's */
 };
 
 /* ---- one request ---- */
@@ -147,102 +135,19 @@ void web_answer_file(void *data _unused_, const struct web_route *route, struct 
         ret->n_bytes = route->n_bytes;
 }
 
-/* ---- connections ---- */
-
-static struct ip address_of(struct MHD_Connection *connection)
-{
-        const union MHD_ConnectionInfo *info =
-                MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-        const struct sockaddr *address = info ? info->client_addr : NULL;
-        struct ip ip = IP_NONE;
-
-        if (address && address->sa_family == AF_INET) {
-                ip.family = AF_INET;
-                memcpy(ip.bytes, &((const struct sockaddr_in *)(const void *)address)->sin_addr,
-                       sizeof(struct in_addr));
-        } else if (address && address->sa_family == AF_INET6) {
-                ip.family = AF_INET6;
-                memcpy(ip.bytes, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr,
-                       sizeof(struct in6_addr));
-        }
-        return ip;
-}
-
-static unsigned count_of(const struct web *web, struct ip address)
-{
-        unsigned n = 0;
-
-        for (const struct visitor *v = web->first; v; v = v->next)
-                n += !v->shut && ip_compare(v->address, address) == 0;
-        return n;
-}
-
-/* The descriptor stays MHD's: a shut down socket is one that it sees as closed by the peer. */
-static void shut(struct visitor *visitor)
-{
-        if (visitor->fd >= 0)
-                shutdown(visitor->fd, SHUT_RDWR);
-        visitor->shut = true;
-}
-
-/* Of those who have most connections the oldest: one who asks once is not held up by others who hold many. */
-static void make_room(const struct web *web)
-{
-        struct visitor *most = NULL;
-        unsigned n_most = 0;
-
-        for (struct visitor *v = web->first; v; v = v->next) {
-                unsigned n = v->shut ? 0 : count_of(web, v->address);
-
-                if (n > n_most) {
-                        most = v;
-                        n_most = n;
-                }
-        }
-        if (most)
-                shut(most);
-}
-
-static void visitor_begin(struct web *web, struct MHD_Connection *connection, void **place)
-{
-        const union MHD_ConnectionInfo *info =
-                MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        struct visitor *visitor = XNEW(struct visitor);
-
-        visitor->fd = info ? info->connect_fd : -1;
-        visitor->end_ms = clock_boottime_ms() + (web->options.connection_ms ?: WEB_CONNECTION_MS);
-        visitor->address = address_of(connection);
-        if (web->n_visitors >= WEB_CONNECTIONS_ROOMY)
-                make_room(web);
-        web->n_visitors++;
-        visitor->previous = web->last;
-        *(web->last ? &web->last->next : &web->first) = visitor;
-        web->last = visitor;
-        *place = visitor;
-}
-
-static void visitor_end(struct web *web, struct visitor *visitor)
-{
-        *(visitor->previous ? &visitor->previous->next : &web->first) = visitor->next;
-        *(visitor->next ? &visitor->next->previous : &web->last) = visitor->previous;
-        web->n_visitors--;
-        web->somebody_left = true;
-        free(visitor);
-}
-
 static void on_connection(void *data, struct MHD_Connection *connection, void **place,
                           enum MHD_ConnectionNotificationCode code)
 {
-        switch (code) {
-        case MHD_CONNECTION_NOTIFY_STARTED: visitor_begin(data, connection, place); break;
-        case MHD_CONNECTION_NOTIFY_CLOSED: visitor_end(data, *place); break;
-        }
-}
+        struct web *web = data;
 
-static void end_overdue(struct web *web, int64_t now_ms)
-{
-        for (struct visitor *v = web->first; v && v->end_ms <= now_ms; v = v->next)
-                shut(v);
+        switch (code) {
+        case MHD_CONNECTION_NOTIFY_STARTED:
+                *place =
+                        visitors_add(&web->visitors, connection,
+                                     clock_boottime_ms() + (web->options.connection_ms ?: WEB_CONNECTION_MS));
+                break;
+        case MHD_CONNECTION_NOTIFY_CLOSED: visitors_remove(&web->visitors, *place); break;
+        }
 }
 
 /* ---- the loop ---- */
@@ -256,14 +161,15 @@ static void on_timer(uv_timer_t *timer);
 static void arm(struct web *web)
 {
         int64_t now_ms = clock_boottime_ms(), wait_ms = INT64_MAX;
+        int64_t end_ms = visitors_next_end_ms(&web->visitors);
         MHD_UNSIGNED_LONG_LONG wish_ms;
 
         if (MHD_get_timeout(web->daemon, &wish_ms) == MHD_YES)
                 wait_ms = (int64_t)wish_ms;
-        if (web->somebody_left)
+        if (web->visitors.somebody_left)
                 wait_ms = 0;
-        if (web->first && web->first->end_ms - now_ms < wait_ms)
-                wait_ms = web->first->end_ms > now_ms ? web->first->end_ms - now_ms : 1;
+        if (end_ms != INT64_MAX && end_ms - now_ms < wait_ms)
+                wait_ms = end_ms > now_ms ? end_ms - now_ms : 1;
         if (wait_ms == INT64_MAX)
                 uv_timer_stop(&web->timer);
         else
@@ -273,8 +179,8 @@ static void arm(struct web *web)
 static void run(struct web *web)
 {
         uv_update_time(web->loop);
-        end_overdue(web, clock_boottime_ms());
-        web->somebody_left = false;
+        visitors_end_overdue(&web->visitors, clock_boottime_ms());
+        web->visitors.somebody_left = false;
         MHD_run(web->daemon);
         arm(web);
 }

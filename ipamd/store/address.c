@@ -50,14 +50,18 @@ int store_address_arrives(struct store *store, int64_t key, enum eni_state eni_s
                          "INSERT INTO addresses (address, eni, state) SELECT ?1, ?2, ?3"
                          " WHERE NOT EXISTS (SELECT 1 FROM enis WHERE primary_address = ?1"
                          "                   AND state NOT IN ('detaching', 'deleting'))"
-                         " ON CONFLICT (address) DO UPDATE SET eni = excluded.eni, state = excluded.state"
+                         " ON CONFLICT (address) DO UPDATE SET eni = excluded.eni, state = excluded.state,"
+                         " doubted = 0"
                          " WHERE eni <> excluded.eni AND state NOT IN ('leased', 'lost')",
                          VALUES(SQL_IP(address), SQL_INT(key), SQL_TEXT(state)), err);
 
         if (r < 0)
                 return r;
         *ret_new = store_changes(store) > 0;
-        return *ret_new ? store_note(store, "address-added", IP_TEXT(address), "", err) : 0;
+        if (!*ret_new)
+                return 0;
+        r = given_back_forget(store, key, address, err);
+        return r == 0 ? store_note(store, "address-added", IP_TEXT(address), "", err) : r;
 }
 
 /* ERR_NOT_FOUND when there is no such row. */
@@ -130,7 +134,8 @@ int store_addresses_routed(struct store *store, int64_t key, const struct ip *ad
         return for_each(
                 store,
                 "UPDATE addresses SET state = CASE WHEN cooling_until_ms > ?3 THEN 'cooling' ELSE 'free' END"
-                " WHERE eni = ?1 AND address = ?2 AND state = 'preparing'"
+                " WHERE eni = ?1 AND address = ?2 AND state = 'preparing' AND doubted = 0"
+                " AND (SELECT untagged FROM enis WHERE key = ?1) = 0"
                 " AND NOT EXISTS (SELECT 1 FROM imports WHERE address = ?2 AND verdict = 'pending')",
                 key, addresses, n, &now_ms, ret_n, err);
 }
@@ -146,10 +151,19 @@ int store_addresses_withhold(struct store *store, int64_t key, const struct ip *
 }
 
 int store_addresses_gone(struct store *store, int64_t key, const struct ip *addresses, size_t n,
-                         struct err *err)
+                         int64_t now_ms, struct err *err)
 {
-        return for_each(store, "DELETE FROM addresses WHERE eni = ?1 AND address = ?2 AND state = 'leaving'",
-                        key, addresses, n, NULL, NULL, err);
+        _cleanup_(store_tx_done) struct store_tx tx = {0};
+        int r = store_begin(store, &tx, err);
+
+        for (size_t i = 0; i < n && r == 0; i++) {
+                r = stmt_run(store,
+                             "DELETE FROM addresses WHERE eni = ?1 AND address = ?2 AND state = 'leaving'",
+                             VALUES(SQL_INT(key), SQL_IP(addresses[i])), err);
+                if (r == 0 && store_changes(store))
+                        r = given_back_note(store, key, addresses[i], now_ms, err);
+        }
+        return r == 0 ? store_commit(&tx, err) : r;
 }
 
 int store_addresses_restore(struct store *store, int64_t key, const struct ip *addresses, size_t n,
@@ -162,6 +176,21 @@ int store_addresses_restore(struct store *store, int64_t key, const struct ip *a
                         key, addresses, n, NULL, NULL, err);
 }
 
+int store_addresses_associated(struct store *store, int64_t key, const struct ip *addresses, size_t n,
+                               struct err *err)
+{
+        _cleanup_(store_tx_done) struct store_tx tx = {0};
+        int r = store_begin(store, &tx, err);
+
+        if (r == 0)
+                r = stmt_run(store, "UPDATE addresses SET associated = 0 WHERE eni = ?1 AND associated = 1",
+                             VALUES(SQL_INT(key)), err);
+        for (size_t i = 0; i < n && r == 0; i++)
+                r = stmt_run(store, "UPDATE addresses SET associated = 1 WHERE eni = ?1 AND address = ?2",
+                             VALUES(SQL_INT(key), SQL_IP(addresses[i])), err);
+        return r == 0 ? store_commit(&tx, err) : r;
+}
+
 /* ---- leaving ---- */
 
 static int pick_leaving(struct store *store, int64_t key, unsigned max, struct ip *ret, size_t *ret_n,
@@ -169,10 +198,11 @@ static int pick_leaving(struct store *store, int64_t key, unsigned max, struct i
 {
         _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
         size_t n = 0;
-        int r = stmt_start(store,
-                           "SELECT address FROM addresses WHERE eni = ?1 AND state = 'free'"
-                           " ORDER BY last_used_ms, address LIMIT ?2",
-                           VALUES(SQL_INT(key), SQL_INT(max)), &s, err);
+        int r = stmt_start(
+                store,
+                "SELECT address FROM addresses WHERE eni = ?1 AND state = 'free' AND associated = 0"
+                " ORDER BY last_used_ms, address LIMIT ?2",
+                VALUES(SQL_INT(key), SQL_INT(max)), &s, err);
 
         while (r >= 0 && (r = stmt_step(store, s, err)) > 0)
                 ret[n++] = stmt_ip(s, 0);

@@ -38,7 +38,7 @@ int store_begin_anew(struct store *store, const char *instance_id, const char *w
 {
         static const char *const steps[] = {
                 "DELETE FROM leases",  "DELETE FROM addresses", "DELETE FROM enis",
-                "DELETE FROM blocked", "DELETE FROM events",
+                "DELETE FROM blocked", "DELETE FROM events",    "DELETE FROM given_back",
         };
         _cleanup_(store_tx_done) struct store_tx tx = {0};
         int r;

@@ -19,12 +19,14 @@ static const char select_counts[] =
         " WHERE a.state = 'cooling' AND a.cooling_until_ms <= ?1 GROUP BY 1"
         " UNION ALL SELECT 'next-cooled', coalesce(min(cooling_until_ms), 0) FROM addresses"
         " WHERE state = 'cooling' AND cooling_until_ms > ?1"
+        " UNION ALL SELECT 'cut-off', count(*) FROM enis e JOIN addresses a ON a.eni = e.key"
+        " WHERE e.link_missing = 1 AND e.managed = 1 AND a.state = 'leased'"
         " UNION ALL SELECT 'waiting', count(*) FROM waiting"
         " UNION ALL SELECT 'enis', count(*) FROM enis WHERE managed = 1";
 
 struct sums {
         int64_t free, unready, leased, cooling, preparing, leaving, lost;
-        int64_t cooled, cooled_unready, next_cooled, waiting, enis;
+        int64_t cooled, cooled_unready, next_cooled, cut_off, waiting, enis;
 };
 
 static const struct {
@@ -41,6 +43,7 @@ static const struct {
         {"cooled", offsetof(struct sums, cooled)},
         {"cooled-unready", offsetof(struct sums, cooled_unready)},
         {"next-cooled", offsetof(struct sums, next_cooled)},
+        {"cut-off", offsetof(struct sums, cut_off)},
         {"waiting", offsetof(struct sums, waiting)},
         {"enis", offsetof(struct sums, enis)},
 };
@@ -73,6 +76,7 @@ int store_counts(struct store *store, int64_t now_ms, struct store_counts *ret, 
                 .preparing = (unsigned)sums.preparing,
                 .leaving = (unsigned)sums.leaving,
                 .lost = (unsigned)sums.lost,
+                .cut_off = (unsigned)sums.cut_off,
                 .waiting = (unsigned)sums.waiting,
                 .enis = (unsigned)sums.enis,
                 .next_cooled_ms = sums.next_cooled,
@@ -118,7 +122,11 @@ static struct store_eni read_eni(sqlite3_stmt *s)
                 .lost = stmt_unsigned(s, 22),
         };
 
+        eni.untagged = stmt_int(s, 24) != 0;
+        eni.link_missing = stmt_int(s, 26) != 0;
+        eni.doubted = stmt_unsigned(s, 25);
         stmt_copy(s, 11, eni.client_token, sizeof(eni.client_token));
+        stmt_copy(s, 27, eni.public_address, sizeof(eni.public_address));
         stmt_copy(s, 12, eni.eni_id, sizeof(eni.eni_id));
         stmt_copy(s, 13, eni.attachment_id, sizeof(eni.attachment_id));
         stmt_copy(s, 14, eni.subnet_id, sizeof(eni.subnet_id));
@@ -147,7 +155,10 @@ int store_enis(struct store *store, int64_t now_ms, struct arena *arena, struct 
                 "SELECT e.key, e.state, e.is_primary, e.managed, e.in_doubt, e.primary_address,"
                 " e.device_index, e.network_card, e.asked_addresses, e.created_ms, e.since_ms,"
                 " e.client_token, e.eni_id, e.attachment_id, e.subnet_id, e.subnet_cidr," COUNT_STATES
-                ", e.mac FROM enis e LEFT JOIN addresses a ON a.eni = e.key GROUP BY e.key"
+                ", e.mac, e.untagged, coalesce(sum(a.state = 'preparing' AND a.doubted), 0), e.link_missing,"
+                " e.public_address "
+                "FROM enis e LEFT "
+                "JOIN addresses a ON a.eni = e.key GROUP BY e.key"
                 " ORDER BY e.network_card, e.device_index, e.key",
                 VALUES(SQL_INT(now_ms)), &s, err);
 

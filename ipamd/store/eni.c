@@ -132,6 +132,12 @@ int store_eni_set_in_doubt(struct store *store, int64_t key, bool in_doubt, stru
         return set_column(store, "UPDATE enis SET in_doubt = ?2 WHERE key = ?1", key, SQL_INT(in_doubt), err);
 }
 
+int store_eni_set_link_missing(struct store *store, int64_t key, bool missing, struct err *err)
+{
+        return set_column(store, "UPDATE enis SET link_missing = ?2 WHERE key = ?1", key, SQL_INT(missing),
+                          err);
+}
+
 int store_eni_set_managed(struct store *store, int64_t key, bool managed, struct err *err)
 {
         return set_column(store, "UPDATE enis SET managed = ?2 WHERE key = ?1", key, SQL_INT(managed), err);
@@ -157,7 +163,8 @@ int store_eni_set_device(struct store *store, int64_t key, unsigned device_index
 static const char *const may_enter[_ENI_STATE_MAX] = {
         [ENI_CONFIGURING] =
                 "SELECT eni_id FROM enis WHERE key = ?1 AND state IN ('attaching', 'ready', 'draining')",
-        [ENI_READY] = "SELECT eni_id FROM enis WHERE key = ?1 AND state = 'configuring' AND managed = 1",
+        [ENI_READY] = "SELECT eni_id FROM enis WHERE key = ?1 AND state = 'configuring' AND managed = 1"
+                      " AND untagged = 0",
         [ENI_DRAINING] = "SELECT eni_id FROM enis WHERE key = ?1 AND state IN ('configuring', 'ready')"
                          " AND managed = 1 AND is_primary = 0" NO_LEASE_ON_IT NONE_HELD,
         [ENI_DETACHING] = "SELECT eni_id FROM enis WHERE key = ?1 AND state = 'draining'"
@@ -224,13 +231,16 @@ int store_eni_set_state(struct store *store, int64_t key, enum eni_state to, con
         return 0;
 }
 
-int store_eni_remove(struct store *store, int64_t key, const char *why, struct err *err)
+/* deleted_ms: when EC2 deleted it for us; 0: it did not. */
+static int remove_eni(struct store *store, int64_t key, const char *why, int64_t deleted_ms, struct err *err)
 {
         _cleanup_(store_tx_done) struct store_tx tx = {0};
         int64_t leases = 0;
         unsigned changes = 0;
         int r = store_begin(store, &tx, err);
 
+        if (r == 0 && deleted_ms)
+                r = given_back_note(store, key, IP_NONE, deleted_ms, err);
         if (r == 0)
                 r = stmt_number(store,
                                 "SELECT count(*) FROM addresses a JOIN leases l ON l.address = a.address"
@@ -248,4 +258,14 @@ int store_eni_remove(struct store *store, int64_t key, const char *why, struct e
                 r = note_eni(store, "eni-removed", "", key, why, err);
         }
         return r < 0 ? r : commit_one(&tx, changes, key, err);
+}
+
+int store_eni_remove(struct store *store, int64_t key, const char *why, struct err *err)
+{
+        return remove_eni(store, key, why, 0, err);
+}
+
+int store_eni_deleted(struct store *store, int64_t key, int64_t now_ms, struct err *err)
+{
+        return remove_eni(store, key, "deleted", now_ms, err);
 }

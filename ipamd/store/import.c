@@ -159,8 +159,9 @@ static int is_takeable(struct store *store, struct ip address, struct err *err)
 static int write_lease(struct store *store, const struct store_import *import, const char *host_ifname,
                        int64_t now_ms, struct err *err)
 {
-        static const char *const steps[] = {"UPDATE addresses SET state = 'free' WHERE address = ?1",
-                                            "UPDATE addresses SET state = 'leased' WHERE address = ?1"};
+        static const char *const steps[] = {
+                "UPDATE addresses SET state = 'free', doubted = 0 WHERE address = ?1",
+                "UPDATE addresses SET state = 'leased' WHERE address = ?1"};
         char text[512];
         /* What the kernel shows outranks what another lease says of the name. */
         int r = stmt_run(store,

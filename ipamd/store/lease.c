@@ -280,12 +280,13 @@ int store_end_lease(struct store *store, const struct store_lease_key *key, cons
         if (lost)
                 return stmt_run(store, "DELETE FROM addresses WHERE address = ?1", VALUES(SQL_TEXT(address)),
                                 err);
-        return stmt_run(
-                store,
-                "UPDATE addresses AS a SET state = CASE WHEN EXISTS (SELECT 1 FROM imports"
-                "   WHERE address = a.address AND verdict = 'pending') THEN 'preparing' ELSE 'cooling' END,"
-                " cooling_until_ms = ?2, last_used_ms = ?3 WHERE address = ?1",
-                VALUES(SQL_TEXT(address), SQL_INT(now_ms + store->cooldown_ms), SQL_INT(now_ms)), err);
+        return stmt_run(store,
+                        "UPDATE addresses AS a SET state = CASE WHEN EXISTS (SELECT 1 FROM imports"
+                        "   WHERE address = a.address AND verdict = 'pending') OR doubted THEN 'preparing' "
+                        "ELSE 'cooling' END,"
+                        " cooling_until_ms = ?2, last_used_ms = ?3 WHERE address = ?1",
+                        VALUES(SQL_TEXT(address), SQL_INT(now_ms + store->cooldown_ms), SQL_INT(now_ms)),
+                        err);
 }
 
 int store_lease_release(struct store *store, const struct store_lease_key *key, const char *why,

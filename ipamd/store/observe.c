@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What EC2's Describe shows of an ENI, and what the books say: the books follow, except where a pod lives. */
+/*
+ * What EC2's Describe shows of an ENI, and what the books say: the books follow, except where a pod lives. What a look does
+ * not show, and what may be there all the same, is kept and not offered: see `doubted` in schema.c.
+ */
 #include <string.h>
 
 #include "store/stmt.h"
@@ -7,20 +10,22 @@
 /* One observation on its way into the books. */
 struct observation {
         const struct store_eni *eni;
-        const struct ip *addresses;
-        size_t n;
+        const struct ip *addresses; /* the last n_doubted are not shown, and not gone for sure */
+        size_t n, n_doubted;
         int64_t key;
         enum eni_state state;
         bool changed;
 };
 
-static bool shows(const struct observation *o, struct ip address)
+enum sight { SIGHT_SHOWN, SIGHT_DOUBTED, SIGHT_GONE };
+
+static enum sight sight_of(const struct observation *o, struct ip address)
 {
         for (size_t i = 0; i < o->n; i++) {
                 if (ip_equal(o->addresses[i], address))
-                        return true;
+                        return i < o->n - o->n_doubted ? SIGHT_SHOWN : SIGHT_DOUBTED;
         }
-        return false;
+        return SIGHT_GONE;
 }
 
 int store_primary_arrives(struct store *store, struct ip address, struct err *err)
@@ -37,15 +42,17 @@ int store_primary_arrives(struct store *store, struct ip address, struct err *er
         SQL_TEXT((eni)->eni_id), SQL_TEXT_OR_NULL((eni)->attachment_id), SQL_TEXT((eni)->subnet_id),         \
                 SQL_CIDR((eni)->subnet_cidr), SQL_MAC((eni)->mac), SQL_IP_OR_NULL((eni)->primary_address),   \
                 SQL_INT((eni)->device_index), SQL_INT((eni)->network_card), SQL_INT((eni)->managed),         \
-                SQL_INT((eni)->primary)
+                SQL_INT((eni)->primary), SQL_INT((eni)->untagged), SQL_TEXT((eni)->public_address)
 
 static int insert_eni(struct store *store, struct observation *o, int64_t now_ms, struct err *err)
 {
         int r = stmt_run(
                 store,
                 "INSERT INTO enis (eni_id, attachment_id, subnet_id, subnet_cidr, mac, primary_address,"
-                " device_index, network_card, managed, is_primary, client_token, state, created_ms,"
-                " since_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'configuring', ?12, ?12)",
+                " device_index, network_card, managed, is_primary, untagged, public_address, client_token, "
+                "state, created_ms,"
+                " since_ms)"
+                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 'configuring', ?14, ?14)",
                 VALUES(ENI_VALUES(o->eni), SQL_TEXT_OR_NULL(o->eni->client_token), SQL_INT(now_ms)), err);
 
         if (r < 0)
@@ -59,7 +66,10 @@ static int insert_eni(struct store *store, struct observation *o, int64_t now_ms
                           err);
 }
 
-/* What EC2 does not say (empty) stays as it is. */
+/*
+ * What EC2 does not say (empty) stays as it is. One without our tag is ready no more; one that is not ours any more is on
+ * no way in or out, either.
+ */
 static int update_eni(struct store *store, struct observation *o, struct err *err)
 {
         int r = stmt_run(
@@ -67,12 +77,15 @@ static int update_eni(struct store *store, struct observation *o, struct err *er
                 "UPDATE enis SET attachment_id = ?2, subnet_id = coalesce(nullif(?3, ''), subnet_id),"
                 " subnet_cidr = coalesce(nullif(?4, ''), subnet_cidr), mac = coalesce(?5, mac),"
                 " primary_address = coalesce(?6, primary_address), device_index = ?7, network_card = ?8,"
-                " managed = ?9, is_primary = ?10, in_doubt = 0 WHERE eni_id = ?1 AND ("
+                " managed = ?9, is_primary = ?10, untagged = ?11, public_address = ?12, in_doubt = 0,"
+                " state = CASE WHEN (?11 AND state = 'ready') OR (NOT ?9 AND state IN ('attaching', "
+                "'draining'))"
+                " THEN 'configuring' ELSE state END WHERE eni_id = ?1 AND ("
                 " attachment_id IS NOT ?2 OR subnet_id <> coalesce(nullif(?3, ''), subnet_id)"
                 " OR subnet_cidr <> coalesce(nullif(?4, ''), subnet_cidr)"
                 " OR mac IS NOT coalesce(?5, mac) OR primary_address IS NOT coalesce(?6, primary_address)"
                 " OR device_index <> ?7 OR network_card <> ?8 OR managed <> ?9 OR is_primary <> ?10"
-                " OR in_doubt <> 0)",
+                " OR untagged <> ?11 OR public_address <> ?12 OR in_doubt <> 0)",
                 VALUES(ENI_VALUES(o->eni)), err);
 
         if (r < 0 || !store_changes(store))
@@ -100,7 +113,7 @@ static int find_eni(struct store *store, struct observation *o, struct err *err)
 
 struct known_address {
         struct ip address;
-        bool unused, leaving, lost;
+        bool unused, doubted, leaving, lost;
 };
 
 static int read_known(struct store *store, int64_t key, struct known_address **ret, size_t *ret_n,
@@ -109,8 +122,8 @@ static int read_known(struct store *store, int64_t key, struct known_address **r
         _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
         _cleanup_free_ struct known_address *rows = NULL;
         size_t n = 0, capacity = 0;
-        int r = stmt_start(store, "SELECT address, state FROM addresses WHERE eni = ?1", VALUES(SQL_INT(key)),
-                           &s, err);
+        int r = stmt_start(store, "SELECT address, state, doubted FROM addresses WHERE eni = ?1",
+                           VALUES(SQL_INT(key)), &s, err);
 
         while (r >= 0 && (r = stmt_step(store, s, err)) > 0) {
                 const char *state = stmt_peek(s, 1);
@@ -120,6 +133,7 @@ static int read_known(struct store *store, int64_t key, struct known_address **r
                 rows[n++] = (struct known_address){
                         .address = stmt_ip(s, 0),
                         .unused = !lost && strcmp(state, "leased") != 0,
+                        .doubted = stmt_int(s, 2) != 0,
                         .leaving = strcmp(state, "leaving") == 0,
                         .lost = lost,
                 };
@@ -151,38 +165,75 @@ static int forget_address(struct store *store, struct ip address, struct err *er
                       : r;
 }
 
+/* Of an address that is not offered while it is doubted, the kernel is asked again before it is. */
+#define DOUBT                                                                                                \
+        "UPDATE addresses SET doubted = 1,"                                                                  \
+        " state = CASE WHEN state IN ('free', 'cooling') THEN 'preparing' ELSE state END"                    \
+        " WHERE doubted = 0 AND state NOT IN ('leaving', 'lost') AND "
+
+static int believe_again(struct store *store, struct observation *o, struct ip address, struct err *err)
+{
+        o->changed = true;
+        return stmt_run(store, "UPDATE addresses SET doubted = 0 WHERE address = ?1", VALUES(SQL_IP(address)),
+                        err);
+}
+
+static int doubt(struct store *store, struct observation *o, struct ip address, struct err *err)
+{
+        int r = stmt_run(store, DOUBT "address = ?1", VALUES(SQL_IP(address)), err);
+
+        if (r < 0 || !store_changes(store))
+                return r;
+        o->changed = true;
+        return store_note(store, "address-doubted", IP_TEXT(address),
+                          "a look at EC2 did not show it: not offered until the next one", err);
+}
+
+int store_eni_doubt(struct store *store, int64_t key, struct err *err)
+{
+        return stmt_run(store, DOUBT "eni = ?1", VALUES(SQL_INT(key)), err);
+}
+
+static int compare_shown(struct store *store, struct observation *o, const struct known_address *known,
+                         struct err *err)
+{
+        int r = known->doubted ? believe_again(store, o, known->address, err) : 0;
+
+        if (r == 0 && known->lost)
+                r = set_address(store, o, known->address, "leased", "address-found",
+                                "EC2 shows it again; its lease went on", err);
+        return r;
+}
+
 /* An address that the books know. An ENI that is not ours keeps only what pods still use. */
 static int compare_address(struct store *store, struct observation *o, const struct known_address *known,
-                           bool still_there_is_free, struct err *err)
+                           struct err *err)
 {
-        bool shown = shows(o, known->address);
+        enum sight sight = sight_of(o, known->address);
 
-        if (known->unused && (!shown || !o->eni->managed)) {
+        if (known->unused && (sight == SIGHT_GONE || !o->eni->managed)) {
                 o->changed = true;
                 return forget_address(store, known->address, err);
         }
-        if (shown && known->leaving && still_there_is_free && !eni_state_is_leaving(o->state))
-                return set_address(store, o, known->address, "free", "address-stayed",
-                                   "EC2 still shows it: free again", err);
-        if (shown && known->lost)
-                return set_address(store, o, known->address, "leased", "address-found",
-                                   "EC2 shows it again; its lease went on", err);
-        if (!shown && !known->unused && !known->lost)
+        if (sight == SIGHT_SHOWN)
+                return compare_shown(store, o, known, err);
+        if (sight == SIGHT_DOUBTED)
+                return doubt(store, o, known->address, err);
+        if (!known->unused && !known->lost)
                 return set_address(store, o, known->address, "lost", "address-lost",
                                    "EC2 does not show it any more, but a pod uses it", err);
         return 0;
 }
 
-static int compare_addresses(struct store *store, struct observation *o, bool still_there_is_free,
-                             struct err *err)
+static int compare_addresses(struct store *store, struct observation *o, struct err *err)
 {
         _cleanup_free_ struct known_address *known = NULL;
         size_t n = 0;
         int r = read_known(store, o->key, &known, &n, err);
 
         for (size_t i = 0; i < n && r == 0; i++)
-                r = compare_address(store, o, &known[i], still_there_is_free, err);
-        for (size_t i = 0; i < o->n && r == 0 && o->eni->managed; i++) {
+                r = compare_address(store, o, &known[i], err);
+        for (size_t i = 0; i < o->n - o->n_doubted && r == 0 && o->eni->managed; i++) {
                 bool is_new = false;
 
                 r = store_address_arrives(store, o->key, o->state, o->addresses[i], &is_new, err);
@@ -192,9 +243,9 @@ static int compare_addresses(struct store *store, struct observation *o, bool st
 }
 
 int store_eni_observed(struct store *store, const struct store_eni *eni, const struct ip *addresses, size_t n,
-                       bool still_there_is_free, int64_t now_ms, bool *ret_changed, struct err *err)
+                       size_t n_doubted, int64_t now_ms, bool *ret_changed, struct err *err)
 {
-        struct observation o = {.eni = eni, .addresses = addresses, .n = n};
+        struct observation o = {.eni = eni, .addresses = addresses, .n = n, .n_doubted = n_doubted};
         _cleanup_(store_tx_done) struct store_tx tx = {0};
         int r = store_begin(store, &tx, err);
 
@@ -206,7 +257,7 @@ int store_eni_observed(struct store *store, const struct store_eni *eni, const s
                 return r;
         r = r > 0 ? update_eni(store, &o, err) : insert_eni(store, &o, now_ms, err);
         if (r == 0)
-                r = compare_addresses(store, &o, still_there_is_free, err);
+                r = compare_addresses(store, &o, err);
         if (r == 0)
                 r = store_commit(&tx, err);
         if (r < 0)

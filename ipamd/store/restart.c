@@ -10,6 +10,23 @@
 #define HAS_LEASE "EXISTS (SELECT 1 FROM leases l WHERE l.address = a.address)"
 
 /*
+ * The books may be older than what EC2 did since: it may have given to others what they call ours. Nothing that no pod has is
+ * offered before EC2 has been looked at.
+ */
+static int doubt_all(struct store *store, struct err *err)
+{
+        int r = stmt_run(store,
+                         "UPDATE addresses AS a SET doubted = 1,"
+                         " state = CASE WHEN " HAS_LEASE " THEN state ELSE 'preparing' END"
+                         " WHERE state <> 'leaving'",
+                         NO_VALUES, err);
+
+        return r == 0 ? stmt_run(store, "DELETE FROM facts WHERE name = '" STORE_FACT_LOOKED "'", NO_VALUES,
+                                 err)
+                      : r;
+}
+
+/*
  * Another boot: no pod of the old one lives, and no time of the old clock means anything. But a container has a boot id of its
  * own, and may be started anew beside pods that run: what the kernel shows in use stays leased. What EC2 has is still
  * attached, as far as we know; its next look will tell.
@@ -26,7 +43,8 @@ static int after_boot(struct store *store, int64_t now_ms, struct err *err)
                                             "DELETE FROM imports",
                                             forget_facts};
         static const char *const timed[] = {"UPDATE leases SET since_ms = ?1",
-                                            "UPDATE enis SET created_ms = ?1, since_ms = ?1"};
+                                            "UPDATE enis SET created_ms = ?1, since_ms = ?1",
+                                            "UPDATE given_back SET since_ms = ?1"};
         char text[64];
         unsigned ended;
         int r = evidence_end_other_leases(store, &ended, err);
@@ -37,9 +55,11 @@ static int after_boot(struct store *store, int64_t now_ms, struct err *err)
                 r = stmt_run(store, timed[i], VALUES(SQL_INT(now_ms)), err);
         if (r == 0)
                 r = stmt_run(store,
-                             "UPDATE addresses AS a SET state = 'cooling', cooling_until_ms = ?1"
-                             " WHERE state IN ('leased', 'cooling') AND NOT " HAS_LEASE,
+                             "UPDATE addresses AS a SET cooling_until_ms = ?1 WHERE NOT " HAS_LEASE
+                             " AND (state IN ('leased', 'cooling') OR cooling_until_ms > 0)",
                              VALUES(SQL_INT(now_ms + store->cooldown_ms)), err);
+        if (r == 0)
+                r = doubt_all(store, err);
         if (r < 0)
                 return r;
         snprintf(text, sizeof(text), "another boot: %u leases ended", ended);
@@ -112,6 +132,9 @@ int restart_run(struct store *store, const struct store_options *options, const 
                 r = after_clock(store, now_ms, err);
         if (r == 0)
                 r = evidence_apply(store, now_ms, &ret->ended, &ret->held, err);
+        /* The kernel contradicts the books: an older copy of them was put back. */
+        if (r == 0 && ret->ended + ret->held > 0)
+                r = doubt_all(store, err);
         if (r == 0)
                 r = after_start(store, now_ms, err);
         if (r == 0 && *ret->aside)

@@ -170,9 +170,17 @@ static const char version_4[] =
         "  BEGIN SELECT RAISE(ABORT, 'the address waits to be taken over'); END;";
 
 /*
- * Version 5. An address that waits for a pod to get its lease is nobody else's, wherever it comes from: not free, not
- * cooling (which ends as free), not given back, not leased to another container; and its ENI stays.
- * The name of a host link is one live lease's alone; of several sandboxes of one pod it is the newest one's.
+ * Version 5.
+ * - An address that waits for a pod to get its lease is nobody else's, wherever it comes from: not free, not cooling (which
+ *   ends as free), not given back, not leased to another container; and its ENI stays.
+ * - An address may be doubted: EC2 was not asked since the boot, or its last look did not show it. It is kept, and not
+ *   offered, until a look decides.
+ * - An ENI of ours may be untagged: EC2 shows it without our tag. Its pods keep what they have, and nothing more of it is offered.
+ * - The link of an ENI may be missing, though EC2 has it attached: nothing of it is on its way.
+ * - Somebody may have put an Elastic IP on an ENI or on one of its addresses: these are not given back.
+ * - What was given back to EC2 is remembered, because a late Describe may show it once more: an address of an ENI, or
+ *   (address '') the ENI itself.
+ * - The name of a host link is one live lease's alone; of several sandboxes of one pod it is the newest one's.
  */
 static const char version_5[] =
         "DROP TRIGGER import_is_not_free;"
@@ -192,6 +200,16 @@ static const char version_5[] =
         "   AND EXISTS (SELECT 1 FROM addresses a JOIN imports i ON i.address = a.address"
         "     WHERE a.eni = NEW.key AND i.verdict = 'pending')"
         "  BEGIN SELECT RAISE(ABORT, 'an address of the ENI waits to be taken over'); END;"
+        "ALTER TABLE addresses ADD COLUMN doubted INTEGER NOT NULL DEFAULT 0"
+        "  CHECK (doubted = 0 OR (doubted = 1 AND state NOT IN ('free', 'cooling')));"
+        "ALTER TABLE enis ADD COLUMN untagged INTEGER NOT NULL DEFAULT 0"
+        "  CHECK (untagged = 0 OR (untagged = 1 AND state <> 'ready'));"
+        "ALTER TABLE enis ADD COLUMN link_missing INTEGER NOT NULL DEFAULT 0 CHECK (link_missing IN (0, 1));"
+        "ALTER TABLE enis ADD COLUMN public_address TEXT NOT NULL DEFAULT '';"
+        "ALTER TABLE addresses ADD COLUMN associated INTEGER NOT NULL DEFAULT 0 CHECK (associated IN (0, 1));"
+        "CREATE TABLE given_back ("
+        "  eni_id TEXT NOT NULL, address TEXT NOT NULL, since_ms INTEGER NOT NULL,"
+        "  PRIMARY KEY (eni_id, address)) WITHOUT ROWID;"
         "UPDATE leases SET host_ifname = '' WHERE address_only = 0 AND EXISTS (SELECT 1 FROM leases n"
         "  WHERE n.host_ifname = leases.host_ifname AND n.address_only = 0 AND n.address <> leases.address"
         "   AND (n.since_ms > leases.since_ms"

@@ -10,14 +10,17 @@
 
 #include "store/stmt.h"
 
-/* SQLite's own handler starts with whole milliseconds; a transaction of the other thread is over in microseconds. */
+/*
+ * SQLite's own handler starts with whole milliseconds; a transaction of the other thread is over in microseconds. On a disk
+ * it takes milliseconds, and a thread with one transaction after the other leaves only a moment between them: who waits
+ * must ask often, or never finds that moment.
+ */
 static int busy(void *data, int attempts)
 {
-        enum { FIRST_NS = 50 * 1000, LONGEST_NS = 5 * 1000 * 1000 };
+        enum { FIRST_NS = 50 * 1000, DOUBLINGS = 3 };
         struct store *store = data;
         int64_t now_ms = clock_boottime_ms();
-        int64_t wait_ns = (int64_t)FIRST_NS << (attempts < 7 ? attempts : 7);
-        struct timespec wait = {.tv_nsec = wait_ns < LONGEST_NS ? wait_ns : LONGEST_NS};
+        struct timespec wait = {.tv_nsec = FIRST_NS << (attempts < DOUBLINGS ? attempts : DOUBLINGS)};
 
         if (attempts == 0)
                 store->busy_until_ms = now_ms + STORE_BUSY_TIMEOUT_MS;

@@ -186,6 +186,10 @@ enum eni_state eni_state_parse(const char *text);
 /* An ENI of this node has it as its own address: it is no pod's any more, unless a pod still holds it. */
 int store_primary_arrives(struct store *store, struct ip address, struct err *err);
 
+/* given_back.c: EC2 took this address of the ENI back (IP_NONE: the ENI itself); or gave it anew. */
+int given_back_note(struct store *store, int64_t key, struct ip address, int64_t now_ms, struct err *err);
+int given_back_forget(struct store *store, int64_t key, struct ip address, struct err *err);
+
 /* NULL for what is not known yet. */
 #define SQL_IP_OR_NULL(i) SQL_TEXT_OR_NULL(ip_is_set(i) ? IP_TEXT(i) : "")
 #define SQL_MAC(m)        SQL_TEXT_OR_NULL(mac_equal((m), (struct mac){0}) ? "" : MAC_TEXT(m))

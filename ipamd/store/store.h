@@ -167,6 +167,7 @@ int store_waiting_remove(struct store *store, const struct store_lease_key *key,
 struct store_counts {
         unsigned total, free, leased, cooling, preparing, leaving, lost;
         unsigned unready; /* free by their own state, on an ENI that is not ready (yet, or draining) */
+        unsigned cut_off; /* of the leased ones: on an ENI whose link is gone */
         unsigned waiting;
         unsigned enis;          /* managed ones */
         int64_t next_cooled_ms; /* when the next cooling address becomes free; 0: none cools */
@@ -194,13 +195,16 @@ const char *eni_state_to_string(enum eni_state state);
 struct store_eni {
         int64_t key; /* ours; exists before EC2's id does */
         enum eni_state state;
-        bool primary;  /* device 0 of the instance: never drained */
-        bool managed;  /* ours by tag (or the primary); others are only counted */
-        bool in_doubt; /* the outcome of a mutation is unknown: look before the next */
+        bool primary;      /* device 0 of the instance: never drained */
+        bool managed;      /* ours by tag (or the primary); others are only counted */
+        bool in_doubt;     /* the outcome of a mutation is unknown: look before the next */
+        bool link_missing; /* attached, and its link is known to be gone from the kernel */
+        bool untagged;     /* ours, and EC2 shows it without our tag: nothing more of it is offered */
         char client_token[STORE_TOKEN_BYTES];
         char eni_id[STORE_ID_BYTES];        /* "" while creating */
         char attachment_id[STORE_ID_BYTES]; /* "" while not attached */
         char subnet_id[STORE_ID_BYTES];
+        char public_address[STORE_ID_BYTES]; /* an Elastic or public one on it; "": none */
         struct prefix subnet_cidr;
         struct mac mac;
         struct ip primary_address;
@@ -210,6 +214,7 @@ struct store_eni {
         int64_t since_ms;         /* of the state */
         /* counts of its addresses, the primary one not among them */
         unsigned total, free, leased, cooling, preparing, leaving, lost;
+        unsigned doubted; /* of the preparing ones: not offered until a look at EC2 has shown them */
 };
 
 /* All ENIs by (network card, device index, key), with counts as of now. */
@@ -239,18 +244,29 @@ int store_eni_set_state(struct store *store, int64_t key, enum eni_state to, con
 int store_eni_set_in_doubt(struct store *store, int64_t key, bool in_doubt, struct err *err);
 /* Of an ENI that is not attached yet: its place was taken by somebody else meanwhile. */
 int store_eni_set_device(struct store *store, int64_t key, unsigned device_index, struct err *err);
+int store_eni_set_link_missing(struct store *store, int64_t key, bool missing, struct err *err);
 int store_eni_set_managed(struct store *store, int64_t key, bool managed, struct err *err);
 
 /* Ends the row and its addresses. ERR_BUSY while a lease is on it. */
 int store_eni_remove(struct store *store, int64_t key, const char *why, struct err *err);
+/* The same, and remembers that EC2 deleted it for us. */
+int store_eni_deleted(struct store *store, int64_t key, int64_t now_ms, struct err *err);
 
 /*
- * What a complete Describe says of one attached ENI: inserted (as configuring) or brought up to date by eni_id. Addresses that are new come in as preparing;
- * `leaving` ones that EC2 still shows become free again when still_there_is_free (their unassign is known to have failed or never happened); ones that EC2 does not
- * show: free, cooling, preparing and leaving ones are removed, leased ones become lost. in_doubt is cleared. *ret_changed tells whether anything was different.
+ * What a complete Describe says of one attached ENI: inserted (as configuring) or brought up to date by eni_id. Addresses
+ * that are new come in as preparing; ones that are not there: free, cooling, preparing and leaving ones are removed, leased
+ * ones become lost. The last n_doubted of `addresses` are of the books, not shown, and not gone for sure: kept, and not
+ * offered. in_doubt is cleared. *ret_changed tells whether anything was different.
  */
 int store_eni_observed(struct store *store, const struct store_eni *eni, const struct ip *addresses, size_t n,
-                       bool still_there_is_free, int64_t now_ms, bool *ret_changed, struct err *err);
+                       size_t n_doubted, int64_t now_ms, bool *ret_changed, struct err *err);
+
+/* Which addresses of the ENI have an Elastic or public one: these, and no others. They are never taken to be given back. */
+int store_addresses_associated(struct store *store, int64_t key, const struct ip *addresses, size_t n,
+                               struct err *err);
+
+/* EC2 did not show the ENI itself, once: none of its addresses is offered until it does. */
+int store_eni_doubt(struct store *store, int64_t key, struct err *err);
 
 /* EC2's own reply to Assign: new ones come in as preparing; known ones are left as they are. *ret_new counts. */
 int store_addresses_add(struct store *store, int64_t key, const struct ip *addresses, size_t n,
@@ -273,8 +289,9 @@ int store_addresses_withhold(struct store *store, int64_t key, const struct ip *
  */
 int store_addresses_take(struct store *store, int64_t key, unsigned max, int64_t now_ms, struct arena *arena,
                          struct ip **ret, size_t *ret_n, struct err *err);
+/* EC2 took these leaving ones back, and it is remembered. */
 int store_addresses_gone(struct store *store, int64_t key, const struct ip *addresses, size_t n,
-                         struct err *err);
+                         int64_t now_ms, struct err *err);
 int store_addresses_restore(struct store *store, int64_t key, const struct ip *addresses, size_t n,
                             struct err *err);
 
@@ -294,6 +311,20 @@ int store_address_get(struct store *store, struct ip address, int64_t now_ms, st
 /* All addresses of managed ENIs, ordered by address. A cooling one whose time is over is shown as free. */
 int store_addresses(struct store *store, int64_t now_ms, struct arena *arena, struct store_address **ret,
                     size_t *ret_n, struct err *err);
+
+/* What EC2 took back by its own answer, and may show in a late Describe still (given_back.c). */
+struct store_given_back {
+        const char *eni_id;
+        struct ip address; /* IP_NONE: the ENI itself */
+        int64_t since_ms;
+};
+
+int store_given_back(struct store *store, struct arena *arena, struct store_given_back **ret, size_t *ret_n,
+                     struct err *err);
+/* A look has shown that it is gone. */
+int store_given_back_settled(struct store *store, const struct store_given_back *row, struct err *err);
+/* EC2 has it, for sure by now: the address is leaving once more. One that the books have is left alone. */
+int store_give_back_again(struct store *store, int64_t key, struct ip address, struct err *err);
 
 /* ---- what cannot be done now, and why: for the planner's next rounds, and for people ---- */
 
@@ -367,6 +398,9 @@ int store_import_explain(struct store *store, struct ip address, const char *rea
  */
 #define STORE_FACT_PROBE "probe"
 #define STORE_PROBE_AT   "ready_boot_ms"
+
+/* Set by the first full look at EC2 of this boot: the books are no older than the boot. Facts end with it. */
+#define STORE_FACT_LOOKED "looked"
 
 /* Whose database it is: an instance id. It outlives a boot, as the disk of an image does. */
 #define STORE_FACT_INSTANCE "instance"

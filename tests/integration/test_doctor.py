@@ -285,7 +285,7 @@ def test_a_full_connection_table(doctor, tmp_path):
 def test_a_kernel_that_lacks_what_we_use(doctor):
     named = doctor.assert_named("kernel", "fail", before=["setpriv", "--bounding-set", "-net_admin"])
     assert {finding["found"].split(":")[0] for finding in named} == {
-        "nf_tables", "nftables nat", "nftables fib", "connection marks", "maps of intervals", "chains of type route",
+        "nf_tables", "nftables nat", "nftables fib", "connection marks", "maps of intervals", "nat before routing", "directions of connections",
         "the way in, after routing", "reject", "counters", "nftables inet", "nftables fib in inet", "reject in inet", "nftables arp",
         "veth", "policy rules"}
 

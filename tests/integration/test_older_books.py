@@ -128,6 +128,25 @@ def test_an_older_copy_says_that_another_pod_has_the_address(make_node, tmp_path
     node.check_kernel()
 
 
+def test_an_older_copy_knows_an_earlier_sandbox_of_the_pod(node, tmp_path):
+    """Its link had the name that the newer sandbox's has now."""
+    node.start()
+    first, *others = node.running
+    node.stop()
+    copy = copy_of(node, tmp_path / "copy.db")
+    node.start()
+    first.delete()
+    first.remove_netns()
+    again = node.add_pod(first.name)
+    assert again.address != first.address and again.container_id != first.container_id
+    node.kill9()
+    put_back(node, copy)
+    node.start()
+    node.running = [*others, again]
+    wait_until(lambda: known(node, node.running), 90, why="known again, and the earlier one reclaimed")
+    check(node)
+
+
 @pytest.mark.parametrize("keep", [0, 0.5])
 def test_the_log_is_lost_or_cut(node, keep):
     node.start()

@@ -195,6 +195,7 @@ def test_start_costs_few_calls(vpc, make_node):
     node.wait_quiet(free=3)
     calls = node.calls()
     assert calls.pop("AssignPrivateIpAddresses") == 1
+    assert calls.pop("CreateTags", 1) == 1, "the primary ENI gets the instance's tag, once"
     assert set(calls) <= {"DescribeNetworkInterfaces", "DescribeSubnets", "DescribeInstanceTypes"}, calls
     assert sum(calls.values()) <= 3, calls
 

@@ -14,6 +14,7 @@ PACKAGE = "/srv/vpcwire.deb"  # in the machine
 UNIT = "vpcwire-ipamd.service"
 CONFLIST = "/etc/cni/net.d/10-aws.conflist"
 PLUGIN = "/opt/cni/bin/vpcwire"
+BOOT_RULE = "/etc/tmpfiles.d/vpcwire.conf"
 CONF = json.dumps({"cniVersion": "1.0.0", "name": "aws-cni", "type": "vpcwire"})
 SERVES_S = 60
 
@@ -76,6 +77,7 @@ def test_the_package_on_a_machine_with_systemd(machine, pods):
     node = pods[0].node
     machine.run("dpkg", "--install", PACKAGE)
     wait_serving(machine)
+    assert f"\nr! {CONFLIST}\n" in machine.path(BOOT_RULE).read_text(), "a boot begins without it"
     given = [call(machine, "ADD", pod) for pod in pods]
     assert [result.rc for result in given] == [0, 0, 0], given
     expected = sorted(result.address for result in given)
@@ -101,7 +103,7 @@ def test_the_package_on_a_machine_with_systemd(machine, pods):
     for pod in pods:
         assert call(machine, "DEL", pod).rc == 0
     machine.run("dpkg", "--remove", "vpcwire")
-    assert not machine.path(CONFLIST).exists() and not machine.path(PLUGIN).exists()
+    assert not [path for path in (CONFLIST, PLUGIN, BOOT_RULE) if machine.path(path).exists()]
     assert machine.run("systemctl", "is-active", UNIT, check=False).stdout.strip() == "inactive"
     assert node.pod_links() == {} and node.pod_routes() == []
     journal = machine.journal(UNIT)

@@ -44,7 +44,7 @@ static struct model_eni *add_eni(struct model *model, struct plan_eni eni)
         assert_in_range(model->n, 1, MODEL_ENIS);
         *added = (struct model_eni){.eni = eni};
         added->eni.key = model->next_key++;
-        added->eni.created_ms = model->now_ms;
+        added->eni.ready_ms = model->now_ms;
         return added;
 }
 
@@ -227,7 +227,7 @@ static void check_giving_back(const struct model *model, const struct plan_actio
                 assert_true(model->view.waiting == 0 &&
                             model->now_ms - model->view.surplus_since_ms >= PLAN_SHRINK_DELAY_MS);
         if (a->kind == PLAN_DRAIN)
-                assert_true(model->now_ms - e->created_ms >= PLAN_SHRINK_DELAY_MS);
+                assert_true(model->now_ms - e->ready_ms >= PLAN_SHRINK_DELAY_MS);
         if (a->kind == PLAN_DELETE)
                 assert_false(e->has_attachment);
 }

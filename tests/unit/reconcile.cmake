@@ -4,6 +4,7 @@ target_link_libraries(test_reconcile_fixture PUBLIC vw_flags ipamd_reconcile tes
 target_link_options(test_reconcile_fixture INTERFACE -Wl,--wrap=clock_boottime_ms)
 vw_test(look test_reconcile_fixture)
 vw_test(look_unreadable test_reconcile_fixture)
+vw_test(look_doubt test_reconcile_fixture)
 vw_test(groups test_reconcile_fixture)
 vw_test(network_tell test_reconcile_fixture)
 vw_test(act test_reconcile_fixture)

@@ -178,8 +178,7 @@ void fixture_set_addresses(struct fixture *fixture, unsigned n)
         assert_ok(prefix_parse("10.0.0.0/16", &eni.subnet_cidr, &err), &err);
         for (unsigned i = 0; i < n; i++)
                 addresses[i] = ip_from_u32(0x0a000101 + i);
-        assert_ok(store_eni_observed(fixture->store, &eni, addresses, n, false, now_ms, &changed, &err),
-                  &err);
+        assert_ok(store_eni_observed(fixture->store, &eni, addresses, n, 0, now_ms, &changed, &err), &err);
         if (!fixture->eni_key) {
                 fixture->eni_key = find_eni(fixture, eni.eni_id);
                 assert_ok(store_eni_set_state(fixture->store, fixture->eni_key, ENI_READY, "test", now_ms,

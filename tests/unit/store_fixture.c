@@ -93,7 +93,7 @@ int64_t fixture_ready_eni(struct fixture *f, unsigned device, unsigned n)
 
         for (unsigned i = 0; i < n; i++)
                 addresses[i] = fixture_ip(device, i + 1);
-        assert_ok(store_eni_observed(f->store, &eni, addresses, n, false, NOW, &changed, &f->err), &f->err);
+        assert_ok(store_eni_observed(f->store, &eni, addresses, n, 0, NOW, &changed, &f->err), &f->err);
         assert_ok(store_enis(f->store, NOW, f->arena, &enis, &n_enis, &f->err), &f->err);
         for (size_t i = 0; i < n_enis; i++)
                 key = strcmp(enis[i].eni_id, eni.eni_id) == 0 ? enis[i].key : key;

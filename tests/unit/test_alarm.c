@@ -9,6 +9,7 @@
 enum { NOW = 1000000, SOON = NOW + 5000, OLD = NOW - ALARM_STALE_MS };
 
 #define FULL_TEXT "subnet subnet-1 " RECONCILE_SUBNET_FULL
+#define TAKEN     "no place for another of the 3 ENIs that this instance type can have: 1 is full, 2 are not ours"
 #define LIMIT     "all 3 ENIs that this instance type can have are full"
 #define WAITING   .waiting = 1, .leased = 9, .total = 9
 
@@ -27,7 +28,7 @@ static const struct alarm_case cases[] = {
          {WAITING},
          {{"create", "subnet-1", "throttled: RequestLimitExceeded", SOON, 9},
           {"look", "", "no answer", SOON, 4},
-          {"grow", "", "creating an ENI is not tried again for 3 s", SOON, 2}},
+          {"grow", "", "EC2 is asked for another ENI again in 3 s", SOON, 2}},
          {{0}},
          {0},
          NULL},
@@ -114,6 +115,30 @@ static const struct alarm_case cases[] = {
          {{0}},
          {"PodAddressLimitReached/"},
          LIMIT},
+        {"places taken by others, and pods wait",
+         {WAITING},
+         {{"grow", "", TAKEN, SOON, 1}},
+         {{0}},
+         {"PodAddressLimitReached/"},
+         TAKEN},
+        {"a place that will be had, and pods wait",
+         {WAITING},
+         {{"grow", "", TAKEN ", 1 is on the way out", SOON, 1}},
+         {{0}},
+         {0},
+         NULL},
+        {"a link that is gone",
+         {0},
+         {{RECONCILE_STEP_LINK, "eni-1", "the link of eni-1 (device 1) is not on this node", SOON, 1}},
+         {{0}},
+         {"ENILinkMissing/eni-1"},
+         "not on this node"},
+        {"a tag that is gone",
+         {0},
+         {{RECONCILE_STEP_TAG, "eni-1", "EC2 shows eni-1 without the tag", SOON, 1}},
+         {{0}},
+         {"ENITagMissing/eni-1"},
+         "without the tag"},
         {"full, and one is cooling for who waits",
          {WAITING, .cooling = 1},
          {{"grow", "", LIMIT, SOON, 1}},

@@ -22,9 +22,9 @@
 #include <vpcwire/mem.h>
 #include <vpcwire/neigh.h>
 #include <vpcwire/netns.h>
+#include <vpcwire/pod_link.h>
 #include <vpcwire/route.h>
 #include <vpcwire/rule.h>
-#include <vpcwire/pod_link.h>
 #include <vpcwire/sysctl.h>
 
 #include "wire.h"

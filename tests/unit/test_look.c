@@ -68,7 +68,7 @@ static void test_an_address_is_gone_after_two_looks(void **state)
 
         bench_show(b, enis, 1);
         bench_look(b, SOON);
-        assert_string_equal(fixture_address_state(b->f, fixture_ip(0, 3), SOON), "free");
+        assert_string_equal(fixture_address_state(b->f, fixture_ip(0, 3), SOON), "preparing");
         assert_true(b->r.look_due_ms <= LATER + 1000);
         bench_look(b, LATER);
         assert_string_equal(fixture_address_state(b->f, fixture_ip(0, 3), LATER), "");
@@ -86,7 +86,7 @@ static void test_an_address_that_comes_back_is_no_suspect(void **state)
         bench_look(b, SOON + 1000);
         bench_show(b, without, 1);
         bench_look(b, LATER);
-        assert_string_equal(fixture_address_state(b->f, fixture_ip(0, 3), LATER), "free");
+        assert_string_equal(fixture_address_state(b->f, fixture_ip(0, 3), LATER), "preparing");
 }
 
 static void test_a_leased_address_is_lost_and_its_lease_stays(void **state)

@@ -55,6 +55,41 @@ struct plan_case {
 #define LONG_SURPLUS .surplus_since_ms = (NOW - PLAN_SHRINK_DELAY_MS)
 
 static const struct plan_case growing[] = {
+        {"what is on its way on an ENI whose link is gone is not: another ENI comes",
+         {PRIMARY(.leased = 3), LINKLESS(2, 1, CONFIGURING, .preparing = 3, .link_missing = true)},
+         {.waiting = 1},
+         WARM_IP(1),
+         &small,
+         "create @2 x2",
+         2},
+        {"its room is none",
+         {PRIMARY(.leased = 3), LINKLESS(2, 1, CONFIGURING, .leased = 1, .link_missing = true)},
+         {.waiting = 1},
+         WARM_IP(1),
+         &small,
+         "create @2 x2",
+         2},
+        {"what EC2 did not show once is waited for as long as nobody waits",
+         {PRIMARY(.doubted = 3)},
+         {0},
+         WARM_IP(3),
+         &large,
+         ""},
+        {"and not, when somebody does",
+         {PRIMARY(.doubted = 3)},
+         {.waiting = 1},
+         WARM_IP(1),
+         &large,
+         "assign 1 x2",
+         2},
+        {"EC2 is looked at first",
+         {PRIMARY(.doubted = 3)},
+         {.look_first = true, .look_due_ms = NOW, .waiting = 1},
+         WARM_IP(1),
+         &large,
+         "look",
+         2,
+         .stuck = "EC2 has not been looked at since the boot"},
         {"a new node with the default target fills the primary ENI",
          {PRIMARY()},
          {0},
@@ -297,7 +332,16 @@ static const struct plan_case growing[] = {
          &small,
          "",
          3,
-         .stuck = "all 3 ENIs"},
+         .stuck = "no place for another of the 3 ENIs that this instance type can have: 1 is full, 2 are not "
+                  "ours"},
+        {"one is on its way out",
+         {PRIMARY(.leased = 3), READY(1, .leased = 3), ENI(3, 2, DETACHING, .leaving = 3)},
+         {.waiting = 1},
+         WARM_IP(1),
+         &small,
+         "detach 3",
+         2,
+         .stuck = "2 are full, 1 is on the way out"},
         {"ENIs of other network cards take none",
          {PRIMARY(.leased = 3), FOREIGN(1, .network_card = 1)},
          {0},
@@ -426,7 +470,7 @@ static const struct plan_case limited[] = {
          &small,
          "",
          3,
-         .stuck = "creating an ENI is not tried again for 42 s",
+         .stuck = "EC2 is asked for another ENI again in 42 s",
          .wake_ms = LATER},
         {"create failed, but nothing is missing: no need to wake",
          {PRIMARY(.free = 3)},
@@ -441,7 +485,7 @@ static const struct plan_case limited[] = {
          &small,
          "",
          2,
-         .stuck = "assigning to the ENI at device 0 is not tried again for 42 s",
+         .stuck = "EC2 is asked for addresses on the ENI at device 0 again in 42 s",
          .wake_ms = LATER},
         {"assign failed and somebody waits: another ENI",
          {PRIMARY(.grow_not_before_ms = LATER)},
@@ -624,6 +668,26 @@ static const struct plan_case steps[] = {
 };
 
 static const struct plan_case shrinking[] = {
+        {"what is not routed yet is no surplus",
+         {PRIMARY(.free = 2), ENI(2, 1, CONFIGURING, .free = 3)},
+         {LONG_SURPLUS},
+         WARM_IP(2),
+         &small,
+         ""},
+        {"an ENI with an Elastic IP stays, another one goes",
+         {PRIMARY(.free = 2), READY(1, .free = 3), READY(2, .free = 3, .public_address = "203.0.113.9")},
+         {LONG_SURPLUS},
+         WARM_IP(2),
+         &small,
+         "drain 2",
+         .surplus = 6},
+        {"it stays, and the rest of it goes",
+         {PRIMARY(.free = 2), READY(1, .free = 3, .public_address = "203.0.113.9")},
+         {LONG_SURPLUS},
+         WARM_IP(2),
+         &small,
+         "unassign 2 x3",
+         .surplus = 3},
         {"a surplus begins: nothing yet, but a time to wake",
          {PRIMARY(.free = 5)},
          {0},
@@ -648,7 +712,7 @@ static const struct plan_case shrinking[] = {
          "unassign 1 x3",
          .surplus = 3},
         {"a young ENI by the targets' own measure",
-         {PRIMARY(.free = 2), READY(1, .free = 3, .created_ms = NOW - 1999)},
+         {PRIMARY(.free = 2), READY(1, .free = 3, .ready_ms = NOW - 1999)},
          {LONG_SURPLUS},
          {.has_warm_ip = true, .warm_ip = 2, .shrink_delay_ms = 2000},
          &large,
@@ -745,7 +809,7 @@ static const struct plan_case shrinking[] = {
          "unassign 2 x1",
          .surplus = 1},
         {"a young one later, and its addresses wait for it",
-         {PRIMARY(.free = 2), READY(1, .free = 3, .created_ms = NOW - 1)},
+         {PRIMARY(.free = 2), READY(1, .free = 3, .ready_ms = NOW - 1)},
          {LONG_SURPLUS},
          WARM_IP(2),
          &large,
@@ -873,8 +937,8 @@ static const struct plan_case in_subnets[] = {
          &small,
          "",
          3,
-         .stuck = "creating an ENI in subnet own is not tried again for 42 s; creating an ENI in subnet b is "
-                  "not",
+         .stuck = "EC2 is asked for an ENI in subnet own again in 42 s; EC2 is asked for an ENI in subnet b "
+                  "again in",
          .wake_ms = NOW + 7000},
         {"other subnets are not wanted",
          {PRIMARY(.leased = 3)},
@@ -883,7 +947,7 @@ static const struct plan_case in_subnets[] = {
          &small,
          "",
          3,
-         .stuck = "subnet own is not tried again for 42 s",
+         .stuck = "in subnet own again in 42 s",
          .wake_ms = LATER},
         {"what another subnet does not mend: nobody asks for one",
          {PRIMARY(.leased = 3)},
@@ -892,7 +956,7 @@ static const struct plan_case in_subnets[] = {
          &small,
          "",
          3,
-         .stuck = "creating an ENI is not tried again for 42 s",
+         .stuck = "EC2 is asked for another ENI again in 42 s",
          .wake_ms = LATER},
         {"an ENI that was taken away has no room and no place, and keeps its index",
          {PRIMARY(.leased = 3), UNATTACHED(2, 1, CONFIGURING, .lost = 2), READY(2, .leased = 3)},
@@ -932,7 +996,7 @@ static const struct plan_case in_subnets[] = {
          &small,
          "",
          1,
-         .stuck = "assigning to the ENI at device 0 waits 42 s for subnet own",
+         .stuck = "on the ENI at device 0 again in 42 s, when it may have some in subnet own",
          .wake_ms = LATER},
         {"a look that failed is not repeated for a doubt before its time",
          {PRIMARY(.in_doubt = true, .free = 3)},
@@ -1012,6 +1076,23 @@ static void run_cases(const struct plan_case *cases, size_t n)
                 fail_msg("%u of %zu cases", bad, n);
 }
 
+/* Somebody must learn why an ENI that nobody needs is not given back. */
+static void test_a_kept_eni_is_explained(void **state _unused_)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        const struct plan_eni enis[] = {PRIMARY(.free = 3, .total = 3),
+                                        READY(1, .free = 3, .total = 3, .public_address = "203.0.113.9")};
+        struct plan_view view = {.enis = enis, .n_enis = 2, .subnets = &own, .n_subnets = 1, LONG_SURPLUS};
+        struct plan plan;
+
+        view.look_due_ms = NOW + 1;
+        plan_make(&view, &(struct plan_targets){0}, &small, NOW, arena, &plan);
+        assert_int_equal(plan.n, 0);
+        assert_string_equal(plan.kept,
+                            "the ENI at device 1 is not needed, and kept: it has the public address "
+                            "203.0.113.9");
+}
+
 static void test_growing(void **state _unused_)
 {
         run_cases(growing, ARRAY_SIZE(growing));
@@ -1061,6 +1142,7 @@ static void test_actions_have_names(void **state _unused_)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_a_kept_eni_is_explained),
                 cmocka_unit_test(test_growing),
                 cmocka_unit_test(test_limited),
                 cmocka_unit_test(test_steps),

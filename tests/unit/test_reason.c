@@ -43,14 +43,14 @@ static void test_reasons(void **state _unused_)
                   .counts = {.total = 3, .leased = 3, .enis = 1},
                   .blocked = &full,
                   .n_blocked = 1},
-                 "no free address: 3 of 3 leased on 1 ENI; subnet subnet-x has no free addresses (tried "
-                 "again in 40 s)"},
+                 "no free address: 3 of 3 leased on 1 ENI; subnet subnet-x has no free addresses (next "
+                 "attempt in 40 s); an address that a pod frees is given at once"},
                 {{.set_up = true,
                   .counts = {.total = 3, .leased = 3, .enis = 1},
                   .blocked = twice,
                   .n_blocked = 2},
-                 "no free address: 3 of 3 leased on 1 ENI; subnet subnet-x has no free addresses (tried "
-                 "again in 40 s)"},
+                 "no free address: 3 of 3 leased on 1 ENI; subnet subnet-x has no free addresses (next "
+                 "attempt in 40 s); an address that a pod frees is given at once"},
                 {{.set_up = true,
                   .counts = {.total = 3, .leased = 3, .enis = 1},
                   .blocked = &over,

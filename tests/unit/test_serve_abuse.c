@@ -7,8 +7,10 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +18,20 @@
 #include <vpcwire/varlink.h>
 
 #include "serve_fixture.h"
+
+/* The kernel's: a descriptor that is watched already is found before memory for it is wanted. */
+static atomic_bool no_memory_for_watches;
+
+__attribute__((visibility("default"))) int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
+{
+        int r = (int)syscall(SYS_epoll_ctl, epfd, op, fd, event);
+
+        if (r < 0 || op != EPOLL_CTL_ADD || !atomic_load(&no_memory_for_watches))
+                return r;
+        syscall(SYS_epoll_ctl, epfd, EPOLL_CTL_DEL, fd, event);
+        errno = ENOSPC;
+        return -1;
+}
 
 /* Whatever happened before: a good peer is served. */
 static void assert_alive(struct fixture *fixture)
@@ -99,6 +115,26 @@ static void test_what_is_answered(void **state)
                 assert_contains(reply, cases[i].expect);
         }
         close(fd);
+}
+
+/* libuv would abort: the peer is let go instead, and who is connected is served on. */
+static void test_no_memory_to_watch_a_peer(void **state)
+{
+        struct fixture *fixture = *state;
+        int known = raw_connect(fixture->socket_path), fd;
+        _cleanup_free_ char *before = raw_call(known, "{\"method\":\"org.varlink.service.GetInfo\"}");
+        _cleanup_free_ char *after = NULL;
+
+        atomic_store(&no_memory_for_watches, true);
+        fd = raw_connect(fixture->socket_path);
+        assert_null(raw_receive(fd));
+        close(fd);
+        after = raw_call(known, "{\"method\":\"org.varlink.service.GetInfo\"}");
+        atomic_store(&no_memory_for_watches, false);
+        assert_non_null(before);
+        assert_non_null(after);
+        close(known);
+        assert_alive(fixture);
 }
 
 static void test_oneway_has_no_answer(void **state)
@@ -467,6 +503,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_what_is_answered, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_no_memory_to_watch_a_peer, fixture_setup,
+                                                fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_oneway_has_no_answer, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_pieces, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_bad_bytes_are_answered_and_end_that_peer, fixture_setup,

@@ -299,8 +299,7 @@ static void test_primary_is_never_drained(void **state)
 
         assert_false(set_state(f, key, ENI_DRAINING, NOW));
         second.primary = true;
-        assert_fails(store_eni_observed(f->store, &second, NULL, 0, false, NOW, &changed, &f->err),
-                     ERR_INTERNAL);
+        assert_fails(store_eni_observed(f->store, &second, NULL, 0, 0, NOW, &changed, &f->err), ERR_INTERNAL);
         assert_contains(f->err.msg, "eni-1");
         assert_int_equal(fixture_counts(f, NOW).enis, 1);
 }
@@ -315,7 +314,7 @@ static void test_observed(void **state)
         int64_t key = fixture_ready_eni(f, 1, 3);
         bool changed = true;
 
-        OK(store_eni_observed(f->store, &eni, shown, 3, false, NOW, &changed, &f->err));
+        OK(store_eni_observed(f->store, &eni, shown, 3, 0, NOW, &changed, &f->err));
         assert_false(changed);
         OK(store_eni_set_in_doubt(f->store, key, true, &f->err));
         assert_true(read_eni(f, key, NOW).in_doubt);
@@ -324,7 +323,7 @@ static void test_observed(void **state)
         eni.mac = (struct mac){0};   /* what it does not say stays */
         eni.subnet_id[0] = '\0';
         strcpy(eni.attachment_id, "attach-new");
-        OK(store_eni_observed(f->store, &eni, shown, 3, false, NOW, &changed, &f->err));
+        OK(store_eni_observed(f->store, &eni, shown, 3, 0, NOW, &changed, &f->err));
         assert_true(changed);
         read = read_eni(f, key, NOW);
         assert_false(read.in_doubt);
@@ -349,16 +348,16 @@ static void test_lost_and_found(void **state)
 
         fixture_ready_eni(f, 1, 2);
         lease = fixture_lease(f, "x", NOW);
-        OK(store_eni_observed(f->store, &eni, all + 1, 1, false, NOW, &changed, &f->err));
+        OK(store_eni_observed(f->store, &eni, all + 1, 1, 0, NOW, &changed, &f->err));
         OK(store_leases(f->store, NULL, f->arena, &leases, &n, &f->err));
         assert_true(leases[0].lost);
-        OK(store_eni_observed(f->store, &eni, all, 2, false, NOW, &changed, &f->err));
+        OK(store_eni_observed(f->store, &eni, all, 2, 0, NOW, &changed, &f->err));
         OK(store_lease_get(f->store, &lease.key, f->arena, &lease, &f->err));
         assert_false(lease.lost);
-        OK(store_eni_observed(f->store, &eni, all + 1, 1, false, NOW, &changed, &f->err));
+        OK(store_eni_observed(f->store, &eni, all + 1, 1, 0, NOW, &changed, &f->err));
         release(f, "x", NOW); /* a lost one goes for good */
         assert_int_equal(fixture_counts(f, NOW).total, 1);
-        OK(store_eni_observed(f->store, &eni, NULL, 0, false, NOW, &changed, &f->err));
+        OK(store_eni_observed(f->store, &eni, NULL, 0, 0, NOW, &changed, &f->err));
         assert_int_equal(fixture_counts(f, NOW).total, 0);
         fixture_check(f);
 }
@@ -378,12 +377,12 @@ static void test_address_that_moved(void **state)
         assert_int_equal(n, 1);
         assert_int_equal(read_eni(f, key_b, NOW).preparing, 1);
         assert_int_equal(read_eni(f, key_a, NOW).leased, 1); /* the pod keeps its address where it is */
-        OK(store_eni_observed(f->store, &b, moved, 2, false, NOW, &changed, &f->err));
+        OK(store_eni_observed(f->store, &b, moved, 2, 0, NOW, &changed, &f->err));
         assert_int_equal(read_eni(f, key_a, NOW).leased, 1);
         assert_int_equal(read_eni(f, key_b, NOW).total, 1);
         /* An address becomes the primary one of an ENI: no pod's any more. */
         b.primary_address = moved[1];
-        OK(store_eni_observed(f->store, &b, NULL, 0, false, NOW, &changed, &f->err));
+        OK(store_eni_observed(f->store, &b, NULL, 0, 0, NOW, &changed, &f->err));
         assert_string_equal(fixture_address_state(f, moved[1], NOW), "");
         fixture_check(f);
 }
@@ -397,7 +396,7 @@ static void test_foreign_eni(void **state)
         size_t n;
 
         eni.managed = false;
-        OK(store_eni_observed(f->store, &eni, shown, 1, false, NOW, &changed, &f->err));
+        OK(store_eni_observed(f->store, &eni, shown, 1, 0, NOW, &changed, &f->err));
         OK(store_enis(f->store, NOW, f->arena, &enis, &n, &f->err));
         assert_int_equal(n, 1);
         assert_int_equal(enis[0].total, 0); /* its addresses are nobody's business */
@@ -405,7 +404,7 @@ static void test_foreign_eni(void **state)
         assert_false(set_state(f, enis[0].key, ENI_READY, NOW));
         assert_false(set_state(f, enis[0].key, ENI_DRAINING, NOW));
         eni.managed = true; /* tagged as ours now */
-        OK(store_eni_observed(f->store, &eni, shown, 1, false, NOW, &changed, &f->err));
+        OK(store_eni_observed(f->store, &eni, shown, 1, 0, NOW, &changed, &f->err));
         assert_int_equal(read_eni(f, enis[0].key, NOW).preparing, 1);
 }
 
@@ -427,16 +426,13 @@ static void test_take_and_give_back(void **state)
         assert_int_equal(n, 2); /* neither the leased nor the cooling one */
         assert_int_equal(fixture_counts(f, NOW).leaving, 2);
         OK(store_addresses_restore(f->store, key, taken, 1, &f->err));
-        OK(store_addresses_gone(f->store, key, taken, 2, &f->err)); /* the restored one stays */
+        OK(store_addresses_gone(f->store, key, taken, 2, NOW, &f->err)); /* the restored one stays */
         assert_int_equal(fixture_counts(f, NOW).free, 1);
         assert_int_equal(fixture_counts(f, NOW).total, 3);
         OK(store_addresses_take(f->store, key, 1, NOW, f->arena, &taken, &n, &f->err));
         OK(store_eni_observed(f->store, &eni, (struct ip[]){fixture_ip(1, 1), fixture_ip(1, 2), taken[0]}, 3,
-                              false, NOW, &changed, &f->err));
+                              0, NOW, &changed, &f->err));
         assert_int_equal(fixture_counts(f, NOW).leaving, 1);
-        OK(store_eni_observed(f->store, &eni, (struct ip[]){fixture_ip(1, 1), fixture_ip(1, 2), taken[0]}, 3,
-                              true, NOW, &changed, &f->err));
-        assert_int_equal(fixture_counts(f, NOW).free, 1);
         OK(store_addresses_take(f->store, key, 0, NOW, f->arena, &taken, &n, &f->err));
         assert_int_equal(n, 0);
         fixture_check(f);
@@ -603,9 +599,11 @@ static void test_restart(void **state)
 static void test_another_boot(void **state)
 {
         struct store_blocked blocked = {"create", "", "no", NOW * 1000LL, 3}, *list;
-        struct store_eni eni = fixture_eni(0);
+        const struct ip there[] = {fixture_ip(0, 1), fixture_ip(0, 2)};
+        struct store_eni eni = fixture_eni(0), *enis;
         struct fixture *f = *state;
         const char *value;
+        unsigned n_free;
         bool changed;
         size_t n;
 
@@ -614,14 +612,17 @@ static void test_another_boot(void **state)
         fixture_lease(f, "y", NOW);
         fixture_lease(f, "z", NOW);
         release(f, "y", NOW);
-        OK(store_eni_observed(f->store, &eni, (struct ip[]){fixture_ip(0, 1), fixture_ip(0, 2)}, 2, false,
-                              NOW, &changed, &f->err)); /* z's is lost */
+        OK(store_eni_observed(f->store, &eni, there, 2, 0, NOW, &changed, &f->err)); /* z's is lost */
         OK(store_blocked_set(f->store, &blocked, &f->err));
         OK(store_fact_set(f->store, "look-at-ms", "99999999999", &f->err));
         fixture_restart(f, "b");
         assert_int_equal(fixture_counts(f, 0).leased, 0);
-        assert_int_equal(fixture_counts(f, 0).cooling, 2); /* from now on, on this boot's clock */
+        assert_int_equal(fixture_counts(f, 0).preparing, 2); /* until EC2 has been asked ... */
         assert_int_equal(fixture_counts(f, 0).total, 2);
+        OK(store_eni_observed(f->store, &eni, there, 2, 0, NOW, &changed, &f->err));
+        OK(store_enis(f->store, NOW, f->arena, &enis, &n, &f->err));
+        OK(store_addresses_routed(f->store, enis[0].key, there, 2, 0, &n_free, &f->err));
+        assert_int_equal(fixture_counts(f, 0).cooling, 2); /* ... and from now on, on this boot's clock */
         OK(store_blocked(f->store, f->arena, &list, &n, &f->err));
         assert_int_equal(n, 0);
         OK(store_fact_get(f->store, "look-at-ms", f->arena, &value, &f->err));
@@ -698,10 +699,38 @@ static void test_a_clock_that_goes_back_while_running(void **state)
         assert_int_equal(result, LEASE_GIVEN);
 }
 
+/* Free and cooling ones are nobody's until they are routed again; a cooldown goes on as if nothing had been. */
+static void test_withheld_addresses(void **state)
+{
+        struct fixture *f = *state;
+        int64_t key = fixture_ready_eni(f, 0, 3);
+        const struct ip leased = fixture_lease(f, "stays", NOW).address,
+                        cooling = fixture_lease(f, "goes", NOW).address;
+        const struct ip all[] = {fixture_ip(0, 1), fixture_ip(0, 2), fixture_ip(0, 3)};
+        const struct store_lease wanted = fixture_wanted("late");
+        struct store_lease got;
+        enum lease_result result;
+        unsigned n;
+
+        release(f, "goes", NOW);
+        OK(store_addresses_withhold(f->store, key, all, ARRAY_SIZE(all), &n, &f->err));
+        assert_int_equal(n, 2);
+        assert_string_equal(fixture_address_state(f, leased, NOW), "leased");
+        assert_int_equal(fixture_counts(f, NOW).preparing, 2);
+        OK(store_lease_add(f->store, &wanted, NOW + 2 * COOLDOWN_MS, f->arena, &result, &got, &f->err));
+        assert_int_equal(result, LEASE_NONE_FREE);
+        OK(store_addresses_routed(f->store, key, all, ARRAY_SIZE(all), NOW + 1, &n, &f->err));
+        assert_int_equal(n, 2);
+        assert_string_equal(fixture_address_state(f, cooling, NOW + 1), "cooling");
+        assert_string_equal(fixture_address_state(f, cooling, NOW + COOLDOWN_MS), "free");
+        fixture_check(f);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 T(test_lease_life),
+                T(test_withheld_addresses),
                 T(test_policy),
                 T(test_only_ready_enis_give),
                 T(test_cooldown),

@@ -33,7 +33,7 @@ static void see_eni(struct fixture *f, unsigned n)
 
         for (unsigned i = 0; i < n; i++)
                 addresses[i] = fixture_ip(0, i + 1);
-        assert_ok(store_eni_observed(f->store, &eni, addresses, n, false, NOW, &changed, &f->err), &f->err);
+        assert_ok(store_eni_observed(f->store, &eni, addresses, n, 0, NOW, &changed, &f->err), &f->err);
         assert_ok(store_enis(f->store, NOW, f->arena, &enis, &n_enis, &f->err), &f->err);
         assert_ok(store_addresses_routed(f->store, enis[0].key, addresses, n, NOW, &n_free, &f->err),
                   &f->err);
@@ -95,6 +95,26 @@ static void test_a_pod_is_taken(void **state)
         assert_ok(store_lease_release(f->store, &import.key, "", NOW, &done, &released, &f->err), &f->err);
         assert_string_equal(fixture_address_state(f, import.address, NOW), "cooling");
         fixture_check(f);
+}
+
+/* The books are older than the pod's newer sandbox, which has the name of the link now. */
+static void test_the_link_was_another_containers(void **state)
+{
+        struct fixture *f = *state;
+        struct store_import import = import_of(0, 1, "new");
+        struct store_lease old, got;
+        bool done = false;
+
+        begin(f, &import, 1);
+        see_eni(f, 2);
+        old = fixture_lease(f, "old", NOW);
+        assert_ok(store_import_take(f->store, &import, old.host_ifname, NOW, &done, &f->err), &f->err);
+        assert_true(done);
+        assert_ok(store_lease_get(f->store, &import.key, f->arena, &got, &f->err), &f->err);
+        assert_string_equal(got.host_ifname, old.host_ifname);
+        assert_ok(store_lease_get(f->store, &old.key, f->arena, &got, &f->err), &f->err);
+        assert_string_equal(got.host_ifname, "");
+        assert_true(ip_equal(got.address, old.address));
 }
 
 static void test_a_row_aside_frees_its_address(void **state)
@@ -216,6 +236,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_a_pending_address_is_nobodys, fixture_setup,
                                                 fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_a_pod_is_taken, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_the_link_was_another_containers, fixture_setup,
+                                                fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_a_row_aside_frees_its_address, fixture_setup,
                                                 fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_a_survivor_is_named_by_who_asks_for_it, fixture_setup,

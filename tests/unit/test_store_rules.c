@@ -34,7 +34,7 @@ static int setup(void **state)
         assert_ok(store_eni_begin(f->store, &creating, NOW, &other, &f->err), &f->err);
         primary = fixture_eni(0);
         assert_ok(store_eni_observed(f->store, &primary, (struct ip[]){fixture_ip(0, 1), fixture_ip(0, 2)}, 2,
-                                     false, NOW, &done, &f->err),
+                                     0, NOW, &done, &f->err),
                   &f->err);
         fixture_sql(f, "DELETE FROM leases WHERE container_id = 'middle';"
                        "UPDATE addresses SET state = 'cooling' WHERE address = '10.0.0.3';"

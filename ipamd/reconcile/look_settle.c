@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What of a look counts. An absence must last over two looks; and a presence that contradicts what EC2 itself answered us (it
+ * took the address back, it deleted the ENI) is a late reply, until it has lasted: then EC2 has the address for sure, and
+ * it is given back once more.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "reconcile/look.h"
+
+bool look_absence_is_settled(struct reconcile *r, struct round *round, struct look *look, const char *name)
+{
+        for (size_t i = 0; i < r->n_suspects; i++) {
+                if (strcmp(r->suspects[i].name, name) != 0)
+                        continue;
+                r->suspects[i].absent_now = true;
+                if (round->now_ms - r->suspects[i].since_ms >= LOOK_SETTLE_MS)
+                        return true;
+                look->unsettled = true;
+                return false;
+        }
+        look->unsettled = true;
+        if (r->n_suspects < SUSPECTS_MAX) {
+                struct suspect *s;
+
+                r->suspects = xrealloc_array(r->suspects, r->n_suspects + 1, sizeof(*r->suspects));
+                s = &r->suspects[r->n_suspects++];
+                *s = (struct suspect){.since_ms = round->now_ms, .absent_now = true};
+                snprintf(s->name, sizeof(s->name), "%s", name);
+        }
+        return false;
+}
+
+void look_forget_cleared_suspects(struct reconcile *r)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < r->n_suspects; i++) {
+                if (r->suspects[i].absent_now) {
+                        r->suspects[n] = r->suspects[i];
+                        r->suspects[n++].absent_now = false;
+                }
+        }
+        r->n_suspects = n;
+}
+
+/* ---- what was given back ---- */
+
+static const struct store_given_back *find_given_back(const struct look *look, const char *eni_id,
+                                                      struct ip address)
+{
+        for (size_t i = 0; i < look->n_given_back; i++) {
+                if (ip_equal(look->given_back[i].address, address) &&
+                    strcmp(look->given_back[i].eni_id, eni_id) == 0)
+                        return &look->given_back[i];
+        }
+        return NULL;
+}
+
+bool look_is_late(struct look *look, const char *eni_id)
+{
+        if (!find_given_back(look, eni_id, IP_NONE))
+                return false;
+        look->unsettled = true;
+        return true;
+}
+
+static bool contains(const struct ip *addresses, size_t n, struct ip address)
+{
+        for (size_t i = 0; i < n; i++) {
+                if (ip_equal(addresses[i], address))
+                        return true;
+        }
+        return false;
+}
+
+static bool shows(const struct look *look, const struct store_given_back *row)
+{
+        const struct ec2_eni *eni = look_find(&look->attached, row->eni_id);
+
+        if (look_cannot_tell(look, row->eni_id))
+                return true;
+        return eni && (!ip_is_set(row->address) || contains(eni->secondary, eni->n_secondary, row->address));
+}
+
+int look_settle_given_back(struct reconcile *r, struct round *round, const struct look *look, struct err *err)
+{
+        for (size_t i = 0; i < look->n_given_back; i++) {
+                const struct store_given_back *row = &look->given_back[i];
+
+                if (round->now_ms - row->since_ms >= LOOK_SETTLE_MS && !shows(look, row) &&
+                    store_given_back_settled(r->store, row, err) < 0)
+                        return err_wrap(err, "forget what was given back");
+        }
+        return 0;
+}
+
+/* ---- the addresses of one ENI ---- */
+
+static bool is_known(const struct store_address *all, size_t n, int64_t key, struct ip address)
+{
+        for (size_t i = 0; i < n; i++) {
+                if (all[i].eni_key == key && ip_equal(all[i].address, address))
+                        return true;
+        }
+        return false;
+}
+
+/* Given back, and shown: 0: not believed; 1: it has lasted, and the address is in the books, on its way back once more. */
+static int see_given_back(struct reconcile *r, struct round *round, struct look *look,
+                          const struct store_eni *known, const struct store_given_back *row, struct err *err)
+{
+        look->unsettled = true;
+        if (round->now_ms - row->since_ms < GIVEN_BACK_STAYS_MS)
+                return 0;
+        round->changed = true;
+        if (store_give_back_again(r->store, known->key, row->address, err) < 0)
+                return -(int)err->code;
+        return 1;
+}
+
+static int add_shown(struct reconcile *r, struct round *round, struct look *look,
+                     const struct store_eni *known, const struct ec2_eni *shown,
+                     const struct store_address *all, size_t n_all, struct look_addresses *ret,
+                     struct err *err)
+{
+        for (size_t i = 0; i < shown->n_secondary; i++) {
+                struct ip address = shown->secondary[i];
+                const struct store_given_back *row = find_given_back(look, shown->eni_id, address);
+
+                int e = 1;
+
+                if (row && !is_known(all, n_all, known->key, address))
+                        e = see_given_back(r, round, look, known, row, err);
+                if (e < 0)
+                        return err_wrap(err, "give %s back again", IP_TEXT(address));
+                if (e > 0)
+                        ret->addresses[ret->n++] = address;
+        }
+        return 0;
+}
+
+static bool is_leaving_or_lost(const struct store_address *address)
+{
+        return strcmp(address->state, "leaving") == 0 || strcmp(address->state, "lost") == 0;
+}
+
+int look_addresses(struct reconcile *r, struct round *round, struct look *look, const struct store_eni *known,
+                   const struct ec2_eni *shown, struct look_addresses *ret, struct err *err)
+{
+        struct store_address *all;
+        size_t n_all;
+
+        *ret = (struct look_addresses){.addresses = shown->secondary, .n = shown->n_secondary};
+        if (!known)
+                return 0;
+        if (store_addresses(r->store, round->now_ms, round->arena, &all, &n_all, err) < 0)
+                return err_wrap(err, "read addresses");
+        *ret = (struct look_addresses){
+                .addresses = ARENA_ARRAY(round->arena, struct ip, shown->n_secondary + n_all)};
+        if (add_shown(r, round, look, known, shown, all, n_all, ret, err) < 0)
+                return -(int)err->code;
+        for (size_t i = 0; i < n_all; i++) {
+                if (all[i].eni_key != known->key || is_leaving_or_lost(&all[i]) ||
+                    contains(shown->secondary, shown->n_secondary, all[i].address) ||
+                    look_absence_is_settled(r, round, look, IP_TEXT(all[i].address)))
+                        continue;
+                ret->addresses[ret->n++] = all[i].address;
+                ret->n_doubted++;
+        }
+        return 0;
+}

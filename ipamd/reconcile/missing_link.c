@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * An ENI that is attached, as far as the books know, and whose link is not in the kernel. It was detached behind our back, or
+ * the kernel lost it: either way nothing of it is on its way, and its pods are cut off. EC2 is asked at once, and again later
+ * and later, because Describe may be late too.
+ */
+#include <vpcwire/log.h>
+
+#include "reconcile/state.h"
+
+/* A link that was here is gone; one that never was may still come. */
+static bool is_gone(const struct round *round, const struct store_eni *eni)
+{
+        return eni->link_missing || eni->state != ENI_CONFIGURING ||
+               round->now_ms - eni->since_ms >= LINK_COMES_MS;
+}
+
+static int64_t pause_ms(unsigned attempts)
+{
+        int64_t pause = LINK_LOOK_MS;
+
+        while (attempts-- && pause < LINK_LOOK_MAX_MS)
+                pause *= 2;
+        return pause < LINK_LOOK_MAX_MS ? pause : LINK_LOOK_MAX_MS;
+}
+
+static int ask_ec2(struct reconcile *r, struct round *round, const struct store_eni *eni, struct err *err)
+{
+        const struct store_blocked *before = blocked_find(round, RECONCILE_STEP_LINK, eni->eni_id);
+
+        if (before && before->until_ms > round->now_ms) {
+                round_wake_at(round, before->until_ms);
+                return 0;
+        }
+        r->look_due_ms = round->now_ms;
+        return blocked_until(r, round, RECONCILE_STEP_LINK, eni->eni_id,
+                             round->now_ms + pause_ms(before ? before->attempts : 0),
+                             arena_printf(round->arena, "the link of %s (device %u) is not on this node",
+                                          eni->eni_id, eni->device_index),
+                             err);
+}
+
+int missing_link_see(struct reconcile *r, struct round *round, const struct store_eni *eni, bool present,
+                     struct err *err)
+{
+        if (present) {
+                if (!eni->link_missing)
+                        return 0;
+                log_info("the link of an eni is back", LOG_STR("eni", eni->eni_id));
+                round->changed = true;
+                if (store_eni_set_link_missing(r->store, eni->key, false, err) < 0)
+                        return -(int)err->code;
+                return blocked_clear(r, round, RECONCILE_STEP_LINK, eni->eni_id, err);
+        }
+        if (!*eni->attachment_id)
+                return 0; /* known: it is not attached any more */
+        if (!is_gone(round, eni)) {
+                round_wake_at(round, eni->since_ms + LINK_COMES_MS);
+                return 0;
+        }
+        if (!eni->link_missing) {
+                log_error("the link of an eni is gone", LOG_STR("eni", eni->eni_id),
+                          LOG_INT("device", eni->device_index), LOG_INT("pods", eni->leased));
+                round->changed = true;
+                if (store_eni_set_link_missing(r->store, eni->key, true, err) < 0)
+                        return -(int)err->code;
+        }
+        return ask_ec2(r, round, eni, err);
+}

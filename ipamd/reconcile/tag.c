@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The primary ENI gets the instance's tag, as aws-vpc-cni gives it to all ENIs that it manages: tools find a node's ENIs by it.
+ * Ours have it from their create call. Nothing depends on it, so it is one call, after all others; a refusal is told as
+ * any other, and it is asked for again at the next full look.
+ */
+#include <string.h>
+
+#include <vpcwire/log.h>
+
+#include "reconcile/ours.h"
+
+void tag_see(struct reconcile *r, const struct ec2_eni *eni)
+{
+        const char *tag = ec2_eni_tag(eni, OURS_TAG_INSTANCE);
+
+        r->primary_untagged = !tag || strcmp(tag, r->identity.instance_id) != 0;
+}
+
+int tag_primary(struct reconcile *r, struct round *round, struct err *err _unused_)
+{
+        const struct ec2_tag tag = {OURS_TAG_INSTANCE, r->identity.instance_id};
+        struct err cause;
+
+        if (!r->primary_untagged || round->progress || round->counts.waiting)
+                return 0;
+        r->primary_untagged = false;
+        if (ec2_create_tags(r->ec2, r->identity.eni_id, &tag, 1, &cause) == 0) {
+                log_info("the primary eni has the instance's tag", LOG_STR("eni", r->identity.eni_id));
+                return 0;
+        }
+        if (ec2_failure_is_pause(ec2_last_failure(r->ec2))) {
+                r->primary_untagged = true;
+                round_wake_at(round, round->now_ms + ec2_last_failure(r->ec2)->wait_ms);
+                return 0;
+        }
+        log_warn("ec2 call failed", LOG_STR("action", "tag-primary"), LOG_STR("subject", r->identity.eni_id),
+                 LOG_ERR(&cause));
+        return 0;
+}

@@ -1,0 +1,553 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What EC2 says against what we did or what pods have: a Describe that is late, a tag that is gone, an address that one look
+ * does not show, an observation that the books cannot hold. What is in doubt is kept, and not given out.
+ */
+#include "test.h"
+
+#include <stdio.h>
+
+#include <vpcwire/clock.h>
+
+#include "reconcile/act.h"
+#include "reconcile_fixture.h"
+
+enum { SOON = NOW + 1000, LATER = NOW + 1000 + LOOK_SETTLE_MS, MUCH_LATER = LATER + LOOK_SETTLE_MS };
+
+#define RETURNED(action) "<" action "Response><return>true</return></" action "Response>"
+#define NO_MANAGE        "<item><key>node.k8s.amazonaws.com/no_manage</key><value>true</value></item>"
+
+/* An ENI of that device with addresses 1..n of its own. */
+static const char *shown(struct bench *b, unsigned device, const char *owner, unsigned n)
+{
+        struct ip addresses[8];
+
+        for (unsigned i = 0; i < n; i++)
+                addresses[i] = fixture_ip(device, i + 1);
+        return bench_eni_xml(b, device, owner, addresses, n);
+}
+
+static const char *with_no_manage(struct bench *b, const char *eni)
+{
+        const char *at = strstr(eni, "<tagSet>") + strlen("<tagSet>");
+
+        return arena_printf(b->arena, "%.*s" NO_MANAGE "%s", (int)(at - eni), eni, at);
+}
+
+static const char *state_of(struct bench *b, unsigned device, unsigned n, int64_t now_ms)
+{
+        return fixture_address_state(b->f, fixture_ip(device, n), now_ms);
+}
+
+/* Gives back the three addresses of the primary ENI. */
+static void give_back(struct bench *b, int64_t now_ms)
+{
+        struct httpd_reply reply = {.body = RETURNED("UnassignPrivateIpAddresses"), .times = HTTPD_ALWAYS};
+        struct round round = bench_round(b, now_ms);
+
+        bench_script(b, &reply, 1);
+        bench_act(b, &round,
+                  (struct plan_action){.kind = PLAN_UNASSIGN, .key = round.enis[0].key, .count = 3});
+        assert_int_equal(fixture_counts(b->f, now_ms).total, 0);
+}
+
+/* The daemon starts again: all that it kept in memory is gone. */
+static void start_again(struct bench *b, const char *boot_id)
+{
+        fixture_restart(b->f, boot_id);
+        b->r.store = b->f->store;
+        b->r.n_suspects = 0;
+}
+
+/* As a round with the network does it: what may be offered is. */
+static void route(struct bench *b, unsigned device, unsigned n, int64_t now_ms)
+{
+        struct round round = bench_round(b, now_ms);
+        struct ip addresses[8];
+        unsigned n_free;
+        bool done;
+
+        for (unsigned i = 0; i < n; i++)
+                addresses[i] = fixture_ip(device, i + 1);
+        for (size_t i = 0; i < round.n_enis; i++) {
+                if (round.enis[i].device_index != device)
+                        continue;
+                assert_ok(store_addresses_routed(b->f->store, round.enis[i].key, addresses, n, now_ms,
+                                                 &n_free, &b->f->err),
+                          &b->f->err);
+                assert_ok(store_eni_set_state(b->f->store, round.enis[i].key, ENI_READY, "", now_ms, &done,
+                                              &b->f->err),
+                          &b->f->err);
+        }
+}
+
+/* ---- what was given back ---- */
+
+static void test_a_late_look_does_not_bring_back_what_was_given_back(void **state)
+{
+        struct bench *b = *state;
+        const char *before[] = {shown(b, 0, INSTANCE, 3)}, *after[] = {shown(b, 0, INSTANCE, 0)};
+
+        give_back(b, SOON);
+        bench_show(b, before, 1);
+        bench_look(b, SOON + 1000);
+        assert_int_equal(fixture_counts(b->f, SOON + 1000).total, 0);
+        /* The next look comes soon, and a daemon that starts in between knows it still. */
+        assert_true(b->r.look_due_ms <= SOON + 1000 + LOOK_SETTLE_MS + 1000);
+        start_again(b, "a");
+        bench_show(b, before, 1);
+        bench_look(b, SOON + 2000);
+        assert_int_equal(fixture_counts(b->f, SOON + 2000).total, 0);
+        /* Two replicas of EC2: one shows it gone, the next is late again. */
+        bench_show(b, after, 1);
+        bench_look(b, SOON + 3000);
+        bench_show(b, before, 1);
+        bench_look(b, SOON + 4000);
+        assert_int_equal(fixture_counts(b->f, SOON + 4000).total, 0);
+        /* Gone when that had settled: what comes now is somebody's, and new. */
+        bench_show(b, after, 1);
+        bench_look(b, MUCH_LATER);
+        bench_show(b, before, 1);
+        bench_look(b, MUCH_LATER + 1000);
+        assert_string_equal(state_of(b, 0, 1, MUCH_LATER), "preparing");
+}
+
+static void test_what_was_given_back_and_is_assigned_anew_is_ours(void **state)
+{
+        struct bench *b = *state;
+        struct httpd_reply assigned = {
+                .body = arena_printf(b->arena,
+                                     "<AssignPrivateIpAddressesResponse><return>true</return>"
+                                     "<assignedPrivateIpAddressesSet><item><privateIpAddress>%s"
+                                     "</privateIpAddress></item></assignedPrivateIpAddressesSet>"
+                                     "</AssignPrivateIpAddressesResponse>",
+                                     IP_TEXT(fixture_ip(0, 1))),
+                .times = HTTPD_ALWAYS};
+        const char *now[] = {shown(b, 0, INSTANCE, 3)};
+        struct round round;
+
+        give_back(b, SOON);
+        bench_script(b, &assigned, 1);
+        round = bench_round(b, SOON);
+        bench_act(b, &round, (struct plan_action){.kind = PLAN_ASSIGN, .key = round.enis[0].key, .count = 1});
+        bench_show(b, now, 1);
+        bench_look(b, SOON + 1000);
+        assert_string_equal(state_of(b, 0, 1, SOON), "preparing");
+        assert_string_equal(state_of(b, 0, 2, SOON), "");
+        assert_int_equal(fixture_counts(b->f, SOON).total, 1);
+}
+
+/* EC2 has it, for sure by now: an assign whose answer was lost, or a person. It is given back once more, not given to a pod. */
+static void test_what_stays_after_it_was_given_back_is_given_back_again(void **state)
+{
+        struct bench *b = *state;
+        const char *before[] = {shown(b, 0, INSTANCE, 3)};
+        struct round round;
+
+        give_back(b, SOON);
+        bench_show(b, before, 1);
+        for (int64_t at_ms = SOON; at_ms < SOON + 10 * 60 * 1000; at_ms += LOOK_SETTLE_MS)
+                bench_look(b, at_ms);
+        round = bench_round(b, MUCH_LATER);
+        assert_int_equal(round.enis[0].leaving, 3);
+        assert_int_equal(round.enis[0].total, 3);
+}
+
+/* Taken from there and given to another ENI of ours: a late look must not move it back. */
+static void test_a_late_look_does_not_move_an_address_back(void **state)
+{
+        struct bench *b = *state;
+        int64_t key = fixture_ready_eni(b->f, 1, 0);
+        struct ip moved = fixture_ip(0, 1);
+        const char *late[] = {shown(b, 0, INSTANCE, 3), bench_eni_xml(b, 1, INSTANCE, NULL, 0)};
+        struct store_address address;
+        unsigned n;
+
+        give_back(b, SOON);
+        assert_ok(store_addresses_add(b->f->store, key, &moved, 1, SOON, &n, &b->f->err), &b->f->err);
+        bench_show(b, late, 2);
+        bench_look(b, SOON + 1000);
+        assert_ok(store_address_get(b->f->store, moved, SOON, b->arena, &address, &b->f->err), &b->f->err);
+        assert_int_equal(address.eni_key, key);
+}
+
+static void test_a_late_look_does_not_bring_back_an_eni_that_was_deleted(void **state)
+{
+        struct bench *b = *state;
+        struct httpd_reply replies[] = {{.body = RETURNED("DetachNetworkInterface")},
+                                        {.body = RETURNED("DeleteNetworkInterface")}};
+        const char *late[] = {shown(b, 0, INSTANCE, 3), shown(b, 1, INSTANCE, 2)};
+        int64_t key = fixture_ready_eni(b->f, 1, 2);
+        struct round round = bench_round(b, SOON);
+
+        bench_script(b, replies, 2);
+        bench_act(b, &round, (struct plan_action){.kind = PLAN_DRAIN, .key = key});
+        round = bench_round(b, SOON);
+        bench_act(b, &round, (struct plan_action){.kind = PLAN_DETACH, .key = key});
+        round = bench_round(b, SOON);
+        bench_act(b, &round, (struct plan_action){.kind = PLAN_DELETE, .key = key});
+        bench_show(b, late, 2);
+        bench_look(b, SOON + 1000);
+        assert_int_equal(bench_round(b, SOON).n_enis, 1);
+        assert_int_equal(fixture_counts(b->f, SOON).total, 3);
+}
+
+/* ---- tags ---- */
+
+static struct store_eni only(struct bench *b, int64_t key, int64_t now_ms)
+{
+        struct round round = bench_round(b, now_ms);
+
+        assert_non_null(observe_eni(&round, key));
+        return *observe_eni(&round, key);
+}
+
+static void without_the_tag(struct bench *b, const char *eni)
+{
+        const char *enis[] = {shown(b, 0, INSTANCE, 3), eni},
+                   *back[] = {shown(b, 0, INSTANCE, 3), shown(b, 1, INSTANCE, 3)};
+        int64_t key = fixture_ready_eni(b->f, 1, 3);
+        struct store_lease leases[4];
+        struct round round;
+
+        for (int i = 0; i < 4; i++)
+                leases[i] = fixture_lease(b->f, (const char *[]){"a", "b", "c", "d"}[i], NOW);
+        assert_string_equal(leases[3].eni_id, "eni-1");
+        bench_show(b, enis, 2);
+        for (int64_t at_ms = SOON; at_ms <= MUCH_LATER; at_ms += LOOK_SETTLE_MS) {
+                bench_look(b, at_ms);
+                route(b, 1, 3, at_ms);
+                /* The pod keeps all, the ENI stays ours to route, and nothing more of it is given out. */
+                assert_string_equal(fixture_address_state(b->f, leases[3].address, at_ms), "leased");
+                assert_true(only(b, key, at_ms).managed);
+                assert_int_equal(only(b, key, at_ms).state, ENI_CONFIGURING);
+                assert_int_equal(fixture_counts(b->f, at_ms).free, 0);
+                round = bench_round(b, at_ms);
+                assert_non_null(blocked_find(&round, RECONCILE_STEP_TAG, "eni-1"));
+                assert_contains(blocked_find(&round, RECONCILE_STEP_TAG, "eni-1")->reason, "eni-1");
+        }
+        bench_show(b, back, 2);
+        bench_look(b, MUCH_LATER + 1);
+        route(b, 1, 3, MUCH_LATER + 1);
+        assert_int_equal(fixture_counts(b->f, MUCH_LATER + 1).free, 2);
+        round = bench_round(b, MUCH_LATER + 1);
+        assert_null(blocked_find(&round, RECONCILE_STEP_TAG, "eni-1"));
+}
+
+static void test_pods_keep_their_addresses_without_our_tag(void **state)
+{
+        struct bench *b = *state;
+
+        without_the_tag(b, shown(b, 1, "i-other", 3));
+}
+
+static void test_pods_keep_their_addresses_with_no_manage(void **state)
+{
+        struct bench *b = *state;
+
+        without_the_tag(b, with_no_manage(b, shown(b, 1, INSTANCE, 3)));
+}
+
+/* What is not offered is nobody's to give back, either. */
+static void test_nothing_is_asked_of_ec2_for_an_eni_without_our_tag(void **state)
+{
+        struct bench *b = *state;
+        const char *enis[] = {shown(b, 0, INSTANCE, 3), shown(b, 1, "i-other", 3)};
+        int64_t key = fixture_ready_eni(b->f, 1, 3);
+        struct plan_view view;
+        struct round round;
+
+        for (int i = 0; i < 4; i++)
+                fixture_lease(b->f, (const char *[]){"a", "b", "c", "d"}[i], NOW);
+        bench_show(b, enis, 2);
+        bench_look(b, SOON);
+        round = bench_round(b, SOON);
+        view_make(&b->r, &round, &view);
+        for (size_t i = 0; i < view.n_enis; i++)
+                assert_int_equal(view.enis[i].managed, view.enis[i].key != key);
+}
+
+/* Two looks and no pod: it is somebody else's now, whatever it was. */
+static void test_an_eni_without_pods_and_tag_is_let_go(void **state)
+{
+        struct bench *b = *state;
+        const char *enis[] = {shown(b, 0, INSTANCE, 3), shown(b, 1, "i-other", 3)};
+        int64_t key = fixture_ready_eni(b->f, 1, 3);
+        struct round round;
+        bool done;
+
+        assert_ok(store_eni_set_state(b->f->store, key, ENI_DRAINING, "", NOW, &done, &b->f->err),
+                  &b->f->err);
+        assert_true(done);
+        bench_show(b, enis, 2);
+        bench_look(b, SOON);
+        assert_true(only(b, key, SOON).managed);
+        assert_int_equal(only(b, key, SOON).total, 3);
+        bench_look(b, LATER);
+        assert_false(only(b, key, LATER).managed);
+        assert_int_equal(only(b, key, LATER).total, 0);
+        round = bench_round(b, LATER);
+        assert_null(blocked_find(&round, RECONCILE_STEP_TAG, "eni-1"));
+}
+
+static void test_no_manage_on_the_primary_eni_is_ignored(void **state)
+{
+        struct bench *b = *state;
+        const char *enis[] = {with_no_manage(b, shown(b, 0, INSTANCE, 2))};
+
+        bench_show(b, enis, 1);
+        bench_look(b, SOON);
+        bench_look(b, LATER);
+        assert_true(bench_round(b, LATER).enis[0].managed);
+        assert_int_equal(fixture_counts(b->f, LATER).free, 2);
+}
+
+/* Not ours to begin with: it is tagged once, after all else, and not again where that is refused. */
+static void test_the_primary_eni_gets_the_instances_tag(void **state)
+{
+        struct bench *b = *state;
+        const char *enis[] = {shown(b, 0, "i-other", 3)}, *tagged[] = {shown(b, 0, INSTANCE, 3)};
+        struct httpd_reply replies[] = {{.body = RETURNED("CreateTags"), .times = HTTPD_ALWAYS}};
+        struct round round;
+
+        bench_show(b, enis, 1);
+        bench_look(b, SOON);
+        bench_script(b, replies, 1);
+        round = bench_round(b, SOON);
+        round.counts.waiting = 1;
+        assert_ok(tag_primary(&b->r, &round, &b->f->err), &b->f->err);
+        assert_int_equal(httpd_requests(b->ec2), 0);
+        round.counts.waiting = 0;
+        for (int i = 0; i < 2; i++)
+                assert_ok(tag_primary(&b->r, &round, &b->f->err), &b->f->err);
+        assert_int_equal(httpd_requests(b->ec2), 1);
+        assert_contains(httpd_request(b->ec2, 0)->body, "Action=CreateTags");
+        assert_contains(httpd_request(b->ec2, 0)->body, "ResourceId.1=eni-0");
+        assert_contains(httpd_request(b->ec2, 0)->body, "Tag.1.Value=" INSTANCE);
+        bench_show(b, tagged, 1);
+        bench_look(b, LATER);
+        round = bench_round(b, LATER);
+        assert_ok(tag_primary(&b->r, &round, &b->f->err), &b->f->err);
+        assert_int_equal(httpd_requests(b->ec2), 1);
+}
+
+/* ---- what the books cannot hold ---- */
+
+/* A second ENI at device 0: named, passed over, told; the others go on. */
+static void test_an_observation_that_cannot_be_stored_fails_nothing(void **state)
+{
+        struct bench *b = *state;
+        const char *odd = shown(b, 2, INSTANCE, 1), *at = strstr(odd, "<deviceIndex>2");
+        const char *enis[] = {shown(b, 0, INSTANCE, 3),
+                              arena_printf(b->arena, "%.*s<deviceIndex>0%s", (int)(at - odd), odd,
+                                           at + strlen("<deviceIndex>2")),
+                              shown(b, 1, INSTANCE, 1)};
+        struct round round;
+
+        bench_show(b, enis, 3);
+        bench_look(b, SOON);
+        round = bench_round(b, SOON);
+        assert_int_equal(round.n_enis, 2);
+        assert_string_equal(round.enis[1].eni_id, "eni-1");
+        assert_non_null(blocked_find(&round, RECONCILE_STEP_TAKE_IN, "eni-2"));
+        bench_show(b, (const char *[]){enis[0], enis[2]}, 2);
+        bench_look(b, LATER);
+        round = bench_round(b, LATER);
+        assert_null(blocked_find(&round, RECONCILE_STEP_TAKE_IN, "eni-2"));
+}
+
+/* ---- one look ---- */
+
+static void test_an_address_that_one_look_does_not_show_is_not_offered(void **state)
+{
+        struct bench *b = *state;
+        struct store_lease lease = fixture_lease(b->f, "a", NOW);
+        const char *without[] = {shown(b, 0, INSTANCE, 0)}, *with[] = {shown(b, 0, INSTANCE, 3)};
+
+        bench_show(b, without, 1);
+        bench_look(b, SOON);
+        route(b, 0, 3, SOON);
+        assert_int_equal(fixture_counts(b->f, SOON).free, 0);
+        assert_int_equal(fixture_counts(b->f, SOON).total, 3);
+        assert_string_equal(fixture_address_state(b->f, lease.address, SOON), "leased");
+        bench_show(b, with, 1);
+        bench_look(b, LATER);
+        route(b, 0, 3, LATER);
+        assert_int_equal(fixture_counts(b->f, LATER).free, 2);
+}
+
+static void test_an_eni_that_one_look_does_not_show_offers_nothing(void **state)
+{
+        struct bench *b = *state;
+        const char *without[] = {shown(b, 0, INSTANCE, 3)};
+
+        fixture_ready_eni(b->f, 1, 3);
+        bench_show(b, without, 1);
+        bench_look(b, SOON);
+        route(b, 1, 3, SOON);
+        assert_int_equal(fixture_counts(b->f, SOON).free, 3);
+        assert_int_equal(fixture_counts(b->f, SOON).total, 6);
+}
+
+/* One that cooled goes on cooling when it is believed again. */
+static void test_a_doubt_does_not_end_a_cooldown(void **state)
+{
+        struct bench *b = *state;
+        struct store_lease lease = fixture_lease(b->f, "a", NOW);
+        const char *without[] = {shown(b, 0, INSTANCE, 0)}, *with[] = {shown(b, 0, INSTANCE, 3)};
+        struct ip address;
+        bool released;
+
+        assert_ok(store_lease_release(b->f->store, &lease.key, "test", NOW, &released, &address, &b->f->err),
+                  &b->f->err);
+        bench_show(b, without, 1);
+        bench_look(b, SOON);
+        bench_show(b, with, 1);
+        bench_look(b, SOON + 1000);
+        route(b, 0, 3, SOON + 1000);
+        assert_string_equal(fixture_address_state(b->f, lease.address, SOON + 1000), "cooling");
+        assert_string_equal(fixture_address_state(b->f, lease.address, NOW + COOLDOWN_MS), "free");
+}
+
+/* ---- what others put on it ---- */
+
+static void test_an_address_with_an_elastic_ip_is_not_given_back(void **state)
+{
+        struct bench *b = *state;
+        const char *eni = shown(b, 0, INSTANCE, 3),
+                   *at = strstr(eni, arena_printf(b->arena, "<item><privateIpAddress>%s",
+                                                  IP_TEXT(fixture_ip(0, 1)))) +
+                         strlen("<item>");
+        const char *enis[] = {arena_printf(
+                b->arena, "%.*s<association><publicIp>203.0.113.9</publicIp></association>%s",
+                (int)(at - eni), eni, at)},
+                   *before[] = {eni};
+        struct round round;
+
+        bench_show(b, enis, 1);
+        bench_look(b, SOON);
+        assert_string_equal(bench_round(b, SOON).enis[0].public_address, "203.0.113.9");
+        bench_script(
+                b,
+                &(struct httpd_reply){.body = RETURNED("UnassignPrivateIpAddresses"), .times = HTTPD_ALWAYS},
+                1);
+        round = bench_round(b, SOON);
+        bench_act(b, &round,
+                  (struct plan_action){.kind = PLAN_UNASSIGN, .key = round.enis[0].key, .count = 3});
+        assert_int_equal(fixture_counts(b->f, SOON).free, 1);
+        assert_string_equal(state_of(b, 0, 1, SOON), "free");
+        bench_show(b, before, 1);
+        bench_look(b, LATER);
+        assert_string_equal(bench_round(b, LATER).enis[0].public_address, "");
+}
+
+/* ---- a link that is gone ---- */
+
+static struct round see_link(struct bench *b, bool present, int64_t now_ms)
+{
+        struct round round = bench_round(b, now_ms);
+
+        assert_int_equal(round.n_enis, 2);
+        b->r.look_due_ms = now_ms + b->r.settings.look_period_ms;
+        assert_ok(missing_link_see(&b->r, &round, &round.enis[1], present, &b->f->err), &b->f->err);
+        return bench_round(b, now_ms);
+}
+
+static void test_a_link_that_is_gone_brings_looks_and_cuts_pods_off(void **state)
+{
+        struct bench *b = *state;
+        struct round round;
+
+        fixture_ready_eni(b->f, 1, 3);
+        for (int i = 0; i < 4; i++)
+                fixture_lease(b->f, (const char *[]){"a", "b", "c", "d"}[i], NOW);
+        assert_int_equal(fixture_counts(b->f, NOW).cut_off, 0);
+        round = see_link(b, false, SOON);
+        assert_int_equal(b->r.look_due_ms, SOON);
+        assert_int_equal(fixture_counts(b->f, SOON).cut_off, 1);
+        assert_non_null(blocked_find(&round, RECONCILE_STEP_LINK, "eni-1"));
+        /* Not in each round, and less and less often. */
+        see_link(b, false, SOON + LINK_LOOK_MS - 1);
+        assert_int_not_equal(b->r.look_due_ms, SOON + LINK_LOOK_MS - 1);
+        see_link(b, false, SOON + LINK_LOOK_MS);
+        assert_int_equal(b->r.look_due_ms, SOON + LINK_LOOK_MS);
+        see_link(b, false, SOON + 2 * LINK_LOOK_MS);
+        assert_int_not_equal(b->r.look_due_ms, SOON + 2 * LINK_LOOK_MS);
+        round = see_link(b, true, SOON + 2 * LINK_LOOK_MS);
+        assert_null(blocked_find(&round, RECONCILE_STEP_LINK, "eni-1"));
+        assert_int_equal(fixture_counts(b->f, SOON).cut_off, 0);
+}
+
+/* Just attached: it takes a while until the kernel has it. */
+static void test_a_link_that_is_not_here_yet_is_waited_for(void **state)
+{
+        struct bench *b = *state;
+        int64_t key = fixture_ready_eni(b->f, 1, 3);
+        struct round round;
+        bool done;
+
+        assert_ok(store_eni_set_state(b->f->store, key, ENI_CONFIGURING, "", NOW, &done, &b->f->err),
+                  &b->f->err);
+        round = see_link(b, false, SOON);
+        assert_null(blocked_find(&round, RECONCILE_STEP_LINK, "eni-1"));
+        round = see_link(b, false, NOW + LINK_COMES_MS);
+        assert_non_null(blocked_find(&round, RECONCILE_STEP_LINK, "eni-1"));
+}
+
+/* ---- another boot ---- */
+
+static void test_after_another_boot_nothing_is_offered_before_a_look(void **state)
+{
+        struct bench *b = *state;
+        const char *enis[] = {shown(b, 0, INSTANCE, 1)};
+
+        start_again(b, "b");
+        route(b, 0, 3, SOON);
+        assert_int_equal(fixture_counts(b->f, clock_boottime_ms() + COOLDOWN_MS).free, 0);
+        assert_int_equal(fixture_counts(b->f, SOON).total, 3);
+        bench_show(b, enis, 1);
+        bench_look(b, SOON);
+        route(b, 0, 3, SOON);
+        assert_string_equal(state_of(b, 0, 1, SOON), "free");
+        assert_string_equal(state_of(b, 0, 2, SOON), "preparing");
+        bench_look(b, LATER);
+        assert_string_equal(state_of(b, 0, 2, LATER), "");
+}
+
+static void test_another_start_in_the_same_boot_offers_at_once(void **state)
+{
+        struct bench *b = *state;
+
+        start_again(b, "a");
+        route(b, 0, 3, SOON);
+        assert_int_equal(fixture_counts(b->f, SOON).free, 3);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
+        const struct CMUnitTest tests[] = {
+                TEST(test_a_late_look_does_not_bring_back_what_was_given_back),
+                TEST(test_what_was_given_back_and_is_assigned_anew_is_ours),
+                TEST(test_what_stays_after_it_was_given_back_is_given_back_again),
+                TEST(test_a_late_look_does_not_move_an_address_back),
+                TEST(test_a_late_look_does_not_bring_back_an_eni_that_was_deleted),
+                TEST(test_pods_keep_their_addresses_without_our_tag),
+                TEST(test_pods_keep_their_addresses_with_no_manage),
+                TEST(test_nothing_is_asked_of_ec2_for_an_eni_without_our_tag),
+                TEST(test_an_eni_without_pods_and_tag_is_let_go),
+                TEST(test_no_manage_on_the_primary_eni_is_ignored),
+                TEST(test_the_primary_eni_gets_the_instances_tag),
+                TEST(test_an_observation_that_cannot_be_stored_fails_nothing),
+                TEST(test_an_address_that_one_look_does_not_show_is_not_offered),
+                TEST(test_an_eni_that_one_look_does_not_show_offers_nothing),
+                TEST(test_a_doubt_does_not_end_a_cooldown),
+                TEST(test_an_address_with_an_elastic_ip_is_not_given_back),
+                TEST(test_a_link_that_is_gone_brings_looks_and_cuts_pods_off),
+                TEST(test_a_link_that_is_not_here_yet_is_waited_for),
+                TEST(test_after_another_boot_nothing_is_offered_before_a_look),
+                TEST(test_another_start_in_the_same_boot_offers_at_once),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
