@@ -92,15 +92,17 @@ def test_the_chart_is_the_manifests(base, chart):
 
 
 def test_the_handover_runs_where_the_daemon_ran(base, handover):
-    """On the same nodes, with the same image and paths; the right to the network is its init container's."""
+    """On the same nodes, with the same image and paths; the right to the network, sysctls among it, is its init container's."""
     assert list(handover) == ["DaemonSet"]
     daemon, undo_pod = pod_spec(base), pod_spec(handover)
     for key in ("affinity", "tolerations", "hostNetwork", "dnsPolicy", "priorityClassName"):
         assert undo_pod[key] == daemon[key], key
     assert all(volume in daemon["volumes"] for volume in undo_pod["volumes"])
     (install, main), (undo, done) = containers(base), containers(handover)
-    for key in ("image", "env", "volumeMounts", "resources"):
+    for key in ("image", "resources"):
         assert undo[key] == install[key], key
+    for key, of_sysctls in (("env", "VPCWIRE_SYSCTL_FOLDER"), ("volumeMounts", "sysctls")):
+        assert undo[key] == install[key] + [entry for entry in main[key] if entry["name"] == of_sysctls], key
     assert undo["securityContext"] == main["securityContext"] and done["securityContext"] == install["securityContext"]
     assert undo["command"] == ["/usr/sbin/ipamd", "uninstall", "--handover"] and "--handover" in run(BUILD / "bin/ipamd", "--help")
     assert done["image"] == undo["image"]
