@@ -192,6 +192,27 @@ static void test_a_late_look_does_not_bring_back_an_eni_that_was_deleted(void **
         assert_int_equal(fixture_counts(b->f, SOON).total, 3);
 }
 
+/* An older copy of the database says that it was given back; the kernel shows a pod that has it, so EC2 gave it anew. */
+static void test_what_a_pod_has_is_not_given_back_again(void **state)
+{
+        struct bench *b = *state;
+        const char *before[] = {shown(b, 0, INSTANCE, 3)};
+        const struct store_import running = {.key = {STORE_NETWORK_UNKNOWN, "one", "enia"},
+                                             .address = fixture_ip(0, 1),
+                                             .pod_namespace = "",
+                                             .pod_name = ""};
+
+        give_back(b, SOON);
+        b->f->options.running = &running;
+        b->f->options.n_running = 1;
+        start_again(b, "a");
+        bench_show(b, before, 1);
+        for (int64_t at_ms = SOON; at_ms < SOON + 10 * 60 * 1000; at_ms += LOOK_SETTLE_MS)
+                bench_look(b, at_ms);
+        assert_string_equal(state_of(b, 0, 1, MUCH_LATER), "preparing");
+        assert_string_equal(state_of(b, 0, 2, MUCH_LATER), "leaving");
+}
+
 /* ---- tags ---- */
 
 static struct store_eni only(struct bench *b, int64_t key, int64_t now_ms)
@@ -532,6 +553,7 @@ int main(void)
                 TEST(test_what_stays_after_it_was_given_back_is_given_back_again),
                 TEST(test_a_late_look_does_not_move_an_address_back),
                 TEST(test_a_late_look_does_not_bring_back_an_eni_that_was_deleted),
+                TEST(test_what_a_pod_has_is_not_given_back_again),
                 TEST(test_pods_keep_their_addresses_without_our_tag),
                 TEST(test_pods_keep_their_addresses_with_no_manage),
                 TEST(test_nothing_is_asked_of_ec2_for_an_eni_without_our_tag),
