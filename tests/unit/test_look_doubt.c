@@ -213,6 +213,26 @@ static void test_what_a_pod_has_is_not_given_back_again(void **state)
         assert_string_equal(state_of(b, 0, 2, MUCH_LATER), "leaving");
 }
 
+/* An unassign whose answer was lost: one look shows that it was done, the next one is late. */
+static void test_a_late_look_does_not_bring_back_what_left_unanswered(void **state)
+{
+        struct bench *b = *state;
+        const char *before[] = {shown(b, 0, INSTANCE, 3)}, *after[] = {shown(b, 0, INSTANCE, 0)};
+        struct ip *taken;
+        size_t n;
+
+        assert_ok(store_addresses_take(b->f->store, bench_round(b, SOON).enis[0].key, 3, SOON, b->arena,
+                                       &taken, &n, &b->f->err),
+                  &b->f->err);
+        assert_int_equal(n, 3);
+        bench_show(b, after, 1);
+        bench_look(b, SOON);
+        assert_int_equal(fixture_counts(b->f, SOON).total, 0);
+        bench_show(b, before, 1);
+        bench_look(b, SOON + 1000);
+        assert_int_equal(fixture_counts(b->f, SOON).total, 0);
+}
+
 /* ---- tags ---- */
 
 static struct store_eni only(struct bench *b, int64_t key, int64_t now_ms)
@@ -554,6 +574,7 @@ int main(void)
                 TEST(test_a_late_look_does_not_move_an_address_back),
                 TEST(test_a_late_look_does_not_bring_back_an_eni_that_was_deleted),
                 TEST(test_what_a_pod_has_is_not_given_back_again),
+                TEST(test_a_late_look_does_not_bring_back_what_left_unanswered),
                 TEST(test_pods_keep_their_addresses_without_our_tag),
                 TEST(test_pods_keep_their_addresses_with_no_manage),
                 TEST(test_nothing_is_asked_of_ec2_for_an_eni_without_our_tag),
