@@ -233,6 +233,25 @@ static void test_a_late_look_does_not_bring_back_what_left_unanswered(void **sta
         assert_int_equal(fixture_counts(b->f, SOON).total, 0);
 }
 
+/* What is given back of an ENI that is somebody else's by now is his: it needs no look, and nothing is done about it. */
+static void test_what_was_given_back_of_anothers_eni_needs_no_look(void **state)
+{
+        struct bench *b = *state;
+        struct httpd_reply reply = {.body = RETURNED("UnassignPrivateIpAddresses"), .times = HTTPD_ALWAYS};
+        const char *enis[] = {shown(b, 0, INSTANCE, 3), shown(b, 1, "i-other", 3)};
+        int64_t key = fixture_ready_eni(b->f, 1, 3);
+        struct round round = bench_round(b, SOON);
+
+        bench_script(b, &reply, 1);
+        bench_act(b, &round, (struct plan_action){.kind = PLAN_UNASSIGN, .key = key, .count = 3});
+        bench_show(b, enis, 2);
+        for (int64_t at_ms = SOON; at_ms <= SOON + 20LL * LOOK_SETTLE_MS; at_ms += LOOK_SETTLE_MS)
+                bench_look(b, at_ms);
+        assert_false(bench_round(b, MUCH_LATER).enis[1].managed);
+        assert_int_equal(fixture_counts(b->f, MUCH_LATER).total, 3);
+        assert_true(b->r.look_due_ms > SOON + 22LL * LOOK_SETTLE_MS);
+}
+
 /* ---- tags ---- */
 
 static struct store_eni only(struct bench *b, int64_t key, int64_t now_ms)
@@ -575,6 +594,7 @@ int main(void)
                 TEST(test_a_late_look_does_not_bring_back_an_eni_that_was_deleted),
                 TEST(test_what_a_pod_has_is_not_given_back_again),
                 TEST(test_a_late_look_does_not_bring_back_what_left_unanswered),
+                TEST(test_what_was_given_back_of_anothers_eni_needs_no_look),
                 TEST(test_pods_keep_their_addresses_without_our_tag),
                 TEST(test_pods_keep_their_addresses_with_no_manage),
                 TEST(test_nothing_is_asked_of_ec2_for_an_eni_without_our_tag),
