@@ -245,7 +245,8 @@ static int see_absent(struct reconcile *r, struct round *round, struct look *loo
         }
         if (look_absence_is_settled(r, round, look, eni->eni_id))
                 return absent_row(r, round, eni, elsewhere, err);
-        if (store_eni_doubt(r->store, eni->key, err) < 0)
+        /* Of one that comes in nothing is offered yet, and what it has was EC2's own answer. */
+        if (eni->state != ENI_ATTACHING && store_eni_doubt(r->store, eni->key, err) < 0)
                 return -(int)err->code;
         round->changed = true;
         return stays_in_doubt(r, round, eni, err);

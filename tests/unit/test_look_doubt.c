@@ -449,6 +449,52 @@ static void test_an_eni_that_one_look_does_not_show_offers_nothing(void **state)
         assert_int_equal(fixture_counts(b->f, SOON).total, 6);
 }
 
+/* Of one that comes in nothing is offered before it is attached and routed: that Describe is late says nothing. */
+static void test_an_eni_on_its_way_in_is_not_doubted(void **state)
+{
+        struct bench *b = *state;
+        const char *without[] = {shown(b, 0, INSTANCE, 3)};
+        struct store_eni eni = fixture_eni(1);
+        struct ip address = fixture_ip(1, 1);
+
+        eni.state = ENI_CREATING;
+        eni.managed = true;
+        snprintf(eni.client_token, sizeof(eni.client_token), "vw-1-1");
+        assert_ok(store_eni_begin(b->f->store, &eni, NOW, &eni.key, &b->f->err), &b->f->err);
+        assert_ok(store_eni_created(b->f->store, eni.key, &eni, &address, 1, NOW, &b->f->err), &b->f->err);
+        assert_ok(store_eni_set_attachment(b->f->store, eni.key, "eni-attach-1", &b->f->err), &b->f->err);
+        bench_show(b, without, 1);
+        bench_look(b, SOON);
+        assert_int_equal(only(b, eni.key, SOON).state, ENI_ATTACHING);
+        assert_int_equal(only(b, eni.key, SOON).doubted, 0);
+}
+
+/* The books are older than the boot, and the ENI comes in after the first look: what it has needs another one, soon. */
+static void test_a_doubted_eni_that_comes_in_is_looked_at(void **state)
+{
+        struct bench *b = *state;
+        struct httpd_reply reply = {.body = RETURNED("ModifyNetworkInterfaceAttribute"),
+                                    .times = HTTPD_ALWAYS};
+        struct store_eni eni = fixture_eni(1);
+        struct ip address = fixture_ip(1, 1);
+        struct round round;
+
+        eni.state = ENI_CREATING;
+        eni.managed = true;
+        snprintf(eni.client_token, sizeof(eni.client_token), "vw-1-1");
+        assert_ok(store_eni_begin(b->f->store, &eni, NOW, &eni.key, &b->f->err), &b->f->err);
+        assert_ok(store_eni_created(b->f->store, eni.key, &eni, &address, 1, NOW, &b->f->err), &b->f->err);
+        start_again(b, "b");
+        assert_int_equal(only(b, eni.key, SOON).doubted, 1);
+        assert_ok(store_eni_set_attachment(b->f->store, eni.key, "eni-attach-1", &b->f->err), &b->f->err);
+        b->r.look_due_ms = MUCH_LATER;
+        bench_script(b, &reply, 1);
+        round = bench_round(b, SOON);
+        bench_act(b, &round, (struct plan_action){.kind = PLAN_MARK_DELETE_ON_TERMINATION, .key = eni.key});
+        assert_int_equal(only(b, eni.key, SOON).state, ENI_CONFIGURING);
+        assert_int_equal(b->r.look_due_ms, SOON);
+}
+
 /* One that cooled goes on cooling when it is believed again. */
 static void test_a_doubt_does_not_end_a_cooldown(void **state)
 {
@@ -604,6 +650,8 @@ int main(void)
                 TEST(test_an_observation_that_cannot_be_stored_fails_nothing),
                 TEST(test_an_address_that_one_look_does_not_show_is_not_offered),
                 TEST(test_an_eni_that_one_look_does_not_show_offers_nothing),
+                TEST(test_an_eni_on_its_way_in_is_not_doubted),
+                TEST(test_a_doubted_eni_that_comes_in_is_looked_at),
                 TEST(test_a_doubt_does_not_end_a_cooldown),
                 TEST(test_an_address_with_an_elastic_ip_is_not_given_back),
                 TEST(test_a_link_that_is_gone_brings_looks_and_cuts_pods_off),
