@@ -214,7 +214,8 @@ struct store_eni {
         int64_t since_ms;         /* of the state */
         /* counts of its addresses, the primary one not among them */
         unsigned total, free, leased, cooling, preparing, leaving, lost;
-        unsigned doubted; /* of the preparing ones: not offered until a look at EC2 has shown them */
+        unsigned associated; /* of the free ones: they are not taken to be given back */
+        unsigned doubted;    /* of the preparing ones: not offered until a look at EC2 has shown them */
 };
 
 /* All ENIs by (network card, device index, key), with counts as of now. */

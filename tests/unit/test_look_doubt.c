@@ -533,6 +533,7 @@ static void test_an_address_with_an_elastic_ip_is_not_given_back(void **state)
         bench_show(b, enis, 1);
         bench_look(b, SOON);
         assert_string_equal(bench_round(b, SOON).enis[0].public_address, "203.0.113.9");
+        assert_int_equal(bench_round(b, SOON).enis[0].associated, 1);
         bench_script(
                 b,
                 &(struct httpd_reply){.body = RETURNED("UnassignPrivateIpAddresses"), .times = HTTPD_ALWAYS},
