@@ -144,9 +144,9 @@ static int see_attached(struct reconcile *r, struct round *round, struct look *l
                                &changed, err) < 0)
                 return -(int)err->code;
         round->changed |= changed;
-        return known && entry.managed ? store_addresses_associated(r->store, known->key, eni->associated,
-                                                                   eni->n_associated, err)
-                                      : 0;
+        return entry.managed ? store_addresses_associated(r->store, eni->eni_id, eni->associated,
+                                                          eni->n_associated, err)
+                             : 0;
 }
 
 /* What the database refuses of this ENI; what ails the database itself is no fault of EC2's. */

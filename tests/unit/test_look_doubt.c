@@ -517,17 +517,20 @@ static void test_a_doubt_does_not_end_a_cooldown(void **state)
 
 /* ---- what others put on it ---- */
 
+static const char *with_elastic_ip(struct bench *b, const char *eni, struct ip address)
+{
+        const char *at = strstr(eni, arena_printf(b->arena, "<item><privateIpAddress>%s", IP_TEXT(address))) +
+                         strlen("<item>");
+
+        return arena_printf(b->arena, "%.*s<association><publicIp>203.0.113.9</publicIp></association>%s",
+                            (int)(at - eni), eni, at);
+}
+
 static void test_an_address_with_an_elastic_ip_is_not_given_back(void **state)
 {
         struct bench *b = *state;
-        const char *eni = shown(b, 0, INSTANCE, 3),
-                   *at = strstr(eni, arena_printf(b->arena, "<item><privateIpAddress>%s",
-                                                  IP_TEXT(fixture_ip(0, 1)))) +
-                         strlen("<item>");
-        const char *enis[] = {arena_printf(
-                b->arena, "%.*s<association><publicIp>203.0.113.9</publicIp></association>%s",
-                (int)(at - eni), eni, at)},
-                   *before[] = {eni};
+        const char *eni = shown(b, 0, INSTANCE, 3);
+        const char *enis[] = {with_elastic_ip(b, eni, fixture_ip(0, 1))}, *before[] = {eni};
         struct round round;
 
         bench_show(b, enis, 1);
@@ -546,6 +549,20 @@ static void test_an_address_with_an_elastic_ip_is_not_given_back(void **state)
         bench_show(b, before, 1);
         bench_look(b, LATER);
         assert_string_equal(bench_round(b, LATER).enis[0].public_address, "");
+}
+
+/* Seen for the first time, as after each boot: the next look is half an hour away. */
+static void test_an_elastic_ip_counts_from_the_first_look(void **state)
+{
+        struct bench *b = *state;
+        const char *enis[] = {shown(b, 0, INSTANCE, 3),
+                              with_elastic_ip(b, shown(b, 1, INSTANCE, 3), fixture_ip(1, 2))};
+
+        bench_show(b, enis, 2);
+        bench_look(b, SOON);
+        route(b, 1, 3, SOON);
+        assert_int_equal(bench_round(b, SOON).enis[1].free, 3);
+        assert_int_equal(bench_round(b, SOON).enis[1].associated, 1);
 }
 
 /* ---- a link that is gone ---- */
@@ -655,6 +672,7 @@ int main(void)
                 TEST(test_a_doubted_eni_that_comes_in_is_looked_at),
                 TEST(test_a_doubt_does_not_end_a_cooldown),
                 TEST(test_an_address_with_an_elastic_ip_is_not_given_back),
+                TEST(test_an_elastic_ip_counts_from_the_first_look),
                 TEST(test_a_link_that_is_gone_brings_looks_and_cuts_pods_off),
                 TEST(test_a_link_that_is_not_here_yet_is_waited_for),
                 TEST(test_after_another_boot_nothing_is_offered_before_a_look),
