@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <vpcwire/ipam.h>
 #include <vpcwire/link.h>
@@ -104,6 +105,8 @@ bool doctor_has_file(const struct doctor *doctor, const char *path);
 /* The names in a folder of the host that match one of the patterns (fnmatch), sorted, in the arena. Returns how many. */
 size_t doctor_list_folder(struct doctor *doctor, const char *folder, const char *const *patterns, size_t n,
                           const char ***ret);
+/* used: entries of the kernel's table, which takes limit; most: as many as the node's subnets can have. */
+bool doctor_neighbours_are_tight(uint64_t used, uint64_t most, uint64_t limit);
 bool doctor_link_is_pod(const struct doctor *doctor, const struct link_info *link);
 
 #endif
