@@ -52,6 +52,7 @@ static void check_address(struct doctor *d, const struct ifaddr *address)
         const struct ipam_lease *lease = lease_of(d, address->prefix.ip);
         const struct doctor_eni *eni = eni_of(d, address->ifindex);
         const char *cure;
+        size_t before = d->n_findings;
 
         if (!link)
                 return;
@@ -66,6 +67,8 @@ static void check_address(struct doctor *d, const struct ifaddr *address)
                 doctor_say(d, DOCTOR_WARN, cure,
                            "%s has %s besides its primary address: EC2 assigns such addresses for pods",
                            link->name, IP_TEXT(address->prefix.ip));
+        if (d->n_findings > before)
+                doctor_note_told(d, arena_strdup(d->arena, IP_TEXT(address->prefix.ip)));
 }
 
 static void check_addresses(struct doctor *d)

@@ -166,7 +166,7 @@ def test_a_healthy_node_is_well_in_text_and_json(doctor):
     assert {line.split()[1] for line in done.stdout.splitlines() if line.startswith("ok ")} == names
     assert len({line.index(line.split()[2]) for line in done.stdout.splitlines() if line.startswith("ok ")}) == 1, "not aligned"
     assert f"{len(names)} well, 0 to look at, 0 broken" in done.stdout and "\033" not in done.stdout
-    known = {check for check, *_ in KERNEL + FILES} | {"daemon", "version", "serving", "settings", "warnings", "ec2", "database", "conntrack", "kernel"}
+    known = {check for check, *_ in KERNEL + FILES} | {"daemon", "version", "serving", "settings", "warnings", "ec2", "database", "conntrack", "kernel", "neighbours"}
     known |= {"imds", "credentials", "clock", "permissions", "limits"}
     assert names == known, "a check without a test, or a test without a check"
 
@@ -224,6 +224,19 @@ def test_the_neighbours_are_counted(doctor):
     assert same == limit and more == most + (1 << 20) > limit
     assert now >= 16 and now <= used + 16, "permanent ones do not count"
     doctor.assert_well()
+
+
+def test_what_doctor_sees_itself_the_daemon_need_not_say_again(doctor):
+    node = doctor.node
+    pod = node.leases()[0]["address"]
+    node.exec("ip", "address", "add", f"{pod}/32", "dev", "lo")
+    node.exec("nft", "add table ip other; add chain ip other c { type filter hook forward priority 0; policy drop; }")
+    wait_until(lambda: len(node.status()["warnings"]) == 2, 60, why="the daemon sees both")
+    troubles = doctor.troubles()
+    assert [finding["check"] for finding in troubles if pod in finding["found"] and finding["check"] != "serving"] == ["addresses"], troubles
+    assert [finding["check"] for finding in troubles if "other" in finding["found"]] == ["firewall"], troubles
+    serving = [finding for finding in troubles if finding["check"] == "serving"]
+    assert all("cure" not in finding for finding in serving), "no pod must be recreated for it"
 
 
 def test_trouble_in_files_is_named_until_it_is_mended(doctor):
