@@ -80,6 +80,25 @@ static void test_leave(void **state)
         }
 }
 
+/* As in a container whose /proc/sys is read-only: what can go goes, and what cannot be done is told. */
+static void test_leave_where_sysctls_cannot_be_written(void **state)
+{
+        struct node_world *w = *state;
+        unsigned n = 0;
+        int r;
+
+        node_world_add_pod(w, "10.0.1.21", 1, true);
+        node_world_sync(w);
+        sysctl_set_folder("/proc/version"); /* a file, so that there is nothing in it */
+        r = node_leave(w->node, w->arena, &n, &w->err);
+        sysctl_set_folder("/proc/sys");
+        assert_fails(r, ERR_SYSTEM);
+        assert_contains(w->err.msg,
+                        "give the check of sources back to the kernel: read sysctl net.ipv4.conf.eth");
+        assert_null(strstr(node_world_rules(w), "proto 118"));
+        assert_null(strstr(node_world_nft(w, "list ruleset"), "vpcwire"));
+}
+
 /* A daemon that starts anew on a host that is right finds nothing to do but its own nftables tables. */
 static void test_restart_changes_only_nft(void **state)
 {
@@ -761,6 +780,7 @@ int main(void)
                 SYNC_TEST(test_first_sync_makes_all_second_nothing),
                 SYNC_TEST(test_restart_changes_only_nft),
                 SYNC_TEST(test_leave),
+                SYNC_TEST(test_leave_where_sysctls_cannot_be_written),
                 SYNC_TEST(test_stale_rules_stay_until_nftables_is_written),
                 SYNC_TEST(test_eni_arrives_later_and_leaves),
                 SYNC_TEST(test_each_damage_is_repaired),
