@@ -144,6 +144,10 @@ static int see_attached(struct reconcile *r, struct round *round, struct look *l
                                &changed, err) < 0)
                 return -(int)err->code;
         round->changed |= changed;
+        /* It has more or fewer than we believed when EC2 called it full: what is known now decides. */
+        if (known && there.n != known->total - known->lost &&
+            blocked_clear(r, round, BLOCKED_FULL, eni->eni_id, err) < 0)
+                return -(int)err->code;
         return entry.managed ? store_addresses_associated(r->store, eni->eni_id, eni->associated,
                                                           eni->n_associated, err)
                              : 0;
@@ -266,7 +270,7 @@ static int apply_row(struct reconcile *r, struct round *round, struct look *look
 static int forget_what_is_gone(struct reconcile *r, struct round *round, const struct look *look,
                                struct err *err)
 {
-        static const char *const steps[] = {RECONCILE_STEP_TAKE_IN, RECONCILE_STEP_TAG};
+        static const char *const steps[] = {RECONCILE_STEP_TAKE_IN, RECONCILE_STEP_TAG, BLOCKED_FULL};
         const struct store_blocked *before = round->blocked;
         size_t n = round->n_blocked;
 
