@@ -10,9 +10,6 @@
 
 static_assert((int)POD_LINK_NAME_BYTES == (int)LINK_NAME_BYTES, "the kernel's limit, twice");
 
-/* IEEE 802: the bit of a locally administered address, and the bit of a group address. */
-enum { MAC_LOCAL = 0x02, MAC_GROUP = 0x01 };
-
 void host_link_name(const char *prefix, const struct pod_identity *pod, const char *container_id,
                     const char *ifname, char ret[static LINK_NAME_BYTES])
 {

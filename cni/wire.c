@@ -17,9 +17,6 @@
 #include "wire.h"
 #include "wire_objects.h"
 
-/* IEEE 802: the bit of a locally administered address, and the bit of a group address. */
-enum { MAC_LOCAL = 0x02, MAC_GROUP = 0x01 };
-
 int wire_open(int pod_netns_fd, struct wire **ret, struct err *err)
 {
         _cleanup_(wire_freep) struct wire *wire = XNEW(struct wire);

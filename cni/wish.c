@@ -3,8 +3,6 @@
 
 #include "wish.h"
 
-enum { MAC_GROUP = 0x01 }; /* IEEE 802: the bit of a group address */
-
 /* "10.0.1.7"; its subnet's length ("10.0.1.7/24"), which some plugins need, is not used. */
 static int parse_address(const char *where, const char *text, struct ip *ret, struct err *err)
 {

@@ -35,6 +35,9 @@ struct mac {
         uint8_t bytes[MAC_BYTES];
 };
 
+/* IEEE 802, in the first byte: of a locally administered address, and of a group address. */
+enum { MAC_LOCAL = 0x02, MAC_GROUP = 0x01 };
+
 #define IP_NONE ((struct ip){0})
 
 bool ip_is_set(struct ip ip);

@@ -41,10 +41,10 @@ static int add_links(struct view *v)
         int r = link_dump(v->nl, v->arena, &links, &n, &v->err);
 
         for (size_t i = 0; r == 0 && i < n; i++)
-                text_add(&v->text, "%u: %s mtu %u %s%s%s %s %s\n", links[i].ifindex, links[i].name,
+                text_add(&v->text, "%u: %s mtu %u %s%s%s %s %s group %u\n", links[i].ifindex, links[i].name,
                          links[i].mtu, links[i].up ? "up" : "down", links[i].carrier ? "" : " no-carrier",
                          links[i].has_mac ? "" : " no-mac", links[i].has_mac ? MAC_TEXT(links[i].mac) : "",
-                         links[i].kind);
+                         links[i].kind, links[i].group);
         for (size_t i = 0; r == 0 && i < n; i++) {
                 if (links[i].alias[0])
                         text_add(&v->text, "%s alias %s\n", links[i].name, links[i].alias);
@@ -125,7 +125,7 @@ static int add_sysctls(struct view *v)
                                            "net.ipv4.neigh.default.gc_thresh3",
                                            "net.netfilter.nf_conntrack_max",
                                            "net.netfilter.nf_conntrack_count"};
-        static const char *const of_links[] = {"rp_filter", "forwarding", "proxy_arp"};
+        static const char *const of_links[] = {"rp_filter", "accept_local", "forwarding", "proxy_arp"};
         char value[SYSCTL_VALUE_BYTES];
         struct link_info *links;
         size_t n;
