@@ -275,7 +275,7 @@ static const struct doctor_check checks[] = {
          "pods on secondary ENIs reach nobody outside the node, and none the internet"},
         {"guards", check_guards, "our tables against forged packets are here",
          "a pod may pass for another one, or reach what only the node itself should reach"},
-        {"gateway", check_gateway, "is answered for", "a pod whose MAC was changed reaches nobody",
+        {"gateway", check_gateway, "the host answers for it", "a pod whose MAC was changed reaches nobody",
          DOCTOR_NEEDS_KERNEL},
 };
 
