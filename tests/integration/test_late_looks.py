@@ -81,6 +81,20 @@ def test_no_manage_on_the_primary_eni_changes_nothing(vpc, make_node, by_hand): 
 
 
 @pytest.mark.world(users=[USER])
+def test_an_eni_that_ec2_calls_full_is_looked_at(vpc, make_node, by_hand):  # noqa: F811
+    """It has more addresses than a late look has shown. Once they are shown, the refusal is explained and keeps no address from the pool."""
+    node = make_node("n1", env={**ENV, "MINIMUM_IP_TARGET": "2"})
+    node.wait_quiet(60, total=2)
+    eni = vpc.enis("n1")[0]
+    vpc.ctl("set-stale", describe=True)
+    by_hand.assign_private_ip_addresses(NetworkInterfaceId=eni["id"], SecondaryPrivateIpAddressCount=1)
+    node.add_pods(["p0", "p1"])
+    wait_until(lambda: "full" in [blocked["action"] for blocked in node.status()["blocked"]], 60, why="EC2 refuses")
+    vpc.ctl("set-stale", describe=False)
+    wait_until(lambda: node.status()["blocked"] == [], 60, why="a look shows why")
+
+
+@pytest.mark.world(users=[USER])
 def test_an_address_that_a_look_does_not_show_is_not_given_to_a_pod(vpc, make_node, by_hand):  # noqa: F811
     """Taken away by hand; one look has missed it, the second is half a minute away, and pods come in between."""
     node = warm_node(make_node)
