@@ -302,7 +302,9 @@ print_how_to_look() {
         cat <<TEXT
 
 It goes on running. To look around:
-  sudo VPCWIRE_SOCKET=$folder/node1/ipamd.sock $bin/ipamctl status      (also: pods, enis, watch)
+  sudo VPCWIRE_SOCKET=$folder/node1/ipamd.sock $bin/ipamctl status      (also: pods, enis, explain, events, watch)
+  sudo ip netns exec $name-node1 env VPCWIRE_SOCKET=$folder/node1/ipamd.sock VPCWIRE_DB=$folder/node1/ipam.db $bin/ipamctl doctor
+      (no container runtime is here, so cni-config and cni-plugin fail)
   sudo ip netns exec $name-node1 ip rule                                (also: nft list table ip vpcwire)
   sudo ip netns exec $name-node1-pod1 ping ${address[node2-pod1]}
   sudo $bin/vpcsim ctl $folder/vpcsim.sock status

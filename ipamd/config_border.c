@@ -9,12 +9,7 @@
 
 #include "config_value.h"
 
-enum {
-        CIDR_BYTES_MAX = 32,
-        SKIPPED_SHOWN = 3,
-        KUBE_PROXY_MARKS = 0xc000, /* "masquerade" and "drop" */
-        PORTMAP_MARK = 0x2000,     /* masquerade */
-};
+enum { CIDR_BYTES_MAX = 32, SKIPPED_SHOWN = 3 };
 
 /* aws-vpc-cni's names. */
 static const char *const snat_ports_names[] = {
@@ -83,7 +78,7 @@ int config_take_cidrs(struct config *config, const char *name, const char *value
 
 int config_take_mark(const char *value, uint32_t *ret, struct err *err)
 {
-        const unsigned taken = NODE_MARK_ENI_MASK | KUBE_PROXY_MARKS | PORTMAP_MARK;
+        const unsigned taken = CONFIG_MARK_TAKEN;
         unsigned long long mark = 0;
         char *end = NULL;
 

@@ -5,6 +5,12 @@
 
 #include "config.h"
 
+enum {
+        KUBE_PROXY_MARKS = 0xc000, /* "masquerade" and "drop" */
+        PORTMAP_MARK = 0x2000,     /* masquerade */
+        CONFIG_MARK_TAKEN = NODE_MARK_ENI_MASK | KUBE_PROXY_MARKS | PORTMAP_MARK,
+};
+
 /*
  * "10.0.0.0/8, 192.168.0.0/16": host bits are cleared, doubles dropped, at most NODE_CIDRS_MAX. "" is an empty list. What is
  * no IPv4 CIDR is left out with a warning, as aws-vpc-cni does.
@@ -13,7 +19,7 @@ int config_take_cidrs(struct config *config, const char *name, const char *value
                       struct err *err);
 bool config_cidrs_equal(const struct node_cidrs *a, const struct node_cidrs *b);
 
-/* "0x80" or "128". */
+/* "0x80" or "128", without the bits of CONFIG_MARK_TAKEN. */
 int config_take_mark(const char *value, uint32_t *ret, struct err *err);
 
 /* "prng", "hashrandom" or "none"; anything else is "prng" with a warning, as in aws-vpc-cni. */

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* One setting for people: a paragraph of `ipamd --help`, a row of `ipamd settings`. */
+#include <assert.h>
 #include <string.h>
 
+#include "config_border.h"
 #include "config_value.h"
+
+static_assert(CONFIG_MARK_TAKEN == 0xff02, "what is allowed for a mark says so");
 
 void setting_print(FILE *to, const struct setting *setting)
 {
@@ -30,7 +34,7 @@ static void print_allowed(FILE *to, const struct setting *setting)
                 [SETTING_BOOL] = "`true`, `false`",
                 [SETTING_FLAG] = "`true`, `false`, `t`, `f`, `1`, `0`",
                 [SETTING_CIDRS] = "IPv4 CIDRs, with commas in between; else is left out",
-                [SETTING_MARK] = "a number, `0x80` or `128`",
+                [SETTING_MARK] = "a number (`0x80`, `128`) without the bits `0xff02`",
                 [SETTING_SNAT_PORTS] = "`prng`, `hashrandom`, `none`; else is `prng`",
                 [SETTING_IP_MODE] = "`IPv4`, `IPv6`",
                 [SETTING_LOG_LEVEL] = "`debug`, `info`, `warn`, `error`",

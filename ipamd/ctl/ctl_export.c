@@ -264,8 +264,7 @@ enum ctl_exit ctl_export(struct ctl *ctl)
         int e;
 
         if (!ctl->argument || strcmp(ctl->argument, TARGET) != 0) {
-                fprintf(ctl->complaints, "ipamctl: export to whom? '%s' is not known, only " TARGET "\n",
-                        ctl->argument ?: "");
+                fprintf(ctl->complaints, "ipamctl: export knows " TARGET ", not '%s'\n", ctl->argument ?: "");
                 return CTL_USAGE;
         }
         if (ctl->cancel && ctl->output) {

@@ -153,13 +153,15 @@ static void check_cni(struct doctor *d)
                 return;
         }
         if (doctor_list_folder(d, d->conf_folder, patterns, ARRAY_SIZE(patterns), &names) == 0) {
-                doctor_say(d, DOCTOR_FAIL, "install the conflist that names vpcwire",
+                doctor_say(d, DOCTOR_FAIL,
+                           "let ipamd put 10-aws.conflist there (HOST_CNI_CONFDIR_PATH; it does so once it "
+                           "can serve), or copy it",
                            "there is no network configuration in %s", d->conf_folder);
                 return;
         }
         text = doctor_file(d, arena_printf(d->arena, "%s/%s", d->conf_folder, names[0]));
         if (!text || (!strstr(text, "\"vpcwire\"") && !strstr(text, "\"aws-cni\"")))
-                doctor_say(d, DOCTOR_FAIL, "remove it, or give ours a name before it",
+                doctor_say(d, DOCTOR_FAIL, "remove it, or give ours a name before it (VPCWIRE_CONFLIST_NAME)",
                            "the first network configuration, %s, does not name vpcwire", names[0]);
 }
 
@@ -174,7 +176,9 @@ static void check_program(struct doctor *d)
         }
         snprintf(path, sizeof(path), "%s%s/" CNI_PROGRAM, d->root, d->bin_folder);
         if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & S_IXUSR))
-                doctor_say(d, DOCTOR_FAIL, "install it there",
+                doctor_say(d, DOCTOR_FAIL,
+                           "run ipamd install with HOST_CNI_BIN_PATH set (in Kubernetes the init container "
+                           "does), or copy it there",
                            "%s/" CNI_PROGRAM " is no program that can be run", d->bin_folder);
 }
 

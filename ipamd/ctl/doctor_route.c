@@ -54,8 +54,26 @@ static bool has_address(struct doctor *d, const struct doctor_eni *eni)
         return false;
 }
 
+static bool has_link_of_any(const struct doctor *d)
+{
+        for (size_t i = 0; i < d->n_enis; i++) {
+                if (d->enis[i].link)
+                        return true;
+        }
+        return false;
+}
+
 static void check_links(struct doctor *d)
 {
+        /* The primary ENI's is there as long as the node is: this is not where the daemon runs. */
+        if (d->n_enis && !has_link_of_any(d)) {
+                doctor_say(d, DOCTOR_FAIL,
+                           "run ipamctl in ipamd's (nsenter --net=/proc/PID/ns/net); what is missing below "
+                           "may be there",
+                           "none of the ENIs has a link here: this seems to be another network namespace "
+                           "than ipamd's");
+                return;
+        }
         for (size_t i = 0; d->nl && i < d->n_enis; i++) {
                 const struct doctor_eni *eni = &d->enis[i];
                 const char *id = eni->eni->eni_id ?: "?";
@@ -275,7 +293,7 @@ static const struct doctor_check checks[] = {
          "pods on secondary ENIs reach nobody outside the node, and none the internet"},
         {"guards", check_guards, "our tables against forged packets are here",
          "a pod may pass for another one, or reach what only the node itself should reach"},
-        {"gateway", check_gateway, "is answered for", "a pod whose MAC was changed reaches nobody",
+        {"gateway", check_gateway, "the host answers for it", "a pod whose MAC was changed reaches nobody",
          DOCTOR_NEEDS_KERNEL},
 };
 

@@ -31,7 +31,7 @@ static int doubt_all(struct store *store, struct err *err)
  * own, and may be started anew beside pods that run: what the kernel shows in use stays leased. What EC2 has is still
  * attached, as far as we know; its next look will tell.
  */
-static int after_boot(struct store *store, int64_t now_ms, struct err *err)
+static int after_boot(struct store *store, bool is_first, int64_t now_ms, struct err *err)
 {
         static const char forget_lost[] =
                 "DELETE FROM addresses AS a WHERE state = 'lost' AND NOT " HAS_LEASE;
@@ -63,7 +63,7 @@ static int after_boot(struct store *store, int64_t now_ms, struct err *err)
         if (r < 0)
                 return r;
         snprintf(text, sizeof(text), "another boot: %u leases ended", ended);
-        return store_note(store, "boot", "", text, err);
+        return store_note(store, "boot", "", is_first ? "the books are new" : text, err);
 }
 
 /*
@@ -128,7 +128,7 @@ int restart_run(struct store *store, const struct store_options *options, const 
         if (r == 0)
                 r = evidence_load(store, options->running, options->n_running, err);
         if (r == 0 && (!old || strcmp(old, boot_id) != 0))
-                r = after_boot(store, now_ms, err);
+                r = after_boot(store, !old, now_ms, err);
         if (r == 0)
                 r = after_clock(store, now_ms, err);
         if (r == 0)

@@ -41,6 +41,7 @@ def test_story_of_a_pod_and_its_address(make_node):
     assert lease["since_ms"] <= lease["wired_ms"] and "until_ms" not in lease and "waited_ms" not in lease
     story = explain(node, address)
     assert story["now"] == {"known": True, "state": "leased", "eni_id": eni["eni_id"], "device_index": 0, "until_ms": 0}
+    assert [event["text"] for event in story["events"] if event["kind"] == "boot"] == ["the books are new"]
     assert [event["kind"] for event in story["events"] if event["kind"] != "boot"] == ["address-added", "lease-added", "lease-wired"]
     assert all(event["eni_id"] == eni["eni_id"] for event in story["events"] if event["kind"] != "boot")
     pod.delete()

@@ -352,6 +352,12 @@ def test_what_cannot_be_looked_at_is_not_called_well(doctor):
     assert doctor.unchecked() == {"max-pods"}, "no processes are seen"
 
 
+def test_in_another_network_than_the_daemons(doctor):
+    """That no ENI is here has one cause, and is said once."""
+    links, = doctor.assert_named("links", "fail", before=("unshare", "--net"))
+    assert "network namespace" in links["found"] and "nsenter" in links["cure"], links
+
+
 def test_without_the_daemon(doctor):
     doctor.node.stop()
     assert [finding["check"] for finding in doctor.troubles()] == ["daemon"]
