@@ -9,6 +9,7 @@
 #include <vpcwire/link.h>
 #include <vpcwire/log.h>
 #include <vpcwire/mem.h>
+#include <vpcwire/pod_link.h>
 
 #include "books.h"
 #include "install/announce.h"
@@ -86,7 +87,7 @@ int command_install(const struct config *config, struct err *err)
         return 0;
 }
 
-/* Links on this host that our plugin made: ours by name and alias. */
+/* Links on this host that our plugin made: by their group, whatever they are called now, or an older plugin's name and alias. */
 static int count_links(const char *veth_prefix, size_t *ret, struct err *err)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
@@ -97,8 +98,9 @@ static int count_links(const char *veth_prefix, size_t *ret, struct err *err)
         if (netlink_open(-1, &nl, err) < 0 || link_dump(nl, arena, &links, &n, err) < 0)
                 return err_wrap(err, "look for pods' links");
         for (size_t i = 0; i < n; i++)
-                pods += strcmp(links[i].kind, "veth") == 0 && *links[i].alias &&
-                        strncmp(links[i].name, veth_prefix, strlen(veth_prefix)) == 0;
+                pods += strcmp(links[i].kind, "veth") == 0 &&
+                        (links[i].group == POD_LINK_GROUP ||
+                         (*links[i].alias && strncmp(links[i].name, veth_prefix, strlen(veth_prefix)) == 0));
         *ret = pods;
         return 0;
 }

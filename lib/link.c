@@ -188,24 +188,6 @@ int link_dump(struct netlink *nl, struct arena *arena, struct link_info **ret, s
         return 0;
 }
 
-int link_get_by_mac(struct netlink *nl, struct mac mac, struct link_info *ret, struct err *err)
-{
-        _cleanup_(arena_freep) struct arena *arena = arena_new();
-        struct link_info *links;
-        size_t n;
-        int r = link_dump(nl, arena, &links, &n, err);
-
-        if (r < 0)
-                return err_wrap(err, "find the link with MAC %s", MAC_TEXT(mac));
-        for (size_t i = 0; i < n; i++) {
-                if (links[i].has_mac && mac_equal(links[i].mac, mac)) {
-                        *ret = links[i];
-                        return 0;
-                }
-        }
-        return err_set(err, ERR_NOT_FOUND, "no link has the MAC %s", MAC_TEXT(mac));
-}
-
 /* The peer's part of a veth's data: a whole link message of its own. */
 static void put_peer(struct nl_msg *msg, const struct link_veth *veth)
 {

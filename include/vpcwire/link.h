@@ -61,8 +61,6 @@ int link_check_name(const char *name, struct err *err);
 
 int link_get(struct netlink *nl, unsigned ifindex, struct link_info *ret, struct err *err);
 int link_get_by_name(struct netlink *nl, const char *name, struct link_info *ret, struct err *err);
-/* The first with this MAC by index; loopback and links without a six-byte address never match. */
-int link_get_by_mac(struct netlink *nl, struct mac mac, struct link_info *ret, struct err *err);
 /* All links of the namespace, sorted by index. The array lives in the arena. */
 int link_dump(struct netlink *nl, struct arena *arena, struct link_info **ret, size_t *ret_n,
               struct err *err);

@@ -47,6 +47,21 @@ void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *
         free(found);
 }
 
+void doctor_note_told(struct doctor *doctor, const char *subject)
+{
+        GROW(doctor->told, doctor->n_told, doctor->told_capacity);
+        doctor->told[doctor->n_told++] = subject;
+}
+
+bool doctor_has_told(const struct doctor *doctor, const char *subject)
+{
+        for (size_t i = 0; i < doctor->n_told; i++) {
+                if (strcmp(doctor->told[i], subject) == 0)
+                        return true;
+        }
+        return false;
+}
+
 const char *doctor_file(struct doctor *doctor, const char *path)
 {
         _cleanup_free_ char *text = NULL;
@@ -252,6 +267,7 @@ static void run_all(struct doctor *doctor)
         run_checks(doctor, doctor_checks_firewall());
         run_checks(doctor, doctor_checks_host());
         run_checks(doctor, doctor_checks_kernel());
+        run_checks(doctor, doctor_checks_warnings());
         netlink_free(doctor->nl);
 }
 
@@ -294,5 +310,6 @@ enum ctl_exit ctl_doctor(struct ctl *ctl)
         else
                 show_report(ctl, &doctor);
         free(doctor.findings);
+        free(doctor.told);
         return codes[worst];
 }

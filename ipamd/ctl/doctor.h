@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <vpcwire/ipam.h>
 #include <vpcwire/link.h>
@@ -62,6 +63,7 @@ struct doctor_checks doctor_checks_firewall(void);
 struct doctor_checks doctor_checks_address(void);
 struct doctor_checks doctor_checks_host(void);
 struct doctor_checks doctor_checks_kernel(void);
+struct doctor_checks doctor_checks_warnings(void); /* of the daemon, but of what a check before told of */
 
 /* An ENI as the daemon knows it, and its link here. */
 struct doctor_eni {
@@ -92,11 +94,16 @@ struct doctor {
         const struct doctor_check *check; /* that runs */
         struct doctor_finding *findings;
         size_t n_findings, capacity;
+        const char **told; /* what findings are about: the daemon's warnings name it so, too */
+        size_t n_told, told_capacity;
 };
 
 /* A finding of the check that runs. cure may be NULL where the text says it all. */
 void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *cure, const char *format, ...)
         _printf_(4, 5);
+/* A finding tells of the subject of one of the daemon's warnings: it is not told again. The text must stay. */
+void doctor_note_told(struct doctor *doctor, const char *subject);
+bool doctor_has_told(const struct doctor *doctor, const char *subject);
 /* A file of the host as text in the arena, NULL when it cannot be read. path: "/etc/..." */
 const char *doctor_file(struct doctor *doctor, const char *path);
 /* Whether there is such a file or folder. */
@@ -104,6 +111,8 @@ bool doctor_has_file(const struct doctor *doctor, const char *path);
 /* The names in a folder of the host that match one of the patterns (fnmatch), sorted, in the arena. Returns how many. */
 size_t doctor_list_folder(struct doctor *doctor, const char *folder, const char *const *patterns, size_t n,
                           const char ***ret);
+/* used: entries of the kernel's table, which takes limit; most: as many as the node's subnets can have. */
+bool doctor_neighbours_are_tight(uint64_t used, uint64_t most, uint64_t limit);
 bool doctor_link_is_pod(const struct doctor *doctor, const struct link_info *link);
 
 #endif

@@ -40,8 +40,10 @@ static void check_serving(struct doctor *d)
                 doctor_say(d, d->status->exhausted ? DOCTOR_FAIL : DOCTOR_WARN, NULL, "pods wait: %s",
                            d->status->waiting_reason);
         if (d->status->impaired)
-                doctor_say(d, DOCTOR_FAIL, "pods that ipamctl pods shows as lost must be recreated", "%s",
-                           d->status->impaired_reason ?: "impaired");
+                doctor_say(d, DOCTOR_FAIL,
+                           d->status->pool.lost ? "pods that ipamctl pods shows as lost must be recreated"
+                                                : NULL,
+                           "running pods are hurt: %s", d->status->impaired_reason ?: "nobody says why");
 }
 
 /* That the node is as large as it may be is no trouble: pods that wait are told of by "serving". */
@@ -66,17 +68,6 @@ static void check_settings(struct doctor *d)
         }
 }
 
-/* What the daemon sees on the host and may not touch: the sentence says what to do. Settings have a check of their own. */
-static void check_warnings(struct doctor *d)
-{
-        for (size_t i = 0; i < d->status->n_warnings; i++) {
-                const struct ipam_warning *w = &d->status->warnings[i];
-
-                if (!w->setting)
-                        doctor_say(d, DOCTOR_WARN, NULL, "%s: %s", w->subject, w->reason);
-        }
-}
-
 static const struct doctor_check daemon_checks[] = {
         {"daemon", check_daemon, "answers", "no pod gets an address, and nothing heals the host's network"},
         {"version", check_version, "ipamctl and ipamd are " VPCWIRE_VERSION,
@@ -85,8 +76,6 @@ static const struct doctor_check daemon_checks[] = {
          DOCTOR_NEEDS_DAEMON},
         {"settings", check_settings, "all are followed", "the node does not do what its settings say",
          DOCTOR_NEEDS_DAEMON},
-        {"warnings", check_warnings, "the daemon has none",
-         "packets of pods go astray, or addresses lie idle", DOCTOR_NEEDS_DAEMON},
         {"ec2", check_blocked, "nothing stands in the way", "the pool cannot become what it should be",
          DOCTOR_NEEDS_DAEMON},
 };
@@ -94,6 +83,30 @@ static const struct doctor_check daemon_checks[] = {
 struct doctor_checks doctor_checks_daemon(void)
 {
         return (struct doctor_checks){daemon_checks, ARRAY_SIZE(daemon_checks)};
+}
+
+/*
+ * What the daemon sees on the host and may not touch: the sentence says what to do. Settings have a check of their own, and so
+ * has what this program has seen itself.
+ */
+static void check_warnings(struct doctor *d)
+{
+        for (size_t i = 0; i < d->status->n_warnings; i++) {
+                const struct ipam_warning *w = &d->status->warnings[i];
+
+                if (!w->setting && !doctor_has_told(d, w->subject))
+                        doctor_say(d, DOCTOR_WARN, NULL, "%s: %s", w->subject, w->reason);
+        }
+}
+
+static const struct doctor_check warning_checks[] = {
+        {"warnings", check_warnings, "the daemon has no other",
+         "packets of pods go astray, or addresses lie idle", DOCTOR_NEEDS_DAEMON},
+};
+
+struct doctor_checks doctor_checks_warnings(void)
+{
+        return (struct doctor_checks){warning_checks, ARRAY_SIZE(warning_checks)};
 }
 
 static void check_database(struct doctor *d)

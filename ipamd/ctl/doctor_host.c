@@ -17,10 +17,12 @@ static void check_firewall(struct doctor *d)
                 doctor_say(d, DOCTOR_WARN, "run it as root", "%s", err.msg);
                 return;
         }
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
                 doctor_say(d, DOCTOR_WARN, drops[i].cure,
                            "%s: %s, and no rule of it accepts all packets from and to pods", drops[i].where,
                            drops[i].why);
+                doctor_note_told(d, drops[i].where);
+        }
 }
 
 static const struct doctor_check firewall_checks[] = {

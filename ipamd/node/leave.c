@@ -110,16 +110,23 @@ static int leave_nft(struct node *node, const char *family, unsigned *n, struct 
 /* The rules first: without the rule that leads to it, the pods' table is not asked, and the next daemon's is. */
 int node_leave(struct node *node, struct arena *arena, unsigned *ret_n, struct err *err)
 {
+        struct err failure = {0};
+        int r;
+
         for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
                 if (leave_rules(node, arena, families[i], ret_n, err) < 0 ||
                     leave_pods_table(node, arena, families[i], ret_n, err) < 0)
                         return err_wrap(err, "remove our part of the host's network");
         }
-        if (leave_sysctls(node, arena, ret_n, err) < 0)
-                return err_wrap(err, "give the check of sources back to the kernel");
+        /* Where they cannot be written (a container's /proc/sys), all else goes nevertheless. */
+        r = leave_sysctls(node, arena, ret_n, &failure);
+        if (r < 0)
+                err_wrap(&failure, "give the check of sources back to the kernel");
         for (size_t i = 0; i < ARRAY_SIZE(nft_families); i++) {
                 if (leave_nft(node, nft_families[i], ret_n, err) < 0)
                         return -(int)err->code;
         }
-        return 0;
+        if (r < 0 && err)
+                *err = failure;
+        return r;
 }

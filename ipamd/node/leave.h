@@ -10,8 +10,8 @@ struct node;
 
 /*
  * Removes our rules, the pods' table and our nftables tables, and gives the check of sources back to the kernel, which they
- * did. The ENIs' links, addresses and tables stay: whoever comes next
- * sends by them. In the host's network namespace. *ret_n counts what went.
+ * did; if this cannot be done, that is the error, and all else is done. The ENIs' links, addresses and tables stay: whoever
+ * comes next sends by them. In the host's network namespace. *ret_n counts what went.
  */
 int node_leave(struct node *node, struct arena *arena, unsigned *ret_n, struct err *err);
 

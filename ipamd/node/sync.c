@@ -155,7 +155,8 @@ int node_sync(struct node *node, struct arena *arena, const struct node_view *vi
         begin_report(&sync);
         /*
          * Routes before the rules that lead to them, and nftables, which marks packets for the rules and knows pods' links by
-         * their group, after those. The ENIs' sysctls last: they leave to nftables what the kernel checked before.
+         * their group, after those. Stale rules go when nothing marks packets for them any more. The ENIs' sysctls last: they
+         * leave to nftables what the kernel checked before.
          */
         sync_pod_aliases(&sync);
         sync_pod_sysctls(&sync);
@@ -167,6 +168,7 @@ int node_sync(struct node *node, struct arena *arena, const struct node_view *vi
         sync_rules(&sync);
         sync_gateway(&sync);
         sync_nft(&sync);
+        sync_stale_rules(&sync);
         sync_sysctls(&sync);
         sync_find_occupied(&sync);
         sync_look_at_main(&sync);

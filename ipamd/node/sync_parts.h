@@ -71,7 +71,10 @@ void sync_routes(struct sync *sync);
 bool sync_leads_the_same_way(const struct route_info *a, const struct route_info *b);
 /* Whether a route leads to a veth that is up and no ENI's: to some pod, whoever made it. */
 bool sync_leads_to_live_veth(const struct sync *sync, const struct route_info *route);
+/* Those that are missing. */
 void sync_rules(struct sync *sync);
+/* Takes away those that nobody wants. Not before our nftables table is written: an older one's marks are read by older rules. */
+void sync_stale_rules(struct sync *sync);
 void sync_gateway(struct sync *sync);
 void sync_nft(struct sync *sync);
 

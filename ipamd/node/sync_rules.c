@@ -44,9 +44,8 @@ static void remove_stale(const void *seen, void *arg)
                 fail(sync, rule, &failure);
 }
 
-void sync_rules(struct sync *sync)
+static void compare_rules(struct sync *sync, const struct diff_calls *calls)
 {
-        static const struct diff_calls calls = {.compare = compare, .add = add, .remove = remove_stale};
         struct diff_input input = {
                 .wanted = sync->want.rules, .n_wanted = sync->want.n_rules, .size = sizeof(struct rule_info)};
         struct rule_info *seen;
@@ -63,5 +62,20 @@ void sync_rules(struct sync *sync)
         }
         input.seen = seen;
         input.n_seen = kept;
-        diff_sorted(&input, &calls, sync);
+        diff_sorted(&input, calls, sync);
+}
+
+void sync_rules(struct sync *sync)
+{
+        static const struct diff_calls calls = {.compare = compare, .add = add};
+
+        compare_rules(sync, &calls);
+}
+
+void sync_stale_rules(struct sync *sync)
+{
+        static const struct diff_calls calls = {.compare = compare, .remove = remove_stale};
+
+        if (sync->node->nft_tables[NODE_NFT_IP].applied)
+                compare_rules(sync, &calls);
 }

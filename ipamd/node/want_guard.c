@@ -11,7 +11,8 @@
  *         IPv6: no router advertisements and redirects, and of the link-local addresses only the answers
  *         to our own neighbour solicitations: the node's services listen there, too.
  *
- * A pod's link is known by its group, a number, which costs less than half of what its name costs.
+ * A pod's link is known by its group, a number, which costs less than half of what its name costs, and which it keeps when
+ * somebody renames it. Where few packets come, by its name as well: a link of an older plugin has no group at first.
  *
  * And the sysctls of the ENIs' links; those of pods' links are in vpcwire/pod_sysctl.h.
  */
@@ -35,9 +36,10 @@ const char *node_want_nft_arp(struct arena *arena, const struct node_view *view)
         text_add(&t,
                  "\tchain from_pods {\n"
                  "\t\ttype filter hook input priority filter; policy accept;\n"
+                 "\t\tiifgroup %d arp saddr ip != @pods counter drop\n"
                  "\t\tiifname \"%s*\" arp saddr ip != @pods counter drop\n"
                  "\t}\n}\n",
-                 view->veth_prefix);
+                 POD_LINK_GROUP, view->veth_prefix);
         return arena_strdup(arena, t.text);
 }
 
@@ -86,10 +88,10 @@ const char *node_want_nft_guard(struct arena *arena, const struct node_view *vie
                 text_add(&t,
                          "\tchain block_imds {\n"
                          "\t\ttype filter hook forward priority filter; policy accept;\n"
-                         "\t\tiifname \"%s*\" ip6 daddr " IMDS_IPV6
-                         " counter reject with icmpv6 type admin-prohibited\n"
+                         "\t\tiifgroup != %d iifname != \"%s*\" accept\n"
+                         "\t\tip6 daddr " IMDS_IPV6 " counter reject with icmpv6 type admin-prohibited\n"
                          "\t}\n",
-                         view->veth_prefix);
+                         POD_LINK_GROUP, view->veth_prefix);
         text_add(&t, "}\n");
         return arena_strdup(arena, t.text);
 }

@@ -38,6 +38,7 @@ struct plan_eni {
         unsigned asked_addresses; /* creating only */
         unsigned total, free, leased, cooling, preparing, leaving, lost;
         unsigned doubted;           /* in total: EC2 did not show them, once */
+        unsigned associated;        /* in free: with an Elastic or public one, so not given back */
         int64_t ready_ms;           /* since when it is ready: a young one is not given back */
         const char *public_address; /* an Elastic or public one on it: it is not given back; NULL: none */
         int64_t grow_not_before_ms; /* assign failed: not before this */

@@ -89,7 +89,7 @@ static void unassign(struct draft *draft, unsigned surplus)
 
         for (size_t i = draft->n_enis; i-- > 0 && left;) {
                 const struct plan_eni *eni = draft->enis[i];
-                unsigned count = eni->free < left ? eni->free : left;
+                unsigned free = eni->free - eni->associated, count = free < left ? free : left;
 
                 if (!eni_is_usable(eni) || !eni_is_ready(eni) || eni->in_doubt || !count ||
                     !draft_due(draft, eni->step_not_before_ms))

@@ -323,6 +323,8 @@ int act_mark(struct reconcile *r, struct round *round, const struct plan_action 
         }
         round->progress = true;
         r->network_due = true;
+        if (eni->doubted) /* of before the boot: the last look could not show what it has */
+                r->look_due_ms = round->now_ms;
         if (store_eni_set_state(r->store, eni->key, ENI_CONFIGURING, "attached", round->now_ms, &done, err) <
             0)
                 return -(int)err->code;

@@ -110,7 +110,7 @@ static int see_attached(struct reconcile *r, struct round *round, struct look *l
                         const struct ec2_eni *eni, struct err *err)
 {
         struct store_eni *known = find_known(round, eni->eni_id), entry;
-        struct look_addresses there;
+        struct look_addresses there = {0}; /* of somebody else's, none count */
         bool changed = false, tagged;
         int e;
 
@@ -131,7 +131,7 @@ static int see_attached(struct reconcile *r, struct round *round, struct look *l
                         return -(int)err->code;
         }
         if (see_tag(r, round, look, known, &entry, err) < 0 ||
-            look_addresses(r, round, look, known, eni, &there, err) < 0)
+            (entry.managed && look_addresses(r, round, look, known, eni, &there, err) < 0))
                 return -(int)err->code;
         mark_see(r, eni, tagged && !entry.primary);
         if (entry.primary)
@@ -140,8 +140,6 @@ static int see_attached(struct reconcile *r, struct round *round, struct look *l
                 groups_see(r, eni);
         if (known && blocked_clear(r, round, plan_action_to_string(PLAN_LOOK), eni->eni_id, err) < 0)
                 return -(int)err->code;
-        if (!entry.managed)
-                there = (struct look_addresses){0};
         if (store_eni_observed(r->store, &entry, there.addresses, there.n, there.n_doubted, round->now_ms,
                                &changed, err) < 0)
                 return -(int)err->code;
@@ -150,9 +148,9 @@ static int see_attached(struct reconcile *r, struct round *round, struct look *l
         if (known && there.n != known->total - known->lost &&
             blocked_clear(r, round, BLOCKED_FULL, eni->eni_id, err) < 0)
                 return -(int)err->code;
-        return known && entry.managed ? store_addresses_associated(r->store, known->key, eni->associated,
-                                                                   eni->n_associated, err)
-                                      : 0;
+        return entry.managed ? store_addresses_associated(r->store, eni->eni_id, eni->associated,
+                                                          eni->n_associated, err)
+                             : 0;
 }
 
 /* What the database refuses of this ENI; what ails the database itself is no fault of EC2's. */
@@ -251,7 +249,8 @@ static int see_absent(struct reconcile *r, struct round *round, struct look *loo
         }
         if (look_absence_is_settled(r, round, look, eni->eni_id))
                 return absent_row(r, round, eni, elsewhere, err);
-        if (store_eni_doubt(r->store, eni->key, err) < 0)
+        /* Of one that comes in nothing is offered yet, and what it has was EC2's own answer. */
+        if (eni->state != ENI_ATTACHING && store_eni_doubt(r->store, eni->key, err) < 0)
                 return -(int)err->code;
         round->changed = true;
         return stays_in_doubt(r, round, eni, err);

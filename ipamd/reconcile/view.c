@@ -65,6 +65,7 @@ static struct plan_eni view_eni(const struct reconcile *r, const struct round *r
                 .cooling = eni->cooling,
                 .preparing = eni->preparing > held ? eni->preparing - held : 0,
                 .doubted = eni->doubted,
+                .associated = eni->associated,
                 .leaving = eni->leaving,
                 .lost = eni->lost,
                 .ready_ms = eni->since_ms,

@@ -176,18 +176,20 @@ int store_addresses_restore(struct store *store, int64_t key, const struct ip *a
                         key, addresses, n, NULL, NULL, err);
 }
 
-int store_addresses_associated(struct store *store, int64_t key, const struct ip *addresses, size_t n,
+#define OF_ENI " AND eni = (SELECT key FROM enis WHERE eni_id = ?1)"
+
+int store_addresses_associated(struct store *store, const char *eni_id, const struct ip *addresses, size_t n,
                                struct err *err)
 {
         _cleanup_(store_tx_done) struct store_tx tx = {0};
         int r = store_begin(store, &tx, err);
 
         if (r == 0)
-                r = stmt_run(store, "UPDATE addresses SET associated = 0 WHERE eni = ?1 AND associated = 1",
-                             VALUES(SQL_INT(key)), err);
+                r = stmt_run(store, "UPDATE addresses SET associated = 0 WHERE associated = 1" OF_ENI,
+                             VALUES(SQL_TEXT(eni_id)), err);
         for (size_t i = 0; i < n && r == 0; i++)
-                r = stmt_run(store, "UPDATE addresses SET associated = 1 WHERE eni = ?1 AND address = ?2",
-                             VALUES(SQL_INT(key), SQL_IP(addresses[i])), err);
+                r = stmt_run(store, "UPDATE addresses SET associated = 1 WHERE address = ?2" OF_ENI,
+                             VALUES(SQL_TEXT(eni_id), SQL_IP(addresses[i])), err);
         return r == 0 ? store_commit(&tx, err) : r;
 }
 

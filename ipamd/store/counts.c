@@ -125,6 +125,7 @@ static struct store_eni read_eni(sqlite3_stmt *s)
         eni.untagged = stmt_int(s, 24) != 0;
         eni.link_missing = stmt_int(s, 26) != 0;
         eni.doubted = stmt_unsigned(s, 25);
+        eni.associated = stmt_unsigned(s, 28);
         stmt_copy(s, 11, eni.client_token, sizeof(eni.client_token));
         stmt_copy(s, 27, eni.public_address, sizeof(eni.public_address));
         stmt_copy(s, 12, eni.eni_id, sizeof(eni.eni_id));
@@ -136,9 +137,10 @@ static struct store_eni read_eni(sqlite3_stmt *s)
 }
 
 /* ?1 is now. */
+#define IS_FREE "(a.state = 'free' OR (a.state = 'cooling' AND a.cooling_until_ms <= ?1))"
 #define COUNT_STATES                                                                                         \
         " count(a.address),"                                                                                 \
-        " coalesce(sum(a.state = 'free' OR (a.state = 'cooling' AND a.cooling_until_ms <= ?1)), 0),"         \
+        " coalesce(sum(" IS_FREE "), 0),"                                                                    \
         " coalesce(sum(a.state = 'leased'), 0),"                                                             \
         " coalesce(sum(a.state = 'cooling' AND a.cooling_until_ms > ?1), 0),"                                \
         " coalesce(sum(a.state = 'preparing'), 0), coalesce(sum(a.state = 'leaving'), 0),"                   \
@@ -156,9 +158,8 @@ int store_enis(struct store *store, int64_t now_ms, struct arena *arena, struct 
                 " e.device_index, e.network_card, e.asked_addresses, e.created_ms, e.since_ms,"
                 " e.client_token, e.eni_id, e.attachment_id, e.subnet_id, e.subnet_cidr," COUNT_STATES
                 ", e.mac, e.untagged, coalesce(sum(a.state = 'preparing' AND a.doubted), 0), e.link_missing,"
-                " e.public_address "
-                "FROM enis e LEFT "
-                "JOIN addresses a ON a.eni = e.key GROUP BY e.key"
+                " e.public_address, coalesce(sum(a.associated AND " IS_FREE "), 0)"
+                " FROM enis e LEFT JOIN addresses a ON a.eni = e.key GROUP BY e.key"
                 " ORDER BY e.network_card, e.device_index, e.key",
                 VALUES(SQL_INT(now_ms)), &s, err);
 

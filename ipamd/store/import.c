@@ -35,6 +35,10 @@ int store_hold_imports(struct store *store, int64_t now_ms, struct err *err)
                 " AND " IS_HELD("a.address"),
                 NO_VALUES, err);
 
+        /* Given back, and in use: EC2 gave it anew since, which an older copy of the books does not know. */
+        if (r == 0)
+                r = stmt_run(store, "DELETE FROM given_back WHERE " IS_HELD("given_back.address"), NO_VALUES,
+                             err);
         if (r < 0)
                 return r;
         return stmt_run(store,

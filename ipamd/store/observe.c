@@ -12,7 +12,7 @@ struct observation {
         const struct store_eni *eni;
         const struct ip *addresses; /* the last n_doubted are not shown, and not gone for sure */
         size_t n, n_doubted;
-        int64_t key;
+        int64_t key, now_ms;
         enum eni_state state;
         bool changed;
 };
@@ -155,11 +155,16 @@ static int set_address(struct store *store, struct observation *o, struct ip add
         return r == 0 ? store_note(store, event, IP_TEXT(address), text, err) : r;
 }
 
-static int forget_address(struct store *store, struct ip address, struct err *err)
+/* One that was leaving went by our own call, whose answer was lost: a late look must not bring it back. */
+static int forget_address(struct store *store, const struct observation *o, const struct known_address *known,
+                          struct err *err)
 {
+        struct ip address = known->address;
         int r = store_note(store, "address-gone", IP_TEXT(address), "EC2 does not show it here any more",
                            err);
 
+        if (r == 0 && known->leaving && o->eni->managed)
+                r = given_back_note(store, o->key, address, o->now_ms, err);
         return r == 0 ? stmt_run(store, "DELETE FROM addresses WHERE address = ?1", VALUES(SQL_IP(address)),
                                  err)
                       : r;
@@ -213,7 +218,7 @@ static int compare_address(struct store *store, struct observation *o, const str
 
         if (known->unused && (sight == SIGHT_GONE || !o->eni->managed)) {
                 o->changed = true;
-                return forget_address(store, known->address, err);
+                return forget_address(store, o, known, err);
         }
         if (sight == SIGHT_SHOWN)
                 return compare_shown(store, o, known, err);
@@ -245,7 +250,8 @@ static int compare_addresses(struct store *store, struct observation *o, struct 
 int store_eni_observed(struct store *store, const struct store_eni *eni, const struct ip *addresses, size_t n,
                        size_t n_doubted, int64_t now_ms, bool *ret_changed, struct err *err)
 {
-        struct observation o = {.eni = eni, .addresses = addresses, .n = n, .n_doubted = n_doubted};
+        struct observation o = {
+                .eni = eni, .addresses = addresses, .n = n, .n_doubted = n_doubted, .now_ms = now_ms};
         _cleanup_(store_tx_done) struct store_tx tx = {0};
         int r = store_begin(store, &tx, err);
 

@@ -78,6 +78,7 @@ static int after_clock(struct store *store, int64_t now_ms, struct err *err)
                 "UPDATE addresses SET last_used_ms = ?1 WHERE last_used_ms > ?1",
                 "UPDATE leases SET since_ms = ?1 WHERE since_ms > ?1",
                 "UPDATE leases SET link_missing_since_ms = ?1 WHERE link_missing_since_ms > ?1",
+                "UPDATE given_back SET since_ms = ?1 WHERE since_ms > ?1",
         };
         unsigned changed = 0;
         int r = 0;

@@ -214,7 +214,8 @@ struct store_eni {
         int64_t since_ms;         /* of the state */
         /* counts of its addresses, the primary one not among them */
         unsigned total, free, leased, cooling, preparing, leaving, lost;
-        unsigned doubted; /* of the preparing ones: not offered until a look at EC2 has shown them */
+        unsigned associated; /* of the free ones: they are not taken to be given back */
+        unsigned doubted;    /* of the preparing ones: not offered until a look at EC2 has shown them */
 };
 
 /* All ENIs by (network card, device index, key), with counts as of now. */
@@ -262,7 +263,7 @@ int store_eni_observed(struct store *store, const struct store_eni *eni, const s
                        size_t n_doubted, int64_t now_ms, bool *ret_changed, struct err *err);
 
 /* Which addresses of the ENI have an Elastic or public one: these, and no others. They are never taken to be given back. */
-int store_addresses_associated(struct store *store, int64_t key, const struct ip *addresses, size_t n,
+int store_addresses_associated(struct store *store, const char *eni_id, const struct ip *addresses, size_t n,
                                struct err *err);
 
 /* EC2 did not show the ENI itself, once: none of its addresses is offered until it does. */

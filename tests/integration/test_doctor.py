@@ -62,7 +62,6 @@ KERNEL = [
     ("addresses", "fail", ["ip address add {pod}/32 dev lo"], ["ip address del {pod}/32 dev lo"]),
     ("addresses", "fail", ["ip address add {pod}/24 dev eth0"], ["ip address del {pod}/24 dev eth0"]),
     ("addresses", "warn", ["ip address add 10.0.1.250/24 dev eth0"], ["ip address del 10.0.1.250/24 dev eth0"]),
-    ("neighbours", "warn", ["ip route add 10.128.0.0/12 dev eth0"], ["ip route del 10.128.0.0/12 dev eth0"]),
     ("gateway", "warn", ["ip neigh del proxy 169.254.1.1 dev {link}"], ["ip neigh add proxy 169.254.1.1 dev {link}"]),
     ("firewall", "warn", ["iptables-legacy -P FORWARD DROP"], ["iptables-legacy -P FORWARD ACCEPT"]),
     ("firewall", "warn", ["iptables-nft -P FORWARD DROP"], ["nft delete table ip filter"]),
@@ -167,7 +166,7 @@ def test_a_healthy_node_is_well_in_text_and_json(doctor):
     assert {line.split()[1] for line in done.stdout.splitlines() if line.startswith("ok ")} == names
     assert len({line.index(line.split()[2]) for line in done.stdout.splitlines() if line.startswith("ok ")}) == 1, "not aligned"
     assert f"{len(names)} well, 0 to look at, 0 broken" in done.stdout and "\033" not in done.stdout
-    known = {check for check, *_ in KERNEL + FILES} | {"daemon", "version", "serving", "settings", "warnings", "ec2", "database", "conntrack", "kernel"}
+    known = {check for check, *_ in KERNEL + FILES} | {"daemon", "version", "serving", "settings", "warnings", "ec2", "database", "conntrack", "kernel", "neighbours"}
     known |= {"imds", "credentials", "clock", "permissions", "limits"}
     assert names == known, "a check without a test, or a test without a check"
 
@@ -208,6 +207,36 @@ def test_a_cure_that_is_a_command_cures(doctor):
             cure = doctor.assert_named(check, "fail" if check in ("rp_filter", "forwarding") else "warn")[0]["cure"]
             node.exec(*re.search(r"(sysctl|ip) [^;]*", cure)[0].split())
             doctor.assert_well()
+
+
+def test_the_neighbours_are_counted(doctor):
+    """A large subnet alone is no trouble: few of it ever are neighbours. (When it is one, test_ctl.c asks; the table is the whole machine's.)"""
+    def numbers():
+        found = next(finding for finding in doctor.findings() if finding["check"] == "neighbours")
+        assert found["verdict"] == "ok", found
+        return [int(number) for number in re.search(r"(\d+) of the (\d+) .* can have (\d+)", found["found"]).groups()]
+    used, limit, most = numbers()
+    node = doctor.node
+    node.exec("ip", "route", "add", "10.128.0.0/12", "dev", "eth0")
+    for i in range(1, 21):
+        node.exec("ip", "neigh", "add", f"10.128.0.{i}", "lladdr", "02:00:00:00:00:01", "nud", "permanent" if i > 16 else "stale", "dev", "eth0")
+    now, same, more = numbers()
+    assert same == limit and more == most + (1 << 20) > limit
+    assert now >= 16 and now <= used + 16, "permanent ones do not count"
+    doctor.assert_well()
+
+
+def test_what_doctor_sees_itself_the_daemon_need_not_say_again(doctor):
+    node = doctor.node
+    pod = node.leases()[0]["address"]
+    node.exec("ip", "address", "add", f"{pod}/32", "dev", "lo")
+    node.exec("nft", "add table ip other; add chain ip other c { type filter hook forward priority 0; policy drop; }")
+    wait_until(lambda: len(node.status()["warnings"]) == 2, 60, why="the daemon sees both")
+    troubles = doctor.troubles()
+    assert [finding["check"] for finding in troubles if pod in finding["found"] and finding["check"] != "serving"] == ["addresses"], troubles
+    assert [finding["check"] for finding in troubles if "other" in finding["found"]] == ["firewall"], troubles
+    serving = [finding for finding in troubles if finding["check"] == "serving"]
+    assert all("cure" not in finding for finding in serving), "no pod must be recreated for it"
 
 
 def test_trouble_in_files_is_named_until_it_is_mended(doctor):

@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from test_pod_links import CHANGES, change as change_link
 from vpc import wait_until
 from vpc.host import SAVED, Host
 from vpc.process import BUILD
@@ -240,6 +241,20 @@ def test_uninstall_leaves_the_plugin_to_running_pods(host):
     host.run("uninstall", "--force")
     assert host.names() == []
     assert host.network() == before and pod.address in str(before), "it runs on"
+    pod.delete()
+
+
+@pytest.mark.parametrize("change", ["renamed", "renamed and alias cleared"])
+def test_uninstall_leaves_the_network_to_a_pod_whose_link_has_another_name(host, change):
+    host.run("install")
+    host.node.start()
+    host.wait_conflist()
+    pod = host.node.add_pod("web")
+    host.node.stop()
+    change_link(host.node, pod, CHANGES[change])
+    before = host.network()
+    assert "1 pods of ours run" in host.run("uninstall", code=1)
+    assert host.names() == ["vpcwire"] and host.network() == before
     pod.delete()
 
 

@@ -70,10 +70,14 @@ def neighbours(node, link):
     return {entry["dst"]: entry for entry in node.ip("neigh", "show", "dev", link)}
 
 
-def test_arp_for_others(node):
+@pytest.mark.parametrize("renamed", [False, True], ids=["by its own name", "renamed"])
+def test_arp_for_others(node, renamed):
     """A pod says that it is the VPC's router, the metadata service or another pod: the node makes no such entry."""
     pod, other = node.add_pods(["attacker", "victim"])
     link = host_link(pod)
+    if renamed:
+        node.exec("ip", "link", "set", link, "name", "uplink7")
+        link = "uplink7"
     broadcast = b"\xff" * 6
     claims = ["10.0.1.1", "169.254.169.254"]
 

@@ -69,6 +69,8 @@ def test_metadata_is_blocked_for_pods(node, pods):
         assert connects(attacker.netns, BESIDE_IMDS) and connects(node.netns, IMDS)
         assert not connects(attacker.netns, IMDS)
         with standing_still(node):
+            node.exec("ip", "link", "set", host_link(attacker), "name", "uplink7")
+            assert not connects(attacker.netns, IMDS), "its link has another name"
             take_away(node, GUARD)
             assert connects(attacker.netns, IMDS), "without the guard it answers"
 

@@ -13,6 +13,7 @@
 #include <vpcwire/varlink.h>
 
 #include "ctl/ctl.h"
+#include "ctl/doctor.h"
 
 /* ---- a daemon that knows one answer per method ---- */
 
@@ -652,19 +653,47 @@ static void test_usage(void **state _unused_)
         }
 }
 
+/* A large subnet is no trouble as long as few of it are neighbours. */
+static void test_doctor_tells_when_neighbours_fill_their_table(void **state)
+{
+        static const struct {
+                uint64_t used, most, limit;
+                bool tight;
+        } cases[] = {
+                {3, 254, 1024, false},    {3, 65534, 1024, false}, {512, 65534, 1024, false},
+                {513, 65534, 1024, true}, {513, 254, 1024, false}, {768, 1024, 1024, false},
+                {769, 1024, 1024, true},  {0, 254, 0, false},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+                assert_int_equal(doctor_neighbours_are_tight(cases[i].used, cases[i].most, cases[i].limit),
+                                 cases[i].tight);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_status),       cmocka_unit_test(test_status_not_ready),
-                cmocka_unit_test(test_health),       cmocka_unit_test(test_pods),
-                cmocka_unit_test(test_enis),         cmocka_unit_test(test_json_is_what_came),
-                cmocka_unit_test(test_watch),        cmocka_unit_test(test_events),
-                cmocka_unit_test(test_events_last),  cmocka_unit_test(test_explain_address),
-                cmocka_unit_test(test_explain_pod),  cmocka_unit_test(test_explain_waiting),
-                cmocka_unit_test(test_explain_json), cmocka_unit_test(test_explain_the_unknown),
-                cmocka_unit_test(test_log_level),    cmocka_unit_test(test_version),
-                cmocka_unit_test(test_no_daemon),    cmocka_unit_test(test_the_daemon_says_no),
+                cmocka_unit_test(test_status),
+                cmocka_unit_test(test_status_not_ready),
+                cmocka_unit_test(test_health),
+                cmocka_unit_test(test_pods),
+                cmocka_unit_test(test_enis),
+                cmocka_unit_test(test_json_is_what_came),
+                cmocka_unit_test(test_watch),
+                cmocka_unit_test(test_events),
+                cmocka_unit_test(test_events_last),
+                cmocka_unit_test(test_explain_address),
+                cmocka_unit_test(test_explain_pod),
+                cmocka_unit_test(test_explain_waiting),
+                cmocka_unit_test(test_explain_json),
+                cmocka_unit_test(test_explain_the_unknown),
+                cmocka_unit_test(test_log_level),
+                cmocka_unit_test(test_version),
+                cmocka_unit_test(test_no_daemon),
+                cmocka_unit_test(test_the_daemon_says_no),
                 cmocka_unit_test(test_usage),
+                cmocka_unit_test(test_doctor_tells_when_neighbours_fill_their_table),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -192,6 +192,66 @@ static void test_a_late_look_does_not_bring_back_an_eni_that_was_deleted(void **
         assert_int_equal(fixture_counts(b->f, SOON).total, 3);
 }
 
+/* An older copy of the database says that it was given back; the kernel shows a pod that has it, so EC2 gave it anew. */
+static void test_what_a_pod_has_is_not_given_back_again(void **state)
+{
+        struct bench *b = *state;
+        const char *before[] = {shown(b, 0, INSTANCE, 3)};
+        const struct store_import running = {.key = {STORE_NETWORK_UNKNOWN, "one", "enia"},
+                                             .address = fixture_ip(0, 1),
+                                             .pod_namespace = "",
+                                             .pod_name = ""};
+
+        give_back(b, SOON);
+        b->f->options.running = &running;
+        b->f->options.n_running = 1;
+        start_again(b, "a");
+        bench_show(b, before, 1);
+        for (int64_t at_ms = SOON; at_ms < SOON + 10 * 60 * 1000; at_ms += LOOK_SETTLE_MS)
+                bench_look(b, at_ms);
+        assert_string_equal(state_of(b, 0, 1, MUCH_LATER), "preparing");
+        assert_string_equal(state_of(b, 0, 2, MUCH_LATER), "leaving");
+}
+
+/* An unassign whose answer was lost: one look shows that it was done, the next one is late. */
+static void test_a_late_look_does_not_bring_back_what_left_unanswered(void **state)
+{
+        struct bench *b = *state;
+        const char *before[] = {shown(b, 0, INSTANCE, 3)}, *after[] = {shown(b, 0, INSTANCE, 0)};
+        struct ip *taken;
+        size_t n;
+
+        assert_ok(store_addresses_take(b->f->store, bench_round(b, SOON).enis[0].key, 3, SOON, b->arena,
+                                       &taken, &n, &b->f->err),
+                  &b->f->err);
+        assert_int_equal(n, 3);
+        bench_show(b, after, 1);
+        bench_look(b, SOON);
+        assert_int_equal(fixture_counts(b->f, SOON).total, 0);
+        bench_show(b, before, 1);
+        bench_look(b, SOON + 1000);
+        assert_int_equal(fixture_counts(b->f, SOON).total, 0);
+}
+
+/* What is given back of an ENI that is somebody else's by now is his: it needs no look, and nothing is done about it. */
+static void test_what_was_given_back_of_anothers_eni_needs_no_look(void **state)
+{
+        struct bench *b = *state;
+        struct httpd_reply reply = {.body = RETURNED("UnassignPrivateIpAddresses"), .times = HTTPD_ALWAYS};
+        const char *enis[] = {shown(b, 0, INSTANCE, 3), shown(b, 1, "i-other", 3)};
+        int64_t key = fixture_ready_eni(b->f, 1, 3);
+        struct round round = bench_round(b, SOON);
+
+        bench_script(b, &reply, 1);
+        bench_act(b, &round, (struct plan_action){.kind = PLAN_UNASSIGN, .key = key, .count = 3});
+        bench_show(b, enis, 2);
+        for (int64_t at_ms = SOON; at_ms <= SOON + 20LL * LOOK_SETTLE_MS; at_ms += LOOK_SETTLE_MS)
+                bench_look(b, at_ms);
+        assert_false(bench_round(b, MUCH_LATER).enis[1].managed);
+        assert_int_equal(fixture_counts(b->f, MUCH_LATER).total, 3);
+        assert_true(b->r.look_due_ms > SOON + 22LL * LOOK_SETTLE_MS);
+}
+
 /* ---- tags ---- */
 
 static struct store_eni only(struct bench *b, int64_t key, int64_t now_ms)
@@ -389,6 +449,52 @@ static void test_an_eni_that_one_look_does_not_show_offers_nothing(void **state)
         assert_int_equal(fixture_counts(b->f, SOON).total, 6);
 }
 
+/* Of one that comes in nothing is offered before it is attached and routed: that Describe is late says nothing. */
+static void test_an_eni_on_its_way_in_is_not_doubted(void **state)
+{
+        struct bench *b = *state;
+        const char *without[] = {shown(b, 0, INSTANCE, 3)};
+        struct store_eni eni = fixture_eni(1);
+        struct ip address = fixture_ip(1, 1);
+
+        eni.state = ENI_CREATING;
+        eni.managed = true;
+        snprintf(eni.client_token, sizeof(eni.client_token), "vw-1-1");
+        assert_ok(store_eni_begin(b->f->store, &eni, NOW, &eni.key, &b->f->err), &b->f->err);
+        assert_ok(store_eni_created(b->f->store, eni.key, &eni, &address, 1, NOW, &b->f->err), &b->f->err);
+        assert_ok(store_eni_set_attachment(b->f->store, eni.key, "eni-attach-1", &b->f->err), &b->f->err);
+        bench_show(b, without, 1);
+        bench_look(b, SOON);
+        assert_int_equal(only(b, eni.key, SOON).state, ENI_ATTACHING);
+        assert_int_equal(only(b, eni.key, SOON).doubted, 0);
+}
+
+/* The books are older than the boot, and the ENI comes in after the first look: what it has needs another one, soon. */
+static void test_a_doubted_eni_that_comes_in_is_looked_at(void **state)
+{
+        struct bench *b = *state;
+        struct httpd_reply reply = {.body = RETURNED("ModifyNetworkInterfaceAttribute"),
+                                    .times = HTTPD_ALWAYS};
+        struct store_eni eni = fixture_eni(1);
+        struct ip address = fixture_ip(1, 1);
+        struct round round;
+
+        eni.state = ENI_CREATING;
+        eni.managed = true;
+        snprintf(eni.client_token, sizeof(eni.client_token), "vw-1-1");
+        assert_ok(store_eni_begin(b->f->store, &eni, NOW, &eni.key, &b->f->err), &b->f->err);
+        assert_ok(store_eni_created(b->f->store, eni.key, &eni, &address, 1, NOW, &b->f->err), &b->f->err);
+        start_again(b, "b");
+        assert_int_equal(only(b, eni.key, SOON).doubted, 1);
+        assert_ok(store_eni_set_attachment(b->f->store, eni.key, "eni-attach-1", &b->f->err), &b->f->err);
+        b->r.look_due_ms = MUCH_LATER;
+        bench_script(b, &reply, 1);
+        round = bench_round(b, SOON);
+        bench_act(b, &round, (struct plan_action){.kind = PLAN_MARK_DELETE_ON_TERMINATION, .key = eni.key});
+        assert_int_equal(only(b, eni.key, SOON).state, ENI_CONFIGURING);
+        assert_int_equal(b->r.look_due_ms, SOON);
+}
+
 /* One that cooled goes on cooling when it is believed again. */
 static void test_a_doubt_does_not_end_a_cooldown(void **state)
 {
@@ -411,22 +517,26 @@ static void test_a_doubt_does_not_end_a_cooldown(void **state)
 
 /* ---- what others put on it ---- */
 
+static const char *with_elastic_ip(struct bench *b, const char *eni, struct ip address)
+{
+        const char *at = strstr(eni, arena_printf(b->arena, "<item><privateIpAddress>%s", IP_TEXT(address))) +
+                         strlen("<item>");
+
+        return arena_printf(b->arena, "%.*s<association><publicIp>203.0.113.9</publicIp></association>%s",
+                            (int)(at - eni), eni, at);
+}
+
 static void test_an_address_with_an_elastic_ip_is_not_given_back(void **state)
 {
         struct bench *b = *state;
-        const char *eni = shown(b, 0, INSTANCE, 3),
-                   *at = strstr(eni, arena_printf(b->arena, "<item><privateIpAddress>%s",
-                                                  IP_TEXT(fixture_ip(0, 1)))) +
-                         strlen("<item>");
-        const char *enis[] = {arena_printf(
-                b->arena, "%.*s<association><publicIp>203.0.113.9</publicIp></association>%s",
-                (int)(at - eni), eni, at)},
-                   *before[] = {eni};
+        const char *eni = shown(b, 0, INSTANCE, 3);
+        const char *enis[] = {with_elastic_ip(b, eni, fixture_ip(0, 1))}, *before[] = {eni};
         struct round round;
 
         bench_show(b, enis, 1);
         bench_look(b, SOON);
         assert_string_equal(bench_round(b, SOON).enis[0].public_address, "203.0.113.9");
+        assert_int_equal(bench_round(b, SOON).enis[0].associated, 1);
         bench_script(
                 b,
                 &(struct httpd_reply){.body = RETURNED("UnassignPrivateIpAddresses"), .times = HTTPD_ALWAYS},
@@ -439,6 +549,20 @@ static void test_an_address_with_an_elastic_ip_is_not_given_back(void **state)
         bench_show(b, before, 1);
         bench_look(b, LATER);
         assert_string_equal(bench_round(b, LATER).enis[0].public_address, "");
+}
+
+/* Seen for the first time, as after each boot: the next look is half an hour away. */
+static void test_an_elastic_ip_counts_from_the_first_look(void **state)
+{
+        struct bench *b = *state;
+        const char *enis[] = {shown(b, 0, INSTANCE, 3),
+                              with_elastic_ip(b, shown(b, 1, INSTANCE, 3), fixture_ip(1, 2))};
+
+        bench_show(b, enis, 2);
+        bench_look(b, SOON);
+        route(b, 1, 3, SOON);
+        assert_int_equal(bench_round(b, SOON).enis[1].free, 3);
+        assert_int_equal(bench_round(b, SOON).enis[1].associated, 1);
 }
 
 /* ---- a link that is gone ---- */
@@ -532,6 +656,9 @@ int main(void)
                 TEST(test_what_stays_after_it_was_given_back_is_given_back_again),
                 TEST(test_a_late_look_does_not_move_an_address_back),
                 TEST(test_a_late_look_does_not_bring_back_an_eni_that_was_deleted),
+                TEST(test_what_a_pod_has_is_not_given_back_again),
+                TEST(test_a_late_look_does_not_bring_back_what_left_unanswered),
+                TEST(test_what_was_given_back_of_anothers_eni_needs_no_look),
                 TEST(test_pods_keep_their_addresses_without_our_tag),
                 TEST(test_pods_keep_their_addresses_with_no_manage),
                 TEST(test_nothing_is_asked_of_ec2_for_an_eni_without_our_tag),
@@ -541,8 +668,11 @@ int main(void)
                 TEST(test_an_observation_that_cannot_be_stored_fails_nothing),
                 TEST(test_an_address_that_one_look_does_not_show_is_not_offered),
                 TEST(test_an_eni_that_one_look_does_not_show_offers_nothing),
+                TEST(test_an_eni_on_its_way_in_is_not_doubted),
+                TEST(test_a_doubted_eni_that_comes_in_is_looked_at),
                 TEST(test_a_doubt_does_not_end_a_cooldown),
                 TEST(test_an_address_with_an_elastic_ip_is_not_given_back),
+                TEST(test_an_elastic_ip_counts_from_the_first_look),
                 TEST(test_a_link_that_is_gone_brings_looks_and_cuts_pods_off),
                 TEST(test_a_link_that_is_not_here_yet_is_waited_for),
                 TEST(test_after_another_boot_nothing_is_offered_before_a_look),

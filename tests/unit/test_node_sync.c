@@ -6,6 +6,7 @@
 
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
+#include <nftables/libnftables.h>
 
 #include <vpcwire/ipam.h>
 #include <vpcwire/neigh.h>
@@ -79,6 +80,25 @@ static void test_leave(void **state)
         }
 }
 
+/* As in a container whose /proc/sys is read-only: what can go goes, and what cannot be done is told. */
+static void test_leave_where_sysctls_cannot_be_written(void **state)
+{
+        struct node_world *w = *state;
+        unsigned n = 0;
+        int r;
+
+        node_world_add_pod(w, "10.0.1.21", 1, true);
+        node_world_sync(w);
+        sysctl_set_folder("/proc/version"); /* a file, so that there is nothing in it */
+        r = node_leave(w->node, w->arena, &n, &w->err);
+        sysctl_set_folder("/proc/sys");
+        assert_fails(r, ERR_SYSTEM);
+        assert_contains(w->err.msg,
+                        "give the check of sources back to the kernel: read sysctl net.ipv4.conf.eth");
+        assert_null(strstr(node_world_rules(w), "proto 118"));
+        assert_null(strstr(node_world_nft(w, "list ruleset"), "vpcwire"));
+}
+
 /* A daemon that starts anew on a host that is right finds nothing to do but its own nftables tables. */
 static void test_restart_changes_only_nft(void **state)
 {
@@ -90,6 +110,28 @@ static void test_restart_changes_only_nft(void **state)
         assert_ok(node_open(&w->node, &w->err), &w->err);
         assert_int_equal(node_world_sync(w), NODE_NFT_TABLES);
         assert_int_equal(w->report.repaired.nft, NODE_NFT_TABLES);
+}
+
+/* The tables that an older daemon left put its marks on packets, and only its own rules read those. */
+static void test_stale_rules_stay_until_nftables_is_written(void **state)
+{
+        const struct rule_info older = {
+                .family = AF_INET, .priority = 1536, .table = 2, .fwmark = 0x100, .fwmask = 0x3f00};
+        struct node_world *w = *state;
+        struct nft_ctx *other;
+
+        node_world_add_pod(w, "10.0.1.21", 1, true);
+        assert_ok(rule_add(w->nl, &older, &w->err), &w->err);
+        assert_ok(sync_nft_open(&other, &w->err), &w->err);
+        assert_int_equal(nft_run_cmd_from_buffer(other, "add table ip vpcwire { flags owner; }"), 0);
+        assert_fails(node_sync(w->node, w->arena, &w->view, &w->report, &w->err), ERR_SYSTEM);
+        assert_contains(w->err.msg, "write nftables table ip vpcwire");
+        assert_contains(node_world_rules(w), "1536: fwmark 0x100/0x3f00 lookup 2 proto 118\n");
+        assert_contains(node_world_rules(w), "1536: fwmark 0x102/0x1f02 lookup 2 proto 118\n");
+        sync_nft_close(other); /* and the table with it */
+        node_world_sync(w);
+        assert_null(strstr(node_world_rules(w), "0x100/0x3f00"));
+        assert_int_equal(node_world_sync(w), 0);
 }
 
 static void test_eni_arrives_later_and_leaves(void **state)
@@ -738,6 +780,8 @@ int main(void)
                 SYNC_TEST(test_first_sync_makes_all_second_nothing),
                 SYNC_TEST(test_restart_changes_only_nft),
                 SYNC_TEST(test_leave),
+                SYNC_TEST(test_leave_where_sysctls_cannot_be_written),
+                SYNC_TEST(test_stale_rules_stay_until_nftables_is_written),
                 SYNC_TEST(test_eni_arrives_later_and_leaves),
                 SYNC_TEST(test_each_damage_is_repaired),
                 SYNC_TEST(test_sysctls_of_a_pods_link_that_protect_are_repaired),

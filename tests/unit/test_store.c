@@ -663,12 +663,17 @@ static void test_a_clock_that_went_back(void **state)
         struct store_address cooling;
         struct store_blocked *blocked;
         struct store_lease lease, got, ends = fixture_wanted("ends");
+        struct store_given_back *given_back;
         struct store_eni *enis;
-        struct ip address;
+        struct ip address, *taken;
         bool done;
         size_t n;
 
-        fixture_ready_eni(f, 0, 2);
+        assert_ok(store_addresses_take(f->store, fixture_ready_eni(f, 0, 3), 1, now_ms, f->arena, &taken, &n,
+                                       &f->err),
+                  &f->err);
+        assert_ok(store_enis(f->store, now_ms, f->arena, &enis, &n, &f->err), &f->err);
+        assert_ok(store_addresses_gone(f->store, enis[0].key, taken, 1, now_ms + day_ms, &f->err), &f->err);
         lease = fixture_lease(f, "stays", now_ms + day_ms);
         address = fixture_lease(f, "ends", now_ms + day_ms).address;
         assert_ok(store_lease_link_seen(f->store, &lease.key, false, now_ms + day_ms, &f->err), &f->err);
@@ -695,6 +700,9 @@ static void test_a_clock_that_went_back(void **state)
         assert_int_equal(n, 1);
         assert_in_range(blocked[0].until_ms, 0, clock_boottime_ms());
         assert_int_equal(blocked[0].attempts, 2);
+        assert_ok(store_given_back(f->store, f->arena, &given_back, &n, &f->err), &f->err);
+        assert_int_equal(n, 1);
+        assert_in_range(given_back[0].since_ms, 1, clock_boottime_ms());
 }
 
 /* The same under a daemon that runs: the next ADD sees it. */
