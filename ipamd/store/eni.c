@@ -79,6 +79,21 @@ int store_eni_begin(struct store *store, const struct store_eni *eni, int64_t no
         return 0;
 }
 
+/*
+ * EC2 has just answered that the address is this ENI's: another row that claims it is old news, of an ENI that EC2 deleted.
+ * What a pod has of it stays in that row, and the next look tells what became of it.
+ */
+static int primary_is_of(struct store *store, int64_t key, struct ip address, struct err *err)
+{
+        if (!ip_is_set(address))
+                return 0;
+        return stmt_run(store,
+                        "UPDATE enis SET primary_address = NULL, in_doubt = 1 WHERE primary_address = ?1"
+                        " AND key <> ?2 AND is_primary = 0 AND managed = 1"
+                        " AND state NOT IN ('detaching', 'deleting')",
+                        VALUES(SQL_IP(address), SQL_INT(key)), err);
+}
+
 int store_eni_created(struct store *store, int64_t key, const struct store_eni *eni,
                       const struct ip *addresses, size_t n, int64_t now_ms, struct err *err)
 {
@@ -89,6 +104,8 @@ int store_eni_created(struct store *store, int64_t key, const struct store_eni *
 
         if (r == 0)
                 r = store_primary_arrives(store, eni->primary_address, err);
+        if (r == 0)
+                r = primary_is_of(store, key, eni->primary_address, err);
         if (r == 0)
                 r = stmt_run(store,
                              "UPDATE enis SET state = 'attaching', in_doubt = 0, eni_id = ?2, mac = ?3,"

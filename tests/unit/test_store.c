@@ -245,6 +245,25 @@ static void test_eni_life(void **state)
         fixture_check(f);
 }
 
+/* Deleted, and a database that is older than that has it still, with a pod on it: EC2 gives its address to the next one. */
+static void test_created_with_the_address_of_one_that_is_gone(void **state)
+{
+        struct fixture *f = *state;
+        struct store_eni created = fixture_eni(2), eni = {.client_token = "t1", .device_index = 2};
+        int64_t gone = fixture_ready_eni(f, 1, 1), key;
+
+        fixture_lease(f, "x", NOW);
+        created.primary_address = read_eni(f, gone, NOW).primary_address;
+        created.attachment_id[0] = '\0';
+        OK(store_eni_begin(f->store, &eni, NOW, &key, &f->err));
+        OK(store_eni_created(f->store, key, &created, NULL, 0, NOW, &f->err));
+        assert_true(ip_equal(read_eni(f, key, NOW).primary_address, created.primary_address));
+        eni = read_eni(f, gone, NOW);
+        assert_false(ip_is_set(eni.primary_address));
+        assert_true(eni.in_doubt);
+        assert_int_equal(eni.leased, 1);
+}
+
 static void test_transitions(void **state)
 {
         /* to: from creating, attaching, configuring, ready, draining, detaching, deleting */
@@ -748,6 +767,7 @@ int main(void)
                 T(test_link_seen),
                 T(test_waiting),
                 T(test_eni_life),
+                T(test_created_with_the_address_of_one_that_is_gone),
                 T(test_transitions),
                 T(test_eni_of_pods_is_not_removed),
                 T(test_primary_is_never_drained),
