@@ -16,7 +16,8 @@
  *   no_pod      what comes by an ENI for an address of the pool and would leave by an ENI: no pod has the address, and the
  *               packet would circle between the node and the VPC until its TTL ends.
  *   snat_pods   those get the primary address, and whatever else goes from another ENI's address out of the primary
- *               interface (by the main table, where a rule leads there): EC2 drops what has a source of another ENI.
+ *               interface (by the main table, where a rule leads there): EC2 drops what has a source of another ENI. That is
+ *               marked here, and so leaves by the primary interface to its end, also when the rule has gone.
  *               iifgroup in postrouting needs Linux 5.7.
  *
  * With external SNAT no connection is newly marked or translated. What was begun before goes on as it began, whatever is
@@ -225,8 +226,8 @@ static void add_snat_pods(const struct table *table)
         if (!table->view->border->external_snat)
                 text_add(table->t, "\t\tip daddr != @direct snat to %s%s\n", IP_TEXT(table->primary_address),
                          flag);
-        text_add(table->t, "\t\tip saddr @secondary snat to %s%s\n\t}\n", IP_TEXT(table->primary_address),
-                 flag);
+        text_add(table->t, "\t\tip saddr @secondary ct mark set ct mark | 0x%08x snat to %s%s\n\t}\n",
+                 table->border, IP_TEXT(table->primary_address), flag);
 }
 
 static void add_no_pod(const struct table *table)

@@ -190,8 +190,10 @@ def test_external_services_are_reached_by_the_main_table(world, node):
     eventually(lambda: sees(primary, ONPREM))
     eventually(lambda: sees(secondary, ONPREM, node.address))
     assert f"1535:	from all to {ONPREM_CIDR} lookup main" in node.exec("ip", "rule").stdout
-    settings(node, AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS=ONPREM_CIDR)
-    eventually(lambda: sees(node.pods, ONPREM))
+    with connections(node.pods, world.namespace("onprem"), ONPREM) as begun_before:
+        settings(node, AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS=ONPREM_CIDR)
+        eventually(lambda: sees(node.pods, ONPREM))
+        assert_alive(begun_before)
 
 
 def test_ways_that_are_narrower_than_the_vpc_are_found_out(world, node):

@@ -325,7 +325,7 @@ static void test_nft_golden(void **state)
                 "\t\toifname != \"eth0\" return\n"
                 "\t\tiifgroup != 118 ip saddr != @pods return\n"
                 "\t\tip daddr != @direct snat to 10.0.1.10 fully-random\n"
-                "\t\tip saddr @secondary snat to 10.0.1.10 fully-random\n"
+                "\t\tip saddr @secondary ct mark set ct mark | 0x00000080 snat to 10.0.1.10 fully-random\n"
                 "\t}\n"
                 "}\n";
         static const char guards[] =
@@ -387,7 +387,8 @@ static void test_nft_border(void **state)
         c->border.node_ports = false;
         assert_ok(make(c), &c->err);
         assert_null(strstr(c->want.nft, "@direct"));
-        assert_contains(c->want.nft, "ip saddr @secondary snat to 10.0.1.10 random\n");
+        assert_contains(c->want.nft,
+                        "ip saddr @secondary ct mark set ct mark | 0x00000040 snat to 10.0.1.10 random\n");
         assert_null(strstr(c->want.nft, "entered"));
         assert_contains(c->want.nft, restore);
         c->border.exempt = (struct node_cidrs){{cidr("0.0.0.0/0")}, 1};
