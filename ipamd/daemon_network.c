@@ -2,8 +2,8 @@
 #include "daemon_network.h"
 
 #include <vpcwire/log.h>
+#include <vpcwire/loop_room.h>
 
-#include "loop_room.h"
 #include "reconcile/reconcile.h"
 
 static unsigned reasons(unsigned changed)

@@ -9,9 +9,8 @@
 #include <curl/curl.h>
 
 #include <vpcwire/file.h>
+#include <vpcwire/loop_room.h>
 #include <vpcwire/mem.h>
-
-#include "loop_room.h"
 
 struct exchange {
         uv_loop_t *loop;

@@ -4,8 +4,8 @@
 #include <vpcwire/clock.h>
 #include <vpcwire/jsonx.h>
 #include <vpcwire/log.h>
+#include <vpcwire/loop_room.h>
 
-#include "loop_room.h"
 #include "serve/connection.h"
 #include "serve/listen.h"
 

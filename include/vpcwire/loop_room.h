@@ -3,8 +3,8 @@
  * libuv aborts where epoll_ctl() has no room for one more descriptor (no memory, or fs.epoll.max_user_watches). Whoever
  * brings a descriptor to the loop takes the room for it first, and can then refuse it: libuv finds it there (EEXIST).
  */
-#ifndef IPAMD_LOOP_ROOM_H
-#define IPAMD_LOOP_ROOM_H
+#ifndef VPCWIRE_LOOP_ROOM_H
+#define VPCWIRE_LOOP_ROOM_H
 
 #include <errno.h>
 #include <stdbool.h>
