@@ -48,14 +48,20 @@ static void add(struct elements *elements, struct prefix prefix, unsigned index)
                 elements->list[elements->n++] = (struct element){prefix_network(prefix), index};
 }
 
-/* A hash costs the same for any number of addresses; intervals are a tree. */
-static const char *flags(const struct elements *elements)
+/*
+ * Intervals are a tree; a hash costs the same for any number of addresses. It costs less where its size is told: the kernel
+ * takes one of fixed size then, and a quicker hash function. The table is written whole, so no element comes later.
+ */
+static void write_kind(struct text *t, const struct elements *elements)
 {
         for (size_t i = 0; i < elements->n; i++) {
-                if (elements->list[i].prefix.bits < ip_max_bits(elements->list[i].prefix.ip))
-                        return "\t\tflags interval\n";
+                if (elements->list[i].prefix.bits < ip_max_bits(elements->list[i].prefix.ip)) {
+                        text_add(t, "\t\tflags interval\n");
+                        return;
+                }
         }
-        return "";
+        if (elements->n)
+                text_add(t, "\t\tsize %zu\n", elements->n);
 }
 
 static void write_prefix(struct text *t, struct prefix prefix, size_t i)
@@ -70,7 +76,8 @@ static void write_prefix(struct text *t, struct prefix prefix, size_t i)
 static void write_set(struct text *t, const char *name, struct elements *elements)
 {
         settle(elements);
-        text_add(t, "\tset %s {\n\t\ttype ipv4_addr\n%s", name, flags(elements));
+        text_add(t, "\tset %s {\n\t\ttype ipv4_addr\n", name);
+        write_kind(t, elements);
         for (size_t i = 0; i < elements->n; i++)
                 write_prefix(t, elements->list[i].prefix, i);
         text_add(t, "%s\t}\n", elements->n ? " }\n" : "");
@@ -129,7 +136,8 @@ void want_add_eni_map(struct text *t, struct arena *arena, const struct node_vie
         for (size_t i = 0; i < view->n_addresses; i++)
                 add(&elements, view->addresses[i].prefix, address_index(&view->addresses[i], enis));
         settle(&elements);
-        text_add(t, "\tmap eni_of {\n\t\ttype ipv4_addr : verdict\n%s", flags(&elements));
+        text_add(t, "\tmap eni_of {\n\t\ttype ipv4_addr : verdict\n");
+        write_kind(t, &elements);
         for (size_t i = 0; i < elements.n; i++) {
                 write_prefix(t, elements.list[i].prefix, i);
                 text_add(t, " : goto pod_%u", elements.list[i].index);

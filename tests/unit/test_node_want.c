@@ -403,6 +403,7 @@ static void test_nft_empty_sets_and_doubles(void **state)
         c->view.n_vpc_cidrs = c->border.exempt.n = c->view.n_addresses = 0;
         assert_ok(make(c), &c->err);
         assert_null(strstr(c->want.nft, "elements"));
+        assert_null(strstr(c->want.nft, "size"));
         c->view.n_addresses = 5;
         c->addresses[1] = (struct node_address){cidr("10.0.1.70/32"), 1, 0}; /* inside the /28 */
         c->addresses[3] = c->addresses[0];                                   /* twice */
@@ -410,9 +411,11 @@ static void test_nft_empty_sets_and_doubles(void **state)
         assert_null(strstr(c->want.nft, "10.0.1.70"));
         assert_non_null(strstr(strstr(c->want.nft, "map eni_of"), "flags interval"));
         assert_ptr_equal(strstr(strstr(c->want.nft, "10.0.1.22 :") + 1, "10.0.1.22 :"), NULL);
-        c->addresses[4] = c->addresses[0]; /* without the /28 it is a hash */
+        c->addresses[4] = c->addresses[0]; /* without the /28 it is a hash, and of the quick kind */
         assert_ok(make(c), &c->err);
         assert_null(strstr(strstr(c->want.nft, "map eni_of"), "flags interval"));
+        assert_contains(c->want.nft, "set pods {\n\t\ttype ipv4_addr\n\t\tsize 3\n");
+        assert_contains(c->want.nft, "map eni_of {\n\t\ttype ipv4_addr : verdict\n\t\tsize 3\n");
 }
 
 static void test_order_of_input_does_not_matter(void **state)
