@@ -515,6 +515,31 @@ static void test_a_doubt_does_not_end_a_cooldown(void **state)
         assert_string_equal(fixture_address_state(b->f, lease.address, NOW + COOLDOWN_MS), "free");
 }
 
+/* ---- what the planner is told ---- */
+
+static struct plan_eni planner_sees(struct bench *b, size_t i, int64_t now_ms)
+{
+        struct round round = bench_round(b, now_ms);
+        struct plan_view view;
+
+        view_make(&b->r, &round, &view);
+        assert_true(i < view.n_enis);
+        return view.enis[i];
+}
+
+/* A surplus is old by the time since when pods can use it, not since when the row is there. */
+static void test_an_eni_is_young_from_when_it_is_ready(void **state)
+{
+        struct bench *b = *state;
+        int64_t key = fixture_ready_eni(b->f, 1, 3);
+        bool done;
+
+        assert_ok(store_eni_set_state(b->f->store, key, ENI_CONFIGURING, "", SOON, &done, &b->f->err),
+                  &b->f->err);
+        assert_ok(store_eni_set_state(b->f->store, key, ENI_READY, "", LATER, &done, &b->f->err), &b->f->err);
+        assert_int_equal(planner_sees(b, 1, LATER).ready_ms, LATER);
+}
+
 /* ---- what others put on it ---- */
 
 static const char *with_elastic_ip(struct bench *b, const char *eni, struct ip address)
@@ -536,7 +561,8 @@ static void test_an_address_with_an_elastic_ip_is_not_given_back(void **state)
         bench_show(b, enis, 1);
         bench_look(b, SOON);
         assert_string_equal(bench_round(b, SOON).enis[0].public_address, "203.0.113.9");
-        assert_int_equal(bench_round(b, SOON).enis[0].associated, 1);
+        assert_int_equal(planner_sees(b, 0, SOON).associated, 1);
+        assert_string_equal(planner_sees(b, 0, SOON).public_address, "203.0.113.9");
         bench_script(
                 b,
                 &(struct httpd_reply){.body = RETURNED("UnassignPrivateIpAddresses"), .times = HTTPD_ALWAYS},
@@ -549,6 +575,7 @@ static void test_an_address_with_an_elastic_ip_is_not_given_back(void **state)
         bench_show(b, before, 1);
         bench_look(b, LATER);
         assert_string_equal(bench_round(b, LATER).enis[0].public_address, "");
+        assert_null(planner_sees(b, 0, LATER).public_address);
 }
 
 /* Seen for the first time, as after each boot: the next look is half an hour away. */
@@ -586,7 +613,9 @@ static void test_a_link_that_is_gone_brings_looks_and_cuts_pods_off(void **state
         for (int i = 0; i < 4; i++)
                 fixture_lease(b->f, (const char *[]){"a", "b", "c", "d"}[i], NOW);
         assert_int_equal(fixture_counts(b->f, NOW).cut_off, 0);
+        assert_false(planner_sees(b, 1, SOON).link_missing);
         round = see_link(b, false, SOON);
+        assert_true(planner_sees(b, 1, SOON).link_missing);
         assert_int_equal(b->r.look_due_ms, SOON);
         assert_int_equal(fixture_counts(b->f, SOON).cut_off, 1);
         assert_non_null(blocked_find(&round, RECONCILE_STEP_LINK, "eni-1"));
@@ -600,6 +629,26 @@ static void test_a_link_that_is_gone_brings_looks_and_cuts_pods_off(void **state
         round = see_link(b, true, SOON + 2 * LINK_LOOK_MS);
         assert_null(blocked_find(&round, RECONCILE_STEP_LINK, "eni-1"));
         assert_int_equal(fixture_counts(b->f, SOON).cut_off, 0);
+}
+
+/* However long it is gone, EC2 is asked now and then. */
+static void test_looks_for_a_missing_link_never_cease(void **state)
+{
+        enum { LOOKS = 20 };
+        struct bench *b = *state;
+        int64_t now_ms = SOON, pause_ms = 0;
+
+        fixture_ready_eni(b->f, 1, 3);
+        for (int i = 0; i < LOOKS; i++) {
+                struct round round = see_link(b, false, now_ms);
+                int64_t until_ms = blocked_find(&round, RECONCILE_STEP_LINK, "eni-1")->until_ms;
+
+                assert_int_equal(b->r.look_due_ms, now_ms);
+                assert_true(until_ms - now_ms >= pause_ms);
+                pause_ms = until_ms - now_ms;
+                now_ms = until_ms;
+        }
+        assert_int_equal(pause_ms, LINK_LOOK_MAX_MS);
 }
 
 /* Just attached: it takes a while until the kernel has it. */
@@ -671,9 +720,11 @@ int main(void)
                 TEST(test_an_eni_on_its_way_in_is_not_doubted),
                 TEST(test_a_doubted_eni_that_comes_in_is_looked_at),
                 TEST(test_a_doubt_does_not_end_a_cooldown),
+                TEST(test_an_eni_is_young_from_when_it_is_ready),
                 TEST(test_an_address_with_an_elastic_ip_is_not_given_back),
                 TEST(test_an_elastic_ip_counts_from_the_first_look),
                 TEST(test_a_link_that_is_gone_brings_looks_and_cuts_pods_off),
+                TEST(test_looks_for_a_missing_link_never_cease),
                 TEST(test_a_link_that_is_not_here_yet_is_waited_for),
                 TEST(test_after_another_boot_nothing_is_offered_before_a_look),
                 TEST(test_another_start_in_the_same_boot_offers_at_once),
