@@ -378,6 +378,10 @@ static void test_the_primary_eni_gets_the_instances_tag(void **state)
         assert_ok(tag_primary(&b->r, &round, &b->f->err), &b->f->err);
         assert_int_equal(httpd_requests(b->ec2), 0);
         round.counts.waiting = 0;
+        round.progress = true;
+        assert_ok(tag_primary(&b->r, &round, &b->f->err), &b->f->err);
+        assert_int_equal(httpd_requests(b->ec2), 0);
+        round.progress = false;
         for (int i = 0; i < 2; i++)
                 assert_ok(tag_primary(&b->r, &round, &b->f->err), &b->f->err);
         assert_int_equal(httpd_requests(b->ec2), 1);
@@ -389,6 +393,38 @@ static void test_the_primary_eni_gets_the_instances_tag(void **state)
         round = bench_round(b, LATER);
         assert_ok(tag_primary(&b->r, &round, &b->f->err), &b->f->err);
         assert_int_equal(httpd_requests(b->ec2), 1);
+}
+
+/* One look, and the step after it; whether EC2 was asked. */
+static bool asks_for_the_tag(struct bench *b, int64_t now_ms)
+{
+        const char *enis[] = {shown(b, 0, "i-other", 3)};
+        struct httpd_reply denied = {.status = 403,
+                                     .body = "<Response><Errors><Error><Code>UnauthorizedOperation</Code></"
+                                             "Error></Errors></Response>",
+                                     .times = HTTPD_ALWAYS};
+        struct round round;
+        size_t before;
+
+        bench_show(b, enis, 1);
+        bench_look(b, now_ms);
+        bench_script(b, &denied, 1);
+        before = httpd_requests(b->ec2);
+        round = bench_round(b, now_ms);
+        assert_ok(tag_primary(&b->r, &round, &b->f->err), &b->f->err);
+        return httpd_requests(b->ec2) > before;
+}
+
+/* A policy does not change in seconds, and looks may come as fast as that. */
+static void test_a_tag_that_is_denied_is_not_asked_for_at_each_look(void **state)
+{
+        struct bench *b = *state;
+
+        assert_true(asks_for_the_tag(b, SOON));
+        assert_false(asks_for_the_tag(b, LATER));
+        assert_false(asks_for_the_tag(b, SOON + TAG_AGAIN_MS - 1));
+        assert_true(asks_for_the_tag(b, SOON + TAG_AGAIN_MS));
+        assert_false(asks_for_the_tag(b, SOON + TAG_AGAIN_MS + 1));
 }
 
 /* ---- what the books cannot hold ---- */
@@ -714,6 +750,7 @@ int main(void)
                 TEST(test_an_eni_without_pods_and_tag_is_let_go),
                 TEST(test_no_manage_on_the_primary_eni_is_ignored),
                 TEST(test_the_primary_eni_gets_the_instances_tag),
+                TEST(test_a_tag_that_is_denied_is_not_asked_for_at_each_look),
                 TEST(test_an_observation_that_cannot_be_stored_fails_nothing),
                 TEST(test_an_address_that_one_look_does_not_show_is_not_offered),
                 TEST(test_an_eni_that_one_look_does_not_show_offers_nothing),
