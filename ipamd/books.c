@@ -103,19 +103,31 @@ static int is_outdated(struct store *store, struct arena *arena, const struct ru
         return has_stranger(store, arena, running, ret, err);
 }
 
+/* Beside the socket: whichever database is used, the pods are the same. */
+struct store_options books_options(const struct config *config)
+{
+        return (struct store_options){
+                .path = config->db_path,
+                .generation_path = arena_printf(config->arena, "%s.generation", config->socket_path),
+                .cooldown_ms = (int64_t)config->ip_cooldown_s * 1000,
+        };
+}
+
+static int remove_file(const char *path, struct err *err)
+{
+        return unlink(path) < 0 && errno != ENOENT ? err_set_errno(err, errno, "remove %s", path) : 0;
+}
+
 /* The database last: a log without one is refused, a database without its log is as it once was. */
-int books_remove(const char *path, struct err *err)
+int books_remove(const struct config *config, struct err *err)
 {
         static const char *const files[] = {"-wal", "-shm", ""};
-        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        struct store_options options = books_options(config);
+        int r = 0;
 
-        for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-                const char *file = arena_printf(arena, "%s%s", path, files[i]);
-
-                if (unlink(file) < 0 && errno != ENOENT)
-                        return err_set_errno(err, errno, "remove %s", file);
-        }
-        return 0;
+        for (size_t i = 0; i < ARRAY_SIZE(files) && r == 0; i++)
+                r = remove_file(arena_printf(config->arena, "%s%s", options.path, files[i]), err);
+        return r == 0 ? remove_file(options.generation_path, err) : r;
 }
 
 static void tell_prepared(const struct store_options *options, const struct store_prepared *prepared)
@@ -124,6 +136,10 @@ static void tell_prepared(const struct store_options *options, const struct stor
                 log_error("the database cannot be used and is put aside; a new one learns from EC2 and the "
                           "kernel",
                           LOG_STR("why", prepared->why_aside), LOG_STR("aside", prepared->aside));
+        if (prepared->outdated)
+                log_warn("another copy of the database was in use last; EC2 is asked before anything is "
+                         "offered",
+                         LOG_STR("database", options->path));
         if (prepared->ended)
                 log_warn("leases ended: the kernel shows their addresses, or their containers, otherwise",
                          LOG_STR("database", options->path), LOG_INT("leases", prepared->ended));
@@ -155,7 +171,7 @@ static int begin_anew(const struct config *config, const struct store_options *o
                  LOG_STR("checkpoint", config->backing_store));
         *store = store_free(*store);
         close_one(&locks->database);
-        if (books_remove(options->path, err) < 0)
+        if (books_remove(config, err) < 0)
                 return -(int)err->code;
         return open_database(options, locks, store, err);
 }

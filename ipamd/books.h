@@ -29,7 +29,13 @@ int books_lock(const char *path, struct books_locks *locks, struct err *err);
 int books_open(const struct config *config, const struct store_options *options, struct books_locks *locks,
                struct store **ret, struct err *err);
 
-/* So that a later return learns anew who runs here: others may hand out the same addresses meanwhile. Nobody may have it open. */
-int books_remove(const char *path, struct err *err);
+/* How the store is opened. The texts are the config's, or in its arena. */
+struct store_options books_options(const struct config *config);
+
+/*
+ * The database and what is kept beside it, so that a later return learns anew who runs here: others may hand out the same
+ * addresses meanwhile. Nobody may have it open.
+ */
+int books_remove(const struct config *config, struct err *err);
 
 #endif

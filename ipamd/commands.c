@@ -169,7 +169,7 @@ static int hand_over(const struct config *config, struct err *err)
 {
         int r = leave_network(err);
 
-        return r < 0 ? r : books_remove(config->db_path, err);
+        return r < 0 ? r : books_remove(config, err);
 }
 
 /* Pods that run (--force) need it. The init container of `ipamd install` has no right to the network: then it is left. */
@@ -205,7 +205,7 @@ static int remove_plugin(const struct config *config, const struct install_paths
                  LOG_STR("folder", paths->bin_folder));
         if (leave_network_of_no_pods(pods, err) < 0)
                 return -(int)err->code;
-        return pods ? 0 : books_remove(config->db_path, err);
+        return pods ? 0 : books_remove(config, err);
 }
 
 int command_uninstall(const struct config *config, enum uninstall how, struct err *err)

@@ -301,8 +301,7 @@ static int start_reconciler(struct daemon *d, const struct store_options *store,
 static int start(struct daemon *d, struct err *err)
 {
         const struct config *c = d->config;
-        const struct store_options store = {.path = c->db_path,
-                                            .cooldown_ms = (int64_t)c->ip_cooldown_s * 1000};
+        const struct store_options store = books_options(c);
         const struct serve_options serve = {.socket_path = c->socket_path,
                                             .metrics = d->web.metrics,
                                             .wake = on_pool_drawn,
@@ -313,7 +312,7 @@ static int start(struct daemon *d, struct err *err)
         struct serve_settings settings = serve_settings_of(c);
 
         /* Before anything is changed or started: a daemon that cannot serve does nothing at all. */
-        if (books_lock(c->db_path, &d->locks, err) < 0 || listen_check(c->socket_path, err) < 0 ||
+        if (books_lock(c->db_path, &d->locks, err) < 0 || listen_prepare(c->socket_path, err) < 0 ||
             books_open(c, &store, &d->locks, &d->store, err) < 0 || start_reconciler(d, &store, err) < 0 ||
             daemon_network_start(&d->network, &d->loop, d->reconcile, c->veth_prefix, err) < 0)
                 return -(int)err->code;

@@ -98,21 +98,25 @@ int look_settle_given_back(struct reconcile *r, struct round *round, const struc
 
 /* ---- the addresses of one ENI ---- */
 
-static bool is_known(const struct store_address *all, size_t n, int64_t key, struct ip address)
+static bool is_known(const struct store_address *all, size_t n, const struct store_eni *eni,
+                     struct ip address)
 {
-        for (size_t i = 0; i < n; i++) {
-                if (all[i].eni_key == key && ip_equal(all[i].address, address))
+        for (size_t i = 0; i < n && eni; i++) {
+                if (all[i].eni_key == eni->key && ip_equal(all[i].address, address))
                         return true;
         }
         return false;
 }
 
-/* Given back, and shown: 0: not believed; 1: it has lasted, and the address is in the books, on its way back once more. */
+/*
+ * Given back, and shown: 0: not believed; 1: it has lasted, and the address is in the books, on its way back once more. Of an
+ * ENI that is new to the books (known is NULL) that is for the next look.
+ */
 static int see_given_back(struct reconcile *r, struct round *round, struct look *look,
                           const struct store_eni *known, const struct store_given_back *row, struct err *err)
 {
         look->unsettled = true;
-        if (round->now_ms - row->since_ms < GIVEN_BACK_STAYS_MS)
+        if (!known || round->now_ms - row->since_ms < STORE_LATE_MS)
                 return 0;
         round->changed = true;
         if (store_give_back_again(r->store, known->key, row->address, err) < 0)
@@ -131,7 +135,7 @@ static int add_shown(struct reconcile *r, struct round *round, struct look *look
 
                 int e = 1;
 
-                if (row && !is_known(all, n_all, known->key, address))
+                if (row && !is_known(all, n_all, known, address))
                         e = see_given_back(r, round, look, known, row, err);
                 if (e < 0)
                         return err_wrap(err, "give %s back again", IP_TEXT(address));
@@ -152,16 +156,13 @@ int look_addresses(struct reconcile *r, struct round *round, struct look *look, 
         struct store_address *all;
         size_t n_all;
 
-        *ret = (struct look_addresses){.addresses = shown->secondary, .n = shown->n_secondary};
-        if (!known)
-                return 0;
         if (store_addresses(r->store, round->now_ms, round->arena, &all, &n_all, err) < 0)
                 return err_wrap(err, "read addresses");
         *ret = (struct look_addresses){
                 .addresses = ARENA_ARRAY(round->arena, struct ip, shown->n_secondary + n_all)};
         if (add_shown(r, round, look, known, shown, all, n_all, ret, err) < 0)
                 return -(int)err->code;
-        for (size_t i = 0; i < n_all; i++) {
+        for (size_t i = 0; i < n_all && known; i++) {
                 if (all[i].eni_key != known->key || is_leaving_or_lost(&all[i]) ||
                     contains(shown->secondary, shown->n_secondary, all[i].address) ||
                     look_absence_is_settled(r, round, look, IP_TEXT(all[i].address)))

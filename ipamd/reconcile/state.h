@@ -41,8 +41,6 @@ enum {
         BLOCKED_FORGET_MS =
                 15 * 60 * 1000, /* after it ended, a block and its count of attempts are forgotten */
         SUSPECTS_MAX = 4096,
-        GIVEN_BACK_STAYS_MS =
-                2 * 60 * 1000, /* shown so long after it was given back, EC2 has it: once more */
         LINK_COMES_MS =
                 2 * 60 * 1000, /* an ENI's link appears within this after its attach, on EC2's slow days */
         LINK_LOOK_MS =

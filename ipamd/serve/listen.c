@@ -55,12 +55,13 @@ static int check_path(const struct sockaddr_un *address, bool *ret_stale, struct
         return 0;
 }
 
-int listen_check(const char *path, struct err *err)
+int listen_prepare(const char *path, struct err *err)
 {
         struct sockaddr_un address;
         bool stale;
 
-        if (address_of(path, &address, err) < 0 || check_path(&address, &stale, err) < 0)
+        if (address_of(path, &address, err) < 0 || check_path(&address, &stale, err) < 0 ||
+            make_folder_of(path, err) < 0)
                 return err_wrap(err, "listen on %s", path);
         return 0;
 }

@@ -17,8 +17,8 @@ struct listen_socket {
 /* Binds (mode 0600, folder made) and listens, as serve_new() promises. */
 int listen_unix(const char *path, int backlog, struct listen_socket *ret, struct err *err);
 
-/* Whether listen_unix() could have the path: ERR_BUSY where another program answers on it. Changes nothing. */
-int listen_check(const char *path, struct err *err);
+/* Whether listen_unix() could have the path: ERR_BUSY where another program answers on it. Makes the folder, and no more. */
+int listen_prepare(const char *path, struct err *err);
 
 /* Removes the socket's file if it is still the one that listen_unix() made. */
 void listen_remove(const char *path, dev_t device, ino_t inode);

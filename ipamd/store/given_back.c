@@ -15,6 +15,15 @@ int given_back_note(struct store *store, int64_t key, struct ip address, int64_t
                 err);
 }
 
+int given_back_add(struct store *store, const struct store_given_back *row, struct err *err)
+{
+        return stmt_run(
+                store, "INSERT OR REPLACE INTO given_back (eni_id, address, since_ms) VALUES (?1, ?2, ?3)",
+                VALUES(SQL_TEXT(row->eni_id), SQL_TEXT(ip_is_set(row->address) ? IP_TEXT(row->address) : ""),
+                       SQL_INT(row->since_ms)),
+                err);
+}
+
 int given_back_forget(struct store *store, int64_t key, struct ip address, struct err *err)
 {
         return stmt_run(store,
@@ -61,7 +70,9 @@ int store_give_back_again(struct store *store, int64_t key, struct ip address, s
 
         if (r == 0)
                 r = stmt_run(store,
-                             "INSERT INTO addresses (address, eni, state) VALUES (?2, ?1, 'leaving')"
+                             "INSERT INTO addresses (address, eni, state) SELECT ?2, ?1, 'leaving'"
+                             " WHERE NOT EXISTS (SELECT 1 FROM imports WHERE address = ?2"
+                             "                   AND verdict = 'pending')"
                              " ON CONFLICT (address) DO NOTHING",
                              VALUES(SQL_INT(key), SQL_IP(address)), err);
         if (r == 0 && store_changes(store))

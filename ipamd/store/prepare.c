@@ -8,6 +8,7 @@
 
 #include "store/aside.h"
 #include "store/files.h"
+#include "store/generation.h"
 #include "store/restart.h"
 #include "store/schema.h"
 
@@ -80,6 +81,7 @@ static int prepare(const struct store_options *options, const char *boot_id, str
                 r = schema_migrate(store, err);
         if (r == 0)
                 r = check_references(store, err);
+        generation_keep(store, options->generation_path);
         if (r == 0)
                 r = restart_run(store, options, boot_id, ret, err);
         return r == 0 ? stmt_run(store, "PRAGMA wal_checkpoint(TRUNCATE)", NO_VALUES, err) : r;
@@ -148,6 +150,7 @@ int store_open(const struct store_options *options, struct store **ret, struct e
         if (r < 0)
                 return r;
         store_set_cooldown(store, options->cooldown_ms);
+        generation_keep(store, options->generation_path);
         *ret = TAKE_PTR(store);
         return 0;
 }

@@ -5,6 +5,7 @@
 
 #include <vpcwire/clock.h>
 
+#include "store/generation.h"
 #include "store/restart.h"
 
 #define HAS_LEASE "EXISTS (SELECT 1 FROM leases l WHERE l.address = a.address)"
@@ -26,6 +27,18 @@ static int doubt_all(struct store *store, struct err *err)
                       : r;
 }
 
+static int after_another_copy(struct store *store, const struct generation_file *last, int64_t now_ms,
+                              struct err *err)
+{
+        int r = generation_adopt(store, last, now_ms, err);
+
+        return r == 0 ? store_note(
+                                store, "database-outdated", "",
+                                "another copy of it was in use last; EC2 is asked before anything is offered",
+                                err)
+                      : r;
+}
+
 /*
  * Another boot: no pod of the old one lives, and no time of the old clock means anything. But a container has a boot id of its
  * own, and may be started anew beside pods that run: what the kernel shows in use stays leased. What EC2 has is still
@@ -35,7 +48,8 @@ static int after_boot(struct store *store, bool is_first, int64_t now_ms, struct
 {
         static const char forget_lost[] =
                 "DELETE FROM addresses AS a WHERE state = 'lost' AND NOT " HAS_LEASE;
-        static const char forget_facts[] = "DELETE FROM facts WHERE name <> '" STORE_FACT_INSTANCE "'";
+        static const char forget_facts[] = "DELETE FROM facts WHERE name NOT IN ('" STORE_FACT_INSTANCE
+                                           "', '" STORE_FACT_GENERATION "')";
         static const char *const steps[] = {forget_lost,
                                             "UPDATE addresses SET last_used_ms = 0",
                                             "UPDATE leases SET link_missing_since_ms = 0",
@@ -120,21 +134,30 @@ int restart_run(struct store *store, const struct store_options *options, const 
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         _cleanup_(store_tx_done) struct store_tx tx = {0};
         int64_t now_ms = clock_boottime_ms();
+        struct generation_file last;
         const char *old = NULL;
+        bool other_boot;
         int r = store_begin(store, &tx, err);
 
         if (r == 0)
                 r = store_fact_get(store, STORE_FACT_BOOT, arena, &old, err);
+        other_boot = !old || strcmp(old, boot_id) != 0;
+        if (r == 0)
+                r = generation_read(store, arena, &last, &ret->outdated, err);
+        /* A boot empties the folder of the socket: that there is no file says nothing then. */
+        ret->outdated = ret->outdated && (last.generation || !other_boot);
+        if (r == 0 && ret->outdated)
+                r = after_another_copy(store, &last, now_ms, err);
         if (r == 0)
                 r = evidence_load(store, options->running, options->n_running, err);
-        if (r == 0 && (!old || strcmp(old, boot_id) != 0))
+        if (r == 0 && other_boot)
                 r = after_boot(store, !old, now_ms, err);
         if (r == 0)
                 r = after_clock(store, now_ms, err);
         if (r == 0)
                 r = evidence_apply(store, now_ms, &ret->ended, &ret->held, err);
-        /* The kernel contradicts the books: an older copy of them was put back. */
-        if (r == 0 && ret->ended + ret->held > 0)
+        /* The kernel contradicts the books, or what is kept outside them does: an older copy was put back. */
+        if (r == 0 && (ret->outdated || ret->ended + ret->held > 0))
                 r = doubt_all(store, err);
         if (r == 0)
                 r = after_start(store, now_ms, err);

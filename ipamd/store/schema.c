@@ -217,7 +217,19 @@ static const char version_5[] =
         "CREATE UNIQUE INDEX leases_host_link ON leases (host_ifname)"
         "  WHERE host_ifname <> '' AND address_only = 0;";
 
-static const char *const versions[] = {version_1, version_2, version_3, version_4, version_5};
+/* Version 6. The pool's generation changes with each loss: see generation.h. A gain is no harm: an older copy only has less. */
+#define NEW_GENERATION                                                                                       \
+        " BEGIN INSERT INTO facts VALUES ('generation', hex(randomblob(8)))"                                 \
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value; END;"
+static const char version_6[] =
+        "CREATE TRIGGER generation_address_goes AFTER DELETE ON addresses" NEW_GENERATION
+        "CREATE TRIGGER generation_address_leaves AFTER UPDATE OF state, eni, doubted ON addresses"
+        "  WHEN (NEW.state IN ('leaving', 'lost') AND NEW.state <> OLD.state)"
+        "    OR NEW.eni <> OLD.eni OR NEW.doubted > OLD.doubted" NEW_GENERATION
+        "CREATE TRIGGER generation_given_back AFTER INSERT ON given_back" NEW_GENERATION
+        "CREATE TRIGGER generation_settled AFTER DELETE ON given_back" NEW_GENERATION;
+
+static const char *const versions[] = {version_1, version_2, version_3, version_4, version_5, version_6};
 
 const int schema_version = ARRAY_SIZE(versions);
 

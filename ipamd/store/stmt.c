@@ -8,7 +8,7 @@
 
 #include <vpcwire/clock.h>
 
-#include "store/stmt.h"
+#include "store/generation.h"
 
 /*
  * SQLite's own handler starts with whole milliseconds; a transaction of the other thread is over in microseconds. On a disk
@@ -125,6 +125,7 @@ struct store *store_free(struct store *store)
         for (size_t i = 0; i < store->n_statements; i++)
                 sqlite3_finalize(store->statements[i].stmt);
         sqlite3_close(store->db);
+        free(store->generation_path);
         free(store->path);
         free(store);
         return NULL;
@@ -286,8 +287,10 @@ int store_begin(struct store *store, struct store_tx *tx, struct err *err)
 
 int store_commit(struct store_tx *tx, struct err *err)
 {
-        int r = stmt_run(tx->store, "COMMIT", NO_VALUES, err);
+        int r = generation_before_commit(tx->store, err);
 
+        if (r == 0)
+                r = stmt_run(tx->store, "COMMIT", NO_VALUES, err);
         if (r < 0)
                 return r; /* still open, or rolled back by SQLite: store_tx_done() makes sure */
         tx->store = NULL;

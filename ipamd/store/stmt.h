@@ -21,13 +21,16 @@
 enum {
         STORE_BUSY_TIMEOUT_MS = 5000, /* the other thread's transaction takes microseconds */
         STORE_STATEMENTS_MAX = 96,    /* different SQL texts of one connection */
+        STORE_GENERATION_BYTES = 40,  /* a word of the schema's triggers, and room */
 };
 
 struct store {
         sqlite3 *db;
         char *path;
         int64_t cooldown_ms;
-        int64_t busy_until_ms; /* of the wait that is on, see busy() */
+        int64_t busy_until_ms;                   /* of the wait that is on, see busy() */
+        char *generation_path;                   /* NULL: no such file; see generation.h */
+        char generation[STORE_GENERATION_BYTES]; /* as this connection wrote it last */
         struct {
                 const char *sql;
                 sqlite3_stmt *stmt;
@@ -128,8 +131,10 @@ int store_hold_imports(struct store *store, int64_t now_ms, struct err *err);
 /* Names of facts, as SQL has them, that tell of this boot and what was learnt at its starts. */
 #define STORE_FACT_BOOT        "boot-id"
 #define STORE_FACT_IMPORT_DONE "import-done"
+#define STORE_FACT_GENERATION  "generation" /* see generation.h */
 #define STORE_FACTS_OF_A_START                                                                               \
-        "'" STORE_FACT_BOOT "', '" STORE_FACT_IMPORT_DONE "', '" STORE_FACT_CHECKPOINT "'"
+        "'" STORE_FACT_BOOT "', '" STORE_FACT_IMPORT_DONE "', '" STORE_FACT_CHECKPOINT                       \
+        "', '" STORE_FACT_GENERATION "'"
 
 /* No cooldown ends later than one that begins now: the setting may be shorter by now, and the clock may have gone back. */
 int store_bound_cooling(struct store *store, int64_t now_ms, struct err *err);
@@ -188,6 +193,7 @@ int store_primary_arrives(struct store *store, struct ip address, struct err *er
 
 /* given_back.c: EC2 took this address of the ENI back (IP_NONE: the ENI itself); or gave it anew. */
 int given_back_note(struct store *store, int64_t key, struct ip address, int64_t now_ms, struct err *err);
+int given_back_add(struct store *store, const struct store_given_back *row, struct err *err);
 int given_back_forget(struct store *store, int64_t key, struct ip address, struct err *err);
 
 /* NULL for what is not known yet. */

@@ -28,14 +28,17 @@ enum {
         STORE_ID_BYTES = 64,
         STORE_TOKEN_BYTES = 65,
         STORE_EVENTS_MAX = 10000, /* older events are dropped */
+        STORE_LATE_MS =
+                2 * 60 * 1000, /* what EC2 shows so long after it was given back, EC2 has: no late reply */
         STORE_PATH_BYTES = 4096,
         STORE_ASIDE_MAX = 3, /* databases that were put aside; older ones are removed */
 };
 
 struct store_options {
         const char *path;
-        const char *boot_id; /* NULL: /proc/sys/kernel/random/boot_id */
-        int64_t cooldown_ms; /* IP_COOLDOWN_PERIOD: of addresses released by any function here */
+        const char *boot_id;         /* NULL: /proc/sys/kernel/random/boot_id */
+        int64_t cooldown_ms;         /* IP_COOLDOWN_PERIOD: of addresses released by any function here */
+        const char *generation_path; /* a file outside the database, see generation.h; NULL: none */
         /* For store_prepare(): which container has which address by which host link (key.ifname), as the kernel shows it. */
         const struct store_import *running;
         size_t n_running;
@@ -52,6 +55,7 @@ int store_lock(const char *path, int *ret_fd, struct err *err);
 struct store_prepared {
         unsigned ended; /* leases that the kernel contradicted */
         unsigned held;  /* addresses that the kernel shows in use and no lease did: pending imports now */
+        bool outdated; /* another copy of the database was in use last: nothing is offered before a look at EC2 */
         char aside[STORE_PATH_BYTES]; /* the file that could not be used, under its new name; "": none */
         char why_aside[256];
         int lock_fd; /* the database itself, locked: see store_lock(); the caller's, closed last */
@@ -403,7 +407,7 @@ int store_import_explain(struct store *store, struct ip address, const char *rea
 #define STORE_FACT_PROBE "probe"
 #define STORE_PROBE_AT   "ready_boot_ms"
 
-/* Set by the first full look at EC2 of this boot: the books are no older than the boot. Facts end with it. */
+/* Set by the first full look at EC2 of this boot: the books are no older than the boot. It ends with the boot. */
 #define STORE_FACT_LOOKED "looked"
 
 /* Whose database it is: an instance id. It outlives a boot, as the disk of an image does. */

@@ -7,6 +7,7 @@ import sqlite3
 
 import pytest
 
+from faults import ENV as WARM, GIVES_BACK_SOON, in_ec2, script
 from vpc import echo, wait_until
 
 ENV = {"IP_COOLDOWN_PERIOD": "1", "VPCWIRE_ORPHAN_GRACE_PERIOD": "5"}
@@ -223,6 +224,65 @@ def test_a_second_daemon_with_another_database(node):
     other = node.folder / "other.db"
     assert "another program answers" in node.refused_start(VPCWIRE_DB=str(other))
     assert not other.exists()
+
+
+# ---- what EC2 has had back since ----
+
+
+@pytest.fixture
+def shrunk(vpc, make_node, tmp_path):
+    """Four of five addresses were given back since a copy was made, and a look has seen it."""
+    node = make_node("n1", instance_type="t3.medium", env={**WARM, **GIVES_BACK_SOON, "MINIMUM_IP_TARGET": "5"}, start=False)
+    node.start()
+    node.wait_quiet(60, total=5)
+    node.stop()
+    node.copy = copy_of(node, tmp_path / "copy.db")
+    node.env["MINIMUM_IP_TARGET"] = "1"
+    return node
+
+
+def give_back(vpc, node):
+    node.start()
+    wait_until(lambda: len(in_ec2(vpc)) == 1, 60, why="four addresses are given back")
+    wait_until(lambda: node.pool()["total"] == 1, 60, why="and the answer is written down")
+
+
+@pytest.mark.parametrize("describe", ["prompt", "late"])
+@pytest.mark.parametrize("database", ["older", "none"])
+def test_an_older_copy_and_what_was_given_back_since(vpc, shrunk, describe, database):
+    """The ADDs come before the daemon has heard of EC2; and EC2 may show for a while what it has had back."""
+    node = shrunk
+    vpc.ctl("set-stale", describe=describe == "late")
+    give_back(vpc, node)
+    node.kill9()
+    put_back(node, node.copy)
+    if database == "none":
+        node.db.unlink()
+    node.env["VPCWIRE_SHRINK_DELAY"] = "600"  # what is believed to be there stays to be given to pods
+    script(vpc, {"action": "DescribeNetworkInterfaces", "effect": "delay", "delay_ms": 1500})
+    node.start(wait=False)
+    wait_until(lambda: node.status()["set_up"], 60, why="the daemon answers")
+    pods = node.add_pods(f"p{i}" for i in range(5))
+    assert {pod.address for pod in pods} <= set(in_ec2(vpc)), (pods, in_ec2(vpc))
+    assert "another copy of the database was in use last" in node.log.read_text()
+    script(vpc)
+    vpc.ctl("set-stale", describe=False)
+    node.check_kernel()
+
+
+def test_the_same_database_is_believed(vpc, shrunk):
+    """Killed after it gave addresses back, the daemon serves before it asks EC2, which does not answer at all."""
+    node = shrunk
+    give_back(vpc, node)
+    node.add_pod("before")
+    wait_until(lambda: node.pool()["free"] == 1, 60, why="one more")
+    node.kill9()
+    script(vpc, {"action": "*", "effect": "error", "status": 503, "code": "Unavailable", "message": "by script"})
+    node.start(wait=False)
+    wait_until(lambda: node.status()["ready"], 60, why="the daemon is ready")
+    node.add_pod("after")
+    assert "another copy of the database" not in node.log.read_text()
+    script(vpc)
 
 
 # ---- another machine's: a disk that was imaged ----
