@@ -340,7 +340,7 @@ struct store_blocked {
         const char *subject; /* subnet or ENI id, "" for the node */
         const char *reason;  /* a sentence for people */
         int64_t until_ms;    /* not tried again before */
-        unsigned attempts;
+        unsigned attempts;   /* 0: a word for people, and nothing is tried at that time */
 };
 
 /* The action of the row in which the planner says why the pool cannot grow: its reason names its own times. */
