@@ -71,9 +71,10 @@ struct wire_owner {
 };
 
 /*
- * Removes a container's host link. It must bear the container's alias (or not yet any, see name.h), and one of the names
- * that it may have, perhaps with another prefix (the setting was changed since). For an unnamed pod, the only link of our
- * form with that alias is taken as well. No such link is success: ret_name, what it was called, is "" then.
+ * Removes a container's host link. It must bear the container's alias (or not yet any, see name.h), and the MAC that it
+ * was made with, or one of the names that it may have, perhaps with another prefix (the setting was changed since). For an
+ * unnamed pod, the only link of our form with that alias is taken as well. No such link is success: ret_name, what it was
+ * called, is "" then.
  */
 int wire_remove_host_link(struct netlink *host, const struct wire_owner *owner,
                           char ret_name[static LINK_NAME_BYTES], struct err *err);

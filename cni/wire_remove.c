@@ -38,27 +38,46 @@ static bool is_candidate(const struct link_info *link, const struct wire_owner *
                (owner->pod && host_link_name_is_of(link->name, owner->pod));
 }
 
-/* Several candidates are several attachments of one container, and we are not told which: then none is chosen. */
-static int find_by_alias(struct netlink *host, const struct wire_owner *owner, struct link_info *ret,
-                         struct err *err)
+/* Whatever it is called by now: its MAC names the container's interface, and its alias, if it has one, agrees. */
+static bool is_marked(const struct link_info *link, const struct wire_owner *owner)
+{
+        return is_owned(link, owner) && link->has_mac &&
+               mac_equal(link->mac, host_link_mac(owner->container_id, owner->ifname));
+}
+
+/* Several are several attachments of one container, and we are not told which: then none is chosen. */
+static const struct link_info *
+find_only(const struct link_info *links, size_t n, const struct wire_owner *owner,
+          bool (*holds)(const struct link_info *link, const struct wire_owner *owner))
+{
+        const struct link_info *only = NULL;
+
+        for (size_t i = 0; i < n; i++) {
+                if (!holds(&links[i], owner))
+                        continue;
+                if (only)
+                        return NULL;
+                only = &links[i];
+        }
+        return only;
+}
+
+static int find_among_all(struct netlink *host, const struct wire_owner *owner, struct link_info *ret,
+                          struct err *err)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
+        const struct link_info *found;
         struct link_info *links;
-        size_t n, found = 0;
+        size_t n;
         int r;
 
         *ret = (struct link_info){0};
         r = link_dump(host, arena, &links, &n, err);
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < n; i++) {
-                if (is_candidate(&links[i], owner)) {
-                        *ret = links[i];
-                        found++;
-                }
-        }
-        if (found > 1)
-                *ret = (struct link_info){0};
+        found = find_only(links, n, owner, is_marked) ?: find_only(links, n, owner, is_candidate);
+        if (found)
+                *ret = *found;
         return 0;
 }
 
@@ -70,7 +89,7 @@ int wire_remove_host_link(struct netlink *host, const struct wire_owner *owner,
 
         r = find_by_name(host, owner, &link, err);
         if (r == 0 && !link.ifindex)
-                r = find_by_alias(host, owner, &link, err);
+                r = find_among_all(host, owner, &link, err);
         if (r == 0 && link.ifindex)
                 r = link_delete(host, link.ifindex, err);
         if (r < 0 && r != -ERR_NOT_FOUND)

@@ -139,15 +139,19 @@ static const struct link_info *find_link(const struct doctor *doctor, const char
 static void find_enis(struct doctor *doctor)
 {
         size_t n = doctor->list ? doctor->list->n_enis : 0;
+        bool some_here = false;
 
         doctor->enis = ARENA_ARRAY(doctor->arena, struct doctor_eni, n);
         for (size_t i = 0; i < n; i++) {
                 const struct ipam_eni *eni = &doctor->list->enis[i];
+                const struct link_info *link = find_link(doctor, eni->mac);
 
-                if (strcmp(eni->state, "ready") == 0)
-                        doctor->enis[doctor->n_enis++] =
-                                (struct doctor_eni){eni, find_link(doctor, eni->mac)};
+                if (strcmp(eni->state, "ready") != 0)
+                        continue;
+                doctor->enis[doctor->n_enis++] = (struct doctor_eni){eni, link};
+                some_here |= link != NULL;
         }
+        doctor->elsewhere = doctor->nl && doctor->n_enis && !some_here;
 }
 
 static void gather_kernel(struct doctor *doctor)
@@ -168,6 +172,8 @@ static const char *find_lack(const struct doctor *doctor, unsigned needs)
                 return "the kernel cannot be asked by this user";
         if (needs & DOCTOR_NEEDS_HOST && !doctor->sees_host)
                 return "the host's files are not seen from this container; --root says where they are";
+        if (needs & DOCTOR_NEEDS_HERE && doctor->elsewhere)
+                return "this is another network namespace than ipamd's, as links says";
         return NULL;
 }
 

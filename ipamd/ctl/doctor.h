@@ -29,6 +29,7 @@ enum doctor_needs {
         DOCTOR_NEEDS_DAEMON = 1 << 0, /* status and list */
         DOCTOR_NEEDS_KERNEL = 1 << 1, /* nl */
         DOCTOR_NEEDS_HOST = 1 << 2,   /* the host's files */
+        DOCTOR_NEEDS_HERE = 1 << 3,   /* this is ipamd's network namespace, as far as its ENIs' links tell */
 };
 
 struct doctor_finding {
@@ -90,6 +91,7 @@ struct doctor {
         size_t n_rules;
         struct doctor_eni *enis; /* ready ones, the primary one too */
         size_t n_enis;
+        bool elsewhere; /* none of them has a link here: the primary one's is where the node's network is */
 
         const struct doctor_check *check; /* that runs */
         struct doctor_finding *findings;

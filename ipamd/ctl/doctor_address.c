@@ -151,10 +151,10 @@ static void check_neighbours(struct doctor *d)
 
 static const struct doctor_check address_checks[] = {
         {"addresses", check_addresses, "none of the host's is a pod's", "nobody reaches that pod",
-         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL},
+         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE},
         {"neighbours", check_neighbours, "the kernel's table has room",
          "once it is full, the node and the pods of its primary ENI reach no new peer in the subnet",
-         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL},
+         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE},
 };
 
 struct doctor_checks doctor_checks_address(void)

@@ -27,7 +27,7 @@ static void check_firewall(struct doctor *d)
 
 static const struct doctor_check firewall_checks[] = {
         {"firewall", check_firewall, "none drops what is forwarded",
-         "packets of pods pass only where its rules accept them"},
+         "packets of pods pass only where its rules accept them", DOCTOR_NEEDS_HERE},
 };
 
 struct doctor_checks doctor_checks_firewall(void)

@@ -54,22 +54,10 @@ static bool has_address(struct doctor *d, const struct doctor_eni *eni)
         return false;
 }
 
-static bool has_link_of_any(const struct doctor *d)
-{
-        for (size_t i = 0; i < d->n_enis; i++) {
-                if (d->enis[i].link)
-                        return true;
-        }
-        return false;
-}
-
 static void check_links(struct doctor *d)
 {
-        /* The primary ENI's is there as long as the node is: this is not where the daemon runs. */
-        if (d->n_enis && !has_link_of_any(d)) {
-                doctor_say(d, DOCTOR_FAIL,
-                           "run ipamctl in ipamd's (nsenter --net=/proc/PID/ns/net); what is missing below "
-                           "may be there",
+        if (d->elsewhere) {
+                doctor_say(d, DOCTOR_FAIL, "run ipamctl in ipamd's (nsenter --net=/proc/PID/ns/net)",
                            "none of the ENIs has a link here: this seems to be another network namespace "
                            "than ipamd's");
                 return;
@@ -282,19 +270,21 @@ static const struct doctor_check checks[] = {
         {"links", check_links, "each ENI's is here, up, with its address",
          "pods on that ENI reach nobody outside the node", DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL},
         {"rules", check_rules, "ours are here", "packets of pods take a wrong way and are dropped by EC2",
-         DOCTOR_NEEDS_KERNEL},
+         DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE},
         {"other-rules", check_shadows, "none stands before ours", "packets of pods may take another's way",
-         DOCTOR_NEEDS_KERNEL},
+         DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE},
         {"eni-routes", check_eni_routes, "each ENI's table leads out by it",
-         "pods on that ENI reach nobody outside the node", DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL},
+         "pods on that ENI reach nobody outside the node",
+         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE},
         {"pod-routes", check_pod_routes, "each pod has one", "nobody reaches that pod",
-         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL},
+         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE},
         {"nftables", check_nftables, "our table is here",
-         "pods on secondary ENIs reach nobody outside the node, and none the internet"},
+         "pods on secondary ENIs reach nobody outside the node, and none the internet", DOCTOR_NEEDS_HERE},
         {"guards", check_guards, "our tables against forged packets are here",
-         "a pod may pass for another one, or reach what only the node itself should reach"},
+         "a pod may pass for another one, or reach what only the node itself should reach",
+         DOCTOR_NEEDS_HERE},
         {"gateway", check_gateway, "the host answers for it", "a pod whose MAC was changed reaches nobody",
-         DOCTOR_NEEDS_KERNEL},
+         DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE},
 };
 
 struct doctor_checks doctor_checks_route(void)

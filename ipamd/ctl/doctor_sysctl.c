@@ -158,19 +158,20 @@ static void check_conntrack(struct doctor *d)
 }
 
 static const struct doctor_check checks[] = {
-        {"forwarding", check_forwarding, "on", "no packet passes between a pod and anybody else"},
+        {"forwarding", check_forwarding, "on", "no packet passes between a pod and anybody else",
+         DOCTOR_NEEDS_HERE},
         {"rp_filter", check_rp_filter, "not strict on the ENIs' links",
          "packets that come in by another ENI than their answer leaves by are dropped",
-         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL},
+         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE},
         {"eni-sysctls", check_eni_links, "as they must be",
          "the node answers for addresses that are not its own, or takes its routes from whoever offers some",
-         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL},
+         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE},
         {"pod-sysctls", check_pod_links, "as they must be",
          "a pod may pass for another one, or reach what only the node itself should reach",
-         DOCTOR_NEEDS_KERNEL},
+         DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE},
         {"redirects", check_redirects, "not taken",
-         "anybody in the subnet can turn the node's traffic to himself"},
-        {"conntrack", check_conntrack, "has room", "new connections are dropped"},
+         "anybody in the subnet can turn the node's traffic to himself", DOCTOR_NEEDS_HERE},
+        {"conntrack", check_conntrack, "has room", "new connections are dropped", DOCTOR_NEEDS_HERE},
 };
 
 struct doctor_checks doctor_checks_sysctl(void)

@@ -286,6 +286,7 @@ unsigned plan_grow(struct draft *draft)
                 create(draft, &growth);
         }
         if (draft->cooling)
-                draft_stuck(draft, PLAN_CAUSE_COOLING, "%u addresses are cooling down", draft->cooling);
+                draft_stuck(draft, PLAN_CAUSE_COOLING, "%u address%s cooling down", draft->cooling,
+                            draft->cooling == 1 ? " is" : "es are");
         return growth.shortage;
 }

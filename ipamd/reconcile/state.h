@@ -46,6 +46,7 @@ enum {
         LINK_LOOK_MS =
                 5 * 1000, /* between two looks for the sake of a missing link; twice as long each time, ... */
         LINK_LOOK_MAX_MS = 10 * 60 * 1000, /* ... but no longer than this */
+        TAG_AGAIN_MS = 60 * 60 * 1000,     /* EC2 refused to tag the primary ENI: it is not asked before */
         TOLD_MS = 24 * 60 * 60 *
                   1000, /* how long a look's word stands that the next look says again, or takes back */
         FIREWALL_PERIOD_MS = 60 * 1000, /* other people's firewalls are looked at */
@@ -135,6 +136,7 @@ struct reconcile {
         struct suspect *suspects;
         size_t n_suspects;
         bool primary_untagged;          /* the last look showed the primary ENI without the instance's tag */
+        int64_t tag_not_before_ms;      /* EC2 refused to tag it */
         bool unlearned;                 /* the last look showed an ENI of ours that could not be taken in */
         char *unreadable;               /* what was told of items that no look could read; NULL: nothing */
         char (*unmarked)[EC2_ID_BYTES]; /* ENIs that the last look showed without delete-on-termination */
@@ -283,6 +285,9 @@ int blocked_after_failure(struct reconcile *r, struct round *round, const char *
                           const struct err *cause, struct err *err);
 int blocked_until(struct reconcile *r, struct round *round, const char *action, const char *subject,
                   int64_t until_ms, const char *reason, struct err *err);
+/* A word for people, until then or until it is taken back: nothing is tried at that time. */
+int blocked_say(struct reconcile *r, struct round *round, const char *action, const char *subject,
+                int64_t until_ms, const char *reason, struct err *err);
 int blocked_clear(struct reconcile *r, struct round *round, const char *action, const char *subject,
                   struct err *err);
 const struct store_blocked *blocked_find(const struct round *round, const char *action, const char *subject);

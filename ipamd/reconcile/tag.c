@@ -2,7 +2,8 @@
 /*
  * The primary ENI gets the instance's tag, as aws-vpc-cni gives it to all ENIs that it manages: tools find a node's ENIs by it.
  * Ours have it from their create call. Nothing depends on it, so it is one call, after all others; a refusal is told as
- * any other, and it is asked for again at the next full look.
+ * any other, and it is asked for again by a full look, but not before TAG_AGAIN_MS: some of them come seconds apart, and a
+ * policy does not change as fast.
  */
 #include <string.h>
 
@@ -22,7 +23,8 @@ int tag_primary(struct reconcile *r, struct round *round, struct err *err _unuse
         const struct ec2_tag tag = {OURS_TAG_INSTANCE, r->identity.instance_id};
         struct err cause;
 
-        if (!r->primary_untagged || round->progress || round->counts.waiting)
+        if (!r->primary_untagged || round->progress || round->counts.waiting ||
+            round->now_ms < r->tag_not_before_ms)
                 return 0;
         r->primary_untagged = false;
         if (ec2_create_tags(r->ec2, r->identity.eni_id, &tag, 1, &cause) == 0) {
@@ -34,6 +36,7 @@ int tag_primary(struct reconcile *r, struct round *round, struct err *err _unuse
                 round_wake_at(round, round->now_ms + ec2_last_failure(r->ec2)->wait_ms);
                 return 0;
         }
+        r->tag_not_before_ms = round->now_ms + TAG_AGAIN_MS;
         log_warn("ec2 call failed", LOG_STR("action", "tag-primary"), LOG_STR("subject", r->identity.eni_id),
                  LOG_ERR(&cause));
         return 0;

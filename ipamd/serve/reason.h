@@ -24,8 +24,9 @@ struct reason_facts {
 };
 
 /*
- * "no free address: 9 of 9 leased on 3 ENIs, the most a t3.small has; 2 cooling, the next is free in 12 s;
- * subnet subnet-x has no free addresses (next attempt in 40 s); an address that a pod frees is given at once"
+ * "no free address: 9 of 9 leased on 3 ENIs of this t3.small; all 3 ENIs that this instance type can have are full; an
+ * address that a pod frees is given at once", or "no free address: 3 of 3 leased on 1 ENI; subnet subnet-x has no free
+ * addresses (next attempt in 40 s); ..."
  */
 void reason_no_address(const struct reason_facts *facts, char ret[static REASON_BYTES]);
 

@@ -8,13 +8,22 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <vpcwire/log.h>
 #include <vpcwire/mem.h>
 
 #include "plugin.h"
 
 enum { VARIABLES_MAX = 16 };
 
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
+
+/* Half of all inputs are worth a warning. */
+int LLVMFuzzerInitialize(int *argc _unused_, char ***argv _unused_)
+{
+        log_set_level(LOG_LEVEL_ERROR);
+        return 0;
+}
 
 /* Cuts the lines off; returns what is behind them. */
 static char *take_environment(char *text, const char *env[static VARIABLES_MAX + 1])

@@ -229,6 +229,21 @@ def test_a_changed_template_reaches_the_conflist_beside_others(host):
     assert json.loads(host.conflist.read_text())["plugins"] == [*template["plugins"], ISTIO], "portmap was ours to take out"
 
 
+def test_a_conflist_of_the_release_before_becomes_todays_once(host):
+    """It declared no capabilities: its entry is ours, and is brought up to date; from then on there is nothing to do."""
+    host.run("install")
+    host.node.start()
+    host.wait_conflist()
+    today = json.loads(host.conflist.read_text())
+    before = write_conflist(host, lambda conflist: conflist["plugins"][0].pop("capabilities"))
+    assert before != today
+    look_again(host)
+    assert json.loads(host.conflist.read_text()) == today
+    inode = host.conflist.stat().st_ino
+    look_again(host)
+    assert host.conflist.stat().st_ino == inode and host.names() == ["10-aws.conflist", "vpcwire"]
+
+
 def test_uninstall_leaves_the_plugin_to_running_pods(host):
     host.run("install")
     host.node.start()

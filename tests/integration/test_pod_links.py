@@ -73,6 +73,17 @@ def test_a_changed_link_keeps_its_pod(node, commands):
     wait_until(lambda: not route_of(node, pod.address), HEAL_DEADLINE_S)  # a renamed link goes with the pod's namespace
 
 
+@pytest.mark.parametrize("commands", CHANGES.values(), ids=CHANGES)
+def test_del_takes_a_changed_link_away(node, commands):
+    """At once, though the pod's namespace stays: not only when the kernel comes to it."""
+    pod = node.add_pod("p0")
+    ifindex = link_of(node, pod)["ifindex"]
+    change(node, pod, commands)
+    assert pod.cni("DEL").rc == 0
+    assert ifindex not in [link["ifindex"] for link in node.ip("link", "show")]
+    assert node.leases() == [] and route_of(node, pod.address) == []
+
+
 def test_an_export_follows_a_renamed_link(node, tmp_path):
     pod = node.add_pod("p0")
     node.wait_quiet()

@@ -539,6 +539,39 @@ static void test_a_link_without_its_alias_is_ours(void **state _unused_)
         unmake(wire, &wiring);
 }
 
+/* Somebody gives it a name, an alias and a MAC (NULL: as it is) of his own. */
+static void rename_link(const char *alias, const struct mac *mac)
+{
+        const struct link_change down = {.admin = LINK_ADMIN_DOWN},
+                                 change = {.new_name = "uplink7", .alias = alias, .mac = mac};
+        struct link_info link;
+        struct err err;
+
+        assert_ok(link_get_by_name(world.host, HOST_NAME, &link, &err), &err);
+        assert_ok(link_change(world.host, link.ifindex, &down, &err), &err);
+        assert_ok(link_change(world.host, link.ifindex, &change, &err), &err);
+}
+
+/* What has our alias, but neither MAC nor name of ours, may be another interface's of the container. */
+static void test_a_renamed_link_is_removed(void **state _unused_)
+{
+        static const char *const aliases[] = {"c1", ""};
+        _cleanup_(wire_freep) struct wire *wire = open_wire();
+        struct wiring wiring;
+
+        for (size_t i = 0; i < ARRAY_SIZE(aliases); i++) {
+                make(wire, &wiring);
+                rename_link(aliases[i], NULL);
+                assert_false(remove_link(HOST_NAME, "c2", false));
+                assert_true(remove_link(HOST_NAME, "c1", false));
+                assert_clean();
+                make(wire, &wiring);
+                rename_link(aliases[i], &other_pair.mac);
+                assert_false(remove_link(HOST_NAME, "c1", false));
+                unmake(wire, &wiring);
+        }
+}
+
 /* Who has the address's route, and whether a new pod gets it. */
 static const struct {
         const char *alias;
@@ -654,14 +687,17 @@ static void test_removing_from_the_host(void **state _unused_)
         make(wire, &wiring);
         assert_true(remove_link("eni0123456789a", "c1", true));
         assert_clean();
-        /* A link that has our alias but not our form is not ours. */
-        make_named(wire, &wiring, "veth0", "eth0");
+        /* A link that has our alias, but neither our form nor the MAC of our making, is not ours. */
+        make(wire, &wiring);
+        rename_link("c1", &other_pair.mac);
         assert_false(remove_link(HOST_NAME, "c1", true));
         unmake(wire, &wiring);
 }
 
 static void test_removing_one_of_two_attachments(void **state _unused_)
 {
+        const struct mac mac = host_link_mac("c1", "eth0");
+        const struct link_change other_mac = {.mac = &other_pair.mac}, made_with = {.mac = &mac};
         _cleanup_(wire_freep) struct wire *wire = open_wire();
         struct wiring first, second;
         struct link_info pod;
@@ -680,10 +716,13 @@ static void test_removing_one_of_two_attachments(void **state _unused_)
         assert_ok(break_gateway_route(NULL, &pod, &err), &err);
         second.address = ip_from_u32(POD_ADDRESS + 1);
         assert_ok(wire_make(wire, &second, &err), &err);
+        assert_ok(link_change_by_name(world.host, HOST_NAME, &other_mac, &err), &err);
         assert_false(remove_link("eni0123456789a", "c1", true)); /* which one is not clear */
         assert_int_equal(count_links(world.pod), 3);
-        assert_true(remove_link(HOST_NAME, "c1", false));
+        assert_ok(link_change_by_name(world.host, HOST_NAME, &made_with, &err), &err);
+        assert_true(remove_link("eni0123456789a", "c1", true)); /* their MACs tell */
         assert_int_equal(count_links(world.pod), 2);
+        assert_ok(link_get_by_name(world.pod, "net1", &pod, &err), &err);
         assert_false(remove_link(HOST_NAME, "c1", false)); /* the other one stays */
         unmake(wire, &second);
 }
@@ -753,6 +792,7 @@ int main(void)
                 cmocka_unit_test(test_find),
                 cmocka_unit_test(test_a_taken_name_is_left_alone),
                 cmocka_unit_test(test_a_link_without_its_alias_is_ours),
+                cmocka_unit_test(test_a_renamed_link_is_removed),
                 cmocka_unit_test(test_a_chosen_mac),
                 cmocka_unit_test(test_route_of_another),
                 cmocka_unit_test(test_failure_at_each_step_leaves_nothing),

@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -164,6 +165,48 @@ static void test_clean_leaves_the_namespaces_of_others(void **state _unused_)
         assert_ok(netns_delete(SPACE("pod"), &err), &err);
 }
 
+static const struct link_change up = {.admin = LINK_ADMIN_UP};
+
+/* The other end comes up, in a process of its own, later than the kernel's own work queue ever is by itself. */
+static pid_t bring_up_late(const char *space_name, const char *link)
+{
+        enum { LATE_MS = 1500 };
+        pid_t pid = fork();
+
+        assert_return_code(pid, errno);
+        if (pid == 0) {
+                struct fabric_space space;
+                struct err err;
+
+                poll(NULL, 0, LATE_MS);
+                _exit(fabric_space_open(space_name, &space, &err) < 0 ||
+                      link_change_by_name(space.nl, link, &up, &err) < 0);
+        }
+        return pid;
+}
+
+static void test_a_link_that_runs_late_is_waited_for(void **state _unused_)
+{
+        const struct link_veth veth = {.name = "one",
+                                       .peer_name = "other",
+                                       .peer_netns_fd = -1,
+                                       .mac = {{2, 0, 0, 0, 0, 1}},
+                                       .peer_mac = {{2, 0, 0, 0, 0, 2}}};
+        struct fabric_space space;
+        struct err err;
+        int status;
+        pid_t pid;
+
+        assert_ok(fabric_space_create(fixture_prefix, "late", &space, &err), &err);
+        assert_ok(link_create_veth(space.nl, &veth, &err), &err);
+        assert_ok(link_change_by_name(space.nl, "one", &up, &err), &err);
+        pid = bring_up_late(space.name, "other");
+        assert_ok(fabric_space_wait_running(&space, "one", &err), &err);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        assert_ok(fabric_space_remove(&space, &err), &err);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -173,6 +216,7 @@ int main(void)
                 cmocka_unit_test(test_free_cuts_off_processes_that_live_on),
                 cmocka_unit_test(test_leftovers_are_told_and_cleaned),
                 cmocka_unit_test(test_clean_leaves_the_namespaces_of_others),
+                cmocka_unit_test(test_a_link_that_runs_late_is_waited_for),
         };
 
         return fixture_start() ? cmocka_run_group_tests(tests, NULL, NULL) : 77;

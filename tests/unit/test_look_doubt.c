@@ -378,6 +378,10 @@ static void test_the_primary_eni_gets_the_instances_tag(void **state)
         assert_ok(tag_primary(&b->r, &round, &b->f->err), &b->f->err);
         assert_int_equal(httpd_requests(b->ec2), 0);
         round.counts.waiting = 0;
+        round.progress = true;
+        assert_ok(tag_primary(&b->r, &round, &b->f->err), &b->f->err);
+        assert_int_equal(httpd_requests(b->ec2), 0);
+        round.progress = false;
         for (int i = 0; i < 2; i++)
                 assert_ok(tag_primary(&b->r, &round, &b->f->err), &b->f->err);
         assert_int_equal(httpd_requests(b->ec2), 1);
@@ -389,6 +393,38 @@ static void test_the_primary_eni_gets_the_instances_tag(void **state)
         round = bench_round(b, LATER);
         assert_ok(tag_primary(&b->r, &round, &b->f->err), &b->f->err);
         assert_int_equal(httpd_requests(b->ec2), 1);
+}
+
+/* One look, and the step after it; whether EC2 was asked. */
+static bool asks_for_the_tag(struct bench *b, int64_t now_ms)
+{
+        const char *enis[] = {shown(b, 0, "i-other", 3)};
+        struct httpd_reply denied = {.status = 403,
+                                     .body = "<Response><Errors><Error><Code>UnauthorizedOperation</Code></"
+                                             "Error></Errors></Response>",
+                                     .times = HTTPD_ALWAYS};
+        struct round round;
+        size_t before;
+
+        bench_show(b, enis, 1);
+        bench_look(b, now_ms);
+        bench_script(b, &denied, 1);
+        before = httpd_requests(b->ec2);
+        round = bench_round(b, now_ms);
+        assert_ok(tag_primary(&b->r, &round, &b->f->err), &b->f->err);
+        return httpd_requests(b->ec2) > before;
+}
+
+/* A policy does not change in seconds, and looks may come as fast as that. */
+static void test_a_tag_that_is_denied_is_not_asked_for_at_each_look(void **state)
+{
+        struct bench *b = *state;
+
+        assert_true(asks_for_the_tag(b, SOON));
+        assert_false(asks_for_the_tag(b, LATER));
+        assert_false(asks_for_the_tag(b, SOON + TAG_AGAIN_MS - 1));
+        assert_true(asks_for_the_tag(b, SOON + TAG_AGAIN_MS));
+        assert_false(asks_for_the_tag(b, SOON + TAG_AGAIN_MS + 1));
 }
 
 /* ---- what the books cannot hold ---- */
@@ -410,10 +446,63 @@ static void test_an_observation_that_cannot_be_stored_fails_nothing(void **state
         assert_int_equal(round.n_enis, 2);
         assert_string_equal(round.enis[1].eni_id, "eni-1");
         assert_non_null(blocked_find(&round, RECONCILE_STEP_TAKE_IN, "eni-2"));
+        assert_int_equal(blocked_find(&round, RECONCILE_STEP_TAKE_IN, "eni-2")->attempts, 0);
         bench_show(b, (const char *[]){enis[0], enis[2]}, 2);
         bench_look(b, LATER);
         round = bench_round(b, LATER);
         assert_null(blocked_find(&round, RECONCILE_STEP_TAKE_IN, "eni-2"));
+}
+
+static const char *replaced(struct bench *b, const char *text, const char *from, const char *to)
+{
+        for (const char *at; (at = strstr(text, from));)
+                text = arena_printf(b->arena, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+        return text;
+}
+
+/* EC2 gave a new ENI what a deleted one had: it serves at once, and a pod of the old one keeps its lease until the next looks. */
+static void test_an_eni_with_the_mac_and_primary_address_of_one_that_is_gone(void **state)
+{
+        struct bench *b = *state;
+        int64_t old = fixture_ready_eni(b->f, 1, 2);
+        struct store_eni eni = fixture_eni(1);
+        const char *mac = arena_strdup(b->arena, MAC_TEXT(eni.mac)),
+                   *successor = replaced(b, shown(b, 2, INSTANCE, 1), IP_TEXT(fixture_ip(2, 0)),
+                                         IP_TEXT(fixture_ip(1, 0)));
+        const char *enis[] = {shown(b, 0, INSTANCE, 3),
+                              replaced(b, successor, MAC_TEXT(fixture_eni(2).mac), mac)};
+        struct round round;
+
+        for (int i = 0; i < 4; i++)
+                fixture_lease(b->f, (const char *[]){"a", "b", "c", "d"}[i], NOW);
+        bench_show(b, enis, 2);
+        bench_look(b, SOON);
+        round = bench_round(b, SOON);
+        assert_null(blocked_find(&round, RECONCILE_STEP_TAKE_IN, "eni-2"));
+        assert_int_equal(round.n_enis, 3);
+        assert_true(ip_equal(round.enis[2].primary_address, fixture_ip(1, 0)));
+        assert_int_equal(round.enis[2].total, 1);
+        assert_int_equal(observe_eni(&round, old)->leased, 1);
+        bench_look(b, LATER);
+        round = bench_round(b, LATER);
+        assert_int_equal(observe_eni(&round, old)->lost, 1);
+}
+
+/* Both are shown: that is EC2's contradiction, and nothing is taken from either. */
+static void test_two_enis_with_one_mac_are_told(void **state)
+{
+        struct bench *b = *state;
+        int64_t key = fixture_ready_eni(b->f, 1, 2);
+        const char *mac = arena_strdup(b->arena, MAC_TEXT(fixture_eni(1).mac)),
+                   *enis[] = {shown(b, 0, INSTANCE, 3), shown(b, 1, INSTANCE, 2),
+                              replaced(b, shown(b, 2, INSTANCE, 1), MAC_TEXT(fixture_eni(2).mac), mac)};
+        struct round round;
+
+        bench_show(b, enis, 3);
+        bench_look(b, SOON);
+        round = bench_round(b, SOON);
+        assert_non_null(blocked_find(&round, RECONCILE_STEP_TAKE_IN, "eni-2"));
+        assert_true(mac_equal(observe_eni(&round, key)->mac, fixture_eni(1).mac));
 }
 
 /* ---- one look ---- */
@@ -515,6 +604,31 @@ static void test_a_doubt_does_not_end_a_cooldown(void **state)
         assert_string_equal(fixture_address_state(b->f, lease.address, NOW + COOLDOWN_MS), "free");
 }
 
+/* ---- what the planner is told ---- */
+
+static struct plan_eni planner_sees(struct bench *b, size_t i, int64_t now_ms)
+{
+        struct round round = bench_round(b, now_ms);
+        struct plan_view view;
+
+        view_make(&b->r, &round, &view);
+        assert_true(i < view.n_enis);
+        return view.enis[i];
+}
+
+/* A surplus is old by the time since when pods can use it, not since when the row is there. */
+static void test_an_eni_is_young_from_when_it_is_ready(void **state)
+{
+        struct bench *b = *state;
+        int64_t key = fixture_ready_eni(b->f, 1, 3);
+        bool done;
+
+        assert_ok(store_eni_set_state(b->f->store, key, ENI_CONFIGURING, "", SOON, &done, &b->f->err),
+                  &b->f->err);
+        assert_ok(store_eni_set_state(b->f->store, key, ENI_READY, "", LATER, &done, &b->f->err), &b->f->err);
+        assert_int_equal(planner_sees(b, 1, LATER).ready_ms, LATER);
+}
+
 /* ---- what others put on it ---- */
 
 static const char *with_elastic_ip(struct bench *b, const char *eni, struct ip address)
@@ -536,7 +650,8 @@ static void test_an_address_with_an_elastic_ip_is_not_given_back(void **state)
         bench_show(b, enis, 1);
         bench_look(b, SOON);
         assert_string_equal(bench_round(b, SOON).enis[0].public_address, "203.0.113.9");
-        assert_int_equal(bench_round(b, SOON).enis[0].associated, 1);
+        assert_int_equal(planner_sees(b, 0, SOON).associated, 1);
+        assert_string_equal(planner_sees(b, 0, SOON).public_address, "203.0.113.9");
         bench_script(
                 b,
                 &(struct httpd_reply){.body = RETURNED("UnassignPrivateIpAddresses"), .times = HTTPD_ALWAYS},
@@ -549,6 +664,7 @@ static void test_an_address_with_an_elastic_ip_is_not_given_back(void **state)
         bench_show(b, before, 1);
         bench_look(b, LATER);
         assert_string_equal(bench_round(b, LATER).enis[0].public_address, "");
+        assert_null(planner_sees(b, 0, LATER).public_address);
 }
 
 /* Seen for the first time, as after each boot: the next look is half an hour away. */
@@ -586,7 +702,9 @@ static void test_a_link_that_is_gone_brings_looks_and_cuts_pods_off(void **state
         for (int i = 0; i < 4; i++)
                 fixture_lease(b->f, (const char *[]){"a", "b", "c", "d"}[i], NOW);
         assert_int_equal(fixture_counts(b->f, NOW).cut_off, 0);
+        assert_false(planner_sees(b, 1, SOON).link_missing);
         round = see_link(b, false, SOON);
+        assert_true(planner_sees(b, 1, SOON).link_missing);
         assert_int_equal(b->r.look_due_ms, SOON);
         assert_int_equal(fixture_counts(b->f, SOON).cut_off, 1);
         assert_non_null(blocked_find(&round, RECONCILE_STEP_LINK, "eni-1"));
@@ -600,6 +718,26 @@ static void test_a_link_that_is_gone_brings_looks_and_cuts_pods_off(void **state
         round = see_link(b, true, SOON + 2 * LINK_LOOK_MS);
         assert_null(blocked_find(&round, RECONCILE_STEP_LINK, "eni-1"));
         assert_int_equal(fixture_counts(b->f, SOON).cut_off, 0);
+}
+
+/* However long it is gone, EC2 is asked now and then. */
+static void test_looks_for_a_missing_link_never_cease(void **state)
+{
+        enum { LOOKS = 20 };
+        struct bench *b = *state;
+        int64_t now_ms = SOON, pause_ms = 0;
+
+        fixture_ready_eni(b->f, 1, 3);
+        for (int i = 0; i < LOOKS; i++) {
+                struct round round = see_link(b, false, now_ms);
+                int64_t until_ms = blocked_find(&round, RECONCILE_STEP_LINK, "eni-1")->until_ms;
+
+                assert_int_equal(b->r.look_due_ms, now_ms);
+                assert_true(until_ms - now_ms >= pause_ms);
+                pause_ms = until_ms - now_ms;
+                now_ms = until_ms;
+        }
+        assert_int_equal(pause_ms, LINK_LOOK_MAX_MS);
 }
 
 /* Just attached: it takes a while until the kernel has it. */
@@ -665,15 +803,20 @@ int main(void)
                 TEST(test_an_eni_without_pods_and_tag_is_let_go),
                 TEST(test_no_manage_on_the_primary_eni_is_ignored),
                 TEST(test_the_primary_eni_gets_the_instances_tag),
+                TEST(test_a_tag_that_is_denied_is_not_asked_for_at_each_look),
                 TEST(test_an_observation_that_cannot_be_stored_fails_nothing),
+                TEST(test_an_eni_with_the_mac_and_primary_address_of_one_that_is_gone),
+                TEST(test_two_enis_with_one_mac_are_told),
                 TEST(test_an_address_that_one_look_does_not_show_is_not_offered),
                 TEST(test_an_eni_that_one_look_does_not_show_offers_nothing),
                 TEST(test_an_eni_on_its_way_in_is_not_doubted),
                 TEST(test_a_doubted_eni_that_comes_in_is_looked_at),
                 TEST(test_a_doubt_does_not_end_a_cooldown),
+                TEST(test_an_eni_is_young_from_when_it_is_ready),
                 TEST(test_an_address_with_an_elastic_ip_is_not_given_back),
                 TEST(test_an_elastic_ip_counts_from_the_first_look),
                 TEST(test_a_link_that_is_gone_brings_looks_and_cuts_pods_off),
+                TEST(test_looks_for_a_missing_link_never_cease),
                 TEST(test_a_link_that_is_not_here_yet_is_waited_for),
                 TEST(test_after_another_boot_nothing_is_offered_before_a_look),
                 TEST(test_another_start_in_the_same_boot_offers_at_once),

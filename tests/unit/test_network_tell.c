@@ -40,12 +40,35 @@ static void test_a_route_that_stays_away_is_told_until_it_is_there(void **state)
         assert_false(warned_after(b, 0));
 }
 
+/* The reason of the warning about table main, in the books after one sync; NULL: there is none. */
+static const char *main_after(struct bench *b, bool no_default)
+{
+        struct round round = bench_round(b, NOW + 1000);
+        const struct node_report report = {.no_default = no_default};
+        const struct store_blocked *warning;
+
+        assert_ok(network_tell(&b->r, &round, &report, &b->f->err), &b->f->err);
+        round = bench_round(b, NOW + 1000);
+        warning = blocked_find(&round, STORE_WARNING_MAIN, "default");
+        return warning ? warning->reason : NULL;
+}
+
+static void test_no_default_route_is_told_for_as_long_as_there_is_none(void **state)
+{
+        struct bench *b = *state;
+
+        assert_null(main_after(b, false));
+        assert_contains(main_after(b, true), "table main has no default route");
+        assert_null(main_after(b, false));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_a_pod_that_is_being_wired_is_no_news),
                 TEST(test_a_route_that_stays_away_is_told_until_it_is_there),
+                TEST(test_no_default_route_is_told_for_as_long_as_there_is_none),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

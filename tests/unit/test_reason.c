@@ -6,6 +6,8 @@
 
 enum { NOW_MS = 1000000 };
 
+#define LIMIT "all 3 ENIs that this instance type can have are full"
+
 static void test_reasons(void **state _unused_)
 {
         static const struct store_blocked full = {"create", "subnet-x",
@@ -14,6 +16,13 @@ static void test_reasons(void **state _unused_)
         static const struct store_blocked twice[] = {
                 {"assign", "subnet-x", "subnet subnet-x has no free addresses", NOW_MS + 39001, 1},
                 {"create", "subnet-x", "subnet subnet-x has no free addresses", NOW_MS + 50000, 1}};
+        static const struct store_blocked at_limit = {STORE_BLOCKED_GROW, "", LIMIT, NOW_MS + 1290000, 0},
+                                          at_limit_and_cooling = {STORE_BLOCKED_GROW, "",
+                                                                  LIMIT "; 1 address is cooling down",
+                                                                  NOW_MS + 11500, 0},
+                                          odd = {"take-in", "eni-1", "what EC2 shows of eni-1 is left out",
+                                                 NOW_MS + 86400000, 0},
+                                          limit_is_over = {STORE_BLOCKED_GROW, "", LIMIT, NOW_MS, 0};
         static const struct {
                 struct reason_facts facts;
                 const char *expect;
@@ -24,11 +33,17 @@ static void test_reasons(void **state _unused_)
                   .counts = {.total = 9, .leased = 9, .enis = 3},
                   .max_enis = 3,
                   .instance_type = "t3.small"},
-                 "no free address: 9 of 9 leased on 3 ENIs, limit of t3.small reached"},
+                 "no free address: 9 of 9 leased on 3 ENIs, the most that a t3.small can have"},
+                {{.set_up = true,
+                  .counts = {.total = 3, .leased = 3, .enis = 1},
+                  .blocked = &odd,
+                  .n_blocked = 1},
+                 "no free address: 3 of 3 leased on 1 ENI; what EC2 shows of eni-1 is left out; an address "
+                 "that a pod frees is given at once"},
                 {{.set_up = true, .counts = {.total = 3, .leased = 3, .enis = 1}, .max_enis = 3},
                  "no free address: 3 of 3 leased on 1 ENI"},
                 {{.set_up = true, .counts = {.total = 3, .leased = 3, .enis = 1}, .max_enis = 1},
-                 "no free address: 3 of 3 leased on 1 ENI, limit of this node reached"},
+                 "no free address: 3 of 3 leased on 1 ENI, the most that this node can have"},
                 {{.set_up = true,
                   .counts = {.total = 3,
                              .leased = 1,
@@ -51,6 +66,33 @@ static void test_reasons(void **state _unused_)
                   .n_blocked = 2},
                  "no free address: 3 of 3 leased on 1 ENI; subnet subnet-x has no free addresses (next "
                  "attempt in 40 s); an address that a pod frees is given at once"},
+                {{.set_up = true,
+                  .counts = {.total = 9, .leased = 9, .enis = 3, .waiting = 2},
+                  .blocked = &at_limit,
+                  .n_blocked = 1,
+                  .max_enis = 3,
+                  .instance_type = "t3.small"},
+                 "no free address: 9 of 9 leased on 3 ENIs of this t3.small; all 3 ENIs that this instance "
+                 "type can have are full; an address that a pod frees is given at once; 2 requests wait"},
+                {{.set_up = true,
+                  .counts = {.total = 9,
+                             .leased = 8,
+                             .cooling = 1,
+                             .enis = 3,
+                             .next_cooled_ms = NOW_MS + 11500},
+                  .blocked = &at_limit_and_cooling,
+                  .n_blocked = 1,
+                  .max_enis = 3},
+                 "no free address: 8 of 9 leased on 3 ENIs; all 3 ENIs that this instance type can have are "
+                 "full; 1 address is cooling down; an address that a pod frees is given at once; one that "
+                 "cools down is free in 12 s"},
+                {{.set_up = true,
+                  .counts = {.total = 9, .leased = 9, .enis = 3},
+                  .blocked = &limit_is_over,
+                  .n_blocked = 1,
+                  .max_enis = 3,
+                  .instance_type = "t3.small"},
+                 "no free address: 9 of 9 leased on 3 ENIs, the most that a t3.small can have"},
                 {{.set_up = true,
                   .counts = {.total = 3, .leased = 3, .enis = 1},
                   .blocked = &over,
