@@ -115,9 +115,11 @@ static void show_blocked(struct ctl *ctl, const struct ipam_status_reply *status
                 const struct ipam_blocked *blocked = &status->blocked[i];
                 _cleanup_(text_done) struct text text = {0};
 
-                text_add(&text, "%s%s%s: %s (again in %s)", blocked->action, blocked->subject[0] ? " " : "",
-                         blocked->subject, blocked->reason,
-                         show_age(blocked->until_ms - now_ms, (char[SHOW_AGE_BYTES]){0}));
+                text_add(&text, "%s%s%s: %s", blocked->action, blocked->subject[0] ? " " : "",
+                         blocked->subject, blocked->reason);
+                if (strcmp(blocked->action, IPAM_BLOCKED_GROW) != 0)
+                        text_add(&text, " (again in %s)",
+                                 show_age(blocked->until_ms - now_ms, (char[SHOW_AGE_BYTES]){0}));
                 line(ctl, "blocked", SHOW_WARN, text.text);
         }
 }
