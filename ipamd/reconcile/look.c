@@ -120,6 +120,8 @@ static int see_attached(struct reconcile *r, struct round *round, struct look *l
                 return 0;
         if (known && known->state >= ENI_DETACHING)
                 return see_leaving(r, known, eni, tagged, err);
+        if (look_make_way(r, round, look, eni, err) < 0)
+                return -(int)err->code;
         if (!known) {
                 e = see_new(r, round, look, eni, &entry, err);
                 if (e <= 0)

@@ -40,6 +40,13 @@ struct look_addresses {
         size_t n, n_doubted;
 };
 
+/*
+ * EC2 gives an ENI what one that it deleted had. A row that this look does not show keeps no MAC and no primary address from the
+ * ENI that has them now; two ENIs that are both shown with one are a contradiction, which is told.
+ */
+int look_make_way(struct reconcile *r, struct round *round, const struct look *look,
+                  const struct ec2_eni *shown, struct err *err);
+
 /* The addresses of an ENI that count as there; known: its row, NULL where there is none. In the arena. */
 int look_addresses(struct reconcile *r, struct round *round, struct look *look, const struct store_eni *known,
                    const struct ec2_eni *shown, struct look_addresses *ret, struct err *err);

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <vpcwire/log.h>
+
 #include "reconcile/look.h"
 
 bool look_absence_is_settled(struct reconcile *r, struct round *round, struct look *look, const char *name)
@@ -92,6 +94,32 @@ int look_settle_given_back(struct reconcile *r, struct round *round, const struc
                 if (round->now_ms - row->since_ms >= LOOK_SETTLE_MS && !shows(look, row) &&
                     store_given_back_settled(r->store, row, err) < 0)
                         return err_wrap(err, "forget what was given back");
+        }
+        return 0;
+}
+
+/* ---- one that is gone, and has a successor ---- */
+
+static bool claims(const struct store_eni *row, const struct ec2_eni *shown)
+{
+        return mac_equal(row->mac, shown->mac) ||
+               (ip_is_set(shown->primary) && ip_equal(row->primary_address, shown->primary));
+}
+
+int look_make_way(struct reconcile *r, struct round *round, const struct look *look,
+                  const struct ec2_eni *shown, struct err *err)
+{
+        for (size_t i = 0; i < round->n_enis; i++) {
+                const struct store_eni *row = &round->enis[i];
+
+                if (!claims(row, shown) || strcmp(row->eni_id, shown->eni_id) == 0 || row->primary ||
+                    row->state >= ENI_DETACHING || look_find(&look->attached, row->eni_id) ||
+                    look_cannot_tell(look, row->eni_id))
+                        continue;
+                log_warn("an eni of the books has a successor with its mac or primary address",
+                         LOG_STR("eni", row->eni_id), LOG_STR("successor", shown->eni_id));
+                if (store_eni_gives_way(r->store, row->key, err) < 0)
+                        return err_wrap(err, "make way for %s", shown->eni_id);
         }
         return 0;
 }

@@ -155,6 +155,13 @@ int store_eni_set_link_missing(struct store *store, int64_t key, bool missing, s
                           err);
 }
 
+int store_eni_gives_way(struct store *store, int64_t key, struct err *err)
+{
+        return set_column(store,
+                          "UPDATE enis SET mac = NULL, primary_address = NULL, in_doubt = ?2 WHERE key = ?1",
+                          key, SQL_INT(true), err);
+}
+
 int store_eni_set_managed(struct store *store, int64_t key, bool managed, struct err *err)
 {
         return set_column(store, "UPDATE enis SET managed = ?2 WHERE key = ?1", key, SQL_INT(managed), err);

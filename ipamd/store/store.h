@@ -250,6 +250,8 @@ int store_eni_set_in_doubt(struct store *store, int64_t key, bool in_doubt, stru
 /* Of an ENI that is not attached yet: its place was taken by somebody else meanwhile. */
 int store_eni_set_device(struct store *store, int64_t key, unsigned device_index, struct err *err);
 int store_eni_set_link_missing(struct store *store, int64_t key, bool missing, struct err *err);
+/* EC2 shows its MAC or its primary address as another ENI's: it has none any more, and what became of it is in doubt. */
+int store_eni_gives_way(struct store *store, int64_t key, struct err *err);
 int store_eni_set_managed(struct store *store, int64_t key, bool managed, struct err *err);
 
 /* Ends the row and its addresses. ERR_BUSY while a lease is on it. */

@@ -452,6 +452,58 @@ static void test_an_observation_that_cannot_be_stored_fails_nothing(void **state
         assert_null(blocked_find(&round, RECONCILE_STEP_TAKE_IN, "eni-2"));
 }
 
+static const char *replaced(struct bench *b, const char *text, const char *from, const char *to)
+{
+        for (const char *at; (at = strstr(text, from));)
+                text = arena_printf(b->arena, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+        return text;
+}
+
+/* EC2 gave a new ENI what a deleted one had: it serves at once, and a pod of the old one keeps its lease until the next looks. */
+static void test_an_eni_with_the_mac_and_primary_address_of_one_that_is_gone(void **state)
+{
+        struct bench *b = *state;
+        int64_t old = fixture_ready_eni(b->f, 1, 2);
+        struct store_eni eni = fixture_eni(1);
+        const char *mac = arena_strdup(b->arena, MAC_TEXT(eni.mac)),
+                   *successor = replaced(b, shown(b, 2, INSTANCE, 1), IP_TEXT(fixture_ip(2, 0)),
+                                         IP_TEXT(fixture_ip(1, 0)));
+        const char *enis[] = {shown(b, 0, INSTANCE, 3),
+                              replaced(b, successor, MAC_TEXT(fixture_eni(2).mac), mac)};
+        struct round round;
+
+        for (int i = 0; i < 4; i++)
+                fixture_lease(b->f, (const char *[]){"a", "b", "c", "d"}[i], NOW);
+        bench_show(b, enis, 2);
+        bench_look(b, SOON);
+        round = bench_round(b, SOON);
+        assert_null(blocked_find(&round, RECONCILE_STEP_TAKE_IN, "eni-2"));
+        assert_int_equal(round.n_enis, 3);
+        assert_true(ip_equal(round.enis[2].primary_address, fixture_ip(1, 0)));
+        assert_int_equal(round.enis[2].total, 1);
+        assert_int_equal(observe_eni(&round, old)->leased, 1);
+        bench_look(b, LATER);
+        round = bench_round(b, LATER);
+        assert_int_equal(observe_eni(&round, old)->lost, 1);
+}
+
+/* Both are shown: that is EC2's contradiction, and nothing is taken from either. */
+static void test_two_enis_with_one_mac_are_told(void **state)
+{
+        struct bench *b = *state;
+        int64_t key = fixture_ready_eni(b->f, 1, 2);
+        const char *mac = arena_strdup(b->arena, MAC_TEXT(fixture_eni(1).mac)),
+                   *enis[] = {shown(b, 0, INSTANCE, 3), shown(b, 1, INSTANCE, 2),
+                              replaced(b, shown(b, 2, INSTANCE, 1), MAC_TEXT(fixture_eni(2).mac), mac)};
+        struct round round;
+
+        bench_show(b, enis, 3);
+        bench_look(b, SOON);
+        round = bench_round(b, SOON);
+        assert_non_null(blocked_find(&round, RECONCILE_STEP_TAKE_IN, "eni-2"));
+        assert_true(mac_equal(observe_eni(&round, key)->mac, fixture_eni(1).mac));
+}
+
 /* ---- one look ---- */
 
 static void test_an_address_that_one_look_does_not_show_is_not_offered(void **state)
@@ -752,6 +804,8 @@ int main(void)
                 TEST(test_the_primary_eni_gets_the_instances_tag),
                 TEST(test_a_tag_that_is_denied_is_not_asked_for_at_each_look),
                 TEST(test_an_observation_that_cannot_be_stored_fails_nothing),
+                TEST(test_an_eni_with_the_mac_and_primary_address_of_one_that_is_gone),
+                TEST(test_two_enis_with_one_mac_are_told),
                 TEST(test_an_address_that_one_look_does_not_show_is_not_offered),
                 TEST(test_an_eni_that_one_look_does_not_show_offers_nothing),
                 TEST(test_an_eni_on_its_way_in_is_not_doubted),
