@@ -33,6 +33,8 @@ static enum rank rank_of(const struct link_info *link, struct mac mac)
 
         if (!link->has_mac || !mac_equal(link->mac, mac) || is_stacked(link))
                 return RANK_NONE;
+        if (mac_equal(mac, (struct mac){0}))
+                return RANK_NONE; /* the ENI's is not known, and the loopback's is this */
         if (link->has_permanent_mac && !mac_equal(link->permanent_mac, mac))
                 return RANK_NONE; /* another ENI's, whose MAC somebody changed: a bond does */
         if (veth)

@@ -160,7 +160,7 @@ struct ipam_targets {
 /* Something the daemon wants to do and may not until a time. */
 struct ipam_blocked {
         const char *action, *subject, *reason;
-        int64_t until_ms; /* wall clock */
+        int64_t until_ms; /* wall clock; 0: nothing is tried at a time of its own */
 };
 
 struct ipam_warning {

@@ -117,7 +117,7 @@ static void show_blocked(struct ctl *ctl, const struct ipam_status_reply *status
 
                 text_add(&text, "%s%s%s: %s", blocked->action, blocked->subject[0] ? " " : "",
                          blocked->subject, blocked->reason);
-                if (strcmp(blocked->action, IPAM_BLOCKED_GROW) != 0)
+                if (blocked->until_ms)
                         text_add(&text, " (again in %s)",
                                  show_age(blocked->until_ms - now_ms, (char[SHOW_AGE_BYTES]){0}));
                 line(ctl, "blocked", SHOW_WARN, text.text);

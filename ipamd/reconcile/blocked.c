@@ -79,6 +79,16 @@ static const char *sentence(struct arena *arena, enum ec2_failure_class class, c
         return cause;
 }
 
+int blocked_say(struct reconcile *r, struct round *round, const char *action, const char *subject,
+                int64_t until_ms, const char *reason, struct err *err)
+{
+        return write_down(
+                r, round,
+                (struct store_blocked){
+                        .action = action, .subject = subject, .reason = reason, .until_ms = until_ms},
+                err);
+}
+
 int blocked_until(struct reconcile *r, struct round *round, const char *action, const char *subject,
                   int64_t until_ms, const char *reason, struct err *err)
 {

@@ -83,13 +83,13 @@ static int see_tag(struct reconcile *r, struct round *round, struct look *look, 
         if (!known->untagged)
                 log_error("EC2 shows an eni of ours without our tag: nothing more of it is offered",
                           LOG_STR("eni", entry->eni_id), LOG_INT("pods", known->leased + known->lost));
-        return blocked_until(r, round, RECONCILE_STEP_TAG, entry->eni_id, round->now_ms + TOLD_MS,
-                             arena_printf(round->arena,
-                                          "EC2 shows %s without the tag " OURS_TAG_INSTANCE
-                                          "=%s, or with " OURS_TAG_NO_MANAGE
-                                          "=true: its pods keep their addresses, and no other gets one of it",
-                                          entry->eni_id, r->identity.instance_id),
-                             err);
+        return blocked_say(r, round, RECONCILE_STEP_TAG, entry->eni_id, round->now_ms + TOLD_MS,
+                           arena_printf(round->arena,
+                                        "EC2 shows %s without the tag " OURS_TAG_INSTANCE
+                                        "=%s, or with " OURS_TAG_NO_MANAGE
+                                        "=true: its pods keep their addresses, and no other gets one of it",
+                                        entry->eni_id, r->identity.instance_id),
+                           err);
 }
 
 /* 1: take it in; 0: not now, or not at all. */
@@ -177,7 +177,7 @@ static int take_in(struct reconcile *r, struct round *round, struct look *look, 
         r->unlearned = true;
         log_error("what EC2 shows of an eni does not fit into the books, and is left out",
                   LOG_STR("eni", eni->eni_id), LOG_ERR(&cause));
-        return blocked_until(
+        return blocked_say(
                 r, round, RECONCILE_STEP_TAKE_IN, eni->eni_id, round->now_ms + TOLD_MS,
                 arena_printf(round->arena, "what EC2 shows of %s is left out: %s", eni->eni_id, cause.msg),
                 err);

@@ -285,6 +285,9 @@ int blocked_after_failure(struct reconcile *r, struct round *round, const char *
                           const struct err *cause, struct err *err);
 int blocked_until(struct reconcile *r, struct round *round, const char *action, const char *subject,
                   int64_t until_ms, const char *reason, struct err *err);
+/* A word for people, until then or until it is taken back: nothing is tried at that time. */
+int blocked_say(struct reconcile *r, struct round *round, const char *action, const char *subject,
+                int64_t until_ms, const char *reason, struct err *err);
 int blocked_clear(struct reconcile *r, struct round *round, const char *action, const char *subject,
                   struct err *err);
 const struct store_blocked *blocked_find(const struct round *round, const char *action, const char *subject);

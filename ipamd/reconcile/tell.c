@@ -19,7 +19,7 @@ static int tell_stuck(struct reconcile *r, struct round *round, const struct pla
         if (!before)
                 log_warn("the pool cannot grow", LOG_STR("reason", plan->stuck),
                          LOG_INT("missing", plan->shortage));
-        return blocked_until(r, round, RECONCILE_STEP_GROW, "", until_ms, plan->stuck, err);
+        return blocked_say(r, round, RECONCILE_STEP_GROW, "", until_ms, plan->stuck, err);
 }
 
 static int tell_kept(struct reconcile *r, struct round *round, const struct plan *plan, struct err *err)
@@ -32,7 +32,7 @@ static int tell_kept(struct reconcile *r, struct round *round, const struct plan
                 return 0;
         if (!before)
                 log_info("an eni is not given back", LOG_STR("reason", plan->kept));
-        return blocked_until(r, round, RECONCILE_STEP_SHRINK, "", round->now_ms + TOLD_MS, plan->kept, err);
+        return blocked_say(r, round, RECONCILE_STEP_SHRINK, "", round->now_ms + TOLD_MS, plan->kept, err);
 }
 
 int tell_plan(struct reconcile *r, struct round *round, const struct plan *plan, struct err *err)

@@ -33,7 +33,9 @@ static void add_blocked(struct ipam_status_reply *status, const struct reason_fa
                         .action = facts->blocked[i].action,
                         .subject = facts->blocked[i].subject,
                         .reason = facts->blocked[i].reason,
-                        .until_ms = facts->blocked[i].until_ms + wall_minus_boot_ms,
+                        .until_ms = facts->blocked[i].attempts
+                                            ? facts->blocked[i].until_ms + wall_minus_boot_ms
+                                            : 0,
                 };
         }
 }

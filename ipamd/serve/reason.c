@@ -108,7 +108,7 @@ void reason_no_address(const struct reason_facts *facts, char ret[static REASON_
                 if (is_over(facts, i) || said_before(facts, i))
                         continue;
                 add(ret, "; %s", facts->blocked[i].reason);
-                if (!is_planners(facts, i))
+                if (facts->blocked[i].attempts)
                         add(ret, " (next attempt in %lld s)",
                             seconds_until(facts->blocked[i].until_ms, facts->now_ms));
                 shown++;

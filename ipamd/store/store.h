@@ -340,7 +340,7 @@ struct store_blocked {
         const char *subject; /* subnet or ENI id, "" for the node */
         const char *reason;  /* a sentence for people */
         int64_t until_ms;    /* not tried again before */
-        unsigned attempts;
+        unsigned attempts;   /* 0: a word for people, and nothing is tried at that time */
 };
 
 /* A row with one of these actions stops nothing: it tells people about its subject, until its time. */

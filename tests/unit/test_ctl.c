@@ -162,7 +162,7 @@ static struct ipam_status_reply sample_status(void)
                 .n_blocked = ARRAY_SIZE(blocked),
         };
 
-        blocked[0].until_ms = blocked[1].until_ms = now_ms + 45500;
+        blocked[0].until_ms = now_ms + 45500;
         return status;
 }
 

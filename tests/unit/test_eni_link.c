@@ -136,9 +136,19 @@ static void test_each(void **state _unused_)
         }
 }
 
+/* Of an ENI whose MAC is not known, the loopback is not the link. */
+static void test_no_mac(void **state _unused_)
+{
+        const struct link_info loopback = {.name = "lo", .kind = "", .has_mac = true, .peer_nsid = HERE};
+        struct eni_link found = eni_link_find(&loopback, 1, (struct mac){0}, NULL, NULL);
+
+        assert_null(found.link);
+        assert_null(found.one);
+}
+
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(test_each)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(test_each), cmocka_unit_test(test_no_mac)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -446,6 +446,7 @@ static void test_an_observation_that_cannot_be_stored_fails_nothing(void **state
         assert_int_equal(round.n_enis, 2);
         assert_string_equal(round.enis[1].eni_id, "eni-1");
         assert_non_null(blocked_find(&round, RECONCILE_STEP_TAKE_IN, "eni-2"));
+        assert_int_equal(blocked_find(&round, RECONCILE_STEP_TAKE_IN, "eni-2")->attempts, 0);
         bench_show(b, (const char *[]){enis[0], enis[2]}, 2);
         bench_look(b, LATER);
         round = bench_round(b, LATER);

@@ -18,11 +18,13 @@ static void test_reasons(void **state _unused_)
         static const struct store_blocked twice[] = {
                 {"assign", "subnet-x", "subnet subnet-x has no free addresses", NOW_MS + 39001, 1},
                 {"create", "subnet-x", "subnet subnet-x has no free addresses", NOW_MS + 50000, 1}};
-        static const struct store_blocked at_limit = {IPAM_BLOCKED_GROW, "", LIMIT, NOW_MS + 1290000, 7},
+        static const struct store_blocked at_limit = {IPAM_BLOCKED_GROW, "", LIMIT, NOW_MS + 1290000, 0},
                                           at_limit_and_cooling = {IPAM_BLOCKED_GROW, "",
                                                                   LIMIT "; 1 address is cooling down",
-                                                                  NOW_MS + 11500, 1},
-                                          limit_is_over = {IPAM_BLOCKED_GROW, "", LIMIT, NOW_MS, 1};
+                                                                  NOW_MS + 11500, 0},
+                                          odd = {"take-in", "eni-1", "what EC2 shows of eni-1 is left out",
+                                                 NOW_MS + 86400000, 0},
+                                          limit_is_over = {IPAM_BLOCKED_GROW, "", LIMIT, NOW_MS, 0};
         static const struct {
                 struct reason_facts facts;
                 const char *expect;
@@ -34,6 +36,12 @@ static void test_reasons(void **state _unused_)
                   .max_enis = 3,
                   .instance_type = "t3.small"},
                  "no free address: 9 of 9 leased on 3 ENIs, the most that a t3.small can have"},
+                {{.set_up = true,
+                  .counts = {.total = 3, .leased = 3, .enis = 1},
+                  .blocked = &odd,
+                  .n_blocked = 1},
+                 "no free address: 3 of 3 leased on 1 ENI; what EC2 shows of eni-1 is left out; an address "
+                 "that a pod frees is given at once"},
                 {{.set_up = true, .counts = {.total = 3, .leased = 3, .enis = 1}, .max_enis = 3},
                  "no free address: 3 of 3 leased on 1 ENI"},
                 {{.set_up = true, .counts = {.total = 3, .leased = 3, .enis = 1}, .max_enis = 1},

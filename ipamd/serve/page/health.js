@@ -55,7 +55,7 @@ function notices(node) {
   if (status.waiting_reason) found.push({key: "wait", kind: status.exhausted ? "bad" : "warn", what: "Pods wait", why: status.waiting_reason});
   if (status.impaired) found.push({key: "impaired", kind: "bad", what: "Impaired", why: status.impaired_reason || "no reason is known"});
   for (const {action, subject, reason, until_ms} of status.blocked)
-    found.push({key: `blocked ${action} ${subject}`, kind: "warn", what: ["Blocked:", action, subject].filter(Boolean).join(" "), why: reason, when: action === "grow" ? "" : `next attempt at ${time(until_ms)}, in ${age(until_ms - now_ms)}`}); // the planner names its own times
+    found.push({key: `blocked ${action} ${subject}`, kind: "warn", what: ["Blocked:", action, subject].filter(Boolean).join(" "), why: reason, when: until_ms ? `next attempt at ${time(until_ms)}, in ${age(until_ms - now_ms)}` : undefined});
   for (const {subject, reason} of status.warnings) found.push({key: `warning ${subject}`, kind: "warn", what: subject || "Warning", why: reason});
   return found;
 }
