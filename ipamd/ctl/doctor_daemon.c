@@ -9,9 +9,6 @@
 
 #include "ctl/doctor.h"
 
-/* The action of what the planner cannot do for a limit; its calls that EC2 refused have other ones. */
-#define ACTION_GROW "grow"
-
 enum { DB_SPACE_BYTES_MIN = 16 * 1024 * 1024, PATH_BYTES = 512 };
 
 #define CNI_PROGRAM "vpcwire"
@@ -52,7 +49,7 @@ static void check_blocked(struct doctor *d)
         for (size_t i = 0; i < d->status->n_blocked; i++) {
                 const struct ipam_blocked *b = &d->status->blocked[i];
 
-                doctor_say(d, strcmp(b->action, ACTION_GROW) == 0 ? DOCTOR_OK : DOCTOR_WARN, NULL,
+                doctor_say(d, strcmp(b->action, IPAM_BLOCKED_GROW) == 0 ? DOCTOR_OK : DOCTOR_WARN, NULL,
                            "%s%s%s: %s", b->action, b->subject[0] ? " " : "", b->subject, b->reason);
         }
 }

@@ -11,6 +11,7 @@
 #define IPAMD_RECONCILE_RECONCILE_H
 
 #include <vpcwire/err.h>
+#include <vpcwire/ipam.h>
 
 #include "node/want.h"
 #include "plan/plan.h"
@@ -23,7 +24,7 @@ struct reconcile;
 /* The action of the blocked row that says why the host's network is not what it should be. */
 #define RECONCILE_STEP_NETWORK "network"
 /* The one that says why the pool cannot grow. */
-#define RECONCILE_STEP_GROW STORE_BLOCKED_GROW
+#define RECONCILE_STEP_GROW IPAM_BLOCKED_GROW
 /* Why an ENI that is not needed is kept. */
 #define RECONCILE_STEP_SHRINK "shrink"
 /* Of an ENI of ours that EC2 shows without our tag: it gives out nothing, and its pods keep what they have. */

@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <vpcwire/ipam.h>
+
 #include "serve/reason.h"
 
 enum { SECOND_MS = 1000 };
@@ -30,7 +32,7 @@ static bool is_over(const struct reason_facts *facts, size_t i)
 
 static bool is_planners(const struct reason_facts *facts, size_t i)
 {
-        return strcmp(facts->blocked[i].action, STORE_BLOCKED_GROW) == 0;
+        return strcmp(facts->blocked[i].action, IPAM_BLOCKED_GROW) == 0;
 }
 
 /* Then it names the limit, and what cools down. */

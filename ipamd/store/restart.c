@@ -134,7 +134,7 @@ int restart_run(struct store *store, const struct store_options *options, const 
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         _cleanup_(store_tx_done) struct store_tx tx = {0};
         int64_t now_ms = clock_boottime_ms();
-        struct generation_file last;
+        struct generation_file last = {0};
         const char *old = NULL;
         bool other_boot;
         int r = store_begin(store, &tx, err);

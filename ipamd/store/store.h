@@ -343,9 +343,6 @@ struct store_blocked {
         unsigned attempts;   /* 0: a word for people, and nothing is tried at that time */
 };
 
-/* The action of the row in which the planner says why the pool cannot grow: its reason names its own times. */
-#define STORE_BLOCKED_GROW "grow"
-
 /* A row with one of these actions stops nothing: it tells people about its subject, until its time. */
 #define STORE_WARNING           "warning"           /* somebody's firewall */
 #define STORE_WARNING_POD_ROUTE "warning-pod-route" /* a pod's address: its packets are led elsewhere */

@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from faults import DELETE, DESCRIBE, DETACH, ENV, GIVES_BACK_SOON, UNASSIGN, USER, by_hand, in_ec2, wait_settled, warm_node  # noqa: F401
+from faults import ASSIGN, DELETE, DESCRIBE, DETACH, ENV, GIVES_BACK_SOON, UNASSIGN, USER, by_hand, in_ec2, wait_settled, warm_node  # noqa: F401
 from vpc import wait_until
 
 INSTANCE_TAG, NO_MANAGE_TAG = "node.k8s.amazonaws.com/instance_id", "node.k8s.amazonaws.com/no_manage"
@@ -139,6 +139,8 @@ def test_an_eni_whose_link_is_gone_is_no_capacity(vpc, make_node):
     assert "link" in node.status()["impaired_reason"]
     node.add_pods(["late", "later"])
     assert len(vpc.enis("n1")) == 3
+    asked = {labels for name, labels in node.metrics() if name == "vpcwire_ec2_calls_total" and ("action", ASSIGN) in labels}
+    assert asked == {(("action", ASSIGN), ("class", "none"))}, "no address is asked for on the ENI that is of no use (vpcsim would fail)"
     wait_until(lambda: node.calls().get(DESCRIBE, 0) >= 2, 60, why="looks at EC2 for the sake of the link")
     assert node.calls()[DESCRIBE] <= 6, "and not many"
 

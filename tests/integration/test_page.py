@@ -216,7 +216,8 @@ def everything(answer):
                       for key, (state, n) in enumerate([("ready", 29), ("ready", 29), ("draining", 9), ("creating", 0), ("ready", 0)])]
     answer["pool"] = {"target": 80, "missing": 13, "surplus": 0, "why": ["create-blocked", HOSTILE]}
     answer["status"] |= {"ready": False, "reason": HOSTILE, "impaired": True, "impaired_reason": HOSTILE, "version": HOSTILE,
-                         "blocked": [{"action": "create", "subject": "subnet-1", "reason": "CreateNetworkInterface: not authorised " + HOSTILE, "until_ms": now + 60_000}],
+                         "blocked": [{"action": "create", "subject": "subnet-1", "reason": "CreateNetworkInterface: not authorised " + HOSTILE, "until_ms": now + 60_000},
+                                     {"action": "grow", "subject": "", "reason": "all 3 ENIs are full", "until_ms": 0}],
                          "warnings": [{"subject": "subnet-2", "reason": HOSTILE}]}
     answer["status"]["node"] |= {"instance_id": HOSTILE, "vpc_id": HOSTILE}
     failures = [("none", 200, ""), ("throttled", 503, "RequestLimitExceeded"), ("denied", 403, HOSTILE), ("transport", 0, "")]
@@ -235,6 +236,7 @@ def test_hostile_text_stays_text(browser, node):
         assert browser.script("return window.owned") is None
         assert browser.script("return document.querySelectorAll('img, script:not([src]), #eni-rows script').length") == 0
         assert text(browser, "#node") == SEEN and SEEN in text(browser, "#notices") and SEEN in text(browser, "#calls tbody")
+        assert text(browser, "#notices").count("next attempt") == 1, "nothing is attempted for the other"
         label = browser.script(CELLS)[0][0]
         assert f"pod {SEEN}/{SEEN}" in label
         ActionChains(browser.driver).move_to_element(cell(browser, "10.0.0.4")).perform()

@@ -140,7 +140,8 @@ static void assert_lines_fit(const char *text, size_t width)
 
 static struct ipam_status_reply sample_status(void)
 {
-        static struct ipam_blocked blocked[] = {{"create", "subnet-1", "subnet is full", 0}};
+        static struct ipam_blocked blocked[] = {{"create", "subnet-1", "subnet is full", 0},
+                                                {IPAM_BLOCKED_GROW, "", "all 3 ENIs are full", 0}};
         int64_t now_ms = clock_wall_ms();
         struct ipam_status_reply status = {
                 .ready = true,
@@ -158,7 +159,7 @@ static struct ipam_status_reply sample_status(void)
                 .enis = 2,
                 .max_enis = 3,
                 .blocked = blocked,
-                .n_blocked = 1,
+                .n_blocked = ARRAY_SIZE(blocked),
         };
 
         blocked[0].until_ms = now_ms + 45500;
@@ -222,6 +223,7 @@ static void test_status(void **state _unused_)
         assert_contains(text.out, "addresses  9: 5 leased, 3 free, 1 cooling\n");
         assert_contains(text.out, "targets    WARM_ENI_TARGET=1, cooldown 30s\n");
         assert_contains(text.out, "blocked    create subnet-1: subnet is full (again in 45s)\n");
+        assert_contains(text.out, "blocked    grow: all 3 ENIs are full\n");
         assert_null(strstr(text.out, "impaired"));
         assert_null(strchr(text.out, '\033'));
 }

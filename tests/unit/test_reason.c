@@ -2,6 +2,8 @@
 /* Why there is no address, in words. */
 #include "test.h"
 
+#include <vpcwire/ipam.h>
+
 #include "serve/reason.h"
 
 enum { NOW_MS = 1000000 };
@@ -16,13 +18,13 @@ static void test_reasons(void **state _unused_)
         static const struct store_blocked twice[] = {
                 {"assign", "subnet-x", "subnet subnet-x has no free addresses", NOW_MS + 39001, 1},
                 {"create", "subnet-x", "subnet subnet-x has no free addresses", NOW_MS + 50000, 1}};
-        static const struct store_blocked at_limit = {STORE_BLOCKED_GROW, "", LIMIT, NOW_MS + 1290000, 0},
-                                          at_limit_and_cooling = {STORE_BLOCKED_GROW, "",
+        static const struct store_blocked at_limit = {IPAM_BLOCKED_GROW, "", LIMIT, NOW_MS + 1290000, 0},
+                                          at_limit_and_cooling = {IPAM_BLOCKED_GROW, "",
                                                                   LIMIT "; 1 address is cooling down",
                                                                   NOW_MS + 11500, 0},
                                           odd = {"take-in", "eni-1", "what EC2 shows of eni-1 is left out",
                                                  NOW_MS + 86400000, 0},
-                                          limit_is_over = {STORE_BLOCKED_GROW, "", LIMIT, NOW_MS, 0};
+                                          limit_is_over = {IPAM_BLOCKED_GROW, "", LIMIT, NOW_MS, 0};
         static const struct {
                 struct reason_facts facts;
                 const char *expect;
