@@ -190,6 +190,10 @@ static int absent_row(struct reconcile *r, struct round *round, const struct sto
         struct store_eni empty = *eni;
         bool done, changed;
 
+        /* These may be a successor's by now (look_make_way); what is not said stays as it is. */
+        empty.mac = (struct mac){0};
+        empty.primary_address = IP_NONE;
+
         round->changed = true;
         if (blocked_clear(r, round, RECONCILE_STEP_LINK, eni->eni_id, err) < 0)
                 return -(int)err->code;

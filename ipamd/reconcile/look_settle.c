@@ -102,7 +102,7 @@ int look_settle_given_back(struct reconcile *r, struct round *round, const struc
 
 static bool claims(const struct store_eni *row, const struct ec2_eni *shown)
 {
-        return mac_equal(row->mac, shown->mac) ||
+        return (!mac_equal(shown->mac, (struct mac){0}) && mac_equal(row->mac, shown->mac)) ||
                (ip_is_set(shown->primary) && ip_equal(row->primary_address, shown->primary));
 }
 
@@ -113,8 +113,8 @@ int look_make_way(struct reconcile *r, struct round *round, const struct look *l
                 const struct store_eni *row = &round->enis[i];
 
                 if (!claims(row, shown) || strcmp(row->eni_id, shown->eni_id) == 0 || row->primary ||
-                    row->state >= ENI_DETACHING || look_find(&look->attached, row->eni_id) ||
-                    look_cannot_tell(look, row->eni_id))
+                    row->state <= ENI_ATTACHING || row->state >= ENI_DETACHING ||
+                    look_find(&look->attached, row->eni_id) || look_cannot_tell(look, row->eni_id))
                         continue;
                 log_warn("an eni of the books has a successor with its mac or primary address",
                          LOG_STR("eni", row->eni_id), LOG_STR("successor", shown->eni_id));
@@ -126,27 +126,38 @@ int look_make_way(struct reconcile *r, struct round *round, const struct look *l
 
 /* ---- the addresses of one ENI ---- */
 
-static bool is_known(const struct store_address *all, size_t n, const struct store_eni *eni,
-                     struct ip address)
+static const struct store_address *find_address(const struct store_address *all, size_t n,
+                                                const struct store_eni *eni, struct ip address)
 {
         for (size_t i = 0; i < n && eni; i++) {
                 if (all[i].eni_key == eni->key && ip_equal(all[i].address, address))
-                        return true;
+                        return &all[i];
         }
-        return false;
+        return NULL;
+}
+
+static bool is(const struct store_address *address, const char *state)
+{
+        return strcmp(address->state, state) == 0;
 }
 
 /*
- * Given back, and shown: 0: not believed; 1: it has lasted, and the address is in the books, on its way back once more. Of an
- * ENI that is new to the books (known is NULL) that is for the next look.
+ * Given back, and shown: 0: not believed; 1: it has lasted, and the address is in the books, on its way back once more, or as
+ * what an older copy of the database has it for: a pod's, perhaps. Of an ENI that is new to the books (known is NULL)
+ * that is for the next look.
  */
 static int see_given_back(struct reconcile *r, struct round *round, struct look *look,
-                          const struct store_eni *known, const struct store_given_back *row, struct err *err)
+                          const struct store_eni *known, const struct store_address *in_books,
+                          const struct store_given_back *row, struct err *err)
 {
+        if (in_books && is(in_books, "leaving"))
+                return 1;
         look->unsettled = true;
         if (!known || round->now_ms - row->since_ms < STORE_LATE_MS)
                 return 0;
         round->changed = true;
+        if (in_books)
+                return store_given_back_settled(r->store, row, err) < 0 ? -(int)err->code : 1;
         if (store_give_back_again(r->store, known->key, row->address, err) < 0)
                 return -(int)err->code;
         return 1;
@@ -163,8 +174,9 @@ static int add_shown(struct reconcile *r, struct round *round, struct look *look
 
                 int e = 1;
 
-                if (row && !is_known(all, n_all, known, address))
-                        e = see_given_back(r, round, look, known, row, err);
+                if (row)
+                        e = see_given_back(r, round, look, known, find_address(all, n_all, known, address),
+                                           row, err);
                 if (e < 0)
                         return err_wrap(err, "give %s back again", IP_TEXT(address));
                 if (e > 0)
@@ -173,16 +185,11 @@ static int add_shown(struct reconcile *r, struct round *round, struct look *look
         return 0;
 }
 
-static bool is_leaving_or_lost(const struct store_address *address)
-{
-        return strcmp(address->state, "leaving") == 0 || strcmp(address->state, "lost") == 0;
-}
-
 int look_addresses(struct reconcile *r, struct round *round, struct look *look, const struct store_eni *known,
                    const struct ec2_eni *shown, struct look_addresses *ret, struct err *err)
 {
         struct store_address *all;
-        size_t n_all;
+        size_t n_all, n_shown;
 
         if (store_addresses(r->store, round->now_ms, round->arena, &all, &n_all, err) < 0)
                 return err_wrap(err, "read addresses");
@@ -190,9 +197,10 @@ int look_addresses(struct reconcile *r, struct round *round, struct look *look, 
                 .addresses = ARENA_ARRAY(round->arena, struct ip, shown->n_secondary + n_all)};
         if (add_shown(r, round, look, known, shown, all, n_all, ret, err) < 0)
                 return -(int)err->code;
+        n_shown = ret->n;
         for (size_t i = 0; i < n_all && known; i++) {
-                if (all[i].eni_key != known->key || is_leaving_or_lost(&all[i]) ||
-                    contains(shown->secondary, shown->n_secondary, all[i].address) ||
+                if (all[i].eni_key != known->key || is(&all[i], "leaving") || is(&all[i], "lost") ||
+                    contains(ret->addresses, n_shown, all[i].address) ||
                     look_absence_is_settled(r, round, look, IP_TEXT(all[i].address)))
                         continue;
                 ret->addresses[ret->n++] = all[i].address;

@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <vpcwire/cleanup.h>
 #include <vpcwire/file.h>
 #include <vpcwire/jsonx.h>
+#include <vpcwire/log.h>
 
 #include "store/generation.h"
 
@@ -54,14 +56,16 @@ static int read_word(struct store *store, char ret[static STORE_GENERATION_BYTES
 
 /* ---- the file ---- */
 
+/* Whatever somebody has put there, no start and no commit waits for it. */
+#define HOW_TO_OPEN (O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+
 /*
  * In place, and without fsync(): half a file is one that cannot be parsed, which is safe, and a boot ends its meaning. The
  * write lock of the database makes the writer one.
  */
 static int write_file(const char *path, const char *bytes, size_t n, struct err *err)
 {
-        _cleanup_close_ int fd =
-                open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
+        _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | HOW_TO_OPEN, 0600);
         ssize_t written;
 
         if (fd < 0)
@@ -70,6 +74,28 @@ static int write_file(const char *path, const char *bytes, size_t n, struct err 
         if (written == (ssize_t)n)
                 return 0;
         return err_set_errno(err, written < 0 ? errno : ENOSPC, "write %s", path);
+}
+
+/*
+ * A pool that shrinks is not held up by a full disk: a file that is gone tells the next start as much as one that differs. One
+ * that can neither be written nor removed would call an older copy the newest. What was in the way is replaced.
+ */
+static int write_or_remove(const char *path, const char *bytes, size_t n, struct err *err)
+{
+        enum { ATTEMPTS = 2 };
+        struct err why;
+
+        for (int i = 0; i < ATTEMPTS; i++) {
+                if (write_file(path, bytes, n, &why) == 0)
+                        return 0;
+                if (unlink(path) < 0 && errno != ENOENT) {
+                        *err = why;
+                        return -(int)why.code;
+                }
+        }
+        log_warn("the database cannot be told from an older copy; EC2 is asked first at the next start",
+                 LOG_ERR(&why));
+        return 0;
 }
 
 static int write_generation(struct store *store, const char *word, struct err *err)
@@ -84,7 +110,7 @@ static int write_generation(struct store *store, const char *word, struct err *e
                 return r;
         json = jsonx_encode(&file_schema, &file);
         text = json_dumps(json, JSON_COMPACT);
-        return write_file(store->generation_path, text, strlen(text), err);
+        return write_or_remove(store->generation_path, text, strlen(text), err);
 }
 
 int generation_before_commit(struct store *store, struct err *err)
@@ -113,6 +139,27 @@ static void parse_file(const char *bytes, size_t n, struct arena *arena, struct 
                 *ret = (struct generation_file){.generation = ""};
 }
 
+/* 0: there is none. What is no file, or too long, is one that cannot be parsed. */
+static int read_file(const char *path, char **ret, size_t *ret_n, struct err *err)
+{
+        _cleanup_close_ int fd = open(path, O_RDONLY | HOW_TO_OPEN);
+        struct stat st;
+        int r;
+
+        *ret = NULL;
+        *ret_n = 0;
+        if (fd < 0)
+                return errno == ENOENT                    ? 0
+                       : errno == ELOOP || errno == ENXIO ? 1
+                                                          : err_set_errno(err, errno, "open %s", path);
+        if (fstat(fd, &st) < 0)
+                return err_set_errno(err, errno, "look at %s", path);
+        if (!S_ISREG(st.st_mode))
+                return 1;
+        r = file_read_fd(fd, path, FILE_BYTES_MAX, ret, ret_n, err);
+        return r == -ERR_LIMIT ? 1 : r < 0 ? r : 1;
+}
+
 /* ---- a start ---- */
 
 int generation_read(struct store *store, struct arena *arena, struct generation_file *ret, bool *ret_differs,
@@ -127,13 +174,11 @@ int generation_read(struct store *store, struct arena *arena, struct generation_
         *ret_differs = false;
         if (r < 0 || !store->generation_path)
                 return r;
-        r = file_read(store->generation_path, FILE_BYTES_MAX, &bytes, &n, err);
-        if (r < 0 && r != -ERR_NOT_FOUND && r != -ERR_LIMIT)
+        r = read_file(store->generation_path, &bytes, &n, err);
+        if (r < 0)
                 return r;
-        if (r == 0)
-                parse_file(bytes, n, arena, ret);
-        else if (r == -ERR_LIMIT)
-                ret->generation = "";
+        if (r > 0)
+                parse_file(bytes ?: "", n, arena, ret);
         *ret_differs = ret->generation ? strcmp(ret->generation, word) != 0 || !*word : *word != '\0';
         return 0;
 }

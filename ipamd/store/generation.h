@@ -21,7 +21,8 @@ void generation_keep(struct store *store, const char *path);
 
 /*
  * Within store_commit(): writes the file where the word has changed. It is written first: a process that dies in between
- * leaves a difference, never a false likeness.
+ * leaves a difference, never a false likeness. Where it cannot be written it is removed, which is a difference, too. So all that
+ * fires the triggers is a transaction of store_begin().
  */
 int generation_before_commit(struct store *store, struct err *err);
 

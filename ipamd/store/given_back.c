@@ -57,10 +57,14 @@ int store_given_back(struct store *store, struct arena *arena, struct store_give
 
 int store_given_back_settled(struct store *store, const struct store_given_back *row, struct err *err)
 {
-        return stmt_run(
-                store, "DELETE FROM given_back WHERE eni_id = ?1 AND address = ?2",
-                VALUES(SQL_TEXT(row->eni_id), SQL_TEXT(ip_is_set(row->address) ? IP_TEXT(row->address) : "")),
-                err);
+        _cleanup_(store_tx_done) struct store_tx tx = {0};
+        const char *address = ip_is_set(row->address) ? IP_TEXT(row->address) : "";
+        int r = store_begin(store, &tx, err);
+
+        if (r == 0)
+                r = stmt_run(store, "DELETE FROM given_back WHERE eni_id = ?1 AND address = ?2",
+                             VALUES(SQL_TEXT(row->eni_id), SQL_TEXT(address)), err);
+        return r == 0 ? store_commit(&tx, err) : r;
 }
 
 int store_give_back_again(struct store *store, int64_t key, struct ip address, struct err *err)

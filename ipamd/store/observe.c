@@ -196,7 +196,12 @@ static int doubt(struct store *store, struct observation *o, struct ip address, 
 
 int store_eni_doubt(struct store *store, int64_t key, struct err *err)
 {
-        return stmt_run(store, DOUBT "eni = ?1", VALUES(SQL_INT(key)), err);
+        _cleanup_(store_tx_done) struct store_tx tx = {0};
+        int r = store_begin(store, &tx, err);
+
+        if (r == 0)
+                r = stmt_run(store, DOUBT "eni = ?1", VALUES(SQL_INT(key)), err);
+        return r == 0 ? store_commit(&tx, err) : r;
 }
 
 static int compare_shown(struct store *store, struct observation *o, const struct known_address *known,

@@ -213,6 +213,42 @@ static void test_what_a_pod_has_is_not_given_back_again(void **state)
         assert_string_equal(state_of(b, 0, 2, MUCH_LATER), "leaving");
 }
 
+/*
+ * An older copy of the database has a lease of it, whose pod nothing shows: it is older than the giving back, and so is
+ * what a late look shows. Nobody gets it when the lease ends; and what EC2 shows for good is believed.
+ */
+static void test_a_lease_on_what_was_given_back_makes_no_late_look_true(void **state)
+{
+        struct bench *b = *state;
+        const char *late[] = {shown(b, 0, INSTANCE, 3)};
+        struct store_lease lease = fixture_lease(b->f, "dead", NOW), kept = fixture_lease(b->f, "kept", NOW);
+        bool released;
+        struct ip address;
+
+        fixture_sql(b->f,
+                    arena_printf(b->arena,
+                                 "INSERT INTO given_back SELECT eni_id, a.address, %d FROM enis, leases a",
+                                 NOW));
+        bench_show(b, late, 1);
+        bench_look(b, SOON);
+        assert_string_equal(fixture_address_state(b->f, lease.address, SOON), "leased");
+        assert_true(b->r.look_due_ms <= SOON + LOOK_SETTLE_MS + 1000);
+        assert_ok(store_lease_release(b->f->store, &lease.key, "", SOON, &released, &address, &b->f->err),
+                  &b->f->err);
+        bench_look(b, SOON + 1000);
+        for (unsigned i = 1; i <= 3; i++)
+                route(b, 0, i, SOON + 1000);
+        assert_string_equal(fixture_address_state(b->f, lease.address, SOON + 1000), "preparing");
+        for (int64_t at_ms = SOON + 1000; at_ms < NOW + STORE_LATE_MS; at_ms += LOOK_SETTLE_MS) {
+                bench_look(b, at_ms);
+                assert_string_not_equal(fixture_address_state(b->f, lease.address, at_ms), "free");
+        }
+        bench_look(b, NOW + STORE_LATE_MS);
+        bench_look(b, NOW + STORE_LATE_MS + 1000);
+        assert_string_equal(fixture_address_state(b->f, lease.address, NOW + STORE_LATE_MS), "leaving");
+        assert_string_equal(fixture_address_state(b->f, kept.address, NOW + STORE_LATE_MS), "leased");
+}
+
 /* An unassign whose answer was lost: one look shows that it was done, the next one is late. */
 static void test_a_late_look_does_not_bring_back_what_left_unanswered(void **state)
 {
@@ -486,6 +522,49 @@ static void test_an_eni_with_the_mac_and_primary_address_of_one_that_is_gone(voi
         bench_look(b, LATER);
         round = bench_round(b, LATER);
         assert_int_equal(observe_eni(&round, old)->lost, 1);
+}
+
+/* The old one's second absence and its successor come with one look. */
+static void test_an_eni_that_is_gone_for_sure_takes_nothing_back_from_its_successor(void **state)
+{
+        struct bench *b = *state;
+        int64_t old = fixture_ready_eni(b->f, 1, 2);
+        const char *mac = arena_strdup(b->arena, MAC_TEXT(fixture_eni(1).mac)),
+                   *before[] = {shown(b, 0, INSTANCE, 3)},
+                   *after[] = {before[0],
+                               replaced(b, shown(b, 2, INSTANCE, 1), MAC_TEXT(fixture_eni(2).mac), mac)};
+        struct round round;
+
+        for (int i = 0; i < 4; i++)
+                fixture_lease(b->f, (const char *[]){"a", "b", "c", "d"}[i], NOW);
+        bench_show(b, before, 1);
+        bench_look(b, SOON);
+        bench_show(b, after, 2);
+        bench_look(b, LATER);
+        round = bench_round(b, LATER);
+        assert_int_equal(observe_eni(&round, old)->lost, 1);
+        assert_false(mac_equal(observe_eni(&round, old)->mac, fixture_eni(1).mac));
+}
+
+/* It is not shown as attached, because it is not yet; what EC2 answered when it was created is newer than a late look. */
+static void test_an_eni_on_its_way_in_makes_no_way(void **state)
+{
+        struct bench *b = *state;
+        struct store_eni eni = fixture_eni(2), created = {.client_token = "token", .device_index = 2};
+        const char *enis[] = {shown(b, 0, INSTANCE, 3),
+                              replaced(b, shown(b, 1, INSTANCE, 1), IP_TEXT(fixture_ip(1, 0)),
+                                       IP_TEXT(eni.primary_address))};
+        struct round round;
+        int64_t key;
+
+        assert_ok(store_eni_begin(b->f->store, &created, NOW, &key, &b->f->err), &b->f->err);
+        assert_ok(store_eni_created(b->f->store, key, &eni, NULL, 0, NOW, &b->f->err), &b->f->err);
+        bench_show(b, enis, 2);
+        bench_look(b, SOON);
+        round = bench_round(b, SOON);
+        assert_true(mac_equal(observe_eni(&round, key)->mac, eni.mac));
+        assert_true(ip_equal(observe_eni(&round, key)->primary_address, eni.primary_address));
+        assert_non_null(blocked_find(&round, RECONCILE_STEP_TAKE_IN, "eni-1"));
 }
 
 /* Both are shown: that is EC2's contradiction, and nothing is taken from either. */
@@ -795,6 +874,7 @@ int main(void)
                 TEST(test_a_late_look_does_not_move_an_address_back),
                 TEST(test_a_late_look_does_not_bring_back_an_eni_that_was_deleted),
                 TEST(test_what_a_pod_has_is_not_given_back_again),
+                TEST(test_a_lease_on_what_was_given_back_makes_no_late_look_true),
                 TEST(test_a_late_look_does_not_bring_back_what_left_unanswered),
                 TEST(test_what_was_given_back_of_anothers_eni_needs_no_look),
                 TEST(test_pods_keep_their_addresses_without_our_tag),
@@ -806,6 +886,8 @@ int main(void)
                 TEST(test_a_tag_that_is_denied_is_not_asked_for_at_each_look),
                 TEST(test_an_observation_that_cannot_be_stored_fails_nothing),
                 TEST(test_an_eni_with_the_mac_and_primary_address_of_one_that_is_gone),
+                TEST(test_an_eni_that_is_gone_for_sure_takes_nothing_back_from_its_successor),
+                TEST(test_an_eni_on_its_way_in_makes_no_way),
                 TEST(test_two_enis_with_one_mac_are_told),
                 TEST(test_an_address_that_one_look_does_not_show_is_not_offered),
                 TEST(test_an_eni_that_one_look_does_not_show_offers_nothing),

@@ -147,6 +147,23 @@ static void test_two_connections(void **state)
         assert_false(prepare(c).outdated);
 }
 
+/* Whatever changes the word changes the file: a look that misses an ENI, and one that settles what was given back. */
+static void test_what_looks_change(void **state)
+{
+        struct copies *c = *state;
+        struct store_given_back *rows;
+        size_t n;
+
+        assert_ok(store_eni_doubt(c->f->store, c->key, &c->f->err), &c->f->err);
+        assert_false(prepare(c).outdated);
+        c->key = fixture_ready_eni(c->f, 2, ADDRESSES);
+        give_back(c, 1);
+        assert_ok(store_given_back(c->f->store, c->f->arena, &rows, &n, &c->f->err), &c->f->err);
+        assert_int_equal(n, 1);
+        assert_ok(store_given_back_settled(c->f->store, &rows[0], &c->f->err), &c->f->err);
+        assert_false(prepare(c).outdated);
+}
+
 static void test_a_gain_is_no_loss(void **state)
 {
         struct copies *c = *state;
@@ -268,6 +285,20 @@ static void test_a_file_that_cannot_be_parsed(void **state)
         }
 }
 
+/* A start does not wait for whoever would write into it. */
+static void test_a_file_that_is_none(void **state)
+{
+        struct copies *c = *state;
+
+        give_back(c, 1);
+        assert_int_equal(unlink(c->generation), 0);
+        assert_int_equal(mkfifo(c->generation, 0600), 0);
+        assert_outdated(c);
+        assert_int_equal(unlink(c->generation), 0);
+        assert_int_equal(symlink(c->copy, c->generation), 0);
+        assert_outdated(c);
+}
+
 /* ---- the list in the file ---- */
 
 /* A late Describe shows it still: it must not be known then, or it is believed. */
@@ -353,6 +384,19 @@ static void test_an_eni_that_was_deleted(void **state)
 
 /* ---- failures ---- */
 
+/* A full disk, and the like: a file that is gone tells the next start as much. */
+static void test_a_file_that_cannot_be_written_is_removed(void **state)
+{
+        struct copies *c = *state;
+        char folder[128];
+
+        snprintf(folder, sizeof(folder), "%s/gone", c->f->folder);
+        snprintf(c->generation, sizeof(c->generation), "%s/ipamd.sock.generation", folder);
+        give_back(c, 1);
+        assert_int_equal(mkdir(folder, 0700), 0);
+        assert_outdated(c);
+}
+
 /* What cannot be told to the next start does not happen. */
 static void test_a_file_that_cannot_be_written(void **state)
 {
@@ -389,6 +433,7 @@ int main(void)
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
                 TEST(test_the_same_database_is_believed),
                 TEST(test_two_connections),
+                TEST(test_what_looks_change),
                 TEST(test_a_gain_is_no_loss),
                 TEST(test_an_older_copy),
                 TEST(test_an_older_copy_from_before_a_look_that_did_not_show_an_address),
@@ -396,10 +441,12 @@ int main(void)
                 TEST(test_the_file_is_gone),
                 TEST(test_the_file_is_gone_with_the_boot),
                 TEST(test_a_file_that_cannot_be_parsed),
+                TEST(test_a_file_that_is_none),
                 TEST(test_what_was_given_back_is_remembered_beside_an_older_copy),
                 TEST(test_what_was_given_back_long_ago_is_as_ec2_shows_it),
                 TEST(test_what_was_given_anew_is_not_given_back),
                 TEST(test_an_eni_that_was_deleted),
+                TEST(test_a_file_that_cannot_be_written_is_removed),
                 TEST(test_a_file_that_cannot_be_written),
                 TEST(test_a_commit_that_did_not_happen),
         };
