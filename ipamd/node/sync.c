@@ -27,10 +27,8 @@ struct node *node_free(struct node *node)
         if (node) {
                 netlink_free(node->nl);
                 sync_nft_close(node->nft);
-                for (size_t i = 0; i < NODE_NFT_TABLES; i++) {
-                        free(node->nft_tables[i].applied);
-                        free(node->nft_tables[i].listing);
-                }
+                for (size_t i = 0; i < NODE_NFT_TABLES; i++)
+                        sync_nft_forget(&node->nft_tables[i]);
                 free(node->suspects);
                 free(node);
         }

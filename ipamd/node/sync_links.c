@@ -30,7 +30,7 @@ void sync_sysctls(struct sync *sync)
                 struct err failure;
                 int r;
 
-                if (sysctl->needs_guard && !sync->node->nft_tables[NODE_NFT_GUARD].applied)
+                if (sysctl->needs_guard && !sync->node->nft_tables[NODE_NFT_GUARD].applied.text)
                         continue;
                 r = sysctl_write(sysctl->key, value, &changed, &failure);
                 if (r < 0 && !(r == -ERR_NOT_FOUND && sysctl->may_miss))

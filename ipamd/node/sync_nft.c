@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Our nftables tables, each put in place whole in one transaction. Whether one is still as we left it is seen by comparing
- * the library's listing of it with the listing from right after we wrote it: any change by hand shows.
+ * Our nftables tables, each written in one transaction: in place where it is as we left it, else whole. Whether it is, is
+ * seen by comparing the library's listing of it with the listing from right after we wrote it: any change by hand shows.
  */
 #include <malloc.h>
 #include <stdlib.h>
@@ -46,13 +46,8 @@ static char *list_table(struct nft_ctx *nft, const char *family)
         return xstrdup(nft_ctx_get_output_buffer(nft));
 }
 
-static int apply(struct nft_ctx *nft, const char *family, const char *table, struct err *err)
+static int run(struct nft_ctx *nft, const char *family, const char *commands, struct err *err)
 {
-        /* add, then delete: the delete finds it in any case, and all three are one transaction. */
-        _cleanup_free_ char *commands = xasprintf("add table %s " NODE_NFT_TABLE "\n"
-                                                  "delete table %s " NODE_NFT_TABLE "\n%s",
-                                                  family, family, table);
-
         if (nft_run_cmd_from_buffer(nft, commands) != 0) {
                 const char *text = nft_ctx_get_error_buffer(nft);
 
@@ -63,45 +58,205 @@ static int apply(struct nft_ctx *nft, const char *family, const char *table, str
         return 0;
 }
 
-static bool is_as_left(struct nft_ctx *nft, const struct node_nft_table *table, const char *family,
-                       const char *wanted)
-{
-        _cleanup_free_ char *listing = NULL;
+/* ---- whole ---- */
 
-        if (!table->applied || !table->listing || strcmp(table->applied, wanted) != 0)
-                return false;
-        listing = list_table(nft, family);
+static int replace(struct nft_ctx *nft, const char *family, const struct node_nft_content *wanted,
+                   struct err *err)
+{
+        /* add, then delete: the delete finds it in any case, and all three are one transaction. */
+        _cleanup_free_ char *commands = xasprintf("add table %s " NODE_NFT_TABLE "\n"
+                                                  "delete table %s " NODE_NFT_TABLE "\n%s",
+                                                  family, family, wanted->text);
+
+        return run(nft, family, commands, err);
+}
+
+/* ---- in place ---- */
+
+static void delete_elements(struct text *t, const char *family, const struct node_nft_set *old,
+                            const struct node_nft_set *new)
+{
+        size_t n = 0;
+
+        for (size_t i = 0, j = 0; i < old->n; i++) {
+                const struct node_nft_element *element = &old->elements[i];
+
+                while (j < new->n && node_nft_compare(&new->elements[j], element) < 0)
+                        j++;
+                if (j < new->n && node_nft_compare(&new->elements[j], element) == 0 &&
+                    new->elements[j].index == element->index)
+                        continue;
+                if (!n)
+                        text_add(t, "delete element %s " NODE_NFT_TABLE " %s { ", family, old->name);
+                text_add(t, "%s%s", n++ ? ", " : "",
+                         node_nft_element_text(element->prefix, (char[PREFIX_TEXT_BYTES]){0}));
+        }
+        text_add(t, n ? " }\n" : "");
+}
+
+/* The next line that begins a chain in the text of a table, from *at on: its name, which ends at a space; NULL: no more. */
+static const char *next_chain(const char **at, int *ret_bytes)
+{
+        static const char begin[] = "\n\tchain ";
+        const char *line = strstr(*at, begin);
+
+        if (!line)
+                return NULL;
+        *at = line + strlen(begin);
+        *ret_bytes = (int)strcspn(*at, " ");
+        return *at;
+}
+
+static bool has_chain(const char *table, const char *name, int bytes)
+{
+        const char *other;
+        int n;
+
+        while ((other = next_chain(&table, &n))) {
+                if (n == bytes && strncmp(other, name, (size_t)n) == 0)
+                        return true;
+        }
+        return false;
+}
+
+static void delete_chains(struct text *t, const char *family, const char *old, const char *new)
+{
+        const char *name;
+        int bytes;
+
+        while ((name = next_chain(&old, &bytes))) {
+                if (!has_chain(new, name, bytes))
+                        text_add(t, "delete chain %s " NODE_NFT_TABLE " %.*s\n", family, bytes, name);
+        }
+}
+
+/*
+ * A table that is exchanged is, for as long as the kernel takes to commit it, half the old and half the new one to packets:
+ * elements of its maps are not found, and the first packet of a pod's connection takes another ENI's way, which holds to the
+ * connection's end. In place the hooks, chains, sets and the elements that stay are never away.
+ */
+static int update(struct nft_ctx *nft, const char *family, const struct node_nft_content *old,
+                  const struct node_nft_content *wanted)
+{
+        _cleanup_(text_done) struct text t = {0};
+
+        text_add(&t, "flush table %s " NODE_NFT_TABLE "\n", family);
+        for (size_t i = 0; i < old->n_sets && i < wanted->n_sets; i++)
+                delete_elements(&t, family, &old->sets[i], &wanted->sets[i]);
+        text_add(&t, "%s", wanted->text);
+        delete_chains(&t, family, old->text, wanted->text);
+        return run(nft, family, t.text, NULL);
+}
+
+/* ---- a table of the process before, in place ---- */
+
+/* Whether a line of the table's own level, with what a set or map says of itself, stands in the wanted text as well. */
+static bool is_ours(const char *line, const char *wanted)
+{
+        static const char elements[] = "\t\telements", end[] = "\t}";
+        const char *at_elements = strstr(line, elements), *at_end = strstr(line, end);
+        size_t n = strcspn(line, "\n");
+        _cleanup_free_ char *head = NULL;
+
+        if (strncmp(line, "\tset ", 5) == 0 || strncmp(line, "\tmap ", 5) == 0)
+                n = (size_t)((at_elements && at_elements < at_end ? at_elements : at_end) - line);
+        head = xstrndup(line, n);
+        return strstr(wanted, head);
+}
+
+/* What is no chain of the listing must be in the wanted text; chains and their rules are replaced in any case. */
+static bool has_stranger(const char *listing, const char *wanted)
+{
+        for (const char *line = strchr(listing, '\n'); line && *++line; line = strchr(line, '\n')) {
+                if (line[0] != '\t' || line[1] == '\t' || line[1] == '}' || strncmp(line, "\tchain ", 7) == 0)
+                        continue;
+                if (!is_ours(line, wanted))
+                        return true;
+        }
+        return false;
+}
+
+static int take_over(struct nft_ctx *nft, const char *family, const struct node_nft_content *wanted)
+{
+        _cleanup_free_ char *listing = list_table(nft, family);
+        _cleanup_(text_done) struct text t = {0};
+
+        if (!listing || has_stranger(listing, wanted->text))
+                return -ERR_NOT_FOUND;
+        text_add(&t, "flush table %s " NODE_NFT_TABLE "\n", family);
+        for (size_t i = 0; i < wanted->n_sets; i++)
+                text_add(&t, "flush %s %s " NODE_NFT_TABLE " %s\n", wanted->sets[i].kind, family,
+                         wanted->sets[i].name);
+        text_add(&t, "%s", wanted->text);
+        delete_chains(&t, family, listing, wanted->text);
+        return run(nft, family, t.text, NULL);
+}
+
+/* ---- one table ---- */
+
+void sync_nft_forget(struct node_nft_table *table)
+{
+        arena_free(table->arena);
+        free(table->listing);
+        *table = (struct node_nft_table){0};
+}
+
+static void remember(struct node_nft_table *table, const struct node_nft_content *applied, char *listing)
+{
+        *table = (struct node_nft_table){.arena = arena_new(), .applied = *applied, .listing = listing};
+        table->applied.text = arena_strdup(table->arena, applied->text);
+        for (size_t i = 0; i < applied->n_sets; i++) {
+                const struct node_nft_set *set = &applied->sets[i];
+                struct node_nft_element *copy = ARENA_ARRAY(table->arena, struct node_nft_element, set->n);
+
+                if (set->n)
+                        memcpy(copy, set->elements, set->n * sizeof(*copy));
+                table->applied.sets[i].elements = copy;
+        }
+}
+
+static bool is_as_left(struct nft_ctx *nft, const struct node_nft_table *table, const char *family)
+{
+        _cleanup_free_ char *listing = table->listing ? list_table(nft, family) : NULL;
+
         return listing && strcmp(listing, table->listing) == 0;
 }
 
 static void sync_table(struct sync *sync, struct node_nft_table *table, const char *family,
-                       const char *wanted)
+                       const struct node_nft_content *wanted)
 {
         struct nft_ctx *nft = sync->node->nft;
+        bool as_left = is_as_left(nft, table, family);
         struct err failure;
+        int r = -ERR_NOT_FOUND;
 
-        if (is_as_left(nft, table, family, wanted))
+        if (as_left && strcmp(table->applied.text, wanted->text) == 0)
                 return;
-        free(TAKE_PTR(table->applied));
-        free(TAKE_PTR(table->listing));
-        if (apply(nft, family, wanted, &failure) < 0) {
+        if (!table->listing)
+                r = take_over(nft, family, wanted);
+        else if (as_left)
+                r = update(nft, family, &table->applied, wanted);
+        /* A set whose size or kind is another one cannot be changed in place, and is exchanged with its table. */
+        if (r < 0 && replace(nft, family, wanted, &failure) < 0) {
+                sync_nft_forget(table);
                 sync_fail_node(sync, &failure);
                 return;
         }
+        sync_nft_forget(table);
         sync->report.repaired.nft++;
-        table->applied = xstrdup(wanted);
-        table->listing = list_table(
-                nft, family); /* also makes the library forget what writing had it read: all chains */
+        /* The listing also makes the library forget what writing had it read: all chains. */
+        remember(table, wanted, list_table(nft, family));
         malloc_trim(0);
 }
 
 void sync_nft(struct sync *sync)
 {
         const struct {
-                const char *family, *wanted;
-        } tables[NODE_NFT_TABLES] = {[NODE_NFT_IP] = {"ip", sync->want.nft},
-                                     [NODE_NFT_ARP] = {"arp", sync->want.nft_arp},
-                                     [NODE_NFT_GUARD] = {"inet", sync->want.nft_guard}};
+                const char *family;
+                const struct node_nft_content *wanted;
+        } tables[NODE_NFT_TABLES] = {[NODE_NFT_IP] = {"ip", &sync->want.nft},
+                                     [NODE_NFT_ARP] = {"arp", &sync->want.nft_arp},
+                                     [NODE_NFT_GUARD] = {"inet", &sync->want.nft_guard}};
 
         for (size_t i = 0; i < NODE_NFT_TABLES; i++)
                 sync_table(sync, &sync->node->nft_tables[i], tables[i].family, tables[i].wanted);

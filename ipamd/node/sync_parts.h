@@ -23,8 +23,9 @@ enum node_nft { NODE_NFT_IP, NODE_NFT_ARP, NODE_NFT_GUARD, NODE_NFT_TABLES };
 
 /* One of our nftables tables. */
 struct node_nft_table {
-        char *applied; /* the text that was last put in place; NULL: none yet */
-        char *listing; /* what the kernel had after that, in the library's own words */
+        struct arena *arena;             /* of what follows; NULL: none was put in place yet */
+        struct node_nft_content applied; /* what was last put in place */
+        char *listing;                   /* what the kernel had after that, in the library's own words */
 };
 
 struct node {
@@ -77,6 +78,8 @@ void sync_rules(struct sync *sync);
 void sync_stale_rules(struct sync *sync);
 void sync_gateway(struct sync *sync);
 void sync_nft(struct sync *sync);
+
+void sync_nft_forget(struct node_nft_table *table);
 
 /* The nftables context writes into buffers, never to our stdout. In the calling thread's network namespace. */
 int sync_nft_open(struct nft_ctx **ret, struct err *err);

@@ -76,6 +76,6 @@ void sync_stale_rules(struct sync *sync)
 {
         static const struct diff_calls calls = {.compare = compare, .remove = remove_stale};
 
-        if (sync->node->nft_tables[NODE_NFT_IP].applied)
+        if (sync->node->nft_tables[NODE_NFT_IP].applied.text)
                 compare_rules(sync, &calls);
 }

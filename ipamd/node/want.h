@@ -140,6 +140,31 @@ struct node_want_sysctl {
         bool is_rp_filter; /* NODE_RP_FILTER_LOOSE instead where net.ipv4.conf.all.rp_filter is strict */
 };
 
+/* A named set of addresses, or the map from them to the chain pod_<index> of their ENI. */
+struct node_nft_element {
+        struct prefix prefix;
+        unsigned index;
+};
+
+struct node_nft_set {
+        const char *kind, *name;           /* "set" or "map", as nftables has it */
+        struct node_nft_element *elements; /* by address */
+        size_t n;
+};
+
+/* The order in a set: by address, a broader prefix before those inside it. */
+int node_nft_compare(const struct node_nft_element *x, const struct node_nft_element *y);
+/* "10.0.1.6" or "10.0.1.64/28". */
+const char *node_nft_element_text(struct prefix prefix, char buffer[static PREFIX_TEXT_BYTES]);
+
+enum { NODE_NFT_SETS_MAX = 3 };
+
+struct node_nft_content {
+        const char *text;                            /* of the whole table */
+        struct node_nft_set sets[NODE_NFT_SETS_MAX]; /* what is in it */
+        size_t n_sets;
+};
+
 struct node_want {
         const struct link_info *primary; /* NULL: its link is not here; then the rest is empty */
         struct node_want_eni *enis;      /* in the view's order */
@@ -152,10 +177,10 @@ struct node_want {
         size_t n_rules;
         struct node_want_sysctl *sysctls;
         size_t n_sysctls;
-        const char *nft;        /* "table ip vpcwire {...}" */
-        const char *nft_arp;    /* "table arp vpcwire {...}" */
-        const char *nft_guard;  /* "table inet vpcwire {...}" */
-        struct pod_found *pods; /* in the view's order; those without a link have no route */
+        struct node_nft_content nft;       /* "table ip vpcwire {...}" */
+        struct node_nft_content nft_arp;   /* "table arp vpcwire {...}" */
+        struct node_nft_content nft_guard; /* "table inet vpcwire {...}" */
+        struct pod_found *pods;            /* in the view's order; those without a link have no route */
         size_t n_pods_unlinked;
 };
 
@@ -194,12 +219,13 @@ bool node_link_name_is_plain(const char *name);
 void node_want_make_routes(struct arena *arena, const struct node_view *view, struct node_want *want);
 
 /* want_guard.c: what pods must not do, and the kernel must not do for them. */
-const char *node_want_nft_guard(struct arena *arena, const struct node_view *view,
-                                const struct node_want *want);
-const char *node_want_nft_arp(struct arena *arena, const struct node_view *view);
+struct node_nft_content node_want_nft_guard(struct arena *arena, const struct node_view *view,
+                                            const struct node_want *want);
+struct node_nft_content node_want_nft_arp(struct arena *arena, const struct node_view *view);
 void node_want_make_sysctls(struct arena *arena, struct node_want *want);
 
 /* want_nft.c: the nftables ruleset of the view, given the ENIs and the primary one's link. In the arena. */
-const char *node_want_nft(struct arena *arena, const struct node_view *view, const struct node_want *want);
+struct node_nft_content node_want_nft(struct arena *arena, const struct node_view *view,
+                                      const struct node_want *want);
 
 #endif

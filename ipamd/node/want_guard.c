@@ -27,12 +27,13 @@
 
 #define IMDS_IPV6 "fd00:ec2::254"
 
-const char *node_want_nft_arp(struct arena *arena, const struct node_view *view)
+struct node_nft_content node_want_nft_arp(struct arena *arena, const struct node_view *view)
 {
         _cleanup_(text_done) struct text t = {0};
+        struct want_nft_table table = {.t = &t};
 
         text_add(&t, "table arp " NODE_NFT_TABLE " {\n");
-        want_add_pods_set(&t, arena, view);
+        want_add_pods_set(&table, arena, view);
         text_add(&t,
                  "\tchain from_pods {\n"
                  "\t\ttype filter hook input priority filter; policy accept;\n"
@@ -40,7 +41,8 @@ const char *node_want_nft_arp(struct arena *arena, const struct node_view *view)
                  "\t\tiifname \"%s*\" arp saddr ip != @pods counter drop\n"
                  "\t}\n}\n",
                  POD_LINK_GROUP, view->veth_prefix);
-        return arena_strdup(arena, t.text);
+        table.nft.text = arena_strdup(arena, t.text);
+        return table.nft;
 }
 
 static void add_guard_enis(struct text *t, const struct node_want *want)
@@ -55,8 +57,8 @@ static void add_guard_enis(struct text *t, const struct node_want *want)
         text_add(t, " } counter name own_source drop\n\t}\n");
 }
 
-const char *node_want_nft_guard(struct arena *arena, const struct node_view *view,
-                                const struct node_want *want)
+struct node_nft_content node_want_nft_guard(struct arena *arena, const struct node_view *view,
+                                            const struct node_want *want)
 {
         _cleanup_(text_done) struct text t = {0};
 
@@ -81,7 +83,8 @@ const char *node_want_nft_guard(struct arena *arena, const struct node_view *vie
                      "\tchain guard_pods_ipv6 {\n"
                      "\t\ticmpv6 type { nd-router-advert, nd-redirect } counter name router_messages drop\n"
                      "\t\tip6 saddr fe80::/10 icmpv6 type nd-neighbor-advert accept\n"
-                     "\t\tip6 saddr { ::, fe80::/10 } counter name link_local_ipv6 drop\n"
+                     "\t\tip6 saddr :: counter name link_local_ipv6 drop\n"
+                     "\t\tip6 saddr fe80::/10 counter name link_local_ipv6 drop\n"
                      "\t\tfib saddr . iif oif missing counter name wrong_source_ipv6 drop\n"
                      "\t}\n");
         if (view->block_imds)
@@ -93,7 +96,7 @@ const char *node_want_nft_guard(struct arena *arena, const struct node_view *vie
                          "\t}\n",
                          POD_LINK_GROUP, view->veth_prefix);
         text_add(&t, "}\n");
-        return arena_strdup(arena, t.text);
+        return (struct node_nft_content){.text = arena_strdup(arena, t.text)};
 }
 
 /* Of the ENIs' links. The primary one's IPv6 is the host's own affair: it may well get its routes from advertisements. */

@@ -69,6 +69,7 @@ static struct ip primary_address(const struct node_want *want)
 /* What the chains below are written from. */
 struct table {
         struct text *t;
+        struct arena *arena;
         const struct node_view *view;
         struct want_enis enis;
         const char *primary_ifname;
@@ -133,10 +134,12 @@ static void add_first_of_pod(const struct table *table)
                  "\t\tip daddr @pods fib daddr oifname != { ",
                  table->border, table->border, POD_LINK_GROUP, table->view->veth_prefix);
         add_eni_links(table);
-        text_add(table->t, " } goto here\n%s\t}\n",
-                 table->view->border->external_snat
-                         ? ""
-                         : "\t\tip daddr != @direct fib daddr type != local goto leave\n");
+        text_add(table->t, " } goto here\n");
+        if (!table->view->border->external_snat) {
+                want_add_returns_of_direct(table->t, table->arena, table->view);
+                text_add(table->t, "\t\tfib daddr type != local goto leave\n");
+        }
+        text_add(table->t, "\t}\n");
 }
 
 static void add_other_link(const struct table *table)
@@ -217,6 +220,11 @@ static void add_snat_pods(const struct table *table)
                                             [NODE_SNAT_PORTS_KEEP] = ""};
         const char *flag = flags[table->view->border->snat_ports];
 
+        if (!table->view->border->external_snat) {
+                text_add(table->t, "\tchain snat_outside {\n");
+                want_add_returns_of_direct(table->t, table->arena, table->view);
+                text_add(table->t, "\t\tsnat to %s%s\n\t}\n", IP_TEXT(table->primary_address), flag);
+        }
         text_add(table->t,
                  "\tchain snat_pods {\n"
                  "\t\ttype nat hook postrouting priority srcnat; policy accept;\n"
@@ -224,8 +232,7 @@ static void add_snat_pods(const struct table *table)
                  "\t\tiifgroup != %d ip saddr != @pods return\n",
                  table->primary_ifname, POD_LINK_GROUP);
         if (!table->view->border->external_snat)
-                text_add(table->t, "\t\tip daddr != @direct snat to %s%s\n", IP_TEXT(table->primary_address),
-                         flag);
+                text_add(table->t, "\t\tjump snat_outside\n");
         text_add(table->t, "\t\tip saddr @secondary ct mark set ct mark | 0x%08x snat to %s%s\n\t}\n",
                  table->border, IP_TEXT(table->primary_address), flag);
 }
@@ -243,10 +250,13 @@ static void add_no_pod(const struct table *table)
         text_add(table->t, " } counter reject with icmp host-unreachable\n\t}\n");
 }
 
-const char *node_want_nft(struct arena *arena, const struct node_view *view, const struct node_want *want)
+struct node_nft_content node_want_nft(struct arena *arena, const struct node_view *view,
+                                      const struct node_want *want)
 {
         _cleanup_(text_done) struct text t = {0};
+        struct want_nft_table sets = {.t = &t};
         const struct table table = {.t = &t,
+                                    .arena = arena,
                                     .view = view,
                                     .enis = sort_enis(arena, want),
                                     .primary_ifname = want->primary->name,
@@ -254,10 +264,9 @@ const char *node_want_nft(struct arena *arena, const struct node_view *view, con
                                     .border = view->border->mark};
 
         text_add(&t, "table ip " NODE_NFT_TABLE " {\n");
-        want_add_direct_set(&t, arena, view);
-        want_add_pods_set(&t, arena, view);
-        want_add_secondary_set(&t, arena, view, &table.enis);
-        want_add_eni_map(&t, arena, view, &table.enis);
+        want_add_pods_set(&sets, arena, view);
+        want_add_secondary_set(&sets, arena, view, &table.enis);
+        want_add_eni_map(&sets, arena, view, &table.enis);
         if (view->border->node_ports)
                 add_entered(&table);
         add_begins(&table);
@@ -275,5 +284,6 @@ const char *node_want_nft(struct arena *arena, const struct node_view *view, con
                              " counter reject with icmp type admin-prohibited\n"
                              "\t}\n");
         text_add(&t, "}\n");
-        return arena_strdup(arena, t.text);
+        sets.nft.text = arena_strdup(arena, t.text);
+        return sets.nft;
 }

@@ -19,15 +19,21 @@ static inline unsigned want_eni_index(const struct node_want_eni *eni)
         return (eni->mark & NODE_MARK_INDEX_MASK) >> NODE_MARK_ENI_SHIFT;
 }
 
-/* "set direct": destinations that see the pod's own address. */
-void want_add_direct_set(struct text *t, struct arena *arena, const struct node_view *view);
+/* A table that is being written. */
+struct want_nft_table {
+        struct text *t;
+        struct node_nft_content nft;
+};
+
+/* Rules that return for destinations that see the pod's own address. */
+void want_add_returns_of_direct(struct text *t, struct arena *arena, const struct node_view *view);
 /* "set pods": the addresses that pods of this node have or can get. */
-void want_add_pods_set(struct text *t, struct arena *arena, const struct node_view *view);
+void want_add_pods_set(struct want_nft_table *table, struct arena *arena, const struct node_view *view);
 /* "set secondary": those of the secondary ENIs. */
-void want_add_secondary_set(struct text *t, struct arena *arena, const struct node_view *view,
+void want_add_secondary_set(struct want_nft_table *table, struct arena *arena, const struct node_view *view,
                             const struct want_enis *enis);
 /* "map eni_of": where each of them goes on: pod_N of its ENI, pod_0 of the primary one. */
-void want_add_eni_map(struct text *t, struct arena *arena, const struct node_view *view,
+void want_add_eni_map(struct want_nft_table *table, struct arena *arena, const struct node_view *view,
                       const struct want_enis *enis);
 
 #endif

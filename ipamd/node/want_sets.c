@@ -3,6 +3,7 @@
  * The address sets of the nftables tables, and the map from a pod's address to the chain of its ENI. They change with the
  * pool; what is written about them does not.
  */
+#include <assert.h>
 #include <stdlib.h>
 
 #include <vpcwire/mem.h>
@@ -10,26 +11,27 @@
 #include "node/want.h"
 #include "node/want_nft.h"
 
-struct element {
-        struct prefix prefix;
-        unsigned index; /* of the ENI's chain */
-};
+/* The least size of a set, which doubles: a set that grows is seldom another one. */
+enum { LEAST_SIZE = 16 };
 
 struct elements {
-        struct element *list;
+        struct node_nft_element *list;
         size_t n;
 };
 
-/* Broader prefixes before those inside them. */
-static int by_network(const void *a, const void *b)
+int node_nft_compare(const struct node_nft_element *x, const struct node_nft_element *y)
 {
-        const struct element *x = a, *y = b;
         int r = ip_compare(x->prefix.ip, y->prefix.ip);
 
         return r ? r : (x->prefix.bits > y->prefix.bits) - (x->prefix.bits < y->prefix.bits);
 }
 
-/* Sorts, and drops what lies inside another: an interval set refuses overlaps. */
+static int by_network(const void *a, const void *b)
+{
+        return node_nft_compare(a, b);
+}
+
+/* Sorts, and drops what lies inside another: an interval set refuses overlaps, and a rule need not say it twice. */
 static void settle(struct elements *elements)
 {
         size_t kept = 0;
@@ -45,63 +47,85 @@ static void settle(struct elements *elements)
 static void add(struct elements *elements, struct prefix prefix, unsigned index)
 {
         if (prefix.ip.family == AF_INET)
-                elements->list[elements->n++] = (struct element){prefix_network(prefix), index};
+                elements->list[elements->n++] = (struct node_nft_element){prefix_network(prefix), index};
 }
 
 /*
  * Intervals are a tree; a hash costs the same for any number of addresses. It costs less where its size is told: the kernel
- * takes one of fixed size then, and a quicker hash function. The table is written whole, so no element comes later.
+ * takes one of fixed size then, and a quicker hash function.
  */
 static void write_kind(struct text *t, const struct elements *elements)
 {
+        size_t size = LEAST_SIZE;
+
         for (size_t i = 0; i < elements->n; i++) {
                 if (elements->list[i].prefix.bits < ip_max_bits(elements->list[i].prefix.ip)) {
                         text_add(t, "\t\tflags interval\n");
                         return;
                 }
         }
-        if (elements->n)
-                text_add(t, "\t\tsize %zu\n", elements->n);
+        while (size < elements->n)
+                size *= 2;
+        text_add(t, "\t\tsize %zu\n", size);
+}
+
+const char *node_nft_element_text(struct prefix prefix, char buffer[static PREFIX_TEXT_BYTES])
+{
+        return prefix.bits == ip_max_bits(prefix.ip) ? ip_format(prefix.ip, buffer)
+                                                     : prefix_format(prefix, buffer);
 }
 
 static void write_prefix(struct text *t, struct prefix prefix, size_t i)
 {
-        text_add(t, i ? ",\n\t\t             " : "\t\telements = { ");
-        if (prefix.bits == ip_max_bits(prefix.ip))
-                text_add(t, "%s", IP_TEXT(prefix.ip));
-        else
-                text_add(t, "%s", PREFIX_TEXT(prefix));
+        text_add(t, "%s%s", i ? ",\n\t\t             " : "\t\telements = { ",
+                 node_nft_element_text(prefix, (char[PREFIX_TEXT_BYTES]){0}));
 }
 
-static void write_set(struct text *t, const char *name, struct elements *elements)
+static void keep(struct want_nft_table *table, const char *kind, const char *name,
+                 const struct elements *elements)
+{
+        assert(table->nft.n_sets < NODE_NFT_SETS_MAX);
+        table->nft.sets[table->nft.n_sets++] = (struct node_nft_set){kind, name, elements->list, elements->n};
+}
+
+static void write_set(struct want_nft_table *table, const char *name, struct elements *elements)
 {
         settle(elements);
-        text_add(t, "\tset %s {\n\t\ttype ipv4_addr\n", name);
-        write_kind(t, elements);
+        text_add(table->t, "\tset %s {\n\t\ttype ipv4_addr\n", name);
+        write_kind(table->t, elements);
         for (size_t i = 0; i < elements->n; i++)
-                write_prefix(t, elements->list[i].prefix, i);
-        text_add(t, "%s\t}\n", elements->n ? " }\n" : "");
+                write_prefix(table->t, elements->list[i].prefix, i);
+        text_add(table->t, "%s\t}\n", elements->n ? " }\n" : "");
+        keep(table, "set", name, elements);
 }
 
-void want_add_direct_set(struct text *t, struct arena *arena, const struct node_view *view)
+/*
+ * As rules, and not as a set: an interval set that is new is empty to packets for a moment (its tree is published after the
+ * rules that ask it), and what is not in this one is sent out under the node's address, to the end of its connection.
+ */
+void want_add_returns_of_direct(struct text *t, struct arena *arena, const struct node_view *view)
 {
         const struct node_cidrs *exempt = &view->border->exempt;
-        struct elements elements = {ARENA_ARRAY(arena, struct element, view->n_vpc_cidrs + exempt->n), 0};
+        struct elements elements = {
+                ARENA_ARRAY(arena, struct node_nft_element, view->n_vpc_cidrs + exempt->n), 0};
 
         for (size_t i = 0; i < view->n_vpc_cidrs; i++)
                 add(&elements, view->vpc_cidrs[i], 0);
         for (size_t i = 0; i < exempt->n; i++)
                 add(&elements, exempt->list[i], 0);
-        write_set(t, "direct", &elements);
+        settle(&elements);
+        for (size_t i = 0; i < elements.n; i++)
+                text_add(t, "\t\tip daddr %s return\n",
+                         node_nft_element_text(elements.list[i].prefix, (char[PREFIX_TEXT_BYTES]){0}));
 }
 
-void want_add_pods_set(struct text *t, struct arena *arena, const struct node_view *view)
+void want_add_pods_set(struct want_nft_table *table, struct arena *arena, const struct node_view *view)
 {
-        struct elements elements = {ARENA_ARRAY(arena, struct element, view->n_addresses), 0};
+        struct elements elements = {ARENA_ARRAY(arena, struct node_nft_element, view->n_addresses), 0};
 
         for (size_t i = 0; i < view->n_addresses; i++)
                 add(&elements, view->addresses[i].prefix, 0);
-        write_set(t, "pods", &elements);
+        write_set(table, "pods", &elements);
 }
 
 /* The index of an address's ENI; 0: the primary one's, or that of one that is not configured. */
@@ -116,31 +140,32 @@ static unsigned address_index(const struct node_address *address, const struct w
         return 0;
 }
 
-void want_add_secondary_set(struct text *t, struct arena *arena, const struct node_view *view,
+void want_add_secondary_set(struct want_nft_table *table, struct arena *arena, const struct node_view *view,
                             const struct want_enis *enis)
 {
-        struct elements elements = {ARENA_ARRAY(arena, struct element, view->n_addresses), 0};
+        struct elements elements = {ARENA_ARRAY(arena, struct node_nft_element, view->n_addresses), 0};
 
         for (size_t i = 0; i < view->n_addresses; i++) {
                 if (address_index(&view->addresses[i], enis))
                         add(&elements, view->addresses[i].prefix, 0);
         }
-        write_set(t, "secondary", &elements);
+        write_set(table, "secondary", &elements);
 }
 
-void want_add_eni_map(struct text *t, struct arena *arena, const struct node_view *view,
+void want_add_eni_map(struct want_nft_table *table, struct arena *arena, const struct node_view *view,
                       const struct want_enis *enis)
 {
-        struct elements elements = {ARENA_ARRAY(arena, struct element, view->n_addresses), 0};
+        struct elements elements = {ARENA_ARRAY(arena, struct node_nft_element, view->n_addresses), 0};
 
         for (size_t i = 0; i < view->n_addresses; i++)
                 add(&elements, view->addresses[i].prefix, address_index(&view->addresses[i], enis));
         settle(&elements);
-        text_add(t, "\tmap eni_of {\n\t\ttype ipv4_addr : verdict\n");
-        write_kind(t, &elements);
+        text_add(table->t, "\tmap eni_of {\n\t\ttype ipv4_addr : verdict\n");
+        write_kind(table->t, &elements);
         for (size_t i = 0; i < elements.n; i++) {
-                write_prefix(t, elements.list[i].prefix, i);
-                text_add(t, " : goto pod_%u", elements.list[i].index);
+                write_prefix(table->t, elements.list[i].prefix, i);
+                text_add(table->t, " : goto pod_%u", elements.list[i].index);
         }
-        text_add(t, "%s\t}\n", elements.n ? " }\n" : "");
+        text_add(table->t, "%s\t}\n", elements.n ? " }\n" : "");
+        keep(table, "map", "eni_of", &elements);
 }

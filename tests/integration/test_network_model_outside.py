@@ -75,7 +75,7 @@ def is_applied(node, wanted):
     rules = nft(node)
     exempt = wanted["AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS"]
     return (
-        ("ip daddr != @direct" in rules) == (wanted["AWS_VPC_K8S_CNI_EXTERNALSNAT"] == "false")
+        ("chain snat_outside {" in rules) == (wanted["AWS_VPC_K8S_CNI_EXTERNALSNAT"] == "false")
         and (ONPREM_CIDR in rules) == (ONPREM_CIDR in exempt)
         and ("0.0.0.0/0" in rules) == ("0.0.0.0/0" in exempt)
         and ("random" in rules) == (wanted["AWS_VPC_K8S_CNI_RANDOMIZESNAT"] != "none")
