@@ -186,6 +186,7 @@ def test_ctr_run(node, make_runtime):
     (lease,) = wait_until(node.leases, 30, why="the container has an address")
     assert "pod_name" not in lease and lease["container_id"].endswith("solo")
     wait_until(lambda: node.exec("ping", "-c", "1", "-W", "1", lease["address"]), 30, why="it answers")
+    wait_until(lambda: "RUNNING" in runtime.ctr("tasks", "ls").stdout, 30, why="it runs: it has its address before it is started")
     wait_until(lambda: runtime.ctr("tasks", "kill", "--signal", "KILL", "solo"), 30, why="it is killed")
     assert "exit code 137" in str(running.exception()), "ended by the signal"
     nothing_left(node, runtime)
