@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Our nftables tables, each written in one transaction: in place where it is as we left it, else whole. Whether it is, is
- * seen by comparing the library's listing of it with the listing from right after we wrote it: any change by hand shows.
+ * Our nftables tables, each written in one transaction: in place where it is as we left it, or as another process of ours may
+ * have left it, else whole. Whether it is as we left it, is seen by comparing the library's listing of it with the listing
+ * from right after we wrote it: any change by hand shows.
  */
 #include <malloc.h>
 #include <stdlib.h>
@@ -119,13 +120,13 @@ static bool has_chain(const char *table, const char *name, int bytes)
         return false;
 }
 
-static void delete_chains(struct text *t, const char *family, const char *old, const char *new)
+static void delete_chains(struct text *t, const char *family, const char *listing, const char *wanted)
 {
         const char *name;
         int bytes;
 
-        while ((name = next_chain(&old, &bytes))) {
-                if (!has_chain(new, name, bytes))
+        while ((name = next_chain(&listing, &bytes))) {
+                if (!has_chain(wanted, name, bytes))
                         text_add(t, "delete chain %s " NODE_NFT_TABLE " %.*s\n", family, bytes, name);
         }
 }
@@ -133,18 +134,25 @@ static void delete_chains(struct text *t, const char *family, const char *old, c
 /*
  * A table that is exchanged is, for as long as the kernel takes to commit it, half the old and half the new one to packets:
  * elements of its maps are not found, and the first packet of a pod's connection takes another ENI's way, which holds to the
- * connection's end. In place the hooks, chains, sets and the elements that stay are never away.
+ * connection's end. In place the hooks, chains, sets and the elements that stay are never away. `old` is NULL where it is not
+ * known what is in the sets: they are filled anew, which to packets is the same.
  */
-static int update(struct nft_ctx *nft, const char *family, const struct node_nft_content *old,
-                  const struct node_nft_content *wanted)
+static int update(struct nft_ctx *nft, const char *family, const char *listing,
+                  const struct node_nft_content *old, const struct node_nft_content *wanted)
 {
         _cleanup_(text_done) struct text t = {0};
 
         text_add(&t, "flush table %s " NODE_NFT_TABLE "\n", family);
-        for (size_t i = 0; i < old->n_sets && i < wanted->n_sets; i++)
-                delete_elements(&t, family, &old->sets[i], &wanted->sets[i]);
+        for (size_t i = 0; i < wanted->n_sets; i++) {
+                const struct node_nft_set *set = &wanted->sets[i];
+
+                if (old)
+                        delete_elements(&t, family, &old->sets[i], set);
+                else
+                        text_add(&t, "flush %s %s " NODE_NFT_TABLE " %s\n", set->kind, family, set->name);
+        }
         text_add(&t, "%s", wanted->text);
-        delete_chains(&t, family, old->text, wanted->text);
+        delete_chains(&t, family, listing, wanted->text);
         return run(nft, family, t.text, NULL);
 }
 
@@ -179,17 +187,10 @@ static bool has_stranger(const char *listing, const char *wanted)
 static int take_over(struct nft_ctx *nft, const char *family, const struct node_nft_content *wanted)
 {
         _cleanup_free_ char *listing = list_table(nft, family);
-        _cleanup_(text_done) struct text t = {0};
 
         if (!listing || has_stranger(listing, wanted->text))
                 return -ERR_NOT_FOUND;
-        text_add(&t, "flush table %s " NODE_NFT_TABLE "\n", family);
-        for (size_t i = 0; i < wanted->n_sets; i++)
-                text_add(&t, "flush %s %s " NODE_NFT_TABLE " %s\n", wanted->sets[i].kind, family,
-                         wanted->sets[i].name);
-        text_add(&t, "%s", wanted->text);
-        delete_chains(&t, family, listing, wanted->text);
-        return run(nft, family, t.text, NULL);
+        return update(nft, family, listing, NULL, wanted);
 }
 
 /* ---- one table ---- */
@@ -235,7 +236,7 @@ static void sync_table(struct sync *sync, struct node_nft_table *table, const ch
         if (!table->listing)
                 r = take_over(nft, family, wanted);
         else if (as_left)
-                r = update(nft, family, &table->applied, wanted);
+                r = update(nft, family, table->listing, &table->applied, wanted);
         /* A set whose size or kind is another one cannot be changed in place, and is exchanged with its table. */
         if (r < 0 && replace(nft, family, wanted, &failure) < 0) {
                 sync_nft_forget(table);

@@ -8,7 +8,7 @@
 
 #include <vpcwire/clock.h>
 
-#include "store/generation.h"
+#include "store/stmt.h"
 
 /*
  * SQLite's own handler starts with whole milliseconds; a transaction of the other thread is over in microseconds. On a disk
@@ -271,37 +271,4 @@ void *stmt_rows(struct arena *arena, const void *rows, size_t n, size_t bytes)
         void *copy = arena_alloc(arena, n, bytes);
 
         return n ? memcpy(copy, rows, n * bytes) : copy;
-}
-
-/* ---- transactions ---- */
-
-int store_begin(struct store *store, struct store_tx *tx, struct err *err)
-{
-        int r = stmt_run(store, "BEGIN IMMEDIATE", NO_VALUES, err);
-
-        if (r < 0)
-                return r;
-        tx->store = store;
-        return 0;
-}
-
-int store_commit(struct store_tx *tx, struct err *err)
-{
-        int r = generation_before_commit(tx->store, err);
-
-        if (r == 0)
-                r = stmt_run(tx->store, "COMMIT", NO_VALUES, err);
-        if (r < 0)
-                return r; /* still open, or rolled back by SQLite: store_tx_done() makes sure */
-        tx->store = NULL;
-        return 0;
-}
-
-void store_tx_done(struct store_tx *tx)
-{
-        struct store *store = TAKE_PTR(tx->store);
-
-        /* A full disk or an I/O error may have ended the transaction already. */
-        if (store && !sqlite3_get_autocommit(store->db))
-                (void)stmt_run(store, "ROLLBACK", NO_VALUES, NULL);
 }
