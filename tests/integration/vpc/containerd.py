@@ -213,8 +213,13 @@ class Containerd:
         return [pod.id for pod in self.client.call("ListPodSandbox").items]
 
     def delete_pod(self, pod):
-        self.stop_pod(pod)
-        self.remove_pod(pod)
+        """One that is gone is deleted: a runtime that was killed may have removed it and not have answered."""
+        try:
+            self.stop_pod(pod)
+            self.remove_pod(pod)
+        except grpc.RpcError as error:
+            if error.code() != grpc.StatusCode.NOT_FOUND:
+                raise
 
     # ---- the end ----
 
