@@ -2,6 +2,7 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
+#include <vpcwire/dataplane.h>
 #include <vpcwire/link.h>
 #include <vpcwire/log.h>
 #include <vpcwire/mem.h>
@@ -79,7 +80,8 @@ static int take_reply(const struct call *call, const struct ipam_add_reply *repl
 
 static struct route_info host_route(struct ip address)
 {
-        return (struct route_info){.dst = prefix_host(address), .table = PODS_TABLE, .scope = RT_SCOPE_LINK};
+        return (struct route_info){
+                .dst = prefix_host(address), .table = DATAPLANE_TABLE_PODS, .scope = RT_SCOPE_LINK};
 }
 
 static const char *bridge_name(const struct call *call)

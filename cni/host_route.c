@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
+#include <vpcwire/dataplane.h>
 #include <vpcwire/link.h>
 #include <vpcwire/mem.h>
 
@@ -44,7 +45,7 @@ int host_route_settle(struct netlink *host, const struct route_info *route, stru
                 return route_add(host, route, err);
         if (there.oif == route->oif)
                 return 0;
-        if (there.protocol != VPCWIRE_PROTOCOL)
+        if (there.protocol != DATAPLANE_PROTOCOL)
                 return route_replace(host, route, err);
         r = link_get(host, there.oif, &link, err);
         if (r == -ERR_NOT_FOUND)
@@ -69,7 +70,7 @@ int host_route_clear(struct netlink *host, const struct route_info *route, const
 
         if (find(host, route, &there, &found, err) < 0)
                 return -(int)err->code;
-        if (!found || there.protocol != VPCWIRE_PROTOCOL)
+        if (!found || there.protocol != DATAPLANE_PROTOCOL)
                 return 0;
         r = link_get(host, there.oif, &link, err);
         if (r < 0 && r != -ERR_NOT_FOUND)

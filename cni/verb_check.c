@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <vpcwire/dataplane.h>
 #include <vpcwire/ipam_client.h>
 
 #include "lease.h"
@@ -19,7 +20,7 @@ static int open_wire(struct call *call, struct wire **ret, struct wiring *wiring
                 return r;
         *wiring = (struct wiring){.container_id = call->args.container_id, .netns = call->args.netns};
         snprintf(wiring->ifname, sizeof(wiring->ifname), "%s", call->args.ifname);
-        if (ip_parse(IPAM_GATEWAY, &wiring->gateway, err) < 0 || wire_open(netns_fd, ret, err) < 0 ||
+        if (ip_parse(DATAPLANE_GATEWAY, &wiring->gateway, err) < 0 || wire_open(netns_fd, ret, err) < 0 ||
             wire_find(*ret, wiring, &state, err) < 0)
                 return -(int)err->code;
         if (state == WIRE_OURS)

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include <vpcwire/dataplane.h>
 #include <vpcwire/ifaddr.h>
 #include <vpcwire/link.h>
 #include <vpcwire/mem.h>
@@ -71,7 +72,7 @@ static int create_pair(struct wire *wire, struct wiring *wiring, struct err *err
                 .peer_name = wiring->host_ifname,
                 .peer_mac = wiring->host_mac,
                 .peer_netns_fd = wire->host_netns_fd,
-                .peer_group = POD_LINK_GROUP,
+                .peer_group = DATAPLANE_LINK_GROUP,
                 .mtu = wiring->mtu,
         };
 

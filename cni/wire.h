@@ -22,10 +22,6 @@
 struct netlink;
 struct wire;
 
-enum {
-        PODS_TABLE = 512, /* every pod's host route; ipamd keeps the rule that looks it up */
-};
-
 /* Sockets in both namespaces; the calling thread's is the host's. Neither descriptor is kept. */
 int wire_open(int pod_netns_fd, struct wire **ret, struct err *err);
 struct wire *wire_free(struct wire *wire);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <vpcwire/dataplane.h>
 #include <vpcwire/link.h>
 #include <vpcwire/mem.h>
 #include <vpcwire/pod_sysctl.h>
@@ -33,7 +34,7 @@ struct wire_objects wire_objects(const struct wiring *wiring, unsigned pod_ifind
                               .has_mac = true,
                               .mac = wiring->host_mac},
                 .host_route = {.dst = prefix_host(wiring->address),
-                               .table = PODS_TABLE,
+                               .table = DATAPLANE_TABLE_PODS,
                                .scope = RT_SCOPE_LINK,
                                .oif = host_ifindex},
         };

@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <linux/rtnetlink.h>
+
 #include <vpcwire/cleanup.h>
 #include <vpcwire/log.h>
 #include <vpcwire/mem.h>
@@ -75,7 +77,7 @@ static int take_over(const struct config *config, struct store *store, const str
 static int has_stranger(struct store *store, struct arena *arena, const struct running *running, bool *ret,
                         struct err *err)
 {
-        const struct route_filter in_main = {.family = AF_INET, .table = NODE_MAIN_TABLE};
+        const struct route_filter in_main = {.family = AF_INET, .table = RT_TABLE_MAIN};
         _cleanup_(netlink_freep) struct netlink *netlink = NULL;
         struct store_lease *leases;
         struct route_info *routes;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <vpcwire/dataplane.h>
 #include <vpcwire/link.h>
 #include <vpcwire/log.h>
 #include <vpcwire/mem.h>
@@ -99,7 +100,7 @@ static int count_links(const char *veth_prefix, size_t *ret, struct err *err)
                 return err_wrap(err, "look for pods' links");
         for (size_t i = 0; i < n; i++)
                 pods += strcmp(links[i].kind, "veth") == 0 &&
-                        (links[i].group == POD_LINK_GROUP ||
+                        (links[i].group == DATAPLANE_LINK_GROUP ||
                          (*links[i].alias && strncmp(links[i].name, veth_prefix, strlen(veth_prefix)) == 0));
         *ret = pods;
         return 0;

@@ -3,12 +3,12 @@
 #ifndef IPAMD_CONFIG_BORDER_H
 #define IPAMD_CONFIG_BORDER_H
 
+#include <vpcwire/dataplane.h>
+
 #include "config.h"
 
 enum {
-        KUBE_PROXY_MARKS = 0xc000, /* "masquerade" and "drop" */
-        PORTMAP_MARK = 0x2000,     /* masquerade */
-        CONFIG_MARK_TAKEN = NODE_MARK_ENI_MASK | KUBE_PROXY_MARKS | PORTMAP_MARK,
+        CONFIG_MARK_TAKEN = DATAPLANE_MARK_MASK | DATAPLANE_MARK_KUBE_PROXY | DATAPLANE_MARK_PORTMAP,
 };
 
 /*

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vpcwire/dataplane.h>
 #include <vpcwire/file.h>
 
 #include "config_unsupported.h"
@@ -53,7 +54,7 @@ static const struct setting settings[] = {
          .help = "CIDRs that all pods reach by the main routing table, whichever ENI they are on"},
         {"AWS_VPC_CNI_NODE_PORT_SUPPORT", SETTING_FLAG, FIELD(border.node_ports), "true", .reloadable = true,
          .help = "what comes in by the primary ENI for a NodePort is answered by it"},
-        {"AWS_VPC_K8S_CNI_CONNMARK", SETTING_MARK, FIELD(border.mark), "0x80",
+        {"AWS_VPC_K8S_CNI_CONNMARK", SETTING_MARK, FIELD(border.mark), DATAPLANE_TEXT(DATAPLANE_CONNMARK),
          .help = "mark of connections that must use the primary ENI"},
         {"AWS_VPC_K8S_CNI_VETHPREFIX", SETTING_VETH_PREFIX, FIELD(veth_prefix), "eni",
          .help = "what names of pods' host links begin with; the plugin's vethPrefix must be the same"},

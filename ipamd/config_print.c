@@ -34,7 +34,8 @@ static void print_allowed(FILE *to, const struct setting *setting)
                 [SETTING_BOOL] = "`true`, `false`",
                 [SETTING_FLAG] = "`true`, `false`, `t`, `f`, `1`, `0`",
                 [SETTING_CIDRS] = "IPv4 CIDRs, with commas in between; else is left out",
-                [SETTING_MARK] = "a number (`0x80`, `128`) without the bits `0xff02`",
+                [SETTING_MARK] = "a number (`" DATAPLANE_TEXT(
+                        DATAPLANE_CONNMARK) "`, `128`) without the bits `0xff02`",
                 [SETTING_SNAT_PORTS] = "`prng`, `hashrandom`, `none`; else is `prng`",
                 [SETTING_IP_MODE] = "`IPv4`, `IPv6`",
                 [SETTING_LOG_LEVEL] = "`debug`, `info`, `warn`, `error`",

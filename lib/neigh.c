@@ -5,6 +5,7 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
+#include <vpcwire/dataplane.h>
 #include <vpcwire/mem.h>
 #include <vpcwire/neigh.h>
 
@@ -130,7 +131,7 @@ int neigh_proxy_add(struct netlink *nl, unsigned ifindex, struct ip ip, struct e
                 return -ERR_INVALID;
         msg = proxy_message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, ifindex, ip.family);
         message_put_ip(msg, NDA_DST, ip);
-        message_put_u8(msg, NDA_PROTOCOL, VPCWIRE_PROTOCOL);
+        message_put_u8(msg, NDA_PROTOCOL, DATAPLANE_PROTOCOL);
         return netlink_request(nl, msg, err, "answer ARP for %s on link number %u", IP_TEXT(ip), ifindex);
 }
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdio.h>
 
+#include <linux/ipv6_route.h>
 #include <linux/rtnetlink.h>
 
+#include <vpcwire/dataplane.h>
 #include <vpcwire/mem.h>
 #include <vpcwire/route.h>
 
 #include "netlink_message.h"
-
-enum { IPV6_DEFAULT_PRIORITY = 1024 }; /* IP6_RT_PRIO_USER */
 
 struct route_info route_normal(const struct route_info *route)
 {
@@ -16,10 +16,10 @@ struct route_info route_normal(const struct route_info *route)
 
         normal.table = route->table ?: RT_TABLE_MAIN;
         normal.type = route->type ?: RTN_UNICAST;
-        normal.protocol = route->protocol ?: VPCWIRE_PROTOCOL;
+        normal.protocol = route->protocol ?: DATAPLANE_PROTOCOL;
         normal.dst = prefix_network(route->dst);
         if (route->dst.ip.family == AF_INET6) {
-                normal.priority = route->priority ?: IPV6_DEFAULT_PRIORITY;
+                normal.priority = route->priority ?: IP6_RT_PRIO_USER;
                 normal.scope = RT_SCOPE_UNIVERSE; /* IPv6 knows no scopes of routes */
         }
         return normal;
@@ -34,7 +34,7 @@ const char *route_format(const struct route_info *route, char text[static ROUTE_
         if (route->oif)
                 n += snprintf(text + n, ROUTE_TEXT_BYTES - (size_t)n, " dev %u", route->oif);
         snprintf(text + n, ROUTE_TEXT_BYTES - (size_t)n, " table %u proto %u", route->table ?: RT_TABLE_MAIN,
-                 route->protocol ?: VPCWIRE_PROTOCOL);
+                 route->protocol ?: DATAPLANE_PROTOCOL);
         return text;
 }
 

@@ -5,6 +5,7 @@
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 
+#include <vpcwire/dataplane.h>
 #include <vpcwire/mem.h>
 #include <vpcwire/rule.h>
 
@@ -24,7 +25,7 @@ const char *rule_format(const struct rule_info *rule, char text[static RULE_TEXT
         if (rule->iif[0])
                 text_add(&t, " iif %s", rule->iif);
         text_add(&t, rule->goto_priority ? " goto %u" : " lookup %u", rule->goto_priority ?: rule->table);
-        text_add(&t, " proto %u", rule->protocol ?: VPCWIRE_PROTOCOL);
+        text_add(&t, " proto %u", rule->protocol ?: DATAPLANE_PROTOCOL);
         snprintf(text, RULE_TEXT_BYTES, "%s", t.text);
         return text;
 }
@@ -62,13 +63,13 @@ int rule_add(struct netlink *nl, const struct rule_info *rule, struct err *err)
 {
         /* No NLM_F_EXCL: the kernel's test for an equal rule leaves the protocol out. */
         return netlink_request(
-                nl, rule_message(RTM_NEWRULE, NLM_F_CREATE, rule, rule->protocol ?: VPCWIRE_PROTOCOL), err,
+                nl, rule_message(RTM_NEWRULE, NLM_F_CREATE, rule, rule->protocol ?: DATAPLANE_PROTOCOL), err,
                 "add rule %s", RULE_TEXT(rule));
 }
 
 int rule_delete(struct netlink *nl, const struct rule_info *rule, struct err *err)
 {
-        return netlink_request(nl, rule_message(RTM_DELRULE, 0, rule, rule->protocol ?: VPCWIRE_PROTOCOL),
+        return netlink_request(nl, rule_message(RTM_DELRULE, 0, rule, rule->protocol ?: DATAPLANE_PROTOCOL),
                                err, "delete rule %s", RULE_TEXT(rule));
 }
 

@@ -18,7 +18,6 @@
 #define IPAM_INTERFACE      "io.vpcwire.ipam"
 #define IPAM_SOCKET_DEFAULT "/run/vpcwire/ipamd.sock"
 #define IPAM_SOCKET_ENV     "VPCWIRE_SOCKET"
-#define IPAM_GATEWAY        "169.254.1.1" /* of every pod: by a permanent neighbour entry, else by ARP */
 /* Status, blocked: the action under which the planner says why the pool cannot grow. Its reason names its own times. */
 #define IPAM_BLOCKED_GROW "grow"
 

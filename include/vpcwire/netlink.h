@@ -21,9 +21,6 @@ struct netlink;
 struct nlmsghdr;
 struct nl_msg;
 
-/* What all our routes and rules bear, so that we know them from those of others. */
-enum { VPCWIRE_PROTOCOL = 118 };
-
 /*
  * Opens a socket in the network namespace of netns_fd (-1: the calling thread's). The thread is back in its own
  * namespace when this returns; the socket stays in the one where it was made.

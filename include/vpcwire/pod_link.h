@@ -2,7 +2,7 @@
 /*
  * The names of pods' host links: a prefix and the first digits of SHA-1 of "namespace.pod", as aws-vpc-cni and Calico
  * compute them, so that whoever knows the pod knows its link. Two pods can have one such name; then the second one's link
- * gets a spare name. And the group that they all are in, by which packet filters know them. Pure.
+ * gets a spare name. Pure.
  */
 #ifndef VPCWIRE_POD_LINK_H
 #define VPCWIRE_POD_LINK_H
@@ -14,7 +14,6 @@ enum {
         POD_LINK_NAME_BYTES = 16, /* the kernel's IFNAMSIZ */
         POD_LINK_PREFIX_MAX = 4,  /* what leaves room for the digits */
         POD_LINK_SPARES = 7,
-        POD_LINK_GROUP = 118, /* IFLA_GROUP */
 };
 
 /* The digits of any text, NUL-terminated. */

@@ -16,7 +16,7 @@ struct route_info {
         struct prefix dst; /* a default route has its family and 0 bits */
         uint32_t table;    /* 0 is taken as main (254) */
         uint32_t priority; /* the metric; the kernel makes 0 into 1024 for IPv6 */
-        uint8_t protocol;  /* 0 is taken as VPCWIRE_PROTOCOL */
+        uint8_t protocol;  /* 0 is taken as DATAPLANE_PROTOCOL */
         uint8_t scope;     /* RT_SCOPE_LINK for a route without a gateway */
         uint8_t type;      /* 0 is taken as RTN_UNICAST */
         bool onlink;       /* the gateway is on the link, whatever the routes say */

@@ -21,7 +21,7 @@ struct rule_info {
         uint32_t fwmark, fwmask; /* mask 0: the mark does not matter */
         struct prefix src, dst;  /* family AF_UNSPEC: any */
         char iif[LINK_NAME_BYTES];
-        uint8_t protocol; /* who made it; 0 is taken as VPCWIRE_PROTOCOL */
+        uint8_t protocol; /* who made it; 0 is taken as DATAPLANE_PROTOCOL */
         bool other;       /* dump only: it has an action or a selector that is not written here */
 };
 

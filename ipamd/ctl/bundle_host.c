@@ -11,6 +11,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <linux/rtnetlink.h>
+
 #include <vpcwire/file.h>
 #include <vpcwire/firewall.h>
 #include <vpcwire/ifaddr.h>
@@ -20,7 +22,7 @@
 #include <vpcwire/rule.h>
 #include <vpcwire/sysctl.h>
 
-enum { PATH_BYTES = 512, FILE_BYTES_MAX = 256 * 1024, LOCAL_TABLE = 255 };
+enum { PATH_BYTES = 512, FILE_BYTES_MAX = 256 * 1024 };
 
 /* Where a text is gathered. */
 struct view {
@@ -91,7 +93,7 @@ static int add_routes(struct view *v)
                 r = route_dump(v->nl, v->arena, &(struct route_filter){.family = families[f]}, &routes, &n,
                                &v->err);
                 for (size_t i = 0; r == 0 && i < n; i++) {
-                        if (routes[i].table != LOCAL_TABLE)
+                        if (routes[i].table != RT_TABLE_LOCAL)
                                 text_add(&v->text, "%s\n", ROUTE_TEXT(&routes[i]));
                 }
         }

@@ -9,6 +9,7 @@
 #include <linux/rtnetlink.h>
 
 #include <vpcwire/clock.h>
+#include <vpcwire/dataplane.h>
 #include <vpcwire/file.h>
 #include <vpcwire/jsonx.h>
 #include <vpcwire/link.h>
@@ -25,10 +26,6 @@
 enum {
         NS_IN_A_MS = 1000000,
         FILE_MODE = 0600,
-        PRIORITY_TO_POD = 512, /* aws-vpc-cni's two rules per pod */
-        PRIORITY_FROM_POD = 1536,
-        TABLE_MAIN = RT_TABLE_MAIN,
-        TABLE_PODS = 512,
         SETTLE_MS = 30 * 1000, /* for ADDs that are under way, and pods that are not looked at yet */
         POLL_NS = 250 * 1000 * 1000,
 };
@@ -98,9 +95,9 @@ static uint32_t table_of(const struct ipam_list_reply *list, const struct ipam_l
 
                 if (!eni->eni_id || strcmp(eni->eni_id, lease->eni_id ?: "") != 0)
                         continue;
-                if (eni->network_card)
-                        return (uint32_t)(10000 + 100 * eni->network_card + eni->device_index);
-                return eni->device_index ? (uint32_t)eni->device_index + 1 : 0;
+                return eni->primary ? 0
+                                    : dataplane_eni_table((unsigned)eni->device_index,
+                                                          (unsigned)eni->network_card);
         }
         return 0;
 }
@@ -111,14 +108,14 @@ static int write_pod(struct netlink *nl, const struct ipam_list_reply *list, con
 {
         const struct prefix pod = prefix_host(lease->address);
         struct route_info route = {
-                .dst = pod, .table = TABLE_MAIN, .protocol = RTPROT_BOOT, .scope = RT_SCOPE_LINK};
+                .dst = pod, .table = RT_TABLE_MAIN, .protocol = RTPROT_BOOT, .scope = RT_SCOPE_LINK};
         struct rule_info to = {.family = AF_INET,
-                               .priority = PRIORITY_TO_POD,
-                               .table = TABLE_MAIN,
+                               .priority = AWS_CNI_PRIORITY_TO_POD,
+                               .table = RT_TABLE_MAIN,
                                .dst = pod,
                                .protocol = RTPROT_BOOT};
         struct rule_info from = {.family = AF_INET,
-                                 .priority = PRIORITY_FROM_POD,
+                                 .priority = AWS_CNI_PRIORITY_FROM_POD,
                                  .table = table_of(list, lease),
                                  .src = pod,
                                  .protocol = RTPROT_BOOT};
@@ -139,8 +136,8 @@ static int write_pod(struct netlink *nl, const struct ipam_list_reply *list, con
 static int find_pods(struct netlink *nl, struct arena *arena, const struct ipam_list_reply *list,
                      struct pod_found **ret, struct err *err)
 {
-        struct pod_evidence kernel = {.table = TABLE_PODS};
-        const struct route_filter filter = {.family = AF_INET, .table = TABLE_PODS};
+        struct pod_evidence kernel = {.table = DATAPLANE_TABLE_PODS};
+        const struct route_filter filter = {.family = AF_INET, .table = DATAPLANE_TABLE_PODS};
         struct route_info *routes;
         struct link_info *links;
 

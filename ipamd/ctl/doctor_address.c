@@ -13,7 +13,6 @@
 #include "ctl/doctor.h"
 
 enum {
-        MAIN_TABLE = 254,
         NEIGHBOURS_FULL_PERCENT = 75,
         NEIGHBOURS_WARN_PERCENT = 50, /* where the subnet can have more than the table takes */
 };
@@ -133,7 +132,7 @@ static void tell_neighbours(struct doctor *d, uint64_t used, uint64_t most, uint
 
 static void check_neighbours(struct doctor *d)
 {
-        const struct route_filter filter = {.family = AF_INET, .table = MAIN_TABLE};
+        const struct route_filter filter = {.family = AF_INET, .table = RT_TABLE_MAIN};
         struct neigh_info *entries;
         struct route_info *routes;
         size_t n_routes, n_entries;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <vpcwire/dataplane.h>
 #include <vpcwire/firewall.h>
 #include <vpcwire/netlink.h>
 #include <vpcwire/netns.h>
@@ -30,7 +31,7 @@ static const struct {
         {"nftables fib",
          IP INPUT "add rule ip vpcwire_try c fib daddr . iif type local fib saddr . iif oif missing drop",
          "CONFIG_NFT_FIB_IPV4"},
-        {"connection marks", IP INPUT "add rule ip vpcwire_try c ct mark set ct mark | 0x80",
+        {"connection marks", IP INPUT "add rule ip vpcwire_try c ct mark set ct mark | 0x1",
          "CONFIG_NF_CONNTRACK_MARK"},
         {"maps of intervals",
          "add table ip vpcwire_try; add chain ip vpcwire_try j; "
@@ -46,7 +47,7 @@ static const struct {
          "CONFIG_NFT_CT"},
         {"the way in, after routing",
          IP "{ type nat hook postrouting priority srcnat; }; "
-            "add rule ip vpcwire_try c iifname \"eni*\" meta iifgroup 118 accept",
+            "add rule ip vpcwire_try c iifname \"eni*\" meta iifgroup 1 accept",
          "CONFIG_NF_TABLES, Linux 5.7"},
         {"reject",
          IP "{ type filter hook forward priority filter; }; "
@@ -102,7 +103,7 @@ static void try_rule(struct doctor *d, struct netlink *nl)
                 return;
         }
         for (size_t i = 0; i < n; i++)
-                kept |= rules[i].priority == rule.priority && rules[i].protocol == VPCWIRE_PROTOCOL;
+                kept |= rules[i].priority == rule.priority && rules[i].protocol == DATAPLANE_PROTOCOL;
         if (!kept)
                 doctor_say(d, DOCTOR_FAIL, "Linux 4.17 or later", "policy rules: they bear no protocol");
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * doctor: the ENIs' links, the policy rules, the routes and our nftables table. The numbers are those of ipamd/node/want.h,
- * which is not linked here; a healthy node without findings is a test of both.
+ * doctor: the ENIs' links, the policy rules, the routes and our nftables tables.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include <linux/rtnetlink.h>
+
+#include <vpcwire/dataplane.h>
 #include <vpcwire/firewall.h>
 #include <vpcwire/ifaddr.h>
 #include <vpcwire/neigh.h>
@@ -15,29 +17,11 @@
 #include "ctl/doctor.h"
 #include "ctl/leased.h"
 
-enum {
-        POD_TABLE = 512,
-        MAIN_TABLE = 254,
-        POD_PRIORITY = 512,
-        PRIMARY_PRIORITY = 1024,
-        OWN_PRIORITY = 1534,
-        ENI_PRIORITY = 1536,
-        LAST_PRIORITY = 1537,
-        PRIMARY_MARK = 0x80, /* AWS_VPC_K8S_CNI_CONNMARK's default: of a daemon that does not tell its own */
-        ENI_MARK = 0x2,
-        ENI_MARK_MASK = 0x1f02,
-        ENI_MARK_SHIFT = 8,
-        CARD_TABLE_BASE = 10000,
-        CARD_TABLE_STEP = 100,
-};
-
 static const char HEALS[] = "ipamd puts it back within a second; if it is gone again, find who removes it";
 
 static uint32_t eni_table(const struct ipam_eni *eni)
 {
-        return eni->network_card
-                       ? (uint32_t)(CARD_TABLE_BASE + CARD_TABLE_STEP * eni->network_card + eni->device_index)
-                       : (uint32_t)eni->device_index + 1;
+        return dataplane_eni_table((unsigned)eni->device_index, (unsigned)eni->network_card);
 }
 
 static bool has_address(struct doctor *d, const struct doctor_eni *eni)
@@ -94,20 +78,20 @@ static bool has_rule(const struct doctor *d, const struct rule_info *wanted)
 static void want_rule(struct doctor *d, struct rule_info rule)
 {
         rule.family = AF_INET;
-        rule.protocol = VPCWIRE_PROTOCOL;
+        rule.protocol = DATAPLANE_PROTOCOL;
         if (!has_rule(d, &rule))
                 doctor_say(d, DOCTOR_FAIL, HEALS, "there is no rule %s", RULE_TEXT(&rule));
 }
 
 static void check_rules(struct doctor *d)
 {
-        uint32_t mark = d->status && d->status->connmark ? (uint32_t)d->status->connmark : PRIMARY_MARK;
+        uint32_t mark = d->status && d->status->connmark ? (uint32_t)d->status->connmark : DATAPLANE_CONNMARK;
         size_t before = d->n_findings;
 
-        want_rule(d, (struct rule_info){.priority = POD_PRIORITY, .table = POD_TABLE});
+        want_rule(d, (struct rule_info){.priority = DATAPLANE_PRIORITY_PODS, .table = DATAPLANE_TABLE_PODS});
         if (d->status)
-                want_rule(d, (struct rule_info){.priority = PRIMARY_PRIORITY,
-                                                .table = MAIN_TABLE,
+                want_rule(d, (struct rule_info){.priority = DATAPLANE_PRIORITY_CONNMARK,
+                                                .table = RT_TABLE_MAIN,
                                                 .fwmark = mark,
                                                 .fwmask = mark});
         for (size_t i = 0; i < d->n_enis; i++) {
@@ -115,14 +99,14 @@ static void check_rules(struct doctor *d)
 
                 if (eni->primary)
                         continue;
-                want_rule(d, (struct rule_info){
-                                     .priority = OWN_PRIORITY, .iif = "lo", .goto_priority = LAST_PRIORITY});
-                want_rule(d, (struct rule_info){.priority = ENI_PRIORITY,
+                want_rule(d, (struct rule_info){.priority = DATAPLANE_PRIORITY_OWN_PACKETS,
+                                                .iif = "lo",
+                                                .goto_priority = DATAPLANE_PRIORITY_ENI_ADDRESS});
+                want_rule(d, (struct rule_info){.priority = DATAPLANE_PRIORITY_ENI_MARK,
                                                 .table = eni_table(eni),
-                                                .fwmark = ((uint32_t)eni->device_index << ENI_MARK_SHIFT) |
-                                                          ENI_MARK,
-                                                .fwmask = ENI_MARK_MASK});
-                want_rule(d, (struct rule_info){.priority = LAST_PRIORITY,
+                                                .fwmark = dataplane_eni_mark((unsigned)eni->device_index),
+                                                .fwmask = DATAPLANE_MARK_MASK});
+                want_rule(d, (struct rule_info){.priority = DATAPLANE_PRIORITY_ENI_ADDRESS,
                                                 .table = eni_table(eni),
                                                 .src = prefix_host(eni->primary_address)});
         }
@@ -137,13 +121,13 @@ static void check_shadows(struct doctor *d)
         for (size_t i = 0; i < d->n_rules; i++) {
                 const struct rule_info *rule = &d->rules[i];
 
-                if (rule->priority == 0 || rule->priority > LAST_PRIORITY ||
-                    rule->protocol == VPCWIRE_PROTOCOL || rule->fwmask || rule->iif[0])
+                if (rule->priority == 0 || rule->priority > DATAPLANE_PRIORITY_ENI_ADDRESS ||
+                    rule->protocol == DATAPLANE_PROTOCOL || rule->fwmask || rule->iif[0])
                         continue;
                 doctor_say(d, DOCTOR_WARN,
                            arena_printf(d->arena,
                                         "give it a priority above %d, or remove it: ip rule del priority %u",
-                                        LAST_PRIORITY, rule->priority),
+                                        DATAPLANE_PRIORITY_ENI_ADDRESS, rule->priority),
                            "another's rule stands before ours: %s", RULE_TEXT(rule));
         }
 }
@@ -179,15 +163,16 @@ static void check_pod_route(struct doctor *d, const struct ipam_lease *lease, co
                 routed |= ip_equal(kernel->routes[j].dst.ip, lease->address) &&
                           kernel->routes[j].oif == found->link->ifindex;
         if (!routed)
-                doctor_say(d, DOCTOR_FAIL, HEALS, "table %d has no route to %s (%s/%s) by %s", POD_TABLE,
-                           IP_TEXT(lease->address), lease->pod_namespace ?: "-", lease->pod_name ?: "-",
-                           found->link->name);
+                doctor_say(d, DOCTOR_FAIL, HEALS, "table %d has no route to %s (%s/%s) by %s",
+                           DATAPLANE_TABLE_PODS, IP_TEXT(lease->address), lease->pod_namespace ?: "-",
+                           lease->pod_name ?: "-", found->link->name);
 }
 
 static void check_pod_routes(struct doctor *d)
 {
-        const struct route_filter filter = {.family = AF_INET, .table = POD_TABLE};
-        struct pod_evidence kernel = {.links = d->links, .n_links = d->n_links, .table = POD_TABLE};
+        const struct route_filter filter = {.family = AF_INET, .table = DATAPLANE_TABLE_PODS};
+        struct pod_evidence kernel = {
+                .links = d->links, .n_links = d->n_links, .table = DATAPLANE_TABLE_PODS};
         const struct pod_found *found;
         struct route_info *routes;
 
@@ -206,7 +191,7 @@ static void check_table(struct doctor *d, const char *family, const char *const 
         struct err err;
         size_t n;
 
-        if (firewall_table_chains(d->arena, family, "vpcwire", &chains, &n, &err) < 0) {
+        if (firewall_table_chains(d->arena, family, DATAPLANE_NFT_TABLE, &chains, &n, &err) < 0) {
                 doctor_say(d, DOCTOR_FAIL, "run it as root, on a kernel with nf_tables", "%s", err.msg);
                 return;
         }
@@ -216,8 +201,8 @@ static void check_table(struct doctor *d, const char *family, const char *const 
                 for (size_t j = 0; j < n; j++)
                         found |= strcmp(chains[j], wanted[i]) == 0;
                 if (!found) {
-                        doctor_say(d, DOCTOR_FAIL, HEALS, "nftables table %s vpcwire %s%s", family,
-                                   n ? "has no chain " : "is not there", n ? wanted[i] : "");
+                        doctor_say(d, DOCTOR_FAIL, HEALS, "nftables table %s " DATAPLANE_NFT_TABLE " %s%s",
+                                   family, n ? "has no chain " : "is not there", n ? wanted[i] : "");
                         return;
                 }
         }
@@ -246,7 +231,7 @@ static void check_gateway(struct doctor *d)
         unsigned *answering;
         size_t n, missing = 0;
 
-        ip_parse(IPAM_GATEWAY, &gateway, NULL);
+        ip_parse(DATAPLANE_GATEWAY, &gateway, NULL);
         if (!d->nl || neigh_proxy_links(d->nl, d->arena, gateway, &answering, &n, NULL) < 0)
                 return;
         for (size_t i = 0; i < d->n_links; i++) {
@@ -259,10 +244,10 @@ static void check_gateway(struct doctor *d)
         if (missing)
                 doctor_say(d, DOCTOR_WARN,
                            arena_printf(d->arena,
-                                        "ip neigh add proxy " IPAM_GATEWAY
+                                        "ip neigh add proxy " DATAPLANE_GATEWAY
                                         " dev %s; ipamd does so within a minute",
                                         first),
-                           "on %zu pods' links, say %s, the node does not answer ARP for " IPAM_GATEWAY,
+                           "on %zu pods' links, say %s, the node does not answer ARP for " DATAPLANE_GATEWAY,
                            missing, first);
 }
 

@@ -7,6 +7,7 @@
 
 #include <nftables/libnftables.h>
 
+#include <vpcwire/dataplane.h>
 #include <vpcwire/mem.h>
 #include <vpcwire/pod_link.h>
 #include <vpcwire/sysctl.h>
@@ -24,7 +25,7 @@ static int leave_rules(struct node *node, struct arena *arena, int family, unsig
         if (rule_dump(node->nl, arena, family, &rules, &n_rules, err) < 0)
                 return -(int)err->code;
         for (size_t i = 0; i < n_rules; i++) {
-                if (!node_rule_is_ours(&rules[i]))
+                if (!dataplane_rule_is_ours(&rules[i]))
                         continue;
                 if (rule_delete(node->nl, &rules[i], err) < 0 && err->code != ERR_NOT_FOUND)
                         return -(int)err->code;
@@ -36,7 +37,7 @@ static int leave_rules(struct node *node, struct arena *arena, int family, unsig
 static int leave_pods_table(struct node *node, struct arena *arena, int family, unsigned *n, struct err *err)
 {
         const struct route_filter filter = {
-                .family = family, .table = NODE_POD_TABLE, .protocol = VPCWIRE_PROTOCOL};
+                .family = family, .table = DATAPLANE_TABLE_PODS, .protocol = DATAPLANE_PROTOCOL};
         struct route_info *routes;
         size_t n_routes;
 
@@ -72,7 +73,8 @@ static int leave_sysctls(struct node *node, struct arena *arena, unsigned *n, st
             link_dump(node->nl, arena, &links, &n_links, err) < 0)
                 return -(int)err->code;
         for (size_t i = 0; i < n_links; i++) {
-                if (links[i].conf[LINK_CONF_IPV4_ACCEPT_LOCAL] != 1 || links[i].group == POD_LINK_GROUP ||
+                if (links[i].conf[LINK_CONF_IPV4_ACCEPT_LOCAL] != 1 ||
+                    links[i].group == DATAPLANE_LINK_GROUP ||
                     !leads_out_by(routes, n_routes, links[i].ifindex))
                         continue;
                 for (size_t j = 0; j < ARRAY_SIZE(values); j++) {
@@ -90,8 +92,8 @@ static int leave_sysctls(struct node *node, struct arena *arena, unsigned *n, st
 /* Whether a table is there is asked by listing it: a missing one is no error. */
 static int leave_nft(struct node *node, const char *family, unsigned *n, struct err *err)
 {
-        _cleanup_free_ char *list = xasprintf("list table %s " NODE_NFT_TABLE, family);
-        _cleanup_free_ char *delete = xasprintf("delete table %s " NODE_NFT_TABLE, family);
+        _cleanup_free_ char *list = xasprintf("list table %s " DATAPLANE_NFT_TABLE, family);
+        _cleanup_free_ char *delete = xasprintf("delete table %s " DATAPLANE_NFT_TABLE, family);
         const char *text;
 
         if (nft_run_cmd_from_buffer(node->nft, list) != 0) {
@@ -100,8 +102,8 @@ static int leave_nft(struct node *node, const char *family, unsigned *n, struct 
         }
         if (nft_run_cmd_from_buffer(node->nft, delete) != 0) {
                 text = nft_ctx_get_error_buffer(node->nft);
-                return err_set(err, ERR_SYSTEM, "remove nftables table %s " NODE_NFT_TABLE ": %.*s", family,
-                               (int)strcspn(text, "\n"), text);
+                return err_set(err, ERR_SYSTEM, "remove nftables table %s " DATAPLANE_NFT_TABLE ": %.*s",
+                               family, (int)strcspn(text, "\n"), text);
         }
         ++*n;
         return 0;

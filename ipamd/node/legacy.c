@@ -7,17 +7,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <linux/rtnetlink.h>
 #include <nftables/libnftables.h>
 
+#include <vpcwire/dataplane.h>
 #include <vpcwire/mem.h>
 
 #include "node/sync_parts.h"
-
-enum {
-        PRIORITY_ENI_ADDRESS = 32765, /* "from <ENI's primary address>", where we have 1537 */
-        MAIN = NODE_MAIN_TABLE,
-        DEFAULT_MARK = 0x80, /* AWS_VPC_K8S_CNI_CONNMARK, which nobody changes (it is in no manual) */
-};
 
 static bool is_one_of(struct prefix prefix, const struct ip *ips, size_t n)
 {
@@ -29,17 +25,19 @@ static bool is_one_of(struct prefix prefix, const struct ip *ips, size_t n)
 }
 
 /* One of the rules that aws-vpc-cni makes, and of nobody else's address. */
-static bool rule_is_legacy(const struct rule_info *rule, const struct ip *pods, size_t n_pods,
-                           const struct ip *enis, size_t n_enis)
+static bool rule_is_legacy(const struct rule_info *rule, const struct node_legacy *legacy)
 {
-        if (rule->protocol == VPCWIRE_PROTOCOL || rule->other || rule->iif[0])
+        if (rule->protocol == DATAPLANE_PROTOCOL || rule->other || rule->iif[0])
                 return false;
         switch (rule->priority) {
-        case NODE_PRIORITY_POD: return rule->table == MAIN && is_one_of(rule->dst, pods, n_pods);
-        case NODE_PRIORITY_ENI_MARK: return !rule->fwmask && is_one_of(rule->src, pods, n_pods);
-        case PRIORITY_ENI_ADDRESS: return is_one_of(rule->src, enis, n_enis);
-        case NODE_PRIORITY_PRIMARY_MARK:
-                return rule->table == MAIN && rule->fwmark == DEFAULT_MARK && rule->fwmask == DEFAULT_MARK;
+        case AWS_CNI_PRIORITY_TO_POD:
+                return rule->table == RT_TABLE_MAIN && is_one_of(rule->dst, legacy->pods, legacy->n_pods);
+        case AWS_CNI_PRIORITY_FROM_POD:
+                return !rule->fwmask && is_one_of(rule->src, legacy->pods, legacy->n_pods);
+        case AWS_CNI_PRIORITY_ENI_ADDRESS: return is_one_of(rule->src, legacy->enis, legacy->n_enis);
+        case DATAPLANE_PRIORITY_CONNMARK:
+                return rule->table == RT_TABLE_MAIN && rule->fwmark == rule->fwmask &&
+                       (rule->fwmark == legacy->connmark || rule->fwmark == DATAPLANE_CONNMARK);
         default: return false;
         }
 }
@@ -51,10 +49,10 @@ static int delete_rule(struct netlink *nl, const struct rule_info *rule, struct 
 }
 
 /* Rules before routes: a rule to main whose route had gone would send the pod's packets out of the node. */
-int node_legacy_remove_rules(struct node *node, struct arena *arena, const struct ip *pods, size_t n_pods,
-                             const struct ip *enis, size_t n_enis, unsigned *ret_n, struct err *err)
+int node_legacy_remove_rules(struct node *node, struct arena *arena, const struct node_legacy *legacy,
+                             unsigned *ret_n, struct err *err)
 {
-        const struct route_filter filter = {.family = AF_INET, .table = MAIN};
+        const struct route_filter filter = {.family = AF_INET, .table = RT_TABLE_MAIN};
         struct rule_info *rules;
         struct route_info *routes;
         size_t n_rules, n_routes;
@@ -63,15 +61,15 @@ int node_legacy_remove_rules(struct node *node, struct arena *arena, const struc
             route_dump(node->nl, arena, &filter, &routes, &n_routes, err) < 0)
                 return err_wrap(err, "look for what aws-vpc-cni left");
         for (size_t i = 0; i < n_rules; i++) {
-                if (!rule_is_legacy(&rules[i], pods, n_pods, enis, n_enis))
+                if (!rule_is_legacy(&rules[i], legacy))
                         continue;
                 if (delete_rule(node->nl, &rules[i], err) < 0 && err->code != ERR_NOT_FOUND)
                         return err_wrap(err, "remove aws-vpc-cni's %s", RULE_TEXT(&rules[i]));
                 ++*ret_n;
         }
         for (size_t i = 0; i < n_routes; i++) {
-                if (routes[i].protocol == VPCWIRE_PROTOCOL || ip_is_set(routes[i].gateway) ||
-                    !is_one_of(routes[i].dst, pods, n_pods))
+                if (routes[i].protocol == DATAPLANE_PROTOCOL || ip_is_set(routes[i].gateway) ||
+                    !is_one_of(routes[i].dst, legacy->pods, legacy->n_pods))
                         continue;
                 if (route_delete(node->nl, &routes[i], err) < 0 && err->code != ERR_NOT_FOUND)
                         return err_wrap(err, "remove aws-vpc-cni's %s", ROUTE_TEXT(&routes[i]));
@@ -82,21 +80,32 @@ int node_legacy_remove_rules(struct node *node, struct arena *arena, const struc
 
 /* ---- the packet filter ---- */
 
-/* Rules in base chains that others use, too: known by their whole text, as nftables lists them. A '*' takes any word. */
+/* Rules in base chains that others use, too: known by their whole text, as nftables lists them. A '*' takes any word, a '#' the mark. */
 static const struct {
         const char *table, *chain, *rule;
 } filter_rules[] = {
         {"nat", "POSTROUTING", "counter jump AWS-SNAT-CHAIN-0"},
         {"nat", "PREROUTING", "iifname * counter jump AWS-CONNMARK-CHAIN-0"},
-        {"nat", "PREROUTING", "counter meta mark set ct mark and 0x80"},
-        {"mangle", "PREROUTING", "iifname * fib daddr . iif type local counter ct mark set ct mark or 0x80"},
-        {"mangle", "PREROUTING", "iifname * counter meta mark set ct mark and 0x80"},
+        {"nat", "PREROUTING", "counter meta mark set ct mark and #"},
+        {"mangle", "PREROUTING", "iifname * fib daddr . iif type local counter ct mark set ct mark or #"},
+        {"mangle", "PREROUTING", "iifname * counter meta mark set ct mark and #"},
 };
 
 static const char chain_prefixes[][16] = {"AWS-SNAT-", "AWS-CONNMARK-"};
 
+static bool word_matches(const char *pattern, size_t p, const char *word, size_t n, uint32_t connmark)
+{
+        unsigned long mark;
+        char *end;
+
+        if (p != 1 || !strchr("*#", *pattern))
+                return p == n && memcmp(pattern, word, n) == 0;
+        mark = strtoul(word, &end, 0);
+        return *pattern == '*' || (end == word + n && (mark == connmark || mark == DATAPLANE_CONNMARK));
+}
+
 /* Word by word; the listing's own spacing does not matter. */
-static bool text_matches(const char *pattern, const char *text, size_t n)
+static bool text_matches(const char *pattern, const char *text, size_t n, uint32_t connmark)
 {
         const char *end = text + n;
 
@@ -111,7 +120,7 @@ static bool text_matches(const char *pattern, const char *text, size_t n)
                 p = strcspn(pattern, " ");
                 for (t = 0; text + t < end && text[t] != ' '; t++)
                         ;
-                if (!(p == 1 && *pattern == '*') && (p != t || memcmp(pattern, text, p) != 0))
+                if (!word_matches(pattern, p, text, t, connmark))
                         return false;
                 pattern += p;
                 text += t;
@@ -120,6 +129,7 @@ static bool text_matches(const char *pattern, const char *text, size_t n)
 
 struct listing {
         const char *table, *chain;
+        uint32_t connmark;
         struct text deletes, flushes, chains; /* commands, in the order that nftables needs */
         unsigned n;
 };
@@ -149,7 +159,7 @@ static void see_rule(struct listing *listing, const char *line, const char *hand
         for (size_t i = 0; i < ARRAY_SIZE(filter_rules); i++) {
                 if (strcmp(filter_rules[i].table, listing->table) != 0 ||
                     strcmp(filter_rules[i].chain, listing->chain) != 0 ||
-                    !text_matches(filter_rules[i].rule, line, (size_t)(handle - line)))
+                    !text_matches(filter_rules[i].rule, line, (size_t)(handle - line), listing->connmark))
                         continue;
                 text_add(&listing->deletes, "delete rule ip %s %s handle %lu\n", listing->table,
                          listing->chain, strtoul(handle + strlen(" # handle "), NULL, 10));
@@ -217,9 +227,10 @@ static void see_rules(struct nft_ctx *nft, struct listing *listing)
         }
 }
 
-static int clean_table(struct nft_ctx *nft, const char *table, unsigned *n, struct err *err)
+static int clean_table(struct nft_ctx *nft, const char *table, uint32_t connmark, unsigned *n,
+                       struct err *err)
 {
-        struct listing listing = {.table = table};
+        struct listing listing = {.table = table, .connmark = connmark};
         int r = 0;
 
         see_chains(nft, &listing);
@@ -237,15 +248,15 @@ static int clean_table(struct nft_ctx *nft, const char *table, unsigned *n, stru
         return r;
 }
 
-static int clean(struct nft_ctx *nft, unsigned *n, struct err *err)
+static int clean(struct nft_ctx *nft, uint32_t connmark, unsigned *n, struct err *err)
 {
         unsigned before = *n;
 
         nft_ctx_output_set_flags(nft, NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_HANDLE);
-        if (clean_table(nft, "nat", n, err) < 0)
+        if (clean_table(nft, "nat", connmark, n, err) < 0)
                 return -(int)err->code;
         /* The mangle table has no chain of its own by which to know it. */
-        if (*n > before && clean_table(nft, "mangle", n, err) < 0)
+        if (*n > before && clean_table(nft, "mangle", connmark, n, err) < 0)
                 return -(int)err->code;
         if (nft_run_cmd_from_buffer(nft, "list table ip aws-cni") != 0) {
                 (void)nft_ctx_get_error_buffer(nft);
@@ -256,13 +267,13 @@ static int clean(struct nft_ctx *nft, unsigned *n, struct err *err)
 }
 
 /* With a context of its own, which keeps in memory what it has seen of other people's tables. */
-int node_legacy_remove_nft(unsigned *ret_n, struct err *err)
+int node_legacy_remove_nft(uint32_t connmark, unsigned *ret_n, struct err *err)
 {
         struct nft_ctx *nft = NULL;
         int r = sync_nft_open(&nft, err);
 
         if (r == 0)
-                r = clean(nft, ret_n, err);
+                r = clean(nft, connmark, ret_n, err);
         sync_nft_close(nft);
         malloc_trim(0);
         return r;

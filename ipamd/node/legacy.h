@@ -8,6 +8,7 @@
 #define NODE_LEGACY_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include <vpcwire/addr.h>
 #include <vpcwire/err.h>
@@ -15,11 +16,21 @@
 struct arena;
 struct node;
 
-/* Rules and host routes of these pods and ENIs (their primary addresses), and the one for marked packets. *ret_n counts what went. */
-int node_legacy_remove_rules(struct node *node, struct arena *arena, const struct ip *pods, size_t n_pods,
-                             const struct ip *enis, size_t n_enis, unsigned *ret_n, struct err *err);
+/* Whose: the caller's. */
+struct node_legacy {
+        const struct ip *pods;
+        size_t n_pods;
+        const struct ip *enis; /* their primary addresses */
+        size_t n_enis;
+        uint32_t
+                connmark; /* AWS_VPC_K8S_CNI_CONNMARK, as we have it; the one that both have by default counts too */
+};
+
+/* Rules and host routes of these pods and ENIs, and the one for marked packets. *ret_n counts what went. */
+int node_legacy_remove_rules(struct node *node, struct arena *arena, const struct node_legacy *legacy,
+                             unsigned *ret_n, struct err *err);
 /* Its packet filter. *ret_n counts what went. */
-int node_legacy_remove_nft(unsigned *ret_n, struct err *err);
+int node_legacy_remove_nft(uint32_t connmark, unsigned *ret_n, struct err *err);
 /*
  * Its packet filter in iptables-legacy, where that is in use, under iptables' lock file. Does not wait for the lock: ERR_BUSY,
  * and try again, while somebody else has it or has changed a table without it. *ret_n as above.

@@ -11,6 +11,7 @@
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 
+#include <vpcwire/dataplane.h>
 #include <vpcwire/mem.h>
 #include <vpcwire/pod_link.h>
 #include <vpcwire/pod_sysctl.h>
@@ -66,12 +67,13 @@ static unsigned pod_seen(struct monitor_events *events, const struct link_info *
                 events->pods[events->n_pods++] = remember(link);
         }
         if (!known)
-                return link->up && link->alias[0] && link->group != POD_LINK_GROUP ? NODE_CHANGED_LINKS : 0;
+                return link->up && link->alias[0] && link->group != DATAPLANE_LINK_GROUP ? NODE_CHANGED_LINKS
+                                                                                         : 0;
         before = *known;
         *known = remember(link);
         if (before.up && !link->up)
                 return NODE_CHANGED_PODS;
-        return before.up != link->up || !link->alias[0] || link->group != POD_LINK_GROUP ||
+        return before.up != link->up || !link->alias[0] || link->group != DATAPLANE_LINK_GROUP ||
                                strcmp(before.name, link->name) != 0
                        ? NODE_CHANGED_LINKS
                        : 0;
@@ -147,11 +149,11 @@ static unsigned on_route(struct monitor_events *events, const struct nlmsghdr *h
         /* Beside those that the kernel makes for addresses of links, which are told as such. */
         if (route.table == RT_TABLE_LOCAL && route.protocol != RTPROT_KERNEL)
                 return NODE_CHANGED_ADDRS;
-        if (!node_table_is_ours(route.table))
+        if (!dataplane_table_is_ours(route.table))
                 return 0;
-        ours = route.protocol == VPCWIRE_PROTOCOL;
+        ours = route.protocol == DATAPLANE_PROTOCOL;
         /* The plugin adds routes to pods all day. Somebody else's among them are news, and what takes another's place. */
-        if (!ours && route.table == NODE_POD_TABLE)
+        if (!ours && route.table == DATAPLANE_TABLE_PODS)
                 return NODE_CHANGED_ROUTES;
         return (hdr->nlmsg_type == RTM_DELROUTE && ours) || (hdr->nlmsg_type == RTM_NEWROUTE && replaced)
                        ? NODE_CHANGED_ROUTES
@@ -164,7 +166,7 @@ static unsigned on_rule(struct monitor_events *events, const struct nlmsghdr *hd
 
         if (is_own(events, hdr) || rule_parse(hdr, &rule, NULL) < 0 || rule.family != AF_INET)
                 return 0;
-        return node_rule_is_ours(&rule) ? NODE_CHANGED_RULES : 0;
+        return dataplane_rule_is_ours(&rule) ? NODE_CHANGED_RULES : 0;
 }
 
 /* Whether an attribute is there and not what we set. */
@@ -298,7 +300,7 @@ unsigned monitor_event_nft(struct monitor_events *events, const struct nlmsghdr 
                 return on_generation(events, message);
         if (nlmsg_parse(message, sizeof(*header), attributes, ATTRIBUTES, NULL) == 0 &&
             attributes[TABLE_NAME] && family_is_ours(header->nfgen_family) &&
-            nla_strcmp(attributes[TABLE_NAME], NODE_NFT_TABLE) == 0)
+            nla_strcmp(attributes[TABLE_NAME], DATAPLANE_NFT_TABLE) == 0)
                 events->nft_touched = true;
         return NFNL_MSG_TYPE(hdr->nlmsg_type) == NFT_MSG_NEWCHAIN ? on_chain(message) : 0;
 }

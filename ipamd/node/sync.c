@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <vpcwire/dataplane.h>
 #include <vpcwire/mem.h>
 #include <vpcwire/netlink.h>
 
@@ -72,7 +73,7 @@ static void fail_eni(struct node_eni_report *eni, const struct err *failure)
 
 void sync_fail_table(struct sync *sync, uint32_t table, const struct err *failure)
 {
-        if (table == NODE_POD_TABLE) {
+        if (table == DATAPLANE_TABLE_PODS) {
                 if (sync->report.n_pods_failed++ == 0)
                         sync->report.pod_err = *failure;
                 return;
@@ -121,7 +122,7 @@ static void begin_report(struct sync *sync)
 /* All links and their addresses, and whatever is in the pods' table: others' routes in it say something, too. */
 static int look_at_kernel(struct node *node, struct arena *arena, struct pod_evidence *ret, struct err *err)
 {
-        const struct route_filter filter = {.family = AF_INET, .table = NODE_POD_TABLE};
+        const struct route_filter filter = {.family = AF_INET, .table = DATAPLANE_TABLE_PODS};
         struct link_info *links;
         struct route_info *routes;
         struct ifaddr *addresses;
@@ -134,7 +135,7 @@ static int look_at_kernel(struct node *node, struct arena *arena, struct pod_evi
         ret->addresses = addresses;
         ret->links = links;
         ret->routes = routes;
-        ret->table = NODE_POD_TABLE;
+        ret->table = DATAPLANE_TABLE_PODS;
         return 0;
 }
 

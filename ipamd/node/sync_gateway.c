@@ -4,6 +4,7 @@
  * too, when the MAC of the pod's end changes (the tuning plugin does that). Then the pod asks by ARP, and its link answers:
  * the plugin sees to that, and here it is put back.
  */
+#include <vpcwire/dataplane.h>
 #include <vpcwire/ipam.h>
 #include <vpcwire/neigh.h>
 
@@ -16,7 +17,7 @@ void sync_gateway(struct sync *sync)
         unsigned *answering;
         size_t n;
 
-        ip_parse(IPAM_GATEWAY, &gateway, NULL);
+        ip_parse(DATAPLANE_GATEWAY, &gateway, NULL);
         if (neigh_proxy_links(sync->node->nl, sync->arena, gateway, &answering, &n, &failure) < 0) {
                 sync_fail_node(sync, &failure);
                 return;

@@ -3,6 +3,7 @@
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 
+#include <vpcwire/dataplane.h>
 #include <vpcwire/diff.h>
 #include <vpcwire/mem.h>
 #include <vpcwire/pod_link.h>
@@ -91,10 +92,11 @@ void sync_pod_groups(struct sync *sync)
                 struct err failure;
                 int r;
 
-                if (link->group == POD_LINK_GROUP || !node_want_link_is_pod(&sync->want, sync->view, link))
+                if (link->group == DATAPLANE_LINK_GROUP ||
+                    !node_want_link_is_pod(&sync->want, sync->view, link))
                         continue;
-                r = link_change(sync->node->nl, link->ifindex, &(struct link_change){.group = POD_LINK_GROUP},
-                                &failure);
+                r = link_change(sync->node->nl, link->ifindex,
+                                &(struct link_change){.group = DATAPLANE_LINK_GROUP}, &failure);
                 if (r == 0)
                         sync->report.repaired.links++;
                 else if (r != -ERR_NOT_FOUND) /* the pod is gone since the links were read */

@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include <vpcwire/dataplane.h>
 #include <vpcwire/mem.h>
 
 #include "node/sync_parts.h"
@@ -56,7 +57,7 @@ static void take_back(struct sync *sync, const struct route_info *wanted, const 
                 sync->report.repaired.routes++;
                 note(sync, seen, true);
         } else if (r != -ERR_NOT_FOUND) { /* the pod's link, or the route, has just gone */
-                sync_fail_table(sync, NODE_POD_TABLE, &failure);
+                sync_fail_table(sync, DATAPLANE_TABLE_PODS, &failure);
         }
 }
 

@@ -10,6 +10,7 @@
 
 #include <nftables/libnftables.h>
 
+#include <vpcwire/dataplane.h>
 #include <vpcwire/mem.h>
 
 #include "node/sync_parts.h"
@@ -38,7 +39,7 @@ void sync_nft_close(struct nft_ctx *nft)
 /* The table as the kernel has it, for the caller to free; NULL when it is not there. */
 static char *list_table(struct nft_ctx *nft, const char *family)
 {
-        _cleanup_free_ char *command = xasprintf("list table %s " NODE_NFT_TABLE, family);
+        _cleanup_free_ char *command = xasprintf("list table %s " DATAPLANE_NFT_TABLE, family);
 
         if (nft_run_cmd_from_buffer(nft, command) != 0) {
                 (void)nft_ctx_get_error_buffer(nft); /* reading empties it: "No such file or directory" */
@@ -53,8 +54,8 @@ static int run(struct nft_ctx *nft, const char *family, const char *commands, st
                 const char *text = nft_ctx_get_error_buffer(nft);
 
                 /* Its first line; the others quote the input. */
-                return err_set(err, ERR_SYSTEM, "write nftables table %s " NODE_NFT_TABLE ": %.*s", family,
-                               (int)strcspn(text, "\n"), text);
+                return err_set(err, ERR_SYSTEM, "write nftables table %s " DATAPLANE_NFT_TABLE ": %.*s",
+                               family, (int)strcspn(text, "\n"), text);
         }
         return 0;
 }
@@ -65,8 +66,8 @@ static int replace(struct nft_ctx *nft, const char *family, const struct node_nf
                    struct err *err)
 {
         /* add, then delete: the delete finds it in any case, and all three are one transaction. */
-        _cleanup_free_ char *commands = xasprintf("add table %s " NODE_NFT_TABLE "\n"
-                                                  "delete table %s " NODE_NFT_TABLE "\n%s",
+        _cleanup_free_ char *commands = xasprintf("add table %s " DATAPLANE_NFT_TABLE "\n"
+                                                  "delete table %s " DATAPLANE_NFT_TABLE "\n%s",
                                                   family, family, wanted->text);
 
         return run(nft, family, commands, err);
@@ -88,7 +89,7 @@ static void delete_elements(struct text *t, const char *family, const struct nod
                     new->elements[j].index == element->index)
                         continue;
                 if (!n)
-                        text_add(t, "delete element %s " NODE_NFT_TABLE " %s { ", family, old->name);
+                        text_add(t, "delete element %s " DATAPLANE_NFT_TABLE " %s { ", family, old->name);
                 text_add(t, "%s%s", n++ ? ", " : "",
                          node_nft_element_text(element->prefix, (char[PREFIX_TEXT_BYTES]){0}));
         }
@@ -127,7 +128,7 @@ static void delete_chains(struct text *t, const char *family, const char *listin
 
         while ((name = next_chain(&listing, &bytes))) {
                 if (!has_chain(wanted, name, bytes))
-                        text_add(t, "delete chain %s " NODE_NFT_TABLE " %.*s\n", family, bytes, name);
+                        text_add(t, "delete chain %s " DATAPLANE_NFT_TABLE " %.*s\n", family, bytes, name);
         }
 }
 
@@ -142,14 +143,15 @@ static int update(struct nft_ctx *nft, const char *family, const char *listing,
 {
         _cleanup_(text_done) struct text t = {0};
 
-        text_add(&t, "flush table %s " NODE_NFT_TABLE "\n", family);
+        text_add(&t, "flush table %s " DATAPLANE_NFT_TABLE "\n", family);
         for (size_t i = 0; i < wanted->n_sets; i++) {
                 const struct node_nft_set *set = &wanted->sets[i];
 
                 if (old)
                         delete_elements(&t, family, &old->sets[i], set);
                 else
-                        text_add(&t, "flush %s %s " NODE_NFT_TABLE " %s\n", set->kind, family, set->name);
+                        text_add(&t, "flush %s %s " DATAPLANE_NFT_TABLE " %s\n", set->kind, family,
+                                 set->name);
         }
         text_add(&t, "%s", wanted->text);
         delete_chains(&t, family, listing, wanted->text);

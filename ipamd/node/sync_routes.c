@@ -6,6 +6,7 @@
 
 #include <linux/rtnetlink.h>
 
+#include <vpcwire/dataplane.h>
 #include <vpcwire/diff.h>
 #include <vpcwire/mem.h>
 
@@ -52,7 +53,7 @@ static int check_obstacle(struct sync *sync, const struct route_info *wanted, st
  */
 static bool is_of_a_pod_on_its_way(const struct route_info *route, const struct err *failure)
 {
-        return route->table == NODE_POD_TABLE &&
+        return route->table == DATAPLANE_TABLE_PODS &&
                (failure->code == ERR_NOT_FOUND || failure->sys_errno == ENETDOWN);
 }
 
@@ -135,7 +136,7 @@ static bool leads_to_unknown_pod(const struct sync *sync, const struct route_inf
         for (size_t i = 0; i < sync->want.n_routes; i++) {
                 const struct route_info *wanted = &sync->want.routes[i];
 
-                if (wanted->table == NODE_POD_TABLE && wanted->oif == route->oif)
+                if (wanted->table == DATAPLANE_TABLE_PODS && wanted->oif == route->oif)
                         return false;
         }
         return is_pod;
@@ -155,7 +156,7 @@ static void remove_stale(const void *seen, void *arg)
         const struct route_info *route = seen;
         struct walk *walk = arg;
 
-        if (route->table != NODE_POD_TABLE) {
+        if (route->table != DATAPLANE_TABLE_PODS) {
                 delete_route(walk->sync, route);
                 return;
         }
@@ -173,7 +174,7 @@ void sync_routes(struct sync *sync)
 {
         static const struct diff_calls calls = {
                 .compare = compare, .add = add, .remove = remove_stale, .keep = keep};
-        const struct route_filter filter = {.family = AF_INET, .protocol = VPCWIRE_PROTOCOL};
+        const struct route_filter filter = {.family = AF_INET, .protocol = DATAPLANE_PROTOCOL};
         struct diff_input input = {.wanted = sync->want.routes,
                                    .n_wanted = sync->want.n_routes,
                                    .size = sizeof(struct route_info)};
@@ -187,7 +188,7 @@ void sync_routes(struct sync *sync)
                 return;
         }
         for (size_t i = 0; i < n; i++) {
-                if (node_table_is_ours(seen[i].table))
+                if (dataplane_table_is_ours(seen[i].table))
                         seen[kept++] = seen[i];
         }
         input.seen = seen;

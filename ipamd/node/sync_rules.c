@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The policy rules. */
+#include <vpcwire/dataplane.h>
 #include <vpcwire/diff.h>
 #include <vpcwire/mem.h>
 
@@ -13,7 +14,7 @@ static int compare(const void *a, const void *b)
 /* The rule to the pods' table is the node's, not one pod's. */
 static void fail(struct sync *sync, const struct rule_info *rule, const struct err *failure)
 {
-        if (rule->table == NODE_POD_TABLE)
+        if (rule->table == DATAPLANE_TABLE_PODS)
                 sync_fail_node(sync, failure);
         else
                 sync_fail_table(sync, rule->table, failure);
@@ -57,7 +58,7 @@ static void compare_rules(struct sync *sync, const struct diff_calls *calls)
                 return;
         }
         for (size_t i = 0; i < n; i++) {
-                if (node_rule_is_ours(&seen[i]))
+                if (dataplane_rule_is_ours(&seen[i]))
                         seen[kept++] = seen[i];
         }
         input.seen = seen;

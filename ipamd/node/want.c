@@ -5,47 +5,10 @@
 
 #include <linux/rtnetlink.h>
 
+#include <vpcwire/dataplane.h>
 #include <vpcwire/mem.h>
 
 #include "node/want.h"
-
-enum {
-        CARD_TABLE_BASE = 10000, /* aws-vpc-cni's numbers for the ENIs of further network cards */
-        CARD_TABLE_STEP = 100,
-};
-
-uint32_t node_eni_table(unsigned device_index, unsigned network_card)
-{
-        return network_card ? CARD_TABLE_BASE + CARD_TABLE_STEP * network_card + device_index
-                            : device_index + 1;
-}
-
-uint32_t node_eni_mark(unsigned device_index)
-{
-        return ((device_index << NODE_MARK_ENI_SHIFT) & NODE_MARK_INDEX_MASK) | NODE_MARK_OURS;
-}
-
-bool node_table_is_ours(uint32_t table)
-{
-        return table == NODE_POD_TABLE || (table >= 2 && table <= NODE_ENI_INDEX_MAX + 1) ||
-               (table >= CARD_TABLE_BASE + CARD_TABLE_STEP &&
-                table < CARD_TABLE_BASE + CARD_TABLE_STEP * (NODE_CARDS_MAX + 1));
-}
-
-bool node_rule_is_ours(const struct rule_info *rule)
-{
-        static const uint32_t ours[] = {NODE_PRIORITY_POD,         NODE_PRIORITY_PRIMARY_MARK,
-                                        NODE_PRIORITY_OWN_PACKETS, NODE_PRIORITY_EXTERNAL_SERVICE,
-                                        NODE_PRIORITY_ENI_MARK,    NODE_PRIORITY_ENI_ADDRESS};
-
-        if (rule->protocol != VPCWIRE_PROTOCOL || rule->other)
-                return false;
-        for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
-                if (rule->priority == ours[i])
-                        return true;
-        }
-        return false;
-}
 
 bool node_link_is_pod(const struct link_info *link, const char *veth_prefix)
 {
@@ -68,9 +31,9 @@ static int check_view(const struct node_view *view, struct err *err)
                 return err_set(err, ERR_INVALID,
                                "veth prefix '%s': 1..%d letters, digits, '.', '_', '-' are allowed",
                                view->veth_prefix, NODE_VETH_PREFIX_MAX);
-        if (!view->border->mark || view->border->mark & NODE_MARK_ENI_MASK)
+        if (!view->border->mark || view->border->mark & DATAPLANE_MARK_MASK)
                 return err_set(err, ERR_INVALID, "mark 0x%x is zero, or has bits of the ENIs' marks 0x%x",
-                               view->border->mark, NODE_MARK_ENI_MASK);
+                               view->border->mark, DATAPLANE_MARK_MASK);
         return 0;
 }
 
@@ -102,7 +65,7 @@ static int by_rule(const void *a, const void *b)
 static void add_rule(struct node_want *want, struct rule_info rule)
 {
         rule.family = AF_INET;
-        rule.protocol = VPCWIRE_PROTOCOL;
+        rule.protocol = DATAPLANE_PROTOCOL;
         want->rules[want->n_rules++] = rule;
 }
 
@@ -112,29 +75,30 @@ static void make_rules(struct arena *arena, const struct node_view *view, struct
         const struct node_cidrs *services = &border->external_services;
 
         want->rules = ARENA_ARRAY(arena, struct rule_info, 3 + services->n + 2 * want->n_enis);
-        add_rule(want, (struct rule_info){.priority = NODE_PRIORITY_POD, .table = NODE_POD_TABLE});
-        add_rule(want, (struct rule_info){.priority = NODE_PRIORITY_PRIMARY_MARK,
-                                          .table = NODE_MAIN_TABLE,
+        add_rule(want,
+                 (struct rule_info){.priority = DATAPLANE_PRIORITY_PODS, .table = DATAPLANE_TABLE_PODS});
+        add_rule(want, (struct rule_info){.priority = DATAPLANE_PRIORITY_CONNMARK,
+                                          .table = RT_TABLE_MAIN,
                                           .fwmark = border->mark,
                                           .fwmask = border->mark});
         if (want->n_addresses) /* of secondary ENIs, whose rules follow */
-                add_rule(want, (struct rule_info){.priority = NODE_PRIORITY_OWN_PACKETS,
+                add_rule(want, (struct rule_info){.priority = DATAPLANE_PRIORITY_OWN_PACKETS,
                                                   .iif = "lo",
-                                                  .goto_priority = NODE_PRIORITY_ENI_ADDRESS});
+                                                  .goto_priority = DATAPLANE_PRIORITY_ENI_ADDRESS});
         for (size_t i = 0; i < services->n; i++)
-                add_rule(want, (struct rule_info){.priority = NODE_PRIORITY_EXTERNAL_SERVICE,
-                                                  .table = NODE_MAIN_TABLE,
+                add_rule(want, (struct rule_info){.priority = DATAPLANE_PRIORITY_EXTERNAL_SERVICE,
+                                                  .table = RT_TABLE_MAIN,
                                                   .dst = prefix_network(services->list[i])});
         for (size_t i = 0; i < want->n_enis; i++) {
                 const struct node_want_eni *one = &want->enis[i];
 
                 if (!node_want_eni_is_configured(one))
                         continue;
-                add_rule(want, (struct rule_info){.priority = NODE_PRIORITY_ENI_MARK,
+                add_rule(want, (struct rule_info){.priority = DATAPLANE_PRIORITY_ENI_MARK,
                                                   .table = one->table,
                                                   .fwmark = one->mark,
-                                                  .fwmask = NODE_MARK_ENI_MASK});
-                add_rule(want, (struct rule_info){.priority = NODE_PRIORITY_ENI_ADDRESS,
+                                                  .fwmask = DATAPLANE_MARK_MASK});
+                add_rule(want, (struct rule_info){.priority = DATAPLANE_PRIORITY_ENI_ADDRESS,
                                                   .table = one->table,
                                                   .src = prefix_host(one->eni->address)});
         }

@@ -3,13 +3,7 @@
  * What the host's network should look like: a pure function from what the pool knows (the view) and which links there
  * are to the links' settings, addresses, routes, rules, sysctls and the nftables table. No kernel, no clock, no state:
  * equal input gives equal output, sorted.
- *
- *   priority 512   lookup 512                      pods: one /32 per pod, no default, so a miss falls through
- *            1024  fwmark 0x80/0x80 lookup main    connections that must use the primary interface (the mark is a setting)
- *            1534  iif lo goto 1537                the node's own packets: whatever their marks, none of them is ours
- *            1535  to <external service> lookup main
- *            1536  fwmark <mark> lookup <table>    a secondary ENI's addresses, marked in nftables
- *            1537  from <primary address> lookup <table>
+ * The numbers in it are vpcwire/dataplane.h's.
  */
 #ifndef NODE_WANT_H
 #define NODE_WANT_H
@@ -29,29 +23,6 @@
 struct arena;
 
 enum {
-        NODE_POD_TABLE = 512,
-        NODE_MAIN_TABLE = 254,
-
-        NODE_PRIORITY_POD = 512,
-        NODE_PRIORITY_PRIMARY_MARK = 1024,
-        NODE_PRIORITY_OWN_PACKETS = 1534,
-        NODE_PRIORITY_EXTERNAL_SERVICE = 1535,
-        NODE_PRIORITY_ENI_MARK = 1536,
-        NODE_PRIORITY_ENI_ADDRESS = 1537,
-
-        /*
-         * A packet for a secondary ENI bears its index, and a bit that says that the index is ours: others' marks have it not
-         * (wg-quick's, Cilium's, Calico's, kube-proxy's, Istio's, Tailscale's). The index is all of others' bits that is
-         * written over, and only on packets of pods of secondary ENIs; portmap's 0x2000, which is for such packets, and
-         * kube-proxy's 0xc000 are not in it.
-         */
-        NODE_MARK_OURS = 0x2,
-        NODE_MARK_INDEX_MASK = 0x1f00,
-        NODE_MARK_ENI_MASK = NODE_MARK_INDEX_MASK | NODE_MARK_OURS,
-        NODE_MARK_ENI_SHIFT = 8,
-        NODE_ENI_INDEX_MAX = NODE_MARK_INDEX_MASK >> NODE_MARK_ENI_SHIFT,
-        NODE_CARDS_MAX = 64,
-
         NODE_VETH_PREFIX_MAX = 4, /* characters: 11 more make a link's name */
         NODE_SYSCTL_KEY_BYTES = 64,
         NODE_CIDRS_MAX = 64,
@@ -64,8 +35,6 @@ enum {
 /* Of the ENIs' links. Where net.ipv4.conf.all says "strict", the larger of both counts: "loose" is what is left. */
 #define NODE_RP_FILTER_OFF   "0"
 #define NODE_RP_FILTER_LOOSE "2"
-
-#define NODE_NFT_TABLE "vpcwire"
 
 /* An ENI that is attached and whose link is to be configured. Device index 0 on card 0 is the primary one. */
 struct node_eni {
@@ -193,14 +162,6 @@ struct node_want {
 int node_want_make(struct arena *arena, const struct node_view *view, const struct pod_evidence *kernel,
                    struct node_want *ret, struct err *err);
 
-/* The route table of an ENI: device index + 1; on card c > 0: 10000 + 100 c + index. The primary one uses main. */
-uint32_t node_eni_table(unsigned device_index, unsigned network_card);
-/* The mark of packets that must leave by a secondary ENI. */
-uint32_t node_eni_mark(unsigned device_index);
-/* Whether a table is one that we put routes into. */
-bool node_table_is_ours(uint32_t table);
-/* Whether a rule is one that we made, judged by its protocol and priority. */
-bool node_rule_is_ours(const struct rule_info *rule);
 /* Whether a link is a pod's host link by itself: the prefix, and an alias. */
 bool node_link_is_pod(const struct link_info *link, const char *veth_prefix);
 /* ... or because it is the link of a pod of the view, whatever it is called now. */

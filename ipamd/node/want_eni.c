@@ -2,6 +2,9 @@
 /* Which link is an ENI's, what its mark and table are, and whether it can be configured at all. */
 #include <string.h>
 
+#include <linux/rtnetlink.h>
+
+#include <vpcwire/dataplane.h>
 #include <vpcwire/eni_link.h>
 #include <vpcwire/mem.h>
 
@@ -82,11 +85,11 @@ static int check_eni(const struct node_want_eni *want, const struct node_want_en
         if (want->link && !node_link_name_is_plain(want->link->name))
                 return err_set(err, ERR_INVALID, "ENI %s: its link's name '%s' has odd characters",
                                MAC_TEXT(eni->mac), want->link->name);
-        if (eni->device_index < 1 || eni->device_index > NODE_ENI_INDEX_MAX ||
-            eni->network_card >= NODE_CARDS_MAX)
+        if (eni->device_index < 1 || eni->device_index > DATAPLANE_ENI_INDEX_MAX ||
+            eni->network_card >= DATAPLANE_CARDS_MAX)
                 return err_set(err, ERR_LIMIT, "ENI %s: device %u on card %u; at most %d on %d cards",
-                               MAC_TEXT(eni->mac), eni->device_index, eni->network_card, NODE_ENI_INDEX_MAX,
-                               NODE_CARDS_MAX);
+                               MAC_TEXT(eni->mac), eni->device_index, eni->network_card,
+                               DATAPLANE_ENI_INDEX_MAX, DATAPLANE_CARDS_MAX);
         for (size_t i = 0; i < n_others; i++) {
                 if (others[i].mark == want->mark && !others[i].err.code)
                         return err_set(err, ERR_LIMIT,
@@ -106,8 +109,9 @@ void node_want_make_enis(struct arena *arena, const struct node_view *view, cons
                 bool primary = node_eni_is_primary(eni);
 
                 *one = find_link(&(struct search){eni, view, want, kernel});
-                one->mark = primary ? 0 : node_eni_mark(eni->device_index);
-                one->table = primary ? NODE_MAIN_TABLE : node_eni_table(eni->device_index, eni->network_card);
+                one->mark = primary ? 0 : dataplane_eni_mark(eni->device_index);
+                one->table =
+                        primary ? RT_TABLE_MAIN : dataplane_eni_table(eni->device_index, eni->network_card);
                 if (!one->err.code)
                         check_eni(one, want->enis, i, view->veth_prefix, &one->err);
         }

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <vpcwire/dataplane.h>
 #include <vpcwire/mem.h>
 #include <vpcwire/pod_link.h>
 
@@ -32,7 +33,7 @@ struct node_nft_content node_want_nft_arp(struct arena *arena, const struct node
         _cleanup_(text_done) struct text t = {0};
         struct want_nft_table table = {.t = &t};
 
-        text_add(&t, "table arp " NODE_NFT_TABLE " {\n");
+        text_add(&t, "table arp " DATAPLANE_NFT_TABLE " {\n");
         want_add_pods_set(&table, arena, view);
         text_add(&t,
                  "\tchain from_pods {\n"
@@ -40,7 +41,7 @@ struct node_nft_content node_want_nft_arp(struct arena *arena, const struct node
                  "\t\tiifgroup %d arp saddr ip != @pods counter drop\n"
                  "\t\tiifname \"%s*\" arp saddr ip != @pods counter drop\n"
                  "\t}\n}\n",
-                 POD_LINK_GROUP, view->veth_prefix);
+                 DATAPLANE_LINK_GROUP, view->veth_prefix);
         table.nft.text = arena_strdup(arena, t.text);
         return table.nft;
 }
@@ -63,7 +64,7 @@ struct node_nft_content node_want_nft_guard(struct arena *arena, const struct no
         _cleanup_(text_done) struct text t = {0};
 
         text_add(&t,
-                 "table inet " NODE_NFT_TABLE " {\n"
+                 "table inet " DATAPLANE_NFT_TABLE " {\n"
                  "\tcounter wrong_source_ipv4 {\n\t}\n"
                  "\tcounter wrong_source_ipv6 {\n\t}\n"
                  "\tcounter to_loopback {\n\t}\n"
@@ -73,7 +74,7 @@ struct node_nft_content node_want_nft_guard(struct arena *arena, const struct no
                  "\tchain guard_pods {\n"
                  "\t\ttype filter hook prerouting priority raw; policy accept;\n"
                  "\t\tiifgroup %d goto guard_pods_ip\n",
-                 POD_LINK_GROUP);
+                 DATAPLANE_LINK_GROUP);
         add_guard_enis(&t, want);
         text_add(&t, "\tchain guard_pods_ip {\n"
                      "\t\tmeta nfproto ipv6 goto guard_pods_ipv6\n"
@@ -94,7 +95,7 @@ struct node_nft_content node_want_nft_guard(struct arena *arena, const struct no
                          "\t\tiifgroup != %d iifname != \"%s*\" accept\n"
                          "\t\tip6 daddr " IMDS_IPV6 " counter reject with icmpv6 type admin-prohibited\n"
                          "\t}\n",
-                         POD_LINK_GROUP, view->veth_prefix);
+                         DATAPLANE_LINK_GROUP, view->veth_prefix);
         text_add(&t, "}\n");
         return (struct node_nft_content){.text = arena_strdup(arena, t.text)};
 }

@@ -26,11 +26,12 @@
  * A pod's packet is what has a pod's address. By another link than one of ours (another plugin's, where we gave only the
  * address) it must have come by the link that leads back to that address, or by an ENI: a macvlan pod's does so.
  *
- * Marks are others', too. Ours are two: the border's, which is a setting, and NODE_MARK_ENI_MASK, which is set only here,
+ * Marks are others', too. Ours are two: the border's, which is a setting, and DATAPLANE_MARK_MASK, which is set only here,
  * on packets of pods of secondary ENIs and on replies, and read only by the rules. A verdict map to a chain per ENI, for a
  * map from address to mark could only overwrite the whole mark (kube-proxy's masquerade mark is set before us, and read
  * after us). A pod's packet of the primary ENI that has all bits of an ENI's mark all the same goes by the border's.
  */
+#include <vpcwire/dataplane.h>
 #include <vpcwire/mem.h>
 #include <vpcwire/pod_link.h>
 
@@ -48,7 +49,7 @@ static struct want_enis sort_enis(struct arena *arena, const struct node_want *w
 {
         struct want_enis sorted = {ARENA_ARRAY(arena, const struct node_want_eni *, want->n_enis), 0};
 
-        for (unsigned index = 1; index <= NODE_ENI_INDEX_MAX; index++) {
+        for (unsigned index = 1; index <= DATAPLANE_ENI_INDEX_MAX; index++) {
                 for (size_t i = 0; i < want->n_enis; i++) {
                         if (is_configured(&want->enis[i]) && want_eni_index(&want->enis[i]) == index)
                                 sorted.list[sorted.n++] = &want->enis[i];
@@ -96,7 +97,7 @@ static void add_entered(const struct table *table)
                 text_add(table->t,
                          "\tchain entered_%u {\n"
                          "\t\tfib daddr . iif type local ct mark set ct mark & 0x%08x | 0x%08x\n\t}\n",
-                         want_eni_index(table->enis.list[i]), ~(unsigned)NODE_MARK_ENI_MASK,
+                         want_eni_index(table->enis.list[i]), ~(unsigned)DATAPLANE_MARK_MASK,
                          table->enis.list[i]->mark);
 }
 
@@ -110,7 +111,7 @@ static void add_begins(const struct table *table)
                  "\t\ttype nat hook prerouting priority dstnat - 10; policy accept;\n"
                  "\t\tiifgroup %d ip saddr 0.0.0.0 counter drop\n"
                  "\t\tiifname \"%s*\" iifgroup != %d jump guard_older\n",
-                 POD_LINK_GROUP, table->view->veth_prefix, POD_LINK_GROUP);
+                 DATAPLANE_LINK_GROUP, table->view->veth_prefix, DATAPLANE_LINK_GROUP);
         if (table->view->border->node_ports)
                 text_add(table->t, "\t\tiifname vmap { \"%s\" : goto entered_0", table->primary_ifname);
         for (size_t i = 0; table->view->border->node_ports && i < table->enis.n; i++)
@@ -132,7 +133,7 @@ static void add_first_of_pod(const struct table *table)
                  "\t\tgoto leave\n\t}\n"
                  "\tchain first_of_pod {\n"
                  "\t\tip daddr @pods fib daddr oifname != { ",
-                 table->border, table->border, POD_LINK_GROUP, table->view->veth_prefix);
+                 table->border, table->border, DATAPLANE_LINK_GROUP, table->view->veth_prefix);
         add_eni_links(table);
         text_add(table->t, " } goto here\n");
         if (!table->view->border->external_snat) {
@@ -155,22 +156,22 @@ static void add_primary_chain(const struct table *table)
 {
         if (table->enis.n)
                 text_add(table->t, "\tchain foreign_mark {\n\t\tmeta mark & 0x%08x { ",
-                         (unsigned)NODE_MARK_ENI_MASK);
+                         (unsigned)DATAPLANE_MARK_MASK);
         for (size_t i = 0; i < table->enis.n; i++)
                 text_add(table->t, "%s0x%08x", i ? ", " : "", table->enis.list[i]->mark);
         text_add(table->t,
                  "%s\tchain pod_0 {\n"
                  "\t\tiifgroup != %d jump other_link\n",
-                 table->enis.n ? " } goto to_primary\n\t}\n" : "", POD_LINK_GROUP);
+                 table->enis.n ? " } goto to_primary\n\t}\n" : "", DATAPLANE_LINK_GROUP);
         if (table->enis.n)
-                text_add(table->t, "\t\tmeta mark & 0x%08x != 0 jump foreign_mark\n", NODE_MARK_OURS);
+                text_add(table->t, "\t\tmeta mark & 0x%08x != 0 jump foreign_mark\n", DATAPLANE_MARK_OURS);
         text_add(table->t, "\t\tct state new goto first_of_pod\n\t}\n");
 }
 
 /* Of each secondary ENI's pods, and of its replies. */
 static void add_secondary_chains(const struct table *table)
 {
-        const unsigned others = ~(unsigned)NODE_MARK_ENI_MASK;
+        const unsigned others = ~(unsigned)DATAPLANE_MARK_MASK;
 
         for (size_t i = 0; i < table->enis.n; i++)
                 text_add(table->t,
@@ -181,7 +182,7 @@ static void add_secondary_chains(const struct table *table)
                          "\t\tmeta mark set meta mark & 0x%2$08x | 0x%3$08x\n"
                          "\t\tct state new goto first_of_pod\n\t}\n",
                          want_eni_index(table->enis.list[i]), others, table->enis.list[i]->mark,
-                         POD_LINK_GROUP);
+                         DATAPLANE_LINK_GROUP);
 }
 
 /*
@@ -194,10 +195,10 @@ static void add_from_pods(const struct table *table)
         text_add(table->t,
                  "\tchain marked {\n"
                  "\t\tip saddr @pods iifgroup != %d jump other_link\n",
-                 POD_LINK_GROUP);
+                 DATAPLANE_LINK_GROUP);
         if (table->enis.n)
                 text_add(table->t, "\t\tct direction reply ct mark & 0x%08x vmap { ",
-                         (unsigned)NODE_MARK_ENI_MASK);
+                         (unsigned)DATAPLANE_MARK_MASK);
         for (size_t i = 0; i < table->enis.n; i++)
                 text_add(table->t, "%s0x%08x : goto eni_%u", i ? ", " : "", table->enis.list[i]->mark,
                          want_eni_index(table->enis.list[i]));
@@ -210,7 +211,7 @@ static void add_from_pods(const struct table *table)
                  "\t\tct mark & 0x%08x != 0 goto marked\n"
                  "\t\tip saddr vmap @eni_of\n\t}\n",
                  table->enis.n ? " }\n" : "", table->border, table->border,
-                 table->border | (unsigned)NODE_MARK_ENI_MASK);
+                 table->border | (unsigned)DATAPLANE_MARK_MASK);
 }
 
 static void add_snat_pods(const struct table *table)
@@ -230,7 +231,7 @@ static void add_snat_pods(const struct table *table)
                  "\t\ttype nat hook postrouting priority srcnat; policy accept;\n"
                  "\t\toifname != \"%s\" return\n"
                  "\t\tiifgroup != %d ip saddr != @pods return\n",
-                 table->primary_ifname, POD_LINK_GROUP);
+                 table->primary_ifname, DATAPLANE_LINK_GROUP);
         if (!table->view->border->external_snat)
                 text_add(table->t, "\t\tjump snat_outside\n");
         text_add(table->t, "\t\tip saddr @secondary ct mark set ct mark | 0x%08x snat to %s%s\n\t}\n",
@@ -243,7 +244,7 @@ static void add_no_pod(const struct table *table)
                  "\tchain no_pod {\n"
                  "\t\ttype filter hook forward priority filter - 10; policy accept;\n"
                  "\t\tiifgroup != %d oifgroup != %d ip daddr @pods iifname { ",
-                 POD_LINK_GROUP, POD_LINK_GROUP);
+                 DATAPLANE_LINK_GROUP, DATAPLANE_LINK_GROUP);
         add_eni_links(table);
         text_add(table->t, " } oifname { ");
         add_eni_links(table);
@@ -263,7 +264,7 @@ struct node_nft_content node_want_nft(struct arena *arena, const struct node_vie
                                     .primary_address = primary_address(want),
                                     .border = view->border->mark};
 
-        text_add(&t, "table ip " NODE_NFT_TABLE " {\n");
+        text_add(&t, "table ip " DATAPLANE_NFT_TABLE " {\n");
         want_add_pods_set(&sets, arena, view);
         want_add_secondary_set(&sets, arena, view, &table.enis);
         want_add_eni_map(&sets, arena, view, &table.enis);

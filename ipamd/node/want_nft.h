@@ -3,6 +3,8 @@
 #ifndef NODE_WANT_NFT_H
 #define NODE_WANT_NFT_H
 
+#include <vpcwire/dataplane.h>
+
 #include "node/want.h"
 
 struct text;
@@ -16,7 +18,7 @@ struct want_enis {
 /* The number in the names of an ENI's chains. */
 static inline unsigned want_eni_index(const struct node_want_eni *eni)
 {
-        return (eni->mark & NODE_MARK_INDEX_MASK) >> NODE_MARK_ENI_SHIFT;
+        return (eni->mark & DATAPLANE_MARK_INDEX) >> DATAPLANE_MARK_SHIFT;
 }
 
 /* A table that is being written. */

@@ -4,6 +4,7 @@
 
 #include <linux/rtnetlink.h>
 
+#include <vpcwire/dataplane.h>
 #include <vpcwire/mem.h>
 
 #include "node/want.h"
@@ -15,7 +16,7 @@ static int by_route_key(const void *a, const void *b)
 
 static void add_route(struct node_want *want, struct route_info route)
 {
-        route.protocol = VPCWIRE_PROTOCOL;
+        route.protocol = DATAPLANE_PROTOCOL;
         want->routes[want->n_routes++] = route_normal(&route);
 }
 
@@ -55,7 +56,7 @@ void node_want_make_routes(struct arena *arena, const struct node_view *view, st
                 if (!link || view->pods[i].ip.family != AF_INET)
                         want->n_pods_unlinked++;
                 else
-                        add_route(want, (struct route_info){.table = NODE_POD_TABLE,
+                        add_route(want, (struct route_info){.table = DATAPLANE_TABLE_PODS,
                                                             .dst = prefix_host(view->pods[i].ip),
                                                             .oif = link->ifindex,
                                                             .scope = RT_SCOPE_LINK});

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a sync of the host's network found that somebody must hear of: in the log, and as warnings in the books. */
+#include <vpcwire/dataplane.h>
 #include <vpcwire/log.h>
 
 #include "reconcile/state.h"
@@ -20,9 +21,9 @@ static struct warning warn_of(struct round *round, const struct node_misled *mis
                         round->arena,
                         "its pod's link is not here, and table %d leads its packets to link %s of "
                         "container %s; remove that route if it is wrong: ip route del %s table %d",
-                        NODE_POD_TABLE, misled->ifname,
+                        DATAPLANE_TABLE_PODS, misled->ifname,
                         *misled->container_id ? misled->container_id : "(unknown)", IP_TEXT(misled->ip),
-                        NODE_POD_TABLE)};
+                        DATAPLANE_TABLE_PODS)};
 }
 
 static void tell_taken_off(const struct node_occupied *occupied)

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <vpcwire/clock.h>
+#include <vpcwire/dataplane.h>
 #include <vpcwire/mem.h>
 
 #include "node/want.h"
@@ -33,7 +34,7 @@ void survivors_of(struct arena *arena, const struct link_info *links, size_t n_l
         for (size_t i = 0; i < n_routes; i++) {
                 const struct link_info *link = find_link(links, n_links, routes[i].oif);
 
-                if (routes[i].table != NODE_POD_TABLE || !is_host(routes[i].dst) || !link ||
+                if (routes[i].table != DATAPLANE_TABLE_PODS || !is_host(routes[i].dst) || !link ||
                     strcmp(link->kind, "veth") != 0 || !link->alias[0])
                         continue;
                 found[n++] = (struct store_import){
@@ -51,7 +52,7 @@ void survivors_of(struct arena *arena, const struct link_info *links, size_t n_l
 
 int survivors_find(struct arena *arena, struct store_import **ret, size_t *ret_n, struct err *err)
 {
-        const struct route_filter filter = {.family = AF_INET, .table = NODE_POD_TABLE};
+        const struct route_filter filter = {.family = AF_INET, .table = DATAPLANE_TABLE_PODS};
         _cleanup_(netlink_freep) struct netlink *netlink = NULL;
         struct route_info *routes;
         struct link_info *links;

@@ -163,21 +163,21 @@ static int take_one(struct reconcile *r, struct round *round, const struct kerne
 static int tidy(struct reconcile *r, struct round *round, struct err *err)
 {
         struct ip *pods, *enis = ARENA_ARRAY(round->arena, struct ip, round->n_enis);
+        struct node_legacy legacy = {.enis = enis, .connmark = r->settings.border.mark};
         struct store_lease *leases;
-        size_t n_leases, n_enis = 0;
         unsigned n = 0;
 
-        if (store_leases(r->store, NULL, round->arena, &leases, &n_leases, err) < 0)
+        if (store_leases(r->store, NULL, round->arena, &leases, &legacy.n_pods, err) < 0)
                 return err_wrap(err, "read leases");
-        pods = ARENA_ARRAY(round->arena, struct ip, n_leases);
-        for (size_t i = 0; i < n_leases; i++)
+        legacy.pods = pods = ARENA_ARRAY(round->arena, struct ip, legacy.n_pods);
+        for (size_t i = 0; i < legacy.n_pods; i++)
                 pods[i] = leases[i].address;
         for (size_t i = 0; i < round->n_enis; i++) {
                 if (round->enis[i].state == ENI_READY)
-                        enis[n_enis++] = round->enis[i].primary_address;
+                        enis[legacy.n_enis++] = round->enis[i].primary_address;
         }
-        if (node_legacy_remove_rules(r->node, round->arena, pods, n_leases, enis, n_enis, &n, err) < 0 ||
-            node_legacy_remove_nft(&n, err) < 0)
+        if (node_legacy_remove_rules(r->node, round->arena, &legacy, &n, err) < 0 ||
+            node_legacy_remove_nft(legacy.connmark, &n, err) < 0)
                 return -(int)err->code;
         if (n)
                 log_info("what aws-vpc-cni left in the kernel is removed", LOG_INT("objects", n));

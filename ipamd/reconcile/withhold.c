@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vpcwire/dataplane.h>
+
 #include "reconcile/state.h"
 
 static const struct store_address *find(const struct store_address *addresses, size_t n, struct ip ip)
@@ -45,7 +47,7 @@ static struct warning warn_of(struct round *round, const struct node_occupied *o
                                                          "table %d leads this address to link %s, and no "
                                                          "lease says whose it "
                                                          "is, so no pod gets it",
-                                                         NODE_POD_TABLE, occupied->ifname)};
+                                                         DATAPLANE_TABLE_PODS, occupied->ifname)};
 }
 
 int withhold_occupied(struct reconcile *r, struct round *round, const struct node_report *report,

@@ -5,7 +5,10 @@
  */
 #include <stdio.h>
 
+#include <linux/rtnetlink.h>
+
 #include <vpcwire/clock.h>
+#include <vpcwire/dataplane.h>
 #include <vpcwire/jsonx.h>
 
 #include "serve/see_state.h"
@@ -14,16 +17,11 @@
 #define NO_TIME   "0001-01-01T00:00:00Z"
 #define MASK_HOST "/////w=="
 
-enum { MAIN_TABLE = 254, CARD_TABLES = 10000, CARD_TABLE_STEP = 100 };
-
-/* include: ipamd/node/want.h says the same of the tables; the primary ENI's is main. */
 static int table_of(const struct store_eni *eni)
 {
         if (eni->primary)
-                return MAIN_TABLE;
-        if (eni->network_card)
-                return (int)(CARD_TABLES + CARD_TABLE_STEP * eni->network_card + eni->device_index);
-        return (int)eni->device_index + 1;
+                return RT_TABLE_MAIN;
+        return (int)dataplane_eni_table(eni->device_index, eni->network_card);
 }
 
 static json_t *time_json(int64_t wall_ms)

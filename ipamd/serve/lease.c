@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include <vpcwire/clock.h>
+#include <vpcwire/dataplane.h>
 #include <vpcwire/log.h>
 #include <vpcwire/pod_link.h>
 
@@ -114,6 +115,6 @@ struct ipam_add_reply lease_add_reply(const struct serve *serve, const struct st
                 .host_ifname = lease->address_only || !*lease->host_ifname ? NULL : lease->host_ifname,
         };
 
-        ip_parse(IPAM_GATEWAY, &reply.gateway, NULL);
+        ip_parse(DATAPLANE_GATEWAY, &reply.gateway, NULL);
         return reply;
 }

@@ -121,6 +121,18 @@ def test_pods_are_taken_over_while_they_talk(vpc, old):
     assert node.leases() == [] and node.pod_links() == {} and node.pod_routes() == []
 
 
+def test_a_mark_of_ones_own(make_node, tmp_path):
+    """AWS_VPC_K8S_CNI_CONNMARK is the cluster's: what aws-vpc-cni made with it is known by it."""
+    node = make_node("n1", env={**ENV, "AWS_VPC_K8S_CNI_CONNMARK": "0x100000"}, start=False)
+    theirs = AwsCni(node, tmp_path, mark="0x100000")
+    node.env["AWS_VPC_K8S_CNI_BACKING_STORE"] = str(theirs.checkpoint)
+    theirs.add_addresses(1)
+    pod = theirs.add_pod("web-0", 0)
+    theirs.write_checkpoint()
+    node.start()
+    wait_until(lambda: taken_over(theirs, pod), 30, why="taken over")
+
+
 def test_a_row_without_a_pod_is_kept_aside(old):
     """Its address may be used again; the row is shown. A later pod of the same name keeps its own address."""
     node = old.node

@@ -9,6 +9,7 @@
 #include <linux/rtnetlink.h>
 #include <nftables/libnftables.h>
 
+#include <vpcwire/dataplane.h>
 #include <vpcwire/pod_link.h>
 
 struct ip world_ip(const char *text)
@@ -173,7 +174,7 @@ void node_world_add_pod(struct node_world *w, const char *address, unsigned devi
                                  .mac = world_mac(2, (unsigned)n),
                                  .peer_mac = world_mac(3, (unsigned)n),
                                  .peer_netns_fd = w->host_fd,
-                                 .peer_group = POD_LINK_GROUP};
+                                 .peer_group = DATAPLANE_LINK_GROUP};
         _cleanup_(netlink_freep) struct netlink *pod = NULL;
 
         assert_true(n < WORLD_PODS);
@@ -186,7 +187,7 @@ void node_world_add_pod(struct node_world *w, const char *address, unsigned devi
         wire_inside(w, w->pod_fds[n], world_ip(address), veth.peer_mac);
         if (with_route)
                 assert_ok(route_replace(w->nl,
-                                        &(struct route_info){.table = NODE_POD_TABLE,
+                                        &(struct route_info){.table = DATAPLANE_TABLE_PODS,
                                                              .dst = prefix_host(world_ip(address)),
                                                              .oif = node_world_ifindex(w, name),
                                                              .scope = RT_SCOPE_LINK},

@@ -17,6 +17,7 @@
 
 #include <netlink/msg.h>
 
+#include <vpcwire/dataplane.h>
 #include <vpcwire/ifaddr.h>
 #include <vpcwire/link.h>
 #include <vpcwire/mem.h>
@@ -139,7 +140,7 @@ static size_t count_links(struct netlink *nl)
 static size_t count_pod_routes(void)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
-        const struct route_filter filter = {.family = AF_INET, .table = PODS_TABLE};
+        const struct route_filter filter = {.family = AF_INET, .table = DATAPLANE_TABLE_PODS};
         struct route_info *routes;
         struct err err;
         size_t n;
@@ -178,7 +179,7 @@ static void test_every_object_is_there(void **state _unused_)
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         _cleanup_(wire_freep) struct wire *wire = open_wire();
         const struct route_filter main_table = {.family = AF_INET, .table = RT_TABLE_MAIN},
-                                  pods_table = {.family = AF_INET, .table = PODS_TABLE};
+                                  pods_table = {.family = AF_INET, .table = DATAPLANE_TABLE_PODS};
         char value[SYSCTL_VALUE_BYTES];
         struct link_info host, pod;
         struct route_info *routes;
@@ -192,7 +193,7 @@ static void test_every_object_is_there(void **state _unused_)
         assert_ok(link_get_by_name(world.host, HOST_NAME, &host, &err), &err);
         assert_ok(link_get_by_name(world.pod, "eth0", &pod, &err), &err);
         assert_string_equal(host.alias, "c1");
-        assert_int_equal(host.group, POD_LINK_GROUP);
+        assert_int_equal(host.group, DATAPLANE_LINK_GROUP);
         assert_int_equal(pod.group, 0);
         assert_true(host.up && pod.up && host.carrier && pod.carrier);
         assert_int_equal(host.mtu, 9001);
@@ -226,7 +227,7 @@ static void test_every_object_is_there(void **state _unused_)
         assert_int_equal(n, 1);
         assert_string_equal(PREFIX_TEXT(routes[0].dst), "10.0.1.7/32");
         assert_int_equal(routes[0].oif, host.ifindex);
-        assert_int_equal(routes[0].protocol, VPCWIRE_PROTOCOL);
+        assert_int_equal(routes[0].protocol, DATAPLANE_PROTOCOL);
         assert_int_equal(routes[0].scope, RT_SCOPE_LINK);
         unmake(wire, &wiring);
 }
@@ -269,7 +270,7 @@ static void send_from_to(int from, int to, uint32_t from_address, uint32_t to_ad
 /* With the one rule that ipamd keeps, the node reaches the pod and the pod the node. */
 static void test_packets_pass(void **state _unused_)
 {
-        const struct rule_info rule = {.family = AF_INET, .priority = 512, .table = PODS_TABLE};
+        const struct rule_info rule = {.family = AF_INET, .priority = 512, .table = DATAPLANE_TABLE_PODS};
         const struct ifaddr node = {.ifindex = 1, .prefix = prefix_host(ip_from_u32(NODE_ADDRESS))};
         _cleanup_(wire_freep) struct wire *wire = open_wire();
         _cleanup_close_ int host_fd = -1, pod_fd = -1;
@@ -364,7 +365,7 @@ static int break_host_route(const struct link_info *host, const struct link_info
                             struct err *err)
 {
         const struct route_info route = {.dst = prefix_host(ip_from_u32(POD_ADDRESS)),
-                                         .table = PODS_TABLE,
+                                         .table = DATAPLANE_TABLE_PODS,
                                          .oif = host->ifindex,
                                          .scope = RT_SCOPE_LINK};
 
@@ -578,16 +579,17 @@ static const struct {
         uint8_t protocol;
         bool is_refused;
 } takers[] = {
-        {"c2", VPCWIRE_PROTOCOL, true}, /* the address has another owner by now */
-        {"", VPCWIRE_PROTOCOL, true},   /* a bridge's, or of a pod whose link lost its alias */
-        {"", RTPROT_BOOT, false},       /* somebody's, who left it there */
+        {"c2", DATAPLANE_PROTOCOL, true}, /* the address has another owner by now */
+        {"", DATAPLANE_PROTOCOL, true},   /* a bridge's, or of a pod whose link lost its alias */
+        {"", RTPROT_BOOT, false},         /* somebody's, who left it there */
 };
 
 static void test_route_of_another(void **state _unused_)
 {
         _cleanup_(wire_freep) struct wire *wire = open_wire();
-        struct route_info there = {
-                .dst = prefix_host(ip_from_u32(POD_ADDRESS)), .table = PODS_TABLE, .scope = RT_SCOPE_LINK};
+        struct route_info there = {.dst = prefix_host(ip_from_u32(POD_ADDRESS)),
+                                   .table = DATAPLANE_TABLE_PODS,
+                                   .scope = RT_SCOPE_LINK};
         struct link_info link;
         struct wiring wiring;
         struct err err;

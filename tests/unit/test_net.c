@@ -20,6 +20,7 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
+#include <vpcwire/dataplane.h>
 #include <vpcwire/file.h>
 #include <vpcwire/ifaddr.h>
 #include <vpcwire/link.h>
@@ -260,7 +261,7 @@ static void test_routes(void **state)
         assert_int_equal(route_compare(&seen[0], &normal), 0);
         normal = route_normal(&via);
         assert_int_equal(route_compare(&seen[1], &normal), 0);
-        assert_int_equal(seen[0].protocol, VPCWIRE_PROTOCOL);
+        assert_int_equal(seen[0].protocol, DATAPLANE_PROTOCOL);
 
         pod.oif = w->b.ifindex;
         assert_ok(route_replace(w->nl, &pod, &w->err), &w->err);
@@ -291,7 +292,7 @@ static void test_route_filters_and_ipv6(void **state)
         assert_ok(route_delete(w->nl, &six, &w->err), &w->err);
 
         assert_ok(route_add(w->nl, &own, &w->err), &w->err);
-        filter = (struct route_filter){.family = AF_INET, .protocol = VPCWIRE_PROTOCOL};
+        filter = (struct route_filter){.family = AF_INET, .protocol = DATAPLANE_PROTOCOL};
         assert_ok(route_dump(w->nl, w->arena, &filter, &seen, &n, &w->err), &w->err);
         assert_int_equal(n, 1);
         assert_int_equal(seen[0].table, RT_TABLE_MAIN);
@@ -322,7 +323,7 @@ static void test_rule_that_leads_on(void **state)
                                      .priority = 1534,
                                      .goto_priority = 1537,
                                      .iif = "lo",
-                                     .protocol = VPCWIRE_PROTOCOL};
+                                     .protocol = DATAPLANE_PROTOCOL};
         struct rule_info *seen;
         size_t n;
 
@@ -343,14 +344,14 @@ static void test_rules(void **state)
                                  .table = 2,
                                  .fwmark = 0x100,
                                  .fwmask = 0x3f00,
-                                 .protocol = VPCWIRE_PROTOCOL},
+                                 .protocol = DATAPLANE_PROTOCOL},
                          from = {.family = AF_INET,
                                  .priority = 1537,
                                  .table = 10101,
                                  .src = cidr("10.9.0.1/32"),
                                  .dst = cidr("10.8.0.0/16"),
                                  .iif = "a0",
-                                 .protocol = VPCWIRE_PROTOCOL},
+                                 .protocol = DATAPLANE_PROTOCOL},
                          foreign = mark, *seen;
         size_t n, before;
 

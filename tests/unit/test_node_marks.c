@@ -4,6 +4,8 @@
 
 #include <sys/socket.h>
 
+#include <vpcwire/dataplane.h>
+
 /* Marks that others put on packets, with the device index of the ENI that each could be taken for. */
 static const struct {
         const char *whose;
@@ -93,8 +95,8 @@ static void test_marks_of_pods_packets(void **state)
                 node_packets_send(first, "10.0.2.5", PORT);
                 node_packets_assert(node_packets_await("10.0.2.5"), 0, "10.0.1.11");
                 /* One that has all the bits of ours is led away from our rules by another bit. */
-                assert_kept(w,
-                            (mark & NODE_MARK_ENI_MASK) != node_eni_mark(foreign_marks[which].device_index));
+                assert_kept(w, (mark & DATAPLANE_MARK_MASK) !=
+                                       dataplane_eni_mark(foreign_marks[which].device_index));
                 node_packets_send(second, "10.0.2.6", PORT);
                 node_packets_assert(node_packets_await("10.0.2.6"), 1, "10.0.1.21");
         }

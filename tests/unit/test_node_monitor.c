@@ -12,6 +12,7 @@
 #include <linux/rtnetlink.h>
 
 #include <vpcwire/clock.h>
+#include <vpcwire/dataplane.h>
 #include <vpcwire/sysctl.h>
 
 #include "node/monitor_events.h"
@@ -123,7 +124,7 @@ static void turn_pod_route_by_hand(struct node_world *w)
 
 static void turn_pod_route_late(struct node_world *w)
 {
-        turn_pod_route(w, VPCWIRE_PROTOCOL);
+        turn_pod_route(w, DATAPLANE_PROTOCOL);
 }
 
 static void replace_eni_route(struct node_world *w)

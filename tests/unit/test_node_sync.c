@@ -8,6 +8,7 @@
 #include <linux/rtnetlink.h>
 #include <nftables/libnftables.h>
 
+#include <vpcwire/dataplane.h>
 #include <vpcwire/ipam.h>
 #include <vpcwire/neigh.h>
 #include <vpcwire/pod_sysctl.h>
@@ -169,8 +170,8 @@ static void break_eni_rules(struct node_world *w)
         const struct rule_info rule = {.family = AF_INET,
                                        .priority = 1536,
                                        .table = 2,
-                                       .fwmark = node_eni_mark(1),
-                                       .fwmask = NODE_MARK_ENI_MASK};
+                                       .fwmark = dataplane_eni_mark(1),
+                                       .fwmask = DATAPLANE_MARK_MASK};
 
         assert_ok(rule_delete(w->nl, &rule, &w->err), &w->err);
 }
@@ -325,7 +326,7 @@ static void break_forwarding(struct node_world *w)
 static void break_answer_to_arp(struct node_world *w)
 {
         assert_ok(neigh_proxy_delete(w->nl, node_world_ifindex(w, w->pods[0].host_ifname),
-                                     world_ip(IPAM_GATEWAY), &w->err),
+                                     world_ip(DATAPLANE_GATEWAY), &w->err),
                   &w->err);
 }
 
@@ -764,7 +765,7 @@ static void test_pod_link_is_followed(void **state)
         assert_ok(route_delete(w->nl, &(struct route_info){.table = 512, .dst = prefix_host(w->pods[1].ip)},
                                &w->err),
                   &w->err);
-        assert_ok(neigh_proxy_delete(w->nl, ifindex, world_ip(IPAM_GATEWAY), &w->err), &w->err);
+        assert_ok(neigh_proxy_delete(w->nl, ifindex, world_ip(DATAPLANE_GATEWAY), &w->err), &w->err);
         assert_ok(sysctl_write("net.ipv4.conf.uplink7.rp_filter", "0", NULL, &w->err), &w->err);
         assert_int_equal(node_world_sync(w), 3);
         assert_ok(sysctl_read("net.ipv4.conf.uplink7.rp_filter", value, &w->err), &w->err);

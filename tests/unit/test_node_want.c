@@ -6,6 +6,7 @@
 
 #include <linux/rtnetlink.h>
 
+#include <vpcwire/dataplane.h>
 #include <vpcwire/mem.h>
 
 #include "node/want.h"
@@ -173,7 +174,7 @@ static void test_rules(void **state)
         assert_int_equal(c->want.n_rules, ARRAY_SIZE(expect));
         for (size_t i = 0; i < ARRAY_SIZE(expect); i++) {
                 assert_string_equal(RULE_TEXT(&c->want.rules[i]), expect[i]);
-                assert_true(node_rule_is_ours(&c->want.rules[i]));
+                assert_true(dataplane_rule_is_ours(&c->want.rules[i]));
         }
 }
 
@@ -534,31 +535,33 @@ static void test_bad_eni_stands_alone(void **state)
 
 static void test_tables(void **state _unused_)
 {
-        assert_int_equal(node_eni_table(1, 0), 2);
-        assert_int_equal(node_eni_table(14, 0), 15);
-        assert_int_equal(node_eni_table(1, 1), 10101);
-        assert_int_equal(node_eni_table(3, 12), 11203);
-        assert_true(node_table_is_ours(2) && node_table_is_ours(32) && node_table_is_ours(512));
-        assert_true(node_table_is_ours(10101) && node_table_is_ours(16363));
-        assert_false(node_table_is_ours(0) || node_table_is_ours(1) || node_table_is_ours(33));
-        assert_false(node_table_is_ours(253) || node_table_is_ours(254) || node_table_is_ours(255));
-        assert_false(node_table_is_ours(10099) || node_table_is_ours(16500));
+        assert_int_equal(dataplane_eni_table(1, 0), 2);
+        assert_int_equal(dataplane_eni_table(14, 0), 15);
+        assert_int_equal(dataplane_eni_table(1, 1), 10101);
+        assert_int_equal(dataplane_eni_table(3, 12), 11203);
+        assert_true(dataplane_table_is_ours(2) && dataplane_table_is_ours(32) &&
+                    dataplane_table_is_ours(512));
+        assert_true(dataplane_table_is_ours(10101) && dataplane_table_is_ours(16363));
+        assert_false(dataplane_table_is_ours(0) || dataplane_table_is_ours(1) || dataplane_table_is_ours(33));
+        assert_false(dataplane_table_is_ours(253) || dataplane_table_is_ours(254) ||
+                     dataplane_table_is_ours(255));
+        assert_false(dataplane_table_is_ours(10099) || dataplane_table_is_ours(16500));
 }
 
 static void test_what_is_ours(void **state _unused_)
 {
-        struct rule_info rule = {.priority = 1536, .table = 2, .protocol = VPCWIRE_PROTOCOL};
+        struct rule_info rule = {.priority = 1536, .table = 2, .protocol = DATAPLANE_PROTOCOL};
         struct link_info pod = link_(5, "eni1", 1, "veth", "id");
 
-        assert_true(node_rule_is_ours(&rule));
+        assert_true(dataplane_rule_is_ours(&rule));
         rule.protocol = RTPROT_STATIC;
-        assert_false(node_rule_is_ours(&rule));
-        rule.protocol = VPCWIRE_PROTOCOL;
+        assert_false(dataplane_rule_is_ours(&rule));
+        rule.protocol = DATAPLANE_PROTOCOL;
         rule.priority = 1538;
-        assert_false(node_rule_is_ours(&rule));
+        assert_false(dataplane_rule_is_ours(&rule));
         rule.priority = 1536;
         rule.other = true;
-        assert_false(node_rule_is_ours(&rule));
+        assert_false(dataplane_rule_is_ours(&rule));
         assert_true(node_link_is_pod(&pod, "eni"));
         assert_false(node_link_is_pod(&pod, "vw"));
         pod.alias[0] = '\0';

@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <linux/rtnetlink.h>
+
+#include <vpcwire/dataplane.h>
+
 #include "node/want.h"
 #include "reconcile/survivors.h"
 
@@ -28,7 +32,8 @@ static struct link_info link_of(unsigned ifindex, const char *kind, const char *
 
 static struct route_info route_to(const char *address, unsigned oif)
 {
-        return (struct route_info){.dst = prefix_host(ip_of(address)), .table = NODE_POD_TABLE, .oif = oif};
+        return (struct route_info){
+                .dst = prefix_host(ip_of(address)), .table = DATAPLANE_TABLE_PODS, .oif = oif};
 }
 
 static struct store_import import_of(const char *container, const char *ifname, const char *address,
@@ -58,7 +63,7 @@ static void test_a_pod_is_a_link_of_ours_and_a_route_to_it(void **state _unused_
         size_t n;
 
         routes[6].dst.bits = 24;
-        routes[7].table = NODE_MAIN_TABLE;
+        routes[7].table = RT_TABLE_MAIN;
         survivors_of(arena, links, ARRAY_SIZE(links), routes, ARRAY_SIZE(routes), &found, &n);
         assert_int_equal(n, 2);
         assert_string_equal(IP_TEXT(found[0].address), "10.0.1.5");

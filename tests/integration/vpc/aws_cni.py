@@ -13,14 +13,14 @@ from .process import run
 
 USER = {"access_key_id": "AKIATAKEOVER00000000", "secret_access_key": "aws-vpc-cni-secret"}
 GATEWAY = "169.254.1.1"
-MARK = "0x80/0x80"
+MARK = "0x80"
 
 
 class AwsCni:
     """add_eni(), add_pod() and write_checkpoint() make the node; row() what the checkpoint says of a pod."""
 
-    def __init__(self, node, folder, program="iptables-nft"):
-        self.node, self.simulator, self.program = node, node.simulator, program
+    def __init__(self, node, folder, program="iptables-nft", mark=MARK):
+        self.node, self.simulator, self.program, self.mark = node, node.simulator, program, mark
         self.checkpoint = pathlib.Path(folder) / "ipam.json"
         self.rows, self.enis = [], []
         self.ec2 = boto3.client(
@@ -40,7 +40,7 @@ class AwsCni:
     def start_again(self):
         """What each start of the daemon makes."""
         self.filter()
-        self.rule("add", "fwmark", MARK, "lookup", "main", "priority", "1024")
+        self.rule("add", "fwmark", f"{self.mark}/{self.mark}", "lookup", "main", "priority", "1024")
         for address, table in self.secondary.items():
             self.rule("add", "from", address, "lookup", table, "priority", "32765")
 
@@ -62,7 +62,7 @@ class AwsCni:
     def filter(self):
         """Its chains as version 1.19 and later have them, by iptables-nft or iptables-legacy."""
         snat, connmark = "AWS-SNAT-CHAIN-0", "AWS-CONNMARK-CHAIN-0"
-        restore = ["-j", "CONNMARK", "--restore-mark", "--nfmask", "0x80", "--ctmask", "0x80"]
+        restore = ["-j", "CONNMARK", "--restore-mark", "--nfmask", self.mark, "--ctmask", self.mark]
         for chain in (snat, connmark):
             self.iptables("nat", "-N", chain)
         self.iptables("nat", "-A", "POSTROUTING", "-m", "comment", "--comment", "AWS SNAT CHAIN", "-j", snat)
@@ -73,12 +73,12 @@ class AwsCni:
         )
         self.iptables("nat", "-A", "PREROUTING", "-i", "eni+", "-m", "comment", "--comment", "AWS, outbound connections", "-j", connmark)
         self.iptables("nat", "-A", connmark, "-d", "10.0.0.0/16", "-m", "comment", "--comment", "AWS CONNMARK CHAIN, VPC CIDR", "-j", "RETURN")
-        self.iptables("nat", "-A", connmark, "-m", "comment", "--comment", "AWS, CONNMARK", "-j", "CONNMARK", "--set-xmark", MARK)
+        self.iptables("nat", "-A", connmark, "-m", "comment", "--comment", "AWS, CONNMARK", "-j", "CONNMARK", "--set-xmark", f"{self.mark}/{self.mark}")
         self.iptables("nat", "-A", "PREROUTING", "-m", "comment", "--comment", "AWS, CONNMARK", *restore)
         primary = ["-m", "comment", "--comment", "AWS, primary ENI"]
         self.iptables(
             "mangle", "-A", "PREROUTING", "-i", "eth0", *primary, "-m", "addrtype", "--dst-type", "LOCAL", "--limit-iface-in",
-            *["-j", "CONNMARK", "--set-xmark", MARK],
+            *["-j", "CONNMARK", "--set-xmark", f"{self.mark}/{self.mark}"],
         )
         for pods in ("eni+", "vlan+"):
             self.iptables("mangle", "-A", "PREROUTING", "-i", pods, *primary, *restore)

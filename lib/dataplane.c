@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <vpcwire/dataplane.h>
+
+#include <stddef.h>
+
+#include <vpcwire/mem.h>
+#include <vpcwire/rule.h>
+
+enum {
+        CARD_TABLE_BASE = 10000, /* aws-vpc-cni's numbers for the ENIs of further network cards */
+        CARD_TABLE_STEP = 100,
+};
+
+uint32_t dataplane_eni_table(unsigned device_index, unsigned network_card)
+{
+        return network_card ? CARD_TABLE_BASE + CARD_TABLE_STEP * network_card + device_index
+                            : device_index + 1;
+}
+
+uint32_t dataplane_eni_mark(unsigned device_index)
+{
+        return ((device_index << DATAPLANE_MARK_SHIFT) & DATAPLANE_MARK_INDEX) | DATAPLANE_MARK_OURS;
+}
+
+bool dataplane_table_is_ours(uint32_t table)
+{
+        return table == DATAPLANE_TABLE_PODS || (table >= 2 && table <= DATAPLANE_ENI_INDEX_MAX + 1) ||
+               (table >= CARD_TABLE_BASE + CARD_TABLE_STEP &&
+                table < CARD_TABLE_BASE + CARD_TABLE_STEP * (DATAPLANE_CARDS_MAX + 1));
+}
+
+bool dataplane_rule_is_ours(const struct rule_info *rule)
+{
+        static const uint32_t ours[] = {DATAPLANE_PRIORITY_PODS,        DATAPLANE_PRIORITY_CONNMARK,
+                                        DATAPLANE_PRIORITY_OWN_PACKETS, DATAPLANE_PRIORITY_EXTERNAL_SERVICE,
+                                        DATAPLANE_PRIORITY_ENI_MARK,    DATAPLANE_PRIORITY_ENI_ADDRESS};
+
+        if (rule->protocol != DATAPLANE_PROTOCOL || rule->other)
+                return false;
+        for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
+                if (rule->priority == ours[i])
+                        return true;
+        }
+        return false;
+}
