@@ -13,6 +13,7 @@
 #include <uv.h>
 
 #include <vpcwire/clock.h>
+#include <vpcwire/listen.h>
 #include <vpcwire/log.h>
 #include <vpcwire/mem.h>
 
@@ -24,9 +25,8 @@
 #include "daemon_web.h"
 #include "install/announce.h"
 #include "reconcile/reconcile.h"
+#include "rpc/serve.h"
 #include "sandbox.h"
-#include "serve/listen.h"
-#include "serve/serve.h"
 #include "signals.h"
 #include "store/store.h"
 
@@ -324,7 +324,7 @@ static int start(struct daemon *d, struct err *err)
         d->alarms = alarm_watch_new(&d->loop, d->store, c, &d->latest);
         if (start_announce(d, err) < 0)
                 return -(int)err->code;
-        return daemon_web_start(&d->web, &d->loop, d->serve, err);
+        return daemon_web_start(&d->web, &d->loop, d->serve, d->store, err);
 }
 
 static void close_handle(uv_handle_t *handle, void *data _unused_)

@@ -2,9 +2,9 @@
 #include "daemon_web.h"
 
 #include "config.h"
+#include "http/endpoints.h"
 #include "metrics/calls.h"
 #include "metrics/metrics.h"
-#include "serve/see.h"
 
 void daemon_web_init(struct daemon_web *web, const struct config *config, struct config *const *latest)
 {
@@ -12,14 +12,15 @@ void daemon_web_init(struct daemon_web *web, const struct config *config, struct
                 .metrics = metrics_new(), .calls = calls_new(), .config = config, .latest = latest};
 }
 
-static void each_setting(void *data, see_visit_setting *visit, void *to)
+static void each_setting(void *data, http_visit_setting *visit, void *to)
 {
         const struct daemon_web *web = data;
 
         config_each(web->config, *web->latest, visit, to);
 }
 
-int daemon_web_start(struct daemon_web *web, uv_loop_t *loop, struct serve *serve, struct err *err)
+int daemon_web_start(struct daemon_web *web, uv_loop_t *loop, struct serve *serve, struct store *store,
+                     struct err *err)
 {
         const struct config *c = web->config;
         struct bind metrics, introspection;
@@ -27,21 +28,23 @@ int daemon_web_start(struct daemon_web *web, uv_loop_t *loop, struct serve *serv
         if (bind_parse(c->metrics_bind, &metrics, err) < 0 ||
             bind_parse(c->introspection_bind, &introspection, err) < 0)
                 return -(int)err->code;
-        web->see = see_new(loop, &(const struct see_options){
-                                         .serve = serve,
-                                         .metrics = web->metrics,
-                                         .calls = web->calls,
-                                         .settings = each_setting,
-                                         .settings_data = web,
-                                         .metrics_bind = c->no_metrics ? NULL : &metrics,
-                                         .introspection_bind = c->no_introspection ? NULL : &introspection,
-                                 });
+        web->http = http_endpoints_new(
+                loop, &(const struct http_endpoints_options){
+                              .serve = serve,
+                              .store = store,
+                              .metrics = web->metrics,
+                              .calls = web->calls,
+                              .settings = each_setting,
+                              .settings_data = web,
+                              .metrics_bind = c->no_metrics ? NULL : &metrics,
+                              .introspection_bind = c->no_introspection ? NULL : &introspection,
+                      });
         return 0;
 }
 
 void daemon_web_stop(struct daemon_web *web)
 {
-        web->see = see_free(web->see);
+        web->http = http_endpoints_free(web->http);
 }
 
 void daemon_web_done(struct daemon_web *web)

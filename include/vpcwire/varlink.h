@@ -2,7 +2,7 @@
 /*
  * The Varlink wire (https://varlink.org): JSON objects, each ended by one NUL byte. Here is the codec, which touches no
  * file descriptor: bytes go in, in any pieces, and messages come out. The client is in varlink_client.h, the server in
- * ipamd/serve/.
+ * ipamd/rpc/.
  */
 #ifndef VPCWIRE_VARLINK_H
 #define VPCWIRE_VARLINK_H

@@ -336,7 +336,7 @@ def test_names_for_who_does_not_see(browser, node):
 def test_each_file_is_served(node):
     """With its type; and nothing that the page loads is missing."""
     types = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-    files = sorted((REPOSITORY / "ipamd/serve/page").iterdir())
+    files = sorted((REPOSITORY / "ipamd/http/page").iterdir())
     assert len(files) >= 3
     for file in files:
         answer = node.web("/" if file.name == "index.html" else f"/page/{file.name}")

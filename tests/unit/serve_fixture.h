@@ -14,7 +14,7 @@
 
 #include <vpcwire/ipam_client.h>
 
-#include "serve/serve.h"
+#include "rpc/serve.h"
 #include "store/store.h"
 
 struct fixture {

@@ -7,7 +7,7 @@
 #include <vpcwire/clock.h>
 
 #include "metrics/metrics.h"
-#include "serve/latency.h"
+#include "rpc/latency.h"
 
 enum { MINUTE_MS = 60 * 1000, DRAWS = 20000 };
 

@@ -4,7 +4,7 @@
 
 #include <vpcwire/ipam.h>
 
-#include "serve/reason.h"
+#include "rpc/reason.h"
 
 enum { NOW_MS = 1000000 };
 

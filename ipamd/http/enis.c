@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * /v1/enis in the shape that aws-vpc-cni gives it since 1.20 and its support scripts read: network card -> ENIs ->
+ * CIDRs -> addresses. Container ids stay empty there, too.
+ */
+#include <stdio.h>
+
+#include <linux/rtnetlink.h>
+
+#include <vpcwire/clock.h>
+#include <vpcwire/dataplane.h>
+#include <vpcwire/jsonx.h>
+
+#include "http/routes.h"
+
+/* Go's zero time, and a /32 mask as Go's JSON has byte slices. */
+#define NO_TIME   "0001-01-01T00:00:00Z"
+#define MASK_HOST "/////w=="
+
+static int table_of(const struct store_eni *eni)
+{
+        if (eni->primary)
+                return RT_TABLE_MAIN;
+        return (int)dataplane_eni_table(eni->device_index, eni->network_card);
+}
+
+static json_t *time_json(int64_t wall_ms)
+{
+        return json_string(wall_ms ? clock_wall_format(wall_ms, (char[CLOCK_TEXT_BYTES]){0}) : NO_TIME);
+}
+
+static json_t *metadata_json(const struct store_lease *lease)
+{
+        json_t *metadata = json_object();
+
+        if (lease && lease->pod_namespace[0])
+                json_object_set_new(metadata, "k8sPodNamespace", jsonx_string(lease->pod_namespace));
+        if (lease && lease->pod_name[0])
+                json_object_set_new(metadata, "k8sPodName", jsonx_string(lease->pod_name));
+        return metadata;
+}
+
+/* An address that a pod has or had a short while ago; others are not there. */
+static json_t *used_json(const struct store_address *address, const struct store_lease *lease,
+                         int64_t released_wall_ms)
+{
+        const char *text = IP_TEXT(address->address);
+
+        return json_pack("{s{ss s{so ss ss} so so so}}", text, "Address", text, "IPAMKey", "networkName",
+                         jsonx_string(lease ? lease->key.network : ""), "containerID", "", "ifName", "",
+                         "IPAMMetadata", metadata_json(lease), "AssignedTime",
+                         time_json(lease ? lease->since_wall_ms : 0), "UnassignedTime",
+                         time_json(lease ? 0 : released_wall_ms));
+}
+
+static json_t *cidr_json(const struct http_pool *books, const struct store_address *address,
+                         int64_t cooldown_ms)
+{
+        const struct store_lease *lease = http_lease(books, address->address);
+        json_t *used =
+                lease || address->cooling_until_ms
+                        ? used_json(address, lease,
+                                    address->cooling_until_ms - cooldown_ms + clock_wall_ms() - books->now_ms)
+                        : json_object();
+
+        return json_pack("{s{ss ss} so sb ss}", "Cidr", "IP", IP_TEXT(address->address), "Mask", MASK_HOST,
+                         "IPAddresses", used, "IsPrefix", false, "AddressFamily", "");
+}
+
+static json_t *eni_json(const struct http_pool *books, const struct store_eni *eni, int64_t cooldown_ms)
+{
+        json_t *cidrs = json_object();
+        char key[PREFIX_TEXT_BYTES];
+
+        for (size_t i = 0; i < books->n_addresses; i++) {
+                if (books->addresses[i].eni_key != eni->key)
+                        continue;
+                prefix_format(prefix_host(books->addresses[i].address), key);
+                json_object_set_new(cidrs, key, cidr_json(books, &books->addresses[i], cooldown_ms));
+        }
+        /* A trunk or EFA interface is never one of ours: look.c takes plain interfaces only. */
+        return json_pack("{ss sb sb sb si so s{} sb si ss}", "ID", eni->eni_id, "IsPrimary", eni->primary,
+                         "IsTrunk", false, "IsEFA", false, "DeviceNumber", (int)eni->device_index,
+                         "AvailableIPv4Cidrs", cidrs, "IPv6Cidrs", "IsExcludedForPodIPs", false,
+                         "RouteTableID", table_of(eni), "SubnetID", eni->subnet_id);
+}
+
+static void add_counts(json_t *card, const struct store_eni *eni)
+{
+        json_int_t total = json_integer_value(json_object_get(card, "TotalIPs")) + eni->total,
+                   used = json_integer_value(json_object_get(card, "AssignedIPs")) + eni->leased + eni->lost;
+
+        json_object_set_new(card, "TotalIPs", json_integer(total));
+        json_object_set_new(card, "AssignedIPs", json_integer(used));
+}
+
+void http_get_enis(void *data, const struct http_route *route _unused_, struct http_answer *ret)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        struct http_endpoints *http = data;
+        struct ipam_status_reply status;
+        struct http_pool books;
+        json_t *cards, *card;
+        char number[16];
+        struct err err;
+
+        if (serve_status(http->options.serve, arena, &status, &err) < 0 ||
+            http_read_pool(http, arena, &books, &err) < 0) {
+                http_answer_failed(ret, "enis", &err);
+                return;
+        }
+        cards = json_pack("{s{si si s{}}}", "0", "TotalIPs", 0, "AssignedIPs", 0, "ENIs");
+        for (size_t i = 0; i < books.n_enis; i++) {
+                const struct store_eni *eni = &books.enis[i];
+
+                if (!eni->managed || !eni->eni_id[0])
+                        continue;
+                snprintf(number, sizeof(number), "%u", eni->network_card);
+                if (!json_object_get(cards, number))
+                        json_object_set_new(
+                                cards, number,
+                                json_pack("{si si s{}}", "TotalIPs", 0, "AssignedIPs", 0, "ENIs"));
+                card = json_object_get(cards, number);
+                add_counts(card, eni);
+                json_object_set_new(json_object_get(card, "ENIs"), eni->eni_id,
+                                    eni_json(&books, eni, status.targets.cooldown_ms));
+        }
+        http_answer_json(ret, cards);
+}

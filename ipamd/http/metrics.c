@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+/* /metrics: what was counted, and the books as they stand. */
+#include <stdio.h>
+
+#include "http/routes.h"
+#include "metrics/metrics.h"
+#include "metrics/process.h"
+
+enum {
+        ENI_STUCK_MS =
+                60 * 1000, /* a passing state of an ENI takes seconds; EC2's slow days take many of them */
+};
+
+/* An ENI waits in `draining` for what cools on it, as long as a setting says. */
+static bool is_passing(enum eni_state state)
+{
+        return state != ENI_READY && state != ENI_DRAINING;
+}
+
+static void set_enis(struct metrics *metrics, const struct http_pool *books)
+{
+        for (int state = 0; state < _ENI_STATE_MAX; state++) {
+                const char *name = eni_state_to_string((enum eni_state)state);
+                int64_t n = 0, n_stuck = 0, oldest_ms = 0;
+
+                for (size_t i = 0; i < books->n_enis; i++) {
+                        int64_t age_ms = books->now_ms - books->enis[i].since_ms;
+
+                        if (!books->enis[i].managed || (int)books->enis[i].state != state)
+                                continue;
+                        n++;
+                        n_stuck += age_ms > ENI_STUCK_MS;
+                        if (age_ms > oldest_ms)
+                                oldest_ms = age_ms;
+                }
+                metrics_set(metrics, METRIC_ENIS, LABELS(name), n);
+                if (!is_passing((enum eni_state)state))
+                        continue;
+                metrics_set(metrics, METRIC_ENIS_STUCK, LABELS(name), n_stuck);
+                metrics_set(metrics, METRIC_ENI_AGE, LABELS(name), oldest_ms);
+        }
+}
+
+static void set_pool(struct metrics *metrics, const struct store_counts *counts)
+{
+        const struct {
+                const char *state;
+                unsigned n;
+        } states[] = {{"free", counts->free},       {"leased", counts->leased},
+                      {"cooling", counts->cooling}, {"preparing", counts->preparing},
+                      {"unready", counts->unready}, {"leaving", counts->leaving},
+                      {"lost", counts->lost}};
+
+        for (size_t i = 0; i < ARRAY_SIZE(states); i++)
+                metrics_set(metrics, METRIC_ADDRESSES, LABELS(states[i].state), states[i].n);
+        metrics_set(metrics, METRIC_WAITING, NO_LABELS, counts->waiting);
+        metrics_set(metrics, METRIC_LEASES, LABELS("lost"), counts->lost);
+        metrics_set(metrics, METRIC_AWSCNI_ENI_ALLOCATED, NO_LABELS, counts->enis);
+        metrics_set(metrics, METRIC_AWSCNI_TOTAL_ADDRESSES, NO_LABELS, counts->total);
+        metrics_set(metrics, METRIC_AWSCNI_ASSIGNED_ADDRESSES, NO_LABELS, counts->leased + counts->lost);
+}
+
+/* As aws-vpc-cni computes it: places of the instance (or MAX_ENI) less the ones that others take. */
+static void set_limits(struct metrics *metrics, const struct ipam_status_reply *status,
+                       const struct http_pool *books)
+{
+        int64_t places = status->max_enis, asked = status->targets.max_eni;
+
+        if (asked > 0 && asked < places)
+                places = asked;
+        for (size_t i = 0; i < books->n_enis && places > 0; i++)
+                places -= !books->enis[i].managed;
+        metrics_set(metrics, METRIC_AWSCNI_ENI_MAX, NO_LABELS, places);
+        metrics_set(metrics, METRIC_AWSCNI_IP_MAX, NO_LABELS, places * status->addresses_per_eni);
+}
+
+static void set_status(struct metrics *metrics, const struct ipam_status_reply *status)
+{
+        metrics_set(metrics, METRIC_READY, NO_LABELS, status->ready);
+        metrics_set(metrics, METRIC_IMPAIRED, NO_LABELS, status->impaired);
+        metrics_set(metrics, METRIC_STARTED, NO_LABELS, status->started_ms);
+        metrics_clear(metrics, METRIC_BLOCKED);
+        for (size_t i = 0; i < status->n_blocked; i++)
+                metrics_add(metrics, METRIC_BLOCKED, LABELS(status->blocked[i].action), 1);
+}
+
+/* The gauges that are read from the books. */
+static int look_at_books(struct http_endpoints *http, struct arena *arena, struct http_pool *books,
+                         struct err *err)
+{
+        struct metrics *metrics = http->options.metrics;
+        unsigned leases[_LEASE_STATE_MAX];
+        struct ipam_status_reply status;
+        struct store_counts counts;
+
+        if (http_read_pool(http, arena, books, err) < 0 ||
+            serve_status(http->options.serve, arena, &status, err) < 0 ||
+            store_counts(http->options.store, books->now_ms, &counts, err) < 0 ||
+            store_lease_counts(http->options.store, leases, err) < 0)
+                return -(int)err->code;
+        set_status(metrics, &status);
+        set_pool(metrics, &counts);
+        set_enis(metrics, books);
+        set_limits(metrics, &status, books);
+        for (int state = 0; state < _LEASE_STATE_MAX; state++)
+                metrics_set(metrics, METRIC_LEASES, LABELS(lease_state_to_string((enum lease_state)state)),
+                            leases[state]);
+        return 0;
+}
+
+/* As aws-vpc-cni counts them: each address is a block of its own, as long as there are no prefixes. */
+static void write_blocks(const struct http_pool *books, struct text *to)
+{
+        static const char per_cidr[] = "awscni_assigned_ip_per_cidr";
+
+        metrics_write_head(to, "awscni_total_ipv4_prefixes", "gauge", "Prefixes (/28) of the pool: none");
+        text_add(to, "awscni_total_ipv4_prefixes 0\n");
+        metrics_write_head(to, per_cidr, "gauge", "Addresses of the block that pods have");
+        for (size_t i = 0; i < books->n_addresses; i++) {
+                const struct store_address *address = &books->addresses[i];
+                char cidr[IP_TEXT_BYTES + sizeof("/32")];
+
+                snprintf(cidr, sizeof(cidr), "%s/32", IP_TEXT(address->address));
+                metrics_write_sample(to, per_cidr, "cidr", cidr, http_lease(books, address->address) ? 1 : 0);
+        }
+}
+
+static void write_build(const char *name, struct text *to)
+{
+        metrics_write_head(to, name, "gauge", "1, with the version as a label");
+        metrics_write_sample(to, name, "version", VPCWIRE_VERSION, 1);
+}
+
+/* Labels that are in no list: ids and addresses, of which an instance has a few hundred; and the version. */
+static void write_rest(const struct http_pool *books, struct text *to)
+{
+        static const char per_eni[] = "awscni_assigned_ip_per_eni";
+
+        metrics_write_head(to, per_eni, "gauge", "Addresses of the ENI that pods have");
+        for (size_t i = 0; i < books->n_enis; i++)
+                if (books->enis[i].managed && books->enis[i].eni_id[0])
+                        metrics_write_sample(to, per_eni, "eni", books->enis[i].eni_id,
+                                             books->enis[i].leased + books->enis[i].lost);
+        write_blocks(books, to);
+        write_build("awscni_build_info", to);
+        write_build("vpcwire_build_info", to);
+        process_write(to);
+}
+
+void http_get_metrics(void *data, const struct http_route *route _unused_, struct http_answer *ret)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        struct http_endpoints *http = data;
+        struct http_pool books = {0};
+        struct err err;
+
+        if (look_at_books(http, arena, &books, &err) < 0) {
+                http_answer_failed(ret, "metrics", &err);
+                return;
+        }
+        metrics_write(http->options.metrics, books.now_ms, &ret->body);
+        write_rest(&books, &ret->body);
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * /v1/node: all that the node's page shows, in one answer. Bounded by what an instance can have (some hundreds of addresses),
+ * the calls that are kept (metrics/calls.h) and the minutes of an hour.
+ */
+#include <string.h>
+
+#include <vpcwire/clock.h>
+#include <vpcwire/ipam.h>
+#include <vpcwire/jsonx.h>
+
+#include "http/routes.h"
+#include "metrics/calls.h"
+#include "metrics/metrics.h"
+#include "rpc/latency.h"
+
+enum { MINUTE_MS = 60 * 1000, SHORT_ID_CHARS = 12 };
+
+/*
+ * Enough to find the container with a runtime's tools, too little to name the lease: who can name its key could ask for its
+ * end, if he had the socket.
+ */
+static void add_short_id(json_t *json, const char *container_id)
+{
+        if (strlen(container_id) > SHORT_ID_CHARS)
+                json_object_set_new(json, "container", json_sprintf("%.*s", SHORT_ID_CHARS, container_id));
+}
+
+static json_t *address_json(const struct http_pool *books, const struct store_address *address,
+                            int64_t wall_minus_boot_ms)
+{
+        const struct store_lease *lease = http_lease(books, address->address);
+        json_t *json = json_pack("{ss ss}", "address", IP_TEXT(address->address), "state", address->state);
+
+        if (address->cooling_until_ms)
+                json_object_set_new(json, "until_ms",
+                                    json_integer(address->cooling_until_ms + wall_minus_boot_ms));
+        if (!lease)
+                return json;
+        json_object_set_new(json, "pod", jsonx_string(lease->pod_name));
+        json_object_set_new(json, "namespace", jsonx_string(lease->pod_namespace));
+        json_object_set_new(json, "lease", json_string(lease_state_to_string(lease->state)));
+        json_object_set_new(json, "since_ms", json_integer(lease->since_wall_ms));
+        add_short_id(json, lease->key.container_id);
+        return json;
+}
+
+static json_t *eni_json(const struct http_pool *books, const struct store_eni *eni,
+                        int64_t wall_minus_boot_ms)
+{
+        json_int_t since_ms = eni->since_ms + wall_minus_boot_ms;
+        json_t *addresses = json_array();
+
+        for (size_t i = 0; i < books->n_addresses; i++)
+                if (books->addresses[i].eni_key == eni->key)
+                        json_array_append_new(addresses,
+                                              address_json(books, &books->addresses[i], wall_minus_boot_ms));
+        return json_pack("{sI so si si ss so ss ss ss sb sb sI so}", "key", (json_int_t)eni->key, "eni_id",
+                         jsonx_string(eni->eni_id), "device_index", (int)eni->device_index, "network_card",
+                         (int)eni->network_card, "state", eni_state_to_string(eni->state), "subnet_id",
+                         jsonx_string(eni->subnet_id), "subnet_cidr",
+                         ip_is_set(eni->subnet_cidr.ip) ? PREFIX_TEXT(eni->subnet_cidr) : "", "mac",
+                         MAC_TEXT(eni->mac), "primary_address", IP_TEXT(eni->primary_address), "primary",
+                         eni->primary, "managed", eni->managed, "since_ms", since_ms, "addresses", addresses);
+}
+
+static json_t *calls_json(struct calls *calls)
+{
+        _cleanup_free_ struct calls_entry *entries = XNEW_ARRAY(struct calls_entry, CALLS_MAX);
+        size_t n = calls_read(calls, entries);
+        json_t *json = json_array();
+
+        for (size_t i = 0; i < n; i++)
+                json_array_append_new(
+                        json,
+                        json_pack("{sI ss ss si so so sI}", "at_ms", (json_int_t)entries[i].at_wall_ms,
+                                  "action", entries[i].action, "class", entries[i].class, "http_status",
+                                  (int)entries[i].http_status, "code", jsonx_string(entries[i].code), "why",
+                                  jsonx_string(entries[i].why), "took_us", (json_int_t)entries[i].took_us));
+        return json;
+}
+
+static json_t *summary_json(struct latency_summary summary)
+{
+        return json_pack("{sI sI sI sI}", "n", (json_int_t)summary.n, "p50_us", (json_int_t)summary.p50_us,
+                         "p99_us", (json_int_t)summary.p99_us, "max_us", (json_int_t)summary.max_us);
+}
+
+/* {"add": {"rpc": {...}, ...}, "del": {...}}; of one minute, or with NULL of the last hour. Without what never happened. */
+static json_t *verbs_json(const struct latency *latency, int64_t now_ms, const struct latency_minute *minute)
+{
+        json_t *json = json_object();
+
+        for (int verb = 0; verb < LATENCY_KEPT_VERBS; verb++) {
+                json_t *stages = json_object();
+
+                for (int stage = 0; stage < _LATENCY_STAGE_MAX; stage++) {
+                        struct latency_summary summary =
+                                minute ? latency_summary(&minute->counts[verb][stage])
+                                       : latency_hour(latency, now_ms, (enum latency_verb)verb,
+                                                      (enum latency_stage)stage);
+
+                        if (summary.n)
+                                json_object_set_new(stages,
+                                                    latency_stage_to_string((enum latency_stage)stage),
+                                                    summary_json(summary));
+                }
+                json_object_set_new(json, latency_verb_to_string((enum latency_verb)verb), stages);
+        }
+        return json;
+}
+
+static json_t *minutes_json(const struct latency *latency, int64_t now_ms, int64_t wall_minus_boot_ms)
+{
+        json_t *json = json_array();
+
+        for (unsigned ago = LATENCY_MINUTES; ago-- > 0;) {
+                const struct latency_minute *minute = latency_of(latency, now_ms, ago);
+                json_t *verbs;
+
+                if (!minute)
+                        continue;
+                verbs = verbs_json(latency, now_ms, minute);
+                json_object_set_new(verbs, "at_ms",
+                                    json_integer(minute->minute * MINUTE_MS + wall_minus_boot_ms));
+                json_array_append_new(json, verbs);
+        }
+        return json;
+}
+
+static json_t *pool_json(const struct metrics *metrics)
+{
+        static const char *const causes[] = {"growing",   "under-way", "assign-blocked", "create-blocked",
+                                             "eni-limit", "pod-limit", "cooling",        "node-unknown"};
+        json_t *why = json_array();
+        int64_t missing = 0;
+
+        for (size_t i = 0; i < ARRAY_SIZE(causes); i++) {
+                int64_t n = metrics_value(metrics, METRIC_POOL_MISSING, LABELS(causes[i]));
+
+                if (n)
+                        json_array_append_new(why, json_string(causes[i]));
+                missing = n > missing ? n : missing;
+        }
+        return json_pack("{sI sI sI so}", "target",
+                         (json_int_t)metrics_value(metrics, METRIC_POOL_TARGET, NO_LABELS), "missing",
+                         (json_int_t)missing, "surplus",
+                         (json_int_t)metrics_value(metrics, METRIC_POOL_SURPLUS, NO_LABELS), "why", why);
+}
+
+void http_get_node(void *data, const struct http_route *route _unused_, struct http_answer *ret)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        struct http_endpoints *http = data;
+        struct ipam_status_reply status;
+        int64_t wall_ms = clock_wall_ms(), wall_minus_boot_ms;
+        struct http_pool books;
+        json_t *enis;
+        struct err err;
+
+        if (serve_status(http->options.serve, arena, &status, &err) < 0 ||
+            http_read_pool(http, arena, &books, &err) < 0) {
+                http_answer_failed(ret, "node", &err);
+                return;
+        }
+        wall_minus_boot_ms = wall_ms - books.now_ms;
+        enis = json_array();
+        for (size_t i = 0; i < books.n_enis; i++)
+                json_array_append_new(enis, eni_json(&books, &books.enis[i], wall_minus_boot_ms));
+        http_answer_json(
+                ret,
+                json_pack("{sI so so so so so so}", "now_ms", (json_int_t)wall_ms, "status",
+                          jsonx_encode(ipam_method(IPAM_METHOD_STATUS)->reply, &status), "pool",
+                          pool_json(http->options.metrics), "enis", enis, "calls",
+                          calls_json(http->options.calls), "minutes",
+                          minutes_json(serve_latency(http->options.serve), books.now_ms, wall_minus_boot_ms),
+                          "hour", verbs_json(serve_latency(http->options.serve), books.now_ms, NULL)));
+}

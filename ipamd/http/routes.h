@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Shared by the files that make what can be seen. Each function is an answer of a route; data is the struct http_endpoints. */
+#ifndef IPAMD_HTTP_ROUTES_H
+#define IPAMD_HTTP_ROUTES_H
+
+#include <jansson.h>
+
+#include "http/endpoints.h"
+#include "http/server.h"
+#include "rpc/serve.h"
+#include "store/store.h"
+
+struct http_endpoints {
+        struct http_endpoints_options options;
+        struct http_server *metrics, *introspection;
+};
+
+/* The pool as it stands, read at one time; all in the arena. */
+struct http_pool {
+        int64_t now_ms;
+        struct store_eni *enis;
+        struct store_address *addresses;
+        struct store_lease *leases; /* sorted for http_lease() */
+        size_t n_enis, n_addresses, n_leases;
+};
+int http_read_pool(struct http_endpoints *http, struct arena *arena, struct http_pool *ret, struct err *err);
+/* The lease of this address; NULL: it has none. */
+const struct store_lease *http_lease(const struct http_pool *books, struct ip address);
+
+/* Takes the reference. */
+void http_answer_json(struct http_answer *answer, json_t *json);
+/* 500, with the text; logged. */
+void http_answer_failed(struct http_answer *answer, const char *what, const struct err *err);
+
+/* expose.c */
+void http_get_metrics(void *data, const struct http_route *route, struct http_answer *ret);
+/* introspect_enis.c, introspect.c */
+void http_get_enis(void *data, const struct http_route *route, struct http_answer *ret);
+void http_get_pods(void *data, const struct http_route *route, struct http_answer *ret);
+void http_get_network_settings(void *data, const struct http_route *route, struct http_answer *ret);
+void http_get_ipamd_settings(void *data, const struct http_route *route, struct http_answer *ret);
+void http_get_healthz(void *data, const struct http_route *route, struct http_answer *ret);
+void http_get_readyz(void *data, const struct http_route *route, struct http_answer *ret);
+/* introspect_node.c: all that the page shows. */
+void http_get_node(void *data, const struct http_route *route, struct http_answer *ret);
+
+#endif

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdlib.h>
+#include <string.h>
+
+#include <vpcwire/clock.h>
+#include <vpcwire/log.h>
+
+#include "rpc/handlers.h"
+#include "rpc/handover.h"
+#include "rpc/lease.h"
+#include "rpc/parked.h"
+#include "rpc/reply.h"
+
+/* Those who came before go first; only a key that has its lease already, or asks for one address, need not queue. */
+static int must_queue(struct serve *serve, const struct ipam_add_request *request, struct arena *arena,
+                      bool *ret, struct err *err)
+{
+        const struct store_lease_key key = LEASE_KEY(request);
+        struct store_lease lease;
+        int r;
+
+        parked_serve(serve);
+        if (!serve->parked_first || ip_is_set(request->address)) {
+                *ret = false;
+                return 0;
+        }
+        r = store_lease_get(serve->options.store, &key, arena, &lease, err);
+        if (r < 0 && r != -ERR_NOT_FOUND)
+                return r;
+        *ret = r < 0;
+        return 0;
+}
+
+/* It asks for what it cannot have: no wait helps. */
+static void refuse_add(struct method_call *call, const struct ipam_add_request *add,
+                       const struct store_lease *lease)
+{
+        const struct ipam_error error = lease_refused(lease);
+
+        lease_end_add(call->serve, add, "refused", error.reason, IP_NONE, call->now_ms);
+        if (!call->oneway)
+                reply_refuse(call->connection, &error);
+        call->later = true;
+}
+
+int handle_add(struct method_call *call, const void *request, void *reply, struct err *err)
+{
+        const struct ipam_add_request *add = request;
+        enum lease_result result = LEASE_NONE_FREE;
+        struct store_lease lease;
+        bool queue;
+        int refused = handover_refuses(call, add, err);
+
+        if (refused)
+                return refused < 0 ? -ERR_INTERNAL : 0;
+        if (must_queue(call->serve, add, call->arena, &queue, err) < 0)
+                return -ERR_INTERNAL;
+        if (!queue && lease_try(call->serve, add, call->now_ms, call->arena, &result, &lease, err) < 0)
+                return -ERR_INTERNAL;
+        if (result == LEASE_REFUSED) {
+                refuse_add(call, add, &lease);
+                return 0;
+        }
+        if (result == LEASE_NONE_FREE) {
+                if (parked_add(call->connection, call->arena, add, call->oneway, err) < 0)
+                        return -ERR_INTERNAL;
+                call->arena = NULL;
+                call->later = true;
+                lease_wake(call->serve);
+                return 0;
+        }
+        *(struct ipam_add_reply *)reply = lease_add_reply(call->serve, &lease, result == LEASE_AGAIN);
+        latency_note(&call->serve->latency, call->serve->options.metrics, LATENCY_ADD, LATENCY_WAIT, 0);
+        lease_end_add(call->serve, add, result == LEASE_AGAIN ? "again" : "given", NULL, lease.address,
+                      call->now_ms);
+        return 0;
+}
+
+int handle_confirm(struct method_call *call, const void *request, void *reply _unused_, struct err *err)
+{
+        const struct ipam_confirm_request *confirm = request;
+        const struct store_lease_key key = LEASE_KEY(confirm);
+        int r = store_lease_confirm(call->serve->options.store, &key, confirm->address, err);
+
+        if (r == -ERR_NOT_FOUND)
+                call->error = lease_not_found(&key);
+        else if (r == 0 && confirm->wire_us)
+                latency_note(&call->serve->latency, call->serve->options.metrics, LATENCY_ADD, LATENCY_WIRE,
+                             confirm->wire_us);
+        return r;
+}
+
+int handle_del(struct method_call *call, const void *request, void *reply, struct err *err)
+{
+        const struct ipam_del_request *del = request;
+        struct store_lease_key key = LEASE_KEY(del);
+        struct ipam_del_reply *ret = reply;
+        int r;
+
+        key.host_ifname = del->host_ifname;
+        metrics_add(call->serve->options.metrics, METRIC_AWSCNI_DEL_REQUESTS, LABELS("PodDeleted"), 1);
+        if (del->wire_us)
+                latency_note(&call->serve->latency, call->serve->options.metrics, LATENCY_DEL, LATENCY_WIRE,
+                             del->wire_us);
+        parked_cancel(call->serve, &key);
+        r = store_lease_release(call->serve->options.store, &key, "DEL", call->now_ms, &ret->released,
+                                &ret->address, err);
+        if (r < 0)
+                return r;
+        if (!ret->released)
+                ret->address = IP_NONE;
+        log_info("del", LOG_STR("result", ret->released ? "released" : "unknown"),
+                 LOG_STR("address", IP_TEXT(ret->address)), LOG_STR("container", key.container_id),
+                 LOG_STR("ifname", key.ifname), LOG_INT("ms", clock_boottime_ms() - call->now_ms));
+        parked_serve(call->serve);
+        lease_wake(call->serve);
+        return 0;
+}
+
+int handle_check(struct method_call *call, const void *request, void *reply, struct err *err)
+{
+        const struct ipam_check_request *check = request;
+        struct store_lease_key key = LEASE_KEY(check);
+        struct ipam_check_reply *ret = reply;
+        struct store_lease lease;
+        int r;
+
+        key.host_ifname = check->host_ifname;
+        r = store_lease_get(call->serve->options.store, &key, call->arena, &lease, err);
+
+        if (r == 0 && ip_is_set(check->address) && !ip_equal(check->address, lease.address))
+                r = err_set(err, ERR_NOT_FOUND, "the lease has address %s", IP_TEXT(lease.address));
+        if (r == -ERR_NOT_FOUND)
+                call->error = lease_not_found(&key);
+        if (r < 0)
+                return r;
+        *ret = (struct ipam_check_reply){
+                .address = lease.address,
+                .state = lease_state_to_string(lease.state),
+                .eni_id = lease.eni_id,
+                .device_index = lease.device_index,
+        };
+        return 0;
+}
+
+static int compare_attachments(const void *a, const void *b)
+{
+        const struct ipam_attachment *left = a, *right = b;
+        int order = strcmp(left->container_id, right->container_id);
+
+        return order ? order : strcmp(left->ifname, right->ifname);
+}
+
+int handle_gc(struct method_call *call, const void *request, void *reply, struct err *err)
+{
+        const struct ipam_gc_request *gc = request;
+        struct ipam_gc_reply *ret = reply;
+        struct ipam_attachment *alive = ARENA_ARRAY(call->arena, struct ipam_attachment, gc->n_attachments);
+        struct store_lease *leases;
+        size_t n;
+
+        if (gc->n_attachments)
+                memcpy(alive, gc->attachments, gc->n_attachments * sizeof(*alive));
+        qsort(alive, gc->n_attachments, sizeof(*alive), compare_attachments);
+        if (store_leases(call->serve->options.store, gc->network, call->arena, &leases, &n, err) < 0)
+                return -ERR_INTERNAL;
+        ret->released = ARENA_ARRAY(call->arena, struct ipam_released, n);
+        for (size_t i = 0; i < n; i++) {
+                const struct ipam_attachment key = {leases[i].key.container_id, leases[i].key.ifname};
+                struct ip address;
+                bool released;
+
+                if (bsearch(&key, alive, gc->n_attachments, sizeof(key), compare_attachments))
+                        continue;
+                if (store_lease_release(call->serve->options.store, &leases[i].key, "GC", call->now_ms,
+                                        &released, &address, err) < 0)
+                        return -ERR_INTERNAL;
+                if (released)
+                        ret->released[ret->n_released++] =
+                                (struct ipam_released){key.container_id, key.ifname, address};
+        }
+        if (ret->n_released) {
+                log_info("gc", LOG_STR("network", gc->network), LOG_INT("released", ret->n_released));
+                parked_serve(call->serve);
+                lease_wake(call->serve);
+        }
+        return 0;
+}

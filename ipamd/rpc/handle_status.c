@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <vpcwire/clock.h>
+
+#include "rpc/handlers.h"
+#include "rpc/handover.h"
+#include "rpc/serve.h"
+#include "rpc/status.h"
+
+static struct ipam_pool pool_of(const struct store_counts *counts)
+{
+        return (struct ipam_pool){
+                .total = counts->total,
+                .leased = counts->leased,
+                .free = counts->free,
+                .cooling = counts->cooling,
+                .preparing = (int64_t)counts->preparing + counts->unready,
+                .leaving = counts->leaving,
+                .lost = counts->lost,
+                .waiting = counts->waiting,
+        };
+}
+
+static void add_blocked(struct ipam_status_reply *status, const struct reason_facts *facts,
+                        struct arena *arena)
+{
+        int64_t wall_minus_boot_ms = clock_wall_ms() - facts->now_ms;
+
+        status->blocked = ARENA_ARRAY(arena, struct ipam_blocked, facts->n_blocked);
+        for (size_t i = 0; i < facts->n_blocked; i++) {
+                if (facts->blocked[i].until_ms <= facts->now_ms)
+                        continue;
+                status->blocked[status->n_blocked++] = (struct ipam_blocked){
+                        .action = facts->blocked[i].action,
+                        .subject = facts->blocked[i].subject,
+                        .reason = facts->blocked[i].reason,
+                        .until_ms = facts->blocked[i].attempts
+                                            ? facts->blocked[i].until_ms + wall_minus_boot_ms
+                                            : 0,
+                };
+        }
+}
+
+static void add_warnings(struct ipam_status_reply *status, const struct serve *serve,
+                         const struct reason_facts *facts, struct arena *arena)
+{
+        const struct serve_settings *settings = &serve->settings;
+
+        status->warnings =
+                ARENA_ARRAY(arena, struct ipam_warning, 1 + facts->n_warnings + settings->n_warnings);
+        if (serve->held_since_wall_ms)
+                status->warnings[status->n_warnings++] =
+                        (struct ipam_warning){.subject = "new pods", .reason = handover_reason(serve, arena)};
+        for (size_t i = 0; i < facts->n_warnings; i++) {
+                if (facts->warnings[i].until_ms > facts->now_ms)
+                        status->warnings[status->n_warnings++] = (struct ipam_warning){
+                                .subject = facts->warnings[i].subject, .reason = facts->warnings[i].reason};
+        }
+        for (size_t i = 0; i < settings->n_warnings; i++)
+                status->warnings[status->n_warnings++] = settings->warnings[i];
+}
+
+/* Ready means that the daemon can serve. A full pool is a state of the node that no restart and no rollout mends. */
+static bool is_ready(const struct reason_facts *facts)
+{
+        return facts->set_up && !facts->unwritable;
+}
+
+static bool is_short(const struct reason_facts *facts)
+{
+        return is_ready(facts) && facts->counts.waiting && facts->counts.free == 0;
+}
+
+/*
+ * Runtimes make a NotReady node of it, whose pods are evicted in the end. So it stands for ADDs that are seen to wait in
+ * vain: not for a count, and not while addresses are on their way.
+ */
+static bool is_exhausted(const struct reason_facts *facts, size_t n_blocked)
+{
+        const struct store_counts *counts = &facts->counts;
+
+        return is_short(facts) && counts->cooling + counts->preparing + counts->unready == 0 && n_blocked > 0;
+}
+
+bool serve_is_ready(struct serve *serve)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        struct reason_facts facts;
+
+        return status_facts(serve, clock_boottime_ms(), arena, &facts, NULL) == 0 && is_ready(&facts);
+}
+
+/* After add_blocked(). */
+static void add_health(struct ipam_status_reply *status, const struct serve *serve,
+                       const struct reason_facts *facts, struct arena *arena)
+{
+        char *reason = arena_alloc(arena, REASON_BYTES, 1);
+
+        reason_no_address(facts, reason);
+        status->set_up = facts->set_up;
+        status->ready = is_ready(facts);
+        if (!status->ready)
+                status->reason = reason;
+        if (is_short(facts))
+                status->waiting_reason = reason;
+        status->exhausted = is_exhausted(facts, status->n_blocked);
+        if (facts->counts.lost)
+                status->impaired_reason =
+                        arena_printf(arena, "%u running pod%s addresses that EC2 no longer assigns here",
+                                     facts->counts.lost, facts->counts.lost == 1 ? " has" : "s have");
+        if (facts->counts.cut_off)
+                status->impaired_reason = arena_printf(
+                        arena, "%u running pod%s no network: the link of %s ENI is gone from the node",
+                        facts->counts.cut_off, facts->counts.cut_off == 1 ? " has" : "s have",
+                        facts->counts.cut_off == 1 ? "its" : "their");
+        if (serve->impaired)
+                status->impaired_reason = serve->impaired;
+        status->impaired = status->impaired_reason;
+}
+
+int serve_status(struct serve *serve, struct arena *arena, struct ipam_status_reply *ret, struct err *err)
+{
+        struct reason_facts facts;
+
+        if (status_facts(serve, clock_boottime_ms(), arena, &facts, err) < 0)
+                return -ERR_INTERNAL;
+        *ret = (struct ipam_status_reply){
+                .version = serve->options.version,
+                .booted_ms = serve->booted_wall_ms,
+                .started_ms = serve->started_wall_ms,
+                .node = serve->node.node,
+                .pool = pool_of(&facts.counts),
+                .targets = serve->settings.targets,
+                .enis = facts.counts.enis,
+                .max_enis = serve->node.max_enis,
+                .addresses_per_eni = serve->node.addresses_per_eni,
+                .connmark = serve->settings.connmark,
+        };
+        add_blocked(ret, &facts, arena);
+        add_health(ret, serve, &facts, arena);
+        add_warnings(ret, serve, &facts, arena);
+        return 0;
+}
+
+int handle_status(struct method_call *call, const void *request _unused_, void *reply, struct err *err)
+{
+        return serve_status(call->serve, call->arena, reply, err);
+}
+
+static const char *or_null(const char *text)
+{
+        return text && text[0] ? text : NULL;
+}
+
+static int list_enis(struct method_call *call, struct ipam_list_reply *list, struct err *err)
+{
+        struct store_eni *enis;
+        size_t n;
+
+        if (store_enis(call->serve->options.store, call->now_ms, call->arena, &enis, &n, err) < 0)
+                return -ERR_INTERNAL;
+        list->enis = ARENA_ARRAY(call->arena, struct ipam_eni, n);
+        list->n_enis = n;
+        for (size_t i = 0; i < n; i++)
+                list->enis[i] = (struct ipam_eni){
+                        .eni_id = or_null(enis[i].eni_id),
+                        .device_index = enis[i].device_index,
+                        .network_card = enis[i].network_card,
+                        .state = eni_state_to_string(enis[i].state),
+                        .mac = arena_strdup(call->arena, MAC_TEXT(enis[i].mac)),
+                        .subnet_id = or_null(enis[i].subnet_id),
+                        .primary = enis[i].primary,
+                        .primary_address = enis[i].primary_address,
+                        .total = enis[i].total,
+                        .leased = enis[i].leased,
+                        .free = enis[i].free,
+                        .cooling = enis[i].cooling,
+                };
+        return 0;
+}
+
+static int list_leases(struct method_call *call, struct ipam_list_reply *list, struct err *err)
+{
+        struct store_lease *leases;
+        size_t n;
+
+        if (store_leases(call->serve->options.store, NULL, call->arena, &leases, &n, err) < 0)
+                return -ERR_INTERNAL;
+        list->leases = ARENA_ARRAY(call->arena, struct ipam_lease, n);
+        list->n_leases = n;
+        for (size_t i = 0; i < n; i++)
+                list->leases[i] = (struct ipam_lease){
+                        .address = leases[i].address,
+                        .eni_id = or_null(leases[i].eni_id),
+                        .device_index = leases[i].device_index,
+                        .network = leases[i].key.network,
+                        .container_id = leases[i].key.container_id,
+                        .ifname = leases[i].key.ifname,
+                        .host_ifname = or_null(leases[i].host_ifname),
+                        .netns = or_null(leases[i].netns),
+                        .pod_namespace = or_null(leases[i].pod_namespace),
+                        .pod_name = or_null(leases[i].pod_name),
+                        .pod_uid = or_null(leases[i].pod_uid),
+                        .state = leases[i].lost ? "lost" : lease_state_to_string(leases[i].state),
+                        .since_ms = leases[i].since_wall_ms,
+                        .address_only = leases[i].address_only,
+                };
+        return 0;
+}
+
+static int list_imports(struct method_call *call, struct ipam_list_reply *list, struct err *err)
+{
+        struct store_import *imports;
+        size_t n;
+
+        if (store_imports(call->serve->options.store, call->arena, &imports, &n, err) < 0)
+                return -ERR_INTERNAL;
+        list->imports = ARENA_ARRAY(call->arena, struct ipam_import, n);
+        list->n_imports = n;
+        for (size_t i = 0; i < n; i++)
+                list->imports[i] = (struct ipam_import){
+                        .address = imports[i].address,
+                        .network = imports[i].key.network,
+                        .container_id = imports[i].key.container_id,
+                        .ifname = imports[i].key.ifname,
+                        .pod_namespace = or_null(imports[i].pod_namespace),
+                        .pod_name = or_null(imports[i].pod_name),
+                        .verdict = import_verdict_to_string(imports[i].verdict),
+                        .reason = or_null(imports[i].reason),
+                        .since_ms = imports[i].since_wall_ms,
+                };
+        return 0;
+}
+
+int handle_list(struct method_call *call, const void *request _unused_, void *reply, struct err *err)
+{
+        if (list_enis(call, reply, err) < 0 || list_leases(call, reply, err) < 0 ||
+            list_imports(call, reply, err) < 0)
+                return -ERR_INTERNAL;
+        return 0;
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * How long requests took, by stage: into the metrics; and, for the node's page, ADDs and DELs of the last hour by minute,
+ * with what is needed to say their quantiles. No allocation, and no more memory after a year than after an hour.
+ */
+#ifndef IPAMD_RPC_LATENCY_H
+#define IPAMD_RPC_LATENCY_H
+
+#include <stdint.h>
+
+struct metrics;
+
+enum {
+        LATENCY_MINUTES = 60,
+        LATENCY_US_MAX = 600 * 1000 * 1000, /* what a plugin says is believed up to here */
+        /* Buckets: one up to 64 us, then four per doubling up to LATENCY_US_MAX; so a quantile is at most 25 % too high. */
+        LATENCY_BITS_MIN = 6,
+        LATENCY_BITS_MAX = 30,
+        LATENCY_BUCKETS = 1 + 4 * (LATENCY_BITS_MAX - LATENCY_BITS_MIN),
+};
+
+enum latency_verb { LATENCY_ADD, LATENCY_DEL, LATENCY_CHECK, _LATENCY_VERB_MAX };
+enum { LATENCY_KEPT_VERBS = LATENCY_DEL + 1 }; /* by minute: ADD and DEL */
+const char *latency_verb_to_string(enum latency_verb verb);
+/* In the daemon; waiting for an address; in the plugin, as it says itself. */
+enum latency_stage { LATENCY_RPC, LATENCY_WAIT, LATENCY_WIRE, _LATENCY_STAGE_MAX };
+const char *latency_stage_to_string(enum latency_stage stage);
+
+struct latency_counts {
+        uint32_t n, max_us;
+        uint16_t buckets[LATENCY_BUCKETS]; /* stay at the largest number: 65535 in a minute */
+};
+
+struct latency_minute {
+        int64_t minute; /* of CLOCK_BOOTTIME; what is not of the last hour says nothing */
+        struct latency_counts counts[LATENCY_KEPT_VERBS][_LATENCY_STAGE_MAX];
+};
+
+struct latency {
+        struct latency_minute minutes[LATENCY_MINUTES];
+};
+
+void latency_note(struct latency *latency, struct metrics *metrics, enum latency_verb verb,
+                  enum latency_stage stage, int64_t us);
+
+/* The minute that was `ago` minutes before now_ms; NULL: there was nothing. */
+const struct latency_minute *latency_of(const struct latency *latency, int64_t now_ms, unsigned ago);
+
+struct latency_summary {
+        int64_t n, p50_us, p99_us, max_us; /* quantiles: the upper end of their bucket, or the longest */
+};
+struct latency_summary latency_summary(const struct latency_counts *counts);
+/* The last hour in one. */
+struct latency_summary latency_hour(const struct latency *latency, int64_t now_ms, enum latency_verb verb,
+                                    enum latency_stage stage);
+
+#endif

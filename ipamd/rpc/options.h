@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the server is told: when it is made, and later about the node. Plain data. */
+#ifndef IPAMD_RPC_OPTIONS_H
+#define IPAMD_RPC_OPTIONS_H
+
+#include <stdint.h>
+
+#include <vpcwire/ipam.h>
+#include <vpcwire/log.h>
+
+struct metrics;
+struct store;
+
+enum {
+        SERVE_CONNECTIONS_MAX = 256,
+        SERVE_IDLE_MS = 30 * 1000,
+        SERVE_MTU = 9001,
+        SERVE_PROBE_PERIOD_MS = 60 * 1000, /* the last answer to Probe is given again for so long */
+};
+
+struct serve_options {
+        const char *socket_path;
+        struct store *store;     /* the loop's connection; borrowed, must outlive the server */
+        struct metrics *metrics; /* what is counted; borrowed, may be NULL */
+        void (*wake)(
+                void *data); /* the pool was drawn, or somebody waits: the planner should look. Must not wait */
+        void *wake_data;
+        void (*probe)(
+                void *data); /* somebody wants to know what is in reach; the answer is STORE_FACT_PROBE, and
+                                      serve_pool_changed(). NULL: nobody can. Must not wait */
+        void *probe_data;
+        const char *version;      /* NULL: the build's */
+        unsigned connections_max; /* 0: SERVE_CONNECTIONS_MAX */
+        int64_t idle_ms;          /* 0: SERVE_IDLE_MS. Of a connection that completes no call */
+        int64_t add_timeout_ms;   /* 0: IPAM_ADD_TIMEOUT_MS. Of an ADD that names none */
+};
+
+/* What the node is, once known; for Status and for reasons. */
+struct serve_node {
+        struct ipam_node node;
+        int64_t max_enis;          /* of the instance type, or MAX_ENI; 0: not known */
+        int64_t addresses_per_eni; /* secondary ones; 0: not known */
+};
+
+struct serve_settings {
+        struct ipam_targets targets;
+        unsigned mtu;                        /* of pods; 0: SERVE_MTU */
+        uint32_t connmark;                   /* for Status */
+        enum log_level log_level;            /* as configured; what is in force may differ */
+        const struct ipam_warning *warnings; /* about settings; stay the caller's until others are set */
+        size_t n_warnings;
+};
+
+#endif

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "rpc/status.h"
+
+/* Written for the sake of writing. */
+#define FACT_WRITTEN "written-ms"
+
+/* The primary ENI is attached by definition: once its addresses were routed, the node can have pods. */
+static bool is_set_up(const struct store_eni *enis, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                if (enis[i].primary && enis[i].state == ENI_READY)
+                        return true;
+        return false;
+}
+
+static void split(struct arena *arena, const struct store_blocked *all, size_t n, struct reason_facts *facts)
+{
+        struct store_blocked *blocked = ARENA_ARRAY(arena, struct store_blocked, n);
+        struct store_blocked *warnings = ARENA_ARRAY(arena, struct store_blocked, n);
+
+        for (size_t i = 0; i < n; i++) {
+                if (store_is_warning(all[i].action))
+                        warnings[facts->n_warnings++] = all[i];
+                else
+                        blocked[facts->n_blocked++] = all[i];
+        }
+        facts->blocked = blocked;
+        facts->warnings = warnings;
+}
+
+/* A full disk takes no lease; it stands until a write succeeds, because nobody sends ADDs to a node that is not ready. */
+static const char *why_unwritable(struct serve *serve, int64_t now_ms, struct arena *arena)
+{
+        struct err err;
+
+        if (!serve->books_in_doubt)
+                return NULL;
+        if (store_fact_set(serve->options.store, FACT_WRITTEN, arena_printf(arena, "%lld", (long long)now_ms),
+                           &err) < 0)
+                return arena_strdup(arena, err.msg);
+        serve->books_in_doubt = false;
+        return NULL;
+}
+
+int status_facts(struct serve *serve, int64_t now_ms, struct arena *arena, struct reason_facts *ret,
+                 struct err *err)
+{
+        struct reason_facts facts = {
+                .max_enis = serve->node.max_enis,
+                .instance_type = serve->node.node.instance_type,
+                .now_ms = now_ms,
+        };
+        struct store_blocked *blocked;
+        struct store_eni *enis;
+        size_t n_enis, n_blocked;
+
+        if (store_counts(serve->options.store, now_ms, &facts.counts, err) < 0 ||
+            store_blocked(serve->options.store, arena, &blocked, &n_blocked, err) < 0 ||
+            store_enis(serve->options.store, now_ms, arena, &enis, &n_enis, err) < 0)
+                return -ERR_INTERNAL;
+        split(arena, blocked, n_blocked, &facts);
+        facts.set_up = is_set_up(enis, n_enis);
+        facts.unwritable = why_unwritable(serve, now_ms, arena);
+        *ret = facts;
+        return 0;
+}
