@@ -68,14 +68,20 @@ int pod_sysctl_apply(const char *ifname, unsigned *ret_changed, struct err *err)
         return 0;
 }
 
+bool pod_sysctl_is_off(const struct pod_sysctl *sysctl, const struct link_info *link)
+{
+        int32_t now = link->conf[sysctl->conf];
+
+        return sysctl->kept && now != LINK_CONF_NONE && now != sysctl->number;
+}
+
 int pod_sysctl_repair(const struct link_info *link, unsigned *ret_changed, struct err *err)
 {
         *ret_changed = 0;
         for (size_t i = 0; i < ARRAY_SIZE(pod_sysctls); i++) {
-                int32_t now = link->conf[pod_sysctls[i].conf];
-                int r = !pod_sysctls[i].kept || now == LINK_CONF_NONE || now == pod_sysctls[i].number
-                                ? 0
-                                : set(&pod_sysctls[i], link->name, ret_changed, err);
+                int r = pod_sysctl_is_off(&pod_sysctls[i], link)
+                                ? set(&pod_sysctls[i], link->name, ret_changed, err)
+                                : 0;
 
                 if (r < 0)
                         return r;

@@ -34,6 +34,8 @@ const char *pod_sysctl_key(const struct pod_sysctl *sysctl, const char *ifname,
  * over: a kernel without IPv6, a link that has just gone.
  */
 int pod_sysctl_apply(const char *ifname, unsigned *ret_changed, struct err *err);
+/* Whether one that is kept is another, by what the kernel told beside the link. */
+bool pod_sysctl_is_off(const struct pod_sysctl *sysctl, const struct link_info *link);
 /* Those that are kept, of a link that has just been read: files are touched only where it says that something is off. */
 int pod_sysctl_repair(const struct link_info *link, unsigned *ret_changed, struct err *err);
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -7,6 +8,7 @@
 #include <vpcwire/mem.h>
 #include <vpcwire/netlink.h>
 
+#include "node/check.h"
 #include "node/sync.h"
 #include "node/sync_parts.h"
 
@@ -98,6 +100,43 @@ void sync_fail_link(struct sync *sync, unsigned ifindex, const struct err *failu
         sync_fail_node(sync, failure);
 }
 
+const char *node_object_to_string(enum node_object object)
+{
+        static const char *const names[] = {
+                [NODE_LINK] = "link",     [NODE_ADDRESS] = "address",     [NODE_ROUTE] = "route",
+                [NODE_RULE] = "rule",     [NODE_NEIGHBOUR] = "neighbour", [NODE_NFT_OBJECT] = "nftables",
+                [NODE_SYSCTL] = "sysctl",
+        };
+
+        assert((size_t)object < ARRAY_SIZE(names));
+        return names[object];
+}
+
+bool sync_only_notes(struct sync *sync, struct node_difference difference)
+{
+        struct node_check *check = sync->check;
+
+        if (!check)
+                return false;
+        difference.text = arena_strdup(sync->arena, difference.text);
+        difference.link = "";
+        for (size_t i = 0; i < sync->kernel.n_links; i++) {
+                if (difference.ifindex && sync->kernel.links[i].ifindex == difference.ifindex)
+                        difference.link = sync->kernel.links[i].name;
+        }
+        for (size_t i = 0; i < check->n_differences;
+             i++) { /* a pod's address on an ENI's link is two things at once */
+                const struct node_difference *other = &check->differences[i];
+
+                if (other->object == difference.object && other->ifindex == difference.ifindex &&
+                    strcmp(other->text, difference.text) == 0)
+                        return true;
+        }
+        GROW(check->differences, check->n_differences, sync->differences_capacity);
+        check->differences[check->n_differences++] = difference;
+        return true;
+}
+
 static void begin_report(struct sync *sync)
 {
         struct node_report *report = &sync->report;
@@ -139,19 +178,28 @@ static int look_at_kernel(struct node *node, struct arena *arena, struct pod_evi
         return 0;
 }
 
+static int begin(struct sync *sync, struct err *err)
+{
+        int r = look_at_kernel(sync->node, sync->arena, &sync->kernel, err);
+
+        if (r == 0)
+                r = node_want_make(sync->arena, sync->view, &sync->kernel, &sync->want, err);
+        if (r < 0)
+                return r;
+        if (!sync->want.primary)
+                return err_set(err, ERR_NOT_FOUND, "the primary ENI's link is not there");
+        begin_report(sync);
+        return 0;
+}
+
 int node_sync(struct node *node, struct arena *arena, const struct node_view *view, struct node_report *ret,
               struct err *err)
 {
         struct sync sync = {.node = node, .arena = arena, .view = view};
-        int r = look_at_kernel(node, arena, &sync.kernel, err);
+        int r = begin(&sync, err);
 
-        if (r == 0)
-                r = node_want_make(arena, view, &sync.kernel, &sync.want, err);
         if (r < 0)
                 return r;
-        if (!sync.want.primary)
-                return err_set(err, ERR_NOT_FOUND, "the primary ENI's link is not there");
-        begin_report(&sync);
         /*
          * Routes before the rules that lead to them, and nftables, which marks packets for the rules and knows pods' links by
          * their group, after those. Stale rules go when nothing marks packets for them any more. The ENIs' sysctls last: they
@@ -178,6 +226,49 @@ int node_sync(struct node *node, struct arena *arena, const struct node_view *vi
                 return -(int)sync.first.code;
         }
         *ret = sync.report;
+        return 0;
+}
+
+/* All that node_sync() compares, but for stale rules, which it looks for apart. */
+int node_check(struct node *node, struct arena *arena, const struct node_view *view, struct node_check *ret,
+               struct err *err)
+{
+        struct node_check check = {0};
+        struct sync sync = {.node = node, .arena = arena, .view = view, .check = &check};
+        int r = begin(&sync, err);
+
+        if (r < 0)
+                return r;
+        sync_pod_aliases(&sync);
+        sync_pod_sysctls(&sync);
+        sync_pod_groups(&sync);
+        sync_links(&sync);
+        sync_addresses(&sync);
+        sync_misled_routes(&sync);
+        sync_routes(&sync);
+        sync_rules(&sync);
+        sync_stale_rules(&sync);
+        sync_gateway(&sync);
+        sync_check_nft(&sync);
+        sync_sysctls(&sync);
+        sync_find_occupied(&sync);
+        sync_look_at_main(&sync);
+        free(sync.occupied);
+        if (check.n_differences) {
+                struct node_difference *list =
+                        ARENA_ARRAY(arena, struct node_difference, check.n_differences);
+
+                memcpy(list, check.differences, check.n_differences * sizeof(*list));
+                free(check.differences);
+                check.differences = list;
+        }
+        check.report = sync.report;
+        *ret = check;
+        if (sync.first.code) {
+                if (err)
+                        *err = sync.first;
+                return -(int)sync.first.code;
+        }
         return 0;
 }
 

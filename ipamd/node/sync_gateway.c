@@ -29,6 +29,11 @@ void sync_gateway(struct sync *sync)
                 if (!node_want_link_is_pod(&sync->want, sync->view, link) || !link->up ||
                     neigh_proxy_has(answering, n, link->ifindex))
                         continue;
+                if (sync_only_notes(sync, (struct node_difference){.object = NODE_NEIGHBOUR,
+                                                                   .kind = NODE_MISSING,
+                                                                   .text = "proxy " DATAPLANE_GATEWAY,
+                                                                   .ifindex = link->ifindex}))
+                        continue;
                 r = neigh_proxy_add(sync->node->nl, link->ifindex, gateway, &failure);
                 if (r == 0)
                         sync->report.repaired.neighbours++;

@@ -2,6 +2,7 @@
 /* The secondary ENIs' links: MTU, up, address; the sysctls, of pods' links, too; and these links' group. */
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <vpcwire/dataplane.h>
 #include <vpcwire/diff.h>
@@ -20,6 +21,22 @@ static bool all_is_strict(void)
                strtol(value, NULL, 10) == NODE_RP_FILTER_STRICT;
 }
 
+static bool only_notes_sysctl(struct sync *sync, unsigned ifindex, const char *key, const char *value)
+{
+        char seen[SYSCTL_VALUE_BYTES];
+
+        if (!sync->check)
+                return false;
+        if (sysctl_read(key, seen, NULL) == 0 && strcmp(seen, value) != 0)
+                sync_only_notes(sync,
+                                (struct node_difference){.object = NODE_SYSCTL,
+                                                         .kind = NODE_CHANGED,
+                                                         .text = arena_printf(sync->arena, "%s is %s, not %s",
+                                                                              key, seen, value),
+                                                         .ifindex = ifindex});
+        return true;
+}
+
 void sync_sysctls(struct sync *sync)
 {
         const bool strict = all_is_strict();
@@ -31,6 +48,8 @@ void sync_sysctls(struct sync *sync)
                 struct err failure;
                 int r;
 
+                if (only_notes_sysctl(sync, sysctl->ifindex, sysctl->key, value))
+                        continue;
                 if (sysctl->needs_guard && !sync->node->nft_tables[NODE_NFT_GUARD].applied.text)
                         continue;
                 r = sysctl_write(sysctl->key, value, &changed, &failure);
@@ -38,6 +57,12 @@ void sync_sysctls(struct sync *sync)
                         sync_fail_link(sync, sysctl->ifindex, &failure);
                 sync->report.repaired.sysctls += changed;
         }
+}
+
+static struct node_difference of_link(const struct link_info *link, const char *text)
+{
+        return (struct node_difference){
+                .object = NODE_LINK, .kind = NODE_CHANGED, .text = text, .ifindex = link->ifindex};
 }
 
 /* By its alias the plugin knows the link again. A name that somebody gave it stays: others may know it by that. */
@@ -49,13 +74,27 @@ void sync_pod_aliases(struct sync *sync)
                 struct err failure;
                 int r;
 
-                if (!found->alias_missing)
+                if (!found->alias_missing ||
+                    sync_only_notes(
+                            sync, of_link(found->link, arena_printf(sync->arena, "alias %s", change.alias))))
                         continue;
                 r = link_change(sync->node->nl, found->link->ifindex, &change, &failure);
                 if (r == 0)
                         sync->report.repaired.links++;
                 else if (r != -ERR_NOT_FOUND) /* it has just gone */
                         sync_fail_node(sync, &failure);
+        }
+}
+
+static void note_pod_sysctls(struct sync *sync, const struct link_info *link)
+{
+        char key[POD_SYSCTL_KEY_BYTES];
+
+        for (size_t i = 0; i < n_pod_sysctls; i++) {
+                if (pod_sysctl_is_off(&pod_sysctls[i], link))
+                        only_notes_sysctl(sync, link->ifindex,
+                                          pod_sysctl_key(&pod_sysctls[i], link->name, key),
+                                          pod_sysctls[i].value);
         }
 }
 
@@ -68,6 +107,10 @@ void sync_pod_sysctls(struct sync *sync)
 
                 if (!node_want_link_is_pod(&sync->want, sync->view, link))
                         continue;
+                if (sync->check) {
+                        note_pod_sysctls(sync, link);
+                        continue;
+                }
                 if (pod_sysctl_repair(link, &changed, &failure) < 0)
                         sync_fail_node(sync, &failure);
                 sync->report.repaired.sysctls += changed;
@@ -76,8 +119,11 @@ void sync_pod_sysctls(struct sync *sync)
 
 static void change_link(struct sync *sync, const struct link_info *link, const struct link_change *change)
 {
+        const char *text = change->mtu ? arena_printf(sync->arena, "mtu %u", change->mtu) : "up";
         struct err failure;
 
+        if (sync_only_notes(sync, of_link(link, text)))
+                return;
         if (link_change(sync->node->nl, link->ifindex, change, &failure) < 0)
                 sync_fail_link(sync, link->ifindex, &failure);
         else
@@ -93,7 +139,9 @@ void sync_pod_groups(struct sync *sync)
                 int r;
 
                 if (link->group == DATAPLANE_LINK_GROUP ||
-                    !node_want_link_is_pod(&sync->want, sync->view, link))
+                    !node_want_link_is_pod(&sync->want, sync->view, link) ||
+                    sync_only_notes(
+                            sync, of_link(link, arena_printf(sync->arena, "group %d", DATAPLANE_LINK_GROUP))))
                         continue;
                 r = link_change(sync->node->nl, link->ifindex,
                                 &(struct link_change){.group = DATAPLANE_LINK_GROUP}, &failure);
@@ -125,12 +173,21 @@ static int compare(const void *a, const void *b)
         return ifaddr_compare(a, b);
 }
 
+static struct node_difference of_address(const struct ifaddr *ifaddr, enum node_difference_kind kind,
+                                         const char *text)
+{
+        return (struct node_difference){
+                .object = NODE_ADDRESS, .kind = kind, .text = text, .ifindex = ifaddr->ifindex};
+}
+
 static void add(const void *wanted, void *arg)
 {
         const struct ifaddr *ifaddr = wanted;
         struct sync *sync = arg;
         struct err failure;
 
+        if (sync_only_notes(sync, of_address(ifaddr, NODE_MISSING, PREFIX_TEXT(ifaddr->prefix))))
+                return;
         if (ifaddr_replace(sync->node->nl, ifaddr, &failure) < 0)
                 sync_fail_link(sync, ifaddr->ifindex, &failure);
         else
@@ -146,8 +203,11 @@ static void remove_alien(const void *seen, void *arg)
         const struct ifaddr *ifaddr = seen;
         struct sync *sync = arg;
         struct err failure;
-        int r = ifaddr_delete(sync->node->nl, ifaddr, &failure);
+        int r;
 
+        if (sync_only_notes(sync, of_address(ifaddr, NODE_EXTRA, PREFIX_TEXT(ifaddr->prefix))))
+                return;
+        r = ifaddr_delete(sync->node->nl, ifaddr, &failure);
         if (r == 0)
                 sync->report.repaired.addresses++;
         else if (r != -ERR_NOT_FOUND) /* gone by itself, with the first of its subnet */

@@ -48,8 +48,13 @@ static void note(struct sync *sync, const struct route_info *route, bool repaire
 static void take_back(struct sync *sync, const struct route_info *wanted, const struct route_info *seen)
 {
         struct err failure;
-        int r = route_replace(sync->node->nl, wanted, &failure);
+        int r;
 
+        if (sync->check) { /* the difference is told with the routes' */
+                note(sync, seen, false);
+                return;
+        }
+        r = route_replace(sync->node->nl, wanted, &failure);
         /* Ours is there, too, and stands behind: the kernel asks the one before it. */
         if (r == -ERR_EXISTS)
                 r = route_delete(sync->node->nl, seen, &failure);

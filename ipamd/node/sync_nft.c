@@ -4,7 +4,9 @@
  * have left it, else whole. Whether it is as we left it, is seen by comparing the library's listing of it with the listing
  * from right after we wrote it: any change by hand shows.
  */
+#include <errno.h>
 #include <malloc.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +14,7 @@
 
 #include <vpcwire/dataplane.h>
 #include <vpcwire/mem.h>
+#include <vpcwire/netns.h>
 
 #include "node/sync_parts.h"
 
@@ -252,15 +255,127 @@ static void sync_table(struct sync *sync, struct node_nft_table *table, const ch
         malloc_trim(0);
 }
 
+/* In the order of enum node_nft. */
+struct wanted_table {
+        const char *family;
+        const struct node_nft_content *content;
+};
+
+static void wanted_tables(const struct node_want *want, struct wanted_table ret[static NODE_NFT_TABLES])
+{
+        ret[NODE_NFT_IP] = (struct wanted_table){"ip", &want->nft};
+        ret[NODE_NFT_ARP] = (struct wanted_table){"arp", &want->nft_arp};
+        ret[NODE_NFT_GUARD] = (struct wanted_table){"inet", &want->nft_guard};
+}
+
 void sync_nft(struct sync *sync)
 {
-        const struct {
-                const char *family;
-                const struct node_nft_content *wanted;
-        } tables[NODE_NFT_TABLES] = {[NODE_NFT_IP] = {"ip", &sync->want.nft},
-                                     [NODE_NFT_ARP] = {"arp", &sync->want.nft_arp},
-                                     [NODE_NFT_GUARD] = {"inet", &sync->want.nft_guard}};
+        struct wanted_table tables[NODE_NFT_TABLES];
 
+        wanted_tables(&sync->want, tables);
         for (size_t i = 0; i < NODE_NFT_TABLES; i++)
-                sync_table(sync, &sync->node->nft_tables[i], tables[i].family, tables[i].wanted);
+                sync_table(sync, &sync->node->nft_tables[i], tables[i].family, tables[i].content);
+}
+
+/* ---- compared, and not written ---- */
+
+/* A chain, set, map or counter of a listing: from its name's line to its closing bracket. */
+struct block {
+        const char *text;
+        size_t n, n_name; /* bytes; of "chain from_pods" */
+};
+
+/* The next one after *at; false: none. */
+static bool next_block(const char **at, struct block *ret)
+{
+        static const char end[] = "\n\t}\n";
+
+        for (const char *line = strchr(*at, '\n'); line && *++line; line = strchr(line, '\n')) {
+                const char *bracket = strstr(line, " {\n"), *last = strstr(line, end);
+
+                if (line[0] != '\t' || line[1] == '\t' || line[1] == '}' || line[1] == '\n' || !bracket ||
+                    !last)
+                        continue;
+                *ret = (struct block){line + 1, (size_t)(last - line), (size_t)(bracket - line - 1)};
+                *at = last + 1;
+                return true;
+        }
+        return false;
+}
+
+static bool find_block(const char *listing, const struct block *sought, struct block *ret)
+{
+        while (next_block(&listing, ret)) {
+                if (ret->n_name == sought->n_name && memcmp(ret->text, sought->text, ret->n_name) == 0)
+                        return true;
+        }
+        return false;
+}
+
+static void note_block(struct sync *sync, const char *family, enum node_difference_kind kind,
+                       const struct block *block)
+{
+        sync_only_notes(sync,
+                        (struct node_difference){
+                                .object = NODE_NFT_OBJECT,
+                                .kind = kind,
+                                .text = arena_printf(sync->arena, "%.*s of table %s " DATAPLANE_NFT_TABLE,
+                                                     (int)block->n_name, block->text, family)});
+}
+
+static void compare_listings(struct sync *sync, const char *family, const char *wanted, const char *seen)
+{
+        struct block block, other;
+        const char *at = wanted;
+
+        while (next_block(&at, &block)) {
+                if (!find_block(seen, &block, &other))
+                        note_block(sync, family, NODE_MISSING, &block);
+                else if (block.n != other.n || memcmp(block.text, other.text, block.n) != 0)
+                        note_block(sync, family, NODE_CHANGED, &block);
+        }
+        at = seen;
+        while (next_block(&at, &block)) {
+                if (!find_block(wanted, &block, &other))
+                        note_block(sync, family, NODE_EXTRA, &block);
+        }
+}
+
+/* The tables as the kernel lists them when they are as wanted, for the caller to free. In a network namespace that goes again. */
+static int list_wanted(const struct wanted_table *tables, char **ret, struct err *err)
+{
+        _cleanup_close_ int here = -1;
+        struct nft_ctx *nft = NULL;
+        int r = netns_open_current(&here, err);
+
+        if (r < 0)
+                return r;
+        if (unshare(CLONE_NEWNET) < 0)
+                return err_set_errno(err, errno, "make a network namespace to list the wanted tables in");
+        r = sync_nft_open(&nft, err);
+        for (size_t i = 0; r == 0 && i < NODE_NFT_TABLES; i++) {
+                r = run(nft, tables[i].family, tables[i].content->text, err);
+                if (r == 0)
+                        ret[i] = list_table(nft, tables[i].family);
+        }
+        sync_nft_close(nft);
+        if (setns(here, CLONE_NEWNET) < 0)
+                abort(); /* all that comes would be in the wrong place */
+        return r;
+}
+
+void sync_check_nft(struct sync *sync)
+{
+        struct wanted_table tables[NODE_NFT_TABLES];
+        char *wanted[NODE_NFT_TABLES] = {NULL};
+
+        wanted_tables(&sync->want, tables);
+        (void)list_wanted(tables, wanted, &sync->check->nft_unchecked);
+        for (size_t i = 0; i < NODE_NFT_TABLES; i++) {
+                _cleanup_free_ char *seen = wanted[i] ? list_table(sync->node->nft, tables[i].family) : NULL;
+
+                if (wanted[i])
+                        compare_listings(sync, tables[i].family, wanted[i], seen ?: "");
+                free(wanted[i]);
+        }
 }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "node/check.h"
 #include "node/report.h"
 #include "node/want.h"
 
@@ -47,12 +48,21 @@ struct sync {
         struct node_occupied *occupied; /* grows; the report gets a copy */
         size_t occupied_capacity;
         struct err first; /* code set: the first failure that concerns the whole node */
+        struct node_check *
+                check; /* NULL: differences are repaired; else they are noted here, and nothing else is done */
+        size_t differences_capacity;
 };
 
 /* Notes a failure: with the ENI that owns the table (or link), with the pods for theirs, else with the node. */
 void sync_fail_table(struct sync *sync, uint32_t table, const struct err *failure);
 void sync_fail_link(struct sync *sync, unsigned ifindex, const struct err *failure);
 void sync_fail_node(struct sync *sync, const struct err *failure);
+
+/*
+ * Asked before each repair: true where nothing is to be repaired, and the difference is noted. The text is copied; the
+ * link's name is filled in.
+ */
+bool sync_only_notes(struct sync *sync, struct node_difference difference);
 
 void sync_sysctls(struct sync *sync);
 void sync_pod_aliases(struct sync *sync);
@@ -78,6 +88,8 @@ void sync_rules(struct sync *sync);
 void sync_stale_rules(struct sync *sync);
 void sync_gateway(struct sync *sync);
 void sync_nft(struct sync *sync);
+/* The same for node_check(). */
+void sync_check_nft(struct sync *sync);
 
 void sync_nft_forget(struct node_nft_table *table);
 

@@ -57,13 +57,26 @@ static bool is_of_a_pod_on_its_way(const struct route_info *route, const struct 
                (failure->code == ERR_NOT_FOUND || failure->sys_errno == ENETDOWN);
 }
 
+static struct node_difference of_route(const struct route_info *route, enum node_difference_kind kind,
+                                       const char *text)
+{
+        return (struct node_difference){.object = NODE_ROUTE,
+                                        .kind = kind,
+                                        .text = text,
+                                        .ifindex = route->oif,
+                                        .table = route->table};
+}
+
 static void add(const void *wanted, void *arg)
 {
         const struct route_info *route = wanted;
         struct sync *sync = ((struct walk *)arg)->sync;
         struct err failure;
-        int r = route_add(sync->node->nl, route, &failure);
+        int r;
 
+        if (sync_only_notes(sync, of_route(route, NODE_MISSING, ROUTE_TEXT(route))))
+                return;
+        r = route_add(sync->node->nl, route, &failure);
         if (r == 0)
                 sync->report.repaired.routes++;
         else if (r == -ERR_EXISTS)
@@ -79,7 +92,8 @@ static void keep(const void *wanted, const void *seen, void *arg)
         struct err failure;
         int r;
 
-        if (route_compare(wanted, seen) == 0)
+        if (route_compare(wanted, seen) == 0 ||
+            sync_only_notes(sync, of_route(route, NODE_CHANGED, ROUTE_TEXT(route))))
                 return;
         r = route_replace(sync->node->nl, route, &failure);
         if (r == 0)
@@ -91,8 +105,11 @@ static void keep(const void *wanted, const void *seen, void *arg)
 static void delete_route(struct sync *sync, const struct route_info *route)
 {
         struct err failure;
-        int r = route_delete(sync->node->nl, route, &failure);
+        int r;
 
+        if (sync_only_notes(sync, of_route(route, NODE_EXTRA, ROUTE_TEXT(route))))
+                return;
+        r = route_delete(sync->node->nl, route, &failure);
         if (r == 0)
                 sync->report.repaired.routes++;
         else if (r != -ERR_NOT_FOUND)

@@ -20,12 +20,21 @@ static void fail(struct sync *sync, const struct rule_info *rule, const struct e
                 sync_fail_table(sync, rule->table, failure);
 }
 
+static struct node_difference of_rule(const struct rule_info *rule, enum node_difference_kind kind,
+                                      const char *text)
+{
+        return (struct node_difference){
+                .object = NODE_RULE, .kind = kind, .text = text, .table = rule->table};
+}
+
 static void add(const void *wanted, void *arg)
 {
         const struct rule_info *rule = wanted;
         struct sync *sync = arg;
         struct err failure;
 
+        if (sync_only_notes(sync, of_rule(rule, NODE_MISSING, RULE_TEXT(rule))))
+                return;
         if (rule_add(sync->node->nl, rule, &failure) < 0)
                 fail(sync, rule, &failure);
         else
@@ -37,8 +46,11 @@ static void remove_stale(const void *seen, void *arg)
         const struct rule_info *rule = seen;
         struct sync *sync = arg;
         struct err failure;
-        int r = rule_delete(sync->node->nl, rule, &failure);
+        int r;
 
+        if (sync_only_notes(sync, of_rule(rule, NODE_EXTRA, RULE_TEXT(rule))))
+                return;
+        r = rule_delete(sync->node->nl, rule, &failure);
         if (r == 0)
                 sync->report.repaired.rules++;
         else if (r != -ERR_NOT_FOUND)
@@ -77,6 +89,6 @@ void sync_stale_rules(struct sync *sync)
 {
         static const struct diff_calls calls = {.compare = compare, .remove = remove_stale};
 
-        if (sync->node->nft_tables[NODE_NFT_IP].applied.text)
+        if (sync->check || sync->node->nft_tables[NODE_NFT_IP].applied.text)
                 compare_rules(sync, &calls);
 }
