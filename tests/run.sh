@@ -11,7 +11,7 @@ usage() {
         cat <<'USAGE'
 usage: sudo tests/run.sh [all|unit|integration|deploy|foreign|lint] [ARGUMENT...]
   all           (default) lint, unit tests, integration tests, deploy
-  unit          the C unit tests, under AddressSanitizer and UBSan
+  unit          the C unit tests, under AddressSanitizer and UBSan, and as they are shipped
   integration   pytest against the daemons in network namespaces; ARGUMENTs go to pytest, say: -k crash -x
   deploy        what is shipped beside the programs: manifests, chart, policies, package. ARGUMENTs as above
   foreign       our EC2 client and the daemon against vpcsim, moto and LocalStack (from PyPI), what is shipped against
@@ -136,21 +136,24 @@ lint() {
         check "clang-tidy" lint_tidy
 }
 
-unit() {
-        local start=${EPOCHREALTIME/./} junit=$PWD/$log_folder/unit.xml verdict=ok counts
+# unit_in BUILD NAME: the C unit tests of one build.
+unit_in() {
+        local build=$1 name=$2 start=${EPOCHREALTIME/./} verdict=ok counts log junit
 
+        log=$log_folder/unit-$build.log
+        junit=$PWD/$log_folder/unit-$build.xml
         rm -f "$junit"
-        CMOCKA_MESSAGE_OUTPUT=tap ctest --test-dir build/asan --parallel "$jobs" --no-tests=error \
+        CMOCKA_MESSAGE_OUTPUT=tap ctest --test-dir "build/$build" --parallel "$jobs" --no-tests=error \
                 --output-on-failure --output-junit "$junit" --test-output-size-passed 1000000 \
-                --test-output-size-failed 1000000 >$log_folder/unit.log 2>&1 </dev/null || verdict=FAIL
+                --test-output-size-failed 1000000 >"$log" 2>&1 </dev/null || verdict=FAIL
         read -r -a counts < <(python3 tests/count.py ctest "$junit")
         [ "${#counts[@]}" -eq 3 ] || counts=(0 1 0)
         [ "$verdict" = ok ] || [ "${counts[1]}" -gt 0 ] || counts[1]=1
         [ "${counts[1]}" -eq 0 ] || verdict=FAIL
         add_counts "${counts[@]}"
-        say "$verdict" "unit tests" "$start" "${counts[0]} passed, ${counts[1]} failed, ${counts[2]} skipped"
+        say "$verdict" "$name" "$start" "${counts[0]} passed, ${counts[1]} failed, ${counts[2]} skipped"
         [ "$verdict" = ok ] || grep -E '^not ok|\(Failed\)|\(Timeout\)|\(Not Run\)|SEGFAULT|ERROR: |runtime error|^# ' \
-                $log_folder/unit.log | grep -v '^# ok' | head -60 | sed 's/^/      | /'
+                "$log" | grep -v '^# ok' | head -60 | sed 's/^/      | /'
 }
 
 # pytest_part NAME FOLDER ARGUMENT...: a folder of pytest tests, the verdicts added to ours.
@@ -169,6 +172,12 @@ pytest_part() {
         [ "${counts[1]}" -eq 0 ] || verdict=FAIL
         add_counts "${counts[@]}"
         say "$verdict" "$name tests" "$start" "${counts[0]} passed, ${counts[1]} failed, ${counts[2]} skipped"
+}
+
+unit() {
+        unit_in asan "unit tests"
+        need "build release" build_preset release
+        unit_in release "unit tests as shipped"
 }
 
 integration() {

@@ -44,8 +44,9 @@ static json_t *metadata_json(const struct store_lease *lease)
 static json_t *used_json(const struct store_address *address, const struct store_lease *lease,
                          int64_t released_wall_ms)
 {
-        const char *text = IP_TEXT(address->address);
+        char text[IP_TEXT_BYTES];
 
+        ip_format(address->address, text);
         return json_pack("{s{ss s{so ss ss} so so so}}", text, "Address", text, "IPAMKey", "networkName",
                          jsonx_string(lease ? lease->key.network : ""), "containerID", "", "ifName", "",
                          "IPAMMetadata", metadata_json(lease), "AssignedTime",

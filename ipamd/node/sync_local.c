@@ -111,16 +111,18 @@ void sync_take_off(struct sync *sync, const struct ifaddr *seen, size_t n)
         const struct ip *pods = sync_list_pods(sync, &n_pods);
 
         for (size_t i = 0; i < n; i++) {
+                char text[PREFIX_TEXT_BYTES];
                 struct err failure;
                 int r;
 
                 if (!link_is_an_enis(sync, seen[i].ifindex) || !has_ip(pods, n_pods, seen[i].prefix.ip) ||
                     takes_others_along(sync, seen, n, i))
                         continue;
-                if (sync_only_notes(sync, (struct node_difference){.object = NODE_ADDRESS,
-                                                                   .kind = NODE_EXTRA,
-                                                                   .text = PREFIX_TEXT(seen[i].prefix),
-                                                                   .ifindex = seen[i].ifindex}))
+                if (sync_only_notes(sync,
+                                    (struct node_difference){.object = NODE_ADDRESS,
+                                                             .kind = NODE_EXTRA,
+                                                             .text = prefix_format(seen[i].prefix, text),
+                                                             .ifindex = seen[i].ifindex}))
                         continue;
                 r = ifaddr_delete(sync->node->nl, &seen[i], &failure);
                 if (r < 0 && r != -ERR_NOT_FOUND)

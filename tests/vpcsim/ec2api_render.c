@@ -67,8 +67,11 @@ void ec2api_render_cidrs(struct text *out, const char *set, const char *member, 
 {
         xmlout_open(out, set);
         for (size_t i = 0; i < n; i++) {
-                const char *text = addresses ? IP_TEXT(cidrs[i].ip) : PREFIX_TEXT(cidrs[i]);
+                char text[PREFIX_TEXT_BYTES];
 
+                prefix_format(cidrs[i], text);
+                if (addresses)
+                        ip_format(cidrs[i].ip, text);
                 if ((cidrs[i].bits == ip_max_bits(cidrs[i].ip)) != addresses)
                         continue;
                 if (member) {

@@ -170,8 +170,10 @@ void fabric_nft_change_public(struct text *commands, bool add, struct ip private
                               struct ip public_address)
 {
         const char *verb = add ? "add" : "delete";
-        const char *private = IP_TEXT(private_address), *public = IP_TEXT(public_address);
+        char private[IP_TEXT_BYTES], public[IP_TEXT_BYTES];
 
+        ip_format(private_address, private);
+        ip_format(public_address, public);
         text_add(commands, "%s element ip fabric public_of { %s : %s }\n", verb, private, public);
         text_add(commands, "%s element ip fabric private_of { %s : %s }\n", verb, public, private);
         text_add(commands, "%s element ip fabric public_pairs { %s . %s }\n", verb, private, public);
