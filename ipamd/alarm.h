@@ -8,7 +8,7 @@
 
 #include <vpcwire/mem.h>
 
-#include "config.h"
+#include "config/config.h"
 #include "kube/notices.h"
 #include "store/store.h"
 

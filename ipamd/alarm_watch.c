@@ -7,7 +7,7 @@
 #include <vpcwire/log.h>
 
 #include "alarm.h"
-#include "config.h"
+#include "config/config.h"
 #include "kube/kube.h"
 
 struct alarm_watch {

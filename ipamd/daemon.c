@@ -19,7 +19,7 @@
 #include "alarm_watch.h"
 #include "books.h"
 #include "commands.h"
-#include "config.h"
+#include "config/config.h"
 #include "daemon_network.h"
 #include "daemon_web.h"
 #include "install/announce.h"
@@ -63,7 +63,7 @@ static struct reconcile_settings settings_of(const struct config *config)
                 .orphan_grace_ms = (int64_t)config->orphan_grace_s * 1000,
                 .look_period_ms = (int64_t)config->look_period_s * 1000,
                 .block_imds = config->block_imds,
-                .border = config->border,
+                .egress = config->egress,
         };
 }
 
@@ -90,7 +90,7 @@ static struct serve_settings serve_settings_of(const struct config *config)
                             .max_pods = config->max_pods ? (int64_t)config->max_pods : -1,
                             .cooldown_ms = (int64_t)config->ip_cooldown_s * 1000},
                 .mtu = config->pod_mtu,
-                .connmark = config->border.mark,
+                .connmark = config->egress.mark,
                 .log_level = config->log_level,
                 .warnings = warnings_of(config),
                 .n_warnings = config->n_warnings,
@@ -229,8 +229,8 @@ static void reload(struct daemon *d)
         settings = settings_of(fresh);
         serve_settings = serve_settings_of(fresh);
         serve_settings.mtu = d->config->pod_mtu;
-        serve_settings.connmark = d->config->border.mark;
-        settings.border.mark = d->config->border.mark;
+        serve_settings.connmark = d->config->egress.mark;
+        settings.egress.mark = d->config->egress.mark;
         log_set_level(fresh->log_level);
         config_log_warnings(fresh);
         store_set_cooldown(d->store, settings.cooldown_ms);

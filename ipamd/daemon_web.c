@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon_web.h"
 
-#include "config.h"
+#include "config/config.h"
 #include "metrics/calls.h"
 #include "metrics/metrics.h"
 #include "serve/see.h"

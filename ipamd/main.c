@@ -12,7 +12,7 @@
 #include <vpcwire/sysctl.h>
 
 #include "commands.h"
-#include "config.h"
+#include "config/config.h"
 #include "daemon.h"
 #include "signals.h"
 

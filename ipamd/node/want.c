@@ -68,9 +68,9 @@ static int check_view(const struct node_view *view, struct err *err)
                 return err_set(err, ERR_INVALID,
                                "veth prefix '%s': 1..%d letters, digits, '.', '_', '-' are allowed",
                                view->veth_prefix, NODE_VETH_PREFIX_MAX);
-        if (!view->border->mark || view->border->mark & NODE_MARK_ENI_MASK)
+        if (!view->egress->mark || view->egress->mark & NODE_MARK_ENI_MASK)
                 return err_set(err, ERR_INVALID, "mark 0x%x is zero, or has bits of the ENIs' marks 0x%x",
-                               view->border->mark, NODE_MARK_ENI_MASK);
+                               view->egress->mark, NODE_MARK_ENI_MASK);
         return 0;
 }
 
@@ -108,15 +108,15 @@ static void add_rule(struct node_want *want, struct rule_info rule)
 
 static void make_rules(struct arena *arena, const struct node_view *view, struct node_want *want)
 {
-        const struct node_border *border = view->border;
-        const struct node_cidrs *services = &border->external_services;
+        const struct egress *egress = view->egress;
+        const struct cidrs *services = &egress->external_services;
 
         want->rules = ARENA_ARRAY(arena, struct rule_info, 3 + services->n + 2 * want->n_enis);
         add_rule(want, (struct rule_info){.priority = NODE_PRIORITY_POD, .table = NODE_POD_TABLE});
         add_rule(want, (struct rule_info){.priority = NODE_PRIORITY_PRIMARY_MARK,
                                           .table = NODE_MAIN_TABLE,
-                                          .fwmark = border->mark,
-                                          .fwmask = border->mark});
+                                          .fwmark = egress->mark,
+                                          .fwmask = egress->mark});
         if (want->n_addresses) /* of secondary ENIs, whose rules follow */
                 add_rule(want, (struct rule_info){.priority = NODE_PRIORITY_OWN_PACKETS,
                                                   .iif = "lo",

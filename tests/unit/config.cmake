@@ -1,2 +1,2 @@
 vw_test(config ipamd_config)
-vw_test(config_border ipamd_config)
+vw_test(config_egress ipamd_config)

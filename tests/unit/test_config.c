@@ -9,7 +9,7 @@
 
 #include <vpcwire/file.h>
 
-#include "config.h"
+#include "config/config.h"
 
 struct fixture {
         char path[64];

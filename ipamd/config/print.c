@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-/* One setting for people: a paragraph of `ipamd --help`, a row of `ipamd settings`. */
+/* The settings for people: `ipamd --help`, and `ipamd settings` (deploy/SETTINGS.md). */
 #include <assert.h>
 #include <string.h>
 
-#include "config_border.h"
-#include "config_value.h"
+#include "config/egress.h"
+#include "config/table.h"
+#include "config/unsupported.h"
 
 static_assert(CONFIG_MARK_TAKEN == 0xff02, "what is allowed for a mark says so");
 
-void setting_print(FILE *to, const struct setting *setting)
+static void print_setting(FILE *to, const struct setting *setting)
 {
         fprintf(to, "  %-34s default %s", setting->name, setting->initial ?: "unset");
         if (setting->type == SETTING_NUMBER)
@@ -57,7 +58,7 @@ static const char *whose(const struct setting *setting)
         return setting->differs ?: "yes";
 }
 
-void setting_print_row(FILE *to, const struct setting *setting)
+static void print_row(FILE *to, const struct setting *setting)
 {
         fprintf(to, "| `%s`", setting->name);
         if (setting->second_name)
@@ -71,4 +72,23 @@ void setting_print_row(FILE *to, const struct setting *setting)
         print_allowed(to, setting);
         fprintf(to, " | %s%s | %s |\n", setting->help, setting->reloadable ? " (SIGHUP)" : "",
                 whose(setting));
+}
+
+void config_print_help(FILE *to)
+{
+        for (size_t i = 0; i < n_settings; i++)
+                print_setting(to, &settings[i]);
+        unsupported_print(to);
+}
+
+void config_print_markdown(FILE *to)
+{
+        fputs("# Settings of ipamd\n\nMade by `ipamd settings`. Environment variables, overridden per node "
+              "by "
+              "`" CONFIG_PATH_DEFAULT "` (`KEY=value`);\n(SIGHUP): read again from there on SIGHUP.\n\n"
+              "| name | default | allowed | meaning | as in aws-vpc-cni |\n|---|---|---|---|---|\n",
+              to);
+        for (size_t i = 0; i < n_settings; i++)
+                print_row(to, &settings[i]);
+        unsupported_print_markdown(to);
 }

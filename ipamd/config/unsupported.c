@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "config_unsupported.h"
+#include "config/unsupported.h"
 
 #include <assert.h>
 #include <string.h>
 #include <strings.h>
 
-#include "config_value.h"
+#include "config/value.h"
+#include "config/warn.h"
 
 #define IGNORED UNSUPPORTED_IGNORED
 #define WARNED  UNSUPPORTED_WARNED
 #define REFUSED UNSUPPORTED_REFUSED
 
-/* Of v1.23, sorted by theme as the others. With those of config_load.c they are all that it reads. */
+/* Of v1.23, sorted by theme as the others. With those of table.c they are all that it reads. */
 const struct unsupported_setting unsupported_settings[] = {
         {"AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG", "false", NULL, REFUSED,
          "there is no ENIConfig: pods would get addresses of the node's subnet and its security groups",

@@ -1,32 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Values of the settings on connections that cross the VPC's border: lists of CIDRs, the mark, how ports are chosen. */
-#include "config_border.h"
+/* Values of the settings on connections that leave the VPC: lists of CIDRs, the mark, how ports are chosen. */
+#include "config/egress.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "config_value.h"
+#include "config/warn.h"
 
 enum { CIDR_BYTES_MAX = 32, SKIPPED_SHOWN = 3 };
 
 /* aws-vpc-cni's names. */
 static const char *const snat_ports_names[] = {
-        [NODE_SNAT_PORTS_PRNG] = "prng",
-        [NODE_SNAT_PORTS_HASH] = "hashrandom",
-        [NODE_SNAT_PORTS_KEEP] = "none",
+        [SNAT_PORTS_PRNG] = "prng",
+        [SNAT_PORTS_HASH] = "hashrandom",
+        [SNAT_PORTS_KEEP] = "none",
 };
 
-static int add_cidr(struct node_cidrs *cidrs, struct prefix prefix, struct err *err)
+static int add_cidr(struct cidrs *cidrs, struct prefix prefix, struct err *err)
 {
         prefix = prefix_network(prefix);
         for (size_t i = 0; i < cidrs->n; i++) {
                 if (prefix_equal(cidrs->list[i], prefix))
                         return 0;
         }
-        if (cidrs->n == NODE_CIDRS_MAX)
-                return err_set(err, ERR_INVALID, "too many: %d CIDRs are allowed", NODE_CIDRS_MAX);
+        if (cidrs->n == CIDRS_MAX)
+                return err_set(err, ERR_INVALID, "too many: %d CIDRs are allowed", CIDRS_MAX);
         cidrs->list[cidrs->n++] = prefix;
         return 0;
 }
@@ -40,11 +40,11 @@ static bool parse_cidr(const char *text, size_t n, struct prefix *ret)
         return prefix_parse(copy, ret, NULL) == 0 && ret->ip.family == AF_INET;
 }
 
-int config_take_cidrs(struct config *config, const char *name, const char *value, struct node_cidrs *ret,
+int config_take_cidrs(struct config *config, const char *name, const char *value, struct cidrs *ret,
                       struct err *err)
 {
         _cleanup_(text_done) struct text skipped = {0};
-        struct node_cidrs cidrs = {0};
+        struct cidrs cidrs = {0};
         const char *at = value;
         size_t n_skipped = 0;
 
@@ -94,20 +94,19 @@ int config_take_mark(const char *value, uint32_t *ret, struct err *err)
         return 0;
 }
 
-void config_take_snat_ports(struct config *config, const char *name, const char *value,
-                            enum node_snat_ports *ret)
+void config_take_snat_ports(struct config *config, const char *name, const char *value, enum snat_ports *ret)
 {
-        *ret = NODE_SNAT_PORTS_PRNG;
+        *ret = SNAT_PORTS_PRNG;
         for (size_t i = 0; i < ARRAY_SIZE(snat_ports_names); i++) {
                 if (strcmp(value, snat_ports_names[i]) == 0) {
-                        *ret = (enum node_snat_ports)i;
+                        *ret = (enum snat_ports)i;
                         return;
                 }
         }
         config_warn(config, name, "'%.64s' is taken as prng: prng, hashrandom or none are allowed", value);
 }
 
-bool config_cidrs_equal(const struct node_cidrs *a, const struct node_cidrs *b)
+bool config_cidrs_equal(const struct cidrs *a, const struct cidrs *b)
 {
         if (a->n != b->n)
                 return false;

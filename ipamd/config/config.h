@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The daemon's settings: one table (config_load.c) gives name, type, default, range and meaning of each, another
- * (config_unsupported.c) those of aws-vpc-cni that we do not have. Sources, later ones win: defaults, the environment
+ * The daemon's settings: one table (table.c) gives name, type, default, range and meaning of each, another
+ * (unsupported.c) those of aws-vpc-cni that we do not have. Sources, later ones win: defaults, the environment
  * (cluster-wide), the file (per node, KEY=value lines). A value that is malformed or contradicts another stops the start,
  * naming the variable, the value and what is allowed. What is understood and not done is a warning.
  */
-#ifndef IPAMD_CONFIG_H
-#define IPAMD_CONFIG_H
+#ifndef IPAMD_CONFIG_CONFIG_H
+#define IPAMD_CONFIG_CONFIG_H
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -17,7 +17,8 @@
 #include <vpcwire/log.h>
 #include <vpcwire/mem.h>
 
-#include "reconcile/reconcile.h"
+#include "model/egress.h"
+#include "model/tag.h"
 
 #define CONFIG_PATH_DEFAULT "/etc/vpcwire/ipamd.conf"
 
@@ -27,7 +28,7 @@ enum {
         CONFIG_TAG_KEY_BYTES_MAX = 128,
         CONFIG_TAG_VALUE_BYTES_MAX = 256,
         CONFIG_WARNINGS_MAX = 160,   /* one per setting, and one per tag */
-        CONFIG_UNSUPPORTED_MAX = 64, /* rows of the table in config_unsupported.c */
+        CONFIG_UNSUPPORTED_MAX = 64, /* rows of the table in unsupported.c */
 };
 
 /* What was understood, and is not done. */
@@ -58,10 +59,10 @@ struct config {
         unsigned eni_mtu, pod_mtu;
         const char *veth_prefix;
         bool block_imds;
-        struct node_border border;
+        struct egress egress;
         const char *cluster_name; /* NULL: none */
         bool finds_subnets;
-        struct reconcile_tag *tags;
+        struct eni_tag *tags;
         size_t n_tags;
 
         const char *region;       /* NULL: from IMDS */

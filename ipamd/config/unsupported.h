@@ -6,7 +6,7 @@
 #ifndef IPAMD_CONFIG_UNSUPPORTED_H
 #define IPAMD_CONFIG_UNSUPPORTED_H
 
-#include "config.h"
+#include "config/config.h"
 
 enum unsupported_effect {
         UNSUPPORTED_IGNORED, /* nothing is lost, whatever the value is */

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Settings for people and for programs that look: the help, and the values that are in force. */
-#include <stdlib.h>
+/* The values that are in force, as aws-vpc-cni's introspection has them. */
 #include <string.h>
 
 #include <jansson.h>
 
-#include "config_border.h"
-#include "config_value.h"
+#include "config/table.h"
+#include "config/unsupported.h"
 
 static const void *at(const struct config *config, size_t offset)
 {
@@ -23,7 +22,7 @@ static json_t *tags_json(const struct config *config)
 }
 
 /* null where there are none, as aws-vpc-cni has it. */
-static json_t *cidrs_json(const struct node_cidrs *cidrs)
+static json_t *cidrs_json(const struct cidrs *cidrs)
 {
         json_t *list = cidrs->n ? json_array() : json_null();
 
@@ -33,10 +32,9 @@ static json_t *cidrs_json(const struct node_cidrs *cidrs)
 }
 
 /* Its numbers of aws-vpc-cni. */
-static json_t *snat_ports_json(enum node_snat_ports ports)
+static json_t *snat_ports_json(enum snat_ports ports)
 {
-        static const int numbers[] = {
-                [NODE_SNAT_PORTS_KEEP] = 0, [NODE_SNAT_PORTS_HASH] = 1, [NODE_SNAT_PORTS_PRNG] = 2};
+        static const int numbers[] = {[SNAT_PORTS_KEEP] = 0, [SNAT_PORTS_HASH] = 1, [SNAT_PORTS_PRNG] = 2};
 
         return json_integer(numbers[ports]);
 }
@@ -66,7 +64,8 @@ static const char *log_format_name(enum log_format format)
         return names[format];
 }
 
-json_t *setting_json(const struct config *config, const struct setting *setting)
+/* In its type, but for a URL with a password; NULL: it has no value. The caller owns it. */
+static json_t *setting_json(const struct config *config, const struct setting *setting)
 {
         const void *value = at(config, setting->offset);
         const char *text;
@@ -74,8 +73,8 @@ json_t *setting_json(const struct config *config, const struct setting *setting)
         switch (setting->type) {
         case SETTING_NUMBER: return number_json(config, setting);
         case SETTING_CIDRS: return cidrs_json(value);
-        case SETTING_MARK: return json_integer(config->border.mark);
-        case SETTING_SNAT_PORTS: return snat_ports_json(config->border.snat_ports);
+        case SETTING_MARK: return json_integer(config->egress.mark);
+        case SETTING_SNAT_PORTS: return snat_ports_json(config->egress.snat_ports);
         case SETTING_BOOL:
         case SETTING_FLAG: return json_boolean(*(const bool *)value);
         case SETTING_IP_MODE: return json_string(*(const bool *)value ? "IPv6" : "IPv4");
@@ -96,4 +95,22 @@ json_t *setting_json(const struct config *config, const struct setting *setting)
         return json_string(setting->type == SETTING_URL && strchr(text, '@')
                                    ? "(not shown: it may have a password in it)"
                                    : text);
+}
+
+void config_each(const struct config *config, const struct config *latest,
+                 void (*visit)(void *data, const char *name, json_t *value), void *data)
+{
+        for (size_t i = 0; i < n_settings; i++) {
+                json_t *value =
+                        setting_json(settings[i].reloadable && latest ? latest : config, &settings[i]);
+
+                if (value)
+                        visit(data, settings[i].name, value);
+        }
+        for (size_t i = 0; i < n_unsupported_settings; i++) {
+                json_t *value = unsupported_json(&unsupported_settings[i]);
+
+                if (value)
+                        visit(data, unsupported_settings[i].name, value);
+        }
 }

@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The table of settings, and their sources. What a value may be is in config_value.c. */
-#include "config.h"
+#include "config/table.h"
 
-#include <stdlib.h>
+#include <ctype.h>
 #include <string.h>
 
-#include <vpcwire/file.h>
-
-#include "config_unsupported.h"
-#include "config_value.h"
+enum { NAME_BYTES_MAX = 64 };
 
 #define FIELD(member) offsetof(struct config, member)
 
 /* Names of aws-vpc-cni where the meaning is the same; ours begin with VPCWIRE_. Sorted by theme, as --help shows them. */
-static const struct setting settings[] = {
+const struct setting settings[] = {
         {"WARM_ENI_TARGET", SETTING_NUMBER, FIELD(warm_eni_target), "1", 0, 100, .low_is_unset = true,
          .reloadable = true, .help = "whole ENIs' worth of free addresses kept ahead of need"},
         {"WARM_IP_TARGET", SETTING_NUMBER, FIELD(warm_ip_target), NULL, 0, 10000, .low_is_unset = true,
@@ -40,20 +36,20 @@ static const struct setting settings[] = {
          .help = "MTU of the ENIs' links"},
         {"POD_MTU", SETTING_NUMBER, FIELD(pod_mtu), NULL, 576, 9001,
          .help = "MTU of the pods' links; unset: AWS_VPC_ENI_MTU"},
-        {"AWS_VPC_K8S_CNI_EXTERNALSNAT", SETTING_FLAG, FIELD(border.external_snat), "false",
+        {"AWS_VPC_K8S_CNI_EXTERNALSNAT", SETTING_FLAG, FIELD(egress.external_snat), "false",
          .reloadable = true,
          .help = "true: pods keep their addresses also outside the VPC; a NAT gateway translates"},
-        {"AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", SETTING_CIDRS, FIELD(border.exempt), NULL, .reloadable = true,
+        {"AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", SETTING_CIDRS, FIELD(egress.exempt), NULL, .reloadable = true,
          .help = "CIDRs outside the VPC that see the pods' own addresses"},
-        {"AWS_VPC_K8S_CNI_RANDOMIZESNAT", SETTING_SNAT_PORTS, FIELD(border.snat_ports), "prng",
+        {"AWS_VPC_K8S_CNI_RANDOMIZESNAT", SETTING_SNAT_PORTS, FIELD(egress.snat_ports), "prng",
          .reloadable = true,
          .help = "ports of translated connections: prng, hashrandom (random both), none (kept if free)"},
-        {"AWS_EXTERNAL_SERVICE_CIDRS", SETTING_CIDRS, FIELD(border.external_services), NULL,
+        {"AWS_EXTERNAL_SERVICE_CIDRS", SETTING_CIDRS, FIELD(egress.external_services), NULL,
          .reloadable = true,
          .help = "CIDRs that all pods reach by the main routing table, whichever ENI they are on"},
-        {"AWS_VPC_CNI_NODE_PORT_SUPPORT", SETTING_FLAG, FIELD(border.node_ports), "true", .reloadable = true,
+        {"AWS_VPC_CNI_NODE_PORT_SUPPORT", SETTING_FLAG, FIELD(egress.node_ports), "true", .reloadable = true,
          .help = "what comes in by the primary ENI for a NodePort is answered by it"},
-        {"AWS_VPC_K8S_CNI_CONNMARK", SETTING_MARK, FIELD(border.mark), "0x80",
+        {"AWS_VPC_K8S_CNI_CONNMARK", SETTING_MARK, FIELD(egress.mark), "0x80",
          .help = "mark of connections that must use the primary ENI"},
         {"AWS_VPC_K8S_CNI_VETHPREFIX", SETTING_VETH_PREFIX, FIELD(veth_prefix), "eni",
          .help = "what names of pods' host links begin with; the plugin's vethPrefix must be the same"},
@@ -135,22 +131,50 @@ static const struct setting settings[] = {
         {"DISABLE_INTROSPECTION", SETTING_FLAG, FIELD(no_introspection), "false", .help = "none of these"},
 };
 
-static const struct setting *find_setting(const char *name)
+const size_t n_settings = ARRAY_SIZE(settings);
+
+const struct setting *setting_find(const char *name)
 {
-        for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+        for (size_t i = 0; i < n_settings; i++) {
                 if (strcmp(settings[i].name, name) == 0)
                         return &settings[i];
         }
         return NULL;
 }
 
-static const char *nearest_name(const char *name)
+/* How many characters must change to make one name the other (Levenshtein). */
+static unsigned distance_of(const char *a, const char *b)
+{
+        unsigned row[NAME_BYTES_MAX + 1], above_left, above;
+        size_t n = strnlen(b, NAME_BYTES_MAX);
+
+        for (size_t j = 0; j <= n; j++)
+                row[j] = (unsigned)j;
+        for (size_t i = 0; a[i] && i < NAME_BYTES_MAX; i++) {
+                above_left = row[0];
+                row[0] = (unsigned)i + 1;
+                for (size_t j = 0; j < n; j++) {
+                        unsigned best = above_left + (toupper((unsigned char)a[i]) != b[j]);
+
+                        above = row[j + 1];
+                        if (above + 1 < best)
+                                best = above + 1;
+                        if (row[j] + 1 < best)
+                                best = row[j] + 1;
+                        above_left = above;
+                        row[j + 1] = best;
+                }
+        }
+        return row[n];
+}
+
+const char *setting_nearest(const char *name)
 {
         const char *best = settings[0].name;
-        unsigned best_distance = setting_name_distance(name, best);
+        unsigned best_distance = distance_of(name, best);
 
-        for (size_t i = 1; i < ARRAY_SIZE(settings); i++) {
-                unsigned distance = setting_name_distance(name, settings[i].name);
+        for (size_t i = 1; i < n_settings; i++) {
+                unsigned distance = distance_of(name, settings[i].name);
 
                 if (distance < best_distance) {
                         best = settings[i].name;
@@ -158,197 +182,4 @@ static const char *nearest_name(const char *name)
                 }
         }
         return best;
-}
-
-static int load_defaults(struct config *config, struct err *err)
-{
-        for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
-                if (settings[i].initial && setting_take(config, &settings[i], settings[i].initial, err) < 0)
-                        return err_wrap(err, "default of %s", settings[i].name);
-        }
-        return 0;
-}
-
-static void load_unsupported_environment(struct config *config)
-{
-        for (size_t i = 0; i < n_unsupported_settings; i++) {
-                const char *name = unsupported_settings[i].name, *value = getenv(name);
-
-                if (value && *value)
-                        unsupported_take(config, &unsupported_settings[i], value,
-                                         arena_printf(config->arena, "environment variable %s", name));
-        }
-}
-
-/* An empty variable is an unset one: that is how manifests take a value back. */
-static int load_environment(struct config *config, struct err *err)
-{
-        for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
-                const char *names[] = {settings[i].name, settings[i].second_name, settings[i].third_name};
-
-                for (size_t j = 0; j < ARRAY_SIZE(names); j++) {
-                        const char *value = names[j] ? getenv(names[j]) : NULL;
-
-                        if (!value || !*value)
-                                continue;
-                        if (setting_take(config, &settings[i], value, err) < 0)
-                                return err_wrap(err, "environment variable %s", names[j]);
-                        break;
-                }
-        }
-        load_unsupported_environment(config);
-        return 0;
-}
-
-static char *trim(char *text)
-{
-        char *end;
-
-        text += strspn(text, " \t\r");
-        end = text + strlen(text);
-        while (end > text && strchr(" \t\r", end[-1]))
-                *--end = '\0';
-        return text;
-}
-
-static int load_line(struct config *config, const char *path, unsigned number, char *line, struct err *err)
-{
-        const struct unsupported_setting *unsupported;
-        const struct setting *setting;
-        char *value;
-
-        line = trim(line);
-        if (!*line || *line == '#')
-                return 0;
-        value = strchr(line, '=');
-        if (!value)
-                return err_set(err, ERR_INVALID, "%s:%u: '%.64s' is not KEY=value", path, number, line);
-        *value++ = '\0';
-        line = trim(line);
-        unsupported = unsupported_find(line);
-        if (unsupported) {
-                unsupported_take(config, unsupported, trim(value),
-                                 arena_printf(config->arena, "%s:%u: %s", path, number, line));
-                return 0;
-        }
-        setting = find_setting(line);
-        if (!setting)
-                return err_set(err, ERR_INVALID, "%s:%u: unknown setting '%.64s'; the nearest is %s", path,
-                               number, line, nearest_name(line));
-        if (setting_take(config, setting, trim(value), err) < 0)
-                return err_wrap(err, "%s:%u: %s", path, number, setting->name);
-        return 0;
-}
-
-static int load_file(struct config *config, const char *path, struct err *err)
-{
-        _cleanup_free_ char *text = NULL;
-        unsigned number = 0;
-        size_t bytes = 0;
-        char *rest, *line;
-        int e = file_read(path, CONFIG_FILE_BYTES_MAX, &text, &bytes, err);
-
-        if (e == -ERR_NOT_FOUND)
-                return 0;
-        if (e < 0)
-                return e;
-        if (strlen(text) != bytes)
-                return err_set(err, ERR_INVALID, "%s has a NUL byte in it", path);
-        rest = text;
-        while ((line = strsep(&rest, "\n"))) {
-                e = load_line(config, path, ++number, line, err);
-                if (e < 0)
-                        return e;
-        }
-        return 0;
-}
-
-static int check_together(struct config *config, struct err *err)
-{
-        if (!config->pod_mtu)
-                config->pod_mtu = config->eni_mtu;
-        if (config->pod_mtu > config->eni_mtu)
-                return err_set(err, ERR_INVALID, "POD_MTU %u is larger than AWS_VPC_ENI_MTU %u",
-                               config->pod_mtu, config->eni_mtu);
-        if (config->max_pods && config->has_minimum_ip_target && config->minimum_ip_target > config->max_pods)
-                return err_set(err, ERR_INVALID, "MINIMUM_IP_TARGET %u is larger than VPCWIRE_MAX_PODS %u",
-                               config->minimum_ip_target, config->max_pods);
-        if (config->cluster_endpoint &&
-            strncmp(config->cluster_endpoint, "https://", strlen("https://")) != 0)
-                return err_set(err, ERR_INVALID,
-                               "CLUSTER_ENDPOINT '%s' does not begin with https://: it is sent a token",
-                               config->cluster_endpoint);
-        if (strcmp(config->db_path, config->socket_path) == 0)
-                return err_set(err, ERR_INVALID, "VPCWIRE_DB and VPCWIRE_SOCKET are the same file '%s'",
-                               config->db_path);
-        return 0;
-}
-
-int config_load(const char *path, struct config **ret, struct err *err)
-{
-        _cleanup_(config_freep) struct config *config = XNEW(struct config);
-        int e;
-
-        config->arena = arena_new();
-        if ((e = load_defaults(config, err)) < 0 || (e = load_environment(config, err)) < 0 ||
-            (e = load_file(config, path, err)) < 0 || (e = check_together(config, err)) < 0 ||
-            (e = unsupported_check(config, err)) < 0)
-                return e;
-        *ret = TAKE_PTR(config);
-        return 0;
-}
-
-struct config *config_free(struct config *config)
-{
-        if (config) {
-                arena_free(config->arena);
-                free(config);
-        }
-        return NULL;
-}
-
-const char *config_differs_in_fixed(const struct config *a, const struct config *b)
-{
-        for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
-                if (!settings[i].reloadable && !setting_equal(a, b, &settings[i]))
-                        return settings[i].name;
-        }
-        return NULL;
-}
-
-void config_each(const struct config *config, const struct config *latest,
-                 void (*visit)(void *data, const char *name, json_t *value), void *data)
-{
-        for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
-                json_t *value =
-                        setting_json(settings[i].reloadable && latest ? latest : config, &settings[i]);
-
-                if (value)
-                        visit(data, settings[i].name, value);
-        }
-        for (size_t i = 0; i < n_unsupported_settings; i++) {
-                json_t *value = unsupported_json(&unsupported_settings[i]);
-
-                if (value)
-                        visit(data, unsupported_settings[i].name, value);
-        }
-}
-
-void config_print_help(FILE *to)
-{
-        for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
-                setting_print(to, &settings[i]);
-        unsupported_print(to);
-}
-
-void config_print_markdown(FILE *to)
-{
-        fputs("# Settings of ipamd\n\nMade by `ipamd settings`. Environment variables, overridden per node "
-              "by "
-              "`" CONFIG_PATH_DEFAULT "` (`KEY=value`);\n(SIGHUP): read again from there on SIGHUP.\n\n"
-              "| name | default | allowed | meaning | as in aws-vpc-cni |\n|---|---|---|---|---|\n",
-              to);
-        for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
-                setting_print_row(to, &settings[i]);
-        unsupported_print_markdown(to);
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The settings on connections that cross the VPC's border: what is taken, what is refused, and what is said then. */
+/* The settings on connections that leave the VPC: what is taken, what is refused, and what is said then. */
 #include "test.h"
 
 #include <stdlib.h>
 
-#include "config.h"
+#include "config/config.h"
 
 static struct config *load(void)
 {
@@ -24,11 +24,11 @@ static void test_defaults(void **state _unused_)
 {
         _cleanup_(config_freep) struct config *c = load();
 
-        assert_false(c->border.external_snat);
-        assert_true(c->border.node_ports);
-        assert_int_equal(c->border.snat_ports, NODE_SNAT_PORTS_PRNG);
-        assert_int_equal(c->border.mark, 0x80);
-        assert_int_equal(c->border.exempt.n + c->border.external_services.n, 0);
+        assert_false(c->egress.external_snat);
+        assert_true(c->egress.node_ports);
+        assert_int_equal(c->egress.snat_ports, SNAT_PORTS_PRNG);
+        assert_int_equal(c->egress.mark, 0x80);
+        assert_int_equal(c->egress.exempt.n + c->egress.external_services.n, 0);
 }
 
 static void test_taken_as_aws_vpc_cni_takes_them(void **state _unused_)
@@ -42,14 +42,14 @@ static void test_taken_as_aws_vpc_cni_takes_them(void **state _unused_)
         setenv("AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", " 10.1.2.3/16 ,192.168.0.0/16,10.1.0.0/16", 1);
         setenv("AWS_EXTERNAL_SERVICE_CIDRS", "0.0.0.0/0", 1);
         c = load();
-        assert_true(c->border.external_snat);
-        assert_false(c->border.node_ports);
-        assert_int_equal(c->border.snat_ports, NODE_SNAT_PORTS_HASH);
-        assert_int_equal(c->border.mark, 0x10000040);
-        assert_int_equal(c->border.exempt.n, 2);
-        assert_string_equal(PREFIX_TEXT(c->border.exempt.list[0]), "10.1.0.0/16");
-        assert_string_equal(PREFIX_TEXT(c->border.exempt.list[1]), "192.168.0.0/16");
-        assert_int_equal(c->border.external_services.n, 1);
+        assert_true(c->egress.external_snat);
+        assert_false(c->egress.node_ports);
+        assert_int_equal(c->egress.snat_ports, SNAT_PORTS_HASH);
+        assert_int_equal(c->egress.mark, 0x10000040);
+        assert_int_equal(c->egress.exempt.n, 2);
+        assert_string_equal(PREFIX_TEXT(c->egress.exempt.list[0]), "10.1.0.0/16");
+        assert_string_equal(PREFIX_TEXT(c->egress.exempt.list[1]), "192.168.0.0/16");
+        assert_int_equal(c->egress.external_services.n, 1);
 }
 
 static void test_refused(void **state _unused_)
@@ -112,8 +112,8 @@ static void test_left_out_as_aws_vpc_cni_leaves_it_out(void **state _unused_)
                 assert_int_equal(c->n_warnings, 1);
                 assert_string_equal(c->warnings[0].setting, cases[i].name);
                 assert_contains(c->warnings[0].text, cases[i].said);
-                assert_int_equal(c->border.exempt.n + c->border.external_services.n, cases[i].n);
-                assert_int_equal(c->border.snat_ports, NODE_SNAT_PORTS_PRNG);
+                assert_int_equal(c->egress.exempt.n + c->egress.external_services.n, cases[i].n);
+                assert_int_equal(c->egress.snat_ports, SNAT_PORTS_PRNG);
         }
 }
 
@@ -123,11 +123,11 @@ static void test_number_of_cidrs(void **state _unused_)
         struct config *config = NULL;
         struct err err;
 
-        for (int i = 0; i < NODE_CIDRS_MAX; i++)
+        for (int i = 0; i < CIDRS_MAX; i++)
                 text_add(&list, "%s10.%d.0.0/16", i ? "," : "", i);
         setenv("AWS_EXTERNAL_SERVICE_CIDRS", list.text, 1);
         config = load();
-        assert_int_equal(config->border.external_services.n, NODE_CIDRS_MAX);
+        assert_int_equal(config->egress.external_services.n, CIDRS_MAX);
         config_free(config);
         text_add(&list, ",192.168.0.0/16");
         setenv("AWS_EXTERNAL_SERVICE_CIDRS", list.text, 1);

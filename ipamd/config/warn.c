@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What is said beside the values: warnings, and which name was meant. */
+#include "config/warn.h"
+
 #include <assert.h>
-#include <ctype.h>
 #include <stdarg.h>
 #include <string.h>
-
-#include "config_value.h"
-
-enum { NAME_BYTES_MAX = 64 };
 
 void config_warn(struct config *config, const char *setting, const char *format, ...)
 {
@@ -39,29 +35,4 @@ void config_log_warnings(const struct config *config)
         for (size_t i = 0; i < config->n_warnings; i++)
                 log_warn("a setting is not followed", LOG_STR("setting", config->warnings[i].setting),
                          LOG_STR("why", config->warnings[i].text));
-}
-
-unsigned setting_name_distance(const char *a, const char *b)
-{
-        unsigned row[NAME_BYTES_MAX + 1], above_left, above;
-        size_t n = strnlen(b, NAME_BYTES_MAX);
-
-        for (size_t j = 0; j <= n; j++)
-                row[j] = (unsigned)j;
-        for (size_t i = 0; a[i] && i < NAME_BYTES_MAX; i++) {
-                above_left = row[0];
-                row[0] = (unsigned)i + 1;
-                for (size_t j = 0; j < n; j++) {
-                        unsigned best = above_left + (toupper((unsigned char)a[i]) != b[j]);
-
-                        above = row[j + 1];
-                        if (above + 1 < best)
-                                best = above + 1;
-                        if (row[j] + 1 < best)
-                                best = row[j] + 1;
-                        above_left = above;
-                        row[j + 1] = best;
-                }
-        }
-        return row[n];
 }

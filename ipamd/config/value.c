@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "config_value.h"
+#include "config/value.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -11,7 +11,8 @@
 
 #include <vpcwire/bind.h>
 
-#include "config_border.h"
+#include "config/egress.h"
+#include "config/warn.h"
 
 enum {
         SOCKET_PATH_BYTES_MAX = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1,
@@ -169,8 +170,8 @@ static int take_tag(struct config *config, const struct setting *setting, const 
                 config_warn(config, setting->name, "'%s' is left out: k8s.amazonaws.com is reserved", key);
                 return 0;
         }
-        config->tags[config->n_tags++] = (struct reconcile_tag){.key = arena_strdup(config->arena, key),
-                                                                .value = arena_strdup(config->arena, text)};
+        config->tags[config->n_tags++] = (struct eni_tag){.key = arena_strdup(config->arena, key),
+                                                          .value = arena_strdup(config->arena, text)};
         return 0;
 }
 
@@ -188,7 +189,7 @@ static int take_tags(struct config *config, const struct setting *setting, const
                         "'%.64s' is not allowed: a JSON object of at most %d strings, {\"key\": \"value\"}",
                         value, CONFIG_TAGS_MAX);
         }
-        config->tags = ARENA_ARRAY(config->arena, struct reconcile_tag, n);
+        config->tags = ARENA_ARRAY(config->arena, struct eni_tag, n);
         config->n_tags = 0;
         json_object_foreach(object, key, tag)
         {
@@ -312,8 +313,8 @@ bool setting_equal(const struct config *a, const struct config *b, const struct 
         case SETTING_LOG_FORMAT: return a->log_format == b->log_format;
         case SETTING_CIDRS:
                 return config_cidrs_equal(at_const(a, setting->offset), at_const(b, setting->offset));
-        case SETTING_MARK: return a->border.mark == b->border.mark;
-        case SETTING_SNAT_PORTS: return a->border.snat_ports == b->border.snat_ports;
+        case SETTING_MARK: return a->egress.mark == b->egress.mark;
+        case SETTING_SNAT_PORTS: return a->egress.snat_ports == b->egress.snat_ports;
         case SETTING_TEXT:
         case SETTING_PATH:
         case SETTING_BIND:

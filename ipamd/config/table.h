@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Inside config: one row of the table, and what the value of each type may be. */
-#ifndef IPAMD_CONFIG_VALUE_H
-#define IPAMD_CONFIG_VALUE_H
+/* Inside config: the table of settings. A row says all that is known of one: type, default, range, whether SIGHUP takes it. */
+#ifndef IPAMD_CONFIG_TABLE_H
+#define IPAMD_CONFIG_TABLE_H
 
-#include "config.h"
+#include "config/config.h"
 
 enum setting_type {
         SETTING_NUMBER,      /* unsigned, minimum..maximum */
@@ -40,24 +40,11 @@ struct setting {
         const char *differs; /* from aws-vpc-cni's setting of this name, if in anything */
 };
 
-/* Checks the value and puts it into the config. ERR_INVALID quotes the value and says what is allowed. */
-int setting_take(struct config *config, const struct setting *setting, const char *value, struct err *err);
-bool setting_equal(const struct config *a, const struct config *b, const struct setting *setting);
-/* The value in its type, but for a URL with a password; NULL: it has none. The caller owns it. */
-json_t *setting_json(const struct config *config, const struct setting *setting);
+extern const struct setting settings[];
+extern const size_t n_settings;
 
-/* As Go's strconv.ParseBool() and so aws-vpc-cni, but for "T" and "F" in either case. False: it is neither. */
-bool config_parse_flag(const char *value, bool *ret);
-
-/* A warning about a setting; and forgetting those of one, when a later source has it, too. */
-void config_warn(struct config *config, const char *setting, const char *format, ...) _printf_(3, 4);
-void config_forget_warnings(struct config *config, const char *setting);
-
-/* A paragraph of --help, and a row of deploy/SETTINGS.md (config_print.c). */
-void setting_print(FILE *to, const struct setting *setting);
-void setting_print_row(FILE *to, const struct setting *setting);
-
-/* How many characters must change to make one name the other (Levenshtein). */
-unsigned setting_name_distance(const char *a, const char *b);
+const struct setting *setting_find(const char *name); /* NULL: there is none */
+/* The name in the table that is most like this one. */
+const char *setting_nearest(const char *name);
 
 #endif
