@@ -13,8 +13,8 @@
 
 #include "commands.h"
 #include "config/config.h"
-#include "daemon.h"
-#include "signals.h"
+#include "daemon/daemon.h"
+#include "daemon/signals.h"
 
 enum { EXIT_USAGE = 2 };
 

@@ -2,9 +2,9 @@
 /* What the books say, and what of it somebody must act on. */
 #include "test.h"
 
-#include "alarm.h"
 #include "plan/plan.h"
 #include "reconcile/reconcile.h"
+#include "report/alarm.h"
 
 enum { NOW = 1000000, SOON = NOW + 5000, OLD = NOW - ALARM_STALE_MS };
 

@@ -3,8 +3,8 @@
  * Looks at the books for what somebody must act on, soon after they changed and every few seconds while something is
  * wrong, and has Kubernetes told. On the loop.
  */
-#ifndef IPAMD_ALARM_WATCH_H
-#define IPAMD_ALARM_WATCH_H
+#ifndef IPAMD_REPORT_ALARM_WATCH_H
+#define IPAMD_REPORT_ALARM_WATCH_H
 
 #include <uv.h>
 

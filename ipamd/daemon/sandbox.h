@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What the daemon can never do again once it runs: least privilege for a process that is root and reads strangers' bytes. */
-#ifndef IPAMD_SANDBOX_H
-#define IPAMD_SANDBOX_H
+#ifndef IPAMD_DAEMON_SANDBOX_H
+#define IPAMD_DAEMON_SANDBOX_H
 
 #include <vpcwire/err.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The daemon: joins the RPC server, the reconciler and the network monitor on one loop, and ends them in order. */
-#ifndef IPAMD_DAEMON_H
-#define IPAMD_DAEMON_H
+#ifndef IPAMD_DAEMON_DAEMON_H
+#define IPAMD_DAEMON_DAEMON_H
 
 #include <vpcwire/err.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon_network.h"
+#include "daemon/network.h"
 
 #include <vpcwire/log.h>
 #include <vpcwire/loop_room.h>

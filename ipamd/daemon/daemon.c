@@ -4,7 +4,7 @@
  * cloud. Order of the start: the lock (and whether the socket is to be had), the books, the reconciler, and the socket
  * last: who can connect is served.
  */
-#include "daemon.h"
+#include "daemon/daemon.h"
 
 #include <signal.h>
 #include <string.h>
@@ -16,18 +16,18 @@
 #include <vpcwire/log.h>
 #include <vpcwire/mem.h>
 
-#include "alarm_watch.h"
 #include "books.h"
 #include "commands.h"
 #include "config/config.h"
-#include "daemon_network.h"
-#include "daemon_web.h"
+#include "daemon/network.h"
+#include "daemon/sandbox.h"
+#include "daemon/signals.h"
+#include "daemon/web.h"
 #include "install/announce.h"
 #include "reconcile/reconcile.h"
-#include "sandbox.h"
+#include "report/alarm_watch.h"
 #include "serve/listen.h"
 #include "serve/serve.h"
-#include "signals.h"
 #include "store/store.h"
 
 struct daemon {

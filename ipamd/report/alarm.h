@@ -3,8 +3,8 @@
  * What somebody must act on, from what the books say: pure, one table. An alarm is told as an Event about the Node (see
  * kube/notices.h for how often). What mends itself in time (throttling, a call that failed once) is none.
  */
-#ifndef IPAMD_ALARM_H
-#define IPAMD_ALARM_H
+#ifndef IPAMD_REPORT_ALARM_H
+#define IPAMD_REPORT_ALARM_H
 
 #include <vpcwire/mem.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "alarm.h"
+#include "report/alarm.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sandbox.h"
+#include "daemon/sandbox.h"
 
 #include <cap-ng.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "signals.h"
+#include "daemon/signals.h"
 
 #include <pthread.h>
 #include <signal.h>

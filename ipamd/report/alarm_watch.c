@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "alarm_watch.h"
+#include "report/alarm_watch.h"
 
 #include <stdlib.h>
 
 #include <vpcwire/clock.h>
 #include <vpcwire/log.h>
 
-#include "alarm.h"
 #include "config/config.h"
 #include "kube/kube.h"
+#include "report/alarm.h"
 
 struct alarm_watch {
         struct store *store;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The signals that end or reload the daemon: none is lost, and none kills it, before it can heed them. */
-#ifndef IPAMD_SIGNALS_H
-#define IPAMD_SIGNALS_H
+#ifndef IPAMD_DAEMON_SIGNALS_H
+#define IPAMD_DAEMON_SIGNALS_H
 
 enum { SIGNALS = 3 };
 

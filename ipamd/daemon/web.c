@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon_web.h"
+#include "daemon/web.h"
 
 #include "config/config.h"
 #include "metrics/calls.h"
