@@ -37,6 +37,12 @@ struct config_warning {
         const char *text;    /* begins with the value, and ends with the cure where there is one */
 };
 
+struct config_warnings {
+        struct arena *arena; /* holds the texts */
+        struct config_warning list[CONFIG_WARNINGS_MAX];
+        size_t n;
+};
+
 /* The value of a setting of aws-vpc-cni that we do not have; all NULL: unset. */
 struct config_unsupported {
         const char *value;
@@ -44,7 +50,7 @@ struct config_unsupported {
 };
 
 struct config {
-        struct arena *arena; /* holds every string below */
+        struct arena *arena; /* holds every string below, but for the warnings' */
 
         unsigned warm_eni_target;
         bool has_warm_ip_target, has_minimum_ip_target;
@@ -97,8 +103,7 @@ struct config {
         enum log_format log_format;
 
         struct config_unsupported unsupported[CONFIG_UNSUPPORTED_MAX]; /* by row */
-        struct config_warning warnings[CONFIG_WARNINGS_MAX];
-        size_t n_warnings;
+        struct config_warnings warnings;
 };
 
 /* Reads all sources. A missing file is fine. ERR_INVALID names file:line or the variable, the value, what is allowed. */
@@ -109,15 +114,16 @@ DEFINE_CLEANUP(struct config *, config_free)
 /* Each warning as a line of the log. */
 void config_log_warnings(const struct config *config);
 
-/* The first setting that differs and cannot change while the daemon runs; NULL: none. */
-const char *config_differs_in_fixed(const struct config *a, const struct config *b);
-
 /*
- * Each setting that has a value, with the type that aws-vpc-cni's introspection gives it: of `config`, or of `latest` (may
- * be NULL) where the setting may change while the daemon runs. The visitor owns the value.
+ * SIGHUP: running takes the values that the table calls reloadable from fresh. Returns the names of the other settings whose values
+ * differ and so need a restart, NULL behind the last one, in fresh's arena. Warnings go with the values: running has those
+ * of what is in force. Fresh is only to be freed then.
  */
-void config_each(const struct config *config, const struct config *latest,
-                 void (*visit)(void *data, const char *name, json_t *value), void *data);
+const char *const *config_take_reloadable(struct config *running, struct config *fresh);
+
+/* Each setting that has a value, with the type that aws-vpc-cni's introspection gives it. The visitor owns the value. */
+void config_each(const struct config *config, void (*visit)(void *data, const char *name, json_t *value),
+                 void *data);
 
 /* The table for people: name, default, range, meaning. */
 void config_print_help(FILE *to);

@@ -114,6 +114,7 @@ static int load_file(struct config *config, const char *path, struct err *err)
         return 0;
 }
 
+/* What is compared must be reloadable, or not, together: SIGHUP takes the one kind only (config_take_reloadable()). */
 static int check_together(struct config *config, struct err *err)
 {
         if (!config->pod_mtu)
@@ -141,6 +142,7 @@ int config_load(const char *path, struct config **ret, struct err *err)
         int e;
 
         config->arena = arena_new();
+        config->warnings.arena = arena_new();
         if ((e = load_defaults(config, err)) < 0 || (e = load_environment(config, err)) < 0 ||
             (e = load_file(config, path, err)) < 0 || (e = check_together(config, err)) < 0 ||
             (e = unsupported_check(config, err)) < 0)
@@ -153,16 +155,8 @@ struct config *config_free(struct config *config)
 {
         if (config) {
                 arena_free(config->arena);
+                arena_free(config->warnings.arena);
                 free(config);
-        }
-        return NULL;
-}
-
-const char *config_differs_in_fixed(const struct config *a, const struct config *b)
-{
-        for (size_t i = 0; i < n_settings; i++) {
-                if (!settings[i].reloadable && !setting_equal(a, b, &settings[i]))
-                        return settings[i].name;
         }
         return NULL;
 }

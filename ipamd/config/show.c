@@ -97,12 +97,11 @@ static json_t *setting_json(const struct config *config, const struct setting *s
                                    : text);
 }
 
-void config_each(const struct config *config, const struct config *latest,
-                 void (*visit)(void *data, const char *name, json_t *value), void *data)
+void config_each(const struct config *config, void (*visit)(void *data, const char *name, json_t *value),
+                 void *data)
 {
         for (size_t i = 0; i < n_settings; i++) {
-                json_t *value =
-                        setting_json(settings[i].reloadable && latest ? latest : config, &settings[i]);
+                json_t *value = setting_json(config, &settings[i]);
 
                 if (value)
                         visit(data, settings[i].name, value);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/value.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -295,26 +296,20 @@ static bool tags_equal(const struct config *a, const struct config *b)
         return true;
 }
 
-bool setting_equal(const struct config *a, const struct config *b, const struct setting *setting)
+/* Of a value that is complete in itself; 0: it points to others. */
+static size_t plain_size(enum setting_type type)
 {
-        const char *text_a, *text_b;
-
-        switch (setting->type) {
-        case SETTING_NUMBER:
-                return *(const unsigned *)at_const(a, setting->offset) ==
-                       *(const unsigned *)at_const(b, setting->offset);
-        case SETTING_TAGS: return tags_equal(a, b);
+        switch (type) {
+        case SETTING_NUMBER: return sizeof(unsigned);
         case SETTING_BOOL:
         case SETTING_FLAG:
-        case SETTING_IP_MODE:
-                return *(const bool *)at_const(a, setting->offset) ==
-                       *(const bool *)at_const(b, setting->offset);
-        case SETTING_LOG_LEVEL: return a->log_level == b->log_level;
-        case SETTING_LOG_FORMAT: return a->log_format == b->log_format;
-        case SETTING_CIDRS:
-                return config_cidrs_equal(at_const(a, setting->offset), at_const(b, setting->offset));
-        case SETTING_MARK: return a->egress.mark == b->egress.mark;
-        case SETTING_SNAT_PORTS: return a->egress.snat_ports == b->egress.snat_ports;
+        case SETTING_IP_MODE: return sizeof(bool);
+        case SETTING_LOG_LEVEL: return sizeof(enum log_level);
+        case SETTING_LOG_FORMAT: return sizeof(enum log_format);
+        case SETTING_CIDRS: return sizeof(struct cidrs);
+        case SETTING_MARK: return sizeof(uint32_t);
+        case SETTING_SNAT_PORTS: return sizeof(enum snat_ports);
+        case SETTING_TAGS:
         case SETTING_TEXT:
         case SETTING_PATH:
         case SETTING_BIND:
@@ -323,7 +318,35 @@ bool setting_equal(const struct config *a, const struct config *b, const struct 
         case SETTING_URL:
         case SETTING_VETH_PREFIX: break;
         }
-        text_a = *(const char *const *)at_const(a, setting->offset) ?: "";
-        text_b = *(const char *const *)at_const(b, setting->offset) ?: "";
-        return strcmp(text_a, text_b) == 0;
+        return 0;
+}
+
+static bool has_value(const struct config *config, const struct setting *setting)
+{
+        return !setting->has || *(const bool *)at_const(config, setting->has);
+}
+
+bool setting_equal(const struct config *a, const struct config *b, const struct setting *setting)
+{
+        const void *one = at_const(a, setting->offset), *other = at_const(b, setting->offset);
+        size_t size = plain_size(setting->type);
+
+        if (setting->type == SETTING_TAGS)
+                return tags_equal(a, b);
+        if (setting->type == SETTING_CIDRS)
+                return config_cidrs_equal(one, other);
+        if (size)
+                return memcmp(one, other, size) == 0 && has_value(a, setting) == has_value(b, setting);
+        return strcmp(*(const char *const *)one ?: "", *(const char *const *)other ?: "") == 0;
+}
+
+/* The daemon's other thread has pointers to texts and tags: these cannot change while it runs. */
+void setting_copy(struct config *to, const struct config *from, const struct setting *setting)
+{
+        size_t size = plain_size(setting->type);
+
+        assert(setting->reloadable && size);
+        memcpy(at(to, setting->offset), at_const(from, setting->offset), size);
+        if (setting->has)
+                *(bool *)at(to, setting->has) = has_value(from, setting);
 }

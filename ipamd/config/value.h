@@ -8,6 +8,8 @@
 /* Checks the value and puts it into the config. ERR_INVALID quotes the value and says what is allowed. */
 int setting_take(struct config *config, const struct setting *setting, const char *value, struct err *err);
 bool setting_equal(const struct config *a, const struct config *b, const struct setting *setting);
+/* Of a reloadable one. */
+void setting_copy(struct config *to, const struct config *from, const struct setting *setting);
 
 /* As Go's strconv.ParseBool() and so aws-vpc-cni, but for "T" and "F" in either case. False: it is neither. */
 bool config_parse_flag(const char *value, bool *ret);

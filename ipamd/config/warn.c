@@ -7,6 +7,7 @@
 
 void config_warn(struct config *config, const char *setting, const char *format, ...)
 {
+        struct config_warnings *warnings = &config->warnings;
         _cleanup_free_ char *text = NULL;
         va_list args;
 
@@ -14,25 +15,26 @@ void config_warn(struct config *config, const char *setting, const char *format,
         if (vasprintf(&text, format, args) < 0)
                 abort();
         va_end(args);
-        assert(config->n_warnings < CONFIG_WARNINGS_MAX);
-        config->warnings[config->n_warnings++] =
-                (struct config_warning){.setting = setting, .text = arena_strdup(config->arena, text)};
+        assert(warnings->n < CONFIG_WARNINGS_MAX);
+        warnings->list[warnings->n++] =
+                (struct config_warning){.setting = setting, .text = arena_strdup(warnings->arena, text)};
 }
 
 void config_forget_warnings(struct config *config, const char *setting)
 {
+        struct config_warnings *warnings = &config->warnings;
         size_t kept = 0;
 
-        for (size_t i = 0; i < config->n_warnings; i++) {
-                if (strcmp(config->warnings[i].setting, setting) != 0)
-                        config->warnings[kept++] = config->warnings[i];
+        for (size_t i = 0; i < warnings->n; i++) {
+                if (strcmp(warnings->list[i].setting, setting) != 0)
+                        warnings->list[kept++] = warnings->list[i];
         }
-        config->n_warnings = kept;
+        warnings->n = kept;
 }
 
 void config_log_warnings(const struct config *config)
 {
-        for (size_t i = 0; i < config->n_warnings; i++)
-                log_warn("a setting is not followed", LOG_STR("setting", config->warnings[i].setting),
-                         LOG_STR("why", config->warnings[i].text));
+        for (size_t i = 0; i < config->warnings.n; i++)
+                log_warn("a setting is not followed", LOG_STR("setting", config->warnings.list[i].setting),
+                         LOG_STR("why", config->warnings.list[i].text));
 }

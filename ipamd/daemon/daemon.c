@@ -31,8 +31,7 @@
 #include "store/store.h"
 
 struct daemon {
-        struct config *config;
-        struct config *latest; /* read at the last SIGHUP; NULL: none */
+        struct config *config; /* what is in force; SIGHUP changes it */
         struct daemon_web web;
         const char *conf_path;
         struct books_locks locks;
@@ -67,15 +66,15 @@ static struct reconcile_settings settings_of(const struct config *config)
         };
 }
 
-/* They live as long as the config. */
+/* They live as long as the config's own. */
 static const struct ipam_warning *warnings_of(const struct config *config)
 {
-        struct ipam_warning *warnings = ARENA_ARRAY(config->arena, struct ipam_warning, config->n_warnings);
+        const struct config_warnings *from = &config->warnings;
+        struct ipam_warning *warnings = ARENA_ARRAY(from->arena, struct ipam_warning, from->n);
 
-        for (size_t i = 0; i < config->n_warnings; i++)
-                warnings[i] = (struct ipam_warning){.subject = config->warnings[i].setting,
-                                                    .reason = config->warnings[i].text,
-                                                    .setting = true};
+        for (size_t i = 0; i < from->n; i++)
+                warnings[i] = (struct ipam_warning){
+                        .subject = from->list[i].setting, .reason = from->list[i].text, .setting = true};
         return warnings;
 }
 
@@ -93,7 +92,7 @@ static struct serve_settings serve_settings_of(const struct config *config)
                 .connmark = config->egress.mark,
                 .log_level = config->log_level,
                 .warnings = warnings_of(config),
-                .n_warnings = config->n_warnings,
+                .n_warnings = config->warnings.n,
         };
 }
 
@@ -211,34 +210,32 @@ static int start_announce(struct daemon *d, struct err *err)
 
 /* ---- signals ---- */
 
+/* Whoever has a part of the settings gets it anew. */
+static void apply_settings(struct daemon *d)
+{
+        const struct reconcile_settings settings = settings_of(d->config);
+        const struct serve_settings serve_settings = serve_settings_of(d->config);
+
+        log_set_level(d->config->log_level);
+        store_set_cooldown(d->store, settings.cooldown_ms);
+        serve_set_settings(d->serve, &serve_settings);
+        reconcile_set(d->reconcile, &settings);
+        alarm_watch_changed(d->alarms);
+}
+
 static void reload(struct daemon *d)
 {
         _cleanup_(config_freep) struct config *fresh = NULL;
-        struct reconcile_settings settings;
-        struct serve_settings serve_settings;
-        const char *fixed;
         struct err err;
 
         if (config_load(d->conf_path, &fresh, &err) < 0) {
                 log_error("settings are not taken; the old ones stay", LOG_ERR(&err));
                 return;
         }
-        fixed = config_differs_in_fixed(d->config, fresh);
-        if (fixed)
-                log_warn("a changed setting needs a restart", LOG_STR("setting", fixed));
-        settings = settings_of(fresh);
-        serve_settings = serve_settings_of(fresh);
-        serve_settings.mtu = d->config->pod_mtu;
-        serve_settings.connmark = d->config->egress.mark;
-        settings.egress.mark = d->config->egress.mark;
-        log_set_level(fresh->log_level);
-        config_log_warnings(fresh);
-        store_set_cooldown(d->store, settings.cooldown_ms);
-        serve_set_settings(d->serve, &serve_settings);
-        reconcile_set(d->reconcile, &settings);
-        config_free(d->latest);
-        d->latest = TAKE_PTR(fresh);
-        alarm_watch_changed(d->alarms);
+        for (const char *const *name = config_take_reloadable(d->config, fresh); *name; name++)
+                log_warn("a changed setting needs a restart", LOG_STR("setting", *name));
+        config_log_warnings(d->config);
+        apply_settings(d);
         log_info("settings read again");
 }
 
@@ -321,7 +318,7 @@ static int start(struct daemon *d, struct err *err)
                 return err_wrap(err, "serve");
         serve_set_settings(d->serve, &settings);
         tell_node(d);
-        d->alarms = alarm_watch_new(&d->loop, d->store, c, &d->latest);
+        d->alarms = alarm_watch_new(&d->loop, d->store, c);
         if (start_announce(d, err) < 0)
                 return -(int)err->code;
         return daemon_web_start(&d->web, &d->loop, d->serve, err);
@@ -347,7 +344,6 @@ static void stop(struct daemon *d)
         daemon_network_done(&d->network);
         store_free(d->store);
         daemon_web_done(&d->web);
-        config_free(d->latest);
         books_unlock(&d->locks);
 }
 
@@ -360,7 +356,7 @@ int daemon_run(struct config *config, const char *conf_path, struct err *err)
         signal(SIGPIPE, SIG_IGN);
         if (uv_loop_init(&d.loop) < 0)
                 return err_set(err, ERR_SYSTEM, "no event loop");
-        daemon_web_init(&d.web, config, &d.latest);
+        daemon_web_init(&d.web, config);
         uv_async_init(&d.loop, &d.changed, on_changed);
         d.changed.data = &d;
         watch_signals(&d);

@@ -8,8 +8,8 @@
 struct config;
 
 /*
- * Runs until SIGTERM or SIGINT (returns 0) or a failure at the start. Signals are held before (signals_hold()). conf_path is
- * read again at SIGHUP.
+ * Runs until SIGTERM or SIGINT (returns 0) or a failure at the start. Signals are held before (signals_hold()). config is
+ * what is in force all along: at SIGHUP conf_path is read again, and what may change is changed in it.
  */
 int daemon_run(struct config *config, const char *conf_path, struct err *err);
 

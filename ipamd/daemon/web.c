@@ -6,17 +6,16 @@
 #include "metrics/metrics.h"
 #include "serve/see.h"
 
-void daemon_web_init(struct daemon_web *web, const struct config *config, struct config *const *latest)
+void daemon_web_init(struct daemon_web *web, const struct config *config)
 {
-        *web = (struct daemon_web){
-                .metrics = metrics_new(), .calls = calls_new(), .config = config, .latest = latest};
+        *web = (struct daemon_web){.metrics = metrics_new(), .calls = calls_new(), .config = config};
 }
 
 static void each_setting(void *data, see_visit_setting *visit, void *to)
 {
         const struct daemon_web *web = data;
 
-        config_each(web->config, *web->latest, visit, to);
+        config_each(web->config, visit, to);
 }
 
 int daemon_web_start(struct daemon_web *web, uv_loop_t *loop, struct serve *serve, struct err *err)

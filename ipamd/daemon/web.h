@@ -16,12 +16,11 @@ struct serve;
 struct daemon_web {
         struct metrics *metrics; /* these two for the reconciler and the server, too */
         struct calls *calls;
-        const struct config *config;  /* in force since the start, */
-        struct config *const *latest; /* and what SIGHUP brought; *latest may be NULL. Both borrowed */
-        struct see *see;              /* NULL: not yet */
+        const struct config *config; /* what is in force; borrowed */
+        struct see *see;             /* NULL: not yet */
 };
 
-void daemon_web_init(struct daemon_web *web, const struct config *config, struct config *const *latest);
+void daemon_web_init(struct daemon_web *web, const struct config *config);
 /* Lets people look, at the addresses of the settings. ERR_INVALID only for an address that is none. */
 int daemon_web_start(struct daemon_web *web, uv_loop_t *loop, struct serve *serve, struct err *err);
 /* Before serve_free(); fine when never started. */

@@ -13,7 +13,6 @@
 struct alarm_watch {
         struct store *store;
         const struct config *config;
-        struct config *const *latest;
         struct kube *kube;
         uv_timer_t timer;
         bool soon; /* the timer runs for a change */
@@ -23,7 +22,7 @@ static void on_timer(uv_timer_t *timer)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         struct alarm_watch *watch = timer->data;
-        const struct config *config = *watch->latest ?: watch->config;
+        const struct config_warnings *settings = &watch->config->warnings;
         struct kube_notice *notices;
         struct alarm_facts facts;
         bool any_lasts = true;
@@ -34,8 +33,8 @@ static void on_timer(uv_timer_t *timer)
         if (alarm_read(watch->store, clock_boottime_ms(), arena, &facts, &err) < 0)
                 log_error("whether somebody must act is not known", LOG_ERR(&err));
         else {
-                facts.settings = config->warnings;
-                facts.n_settings = config->n_warnings;
+                facts.settings = settings->list;
+                facts.n_settings = settings->n;
                 alarm_list(&facts, arena, &notices, &n);
                 kube_tell(watch->kube, notices, n, &any_lasts);
         }
@@ -51,8 +50,7 @@ void alarm_watch_changed(struct alarm_watch *watch)
         uv_timer_start(&watch->timer, on_timer, ALARM_SOON_MS, 0);
 }
 
-struct alarm_watch *alarm_watch_new(uv_loop_t *loop, struct store *store, const struct config *config,
-                                    struct config *const *latest)
+struct alarm_watch *alarm_watch_new(uv_loop_t *loop, struct store *store, const struct config *config)
 {
         const struct kube_options options = {.node_name = config->node_name,
                                              .endpoint = config->cluster_endpoint,
@@ -69,7 +67,6 @@ struct alarm_watch *alarm_watch_new(uv_loop_t *loop, struct store *store, const 
         }
         watch->store = store;
         watch->config = config;
-        watch->latest = latest;
         uv_timer_init(loop, &watch->timer);
         watch->timer.data = watch;
         alarm_watch_changed(watch);

@@ -18,11 +18,9 @@ enum {
 };
 
 /*
- * NULL where this node is none of Kubernetes, which is said once. Store and settings stay the caller's; *latest are those
- * that were read last, or NULL.
+ * NULL where this node is none of Kubernetes, which is said once. Store and settings stay the caller's, and may change.
  */
-struct alarm_watch *alarm_watch_new(uv_loop_t *loop, struct store *store, const struct config *config,
-                                    struct config *const *latest);
+struct alarm_watch *alarm_watch_new(uv_loop_t *loop, struct store *store, const struct config *config);
 
 /* The memory goes when the loop has run its close callbacks. NULL is fine. Returns NULL. */
 struct alarm_watch *alarm_watch_free(struct alarm_watch *watch);
