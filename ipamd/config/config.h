@@ -19,6 +19,7 @@
 
 #include "model/egress.h"
 #include "model/tag.h"
+#include "model/targets.h"
 
 #define CONFIG_PATH_DEFAULT "/etc/vpcwire/ipamd.conf"
 
@@ -52,13 +53,8 @@ struct config_unsupported {
 struct config {
         struct arena *arena; /* holds every string below, but for the warnings' */
 
-        unsigned warm_eni_target;
-        bool has_warm_ip_target, has_minimum_ip_target;
-        unsigned warm_ip_target, minimum_ip_target;
-        unsigned max_eni;  /* 0: no limit of its own */
-        unsigned max_pods; /* 0: not known */
+        struct pool_targets targets;
         unsigned ip_cooldown_s;
-        unsigned shrink_delay_s;
         unsigned orphan_grace_s;
         unsigned look_period_s;
 

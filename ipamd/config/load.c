@@ -117,14 +117,16 @@ static int load_file(struct config *config, const char *path, struct err *err)
 /* What is compared must be reloadable, or not, together: SIGHUP takes the one kind only (config_take_reloadable()). */
 static int check_together(struct config *config, struct err *err)
 {
+        const struct pool_targets *targets = &config->targets;
+
         if (!config->pod_mtu)
                 config->pod_mtu = config->eni_mtu;
         if (config->pod_mtu > config->eni_mtu)
                 return err_set(err, ERR_INVALID, "POD_MTU %u is larger than AWS_VPC_ENI_MTU %u",
                                config->pod_mtu, config->eni_mtu);
-        if (config->max_pods && config->has_minimum_ip_target && config->minimum_ip_target > config->max_pods)
+        if (targets->max_pods && targets->has_minimum_ip && targets->minimum_ip > targets->max_pods)
                 return err_set(err, ERR_INVALID, "MINIMUM_IP_TARGET %u is larger than VPCWIRE_MAX_PODS %u",
-                               config->minimum_ip_target, config->max_pods);
+                               targets->minimum_ip, targets->max_pods);
         if (config->cluster_endpoint &&
             strncmp(config->cluster_endpoint, "https://", strlen("https://")) != 0)
                 return err_set(err, ERR_INVALID,

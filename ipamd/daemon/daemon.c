@@ -50,14 +50,7 @@ struct daemon {
 static struct reconcile_settings settings_of(const struct config *config)
 {
         return (struct reconcile_settings){
-                .targets = {.warm_eni = config->warm_eni_target,
-                            .has_warm_ip = config->has_warm_ip_target,
-                            .warm_ip = config->warm_ip_target,
-                            .has_minimum_ip = config->has_minimum_ip_target,
-                            .minimum_ip = config->minimum_ip_target,
-                            .max_eni = config->max_eni,
-                            .max_pods = config->max_pods,
-                            .shrink_delay_ms = (int64_t)config->shrink_delay_s * 1000},
+                .targets = config->targets,
                 .cooldown_ms = (int64_t)config->ip_cooldown_s * 1000,
                 .orphan_grace_ms = (int64_t)config->orphan_grace_s * 1000,
                 .look_period_ms = (int64_t)config->look_period_s * 1000,
@@ -81,13 +74,8 @@ static const struct ipam_warning *warnings_of(const struct config *config)
 static struct serve_settings serve_settings_of(const struct config *config)
 {
         return (struct serve_settings){
-                .targets = {.warm_eni = config->warm_eni_target,
-                            .warm_ip = config->has_warm_ip_target ? (int64_t)config->warm_ip_target : -1,
-                            .minimum_ip =
-                                    config->has_minimum_ip_target ? (int64_t)config->minimum_ip_target : -1,
-                            .max_eni = config->max_eni ? (int64_t)config->max_eni : -1,
-                            .max_pods = config->max_pods ? (int64_t)config->max_pods : -1,
-                            .cooldown_ms = (int64_t)config->ip_cooldown_s * 1000},
+                .targets = config->targets,
+                .cooldown_ms = (int64_t)config->ip_cooldown_s * 1000,
                 .mtu = config->pod_mtu,
                 .connmark = config->egress.mark,
                 .log_level = config->log_level,
@@ -299,24 +287,22 @@ static int start(struct daemon *d, struct err *err)
 {
         const struct config *c = d->config;
         const struct store_options store = books_options(c);
-        const struct serve_options serve = {.socket_path = c->socket_path,
-                                            .metrics = d->web.metrics,
-                                            .wake = on_pool_drawn,
-                                            .wake_data = d,
-                                            .probe = on_probe,
-                                            .probe_data = d};
-        struct serve_options options = serve;
-        struct serve_settings settings = serve_settings_of(c);
+        struct serve_options serve = {.socket_path = c->socket_path,
+                                      .metrics = d->web.metrics,
+                                      .settings = serve_settings_of(c),
+                                      .wake = on_pool_drawn,
+                                      .wake_data = d,
+                                      .probe = on_probe,
+                                      .probe_data = d};
 
         /* Before anything is changed or started: a daemon that cannot serve does nothing at all. */
         if (books_lock(c->db_path, &d->locks, err) < 0 || listen_prepare(c->socket_path, err) < 0 ||
             books_open(c, &store, &d->locks, &d->store, err) < 0 || start_reconciler(d, &store, err) < 0 ||
             daemon_network_start(&d->network, &d->loop, d->reconcile, c->veth_prefix, err) < 0)
                 return -(int)err->code;
-        options.store = d->store;
-        if (serve_new(&d->loop, &options, &d->serve, err) < 0)
+        serve.store = d->store;
+        if (serve_new(&d->loop, &serve, &d->serve, err) < 0)
                 return err_wrap(err, "serve");
-        serve_set_settings(d->serve, &settings);
         tell_node(d);
         d->alarms = alarm_watch_new(&d->loop, d->store, c);
         if (start_announce(d, err) < 0)

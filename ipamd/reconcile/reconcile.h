@@ -15,6 +15,7 @@
 
 #include "model/egress.h"
 #include "model/tag.h"
+#include "model/targets.h"
 #include "plan/plan.h"
 #include "store/store.h"
 
@@ -45,7 +46,7 @@ struct reconcile;
 
 /* What may change while the daemon runs (SIGHUP). */
 struct reconcile_settings {
-        struct plan_targets targets;
+        struct pool_targets targets;
         int64_t cooldown_ms;
         int64_t orphan_grace_ms; /* how long a lease's host link must be missing before the lease is reclaimed */
         int64_t look_period_ms; /* between two full looks at EC2 */

@@ -117,6 +117,20 @@ static void add_health(struct ipam_status_reply *status, const struct serve *ser
         status->impaired = status->impaired_reason;
 }
 
+/* On the wire the number says whether there is one. */
+static struct ipam_targets targets_of(const struct serve_settings *settings)
+{
+        const struct pool_targets *targets = &settings->targets;
+
+        return (struct ipam_targets){.warm_eni = targets->warm_eni,
+                                     .warm_ip = targets->has_warm_ip ? (int64_t)targets->warm_ip : -1,
+                                     .minimum_ip =
+                                             targets->has_minimum_ip ? (int64_t)targets->minimum_ip : -1,
+                                     .max_eni = targets->max_eni ? (int64_t)targets->max_eni : -1,
+                                     .max_pods = targets->max_pods ? (int64_t)targets->max_pods : -1,
+                                     .cooldown_ms = settings->cooldown_ms};
+}
+
 int handle_status(struct method_call *call, const void *request _unused_, void *reply, struct err *err)
 {
         struct ipam_status_reply *status = reply;
@@ -130,7 +144,7 @@ int handle_status(struct method_call *call, const void *request _unused_, void *
                 .started_ms = call->serve->started_wall_ms,
                 .node = call->serve->node.node,
                 .pool = pool_of(&facts.counts),
-                .targets = call->serve->settings.targets,
+                .targets = targets_of(&call->serve->settings),
                 .enis = facts.counts.enis,
                 .max_enis = call->serve->node.max_enis,
                 .addresses_per_eni = call->serve->node.addresses_per_eni,

@@ -58,7 +58,7 @@ static json_t *used_json(const struct store_address *address, const struct store
 static json_t *cidr_json(const struct see *see, const struct see_books *books,
                          const struct store_address *address)
 {
-        int64_t cooldown_ms = see->options.serve->settings.targets.cooldown_ms;
+        int64_t cooldown_ms = see->options.serve->settings.cooldown_ms;
         const struct store_lease *lease = see_lease(books, address->address);
         json_t *used =
                 lease || address->cooling_until_ms

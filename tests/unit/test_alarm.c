@@ -224,7 +224,7 @@ static void test_settings_that_are_not_followed(void **state _unused_)
 static void test_limits_of_the_planner(void **state _unused_)
 {
         static const struct {
-                struct plan_targets targets;
+                struct pool_targets targets;
                 struct plan_limits limits;
                 unsigned max_enis_seen;
         } full[] = {

@@ -72,10 +72,10 @@ static void test_defaults(void **state)
 
         unlink(f->path); /* a missing file is fine */
         c = load(f);
-        assert_int_equal(c->warm_eni_target, 1);
-        assert_false(c->has_warm_ip_target || c->has_minimum_ip_target);
-        assert_int_equal(c->max_eni, 0);
-        assert_int_equal(c->max_pods, 0);
+        assert_int_equal(c->targets.warm_eni, 1);
+        assert_false(c->targets.has_warm_ip || c->targets.has_minimum_ip);
+        assert_int_equal(c->targets.max_eni, 0);
+        assert_int_equal(c->targets.max_pods, 0);
         assert_int_equal(c->ip_cooldown_s, 30);
         assert_int_equal(c->orphan_grace_s, 60);
         assert_int_equal(c->look_period_s, 1800);
@@ -108,10 +108,10 @@ static void test_file_wins_over_environment(void **state)
         setenv("IP_COOLDOWN_PERIOD", "", 1); /* empty is unset */
         write_conf(f, "# a comment\n\n  WARM_ENI_TARGET = 3  \r\nMAX_ENI=4\n\t# and another");
         c = load(f);
-        assert_int_equal(c->warm_eni_target, 3);
-        assert_true(c->has_warm_ip_target);
-        assert_int_equal(c->warm_ip_target, 5);
-        assert_int_equal(c->max_eni, 4);
+        assert_int_equal(c->targets.warm_eni, 3);
+        assert_true(c->targets.has_warm_ip);
+        assert_int_equal(c->targets.warm_ip, 5);
+        assert_int_equal(c->targets.max_eni, 4);
         assert_int_equal(c->ip_cooldown_s, 30);
 }
 
@@ -120,8 +120,8 @@ static void test_zero_is_not_unset(void **state)
         struct fixture *f = *state;
 
         write_conf(f, "WARM_IP_TARGET=0\nMINIMUM_IP_TARGET=0\n");
-        assert_true(load(f)->has_warm_ip_target);
-        assert_true(f->config->has_minimum_ip_target);
+        assert_true(load(f)->targets.has_warm_ip);
+        assert_true(f->config->targets.has_minimum_ip);
 }
 
 static void test_unknown_environment_is_ignored(void **state)
@@ -233,7 +233,7 @@ static void test_edges_are_allowed(void **state)
 
         write_conf(f, "WARM_ENI_TARGET=100\nMAX_ENI=1\nIP_COOLDOWN_PERIOD=0\nAWS_VPC_ENI_MTU=576\n"
                       "AWS_VPC_K8S_CNI_VETHPREFIX=pod0\nHTTP_TIMEOUT=300\nVPCWIRE_LOG_FORMAT=json\n");
-        assert_int_equal(load(f)->warm_eni_target, 100);
+        assert_int_equal(load(f)->targets.warm_eni, 100);
         assert_int_equal(f->config->pod_mtu, 576); /* follows the ENI's */
         assert_string_equal(f->config->veth_prefix, "pod0");
         assert_int_equal(f->config->log_format, LOG_FORMAT_JSON);
@@ -254,9 +254,9 @@ static void test_low_numbers_are_as_unset(void **state)
                 clearenv();
                 setenv(cases[i].name, "7", 1);
                 write_conf(f, line);
-                assert_int_equal(load(f)->max_eni, 0);
-                assert_int_equal(f->config->warm_eni_target, 1);
-                assert_false(f->config->has_warm_ip_target || f->config->has_minimum_ip_target);
+                assert_int_equal(load(f)->targets.max_eni, 0);
+                assert_int_equal(f->config->targets.warm_eni, 1);
+                assert_false(f->config->targets.has_warm_ip || f->config->targets.has_minimum_ip);
                 assert_int_equal(f->config->warnings.n, 1);
                 assert_string_equal(f->config->warnings.list[0].setting, cases[i].name);
                 assert_contains(f->config->warnings.list[0].text, cases[i].value);
@@ -273,7 +273,7 @@ static void test_a_later_source_takes_a_warning_back(void **state)
         write_conf(f, "MAX_ENI=3\n");
         assert_int_equal(load(f)->warnings.n, 1);
         assert_string_equal(f->config->warnings.list[0].setting, "AWS_EXTERNAL_SERVICE_CIDRS");
-        assert_int_equal(f->config->max_eni, 3);
+        assert_int_equal(f->config->targets.max_eni, 3);
 }
 
 /* ---- what aws-vpc-cni has and we have not ---- */

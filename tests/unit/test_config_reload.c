@@ -114,9 +114,9 @@ static void test_a_target_is_taken_back(void **state _unused_)
         _cleanup_(config_freep) struct config *running = load("WARM_IP_TARGET=0\nMAX_ENI=2\n");
         _cleanup_(config_freep) struct config *fresh = load("");
 
-        assert_true(running->has_warm_ip_target && running->max_eni == 2);
+        assert_true(running->targets.has_warm_ip && running->targets.max_eni == 2);
         assert_null(config_take_reloadable(running, fresh)[0]);
-        assert_false(running->has_warm_ip_target || running->max_eni);
+        assert_false(running->targets.has_warm_ip || running->targets.max_eni);
 }
 
 static void test_all_that_need_a_restart_are_named(void **state _unused_)
