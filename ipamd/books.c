@@ -12,7 +12,7 @@
 #include <vpcwire/log.h>
 #include <vpcwire/mem.h>
 
-#include "config.h"
+#include "config/config.h"
 #include "node/want.h"
 #include "reconcile/survivors.h"
 #include "reconcile/takeover.h"

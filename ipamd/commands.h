@@ -5,7 +5,7 @@
 
 #include <vpcwire/err.h>
 
-#include "config.h"
+#include "config/config.h"
 #include "install/install.h"
 
 /* The host's side of the settings. Points into the config. */

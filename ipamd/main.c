@@ -12,9 +12,9 @@
 #include <vpcwire/sysctl.h>
 
 #include "commands.h"
-#include "config.h"
-#include "daemon.h"
-#include "signals.h"
+#include "config/config.h"
+#include "daemon/daemon.h"
+#include "daemon/signals.h"
 
 enum { EXIT_USAGE = 2 };
 

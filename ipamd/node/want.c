@@ -31,9 +31,9 @@ static int check_view(const struct node_view *view, struct err *err)
                 return err_set(err, ERR_INVALID,
                                "veth prefix '%s': 1..%d letters, digits, '.', '_', '-' are allowed",
                                view->veth_prefix, NODE_VETH_PREFIX_MAX);
-        if (!view->border->mark || view->border->mark & DATAPLANE_MARK_MASK)
+        if (!view->egress->mark || view->egress->mark & DATAPLANE_MARK_MASK)
                 return err_set(err, ERR_INVALID, "mark 0x%x is zero, or has bits of the ENIs' marks 0x%x",
-                               view->border->mark, DATAPLANE_MARK_MASK);
+                               view->egress->mark, DATAPLANE_MARK_MASK);
         return 0;
 }
 
@@ -71,16 +71,16 @@ static void add_rule(struct node_want *want, struct rule_info rule)
 
 static void make_rules(struct arena *arena, const struct node_view *view, struct node_want *want)
 {
-        const struct node_border *border = view->border;
-        const struct node_cidrs *services = &border->external_services;
+        const struct egress *egress = view->egress;
+        const struct cidrs *services = &egress->external_services;
 
         want->rules = ARENA_ARRAY(arena, struct rule_info, 3 + services->n + 2 * want->n_enis);
         add_rule(want,
                  (struct rule_info){.priority = DATAPLANE_PRIORITY_PODS, .table = DATAPLANE_TABLE_PODS});
         add_rule(want, (struct rule_info){.priority = DATAPLANE_PRIORITY_CONNMARK,
                                           .table = RT_TABLE_MAIN,
-                                          .fwmark = border->mark,
-                                          .fwmask = border->mark});
+                                          .fwmark = egress->mark,
+                                          .fwmask = egress->mark});
         if (want->n_addresses) /* of secondary ENIs, whose rules follow */
                 add_rule(want, (struct rule_info){.priority = DATAPLANE_PRIORITY_OWN_PACKETS,
                                                   .iif = "lo",

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include <vpcwire/addr.h>
+#include <vpcwire/dataplane.h>
 #include <vpcwire/err.h>
 #include <vpcwire/ifaddr.h>
 #include <vpcwire/link.h>
@@ -20,12 +21,13 @@
 #include <vpcwire/route.h>
 #include <vpcwire/rule.h>
 
+#include "model/egress.h"
+
 struct arena;
 
 enum {
         NODE_VETH_PREFIX_MAX = 4, /* characters: 11 more make a link's name */
         NODE_SYSCTL_KEY_BYTES = 64,
-        NODE_CIDRS_MAX = 64,
 
         NODE_RP_FILTER_STRICT =
                 1, /* what an ENI's link must not have: what comes in by one may be answered by another */
@@ -50,35 +52,13 @@ struct node_address {
         unsigned device_index, network_card;
 };
 
-/* How the source port of a connection is chosen that gets the primary address. */
-enum node_snat_ports {
-        NODE_SNAT_PORTS_PRNG, /* at random */
-        NODE_SNAT_PORTS_HASH, /* at random in older kernels' way, the same in newer ones */
-        NODE_SNAT_PORTS_KEEP, /* the pod's own while it is free */
-};
-
-struct node_cidrs {
-        struct prefix list[NODE_CIDRS_MAX];
-        size_t n;
-};
-
-/* What operators decide about connections that cross the VPC's border. A plain value. */
-struct node_border {
-        bool external_snat; /* somebody behind us translates: all destinations see the pod's own address */
-        bool node_ports;    /* replies to what came in by the primary interface leave by it */
-        enum node_snat_ports snat_ports;
-        uint32_t mark;            /* of packets and connections that must use the primary interface */
-        struct node_cidrs exempt; /* beside the VPC's: destinations that see the pod's own address */
-        struct node_cidrs external_services; /* destinations that are reached by the main table */
-};
-
 /* All that the host's network follows from. It and what it points to is the caller's (its arena's). */
 struct node_view {
         const char *veth_prefix; /* "eni" */
         unsigned mtu;            /* of the ENI links; 0: leave */
         const struct prefix *vpc_cidrs;
         size_t n_vpc_cidrs;
-        const struct node_border *border;
+        const struct egress *egress;
         const struct node_eni *enis; /* the primary one among them */
         size_t n_enis;
         const struct node_address *addresses; /* those of the primary ENI are allowed, and need nothing */

@@ -26,10 +26,10 @@
  * A pod's packet is what has a pod's address. By another link than one of ours (another plugin's, where we gave only the
  * address) it must have come by the link that leads back to that address, or by an ENI: a macvlan pod's does so.
  *
- * Marks are others', too. Ours are two: the border's, which is a setting, and DATAPLANE_MARK_MASK, which is set only here,
+ * Marks are others', too. Ours are two: the egress mark, which is a setting, and DATAPLANE_MARK_MASK, which is set only here,
  * on packets of pods of secondary ENIs and on replies, and read only by the rules. A verdict map to a chain per ENI, for a
  * map from address to mark could only overwrite the whole mark (kube-proxy's masquerade mark is set before us, and read
- * after us). A pod's packet of the primary ENI that has all bits of an ENI's mark all the same goes by the border's.
+ * after us). A pod's packet of the primary ENI that has all bits of an ENI's mark all the same goes by the egress mark.
  */
 #include <vpcwire/dataplane.h>
 #include <vpcwire/mem.h>
@@ -75,7 +75,7 @@ struct table {
         struct want_enis enis;
         const char *primary_ifname;
         struct ip primary_address;
-        unsigned border; /* its mark */
+        unsigned egress_mark;
 };
 
 /* "\"eth0\", \"eth1\"": the ENIs whose links are here. */
@@ -92,7 +92,7 @@ static void add_entered(const struct table *table)
         text_add(table->t,
                  "\tchain entered_0 {\n"
                  "\t\tfib daddr . iif type local ct mark set ct mark | 0x%08x\n\t}\n",
-                 table->border);
+                 table->egress_mark);
         for (size_t i = 0; i < table->enis.n; i++)
                 text_add(table->t,
                          "\tchain entered_%u {\n"
@@ -112,12 +112,12 @@ static void add_begins(const struct table *table)
                  "\t\tiifgroup %d ip saddr 0.0.0.0 counter drop\n"
                  "\t\tiifname \"%s*\" iifgroup != %d jump guard_older\n",
                  DATAPLANE_LINK_GROUP, table->view->veth_prefix, DATAPLANE_LINK_GROUP);
-        if (table->view->border->node_ports)
+        if (table->view->egress->node_ports)
                 text_add(table->t, "\t\tiifname vmap { \"%s\" : goto entered_0", table->primary_ifname);
-        for (size_t i = 0; table->view->border->node_ports && i < table->enis.n; i++)
+        for (size_t i = 0; table->view->egress->node_ports && i < table->enis.n; i++)
                 text_add(table->t, ", \"%s\" : goto entered_%u", table->enis.list[i]->link->name,
                          want_eni_index(table->enis.list[i]));
-        text_add(table->t, "%s\t}\n", table->view->border->node_ports ? " }\n" : "");
+        text_add(table->t, "%s\t}\n", table->view->egress->node_ports ? " }\n" : "");
 }
 
 static void add_first_of_pod(const struct table *table)
@@ -133,10 +133,10 @@ static void add_first_of_pod(const struct table *table)
                  "\t\tgoto leave\n\t}\n"
                  "\tchain first_of_pod {\n"
                  "\t\tip daddr @pods fib daddr oifname != { ",
-                 table->border, table->border, DATAPLANE_LINK_GROUP, table->view->veth_prefix);
+                 table->egress_mark, table->egress_mark, DATAPLANE_LINK_GROUP, table->view->veth_prefix);
         add_eni_links(table);
         text_add(table->t, " } goto here\n");
-        if (!table->view->border->external_snat) {
+        if (!table->view->egress->external_snat) {
                 want_add_returns_of_direct(table->t, table->arena, table->view);
                 text_add(table->t, "\t\tfib daddr type != local goto leave\n");
         }
@@ -210,18 +210,17 @@ static void add_from_pods(const struct table *table)
                  "\t\ttype filter hook prerouting priority dstnat + 10; policy accept;\n"
                  "\t\tct mark & 0x%08x != 0 goto marked\n"
                  "\t\tip saddr vmap @eni_of\n\t}\n",
-                 table->enis.n ? " }\n" : "", table->border, table->border,
-                 table->border | (unsigned)DATAPLANE_MARK_MASK);
+                 table->enis.n ? " }\n" : "", table->egress_mark, table->egress_mark,
+                 table->egress_mark | (unsigned)DATAPLANE_MARK_MASK);
 }
 
 static void add_snat_pods(const struct table *table)
 {
-        static const char *const flags[] = {[NODE_SNAT_PORTS_PRNG] = " fully-random",
-                                            [NODE_SNAT_PORTS_HASH] = " random",
-                                            [NODE_SNAT_PORTS_KEEP] = ""};
-        const char *flag = flags[table->view->border->snat_ports];
+        static const char *const flags[] = {
+                [SNAT_PORTS_PRNG] = " fully-random", [SNAT_PORTS_HASH] = " random", [SNAT_PORTS_KEEP] = ""};
+        const char *flag = flags[table->view->egress->snat_ports];
 
-        if (!table->view->border->external_snat) {
+        if (!table->view->egress->external_snat) {
                 text_add(table->t, "\tchain snat_outside {\n");
                 want_add_returns_of_direct(table->t, table->arena, table->view);
                 text_add(table->t, "\t\tsnat to %s%s\n\t}\n", IP_TEXT(table->primary_address), flag);
@@ -232,10 +231,10 @@ static void add_snat_pods(const struct table *table)
                  "\t\toifname != \"%s\" return\n"
                  "\t\tiifgroup != %d ip saddr != @pods return\n",
                  table->primary_ifname, DATAPLANE_LINK_GROUP);
-        if (!table->view->border->external_snat)
+        if (!table->view->egress->external_snat)
                 text_add(table->t, "\t\tjump snat_outside\n");
         text_add(table->t, "\t\tip saddr @secondary ct mark set ct mark | 0x%08x snat to %s%s\n\t}\n",
-                 table->border, IP_TEXT(table->primary_address), flag);
+                 table->egress_mark, IP_TEXT(table->primary_address), flag);
 }
 
 static void add_no_pod(const struct table *table)
@@ -262,13 +261,13 @@ struct node_nft_content node_want_nft(struct arena *arena, const struct node_vie
                                     .enis = sort_enis(arena, want),
                                     .primary_ifname = want->primary->name,
                                     .primary_address = primary_address(want),
-                                    .border = view->border->mark};
+                                    .egress_mark = view->egress->mark};
 
         text_add(&t, "table ip " DATAPLANE_NFT_TABLE " {\n");
         want_add_pods_set(&sets, arena, view);
         want_add_secondary_set(&sets, arena, view, &table.enis);
         want_add_eni_map(&sets, arena, view, &table.enis);
-        if (view->border->node_ports)
+        if (view->egress->node_ports)
                 add_entered(&table);
         add_begins(&table);
         add_first_of_pod(&table);

@@ -105,7 +105,7 @@ static void write_set(struct want_nft_table *table, const char *name, struct ele
  */
 void want_add_returns_of_direct(struct text *t, struct arena *arena, const struct node_view *view)
 {
-        const struct node_cidrs *exempt = &view->border->exempt;
+        const struct cidrs *exempt = &view->egress->exempt;
         struct elements elements = {
                 ARENA_ARRAY(arena, struct node_nft_element, view->n_vpc_cidrs + exempt->n), 0};
 

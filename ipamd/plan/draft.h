@@ -7,7 +7,7 @@
 
 struct draft {
         const struct plan_view *view;
-        const struct plan_targets *targets;
+        const struct pool_targets *targets;
         const struct plan_limits *limits;
         int64_t now_ms;
         struct arena *arena;

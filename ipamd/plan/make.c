@@ -42,7 +42,7 @@ static int by_device(const void *a, const void *b)
 
 static void set_up(struct draft *draft)
 {
-        const struct plan_targets *targets = draft->targets;
+        const struct pool_targets *targets = draft->targets;
 
         draft->n_enis = draft->view->n_enis;
         draft->enis = ARENA_ARRAY(draft->arena, const struct plan_eni *, draft->n_enis);
@@ -61,7 +61,7 @@ static void set_up(struct draft *draft)
                 add_eni(draft, draft->enis[i]);
 }
 
-void plan_make(const struct plan_view *view, const struct plan_targets *targets,
+void plan_make(const struct plan_view *view, const struct pool_targets *targets,
                const struct plan_limits *limits, int64_t now_ms, struct arena *arena, struct plan *ret)
 {
         struct draft draft = {

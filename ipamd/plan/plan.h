@@ -16,6 +16,8 @@
 
 #include <vpcwire/mem.h>
 
+#include "model/targets.h"
+
 /* Mirrors the states of an ENI's life; plan knows nothing of the store. */
 enum plan_eni_state {
         PLAN_ENI_CREATING,
@@ -69,15 +71,6 @@ struct plan_view {
         bool look_first;            /* EC2 must be looked at before anything else is done */
         int64_t look_due_ms;        /* when the next full look at EC2 is due */
         int64_t look_not_before_ms; /* a look failed: none before this, whatever needs it */
-};
-
-struct plan_targets {
-        unsigned warm_eni; /* WARM_ENI_TARGET */
-        bool has_warm_ip, has_minimum_ip;
-        unsigned warm_ip, minimum_ip; /* WARM_IP_TARGET, MINIMUM_IP_TARGET; either one overrides warm_eni */
-        unsigned max_eni;             /* MAX_ENI; 0: no limit of its own */
-        unsigned max_pods;            /* 0: unknown. total never grows beyond it */
-        int64_t shrink_delay_ms;      /* 0: PLAN_SHRINK_DELAY_MS */
 };
 
 struct plan_limits {
@@ -141,10 +134,10 @@ struct plan {
 };
 
 /* How long a surplus must last, and how old an ENI must be, to be given back: no flapping with EC2. */
-int64_t plan_shrink_delay_ms(const struct plan_targets *targets);
+int64_t plan_shrink_delay_ms(const struct pool_targets *targets);
 
 /* Never fails. Everything in *ret lives in the arena. */
-void plan_make(const struct plan_view *view, const struct plan_targets *targets,
+void plan_make(const struct plan_view *view, const struct pool_targets *targets,
                const struct plan_limits *limits, int64_t now_ms, struct arena *arena, struct plan *ret);
 
 #endif

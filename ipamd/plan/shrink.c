@@ -2,9 +2,9 @@
 /* Fewer addresses: only what is ready and free counts, and only a surplus that has lasted is given back. */
 #include "plan/draft.h"
 
-int64_t plan_shrink_delay_ms(const struct plan_targets *targets)
+int64_t plan_shrink_delay_ms(const struct pool_targets *targets)
 {
-        return targets->shrink_delay_ms ?: PLAN_SHRINK_DELAY_MS;
+        return targets->shrink_delay_s ? (int64_t)targets->shrink_delay_s * 1000 : PLAN_SHRINK_DELAY_MS;
 }
 
 /* In every respect but its age, and what of others' is on it. */

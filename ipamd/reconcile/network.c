@@ -87,7 +87,7 @@ static struct node_view view_of(struct reconcile *r, struct round *round, const 
                                  .mtu = r->options.eni_mtu,
                                  .vpc_cidrs = r->identity.vpc_cidrs,
                                  .n_vpc_cidrs = r->identity.n_vpc_cidrs,
-                                 .border = &r->settings.border,
+                                 .egress = &r->settings.egress,
                                  .enis = enis,
                                  .addresses = addresses,
                                  .pods = pods,

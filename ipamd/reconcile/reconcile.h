@@ -13,7 +13,9 @@
 #include <vpcwire/err.h>
 #include <vpcwire/ipam.h>
 
-#include "node/want.h"
+#include "model/egress.h"
+#include "model/tag.h"
+#include "model/targets.h"
 #include "plan/plan.h"
 #include "store/store.h"
 
@@ -44,16 +46,12 @@ struct reconcile;
 
 /* What may change while the daemon runs (SIGHUP). */
 struct reconcile_settings {
-        struct plan_targets targets;
+        struct pool_targets targets;
         int64_t cooldown_ms;
         int64_t orphan_grace_ms; /* how long a lease's host link must be missing before the lease is reclaimed */
         int64_t look_period_ms; /* between two full looks at EC2 */
         bool block_imds;        /* pods cannot reach the instance metadata service */
-        struct node_border border;
-};
-
-struct reconcile_tag {
-        const char *key, *value;
+        struct egress egress;
 };
 
 struct reconcile_options {
@@ -71,9 +69,9 @@ struct reconcile_options {
         unsigned http_timeout_ms;
         unsigned eni_mtu;
         const char *veth_prefix;
-        const char *cluster_name;         /* NULL: none */
-        bool finds_subnets;               /* ENABLE_SUBNET_DISCOVERY */
-        const struct reconcile_tag *tags; /* ADDITIONAL_ENI_TAGS */
+        const char *cluster_name;   /* NULL: none */
+        bool finds_subnets;         /* ENABLE_SUBNET_DISCOVERY */
+        const struct eni_tag *tags; /* ADDITIONAL_ENI_TAGS */
         size_t n_tags;
         const char *backing_store; /* aws-vpc-cni's file: where it is, the kernel may have more of it */
         const char *xtables_lock;  /* the lock file of iptables-legacy */

@@ -163,7 +163,7 @@ static int take_one(struct reconcile *r, struct round *round, const struct kerne
 static int tidy(struct reconcile *r, struct round *round, struct err *err)
 {
         struct ip *pods, *enis = ARENA_ARRAY(round->arena, struct ip, round->n_enis);
-        struct node_legacy legacy = {.enis = enis, .connmark = r->settings.border.mark};
+        struct node_legacy legacy = {.enis = enis, .connmark = r->settings.egress.mark};
         struct store_lease *leases;
         unsigned n = 0;
 

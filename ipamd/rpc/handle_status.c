@@ -117,6 +117,20 @@ static void add_health(struct ipam_status_reply *status, const struct serve *ser
         status->impaired = status->impaired_reason;
 }
 
+/* On the wire the number says whether there is one. */
+static struct ipam_targets targets_of(const struct serve_settings *settings)
+{
+        const struct pool_targets *targets = &settings->targets;
+
+        return (struct ipam_targets){.warm_eni = targets->warm_eni,
+                                     .warm_ip = targets->has_warm_ip ? (int64_t)targets->warm_ip : -1,
+                                     .minimum_ip =
+                                             targets->has_minimum_ip ? (int64_t)targets->minimum_ip : -1,
+                                     .max_eni = targets->max_eni ? (int64_t)targets->max_eni : -1,
+                                     .max_pods = targets->max_pods ? (int64_t)targets->max_pods : -1,
+                                     .cooldown_ms = settings->cooldown_ms};
+}
+
 int serve_status(struct serve *serve, struct arena *arena, struct ipam_status_reply *ret, struct err *err)
 {
         struct reason_facts facts;
@@ -129,7 +143,7 @@ int serve_status(struct serve *serve, struct arena *arena, struct ipam_status_re
                 .started_ms = serve->started_wall_ms,
                 .node = serve->node.node,
                 .pool = pool_of(&facts.counts),
-                .targets = serve->settings.targets,
+                .targets = targets_of(&serve->settings),
                 .enis = facts.counts.enis,
                 .max_enis = serve->node.max_enis,
                 .addresses_per_eni = serve->node.addresses_per_eni,

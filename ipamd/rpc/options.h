@@ -8,6 +8,8 @@
 #include <vpcwire/ipam.h>
 #include <vpcwire/log.h>
 
+#include "model/targets.h"
+
 struct metrics;
 struct store;
 
@@ -18,10 +20,22 @@ enum {
         SERVE_PROBE_PERIOD_MS = 60 * 1000, /* the last answer to Probe is given again for so long */
 };
 
+/* What comes from the daemon's settings: anew whenever they are read. */
+struct serve_settings {
+        struct pool_targets targets;
+        int64_t cooldown_ms;
+        unsigned mtu;                        /* of pods; 0: SERVE_MTU */
+        uint32_t connmark;                   /* for Status */
+        enum log_level log_level;            /* as configured; what is in force may differ */
+        const struct ipam_warning *warnings; /* about settings; stay the caller's until others are set */
+        size_t n_warnings;
+};
+
 struct serve_options {
         const char *socket_path;
-        struct store *store;     /* the loop's connection; borrowed, must outlive the server */
-        struct metrics *metrics; /* what is counted; borrowed, may be NULL */
+        struct store *store;            /* the loop's connection; borrowed, must outlive the server */
+        struct metrics *metrics;        /* what is counted; borrowed, may be NULL */
+        struct serve_settings settings; /* at first */
         void (*wake)(
                 void *data); /* the pool was drawn, or somebody waits: the planner should look. Must not wait */
         void *wake_data;
@@ -40,15 +54,6 @@ struct serve_node {
         struct ipam_node node;
         int64_t max_enis;          /* of the instance type, or MAX_ENI; 0: not known */
         int64_t addresses_per_eni; /* secondary ones; 0: not known */
-};
-
-struct serve_settings {
-        struct ipam_targets targets;
-        unsigned mtu;                        /* of pods; 0: SERVE_MTU */
-        uint32_t connmark;                   /* for Status */
-        enum log_level log_level;            /* as configured; what is in force may differ */
-        const struct ipam_warning *warnings; /* about settings; stay the caller's until others are set */
-        size_t n_warnings;
 };
 
 #endif

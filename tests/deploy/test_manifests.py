@@ -185,7 +185,7 @@ def test_every_pod_is_confined(base, chart, handover):
 
 
 def test_least_privilege(base):
-    kept = set(re.findall(r"\bCAP_(\w+)", (TOP / "ipamd/sandbox.c").read_text()))
+    kept = set(re.findall(r"\bCAP_(\w+)", (TOP / "ipamd/daemon/sandbox.c").read_text()))
     install, daemon = containers(base)
     assert daemon["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": sorted(kept)}
     assert install["securityContext"]["capabilities"] == {"drop": ["ALL"]}

@@ -106,9 +106,9 @@ int node_world_setup(void **state)
                                                .address = world_ip(addresses[i]),
                                                .subnet = world_cidr("10.0.1.0/24")};
         w->vpc = world_cidr("10.0.0.0/16");
-        w->border = (struct node_border){.node_ports = true, .mark = 0x80};
+        w->egress = (struct egress){.node_ports = true, .mark = 0x80};
         w->view = (struct node_view){.veth_prefix = "eni",
-                                     .border = &w->border,
+                                     .egress = &w->egress,
                                      .mtu = 1400,
                                      .vpc_cidrs = &w->vpc,
                                      .n_vpc_cidrs = 1,

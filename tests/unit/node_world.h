@@ -35,7 +35,7 @@ struct node_world {
         struct node_address addresses[WORLD_PODS];
         struct pod_sought pods[WORLD_PODS];
         struct prefix vpc;
-        struct node_border border;
+        struct egress egress;
         struct node_view view;
         struct node_report report;
         struct err err;

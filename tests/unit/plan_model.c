@@ -50,7 +50,7 @@ static struct model_eni *add_eni(struct model *model, struct plan_eni eni)
 
 static void choose_targets(struct model *model)
 {
-        struct plan_targets *t = &model->targets;
+        struct pool_targets *t = &model->targets;
 
         t->warm_eni = model_random(model, 4);
         t->has_warm_ip = one_in(model, 2);

@@ -29,7 +29,7 @@ struct model {
         int64_t now_ms, next_key;
         bool failing;           /* EC2 fails and loses answers now and then */
         unsigned true_max_enis; /* what EC2 really attaches; may be below the limits' number */
-        struct plan_targets targets;
+        struct pool_targets targets;
         struct plan_limits limits;
         struct model_eni enis[MODEL_ENIS];
         size_t n;

@@ -65,6 +65,7 @@ struct fixture *fixture_new(int64_t cooldown_ms)
         fixture->options = (struct serve_options){
                 .socket_path = fixture->socket_path,
                 .store = fixture->loop_store,
+                .settings = {.targets = {.warm_eni = 1}},
                 .wake = on_wake,
                 .wake_data = fixture,
                 .version = "9.8.7",

@@ -2,9 +2,9 @@
 /* What the books say, and what of it somebody must act on. */
 #include "test.h"
 
-#include "alarm.h"
 #include "plan/plan.h"
 #include "reconcile/reconcile.h"
+#include "report/alarm.h"
 
 enum { NOW = 1000000, SOON = NOW + 5000, OLD = NOW - ALARM_STALE_MS };
 
@@ -224,7 +224,7 @@ static void test_settings_that_are_not_followed(void **state _unused_)
 static void test_limits_of_the_planner(void **state _unused_)
 {
         static const struct {
-                struct plan_targets targets;
+                struct pool_targets targets;
                 struct plan_limits limits;
                 unsigned max_enis_seen;
         } full[] = {

@@ -9,7 +9,7 @@
 
 #include <vpcwire/file.h>
 
-#include "config.h"
+#include "config/config.h"
 
 struct fixture {
         char path[64];
@@ -72,10 +72,10 @@ static void test_defaults(void **state)
 
         unlink(f->path); /* a missing file is fine */
         c = load(f);
-        assert_int_equal(c->warm_eni_target, 1);
-        assert_false(c->has_warm_ip_target || c->has_minimum_ip_target);
-        assert_int_equal(c->max_eni, 0);
-        assert_int_equal(c->max_pods, 0);
+        assert_int_equal(c->targets.warm_eni, 1);
+        assert_false(c->targets.has_warm_ip || c->targets.has_minimum_ip);
+        assert_int_equal(c->targets.max_eni, 0);
+        assert_int_equal(c->targets.max_pods, 0);
         assert_int_equal(c->ip_cooldown_s, 30);
         assert_int_equal(c->orphan_grace_s, 60);
         assert_int_equal(c->look_period_s, 1800);
@@ -95,7 +95,7 @@ static void test_defaults(void **state)
         assert_int_equal(c->log_level, LOG_LEVEL_INFO);
         assert_int_equal(c->log_format, LOG_FORMAT_AUTO);
         assert_int_equal(c->n_tags, 0);
-        assert_int_equal(c->n_warnings, 0);
+        assert_int_equal(c->warnings.n, 0);
 }
 
 static void test_file_wins_over_environment(void **state)
@@ -108,10 +108,10 @@ static void test_file_wins_over_environment(void **state)
         setenv("IP_COOLDOWN_PERIOD", "", 1); /* empty is unset */
         write_conf(f, "# a comment\n\n  WARM_ENI_TARGET = 3  \r\nMAX_ENI=4\n\t# and another");
         c = load(f);
-        assert_int_equal(c->warm_eni_target, 3);
-        assert_true(c->has_warm_ip_target);
-        assert_int_equal(c->warm_ip_target, 5);
-        assert_int_equal(c->max_eni, 4);
+        assert_int_equal(c->targets.warm_eni, 3);
+        assert_true(c->targets.has_warm_ip);
+        assert_int_equal(c->targets.warm_ip, 5);
+        assert_int_equal(c->targets.max_eni, 4);
         assert_int_equal(c->ip_cooldown_s, 30);
 }
 
@@ -120,8 +120,8 @@ static void test_zero_is_not_unset(void **state)
         struct fixture *f = *state;
 
         write_conf(f, "WARM_IP_TARGET=0\nMINIMUM_IP_TARGET=0\n");
-        assert_true(load(f)->has_warm_ip_target);
-        assert_true(f->config->has_minimum_ip_target);
+        assert_true(load(f)->targets.has_warm_ip);
+        assert_true(f->config->targets.has_minimum_ip);
 }
 
 static void test_unknown_environment_is_ignored(void **state)
@@ -233,7 +233,7 @@ static void test_edges_are_allowed(void **state)
 
         write_conf(f, "WARM_ENI_TARGET=100\nMAX_ENI=1\nIP_COOLDOWN_PERIOD=0\nAWS_VPC_ENI_MTU=576\n"
                       "AWS_VPC_K8S_CNI_VETHPREFIX=pod0\nHTTP_TIMEOUT=300\nVPCWIRE_LOG_FORMAT=json\n");
-        assert_int_equal(load(f)->warm_eni_target, 100);
+        assert_int_equal(load(f)->targets.warm_eni, 100);
         assert_int_equal(f->config->pod_mtu, 576); /* follows the ENI's */
         assert_string_equal(f->config->veth_prefix, "pod0");
         assert_int_equal(f->config->log_format, LOG_FORMAT_JSON);
@@ -254,12 +254,12 @@ static void test_low_numbers_are_as_unset(void **state)
                 clearenv();
                 setenv(cases[i].name, "7", 1);
                 write_conf(f, line);
-                assert_int_equal(load(f)->max_eni, 0);
-                assert_int_equal(f->config->warm_eni_target, 1);
-                assert_false(f->config->has_warm_ip_target || f->config->has_minimum_ip_target);
-                assert_int_equal(f->config->n_warnings, 1);
-                assert_string_equal(f->config->warnings[0].setting, cases[i].name);
-                assert_contains(f->config->warnings[0].text, cases[i].value);
+                assert_int_equal(load(f)->targets.max_eni, 0);
+                assert_int_equal(f->config->targets.warm_eni, 1);
+                assert_false(f->config->targets.has_warm_ip || f->config->targets.has_minimum_ip);
+                assert_int_equal(f->config->warnings.n, 1);
+                assert_string_equal(f->config->warnings.list[0].setting, cases[i].name);
+                assert_contains(f->config->warnings.list[0].text, cases[i].value);
         }
 }
 
@@ -269,11 +269,11 @@ static void test_a_later_source_takes_a_warning_back(void **state)
 
         setenv("MAX_ENI", "0", 1);
         setenv("AWS_EXTERNAL_SERVICE_CIDRS", "10.0.0.0/8,", 1);
-        assert_int_equal(load(f)->n_warnings, 2);
+        assert_int_equal(load(f)->warnings.n, 2);
         write_conf(f, "MAX_ENI=3\n");
-        assert_int_equal(load(f)->n_warnings, 1);
-        assert_string_equal(f->config->warnings[0].setting, "AWS_EXTERNAL_SERVICE_CIDRS");
-        assert_int_equal(f->config->max_eni, 3);
+        assert_int_equal(load(f)->warnings.n, 1);
+        assert_string_equal(f->config->warnings.list[0].setting, "AWS_EXTERNAL_SERVICE_CIDRS");
+        assert_int_equal(f->config->targets.max_eni, 3);
 }
 
 /* ---- what aws-vpc-cni has and we have not ---- */
@@ -302,14 +302,14 @@ static void test_unsupported_ones_stop_the_start(void **state)
                 assert_contains(f->err.msg, "environment variable");
                 assert_contains(f->err.msg, "is not supported");
                 write_conf(f, off); /* a node's file takes the cluster's back */
-                assert_int_equal(load(f)->n_warnings, 0);
+                assert_int_equal(load(f)->warnings.n, 0);
                 unsetenv(cases[i].name);
                 write_conf(f, on);
                 refuse(f);
                 assert_contains(f->err.msg, ":2: ");
                 write_conf(f, "");
                 setenv(cases[i].name, "yes", 1); /* its default, to aws-vpc-cni */
-                assert_int_equal(load(f)->n_warnings, 1);
+                assert_int_equal(load(f)->warnings.n, 1);
                 unsetenv(cases[i].name);
         }
 }
@@ -328,11 +328,11 @@ static void test_unsupported_ones_that_are_warned_of(void **state)
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 setenv(cases[i].name, cases[i].on, 1);
-                assert_int_equal(load(f)->n_warnings, 1);
-                assert_string_equal(f->config->warnings[0].setting, cases[i].name);
-                assert_contains(f->config->warnings[0].text, cases[i].on);
+                assert_int_equal(load(f)->warnings.n, 1);
+                assert_string_equal(f->config->warnings.list[0].setting, cases[i].name);
+                assert_contains(f->config->warnings.list[0].text, cases[i].on);
                 setenv(cases[i].name, cases[i].off, 1);
-                assert_int_equal(load(f)->n_warnings, 0);
+                assert_int_equal(load(f)->warnings.n, 0);
                 unsetenv(cases[i].name);
         }
 }
@@ -478,9 +478,9 @@ static void test_tags(void **state)
         assert_string_equal(c->tags[0].key, "team");
         assert_string_equal(c->tags[0].value, "net = work");
         assert_string_equal(c->tags[1].value, "");
-        assert_int_equal(c->n_warnings, 1);
-        assert_string_equal(c->warnings[0].setting, "ADDITIONAL_ENI_TAGS");
-        assert_contains(c->warnings[0].text, "node.k8s.amazonaws.com/x");
+        assert_int_equal(c->warnings.n, 1);
+        assert_string_equal(c->warnings.list[0].setting, "ADDITIONAL_ENI_TAGS");
+        assert_contains(c->warnings.list[0].text, "node.k8s.amazonaws.com/x");
 }
 
 static void test_tag_limits(void **state)
@@ -558,43 +558,7 @@ static void test_bad_files(void **state)
         assert_null(f->config);
 }
 
-/* ---- reread ---- */
-
-static void test_what_needs_a_restart(void **state)
-{
-        static const struct {
-                const char *text, *fixed;
-        } cases[] = {
-                {"WARM_ENI_TARGET=5\nWARM_IP_TARGET=1\nMAX_ENI=2\nIP_COOLDOWN_PERIOD=5\n", NULL},
-                {"AWS_VPC_K8S_CNI_LOGLEVEL=debug\nVPCWIRE_LOOK_PERIOD=60\n", NULL},
-                {"AWS_VPC_ENI_MTU=1500\n", "AWS_VPC_ENI_MTU"},
-                {"POD_MTU=1500\n", "POD_MTU"},
-                {"AWS_VPC_K8S_CNI_VETHPREFIX=pod\n", "AWS_VPC_K8S_CNI_VETHPREFIX"},
-                {"CLUSTER_NAME=other\n", "CLUSTER_NAME"},
-                {"ADDITIONAL_ENI_TAGS={\"a\": \"b\"}\n", "ADDITIONAL_ENI_TAGS"},
-                {"AWS_REGION=eu-west-1\n", "AWS_REGION"},
-                {"AWS_EC2_ENDPOINT=http://x\n", "AWS_EC2_ENDPOINT"},
-                {"AWS_USE_FIPS_ENDPOINT=true\n", "AWS_USE_FIPS_ENDPOINT"},
-                {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=IPv6\n", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"},
-                {"VPCWIRE_DB=/x\n", "VPCWIRE_DB"},
-                {"VPCWIRE_LOG_FORMAT=json\n", "VPCWIRE_LOG_FORMAT"},
-        };
-        struct fixture *f = *state;
-        const char *fixed;
-
-        load(f);
-        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-                _cleanup_(config_freep) struct config *next = NULL;
-
-                write_conf(f, cases[i].text);
-                assert_ok(config_load(f->path, &next, &f->err), &f->err);
-                fixed = config_differs_in_fixed(f->config, next);
-                if (cases[i].fixed)
-                        assert_string_equal(fixed, cases[i].fixed);
-                else
-                        assert_null(fixed);
-        }
-}
+/* ---- told to people ---- */
 
 static void test_help_names_every_setting(void **state _unused_)
 {
@@ -666,7 +630,6 @@ int main(void)
                 T(test_tag_limits),
                 T(test_bad_lines),
                 T(test_bad_files),
-                T(test_what_needs_a_restart),
                 T(test_help_names_every_setting),
         };
 

@@ -54,11 +54,11 @@ static void test_all_is_well(void **state)
         assert_string_not_equal(differences(w), "");
         node_world_sync(w);
         assert_string_equal(differences(w), "");
-        w->border.mark =
+        w->egress.mark =
                 0x100000; /* a setting: what is wanted is by it, not by a number of the check's own */
         node_world_sync(w);
         assert_string_equal(differences(w), "");
-        w->border.external_snat = true;
+        w->egress.external_snat = true;
         node_world_sync(w);
         assert_string_equal(differences(w), "");
 }

@@ -38,7 +38,7 @@ static void test_exempt_destination_keeps_the_source(void **state)
         struct node_world *w = *state;
         _cleanup_close_ int second = node_packets_open(w, w->pod_fds[1], PORT);
 
-        w->border.exempt = (struct node_cidrs){{world_cidr("198.51.100.0/24")}, 1};
+        w->egress.exempt = (struct cidrs){{world_cidr("198.51.100.0/24")}, 1};
         node_world_sync(w);
         node_packets_send(second, "198.51.100.2", PORT);
         node_packets_assert(node_packets_await("198.51.100.2"), 1, "10.0.1.21");

@@ -53,7 +53,7 @@ struct node_case {
         struct node_address addresses[5];
         struct pod_sought pods[3];
         struct prefix vpc[2];
-        struct node_border border;
+        struct egress egress;
         struct node_view view;
         struct node_want want;
         struct err err;
@@ -85,7 +85,7 @@ static int setup(void **state)
         c->pods[2] = (struct pod_sought){ip("10.0.1.21"), "eni00000000003", "container-3"};
         c->vpc[0] = cidr("10.0.0.0/16");
         c->vpc[1] = cidr("100.64.0.0/16");
-        c->border = (struct node_border){
+        c->egress = (struct egress){
                 .node_ports = true,
                 .mark = 0x80,
                 .exempt = {{cidr("192.168.0.0/16"), cidr("10.0.9.0/24") /* inside the VPC's */}, 2},
@@ -94,7 +94,7 @@ static int setup(void **state)
                                      .mtu = 9001,
                                      .vpc_cidrs = c->vpc,
                                      .n_vpc_cidrs = 2,
-                                     .border = &c->border,
+                                     .egress = &c->egress,
                                      .enis = c->enis,
                                      .n_enis = 3,
                                      .addresses = c->addresses,
@@ -371,24 +371,24 @@ static void test_nft_golden(void **state)
         assert_string_equal(c->want.nft_guard.text, guards);
 }
 
-/* The golden text above with its border changed; what was begun before must go on, so packets of marked connections are marked always. */
-static void test_nft_border(void **state)
+/* The golden text above with its egress settings changed; what was begun before must go on, so packets of marked connections are marked always. */
+static void test_nft_egress(void **state)
 {
         static const char restore[] = "ct mark & 0x00000040 == 0x00000040 ip saddr @pods goto to_primary\n";
         struct node_case *c = *state;
 
-        c->border.mark = 0x40;
-        c->border.snat_ports = NODE_SNAT_PORTS_KEEP;
+        c->egress.mark = 0x40;
+        c->egress.snat_ports = SNAT_PORTS_KEEP;
         assert_ok(make(c), &c->err);
         assert_contains(c->want.nft.text, "return\n\t\tsnat to 10.0.1.10\n");
         assert_contains(c->want.nft.text, restore);
         assert_contains(c->want.nft.text, "meta mark set meta mark | 0x00000040\n");
         assert_string_equal(RULE_TEXT(&c->want.rules[1]), "1024: fwmark 0x40/0x40 lookup 254 proto 118");
-        c->border.snat_ports = NODE_SNAT_PORTS_HASH;
+        c->egress.snat_ports = SNAT_PORTS_HASH;
         assert_ok(make(c), &c->err);
         assert_contains(c->want.nft.text, "return\n\t\tsnat to 10.0.1.10 random\n");
-        c->border.external_snat = true;
-        c->border.node_ports = false;
+        c->egress.external_snat = true;
+        c->egress.node_ports = false;
         assert_ok(make(c), &c->err);
         assert_null(strstr(c->want.nft.text, "goto leave\n\t}\n\tchain other_link"));
         assert_null(strstr(c->want.nft.text, "snat_outside"));
@@ -396,8 +396,8 @@ static void test_nft_border(void **state)
                         "ip saddr @secondary ct mark set ct mark | 0x00000040 snat to 10.0.1.10 random\n");
         assert_null(strstr(c->want.nft.text, "entered"));
         assert_contains(c->want.nft.text, restore);
-        c->border.external_snat = false;
-        c->border.exempt = (struct node_cidrs){{cidr("0.0.0.0/0")}, 1};
+        c->egress.external_snat = false;
+        c->egress.exempt = (struct cidrs){{cidr("0.0.0.0/0")}, 1};
         assert_ok(make(c), &c->err);
         assert_contains(
                 c->want.nft.text,
@@ -408,7 +408,7 @@ static void test_nft_empty_sets_and_doubles(void **state)
 {
         struct node_case *c = *state;
 
-        c->view.n_vpc_cidrs = c->border.exempt.n = c->view.n_addresses = 0;
+        c->view.n_vpc_cidrs = c->egress.exempt.n = c->view.n_addresses = 0;
         assert_ok(make(c), &c->err);
         assert_null(strstr(c->want.nft.text, "elements"));
         assert_non_null(strstr(strstr(c->want.nft.text, "set pods {"), "size 16\n"));
@@ -481,10 +481,10 @@ static void test_bad_view_is_refused(void **state)
         }
         for (uint32_t mark = 0; mark <= 0x180; mark += 0x180) {
                 c->view.veth_prefix = "eni";
-                c->border.mark = mark;
+                c->egress.mark = mark;
                 assert_fails(make(c), ERR_INVALID);
         }
-        c->border.mark = 0x80;
+        c->egress.mark = 0x80;
         c->view.veth_prefix = "eth"; /* the primary interface's own name begins so */
         assert_fails(make(c), ERR_INVALID);
         c->view.veth_prefix = "eni";
@@ -577,7 +577,7 @@ int main(void)
                 WANT_TEST(test_rules),
                 WANT_TEST(test_links_addresses_sysctls),
                 WANT_TEST(test_nft_golden),
-                WANT_TEST(test_nft_border),
+                WANT_TEST(test_nft_egress),
                 WANT_TEST(test_nft_empty_sets_and_doubles),
                 WANT_TEST(test_order_of_input_does_not_matter),
                 WANT_TEST(test_doubled_pod_address_gives_one_route),

@@ -38,7 +38,7 @@ struct plan_case {
         const char *name;
         struct plan_eni enis[MAX_ENIS];
         struct plan_view view; /* enis are filled in; look_due_ms 0: far away; no subnets: the node's own */
-        struct plan_targets targets;
+        struct pool_targets targets;
         const struct plan_limits *limits;
         const char *
                 expect; /* "assign 1 x3, create @1 in b x9": kind, key, x count, @ device index, other subnet */
@@ -745,14 +745,14 @@ static const struct plan_case shrinking[] = {
         {"it has lasted as long as the targets say",
          {PRIMARY(.free = 5)},
          {.surplus_since_ms = NOW - 2000},
-         {.has_warm_ip = true, .warm_ip = 2, .shrink_delay_ms = 2000},
+         {.has_warm_ip = true, .warm_ip = 2, .shrink_delay_s = 2},
          &large,
          "unassign 1 x3",
          .surplus = 3},
         {"a young ENI by the targets' own measure",
          {PRIMARY(.free = 2), READY(1, .free = 3, .ready_ms = NOW - 1999)},
          {LONG_SURPLUS},
-         {.has_warm_ip = true, .warm_ip = 2, .shrink_delay_ms = 2000},
+         {.has_warm_ip = true, .warm_ip = 2, .shrink_delay_s = 2},
          &large,
          "",
          .surplus = 3,
@@ -1124,7 +1124,7 @@ static void test_a_kept_eni_is_explained(void **state _unused_)
         struct plan plan;
 
         view.look_due_ms = NOW + 1;
-        plan_make(&view, &(struct plan_targets){0}, &small, NOW, arena, &plan);
+        plan_make(&view, &(struct pool_targets){0}, &small, NOW, arena, &plan);
         assert_int_equal(plan.n, 0);
         assert_string_equal(plan.kept,
                             "the ENI at device 1 is not needed, and kept: it has the public address "
@@ -1160,7 +1160,7 @@ static void test_an_empty_view(void **state _unused_)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         const struct plan_view view = {.look_due_ms = NOW};
-        const struct plan_targets targets = {.warm_eni = 1};
+        const struct pool_targets targets = {.warm_eni = 1};
         struct plan plan;
 
         /* Before the first look not even the primary ENI is known: an ENI at device 0 would be absurd. */

@@ -121,7 +121,7 @@ static void come_to_rest(struct model *model, struct arena *arena, struct plan *
 
 static void check_rest(struct model *model, struct arena *arena, const struct plan *plan)
 {
-        const struct plan_targets *t = &model->targets;
+        const struct pool_targets *t = &model->targets;
         bool by_address = (t->has_warm_ip && t->warm_ip) || (t->has_minimum_ip && t->minimum_ip);
         struct sums sums = add_up(model);
         struct plan later;

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "sandbox.h"
+#include "daemon/sandbox.h"
 
 enum { FAILED_TO_ENTER = 120, WENT_THROUGH = 0, SKIPPED = 77 };
 

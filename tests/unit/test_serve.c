@@ -116,8 +116,12 @@ static void task_set_texts(struct fixture *fixture)
         struct serve_node node = {.node = {.instance_id = "i-1", .instance_type = "t3.small"}, .max_enis = 3};
 
         serve_set_node(fixture->serve, &node);
-        serve_set_settings(fixture->serve,
-                           &(struct serve_settings){.targets = {1, -1, 5, -1, 30000, -1}, .mtu = 1500});
+        serve_set_settings(
+                fixture->serve,
+                &(struct serve_settings){
+                        .targets = {.warm_eni = 2, .has_minimum_ip = true, .minimum_ip = 5, .max_pods = 9},
+                        .cooldown_ms = 30000,
+                        .mtu = 1500});
         serve_set_impaired(fixture->serve, "rules cannot be written");
 }
 
@@ -136,7 +140,9 @@ static void test_status(void **state)
         assert_true(status.ready && !status.reason && !status.impaired);
         assert_string_equal(status.version, "9.8.7");
         assert_null(status.node.instance_id);
-        assert_int_equal(status.targets.warm_eni, -1);
+        assert_true(status.targets.warm_eni == 1 && status.targets.warm_ip == -1 &&
+                    status.targets.minimum_ip == -1 && status.targets.max_eni == -1 &&
+                    status.targets.max_pods == -1 && status.targets.cooldown_ms == 0);
         assert_int_equal(status.pool.total, 3);
         assert_int_equal(status.pool.free, 3);
         assert_true(status.started_ms >= status.booted_ms && status.started_ms <= clock_wall_ms());
@@ -151,8 +157,9 @@ static void test_status(void **state)
         assert_string_equal(status.impaired_reason, "rules cannot be written");
         assert_true(status.enis == 1 && status.max_enis == 3);
         assert_true(status.pool.leased == 1 && status.pool.free == 2);
-        assert_true(status.targets.warm_eni == 1 && status.targets.warm_ip == -1 &&
-                    status.targets.minimum_ip == 5);
+        assert_true(status.targets.warm_eni == 2 && status.targets.warm_ip == -1 &&
+                    status.targets.minimum_ip == 5 && status.targets.max_pods == 9 &&
+                    status.targets.cooldown_ms == 30000);
         assert_int_equal(status.n_blocked, 1);
         assert_string_equal(status.blocked[0].reason, "subnet is full");
         assert_in_range(status.blocked[0].until_ms, clock_wall_ms() + 30000, clock_wall_ms() + 61000);

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/table.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include <vpcwire/dataplane.h>
+
+enum { NAME_BYTES_MAX = 64 };
+
+#define FIELD(member) offsetof(struct config, member)
+
+/* Names of aws-vpc-cni where the meaning is the same; ours begin with VPCWIRE_. Sorted by theme, as --help shows them. */
+const struct setting settings[] = {
+        {"WARM_ENI_TARGET", SETTING_NUMBER, FIELD(targets.warm_eni), "1", 0, 100, .low_is_unset = true,
+         .reloadable = true, .help = "whole ENIs' worth of free addresses kept ahead of need"},
+        {"WARM_IP_TARGET", SETTING_NUMBER, FIELD(targets.warm_ip), NULL, 0, 10000, .low_is_unset = true,
+         .reloadable = true, .has = FIELD(targets.has_warm_ip),
+         .help = "free addresses kept ahead of need; overrides WARM_ENI_TARGET"},
+        {"MINIMUM_IP_TARGET", SETTING_NUMBER, FIELD(targets.minimum_ip), NULL, 0, 10000, .low_is_unset = true,
+         .reloadable = true, .has = FIELD(targets.has_minimum_ip),
+         .help = "addresses the node has at least, in use or free; overrides WARM_ENI_TARGET"},
+        {"MAX_ENI", SETTING_NUMBER, FIELD(targets.max_eni), NULL, 1, 10000, .low_is_unset = true,
+         .reloadable = true,
+         .help = "ENIs at most, the primary one included; unset: what the instance type allows"},
+        {"VPCWIRE_MAX_PODS", SETTING_NUMBER, FIELD(targets.max_pods), NULL, 1, 10000, .reloadable = true,
+         .help = "the pool never grows beyond this many addresses; unset: no limit of its own"},
+        {"IP_COOLDOWN_PERIOD", SETTING_NUMBER, FIELD(ip_cooldown_s), "30", 0, 3600, .reloadable = true,
+         .differs = "yes; aws-vpc-cni counts cooling addresses as free",
+         .help = "seconds before a released address is used again"},
+        {"VPCWIRE_SHRINK_DELAY", SETTING_NUMBER, FIELD(targets.shrink_delay_s), "60", 1, 86400,
+         .reloadable = true,
+         .help = "seconds addresses must be too many, and an ENI be old, before they are given back to EC2"},
+        {"VPCWIRE_ORPHAN_GRACE_PERIOD", SETTING_NUMBER, FIELD(orphan_grace_s), "60", 1, 86400,
+         .reloadable = true,
+         .help = "seconds a lease's host link must be missing before the lease is reclaimed"},
+        {"VPCWIRE_LOOK_PERIOD", SETTING_NUMBER, FIELD(look_period_s), "1800", 10, 86400, .reloadable = true,
+         .help = "seconds between two full looks at EC2"},
+        {"AWS_VPC_ENI_MTU", SETTING_NUMBER, FIELD(eni_mtu), "9001", 576, 9001,
+         .help = "MTU of the ENIs' links"},
+        {"POD_MTU", SETTING_NUMBER, FIELD(pod_mtu), NULL, 576, 9001,
+         .help = "MTU of the pods' links; unset: AWS_VPC_ENI_MTU"},
+        {"AWS_VPC_K8S_CNI_EXTERNALSNAT", SETTING_FLAG, FIELD(egress.external_snat), "false",
+         .reloadable = true,
+         .help = "true: pods keep their addresses also outside the VPC; a NAT gateway translates"},
+        {"AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", SETTING_CIDRS, FIELD(egress.exempt), NULL, .reloadable = true,
+         .help = "CIDRs outside the VPC that see the pods' own addresses"},
+        {"AWS_VPC_K8S_CNI_RANDOMIZESNAT", SETTING_SNAT_PORTS, FIELD(egress.snat_ports), "prng",
+         .reloadable = true,
+         .help = "ports of translated connections: prng, hashrandom (random both), none (kept if free)"},
+        {"AWS_EXTERNAL_SERVICE_CIDRS", SETTING_CIDRS, FIELD(egress.external_services), NULL,
+         .reloadable = true,
+         .help = "CIDRs that all pods reach by the main routing table, whichever ENI they are on"},
+        {"AWS_VPC_CNI_NODE_PORT_SUPPORT", SETTING_FLAG, FIELD(egress.node_ports), "true", .reloadable = true,
+         .help = "what comes in by the primary ENI for a NodePort is answered by it"},
+        {"AWS_VPC_K8S_CNI_CONNMARK", SETTING_MARK, FIELD(egress.mark), DATAPLANE_TEXT(DATAPLANE_CONNMARK),
+         .help = "mark of connections that must use the primary ENI"},
+        {"AWS_VPC_K8S_CNI_VETHPREFIX", SETTING_VETH_PREFIX, FIELD(veth_prefix), "eni",
+         .help = "what names of pods' host links begin with; the plugin's vethPrefix must be the same"},
+        {"VPCWIRE_BLOCK_IMDS", SETTING_BOOL, FIELD(block_imds), "false", .reloadable = true,
+         .help = "pods without the host's network cannot reach the instance metadata service"},
+        {"CLUSTER_NAME", SETTING_TEXT, FIELD(cluster_name), NULL,
+         .help = "written as a tag on the ENIs we make"},
+        {"ENABLE_SUBNET_DISCOVERY", SETTING_FLAG, FIELD(finds_subnets), "true",
+         .help = "when the node's subnet is full, make ENIs in others of its zone with the tag "
+                 "kubernetes.io/role/cni"},
+        {"ADDITIONAL_ENI_TAGS", SETTING_TAGS, 0, "{}",
+         .help = "JSON object of more tags; keys with k8s.amazonaws.com in them are left out"},
+        {"AWS_REGION", SETTING_TEXT, FIELD(region), NULL, .second_name = "AWS_DEFAULT_REGION", .sdk = true,
+         .help = "unset: as the instance metadata says"},
+        {"AWS_EC2_ENDPOINT", SETTING_URL, FIELD(ec2_endpoint), NULL, .second_name = "AWS_ENDPOINT_URL_EC2",
+         .third_name = "AWS_ENDPOINT_URL", .help = "another EC2; unset: the region's own"},
+        {"AWS_ENDPOINT_URL_STS", SETTING_URL, FIELD(sts_endpoint), NULL, .second_name = "AWS_ENDPOINT_URL",
+         .sdk = true, .help = "another STS, for web identities; unset: the region's own"},
+        {"AWS_USE_FIPS_ENDPOINT", SETTING_BOOL, FIELD(use_fips), "false", .sdk = true,
+         .help = "take the region's FIPS endpoints"},
+        {"AWS_USE_DUALSTACK_ENDPOINT", SETTING_BOOL, FIELD(use_dualstack), "false", .sdk = true,
+         .help = "take the region's endpoints that are reached by IPv6 too"},
+        {"AWS_CA_BUNDLE", SETTING_PATH, FIELD(ca_file), NULL, .sdk = true,
+         .help = "PEM file of the authorities that EC2 and STS are verified with; unset: the system's"},
+        {"AWS_EC2_METADATA_SERVICE_ENDPOINT", SETTING_URL, FIELD(imds_endpoint), NULL, .sdk = true,
+         .help = "another instance metadata service; unset: the link-local one"},
+        {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", SETTING_IP_MODE, FIELD(imds_ipv6), "IPv4", .sdk = true,
+         .help = "IPv4 (169.254.169.254) or IPv6 (fd00:ec2::254)"},
+        {"HTTP_TIMEOUT", SETTING_NUMBER, FIELD(http_timeout_s), "10", 1, 300,
+         .differs = "yes; aws-vpc-cni takes 10 and more only", .help = "seconds an EC2 call may take"},
+        {"AWS_VPC_K8S_CNI_LOGLEVEL", SETTING_LOG_LEVEL, FIELD(log_level), "info", .reloadable = true,
+         .differs = "yes; aws-vpc-cni's default is DEBUG", .help = "debug, info, warn or error"},
+        {"VPCWIRE_LOG_FORMAT", SETTING_LOG_FORMAT, FIELD(log_format), "auto",
+         .help = "text (key=value), json, or auto: text on a terminal"},
+        {"MY_NODE_NAME", SETTING_TEXT, FIELD(node_name), NULL,
+         .help = "the Node that events are told of to Kubernetes; unset: none are"},
+        {"CLUSTER_ENDPOINT", SETTING_URL, FIELD(cluster_endpoint), NULL,
+         .help = "https:// URL of the Kubernetes API server; unset: KUBERNETES_SERVICE_HOST and _PORT"},
+        {"KUBERNETES_SERVICE_HOST", SETTING_TEXT, FIELD(service_host), NULL, .differs = "of Kubernetes",
+         .help = "set by Kubernetes in its pods"},
+        {"KUBERNETES_SERVICE_PORT", SETTING_NUMBER, FIELD(service_port), "443", 1, 65535,
+         .differs = "of Kubernetes", .help = "set by Kubernetes in its pods"},
+        {"VPCWIRE_SERVICE_ACCOUNT", SETTING_PATH, FIELD(account_folder),
+         "/var/run/secrets/kubernetes.io/serviceaccount",
+         .help = "folder with the service account's token and ca.crt; without it Kubernetes is told nothing"},
+        {"AWS_VPC_K8S_CNI_BACKING_STORE", SETTING_PATH, FIELD(backing_store), "/var/run/aws-node/ipam.json",
+         .help = "aws-vpc-cni's file of running pods, which are taken over when our database is new",
+         .differs = "yes, for reading"},
+        {"HOST_CNI_BIN_PATH", SETTING_PATH, FIELD(host_bin_folder), NULL,
+         .differs = "yes; aws-vpc-cni's default is /host/opt/cni/bin",
+         .help = "the host's folder of CNI plugins, for `ipamd install`"},
+        {"HOST_CNI_CONFDIR_PATH", SETTING_PATH, FIELD(host_conf_folder), NULL,
+         .differs = "yes; aws-vpc-cni's default is /host/etc/cni/net.d",
+         .help = "the host's folder of network configurations, where the daemon puts ours once it can serve; "
+                 "unset: it does not"},
+        {"HOST_TMPFILES_PATH", SETTING_PATH, FIELD(host_tmpfiles_folder), NULL,
+         .help = "the host's /etc/tmpfiles.d, for a rule by which a boot begins without our network "
+                 "configuration"},
+        {"VPCWIRE_PLUGIN", SETTING_PATH, FIELD(plugin_path), "/usr/lib/vpcwire/vpcwire",
+         .help = "the CNI plugin that `ipamd install` copies"},
+        {"VPCWIRE_CONFLIST", SETTING_PATH, FIELD(conflist_path), "/usr/share/vpcwire/10-aws.conflist",
+         .help = "the network configuration that the daemon copies"},
+        {"VPCWIRE_CONFLIST_NAME", SETTING_FILE_NAME, FIELD(conflist_name), "10-aws.conflist",
+         .help = "its name on the host; runtimes take the first in alphabetical order"},
+        {"VPCWIRE_AWS_CNI_LINK", SETTING_BOOL, FIELD(aws_cni_link), "false",
+         .help = "also install the plugin under the name aws-cni, for configurations that name it"},
+        {"VPCWIRE_SYSCTL_FOLDER", SETTING_PATH, FIELD(sysctl_folder), "/proc/sys",
+         .help = "where sysctls can be written, if not there"},
+        {"XTABLES_LOCKFILE", SETTING_PATH, FIELD(xtables_lock), "/run/xtables.lock", .differs = "of iptables",
+         .help = "the lock of iptables-legacy, taken while aws-vpc-cni's chains are removed from it"},
+        {"VPCWIRE_DB", SETTING_PATH, FIELD(db_path), "/run/vpcwire/ipam.db", .help = "the database"},
+        {"VPCWIRE_SOCKET", SETTING_SOCKET, FIELD(socket_path), "/run/vpcwire/ipamd.sock",
+         .help = "the RPC socket"},
+        {"VPCWIRE_METRICS_BIND_ADDRESS", SETTING_BIND, FIELD(metrics_bind), ":61678",
+         .help = "where Prometheus reads /metrics"},
+        {"DISABLE_METRICS", SETTING_FLAG, FIELD(no_metrics), "false", .help = "no /metrics"},
+        {"INTROSPECTION_BIND_ADDRESS", SETTING_BIND, FIELD(introspection_bind), "127.0.0.1:61679",
+         .help = "the node's page, /v1/enis, /v1/pods, /healthz and /readyz; unix:/PATH is fine, too"},
+        {"DISABLE_INTROSPECTION", SETTING_FLAG, FIELD(no_introspection), "false", .help = "none of these"},
+};
+
+const size_t n_settings = ARRAY_SIZE(settings);
+
+const struct setting *setting_find(const char *name)
+{
+        for (size_t i = 0; i < n_settings; i++) {
+                if (strcmp(settings[i].name, name) == 0)
+                        return &settings[i];
+        }
+        return NULL;
+}
+
+/* How many characters must change to make one name the other (Levenshtein). */
+static unsigned distance_of(const char *a, const char *b)
+{
+        unsigned row[NAME_BYTES_MAX + 1], above_left, above;
+        size_t n = strnlen(b, NAME_BYTES_MAX);
+
+        for (size_t j = 0; j <= n; j++)
+                row[j] = (unsigned)j;
+        for (size_t i = 0; a[i] && i < NAME_BYTES_MAX; i++) {
+                above_left = row[0];
+                row[0] = (unsigned)i + 1;
+                for (size_t j = 0; j < n; j++) {
+                        unsigned best = above_left + (toupper((unsigned char)a[i]) != b[j]);
+
+                        above = row[j + 1];
+                        if (above + 1 < best)
+                                best = above + 1;
+                        if (row[j] + 1 < best)
+                                best = row[j] + 1;
+                        above_left = above;
+                        row[j + 1] = best;
+                }
+        }
+        return row[n];
+}
+
+const char *setting_nearest(const char *name)
+{
+        const char *best = settings[0].name;
+        unsigned best_distance = distance_of(name, best);
+
+        for (size_t i = 1; i < n_settings; i++) {
+                unsigned distance = distance_of(name, settings[i].name);
+
+                if (distance < best_distance) {
+                        best = settings[i].name;
+                        best_distance = distance;
+                }
+        }
+        return best;
+}
