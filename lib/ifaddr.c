@@ -80,46 +80,31 @@ int ifaddr_parse(const struct nlmsghdr *hdr, struct ifaddr *ret, struct err *err
         return 0;
 }
 
-struct dump {
-        struct message_list list;
-        int family;
-        unsigned ifindex;
-};
-
-static int take(const struct nlmsghdr *hdr, void *arg, struct err *err)
+static int take(const struct nlmsghdr *hdr, void *element, const void *filter, struct err *err)
 {
-        struct dump *dump = arg;
-        struct ifaddr ifaddr;
-        int r;
+        const struct ifaddrmsg *wanted = filter;
+        struct ifaddr *ifaddr = element;
+        int r = ifaddr_parse(hdr, ifaddr, err);
 
-        if (hdr->nlmsg_type != RTM_NEWADDR)
-                return 0;
-        r = ifaddr_parse(hdr, &ifaddr, err);
         if (r < 0)
                 return r;
-        if ((!dump->ifindex || dump->ifindex == ifaddr.ifindex) &&
-            (dump->family == AF_UNSPEC || dump->family == ifaddr.prefix.ip.family))
-                *(struct ifaddr *)message_list_add(&dump->list) = ifaddr;
-        return 0;
-}
-
-static void dump_done(struct dump *dump)
-{
-        message_list_done(&dump->list);
+        return (!wanted->ifa_index || wanted->ifa_index == ifaddr->ifindex) &&
+               (wanted->ifa_family == AF_UNSPEC || wanted->ifa_family == ifaddr->prefix.ip.family);
 }
 
 int ifaddr_dump(struct netlink *nl, struct arena *arena, int family, unsigned ifindex, struct ifaddr **ret,
                 size_t *ret_n, struct err *err)
 {
         const struct ifaddrmsg header = {.ifa_family = (uint8_t)family, .ifa_index = ifindex};
-        _cleanup_(dump_done) struct dump dump = {
-                .list.size = sizeof(struct ifaddr), .family = family, .ifindex = ifindex};
-        int r = netlink_get(nl, message_new(RTM_GETADDR, NLM_F_DUMP, &header, sizeof(header)), take, &dump,
-                            err, "list the addresses");
+        struct message_list list = {.type = RTM_NEWADDR,
+                                    .size = sizeof(struct ifaddr),
+                                    .take = take,
+                                    .filter = &header,
+                                    .compare = compare};
+        int r = message_dump(nl, message_new(RTM_GETADDR, NLM_F_DUMP, &header, sizeof(header)), &list, arena,
+                             "list the addresses", err);
 
-        if (r < 0)
-                return r;
-        *ret = message_list_finish(&dump.list, arena, compare);
-        *ret_n = dump.list.n;
-        return 0;
+        *ret = list.items;
+        *ret_n = list.n;
+        return r;
 }

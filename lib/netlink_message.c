@@ -97,6 +97,14 @@ struct ip attribute_ip(const struct nlattr *attribute, int family)
         return ip;
 }
 
+bool attribute_mac(const struct nlattr *attribute, struct mac *ret)
+{
+        if (!attribute || nla_len(attribute) != MAC_BYTES)
+                return false;
+        memcpy(ret->bytes, nla_data(attribute), MAC_BYTES);
+        return true;
+}
+
 void attribute_string(const struct nlattr *attribute, char *ret, size_t size)
 {
         ret[0] = '\0';
@@ -104,31 +112,37 @@ void attribute_string(const struct nlattr *attribute, char *ret, size_t size)
                 nla_strlcpy(ret, attribute, size);
 }
 
-void *message_list_add(struct message_list *list)
+static int collect(const struct nlmsghdr *hdr, void *arg, struct err *err)
 {
-        void *place;
+        struct message_list *list = arg;
+        void *element;
+        int r;
 
+        if (hdr->nlmsg_type != list->type)
+                return 0;
         if (list->n == list->capacity) {
                 list->capacity = list->capacity ? list->capacity * 2 : 16;
                 list->items = xrealloc_array(list->items, list->capacity, list->size);
         }
-        place = list->items + list->n++ * list->size;
-        return memset(place, 0, list->size);
+        element = memset((char *)list->items + list->n * list->size, 0, list->size);
+        r = list->take(hdr, element, list->filter, err);
+        if (r > 0)
+                list->n++;
+        return r < 0 ? r : 0;
 }
 
-void *message_list_finish(struct message_list *list, struct arena *arena,
-                          int (*compare)(const void *a, const void *b))
+int message_dump(struct netlink *nl, struct nl_msg *request, struct message_list *list, struct arena *arena,
+                 const char *what, struct err *err)
 {
-        void *items = arena_alloc(arena, list->n, list->size);
+        int r = netlink_get(nl, request, collect, list, err, "%s", what);
+        _cleanup_free_ void *collected = list->items;
 
+        if (r < 0)
+                list->n = 0;
+        list->items = arena_alloc(arena, list->n, list->size);
         if (list->n) {
-                qsort(list->items, list->n, list->size, compare);
-                memcpy(items, list->items, list->n * list->size);
+                qsort(collected, list->n, list->size, list->compare);
+                memcpy(list->items, collected, list->n * list->size);
         }
-        return items;
-}
-
-void message_list_done(struct message_list *list)
-{
-        free(list->items);
+        return r;
 }

@@ -3,6 +3,7 @@
 #ifndef LIB_NETLINK_MESSAGE_H
 #define LIB_NETLINK_MESSAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,6 +12,9 @@
 
 #include <vpcwire/addr.h>
 #include <vpcwire/err.h>
+#include <vpcwire/netlink.h>
+
+struct arena;
 
 /*
  * A message with its fixed header. Neither this nor the message_put_*() can fail: out of memory aborts, and a message
@@ -33,17 +37,25 @@ int message_parse(const struct nlmsghdr *hdr, size_t header_bytes, struct nlattr
 uint32_t attribute_u32(const struct nlattr *attribute, uint32_t fallback);
 uint8_t attribute_u8(const struct nlattr *attribute, uint8_t fallback);
 struct ip attribute_ip(const struct nlattr *attribute, int family);
+bool attribute_mac(const struct nlattr *attribute, struct mac *ret); /* false: no six bytes */
 void attribute_string(const struct nlattr *attribute, char *ret, size_t size);
 
-/* A growing array of equal elements that ends up sorted in an arena: the result of a dump. */
-struct arena;
+/*
+ * What a dump is made into: `take` reads each message of `type` into an element that is zeroed, and returns 1 to keep
+ * it, 0 to leave it out, or an error.
+ */
 struct message_list {
-        char *items;
-        size_t n, capacity, size;
+        uint16_t type;
+        size_t size; /* of an element */
+        int (*take)(const struct nlmsghdr *hdr, void *element, const void *filter, struct err *err);
+        const void *filter;
+        int (*compare)(const void *a, const void *b);
+        void *items; /* the result: sorted, in the arena. Without elements when the dump failed */
+        size_t n;
+        size_t capacity; /* private */
 };
-void *message_list_add(struct message_list *list); /* the new element, zeroed; valid until the next call */
-void *message_list_finish(struct message_list *list, struct arena *arena,
-                          int (*compare)(const void *a, const void *b));
-void message_list_done(struct message_list *list);
+/* Sends the request (taken over) and fills the list. `what` begins the error's text. */
+int message_dump(struct netlink *nl, struct nl_msg *request, struct message_list *list, struct arena *arena,
+                 const char *what, struct err *err);
 
 #endif

@@ -162,50 +162,36 @@ int route_parse(const struct nlmsghdr *hdr, struct route_info *ret, struct err *
         return 0;
 }
 
-struct dump {
-        struct message_list list;
-        const struct route_filter *filter;
-};
-
-static int take(const struct nlmsghdr *hdr, void *arg, struct err *err)
+static int take(const struct nlmsghdr *hdr, void *element, const void *arg, struct err *err)
 {
-        struct dump *dump = arg;
-        const struct route_filter *filter = dump->filter;
+        const struct route_filter *filter = arg;
         const struct rtmsg *header = nlmsg_data(hdr);
-        struct route_info route;
-        int r;
+        struct route_info *route = element;
+        int r = route_parse(hdr, route, err);
 
-        if (hdr->nlmsg_type != RTM_NEWROUTE)
-                return 0;
-        r = route_parse(hdr, &route, err);
         if (r < 0)
                 return r;
-        if (!(header->rtm_flags & RTM_F_CLONED) && header->rtm_family == filter->family &&
-            (!filter->table || filter->table == route.table) &&
-            (!filter->protocol || filter->protocol == route.protocol))
-                *(struct route_info *)message_list_add(&dump->list) = route;
-        return 0;
-}
-
-static void dump_done(struct dump *dump)
-{
-        message_list_done(&dump->list);
+        return !(header->rtm_flags & RTM_F_CLONED) && header->rtm_family == filter->family &&
+               (!filter->table || filter->table == route->table) &&
+               (!filter->protocol || filter->protocol == route->protocol);
 }
 
 int route_dump(struct netlink *nl, struct arena *arena, const struct route_filter *filter,
                struct route_info **ret, size_t *ret_n, struct err *err)
 {
         const struct rtmsg header = {.rtm_family = (uint8_t)filter->family, .rtm_protocol = filter->protocol};
-        _cleanup_(dump_done) struct dump dump = {.list.size = sizeof(struct route_info), .filter = filter};
+        struct message_list list = {.type = RTM_NEWROUTE,
+                                    .size = sizeof(struct route_info),
+                                    .take = take,
+                                    .filter = filter,
+                                    .compare = compare};
         struct nl_msg *msg = message_new(RTM_GETROUTE, NLM_F_DUMP, &header, sizeof(header));
         int r;
 
         if (filter->table)
                 message_put_u32(msg, RTA_TABLE, filter->table);
-        r = netlink_get(nl, msg, take, &dump, err, "list the routes");
-        if (r < 0 && !(r == -ERR_NOT_FOUND && filter->table)) /* no such table: nothing in it */
-                return r;
-        *ret = message_list_finish(&dump.list, arena, compare);
-        *ret_n = dump.list.n;
-        return 0;
+        r = message_dump(nl, msg, &list, arena, "list the routes", err);
+        *ret = list.items;
+        *ret_n = list.n;
+        return r == -ERR_NOT_FOUND && filter->table ? 0 : r; /* no such table: nothing in it */
 }

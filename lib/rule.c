@@ -159,37 +159,27 @@ int rule_parse(const struct nlmsghdr *hdr, struct rule_info *ret, struct err *er
         return 0;
 }
 
-struct dump {
-        struct message_list list;
-        int family;
-};
-
-static int take(const struct nlmsghdr *hdr, void *arg, struct err *err)
+static int take(const struct nlmsghdr *hdr, void *element, const void *family, struct err *err)
 {
-        struct dump *dump = arg;
-        const struct fib_rule_hdr *header = nlmsg_data(hdr);
+        struct rule_info *rule = element;
+        int r = rule_parse(hdr, rule, err);
 
-        if (hdr->nlmsg_type != RTM_NEWRULE || header->family != dump->family)
-                return 0;
-        return rule_parse(hdr, message_list_add(&dump->list), err);
-}
-
-static void dump_done(struct dump *dump)
-{
-        message_list_done(&dump->list);
+        return r < 0 ? r : rule->family == *(const int *)family;
 }
 
 int rule_dump(struct netlink *nl, struct arena *arena, int family, struct rule_info **ret, size_t *ret_n,
               struct err *err)
 {
         const struct fib_rule_hdr header = {.family = (uint8_t)family};
-        _cleanup_(dump_done) struct dump dump = {.list.size = sizeof(struct rule_info), .family = family};
-        int r = netlink_get(nl, message_new(RTM_GETRULE, NLM_F_DUMP, &header, sizeof(header)), take, &dump,
-                            err, "list the rules");
+        struct message_list list = {.type = RTM_NEWRULE,
+                                    .size = sizeof(struct rule_info),
+                                    .take = take,
+                                    .filter = &family,
+                                    .compare = compare};
+        int r = message_dump(nl, message_new(RTM_GETRULE, NLM_F_DUMP, &header, sizeof(header)), &list, arena,
+                             "list the rules", err);
 
-        if (r < 0)
-                return r;
-        *ret = message_list_finish(&dump.list, arena, compare);
-        *ret_n = dump.list.n;
-        return 0;
+        *ret = list.items;
+        *ret_n = list.n;
+        return r;
 }
