@@ -1,52 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
+#include <netlink/route/addr.h>
 
 #include <vpcwire/ifaddr.h>
 #include <vpcwire/mem.h>
 
 #include "netlink_message.h"
 
-static struct nl_msg *ifaddr_message(int type, int flags, const struct ifaddr *ifaddr)
-{
-        const struct ifaddrmsg header = {
-                .ifa_family = (uint8_t)ifaddr->prefix.ip.family,
-                .ifa_prefixlen = (uint8_t)ifaddr->prefix.bits,
-                .ifa_scope = ifaddr->scope,
-                .ifa_index = ifaddr->ifindex,
-        };
-        struct nl_msg *msg = message_new(type, flags, &header, sizeof(header));
+DEFINE_CLEANUP(struct rtnl_addr *, rtnl_addr_put)
 
-        message_put_ip(msg, IFA_LOCAL, ifaddr->prefix.ip);
-        message_put_ip(msg, IFA_ADDRESS, ifaddr->prefix.ip);
-        if (ifaddr->flags)
-                message_put_u32(msg, IFA_FLAGS, ifaddr->flags);
+/* rtnl_addr_build_add_request() or the like. */
+typedef int ifaddr_build(struct rtnl_addr *object, int flags, struct nl_msg **ret);
+
+static struct nl_msg *ifaddr_message(ifaddr_build *build, int flags, const struct ifaddr *ifaddr)
+{
+        _cleanup_(rtnl_addr_putp) struct rtnl_addr *object = message_need(rtnl_addr_alloc());
+        _cleanup_(nl_addr_putp) struct nl_addr *local = message_addr(ifaddr->prefix.ip, ifaddr->prefix.bits);
+        struct nl_msg *msg;
+
+        rtnl_addr_set_ifindex(object, (int)ifaddr->ifindex);
+        rtnl_addr_set_scope(object, ifaddr->scope);
+        rtnl_addr_set_flags(object, ifaddr->flags);
+        message_must(rtnl_addr_set_local(object, local));
+        message_must(build(object, flags, &msg));
         return msg;
 }
 
-static int change(struct netlink *nl, int type, int flags, const struct ifaddr *ifaddr, const char *verb,
-                  struct err *err)
+static int change(struct netlink *nl, ifaddr_build *build, int flags, const struct ifaddr *ifaddr,
+                  const char *verb, struct err *err)
 {
         if (!ip_is_set(ifaddr->prefix.ip))
                 return err_set(err, ERR_INVALID, "%s address: none is given", verb);
-        return netlink_request(nl, ifaddr_message(type, flags, ifaddr), err,
+        return netlink_request(nl, ifaddr_message(build, flags, ifaddr), err,
                                "%s address %s on link number %u", verb, PREFIX_TEXT(ifaddr->prefix),
                                ifaddr->ifindex);
 }
 
 int ifaddr_add(struct netlink *nl, const struct ifaddr *ifaddr, struct err *err)
 {
-        return change(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, ifaddr, "add", err);
+        return change(nl, rtnl_addr_build_add_request, NLM_F_EXCL, ifaddr, "add", err);
 }
 
 int ifaddr_replace(struct netlink *nl, const struct ifaddr *ifaddr, struct err *err)
 {
-        return change(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, ifaddr, "set", err);
+        return change(nl, rtnl_addr_build_add_request, NLM_F_REPLACE, ifaddr, "set", err);
 }
 
 int ifaddr_delete(struct netlink *nl, const struct ifaddr *ifaddr, struct err *err)
 {
-        return change(nl, RTM_DELADDR, 0, ifaddr, "delete", err);
+        return change(nl, rtnl_addr_build_delete_request, 0, ifaddr, "delete", err);
 }
 
 int ifaddr_compare(const struct ifaddr *a, const struct ifaddr *b)

@@ -4,40 +4,47 @@
 
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
+#include <netlink/route/neighbour.h>
 
 #include <vpcwire/mem.h>
 #include <vpcwire/neigh.h>
 
 #include "netlink_message.h"
 
-static struct nl_msg *neigh_message(int type, int flags, uint16_t state, const struct neigh_info *neigh)
-{
-        const struct ndmsg header = {.ndm_family = (uint8_t)neigh->ip.family,
-                                     .ndm_ifindex = (int)neigh->ifindex,
-                                     .ndm_state = state};
-        struct nl_msg *msg = message_new(type, flags, &header, sizeof(header));
+DEFINE_CLEANUP(struct rtnl_neigh *, rtnl_neigh_put)
 
-        message_put_ip(msg, NDA_DST, neigh->ip);
+/* build: rtnl_neigh_build_add_request() or the like. The entry is a permanent one, unless it is for proxying. */
+static struct nl_msg *neigh_message(int (*build)(struct rtnl_neigh *, int, struct nl_msg **), int flags,
+                                    unsigned entry_flags, const struct neigh_info *neigh)
+{
+        _cleanup_(rtnl_neigh_putp) struct rtnl_neigh *object = message_need(rtnl_neigh_alloc());
+        _cleanup_(nl_addr_putp) struct nl_addr *dst = message_addr(neigh->ip, 0);
+        _cleanup_(nl_addr_putp) struct nl_addr *mac = message_mac(neigh->mac);
+        struct nl_msg *msg;
+
+        rtnl_neigh_set_ifindex(object, (int)neigh->ifindex);
+        rtnl_neigh_set_flags(object, entry_flags);
+        message_must(rtnl_neigh_set_dst(object, dst));
+        if (neigh->has_mac)
+                rtnl_neigh_set_lladdr(object, mac);
+        message_must(build(object, flags, &msg));
         return msg;
 }
 
 int neigh_replace_permanent(struct netlink *nl, const struct neigh_info *neigh, struct err *err)
 {
-        struct nl_msg *msg;
-
         if (!ip_is_set(neigh->ip) || !neigh->has_mac)
                 return err_set(err, ERR_INVALID, "set neighbour: an address and a MAC are needed");
-        msg = neigh_message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, NUD_PERMANENT, neigh);
-        message_put_mac(msg, NDA_LLADDR, neigh->mac);
-        return netlink_request(nl, msg, err, "set neighbour %s on link number %u", IP_TEXT(neigh->ip),
-                               neigh->ifindex);
+        return netlink_request(
+                nl, neigh_message(rtnl_neigh_build_add_request, NLM_F_CREATE | NLM_F_REPLACE, 0, neigh), err,
+                "set neighbour %s on link number %u", IP_TEXT(neigh->ip), neigh->ifindex);
 }
 
 int neigh_delete(struct netlink *nl, const struct neigh_info *neigh, struct err *err)
 {
         if (!ip_is_set(neigh->ip))
                 return err_set(err, ERR_INVALID, "delete neighbour: no address is given");
-        return netlink_request(nl, neigh_message(RTM_DELNEIGH, 0, 0, neigh), err,
+        return netlink_request(nl, neigh_message(rtnl_neigh_build_delete_request, 0, 0, neigh), err,
                                "delete neighbour %s on link number %u", IP_TEXT(neigh->ip), neigh->ifindex);
 }
 
@@ -88,14 +95,6 @@ int neigh_dump(struct netlink *nl, struct arena *arena, int family, unsigned ifi
         return r;
 }
 
-static struct nl_msg *proxy_message(int type, int flags, unsigned ifindex, int family)
-{
-        const struct ndmsg header = {
-                .ndm_family = (uint8_t)family, .ndm_ifindex = (int)ifindex, .ndm_flags = NTF_PROXY};
-
-        return message_new(type, flags, &header, sizeof(header));
-}
-
 static int check_proxy(unsigned ifindex, struct ip ip, struct err *err)
 {
         return ifindex && ip_is_set(ip)
@@ -105,25 +104,24 @@ static int check_proxy(unsigned ifindex, struct ip ip, struct err *err)
 
 int neigh_proxy_add(struct netlink *nl, unsigned ifindex, struct ip ip, struct err *err)
 {
+        const struct neigh_info proxy = {.ifindex = ifindex, .ip = ip};
         struct nl_msg *msg;
 
         if (check_proxy(ifindex, ip, err) < 0)
                 return -ERR_INVALID;
-        msg = proxy_message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, ifindex, ip.family);
-        message_put_ip(msg, NDA_DST, ip);
-        message_put_u8(msg, NDA_PROTOCOL, VPCWIRE_PROTOCOL);
+        msg = neigh_message(rtnl_neigh_build_add_request, NLM_F_CREATE | NLM_F_REPLACE, NTF_PROXY, &proxy);
+        message_put_u8(msg, NDA_PROTOCOL, VPCWIRE_PROTOCOL); /* rtnl_neigh has none */
         return netlink_request(nl, msg, err, "answer ARP for %s on link number %u", IP_TEXT(ip), ifindex);
 }
 
 int neigh_proxy_delete(struct netlink *nl, unsigned ifindex, struct ip ip, struct err *err)
 {
-        struct nl_msg *msg;
+        const struct neigh_info proxy = {.ifindex = ifindex, .ip = ip};
 
         if (check_proxy(ifindex, ip, err) < 0)
                 return -ERR_INVALID;
-        msg = proxy_message(RTM_DELNEIGH, 0, ifindex, ip.family);
-        message_put_ip(msg, NDA_DST, ip);
-        return netlink_request(nl, msg, err, "answer no ARP for %s on link number %u", IP_TEXT(ip), ifindex);
+        return netlink_request(nl, neigh_message(rtnl_neigh_build_delete_request, 0, NTF_PROXY, &proxy), err,
+                               "answer no ARP for %s on link number %u", IP_TEXT(ip), ifindex);
 }
 
 static int take_proxy(const struct nlmsghdr *hdr, void *element, const void *ip, struct err *err)
@@ -149,12 +147,13 @@ static int compare_index(const void *a, const void *b)
 int neigh_proxy_links(struct netlink *nl, struct arena *arena, struct ip ip, unsigned **ret, size_t *ret_n,
                       struct err *err)
 {
+        const struct ndmsg header = {.ndm_family = (uint8_t)ip.family, .ndm_flags = NTF_PROXY};
         struct message_list list = {.type = RTM_NEWNEIGH,
                                     .size = sizeof(unsigned),
                                     .take = take_proxy,
                                     .filter = &ip,
                                     .compare = compare_index};
-        int r = message_dump(nl, proxy_message(RTM_GETNEIGH, NLM_F_DUMP, 0, ip.family), &list, arena,
+        int r = message_dump(nl, message_new(RTM_GETNEIGH, NLM_F_DUMP, &header, sizeof(header)), &list, arena,
                              "list the proxy entries", err);
 
         *ret = list.items;

@@ -7,47 +7,62 @@
 
 #include "netlink_message.h"
 
-static void must(int r)
+void message_must(int r)
 {
         if (r < 0) {
-                fputs("netlink message: out of memory\n", stderr);
+                fprintf(stderr, "netlink message: %s\n", nl_geterror(r));
                 abort();
         }
 }
 
+void *message_need(void *object)
+{
+        message_must(object ? 0 : -NLE_NOMEM);
+        return object;
+}
+
+struct nl_addr *message_addr(struct ip ip, unsigned bits)
+{
+        struct nl_addr *addr;
+
+        if (!ip_is_set(ip))
+                return NULL;
+        addr = message_need(nl_addr_build(ip.family, ip.bytes, ip_max_bits(ip) / 8));
+        nl_addr_set_prefixlen(addr, (int)bits);
+        return addr;
+}
+
+struct nl_addr *message_mac(struct mac mac)
+{
+        return message_need(nl_addr_build(AF_LLC, mac.bytes, MAC_BYTES));
+}
+
 struct nl_msg *message_new(int type, int flags, const void *header, size_t bytes)
 {
-        struct nl_msg *msg = nlmsg_alloc_simple(type, NLM_F_REQUEST | flags);
-        void *place = msg ? nlmsg_reserve(msg, bytes, NLMSG_ALIGNTO) : NULL;
+        struct nl_msg *msg = message_need(nlmsg_alloc_simple(type, NLM_F_REQUEST | flags));
 
-        must(place ? 0 : -1);
-        memcpy(place, header, bytes);
+        memcpy(message_need(nlmsg_reserve(msg, bytes, NLMSG_ALIGNTO)), header, bytes);
         return msg;
 }
 
 void message_put(struct nl_msg *msg, int attribute, const void *bytes, size_t n)
 {
-        must(nla_put(msg, attribute, (int)n, bytes));
+        message_must(nla_put(msg, attribute, (int)n, bytes));
 }
 
 void message_put_u8(struct nl_msg *msg, int attribute, uint8_t value)
 {
-        must(nla_put_u8(msg, attribute, value));
+        message_must(nla_put_u8(msg, attribute, value));
 }
 
 void message_put_u32(struct nl_msg *msg, int attribute, uint32_t value)
 {
-        must(nla_put_u32(msg, attribute, value));
+        message_must(nla_put_u32(msg, attribute, value));
 }
 
 void message_put_string(struct nl_msg *msg, int attribute, const char *value)
 {
-        must(nla_put_string(msg, attribute, value));
-}
-
-void message_put_ip(struct nl_msg *msg, int attribute, struct ip ip)
-{
-        message_put(msg, attribute, ip.bytes, ip_max_bits(ip) / 8);
+        message_must(nla_put_string(msg, attribute, value));
 }
 
 void message_put_mac(struct nl_msg *msg, int attribute, struct mac mac)
@@ -57,10 +72,7 @@ void message_put_mac(struct nl_msg *msg, int attribute, struct mac mac)
 
 struct nlattr *message_nest(struct nl_msg *msg, int attribute)
 {
-        struct nlattr *nest = nla_nest_start(msg, attribute);
-
-        must(nest ? 0 : -1);
-        return nest;
+        return message_need(nla_nest_start(msg, attribute));
 }
 
 int message_parse(const struct nlmsghdr *hdr, size_t header_bytes, struct nlattr **attributes, int max,

@@ -2,6 +2,8 @@
 #include <stdio.h>
 
 #include <linux/rtnetlink.h>
+#include <netlink/route/nexthop.h>
+#include <netlink/route/route.h>
 
 #include <vpcwire/mem.h>
 #include <vpcwire/route.h>
@@ -38,52 +40,56 @@ const char *route_format(const struct route_info *route, char text[static ROUTE_
         return text;
 }
 
-static struct nl_msg *route_message(int type, int flags, const struct route_info *route)
-{
-        const struct rtmsg header = {
-                .rtm_family = (uint8_t)route->dst.ip.family,
-                .rtm_dst_len = (uint8_t)route->dst.bits,
-                .rtm_table = route->table < 256 ? (uint8_t)route->table : RT_TABLE_UNSPEC,
-                .rtm_protocol = route->protocol,
-                .rtm_scope = route->scope,
-                .rtm_type = route->type,
-                .rtm_flags = route->onlink ? RTNH_F_ONLINK : 0,
-        };
-        struct nl_msg *msg = message_new(type, flags, &header, sizeof(header));
+DEFINE_CLEANUP(struct rtnl_route *, rtnl_route_put)
 
-        message_put_u32(msg, RTA_TABLE, route->table);
-        if (route->dst.bits)
-                message_put_ip(msg, RTA_DST, route->dst.ip);
-        if (route->oif)
-                message_put_u32(msg, RTA_OIF, route->oif);
-        if (ip_is_set(route->gateway))
-                message_put_ip(msg, RTA_GATEWAY, route->gateway);
-        if (ip_is_set(route->src))
-                message_put_ip(msg, RTA_PREFSRC, route->src);
+/* rtnl_route_build_add_request() or the like. */
+typedef int route_build(struct rtnl_route *object, int flags, struct nl_msg **ret);
+
+static struct nl_msg *route_message(route_build *build, int flags, const struct route_info *route)
+{
+        _cleanup_(rtnl_route_putp) struct rtnl_route *object = message_need(rtnl_route_alloc());
+        _cleanup_(nl_addr_putp) struct nl_addr *dst = message_addr(route->dst.ip, route->dst.bits);
+        _cleanup_(nl_addr_putp) struct nl_addr *gateway = message_addr(route->gateway, 0);
+        _cleanup_(nl_addr_putp) struct nl_addr *src = message_addr(route->src, 0);
+        struct rtnl_nexthop *hop = message_need(rtnl_route_nh_alloc());
+        struct nl_msg *msg;
+
+        rtnl_route_set_table(object, route->table);
+        rtnl_route_set_protocol(object, route->protocol);
+        rtnl_route_set_scope(object, route->scope);
+        message_must(rtnl_route_set_type(object, route->type));
+        message_must(rtnl_route_set_dst(object, dst));
+        if (src)
+                message_must(rtnl_route_set_pref_src(object, src));
         if (route->priority)
-                message_put_u32(msg, RTA_PRIORITY, route->priority);
+                rtnl_route_set_priority(object, route->priority);
+        rtnl_route_nh_set_ifindex(hop, (int)route->oif);
+        rtnl_route_nh_set_gateway(hop, gateway);
+        rtnl_route_nh_set_flags(hop, route->onlink ? RTNH_F_ONLINK : 0);
+        rtnl_route_add_nexthop(object, hop); /* which owns it now */
+        message_must(build(object, flags, &msg));
         return msg;
 }
 
-static int change(struct netlink *nl, int type, int flags, const struct route_info *route, const char *verb,
-                  struct err *err)
+static int change(struct netlink *nl, route_build *build, int flags, const struct route_info *route,
+                  const char *verb, struct err *err)
 {
         struct route_info normal = route_normal(route);
 
         if (!ip_is_set(route->dst.ip))
                 return err_set(err, ERR_INVALID, "%s route: no destination is given", verb);
-        return netlink_request(nl, route_message(type, flags, &normal), err, "%s route %s", verb,
+        return netlink_request(nl, route_message(build, flags, &normal), err, "%s route %s", verb,
                                ROUTE_TEXT(&normal));
 }
 
 int route_add(struct netlink *nl, const struct route_info *route, struct err *err)
 {
-        return change(nl, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, route, "add", err);
+        return change(nl, rtnl_route_build_add_request, NLM_F_EXCL, route, "add", err);
 }
 
 int route_replace(struct netlink *nl, const struct route_info *route, struct err *err)
 {
-        return change(nl, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, route, "set", err);
+        return change(nl, rtnl_route_build_add_request, NLM_F_REPLACE, route, "set", err);
 }
 
 int route_delete(struct netlink *nl, const struct route_info *route, struct err *err)
@@ -91,14 +97,8 @@ int route_delete(struct netlink *nl, const struct route_info *route, struct err 
         struct route_info any_scope = *route;
 
         any_scope.scope = RT_SCOPE_NOWHERE; /* the kernel's word for "whichever" in a deletion */
-        return change(nl, RTM_DELROUTE, 0, &any_scope, "delete", err);
+        return change(nl, rtnl_route_build_del_request, 0, &any_scope, "delete", err);
 }
-
-#define COMPARE_FIELD(field)                                                                                 \
-        do {                                                                                                 \
-                if (a->field != b->field)                                                                    \
-                        return a->field < b->field ? -1 : 1;                                                 \
-        } while (0)
 
 int route_compare_key(const struct route_info *a, const struct route_info *b)
 {

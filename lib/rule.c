@@ -4,6 +4,7 @@
 
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
+#include <netlink/route/rule.h>
 
 #include <vpcwire/mem.h>
 #include <vpcwire/rule.h>
@@ -29,32 +30,35 @@ const char *rule_format(const struct rule_info *rule, char text[static RULE_TEXT
         return text;
 }
 
-static struct nl_msg *rule_message(int type, int flags, const struct rule_info *rule, uint8_t protocol)
-{
-        const struct fib_rule_hdr header = {
-                .family = (uint8_t)rule->family,
-                .src_len = (uint8_t)rule->src.bits,
-                .dst_len = (uint8_t)rule->dst.bits,
-                .table = rule->table < 256 ? (uint8_t)rule->table : RT_TABLE_UNSPEC,
-                .action = rule->goto_priority ? FR_ACT_GOTO : FR_ACT_TO_TBL,
-        };
-        struct nl_msg *msg = message_new(type, flags, &header, sizeof(header));
+DEFINE_CLEANUP(struct rtnl_rule *, rtnl_rule_put)
 
-        message_put_u32(msg, FRA_PRIORITY, rule->priority);
-        message_put_u32(msg, FRA_TABLE, rule->table);
-        message_put_u8(msg, FRA_PROTOCOL, protocol);
+/* build: rtnl_rule_build_add_request() or the like. */
+static struct nl_msg *rule_message(int (*build)(struct rtnl_rule *, int, struct nl_msg **),
+                                   const struct rule_info *rule, uint8_t protocol)
+{
+        _cleanup_(rtnl_rule_putp) struct rtnl_rule *object = message_need(rtnl_rule_alloc());
+        _cleanup_(nl_addr_putp) struct nl_addr *src = message_addr(rule->src.ip, rule->src.bits);
+        _cleanup_(nl_addr_putp) struct nl_addr *dst = message_addr(rule->dst.ip, rule->dst.bits);
+        struct nl_msg *msg;
+
+        rtnl_rule_set_family(object, rule->family);
+        rtnl_rule_set_prio(object, rule->priority);
+        rtnl_rule_set_table(object, rule->table);
+        rtnl_rule_set_action(object, rule->goto_priority ? FR_ACT_GOTO : FR_ACT_TO_TBL);
+        message_must(rtnl_rule_set_protocol(object, protocol));
         if (rule->goto_priority)
-                message_put_u32(msg, FRA_GOTO, rule->goto_priority);
-        if (ip_is_set(rule->src.ip))
-                message_put_ip(msg, FRA_SRC, rule->src.ip);
-        if (ip_is_set(rule->dst.ip))
-                message_put_ip(msg, FRA_DST, rule->dst.ip);
+                rtnl_rule_set_goto(object, rule->goto_priority);
+        if (src)
+                message_must(rtnl_rule_set_src(object, src));
+        if (dst)
+                message_must(rtnl_rule_set_dst(object, dst));
         if (rule->fwmask) {
-                message_put_u32(msg, FRA_FWMARK, rule->fwmark);
-                message_put_u32(msg, FRA_FWMASK, rule->fwmask);
+                rtnl_rule_set_mark(object, rule->fwmark);
+                rtnl_rule_set_mask(object, rule->fwmask);
         }
         if (rule->iif[0])
-                message_put_string(msg, FRA_IIFNAME, rule->iif);
+                message_must(rtnl_rule_set_iif(object, rule->iif));
+        message_must(build(object, 0, &msg));
         return msg;
 }
 
@@ -62,27 +66,22 @@ int rule_add(struct netlink *nl, const struct rule_info *rule, struct err *err)
 {
         /* No NLM_F_EXCL: the kernel's test for an equal rule leaves the protocol out. */
         return netlink_request(
-                nl, rule_message(RTM_NEWRULE, NLM_F_CREATE, rule, rule->protocol ?: VPCWIRE_PROTOCOL), err,
+                nl, rule_message(rtnl_rule_build_add_request, rule, rule->protocol ?: VPCWIRE_PROTOCOL), err,
                 "add rule %s", RULE_TEXT(rule));
 }
 
 int rule_delete(struct netlink *nl, const struct rule_info *rule, struct err *err)
 {
-        return netlink_request(nl, rule_message(RTM_DELRULE, 0, rule, rule->protocol ?: VPCWIRE_PROTOCOL),
-                               err, "delete rule %s", RULE_TEXT(rule));
+        return netlink_request(
+                nl, rule_message(rtnl_rule_build_delete_request, rule, rule->protocol ?: VPCWIRE_PROTOCOL),
+                err, "delete rule %s", RULE_TEXT(rule));
 }
 
 int rule_delete_first(struct netlink *nl, const struct rule_info *rule, struct err *err)
 {
-        return netlink_request(nl, rule_message(RTM_DELRULE, 0, rule, RTPROT_UNSPEC), err, "delete rule %s",
-                               RULE_TEXT(rule));
+        return netlink_request(nl, rule_message(rtnl_rule_build_delete_request, rule, RTPROT_UNSPEC), err,
+                               "delete rule %s", RULE_TEXT(rule));
 }
-
-#define COMPARE_FIELD(field)                                                                                 \
-        do {                                                                                                 \
-                if (a->field != b->field)                                                                    \
-                        return a->field < b->field ? -1 : 1;                                                 \
-        } while (0)
 
 int rule_compare(const struct rule_info *a, const struct rule_info *b)
 {
