@@ -1,52 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
+#include <netlink/route/addr.h>
 
 #include <vpcwire/ifaddr.h>
 #include <vpcwire/mem.h>
 
 #include "netlink_message.h"
 
-static struct nl_msg *ifaddr_message(int type, int flags, const struct ifaddr *ifaddr)
-{
-        const struct ifaddrmsg header = {
-                .ifa_family = (uint8_t)ifaddr->prefix.ip.family,
-                .ifa_prefixlen = (uint8_t)ifaddr->prefix.bits,
-                .ifa_scope = ifaddr->scope,
-                .ifa_index = ifaddr->ifindex,
-        };
-        struct nl_msg *msg = message_new(type, flags, &header, sizeof(header));
+DEFINE_CLEANUP(struct rtnl_addr *, rtnl_addr_put)
 
-        message_put_ip(msg, IFA_LOCAL, ifaddr->prefix.ip);
-        message_put_ip(msg, IFA_ADDRESS, ifaddr->prefix.ip);
-        if (ifaddr->flags)
-                message_put_u32(msg, IFA_FLAGS, ifaddr->flags);
+/* rtnl_addr_build_add_request() or the like. */
+typedef int ifaddr_build(struct rtnl_addr *object, int flags, struct nl_msg **ret);
+
+static struct nl_msg *ifaddr_message(ifaddr_build *build, int flags, const struct ifaddr *ifaddr)
+{
+        _cleanup_(rtnl_addr_putp) struct rtnl_addr *object = message_need(rtnl_addr_alloc());
+        _cleanup_(nl_addr_putp) struct nl_addr *local = message_addr(ifaddr->prefix.ip, ifaddr->prefix.bits);
+        struct nl_msg *msg;
+
+        rtnl_addr_set_ifindex(object, (int)ifaddr->ifindex);
+        rtnl_addr_set_scope(object, ifaddr->scope);
+        rtnl_addr_set_flags(object, ifaddr->flags);
+        message_must(rtnl_addr_set_local(object, local));
+        message_must(build(object, flags, &msg));
         return msg;
 }
 
-static int change(struct netlink *nl, int type, int flags, const struct ifaddr *ifaddr, const char *verb,
-                  struct err *err)
+static int change(struct netlink *nl, ifaddr_build *build, int flags, const struct ifaddr *ifaddr,
+                  const char *verb, struct err *err)
 {
         if (!ip_is_set(ifaddr->prefix.ip))
                 return err_set(err, ERR_INVALID, "%s address: none is given", verb);
-        return netlink_request(nl, ifaddr_message(type, flags, ifaddr), err,
+        return netlink_request(nl, ifaddr_message(build, flags, ifaddr), err,
                                "%s address %s on link number %u", verb, PREFIX_TEXT(ifaddr->prefix),
                                ifaddr->ifindex);
 }
 
 int ifaddr_add(struct netlink *nl, const struct ifaddr *ifaddr, struct err *err)
 {
-        return change(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, ifaddr, "add", err);
+        return change(nl, rtnl_addr_build_add_request, NLM_F_EXCL, ifaddr, "add", err);
 }
 
 int ifaddr_replace(struct netlink *nl, const struct ifaddr *ifaddr, struct err *err)
 {
-        return change(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, ifaddr, "set", err);
+        return change(nl, rtnl_addr_build_add_request, NLM_F_REPLACE, ifaddr, "set", err);
 }
 
 int ifaddr_delete(struct netlink *nl, const struct ifaddr *ifaddr, struct err *err)
 {
-        return change(nl, RTM_DELADDR, 0, ifaddr, "delete", err);
+        return change(nl, rtnl_addr_build_delete_request, 0, ifaddr, "delete", err);
 }
 
 int ifaddr_compare(const struct ifaddr *a, const struct ifaddr *b)
@@ -80,46 +83,31 @@ int ifaddr_parse(const struct nlmsghdr *hdr, struct ifaddr *ret, struct err *err
         return 0;
 }
 
-struct dump {
-        struct message_list list;
-        int family;
-        unsigned ifindex;
-};
-
-static int take(const struct nlmsghdr *hdr, void *arg, struct err *err)
+static int take(const struct nlmsghdr *hdr, void *element, const void *filter, struct err *err)
 {
-        struct dump *dump = arg;
-        struct ifaddr ifaddr;
-        int r;
+        const struct ifaddrmsg *wanted = filter;
+        struct ifaddr *ifaddr = element;
+        int r = ifaddr_parse(hdr, ifaddr, err);
 
-        if (hdr->nlmsg_type != RTM_NEWADDR)
-                return 0;
-        r = ifaddr_parse(hdr, &ifaddr, err);
         if (r < 0)
                 return r;
-        if ((!dump->ifindex || dump->ifindex == ifaddr.ifindex) &&
-            (dump->family == AF_UNSPEC || dump->family == ifaddr.prefix.ip.family))
-                *(struct ifaddr *)message_list_add(&dump->list) = ifaddr;
-        return 0;
-}
-
-static void dump_done(struct dump *dump)
-{
-        message_list_done(&dump->list);
+        return (!wanted->ifa_index || wanted->ifa_index == ifaddr->ifindex) &&
+               (wanted->ifa_family == AF_UNSPEC || wanted->ifa_family == ifaddr->prefix.ip.family);
 }
 
 int ifaddr_dump(struct netlink *nl, struct arena *arena, int family, unsigned ifindex, struct ifaddr **ret,
                 size_t *ret_n, struct err *err)
 {
         const struct ifaddrmsg header = {.ifa_family = (uint8_t)family, .ifa_index = ifindex};
-        _cleanup_(dump_done) struct dump dump = {
-                .list.size = sizeof(struct ifaddr), .family = family, .ifindex = ifindex};
-        int r = netlink_get(nl, message_new(RTM_GETADDR, NLM_F_DUMP, &header, sizeof(header)), take, &dump,
-                            err, "list the addresses");
+        struct message_list list = {.type = RTM_NEWADDR,
+                                    .size = sizeof(struct ifaddr),
+                                    .take = take,
+                                    .filter = &header,
+                                    .compare = compare};
+        int r = message_dump(nl, message_new(RTM_GETADDR, NLM_F_DUMP, &header, sizeof(header)), &list, arena,
+                             "list the addresses", err);
 
-        if (r < 0)
-                return r;
-        *ret = message_list_finish(&dump.list, arena, compare);
-        *ret_n = dump.list.n;
-        return 0;
+        *ret = list.items;
+        *ret_n = list.n;
+        return r;
 }

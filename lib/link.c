@@ -77,14 +77,6 @@ static void read_conf(struct nlattr *families, struct link_info *ret)
         }
 }
 
-static bool read_mac(const struct nlattr *attribute, struct mac *ret)
-{
-        if (!attribute || nla_len(attribute) != MAC_BYTES)
-                return false;
-        memcpy(ret->bytes, nla_data(attribute), MAC_BYTES);
-        return true;
-}
-
 int link_parse(const struct nlmsghdr *hdr, struct link_info *ret, struct err *err)
 {
         struct nlattr *attributes[IFLA_MAX + 1];
@@ -110,8 +102,8 @@ int link_parse(const struct nlmsghdr *hdr, struct link_info *ret, struct err *er
         ret->has_parent = attributes[IFLA_PARENT_DEV_NAME];
         if (link->ifi_flags & IFF_LOOPBACK)
                 return 0;
-        ret->has_mac = read_mac(attributes[IFLA_ADDRESS], &ret->mac);
-        ret->has_permanent_mac = read_mac(attributes[IFLA_PERM_ADDRESS], &ret->permanent_mac);
+        ret->has_mac = attribute_mac(attributes[IFLA_ADDRESS], &ret->mac);
+        ret->has_permanent_mac = attribute_mac(attributes[IFLA_PERM_ADDRESS], &ret->permanent_mac);
         return 0;
 }
 
@@ -161,9 +153,11 @@ int link_get_by_name(struct netlink *nl, const char *name, struct link_info *ret
         return r < 0 ? r : get_one(nl, link_message(RTM_GETLINK, 0, 0, name), name, ret, err);
 }
 
-static int list_link(const struct nlmsghdr *hdr, void *arg, struct err *err)
+static int list_link(const struct nlmsghdr *hdr, void *element, const void *filter _unused_, struct err *err)
 {
-        return hdr->nlmsg_type == RTM_NEWLINK ? link_parse(hdr, message_list_add(arg), err) : 0;
+        int r = link_parse(hdr, element, err);
+
+        return r < 0 ? r : 1;
 }
 
 static int compare_index(const void *a, const void *b)
@@ -175,17 +169,18 @@ static int compare_index(const void *a, const void *b)
 
 int link_dump(struct netlink *nl, struct arena *arena, struct link_info **ret, size_t *ret_n, struct err *err)
 {
-        _cleanup_(message_list_done) struct message_list list = {.size = sizeof(struct link_info)};
+        struct message_list list = {.type = RTM_NEWLINK,
+                                    .size = sizeof(struct link_info),
+                                    .take = list_link,
+                                    .compare = compare_index};
         struct nl_msg *msg = link_message(RTM_GETLINK, NLM_F_DUMP, 0, NULL);
         int r;
 
         message_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-        r = netlink_get(nl, msg, list_link, &list, err, "list the links");
-        if (r < 0)
-                return r;
-        *ret = message_list_finish(&list, arena, compare_index);
+        r = message_dump(nl, msg, &list, arena, "list the links", err);
+        *ret = list.items;
         *ret_n = list.n;
-        return 0;
+        return r;
 }
 
 /* The peer's part of a veth's data: a whole link message of its own. */

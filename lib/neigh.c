@@ -4,6 +4,7 @@
 
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
+#include <netlink/route/neighbour.h>
 
 #include <vpcwire/dataplane.h>
 #include <vpcwire/mem.h>
@@ -11,34 +12,40 @@
 
 #include "netlink_message.h"
 
-static struct nl_msg *neigh_message(int type, int flags, uint16_t state, const struct neigh_info *neigh)
-{
-        const struct ndmsg header = {.ndm_family = (uint8_t)neigh->ip.family,
-                                     .ndm_ifindex = (int)neigh->ifindex,
-                                     .ndm_state = state};
-        struct nl_msg *msg = message_new(type, flags, &header, sizeof(header));
+DEFINE_CLEANUP(struct rtnl_neigh *, rtnl_neigh_put)
 
-        message_put_ip(msg, NDA_DST, neigh->ip);
+/* build: rtnl_neigh_build_add_request() or the like. The entry is a permanent one, unless it is for proxying. */
+static struct nl_msg *neigh_message(int (*build)(struct rtnl_neigh *, int, struct nl_msg **), int flags,
+                                    unsigned entry_flags, const struct neigh_info *neigh)
+{
+        _cleanup_(rtnl_neigh_putp) struct rtnl_neigh *object = message_need(rtnl_neigh_alloc());
+        _cleanup_(nl_addr_putp) struct nl_addr *dst = message_addr(neigh->ip, 0);
+        _cleanup_(nl_addr_putp) struct nl_addr *mac = message_mac(neigh->mac);
+        struct nl_msg *msg;
+
+        rtnl_neigh_set_ifindex(object, (int)neigh->ifindex);
+        rtnl_neigh_set_flags(object, entry_flags);
+        message_must(rtnl_neigh_set_dst(object, dst));
+        if (neigh->has_mac)
+                rtnl_neigh_set_lladdr(object, mac);
+        message_must(build(object, flags, &msg));
         return msg;
 }
 
 int neigh_replace_permanent(struct netlink *nl, const struct neigh_info *neigh, struct err *err)
 {
-        struct nl_msg *msg;
-
         if (!ip_is_set(neigh->ip) || !neigh->has_mac)
                 return err_set(err, ERR_INVALID, "set neighbour: an address and a MAC are needed");
-        msg = neigh_message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, NUD_PERMANENT, neigh);
-        message_put_mac(msg, NDA_LLADDR, neigh->mac);
-        return netlink_request(nl, msg, err, "set neighbour %s on link number %u", IP_TEXT(neigh->ip),
-                               neigh->ifindex);
+        return netlink_request(
+                nl, neigh_message(rtnl_neigh_build_add_request, NLM_F_CREATE | NLM_F_REPLACE, 0, neigh), err,
+                "set neighbour %s on link number %u", IP_TEXT(neigh->ip), neigh->ifindex);
 }
 
 int neigh_delete(struct netlink *nl, const struct neigh_info *neigh, struct err *err)
 {
         if (!ip_is_set(neigh->ip))
                 return err_set(err, ERR_INVALID, "delete neighbour: no address is given");
-        return netlink_request(nl, neigh_message(RTM_DELNEIGH, 0, 0, neigh), err,
+        return netlink_request(nl, neigh_message(rtnl_neigh_build_delete_request, 0, 0, neigh), err,
                                "delete neighbour %s on link number %u", IP_TEXT(neigh->ip), neigh->ifindex);
 }
 
@@ -51,69 +58,42 @@ static int compare(const void *a, const void *b)
         return ip_compare(x->ip, y->ip);
 }
 
-struct dump {
-        struct message_list list;
-        int family;
-        unsigned ifindex;
-};
-
-static int take(const struct nlmsghdr *hdr, void *arg, struct err *err)
+static int take(const struct nlmsghdr *hdr, void *element, const void *filter, struct err *err)
 {
-        struct dump *dump = arg;
-        struct nlattr *attributes[NDA_MAX + 1], *mac;
-        const struct ndmsg *header = nlmsg_data(hdr);
-        struct neigh_info *neigh;
-        int r;
+        const struct ndmsg *wanted = filter, *header = nlmsg_data(hdr);
+        struct nlattr *attributes[NDA_MAX + 1];
+        struct neigh_info *neigh = element;
+        int r = message_parse(hdr, sizeof(*header), attributes, NDA_MAX, err);
 
-        if (hdr->nlmsg_type != RTM_NEWNEIGH)
-                return 0;
-        r = message_parse(hdr, sizeof(*header), attributes, NDA_MAX, err);
         if (r < 0)
                 return r;
-        if (header->ndm_family != dump->family ||
-            (dump->ifindex && dump->ifindex != (unsigned)header->ndm_ifindex))
-                return 0;
-        neigh = message_list_add(&dump->list);
         neigh->ifindex = (unsigned)header->ndm_ifindex;
         neigh->state = header->ndm_state;
         neigh->ip = attribute_ip(attributes[NDA_DST], header->ndm_family);
-        mac = attributes[NDA_LLADDR];
-        neigh->has_mac = mac && nla_len(mac) == MAC_BYTES;
-        if (neigh->has_mac)
-                memcpy(neigh->mac.bytes, nla_data(mac), MAC_BYTES);
-        return 0;
-}
-
-static void dump_done(struct dump *dump)
-{
-        message_list_done(&dump->list);
+        neigh->has_mac = attribute_mac(attributes[NDA_LLADDR], &neigh->mac);
+        return header->ndm_family == wanted->ndm_family &&
+               (!wanted->ndm_ifindex || wanted->ndm_ifindex == header->ndm_ifindex);
 }
 
 int neigh_dump(struct netlink *nl, struct arena *arena, int family, unsigned ifindex, struct neigh_info **ret,
                size_t *ret_n, struct err *err)
 {
+        const struct ndmsg wanted = {.ndm_family = (uint8_t)family, .ndm_ifindex = (int)ifindex};
         const struct ndmsg header = {.ndm_family = (uint8_t)family};
-        _cleanup_(dump_done) struct dump dump = {
-                .list.size = sizeof(struct neigh_info), .family = family, .ifindex = ifindex};
+        struct message_list list = {.type = RTM_NEWNEIGH,
+                                    .size = sizeof(struct neigh_info),
+                                    .take = take,
+                                    .filter = &wanted,
+                                    .compare = compare};
         struct nl_msg *msg = message_new(RTM_GETNEIGH, NLM_F_DUMP, &header, sizeof(header));
         int r;
 
-        if (ifindex)
+        if (ifindex) /* in the header a strict dump refuses it */
                 message_put_u32(msg, NDA_IFINDEX, ifindex);
-        r = netlink_get(nl, msg, take, &dump, err, "list the neighbours");
-        if (r < 0)
-                return r;
-        *ret = message_list_finish(&dump.list, arena, compare);
-        *ret_n = dump.list.n;
-        return 0;
-}
-
-static struct nl_msg *proxy_message(int type, int flags, unsigned ifindex, int family)
-{
-        const struct ndmsg header = {
-                .ndm_family = (uint8_t)family, .ndm_ifindex = (int)ifindex, .ndm_flags = NTF_PROXY};
-
-        return message_new(type, flags, &header, sizeof(header));
+        r = message_dump(nl, msg, &list, arena, "list the neighbours", err);
+        *ret = list.items;
+        *ret_n = list.n;
+        return r;
 }
 
 static int check_proxy(unsigned ifindex, struct ip ip, struct err *err)
@@ -125,51 +105,37 @@ static int check_proxy(unsigned ifindex, struct ip ip, struct err *err)
 
 int neigh_proxy_add(struct netlink *nl, unsigned ifindex, struct ip ip, struct err *err)
 {
+        const struct neigh_info proxy = {.ifindex = ifindex, .ip = ip};
         struct nl_msg *msg;
 
         if (check_proxy(ifindex, ip, err) < 0)
                 return -ERR_INVALID;
-        msg = proxy_message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, ifindex, ip.family);
-        message_put_ip(msg, NDA_DST, ip);
-        message_put_u8(msg, NDA_PROTOCOL, DATAPLANE_PROTOCOL);
+        msg = neigh_message(rtnl_neigh_build_add_request, NLM_F_CREATE | NLM_F_REPLACE, NTF_PROXY, &proxy);
+        message_put_u8(msg, NDA_PROTOCOL, DATAPLANE_PROTOCOL); /* rtnl_neigh has none */
         return netlink_request(nl, msg, err, "answer ARP for %s on link number %u", IP_TEXT(ip), ifindex);
 }
 
 int neigh_proxy_delete(struct netlink *nl, unsigned ifindex, struct ip ip, struct err *err)
 {
-        struct nl_msg *msg;
+        const struct neigh_info proxy = {.ifindex = ifindex, .ip = ip};
 
         if (check_proxy(ifindex, ip, err) < 0)
                 return -ERR_INVALID;
-        msg = proxy_message(RTM_DELNEIGH, 0, ifindex, ip.family);
-        message_put_ip(msg, NDA_DST, ip);
-        return netlink_request(nl, msg, err, "answer no ARP for %s on link number %u", IP_TEXT(ip), ifindex);
+        return netlink_request(nl, neigh_message(rtnl_neigh_build_delete_request, 0, NTF_PROXY, &proxy), err,
+                               "answer no ARP for %s on link number %u", IP_TEXT(ip), ifindex);
 }
 
-struct proxy_search {
-        struct message_list list;
-        struct ip ip;
-};
-
-static void proxy_search_done(struct proxy_search *search)
+static int take_proxy(const struct nlmsghdr *hdr, void *element, const void *ip, struct err *err)
 {
-        message_list_done(&search->list);
-}
-
-static int take_proxy(const struct nlmsghdr *hdr, void *arg, struct err *err)
-{
-        struct proxy_search *search = arg;
         struct nlattr *attributes[NDA_MAX + 1];
         const struct ndmsg *header = nlmsg_data(hdr);
-        unsigned *ifindex;
         int r = message_parse(hdr, sizeof(*header), attributes, NDA_MAX, err);
 
-        if (r < 0 || hdr->nlmsg_type != RTM_NEWNEIGH || !(header->ndm_flags & NTF_PROXY) ||
-            !ip_equal(attribute_ip(attributes[NDA_DST], header->ndm_family), search->ip))
+        if (r < 0)
                 return r;
-        ifindex = message_list_add(&search->list);
-        *ifindex = (unsigned)header->ndm_ifindex;
-        return 0;
+        *(unsigned *)element = (unsigned)header->ndm_ifindex;
+        return header->ndm_flags & NTF_PROXY &&
+               ip_equal(attribute_ip(attributes[NDA_DST], header->ndm_family), *(const struct ip *)ip);
 }
 
 static int compare_index(const void *a, const void *b)
@@ -182,15 +148,18 @@ static int compare_index(const void *a, const void *b)
 int neigh_proxy_links(struct netlink *nl, struct arena *arena, struct ip ip, unsigned **ret, size_t *ret_n,
                       struct err *err)
 {
-        _cleanup_(proxy_search_done) struct proxy_search search = {.list.size = sizeof(unsigned), .ip = ip};
-        struct nl_msg *msg = proxy_message(RTM_GETNEIGH, NLM_F_DUMP, 0, ip.family);
-        int r = netlink_get(nl, msg, take_proxy, &search, err, "list the proxy entries");
+        const struct ndmsg header = {.ndm_family = (uint8_t)ip.family, .ndm_flags = NTF_PROXY};
+        struct message_list list = {.type = RTM_NEWNEIGH,
+                                    .size = sizeof(unsigned),
+                                    .take = take_proxy,
+                                    .filter = &ip,
+                                    .compare = compare_index};
+        int r = message_dump(nl, message_new(RTM_GETNEIGH, NLM_F_DUMP, &header, sizeof(header)), &list, arena,
+                             "list the proxy entries", err);
 
-        if (r < 0)
-                return r;
-        *ret = message_list_finish(&search.list, arena, compare_index);
-        *ret_n = search.list.n;
-        return 0;
+        *ret = list.items;
+        *ret_n = list.n;
+        return r;
 }
 
 bool neigh_proxy_has(const unsigned *links, size_t n, unsigned ifindex)

@@ -79,7 +79,8 @@ int netlink_open(int netns_fd, struct netlink **ret, struct err *err)
         if (r < 0)
                 return r;
         nl = XNEW(struct netlink);
-        *nl = (struct netlink){.fd = fd, .port = port, .reply = XNEW_ARRAY(char, REPLY_BYTES)};
+        /* Not zeroed: of most sockets' buffers only the first page is ever touched. */
+        *nl = (struct netlink){.fd = fd, .port = port, .reply = xrealloc_array(NULL, REPLY_BYTES, 1)};
         *ret = nl;
         return 0;
 }

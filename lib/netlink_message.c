@@ -7,47 +7,62 @@
 
 #include "netlink_message.h"
 
-static void must(int r)
+void message_must(int r)
 {
         if (r < 0) {
-                fputs("netlink message: out of memory\n", stderr);
+                fprintf(stderr, "netlink message: %s\n", nl_geterror(r));
                 abort();
         }
 }
 
+void *message_need(void *object)
+{
+        message_must(object ? 0 : -NLE_NOMEM);
+        return object;
+}
+
+struct nl_addr *message_addr(struct ip ip, unsigned bits)
+{
+        struct nl_addr *addr;
+
+        if (!ip_is_set(ip))
+                return NULL;
+        addr = message_need(nl_addr_build(ip.family, ip.bytes, ip_max_bits(ip) / 8));
+        nl_addr_set_prefixlen(addr, (int)bits);
+        return addr;
+}
+
+struct nl_addr *message_mac(struct mac mac)
+{
+        return message_need(nl_addr_build(AF_LLC, mac.bytes, MAC_BYTES));
+}
+
 struct nl_msg *message_new(int type, int flags, const void *header, size_t bytes)
 {
-        struct nl_msg *msg = nlmsg_alloc_simple(type, NLM_F_REQUEST | flags);
-        void *place = msg ? nlmsg_reserve(msg, bytes, NLMSG_ALIGNTO) : NULL;
+        struct nl_msg *msg = message_need(nlmsg_alloc_simple(type, NLM_F_REQUEST | flags));
 
-        must(place ? 0 : -1);
-        memcpy(place, header, bytes);
+        memcpy(message_need(nlmsg_reserve(msg, bytes, NLMSG_ALIGNTO)), header, bytes);
         return msg;
 }
 
 void message_put(struct nl_msg *msg, int attribute, const void *bytes, size_t n)
 {
-        must(nla_put(msg, attribute, (int)n, bytes));
+        message_must(nla_put(msg, attribute, (int)n, bytes));
 }
 
 void message_put_u8(struct nl_msg *msg, int attribute, uint8_t value)
 {
-        must(nla_put_u8(msg, attribute, value));
+        message_must(nla_put_u8(msg, attribute, value));
 }
 
 void message_put_u32(struct nl_msg *msg, int attribute, uint32_t value)
 {
-        must(nla_put_u32(msg, attribute, value));
+        message_must(nla_put_u32(msg, attribute, value));
 }
 
 void message_put_string(struct nl_msg *msg, int attribute, const char *value)
 {
-        must(nla_put_string(msg, attribute, value));
-}
-
-void message_put_ip(struct nl_msg *msg, int attribute, struct ip ip)
-{
-        message_put(msg, attribute, ip.bytes, ip_max_bits(ip) / 8);
+        message_must(nla_put_string(msg, attribute, value));
 }
 
 void message_put_mac(struct nl_msg *msg, int attribute, struct mac mac)
@@ -57,10 +72,7 @@ void message_put_mac(struct nl_msg *msg, int attribute, struct mac mac)
 
 struct nlattr *message_nest(struct nl_msg *msg, int attribute)
 {
-        struct nlattr *nest = nla_nest_start(msg, attribute);
-
-        must(nest ? 0 : -1);
-        return nest;
+        return message_need(nla_nest_start(msg, attribute));
 }
 
 int message_parse(const struct nlmsghdr *hdr, size_t header_bytes, struct nlattr **attributes, int max,
@@ -97,6 +109,14 @@ struct ip attribute_ip(const struct nlattr *attribute, int family)
         return ip;
 }
 
+bool attribute_mac(const struct nlattr *attribute, struct mac *ret)
+{
+        if (!attribute || nla_len(attribute) != MAC_BYTES)
+                return false;
+        memcpy(ret->bytes, nla_data(attribute), MAC_BYTES);
+        return true;
+}
+
 void attribute_string(const struct nlattr *attribute, char *ret, size_t size)
 {
         ret[0] = '\0';
@@ -104,31 +124,37 @@ void attribute_string(const struct nlattr *attribute, char *ret, size_t size)
                 nla_strlcpy(ret, attribute, size);
 }
 
-void *message_list_add(struct message_list *list)
+static int collect(const struct nlmsghdr *hdr, void *arg, struct err *err)
 {
-        void *place;
+        struct message_list *list = arg;
+        void *element;
+        int r;
 
+        if (hdr->nlmsg_type != list->type)
+                return 0;
         if (list->n == list->capacity) {
                 list->capacity = list->capacity ? list->capacity * 2 : 16;
                 list->items = xrealloc_array(list->items, list->capacity, list->size);
         }
-        place = list->items + list->n++ * list->size;
-        return memset(place, 0, list->size);
+        element = memset((char *)list->items + list->n * list->size, 0, list->size);
+        r = list->take(hdr, element, list->filter, err);
+        if (r > 0)
+                list->n++;
+        return r < 0 ? r : 0;
 }
 
-void *message_list_finish(struct message_list *list, struct arena *arena,
-                          int (*compare)(const void *a, const void *b))
+int message_dump(struct netlink *nl, struct nl_msg *request, struct message_list *list, struct arena *arena,
+                 const char *what, struct err *err)
 {
-        void *items = arena_alloc(arena, list->n, list->size);
+        int r = netlink_get(nl, request, collect, list, err, "%s", what);
+        _cleanup_free_ void *collected = list->items;
 
+        if (r < 0)
+                list->n = 0;
+        list->items = arena_alloc(arena, list->n, list->size);
         if (list->n) {
-                qsort(list->items, list->n, list->size, compare);
-                memcpy(items, list->items, list->n * list->size);
+                qsort(collected, list->n, list->size, list->compare);
+                memcpy(list->items, collected, list->n * list->size);
         }
-        return items;
-}
-
-void message_list_done(struct message_list *list)
-{
-        free(list->items);
+        return r;
 }

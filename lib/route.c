@@ -3,6 +3,8 @@
 
 #include <linux/ipv6_route.h>
 #include <linux/rtnetlink.h>
+#include <netlink/route/nexthop.h>
+#include <netlink/route/route.h>
 
 #include <vpcwire/dataplane.h>
 #include <vpcwire/mem.h>
@@ -38,52 +40,56 @@ const char *route_format(const struct route_info *route, char text[static ROUTE_
         return text;
 }
 
-static struct nl_msg *route_message(int type, int flags, const struct route_info *route)
-{
-        const struct rtmsg header = {
-                .rtm_family = (uint8_t)route->dst.ip.family,
-                .rtm_dst_len = (uint8_t)route->dst.bits,
-                .rtm_table = route->table < 256 ? (uint8_t)route->table : RT_TABLE_UNSPEC,
-                .rtm_protocol = route->protocol,
-                .rtm_scope = route->scope,
-                .rtm_type = route->type,
-                .rtm_flags = route->onlink ? RTNH_F_ONLINK : 0,
-        };
-        struct nl_msg *msg = message_new(type, flags, &header, sizeof(header));
+DEFINE_CLEANUP(struct rtnl_route *, rtnl_route_put)
 
-        message_put_u32(msg, RTA_TABLE, route->table);
-        if (route->dst.bits)
-                message_put_ip(msg, RTA_DST, route->dst.ip);
-        if (route->oif)
-                message_put_u32(msg, RTA_OIF, route->oif);
-        if (ip_is_set(route->gateway))
-                message_put_ip(msg, RTA_GATEWAY, route->gateway);
-        if (ip_is_set(route->src))
-                message_put_ip(msg, RTA_PREFSRC, route->src);
+/* rtnl_route_build_add_request() or the like. */
+typedef int route_build(struct rtnl_route *object, int flags, struct nl_msg **ret);
+
+static struct nl_msg *route_message(route_build *build, int flags, const struct route_info *route)
+{
+        _cleanup_(rtnl_route_putp) struct rtnl_route *object = message_need(rtnl_route_alloc());
+        _cleanup_(nl_addr_putp) struct nl_addr *dst = message_addr(route->dst.ip, route->dst.bits);
+        _cleanup_(nl_addr_putp) struct nl_addr *gateway = message_addr(route->gateway, 0);
+        _cleanup_(nl_addr_putp) struct nl_addr *src = message_addr(route->src, 0);
+        struct rtnl_nexthop *hop = message_need(rtnl_route_nh_alloc());
+        struct nl_msg *msg;
+
+        rtnl_route_set_table(object, route->table);
+        rtnl_route_set_protocol(object, route->protocol);
+        rtnl_route_set_scope(object, route->scope);
+        message_must(rtnl_route_set_type(object, route->type));
+        message_must(rtnl_route_set_dst(object, dst));
+        if (src)
+                message_must(rtnl_route_set_pref_src(object, src));
         if (route->priority)
-                message_put_u32(msg, RTA_PRIORITY, route->priority);
+                rtnl_route_set_priority(object, route->priority);
+        rtnl_route_nh_set_ifindex(hop, (int)route->oif);
+        rtnl_route_nh_set_gateway(hop, gateway);
+        rtnl_route_nh_set_flags(hop, route->onlink ? RTNH_F_ONLINK : 0);
+        rtnl_route_add_nexthop(object, hop); /* which owns it now */
+        message_must(build(object, flags, &msg));
         return msg;
 }
 
-static int change(struct netlink *nl, int type, int flags, const struct route_info *route, const char *verb,
-                  struct err *err)
+static int change(struct netlink *nl, route_build *build, int flags, const struct route_info *route,
+                  const char *verb, struct err *err)
 {
         struct route_info normal = route_normal(route);
 
         if (!ip_is_set(route->dst.ip))
                 return err_set(err, ERR_INVALID, "%s route: no destination is given", verb);
-        return netlink_request(nl, route_message(type, flags, &normal), err, "%s route %s", verb,
+        return netlink_request(nl, route_message(build, flags, &normal), err, "%s route %s", verb,
                                ROUTE_TEXT(&normal));
 }
 
 int route_add(struct netlink *nl, const struct route_info *route, struct err *err)
 {
-        return change(nl, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, route, "add", err);
+        return change(nl, rtnl_route_build_add_request, NLM_F_EXCL, route, "add", err);
 }
 
 int route_replace(struct netlink *nl, const struct route_info *route, struct err *err)
 {
-        return change(nl, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, route, "set", err);
+        return change(nl, rtnl_route_build_add_request, NLM_F_REPLACE, route, "set", err);
 }
 
 int route_delete(struct netlink *nl, const struct route_info *route, struct err *err)
@@ -91,14 +97,8 @@ int route_delete(struct netlink *nl, const struct route_info *route, struct err 
         struct route_info any_scope = *route;
 
         any_scope.scope = RT_SCOPE_NOWHERE; /* the kernel's word for "whichever" in a deletion */
-        return change(nl, RTM_DELROUTE, 0, &any_scope, "delete", err);
+        return change(nl, rtnl_route_build_del_request, 0, &any_scope, "delete", err);
 }
-
-#define COMPARE_FIELD(field)                                                                                 \
-        do {                                                                                                 \
-                if (a->field != b->field)                                                                    \
-                        return a->field < b->field ? -1 : 1;                                                 \
-        } while (0)
 
 int route_compare_key(const struct route_info *a, const struct route_info *b)
 {
@@ -162,50 +162,36 @@ int route_parse(const struct nlmsghdr *hdr, struct route_info *ret, struct err *
         return 0;
 }
 
-struct dump {
-        struct message_list list;
-        const struct route_filter *filter;
-};
-
-static int take(const struct nlmsghdr *hdr, void *arg, struct err *err)
+static int take(const struct nlmsghdr *hdr, void *element, const void *arg, struct err *err)
 {
-        struct dump *dump = arg;
-        const struct route_filter *filter = dump->filter;
+        const struct route_filter *filter = arg;
         const struct rtmsg *header = nlmsg_data(hdr);
-        struct route_info route;
-        int r;
+        struct route_info *route = element;
+        int r = route_parse(hdr, route, err);
 
-        if (hdr->nlmsg_type != RTM_NEWROUTE)
-                return 0;
-        r = route_parse(hdr, &route, err);
         if (r < 0)
                 return r;
-        if (!(header->rtm_flags & RTM_F_CLONED) && header->rtm_family == filter->family &&
-            (!filter->table || filter->table == route.table) &&
-            (!filter->protocol || filter->protocol == route.protocol))
-                *(struct route_info *)message_list_add(&dump->list) = route;
-        return 0;
-}
-
-static void dump_done(struct dump *dump)
-{
-        message_list_done(&dump->list);
+        return !(header->rtm_flags & RTM_F_CLONED) && header->rtm_family == filter->family &&
+               (!filter->table || filter->table == route->table) &&
+               (!filter->protocol || filter->protocol == route->protocol);
 }
 
 int route_dump(struct netlink *nl, struct arena *arena, const struct route_filter *filter,
                struct route_info **ret, size_t *ret_n, struct err *err)
 {
         const struct rtmsg header = {.rtm_family = (uint8_t)filter->family, .rtm_protocol = filter->protocol};
-        _cleanup_(dump_done) struct dump dump = {.list.size = sizeof(struct route_info), .filter = filter};
+        struct message_list list = {.type = RTM_NEWROUTE,
+                                    .size = sizeof(struct route_info),
+                                    .take = take,
+                                    .filter = filter,
+                                    .compare = compare};
         struct nl_msg *msg = message_new(RTM_GETROUTE, NLM_F_DUMP, &header, sizeof(header));
         int r;
 
         if (filter->table)
                 message_put_u32(msg, RTA_TABLE, filter->table);
-        r = netlink_get(nl, msg, take, &dump, err, "list the routes");
-        if (r < 0 && !(r == -ERR_NOT_FOUND && filter->table)) /* no such table: nothing in it */
-                return r;
-        *ret = message_list_finish(&dump.list, arena, compare);
-        *ret_n = dump.list.n;
-        return 0;
+        r = message_dump(nl, msg, &list, arena, "list the routes", err);
+        *ret = list.items;
+        *ret_n = list.n;
+        return r == -ERR_NOT_FOUND && filter->table ? 0 : r; /* no such table: nothing in it */
 }

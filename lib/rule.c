@@ -4,6 +4,7 @@
 
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
+#include <netlink/route/rule.h>
 
 #include <vpcwire/dataplane.h>
 #include <vpcwire/mem.h>
@@ -30,32 +31,35 @@ const char *rule_format(const struct rule_info *rule, char text[static RULE_TEXT
         return text;
 }
 
-static struct nl_msg *rule_message(int type, int flags, const struct rule_info *rule, uint8_t protocol)
-{
-        const struct fib_rule_hdr header = {
-                .family = (uint8_t)rule->family,
-                .src_len = (uint8_t)rule->src.bits,
-                .dst_len = (uint8_t)rule->dst.bits,
-                .table = rule->table < 256 ? (uint8_t)rule->table : RT_TABLE_UNSPEC,
-                .action = rule->goto_priority ? FR_ACT_GOTO : FR_ACT_TO_TBL,
-        };
-        struct nl_msg *msg = message_new(type, flags, &header, sizeof(header));
+DEFINE_CLEANUP(struct rtnl_rule *, rtnl_rule_put)
 
-        message_put_u32(msg, FRA_PRIORITY, rule->priority);
-        message_put_u32(msg, FRA_TABLE, rule->table);
-        message_put_u8(msg, FRA_PROTOCOL, protocol);
+/* build: rtnl_rule_build_add_request() or the like. */
+static struct nl_msg *rule_message(int (*build)(struct rtnl_rule *, int, struct nl_msg **),
+                                   const struct rule_info *rule, uint8_t protocol)
+{
+        _cleanup_(rtnl_rule_putp) struct rtnl_rule *object = message_need(rtnl_rule_alloc());
+        _cleanup_(nl_addr_putp) struct nl_addr *src = message_addr(rule->src.ip, rule->src.bits);
+        _cleanup_(nl_addr_putp) struct nl_addr *dst = message_addr(rule->dst.ip, rule->dst.bits);
+        struct nl_msg *msg;
+
+        rtnl_rule_set_family(object, rule->family);
+        rtnl_rule_set_prio(object, rule->priority);
+        rtnl_rule_set_table(object, rule->table);
+        rtnl_rule_set_action(object, rule->goto_priority ? FR_ACT_GOTO : FR_ACT_TO_TBL);
+        message_must(rtnl_rule_set_protocol(object, protocol));
         if (rule->goto_priority)
-                message_put_u32(msg, FRA_GOTO, rule->goto_priority);
-        if (ip_is_set(rule->src.ip))
-                message_put_ip(msg, FRA_SRC, rule->src.ip);
-        if (ip_is_set(rule->dst.ip))
-                message_put_ip(msg, FRA_DST, rule->dst.ip);
+                rtnl_rule_set_goto(object, rule->goto_priority);
+        if (src)
+                message_must(rtnl_rule_set_src(object, src));
+        if (dst)
+                message_must(rtnl_rule_set_dst(object, dst));
         if (rule->fwmask) {
-                message_put_u32(msg, FRA_FWMARK, rule->fwmark);
-                message_put_u32(msg, FRA_FWMASK, rule->fwmask);
+                rtnl_rule_set_mark(object, rule->fwmark);
+                rtnl_rule_set_mask(object, rule->fwmask);
         }
         if (rule->iif[0])
-                message_put_string(msg, FRA_IIFNAME, rule->iif);
+                message_must(rtnl_rule_set_iif(object, rule->iif));
+        message_must(build(object, 0, &msg));
         return msg;
 }
 
@@ -63,27 +67,22 @@ int rule_add(struct netlink *nl, const struct rule_info *rule, struct err *err)
 {
         /* No NLM_F_EXCL: the kernel's test for an equal rule leaves the protocol out. */
         return netlink_request(
-                nl, rule_message(RTM_NEWRULE, NLM_F_CREATE, rule, rule->protocol ?: DATAPLANE_PROTOCOL), err,
-                "add rule %s", RULE_TEXT(rule));
+                nl, rule_message(rtnl_rule_build_add_request, rule, rule->protocol ?: DATAPLANE_PROTOCOL),
+                err, "add rule %s", RULE_TEXT(rule));
 }
 
 int rule_delete(struct netlink *nl, const struct rule_info *rule, struct err *err)
 {
-        return netlink_request(nl, rule_message(RTM_DELRULE, 0, rule, rule->protocol ?: DATAPLANE_PROTOCOL),
-                               err, "delete rule %s", RULE_TEXT(rule));
+        return netlink_request(
+                nl, rule_message(rtnl_rule_build_delete_request, rule, rule->protocol ?: DATAPLANE_PROTOCOL),
+                err, "delete rule %s", RULE_TEXT(rule));
 }
 
 int rule_delete_first(struct netlink *nl, const struct rule_info *rule, struct err *err)
 {
-        return netlink_request(nl, rule_message(RTM_DELRULE, 0, rule, RTPROT_UNSPEC), err, "delete rule %s",
-                               RULE_TEXT(rule));
+        return netlink_request(nl, rule_message(rtnl_rule_build_delete_request, rule, RTPROT_UNSPEC), err,
+                               "delete rule %s", RULE_TEXT(rule));
 }
-
-#define COMPARE_FIELD(field)                                                                                 \
-        do {                                                                                                 \
-                if (a->field != b->field)                                                                    \
-                        return a->field < b->field ? -1 : 1;                                                 \
-        } while (0)
 
 int rule_compare(const struct rule_info *a, const struct rule_info *b)
 {
@@ -160,37 +159,27 @@ int rule_parse(const struct nlmsghdr *hdr, struct rule_info *ret, struct err *er
         return 0;
 }
 
-struct dump {
-        struct message_list list;
-        int family;
-};
-
-static int take(const struct nlmsghdr *hdr, void *arg, struct err *err)
+static int take(const struct nlmsghdr *hdr, void *element, const void *family, struct err *err)
 {
-        struct dump *dump = arg;
-        const struct fib_rule_hdr *header = nlmsg_data(hdr);
+        struct rule_info *rule = element;
+        int r = rule_parse(hdr, rule, err);
 
-        if (hdr->nlmsg_type != RTM_NEWRULE || header->family != dump->family)
-                return 0;
-        return rule_parse(hdr, message_list_add(&dump->list), err);
-}
-
-static void dump_done(struct dump *dump)
-{
-        message_list_done(&dump->list);
+        return r < 0 ? r : rule->family == *(const int *)family;
 }
 
 int rule_dump(struct netlink *nl, struct arena *arena, int family, struct rule_info **ret, size_t *ret_n,
               struct err *err)
 {
         const struct fib_rule_hdr header = {.family = (uint8_t)family};
-        _cleanup_(dump_done) struct dump dump = {.list.size = sizeof(struct rule_info), .family = family};
-        int r = netlink_get(nl, message_new(RTM_GETRULE, NLM_F_DUMP, &header, sizeof(header)), take, &dump,
-                            err, "list the rules");
+        struct message_list list = {.type = RTM_NEWRULE,
+                                    .size = sizeof(struct rule_info),
+                                    .take = take,
+                                    .filter = &family,
+                                    .compare = compare};
+        int r = message_dump(nl, message_new(RTM_GETRULE, NLM_F_DUMP, &header, sizeof(header)), &list, arena,
+                             "list the rules", err);
 
-        if (r < 0)
-                return r;
-        *ret = message_list_finish(&dump.list, arena, compare);
-        *ret_n = dump.list.n;
-        return 0;
+        *ret = list.items;
+        *ret_n = list.n;
+        return r;
 }

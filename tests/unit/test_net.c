@@ -17,6 +17,7 @@
 
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
+#include <linux/lwtunnel.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
@@ -299,6 +300,72 @@ static void test_route_filters_and_ipv6(void **state)
         filter.protocol = 0;
         assert_ok(route_dump(w->nl, w->arena, &filter, &seen, &n, &w->err), &w->err);
         assert_true(n > 1);
+}
+
+/* What was asked for is what there is, field by field. */
+static void test_routes_of_all_kinds(void **state)
+{
+        struct world *w = *state;
+        const struct route_info routes[] = {
+                {.table = 10001, .dst = cidr("10.66.0.0/16"), .gateway = ip("192.0.2.1"), .onlink = true},
+                {.table = 10001,
+                 .dst = cidr("10.65.0.0/16"),
+                 .type = RTN_BLACKHOLE,
+                 .protocol = RTPROT_STATIC},
+                {.table = 10001, .dst = cidr("fd00:1::/64"), .gateway = ip("fe80::1"), .priority = 7},
+                {.table = 10001, .dst = cidr("::/0"), .gateway = ip("fe80::1"), .onlink = true},
+                {.table = 10001, .dst = cidr("fd00:2::/64"), .type = RTN_UNREACHABLE},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
+                struct route_info route = routes[i], normal, *seen;
+                const struct route_filter filter = {.family = route.dst.ip.family, .table = 10001};
+                size_t n;
+
+                if (!route.type)
+                        route.oif = w->a.ifindex;
+                normal = route_normal(&route);
+                assert_ok(route_add(w->nl, &route, &w->err), &w->err);
+                assert_ok(route_dump(w->nl, w->arena, &filter, &seen, &n, &w->err), &w->err);
+                assert_int_equal(n, 1);
+                if (route.dst.ip.family == AF_INET6 && route.type)
+                        seen[0].oif = 0; /* it ends at lo */
+                assert_int_equal(route_compare(&seen[0], &normal), 0);
+                assert_ok(route_delete(w->nl, &route, &w->err), &w->err);
+        }
+}
+
+/* Others' routes may have more than we know: such a one is read, and is in nobody's way. */
+static void test_route_with_encapsulation_is_read(void **state)
+{
+        struct world *w = *state;
+        const struct rtmsg header = {.rtm_family = AF_INET,
+                                     .rtm_dst_len = 16,
+                                     .rtm_table = RT_TABLE_MAIN,
+                                     .rtm_protocol = RTPROT_STATIC,
+                                     .rtm_type = RTN_UNICAST};
+        const struct route_filter filter = {.family = AF_INET, .protocol = RTPROT_STATIC};
+        struct nl_msg *msg = message_new(RTM_NEWROUTE, NLM_F_CREATE, &header, sizeof(header));
+        const struct ip dst = ip("10.66.0.0"), gateway = ip("10.9.0.2"), outer = ip("192.0.2.1");
+        const uint16_t kind = LWTUNNEL_ENCAP_IP;
+        struct nlattr *encapsulation;
+        struct route_info *seen;
+        size_t n;
+        int r;
+
+        message_put(msg, RTA_DST, dst.bytes, 4);
+        message_put(msg, RTA_GATEWAY, gateway.bytes, 4);
+        message_put(msg, RTA_ENCAP_TYPE, &kind, sizeof(kind));
+        encapsulation = message_nest(msg, RTA_ENCAP);
+        message_put(msg, LWTUNNEL_IP_DST, outer.bytes, 4);
+        nla_nest_end(msg, encapsulation);
+        r = netlink_request(w->nl, msg, &w->err, "add a route that encapsulates");
+        if (r < 0 && w->err.sys_errno == EOPNOTSUPP)
+                skip(); /* the kernel was built without */
+        assert_ok(r, &w->err);
+        assert_ok(route_dump(w->nl, w->arena, &filter, &seen, &n, &w->err), &w->err);
+        assert_int_equal(n, 1);
+        assert_true(ip_equal(seen[0].gateway, gateway));
 }
 
 static void test_error_has_the_kernels_explanation(void **state)
@@ -683,6 +750,8 @@ int main(void)
                 NET_TEST(test_addresses),
                 NET_TEST(test_routes),
                 NET_TEST(test_route_filters_and_ipv6),
+                NET_TEST(test_routes_of_all_kinds),
+                NET_TEST(test_route_with_encapsulation_is_read),
                 NET_TEST(test_error_has_the_kernels_explanation),
                 NET_TEST(test_rules),
                 NET_TEST(test_rule_that_leads_on),
