@@ -8,24 +8,15 @@
 
 #include <vpcwire/log.h>
 
-static enum ec2_failure_class failure_class(const struct reconcile *r)
+bool act_outcome_is_unknown(const struct ec2_result *result)
 {
-        return ec2_last_failure(r->ec2)->class;
+        return result->class == EC2_FAILURE_TRANSIENT || result->class == EC2_FAILURE_TRANSPORT;
 }
 
-bool act_outcome_is_unknown(const struct reconcile *r)
+bool act_is_slowed_down(const struct ec2_result *result)
 {
-        enum ec2_failure_class class = failure_class(r);
-
-        return class == EC2_FAILURE_TRANSIENT || class == EC2_FAILURE_TRANSPORT;
-}
-
-bool act_is_slowed_down(const struct reconcile *r)
-{
-        enum ec2_failure_class class = failure_class(r);
-
-        return class == EC2_FAILURE_THROTTLED || class == EC2_FAILURE_CREDENTIALS ||
-               class == EC2_FAILURE_DENIED;
+        return result->class == EC2_FAILURE_THROTTLED || result->class == EC2_FAILURE_CREDENTIALS ||
+               result->class == EC2_FAILURE_DENIED;
 }
 
 /* The plan named an ENI that the round does not know: our own invariant broke. */
@@ -80,6 +71,7 @@ static int act_detach(struct reconcile *r, struct round *round, const struct pla
 {
         const char *name = plan_action_to_string(PLAN_DETACH);
         bool done = eni->state >= ENI_DETACHING; /* one that was given up may be attached all the same */
+        struct ec2_result result;
         struct err cause;
 
         if (!done && store_eni_set_state(r->store, eni->key, ENI_DETACHING, action->reason, round->now_ms,
@@ -88,9 +80,10 @@ static int act_detach(struct reconcile *r, struct round *round, const struct pla
         if (!done)
                 return 0; /* an ADD was faster, or something cools */
         round->progress = true;
-        if (*eni->attachment_id && ec2_detach_eni(r->ec2, eni->attachment_id, &cause) < 0 &&
-            failure_class(r) != EC2_FAILURE_GONE)
-                return blocked_after_failure(r, round, name, eni->eni_id, &cause, err);
+        if (*eni->attachment_id &&
+            r->ec2->ops->detach_eni(r->ec2, NULL, eni->attachment_id, &result, &cause) < 0 &&
+            result.class != EC2_FAILURE_GONE)
+                return blocked_after_failure(r, round, name, eni->eni_id, &result, &cause, err);
         log_info("eni detached", LOG_STR("eni", eni->eni_id), LOG_STR("reason", action->reason));
         if (store_eni_set_attachment(r->store, eni->key, NULL, err) < 0)
                 return -(int)err->code;
@@ -102,6 +95,7 @@ static int act_delete(struct reconcile *r, struct round *round, const struct pla
 {
         const char *name = plan_action_to_string(PLAN_DELETE);
         bool done = eni->state == ENI_DELETING;
+        struct ec2_result result;
         struct err cause;
 
         if (!done && store_eni_set_state(r->store, eni->key, ENI_DELETING, action->reason, round->now_ms,
@@ -109,8 +103,9 @@ static int act_delete(struct reconcile *r, struct round *round, const struct pla
                 return -(int)err->code;
         if (!done)
                 return 0;
-        if (ec2_delete_eni(r->ec2, eni->eni_id, &cause) < 0 && failure_class(r) != EC2_FAILURE_GONE)
-                return blocked_after_failure(r, round, name, eni->eni_id, &cause, err);
+        if (r->ec2->ops->delete_eni(r->ec2, NULL, eni->eni_id, &result, &cause) < 0 &&
+            result.class != EC2_FAILURE_GONE)
+                return blocked_after_failure(r, round, name, eni->eni_id, &result, &cause, err);
         round->progress = round->changed = true;
         log_info("eni deleted", LOG_STR("eni", eni->eni_id));
         if (store_eni_deleted(r->store, eni->key, round->now_ms, err) < 0)

@@ -6,10 +6,10 @@
 #include "cloud/ec2_retry.h"
 #include "reconcile/state.h"
 
-/* The last EC2 call failed so that it may have been carried out all the same. */
-bool act_outcome_is_unknown(const struct reconcile *r);
+/* An EC2 call failed so that it may have been carried out all the same. */
+bool act_outcome_is_unknown(const struct ec2_result *result);
 /* It failed for a reason that says nothing about the ENI: throttled, no credentials, no permission. */
-bool act_is_slowed_down(const struct reconcile *r);
+bool act_is_slowed_down(const struct ec2_result *result);
 
 /* act_grow.c: an ENI comes to be. */
 int act_create(struct reconcile *r, struct round *round, const struct plan_action *action,

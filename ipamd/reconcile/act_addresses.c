@@ -12,9 +12,9 @@
 #include "reconcile/act.h"
 
 static int assign_failed(struct reconcile *r, struct round *round, const struct store_eni *eni,
-                         const struct err *cause, struct err *err)
+                         const struct ec2_result *result, const struct err *cause, struct err *err)
 {
-        enum ec2_failure_class class = ec2_last_failure(r->ec2)->class;
+        enum ec2_failure_class class = result->class;
         bool subnet_is_full = class == EC2_FAILURE_CAPACITY_SUBNET;
         /* A full subnet is no fault of the ENI: others in it need not try, those elsewhere may. */
         const char *subject = subnet_is_full ? eni->subnet_id : eni->eni_id;
@@ -22,20 +22,22 @@ static int assign_failed(struct reconcile *r, struct round *round, const struct 
         if (ec2_retry_repeat(EC2_ACTION_ASSIGN_ADDRESSES, class) != EC2_REPEAT_AFTER_LOOK &&
             store_eni_set_in_doubt(r->store, eni->key, false, err) < 0)
                 return -(int)err->code;
-        if (subnet_is_full &&
-            blocked_after_failure(r, round, plan_action_to_string(PLAN_CREATE), subject, cause, err) < 0)
+        if (subnet_is_full && blocked_after_failure(r, round, plan_action_to_string(PLAN_CREATE), subject,
+                                                    result, cause, err) < 0)
                 return -(int)err->code;
         /* EC2 knows better than our table how many it takes: growth goes on elsewhere. */
         if (class == EC2_FAILURE_CAPACITY_ENI &&
             blocked_until(r, round, BLOCKED_FULL, subject, round->now_ms + ENI_FULL_MS, cause->msg, err) < 0)
                 return -(int)err->code;
-        return blocked_after_failure(r, round, plan_action_to_string(PLAN_ASSIGN), subject, cause, err);
+        return blocked_after_failure(r, round, plan_action_to_string(PLAN_ASSIGN), subject, result, cause,
+                                     err);
 }
 
 int act_assign(struct reconcile *r, struct round *round, const struct plan_action *action,
                struct store_eni *eni, struct err *err)
 {
         const char *name = plan_action_to_string(PLAN_ASSIGN);
+        struct ec2_result result;
         struct ip *addresses;
         struct err cause;
         unsigned n_new = 0;
@@ -43,9 +45,9 @@ int act_assign(struct reconcile *r, struct round *round, const struct plan_actio
 
         if (store_eni_set_in_doubt(r->store, eni->key, true, err) < 0)
                 return -(int)err->code;
-        if (ec2_assign_addresses(r->ec2, eni->eni_id, action->count, round->arena, &addresses, &n, &cause) <
-            0)
-                return assign_failed(r, round, eni, &cause, err);
+        if (r->ec2->ops->assign_addresses(r->ec2, NULL, eni->eni_id, action->count, round->arena, &addresses,
+                                          &n, &result, &cause) < 0)
+                return assign_failed(r, round, eni, &result, &cause, err);
         /* Foreign EC2s answer with all addresses of the ENI, the primary one too. */
         for (size_t i = 0; i < n; i++) {
                 if (ip_equal(addresses[i], eni->primary_address))
@@ -65,19 +67,18 @@ int act_assign(struct reconcile *r, struct round *round, const struct plan_actio
         return blocked_clear(r, round, name, eni->subnet_id, err);
 }
 
+/* What EC2 said is in *result, and written down. */
 static int unassign_call(struct reconcile *r, struct round *round, const struct store_eni *eni,
-                         const struct ip *addresses, size_t n, struct err *err)
+                         const struct ip *addresses, size_t n, struct ec2_result *result, struct err *err)
 {
         const char *name = plan_action_to_string(PLAN_UNASSIGN);
-        enum ec2_failure_class class;
         struct err cause;
 
-        if (ec2_unassign_addresses(r->ec2, eni->eni_id, addresses, n, &cause) < 0) {
-                class = ec2_last_failure(r->ec2)->class;
-                if (class == EC2_FAILURE_GONE || class == EC2_FAILURE_REQUEST)
+        if (r->ec2->ops->unassign_addresses(r->ec2, NULL, eni->eni_id, addresses, n, result, &cause) < 0) {
+                if (result->class == EC2_FAILURE_GONE || result->class == EC2_FAILURE_REQUEST)
                         r->look_due_ms =
                                 round->now_ms; /* some of them are not there any more: a look tells which */
-                return blocked_after_failure(r, round, name, eni->eni_id, &cause, err);
+                return blocked_after_failure(r, round, name, eni->eni_id, result, &cause, err);
         }
         round->progress = round->changed = true;
         log_info("addresses given back", LOG_STR("eni", eni->eni_id), LOG_INT("n", n));
@@ -91,6 +92,7 @@ int act_unassign(struct reconcile *r, struct round *round, const struct plan_act
                  struct store_eni *eni, struct err *err)
 {
         const char *name = plan_action_to_string(PLAN_UNASSIGN);
+        struct ec2_result result;
         struct ip *addresses;
         size_t n;
 
@@ -103,16 +105,18 @@ int act_unassign(struct reconcile *r, struct round *round, const struct plan_act
                 return -(int)err->code;
         if (!n)
                 return 0;
-        if (unassign_call(r, round, eni, addresses, n, err) < 0)
+        if (unassign_call(r, round, eni, addresses, n, &result, err) < 0)
                 return -(int)err->code;
         /* Nobody had asked for these before: EC2 has them still, for sure. */
-        return act_is_slowed_down(r) ? store_addresses_restore(r->store, eni->key, addresses, n, err) : 0;
+        return act_is_slowed_down(&result) ? store_addresses_restore(r->store, eni->key, addresses, n, err)
+                                           : 0;
 }
 
 static int finish_unassign(struct reconcile *r, struct round *round, const struct store_eni *eni,
                            struct err *err)
 {
         struct store_address *all;
+        struct ec2_result result;
         struct ip *leaving;
         size_t n_all, n = 0;
 
@@ -123,7 +127,7 @@ static int finish_unassign(struct reconcile *r, struct round *round, const struc
                 if (all[i].eni_key == eni->key && strcmp(all[i].state, "leaving") == 0)
                         leaving[n++] = all[i].address;
         }
-        return n ? unassign_call(r, round, eni, leaving, n, err) : 0;
+        return n ? unassign_call(r, round, eni, leaving, n, &result, err) : 0;
 }
 
 int act_finish_unassigns(struct reconcile *r, struct round *round, struct err *err)

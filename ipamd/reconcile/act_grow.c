@@ -113,47 +113,47 @@ static int find_by_token(struct reconcile *r, struct round *round, struct store_
         const char *recreate = plan_action_to_string(PLAN_RECREATE);
         const struct ec2_filter filters[] = {{"tag:" OURS_TAG_TOKEN, eni->client_token},
                                              {"tag:" OURS_TAG_INSTANCE, r->identity.instance_id}};
-        struct ec2_eni *made;
+        const struct ec2_selection which = {.filters = filters, .n_filters = ARRAY_SIZE(filters)};
+        const struct ec2_call_options options = {.follow_up = true};
+        struct ec2_result result;
+        struct ec2_eni_list made;
         struct err second;
-        size_t n;
 
-        ec2_follow_up(r->ec2);
-        if (ec2_describe_enis(r->ec2, filters, ARRAY_SIZE(filters), NULL, 0, round->arena, &made, &n,
-                              &second) < 0)
-                return blocked_after_failure(r, round, recreate, eni->client_token, &second, err);
-        if (n == 0)
+        if (r->ec2->ops->describe_enis(r->ec2, &options, &which, round->arena, &made, &result, &second) < 0)
+                return blocked_after_failure(r, round, recreate, eni->client_token, &result, &second, err);
+        if (made.n == 0)
                 return not_shown(r, round, eni, cause, err);
-        if (n == 1 && !made->attached && strcmp(made->subnet_id, eni->subnet_id) == 0)
-                return take_in(r, round, eni, made, err);
+        if (made.n == 1 && !made.enis->attached && strcmp(made.enis->subnet_id, eni->subnet_id) == 0)
+                return take_in(r, round, eni, made.enis, err);
         r->look_due_ms = round->now_ms;
         if (blocked_clear(r, round, recreate, eni->client_token, err) < 0)
                 return -(int)err->code;
         return act_give_up(r, round, eni, "the ENI that its client token made is in use already", err);
 }
 
+/* What another subnet may mend is the subnet's; all else keeps us from creating anywhere. */
+static const char *create_subject(const struct ec2_result *result, const struct store_eni *eni)
+{
+        return result->class == EC2_FAILURE_CAPACITY_SUBNET || result->class == EC2_FAILURE_GONE
+                       ? eni->subnet_id
+                       : "";
+}
+
 /*
  * A refusal says that this call made nothing; of an earlier one with the same token, whose answer never came, it says
  * something only if EC2 looked at the request itself.
  */
-/* What another subnet may mend is the subnet's; all else keeps us from creating anywhere. */
-static const char *create_subject(const struct reconcile *r, const struct store_eni *eni)
-{
-        enum ec2_failure_class class = ec2_last_failure(r->ec2)->class;
-
-        return class == EC2_FAILURE_CAPACITY_SUBNET || class == EC2_FAILURE_GONE ? eni->subnet_id : "";
-}
-
 static int create_failed(struct reconcile *r, struct round *round, struct store_eni *eni, bool repeated,
-                         const struct err *cause, struct err *err)
+                         const struct ec2_result *result, const struct err *cause, struct err *err)
 {
         const char *create = plan_action_to_string(PLAN_CREATE),
                    *recreate = plan_action_to_string(PLAN_RECREATE);
 
-        if (ec2_last_failure(r->ec2)->class == EC2_FAILURE_TOKEN_USED)
+        if (result->class == EC2_FAILURE_TOKEN_USED)
                 return find_by_token(r, round, eni, cause, err);
-        if (act_outcome_is_unknown(r) || (repeated && act_is_slowed_down(r)))
-                return blocked_after_failure(r, round, recreate, eni->client_token, cause, err);
-        if (blocked_after_failure(r, round, create, create_subject(r, eni), cause, err) < 0 ||
+        if (act_outcome_is_unknown(result) || (repeated && act_is_slowed_down(result)))
+                return blocked_after_failure(r, round, recreate, eni->client_token, result, cause, err);
+        if (blocked_after_failure(r, round, create, create_subject(result, eni), result, cause, err) < 0 ||
             blocked_clear(r, round, recreate, eni->client_token, err) < 0)
                 return -(int)err->code;
         return store_eni_remove(r->store, eni->key, cause->msg, err);
@@ -180,13 +180,14 @@ static int create_call(struct reconcile *r, struct round *round, struct store_en
                        struct err *err)
 {
         struct ec2_create_eni request;
+        struct ec2_result result;
         struct ec2_eni made;
         struct err cause;
 
         act_create_request(r, round->arena, eni->subnet_id, eni->client_token, &request);
         request.secondary_addresses = eni->asked_addresses;
-        if (ec2_create_eni(r->ec2, &request, round->arena, &made, &cause) < 0)
-                return create_failed(r, round, eni, repeated, &cause, err);
+        if (r->ec2->ops->create_eni(r->ec2, NULL, &request, round->arena, &made, &result, &cause) < 0)
+                return create_failed(r, round, eni, repeated, &result, &cause, err);
         return take_in(r, round, eni, &made, err);
 }
 
@@ -243,14 +244,15 @@ static int give_up_attaching(struct reconcile *r, struct round *round, struct st
  * attempt for the pace of the next one, and none here.
  */
 static int refused_too_often(struct reconcile *r, struct round *round, const struct store_eni *eni,
-                             const struct err *cause, bool *ret, struct err *err)
+                             const struct ec2_result *result, const struct err *cause, bool *ret,
+                             struct err *err)
 {
         const struct store_blocked *attach = blocked_find(round, plan_action_to_string(PLAN_ATTACH),
                                                           eni->eni_id),
                                    *refused;
 
         *ret = false;
-        if (act_is_slowed_down(r) || act_outcome_is_unknown(r))
+        if (act_is_slowed_down(result) || act_outcome_is_unknown(result))
                 return 0;
         if (blocked_until(r, round, STEP_REFUSED, eni->eni_id, attach->until_ms, cause->msg, err) < 0)
                 return -(int)err->code;
@@ -260,17 +262,16 @@ static int refused_too_often(struct reconcile *r, struct round *round, const str
 }
 
 static int attach_failed(struct reconcile *r, struct round *round, struct store_eni *eni,
-                         const struct err *cause, struct err *err)
+                         const struct ec2_result *result, const struct err *cause, struct err *err)
 {
         const char *name = plan_action_to_string(PLAN_ATTACH);
-        enum ec2_failure_class class = ec2_last_failure(r->ec2)->class;
-        enum ec2_repeat repeat = ec2_retry_repeat(EC2_ACTION_ATTACH_ENI, class);
+        enum ec2_repeat repeat = ec2_retry_repeat(EC2_ACTION_ATTACH_ENI, result->class);
         bool too_often;
 
-        if (blocked_after_failure(r, round, name, eni->eni_id, cause, err) < 0 ||
-            refused_too_often(r, round, eni, cause, &too_often, err) < 0)
+        if (blocked_after_failure(r, round, name, eni->eni_id, result, cause, err) < 0 ||
+            refused_too_often(r, round, eni, result, cause, &too_often, err) < 0)
                 return -(int)err->code;
-        if (class == EC2_FAILURE_CAPACITY_INSTANCE) {
+        if (result->class == EC2_FAILURE_CAPACITY_INSTANCE) {
                 /* EC2 knows better than our table how many this instance takes. */
                 r->max_enis_seen = count_attached(round);
                 r->max_enis_seen_ms = round->now_ms;
@@ -287,6 +288,7 @@ int act_attach(struct reconcile *r, struct round *round, const struct plan_actio
                struct store_eni *eni, struct err *err)
 {
         const char *attachment_id;
+        struct ec2_result result;
         struct err cause;
 
         if (action->device_index != eni->device_index) {
@@ -296,9 +298,9 @@ int act_attach(struct reconcile *r, struct round *round, const struct plan_actio
         }
         if (store_eni_set_in_doubt(r->store, eni->key, true, err) < 0)
                 return -(int)err->code;
-        if (ec2_attach_eni(r->ec2, eni->eni_id, r->identity.instance_id, eni->device_index, round->arena,
-                           &attachment_id, &cause) < 0)
-                return attach_failed(r, round, eni, &cause, err);
+        if (r->ec2->ops->attach_eni(r->ec2, NULL, eni->eni_id, r->identity.instance_id, eni->device_index,
+                                    round->arena, &attachment_id, &result, &cause) < 0)
+                return attach_failed(r, round, eni, &result, &cause, err);
         snprintf(eni->attachment_id, sizeof(eni->attachment_id), "%s", attachment_id);
         round->progress = true;
         log_info("eni attached", LOG_STR("eni", eni->eni_id), LOG_INT("device", eni->device_index));
@@ -313,13 +315,15 @@ int act_mark(struct reconcile *r, struct round *round, const struct plan_action 
              struct store_eni *eni, struct err *err)
 {
         const char *name = plan_action_to_string(PLAN_MARK_DELETE_ON_TERMINATION);
+        struct ec2_result result;
         struct err cause;
         bool done;
 
-        if (ec2_set_delete_on_termination(r->ec2, eni->eni_id, eni->attachment_id, &cause) < 0) {
-                if (ec2_last_failure(r->ec2)->class == EC2_FAILURE_GONE)
+        if (r->ec2->ops->set_delete_on_termination(r->ec2, NULL, eni->eni_id, eni->attachment_id, &result,
+                                                   &cause) < 0) {
+                if (result.class == EC2_FAILURE_GONE)
                         r->look_due_ms = round->now_ms;
-                return blocked_after_failure(r, round, name, eni->eni_id, &cause, err);
+                return blocked_after_failure(r, round, name, eni->eni_id, &result, &cause, err);
         }
         round->progress = true;
         r->network_due = true;

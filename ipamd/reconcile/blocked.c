@@ -103,10 +103,8 @@ int blocked_until(struct reconcile *r, struct round *round, const char *action, 
 
 /* The call was not made: nothing failed, so no attempt is counted and nobody needs to hear of it. */
 static int keep_pace(struct reconcile *r, struct round *round, const char *action, const char *subject,
-                     const struct err *cause, struct err *err)
+                     int64_t wait_ms, const struct err *cause, struct err *err)
 {
-        int64_t wait_ms = ec2_last_failure(r->ec2)->wait_ms;
-
         metrics_add(r->options.metrics, METRIC_EC2_PACED, LABELS(action), 1);
         log_debug("ec2 call put off", LOG_STR("action", action), LOG_STR("subject", subject),
                   LOG_INT("again_in_ms", wait_ms));
@@ -120,23 +118,22 @@ static int keep_pace(struct reconcile *r, struct round *round, const char *actio
 }
 
 int blocked_after_failure(struct reconcile *r, struct round *round, const char *action, const char *subject,
-                          const struct err *cause, struct err *err)
+                          const struct ec2_result *result, const struct err *cause, struct err *err)
 {
-        const struct ec2_failure *failure = ec2_last_failure(r->ec2);
         unsigned attempt = attempts_so_far(round, action, subject) + 1;
-        int64_t delay_ms = ec2_retry_delay_ms(failure->class, attempt - 1, reconcile_random(r));
+        int64_t delay_ms = ec2_retry_delay_ms(result->class, attempt - 1, reconcile_random(r));
 
         round->progress = true; /* what cannot be had here, the next plan may get elsewhere */
-        if (ec2_failure_is_pause(failure))
-                return keep_pace(r, round, action, subject, cause, err);
-        if (failure->wait_ms)
-                delay_ms = failure->wait_ms;
+        if (ec2_result_is_pause(result))
+                return keep_pace(r, round, action, subject, result->wait_ms, cause, err);
+        if (result->wait_ms)
+                delay_ms = result->wait_ms;
         log_warn("ec2 call failed", LOG_STR("action", action), LOG_STR("subject", subject),
-                 LOG_STR("class", ec2_failure_class_to_string(failure->class)),
-                 LOG_STR("code", failure->code), LOG_STR("request_id", failure->request_id),
-                 LOG_INT("attempt", attempt), LOG_INT("again_in_ms", delay_ms), LOG_ERR(cause));
+                 LOG_STR("class", ec2_failure_class_to_string(result->class)), LOG_STR("code", result->code),
+                 LOG_STR("request_id", result->request_id), LOG_INT("attempt", attempt),
+                 LOG_INT("again_in_ms", delay_ms), LOG_ERR(cause));
         return blocked_until(r, round, action, subject, clock_boottime_ms() + delay_ms,
-                             sentence(round->arena, failure->class, subject, cause->msg), err);
+                             sentence(round->arena, result->class, subject, cause->msg), err);
 }
 
 int blocked_clear(struct reconcile *r, struct round *round, const char *action, const char *subject,

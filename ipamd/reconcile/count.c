@@ -7,46 +7,46 @@
 #include "metrics/calls.h"
 #include "reconcile/state.h"
 
-static void keep_call(struct reconcile *r, const char *action, const struct ec2_failure *failure,
+static void keep_call(struct reconcile *r, const char *action, const struct ec2_result *result,
                       const char *why)
 {
         struct calls_entry entry = {.at_wall_ms = clock_wall_ms(),
-                                    .took_us = failure->took_us,
+                                    .took_us = result->took_us,
                                     .http_status =
-                                            failure->class == EC2_FAILURE_NONE ? 200 : failure->http_status};
+                                            result->class == EC2_FAILURE_NONE ? 200 : result->http_status};
 
         snprintf(entry.action, sizeof(entry.action), "%s", action);
-        snprintf(entry.class, sizeof(entry.class), "%s", ec2_failure_class_to_string(failure->class));
-        snprintf(entry.code, sizeof(entry.code), "%s", failure->code);
-        if (failure->class != EC2_FAILURE_NONE)
+        snprintf(entry.class, sizeof(entry.class), "%s", ec2_failure_class_to_string(result->class));
+        snprintf(entry.code, sizeof(entry.code), "%s", result->code);
+        if (result->class != EC2_FAILURE_NONE)
                 snprintf(entry.why, sizeof(entry.why), "%s", why);
         calls_add(r->options.calls, &entry);
 }
 
-static const char *status_text(const struct ec2_failure *failure, char text[static 16])
+static const char *status_text(const struct ec2_result *result, char text[static 16])
 {
-        snprintf(text, 16, "%ld", failure->class == EC2_FAILURE_NONE ? 200L : failure->http_status);
-        return failure->class != EC2_FAILURE_NONE && !failure->http_status ? "" : text;
+        snprintf(text, 16, "%ld", result->class == EC2_FAILURE_NONE ? 200L : result->http_status);
+        return result->class != EC2_FAILURE_NONE && !result->http_status ? "" : text;
 }
 
-void count_ec2_call(void *data, const char *action, const struct ec2_failure *failure, const char *why)
+void count_ec2_call(void *data, const char *action, const struct ec2_result *result, const char *why)
 {
         const struct reconcile *r = data;
-        const char *class = ec2_failure_class_to_string(failure->class);
+        const char *class = ec2_failure_class_to_string(result->class);
         struct metrics *metrics = r->options.metrics;
-        bool failed = failure->class != EC2_FAILURE_NONE;
+        bool failed = result->class != EC2_FAILURE_NONE;
 
-        denied_observe(data, action, failure, why);
-        keep_call(data, action, failure, why);
+        denied_observe(data, action, result, why);
+        keep_call(data, action, result, why);
         metrics_add(metrics, METRIC_EC2_CALLS, LABELS(action, class), 1);
-        metrics_observe(metrics, METRIC_EC2_SECONDS, LABELS(action), failure->took_us);
-        metrics_add(metrics, METRIC_EC2_THROTTLES, NO_LABELS, failure->class == EC2_FAILURE_THROTTLED);
-        if (failure->class == EC2_FAILURE_DENIED || !failed)
+        metrics_observe(metrics, METRIC_EC2_SECONDS, LABELS(action), result->took_us);
+        metrics_add(metrics, METRIC_EC2_THROTTLES, NO_LABELS, result->class == EC2_FAILURE_THROTTLED);
+        if (result->class == EC2_FAILURE_DENIED || !failed)
                 metrics_set(metrics, METRIC_EC2_DENIED, LABELS(action), failed);
         metrics_add(metrics, METRIC_AWSCNI_EC2_REQUESTS, LABELS(action), 1);
         metrics_observe(metrics, METRIC_AWSCNI_API_LATENCY,
-                        LABELS(action, failed ? "true" : "false", status_text(failure, (char[16]){0})),
-                        failure->took_us);
+                        LABELS(action, failed ? "true" : "false", status_text(result, (char[16]){0})),
+                        result->took_us);
         if (!failed)
                 return;
         metrics_add(metrics, METRIC_AWSCNI_EC2_ERRORS, LABELS(action), 1);
@@ -109,5 +109,5 @@ void count_round(struct reconcile *r)
         }
         for (int class = 0; class < _PACE_CLASS_MAX && r->ec2; class ++)
                 metrics_set(metrics, METRIC_EC2_PACE, LABELS(pace_class_to_string((enum pace_class) class)),
-                            ec2_pace_rate(r->ec2, (enum pace_class) class));
+                            r->ec2->ops->pace_rate(r->ec2, (enum pace_class) class));
 }

@@ -45,16 +45,16 @@ int denied_known(struct reconcile *r, struct arena *arena, const char *action, b
         return read_fact(r, arena, action, ret, err);
 }
 
-void denied_observe(void *data, const char *action, const struct ec2_failure *failure, const char *why)
+void denied_observe(void *data, const char *action, const struct ec2_result *result, const char *why)
 {
         _cleanup_(arena_freep) struct arena *arena = NULL;
         struct reconcile *r = data;
         struct err err;
 
-        if (failure->dry_run || (failure->class != EC2_FAILURE_DENIED && failure->class != EC2_FAILURE_NONE))
+        if (result->dry_run || (result->class != EC2_FAILURE_DENIED && result->class != EC2_FAILURE_NONE))
                 return; /* says nothing of permissions */
         arena = arena_new();
-        if (tell(r, arena, action, failure->class == EC2_FAILURE_DENIED, why, &err) < 0)
+        if (tell(r, arena, action, result->class == EC2_FAILURE_DENIED, why, &err) < 0)
                 log_error("a permission's change is not written down", LOG_STR("action", action),
                           LOG_ERR(&err));
 }

@@ -85,6 +85,7 @@ static int follow(struct reconcile *r, struct round *round, struct grouped *grou
                   struct err *err)
 {
         const struct identity *identity = &r->identity;
+        struct ec2_result result;
         struct err cause;
 
         if (strcmp(grouped->groups, wanted) == 0)
@@ -95,11 +96,11 @@ static int follow(struct reconcile *r, struct round *round, struct grouped *grou
                 round_wake_at(round, blocked_find(round, STEP_GROUPS, grouped->eni_id)->until_ms);
                 return 0;
         }
-        if (ec2_set_groups(r->ec2, grouped->eni_id, (const char *const *)identity->groups, identity->n_groups,
-                           &cause) < 0) {
-                if (ec2_last_failure(r->ec2)->class == EC2_FAILURE_GONE)
+        if (r->ec2->ops->set_groups(r->ec2, NULL, grouped->eni_id, (const char *const *)identity->groups,
+                                    identity->n_groups, &result, &cause) < 0) {
+                if (result.class == EC2_FAILURE_GONE)
                         r->look_due_ms = round->now_ms;
-                return blocked_after_failure(r, round, STEP_GROUPS, grouped->eni_id, &cause, err);
+                return blocked_after_failure(r, round, STEP_GROUPS, grouped->eni_id, &result, &cause, err);
         }
         free(grouped->groups);
         grouped->groups = xstrdup(wanted);

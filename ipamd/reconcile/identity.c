@@ -143,6 +143,7 @@ static int learn_limits(struct reconcile *r, struct round *round, struct err *er
         const struct instance_limits *table = instance_limits_find(r->identity.instance_type);
         struct plan_limits limits = {0};
         struct ec2_instance_type type;
+        struct ec2_result result;
         int e;
 
         if (table)
@@ -151,7 +152,8 @@ static int learn_limits(struct reconcile *r, struct round *round, struct err *er
         else if ((e = limits_load(r->store, round->arena, &limits, err)) < 0)
                 return e;
         if (!limits.max_enis) {
-                e = ec2_describe_instance_type(r->ec2, r->identity.instance_type, round->arena, &type, err);
+                e = r->ec2->ops->describe_instance_type(r->ec2, NULL, r->identity.instance_type, round->arena,
+                                                        &type, &result, err);
                 if (e < 0)
                         return err_wrap(err, "learn the limits of instance type %s",
                                         r->identity.instance_type);

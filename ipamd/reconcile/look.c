@@ -327,10 +327,12 @@ static void plan_next_look(struct reconcile *r, const struct round *round, const
 int look_at_ec2(struct reconcile *r, struct round *round, struct err *err)
 {
         struct look look = {0};
+        struct ec2_result result;
         struct err cause;
 
-        if (look_describe(r, round, &look, &cause) < 0)
-                return blocked_after_failure(r, round, plan_action_to_string(PLAN_LOOK), "", &cause, err);
+        if (look_describe(r, round, &look, &result, &cause) < 0)
+                return blocked_after_failure(r, round, plan_action_to_string(PLAN_LOOK), "", &result, &cause,
+                                             err);
         if (look_tell_unreadable(r, round, &look, err) < 0)
                 return err_wrap(err, "look at EC2");
         if (look.attached.n + look.attached.n_unreadable == 0) {

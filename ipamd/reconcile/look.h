@@ -16,8 +16,9 @@ struct look {
         int64_t again_ms; /* when something that could not be taken in may be; 0: all was */
 };
 
-/* Asks EC2, all pages. ERR_* as ec2_list_enis(). */
-int look_describe(struct reconcile *r, struct round *round, struct look *look, struct err *err);
+/* Asks EC2, all pages. Fails as the call that failed, with its result. */
+int look_describe(struct reconcile *r, struct round *round, struct look *look, struct ec2_result *result,
+                  struct err *err);
 
 const struct ec2_eni *look_find(const struct ec2_eni_list *list, const char *eni_id);
 

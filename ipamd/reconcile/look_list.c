@@ -49,17 +49,19 @@ static bool needs_ours(const struct round *round, const struct look *look)
         return false;
 }
 
-int look_describe(struct reconcile *r, struct round *round, struct look *look, struct err *err)
+int look_describe(struct reconcile *r, struct round *round, struct look *look, struct ec2_result *result,
+                  struct err *err)
 {
         const struct ec2_filter attached = {"attachment.instance-id", r->identity.instance_id};
+        const struct ec2_selection which = {.filters = &attached, .n_filters = 1, .skips_unreadable = true};
+        const struct ec2_call_options second = {.follow_up = true};
 
-        if (ec2_list_enis(r->ec2, &attached, 1, round->arena, &look->attached, err) < 0)
+        if (r->ec2->ops->describe_enis(r->ec2, NULL, &which, round->arena, &look->attached, result, err) < 0)
                 return err_wrap(err, "look at the instance's ENIs");
         if (!needs_ours(round, look))
                 return 0;
         look->asked_ours = true;
-        ec2_follow_up(r->ec2);
-        return ours_describe(r, round, &look->ours, err);
+        return ours_describe(r, round, &second, &look->ours, result, err);
 }
 
 static const char *list_unreadable(struct arena *arena, const char *text, const struct ec2_eni_list *list)

@@ -48,6 +48,7 @@ static bool is_in_use(const struct store_eni *eni)
 static int mark(struct reconcile *r, struct round *round, const char *eni_id, struct err *err)
 {
         const struct store_eni *eni = find(round, eni_id);
+        struct ec2_result result;
         struct err cause;
         int e;
 
@@ -59,10 +60,11 @@ static int mark(struct reconcile *r, struct round *round, const char *eni_id, st
         }
         if (!is_in_use(eni))
                 return 1;
-        if (ec2_set_delete_on_termination(r->ec2, eni_id, eni->attachment_id, &cause) < 0) {
-                if (ec2_last_failure(r->ec2)->class == EC2_FAILURE_GONE)
+        if (r->ec2->ops->set_delete_on_termination(r->ec2, NULL, eni_id, eni->attachment_id, &result,
+                                                   &cause) < 0) {
+                if (result.class == EC2_FAILURE_GONE)
                         r->look_due_ms = round->now_ms;
-                return blocked_after_failure(r, round, STEP_MARK, eni_id, &cause, err);
+                return blocked_after_failure(r, round, STEP_MARK, eni_id, &result, &cause, err);
         }
         log_info("eni goes when the instance goes", LOG_STR("eni", eni_id));
         e = blocked_clear(r, round, STEP_MARK, eni_id, err);

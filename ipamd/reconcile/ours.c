@@ -86,12 +86,14 @@ enum ours_verdict ours_judge(const struct reconcile *r, struct round *round, con
 
 static int delete_orphan(struct reconcile *r, struct round *round, const char *eni_id, struct err *err)
 {
+        struct ec2_result result;
         struct err cause;
 
         if (blocked_now(round, STEP_ORPHAN, eni_id))
                 return 0;
-        if (ec2_delete_eni(r->ec2, eni_id, &cause) < 0 && ec2_last_failure(r->ec2)->class != EC2_FAILURE_GONE)
-                return blocked_after_failure(r, round, STEP_ORPHAN, eni_id, &cause, err);
+        if (r->ec2->ops->delete_eni(r->ec2, NULL, eni_id, &result, &cause) < 0 &&
+            result.class != EC2_FAILURE_GONE)
+                return blocked_after_failure(r, round, STEP_ORPHAN, eni_id, &result, &cause, err);
         log_warn("eni deleted: it was ours, unused, and in nobody's books", LOG_STR("eni", eni_id));
         if (store_event_add(r->store, "eni-orphan-deleted", eni_id,
                             "it bore our tags, was attached to nothing, and was not in the books", err) < 0)
@@ -136,11 +138,13 @@ int ours_delete_orphans(struct reconcile *r, struct round *round, const struct e
         return 0;
 }
 
-int ours_describe(struct reconcile *r, struct round *round, struct ec2_eni_list *ret, struct err *err)
+int ours_describe(struct reconcile *r, struct round *round, const struct ec2_call_options *options,
+                  struct ec2_eni_list *ret, struct ec2_result *result, struct err *err)
 {
         const struct ec2_filter ours = {"tag:" OURS_TAG_INSTANCE, r->identity.instance_id};
+        const struct ec2_selection which = {.filters = &ours, .n_filters = 1, .skips_unreadable = true};
 
-        if (ec2_list_enis(r->ec2, &ours, 1, round->arena, ret, err) < 0)
+        if (r->ec2->ops->describe_enis(r->ec2, options, &which, round->arena, ret, result, err) < 0)
                 return err_wrap(err, "look at our ENIs");
         return 0;
 }
@@ -164,12 +168,13 @@ static bool sweep_is_due(const struct reconcile *r, struct round *round)
 int ours_sweep(struct reconcile *r, struct round *round, struct err *err)
 {
         struct ec2_eni_list list;
+        struct ec2_result result;
         struct err cause;
 
         if (!sweep_is_due(r, round))
                 return 0;
-        if (ours_describe(r, round, &list, &cause) < 0)
-                return blocked_after_failure(r, round, STEP_SWEEP, "", &cause, err);
+        if (ours_describe(r, round, NULL, &list, &result, &cause) < 0)
+                return blocked_after_failure(r, round, STEP_SWEEP, "", &result, &cause, err);
         if (ours_delete_orphans(r, round, list.enis, list.n, err) < 0)
                 return -(int)err->code;
         round_wake_at(round, r->sweep_due_ms);

@@ -37,8 +37,9 @@ enum ours_verdict {
 enum ours_verdict ours_judge(const struct reconcile *r, struct round *round, const struct ec2_eni *eni,
                              int64_t wall_ms, int64_t *ret_age_ms);
 
-/* The ENIs that bear our tag, attached or not; in the round's arena. */
-int ours_describe(struct reconcile *r, struct round *round, struct ec2_eni_list *ret, struct err *err);
+/* The ENIs that bear our tag, attached or not; in the round's arena. One call, as ec2_describe_enis_fn. */
+int ours_describe(struct reconcile *r, struct round *round, const struct ec2_call_options *options,
+                  struct ec2_eni_list *ret, struct ec2_result *result, struct err *err);
 
 /*
  * Deletes the orphans among the ENIs that bear our tag, and says when to look for them again: in an hour, or when a young

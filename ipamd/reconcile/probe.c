@@ -46,61 +46,65 @@ struct question {
         const struct store_eni *eni;
 };
 
-static int ask_enis(const struct question *q, struct err *err)
+static const struct ec2_call_options dry = {.dry_run = true};
+
+static int ask_enis(const struct question *q, struct ec2_result *result, struct err *err)
 {
         const char *id = q->r->identity.eni_id;
-        struct ec2_eni *enis;
-        size_t n;
+        const struct ec2_selection which = {.ids = &id, .n_ids = 1};
+        struct ec2_eni_list list;
 
-        return ec2_describe_enis(q->r->ec2, NULL, 0, &id, 1, q->arena, &enis, &n, err);
+        return q->r->ec2->ops->describe_enis(q->r->ec2, &dry, &which, q->arena, &list, result, err);
 }
 
-static int ask_subnets(const struct question *q, struct err *err)
+static int ask_subnets(const struct question *q, struct ec2_result *result, struct err *err)
 {
         const char *id = q->r->identity.subnet_id;
-        struct ec2_subnet *subnets;
-        size_t n;
+        const struct ec2_selection which = {.ids = &id, .n_ids = 1};
+        struct ec2_subnet_list list;
 
-        return ec2_describe_subnets(q->r->ec2, NULL, 0, &id, 1, q->arena, &subnets, &n, err);
+        return q->r->ec2->ops->describe_subnets(q->r->ec2, &dry, &which, q->arena, &list, result, err);
 }
 
-static int ask_type(const struct question *q, struct err *err)
+static int ask_type(const struct question *q, struct ec2_result *result, struct err *err)
 {
         struct ec2_instance_type type;
 
-        return ec2_describe_instance_type(q->r->ec2, q->r->identity.instance_type, q->arena, &type, err);
+        return q->r->ec2->ops->describe_instance_type(q->r->ec2, &dry, q->r->identity.instance_type, q->arena,
+                                                      &type, result, err);
 }
 
-static int ask_modify(const struct question *q, struct err *err)
+static int ask_modify(const struct question *q, struct ec2_result *result, struct err *err)
 {
-        return ec2_set_delete_on_termination(q->r->ec2, q->eni->eni_id, q->eni->attachment_id, err);
+        return q->r->ec2->ops->set_delete_on_termination(q->r->ec2, &dry, q->eni->eni_id,
+                                                         q->eni->attachment_id, result, err);
 }
 
-static int ask_create(const struct question *q, struct err *err)
+static int ask_create(const struct question *q, struct ec2_result *result, struct err *err)
 {
         struct ec2_create_eni request;
         struct ec2_eni made;
 
         act_create_request(q->r, q->arena, q->r->identity.subnet_id, DRY_RUN_TOKEN, &request);
-        return ec2_create_eni(q->r->ec2, &request, q->arena, &made, err);
+        return q->r->ec2->ops->create_eni(q->r->ec2, &dry, &request, q->arena, &made, result, err);
 }
 
-static int ask_delete(const struct question *q, struct err *err)
+static int ask_delete(const struct question *q, struct ec2_result *result, struct err *err)
 {
-        return ec2_delete_eni(q->r->ec2, q->eni->eni_id, err);
+        return q->r->ec2->ops->delete_eni(q->r->ec2, &dry, q->eni->eni_id, result, err);
 }
 
-static int ask_attach(const struct question *q, struct err *err)
+static int ask_attach(const struct question *q, struct ec2_result *result, struct err *err)
 {
         const char *attachment;
 
-        return ec2_attach_eni(q->r->ec2, q->eni->eni_id, q->r->identity.instance_id, q->eni->device_index,
-                              q->arena, &attachment, err);
+        return q->r->ec2->ops->attach_eni(q->r->ec2, &dry, q->eni->eni_id, q->r->identity.instance_id,
+                                          q->eni->device_index, q->arena, &attachment, result, err);
 }
 
-static int ask_detach(const struct question *q, struct err *err)
+static int ask_detach(const struct question *q, struct ec2_result *result, struct err *err)
 {
-        return ec2_detach_eni(q->r->ec2, q->eni->attachment_id, err);
+        return q->r->ec2->ops->detach_eni(q->r->ec2, &dry, q->eni->attachment_id, result, err);
 }
 
 /*
@@ -110,7 +114,8 @@ static int ask_detach(const struct question *q, struct err *err)
  */
 static const struct {
         enum ec2_action action;
-        int (*ask)(const struct question *q, struct err *err); /* NULL: EC2 has no dry run of it */
+        /* NULL: EC2 has no dry run of it. */
+        int (*ask)(const struct question *q, struct ec2_result *result, struct err *err);
         bool names_eni;
 } questions[] = {
         {EC2_ACTION_DESCRIBE_ENIS, ask_enis, false},
@@ -150,29 +155,26 @@ static void note_unasked(struct reconcile *r, enum ec2_action action)
 }
 
 /* What came of a dry run; where the next ones would fare the same they are not made. */
-static void take_answer(struct reconcile *r, enum ec2_action action, const struct store_eni *eni, int e,
-                        const struct err *why)
+static void take_answer(struct probe *p, enum ec2_action action, const struct store_eni *eni,
+                        const struct ec2_result *result, const struct err *why)
 {
-        const struct ec2_failure *failure = ec2_last_failure(r->ec2);
-        struct probe *p = &r->probe;
-
-        if (e == 0) {
+        if (result->class == EC2_FAILURE_NONE) {
                 p->stopped = "what answers as EC2 carries out dry runs";
                 note(p, action, IPAM_PERMISSION_ALLOWED, NULL);
-        } else if (strcmp(failure->code, EC2_CODE_DRY_RUN) == 0) {
+        } else if (strcmp(result->code, EC2_CODE_DRY_RUN) == 0) {
                 note(p, action, IPAM_PERMISSION_ALLOWED, NULL);
-        } else if (failure->class == EC2_FAILURE_DENIED && eni && eni->primary) {
+        } else if (result->class == EC2_FAILURE_DENIED && eni && eni->primary) {
                 note(p, action, IPAM_PERMISSION_UNKNOWN,
                      arena_printf(
                              p->arena,
                              "denied for the primary ENI %s, as a policy limited to tags does; ipamd has "
                              "no other ENI yet",
                              eni->eni_id));
-        } else if (failure->class == EC2_FAILURE_DENIED) {
+        } else if (result->class == EC2_FAILURE_DENIED) {
                 note(p, action, IPAM_PERMISSION_DENIED, why->msg);
         } else {
                 note(p, action, IPAM_PERMISSION_UNKNOWN, why->msg);
-                if (failure->class == EC2_FAILURE_TRANSPORT || failure->class == EC2_FAILURE_CREDENTIALS)
+                if (result->class == EC2_FAILURE_TRANSPORT || result->class == EC2_FAILURE_CREDENTIALS)
                         p->stopped = arena_strdup(p->arena, why->msg);
         }
 }
@@ -181,11 +183,10 @@ static void take_answer(struct reconcile *r, enum ec2_action action, const struc
 static bool ask(struct reconcile *r, struct round *round, size_t i)
 {
         const struct question question = {r, round->arena, questions[i].names_eni ? pick_eni(round) : NULL};
-        const struct ec2_failure *failure;
         struct probe *p = &r->probe;
         int64_t now_ms = clock_boottime_ms();
+        struct ec2_result result;
         struct err err;
-        int e;
 
         if (!questions[i].ask) {
                 note_unasked(r, questions[i].action);
@@ -198,14 +199,12 @@ static bool ask(struct reconcile *r, struct round *round, size_t i)
                                                          : "there is no ENI to name yet");
                 return true;
         }
-        ec2_dry_run(r->ec2);
-        e = questions[i].ask(&question, &err);
-        failure = ec2_last_failure(r->ec2);
-        if (e < 0 && ec2_failure_is_pause(failure) && now_ms + failure->wait_ms < p->deadline_ms) {
-                round_wake_at(round, now_ms + failure->wait_ms);
+        if (questions[i].ask(&question, &result, &err) < 0 && ec2_result_is_pause(&result) &&
+            now_ms + result.wait_ms < p->deadline_ms) {
+                round_wake_at(round, now_ms + result.wait_ms);
                 return false;
         }
-        take_answer(r, questions[i].action, question.eni, e, &err);
+        take_answer(p, questions[i].action, question.eni, &result, &err);
         return true;
 }
 

@@ -278,11 +278,11 @@ int act(struct reconcile *r, struct round *round, const struct plan_action *acti
 int act_finish_unassigns(struct reconcile *r, struct round *round, struct err *err);
 
 /*
- * blocked.c: the last EC2 call failed. Writes down that (action, subject) is not tried again before a time that follows
- * from the class and the number of attempts, and logs it.
+ * blocked.c: an EC2 call failed, with this result and for this cause. Writes down that (action, subject) is not tried again
+ * before a time that follows from the class and the number of attempts, and logs it.
  */
 int blocked_after_failure(struct reconcile *r, struct round *round, const char *action, const char *subject,
-                          const struct err *cause, struct err *err);
+                          const struct ec2_result *result, const struct err *cause, struct err *err);
 int blocked_until(struct reconcile *r, struct round *round, const char *action, const char *subject,
                   int64_t until_ms, const char *reason, struct err *err);
 /* A word for people, until then or until it is taken back: nothing is tried at that time. */
@@ -306,7 +306,7 @@ int warn_exactly(struct reconcile *r, struct round *round, const char *action, c
                  size_t n, int64_t until_ms, struct err *err);
 
 /* denied.c: tells a change of a permission once. As count_ec2_call(). */
-void denied_observe(void *data, const char *action, const struct ec2_failure *failure, const char *why);
+void denied_observe(void *data, const char *action, const struct ec2_result *result, const char *why);
 /* Whether the last call of this action that says something of permissions was refused. */
 int denied_known(struct reconcile *r, struct arena *arena, const char *action, bool *ret, struct err *err);
 
@@ -317,7 +317,7 @@ void probe_forget(struct reconcile *r);
 void denied_recall(struct reconcile *r);
 
 /* count.c: the observer of a struct ec2; data is the reconciler. */
-void count_ec2_call(void *data, const char *action, const struct ec2_failure *failure, const char *why);
+void count_ec2_call(void *data, const char *action, const struct ec2_result *result, const char *why);
 void count_plan(struct reconcile *r, const struct plan *plan);
 /* Around one action of the plan. */
 void count_action(struct reconcile *r, enum plan_action_kind kind, bool begins);

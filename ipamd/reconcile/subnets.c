@@ -85,13 +85,16 @@ int act_find_subnets(struct reconcile *r, struct round *round, const struct plan
 {
         const struct ec2_filter filters[] = {{"vpc-id", r->identity.vpc_id},
                                              {"availability-zone", r->identity.zone}};
+        const struct ec2_selection which = {
+                .filters = filters, .n_filters = ARRAY_SIZE(filters), .skips_unreadable = true};
         const char *name = plan_action_to_string(action->kind);
         struct ec2_subnet_list list;
+        struct ec2_result result;
         struct err cause;
 
         round->progress = true;
-        if (ec2_list_subnets(r->ec2, filters, ARRAY_SIZE(filters), round->arena, &list, &cause) < 0)
-                return blocked_after_failure(r, round, name, "", &cause, err);
+        if (r->ec2->ops->describe_subnets(r->ec2, NULL, &which, round->arena, &list, &result, &cause) < 0)
+                return blocked_after_failure(r, round, name, "", &result, &cause, err);
         take_in(r, &list);
         r->subnets_due_ms = round->now_ms + SUBNETS_PERIOD_MS;
         log_info("other subnets looked for", LOG_STR("zone", r->identity.zone),
@@ -109,18 +112,19 @@ struct subnet *subnets_find(struct reconcile *r, const char *id)
         return NULL;
 }
 
-static int ask_cidr(struct reconcile *r, struct round *round, struct store_eni *eni, struct err *err)
+static int ask_cidr(struct reconcile *r, struct round *round, struct store_eni *eni,
+                    struct ec2_result *result, struct err *err)
 {
         const char *ids[] = {eni->subnet_id};
-        struct ec2_subnet *subnets;
-        size_t n;
+        const struct ec2_selection which = {.ids = ids, .n_ids = 1};
+        const struct ec2_call_options options = {.follow_up = true};
+        struct ec2_subnet_list list;
 
-        ec2_follow_up(r->ec2);
-        if (ec2_describe_subnets(r->ec2, NULL, 0, ids, 1, round->arena, &subnets, &n, err) < 0)
+        if (r->ec2->ops->describe_subnets(r->ec2, &options, &which, round->arena, &list, result, err) < 0)
                 return err_wrap(err, "learn the CIDR of %s", eni->subnet_id);
-        if (n != 1)
-                return err_set(err, ERR_PROTOCOL, "EC2 shows %zu subnets for %s", n, eni->subnet_id);
-        eni->subnet_cidr = subnets[0].cidr;
+        if (list.n != 1)
+                return err_set(err, ERR_PROTOCOL, "EC2 shows %zu subnets for %s", list.n, eni->subnet_id);
+        eni->subnet_cidr = list.subnets[0].cidr;
         return 0;
 }
 
@@ -128,6 +132,7 @@ int subnets_learn(struct reconcile *r, struct round *round, struct store_eni *en
                   struct err *err)
 {
         const struct subnet *cached = subnets_find(r, eni->subnet_id);
+        struct ec2_result result;
         int64_t until_ms;
         struct err cause;
 
@@ -136,10 +141,10 @@ int subnets_learn(struct reconcile *r, struct round *round, struct store_eni *en
         if (cached || !eni->managed || strcmp(eni->subnet_id, r->identity.subnet_id) == 0)
                 return 1;
         if (!blocked_now(round, STEP_LEARN, eni->subnet_id)) {
-                if (ask_cidr(r, round, eni, &cause) == 0)
+                if (ask_cidr(r, round, eni, &result, &cause) == 0)
                         return blocked_clear(r, round, STEP_LEARN, eni->subnet_id, err) < 0 ? -(int)err->code
                                                                                             : 1;
-                if (blocked_after_failure(r, round, STEP_LEARN, eni->subnet_id, &cause, err) < 0)
+                if (blocked_after_failure(r, round, STEP_LEARN, eni->subnet_id, &result, &cause, err) < 0)
                         return -(int)err->code;
         }
         until_ms = blocked_find(round, STEP_LEARN, eni->subnet_id)->until_ms;

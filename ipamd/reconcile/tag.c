@@ -21,19 +21,20 @@ void tag_see(struct reconcile *r, const struct ec2_eni *eni)
 int tag_primary(struct reconcile *r, struct round *round, struct err *err _unused_)
 {
         const struct ec2_tag tag = {OURS_TAG_INSTANCE, r->identity.instance_id};
+        struct ec2_result result;
         struct err cause;
 
         if (!r->primary_untagged || round->progress || round->counts.waiting ||
             round->now_ms < r->tag_not_before_ms)
                 return 0;
         r->primary_untagged = false;
-        if (ec2_create_tags(r->ec2, r->identity.eni_id, &tag, 1, &cause) == 0) {
+        if (r->ec2->ops->create_tags(r->ec2, NULL, r->identity.eni_id, &tag, 1, &result, &cause) == 0) {
                 log_info("the primary eni has the instance's tag", LOG_STR("eni", r->identity.eni_id));
                 return 0;
         }
-        if (ec2_failure_is_pause(ec2_last_failure(r->ec2))) {
+        if (ec2_result_is_pause(&result)) {
                 r->primary_untagged = true;
-                round_wake_at(round, round->now_ms + ec2_last_failure(r->ec2)->wait_ms);
+                round_wake_at(round, round->now_ms + result.wait_ms);
                 return 0;
         }
         r->tag_not_before_ms = round->now_ms + TAG_AGAIN_MS;

@@ -74,7 +74,7 @@ static void test_lists(void **state _unused_)
 
 static void call_is(struct bench *b, enum ec2_failure_class class, long http_status, const char *code)
 {
-        struct ec2_failure failure = {.class = class, .http_status = http_status, .took_us = 30000};
+        struct ec2_result failure = {.class = class, .http_status = http_status, .took_us = 30000};
 
         snprintf(failure.code, sizeof(failure.code), "%s", code);
         count_ec2_call(&b->r, CREATE, &failure, "why it failed");

@@ -14,6 +14,8 @@
 #define NO_IMDS      "http://127.0.0.1:1" /* refused at once */
 #define BURST_OF_ENI 24                   /* calls that the pace lets through from rest */
 
+static const struct ec2_call_options dry = {.dry_run = true};
+
 static int setup(void **state)
 {
         struct bench *b;
@@ -109,7 +111,6 @@ static void test_each_is_asked_once_and_dry(void **state)
         assert_string_equal(result(b, "DescribeSubnets"), "allowed");
         assert_string_equal(result(b, "DetachNetworkInterface"), "allowed");
         assert_string_equal(result(b, "AssignPrivateIpAddresses"), "unasked");
-        assert_false(ec2_last_failure(b->r.ec2)->class == EC2_FAILURE_NONE);
 }
 
 /* Something that does what it is asked, DryRun or not, must not be asked to detach. */
@@ -142,12 +143,13 @@ static void test_the_last_call_tells_of_what_cannot_be_asked(void **state)
 {
         struct bench *b = *state;
         struct ip *addresses;
-        struct ec2_failure failure = {0};
+        struct ec2_result answer = {0};
         bool known = true;
         size_t n;
 
         script(b, 403, bench_error(b, "UnauthorizedOperation", "no"));
-        assert_int_equal(ec2_assign_addresses(b->r.ec2, "eni-0", 1, b->arena, &addresses, &n, &b->f->err),
+        assert_int_equal(b->r.ec2->ops->assign_addresses(b->r.ec2, NULL, "eni-0", 1, b->arena, &addresses, &n,
+                                                         &answer, &b->f->err),
                          -ERR_DENIED);
         probe(b);
         assert_string_equal(result(b, "AssignPrivateIpAddresses"), "denied");
@@ -155,7 +157,8 @@ static void test_the_last_call_tells_of_what_cannot_be_asked(void **state)
         assert_string_equal(result(b, "DescribeSubnets"), "denied");
         assert_ok(denied_known(&b->r, b->arena, "DescribeSubnets", &known, &b->f->err), &b->f->err);
         assert_false(known);
-        denied_observe(&b->r, "AssignPrivateIpAddresses", &failure, "");
+        answer = (struct ec2_result){0};
+        denied_observe(&b->r, "AssignPrivateIpAddresses", &answer, "");
         probe(b);
         assert_string_equal(result(b, "AssignPrivateIpAddresses"), "unasked");
 }
@@ -164,11 +167,12 @@ static void test_the_pace_is_kept(void **state)
 {
         struct bench *b = *state;
 
+        struct ec2_result answer;
+
         script(b, 412, bench_error(b, EC2_CODE_DRY_RUN, "Request would have succeeded"));
-        for (int i = 0; i < BURST_OF_ENI; i++) {
-                ec2_dry_run(b->r.ec2);
-                assert_int_equal(ec2_delete_eni(b->r.ec2, "eni-0", &b->f->err), -ERR_INVALID);
-        }
+        for (int i = 0; i < BURST_OF_ENI; i++)
+                assert_int_equal(b->r.ec2->ops->delete_eni(b->r.ec2, &dry, "eni-0", &answer, &b->f->err),
+                                 -ERR_INVALID);
         assert_in_range(probe(b), 2, 100);
         assert_int_equal(httpd_requests(b->ec2), BURST_OF_ENI + _EC2_ACTION_MAX - NOT_ASKED);
         assert_string_equal(result(b, "CreateNetworkInterface"), "allowed");
@@ -178,17 +182,19 @@ static void test_no_dry_run_is_sent_of_what_has_none(void **state)
 {
         struct bench *b = *state;
         struct ip *addresses;
+        struct ec2_result answer;
         size_t n;
 
         script(b, 200, "<x/>");
-        ec2_dry_run(b->r.ec2);
-        assert_int_equal(ec2_assign_addresses(b->r.ec2, "eni-0", 1, b->arena, &addresses, &n, &b->f->err),
+        assert_int_equal(b->r.ec2->ops->assign_addresses(b->r.ec2, &dry, "eni-0", 1, b->arena, &addresses, &n,
+                                                         &answer, &b->f->err),
                          -ERR_UNSUPPORTED);
-        ec2_dry_run(b->r.ec2);
-        assert_int_equal(ec2_assign_addresses(b->r.ec2, "eni-0", 0, b->arena, &addresses, &n, &b->f->err),
+        assert_int_equal(answer.class, EC2_FAILURE_REQUEST);
+        assert_int_equal(b->r.ec2->ops->assign_addresses(b->r.ec2, &dry, "eni-0", 0, b->arena, &addresses, &n,
+                                                         &answer, &b->f->err),
                          -ERR_INVALID);
         assert_int_equal(httpd_requests(b->ec2), 0);
-        (void)ec2_delete_eni(b->r.ec2, "eni-0", &b->f->err); /* the next one is meant */
+        (void)b->r.ec2->ops->delete_eni(b->r.ec2, NULL, "eni-0", &answer, &b->f->err); /* this one is meant */
         assert_null(strstr(httpd_request(b->ec2, 0)->body, "DryRun"));
 }
 
