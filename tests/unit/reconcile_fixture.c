@@ -42,12 +42,21 @@ int bench_setup(void **state)
         return 0;
 }
 
+/* Whichever EC2 there was. */
+static void drop_ec2(struct bench *b)
+{
+        b->r.ec2 = ec2_free(b->r.ec2);
+        b->fake = NULL;
+        if (b->ec2)
+                b->ec2 = httpd_stop(b->ec2);
+}
+
 int bench_teardown(void **state)
 {
         struct bench *b = *state;
         void *fixture = b->f;
 
-        ec2_free(b->r.ec2);
+        drop_ec2(b);
         credentials_free(b->r.credentials);
         free(b->r.suspects);
         free(b->r.unreadable);
@@ -55,13 +64,20 @@ int bench_teardown(void **state)
         groups_forget(&b->r);
         identity_done(&b->r.identity);
         free(b->r.subnets);
-        if (b->ec2)
-                httpd_stop(b->ec2);
         fixture_check(b->f);
         fixture_teardown(&fixture);
         arena_free(b->arena);
         free(b);
         return 0;
+}
+
+void bench_answer(struct bench *b, const struct fake_answer *answers, size_t n)
+{
+        drop_ec2(b);
+        b->fake = fake_ec2_new(answers, n);
+        b->fake->observe = denied_observe;
+        b->fake->observe_data = &b->r;
+        b->r.ec2 = &b->fake->ec2;
 }
 
 void bench_script(struct bench *b, const struct httpd_reply *replies, size_t n)
@@ -73,9 +89,7 @@ void bench_script(struct bench *b, const struct httpd_reply *replies, size_t n)
                                       .observe = denied_observe,
                                       .observe_data = &b->r};
 
-        b->r.ec2 = ec2_free(b->r.ec2);
-        if (b->ec2)
-                httpd_stop(b->ec2);
+        drop_ec2(b);
         b->ec2 = httpd_start(replies, n);
         options.endpoint = httpd_url(b->ec2);
         assert_ok(ec2_new(&options, &b->r.ec2, &b->f->err), &b->f->err);

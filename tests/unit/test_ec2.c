@@ -671,6 +671,20 @@ static void test_a_refusal_by_rate_slows_its_class_down(void **state _unused_)
         assert_int_equal(failure->wait_ms, 0);
 }
 
+static void test_what_only_the_owner_can_decode_is_left_out(void **state _unused_)
+{
+        static const struct httpd_reply script[] = {
+                {.status = 403,
+                 .body = ERRORS("UnauthorizedOperation", "You are not authorized. Encoded authorization "
+                                                         "failure message: AbCdEf")}};
+        _cleanup_(world_stop) struct world w = world_start(script, ARRAY_SIZE(script));
+        struct err err;
+
+        assert_fails(w.ec2->ops->delete_eni(w.ec2, NULL, "eni-1", &w.result, &err), ERR_DENIED);
+        assert_contains(err.msg, "You are not authorized.");
+        assert_null(strstr(err.msg, "AbCdEf"));
+}
+
 static void test_credentials_failures(void **state _unused_)
 {
         static const struct httpd_reply script[] = {
@@ -796,6 +810,7 @@ int main(void)
                 cmocka_unit_test(test_describe_instance_type),
                 cmocka_unit_test(test_refusals_and_broken_answers),
                 cmocka_unit_test(test_a_refusal_by_rate_slows_its_class_down),
+                cmocka_unit_test(test_what_only_the_owner_can_decode_is_left_out),
                 cmocka_unit_test(test_credentials_failures),
                 cmocka_unit_test(test_bad_values_name_element_and_eni),
                 cmocka_unit_test(test_missing_set_is_not_an_empty_list),
