@@ -27,39 +27,39 @@ static int unknown_eni(const struct plan_action *action, struct err *err)
 }
 
 int act_give_up(struct reconcile *r, struct round *round, struct store_eni *eni, const char *why,
-                struct err *err)
+                struct outcome *out, struct err *err)
 {
         bool done;
 
         log_warn("eni given up", LOG_STR("eni", *eni->eni_id ? eni->eni_id : eni->client_token),
                  LOG_STR("why", why));
-        round->progress = true;
+        out->again = true;
         if (!*eni->eni_id)
                 return store_eni_remove(r->store, eni->key, why, err);
         return store_eni_set_state(r->store, eni->key, ENI_DELETING, why, round->now_ms, &done, err);
 }
 
 static int act_look(struct reconcile *r, struct round *round, const struct plan_action *action _unused_,
-                    struct store_eni *eni _unused_, struct err *err)
+                    struct store_eni *eni _unused_, struct outcome *out, struct err *err)
 {
-        round->progress = true;
-        return look_at_ec2(r, round, err);
+        out->again = true;
+        return look_at_ec2(r, round, out, err);
 }
 
 static int act_drain(struct reconcile *r, struct round *round, const struct plan_action *action,
-                     struct store_eni *eni, struct err *err)
+                     struct store_eni *eni, struct outcome *out, struct err *err)
 {
-        round->changed = true;
+        out->pool_changed = true;
         return store_eni_set_state(r->store, eni->key, ENI_DRAINING, action->reason, round->now_ms,
-                                   &round->progress, err);
+                                   &out->again, err);
 }
 
 static int act_undrain(struct reconcile *r, struct round *round, const struct plan_action *action,
-                       struct store_eni *eni, struct err *err)
+                       struct store_eni *eni, struct outcome *out, struct err *err)
 {
-        r->network_due = true;
+        out->resync_network = true;
         return store_eni_set_state(r->store, eni->key, ENI_CONFIGURING, action->reason, round->now_ms,
-                                   &round->progress, err);
+                                   &out->again, err);
 }
 
 /*
@@ -67,7 +67,7 @@ static int act_undrain(struct reconcile *r, struct round *round, const struct pl
  * has answered it; once detached, a repeat fails with "not found", which is what we want to hear.
  */
 static int act_detach(struct reconcile *r, struct round *round, const struct plan_action *action,
-                      struct store_eni *eni, struct err *err)
+                      struct store_eni *eni, struct outcome *out, struct err *err)
 {
         const char *name = plan_action_to_string(PLAN_DETACH);
         bool done = eni->state >= ENI_DETACHING; /* one that was given up may be attached all the same */
@@ -79,11 +79,11 @@ static int act_detach(struct reconcile *r, struct round *round, const struct pla
                 return -(int)err->code;
         if (!done)
                 return 0; /* an ADD was faster, or something cools */
-        round->progress = true;
+        out->again = true;
         if (*eni->attachment_id &&
             r->ec2->ops->detach_eni(r->ec2, NULL, eni->attachment_id, &result, &cause) < 0 &&
             result.class != EC2_FAILURE_GONE)
-                return blocked_after_failure(r, round, name, eni->eni_id, &result, &cause, err);
+                return blocked_after_failure(r, round, name, eni->eni_id, &result, &cause, out, err);
         log_info("eni detached", LOG_STR("eni", eni->eni_id), LOG_STR("reason", action->reason));
         if (store_eni_set_attachment(r->store, eni->key, NULL, err) < 0)
                 return -(int)err->code;
@@ -91,7 +91,7 @@ static int act_detach(struct reconcile *r, struct round *round, const struct pla
 }
 
 static int act_delete(struct reconcile *r, struct round *round, const struct plan_action *action,
-                      struct store_eni *eni, struct err *err)
+                      struct store_eni *eni, struct outcome *out, struct err *err)
 {
         const char *name = plan_action_to_string(PLAN_DELETE);
         bool done = eni->state == ENI_DELETING;
@@ -105,8 +105,8 @@ static int act_delete(struct reconcile *r, struct round *round, const struct pla
                 return 0;
         if (r->ec2->ops->delete_eni(r->ec2, NULL, eni->eni_id, &result, &cause) < 0 &&
             result.class != EC2_FAILURE_GONE)
-                return blocked_after_failure(r, round, name, eni->eni_id, &result, &cause, err);
-        round->progress = round->changed = true;
+                return blocked_after_failure(r, round, name, eni->eni_id, &result, &cause, out, err);
+        out->again = out->pool_changed = true;
         log_info("eni deleted", LOG_STR("eni", eni->eni_id));
         if (store_eni_deleted(r->store, eni->key, round->now_ms, err) < 0)
                 return -(int)err->code;
@@ -116,7 +116,7 @@ static int act_delete(struct reconcile *r, struct round *round, const struct pla
 static const struct {
         bool names_eni;
         int (*run)(struct reconcile *r, struct round *round, const struct plan_action *action,
-                   struct store_eni *eni, struct err *err);
+                   struct store_eni *eni, struct outcome *out, struct err *err);
 } actions[_PLAN_ACTION_MAX] = {
         [PLAN_LOOK] = {false, act_look},     [PLAN_FIND_SUBNETS] = {false, act_find_subnets},
         [PLAN_CREATE] = {false, act_create}, [PLAN_RECREATE] = {true, act_recreate},
@@ -126,7 +126,8 @@ static const struct {
         [PLAN_DETACH] = {true, act_detach},  [PLAN_DELETE] = {true, act_delete},
 };
 
-int act(struct reconcile *r, struct round *round, const struct plan_action *action, struct err *err)
+int act(struct reconcile *r, struct round *round, const struct plan_action *action, struct outcome *out,
+        struct err *err)
 {
         struct store_eni *eni = observe_eni(round, action->key);
         int e;
@@ -137,7 +138,7 @@ int act(struct reconcile *r, struct round *round, const struct plan_action *acti
         if (actions[action->kind].names_eni && !eni)
                 return unknown_eni(action, err);
         count_action(r, action->kind, true);
-        e = actions[action->kind].run(r, round, action, eni, err);
+        e = actions[action->kind].run(r, round, action, eni, out, err);
         count_action(r, action->kind, false);
         if (e < 0)
                 return err_wrap(err, "%s %s", plan_action_to_string(action->kind), eni ? eni->eni_id : "");

@@ -13,27 +13,27 @@ bool act_is_slowed_down(const struct ec2_result *result);
 
 /* act_grow.c: an ENI comes to be. */
 int act_create(struct reconcile *r, struct round *round, const struct plan_action *action,
-               struct store_eni *eni, struct err *err);
+               struct store_eni *eni, struct outcome *out, struct err *err);
 int act_recreate(struct reconcile *r, struct round *round, const struct plan_action *action,
-                 struct store_eni *eni, struct err *err);
+                 struct store_eni *eni, struct outcome *out, struct err *err);
 int act_attach(struct reconcile *r, struct round *round, const struct plan_action *action,
-               struct store_eni *eni, struct err *err);
+               struct store_eni *eni, struct outcome *out, struct err *err);
 int act_mark(struct reconcile *r, struct round *round, const struct plan_action *action,
-             struct store_eni *eni, struct err *err);
+             struct store_eni *eni, struct outcome *out, struct err *err);
 
 /* subnets.c */
 int act_find_subnets(struct reconcile *r, struct round *round, const struct plan_action *action,
-                     struct store_eni *none, struct err *err);
+                     struct store_eni *none, struct outcome *out, struct err *err);
 
 /* act_addresses.c */
 int act_assign(struct reconcile *r, struct round *round, const struct plan_action *action,
-               struct store_eni *eni, struct err *err);
+               struct store_eni *eni, struct outcome *out, struct err *err);
 int act_unassign(struct reconcile *r, struct round *round, const struct plan_action *action,
-                 struct store_eni *eni, struct err *err);
+                 struct store_eni *eni, struct outcome *out, struct err *err);
 
 /* An ENI that will never be of use: deleted if it exists, forgotten if it does not. */
 int act_give_up(struct reconcile *r, struct round *round, struct store_eni *eni, const char *why,
-                struct err *err);
+                struct outcome *out, struct err *err);
 
 /* What a create call asks for, but for addresses beside the primary one; texts are in the arena, the token is borrowed. */
 void act_create_request(struct reconcile *r, struct arena *arena, const char *subnet_id, const char *token,

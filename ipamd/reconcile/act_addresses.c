@@ -12,7 +12,8 @@
 #include "reconcile/act.h"
 
 static int assign_failed(struct reconcile *r, struct round *round, const struct store_eni *eni,
-                         const struct ec2_result *result, const struct err *cause, struct err *err)
+                         const struct ec2_result *result, const struct err *cause, struct outcome *out,
+                         struct err *err)
 {
         enum ec2_failure_class class = result->class;
         bool subnet_is_full = class == EC2_FAILURE_CAPACITY_SUBNET;
@@ -23,18 +24,19 @@ static int assign_failed(struct reconcile *r, struct round *round, const struct 
             store_eni_set_in_doubt(r->store, eni->key, false, err) < 0)
                 return -(int)err->code;
         if (subnet_is_full && blocked_after_failure(r, round, plan_action_to_string(PLAN_CREATE), subject,
-                                                    result, cause, err) < 0)
+                                                    result, cause, out, err) < 0)
                 return -(int)err->code;
         /* EC2 knows better than our table how many it takes: growth goes on elsewhere. */
         if (class == EC2_FAILURE_CAPACITY_ENI &&
-            blocked_until(r, round, BLOCKED_FULL, subject, round->now_ms + ENI_FULL_MS, cause->msg, err) < 0)
+            blocked_until(r, round, BLOCKED_FULL, subject, round->now_ms + ENI_FULL_MS, cause->msg, out,
+                          err) < 0)
                 return -(int)err->code;
         return blocked_after_failure(r, round, plan_action_to_string(PLAN_ASSIGN), subject, result, cause,
-                                     err);
+                                     out, err);
 }
 
 int act_assign(struct reconcile *r, struct round *round, const struct plan_action *action,
-               struct store_eni *eni, struct err *err)
+               struct store_eni *eni, struct outcome *out, struct err *err)
 {
         const char *name = plan_action_to_string(PLAN_ASSIGN);
         struct ec2_result result;
@@ -47,7 +49,7 @@ int act_assign(struct reconcile *r, struct round *round, const struct plan_actio
                 return -(int)err->code;
         if (r->ec2->ops->assign_addresses(r->ec2, NULL, eni->eni_id, action->count, round->arena, &addresses,
                                           &n, &result, &cause) < 0)
-                return assign_failed(r, round, eni, &result, &cause, err);
+                return assign_failed(r, round, eni, &result, &cause, out, err);
         /* Foreign EC2s answer with all addresses of the ENI, the primary one too. */
         for (size_t i = 0; i < n; i++) {
                 if (ip_equal(addresses[i], eni->primary_address))
@@ -56,12 +58,12 @@ int act_assign(struct reconcile *r, struct round *round, const struct plan_actio
         if (store_addresses_add(r->store, eni->key, addresses, n, round->now_ms, &n_new, err) < 0 ||
             store_eni_set_in_doubt(r->store, eni->key, false, err) < 0)
                 return -(int)err->code;
-        round->progress = true;
+        out->again = true;
         log_info("addresses assigned", LOG_STR("eni", eni->eni_id), LOG_INT("asked", action->count),
                  LOG_INT("new", n_new), LOG_STR("reason", action->reason));
         if (n_new == 0)
                 return blocked_until(r, round, name, eni->eni_id, round->now_ms + LOOK_SETTLE_MS,
-                                     "EC2 answered an assign call without a new address", err);
+                                     "EC2 answered an assign call without a new address", out, err);
         if (blocked_clear(r, round, name, eni->eni_id, err) < 0)
                 return -(int)err->code;
         return blocked_clear(r, round, name, eni->subnet_id, err);
@@ -69,18 +71,18 @@ int act_assign(struct reconcile *r, struct round *round, const struct plan_actio
 
 /* What EC2 said is in *result, and written down. */
 static int unassign_call(struct reconcile *r, struct round *round, const struct store_eni *eni,
-                         const struct ip *addresses, size_t n, struct ec2_result *result, struct err *err)
+                         const struct ip *addresses, size_t n, struct ec2_result *result, struct outcome *out,
+                         struct err *err)
 {
         const char *name = plan_action_to_string(PLAN_UNASSIGN);
         struct err cause;
 
         if (r->ec2->ops->unassign_addresses(r->ec2, NULL, eni->eni_id, addresses, n, result, &cause) < 0) {
                 if (result->class == EC2_FAILURE_GONE || result->class == EC2_FAILURE_REQUEST)
-                        r->look_due_ms =
-                                round->now_ms; /* some of them are not there any more: a look tells which */
-                return blocked_after_failure(r, round, name, eni->eni_id, result, &cause, err);
+                        outcome_resync_ec2(out, round->now_ms); /* some are not there any more: which? */
+                return blocked_after_failure(r, round, name, eni->eni_id, result, &cause, out, err);
         }
-        round->progress = round->changed = true;
+        out->again = out->pool_changed = true;
         log_info("addresses given back", LOG_STR("eni", eni->eni_id), LOG_INT("n", n));
         if (store_addresses_gone(r->store, eni->key, addresses, n, round->now_ms, err) < 0 ||
             blocked_clear(r, round, BLOCKED_FULL, eni->eni_id, err) < 0)
@@ -89,7 +91,7 @@ static int unassign_call(struct reconcile *r, struct round *round, const struct 
 }
 
 int act_unassign(struct reconcile *r, struct round *round, const struct plan_action *action,
-                 struct store_eni *eni, struct err *err)
+                 struct store_eni *eni, struct outcome *out, struct err *err)
 {
         const char *name = plan_action_to_string(PLAN_UNASSIGN);
         struct ec2_result result;
@@ -97,7 +99,7 @@ int act_unassign(struct reconcile *r, struct round *round, const struct plan_act
         size_t n;
 
         if (blocked_now(round, name, eni->eni_id)) {
-                round_wake_at(round, blocked_find(round, name, eni->eni_id)->until_ms);
+                outcome_wake(out, blocked_find(round, name, eni->eni_id)->until_ms);
                 return 0;
         }
         if (store_addresses_take(r->store, eni->key, action->count, round->now_ms, round->arena, &addresses,
@@ -105,7 +107,7 @@ int act_unassign(struct reconcile *r, struct round *round, const struct plan_act
                 return -(int)err->code;
         if (!n)
                 return 0;
-        if (unassign_call(r, round, eni, addresses, n, &result, err) < 0)
+        if (unassign_call(r, round, eni, addresses, n, &result, out, err) < 0)
                 return -(int)err->code;
         /* Nobody had asked for these before: EC2 has them still, for sure. */
         return act_is_slowed_down(&result) ? store_addresses_restore(r->store, eni->key, addresses, n, err)
@@ -113,7 +115,7 @@ int act_unassign(struct reconcile *r, struct round *round, const struct plan_act
 }
 
 static int finish_unassign(struct reconcile *r, struct round *round, const struct store_eni *eni,
-                           struct err *err)
+                           struct outcome *out, struct err *err)
 {
         struct store_address *all;
         struct ec2_result result;
@@ -127,10 +129,10 @@ static int finish_unassign(struct reconcile *r, struct round *round, const struc
                 if (all[i].eni_key == eni->key && strcmp(all[i].state, "leaving") == 0)
                         leaving[n++] = all[i].address;
         }
-        return n ? unassign_call(r, round, eni, leaving, n, &result, err) : 0;
+        return n ? unassign_call(r, round, eni, leaving, n, &result, out, err) : 0;
 }
 
-int act_finish_unassigns(struct reconcile *r, struct round *round, struct err *err)
+int act_finish_unassigns(struct reconcile *r, struct round *round, struct outcome *out, struct err *err)
 {
         const char *name = plan_action_to_string(PLAN_UNASSIGN);
 
@@ -141,8 +143,8 @@ int act_finish_unassigns(struct reconcile *r, struct round *round, struct err *e
                 if (!eni->leaving || eni->state >= ENI_DETACHING || eni->untagged)
                         continue;
                 if (blocked && blocked->until_ms > round->now_ms)
-                        round_wake_at(round, blocked->until_ms);
-                else if (finish_unassign(r, round, eni, err) < 0)
+                        outcome_wake(out, blocked->until_ms);
+                else if (finish_unassign(r, round, eni, out, err) < 0)
                         return err_wrap(err, "give back addresses of %s", eni->eni_id);
         }
         return 0;

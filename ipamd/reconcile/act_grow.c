@@ -63,12 +63,12 @@ static size_t make_tags(const struct reconcile *r, struct arena *arena, const ch
 
 /* It exists: creating -> attaching. */
 static int take_in(struct reconcile *r, struct round *round, struct store_eni *eni,
-                   const struct ec2_eni *made, struct err *err)
+                   const struct ec2_eni *made, struct outcome *out, struct err *err)
 {
         snprintf(eni->eni_id, sizeof(eni->eni_id), "%s", made->eni_id);
         eni->mac = made->mac;
         eni->primary_address = made->primary;
-        round->progress = round->changed = true;
+        out->again = out->pool_changed = true;
         groups_see(r, made);
         log_info("eni created", LOG_STR("eni", eni->eni_id), LOG_STR("subnet", eni->subnet_id),
                  LOG_INT("addresses", made->n_secondary));
@@ -82,7 +82,7 @@ static int take_in(struct reconcile *r, struct round *round, struct store_eni *e
 
 /* Describe may lag behind the create call that was answered to nobody: looked for a few times. */
 static int not_shown(struct reconcile *r, struct round *round, struct store_eni *eni, const struct err *cause,
-                     struct err *err)
+                     struct outcome *out, struct err *err)
 {
         const char *recreate = plan_action_to_string(PLAN_RECREATE);
         const struct store_blocked *before = blocked_find(round, STEP_NOT_SHOWN, eni->client_token);
@@ -93,14 +93,14 @@ static int not_shown(struct reconcile *r, struct round *round, struct store_eni 
                 if (blocked_clear(r, round, recreate, eni->client_token, err) < 0 ||
                     blocked_clear(r, round, STEP_NOT_SHOWN, eni->client_token, err) < 0)
                         return -(int)err->code;
-                return act_give_up(r, round, eni, "EC2 does not show the ENI that its client token made",
+                return act_give_up(r, round, eni, "EC2 does not show the ENI that its client token made", out,
                                    err);
         }
         until_ms = clock_boottime_ms() +
                    ec2_retry_delay_ms(EC2_FAILURE_TOKEN_USED, attempts, reconcile_random(r));
-        if (blocked_until(r, round, STEP_NOT_SHOWN, eni->client_token, until_ms, cause->msg, err) < 0)
+        if (blocked_until(r, round, STEP_NOT_SHOWN, eni->client_token, until_ms, cause->msg, out, err) < 0)
                 return -(int)err->code;
-        return blocked_until(r, round, recreate, eni->client_token, until_ms, cause->msg, err);
+        return blocked_until(r, round, recreate, eni->client_token, until_ms, cause->msg, out, err);
 }
 
 /*
@@ -108,7 +108,7 @@ static int not_shown(struct reconcile *r, struct round *round, struct store_eni 
  * its tag and taken in as it is; attached already, it is left to the next look.
  */
 static int find_by_token(struct reconcile *r, struct round *round, struct store_eni *eni,
-                         const struct err *cause, struct err *err)
+                         const struct err *cause, struct outcome *out, struct err *err)
 {
         const char *recreate = plan_action_to_string(PLAN_RECREATE);
         const struct ec2_filter filters[] = {{"tag:" OURS_TAG_TOKEN, eni->client_token},
@@ -120,15 +120,16 @@ static int find_by_token(struct reconcile *r, struct round *round, struct store_
         struct err second;
 
         if (r->ec2->ops->describe_enis(r->ec2, &options, &which, round->arena, &made, &result, &second) < 0)
-                return blocked_after_failure(r, round, recreate, eni->client_token, &result, &second, err);
+                return blocked_after_failure(r, round, recreate, eni->client_token, &result, &second, out,
+                                             err);
         if (made.n == 0)
-                return not_shown(r, round, eni, cause, err);
+                return not_shown(r, round, eni, cause, out, err);
         if (made.n == 1 && !made.enis->attached && strcmp(made.enis->subnet_id, eni->subnet_id) == 0)
-                return take_in(r, round, eni, made.enis, err);
-        r->look_due_ms = round->now_ms;
+                return take_in(r, round, eni, made.enis, out, err);
+        outcome_resync_ec2(out, round->now_ms);
         if (blocked_clear(r, round, recreate, eni->client_token, err) < 0)
                 return -(int)err->code;
-        return act_give_up(r, round, eni, "the ENI that its client token made is in use already", err);
+        return act_give_up(r, round, eni, "the ENI that its client token made is in use already", out, err);
 }
 
 /* What another subnet may mend is the subnet's; all else keeps us from creating anywhere. */
@@ -144,16 +145,18 @@ static const char *create_subject(const struct ec2_result *result, const struct 
  * something only if EC2 looked at the request itself.
  */
 static int create_failed(struct reconcile *r, struct round *round, struct store_eni *eni, bool repeated,
-                         const struct ec2_result *result, const struct err *cause, struct err *err)
+                         const struct ec2_result *result, const struct err *cause, struct outcome *out,
+                         struct err *err)
 {
         const char *create = plan_action_to_string(PLAN_CREATE),
                    *recreate = plan_action_to_string(PLAN_RECREATE);
 
         if (result->class == EC2_FAILURE_TOKEN_USED)
-                return find_by_token(r, round, eni, cause, err);
+                return find_by_token(r, round, eni, cause, out, err);
         if (act_outcome_is_unknown(result) || (repeated && act_is_slowed_down(result)))
-                return blocked_after_failure(r, round, recreate, eni->client_token, result, cause, err);
-        if (blocked_after_failure(r, round, create, create_subject(result, eni), result, cause, err) < 0 ||
+                return blocked_after_failure(r, round, recreate, eni->client_token, result, cause, out, err);
+        if (blocked_after_failure(r, round, create, create_subject(result, eni), result, cause, out, err) <
+                    0 ||
             blocked_clear(r, round, recreate, eni->client_token, err) < 0)
                 return -(int)err->code;
         return store_eni_remove(r->store, eni->key, cause->msg, err);
@@ -177,7 +180,7 @@ void act_create_request(struct reconcile *r, struct arena *arena, const char *su
 }
 
 static int create_call(struct reconcile *r, struct round *round, struct store_eni *eni, bool repeated,
-                       struct err *err)
+                       struct outcome *out, struct err *err)
 {
         struct ec2_create_eni request;
         struct ec2_result result;
@@ -187,12 +190,12 @@ static int create_call(struct reconcile *r, struct round *round, struct store_en
         act_create_request(r, round->arena, eni->subnet_id, eni->client_token, &request);
         request.secondary_addresses = eni->asked_addresses;
         if (r->ec2->ops->create_eni(r->ec2, NULL, &request, round->arena, &made, &result, &cause) < 0)
-                return create_failed(r, round, eni, repeated, &result, &cause, err);
-        return take_in(r, round, eni, &made, err);
+                return create_failed(r, round, eni, repeated, &result, &cause, out, err);
+        return take_in(r, round, eni, &made, out, err);
 }
 
 int act_create(struct reconcile *r, struct round *round, const struct plan_action *action,
-               struct store_eni *none _unused_, struct err *err)
+               struct store_eni *none _unused_, struct outcome *out, struct err *err)
 {
         struct subnet *other = subnets_find(r, action->subnet_id);
         struct store_eni eni = {.state = ENI_CREATING,
@@ -203,7 +206,7 @@ int act_create(struct reconcile *r, struct round *round, const struct plan_actio
 
         /* An earlier action of the same plan has learnt that the subnet is full: the next plan goes elsewhere. */
         if (blocked_now(round, plan_action_to_string(PLAN_CREATE), action->subnet_id)) {
-                round->progress = true;
+                out->again = true;
                 return 0;
         }
         snprintf(eni.subnet_id, sizeof(eni.subnet_id), "%s", action->subnet_id);
@@ -212,13 +215,13 @@ int act_create(struct reconcile *r, struct round *round, const struct plan_actio
         if (make_token(eni.client_token, err) < 0 ||
             store_eni_begin(r->store, &eni, round->now_ms, &eni.key, err) < 0)
                 return -(int)err->code;
-        return create_call(r, round, &eni, false, err);
+        return create_call(r, round, &eni, false, out, err);
 }
 
 int act_recreate(struct reconcile *r, struct round *round, const struct plan_action *action _unused_,
-                 struct store_eni *eni, struct err *err)
+                 struct store_eni *eni, struct outcome *out, struct err *err)
 {
-        return create_call(r, round, eni, true, err);
+        return create_call(r, round, eni, true, out, err);
 }
 
 static unsigned count_attached(const struct round *round)
@@ -232,11 +235,11 @@ static unsigned count_attached(const struct round *round)
 
 /* Refused for sure: nothing is in doubt any more, which would keep it from being deleted. */
 static int give_up_attaching(struct reconcile *r, struct round *round, struct store_eni *eni, const char *why,
-                             struct err *err)
+                             struct outcome *out, struct err *err)
 {
         if (store_eni_set_in_doubt(r->store, eni->key, false, err) < 0)
                 return -(int)err->code;
-        return act_give_up(r, round, eni, why, err);
+        return act_give_up(r, round, eni, why, out, err);
 }
 
 /*
@@ -245,7 +248,7 @@ static int give_up_attaching(struct reconcile *r, struct round *round, struct st
  */
 static int refused_too_often(struct reconcile *r, struct round *round, const struct store_eni *eni,
                              const struct ec2_result *result, const struct err *cause, bool *ret,
-                             struct err *err)
+                             struct outcome *out, struct err *err)
 {
         const struct store_blocked *attach = blocked_find(round, plan_action_to_string(PLAN_ATTACH),
                                                           eni->eni_id),
@@ -254,7 +257,7 @@ static int refused_too_often(struct reconcile *r, struct round *round, const str
         *ret = false;
         if (act_is_slowed_down(result) || act_outcome_is_unknown(result))
                 return 0;
-        if (blocked_until(r, round, STEP_REFUSED, eni->eni_id, attach->until_ms, cause->msg, err) < 0)
+        if (blocked_until(r, round, STEP_REFUSED, eni->eni_id, attach->until_ms, cause->msg, out, err) < 0)
                 return -(int)err->code;
         refused = blocked_find(round, STEP_REFUSED, eni->eni_id);
         *ret = refused->attempts > ATTACH_ATTEMPTS_MAX;
@@ -262,30 +265,31 @@ static int refused_too_often(struct reconcile *r, struct round *round, const str
 }
 
 static int attach_failed(struct reconcile *r, struct round *round, struct store_eni *eni,
-                         const struct ec2_result *result, const struct err *cause, struct err *err)
+                         const struct ec2_result *result, const struct err *cause, struct outcome *out,
+                         struct err *err)
 {
         const char *name = plan_action_to_string(PLAN_ATTACH);
         enum ec2_repeat repeat = ec2_retry_repeat(EC2_ACTION_ATTACH_ENI, result->class);
         bool too_often;
 
-        if (blocked_after_failure(r, round, name, eni->eni_id, result, cause, err) < 0 ||
-            refused_too_often(r, round, eni, result, cause, &too_often, err) < 0)
+        if (blocked_after_failure(r, round, name, eni->eni_id, result, cause, out, err) < 0 ||
+            refused_too_often(r, round, eni, result, cause, &too_often, out, err) < 0)
                 return -(int)err->code;
         if (result->class == EC2_FAILURE_CAPACITY_INSTANCE) {
                 /* EC2 knows better than our table how many this instance takes. */
                 r->max_enis_seen = count_attached(round);
                 r->max_enis_seen_ms = round->now_ms;
-                return give_up_attaching(r, round, eni, cause->msg, err);
+                return give_up_attaching(r, round, eni, cause->msg, out, err);
         }
         if (repeat == EC2_REPEAT_NEVER || too_often)
-                return give_up_attaching(r, round, eni, cause->msg, err);
+                return give_up_attaching(r, round, eni, cause->msg, out, err);
         if (repeat == EC2_REPEAT_AFTER_LOOK)
                 return 0; /* in doubt: the planner asks for a look before anything else is done with it */
         return store_eni_set_in_doubt(r->store, eni->key, false, err);
 }
 
 int act_attach(struct reconcile *r, struct round *round, const struct plan_action *action,
-               struct store_eni *eni, struct err *err)
+               struct store_eni *eni, struct outcome *out, struct err *err)
 {
         const char *attachment_id;
         struct ec2_result result;
@@ -300,9 +304,9 @@ int act_attach(struct reconcile *r, struct round *round, const struct plan_actio
                 return -(int)err->code;
         if (r->ec2->ops->attach_eni(r->ec2, NULL, eni->eni_id, r->identity.instance_id, eni->device_index,
                                     round->arena, &attachment_id, &result, &cause) < 0)
-                return attach_failed(r, round, eni, &result, &cause, err);
+                return attach_failed(r, round, eni, &result, &cause, out, err);
         snprintf(eni->attachment_id, sizeof(eni->attachment_id), "%s", attachment_id);
-        round->progress = true;
+        out->again = true;
         log_info("eni attached", LOG_STR("eni", eni->eni_id), LOG_INT("device", eni->device_index));
         if (store_eni_set_attachment(r->store, eni->key, attachment_id, err) < 0 ||
             store_eni_set_in_doubt(r->store, eni->key, false, err) < 0 ||
@@ -312,7 +316,7 @@ int act_attach(struct reconcile *r, struct round *round, const struct plan_actio
 }
 
 int act_mark(struct reconcile *r, struct round *round, const struct plan_action *action _unused_,
-             struct store_eni *eni, struct err *err)
+             struct store_eni *eni, struct outcome *out, struct err *err)
 {
         const char *name = plan_action_to_string(PLAN_MARK_DELETE_ON_TERMINATION);
         struct ec2_result result;
@@ -322,13 +326,13 @@ int act_mark(struct reconcile *r, struct round *round, const struct plan_action 
         if (r->ec2->ops->set_delete_on_termination(r->ec2, NULL, eni->eni_id, eni->attachment_id, &result,
                                                    &cause) < 0) {
                 if (result.class == EC2_FAILURE_GONE)
-                        r->look_due_ms = round->now_ms;
-                return blocked_after_failure(r, round, name, eni->eni_id, &result, &cause, err);
+                        outcome_resync_ec2(out, round->now_ms);
+                return blocked_after_failure(r, round, name, eni->eni_id, &result, &cause, out, err);
         }
-        round->progress = true;
-        r->network_due = true;
+        out->again = true;
+        out->resync_network = true;
         if (eni->doubted) /* of before the boot: the last look could not show what it has */
-                r->look_due_ms = round->now_ms;
+                outcome_resync_ec2(out, round->now_ms);
         if (store_eni_set_state(r->store, eni->key, ENI_CONFIGURING, "attached", round->now_ms, &done, err) <
             0)
                 return -(int)err->code;

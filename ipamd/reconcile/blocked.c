@@ -52,14 +52,15 @@ static unsigned attempts_so_far(const struct round *round, const char *action, c
         return before ? before->attempts : 0;
 }
 
-static int write_down(struct reconcile *r, struct round *round, struct store_blocked blocked, struct err *err)
+static int write_down(struct reconcile *r, struct round *round, struct store_blocked blocked,
+                      struct outcome *out, struct err *err)
 {
         blocked.action = arena_strdup(round->arena, blocked.action);
         blocked.subject = arena_strdup(round->arena, blocked.subject);
         blocked.reason = arena_strdup(round->arena, blocked.reason);
         remember(round, &blocked);
-        round->changed = true; /* a waiting ADD may now be told more */
-        round_wake_at(round, blocked.until_ms);
+        out->pool_changed = true; /* a waiting ADD may now be told more */
+        outcome_wake(out, blocked.until_ms);
         return store_blocked_set(r->store, &blocked, err);
 }
 
@@ -80,17 +81,17 @@ static const char *sentence(struct arena *arena, enum ec2_failure_class class, c
 }
 
 int blocked_say(struct reconcile *r, struct round *round, const char *action, const char *subject,
-                int64_t until_ms, const char *reason, struct err *err)
+                int64_t until_ms, const char *reason, struct outcome *out, struct err *err)
 {
         return write_down(
                 r, round,
                 (struct store_blocked){
                         .action = action, .subject = subject, .reason = reason, .until_ms = until_ms},
-                err);
+                out, err);
 }
 
 int blocked_until(struct reconcile *r, struct round *round, const char *action, const char *subject,
-                  int64_t until_ms, const char *reason, struct err *err)
+                  int64_t until_ms, const char *reason, struct outcome *out, struct err *err)
 {
         return write_down(r, round,
                           (struct store_blocked){.action = action,
@@ -98,12 +99,12 @@ int blocked_until(struct reconcile *r, struct round *round, const char *action, 
                                                  .reason = reason,
                                                  .until_ms = until_ms,
                                                  .attempts = attempts_so_far(round, action, subject) + 1},
-                          err);
+                          out, err);
 }
 
 /* The call was not made: nothing failed, so no attempt is counted and nobody needs to hear of it. */
 static int keep_pace(struct reconcile *r, struct round *round, const char *action, const char *subject,
-                     int64_t wait_ms, const struct err *cause, struct err *err)
+                     int64_t wait_ms, const struct err *cause, struct outcome *out, struct err *err)
 {
         metrics_add(r->options.metrics, METRIC_EC2_PACED, LABELS(action), 1);
         log_debug("ec2 call put off", LOG_STR("action", action), LOG_STR("subject", subject),
@@ -114,18 +115,19 @@ static int keep_pace(struct reconcile *r, struct round *round, const char *actio
                                                  .reason = cause->msg,
                                                  .until_ms = clock_boottime_ms() + wait_ms,
                                                  .attempts = attempts_so_far(round, action, subject)},
-                          err);
+                          out, err);
 }
 
 int blocked_after_failure(struct reconcile *r, struct round *round, const char *action, const char *subject,
-                          const struct ec2_result *result, const struct err *cause, struct err *err)
+                          const struct ec2_result *result, const struct err *cause, struct outcome *out,
+                          struct err *err)
 {
         unsigned attempt = attempts_so_far(round, action, subject) + 1;
         int64_t delay_ms = ec2_retry_delay_ms(result->class, attempt - 1, reconcile_random(r));
 
-        round->progress = true; /* what cannot be had here, the next plan may get elsewhere */
+        out->again = true; /* what cannot be had here, the next plan may get elsewhere */
         if (ec2_result_is_pause(result))
-                return keep_pace(r, round, action, subject, result->wait_ms, cause, err);
+                return keep_pace(r, round, action, subject, result->wait_ms, cause, out, err);
         if (result->wait_ms)
                 delay_ms = result->wait_ms;
         log_warn("ec2 call failed", LOG_STR("action", action), LOG_STR("subject", subject),
@@ -133,7 +135,7 @@ int blocked_after_failure(struct reconcile *r, struct round *round, const char *
                  LOG_STR("request_id", result->request_id), LOG_INT("attempt", attempt),
                  LOG_INT("again_in_ms", delay_ms), LOG_ERR(cause));
         return blocked_until(r, round, action, subject, clock_boottime_ms() + delay_ms,
-                             sentence(round->arena, result->class, subject, cause->msg), err);
+                             sentence(round->arena, result->class, subject, cause->msg), out, err);
 }
 
 int blocked_clear(struct reconcile *r, struct round *round, const char *action, const char *subject,

@@ -19,7 +19,8 @@ static bool is_still_there(const struct firewall_drop *drops, size_t n, const ch
         return false;
 }
 
-static int warn(struct reconcile *r, struct round *round, const struct firewall_drop *drop, struct err *err)
+static int warn(struct reconcile *r, struct round *round, const struct firewall_drop *drop,
+                struct outcome *out, struct err *err)
 {
         const char *reason = arena_printf(
                 round->arena, "%s, and no rule of it accepts all packets from and to pods; the cure: %s",
@@ -28,14 +29,14 @@ static int warn(struct reconcile *r, struct round *round, const struct firewall_
         if (!blocked_find(round, STORE_WARNING, drop->where)) {
                 log_warn("a firewall drops packets of pods", LOG_STR("where", drop->where),
                          LOG_STR("why", drop->why), LOG_STR("cure", drop->cure));
-                round->changed = true;
+                out->pool_changed = true;
         }
         return blocked_until(r, round, STORE_WARNING, drop->where, round->now_ms + 2 * FIREWALL_PERIOD_MS,
-                             reason, err);
+                             reason, out, err);
 }
 
 static int forget_mended(struct reconcile *r, struct round *round, const struct firewall_drop *drops,
-                         size_t n, struct err *err)
+                         size_t n, struct outcome *out, struct err *err)
 {
         const struct store_blocked *before = round->blocked;
         size_t n_before = round->n_blocked;
@@ -45,21 +46,21 @@ static int forget_mended(struct reconcile *r, struct round *round, const struct 
                     is_still_there(drops, n, before[i].subject))
                         continue;
                 log_info("the firewall lets packets of pods pass", LOG_STR("where", before[i].subject));
-                round->changed = true;
+                out->pool_changed = true;
                 if (blocked_clear(r, round, STORE_WARNING, before[i].subject, err) < 0)
                         return -(int)err->code;
         }
         return 0;
 }
 
-int firewall_watch(struct reconcile *r, struct round *round, struct err *err)
+int firewall_watch(struct reconcile *r, struct round *round, struct outcome *out, struct err *err)
 {
         struct firewall_drop *drops;
         struct err failure;
         size_t n;
 
         if (round->now_ms < r->firewall_due_ms) {
-                round_wake_at(round, r->firewall_due_ms);
+                outcome_wake(out, r->firewall_due_ms);
                 return 0;
         }
         r->firewall_seen_ms = round->now_ms;
@@ -67,15 +68,15 @@ int firewall_watch(struct reconcile *r, struct round *round, struct err *err)
         if (firewall_look(round->arena, r->options.veth_prefix, &drops, &n, &failure) < 0) {
                 /* Only a report is lost. */
                 log_warn("firewalls cannot be looked at", LOG_ERR(&failure));
-                round_wake_at(round, r->firewall_due_ms);
+                outcome_wake(out, r->firewall_due_ms);
                 return 0;
         }
         for (size_t i = 0; i < n; i++) {
-                if (warn(r, round, &drops[i], err) < 0)
+                if (warn(r, round, &drops[i], out, err) < 0)
                         return err_wrap(err, "note the firewall");
         }
         if (n)
                 r->firewall_due_ms = round->now_ms + FIREWALL_MENDED_MS;
-        round_wake_at(round, r->firewall_due_ms);
-        return forget_mended(r, round, drops, n, err);
+        outcome_wake(out, r->firewall_due_ms);
+        return forget_mended(r, round, drops, n, out, err);
 }

@@ -82,7 +82,7 @@ static bool stays(const struct round *round, const char *eni_id)
 }
 
 static int follow(struct reconcile *r, struct round *round, struct grouped *grouped, const char *wanted,
-                  struct err *err)
+                  struct outcome *out, struct err *err)
 {
         const struct identity *identity = &r->identity;
         struct ec2_result result;
@@ -93,14 +93,15 @@ static int follow(struct reconcile *r, struct round *round, struct grouped *grou
         if (!stays(round, grouped->eni_id))
                 return 0;
         if (blocked_now(round, STEP_GROUPS, grouped->eni_id)) {
-                round_wake_at(round, blocked_find(round, STEP_GROUPS, grouped->eni_id)->until_ms);
+                outcome_wake(out, blocked_find(round, STEP_GROUPS, grouped->eni_id)->until_ms);
                 return 0;
         }
         if (r->ec2->ops->set_groups(r->ec2, NULL, grouped->eni_id, (const char *const *)identity->groups,
                                     identity->n_groups, &result, &cause) < 0) {
                 if (result.class == EC2_FAILURE_GONE)
-                        r->look_due_ms = round->now_ms;
-                return blocked_after_failure(r, round, STEP_GROUPS, grouped->eni_id, &result, &cause, err);
+                        outcome_resync_ec2(out, round->now_ms);
+                return blocked_after_failure(r, round, STEP_GROUPS, grouped->eni_id, &result, &cause, out,
+                                             err);
         }
         free(grouped->groups);
         grouped->groups = xstrdup(wanted);
@@ -109,7 +110,7 @@ static int follow(struct reconcile *r, struct round *round, struct grouped *grou
         return blocked_clear(r, round, STEP_GROUPS, grouped->eni_id, err);
 }
 
-int groups_follow(struct reconcile *r, struct round *round, struct err *err)
+int groups_follow(struct reconcile *r, struct round *round, struct outcome *out, struct err *err)
 {
         const struct identity *identity = &r->identity;
         _cleanup_free_ char *wanted = NULL;
@@ -118,7 +119,7 @@ int groups_follow(struct reconcile *r, struct round *round, struct err *err)
                 return 0;
         wanted = in_order(round->arena, (const char *const *)identity->groups, identity->n_groups);
         for (size_t i = 0; i < r->n_grouped; i++) {
-                if (follow(r, round, &r->grouped[i], wanted, err) < 0)
+                if (follow(r, round, &r->grouped[i], wanted, out, err) < 0)
                         return err_wrap(err, "security groups of %s", r->grouped[i].eni_id);
         }
         return 0;

@@ -83,7 +83,8 @@ static const char *whose_else(const struct reconcile *r, const struct round *rou
 }
 
 /* The books of another instance (an imaged disk) are worth nothing here; of its ENIs, none is offered before this. */
-static int forget_other_instance(struct reconcile *r, struct round *round, struct err *err)
+static int forget_other_instance(struct reconcile *r, struct round *round, struct outcome *out,
+                                 struct err *err)
 {
         char *aside = arena_alloc(round->arena, 1, STORE_PATH_BYTES);
         const char *written, *whose;
@@ -103,11 +104,11 @@ static int forget_other_instance(struct reconcile *r, struct round *round, struc
                   LOG_STR("why", whose), LOG_STR("is", r->identity.instance_id), LOG_STR("aside", aside));
         if (not_kept.code)
                 log_warn("the other instance's database is not kept", LOG_ERR(&not_kept));
-        r->look_due_ms = round->now_ms;
-        return observe_store(r, round, err) < 0 || takeover_start(r, err) < 0 ? -(int)err->code : 0;
+        outcome_resync_ec2(out, round->now_ms);
+        return observe_store(r, round, err) < 0 || takeover_start(r, out, err) < 0 ? -(int)err->code : 0;
 }
 
-static int learn_who(struct reconcile *r, struct round *round, struct err *err)
+static int learn_who(struct reconcile *r, struct round *round, struct outcome *out, struct err *err)
 {
         struct imds_identity fresh;
         struct identity stored = {0};
@@ -121,7 +122,7 @@ static int learn_who(struct reconcile *r, struct round *round, struct err *err)
         if (imds_get_identity(r->imds, round->arena, &fresh, &imds_err) == 0) {
                 r->identity = identity_from_imds(&fresh);
                 identity_done(&stored);
-                e = forget_other_instance(r, round, err);
+                e = forget_other_instance(r, round, out, err);
                 if (e < 0) {
                         identity_done(&r->identity);
                         return e;
@@ -186,12 +187,12 @@ static int open_ec2(struct reconcile *r, struct err *err)
                        &r->ec2, err);
 }
 
-int identity_learn(struct reconcile *r, struct round *round, struct err *err)
+int identity_learn(struct reconcile *r, struct round *round, struct outcome *out, struct err *err)
 {
         int e = 0;
 
         if (!r->identity.known) {
-                e = learn_who(r, round, err);
+                e = learn_who(r, round, out, err);
                 identity_changes_later(r, round);
                 if (e == 0)
                         log_info("node", LOG_STR("instance", r->identity.instance_id),
@@ -203,6 +204,6 @@ int identity_learn(struct reconcile *r, struct round *round, struct err *err)
         if (e == 0 && !r->limits.max_enis)
                 e = learn_limits(r, round, err);
         if (e == 0)
-                identity_follow_changes(r, round);
+                identity_follow_changes(r, round, out);
         return e;
 }

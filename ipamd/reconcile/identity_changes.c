@@ -57,7 +57,7 @@ static struct prefix *with_known(const struct identity *identity, struct arena *
 }
 
 /* CIDRs come and go while the node runs. A failure keeps what was known: an absence never destroys. */
-static void refresh_vpc_cidrs(struct reconcile *r, struct round *round)
+static void refresh_vpc_cidrs(struct reconcile *r, struct round *round, struct outcome *out)
 {
         struct prefix *cidrs;
         struct err err;
@@ -77,7 +77,7 @@ static void refresh_vpc_cidrs(struct reconcile *r, struct round *round)
         if (n == r->identity.n_vpc_cidrs && memcmp(cidrs, r->identity.vpc_cidrs, n * sizeof(*cidrs)) == 0)
                 return;
         identity_set_vpc_cidrs(&r->identity, cidrs, n);
-        r->network_due = true;
+        out->resync_network = true;
         log_info("the VPC's CIDRs changed", LOG_INT("n", n));
         if (identity_save(r->store, &r->identity, &err) < 0)
                 log_warn("the VPC's CIDRs are not written down", LOG_ERR(&err));
@@ -118,12 +118,12 @@ void identity_changes_later(struct reconcile *r, const struct round *round)
                 round->now_ms + CHANGES_PERIOD_MS + (int64_t)(reconcile_random(r) % (CHANGES_PERIOD_MS / 4));
 }
 
-void identity_follow_changes(struct reconcile *r, struct round *round)
+void identity_follow_changes(struct reconcile *r, struct round *round, struct outcome *out)
 {
         if (round->now_ms >= r->changes_due_ms) {
                 identity_changes_later(r, round);
-                refresh_vpc_cidrs(r, round);
+                refresh_vpc_cidrs(r, round, out);
                 refresh_groups(r, round);
         }
-        round_wake_at(round, r->changes_due_ms);
+        outcome_wake(out, r->changes_due_ms);
 }

@@ -71,7 +71,7 @@ static int see_leaving(struct reconcile *r, const struct store_eni *known, const
  * one; without, it is let go after two looks. What it has is offered no more, meanwhile.
  */
 static int see_tag(struct reconcile *r, struct round *round, struct look *look, const struct store_eni *known,
-                   struct store_eni *entry, struct err *err)
+                   struct store_eni *entry, struct outcome *out, struct err *err)
 {
         const char *name = arena_printf(round->arena, "tag of %s", entry->eni_id);
 
@@ -89,14 +89,14 @@ static int see_tag(struct reconcile *r, struct round *round, struct look *look, 
                                         "=%s, or with " OURS_TAG_NO_MANAGE
                                         "=true: its pods keep their addresses, and no other gets one of it",
                                         entry->eni_id, r->identity.instance_id),
-                           err);
+                           out, err);
 }
 
 /* 1: take it in; 0: not now, or not at all. */
 static int see_new(struct reconcile *r, struct round *round, struct look *look, const struct ec2_eni *eni,
-                   struct store_eni *entry, struct err *err)
+                   struct store_eni *entry, struct outcome *out, struct err *err)
 {
-        int e = subnets_learn(r, round, entry, &look->again_ms, err);
+        int e = subnets_learn(r, round, entry, &look->again_ms, out, err);
 
         r->unlearned |= e == 0;
         if (e > 0)
@@ -107,7 +107,7 @@ static int see_new(struct reconcile *r, struct round *round, struct look *look, 
 }
 
 static int see_attached(struct reconcile *r, struct round *round, struct look *look,
-                        const struct ec2_eni *eni, struct err *err)
+                        const struct ec2_eni *eni, struct outcome *out, struct err *err)
 {
         struct store_eni *known = find_known(round, eni->eni_id), entry;
         struct look_addresses there = {0}; /* of somebody else's, none count */
@@ -123,7 +123,7 @@ static int see_attached(struct reconcile *r, struct round *round, struct look *l
         if (look_make_way(r, round, look, eni, err) < 0)
                 return -(int)err->code;
         if (!known) {
-                e = see_new(r, round, look, eni, &entry, err);
+                e = see_new(r, round, look, eni, &entry, out, err);
                 if (e <= 0)
                         return e;
         } else {
@@ -132,8 +132,8 @@ static int see_attached(struct reconcile *r, struct round *round, struct look *l
                     store_eni_set_attachment(r->store, known->key, eni->attachment_id, err) < 0)
                         return -(int)err->code;
         }
-        if (see_tag(r, round, look, known, &entry, err) < 0 ||
-            (entry.managed && look_addresses(r, round, look, known, eni, &there, err) < 0))
+        if (see_tag(r, round, look, known, &entry, out, err) < 0 ||
+            (entry.managed && look_addresses(r, round, look, known, eni, &there, out, err) < 0))
                 return -(int)err->code;
         mark_see(r, eni, tagged && !entry.primary);
         if (entry.primary)
@@ -145,7 +145,7 @@ static int see_attached(struct reconcile *r, struct round *round, struct look *l
         if (store_eni_observed(r->store, &entry, there.addresses, there.n, there.n_doubted, round->now_ms,
                                &changed, err) < 0)
                 return -(int)err->code;
-        round->changed |= changed;
+        out->pool_changed |= changed;
         /* It has more or fewer than we believed when EC2 called it full: what is known now decides. */
         if (known && there.n != known->total - known->lost &&
             blocked_clear(r, round, BLOCKED_FULL, eni->eni_id, err) < 0)
@@ -164,11 +164,11 @@ static bool is_about_the_eni(const struct err *err)
 
 /* An ENI that cannot be taken in is named and passed over: the others must go on. */
 static int take_in(struct reconcile *r, struct round *round, struct look *look, const struct ec2_eni *eni,
-                   struct err *err)
+                   struct outcome *out, struct err *err)
 {
         struct err cause;
 
-        if (see_attached(r, round, look, eni, &cause) >= 0)
+        if (see_attached(r, round, look, eni, out, &cause) >= 0)
                 return blocked_clear(r, round, RECONCILE_STEP_TAKE_IN, eni->eni_id, err);
         if (!is_about_the_eni(&cause)) {
                 *err = cause;
@@ -180,12 +180,12 @@ static int take_in(struct reconcile *r, struct round *round, struct look *look, 
         return blocked_say(
                 r, round, RECONCILE_STEP_TAKE_IN, eni->eni_id, round->now_ms + TOLD_MS,
                 arena_printf(round->arena, "what EC2 shows of %s is left out: %s", eni->eni_id, cause.msg),
-                err);
+                out, err);
 }
 
 /* A row whose ENI is not attached to us, for sure by now. */
 static int absent_row(struct reconcile *r, struct round *round, const struct store_eni *eni,
-                      const struct ec2_eni *elsewhere, struct err *err)
+                      const struct ec2_eni *elsewhere, struct outcome *out, struct err *err)
 {
         struct store_eni empty = *eni;
         bool done, changed;
@@ -194,7 +194,7 @@ static int absent_row(struct reconcile *r, struct round *round, const struct sto
         empty.mac = (struct mac){0};
         empty.primary_address = IP_NONE;
 
-        round->changed = true;
+        out->pool_changed = true;
         if (blocked_clear(r, round, RECONCILE_STEP_LINK, eni->eni_id, err) < 0)
                 return -(int)err->code;
         if (eni->leased || eni->lost) {
@@ -215,7 +215,7 @@ static int absent_row(struct reconcile *r, struct round *round, const struct sto
 
 /* This look has not answered what it was asked: the next one for this ENI's sake comes later and later. */
 static int stays_in_doubt(struct reconcile *r, struct round *round, const struct store_eni *eni,
-                          struct err *err)
+                          struct outcome *out, struct err *err)
 {
         const char *look = plan_action_to_string(PLAN_LOOK);
         const struct store_blocked *before = blocked_find(round, look, eni->eni_id);
@@ -226,11 +226,11 @@ static int stays_in_doubt(struct reconcile *r, struct round *round, const struct
                 return 0;
         return blocked_until(
                 r, round, look, eni->eni_id, round->now_ms + delay_ms,
-                arena_printf(round->arena, "EC2 does not show yet what became of %s", eni->eni_id), err);
+                arena_printf(round->arena, "EC2 does not show yet what became of %s", eni->eni_id), out, err);
 }
 
 static int see_absent(struct reconcile *r, struct round *round, struct look *look,
-                      const struct store_eni *eni, struct err *err)
+                      const struct store_eni *eni, struct outcome *out, struct err *err)
 {
         const struct ec2_eni *elsewhere = look_find(&look->ours, eni->eni_id);
 
@@ -246,7 +246,7 @@ static int see_absent(struct reconcile *r, struct round *round, struct look *loo
                         return store_eni_set_in_doubt(r->store, eni->key, false,
                                                       err); /* the attach did not happen */
                 if (elsewhere && elsewhere->attached)
-                        return absent_row(r, round, eni, elsewhere, err); /* somebody else took it */
+                        return absent_row(r, round, eni, elsewhere, out, err); /* somebody else took it */
                 break;
         case ENI_CONFIGURING:
         case ENI_READY:
@@ -254,22 +254,22 @@ static int see_absent(struct reconcile *r, struct round *round, struct look *loo
         case _ENI_STATE_MAX: return 0;
         }
         if (look_absence_is_settled(r, round, look, eni->eni_id))
-                return absent_row(r, round, eni, elsewhere, err);
+                return absent_row(r, round, eni, elsewhere, out, err);
         /* Of one that comes in nothing is offered yet, and what it has was EC2's own answer. */
         if (eni->state != ENI_ATTACHING && store_eni_doubt(r->store, eni->key, err) < 0)
                 return -(int)err->code;
-        round->changed = true;
-        return stays_in_doubt(r, round, eni, err);
+        out->pool_changed = true;
+        return stays_in_doubt(r, round, eni, out, err);
 }
 
 static int apply_row(struct reconcile *r, struct round *round, struct look *look, const struct store_eni *eni,
-                     struct err *err)
+                     struct outcome *out, struct err *err)
 {
         if (*eni->eni_id && look_find(&look->attached, eni->eni_id))
                 return 0;
         if (look_cannot_tell(look, eni->eni_id))
-                return stays_in_doubt(r, round, eni, err);
-        return see_absent(r, round, look, eni, err);
+                return stays_in_doubt(r, round, eni, out, err);
+        return see_absent(r, round, look, eni, out, err);
 }
 
 /* What was said of an ENI that is not attached any more. */
@@ -292,7 +292,8 @@ static int forget_what_is_gone(struct reconcile *r, struct round *round, const s
         return 0;
 }
 
-static int apply(struct reconcile *r, struct round *round, struct look *look, struct err *err)
+static int apply(struct reconcile *r, struct round *round, struct look *look, struct outcome *out,
+                 struct err *err)
 {
         if (store_given_back(r->store, round->arena, &look->given_back, &look->n_given_back, err) < 0)
                 return err_wrap(err, "read what was given back");
@@ -300,16 +301,16 @@ static int apply(struct reconcile *r, struct round *round, struct look *look, st
         groups_forget(r);
         r->unlearned = false;
         for (size_t i = 0; i < look->attached.n; i++) {
-                if (take_in(r, round, look, &look->attached.enis[i], err) < 0)
+                if (take_in(r, round, look, &look->attached.enis[i], out, err) < 0)
                         return -(int)err->code;
         }
         for (size_t i = 0; i < round->n_enis; i++) {
-                if (apply_row(r, round, look, &round->enis[i], err) < 0)
+                if (apply_row(r, round, look, &round->enis[i], out, err) < 0)
                         return err_wrap(err, "%s is not shown", round->enis[i].eni_id);
         }
         if (forget_what_is_gone(r, round, look, err) < 0 || look_settle_given_back(r, round, look, err) < 0)
                 return -(int)err->code;
-        return look->asked_ours ? ours_delete_orphans(r, round, look->ours.enis, look->ours.n, err) : 0;
+        return look->asked_ours ? ours_delete_orphans(r, round, look->ours.enis, look->ours.n, out, err) : 0;
 }
 
 /* The next look: soon while something is absent, else in a period, more or less. */
@@ -324,7 +325,7 @@ static void plan_next_look(struct reconcile *r, const struct round *round, const
                 r->look_due_ms = look->again_ms;
 }
 
-int look_at_ec2(struct reconcile *r, struct round *round, struct err *err)
+int look_at_ec2(struct reconcile *r, struct round *round, struct outcome *out, struct err *err)
 {
         struct look look = {0};
         struct ec2_result result;
@@ -332,16 +333,16 @@ int look_at_ec2(struct reconcile *r, struct round *round, struct err *err)
 
         if (look_describe(r, round, &look, &result, &cause) < 0)
                 return blocked_after_failure(r, round, plan_action_to_string(PLAN_LOOK), "", &result, &cause,
-                                             err);
+                                             out, err);
         if (look_tell_unreadable(r, round, &look, err) < 0)
                 return err_wrap(err, "look at EC2");
         if (look.attached.n + look.attached.n_unreadable == 0) {
                 err_set(&cause, ERR_PROTOCOL, "EC2 shows no ENI attached to %s, not even the primary one",
                         r->identity.instance_id);
                 return blocked_until(r, round, plan_action_to_string(PLAN_LOOK), "",
-                                     round->now_ms + LOOK_SETTLE_MS, cause.msg, err);
+                                     round->now_ms + LOOK_SETTLE_MS, cause.msg, out, err);
         }
-        if (apply(r, round, &look, err) < 0)
+        if (apply(r, round, &look, out, err) < 0)
                 return err_wrap(err, "look at EC2");
         look_forget_cleared_suspects(r);
         if (r->look_first && store_fact_set(r->store, STORE_FACT_LOOKED, "yes", err) < 0)
@@ -349,7 +350,7 @@ int look_at_ec2(struct reconcile *r, struct round *round, struct err *err)
         r->look_first = false;
         r->looked_ms = clock_boottime_ms();
         plan_next_look(r, round, &look);
-        r->network_due = true;
+        out->resync_network = true;
         /* Somebody else's ENI may have made room, seen or, after a while, unseen; EC2 will say if not. */
         if (look.attached.n + look.attached.n_unreadable < r->max_enis_seen ||
             round->now_ms - r->max_enis_seen_ms >= MAX_ENIS_SEEN_MS)

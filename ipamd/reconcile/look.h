@@ -50,7 +50,8 @@ int look_make_way(struct reconcile *r, struct round *round, const struct look *l
 
 /* The addresses of an ENI that count as there; known: its row, NULL where there is none. In the arena. */
 int look_addresses(struct reconcile *r, struct round *round, struct look *look, const struct store_eni *known,
-                   const struct ec2_eni *shown, struct look_addresses *ret, struct err *err);
+                   const struct ec2_eni *shown, struct look_addresses *ret, struct outcome *out,
+                   struct err *err);
 
 /* EC2 deleted this ENI for us, and shows it once more. */
 bool look_is_late(struct look *look, const char *eni_id);

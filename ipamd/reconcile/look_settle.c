@@ -148,14 +148,14 @@ static bool is(const struct store_address *address, const char *state)
  */
 static int see_given_back(struct reconcile *r, struct round *round, struct look *look,
                           const struct store_eni *known, const struct store_address *in_books,
-                          const struct store_given_back *row, struct err *err)
+                          const struct store_given_back *row, struct outcome *out, struct err *err)
 {
         if (in_books && is(in_books, "leaving"))
                 return 1;
         look->unsettled = true;
         if (!known || round->now_ms - row->since_ms < STORE_LATE_MS)
                 return 0;
-        round->changed = true;
+        out->pool_changed = true;
         if (in_books)
                 return store_given_back_settled(r->store, row, err) < 0 ? -(int)err->code : 1;
         if (store_give_back_again(r->store, known->key, row->address, err) < 0)
@@ -166,7 +166,7 @@ static int see_given_back(struct reconcile *r, struct round *round, struct look 
 static int add_shown(struct reconcile *r, struct round *round, struct look *look,
                      const struct store_eni *known, const struct ec2_eni *shown,
                      const struct store_address *all, size_t n_all, struct look_addresses *ret,
-                     struct err *err)
+                     struct outcome *out, struct err *err)
 {
         for (size_t i = 0; i < shown->n_secondary; i++) {
                 struct ip address = shown->secondary[i];
@@ -176,7 +176,7 @@ static int add_shown(struct reconcile *r, struct round *round, struct look *look
 
                 if (row)
                         e = see_given_back(r, round, look, known, find_address(all, n_all, known, address),
-                                           row, err);
+                                           row, out, err);
                 if (e < 0)
                         return err_wrap(err, "give %s back again", IP_TEXT(address));
                 if (e > 0)
@@ -186,7 +186,8 @@ static int add_shown(struct reconcile *r, struct round *round, struct look *look
 }
 
 int look_addresses(struct reconcile *r, struct round *round, struct look *look, const struct store_eni *known,
-                   const struct ec2_eni *shown, struct look_addresses *ret, struct err *err)
+                   const struct ec2_eni *shown, struct look_addresses *ret, struct outcome *out,
+                   struct err *err)
 {
         struct store_address *all;
         size_t n_all, n_shown;
@@ -195,7 +196,7 @@ int look_addresses(struct reconcile *r, struct round *round, struct look *look, 
                 return err_wrap(err, "read addresses");
         *ret = (struct look_addresses){
                 .addresses = ARENA_ARRAY(round->arena, struct ip, shown->n_secondary + n_all)};
-        if (add_shown(r, round, look, known, shown, all, n_all, ret, err) < 0)
+        if (add_shown(r, round, look, known, shown, all, n_all, ret, out, err) < 0)
                 return -(int)err->code;
         n_shown = ret->n;
         for (size_t i = 0; i < n_all && known; i++) {

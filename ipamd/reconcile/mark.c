@@ -45,7 +45,8 @@ static bool is_in_use(const struct store_eni *eni)
 }
 
 /* 1: done, or not to be done any more; 0: later. */
-static int mark(struct reconcile *r, struct round *round, const char *eni_id, struct err *err)
+static int mark(struct reconcile *r, struct round *round, const char *eni_id, struct outcome *out,
+                struct err *err)
 {
         const struct store_eni *eni = find(round, eni_id);
         struct ec2_result result;
@@ -55,7 +56,7 @@ static int mark(struct reconcile *r, struct round *round, const char *eni_id, st
         if (!eni)
                 return 0; /* adopted just now: the round does not know it yet */
         if (blocked_now(round, STEP_MARK, eni_id)) {
-                round_wake_at(round, blocked_find(round, STEP_MARK, eni_id)->until_ms);
+                outcome_wake(out, blocked_find(round, STEP_MARK, eni_id)->until_ms);
                 return 0;
         }
         if (!is_in_use(eni))
@@ -63,20 +64,20 @@ static int mark(struct reconcile *r, struct round *round, const char *eni_id, st
         if (r->ec2->ops->set_delete_on_termination(r->ec2, NULL, eni_id, eni->attachment_id, &result,
                                                    &cause) < 0) {
                 if (result.class == EC2_FAILURE_GONE)
-                        r->look_due_ms = round->now_ms;
-                return blocked_after_failure(r, round, STEP_MARK, eni_id, &result, &cause, err);
+                        outcome_resync_ec2(out, round->now_ms);
+                return blocked_after_failure(r, round, STEP_MARK, eni_id, &result, &cause, out, err);
         }
         log_info("eni goes when the instance goes", LOG_STR("eni", eni_id));
         e = blocked_clear(r, round, STEP_MARK, eni_id, err);
         return e < 0 ? e : 1;
 }
 
-int mark_repeat(struct reconcile *r, struct round *round, struct err *err)
+int mark_repeat(struct reconcile *r, struct round *round, struct outcome *out, struct err *err)
 {
         size_t left = 0;
 
         for (size_t i = 0; i < r->n_unmarked; i++) {
-                int done = mark(r, round, r->unmarked[i], err);
+                int done = mark(r, round, r->unmarked[i], out, err);
 
                 if (done < 0)
                         return err_wrap(err, "set delete on termination of %s", r->unmarked[i]);

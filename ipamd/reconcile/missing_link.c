@@ -24,30 +24,31 @@ static int64_t pause_ms(unsigned attempts)
         return pause < LINK_LOOK_MAX_MS ? pause : LINK_LOOK_MAX_MS;
 }
 
-static int ask_ec2(struct reconcile *r, struct round *round, const struct store_eni *eni, struct err *err)
+static int ask_ec2(struct reconcile *r, struct round *round, const struct store_eni *eni, struct outcome *out,
+                   struct err *err)
 {
         const struct store_blocked *before = blocked_find(round, RECONCILE_STEP_LINK, eni->eni_id);
 
         if (before && before->until_ms > round->now_ms) {
-                round_wake_at(round, before->until_ms);
+                outcome_wake(out, before->until_ms);
                 return 0;
         }
-        r->look_due_ms = round->now_ms;
+        outcome_resync_ec2(out, round->now_ms);
         return blocked_until(r, round, RECONCILE_STEP_LINK, eni->eni_id,
                              round->now_ms + pause_ms(before ? before->attempts : 0),
                              arena_printf(round->arena, "the link of %s (device %u) is not on this node",
                                           eni->eni_id, eni->device_index),
-                             err);
+                             out, err);
 }
 
 int missing_link_see(struct reconcile *r, struct round *round, const struct store_eni *eni, bool present,
-                     struct err *err)
+                     struct outcome *out, struct err *err)
 {
         if (present) {
                 if (!eni->link_missing)
                         return 0;
                 log_info("the link of an eni is back", LOG_STR("eni", eni->eni_id));
-                round->changed = true;
+                out->pool_changed = true;
                 if (store_eni_set_link_missing(r->store, eni->key, false, err) < 0)
                         return -(int)err->code;
                 return blocked_clear(r, round, RECONCILE_STEP_LINK, eni->eni_id, err);
@@ -55,15 +56,15 @@ int missing_link_see(struct reconcile *r, struct round *round, const struct stor
         if (!*eni->attachment_id)
                 return 0; /* known: it is not attached any more */
         if (!is_gone(round, eni)) {
-                round_wake_at(round, eni->since_ms + LINK_COMES_MS);
+                outcome_wake(out, eni->since_ms + LINK_COMES_MS);
                 return 0;
         }
         if (!eni->link_missing) {
                 log_error("the link of an eni is gone", LOG_STR("eni", eni->eni_id),
                           LOG_INT("device", eni->device_index), LOG_INT("pods", eni->leased));
-                round->changed = true;
+                out->pool_changed = true;
                 if (store_eni_set_link_missing(r->store, eni->key, true, err) < 0)
                         return -(int)err->code;
         }
-        return ask_ec2(r, round, eni, err);
+        return ask_ec2(r, round, eni, out, err);
 }

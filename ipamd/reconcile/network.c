@@ -57,7 +57,8 @@ static void add_survivors(const struct books *books, struct pod_sought *pods, si
  * A survivor's address is on no ENI that the books have yet: EC2 lags, or that ENI could not be taken in. What the kernel has
  * for it must not go for that. Where EC2 shows all, and does not show the address for as long as a pod may be missing, it is gone.
  */
-static bool waits_for_an_eni(struct reconcile *r, struct round *round, const struct books *books)
+static bool waits_for_an_eni(struct reconcile *r, struct round *round, const struct books *books,
+                             struct outcome *out)
 {
         bool known = true;
 
@@ -70,9 +71,8 @@ static bool waits_for_an_eni(struct reconcile *r, struct round *round, const str
         }
         if (known || (round->now_ms >= r->takeover.deadline_ms && !r->unlearned))
                 return false;
-        round_wake_at(round, r->takeover.deadline_ms);
-        if (r->look_due_ms > round->now_ms + LOOK_SETTLE_MS)
-                r->look_due_ms = round->now_ms + LOOK_SETTLE_MS;
+        outcome_wake(out, r->takeover.deadline_ms);
+        outcome_resync_ec2(out, round->now_ms + LOOK_SETTLE_MS);
         return true;
 }
 
@@ -136,7 +136,7 @@ static struct store_eni *eni_of_report(struct round *round, const struct node_en
 
 /* Rule 4: from here on, and not before, its addresses may be handed out. */
 static int eni_routed(struct reconcile *r, struct round *round, const struct store_eni *eni,
-                      const char *ifname, const struct books *books, struct err *err)
+                      const char *ifname, const struct books *books, struct outcome *out, struct err *err)
 {
         struct ip *addresses = ARENA_ARRAY(round->arena, struct ip, books->n_addresses);
         unsigned n_free = 0;
@@ -155,7 +155,7 @@ static int eni_routed(struct reconcile *r, struct round *round, const struct sto
             store_eni_set_state(r->store, eni->key, ENI_READY, "routed", round->now_ms, &done, err) < 0)
                 return err_wrap(err, "mark %s ready", eni->eni_id);
         if (n_free || done) {
-                round->changed = true;
+                out->pool_changed = true;
                 log_info("eni ready", LOG_STR("eni", eni->eni_id), LOG_STR("link", ifname),
                          LOG_INT("device", eni->device_index), LOG_INT("new_addresses", n_free));
         }
@@ -163,7 +163,7 @@ static int eni_routed(struct reconcile *r, struct round *round, const struct sto
 }
 
 static int report_eni(struct reconcile *r, struct round *round, const struct node_eni_report *report,
-                      const struct books *books, struct err *err)
+                      const struct books *books, struct outcome *out, struct err *err)
 {
         struct store_eni *eni = eni_of_report(round, report);
         const char *why = report->state == NODE_ENI_NO_LINK ? "its link is gone" : report->err.msg;
@@ -172,10 +172,10 @@ static int report_eni(struct reconcile *r, struct round *round, const struct nod
         if (!eni)
                 return 0;
         round->link_present[eni - round->enis] = report->state != NODE_ENI_NO_LINK;
-        if (missing_link_see(r, round, eni, report->state != NODE_ENI_NO_LINK, err) < 0)
+        if (missing_link_see(r, round, eni, report->state != NODE_ENI_NO_LINK, out, err) < 0)
                 return err_wrap(err, "the link of %s", eni->eni_id);
         switch (report->state) {
-        case NODE_ENI_ROUTED: return eni_routed(r, round, eni, report->ifname, books, err);
+        case NODE_ENI_ROUTED: return eni_routed(r, round, eni, report->ifname, books, out, err);
         case NODE_ENI_FAILED:
                 log_warn("eni cannot be configured", LOG_STR("eni", eni->eni_id),
                          LOG_STR("link", report->ifname), LOG_ERR(&report->err));
@@ -186,7 +186,7 @@ static int report_eni(struct reconcile *r, struct round *round, const struct nod
         if (eni->state != ENI_READY)
                 return 0;
         log_warn("addresses of an eni are not offered", LOG_STR("eni", eni->eni_id), LOG_STR("why", why));
-        round->changed = true;
+        out->pool_changed = true;
         return store_eni_set_state(r->store, eni->key, ENI_CONFIGURING, why, round->now_ms, &done, err);
 }
 
@@ -230,7 +230,7 @@ static bool something_unrouted(const struct reconcile *r, const struct round *ro
         return false;
 }
 
-int network_sync(struct reconcile *r, struct round *round, struct err *err)
+int network_sync(struct reconcile *r, struct round *round, struct outcome *out, struct err *err)
 {
         struct node_report report = {0};
         struct books books = {0};
@@ -251,7 +251,7 @@ int network_sync(struct reconcile *r, struct round *round, struct err *err)
         view = view_of(r, round, &books);
         if (view.n_enis == 0)
                 return 0; /* the first look at EC2 has not been; nothing of the host's is ours yet */
-        if (waits_for_an_eni(r, round, &books))
+        if (waits_for_an_eni(r, round, &books, out))
                 return 0;
         r->network_due = false;
         r->network_due_ms = round->now_ms + NETWORK_PERIOD_MS;
@@ -259,11 +259,11 @@ int network_sync(struct reconcile *r, struct round *round, struct err *err)
         log_repairs(&report.repaired);
         count_repairs(r, &report.repaired);
         if (e == 0)
-                e = withhold_occupied(r, round, &report, books.addresses, books.n_addresses, err);
+                e = withhold_occupied(r, round, &report, books.addresses, books.n_addresses, out, err);
         if (e == 0)
-                e = network_tell(r, round, &report, err);
+                e = network_tell(r, round, &report, out, err);
         for (size_t i = 0; i < report.n_enis && e == 0; i++)
-                e = report_eni(r, round, &report.enis[i], &books, err);
+                e = report_eni(r, round, &report.enis[i], &books, out, err);
         if (e < 0) {
                 r->network_due = true;
                 return err_wrap(err, "host network");

@@ -73,7 +73,7 @@ static struct warning warn_of_strayed(struct round *round, const struct node_rep
 
 /* Others' table, so nobody but its owner can mend it; the pods of secondary ENIs do without it. */
 static int tell_main(struct reconcile *r, struct round *round, const struct node_report *report,
-                     struct err *err)
+                     struct outcome *out, struct err *err)
 {
         struct warning *warnings = ARENA_ARRAY(round->arena, struct warning, report->n_strayed + 1);
         size_t n = 0;
@@ -86,7 +86,7 @@ static int tell_main(struct reconcile *r, struct round *round, const struct node
                         "table main has no default route: pods of the primary ENI reach nobody beyond "
                         "its subnet"};
         return warn_exactly(r, round, STORE_WARNING_MAIN, warnings, n, round->now_ms + 2 * NETWORK_PERIOD_MS,
-                            err);
+                            out, err);
 }
 
 /*
@@ -110,7 +110,8 @@ static size_t tell_pod_routes(struct reconcile *r, struct round *round, const st
         return 1;
 }
 
-int network_tell(struct reconcile *r, struct round *round, const struct node_report *report, struct err *err)
+int network_tell(struct reconcile *r, struct round *round, const struct node_report *report,
+                 struct outcome *out, struct err *err)
 {
         struct warning *warnings =
                 ARENA_ARRAY(round->arena, struct warning, report->n_misled + report->n_occupied + 1);
@@ -124,7 +125,7 @@ int network_tell(struct reconcile *r, struct round *round, const struct node_rep
                         warnings[n++] = warn_of(round, &report->misled[i]);
         }
         if (warn_exactly(r, round, STORE_WARNING_POD_ROUTE, warnings, n,
-                         round->now_ms + 2 * NETWORK_PERIOD_MS, err) < 0)
+                         round->now_ms + 2 * NETWORK_PERIOD_MS, out, err) < 0)
                 return -(int)err->code;
-        return tell_main(r, round, report, err);
+        return tell_main(r, round, report, out, err);
 }

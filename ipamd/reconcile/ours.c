@@ -84,7 +84,8 @@ enum ours_verdict ours_judge(const struct reconcile *r, struct round *round, con
         return *ret_age_ms <= OURS_ORPHAN_AGE_MS ? OURS_YOUNG_ORPHAN : OURS_ORPHAN;
 }
 
-static int delete_orphan(struct reconcile *r, struct round *round, const char *eni_id, struct err *err)
+static int delete_orphan(struct reconcile *r, struct round *round, const char *eni_id, struct outcome *out,
+                         struct err *err)
 {
         struct ec2_result result;
         struct err cause;
@@ -93,7 +94,7 @@ static int delete_orphan(struct reconcile *r, struct round *round, const char *e
                 return 0;
         if (r->ec2->ops->delete_eni(r->ec2, NULL, eni_id, &result, &cause) < 0 &&
             result.class != EC2_FAILURE_GONE)
-                return blocked_after_failure(r, round, STEP_ORPHAN, eni_id, &result, &cause, err);
+                return blocked_after_failure(r, round, STEP_ORPHAN, eni_id, &result, &cause, out, err);
         log_warn("eni deleted: it was ours, unused, and in nobody's books", LOG_STR("eni", eni_id));
         if (store_event_add(r->store, "eni-orphan-deleted", eni_id,
                             "it bore our tags, was attached to nothing, and was not in the books", err) < 0)
@@ -116,7 +117,7 @@ static int64_t sooner(const struct round *round, const char *eni_id, int64_t aga
 }
 
 int ours_delete_orphans(struct reconcile *r, struct round *round, const struct ec2_eni *enis, size_t n,
-                        struct err *err)
+                        struct outcome *out, struct err *err)
 {
         int64_t again_ms = OURS_SWEEP_PERIOD_MS, age_ms = 0;
 
@@ -128,7 +129,7 @@ int ours_delete_orphans(struct reconcile *r, struct round *round, const struct e
                                 again_ms = OURS_ORPHAN_AGE_MS + 1000 - age_ms;
                         break;
                 case OURS_ORPHAN:
-                        if (delete_orphan(r, round, enis[i].eni_id, err) < 0)
+                        if (delete_orphan(r, round, enis[i].eni_id, out, err) < 0)
                                 return err_wrap(err, "delete the orphan %s", enis[i].eni_id);
                         again_ms = sooner(round, enis[i].eni_id, again_ms);
                         break;
@@ -150,33 +151,33 @@ int ours_describe(struct reconcile *r, struct round *round, const struct ec2_cal
 }
 
 /* Not before the books are there and the round's own calls are made; who waits for an address goes first, for a while. */
-static bool sweep_is_due(const struct reconcile *r, struct round *round)
+static bool sweep_is_due(const struct reconcile *r, struct round *round, struct outcome *out)
 {
         const struct store_blocked *blocked = blocked_find(round, STEP_SWEEP, "");
         int64_t due_ms = r->sweep_due_ms + (round->counts.waiting ? LOOK_YIELDS_MS : 0);
 
-        if (!r->sweep_due_ms || !round->n_enis || round->progress)
+        if (!r->sweep_due_ms || !round->n_enis || round->so_far.again)
                 return false;
         if (blocked && blocked->until_ms > due_ms)
                 due_ms = blocked->until_ms;
         if (due_ms <= round->now_ms)
                 return true;
-        round_wake_at(round, due_ms);
+        outcome_wake(out, due_ms);
         return false;
 }
 
-int ours_sweep(struct reconcile *r, struct round *round, struct err *err)
+int ours_sweep(struct reconcile *r, struct round *round, struct outcome *out, struct err *err)
 {
         struct ec2_eni_list list;
         struct ec2_result result;
         struct err cause;
 
-        if (!sweep_is_due(r, round))
+        if (!sweep_is_due(r, round, out))
                 return 0;
         if (ours_describe(r, round, NULL, &list, &result, &cause) < 0)
-                return blocked_after_failure(r, round, STEP_SWEEP, "", &result, &cause, err);
-        if (ours_delete_orphans(r, round, list.enis, list.n, err) < 0)
+                return blocked_after_failure(r, round, STEP_SWEEP, "", &result, &cause, out, err);
+        if (ours_delete_orphans(r, round, list.enis, list.n, out, err) < 0)
                 return -(int)err->code;
-        round_wake_at(round, r->sweep_due_ms);
+        outcome_wake(out, r->sweep_due_ms);
         return blocked_clear(r, round, STEP_SWEEP, "", err);
 }

@@ -46,13 +46,13 @@ int ours_describe(struct reconcile *r, struct round *round, const struct ec2_cal
  * one is old enough. A deletion that EC2 refuses is written down, and no error here.
  */
 int ours_delete_orphans(struct reconcile *r, struct round *round, const struct ec2_eni *enis, size_t n,
-                        struct err *err);
+                        struct outcome *out, struct err *err);
 
 /*
  * The look for orphans, when it is due: a call of its own, because nothing waits for it. In one look with the list of what
  * is attached, the two would be refused and repeated together where EC2 throttles, and many nodes that start at once would
  * keep each other from ever having both. A failed call is written down, and no error here.
  */
-int ours_sweep(struct reconcile *r, struct round *round, struct err *err);
+int ours_sweep(struct reconcile *r, struct round *round, struct outcome *out, struct err *err);
 
 #endif

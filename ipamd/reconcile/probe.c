@@ -180,7 +180,7 @@ static void take_answer(struct probe *p, enum ec2_action action, const struct st
 }
 
 /* False: the pace puts it off, and there is time. */
-static bool ask(struct reconcile *r, struct round *round, size_t i)
+static bool ask(struct reconcile *r, struct round *round, size_t i, struct outcome *out)
 {
         const struct question question = {r, round->arena, questions[i].names_eni ? pick_eni(round) : NULL};
         struct probe *p = &r->probe;
@@ -201,7 +201,7 @@ static bool ask(struct reconcile *r, struct round *round, size_t i)
         }
         if (questions[i].ask(&question, &result, &err) < 0 && ec2_result_is_pause(&result) &&
             now_ms + result.wait_ms < p->deadline_ms) {
-                round_wake_at(round, now_ms + result.wait_ms);
+                outcome_wake(out, now_ms + result.wait_ms);
                 return false;
         }
         take_answer(p, questions[i].action, question.eni, &result, &err);
@@ -279,7 +279,7 @@ void probe_forget(struct reconcile *r)
         r->probe = (struct probe){0};
 }
 
-static void finish(struct reconcile *r, struct round *round)
+static void finish(struct reconcile *r, struct outcome *out)
 {
         _cleanup_json_ json_t *json = NULL;
         _cleanup_free_ char *text = NULL;
@@ -293,10 +293,10 @@ static void finish(struct reconcile *r, struct round *round)
         if (!text || store_fact_set(r->store, STORE_FACT_PROBE, text, &err) < 0)
                 log_error("what was probed is not written down", LOG_STR("why", text ? err.msg : "no text"));
         probe_forget(r);
-        round->changed = true;
+        out->pool_changed = true;
 }
 
-void probe_run(struct reconcile *r, struct round *round)
+void probe_run(struct reconcile *r, struct round *round, struct outcome *out)
 {
         if (!r->probe_wanted && !r->probe.arena)
                 return;
@@ -306,11 +306,11 @@ void probe_run(struct reconcile *r, struct round *round)
         }
         while (r->probe.reply.n_permissions < ARRAY_SIZE(questions)) {
                 if (network_is_wanted(r)) {
-                        round->progress = true;
+                        out->again = true;
                         return;
                 }
-                if (!ask(r, round, r->probe.reply.n_permissions))
+                if (!ask(r, round, r->probe.reply.n_permissions, out))
                         return;
         }
-        finish(r, round);
+        finish(r, out);
 }

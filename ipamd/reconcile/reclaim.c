@@ -15,7 +15,7 @@ struct pod_sought reclaim_pod_of(const struct store_lease *lease)
 }
 
 static int reclaim_one(struct reconcile *r, struct round *round, const struct store_lease *lease, bool seen,
-                       struct err *err)
+                       struct outcome *out, struct err *err)
 {
         int64_t grace_ms =
                 r->settings.orphan_grace_ms + (lease->state == LEASE_RESERVED ? RESERVED_GRACE_MS : 0);
@@ -39,8 +39,8 @@ static int reclaim_one(struct reconcile *r, struct round *round, const struct st
         log_warn("lease reclaimed: its host link is gone", LOG_STR("address", IP_TEXT(lease->address)),
                  LOG_STR("container", lease->key.container_id), LOG_STR("pod", lease->pod_name),
                  LOG_STR("link", lease->host_ifname));
-        round->changed = true;
-        round->progress = true;
+        out->pool_changed = true;
+        out->again = true;
         if (store_lease_release(r->store, &lease->key, "reclaimed: its host link is gone", round->now_ms,
                                 &released, &address, err) < 0)
                 return -(int)err->code;
@@ -58,14 +58,14 @@ static int find_pods(struct reconcile *r, struct round *round, const struct stor
         return node_find_pods(r->node, round->arena, pods, n, ret, err);
 }
 
-int network_reclaim(struct reconcile *r, struct round *round, struct err *err)
+int network_reclaim(struct reconcile *r, struct round *round, struct outcome *out, struct err *err)
 {
         struct pod_found *found = NULL;
         struct store_lease *leases;
         size_t n_leases;
 
         if (round->now_ms < r->pods_due_ms) {
-                round_wake_at(round, r->pods_due_ms);
+                outcome_wake(out, r->pods_due_ms);
                 return 0;
         }
         r->pods_due_ms = round->now_ms + PODS_PERIOD_MS;
@@ -78,9 +78,9 @@ int network_reclaim(struct reconcile *r, struct round *round, struct err *err)
 
                 if (leases[i].address_only && leases[i].state == LEASE_WIRED)
                         continue; /* it never had a link: only DEL and GC know when its pod is gone */
-                if (reclaim_one(r, round, &leases[i], seen, err) < 0)
+                if (reclaim_one(r, round, &leases[i], seen, out, err) < 0)
                         return err_wrap(err, "lease %s", IP_TEXT(leases[i].address));
         }
-        round_wake_at(round, r->pods_due_ms);
+        outcome_wake(out, r->pods_due_ms);
         return 0;
 }

@@ -14,6 +14,7 @@
 #include "cloud/imds.h"
 #include "metrics/metrics.h"
 #include "node/sync.h"
+#include "reconcile/outcome.h"
 #include "reconcile/reconcile.h"
 
 enum {
@@ -181,22 +182,17 @@ struct round {
         struct store_blocked *blocked;
         size_t n_blocked;
         struct store_counts counts;
-        bool progress;   /* something was done: another round at once */
-        bool changed;    /* the pool changed: tell the loop */
-        int64_t wake_ms; /* when time alone calls for another round; 0: never */
+        struct outcome so_far; /* of the steps and acts before */
 };
 
-/* Another round is needed at this time at the latest; 0 is none. */
-void round_wake_at(struct round *round, int64_t at_ms);
-
 /* identity.c: learns who we are and what the instance type allows. ERR_AGAIN while that is not known. */
-int identity_learn(struct reconcile *r, struct round *round, struct err *err);
+int identity_learn(struct reconcile *r, struct round *round, struct outcome *out, struct err *err);
 void identity_done(struct identity *identity);
 void identity_set_vpc_cidrs(struct identity *identity, const struct prefix *cidrs, size_t n);
 void identity_set_groups(struct identity *identity, const char *const *groups, size_t n);
 
 /* identity_changes.c. A failure keeps what was known. */
-void identity_follow_changes(struct reconcile *r, struct round *round);
+void identity_follow_changes(struct reconcile *r, struct round *round, struct outcome *out);
 void identity_changes_later(struct reconcile *r, const struct round *round);
 
 /* identity_facts.c. *ret_found is false where nothing is stored; limits stay as they are then. */
@@ -211,44 +207,46 @@ int observe_store(struct reconcile *r, struct round *round, struct err *err);
 struct store_eni *observe_eni(struct round *round, int64_t key);
 
 /* network.c: the host's network as it should be, and what follows from it in the store. */
-int network_sync(struct reconcile *r, struct round *round, struct err *err);
+int network_sync(struct reconcile *r, struct round *round, struct outcome *out, struct err *err);
 /* network_tell.c: what a sync found that it could not, or should not in silence, put right. */
-int network_tell(struct reconcile *r, struct round *round, const struct node_report *report, struct err *err);
+int network_tell(struct reconcile *r, struct round *round, const struct node_report *report,
+                 struct outcome *out, struct err *err);
 /* withhold.c: what a sync found occupied is withheld, and nothing else is. addresses: of the books. */
 int withhold_occupied(struct reconcile *r, struct round *round, const struct node_report *report,
-                      const struct store_address *addresses, size_t n, struct err *err);
+                      const struct store_address *addresses, size_t n, struct outcome *out, struct err *err);
 bool withhold_has(const struct reconcile *r, struct ip ip);
 /* How many of the ENI's preparing addresses are withheld: they are not on their way to become free. */
 unsigned withhold_count(const struct reconcile *r, const struct store_eni *eni);
 /* reclaim.c: leases whose pods are gone. */
-int network_reclaim(struct reconcile *r, struct round *round, struct err *err);
+int network_reclaim(struct reconcile *r, struct round *round, struct outcome *out, struct err *err);
 /* What is looked for in the kernel; it points into the lease. */
 struct pod_sought reclaim_pod_of(const struct store_lease *lease);
 
 /* tag.c: the instance's tag on the primary ENI. A look sees whether it is there; each round may ask for it. */
 void tag_see(struct reconcile *r, const struct ec2_eni *eni);
-int tag_primary(struct reconcile *r, struct round *round, struct err *err);
+int tag_primary(struct reconcile *r, struct round *round, struct outcome *out, struct err *err);
 
 /* tell.c: notes beside the other blocked things why the pool stays as it is. */
-int tell_plan(struct reconcile *r, struct round *round, const struct plan *plan, struct err *err);
+int tell_plan(struct reconcile *r, struct round *round, const struct plan *plan, struct outcome *out,
+              struct err *err);
 
 /* missing_link.c: whether the link of an attached ENI is in the kernel, as the last sync saw it. */
 int missing_link_see(struct reconcile *r, struct round *round, const struct store_eni *eni, bool present,
-                     struct err *err);
+                     struct outcome *out, struct err *err);
 
 /* takeover.c: pods of aws-vpc-cni become ours. */
-int takeover_start(struct reconcile *r, struct err *err);
-int takeover_step(struct reconcile *r, struct round *round, struct err *err);
+int takeover_start(struct reconcile *r, struct outcome *out, struct err *err);
+int takeover_step(struct reconcile *r, struct round *round, struct outcome *out, struct err *err);
 /* firewall.c: other people's firewalls. */
-int firewall_watch(struct reconcile *r, struct round *round, struct err *err);
+int firewall_watch(struct reconcile *r, struct round *round, struct outcome *out, struct err *err);
 
 /* look.c: a full look at EC2, and the store brought up to it. */
-int look_at_ec2(struct reconcile *r, struct round *round, struct err *err);
+int look_at_ec2(struct reconcile *r, struct round *round, struct outcome *out, struct err *err);
 
 /* mark.c: delete-on-termination of ENIs in use. A look forgets and sees; mark_repeat() is tried in each round. */
 void mark_forget(struct reconcile *r);
 void mark_see(struct reconcile *r, const struct ec2_eni *eni, bool ours);
-int mark_repeat(struct reconcile *r, struct round *round, struct err *err);
+int mark_repeat(struct reconcile *r, struct round *round, struct outcome *out, struct err *err);
 
 /*
  * groups.c: security groups of our secondary ENIs follow the primary one's. What EC2 shows of an ENI anyway is seen; a look forgets
@@ -256,7 +254,7 @@ int mark_repeat(struct reconcile *r, struct round *round, struct err *err);
  */
 void groups_forget(struct reconcile *r);
 void groups_see(struct reconcile *r, const struct ec2_eni *eni);
-int groups_follow(struct reconcile *r, struct round *round, struct err *err);
+int groups_follow(struct reconcile *r, struct round *round, struct outcome *out, struct err *err);
 
 /* subnets.c. NULL: not known, or the node's own. */
 struct subnet *subnets_find(struct reconcile *r, const char *id);
@@ -265,7 +263,7 @@ struct subnet *subnets_find(struct reconcile *r, const char *id);
  * *ret_again_ms becomes the time at which it may be asked again.
  */
 int subnets_learn(struct reconcile *r, struct round *round, struct store_eni *eni, int64_t *ret_again_ms,
-                  struct err *err);
+                  struct outcome *out, struct err *err);
 /* Whether the tags, the place and the free addresses of a subnet allow ENIs of this node in it. cluster may be NULL. */
 bool subnets_may_use(const struct identity *identity, const char *cluster, const struct ec2_subnet *subnet);
 
@@ -273,21 +271,23 @@ bool subnets_may_use(const struct identity *identity, const char *cluster, const
 void view_make(struct reconcile *r, struct round *round, struct plan_view *ret);
 
 /* act.c: carries out one action of the plan. A failure that is EC2's is written down as blocked, and no error here. */
-int act(struct reconcile *r, struct round *round, const struct plan_action *action, struct err *err);
+int act(struct reconcile *r, struct round *round, const struct plan_action *action, struct outcome *out,
+        struct err *err);
 /* Repeats an unassign whose outcome is unknown, for every ENI that has leaving addresses and is not leaving itself. */
-int act_finish_unassigns(struct reconcile *r, struct round *round, struct err *err);
+int act_finish_unassigns(struct reconcile *r, struct round *round, struct outcome *out, struct err *err);
 
 /*
  * blocked.c: an EC2 call failed, with this result and for this cause. Writes down that (action, subject) is not tried again
  * before a time that follows from the class and the number of attempts, and logs it.
  */
 int blocked_after_failure(struct reconcile *r, struct round *round, const char *action, const char *subject,
-                          const struct ec2_result *result, const struct err *cause, struct err *err);
+                          const struct ec2_result *result, const struct err *cause, struct outcome *out,
+                          struct err *err);
 int blocked_until(struct reconcile *r, struct round *round, const char *action, const char *subject,
-                  int64_t until_ms, const char *reason, struct err *err);
+                  int64_t until_ms, const char *reason, struct outcome *out, struct err *err);
 /* A word for people, until then or until it is taken back: nothing is tried at that time. */
 int blocked_say(struct reconcile *r, struct round *round, const char *action, const char *subject,
-                int64_t until_ms, const char *reason, struct err *err);
+                int64_t until_ms, const char *reason, struct outcome *out, struct err *err);
 int blocked_clear(struct reconcile *r, struct round *round, const char *action, const char *subject,
                   struct err *err);
 const struct store_blocked *blocked_find(const struct round *round, const char *action, const char *subject);
@@ -303,7 +303,7 @@ struct warning {
         const char *subject, *reason;
 };
 int warn_exactly(struct reconcile *r, struct round *round, const char *action, const struct warning *warnings,
-                 size_t n, int64_t until_ms, struct err *err);
+                 size_t n, int64_t until_ms, struct outcome *out, struct err *err);
 
 /* denied.c: tells a change of a permission once. As count_ec2_call(). */
 void denied_observe(void *data, const char *action, const struct ec2_result *result, const char *why);
@@ -311,7 +311,7 @@ void denied_observe(void *data, const char *action, const struct ec2_result *res
 int denied_known(struct reconcile *r, struct arena *arena, const char *action, bool *ret, struct err *err);
 
 /* probe.c: goes on with what somebody asked for, if somebody did; also after a round that failed. */
-void probe_run(struct reconcile *r, struct round *round);
+void probe_run(struct reconcile *r, struct round *round, struct outcome *out);
 void probe_forget(struct reconcile *r);
 /* What was denied in the life before is still so, until EC2 says else: into the metrics. */
 void denied_recall(struct reconcile *r);

@@ -81,7 +81,7 @@ static void take_in(struct reconcile *r, const struct ec2_subnet_list *list)
 }
 
 int act_find_subnets(struct reconcile *r, struct round *round, const struct plan_action *action,
-                     struct store_eni *none _unused_, struct err *err)
+                     struct store_eni *none _unused_, struct outcome *out, struct err *err)
 {
         const struct ec2_filter filters[] = {{"vpc-id", r->identity.vpc_id},
                                              {"availability-zone", r->identity.zone}};
@@ -92,9 +92,9 @@ int act_find_subnets(struct reconcile *r, struct round *round, const struct plan
         struct ec2_result result;
         struct err cause;
 
-        round->progress = true;
+        out->again = true;
         if (r->ec2->ops->describe_subnets(r->ec2, NULL, &which, round->arena, &list, &result, &cause) < 0)
-                return blocked_after_failure(r, round, name, "", &result, &cause, err);
+                return blocked_after_failure(r, round, name, "", &result, &cause, out, err);
         take_in(r, &list);
         r->subnets_due_ms = round->now_ms + SUBNETS_PERIOD_MS;
         log_info("other subnets looked for", LOG_STR("zone", r->identity.zone),
@@ -129,7 +129,7 @@ static int ask_cidr(struct reconcile *r, struct round *round, struct store_eni *
 }
 
 int subnets_learn(struct reconcile *r, struct round *round, struct store_eni *eni, int64_t *ret_again_ms,
-                  struct err *err)
+                  struct outcome *out, struct err *err)
 {
         const struct subnet *cached = subnets_find(r, eni->subnet_id);
         struct ec2_result result;
@@ -144,7 +144,8 @@ int subnets_learn(struct reconcile *r, struct round *round, struct store_eni *en
                 if (ask_cidr(r, round, eni, &result, &cause) == 0)
                         return blocked_clear(r, round, STEP_LEARN, eni->subnet_id, err) < 0 ? -(int)err->code
                                                                                             : 1;
-                if (blocked_after_failure(r, round, STEP_LEARN, eni->subnet_id, &result, &cause, err) < 0)
+                if (blocked_after_failure(r, round, STEP_LEARN, eni->subnet_id, &result, &cause, out, err) <
+                    0)
                         return -(int)err->code;
         }
         until_ms = blocked_find(round, STEP_LEARN, eni->subnet_id)->until_ms;

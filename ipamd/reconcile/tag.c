@@ -18,13 +18,13 @@ void tag_see(struct reconcile *r, const struct ec2_eni *eni)
         r->primary_untagged = !tag || strcmp(tag, r->identity.instance_id) != 0;
 }
 
-int tag_primary(struct reconcile *r, struct round *round, struct err *err _unused_)
+int tag_primary(struct reconcile *r, struct round *round, struct outcome *out, struct err *err _unused_)
 {
         const struct ec2_tag tag = {OURS_TAG_INSTANCE, r->identity.instance_id};
         struct ec2_result result;
         struct err cause;
 
-        if (!r->primary_untagged || round->progress || round->counts.waiting ||
+        if (!r->primary_untagged || round->so_far.again || round->counts.waiting ||
             round->now_ms < r->tag_not_before_ms)
                 return 0;
         r->primary_untagged = false;
@@ -34,7 +34,7 @@ int tag_primary(struct reconcile *r, struct round *round, struct err *err _unuse
         }
         if (ec2_result_is_pause(&result)) {
                 r->primary_untagged = true;
-                round_wake_at(round, round->now_ms + result.wait_ms);
+                outcome_wake(out, round->now_ms + result.wait_ms);
                 return 0;
         }
         r->tag_not_before_ms = round->now_ms + TAG_AGAIN_MS;

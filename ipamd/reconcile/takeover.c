@@ -25,7 +25,7 @@ struct kernel {
         size_t n_links, n_routes;
 };
 
-int takeover_start(struct reconcile *r, struct err *err)
+int takeover_start(struct reconcile *r, struct outcome *out, struct err *err)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         struct store_import *imports;
@@ -38,7 +38,7 @@ int takeover_start(struct reconcile *r, struct err *err)
         r->takeover.tidy = n > 0 || (r->options.backing_store && access(r->options.backing_store, F_OK) == 0);
         r->takeover.tidy_legacy = r->takeover.tidy;
         if (r->takeover.pending) /* what does not know its pods may not know EC2's answers either */
-                r->look_due_ms = clock_boottime_ms();
+                outcome_resync_ec2(out, clock_boottime_ms());
         r->takeover.deadline_ms = clock_boottime_ms() + r->settings.orphan_grace_ms;
         return 0;
 }
@@ -91,7 +91,7 @@ static const struct link_info *find_link(const struct kernel *kernel, const stru
         return NULL;
 }
 
-static int set_aside(struct reconcile *r, struct round *round, const struct store_import *import,
+static int set_aside(struct reconcile *r, const struct store_import *import, struct outcome *out,
                      struct err *err)
 {
         const char *reason = "no link on this host leads to the address: its pod is gone";
@@ -99,7 +99,7 @@ static int set_aside(struct reconcile *r, struct round *round, const struct stor
         log_warn("a pod that is said to run is not taken over", LOG_STR("address", IP_TEXT(import->address)),
                  LOG_STR("pod", import->pod_name), LOG_STR("container", import->key.container_id),
                  LOG_STR("why", reason));
-        round->progress = true;
+        out->again = true;
         return store_import_set_aside(r->store, import->address, reason, err);
 }
 
@@ -116,7 +116,7 @@ static int leave_second_address(struct reconcile *r, const struct store_import *
 }
 
 static int take(struct reconcile *r, struct round *round, const struct store_import *import,
-                const struct link_info *link, struct err *err)
+                const struct link_info *link, struct outcome *out, struct err *err)
 {
         const struct link_change mark = {.alias = import->key.container_id};
         struct store_lease lease;
@@ -139,23 +139,23 @@ static int take(struct reconcile *r, struct round *round, const struct store_imp
         log_info("pod taken over", LOG_STR("address", IP_TEXT(import->address)),
                  LOG_STR("namespace", import->pod_namespace), LOG_STR("pod", import->pod_name),
                  LOG_STR("link", link->name));
-        round->changed = true;
-        round->progress = true;
+        out->pool_changed = true;
+        out->again = true;
         r->takeover.tidy = true;
-        r->network_due = true; /* its route comes into our table */
+        out->resync_network = true; /* its route comes into our table */
         return 0;
 }
 
 static int take_one(struct reconcile *r, struct round *round, const struct kernel *kernel,
-                    const struct store_import *import, struct err *err)
+                    const struct store_import *import, struct outcome *out, struct err *err)
 {
         const struct link_info *link = find_link(kernel, import);
 
         if (link)
-                return take(r, round, import, link, err);
+                return take(r, round, import, link, out, err);
         if (round->now_ms >= r->takeover.deadline_ms)
-                return set_aside(r, round, import, err);
-        round_wake_at(round, r->takeover.deadline_ms);
+                return set_aside(r, import, out, err);
+        outcome_wake(out, r->takeover.deadline_ms);
         return 0;
 }
 
@@ -186,7 +186,7 @@ static int tidy(struct reconcile *r, struct round *round, struct err *err)
 }
 
 /* Others use iptables-legacy, too, and may be at it: tried again, and no reason not to go on with the round. */
-static void tidy_legacy(struct reconcile *r, struct round *round)
+static void tidy_legacy(struct reconcile *r, struct round *round, struct outcome *out)
 {
         unsigned n = 0;
         struct err err;
@@ -194,7 +194,7 @@ static void tidy_legacy(struct reconcile *r, struct round *round)
         if (!r->takeover.tidy_legacy)
                 return;
         if (round->now_ms < r->takeover.tidy_legacy_due_ms) {
-                round_wake_at(round, r->takeover.tidy_legacy_due_ms);
+                outcome_wake(out, r->takeover.tidy_legacy_due_ms);
                 return;
         }
         if (node_legacy_remove_xtables(r->options.xtables_lock, &n, &err) < 0) {
@@ -203,7 +203,7 @@ static void tidy_legacy(struct reconcile *r, struct round *round)
                                  LOG_INT("again_every_ms", LEGACY_RETRY_MS));
                 r->takeover.told = err.code;
                 r->takeover.tidy_legacy_due_ms = round->now_ms + LEGACY_RETRY_MS;
-                round_wake_at(round, r->takeover.tidy_legacy_due_ms);
+                outcome_wake(out, r->takeover.tidy_legacy_due_ms);
                 return;
         }
         if (n)
@@ -221,7 +221,7 @@ static bool is_routed(const struct round *round)
         return false;
 }
 
-int takeover_step(struct reconcile *r, struct round *round, struct err *err)
+int takeover_step(struct reconcile *r, struct round *round, struct outcome *out, struct err *err)
 {
         struct store_import *imports;
         struct kernel kernel = {0};
@@ -237,15 +237,15 @@ int takeover_step(struct reconcile *r, struct round *round, struct err *err)
                         if (imports[i].verdict != IMPORT_PENDING)
                                 continue;
                         pending++;
-                        if (take_one(r, round, &kernel, &imports[i], err) < 0)
+                        if (take_one(r, round, &kernel, &imports[i], out, err) < 0)
                                 return err_wrap(err, "take over %s", IP_TEXT(imports[i].address));
                 }
                 r->takeover.pending = pending > 0;
         }
-        if (r->network_due)
+        if (r->network_due || out->resync_network)
                 return 0; /* taken in this round means routed in the next */
         if (r->takeover.tidy && tidy(r, round, err) < 0)
                 return -(int)err->code;
-        tidy_legacy(r, round);
+        tidy_legacy(r, round, out);
         return 0;
 }

@@ -13,6 +13,7 @@
 
 #include "cloud/profile_settings.h"
 #include "reconcile/ours.h"
+#include "reconcile/round.h"
 
 uint64_t reconcile_random(struct reconcile *r)
 {
@@ -23,12 +24,6 @@ uint64_t reconcile_random(struct reconcile *r)
         return r->random;
 }
 
-void round_wake_at(struct round *round, int64_t at_ms)
-{
-        if (at_ms && (!round->wake_ms || at_ms < round->wake_ms))
-                round->wake_ms = at_ms;
-}
-
 bool network_is_wanted(struct reconcile *r)
 {
         bool wanted;
@@ -37,94 +32,6 @@ bool network_is_wanted(struct reconcile *r)
         wanted = r->wake.why & RECONCILE_NETWORK || r->wake.stop;
         pthread_mutex_unlock(&r->wake.mutex);
         return wanted;
-}
-
-static int plan_and_act(struct reconcile *r, struct round *round, struct err *err)
-{
-        struct plan_view view;
-        struct plan plan;
-
-        view_make(r, round, &view);
-        plan_make(&view, &r->settings.targets, &r->limits, round->now_ms, round->arena, &plan);
-        count_plan(r, &plan);
-        if (!plan.surplus)
-                r->surplus_since_ms = 0;
-        else if (!r->surplus_since_ms) {
-                r->surplus_since_ms = round->now_ms;
-                round_wake_at(round, round->now_ms + plan_shrink_delay_ms(&r->settings.targets));
-        }
-        if (tell_plan(r, round, &plan, err) < 0)
-                return err_wrap(err, "note why the pool stays as it is");
-        round_wake_at(round, plan.wake_ms);
-        for (size_t i = 0; i < plan.n; i++) {
-                if (act(r, round, &plan.actions[i], err) < 0)
-                        return -(int)err->code;
-                if (i + 1 < plan.n && network_is_wanted(r)) {
-                        round->progress = true;
-                        return 0;
-                }
-        }
-        if (mark_repeat(r, round, err) < 0 || groups_follow(r, round, err) < 0)
-                return -(int)err->code;
-        return act_finish_unassigns(r, round, err);
-}
-
-static int observe_again(struct reconcile *r, struct round *round, struct err *err)
-{
-        return round->changed ? observe_store(r, round, err) : 0;
-}
-
-/* What a round is made of; a step that fails ends it, and is told under its name until it succeeds again. */
-static const struct {
-        const char *name;
-        int (*run)(struct reconcile *r, struct round *round, struct err *err);
-} steps[] = {
-        {"store", observe_store},      {"identity", identity_learn}, {RECONCILE_STEP_NETWORK, network_sync},
-        {"takeover", takeover_step},   {"reclaim", network_reclaim}, {"store", observe_again},
-        {"firewalls", firewall_watch}, {"plan", plan_and_act},       {"tag-primary", tag_primary},
-        {"orphans", ours_sweep},
-};
-
-static int run_round(struct reconcile *r, struct round *round)
-{
-        struct err err, second;
-
-        for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
-                int e = steps[i].run(r, round, &err);
-
-                if (e == 0)
-                        e = blocked_clear(r, round, steps[i].name, "", &err);
-                if (e == 0)
-                        continue;
-                log_error("round failed", LOG_STR("step", steps[i].name), LOG_ERR(&err));
-                metrics_add(r->options.metrics, METRIC_AWSCNI_ERRORS, LABELS(steps[i].name), 1);
-                if (blocked_until(r, round, steps[i].name, "", round->now_ms + ROUND_RETRY_MS, err.msg,
-                                  &second) < 0)
-                        log_error("why it failed is not written down", LOG_ERR(&second));
-                return e;
-        }
-        return 0;
-}
-
-/* Returns when the next round is due: 0 at once, -1 never by time alone. */
-static int64_t round_once(struct reconcile *r)
-{
-        _cleanup_(arena_freep) struct arena *arena = arena_new();
-        struct round round = {.arena = arena, .now_ms = clock_boottime_ms()};
-        int e = run_round(r, &round);
-
-        count_round(r);
-        health_tell(r);
-        probe_run(r, &round);
-        if (e < 0)
-                round_wake_at(&round, round.now_ms + ROUND_RETRY_MS);
-        if (round.changed)
-                r->options.changed(r->options.changed_data);
-        if (e == 0 && round.progress)
-                return 0;
-        if (e == 0)
-                round_wake_at(&round, r->network_due_ms);
-        return round.wake_ms ? round.wake_ms : -1;
 }
 
 static struct timespec until_ms(int64_t at_ms)
@@ -206,7 +113,7 @@ static void *thread_main(void *data)
                 }
                 if (!wait_for_reason(r, at_ms))
                         return NULL;
-                at_ms = round_once(r);
+                at_ms = round_run(r);
         }
 }
 
@@ -298,13 +205,18 @@ static int start_thread(struct reconcile *r, struct err *err)
 int reconcile_start(const struct reconcile_options *options, struct reconcile **ret, struct err *err)
 {
         _cleanup_(reconcile_stopp) struct reconcile *r = XNEW(struct reconcile);
+        struct outcome out = {0};
         int e;
 
         r->options = *options;
         r->settings = options->settings;
         r->network_due = true;
         if ((e = take_profile(r, err)) < 0 || (e = open_parts(r, err)) < 0 || (e = first_look(r, err)) < 0 ||
-            (e = takeover_start(r, err)) < 0 || (e = start_thread(r, err)) < 0)
+            (e = takeover_start(r, &out, err)) < 0)
+                return e;
+        r->look_due_ms = outcome_earlier(r->look_due_ms, out.resync_ec2_ms);
+        e = start_thread(r, err);
+        if (e < 0)
                 return e;
         *ret = TAKE_PTR(r);
         return 0;

@@ -18,15 +18,15 @@ static const struct store_address *find(const struct store_address *addresses, s
 }
 
 /* *ret: it is withheld now. Not: an ADD was faster, or it is on its way back to EC2. */
-static int withhold_one(struct reconcile *r, struct round *round, const struct store_address *address,
-                        bool *ret, struct err *err)
+static int withhold_one(struct reconcile *r, const struct store_address *address, bool *ret,
+                        struct outcome *out, struct err *err)
 {
         unsigned changed = 0;
 
         if (store_addresses_withhold(r->store, address->eni_key, &address->address, 1, &changed, err) < 0)
                 return err_wrap(err, "withhold %s", IP_TEXT(address->address));
         *ret = changed || strcmp(address->state, "preparing") == 0;
-        round->changed |= changed > 0;
+        out->pool_changed |= changed > 0;
         return 0;
 }
 
@@ -49,7 +49,7 @@ static struct warning warn_of(struct round *round, const struct node_occupied *o
 }
 
 int withhold_occupied(struct reconcile *r, struct round *round, const struct node_report *report,
-                      const struct store_address *addresses, size_t n, struct err *err)
+                      const struct store_address *addresses, size_t n, struct outcome *out, struct err *err)
 {
         struct warning *warnings = ARENA_ARRAY(round->arena, struct warning, report->n_occupied);
         size_t kept = 0;
@@ -64,7 +64,7 @@ int withhold_occupied(struct reconcile *r, struct round *round, const struct nod
 
                 if (occupied->of_pod || !address || withhold_has(r, occupied->ip))
                         continue;
-                if (withhold_one(r, round, address, &withheld, err) < 0)
+                if (withhold_one(r, address, &withheld, out, err) < 0)
                         return -(int)err->code;
                 if (!withheld)
                         continue;
@@ -72,7 +72,7 @@ int withhold_occupied(struct reconcile *r, struct round *round, const struct nod
                 warnings[kept++] = warn_of(round, occupied);
         }
         return warn_exactly(r, round, STORE_WARNING_OCCUPIED, warnings, kept,
-                            round->now_ms + 2 * NETWORK_PERIOD_MS, err);
+                            round->now_ms + 2 * NETWORK_PERIOD_MS, out, err);
 }
 
 bool withhold_has(const struct reconcile *r, struct ip ip)

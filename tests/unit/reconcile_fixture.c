@@ -110,20 +110,26 @@ struct store_eni *bench_eni(struct bench *b, struct round *round, int64_t key)
         return observe_eni(round, key);
 }
 
+struct outcome *bench_out(struct bench *b)
+{
+        b->out = (struct outcome){0};
+        return &b->out;
+}
+
 void bench_act(struct bench *b, struct round *round, struct plan_action action)
 {
         if (!action.reason)
                 action.reason = "test";
         if (action.kind == PLAN_CREATE && !action.subnet_id)
                 action.subnet_id = SUBNET;
-        assert_ok(act(&b->r, round, &action, &b->f->err), &b->f->err);
+        assert_ok(act(&b->r, round, &action, bench_out(b), &b->f->err), &b->f->err);
 }
 
 void bench_look(struct bench *b, int64_t now_ms)
 {
         struct round round = bench_round(b, now_ms);
 
-        assert_ok(look_at_ec2(&b->r, &round, &b->f->err), &b->f->err);
+        assert_ok(look_at_ec2(&b->r, &round, bench_out(b), &b->f->err), &b->f->err);
 }
 
 const char *bench_eni_xml(struct bench *b, unsigned device, const char *owner, const struct ip *addresses,

@@ -17,6 +17,7 @@ struct bench {
         struct httpd *ec2;     /* after bench_script() */
         struct fake_ec2 *fake; /* after bench_answer(); the reconciler's */
         struct arena *arena;
+        struct outcome out; /* of the last act or look, or what bench_out() was given to */
 };
 
 /* cmocka setup and teardown; *state is a struct bench. The primary ENI (device 0) is ready with 3 addresses. */
@@ -31,6 +32,9 @@ void bench_script(struct bench *b, const struct httpd_reply *replies, size_t n);
 /* A round at this time, with the store observed. */
 struct round bench_round(struct bench *b, int64_t now_ms);
 struct store_eni *bench_eni(struct bench *b, struct round *round, int64_t key);
+
+/* A fresh one: what it is given to shall be seen alone. */
+struct outcome *bench_out(struct bench *b);
 
 /* One action of a plan, which must not fail for a reason of ours. */
 void bench_act(struct bench *b, struct round *round, struct plan_action action);

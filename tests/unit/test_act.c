@@ -104,9 +104,8 @@ static void test_a_full_subnet_is_asked_once(void **state)
         refuse(b, 400, "InsufficientFreeAddressesInSubnet", "no free addresses");
         bench_act(b, &round, (struct plan_action){.kind = PLAN_ASSIGN, .key = round.enis[0].key, .count = 2});
         assert_true(blocked_now(&round, "create", SUBNET));
-        round.progress = false;
         bench_act(b, &round, create);
-        assert_true(round.progress);
+        assert_true(b->out.again);
         round = bench_round(b, round.now_ms);
         assert_int_equal(round.n_enis, 1);
         assert_int_equal(b->fake->n_calls, 1);
@@ -213,7 +212,7 @@ static void test_a_lost_unassign_is_repeated_with_the_same_addresses(void **stat
         assert_int_equal(round.enis[0].leaving, 2);
         assert_int_equal(round.enis[0].free, 1);
         round = bench_round(b, blocked_find(&round, "unassign", "eni-0")->until_ms + 1);
-        assert_ok(act_finish_unassigns(&b->r, &round, &b->f->err), &b->f->err);
+        assert_ok(act_finish_unassigns(&b->r, &round, bench_out(b), &b->f->err), &b->f->err);
         round = bench_round(b, round.now_ms);
         assert_int_equal(round.enis[0].total, 1);
         assert_string_equal(b->fake->calls[0], b->fake->calls[1]);
@@ -233,7 +232,7 @@ static void test_an_unassign_that_ec2_refuses_leaves_the_addresses_free(void **s
         assert_int_equal(round.enis[0].leaving, 0);
         bench_act(b, &round, action);
         assert_int_equal(b->fake->n_calls, 1);
-        assert_int_equal(round.wake_ms, blocked_find(&round, "unassign", "eni-0")->until_ms);
+        assert_int_equal(b->out.wake_ms, blocked_find(&round, "unassign", "eni-0")->until_ms);
         round = bench_round(b, SOON);
         assert_int_equal(round.enis[0].free, 3);
 }

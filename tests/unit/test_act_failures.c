@@ -123,7 +123,7 @@ static void check(struct bench *b, struct round *round, enum column column, int6
 
         /* What is blocked is tried again when the block ends, not when something else happens to come. */
         if (strchr("BDLSRK", outcome))
-                assert_true(round->wake_ms > 0);
+                assert_true(b->out.wake_ms > 0);
         eni = bench_eni(b, round, key);
         switch (outcome) {
         case 'B':
@@ -131,7 +131,7 @@ static void check(struct bench *b, struct round *round, enum column column, int6
         case 'L':
                 assert_blocked(round, plan_action_to_string(kinds[column]), eni->eni_id, class);
                 assert_int_equal(eni->in_doubt, outcome == 'D');
-                assert_int_equal(b->r.look_due_ms, outcome == 'L' ? SOON : 0);
+                assert_int_equal(b->out.resync_ec2_ms, outcome == 'L' ? SOON : 0);
                 break;
         case 'S':
                 assert_blocked(round, "assign", SUBNET, class);
@@ -312,7 +312,7 @@ static void test_a_token_used_before_whose_eni_is_attached_is_left_to_a_look(voi
         shown.attachment_id = "attach-1";
         round = recreate_mismatched(b, &shown, 1);
         assert_int_equal(round.n_enis, 1);
-        assert_int_equal(b->r.look_due_ms, SOON);
+        assert_int_equal(b->out.resync_ec2_ms, SOON);
 }
 
 static void test_a_token_used_before_whose_eni_is_not_shown(void **state)

@@ -35,7 +35,7 @@ static void look_and_then(struct bench *b, const char *const *enis, size_t n, st
 
 static void follow(struct bench *b, struct round *round)
 {
-        assert_ok(groups_follow(&b->r, round, &b->f->err), &b->f->err);
+        assert_ok(groups_follow(&b->r, round, bench_out(b), &b->f->err), &b->f->err);
 }
 
 static struct httpd_reply done(void)

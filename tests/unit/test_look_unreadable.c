@@ -146,7 +146,7 @@ static void repeat_mark(struct bench *b, int64_t now_ms)
 {
         struct round round = bench_round(b, now_ms);
 
-        assert_ok(mark_repeat(&b->r, &round, &b->f->err), &b->f->err);
+        assert_ok(mark_repeat(&b->r, &round, bench_out(b), &b->f->err), &b->f->err);
 }
 
 static void test_delete_on_termination_is_asked_for_until_it_is_set(void **state)
@@ -190,7 +190,7 @@ static void test_the_mark_of_a_new_one_waits_for_its_row(void **state)
         bench_show(b, enis, 2);
         before = bench_round(b, SOON);
         bench_look(b, SOON);
-        assert_ok(mark_repeat(&b->r, &before, &b->f->err), &b->f->err);
+        assert_ok(mark_repeat(&b->r, &before, bench_out(b), &b->f->err), &b->f->err);
         assert_int_equal(b->r.n_unmarked, 1);
         assert_int_equal(httpd_requests(b->ec2), 1);
         repeat_mark(b, SOON);

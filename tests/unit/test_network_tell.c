@@ -14,7 +14,7 @@ static bool warned_after(struct bench *b, unsigned n_pods_failed)
 
         err_set(&report.pod_err, ERR_SYSTEM, "Network is down");
         b->r.network_due_ms = round.now_ms + NETWORK_PERIOD_MS;
-        assert_ok(network_tell(&b->r, &round, &report, &b->f->err), &b->f->err);
+        assert_ok(network_tell(&b->r, &round, &report, bench_out(b), &b->f->err), &b->f->err);
         round = bench_round(b, NOW + 1000);
         return blocked_find(&round, STORE_WARNING_POD_ROUTE, SUBJECT) != NULL;
 }
@@ -47,7 +47,7 @@ static const char *main_after(struct bench *b, bool no_default)
         const struct node_report report = {.no_default = no_default};
         const struct store_blocked *warning;
 
-        assert_ok(network_tell(&b->r, &round, &report, &b->f->err), &b->f->err);
+        assert_ok(network_tell(&b->r, &round, &report, bench_out(b), &b->f->err), &b->f->err);
         round = bench_round(b, NOW + 1000);
         warning = blocked_find(&round, STORE_WARNING_MAIN, "default");
         return warning ? warning->reason : NULL;

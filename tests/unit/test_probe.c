@@ -63,11 +63,11 @@ static unsigned probe(struct bench *b)
         b->r.probe_wanted = true;
         do {
                 round = bench_round(b, clock_boottime_ms());
-                probe_run(&b->r, &round);
+                probe_run(&b->r, &round, bench_out(b));
                 n++;
-                sleep_until(round.wake_ms);
+                sleep_until(b->out.wake_ms);
         } while (b->r.probe.arena);
-        assert_true(round.changed);
+        assert_true(b->out.pool_changed);
         assert_false(b->r.probe_wanted);
         return n;
 }
