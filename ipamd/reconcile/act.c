@@ -8,6 +8,8 @@
 
 #include <vpcwire/log.h>
 
+#include "reconcile/blocked.h"
+
 bool act_outcome_is_unknown(const struct ec2_result *result)
 {
         return result->class == EC2_FAILURE_TRANSIENT || result->class == EC2_FAILURE_TRANSPORT;
@@ -26,7 +28,7 @@ static int unknown_eni(const struct plan_action *action, struct err *err)
                        (long long)action->key);
 }
 
-int act_give_up(struct reconcile *r, struct round *round, struct store_eni *eni, const char *why,
+int act_give_up(struct context *ctx, struct round *round, struct store_eni *eni, const char *why,
                 struct outcome *out, struct err *err)
 {
         bool done;
@@ -35,8 +37,8 @@ int act_give_up(struct reconcile *r, struct round *round, struct store_eni *eni,
                  LOG_STR("why", why));
         out->again = true;
         if (!*eni->eni_id)
-                return store_eni_remove(r->store, eni->key, why, err);
-        return store_eni_set_state(r->store, eni->key, ENI_DELETING, why, round->now_ms, &done, err);
+                return store_eni_remove(ctx->store, eni->key, why, err);
+        return store_eni_set_state(ctx->store, eni->key, ENI_DELETING, why, round->now_ms, &done, err);
 }
 
 static int act_look(struct reconcile *r, struct round *round, const struct plan_action *action _unused_,
@@ -50,7 +52,7 @@ static int act_drain(struct reconcile *r, struct round *round, const struct plan
                      struct store_eni *eni, struct outcome *out, struct err *err)
 {
         out->pool_changed = true;
-        return store_eni_set_state(r->store, eni->key, ENI_DRAINING, action->reason, round->now_ms,
+        return store_eni_set_state(r->ctx.store, eni->key, ENI_DRAINING, action->reason, round->now_ms,
                                    &out->again, err);
 }
 
@@ -58,7 +60,7 @@ static int act_undrain(struct reconcile *r, struct round *round, const struct pl
                        struct store_eni *eni, struct outcome *out, struct err *err)
 {
         out->resync_network = true;
-        return store_eni_set_state(r->store, eni->key, ENI_CONFIGURING, action->reason, round->now_ms,
+        return store_eni_set_state(r->ctx.store, eni->key, ENI_CONFIGURING, action->reason, round->now_ms,
                                    &out->again, err);
 }
 
@@ -74,20 +76,20 @@ static int act_detach(struct reconcile *r, struct round *round, const struct pla
         struct ec2_result result;
         struct err cause;
 
-        if (!done && store_eni_set_state(r->store, eni->key, ENI_DETACHING, action->reason, round->now_ms,
+        if (!done && store_eni_set_state(r->ctx.store, eni->key, ENI_DETACHING, action->reason, round->now_ms,
                                          &done, err) < 0)
                 return -(int)err->code;
         if (!done)
                 return 0; /* an ADD was faster, or something cools */
         out->again = true;
         if (*eni->attachment_id &&
-            r->ec2->ops->detach_eni(r->ec2, NULL, eni->attachment_id, &result, &cause) < 0 &&
+            r->ctx.ec2->ops->detach_eni(r->ctx.ec2, NULL, eni->attachment_id, &result, &cause) < 0 &&
             result.class != EC2_FAILURE_GONE)
-                return blocked_after_failure(r, round, name, eni->eni_id, &result, &cause, out, err);
+                return blocked_after_failure(&r->ctx, round, name, eni->eni_id, &result, &cause, out, err);
         log_info("eni detached", LOG_STR("eni", eni->eni_id), LOG_STR("reason", action->reason));
-        if (store_eni_set_attachment(r->store, eni->key, NULL, err) < 0)
+        if (store_eni_set_attachment(r->ctx.store, eni->key, NULL, err) < 0)
                 return -(int)err->code;
-        return blocked_clear(r, round, name, eni->eni_id, err);
+        return blocked_clear(&r->ctx, round, name, eni->eni_id, err);
 }
 
 static int act_delete(struct reconcile *r, struct round *round, const struct plan_action *action,
@@ -98,19 +100,19 @@ static int act_delete(struct reconcile *r, struct round *round, const struct pla
         struct ec2_result result;
         struct err cause;
 
-        if (!done && store_eni_set_state(r->store, eni->key, ENI_DELETING, action->reason, round->now_ms,
+        if (!done && store_eni_set_state(r->ctx.store, eni->key, ENI_DELETING, action->reason, round->now_ms,
                                          &done, err) < 0)
                 return -(int)err->code;
         if (!done)
                 return 0;
-        if (r->ec2->ops->delete_eni(r->ec2, NULL, eni->eni_id, &result, &cause) < 0 &&
+        if (r->ctx.ec2->ops->delete_eni(r->ctx.ec2, NULL, eni->eni_id, &result, &cause) < 0 &&
             result.class != EC2_FAILURE_GONE)
-                return blocked_after_failure(r, round, name, eni->eni_id, &result, &cause, out, err);
+                return blocked_after_failure(&r->ctx, round, name, eni->eni_id, &result, &cause, out, err);
         out->again = out->pool_changed = true;
         log_info("eni deleted", LOG_STR("eni", eni->eni_id));
-        if (store_eni_deleted(r->store, eni->key, round->now_ms, err) < 0)
+        if (store_eni_deleted(r->ctx.store, eni->key, round->now_ms, err) < 0)
                 return -(int)err->code;
-        return blocked_clear(r, round, name, eni->eni_id, err);
+        return blocked_clear(&r->ctx, round, name, eni->eni_id, err);
 }
 
 static const struct {
@@ -137,9 +139,9 @@ int act(struct reconcile *r, struct round *round, const struct plan_action *acti
                   LOG_STR("eni", eni ? eni->eni_id : ""));
         if (actions[action->kind].names_eni && !eni)
                 return unknown_eni(action, err);
-        count_action(r, action->kind, true);
+        count_action(&r->ctx, action->kind, true);
         e = actions[action->kind].run(r, round, action, eni, out, err);
-        count_action(r, action->kind, false);
+        count_action(&r->ctx, action->kind, false);
         if (e < 0)
                 return err_wrap(err, "%s %s", plan_action_to_string(action->kind), eni ? eni->eni_id : "");
         return 0;

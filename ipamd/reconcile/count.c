@@ -5,9 +5,9 @@
 #include <vpcwire/clock.h>
 
 #include "metrics/calls.h"
-#include "reconcile/state.h"
+#include "reconcile/report.h"
 
-static void keep_call(struct reconcile *r, const char *action, const struct ec2_result *result,
+static void keep_call(struct context *ctx, const char *action, const struct ec2_result *result,
                       const char *why)
 {
         struct calls_entry entry = {.at_wall_ms = clock_wall_ms(),
@@ -20,7 +20,7 @@ static void keep_call(struct reconcile *r, const char *action, const struct ec2_
         snprintf(entry.code, sizeof(entry.code), "%s", result->code);
         if (result->class != EC2_FAILURE_NONE)
                 snprintf(entry.why, sizeof(entry.why), "%s", why);
-        calls_add(r->options.calls, &entry);
+        calls_add(ctx->options.calls, &entry);
 }
 
 static const char *status_text(const struct ec2_result *result, char text[static 16])
@@ -31,9 +31,9 @@ static const char *status_text(const struct ec2_result *result, char text[static
 
 void count_ec2_call(void *data, const char *action, const struct ec2_result *result, const char *why)
 {
-        const struct reconcile *r = data;
+        struct context *ctx = data;
         const char *class = ec2_failure_class_to_string(result->class);
-        struct metrics *metrics = r->options.metrics;
+        struct metrics *metrics = ctx->options.metrics;
         bool failed = result->class != EC2_FAILURE_NONE;
 
         denied_observe(data, action, result, why);
@@ -53,9 +53,9 @@ void count_ec2_call(void *data, const char *action, const struct ec2_result *res
         metrics_add(metrics, METRIC_AWSCNI_API_ERRORS, LABELS(action, class), 1);
 }
 
-void count_plan(struct reconcile *r, const struct plan *plan)
+void count_plan(struct context *ctx, const struct plan *plan)
 {
-        struct metrics *metrics = r->options.metrics;
+        struct metrics *metrics = ctx->options.metrics;
 
         metrics_set(metrics, METRIC_POOL_TARGET, NO_LABELS, plan->target);
         metrics_set(metrics, METRIC_POOL_SURPLUS, NO_LABELS, plan->surplus);
@@ -76,16 +76,16 @@ static const char *const undertakings[_PLAN_ACTION_MAX] = {
         [PLAN_DETACH] = "decreaseDatastorePool", [PLAN_DELETE] = "decreaseDatastorePool",
 };
 
-void count_action(struct reconcile *r, enum plan_action_kind kind, bool begins)
+void count_action(struct context *ctx, enum plan_action_kind kind, bool begins)
 {
         if (begins)
-                metrics_add(r->options.metrics, METRIC_ACTIONS, LABELS(plan_action_to_string(kind)), 1);
-        metrics_set(r->options.metrics, METRIC_AWSCNI_IN_PROGRESS, LABELS(undertakings[kind]), begins);
+                metrics_add(ctx->options.metrics, METRIC_ACTIONS, LABELS(plan_action_to_string(kind)), 1);
+        metrics_set(ctx->options.metrics, METRIC_AWSCNI_IN_PROGRESS, LABELS(undertakings[kind]), begins);
 }
 
-void count_repairs(struct reconcile *r, const struct node_repairs *repaired)
+void count_repairs(struct context *ctx, const struct node_repairs *repaired)
 {
-        struct metrics *metrics = r->options.metrics;
+        struct metrics *metrics = ctx->options.metrics;
 
         metrics_add(metrics, METRIC_REPAIRS, LABELS("links"), repaired->links);
         metrics_add(metrics, METRIC_REPAIRS, LABELS("addresses"), repaired->addresses);
@@ -96,18 +96,18 @@ void count_repairs(struct reconcile *r, const struct node_repairs *repaired)
         metrics_add(metrics, METRIC_REPAIRS, LABELS("sysctls"), repaired->sysctls);
 }
 
-void count_round(struct reconcile *r)
+void count_round(struct context *ctx, int64_t looked_ms)
 {
-        struct metrics *metrics = r->options.metrics;
+        struct metrics *metrics = ctx->options.metrics;
         int64_t since_ms, expires_wall_ms;
 
         metrics_add(metrics, METRIC_ROUNDS, NO_LABELS, 1);
-        metrics_set(metrics, METRIC_LOOK_AGE, NO_LABELS, r->looked_ms);
-        if (credentials_times(r->credentials, &since_ms, &expires_wall_ms)) {
+        metrics_set(metrics, METRIC_LOOK_AGE, NO_LABELS, looked_ms);
+        if (credentials_times(ctx->credentials, &since_ms, &expires_wall_ms)) {
                 metrics_set(metrics, METRIC_CREDENTIALS_AGE, NO_LABELS, since_ms);
                 metrics_set(metrics, METRIC_CREDENTIALS_EXPIRY, NO_LABELS, expires_wall_ms);
         }
-        for (int class = 0; class < _PACE_CLASS_MAX && r->ec2; class ++)
+        for (int class = 0; class < _PACE_CLASS_MAX && ctx->ec2; class ++)
                 metrics_set(metrics, METRIC_EC2_PACE, LABELS(pace_class_to_string((enum pace_class) class)),
-                            r->ec2->ops->pace_rate(r->ec2, (enum pace_class) class));
+                            ctx->ec2->ops->pace_rate(ctx->ec2, (enum pace_class) class));
 }

@@ -8,25 +8,64 @@
 #include <vpcwire/clock.h>
 #include <vpcwire/log.h>
 
-#include "reconcile/ours.h"
+#include "reconcile/act.h"
+#include "reconcile/blocked.h"
+#include "reconcile/state.h"
 
 /* What a step or an act has left: for the steps behind it, and for those that look when they are due. */
 static void settle(struct reconcile *r, struct round *round, const struct outcome *out)
 {
         outcome_add(&round->so_far, out);
-        r->network_due |= out->resync_network;
-        r->look_due_ms = outcome_earlier(r->look_due_ms, out->resync_ec2_ms);
+        r->network.due |= out->resync_network;
+        r->resync.due_ms = outcome_earlier(r->resync.due_ms, out->resync_ec2_ms);
 }
+
+/* ---- the steps: each is given what it works with ---- */
 
 static int observe_again(struct reconcile *r, struct round *round, struct outcome *out _unused_,
                          struct err *err)
 {
-        return round->so_far.pool_changed ? observe_store(r, round, err) : 0;
+        return round->so_far.pool_changed ? observe_store(&r->ctx, round, err) : 0;
 }
 
 static int observe(struct reconcile *r, struct round *round, struct outcome *out _unused_, struct err *err)
 {
-        return observe_store(r, round, err);
+        return observe_store(&r->ctx, round, err);
+}
+
+static int learn_identity(struct reconcile *r, struct round *round, struct outcome *out, struct err *err)
+{
+        return identity_learn(&r->ctx, &r->changes, &r->takeover, round, out, err);
+}
+
+static int sync_network(struct reconcile *r, struct round *round, struct outcome *out, struct err *err)
+{
+        return network_sync(&r->network, &r->ctx, &r->takeover, r->resync.unlearned, round, out, err);
+}
+
+static int take_over(struct reconcile *r, struct round *round, struct outcome *out, struct err *err)
+{
+        return takeover_step(&r->takeover, &r->ctx, round, r->network.due, out, err);
+}
+
+static int reclaim(struct reconcile *r, struct round *round, struct outcome *out, struct err *err)
+{
+        return network_reclaim(&r->reclaim, &r->ctx, round, out, err);
+}
+
+static int watch_firewalls(struct reconcile *r, struct round *round, struct outcome *out, struct err *err)
+{
+        return firewall_watch(&r->firewalls, &r->ctx, round, out, err);
+}
+
+static int tag(struct reconcile *r, struct round *round, struct outcome *out, struct err *err)
+{
+        return tag_primary(&r->tag, &r->ctx, round, out, err);
+}
+
+static int sweep(struct reconcile *r, struct round *round, struct outcome *out, struct err *err)
+{
+        return ours_sweep(&r->sweep, &r->ctx, round, out, err);
 }
 
 /* All of the plan, unless somebody broke the host's network meanwhile: that is healed before the next call. *ret_all: all. */
@@ -41,7 +80,7 @@ static int carry_out(struct reconcile *r, struct round *round, const struct plan
                 settle(r, round, &out);
                 if (e < 0)
                         return e;
-                if (i + 1 < plan->n && network_is_wanted(r))
+                if (i + 1 < plan->n && wake_is_urgent(&r->wake))
                         return 0;
         }
         *ret_all = true;
@@ -55,15 +94,15 @@ static int plan_and_act(struct reconcile *r, struct round *round, struct outcome
         bool all;
 
         view_make(r, round, &view);
-        plan_make(&view, &r->settings.targets, &r->limits, round->now_ms, round->arena, &plan);
-        count_plan(r, &plan);
+        plan_make(&view, &r->ctx.settings.targets, &r->ctx.limits, round->now_ms, round->arena, &plan);
+        count_plan(&r->ctx, &plan);
         if (!plan.surplus)
                 r->surplus_since_ms = 0;
         else if (!r->surplus_since_ms) {
                 r->surplus_since_ms = round->now_ms;
-                outcome_wake(out, round->now_ms + plan_shrink_delay_ms(&r->settings.targets));
+                outcome_wake(out, round->now_ms + plan_shrink_delay_ms(&r->ctx.settings.targets));
         }
-        if (tell_plan(r, round, &plan, out, err) < 0)
+        if (tell_plan(&r->ctx, round, &plan, out, err) < 0)
                 return err_wrap(err, "note why the pool stays as it is");
         outcome_wake(out, plan.wake_ms);
         if (carry_out(r, round, &plan, &all, err) < 0)
@@ -72,9 +111,10 @@ static int plan_and_act(struct reconcile *r, struct round *round, struct outcome
                 out->again = true;
                 return 0;
         }
-        if (mark_repeat(r, round, out, err) < 0 || groups_follow(r, round, out, err) < 0)
+        if (mark_repeat(&r->unmarked, &r->ctx, round, out, err) < 0 ||
+            groups_follow(&r->groups, &r->ctx, round, out, err) < 0)
                 return -(int)err->code;
-        return act_finish_unassigns(r, round, out, err);
+        return act_finish_unassigns(&r->ctx, round, out, err);
 }
 
 /* What a round is made of; a step that fails ends it, and is told under its name until it succeeds again. */
@@ -83,15 +123,15 @@ static const struct {
         int (*run)(struct reconcile *r, struct round *round, struct outcome *out, struct err *err);
 } steps[] = {
         {"store", observe},
-        {"identity", identity_learn},
-        {RECONCILE_STEP_NETWORK, network_sync},
-        {"takeover", takeover_step},
-        {"reclaim", network_reclaim},
+        {"identity", learn_identity},
+        {RECONCILE_STEP_NETWORK, sync_network},
+        {"takeover", take_over},
+        {"reclaim", reclaim},
         {"store", observe_again},
-        {"firewalls", firewall_watch},
+        {"firewalls", watch_firewalls},
         {"plan", plan_and_act},
-        {"tag-primary", tag_primary},
-        {"orphans", ours_sweep},
+        {"tag-primary", tag},
+        {"orphans", sweep},
 };
 
 static void step_failed(struct reconcile *r, struct round *round, const char *name, const struct err *why)
@@ -100,8 +140,8 @@ static void step_failed(struct reconcile *r, struct round *round, const char *na
         struct err err;
 
         log_error("round failed", LOG_STR("step", name), LOG_ERR(why));
-        metrics_add(r->options.metrics, METRIC_AWSCNI_ERRORS, LABELS(name), 1);
-        if (blocked_until(r, round, name, "", round->now_ms + ROUND_RETRY_MS, why->msg, &out, &err) < 0)
+        metrics_add(r->ctx.options.metrics, METRIC_AWSCNI_ERRORS, LABELS(name), 1);
+        if (blocked_until(&r->ctx, round, name, "", round->now_ms + ROUND_RETRY_MS, why->msg, &out, &err) < 0)
                 log_error("why it failed is not written down", LOG_ERR(&err));
         settle(r, round, &out);
 }
@@ -115,7 +155,7 @@ static int run_steps(struct reconcile *r, struct round *round)
 
                 settle(r, round, &out);
                 if (e == 0)
-                        e = blocked_clear(r, round, steps[i].name, "", &err);
+                        e = blocked_clear(&r->ctx, round, steps[i].name, "", &err);
                 if (e == 0)
                         continue;
                 step_failed(r, round, steps[i].name, &err);
@@ -131,14 +171,14 @@ int64_t round_run(struct reconcile *r)
         int e = run_steps(r, &round);
         struct outcome probed = {0};
 
-        count_round(r);
-        health_tell(r);
-        probe_run(r, &round, &probed);
+        count_round(&r->ctx, r->resync.looked_ms);
+        health_tell(&r->health, &r->ctx);
+        probe_run(&r->probe, &r->ctx, &r->wake, &round, &probed);
         settle(r, &round, &probed);
         if (round.so_far.pool_changed)
-                r->options.changed(r->options.changed_data);
+                r->ctx.options.changed(r->ctx.options.changed_data);
         if (e == 0 && round.so_far.again)
                 return 0;
-        outcome_wake(&round.so_far, e < 0 ? round.now_ms + ROUND_RETRY_MS : r->network_due_ms);
+        outcome_wake(&round.so_far, e < 0 ? round.now_ms + ROUND_RETRY_MS : r->network.due_ms);
         return round.so_far.wake_ms ?: -1;
 }

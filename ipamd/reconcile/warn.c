@@ -4,7 +4,7 @@
 
 #include <vpcwire/log.h>
 
-#include "reconcile/state.h"
+#include "reconcile/blocked.h"
 
 static bool is_among(const struct warning *warnings, size_t n, const char *subject)
 {
@@ -15,7 +15,7 @@ static bool is_among(const struct warning *warnings, size_t n, const char *subje
         return false;
 }
 
-static int forget_mended(struct reconcile *r, struct round *round, const char *action,
+static int forget_mended(struct context *ctx, struct round *round, const char *action,
                          const struct warning *warnings, size_t n, struct outcome *out, struct err *err)
 {
         const struct store_blocked *before = round->blocked;
@@ -27,13 +27,13 @@ static int forget_mended(struct reconcile *r, struct round *round, const char *a
                 log_info("a warning is over", LOG_STR("subject", before[i].subject),
                          LOG_STR("was", before[i].reason));
                 out->pool_changed = true;
-                if (blocked_clear(r, round, action, before[i].subject, err) < 0)
+                if (blocked_clear(ctx, round, action, before[i].subject, err) < 0)
                         return -(int)err->code;
         }
         return 0;
 }
 
-int warn_exactly(struct reconcile *r, struct round *round, const char *action, const struct warning *warnings,
+int warn_exactly(struct context *ctx, struct round *round, const char *action, const struct warning *warnings,
                  size_t n, int64_t until_ms, struct outcome *out, struct err *err)
 {
         for (size_t i = 0; i < n; i++) {
@@ -43,9 +43,9 @@ int warn_exactly(struct reconcile *r, struct round *round, const char *action, c
                         log_error(warnings[i].reason, LOG_STR("subject", warnings[i].subject));
                         out->pool_changed = true;
                 }
-                if (blocked_until(r, round, action, warnings[i].subject, until_ms, warnings[i].reason, out,
+                if (blocked_until(ctx, round, action, warnings[i].subject, until_ms, warnings[i].reason, out,
                                   err) < 0)
                         return err_wrap(err, "note a warning about %s", warnings[i].subject);
         }
-        return forget_mended(r, round, action, warnings, n, out, err);
+        return forget_mended(ctx, round, action, warnings, n, out, err);
 }

@@ -5,6 +5,8 @@
 
 #include "fake_ec2.h"
 #include "httpd.h"
+#include "reconcile/act.h"
+#include "reconcile/blocked.h"
 #include "reconcile/state.h"
 #include "store_fixture.h"
 

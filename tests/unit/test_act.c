@@ -150,7 +150,7 @@ static void test_one_eni_too_many_is_given_up(void **state)
         eni = other(b, &round);
         assert_int_equal(eni->state, ENI_DELETING);
         assert_false(eni->in_doubt); /* or it would never be deleted */
-        assert_int_equal(b->r.max_enis_seen, 1);
+        assert_int_equal(b->r.resync.max_enis_seen, 1);
         assert_int_equal(eni->free + eni->preparing, 0);
 }
 
@@ -212,7 +212,7 @@ static void test_a_lost_unassign_is_repeated_with_the_same_addresses(void **stat
         assert_int_equal(round.enis[0].leaving, 2);
         assert_int_equal(round.enis[0].free, 1);
         round = bench_round(b, blocked_find(&round, "unassign", "eni-0")->until_ms + 1);
-        assert_ok(act_finish_unassigns(&b->r, &round, bench_out(b), &b->f->err), &b->f->err);
+        assert_ok(act_finish_unassigns(&b->r.ctx, &round, bench_out(b), &b->f->err), &b->f->err);
         round = bench_round(b, round.now_ms);
         assert_int_equal(round.enis[0].total, 1);
         assert_string_equal(b->fake->calls[0], b->fake->calls[1]);

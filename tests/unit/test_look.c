@@ -69,7 +69,7 @@ static void test_an_address_is_gone_after_two_looks(void **state)
         bench_show(b, enis, 1);
         bench_look(b, SOON);
         assert_string_equal(fixture_address_state(b->f, fixture_ip(0, 3), SOON), "preparing");
-        assert_true(b->r.look_due_ms <= LATER + 1000);
+        assert_true(b->r.resync.due_ms <= LATER + 1000);
         bench_look(b, LATER);
         assert_string_equal(fixture_address_state(b->f, fixture_ip(0, 3), LATER), "");
         assert_string_equal(fixture_address_state(b->f, fixture_ip(0, 2), LATER), "free");
@@ -288,7 +288,7 @@ static const char *orphan_xml(struct bench *b, const struct orphan *o)
 /* What it leaves is b->out. */
 static struct round sweep_round(struct bench *b, struct round round)
 {
-        assert_ok(ours_sweep(&b->r, &round, bench_out(b), &b->f->err), &b->f->err);
+        assert_ok(ours_sweep(&b->r.sweep, &b->r.ctx, &round, bench_out(b), &b->f->err), &b->f->err);
         return round;
 }
 
@@ -304,7 +304,7 @@ static struct round sweep(struct bench *b, const struct orphan *orphans, size_t 
         replies[0].body = bench_describe(b, list, n);
         replies[1] = *deletion;
         bench_script(b, replies, 2);
-        b->r.sweep_due_ms = now_ms;
+        b->r.sweep.due_ms = now_ms;
         return sweep_round(b, bench_round(b, now_ms));
 }
 
@@ -330,7 +330,7 @@ static void test_an_orphan_is_deleted(void **state)
         assert_contains(httpd_request(b->ec2, 0)->body, "tag%3Anode.k8s.amazonaws.com");
         assert_contains(httpd_request(b->ec2, 1)->body, "Action=DeleteNetworkInterface");
         assert_contains(httpd_request(b->ec2, 1)->body, "eni-lost");
-        assert_int_equal(b->r.sweep_due_ms, SOON + OURS_SWEEP_PERIOD_MS);
+        assert_int_equal(b->r.sweep.due_ms, SOON + OURS_SWEEP_PERIOD_MS);
         /* Not again before it is due. */
         sweep_round(b, bench_round(b, LATER));
         assert_int_equal(b->out.wake_ms, SOON + OURS_SWEEP_PERIOD_MS);
@@ -345,7 +345,7 @@ static void test_a_sweep_comes_last(void **state)
         struct round round = bench_round(b, SOON);
 
         bench_script(b, &none, 1);
-        b->r.sweep_due_ms = SOON;
+        b->r.sweep.due_ms = SOON;
         round.so_far.again = true;
         sweep_round(b, round);
         round.so_far.again = false;
@@ -371,7 +371,7 @@ static void test_a_refused_sweep_is_asked_again(void **state)
         struct round round;
 
         bench_script(b, replies, 2);
-        b->r.sweep_due_ms = SOON;
+        b->r.sweep.due_ms = SOON;
         round = sweep_round(b, bench_round(b, SOON));
         assert_non_null(blocked_find(&round, "look-for-orphans", ""));
         assert_int_equal(b->out.wake_ms, blocked_find(&round, "look-for-orphans", "")->until_ms);
@@ -406,7 +406,7 @@ static void test_a_look_of_two_lists_ends_after_a_refusal(void **state)
         }
         assert_int_equal(httpd_requests(b->ec2), 3);
         /* It has asked what a sweep asks. */
-        assert_int_equal(b->r.sweep_due_ms, SOON + OURS_SWEEP_PERIOD_MS);
+        assert_int_equal(b->r.sweep.due_ms, SOON + OURS_SWEEP_PERIOD_MS);
 }
 
 static void test_what_is_not_provably_ours_and_unused_is_not_touched(void **state)
@@ -445,8 +445,8 @@ static void test_a_young_orphan_is_looked_at_again_in_time(void **state)
 
         sweep(b, &orphan, 1, &deleted, SOON);
         assert_int_equal(httpd_requests(b->ec2), 1);
-        assert_in_range(b->r.sweep_due_ms, SOON + 190 * 1000, SOON + 202 * 1000);
-        assert_int_equal(b->out.wake_ms, b->r.sweep_due_ms);
+        assert_in_range(b->r.sweep.due_ms, SOON + 190 * 1000, SOON + 202 * 1000);
+        assert_int_equal(b->out.wake_ms, b->r.sweep.due_ms);
 }
 
 static void test_what_is_in_the_books_is_no_orphan(void **state)
@@ -484,7 +484,7 @@ static void test_a_refused_deletion_is_written_down(void **state)
         struct round round = sweep(b, &orphan, 1, &refused, now_ms);
 
         assert_non_null(blocked_find(&round, "delete-orphan", "eni-lost"));
-        assert_int_equal(b->r.sweep_due_ms, now_ms + OURS_ORPHAN_AGE_MS);
+        assert_int_equal(b->r.sweep.due_ms, now_ms + OURS_ORPHAN_AGE_MS);
         sweep(b, &orphan, 1, &refused, now_ms + 1);
         assert_int_equal(httpd_requests(b->ec2), 1);
 }
