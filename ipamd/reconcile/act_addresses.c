@@ -102,10 +102,8 @@ int act_unassign(struct reconcile *r, struct round *round, const struct plan_act
         struct ip *addresses;
         size_t n;
 
-        if (blocked_now(round, name, eni->eni_id)) {
-                outcome_wake(out, blocked_find(round, name, eni->eni_id)->until_ms);
+        if (blocked_waits(round, name, eni->eni_id, out))
                 return 0;
-        }
         if (store_addresses_take(ctx->store, eni->key, action->count, round->now_ms, round->arena, &addresses,
                                  &n, err) < 0)
                 return -(int)err->code;
@@ -142,13 +140,11 @@ int act_finish_unassigns(struct context *ctx, struct round *round, struct outcom
 
         for (size_t i = 0; i < round->n_enis; i++) {
                 const struct store_eni *eni = &round->enis[i];
-                const struct store_blocked *blocked = blocked_find(round, name, eni->eni_id);
 
-                if (!eni->leaving || eni->state >= ENI_DETACHING || eni->untagged)
+                if (!eni->leaving || eni->state >= ENI_DETACHING || eni->untagged ||
+                    blocked_waits(round, name, eni->eni_id, out))
                         continue;
-                if (blocked && blocked->until_ms > round->now_ms)
-                        outcome_wake(out, blocked->until_ms);
-                else if (finish_unassign(ctx, round, eni, out, err) < 0)
+                if (finish_unassign(ctx, round, eni, out, err) < 0)
                         return err_wrap(err, "give back addresses of %s", eni->eni_id);
         }
         return 0;

@@ -85,8 +85,7 @@ static int not_shown(struct context *ctx, struct round *round, struct store_eni 
                      struct outcome *out, struct err *err)
 {
         const char *recreate = plan_action_to_string(PLAN_RECREATE);
-        const struct store_blocked *before = blocked_find(round, STEP_NOT_SHOWN, eni->client_token);
-        unsigned attempts = before ? before->attempts : 0;
+        unsigned attempts = blocked_attempts(round, STEP_NOT_SHOWN, eni->client_token);
         int64_t until_ms;
 
         if (attempts + 1 >= TOKEN_LOOKS_MAX) {
@@ -253,17 +252,14 @@ static int refused_too_often(struct context *ctx, struct round *round, const str
                              const struct ec2_result *result, const struct err *cause, bool *ret,
                              struct outcome *out, struct err *err)
 {
-        const struct store_blocked *attach = blocked_find(round, plan_action_to_string(PLAN_ATTACH),
-                                                          eni->eni_id),
-                                   *refused;
+        int64_t until_ms = blocked_until_ms(round, plan_action_to_string(PLAN_ATTACH), eni->eni_id);
 
         *ret = false;
         if (act_is_slowed_down(result) || act_outcome_is_unknown(result))
                 return 0;
-        if (blocked_until(ctx, round, STEP_REFUSED, eni->eni_id, attach->until_ms, cause->msg, out, err) < 0)
+        if (blocked_until(ctx, round, STEP_REFUSED, eni->eni_id, until_ms, cause->msg, out, err) < 0)
                 return -(int)err->code;
-        refused = blocked_find(round, STEP_REFUSED, eni->eni_id);
-        *ret = refused->attempts > ATTACH_ATTEMPTS_MAX;
+        *ret = blocked_attempts(round, STEP_REFUSED, eni->eni_id) > ATTACH_ATTEMPTS_MAX;
         return 0;
 }
 

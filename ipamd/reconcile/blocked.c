@@ -22,11 +22,32 @@ const struct store_blocked *blocked_find(const struct round *round, const char *
         return NULL;
 }
 
-bool blocked_now(const struct round *round, const char *action, const char *subject)
+int64_t blocked_until_ms(const struct round *round, const char *action, const char *subject)
 {
         const struct store_blocked *blocked = blocked_find(round, action, subject);
 
-        return blocked && blocked->until_ms > round->now_ms;
+        return blocked ? blocked->until_ms : 0;
+}
+
+unsigned blocked_attempts(const struct round *round, const char *action, const char *subject)
+{
+        const struct store_blocked *blocked = blocked_find(round, action, subject);
+
+        return blocked ? blocked->attempts : 0;
+}
+
+bool blocked_now(const struct round *round, const char *action, const char *subject)
+{
+        return blocked_until_ms(round, action, subject) > round->now_ms;
+}
+
+bool blocked_waits(const struct round *round, const char *action, const char *subject, struct outcome *out)
+{
+        bool blocked = blocked_now(round, action, subject);
+
+        if (blocked)
+                outcome_wake(out, blocked_until_ms(round, action, subject));
+        return blocked;
 }
 
 /* The round's copy must not be older than the store's: later actions of the same round look at it. */
@@ -43,13 +64,6 @@ static void remember(struct round *round, const struct store_blocked *blocked)
         copy[n++] = *blocked;
         round->blocked = copy;
         round->n_blocked = n;
-}
-
-static unsigned attempts_so_far(const struct round *round, const char *action, const char *subject)
-{
-        const struct store_blocked *before = blocked_find(round, action, subject);
-
-        return before ? before->attempts : 0;
 }
 
 static int write_down(struct context *ctx, struct round *round, struct store_blocked blocked,
@@ -98,7 +112,7 @@ int blocked_until(struct context *ctx, struct round *round, const char *action, 
                                                  .subject = subject,
                                                  .reason = reason,
                                                  .until_ms = until_ms,
-                                                 .attempts = attempts_so_far(round, action, subject) + 1},
+                                                 .attempts = blocked_attempts(round, action, subject) + 1},
                           out, err);
 }
 
@@ -114,7 +128,7 @@ static int keep_pace(struct context *ctx, struct round *round, const char *actio
                                                  .subject = subject,
                                                  .reason = cause->msg,
                                                  .until_ms = clock_boottime_ms() + wait_ms,
-                                                 .attempts = attempts_so_far(round, action, subject)},
+                                                 .attempts = blocked_attempts(round, action, subject)},
                           out, err);
 }
 
@@ -122,7 +136,7 @@ int blocked_after_failure(struct context *ctx, struct round *round, const char *
                           const struct ec2_result *result, const struct err *cause, struct outcome *out,
                           struct err *err)
 {
-        unsigned attempt = attempts_so_far(round, action, subject) + 1;
+        unsigned attempt = blocked_attempts(round, action, subject) + 1;
         int64_t delay_ms = ec2_retry_delay_ms(result->class, attempt - 1, context_random(ctx));
 
         out->again = true; /* what cannot be had here, the next plan may get elsewhere */

@@ -30,6 +30,11 @@ int blocked_clear(struct context *ctx, struct round *round, const char *action, 
                   struct err *err);
 const struct store_blocked *blocked_find(const struct round *round, const char *action, const char *subject);
 bool blocked_now(const struct round *round, const char *action, const char *subject);
+/* The same; and if so, a round comes when that ends. */
+bool blocked_waits(const struct round *round, const char *action, const char *subject, struct outcome *out);
+/* Until when, and after how many attempts; 0: it is not in the books. */
+int64_t blocked_until_ms(const struct round *round, const char *action, const char *subject);
+unsigned blocked_attempts(const struct round *round, const char *action, const char *subject);
 
 /*
  * warn.c: the warnings of this action (one of store_is_warning()) are exactly these from now on, each told when it is new.

@@ -91,12 +91,8 @@ static int follow(struct context *ctx, struct round *round, struct grouped *grou
 
         if (strcmp(grouped->groups, wanted) == 0)
                 return blocked_clear(ctx, round, STEP_GROUPS, grouped->eni_id, err);
-        if (!stays(round, grouped->eni_id))
+        if (!stays(round, grouped->eni_id) || blocked_waits(round, STEP_GROUPS, grouped->eni_id, out))
                 return 0;
-        if (blocked_now(round, STEP_GROUPS, grouped->eni_id)) {
-                outcome_wake(out, blocked_find(round, STEP_GROUPS, grouped->eni_id)->until_ms);
-                return 0;
-        }
         if (ctx->ec2->ops->set_groups(ctx->ec2, NULL, grouped->eni_id, (const char *const *)identity->groups,
                                       identity->n_groups, &result, &cause) < 0) {
                 if (result.class == EC2_FAILURE_GONE)

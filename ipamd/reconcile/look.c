@@ -219,9 +219,8 @@ static int stays_in_doubt(struct reconcile *r, struct round *round, const struct
                           struct outcome *out, struct err *err)
 {
         const char *look = plan_action_to_string(PLAN_LOOK);
-        const struct store_blocked *before = blocked_find(round, look, eni->eni_id);
-        int64_t delay_ms =
-                ec2_retry_delay_ms(EC2_FAILURE_GONE, before ? before->attempts : 0, context_random(&r->ctx));
+        unsigned attempts = blocked_attempts(round, look, eni->eni_id);
+        int64_t delay_ms = ec2_retry_delay_ms(EC2_FAILURE_GONE, attempts, context_random(&r->ctx));
 
         if (!eni->in_doubt || eni->state == ENI_CREATING)
                 return 0;

@@ -56,10 +56,8 @@ static int mark(struct context *ctx, struct round *round, const char *eni_id, st
 
         if (!eni)
                 return 0; /* adopted just now: the round does not know it yet */
-        if (blocked_now(round, STEP_MARK, eni_id)) {
-                outcome_wake(out, blocked_find(round, STEP_MARK, eni_id)->until_ms);
+        if (blocked_waits(round, STEP_MARK, eni_id, out))
                 return 0;
-        }
         if (!is_in_use(eni))
                 return 1;
         if (ctx->ec2->ops->set_delete_on_termination(ctx->ec2, NULL, eni_id, eni->attachment_id, &result,

@@ -28,15 +28,12 @@ static int64_t pause_ms(unsigned attempts)
 static int ask_ec2(struct context *ctx, struct round *round, const struct store_eni *eni, struct outcome *out,
                    struct err *err)
 {
-        const struct store_blocked *before = blocked_find(round, RECONCILE_STEP_LINK, eni->eni_id);
-
-        if (before && before->until_ms > round->now_ms) {
-                outcome_wake(out, before->until_ms);
+        if (blocked_waits(round, RECONCILE_STEP_LINK, eni->eni_id, out))
                 return 0;
-        }
         outcome_resync_ec2(out, round->now_ms);
         return blocked_until(ctx, round, RECONCILE_STEP_LINK, eni->eni_id,
-                             round->now_ms + pause_ms(before ? before->attempts : 0),
+                             round->now_ms +
+                                     pause_ms(blocked_attempts(round, RECONCILE_STEP_LINK, eni->eni_id)),
                              arena_printf(round->arena, "the link of %s (device %u) is not on this node",
                                           eni->eni_id, eni->device_index),
                              out, err);

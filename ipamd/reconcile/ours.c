@@ -156,13 +156,13 @@ int ours_describe(struct context *ctx, struct round *round, const struct ec2_cal
 /* Not before the books are there and the round's own calls are made; who waits for an address goes first, for a while. */
 static bool sweep_is_due(const struct sweep *sweep, struct round *round, struct outcome *out)
 {
-        const struct store_blocked *blocked = blocked_find(round, STEP_SWEEP, "");
-        int64_t due_ms = sweep->due_ms + (round->counts.waiting ? LOOK_YIELDS_MS : 0);
+        int64_t until_ms = blocked_until_ms(round, STEP_SWEEP, ""),
+                due_ms = sweep->due_ms + (round->counts.waiting ? LOOK_YIELDS_MS : 0);
 
         if (!sweep->due_ms || !round->n_enis || round->so_far.again)
                 return false;
-        if (blocked && blocked->until_ms > due_ms)
-                due_ms = blocked->until_ms;
+        if (until_ms > due_ms)
+                due_ms = until_ms;
         if (due_ms <= round->now_ms)
                 return true;
         outcome_wake(out, due_ms);

@@ -68,7 +68,28 @@ static int sweep(struct reconcile *r, struct round *round, struct outcome *out, 
         return ours_sweep(&r->sweep, &r->ctx, round, out, err);
 }
 
-/* All of the plan, unless somebody broke the host's network meanwhile: that is healed before the next call. *ret_all: all. */
+/* Pure, but for what is told of it. */
+static int make_plan(struct reconcile *r, struct round *round, struct plan *ret, struct outcome *out,
+                     struct err *err)
+{
+        struct plan_view view;
+
+        view_make(r, round, &view);
+        plan_make(&view, &r->ctx.settings.targets, &r->ctx.limits, round->now_ms, round->arena, ret);
+        count_plan(&r->ctx, ret);
+        if (!ret->surplus)
+                r->surplus_since_ms = 0;
+        else if (!r->surplus_since_ms) {
+                r->surplus_since_ms = round->now_ms;
+                outcome_wake(out, round->now_ms + plan_shrink_delay_ms(&r->ctx.settings.targets));
+        }
+        outcome_wake(out, ret->wake_ms);
+        if (tell_plan(&r->ctx, round, ret, out, err) < 0)
+                return err_wrap(err, "note why the pool stays as it is");
+        return 0;
+}
+
+/* *ret_all: nothing came between. Somebody broke the host's network meanwhile: that is healed before the next call. */
 static int carry_out(struct reconcile *r, struct round *round, const struct plan *plan, bool *ret_all,
                      struct err *err)
 {
@@ -89,23 +110,10 @@ static int carry_out(struct reconcile *r, struct round *round, const struct plan
 
 static int plan_and_act(struct reconcile *r, struct round *round, struct outcome *out, struct err *err)
 {
-        struct plan_view view;
         struct plan plan;
         bool all;
 
-        view_make(r, round, &view);
-        plan_make(&view, &r->ctx.settings.targets, &r->ctx.limits, round->now_ms, round->arena, &plan);
-        count_plan(&r->ctx, &plan);
-        if (!plan.surplus)
-                r->surplus_since_ms = 0;
-        else if (!r->surplus_since_ms) {
-                r->surplus_since_ms = round->now_ms;
-                outcome_wake(out, round->now_ms + plan_shrink_delay_ms(&r->ctx.settings.targets));
-        }
-        if (tell_plan(&r->ctx, round, &plan, out, err) < 0)
-                return err_wrap(err, "note why the pool stays as it is");
-        outcome_wake(out, plan.wake_ms);
-        if (carry_out(r, round, &plan, &all, err) < 0)
+        if (make_plan(r, round, &plan, out, err) < 0 || carry_out(r, round, &plan, &all, err) < 0)
                 return -(int)err->code;
         if (!all) {
                 out->again = true;
@@ -122,6 +130,8 @@ static const struct {
         const char *name;
         int (*run)(struct reconcile *r, struct round *round, struct outcome *out, struct err *err);
 } steps[] = {
+        /* clang-format off */
+        /* Observe: the database, who this node is, and the kernel, which is made to be what the database says. */
         {"store", observe},
         {"identity", learn_identity},
         {RECONCILE_STEP_NETWORK, sync_network},
@@ -129,9 +139,12 @@ static const struct {
         {"reclaim", reclaim},
         {"store", observe_again},
         {"firewalls", watch_firewalls},
+        /* Plan, and act: EC2. */
         {"plan", plan_and_act},
+        /* What nothing waits for. */
         {"tag-primary", tag},
         {"orphans", sweep},
+        /* clang-format on */
 };
 
 static void step_failed(struct reconcile *r, struct round *round, const char *name, const struct err *why)

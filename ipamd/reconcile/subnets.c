@@ -142,7 +142,6 @@ int subnets_learn(struct subnets *subnets, struct context *ctx, struct round *ro
 {
         const struct subnet *cached = subnets_find(subnets, eni->subnet_id);
         struct ec2_result result;
-        int64_t until_ms;
         struct err cause;
 
         if (cached)
@@ -158,8 +157,6 @@ int subnets_learn(struct subnets *subnets, struct context *ctx, struct round *ro
                     0)
                         return -(int)err->code;
         }
-        until_ms = blocked_find(round, STEP_LEARN, eni->subnet_id)->until_ms;
-        if (!*ret_again_ms || until_ms < *ret_again_ms)
-                *ret_again_ms = until_ms;
+        *ret_again_ms = outcome_earlier(*ret_again_ms, blocked_until_ms(round, STEP_LEARN, eni->subnet_id));
         return 0;
 }

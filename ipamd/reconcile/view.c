@@ -8,13 +8,6 @@ static int64_t later(int64_t a, int64_t b)
         return a > b ? a : b;
 }
 
-static int64_t blocked_until_ms(const struct round *round, const char *action, const char *subject)
-{
-        const struct store_blocked *blocked = blocked_find(round, action, subject);
-
-        return blocked ? blocked->until_ms : 0;
-}
-
 static enum plan_eni_state plan_state(enum eni_state state)
 {
         switch (state) {
