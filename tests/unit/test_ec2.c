@@ -671,6 +671,35 @@ static void test_a_refusal_by_rate_slows_its_class_down(void **state _unused_)
         assert_int_equal(failure->wait_ms, 0);
 }
 
+/* Each call has its own options: none is left over for the next. */
+static void test_options_are_the_calls_own(void **state _unused_)
+{
+        static const struct httpd_reply script[] = {
+                {.status = 503, .body = ERRORS("RequestLimitExceeded", "slow down")},
+                {.status = 412, .body = ERRORS("DryRunOperation", "would have succeeded")},
+                {.body = REPLY("DetachNetworkInterface", "<return>true</return>")},
+        };
+        const struct ec2_call_options follow_up = {.follow_up = true},
+                                      dry = {.follow_up = true, .dry_run = true};
+        _cleanup_(world_stop) struct world w = world_start(script, ARRAY_SIZE(script));
+        struct err err;
+
+        assert_fails(w.ec2->ops->delete_eni(w.ec2, NULL, "eni-1", &w.result, &err), ERR_AGAIN);
+        assert_fails(w.ec2->ops->detach_eni(w.ec2, NULL, "attach-1", &w.result, &err), ERR_AGAIN);
+        assert_true(ec2_result_is_pause(&w.result));
+        /* A dry run is a failure whatever it says, and it says so. */
+        assert_fails(w.ec2->ops->detach_eni(w.ec2, &dry, "attach-1", &w.result, &err), ERR_INVALID);
+        assert_string_equal(w.result.code, EC2_CODE_DRY_RUN);
+        assert_true(w.result.dry_run);
+        assert_contains(httpd_request(w.httpd, 1)->body, "&DryRun=true");
+        assert_ok(w.ec2->ops->detach_eni(w.ec2, &follow_up, "attach-1", &w.result, &err), &err);
+        assert_false(w.result.dry_run);
+        assert_null(strstr(httpd_request(w.httpd, 2)->body, "DryRun"));
+        assert_fails(w.ec2->ops->detach_eni(w.ec2, NULL, "attach-1", &w.result, &err), ERR_AGAIN);
+        assert_true(ec2_result_is_pause(&w.result));
+        assert_int_equal(httpd_requests(w.httpd), 3);
+}
+
 static void test_what_only_the_owner_can_decode_is_left_out(void **state _unused_)
 {
         static const struct httpd_reply script[] = {
@@ -810,6 +839,7 @@ int main(void)
                 cmocka_unit_test(test_describe_instance_type),
                 cmocka_unit_test(test_refusals_and_broken_answers),
                 cmocka_unit_test(test_a_refusal_by_rate_slows_its_class_down),
+                cmocka_unit_test(test_options_are_the_calls_own),
                 cmocka_unit_test(test_what_only_the_owner_can_decode_is_left_out),
                 cmocka_unit_test(test_credentials_failures),
                 cmocka_unit_test(test_bad_values_name_element_and_eni),
