@@ -4,6 +4,7 @@
  * never sleeps and never repeats itself; one that must wait (pace.h) fails at once and says how long. Whether and when to
  * repeat is the reconciler's decision (ec2_retry.h says what is safe), because only it knows what was written down before.
  *
+ * The calls are a table, `struct ec2_ops`: who is given a `struct ec2` calls through it, and is tested without HTTP.
  * One `struct ec2` belongs to one thread. Results are plain data in the caller's arena.
  */
 #ifndef IPAMD_CLOUD_EC2_H
@@ -18,7 +19,6 @@
 
 #include "cloud/pace.h"
 
-struct ec2;
 struct credentials;
 struct http_brake;
 
@@ -32,7 +32,7 @@ enum {
         EC2_MAX_PAGES = 50,
 };
 
-/* What EC2 meant by a failure; one behaviour each. Kept beside the error, not in it: err is text for people. */
+/* What EC2 meant by a failure; one behaviour each. Beside the error, not in it: err is text for people. */
 enum ec2_failure_class {
         EC2_FAILURE_NONE = 0,
         EC2_FAILURE_THROTTLED,         /* RequestLimitExceeded, Throttling: slow down */
@@ -53,26 +53,45 @@ enum ec2_failure_class {
 
 const char *ec2_failure_class_to_string(enum ec2_failure_class c);
 
-struct ec2_failure {
-        enum ec2_failure_class class;
-        long http_status; /* 0: no answer */
-        char code[64];    /* EC2's code, "" where there was none */
-        char request_id[64];
+/* How a call is made; NULL for a plain one. */
+struct ec2_call_options {
         /*
-         * Class THROTTLED: when it is worth trying again, by this node's pace (pace.h). With EC2_CODE_PACED the call was
-         * not made at all: nothing was asked, so nothing failed. 0 with all other classes.
+         * It goes with the call before it, and without it that was of no use (the second list of one look): it does not
+         * wait for this node's pace, but counts.
          */
-        int64_t wait_ms;
-        bool dry_run;    /* it was one; see ec2_dry_run() */
-        int64_t took_us; /* the call as a whole, credentials included */
+        bool follow_up;
+        /*
+         * EC2 says whether it would carry it out, and does nothing. It always fails, with EC2_CODE_DRY_RUN where it is
+         * allowed; a success means that what answers knows no dry runs and did it. Actions that EC2 has no dry run of
+         * (assigning and unassigning) are not sent: ERR_UNSUPPORTED.
+         */
+        bool dry_run;
 };
 
 #define EC2_CODE_PACED "Paced"
 /* What EC2 answers to a dry run that is allowed. A failure as others are: nothing was done. */
 #define EC2_CODE_DRY_RUN "DryRunOperation"
 
+/* What came of one call, for programs; the err beside it is for people. */
+struct ec2_result {
+        enum ec2_failure_class class; /* EC2_FAILURE_NONE: it was carried out */
+        long http_status;             /* of a failure; 0: no answer */
+        char code[64];                /* EC2's code of a failure, "" where there was none */
+        char request_id[64];          /* of a failure */
+        /*
+         * Class THROTTLED: when it is worth trying again, by this node's pace (pace.h). With EC2_CODE_PACED the call was
+         * not made at all: nothing was asked, so nothing failed. 0 with all other classes.
+         */
+        int64_t wait_ms;
+        bool dry_run;
+        int64_t took_us; /* the call as a whole, credentials included */
+};
+
 /* The call was not made: this node makes too many. */
-bool ec2_failure_is_pause(const struct ec2_failure *failure);
+bool ec2_result_is_pause(const struct ec2_result *result);
+
+/* Told of each call that was made; why: without secrets, "" after a success. */
+typedef void ec2_observe_fn(void *data, const char *action, const struct ec2_result *result, const char *why);
 
 struct ec2_options {
         const char *endpoint;            /* "http://203.0.113.10" or "https://ec2.eu-west-1.amazonaws.com" */
@@ -82,36 +101,10 @@ struct ec2_options {
         unsigned connect_timeout_ms;     /* 0 = 3 s */
         const char *ca_file;             /* NULL = the system's certificates */
         const struct http_brake *brake;  /* NULL = none; borrowed */
-        /*
-         * Told of each call that was made (one that the pace put off was not), on the caller's thread: EC2's name of the
-         * action, how it failed (class NONE: it did not), and why, without secrets. NULL: nobody is told.
-         */
-        void (*observe)(void *data, const char *action, const struct ec2_failure *failure, const char *why);
+        /* Not told of a call that the pace put off. On the caller's thread; NULL: nobody is told. */
+        ec2_observe_fn *observe;
         void *observe_data;
 };
-
-int ec2_new(const struct ec2_options *options, struct ec2 **ret, struct err *err);
-struct ec2 *ec2_free(struct ec2 *ec2);
-DEFINE_CLEANUP(struct ec2 *, ec2_free)
-
-/* How the last call on this ec2 failed (class NONE after a success). Valid until the next call. */
-const struct ec2_failure *ec2_last_failure(const struct ec2 *ec2);
-
-/* How many calls per second of this class this node allows itself now, in millionths. */
-int64_t ec2_pace_rate(const struct ec2 *ec2, enum pace_class class);
-
-/*
- * The next call goes with the last one, and without it that was of no use (the second list of one look): it does not wait for
- * this node's pace, but counts.
- */
-void ec2_follow_up(struct ec2 *ec2);
-
-/*
- * The next call is a dry run: EC2 says whether it would carry it out, and does nothing. It always fails, with
- * EC2_CODE_DRY_RUN where it is allowed; a success means that what answers knows no dry runs and did it. Actions that EC2 has
- * no dry run of (assigning and unassigning) are not sent: ERR_UNSUPPORTED.
- */
-void ec2_dry_run(struct ec2 *ec2);
 
 struct ec2_tag {
         const char *key, *value;
@@ -146,15 +139,16 @@ struct ec2_filter {
         const char *value;
 };
 
-/*
- * DescribeNetworkInterfaces, all pages or none: a failing page fails the call, so a partial list is never acted on.
- * Either filters or ids may be empty.
- */
-int ec2_describe_enis(struct ec2 *ec2, const struct ec2_filter *filters, size_t n_filters,
-                      const char *const *ids, size_t n_ids, struct arena *arena, struct ec2_eni **ret_enis,
-                      size_t *ret_n, struct err *err);
+/* Which ones: those with these ids, or all that pass every filter; of neither: all. */
+struct ec2_selection {
+        const struct ec2_filter *filters;
+        size_t n_filters;
+        const char *const *ids;
+        size_t n_ids;
+        bool skips_unreadable; /* an item that cannot be read is left out, by name; else it fails the call */
+};
 
-/* An item of a list that could not be read: its id ("" where even that is unreadable) and why. */
+/* An item that could not be read: its id ("" where even that is unreadable) and why. */
 struct ec2_unreadable {
         const char *id, *why;
 };
@@ -165,10 +159,6 @@ struct ec2_eni_list {
         struct ec2_unreadable *unreadable; /* left out: there, whatever they are */
         size_t n_unreadable;
 };
-
-/* As ec2_describe_enis() with filters, but an ENI that cannot be read is left out, by name, and fails nothing. */
-int ec2_list_enis(struct ec2 *ec2, const struct ec2_filter *filters, size_t n_filters, struct arena *arena,
-                  struct ec2_eni_list *ret, struct err *err);
 
 struct ec2_create_eni {
         const char *subnet_id;
@@ -181,34 +171,6 @@ struct ec2_create_eni {
         size_t n_tags;
 };
 
-int ec2_create_eni(struct ec2 *ec2, const struct ec2_create_eni *request, struct arena *arena,
-                   struct ec2_eni *ret, struct err *err);
-
-/* *ret_attachment_id is in the arena. */
-int ec2_attach_eni(struct ec2 *ec2, const char *eni_id, const char *instance_id, unsigned device_index,
-                   struct arena *arena, const char **ret_attachment_id, struct err *err);
-
-/* ModifyNetworkInterfaceAttribute, Attachment.DeleteOnTermination = true. */
-int ec2_set_delete_on_termination(struct ec2 *ec2, const char *eni_id, const char *attachment_id,
-                                  struct err *err);
-
-/* ModifyNetworkInterfaceAttribute, SecurityGroupId: the ENI has these groups (at least one) and no other. */
-int ec2_set_groups(struct ec2 *ec2, const char *eni_id, const char *const *groups, size_t n, struct err *err);
-
-/*
- * AssignPrivateIpAddresses. Returns what EC2 says it assigned, which may be fewer than asked, and on foreign EC2s may
- * include addresses the ENI had before.
- */
-int ec2_assign_addresses(struct ec2 *ec2, const char *eni_id, unsigned count, struct arena *arena,
-                         struct ip **ret_addresses, size_t *ret_n, struct err *err);
-int ec2_unassign_addresses(struct ec2 *ec2, const char *eni_id, const struct ip *addresses, size_t n,
-                           struct err *err);
-int ec2_detach_eni(struct ec2 *ec2, const char *attachment_id, struct err *err);
-int ec2_delete_eni(struct ec2 *ec2, const char *eni_id, struct err *err);
-/* CreateTags: others that the ENI has stay, one of the same key is replaced. */
-int ec2_create_tags(struct ec2 *ec2, const char *eni_id, const struct ec2_tag *tags, size_t n,
-                    struct err *err);
-
 struct ec2_subnet {
         const char *subnet_id, *vpc_id, *availability_zone, *state;
         struct prefix cidr;
@@ -217,20 +179,12 @@ struct ec2_subnet {
         size_t n_tags;
 };
 
-int ec2_describe_subnets(struct ec2 *ec2, const struct ec2_filter *filters, size_t n_filters,
-                         const char *const *ids, size_t n_ids, struct arena *arena,
-                         struct ec2_subnet **ret_subnets, size_t *ret_n, struct err *err);
-
 struct ec2_subnet_list {
         struct ec2_subnet *subnets;
         size_t n;
         struct ec2_unreadable *unreadable;
         size_t n_unreadable;
 };
-
-/* As ec2_list_enis(), of subnets. */
-int ec2_list_subnets(struct ec2 *ec2, const struct ec2_filter *filters, size_t n_filters, struct arena *arena,
-                     struct ec2_subnet_list *ret, struct err *err);
 
 struct ec2_instance_type {
         const char *name, *hypervisor;
@@ -239,7 +193,103 @@ struct ec2_instance_type {
         bool bare_metal;
 };
 
-int ec2_describe_instance_type(struct ec2 *ec2, const char *instance_type, struct arena *arena,
-                               struct ec2_instance_type *ret, struct err *err);
+struct ec2;
+
+/*
+ * The calls, a type each. options may be NULL; what was made or described is in the arena; *result is always set, and
+ * its class is EC2_FAILURE_NONE exactly when the call returns 0.
+ */
+
+/* DescribeNetworkInterfaces, all pages or none: a failing page fails the call, so a partial list is never acted on. */
+typedef int ec2_describe_enis_fn(struct ec2 *ec2, const struct ec2_call_options *options,
+                                 const struct ec2_selection *which, struct arena *arena,
+                                 struct ec2_eni_list *ret, struct ec2_result *result, struct err *err);
+
+/* The same, of subnets. */
+typedef int ec2_describe_subnets_fn(struct ec2 *ec2, const struct ec2_call_options *options,
+                                    const struct ec2_selection *which, struct arena *arena,
+                                    struct ec2_subnet_list *ret, struct ec2_result *result, struct err *err);
+
+typedef int ec2_describe_instance_type_fn(struct ec2 *ec2, const struct ec2_call_options *options,
+                                          const char *instance_type, struct arena *arena,
+                                          struct ec2_instance_type *ret, struct ec2_result *result,
+                                          struct err *err);
+
+typedef int ec2_create_eni_fn(struct ec2 *ec2, const struct ec2_call_options *options,
+                              const struct ec2_create_eni *request, struct arena *arena, struct ec2_eni *ret,
+                              struct ec2_result *result, struct err *err);
+
+typedef int ec2_attach_eni_fn(struct ec2 *ec2, const struct ec2_call_options *options, const char *eni_id,
+                              const char *instance_id, unsigned device_index, struct arena *arena,
+                              const char **ret_attachment_id, struct ec2_result *result, struct err *err);
+
+/* ModifyNetworkInterfaceAttribute, Attachment.DeleteOnTermination = true. */
+typedef int ec2_set_delete_on_termination_fn(struct ec2 *ec2, const struct ec2_call_options *options,
+                                             const char *eni_id, const char *attachment_id,
+                                             struct ec2_result *result, struct err *err);
+
+/* ModifyNetworkInterfaceAttribute, SecurityGroupId: the ENI has these groups (at least one) and no other. */
+typedef int ec2_set_groups_fn(struct ec2 *ec2, const struct ec2_call_options *options, const char *eni_id,
+                              const char *const *groups, size_t n, struct ec2_result *result,
+                              struct err *err);
+
+/*
+ * AssignPrivateIpAddresses. Returns what EC2 says it assigned, which may be fewer than asked, and on foreign EC2s may
+ * include addresses the ENI had before.
+ */
+typedef int ec2_assign_addresses_fn(struct ec2 *ec2, const struct ec2_call_options *options,
+                                    const char *eni_id, unsigned count, struct arena *arena,
+                                    struct ip **ret_addresses, size_t *ret_n, struct ec2_result *result,
+                                    struct err *err);
+
+typedef int ec2_unassign_addresses_fn(struct ec2 *ec2, const struct ec2_call_options *options,
+                                      const char *eni_id, const struct ip *addresses, size_t n,
+                                      struct ec2_result *result, struct err *err);
+
+typedef int ec2_detach_eni_fn(struct ec2 *ec2, const struct ec2_call_options *options,
+                              const char *attachment_id, struct ec2_result *result, struct err *err);
+
+typedef int ec2_delete_eni_fn(struct ec2 *ec2, const struct ec2_call_options *options, const char *eni_id,
+                              struct ec2_result *result, struct err *err);
+
+/* CreateTags: others that the ENI has stay, one of the same key is replaced. */
+typedef int ec2_create_tags_fn(struct ec2 *ec2, const struct ec2_call_options *options, const char *eni_id,
+                               const struct ec2_tag *tags, size_t n, struct ec2_result *result,
+                               struct err *err);
+
+/* How many calls per second of this class this node allows itself now, in millionths. */
+typedef int64_t ec2_pace_rate_fn(const struct ec2 *ec2, enum pace_class class);
+
+struct ec2_ops {
+        ec2_describe_enis_fn *describe_enis;
+        ec2_describe_subnets_fn *describe_subnets;
+        ec2_describe_instance_type_fn *describe_instance_type;
+        ec2_create_eni_fn *create_eni;
+        ec2_attach_eni_fn *attach_eni;
+        ec2_set_delete_on_termination_fn *set_delete_on_termination;
+        ec2_set_groups_fn *set_groups;
+        ec2_assign_addresses_fn *assign_addresses;
+        ec2_unassign_addresses_fn *unassign_addresses;
+        ec2_detach_eni_fn *detach_eni;
+        ec2_delete_eni_fn *delete_eni;
+        ec2_create_tags_fn *create_tags;
+        ec2_pace_rate_fn *pace_rate;
+        struct ec2 *(*free)(struct ec2 *ec2);
+};
+
+/* The first member of whatever answers. */
+struct ec2 {
+        const struct ec2_ops *ops;
+};
+
+/* EC2 itself, by HTTP. */
+int ec2_new(const struct ec2_options *options, struct ec2 **ret, struct err *err);
+
+/* NULL is fine. */
+static inline struct ec2 *ec2_free(struct ec2 *ec2)
+{
+        return ec2 ? ec2->ops->free(ec2) : NULL;
+}
+DEFINE_CLEANUP(struct ec2 *, ec2_free)
 
 #endif

@@ -27,91 +27,46 @@ enum {
         MAX_MESSAGE_BYTES = 300, /* of EC2's message, in our error */
 };
 
-struct ec2 {
+struct client {
+        struct ec2 ec2; /* first: what callers have is a pointer to it */
         struct http *http;
         char *url, *host, *region;
         struct credentials *credentials;
         const struct http_brake *brake;
-        struct ec2_failure failure;
         struct pace pace;
-        bool follows; /* the next call goes with the last one */
-        bool dry_run; /* the next call is one */
-        void (*observe)(void *data, const char *action, const struct ec2_failure *failure, const char *why);
+        ec2_observe_fn *observe;
         void *observe_data;
 };
 
-int ec2_new(const struct ec2_options *options, struct ec2 **ret, struct err *err)
+static struct client *client_of(struct ec2 *ec2)
 {
-        struct http_options http_options = {
-                .max_body_bytes = EC2_MAX_REPLY_BYTES,
-                .timeout_ms = options->timeout_ms ?: TIMEOUT_MS,
-                .connect_timeout_ms = options->connect_timeout_ms ?: CONNECT_TIMEOUT_MS,
-                .ca_file = options->ca_file,
-                .brake = options->brake,
-        };
-        _cleanup_(ec2_freep) struct ec2 *ec2 = XNEW(struct ec2);
-        int r;
-
-        if (!options->region || !*options->region)
-                return err_set(err, ERR_INVALID, "EC2: no region");
-        r = http_parse_endpoint(options->endpoint, &ec2->url, &ec2->host, err);
-        if (r < 0) {
-                (void)err_wrap(err, "EC2");
-                return r;
-        }
-        r = http_new(&http_options, &ec2->http, err);
-        if (r < 0)
-                return r;
-        ec2->region = xstrdup(options->region);
-        ec2->credentials = options->credentials;
-        ec2->brake = options->brake;
-        ec2->observe = options->observe;
-        ec2->observe_data = options->observe_data;
-        pace_init(&ec2->pace, clock_boottime_ms());
-        *ret = TAKE_PTR(ec2);
-        return 0;
+        return (struct client *)ec2;
 }
 
-struct ec2 *ec2_free(struct ec2 *ec2)
+static struct client *client_free(struct client *client)
 {
-        if (!ec2)
-                return NULL;
-        http_free(ec2->http);
-        free(ec2->url);
-        free(ec2->host);
-        free(ec2->region);
-        free(ec2);
+        http_free(client->http);
+        free(client->url);
+        free(client->host);
+        free(client->region);
+        free(client);
         return NULL;
 }
-
-void ec2_follow_up(struct ec2 *ec2)
-{
-        ec2->follows = true;
-}
-
-void ec2_dry_run(struct ec2 *ec2)
-{
-        ec2->dry_run = true;
-}
-
-const struct ec2_failure *ec2_last_failure(const struct ec2 *ec2)
-{
-        return &ec2->failure;
-}
+DEFINE_CLEANUP(struct client *, client_free)
 
 /* Sends the signed request. -ERR_INVALID cannot come from EC2 here: it is ours, from what was given to sign. */
-static int send_signed(struct ec2 *ec2, const struct credentials_view *view, const struct text *body,
+static int send_signed(struct client *client, const struct credentials_view *view, const struct text *body,
                        struct http_reply *ret, struct err *err)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
-        _cleanup_free_ char *url = xasprintf("%s/", ec2->url);
+        _cleanup_free_ char *url = xasprintf("%s/", client->url);
         char time[SIGV4_TIME_BYTES];
         const char *authorization;
         int r;
 
-        sigv4_format_time(skew_now_ms(credentials_skew(ec2->credentials)), time);
+        sigv4_format_time(skew_now_ms(credentials_skew(client->credentials)), time);
         const struct sigv4_header to_sign[] = {
-                {"Host", ec2->host},
+                {"Host", client->host},
                 {"X-Amz-Date", time},
                 {"Content-Type", CONTENT_TYPE},
                 {"X-Amz-Security-Token", view->session_token},
@@ -124,7 +79,7 @@ static int send_signed(struct ec2 *ec2, const struct credentials_view *view, con
                 .n_headers = ARRAY_SIZE(to_sign) - !view->session_token,
                 .body = body->text,
                 .body_bytes = body->bytes,
-                .region = ec2->region,
+                .region = client->region,
                 .service = "ec2",
                 .time = time,
                 .access_key_id = view->access_key_id,
@@ -135,12 +90,12 @@ static int send_signed(struct ec2 *ec2, const struct credentials_view *view, con
                 return r;
         const struct http_header headers[] = {
                 {"Authorization", authorization},
-                {"Host", ec2->host},
+                {"Host", client->host},
                 {"X-Amz-Date", time},
                 {"Content-Type", CONTENT_TYPE},
                 {"X-Amz-Security-Token", view->session_token},
         };
-        return http_exchange(ec2->http,
+        return http_exchange(client->http,
                              &(const struct http_request){
                                      .method = "POST",
                                      .url = url,
@@ -166,16 +121,15 @@ static const struct xml *find_error(const struct xml *root)
         return error ?: xml_child(root, "Error");
 }
 
-static void set_request_id(struct ec2 *ec2, const struct xml *root)
+static void set_request_id(struct client *client, const struct xml *root, struct ec2_result *result)
 {
         static const char *const names[] = {"requestId", "RequestID", "RequestId"};
-        const char *header = http_reply_header(ec2->http, "x-amzn-RequestId");
+        const char *header = http_reply_header(client->http, "x-amzn-RequestId");
 
-        for (size_t i = 0; i < ARRAY_SIZE(names) && !*ec2->failure.request_id; i++)
-                xml_copy_printable(ec2->failure.request_id, sizeof(ec2->failure.request_id),
-                                   xml_text(root, names[i]));
-        if (!*ec2->failure.request_id && header)
-                xml_copy_printable(ec2->failure.request_id, sizeof(ec2->failure.request_id), header);
+        for (size_t i = 0; i < ARRAY_SIZE(names) && !*result->request_id; i++)
+                xml_copy_printable(result->request_id, sizeof(result->request_id), xml_text(root, names[i]));
+        if (!*result->request_id && header)
+                xml_copy_printable(result->request_id, sizeof(result->request_id), header);
 }
 
 /* Some refusals repeat the string that was to be signed, with the session token in it. */
@@ -189,10 +143,10 @@ static bool repeats_secret(const struct credentials_view *view, const char *mess
  * Whether the reply says that we signed with a wrong time. A refusal that may be for the time teaches us EC2's; from
  * then on every reply corrects it.
  */
-static bool time_was_wrong(struct ec2 *ec2, const char *code)
+static bool time_was_wrong(struct client *client, const char *code)
 {
-        struct skew *skew = credentials_skew(ec2->credentials);
-        int64_t date_ms = http_reply_date_ms(ec2->http);
+        struct skew *skew = credentials_skew(client->credentials);
+        int64_t date_ms = http_reply_date_ms(client->http);
 
         return date_ms && (skew->learned || skew_suspects(code)) && skew_learn(skew, date_ms);
 }
@@ -207,29 +161,28 @@ static void copy_message(char ret[static MAX_MESSAGE_BYTES], const char *text)
         xml_copy_printable(ret, MAX_MESSAGE_BYTES, readable);
 }
 
-static int refused(struct ec2 *ec2, const struct credentials_view *view, const struct xml *root,
-                   struct err *err)
+static int refused(struct client *client, const struct credentials_view *view, const struct xml *root,
+                   struct ec2_result *result, struct err *err)
 {
-        struct ec2_failure *failure = &ec2->failure;
         const struct xml *error = find_error(root);
         const char *text = xml_text(error, "Message");
         char message[MAX_MESSAGE_BYTES];
 
-        xml_copy_printable(failure->code, sizeof(failure->code), xml_text(error, "Code"));
-        set_request_id(ec2, root);
-        failure->class = ec2_error_classify(failure->http_status, failure->code, text);
-        if (!time_was_wrong(ec2, failure->code) && failure->class == EC2_FAILURE_CREDENTIALS)
-                credentials_expire(ec2->credentials);
+        xml_copy_printable(result->code, sizeof(result->code), xml_text(error, "Code"));
+        set_request_id(client, root, result);
+        result->class = ec2_error_classify(result->http_status, result->code, text);
+        if (!time_was_wrong(client, result->code) && result->class == EC2_FAILURE_CREDENTIALS)
+                credentials_expire(client->credentials);
         copy_message(message, repeats_secret(view, text) ? "(left out: it repeats the credentials)" : text);
-        return err_set(err, ec2_failure_class_to_err_code(failure->class), "HTTP %ld %s%s%s%s%s",
-                       failure->http_status, *failure->code ? failure->code : "without an EC2 error code",
-                       *message ? ": " : "", message, *failure->request_id ? ", request " : "",
-                       failure->request_id);
+        return err_set(err, ec2_failure_class_to_err_code(result->class), "HTTP %ld %s%s%s%s%s",
+                       result->http_status, *result->code ? result->code : "without an EC2 error code",
+                       *message ? ": " : "", message, *result->request_id ? ", request " : "",
+                       result->request_id);
 }
 
-static int understand(struct ec2 *ec2, enum ec2_action action, const struct credentials_view *view,
+static int understand(struct client *client, enum ec2_action action, const struct credentials_view *view,
                       const struct http_reply *reply, struct arena *arena, const struct xml **ret_root,
-                      struct err *err)
+                      struct ec2_result *result, struct err *err)
 {
         bool success = reply->status >= 200 && reply->status <= 299;
         const char *name = ec2_action_to_string(action);
@@ -237,66 +190,62 @@ static int understand(struct ec2 *ec2, enum ec2_action action, const struct cred
         size_t n = strlen(name);
         int r;
 
-        ec2->failure.http_status = reply->status;
+        result->http_status = reply->status;
         r = xml_parse(reply->body, reply->body_bytes, arena, &root, success ? err : NULL);
         if (!success || find_error(root))
-                return refused(ec2, view, root, err);
-        ec2->failure.class = EC2_FAILURE_TRANSPORT;
+                return refused(client, view, root, result, err);
+        result->class = EC2_FAILURE_TRANSPORT;
         if (r < 0) {
                 (void)err_wrap(err, "HTTP %ld", reply->status);
                 return r;
         }
-        set_request_id(ec2, root);
+        set_request_id(client, root, result);
         if (strncmp(root->name, name, n) != 0 || strcmp(root->name + n, "Response") != 0)
                 return err_set(err, ERR_PROTOCOL, "HTTP %ld with <%.64s>, not <%sResponse>", reply->status,
                                root->name, name);
         if (strcmp(xml_text(root, "return"), "false") == 0)
                 return err_set(err, ERR_PROTOCOL, "HTTP %ld with <return>false</return>", reply->status);
-        (void)time_was_wrong(ec2, "");
-        ec2->failure = (struct ec2_failure){0};
+        (void)time_was_wrong(client, "");
+        *result = (struct ec2_result){0};
         *ret_root = root;
         return 0;
 }
 
-int64_t ec2_pace_rate(const struct ec2 *ec2, enum pace_class class)
-{
-        return ec2->pace.buckets[class].rate;
-}
-
-static int64_t ask_pace(struct ec2 *ec2, enum ec2_action action)
+static int64_t ask_pace(struct client *client, enum ec2_action action)
 {
         uint64_t random = 0; /* without one there is no jitter, which is better than no call */
 
         (void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
-        return pace_take(&ec2->pace, ec2_action_pace(action), clock_boottime_ms(), random);
+        return pace_take(&client->pace, ec2_action_pace(action), clock_boottime_ms(), random);
 }
 
-bool ec2_failure_is_pause(const struct ec2_failure *failure)
+bool ec2_result_is_pause(const struct ec2_result *result)
 {
-        return failure->wait_ms && strcmp(failure->code, EC2_CODE_PACED) == 0;
+        return result->wait_ms && strcmp(result->code, EC2_CODE_PACED) == 0;
 }
 
 /* As for a call that the pace puts off: nothing is in doubt, EC2 never heard of it. */
-static int put_off(struct ec2 *ec2, int64_t wait_ms, const char *why, struct err *err)
+static int put_off(int64_t wait_ms, const char *why, struct ec2_result *result, struct err *err)
 {
-        ec2->failure = (struct ec2_failure){
+        *result = (struct ec2_result){
                 .class = EC2_FAILURE_THROTTLED, .code = EC2_CODE_PACED, .wait_ms = wait_ms};
         return err_set(err, ERR_AGAIN, "not sent: %s; again in %lld ms", why, (long long)wait_ms);
 }
 
 /* May this call be made now? Otherwise it fails here, and says when. */
-static int keep_pace(struct ec2 *ec2, enum ec2_action action, struct err *err)
+static int keep_pace(struct client *client, bool follow_up, enum ec2_action action, struct ec2_result *result,
+                     struct err *err)
 {
         int64_t wait_ms;
 
-        if (http_brake_is_pulled(ec2->brake))
-                return put_off(ec2, 1, "ipamd is stopping", err);
-        if (ec2->follows) {
-                pace_follow(&ec2->pace, ec2_action_pace(action), clock_boottime_ms());
+        if (http_brake_is_pulled(client->brake))
+                return put_off(1, "ipamd is stopping", result, err);
+        if (follow_up) {
+                pace_follow(&client->pace, ec2_action_pace(action), clock_boottime_ms());
                 return 0;
         }
-        wait_ms = ask_pace(ec2, action);
-        return wait_ms ? put_off(ec2, wait_ms, "this node keeps its pace", err) : 0;
+        wait_ms = ask_pace(client, action);
+        return wait_ms ? put_off(wait_ms, "this node keeps its pace", result, err) : 0;
 }
 
 static enum pace_outcome pace_outcome(enum ec2_failure_class class)
@@ -322,16 +271,16 @@ static enum pace_outcome pace_outcome(enum ec2_failure_class class)
 }
 
 /* Learns from the answer; a refusal by rate has emptied the bucket, and it says when there is something in it again. */
-static void report_pace(struct ec2 *ec2, enum ec2_action action)
+static void report_pace(struct client *client, enum ec2_action action, struct ec2_result *result)
 {
-        pace_report(&ec2->pace, ec2_action_pace(action), pace_outcome(ec2->failure.class),
-                    clock_boottime_ms());
-        if (ec2->failure.class == EC2_FAILURE_THROTTLED)
-                ec2->failure.wait_ms = ask_pace(ec2, action);
+        pace_report(&client->pace, ec2_action_pace(action), pace_outcome(result->class), clock_boottime_ms());
+        if (result->class == EC2_FAILURE_THROTTLED)
+                result->wait_ms = ask_pace(client, action);
 }
 
-static int call(struct ec2 *ec2, enum ec2_action action, const struct text *parameters, struct arena *arena,
-                const struct xml **ret_root, struct err *err)
+static int call(struct client *client, const struct ec2_call_options *options, enum ec2_action action,
+                const struct text *parameters, struct arena *arena, const struct xml **ret_root,
+                struct ec2_result *result, struct err *err)
 {
         _cleanup_(text_done) struct text body = {0};
         struct credentials_view view;
@@ -341,38 +290,42 @@ static int call(struct ec2 *ec2, enum ec2_action action, const struct text *para
         text_add(&body, "Action=%s&Version=%s", ec2_action_to_string(action), API_VERSION);
         if (parameters->bytes)
                 text_add(&body, "&%s", parameters->text);
-        if (ec2->dry_run)
+        if (options->dry_run)
                 text_add(&body, "&DryRun=true");
-        ec2->failure = (struct ec2_failure){.class = EC2_FAILURE_REQUEST};
-        if (ec2->dry_run && !ec2_action_has_dry_run(action))
+        *result = (struct ec2_result){.class = EC2_FAILURE_REQUEST};
+        if (options->dry_run && !ec2_action_has_dry_run(action))
                 return err_set(err, ERR_UNSUPPORTED, "EC2 has no dry run of it");
-        ec2->failure = (struct ec2_failure){.class = EC2_FAILURE_CREDENTIALS};
-        r = credentials_get(ec2->credentials, &view, err);
+        result->class = EC2_FAILURE_CREDENTIALS;
+        r = credentials_get(client->credentials, &view, err);
         if (r < 0)
                 return r;
-        r = keep_pace(ec2, action, err);
+        r = keep_pace(client, options->follow_up, action, result, err);
         if (r < 0)
                 return r;
-        ec2->failure.class = EC2_FAILURE_TRANSPORT;
-        r = send_signed(ec2, &view, &body, &reply, err);
+        result->class = EC2_FAILURE_TRANSPORT;
+        r = send_signed(client, &view, &body, &reply, err);
         if (r == 0)
-                r = understand(ec2, action, &view, &reply, arena, ret_root, err);
-        report_pace(ec2, action);
+                r = understand(client, action, &view, &reply, arena, ret_root, result, err);
+        report_pace(client, action, result);
         return r;
 }
 
-int ec2_call(struct ec2 *ec2, enum ec2_action action, const struct text *parameters, struct arena *arena,
-             const struct xml **ret_root, struct err *err)
+int ec2_call(struct ec2 *ec2, const struct ec2_call_options *options, enum ec2_action action,
+             const struct text *parameters, struct arena *arena, const struct xml **ret_root,
+             struct ec2_result *result, struct err *err)
 {
+        static const struct ec2_call_options plain = {0};
+        struct client *client = client_of(ec2);
         int64_t began_us = clock_boottime_us();
         struct err cause = {0};
-        int r = call(ec2, action, parameters, arena, ret_root, &cause);
+        int r;
 
-        ec2->failure.dry_run = ec2->dry_run;
-        ec2->follows = ec2->dry_run = false;
-        ec2->failure.took_us = clock_boottime_us() - began_us;
-        if (ec2->observe && !ec2_failure_is_pause(&ec2->failure))
-                ec2->observe(ec2->observe_data, ec2_action_to_string(action), &ec2->failure, cause.msg);
+        options = options ?: &plain;
+        r = call(client, options, action, parameters, arena, ret_root, result, &cause);
+        result->dry_run = options->dry_run;
+        result->took_us = clock_boottime_us() - began_us;
+        if (client->observe && !ec2_result_is_pause(result))
+                client->observe(client->observe_data, ec2_action_to_string(action), result, cause.msg);
         if (r < 0) {
                 (void)err_wrap(&cause, "%s", ec2_action_to_string(action));
                 if (err)
@@ -381,17 +334,79 @@ int ec2_call(struct ec2 *ec2, enum ec2_action action, const struct text *paramet
         return r;
 }
 
-int ec2_fail_reply(struct ec2 *ec2, enum ec2_action action, struct err *err)
+int ec2_fail_reply(enum ec2_action action, struct ec2_result *result, struct err *err)
 {
-        ec2->failure = (struct ec2_failure){.class = EC2_FAILURE_TRANSPORT, .http_status = 200};
+        *result = (struct ec2_result){.class = EC2_FAILURE_TRANSPORT, .http_status = 200};
         (void)err_wrap(err, "%s: the reply", ec2_action_to_string(action));
         return -ERR_PROTOCOL;
 }
 
-int ec2_fail_argument(struct ec2 *ec2, enum ec2_action action, struct err *err)
+int ec2_fail_argument(enum ec2_action action, struct ec2_result *result, struct err *err)
 {
-        ec2->failure = (struct ec2_failure){.class = EC2_FAILURE_REQUEST};
-        ec2->dry_run = false;
+        *result = (struct ec2_result){.class = EC2_FAILURE_REQUEST};
         (void)err_wrap(err, "%s", ec2_action_to_string(action));
         return -ERR_INVALID;
+}
+
+/* ---- the table ---- */
+
+static int64_t pace_rate(const struct ec2 *ec2, enum pace_class class)
+{
+        return ((const struct client *)ec2)->pace.buckets[class].rate;
+}
+
+static struct ec2 *free_client(struct ec2 *ec2)
+{
+        client_free(client_of(ec2));
+        return NULL;
+}
+
+static const struct ec2_ops by_http = {
+        .describe_enis = ec2_describe_enis,
+        .describe_subnets = ec2_describe_subnets,
+        .describe_instance_type = ec2_describe_instance_type,
+        .create_eni = ec2_create_eni,
+        .attach_eni = ec2_attach_eni,
+        .set_delete_on_termination = ec2_set_delete_on_termination,
+        .set_groups = ec2_set_groups,
+        .assign_addresses = ec2_assign_addresses,
+        .unassign_addresses = ec2_unassign_addresses,
+        .detach_eni = ec2_detach_eni,
+        .delete_eni = ec2_delete_eni,
+        .create_tags = ec2_create_tags,
+        .pace_rate = pace_rate,
+        .free = free_client,
+};
+
+int ec2_new(const struct ec2_options *options, struct ec2 **ret, struct err *err)
+{
+        struct http_options http_options = {
+                .max_body_bytes = EC2_MAX_REPLY_BYTES,
+                .timeout_ms = options->timeout_ms ?: TIMEOUT_MS,
+                .connect_timeout_ms = options->connect_timeout_ms ?: CONNECT_TIMEOUT_MS,
+                .ca_file = options->ca_file,
+                .brake = options->brake,
+        };
+        _cleanup_(client_freep) struct client *client = XNEW(struct client);
+        int r;
+
+        if (!options->region || !*options->region)
+                return err_set(err, ERR_INVALID, "EC2: no region");
+        r = http_parse_endpoint(options->endpoint, &client->url, &client->host, err);
+        if (r < 0) {
+                (void)err_wrap(err, "EC2");
+                return r;
+        }
+        r = http_new(&http_options, &client->http, err);
+        if (r < 0)
+                return r;
+        client->ec2.ops = &by_http;
+        client->region = xstrdup(options->region);
+        client->credentials = options->credentials;
+        client->brake = options->brake;
+        client->observe = options->observe;
+        client->observe_data = options->observe_data;
+        pace_init(&client->pace, clock_boottime_ms());
+        *ret = &TAKE_PTR(client)->ec2;
+        return 0;
 }

@@ -19,7 +19,7 @@ struct listing {
 struct list {
         char *items; /* heap, grows over the pages */
         size_t n, capacity;
-        bool leaves_out; /* items that cannot be read; else they fail the call */
+        bool skips_unreadable;
         struct ec2_unreadable *unreadable;
         size_t n_unreadable;
 };
@@ -65,7 +65,7 @@ static int read_page(const struct listing *listing, const struct xml *root, stru
         for (const struct xml *item = NULL; (item = xml_item(set, item));) {
                 if (listing->parse(item, arena, list_add(list, listing->item_bytes), &why) >= 0)
                         continue;
-                if (!list->leaves_out) {
+                if (!list->skips_unreadable) {
                         *err = why;
                         return -(int)why.code;
                 }
@@ -75,9 +75,11 @@ static int read_page(const struct listing *listing, const struct xml *root, stru
 }
 
 /* One page; *token becomes the next one's, or NULL at the end. Tokens live in the heap. */
-static int get_page(struct ec2 *ec2, const struct listing *listing, const struct text *selection,
-                    char **token, struct arena *arena, struct list *list, struct err *err)
+static int get_page(struct ec2 *ec2, const struct ec2_call_options *options, const struct listing *listing,
+                    const struct text *selection, char **token, struct arena *arena, struct list *list,
+                    struct ec2_result *result, struct err *err)
 {
+        struct ec2_call_options page = options ? *options : (struct ec2_call_options){0};
         _cleanup_(arena_freep) struct arena *scratch = arena_new();
         _cleanup_(text_done) struct text body = {0};
         const struct xml *root;
@@ -87,45 +89,45 @@ static int get_page(struct ec2 *ec2, const struct listing *listing, const struct
         if (selection->bytes)
                 text_add_bytes(&body, selection->text, selection->bytes);
         ec2_add(&body, *token, "NextToken");
-        if (*token)
-                ec2_follow_up(ec2); /* half a list is no use to anybody */
-        r = ec2_call(ec2, listing->action, &body, scratch, &root, err);
+        page.follow_up |= *token != NULL; /* half a list is no use to anybody */
+        r = ec2_call(ec2, &page, listing->action, &body, scratch, &root, result, err);
         if (r < 0)
                 return r;
         r = read_page(listing, root, arena, list, err);
         if (r < 0)
-                return ec2_fail_reply(ec2, listing->action, err);
+                return ec2_fail_reply(listing->action, result, err);
         next = xml_text(root, "nextToken");
         if (*next && *token && strcmp(next, *token) == 0) {
                 err_set(err, ERR_PROTOCOL, "<nextToken> repeats, the pages would never end");
-                return ec2_fail_reply(ec2, listing->action, err);
+                return ec2_fail_reply(listing->action, result, err);
         }
         free(*token);
         *token = *next ? xstrdup(next) : NULL;
         return 0;
 }
 
-static int describe(struct ec2 *ec2, const struct listing *listing, const struct ec2_filter *filters,
-                    size_t n_filters, const char *const *ids, size_t n_ids, struct arena *arena,
-                    struct list *list, struct err *err)
+static int describe(struct ec2 *ec2, const struct ec2_call_options *options, const struct listing *listing,
+                    const struct ec2_selection *which, struct arena *arena, struct list *list,
+                    struct ec2_result *result, struct err *err)
 {
         _cleanup_(text_done) struct text selection = {0};
         _cleanup_free_ char *token = NULL;
         int r;
 
-        ec2_add_list(&selection, listing->id_parameter, ids, n_ids);
-        ec2_add_filters(&selection, filters, n_filters);
-        if (n_ids == 0)
+        list->skips_unreadable = which->skips_unreadable;
+        ec2_add_list(&selection, listing->id_parameter, which->ids, which->n_ids);
+        ec2_add_filters(&selection, which->filters, which->n_filters);
+        if (which->n_ids == 0)
                 ec2_add_unsigned(&selection, EC2_PAGE_RESULTS, "MaxResults");
         for (int page = 0; page < EC2_MAX_PAGES; page++) {
-                r = get_page(ec2, listing, &selection, &token, arena, list, err);
+                r = get_page(ec2, options, listing, &selection, &token, arena, list, result, err);
                 if (r < 0)
                         return r;
                 if (!token)
                         return 0;
         }
         err_set(err, ERR_PROTOCOL, "more than %d pages", EC2_MAX_PAGES);
-        return ec2_fail_reply(ec2, listing->action, err);
+        return ec2_fail_reply(listing->action, result, err);
 }
 
 static void *list_take(const struct list *list, size_t item_bytes, struct arena *arena)
@@ -172,25 +174,12 @@ static const struct listing enis = {EC2_ACTION_DESCRIBE_ENIS, "NetworkInterfaceI
                                               sizeof(struct ec2_instance_type),
                                               parse_instance_type};
 
-int ec2_describe_enis(struct ec2 *ec2, const struct ec2_filter *filters, size_t n_filters,
-                      const char *const *ids, size_t n_ids, struct arena *arena, struct ec2_eni **ret_enis,
-                      size_t *ret_n, struct err *err)
+int ec2_describe_enis(struct ec2 *ec2, const struct ec2_call_options *options,
+                      const struct ec2_selection *which, struct arena *arena, struct ec2_eni_list *ret,
+                      struct ec2_result *result, struct err *err)
 {
         _cleanup_(list_done) struct list list = {0};
-        int r = describe(ec2, &enis, filters, n_filters, ids, n_ids, arena, &list, err);
-
-        if (r < 0)
-                return r;
-        *ret_enis = list_take(&list, sizeof(struct ec2_eni), arena);
-        *ret_n = list.n;
-        return 0;
-}
-
-int ec2_list_enis(struct ec2 *ec2, const struct ec2_filter *filters, size_t n_filters, struct arena *arena,
-                  struct ec2_eni_list *ret, struct err *err)
-{
-        _cleanup_(list_done) struct list list = {.leaves_out = true};
-        int r = describe(ec2, &enis, filters, n_filters, NULL, 0, arena, &list, err);
+        int r = describe(ec2, options, &enis, which, arena, &list, result, err);
 
         if (r == 0)
                 *ret = (struct ec2_eni_list){list_take(&list, sizeof(struct ec2_eni), arena), list.n,
@@ -198,25 +187,12 @@ int ec2_list_enis(struct ec2 *ec2, const struct ec2_filter *filters, size_t n_fi
         return r;
 }
 
-int ec2_describe_subnets(struct ec2 *ec2, const struct ec2_filter *filters, size_t n_filters,
-                         const char *const *ids, size_t n_ids, struct arena *arena,
-                         struct ec2_subnet **ret_subnets, size_t *ret_n, struct err *err)
+int ec2_describe_subnets(struct ec2 *ec2, const struct ec2_call_options *options,
+                         const struct ec2_selection *which, struct arena *arena, struct ec2_subnet_list *ret,
+                         struct ec2_result *result, struct err *err)
 {
         _cleanup_(list_done) struct list list = {0};
-        int r = describe(ec2, &subnets, filters, n_filters, ids, n_ids, arena, &list, err);
-
-        if (r < 0)
-                return r;
-        *ret_subnets = list_take(&list, sizeof(struct ec2_subnet), arena);
-        *ret_n = list.n;
-        return 0;
-}
-
-int ec2_list_subnets(struct ec2 *ec2, const struct ec2_filter *filters, size_t n_filters, struct arena *arena,
-                     struct ec2_subnet_list *ret, struct err *err)
-{
-        _cleanup_(list_done) struct list list = {.leaves_out = true};
-        int r = describe(ec2, &subnets, filters, n_filters, NULL, 0, arena, &list, err);
+        int r = describe(ec2, options, &subnets, which, arena, &list, result, err);
 
         if (r == 0)
                 *ret = (struct ec2_subnet_list){list_take(&list, sizeof(struct ec2_subnet), arena), list.n,
@@ -224,14 +200,16 @@ int ec2_list_subnets(struct ec2 *ec2, const struct ec2_filter *filters, size_t n
         return r;
 }
 
-int ec2_describe_instance_type(struct ec2 *ec2, const char *instance_type, struct arena *arena,
-                               struct ec2_instance_type *ret, struct err *err)
+int ec2_describe_instance_type(struct ec2 *ec2, const struct ec2_call_options *options,
+                               const char *instance_type, struct arena *arena, struct ec2_instance_type *ret,
+                               struct ec2_result *result, struct err *err)
 {
+        const struct ec2_selection one = {.ids = &instance_type, .n_ids = 1};
         _cleanup_(list_done) struct list list = {0};
         const struct ec2_instance_type *type;
         int r;
 
-        r = describe(ec2, &instance_types, NULL, 0, &instance_type, 1, arena, &list, err);
+        r = describe(ec2, options, &instance_types, &one, arena, &list, result, err);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < list.n; i++) {
@@ -242,5 +220,5 @@ int ec2_describe_instance_type(struct ec2 *ec2, const char *instance_type, struc
                 }
         }
         err_set(err, ERR_PROTOCOL, "'%s' is not in it", instance_type);
-        return ec2_fail_reply(ec2, EC2_ACTION_DESCRIBE_INSTANCE_TYPE, err);
+        return ec2_fail_reply(EC2_ACTION_DESCRIBE_INSTANCE_TYPE, result, err);
 }

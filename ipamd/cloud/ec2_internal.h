@@ -15,17 +15,32 @@ void ec2_add_filters(struct text *body, const struct ec2_filter *filters, size_t
 /* "<name>.N" */
 void ec2_add_list(struct text *body, const char *name, const char *const *values, size_t n);
 
+/* What ec2_new() makes; in the order of the table. */
+ec2_describe_enis_fn ec2_describe_enis;
+ec2_describe_subnets_fn ec2_describe_subnets;
+ec2_describe_instance_type_fn ec2_describe_instance_type;
+ec2_create_eni_fn ec2_create_eni;
+ec2_attach_eni_fn ec2_attach_eni;
+ec2_set_delete_on_termination_fn ec2_set_delete_on_termination;
+ec2_set_groups_fn ec2_set_groups;
+ec2_assign_addresses_fn ec2_assign_addresses;
+ec2_unassign_addresses_fn ec2_unassign_addresses;
+ec2_detach_eni_fn ec2_detach_eni;
+ec2_delete_eni_fn ec2_delete_eni;
+ec2_create_tags_fn ec2_create_tags;
+
 /*
  * Signs and sends one request, and reads the answer. `parameters` is what ec2_add() made; may be empty. *ret_root is the
- * <...Response> element, in the arena. Sets ec2_last_failure(); errors start with the action's name.
+ * <...Response> element, in the arena. Errors start with the action's name.
  */
-int ec2_call(struct ec2 *ec2, enum ec2_action action, const struct text *parameters, struct arena *arena,
-             const struct xml **ret_root, struct err *err);
+int ec2_call(struct ec2 *ec2, const struct ec2_call_options *options, enum ec2_action action,
+             const struct text *parameters, struct arena *arena, const struct xml **ret_root,
+             struct ec2_result *result, struct err *err);
 
 /* For a reply that came, said success, and cannot be read: what it asked for may have happened. Returns -ERR_PROTOCOL. */
-int ec2_fail_reply(struct ec2 *ec2, enum ec2_action action, struct err *err);
+int ec2_fail_reply(enum ec2_action action, struct ec2_result *result, struct err *err);
 /* For a request that was not made because an argument is wrong. Set err first; returns its code. */
-int ec2_fail_argument(struct ec2 *ec2, enum ec2_action action, struct err *err);
+int ec2_fail_argument(enum ec2_action action, struct ec2_result *result, struct err *err);
 
 /* Element -> struct; everything is copied to the arena. ERR_PROTOCOL names element and value. */
 int ec2_parse_eni(const struct xml *node, struct arena *arena, struct ec2_eni *ret, struct err *err);

@@ -8,24 +8,17 @@
 
 #include <vpcwire/log.h>
 
-static enum ec2_failure_class failure_class(const struct reconcile *r)
+#include "reconcile/blocked.h"
+
+bool act_outcome_is_unknown(const struct ec2_result *result)
 {
-        return ec2_last_failure(r->ec2)->class;
+        return result->class == EC2_FAILURE_TRANSIENT || result->class == EC2_FAILURE_TRANSPORT;
 }
 
-bool act_outcome_is_unknown(const struct reconcile *r)
+bool act_is_slowed_down(const struct ec2_result *result)
 {
-        enum ec2_failure_class class = failure_class(r);
-
-        return class == EC2_FAILURE_TRANSIENT || class == EC2_FAILURE_TRANSPORT;
-}
-
-bool act_is_slowed_down(const struct reconcile *r)
-{
-        enum ec2_failure_class class = failure_class(r);
-
-        return class == EC2_FAILURE_THROTTLED || class == EC2_FAILURE_CREDENTIALS ||
-               class == EC2_FAILURE_DENIED;
+        return result->class == EC2_FAILURE_THROTTLED || result->class == EC2_FAILURE_CREDENTIALS ||
+               result->class == EC2_FAILURE_DENIED;
 }
 
 /* The plan named an ENI that the round does not know: our own invariant broke. */
@@ -35,40 +28,40 @@ static int unknown_eni(const struct plan_action *action, struct err *err)
                        (long long)action->key);
 }
 
-int act_give_up(struct reconcile *r, struct round *round, struct store_eni *eni, const char *why,
-                struct err *err)
+int act_give_up(struct context *ctx, struct round *round, struct store_eni *eni, const char *why,
+                struct outcome *out, struct err *err)
 {
         bool done;
 
         log_warn("eni given up", LOG_STR("eni", *eni->eni_id ? eni->eni_id : eni->client_token),
                  LOG_STR("why", why));
-        round->progress = true;
+        out->again = true;
         if (!*eni->eni_id)
-                return store_eni_remove(r->store, eni->key, why, err);
-        return store_eni_set_state(r->store, eni->key, ENI_DELETING, why, round->now_ms, &done, err);
+                return store_eni_remove(ctx->store, eni->key, why, err);
+        return store_eni_set_state(ctx->store, eni->key, ENI_DELETING, why, round->now_ms, &done, err);
 }
 
 static int act_look(struct reconcile *r, struct round *round, const struct plan_action *action _unused_,
-                    struct store_eni *eni _unused_, struct err *err)
+                    struct store_eni *eni _unused_, struct outcome *out, struct err *err)
 {
-        round->progress = true;
-        return look_at_ec2(r, round, err);
+        out->again = true;
+        return look_at_ec2(r, round, out, err);
 }
 
 static int act_drain(struct reconcile *r, struct round *round, const struct plan_action *action,
-                     struct store_eni *eni, struct err *err)
+                     struct store_eni *eni, struct outcome *out, struct err *err)
 {
-        round->changed = true;
-        return store_eni_set_state(r->store, eni->key, ENI_DRAINING, action->reason, round->now_ms,
-                                   &round->progress, err);
+        out->pool_changed = true;
+        return store_eni_set_state(r->ctx.store, eni->key, ENI_DRAINING, action->reason, round->now_ms,
+                                   &out->again, err);
 }
 
 static int act_undrain(struct reconcile *r, struct round *round, const struct plan_action *action,
-                       struct store_eni *eni, struct err *err)
+                       struct store_eni *eni, struct outcome *out, struct err *err)
 {
-        r->network_due = true;
-        return store_eni_set_state(r->store, eni->key, ENI_CONFIGURING, action->reason, round->now_ms,
-                                   &round->progress, err);
+        out->resync_network = true;
+        return store_eni_set_state(r->ctx.store, eni->key, ENI_CONFIGURING, action->reason, round->now_ms,
+                                   &out->again, err);
 }
 
 /*
@@ -76,52 +69,56 @@ static int act_undrain(struct reconcile *r, struct round *round, const struct pl
  * has answered it; once detached, a repeat fails with "not found", which is what we want to hear.
  */
 static int act_detach(struct reconcile *r, struct round *round, const struct plan_action *action,
-                      struct store_eni *eni, struct err *err)
+                      struct store_eni *eni, struct outcome *out, struct err *err)
 {
         const char *name = plan_action_to_string(PLAN_DETACH);
         bool done = eni->state >= ENI_DETACHING; /* one that was given up may be attached all the same */
+        struct ec2_result result;
         struct err cause;
 
-        if (!done && store_eni_set_state(r->store, eni->key, ENI_DETACHING, action->reason, round->now_ms,
+        if (!done && store_eni_set_state(r->ctx.store, eni->key, ENI_DETACHING, action->reason, round->now_ms,
                                          &done, err) < 0)
                 return -(int)err->code;
         if (!done)
                 return 0; /* an ADD was faster, or something cools */
-        round->progress = true;
-        if (*eni->attachment_id && ec2_detach_eni(r->ec2, eni->attachment_id, &cause) < 0 &&
-            failure_class(r) != EC2_FAILURE_GONE)
-                return blocked_after_failure(r, round, name, eni->eni_id, &cause, err);
+        out->again = true;
+        if (*eni->attachment_id &&
+            r->ctx.ec2->ops->detach_eni(r->ctx.ec2, NULL, eni->attachment_id, &result, &cause) < 0 &&
+            result.class != EC2_FAILURE_GONE)
+                return blocked_after_failure(&r->ctx, round, name, eni->eni_id, &result, &cause, out, err);
         log_info("eni detached", LOG_STR("eni", eni->eni_id), LOG_STR("reason", action->reason));
-        if (store_eni_set_attachment(r->store, eni->key, NULL, err) < 0)
+        if (store_eni_set_attachment(r->ctx.store, eni->key, NULL, err) < 0)
                 return -(int)err->code;
-        return blocked_clear(r, round, name, eni->eni_id, err);
+        return blocked_clear(&r->ctx, round, name, eni->eni_id, err);
 }
 
 static int act_delete(struct reconcile *r, struct round *round, const struct plan_action *action,
-                      struct store_eni *eni, struct err *err)
+                      struct store_eni *eni, struct outcome *out, struct err *err)
 {
         const char *name = plan_action_to_string(PLAN_DELETE);
         bool done = eni->state == ENI_DELETING;
+        struct ec2_result result;
         struct err cause;
 
-        if (!done && store_eni_set_state(r->store, eni->key, ENI_DELETING, action->reason, round->now_ms,
+        if (!done && store_eni_set_state(r->ctx.store, eni->key, ENI_DELETING, action->reason, round->now_ms,
                                          &done, err) < 0)
                 return -(int)err->code;
         if (!done)
                 return 0;
-        if (ec2_delete_eni(r->ec2, eni->eni_id, &cause) < 0 && failure_class(r) != EC2_FAILURE_GONE)
-                return blocked_after_failure(r, round, name, eni->eni_id, &cause, err);
-        round->progress = round->changed = true;
+        if (r->ctx.ec2->ops->delete_eni(r->ctx.ec2, NULL, eni->eni_id, &result, &cause) < 0 &&
+            result.class != EC2_FAILURE_GONE)
+                return blocked_after_failure(&r->ctx, round, name, eni->eni_id, &result, &cause, out, err);
+        out->again = out->pool_changed = true;
         log_info("eni deleted", LOG_STR("eni", eni->eni_id));
-        if (store_eni_deleted(r->store, eni->key, round->now_ms, err) < 0)
+        if (store_eni_deleted(r->ctx.store, eni->key, round->now_ms, err) < 0)
                 return -(int)err->code;
-        return blocked_clear(r, round, name, eni->eni_id, err);
+        return blocked_clear(&r->ctx, round, name, eni->eni_id, err);
 }
 
 static const struct {
         bool names_eni;
         int (*run)(struct reconcile *r, struct round *round, const struct plan_action *action,
-                   struct store_eni *eni, struct err *err);
+                   struct store_eni *eni, struct outcome *out, struct err *err);
 } actions[_PLAN_ACTION_MAX] = {
         [PLAN_LOOK] = {false, act_look},     [PLAN_FIND_SUBNETS] = {false, act_find_subnets},
         [PLAN_CREATE] = {false, act_create}, [PLAN_RECREATE] = {true, act_recreate},
@@ -131,7 +128,8 @@ static const struct {
         [PLAN_DETACH] = {true, act_detach},  [PLAN_DELETE] = {true, act_delete},
 };
 
-int act(struct reconcile *r, struct round *round, const struct plan_action *action, struct err *err)
+int act(struct reconcile *r, struct round *round, const struct plan_action *action, struct outcome *out,
+        struct err *err)
 {
         struct store_eni *eni = observe_eni(round, action->key);
         int e;
@@ -141,9 +139,9 @@ int act(struct reconcile *r, struct round *round, const struct plan_action *acti
                   LOG_STR("eni", eni ? eni->eni_id : ""));
         if (actions[action->kind].names_eni && !eni)
                 return unknown_eni(action, err);
-        count_action(r, action->kind, true);
-        e = actions[action->kind].run(r, round, action, eni, err);
-        count_action(r, action->kind, false);
+        count_action(&r->ctx, action->kind, true);
+        e = actions[action->kind].run(r, round, action, eni, out, err);
+        count_action(&r->ctx, action->kind, false);
         if (e < 0)
                 return err_wrap(err, "%s %s", plan_action_to_string(action->kind), eni ? eni->eni_id : "");
         return 0;

@@ -1,42 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Inside the reconciler: the actions that are functions of their own file. All have the shape of act.c's table. */
+/* The actions of a plan; those that are functions of their own file have the shape of act.c's table. */
 #ifndef IPAMD_RECONCILE_ACT_H
 #define IPAMD_RECONCILE_ACT_H
 
 #include "cloud/ec2_retry.h"
 #include "reconcile/state.h"
 
-/* The last EC2 call failed so that it may have been carried out all the same. */
-bool act_outcome_is_unknown(const struct reconcile *r);
+enum {
+        ATTACH_ATTEMPTS_MAX = 5,      /* then the ENI is given up and deleted */
+        TOKEN_LOOKS_MAX = 6,          /* for the ENI that a client token made; then the row is given up */
+        ENI_FULL_MS = 10 * 60 * 1000, /* an ENI that EC2 calls full is not filled for so long */
+};
+
+/* act.c: carries out one action of the plan. A failure that is EC2's is written down as blocked, and no error here. */
+int act(struct reconcile *r, struct round *round, const struct plan_action *action, struct outcome *out,
+        struct err *err);
+/* Repeats an unassign whose outcome is unknown, for every ENI that has leaving addresses and is not leaving itself. */
+int act_finish_unassigns(struct context *ctx, struct round *round, struct outcome *out, struct err *err);
+
+/* An EC2 call failed so that it may have been carried out all the same. */
+bool act_outcome_is_unknown(const struct ec2_result *result);
 /* It failed for a reason that says nothing about the ENI: throttled, no credentials, no permission. */
-bool act_is_slowed_down(const struct reconcile *r);
+bool act_is_slowed_down(const struct ec2_result *result);
 
 /* act_grow.c: an ENI comes to be. */
 int act_create(struct reconcile *r, struct round *round, const struct plan_action *action,
-               struct store_eni *eni, struct err *err);
+               struct store_eni *eni, struct outcome *out, struct err *err);
 int act_recreate(struct reconcile *r, struct round *round, const struct plan_action *action,
-                 struct store_eni *eni, struct err *err);
+                 struct store_eni *eni, struct outcome *out, struct err *err);
 int act_attach(struct reconcile *r, struct round *round, const struct plan_action *action,
-               struct store_eni *eni, struct err *err);
+               struct store_eni *eni, struct outcome *out, struct err *err);
 int act_mark(struct reconcile *r, struct round *round, const struct plan_action *action,
-             struct store_eni *eni, struct err *err);
+             struct store_eni *eni, struct outcome *out, struct err *err);
 
 /* subnets.c */
 int act_find_subnets(struct reconcile *r, struct round *round, const struct plan_action *action,
-                     struct store_eni *none, struct err *err);
+                     struct store_eni *none, struct outcome *out, struct err *err);
 
 /* act_addresses.c */
 int act_assign(struct reconcile *r, struct round *round, const struct plan_action *action,
-               struct store_eni *eni, struct err *err);
+               struct store_eni *eni, struct outcome *out, struct err *err);
 int act_unassign(struct reconcile *r, struct round *round, const struct plan_action *action,
-                 struct store_eni *eni, struct err *err);
+                 struct store_eni *eni, struct outcome *out, struct err *err);
 
 /* An ENI that will never be of use: deleted if it exists, forgotten if it does not. */
-int act_give_up(struct reconcile *r, struct round *round, struct store_eni *eni, const char *why,
-                struct err *err);
+int act_give_up(struct context *ctx, struct round *round, struct store_eni *eni, const char *why,
+                struct outcome *out, struct err *err);
 
 /* What a create call asks for, but for addresses beside the primary one; texts are in the arena, the token is borrowed. */
-void act_create_request(struct reconcile *r, struct arena *arena, const char *subnet_id, const char *token,
+void act_create_request(struct context *ctx, struct arena *arena, const char *subnet_id, const char *token,
                         struct ec2_create_eni *ret);
 
 #endif

@@ -10,7 +10,7 @@
 #include <vpcwire/log.h>
 
 #include "cloud/ec2_retry.h"
-#include "reconcile/state.h"
+#include "reconcile/blocked.h"
 
 const struct store_blocked *blocked_find(const struct round *round, const char *action, const char *subject)
 {
@@ -22,11 +22,32 @@ const struct store_blocked *blocked_find(const struct round *round, const char *
         return NULL;
 }
 
-bool blocked_now(const struct round *round, const char *action, const char *subject)
+int64_t blocked_until_ms(const struct round *round, const char *action, const char *subject)
 {
         const struct store_blocked *blocked = blocked_find(round, action, subject);
 
-        return blocked && blocked->until_ms > round->now_ms;
+        return blocked ? blocked->until_ms : 0;
+}
+
+unsigned blocked_attempts(const struct round *round, const char *action, const char *subject)
+{
+        const struct store_blocked *blocked = blocked_find(round, action, subject);
+
+        return blocked ? blocked->attempts : 0;
+}
+
+bool blocked_now(const struct round *round, const char *action, const char *subject)
+{
+        return blocked_until_ms(round, action, subject) > round->now_ms;
+}
+
+bool blocked_waits(const struct round *round, const char *action, const char *subject, struct outcome *out)
+{
+        bool blocked = blocked_now(round, action, subject);
+
+        if (blocked)
+                outcome_wake(out, blocked_until_ms(round, action, subject));
+        return blocked;
 }
 
 /* The round's copy must not be older than the store's: later actions of the same round look at it. */
@@ -45,22 +66,16 @@ static void remember(struct round *round, const struct store_blocked *blocked)
         round->n_blocked = n;
 }
 
-static unsigned attempts_so_far(const struct round *round, const char *action, const char *subject)
-{
-        const struct store_blocked *before = blocked_find(round, action, subject);
-
-        return before ? before->attempts : 0;
-}
-
-static int write_down(struct reconcile *r, struct round *round, struct store_blocked blocked, struct err *err)
+static int write_down(struct context *ctx, struct round *round, struct store_blocked blocked,
+                      struct outcome *out, struct err *err)
 {
         blocked.action = arena_strdup(round->arena, blocked.action);
         blocked.subject = arena_strdup(round->arena, blocked.subject);
         blocked.reason = arena_strdup(round->arena, blocked.reason);
         remember(round, &blocked);
-        round->changed = true; /* a waiting ADD may now be told more */
-        round_wake_at(round, blocked.until_ms);
-        return store_blocked_set(r->store, &blocked, err);
+        out->pool_changed = true; /* a waiting ADD may now be told more */
+        outcome_wake(out, blocked.until_ms);
+        return store_blocked_set(ctx->store, &blocked, err);
 }
 
 /* For people. EC2's own words stay where we have no better ones. */
@@ -79,67 +94,65 @@ static const char *sentence(struct arena *arena, enum ec2_failure_class class, c
         return cause;
 }
 
-int blocked_say(struct reconcile *r, struct round *round, const char *action, const char *subject,
-                int64_t until_ms, const char *reason, struct err *err)
+int blocked_say(struct context *ctx, struct round *round, const char *action, const char *subject,
+                int64_t until_ms, const char *reason, struct outcome *out, struct err *err)
 {
         return write_down(
-                r, round,
+                ctx, round,
                 (struct store_blocked){
                         .action = action, .subject = subject, .reason = reason, .until_ms = until_ms},
-                err);
+                out, err);
 }
 
-int blocked_until(struct reconcile *r, struct round *round, const char *action, const char *subject,
-                  int64_t until_ms, const char *reason, struct err *err)
+int blocked_until(struct context *ctx, struct round *round, const char *action, const char *subject,
+                  int64_t until_ms, const char *reason, struct outcome *out, struct err *err)
 {
-        return write_down(r, round,
+        return write_down(ctx, round,
                           (struct store_blocked){.action = action,
                                                  .subject = subject,
                                                  .reason = reason,
                                                  .until_ms = until_ms,
-                                                 .attempts = attempts_so_far(round, action, subject) + 1},
-                          err);
+                                                 .attempts = blocked_attempts(round, action, subject) + 1},
+                          out, err);
 }
 
 /* The call was not made: nothing failed, so no attempt is counted and nobody needs to hear of it. */
-static int keep_pace(struct reconcile *r, struct round *round, const char *action, const char *subject,
-                     const struct err *cause, struct err *err)
+static int keep_pace(struct context *ctx, struct round *round, const char *action, const char *subject,
+                     int64_t wait_ms, const struct err *cause, struct outcome *out, struct err *err)
 {
-        int64_t wait_ms = ec2_last_failure(r->ec2)->wait_ms;
-
-        metrics_add(r->options.metrics, METRIC_EC2_PACED, LABELS(action), 1);
+        metrics_add(ctx->options.metrics, METRIC_EC2_PACED, LABELS(action), 1);
         log_debug("ec2 call put off", LOG_STR("action", action), LOG_STR("subject", subject),
                   LOG_INT("again_in_ms", wait_ms));
-        return write_down(r, round,
+        return write_down(ctx, round,
                           (struct store_blocked){.action = action,
                                                  .subject = subject,
                                                  .reason = cause->msg,
                                                  .until_ms = clock_boottime_ms() + wait_ms,
-                                                 .attempts = attempts_so_far(round, action, subject)},
-                          err);
+                                                 .attempts = blocked_attempts(round, action, subject)},
+                          out, err);
 }
 
-int blocked_after_failure(struct reconcile *r, struct round *round, const char *action, const char *subject,
-                          const struct err *cause, struct err *err)
+int blocked_after_failure(struct context *ctx, struct round *round, const char *action, const char *subject,
+                          const struct ec2_result *result, const struct err *cause, struct outcome *out,
+                          struct err *err)
 {
-        const struct ec2_failure *failure = ec2_last_failure(r->ec2);
-        unsigned attempt = attempts_so_far(round, action, subject) + 1;
-        int64_t delay_ms = ec2_retry_delay_ms(failure->class, attempt - 1, reconcile_random(r));
+        unsigned attempt = blocked_attempts(round, action, subject) + 1;
+        int64_t delay_ms = ec2_retry_delay_ms(result->class, attempt - 1, context_random(ctx));
 
-        round->progress = true; /* what cannot be had here, the next plan may get elsewhere */
-        if (ec2_failure_is_pause(failure))
-                return keep_pace(r, round, action, subject, cause, err);
-        if (failure->wait_ms)
-                delay_ms = failure->wait_ms;
+        out->again = true; /* what cannot be had here, the next plan may get elsewhere */
+        if (ec2_result_is_pause(result))
+                return keep_pace(ctx, round, action, subject, result->wait_ms, cause, out, err);
+        if (result->wait_ms)
+                delay_ms = result->wait_ms;
         log_warn("ec2 call failed", LOG_STR("action", action), LOG_STR("subject", subject),
-                 LOG_STR("class", ec2_failure_class_to_string(failure->class)),
-                 LOG_STR("code", failure->code), LOG_STR("request_id", failure->request_id),
-                 LOG_INT("attempt", attempt), LOG_INT("again_in_ms", delay_ms), LOG_ERR(cause));
-        return blocked_until(r, round, action, subject, clock_boottime_ms() + delay_ms,
-                             sentence(round->arena, failure->class, subject, cause->msg), err);
+                 LOG_STR("class", ec2_failure_class_to_string(result->class)), LOG_STR("code", result->code),
+                 LOG_STR("request_id", result->request_id), LOG_INT("attempt", attempt),
+                 LOG_INT("again_in_ms", delay_ms), LOG_ERR(cause));
+        return blocked_until(ctx, round, action, subject, clock_boottime_ms() + delay_ms,
+                             sentence(round->arena, result->class, subject, cause->msg), out, err);
 }
 
-int blocked_clear(struct reconcile *r, struct round *round, const char *action, const char *subject,
+int blocked_clear(struct context *ctx, struct round *round, const char *action, const char *subject,
                   struct err *err)
 {
         struct store_blocked *copy;
@@ -155,5 +168,5 @@ int blocked_clear(struct reconcile *r, struct round *round, const char *action, 
         }
         round->blocked = copy;
         round->n_blocked = n;
-        return store_blocked_clear(r->store, action, subject, err);
+        return store_blocked_clear(ctx->store, action, subject, err);
 }

@@ -5,57 +5,57 @@
 #include <vpcwire/clock.h>
 
 #include "metrics/calls.h"
-#include "reconcile/state.h"
+#include "reconcile/report.h"
 
-static void keep_call(struct reconcile *r, const char *action, const struct ec2_failure *failure,
+static void keep_call(struct context *ctx, const char *action, const struct ec2_result *result,
                       const char *why)
 {
         struct calls_entry entry = {.at_wall_ms = clock_wall_ms(),
-                                    .took_us = failure->took_us,
+                                    .took_us = result->took_us,
                                     .http_status =
-                                            failure->class == EC2_FAILURE_NONE ? 200 : failure->http_status};
+                                            result->class == EC2_FAILURE_NONE ? 200 : result->http_status};
 
         snprintf(entry.action, sizeof(entry.action), "%s", action);
-        snprintf(entry.class, sizeof(entry.class), "%s", ec2_failure_class_to_string(failure->class));
-        snprintf(entry.code, sizeof(entry.code), "%s", failure->code);
-        if (failure->class != EC2_FAILURE_NONE)
+        snprintf(entry.class, sizeof(entry.class), "%s", ec2_failure_class_to_string(result->class));
+        snprintf(entry.code, sizeof(entry.code), "%s", result->code);
+        if (result->class != EC2_FAILURE_NONE)
                 snprintf(entry.why, sizeof(entry.why), "%s", why);
-        calls_add(r->options.calls, &entry);
+        calls_add(ctx->options.calls, &entry);
 }
 
-static const char *status_text(const struct ec2_failure *failure, char text[static 16])
+static const char *status_text(const struct ec2_result *result, char text[static 16])
 {
-        snprintf(text, 16, "%ld", failure->class == EC2_FAILURE_NONE ? 200L : failure->http_status);
-        return failure->class != EC2_FAILURE_NONE && !failure->http_status ? "" : text;
+        snprintf(text, 16, "%ld", result->class == EC2_FAILURE_NONE ? 200L : result->http_status);
+        return result->class != EC2_FAILURE_NONE && !result->http_status ? "" : text;
 }
 
-void count_ec2_call(void *data, const char *action, const struct ec2_failure *failure, const char *why)
+void count_ec2_call(void *data, const char *action, const struct ec2_result *result, const char *why)
 {
-        const struct reconcile *r = data;
-        const char *class = ec2_failure_class_to_string(failure->class);
-        struct metrics *metrics = r->options.metrics;
-        bool failed = failure->class != EC2_FAILURE_NONE;
+        struct context *ctx = data;
+        const char *class = ec2_failure_class_to_string(result->class);
+        struct metrics *metrics = ctx->options.metrics;
+        bool failed = result->class != EC2_FAILURE_NONE;
 
-        denied_observe(data, action, failure, why);
-        keep_call(data, action, failure, why);
+        denied_observe(data, action, result, why);
+        keep_call(data, action, result, why);
         metrics_add(metrics, METRIC_EC2_CALLS, LABELS(action, class), 1);
-        metrics_observe(metrics, METRIC_EC2_SECONDS, LABELS(action), failure->took_us);
-        metrics_add(metrics, METRIC_EC2_THROTTLES, NO_LABELS, failure->class == EC2_FAILURE_THROTTLED);
-        if (failure->class == EC2_FAILURE_DENIED || !failed)
+        metrics_observe(metrics, METRIC_EC2_SECONDS, LABELS(action), result->took_us);
+        metrics_add(metrics, METRIC_EC2_THROTTLES, NO_LABELS, result->class == EC2_FAILURE_THROTTLED);
+        if (result->class == EC2_FAILURE_DENIED || !failed)
                 metrics_set(metrics, METRIC_EC2_DENIED, LABELS(action), failed);
         metrics_add(metrics, METRIC_AWSCNI_EC2_REQUESTS, LABELS(action), 1);
         metrics_observe(metrics, METRIC_AWSCNI_API_LATENCY,
-                        LABELS(action, failed ? "true" : "false", status_text(failure, (char[16]){0})),
-                        failure->took_us);
+                        LABELS(action, failed ? "true" : "false", status_text(result, (char[16]){0})),
+                        result->took_us);
         if (!failed)
                 return;
         metrics_add(metrics, METRIC_AWSCNI_EC2_ERRORS, LABELS(action), 1);
         metrics_add(metrics, METRIC_AWSCNI_API_ERRORS, LABELS(action, class), 1);
 }
 
-void count_plan(struct reconcile *r, const struct plan *plan)
+void count_plan(struct context *ctx, const struct plan *plan)
 {
-        struct metrics *metrics = r->options.metrics;
+        struct metrics *metrics = ctx->options.metrics;
 
         metrics_set(metrics, METRIC_POOL_TARGET, NO_LABELS, plan->target);
         metrics_set(metrics, METRIC_POOL_SURPLUS, NO_LABELS, plan->surplus);
@@ -76,16 +76,16 @@ static const char *const undertakings[_PLAN_ACTION_MAX] = {
         [PLAN_DETACH] = "decreaseDatastorePool", [PLAN_DELETE] = "decreaseDatastorePool",
 };
 
-void count_action(struct reconcile *r, enum plan_action_kind kind, bool begins)
+void count_action(struct context *ctx, enum plan_action_kind kind, bool begins)
 {
         if (begins)
-                metrics_add(r->options.metrics, METRIC_ACTIONS, LABELS(plan_action_to_string(kind)), 1);
-        metrics_set(r->options.metrics, METRIC_AWSCNI_IN_PROGRESS, LABELS(undertakings[kind]), begins);
+                metrics_add(ctx->options.metrics, METRIC_ACTIONS, LABELS(plan_action_to_string(kind)), 1);
+        metrics_set(ctx->options.metrics, METRIC_AWSCNI_IN_PROGRESS, LABELS(undertakings[kind]), begins);
 }
 
-void count_repairs(struct reconcile *r, const struct node_repairs *repaired)
+void count_repairs(struct context *ctx, const struct node_repairs *repaired)
 {
-        struct metrics *metrics = r->options.metrics;
+        struct metrics *metrics = ctx->options.metrics;
 
         metrics_add(metrics, METRIC_REPAIRS, LABELS("links"), repaired->links);
         metrics_add(metrics, METRIC_REPAIRS, LABELS("addresses"), repaired->addresses);
@@ -96,18 +96,18 @@ void count_repairs(struct reconcile *r, const struct node_repairs *repaired)
         metrics_add(metrics, METRIC_REPAIRS, LABELS("sysctls"), repaired->sysctls);
 }
 
-void count_round(struct reconcile *r)
+void count_round(struct context *ctx, int64_t looked_ms)
 {
-        struct metrics *metrics = r->options.metrics;
+        struct metrics *metrics = ctx->options.metrics;
         int64_t since_ms, expires_wall_ms;
 
         metrics_add(metrics, METRIC_ROUNDS, NO_LABELS, 1);
-        metrics_set(metrics, METRIC_LOOK_AGE, NO_LABELS, r->looked_ms);
-        if (credentials_times(r->credentials, &since_ms, &expires_wall_ms)) {
+        metrics_set(metrics, METRIC_LOOK_AGE, NO_LABELS, looked_ms);
+        if (credentials_times(ctx->credentials, &since_ms, &expires_wall_ms)) {
                 metrics_set(metrics, METRIC_CREDENTIALS_AGE, NO_LABELS, since_ms);
                 metrics_set(metrics, METRIC_CREDENTIALS_EXPIRY, NO_LABELS, expires_wall_ms);
         }
-        for (int class = 0; class < _PACE_CLASS_MAX && r->ec2; class ++)
+        for (int class = 0; class < _PACE_CLASS_MAX && ctx->ec2; class ++)
                 metrics_set(metrics, METRIC_EC2_PACE, LABELS(pace_class_to_string((enum pace_class) class)),
-                            ec2_pace_rate(r->ec2, (enum pace_class) class));
+                            ctx->ec2->ops->pace_rate(ctx->ec2, (enum pace_class) class));
 }

@@ -6,7 +6,7 @@
 #include <vpcwire/log.h>
 
 #include "cloud/ec2_retry.h"
-#include "reconcile/state.h"
+#include "reconcile/report.h"
 
 static const char KIND_DENIED[] = "ec2-denied", KIND_ALLOWED[] = "ec2-allowed";
 
@@ -15,51 +15,51 @@ static const char *fact_of(struct arena *arena, const char *action)
         return arena_printf(arena, "%s/%s", RECONCILE_FACT_DENIED, action);
 }
 
-static int read_fact(struct reconcile *r, struct arena *arena, const char *action, bool *ret, struct err *err)
+static int read_fact(struct context *ctx, struct arena *arena, const char *action, bool *ret, struct err *err)
 {
         const char *text;
 
-        if (store_fact_get(r->store, fact_of(arena, action), arena, &text, err) < 0)
+        if (store_fact_get(ctx->store, fact_of(arena, action), arena, &text, err) < 0)
                 return -(int)err->code;
         *ret = text && *text;
         return 0;
 }
 
-static int tell(struct reconcile *r, struct arena *arena, const char *action, bool denied, const char *why,
+static int tell(struct context *ctx, struct arena *arena, const char *action, bool denied, const char *why,
                 struct err *err)
 {
         bool before = false;
 
-        if (read_fact(r, arena, action, &before, err) < 0)
+        if (read_fact(ctx, arena, action, &before, err) < 0)
                 return -(int)err->code;
         if (before == denied)
                 return 0;
-        if (store_event_add(r->store, denied ? KIND_DENIED : KIND_ALLOWED, action,
+        if (store_event_add(ctx->store, denied ? KIND_DENIED : KIND_ALLOWED, action,
                             denied ? why : "EC2 carries it out again", err) < 0)
                 return -(int)err->code;
-        return store_fact_set(r->store, fact_of(arena, action), denied ? why : "", err);
+        return store_fact_set(ctx->store, fact_of(arena, action), denied ? why : "", err);
 }
 
-int denied_known(struct reconcile *r, struct arena *arena, const char *action, bool *ret, struct err *err)
+int denied_known(struct context *ctx, struct arena *arena, const char *action, bool *ret, struct err *err)
 {
-        return read_fact(r, arena, action, ret, err);
+        return read_fact(ctx, arena, action, ret, err);
 }
 
-void denied_observe(void *data, const char *action, const struct ec2_failure *failure, const char *why)
+void denied_observe(void *data, const char *action, const struct ec2_result *result, const char *why)
 {
         _cleanup_(arena_freep) struct arena *arena = NULL;
-        struct reconcile *r = data;
+        struct context *ctx = data;
         struct err err;
 
-        if (failure->dry_run || (failure->class != EC2_FAILURE_DENIED && failure->class != EC2_FAILURE_NONE))
+        if (result->dry_run || (result->class != EC2_FAILURE_DENIED && result->class != EC2_FAILURE_NONE))
                 return; /* says nothing of permissions */
         arena = arena_new();
-        if (tell(r, arena, action, failure->class == EC2_FAILURE_DENIED, why, &err) < 0)
+        if (tell(ctx, arena, action, result->class == EC2_FAILURE_DENIED, why, &err) < 0)
                 log_error("a permission's change is not written down", LOG_STR("action", action),
                           LOG_ERR(&err));
 }
 
-void denied_recall(struct reconcile *r)
+void denied_recall(struct context *ctx)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         struct err err;
@@ -68,8 +68,8 @@ void denied_recall(struct reconcile *r)
                 const char *action = ec2_action_to_string((enum ec2_action)i);
                 bool denied = false;
 
-                if (read_fact(r, arena, action, &denied, &err) == 0)
-                        metrics_set(r->options.metrics, METRIC_EC2_DENIED, LABELS(action), denied);
+                if (read_fact(ctx, arena, action, &denied, &err) == 0)
+                        metrics_set(ctx->options.metrics, METRIC_EC2_DENIED, LABELS(action), denied);
                 else
                         log_error("whether EC2 denied an action cannot be read", LOG_STR("action", action),
                                   LOG_ERR(&err));

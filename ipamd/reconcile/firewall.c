@@ -8,7 +8,8 @@
 #include <vpcwire/firewall.h>
 #include <vpcwire/log.h>
 
-#include "reconcile/state.h"
+#include "reconcile/blocked.h"
+#include "reconcile/firewalls.h"
 
 static bool is_still_there(const struct firewall_drop *drops, size_t n, const char *where)
 {
@@ -19,7 +20,8 @@ static bool is_still_there(const struct firewall_drop *drops, size_t n, const ch
         return false;
 }
 
-static int warn(struct reconcile *r, struct round *round, const struct firewall_drop *drop, struct err *err)
+static int warn(struct context *ctx, struct round *round, const struct firewall_drop *drop,
+                struct outcome *out, struct err *err)
 {
         const char *reason = arena_printf(
                 round->arena, "%s, and no rule of it accepts all packets from and to pods; the cure: %s",
@@ -28,14 +30,14 @@ static int warn(struct reconcile *r, struct round *round, const struct firewall_
         if (!blocked_find(round, STORE_WARNING, drop->where)) {
                 log_warn("a firewall drops packets of pods", LOG_STR("where", drop->where),
                          LOG_STR("why", drop->why), LOG_STR("cure", drop->cure));
-                round->changed = true;
+                out->pool_changed = true;
         }
-        return blocked_until(r, round, STORE_WARNING, drop->where, round->now_ms + 2 * FIREWALL_PERIOD_MS,
-                             reason, err);
+        return blocked_until(ctx, round, STORE_WARNING, drop->where, round->now_ms + 2 * FIREWALL_PERIOD_MS,
+                             reason, out, err);
 }
 
-static int forget_mended(struct reconcile *r, struct round *round, const struct firewall_drop *drops,
-                         size_t n, struct err *err)
+static int forget_mended(struct context *ctx, struct round *round, const struct firewall_drop *drops,
+                         size_t n, struct outcome *out, struct err *err)
 {
         const struct store_blocked *before = round->blocked;
         size_t n_before = round->n_blocked;
@@ -45,37 +47,44 @@ static int forget_mended(struct reconcile *r, struct round *round, const struct 
                     is_still_there(drops, n, before[i].subject))
                         continue;
                 log_info("the firewall lets packets of pods pass", LOG_STR("where", before[i].subject));
-                round->changed = true;
-                if (blocked_clear(r, round, STORE_WARNING, before[i].subject, err) < 0)
+                out->pool_changed = true;
+                if (blocked_clear(ctx, round, STORE_WARNING, before[i].subject, err) < 0)
                         return -(int)err->code;
         }
         return 0;
 }
 
-int firewall_watch(struct reconcile *r, struct round *round, struct err *err)
+int firewall_watch(struct firewalls *firewalls, struct context *ctx, struct round *round, struct outcome *out,
+                   struct err *err)
 {
         struct firewall_drop *drops;
         struct err failure;
         size_t n;
 
-        if (round->now_ms < r->firewall_due_ms) {
-                round_wake_at(round, r->firewall_due_ms);
+        if (round->now_ms < firewalls->due_ms) {
+                outcome_wake(out, firewalls->due_ms);
                 return 0;
         }
-        r->firewall_seen_ms = round->now_ms;
-        r->firewall_due_ms = round->now_ms + FIREWALL_PERIOD_MS;
-        if (firewall_look(round->arena, r->options.veth_prefix, &drops, &n, &failure) < 0) {
+        firewalls->seen_ms = round->now_ms;
+        firewalls->due_ms = round->now_ms + FIREWALL_PERIOD_MS;
+        if (firewall_look(round->arena, ctx->options.veth_prefix, &drops, &n, &failure) < 0) {
                 /* Only a report is lost. */
                 log_warn("firewalls cannot be looked at", LOG_ERR(&failure));
-                round_wake_at(round, r->firewall_due_ms);
+                outcome_wake(out, firewalls->due_ms);
                 return 0;
         }
         for (size_t i = 0; i < n; i++) {
-                if (warn(r, round, &drops[i], err) < 0)
+                if (warn(ctx, round, &drops[i], out, err) < 0)
                         return err_wrap(err, "note the firewall");
         }
         if (n)
-                r->firewall_due_ms = round->now_ms + FIREWALL_MENDED_MS;
-        round_wake_at(round, r->firewall_due_ms);
-        return forget_mended(r, round, drops, n, err);
+                firewalls->due_ms = round->now_ms + FIREWALL_MENDED_MS;
+        outcome_wake(out, firewalls->due_ms);
+        return forget_mended(ctx, round, drops, n, out, err);
+}
+
+void firewall_hasten(struct firewalls *firewalls)
+{
+        if (firewalls->due_ms > firewalls->seen_ms + FIREWALL_SETTLE_MS)
+                firewalls->due_ms = firewalls->seen_ms + FIREWALL_SETTLE_MS;
 }

@@ -10,7 +10,8 @@
 
 #include <vpcwire/log.h>
 
-#include "reconcile/state.h"
+#include "reconcile/blocked.h"
+#include "reconcile/follow.h"
 
 static const char STEP_GROUPS[] = "security-groups";
 
@@ -35,35 +36,35 @@ static char *in_order(struct arena *arena, const char *const *groups, size_t n)
         return text.text;
 }
 
-void groups_forget(struct reconcile *r)
+void groups_forget(struct groups *groups)
 {
-        for (size_t i = 0; i < r->n_grouped; i++)
-                free(r->grouped[i].groups);
-        free(r->grouped);
-        r->grouped = NULL;
-        r->n_grouped = 0;
+        for (size_t i = 0; i < groups->n; i++)
+                free(groups->list[i].groups);
+        free(groups->list);
+        groups->list = NULL;
+        groups->n = 0;
 }
 
-static struct grouped *find_grouped(struct reconcile *r, const char *eni_id)
+static struct grouped *find_grouped(struct groups *groups, const char *eni_id)
 {
-        for (size_t i = 0; i < r->n_grouped; i++) {
-                if (strcmp(r->grouped[i].eni_id, eni_id) == 0)
-                        return &r->grouped[i];
+        for (size_t i = 0; i < groups->n; i++) {
+                if (strcmp(groups->list[i].eni_id, eni_id) == 0)
+                        return &groups->list[i];
         }
         return NULL;
 }
 
-void groups_see(struct reconcile *r, const struct ec2_eni *eni)
+void groups_see(struct groups *groups, const struct ec2_eni *eni)
 {
         _cleanup_(arena_freep) struct arena *scratch = NULL;
-        struct grouped *grouped = find_grouped(r, eni->eni_id);
+        struct grouped *grouped = find_grouped(groups, eni->eni_id);
 
         if (eni->n_groups == 0)
                 return; /* not told: in a VPC an ENI has at least one */
         scratch = arena_new();
         if (!grouped) {
-                r->grouped = xrealloc_array(r->grouped, r->n_grouped + 1, sizeof(*r->grouped));
-                grouped = &r->grouped[r->n_grouped++];
+                groups->list = xrealloc_array(groups->list, groups->n + 1, sizeof(*groups->list));
+                grouped = &groups->list[groups->n++];
                 *grouped = (struct grouped){0};
                 memcpy(grouped->eni_id, eni->eni_id, strlen(eni->eni_id) + 1); /* ids fit: ec2_parse.c */
         }
@@ -81,44 +82,43 @@ static bool stays(const struct round *round, const char *eni_id)
         return false;
 }
 
-static int follow(struct reconcile *r, struct round *round, struct grouped *grouped, const char *wanted,
-                  struct err *err)
+static int follow(struct context *ctx, struct round *round, struct grouped *grouped, const char *wanted,
+                  struct outcome *out, struct err *err)
 {
-        const struct identity *identity = &r->identity;
+        const struct identity *identity = &ctx->identity;
+        struct ec2_result result;
         struct err cause;
 
         if (strcmp(grouped->groups, wanted) == 0)
-                return blocked_clear(r, round, STEP_GROUPS, grouped->eni_id, err);
-        if (!stays(round, grouped->eni_id))
+                return blocked_clear(ctx, round, STEP_GROUPS, grouped->eni_id, err);
+        if (!stays(round, grouped->eni_id) || blocked_waits(round, STEP_GROUPS, grouped->eni_id, out))
                 return 0;
-        if (blocked_now(round, STEP_GROUPS, grouped->eni_id)) {
-                round_wake_at(round, blocked_find(round, STEP_GROUPS, grouped->eni_id)->until_ms);
-                return 0;
-        }
-        if (ec2_set_groups(r->ec2, grouped->eni_id, (const char *const *)identity->groups, identity->n_groups,
-                           &cause) < 0) {
-                if (ec2_last_failure(r->ec2)->class == EC2_FAILURE_GONE)
-                        r->look_due_ms = round->now_ms;
-                return blocked_after_failure(r, round, STEP_GROUPS, grouped->eni_id, &cause, err);
+        if (ctx->ec2->ops->set_groups(ctx->ec2, NULL, grouped->eni_id, (const char *const *)identity->groups,
+                                      identity->n_groups, &result, &cause) < 0) {
+                if (result.class == EC2_FAILURE_GONE)
+                        outcome_resync_ec2(out, round->now_ms);
+                return blocked_after_failure(ctx, round, STEP_GROUPS, grouped->eni_id, &result, &cause, out,
+                                             err);
         }
         free(grouped->groups);
         grouped->groups = xstrdup(wanted);
         log_info("eni has the primary one's security groups", LOG_STR("eni", grouped->eni_id),
                  LOG_STR("groups", wanted));
-        return blocked_clear(r, round, STEP_GROUPS, grouped->eni_id, err);
+        return blocked_clear(ctx, round, STEP_GROUPS, grouped->eni_id, err);
 }
 
-int groups_follow(struct reconcile *r, struct round *round, struct err *err)
+int groups_follow(struct groups *groups, struct context *ctx, struct round *round, struct outcome *out,
+                  struct err *err)
 {
-        const struct identity *identity = &r->identity;
+        const struct identity *identity = &ctx->identity;
         _cleanup_free_ char *wanted = NULL;
 
         if (identity->n_groups == 0)
                 return 0;
         wanted = in_order(round->arena, (const char *const *)identity->groups, identity->n_groups);
-        for (size_t i = 0; i < r->n_grouped; i++) {
-                if (follow(r, round, &r->grouped[i], wanted, err) < 0)
-                        return err_wrap(err, "security groups of %s", r->grouped[i].eni_id);
+        for (size_t i = 0; i < groups->n; i++) {
+                if (follow(ctx, round, &groups->list[i], wanted, out, err) < 0)
+                        return err_wrap(err, "security groups of %s", groups->list[i].eni_id);
         }
         return 0;
 }

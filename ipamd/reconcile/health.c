@@ -2,13 +2,13 @@
 /* Credentials that cannot be refreshed and a clock that is wrong: told when it begins and when it ends. */
 #include <vpcwire/log.h>
 
-#include "reconcile/state.h"
+#include "reconcile/report.h"
 
-static void tell_credentials(struct reconcile *r, const struct credentials_health *health)
+static void tell_credentials(struct health *told, const struct credentials_health *health)
 {
-        if (health->failing == r->told.credentials_failing)
+        if (health->failing == told->credentials_failing)
                 return;
-        r->told.credentials_failing = health->failing;
+        told->credentials_failing = health->failing;
         if (!health->failing)
                 log_info("credentials can be had again");
         else
@@ -18,13 +18,13 @@ static void tell_credentials(struct reconcile *r, const struct credentials_healt
                          LOG_STR("why", health->why));
 }
 
-static void tell_clock(struct reconcile *r, const struct credentials_health *health)
+static void tell_clock(struct health *told, const struct credentials_health *health)
 {
         bool wrong = health->ahead_ms != 0;
 
-        if (wrong == r->told.clock_wrong)
+        if (wrong == told->clock_wrong)
                 return;
-        r->told.clock_wrong = wrong;
+        told->clock_wrong = wrong;
         if (wrong)
                 log_warn("this machine's clock is wrong by AWS's, which signs from now on",
                          LOG_INT("ahead_ms", health->ahead_ms));
@@ -32,11 +32,11 @@ static void tell_clock(struct reconcile *r, const struct credentials_health *hea
                 log_info("this machine's clock is right again");
 }
 
-void health_tell(struct reconcile *r)
+void health_tell(struct health *told, struct context *ctx)
 {
         struct credentials_health health;
 
-        credentials_get_health(r->credentials, &health);
-        tell_credentials(r, &health);
-        tell_clock(r, &health);
+        credentials_get_health(ctx->credentials, &health);
+        tell_credentials(told, &health);
+        tell_clock(told, &health);
 }

@@ -8,7 +8,7 @@
 
 #include <vpcwire/log.h>
 
-#include "reconcile/state.h"
+#include "reconcile/round.h"
 
 static bool has_cidr(const struct prefix *cidrs, size_t n, struct prefix cidr)
 {
@@ -20,9 +20,10 @@ static bool has_cidr(const struct prefix *cidrs, size_t n, struct prefix cidr)
 }
 
 /* What IMDS shows, and what it does not show but did a while ago: an absence there proves nothing. */
-static size_t settle_vpc_cidrs(struct reconcile *r, struct round *round, struct prefix **cidrs, size_t n)
+static size_t settle_vpc_cidrs(struct context *ctx, struct identity_changes *changes, struct round *round,
+                               struct prefix **cidrs, size_t n)
 {
-        const struct identity *known = &r->identity;
+        const struct identity *known = &ctx->identity;
         struct prefix *all = ARENA_ARRAY(round->arena, struct prefix, n + known->n_vpc_cidrs);
         size_t n_all = n;
 
@@ -32,10 +33,10 @@ static size_t settle_vpc_cidrs(struct reconcile *r, struct round *round, struct 
                         all[n_all++] = known->vpc_cidrs[i];
         }
         if (n_all == n)
-                r->vpc_cidrs_less_since_ms = 0;
-        else if (!r->vpc_cidrs_less_since_ms)
-                r->vpc_cidrs_less_since_ms = round->now_ms;
-        else if (round->now_ms - r->vpc_cidrs_less_since_ms >= VPC_CIDRS_GONE_MS)
+                changes->vpc_cidrs_less_since_ms = 0;
+        else if (!changes->vpc_cidrs_less_since_ms)
+                changes->vpc_cidrs_less_since_ms = round->now_ms;
+        else if (round->now_ms - changes->vpc_cidrs_less_since_ms >= VPC_CIDRS_GONE_MS)
                 return n;
         *cidrs = all;
         return n_all;
@@ -57,29 +58,30 @@ static struct prefix *with_known(const struct identity *identity, struct arena *
 }
 
 /* CIDRs come and go while the node runs. A failure keeps what was known: an absence never destroys. */
-static void refresh_vpc_cidrs(struct reconcile *r, struct round *round)
+static void refresh_vpc_cidrs(struct context *ctx, struct identity_changes *changes, struct round *round,
+                              struct outcome *out)
 {
         struct prefix *cidrs;
         struct err err;
         bool whole;
         size_t n;
 
-        if (imds_get_vpc_cidrs(r->imds, r->identity.mac, round->arena, &cidrs, &n, &whole, &err) < 0) {
+        if (imds_get_vpc_cidrs(ctx->imds, ctx->identity.mac, round->arena, &cidrs, &n, &whole, &err) < 0) {
                 log_debug("the VPC's CIDRs are not to be had now", LOG_ERR(&err));
                 return;
         }
         if (n == 0)
                 return;
         if (whole)
-                n = settle_vpc_cidrs(r, round, &cidrs, n);
+                n = settle_vpc_cidrs(ctx, changes, round, &cidrs, n);
         else
-                cidrs = with_known(&r->identity, round->arena, cidrs, &n);
-        if (n == r->identity.n_vpc_cidrs && memcmp(cidrs, r->identity.vpc_cidrs, n * sizeof(*cidrs)) == 0)
+                cidrs = with_known(&ctx->identity, round->arena, cidrs, &n);
+        if (n == ctx->identity.n_vpc_cidrs && memcmp(cidrs, ctx->identity.vpc_cidrs, n * sizeof(*cidrs)) == 0)
                 return;
-        identity_set_vpc_cidrs(&r->identity, cidrs, n);
-        r->network_due = true;
+        identity_set_vpc_cidrs(&ctx->identity, cidrs, n);
+        out->resync_network = true;
         log_info("the VPC's CIDRs changed", LOG_INT("n", n));
-        if (identity_save(r->store, &r->identity, &err) < 0)
+        if (identity_save(ctx->store, &ctx->identity, &err) < 0)
                 log_warn("the VPC's CIDRs are not written down", LOG_ERR(&err));
 }
 
@@ -94,36 +96,37 @@ static bool same_groups(const struct identity *identity, const char *const *grou
         return true;
 }
 
-static void refresh_groups(struct reconcile *r, struct round *round)
+static void refresh_groups(struct context *ctx, struct round *round)
 {
         const char **groups;
         struct err err;
         size_t n;
 
-        if (imds_get_security_groups(r->imds, r->identity.mac, round->arena, &groups, &n, &err) < 0) {
+        if (imds_get_security_groups(ctx->imds, ctx->identity.mac, round->arena, &groups, &n, &err) < 0) {
                 log_debug("the primary ENI's security groups are not to be had now", LOG_ERR(&err));
                 return;
         }
-        if (same_groups(&r->identity, groups, n))
+        if (same_groups(&ctx->identity, groups, n))
                 return;
-        identity_set_groups(&r->identity, groups, n);
+        identity_set_groups(&ctx->identity, groups, n);
         log_info("the primary ENI's security groups changed", LOG_INT("n", n));
-        if (identity_save(r->store, &r->identity, &err) < 0)
+        if (identity_save(ctx->store, &ctx->identity, &err) < 0)
                 log_warn("the security groups are not written down", LOG_ERR(&err));
 }
 
-void identity_changes_later(struct reconcile *r, const struct round *round)
+void identity_changes_later(struct context *ctx, struct identity_changes *changes, const struct round *round)
 {
-        r->changes_due_ms =
-                round->now_ms + CHANGES_PERIOD_MS + (int64_t)(reconcile_random(r) % (CHANGES_PERIOD_MS / 4));
+        changes->due_ms =
+                round->now_ms + CHANGES_PERIOD_MS + (int64_t)(context_random(ctx) % (CHANGES_PERIOD_MS / 4));
 }
 
-void identity_follow_changes(struct reconcile *r, struct round *round)
+void identity_follow_changes(struct context *ctx, struct identity_changes *changes, struct round *round,
+                             struct outcome *out)
 {
-        if (round->now_ms >= r->changes_due_ms) {
-                identity_changes_later(r, round);
-                refresh_vpc_cidrs(r, round);
-                refresh_groups(r, round);
+        if (round->now_ms >= changes->due_ms) {
+                identity_changes_later(ctx, changes, round);
+                refresh_vpc_cidrs(ctx, changes, round, out);
+                refresh_groups(ctx, round);
         }
-        round_wake_at(round, r->changes_due_ms);
+        outcome_wake(out, changes->due_ms);
 }

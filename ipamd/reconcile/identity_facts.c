@@ -8,7 +8,8 @@
 
 #include <jansson.h>
 
-#include "reconcile/state.h"
+#include "reconcile/identity.h"
+#include "reconcile/reconcile.h"
 
 static const char FACT_IDENTITY[] = "identity";
 static const char FACT_LIMITS[] = "limits";

@@ -13,8 +13,8 @@
 #include <vpcwire/log.h>
 
 #include "cloud/ec2_retry.h"
-#include "reconcile/look.h"
-#include "reconcile/ours.h"
+#include "reconcile/blocked.h"
+#include "reconcile/state.h"
 
 static struct store_eni *find_known(struct round *round, const char *eni_id)
 {
@@ -35,7 +35,7 @@ static bool is_ours(const struct reconcile *r, const struct ec2_eni *eni)
                 return true;
         if (no_manage && strcmp(no_manage, "true") == 0)
                 return false;
-        return instance && strcmp(instance, r->identity.instance_id) == 0 &&
+        return instance && strcmp(instance, r->ctx.identity.instance_id) == 0 &&
                (!*eni->interface_type || strcmp(eni->interface_type, "interface") == 0);
 }
 
@@ -47,7 +47,7 @@ static void described_to_store(const struct reconcile *r, const struct ec2_eni *
                                   .primary_address = eni->primary,
                                   .device_index = eni->device_index,
                                   .network_card = eni->network_card,
-                                  .subnet_cidr = r->identity.subnet_cidr};
+                                  .subnet_cidr = r->ctx.identity.subnet_cidr};
         snprintf(ret->eni_id, sizeof(ret->eni_id), "%s", eni->eni_id);
         snprintf(ret->attachment_id, sizeof(ret->attachment_id), "%s", eni->attachment_id);
         snprintf(ret->subnet_id, sizeof(ret->subnet_id), "%s", eni->subnet_id);
@@ -63,7 +63,7 @@ static int see_leaving(struct reconcile *r, const struct store_eni *known, const
 {
         if (!ours || *known->attachment_id || strcmp(eni->attachment_status, "detaching") == 0)
                 return 0;
-        return store_eni_set_attachment(r->store, known->key, eni->attachment_id, err);
+        return store_eni_set_attachment(r->ctx.store, known->key, eni->attachment_id, err);
 }
 
 /*
@@ -71,34 +71,34 @@ static int see_leaving(struct reconcile *r, const struct store_eni *known, const
  * one; without, it is let go after two looks. What it has is offered no more, meanwhile.
  */
 static int see_tag(struct reconcile *r, struct round *round, struct look *look, const struct store_eni *known,
-                   struct store_eni *entry, struct err *err)
+                   struct store_eni *entry, struct outcome *out, struct err *err)
 {
         const char *name = arena_printf(round->arena, "tag of %s", entry->eni_id);
 
         if (entry->managed || !known || !known->managed)
-                return blocked_clear(r, round, RECONCILE_STEP_TAG, entry->eni_id, err);
-        if (look_absence_is_settled(r, round, look, name) && !known->leased && !known->lost)
-                return blocked_clear(r, round, RECONCILE_STEP_TAG, entry->eni_id, err);
+                return blocked_clear(&r->ctx, round, RECONCILE_STEP_TAG, entry->eni_id, err);
+        if (look_absence_is_settled(&r->resync, round, look, name) && !known->leased && !known->lost)
+                return blocked_clear(&r->ctx, round, RECONCILE_STEP_TAG, entry->eni_id, err);
         entry->managed = entry->untagged = true;
         if (!known->untagged)
                 log_error("EC2 shows an eni of ours without our tag: nothing more of it is offered",
                           LOG_STR("eni", entry->eni_id), LOG_INT("pods", known->leased + known->lost));
-        return blocked_say(r, round, RECONCILE_STEP_TAG, entry->eni_id, round->now_ms + TOLD_MS,
+        return blocked_say(&r->ctx, round, RECONCILE_STEP_TAG, entry->eni_id, round->now_ms + TOLD_MS,
                            arena_printf(round->arena,
                                         "EC2 shows %s without the tag " OURS_TAG_INSTANCE
                                         "=%s, or with " OURS_TAG_NO_MANAGE
                                         "=true: its pods keep their addresses, and no other gets one of it",
-                                        entry->eni_id, r->identity.instance_id),
-                           err);
+                                        entry->eni_id, r->ctx.identity.instance_id),
+                           out, err);
 }
 
 /* 1: take it in; 0: not now, or not at all. */
 static int see_new(struct reconcile *r, struct round *round, struct look *look, const struct ec2_eni *eni,
-                   struct store_eni *entry, struct err *err)
+                   struct store_eni *entry, struct outcome *out, struct err *err)
 {
-        int e = subnets_learn(r, round, entry, &look->again_ms, err);
+        int e = subnets_learn(&r->subnets, &r->ctx, round, entry, &look->again_ms, out, err);
 
-        r->unlearned |= e == 0;
+        r->resync.unlearned |= e == 0;
         if (e > 0)
                 log_info(entry->managed ? "eni adopted" : "eni of somebody else seen",
                          LOG_STR("eni", eni->eni_id), LOG_INT("device", eni->device_index),
@@ -107,7 +107,7 @@ static int see_new(struct reconcile *r, struct round *round, struct look *look, 
 }
 
 static int see_attached(struct reconcile *r, struct round *round, struct look *look,
-                        const struct ec2_eni *eni, struct err *err)
+                        const struct ec2_eni *eni, struct outcome *out, struct err *err)
 {
         struct store_eni *known = find_known(round, eni->eni_id), entry;
         struct look_addresses there = {0}; /* of somebody else's, none count */
@@ -120,37 +120,38 @@ static int see_attached(struct reconcile *r, struct round *round, struct look *l
                 return 0;
         if (known && known->state >= ENI_DETACHING)
                 return see_leaving(r, known, eni, tagged, err);
-        if (look_make_way(r, round, look, eni, err) < 0)
+        if (look_make_way(&r->ctx, round, look, eni, err) < 0)
                 return -(int)err->code;
         if (!known) {
-                e = see_new(r, round, look, eni, &entry, err);
+                e = see_new(r, round, look, eni, &entry, out, err);
                 if (e <= 0)
                         return e;
         } else {
                 entry.subnet_cidr = known->subnet_cidr;
                 if (known->state == ENI_ATTACHING && !*known->attachment_id &&
-                    store_eni_set_attachment(r->store, known->key, eni->attachment_id, err) < 0)
+                    store_eni_set_attachment(r->ctx.store, known->key, eni->attachment_id, err) < 0)
                         return -(int)err->code;
         }
-        if (see_tag(r, round, look, known, &entry, err) < 0 ||
-            (entry.managed && look_addresses(r, round, look, known, eni, &there, err) < 0))
+        if (see_tag(r, round, look, known, &entry, out, err) < 0 ||
+            (entry.managed &&
+             look_addresses(&r->resync, &r->ctx, round, look, known, eni, &there, out, err) < 0))
                 return -(int)err->code;
-        mark_see(r, eni, tagged && !entry.primary);
+        mark_see(&r->unmarked, eni, tagged && !entry.primary);
         if (entry.primary)
-                tag_see(r, eni);
+                tag_see(&r->tag, &r->ctx, eni);
         if (tagged && !entry.primary)
-                groups_see(r, eni);
-        if (known && blocked_clear(r, round, plan_action_to_string(PLAN_LOOK), eni->eni_id, err) < 0)
+                groups_see(&r->groups, eni);
+        if (known && blocked_clear(&r->ctx, round, plan_action_to_string(PLAN_LOOK), eni->eni_id, err) < 0)
                 return -(int)err->code;
-        if (store_eni_observed(r->store, &entry, there.addresses, there.n, there.n_doubted, round->now_ms,
+        if (store_eni_observed(r->ctx.store, &entry, there.addresses, there.n, there.n_doubted, round->now_ms,
                                &changed, err) < 0)
                 return -(int)err->code;
-        round->changed |= changed;
+        out->pool_changed |= changed;
         /* It has more or fewer than we believed when EC2 called it full: what is known now decides. */
         if (known && there.n != known->total - known->lost &&
-            blocked_clear(r, round, BLOCKED_FULL, eni->eni_id, err) < 0)
+            blocked_clear(&r->ctx, round, BLOCKED_FULL, eni->eni_id, err) < 0)
                 return -(int)err->code;
-        return entry.managed ? store_addresses_associated(r->store, eni->eni_id, eni->associated,
+        return entry.managed ? store_addresses_associated(r->ctx.store, eni->eni_id, eni->associated,
                                                           eni->n_associated, err)
                              : 0;
 }
@@ -164,28 +165,28 @@ static bool is_about_the_eni(const struct err *err)
 
 /* An ENI that cannot be taken in is named and passed over: the others must go on. */
 static int take_in(struct reconcile *r, struct round *round, struct look *look, const struct ec2_eni *eni,
-                   struct err *err)
+                   struct outcome *out, struct err *err)
 {
         struct err cause;
 
-        if (see_attached(r, round, look, eni, &cause) >= 0)
-                return blocked_clear(r, round, RECONCILE_STEP_TAKE_IN, eni->eni_id, err);
+        if (see_attached(r, round, look, eni, out, &cause) >= 0)
+                return blocked_clear(&r->ctx, round, RECONCILE_STEP_TAKE_IN, eni->eni_id, err);
         if (!is_about_the_eni(&cause)) {
                 *err = cause;
                 return err_wrap(err, "take in %s", eni->eni_id);
         }
-        r->unlearned = true;
+        r->resync.unlearned = true;
         log_error("what EC2 shows of an eni does not fit into the books, and is left out",
                   LOG_STR("eni", eni->eni_id), LOG_ERR(&cause));
         return blocked_say(
-                r, round, RECONCILE_STEP_TAKE_IN, eni->eni_id, round->now_ms + TOLD_MS,
+                &r->ctx, round, RECONCILE_STEP_TAKE_IN, eni->eni_id, round->now_ms + TOLD_MS,
                 arena_printf(round->arena, "what EC2 shows of %s is left out: %s", eni->eni_id, cause.msg),
-                err);
+                out, err);
 }
 
 /* A row whose ENI is not attached to us, for sure by now. */
 static int absent_row(struct reconcile *r, struct round *round, const struct store_eni *eni,
-                      const struct ec2_eni *elsewhere, struct err *err)
+                      const struct ec2_eni *elsewhere, struct outcome *out, struct err *err)
 {
         struct store_eni empty = *eni;
         bool done, changed;
@@ -194,8 +195,8 @@ static int absent_row(struct reconcile *r, struct round *round, const struct sto
         empty.mac = (struct mac){0};
         empty.primary_address = IP_NONE;
 
-        round->changed = true;
-        if (blocked_clear(r, round, RECONCILE_STEP_LINK, eni->eni_id, err) < 0)
+        out->pool_changed = true;
+        if (blocked_clear(&r->ctx, round, RECONCILE_STEP_LINK, eni->eni_id, err) < 0)
                 return -(int)err->code;
         if (eni->leased || eni->lost) {
                 if (!*eni->attachment_id)
@@ -203,73 +204,73 @@ static int absent_row(struct reconcile *r, struct round *round, const struct sto
                 empty.attachment_id[0] = '\0';
                 log_error("an eni with running pods is not attached any more; their addresses are lost",
                           LOG_STR("eni", eni->eni_id), LOG_INT("pods", eni->leased + eni->lost));
-                return store_eni_observed(r->store, &empty, NULL, 0, 0, round->now_ms, &changed, err);
+                return store_eni_observed(r->ctx.store, &empty, NULL, 0, 0, round->now_ms, &changed, err);
         }
         if (eni->managed && !eni->primary && elsewhere && strcmp(elsewhere->status, "available") == 0 &&
             eni->state == ENI_ATTACHING)
-                return store_eni_set_state(r->store, eni->key, ENI_DELETING, "never got attached",
+                return store_eni_set_state(r->ctx.store, eni->key, ENI_DELETING, "never got attached",
                                            round->now_ms, &done, err);
         log_warn("eni is not attached to this instance any more", LOG_STR("eni", eni->eni_id));
-        return store_eni_remove(r->store, eni->key, "EC2 does not show it attached", err);
+        return store_eni_remove(r->ctx.store, eni->key, "EC2 does not show it attached", err);
 }
 
 /* This look has not answered what it was asked: the next one for this ENI's sake comes later and later. */
 static int stays_in_doubt(struct reconcile *r, struct round *round, const struct store_eni *eni,
-                          struct err *err)
+                          struct outcome *out, struct err *err)
 {
         const char *look = plan_action_to_string(PLAN_LOOK);
-        const struct store_blocked *before = blocked_find(round, look, eni->eni_id);
-        int64_t delay_ms =
-                ec2_retry_delay_ms(EC2_FAILURE_GONE, before ? before->attempts : 0, reconcile_random(r));
+        unsigned attempts = blocked_attempts(round, look, eni->eni_id);
+        int64_t delay_ms = ec2_retry_delay_ms(EC2_FAILURE_GONE, attempts, context_random(&r->ctx));
 
         if (!eni->in_doubt || eni->state == ENI_CREATING)
                 return 0;
         return blocked_until(
-                r, round, look, eni->eni_id, round->now_ms + delay_ms,
-                arena_printf(round->arena, "EC2 does not show yet what became of %s", eni->eni_id), err);
+                &r->ctx, round, look, eni->eni_id, round->now_ms + delay_ms,
+                arena_printf(round->arena, "EC2 does not show yet what became of %s", eni->eni_id), out, err);
 }
 
 static int see_absent(struct reconcile *r, struct round *round, struct look *look,
-                      const struct store_eni *eni, struct err *err)
+                      const struct store_eni *eni, struct outcome *out, struct err *err)
 {
         const struct ec2_eni *elsewhere = look_find(&look->ours, eni->eni_id);
 
         switch (eni->state) {
         case ENI_CREATING: return 0;
-        case ENI_DETACHING: return store_eni_set_attachment(r->store, eni->key, NULL, err);
+        case ENI_DETACHING: return store_eni_set_attachment(r->ctx.store, eni->key, NULL, err);
         case ENI_DELETING:
-                if (!look->asked_ours || elsewhere || !look_absence_is_settled(r, round, look, eni->eni_id))
+                if (!look->asked_ours || elsewhere ||
+                    !look_absence_is_settled(&r->resync, round, look, eni->eni_id))
                         return 0;
-                return store_eni_remove(r->store, eni->key, "EC2 does not show it any more", err);
+                return store_eni_remove(r->ctx.store, eni->key, "EC2 does not show it any more", err);
         case ENI_ATTACHING:
                 if (!*eni->attachment_id && elsewhere && strcmp(elsewhere->status, "available") == 0)
-                        return store_eni_set_in_doubt(r->store, eni->key, false,
+                        return store_eni_set_in_doubt(r->ctx.store, eni->key, false,
                                                       err); /* the attach did not happen */
                 if (elsewhere && elsewhere->attached)
-                        return absent_row(r, round, eni, elsewhere, err); /* somebody else took it */
+                        return absent_row(r, round, eni, elsewhere, out, err); /* somebody else took it */
                 break;
         case ENI_CONFIGURING:
         case ENI_READY:
         case ENI_DRAINING: break;
         case _ENI_STATE_MAX: return 0;
         }
-        if (look_absence_is_settled(r, round, look, eni->eni_id))
-                return absent_row(r, round, eni, elsewhere, err);
+        if (look_absence_is_settled(&r->resync, round, look, eni->eni_id))
+                return absent_row(r, round, eni, elsewhere, out, err);
         /* Of one that comes in nothing is offered yet, and what it has was EC2's own answer. */
-        if (eni->state != ENI_ATTACHING && store_eni_doubt(r->store, eni->key, err) < 0)
+        if (eni->state != ENI_ATTACHING && store_eni_doubt(r->ctx.store, eni->key, err) < 0)
                 return -(int)err->code;
-        round->changed = true;
-        return stays_in_doubt(r, round, eni, err);
+        out->pool_changed = true;
+        return stays_in_doubt(r, round, eni, out, err);
 }
 
 static int apply_row(struct reconcile *r, struct round *round, struct look *look, const struct store_eni *eni,
-                     struct err *err)
+                     struct outcome *out, struct err *err)
 {
         if (*eni->eni_id && look_find(&look->attached, eni->eni_id))
                 return 0;
         if (look_cannot_tell(look, eni->eni_id))
-                return stays_in_doubt(r, round, eni, err);
-        return see_absent(r, round, look, eni, err);
+                return stays_in_doubt(r, round, eni, out, err);
+        return see_absent(r, round, look, eni, out, err);
 }
 
 /* What was said of an ENI that is not attached any more. */
@@ -286,71 +287,78 @@ static int forget_what_is_gone(struct reconcile *r, struct round *round, const s
 
                 if (strcmp(blocked->action, step) == 0 && !look_find(&look->attached, blocked->subject) &&
                     !look_cannot_tell(look, blocked->subject) &&
-                    blocked_clear(r, round, step, blocked->subject, err) < 0)
+                    blocked_clear(&r->ctx, round, step, blocked->subject, err) < 0)
                         return -(int)err->code;
         }
         return 0;
 }
 
-static int apply(struct reconcile *r, struct round *round, struct look *look, struct err *err)
+static int apply(struct reconcile *r, struct round *round, struct look *look, struct outcome *out,
+                 struct err *err)
 {
-        if (store_given_back(r->store, round->arena, &look->given_back, &look->n_given_back, err) < 0)
+        if (store_given_back(r->ctx.store, round->arena, &look->given_back, &look->n_given_back, err) < 0)
                 return err_wrap(err, "read what was given back");
-        mark_forget(r);
-        groups_forget(r);
-        r->unlearned = false;
+        mark_forget(&r->unmarked);
+        groups_forget(&r->groups);
+        r->resync.unlearned = false;
         for (size_t i = 0; i < look->attached.n; i++) {
-                if (take_in(r, round, look, &look->attached.enis[i], err) < 0)
+                if (take_in(r, round, look, &look->attached.enis[i], out, err) < 0)
                         return -(int)err->code;
         }
         for (size_t i = 0; i < round->n_enis; i++) {
-                if (apply_row(r, round, look, &round->enis[i], err) < 0)
+                if (apply_row(r, round, look, &round->enis[i], out, err) < 0)
                         return err_wrap(err, "%s is not shown", round->enis[i].eni_id);
         }
-        if (forget_what_is_gone(r, round, look, err) < 0 || look_settle_given_back(r, round, look, err) < 0)
+        if (forget_what_is_gone(r, round, look, err) < 0 ||
+            look_settle_given_back(&r->ctx, round, look, err) < 0)
                 return -(int)err->code;
-        return look->asked_ours ? ours_delete_orphans(r, round, look->ours.enis, look->ours.n, err) : 0;
+        return look->asked_ours ? ours_delete_orphans(&r->sweep, &r->ctx, round, look->ours.enis,
+                                                      look->ours.n, out, err)
+                                : 0;
 }
 
 /* The next look: soon while something is absent, else in a period, more or less. */
 static void plan_next_look(struct reconcile *r, const struct round *round, const struct look *look)
 {
-        int64_t period = r->settings.look_period_ms;
+        int64_t period = r->ctx.settings.look_period_ms;
 
-        r->look_due_ms = round->now_ms +
-                         (look->unsettled ? LOOK_SETTLE_MS + 1000
-                                          : period - period / 20 + reconcile_random(r) % (period / 10 + 1));
-        if (look->again_ms && look->again_ms < r->look_due_ms)
-                r->look_due_ms = look->again_ms;
+        r->resync.due_ms =
+                round->now_ms +
+                (look->unsettled ? LOOK_SETTLE_MS + 1000
+                                 : period - period / 20 + context_random(&r->ctx) % (period / 10 + 1));
+        if (look->again_ms && look->again_ms < r->resync.due_ms)
+                r->resync.due_ms = look->again_ms;
 }
 
-int look_at_ec2(struct reconcile *r, struct round *round, struct err *err)
+int look_at_ec2(struct reconcile *r, struct round *round, struct outcome *out, struct err *err)
 {
         struct look look = {0};
+        struct ec2_result result;
         struct err cause;
 
-        if (look_describe(r, round, &look, &cause) < 0)
-                return blocked_after_failure(r, round, plan_action_to_string(PLAN_LOOK), "", &cause, err);
-        if (look_tell_unreadable(r, round, &look, err) < 0)
+        if (look_describe(&r->ctx, round, &look, &result, &cause) < 0)
+                return blocked_after_failure(&r->ctx, round, plan_action_to_string(PLAN_LOOK), "", &result,
+                                             &cause, out, err);
+        if (look_tell_unreadable(&r->resync, &r->ctx, round, &look, err) < 0)
                 return err_wrap(err, "look at EC2");
         if (look.attached.n + look.attached.n_unreadable == 0) {
                 err_set(&cause, ERR_PROTOCOL, "EC2 shows no ENI attached to %s, not even the primary one",
-                        r->identity.instance_id);
-                return blocked_until(r, round, plan_action_to_string(PLAN_LOOK), "",
-                                     round->now_ms + LOOK_SETTLE_MS, cause.msg, err);
+                        r->ctx.identity.instance_id);
+                return blocked_until(&r->ctx, round, plan_action_to_string(PLAN_LOOK), "",
+                                     round->now_ms + LOOK_SETTLE_MS, cause.msg, out, err);
         }
-        if (apply(r, round, &look, err) < 0)
+        if (apply(r, round, &look, out, err) < 0)
                 return err_wrap(err, "look at EC2");
-        look_forget_cleared_suspects(r);
-        if (r->look_first && store_fact_set(r->store, STORE_FACT_LOOKED, "yes", err) < 0)
+        look_forget_cleared_suspects(&r->resync);
+        if (r->resync.first && store_fact_set(r->ctx.store, STORE_FACT_LOOKED, "yes", err) < 0)
                 return err_wrap(err, "look at EC2");
-        r->look_first = false;
-        r->looked_ms = clock_boottime_ms();
+        r->resync.first = false;
+        r->resync.looked_ms = clock_boottime_ms();
         plan_next_look(r, round, &look);
-        r->network_due = true;
+        out->resync_network = true;
         /* Somebody else's ENI may have made room, seen or, after a while, unseen; EC2 will say if not. */
-        if (look.attached.n + look.attached.n_unreadable < r->max_enis_seen ||
-            round->now_ms - r->max_enis_seen_ms >= MAX_ENIS_SEEN_MS)
-                r->max_enis_seen = 0;
-        return blocked_clear(r, round, plan_action_to_string(PLAN_LOOK), "", err);
+        if (look.attached.n + look.attached.n_unreadable < r->resync.max_enis_seen ||
+            round->now_ms - r->resync.max_enis_seen_ms >= MAX_ENIS_SEEN_MS)
+                r->resync.max_enis_seen = 0;
+        return blocked_clear(&r->ctx, round, plan_action_to_string(PLAN_LOOK), "", err);
 }

@@ -1,9 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Inside a look: what EC2 showed, and what of it could not be read. */
+/* A full look at EC2: what is kept between two of them; and, inside one, what EC2 showed, and what of it could not be read. */
 #ifndef IPAMD_RECONCILE_LOOK_H
 #define IPAMD_RECONCILE_LOOK_H
 
-#include "reconcile/state.h"
+#include "reconcile/round.h"
+
+enum {
+        LOOK_SETTLE_MS =
+                30 * 1000, /* an absence in EC2 must last this long, over two looks, to be believed */
+        LOOK_AFTER_START_MS = 5 * 1000, /* with a valid database the first look waits until we serve */
+        LOOK_YIELDS_MS =
+                120 * 1000, /* how long a look that is due lets calls go first that an ADD waits for */
+        MAX_ENIS_SEEN_MS = 5 * 60 * 1000, /* how long EC2's word on the number of ENIs stands */
+        SUSPECTS_MAX = 4096,
+};
+
+/* Something of ours that the last look did not show. */
+struct suspect {
+        char name[EC2_ID_BYTES]; /* an address or an ENI id */
+        int64_t since_ms;
+        bool absent_now; /* scratch of one look */
+};
+
+/* What is known of looks from one to the next. */
+struct resync {
+        int64_t due_ms;
+        bool first;        /* nothing is offered before a look, and no call goes before it */
+        int64_t looked_ms; /* the last full look that EC2 answered; 0: none yet */
+        struct suspect *suspects;
+        size_t n_suspects;
+        bool unlearned;           /* the last look showed an ENI of ours that could not be taken in */
+        char *unreadable;         /* what was told of items that no look could read; NULL: nothing */
+        unsigned max_enis_seen;   /* EC2 refused to attach more than this; 0: it never did */
+        int64_t max_enis_seen_ms; /* when it said so */
+};
+void resync_done(struct resync *resync);
+
+/* A full look at EC2, and the store brought up to it. Whoever follows what it shows is told (follow.h, ours.h). */
+int look_at_ec2(struct reconcile *r, struct round *round, struct outcome *out, struct err *err);
 
 struct look {
         struct ec2_eni_list attached; /* to this instance */
@@ -16,8 +50,9 @@ struct look {
         int64_t again_ms; /* when something that could not be taken in may be; 0: all was */
 };
 
-/* Asks EC2, all pages. ERR_* as ec2_list_enis(). */
-int look_describe(struct reconcile *r, struct round *round, struct look *look, struct err *err);
+/* Asks EC2, all pages. Fails as the call that failed, with its result. */
+int look_describe(struct context *ctx, struct round *round, struct look *look, struct ec2_result *result,
+                  struct err *err);
 
 const struct ec2_eni *look_find(const struct ec2_eni_list *list, const char *eni_id);
 
@@ -25,14 +60,15 @@ const struct ec2_eni *look_find(const struct ec2_eni_list *list, const char *eni
 bool look_cannot_tell(const struct look *look, const char *eni_id);
 
 /* Items that could not be read are told once: as a line of the log and an event; and again when they change. */
-int look_tell_unreadable(struct reconcile *r, struct round *round, const struct look *look, struct err *err);
+int look_tell_unreadable(struct resync *resync, struct context *ctx, struct round *round,
+                         const struct look *look, struct err *err);
 
 /* look_settle.c: what counts as there. */
 
 /* Absent since when? Starts the clock at the first look that does not show it (an address, an ENI, an ENI's tag). */
-bool look_absence_is_settled(struct reconcile *r, struct round *round, struct look *look, const char *name);
+bool look_absence_is_settled(struct resync *resync, struct round *round, struct look *look, const char *name);
 /* What was absent before and is there again is no suspect any more. */
-void look_forget_cleared_suspects(struct reconcile *r);
+void look_forget_cleared_suspects(struct resync *resync);
 
 struct look_addresses {
         struct ip
@@ -44,18 +80,19 @@ struct look_addresses {
  * EC2 gives an ENI what one that it deleted had. A row that this look does not show keeps no MAC and no primary address from the
  * ENI that has them now; two ENIs that are both shown with one are a contradiction, which is told.
  */
-int look_make_way(struct reconcile *r, struct round *round, const struct look *look,
+int look_make_way(struct context *ctx, struct round *round, const struct look *look,
                   const struct ec2_eni *shown, struct err *err);
 
 /* The addresses of an ENI that count as there; known: its row, NULL where there is none. In the arena. */
-int look_addresses(struct reconcile *r, struct round *round, struct look *look, const struct store_eni *known,
-                   const struct ec2_eni *shown, struct look_addresses *ret, struct err *err);
+int look_addresses(struct resync *resync, struct context *ctx, struct round *round, struct look *look,
+                   const struct store_eni *known, const struct ec2_eni *shown, struct look_addresses *ret,
+                   struct outcome *out, struct err *err);
 
 /* EC2 deleted this ENI for us, and shows it once more. */
 bool look_is_late(struct look *look, const char *eni_id);
 
 /* What was given back and is not shown, for long enough after that, is forgotten. */
-int look_settle_given_back(struct reconcile *r, struct round *round, const struct look *look,
+int look_settle_given_back(struct context *ctx, struct round *round, const struct look *look,
                            struct err *err);
 
 #endif

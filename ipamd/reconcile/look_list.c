@@ -49,17 +49,20 @@ static bool needs_ours(const struct round *round, const struct look *look)
         return false;
 }
 
-int look_describe(struct reconcile *r, struct round *round, struct look *look, struct err *err)
+int look_describe(struct context *ctx, struct round *round, struct look *look, struct ec2_result *result,
+                  struct err *err)
 {
-        const struct ec2_filter attached = {"attachment.instance-id", r->identity.instance_id};
+        const struct ec2_filter attached = {"attachment.instance-id", ctx->identity.instance_id};
+        const struct ec2_selection which = {.filters = &attached, .n_filters = 1, .skips_unreadable = true};
+        const struct ec2_call_options second = {.follow_up = true};
 
-        if (ec2_list_enis(r->ec2, &attached, 1, round->arena, &look->attached, err) < 0)
+        if (ctx->ec2->ops->describe_enis(ctx->ec2, NULL, &which, round->arena, &look->attached, result, err) <
+            0)
                 return err_wrap(err, "look at the instance's ENIs");
         if (!needs_ours(round, look))
                 return 0;
         look->asked_ours = true;
-        ec2_follow_up(r->ec2);
-        return ours_describe(r, round, &look->ours, err);
+        return ours_describe(ctx, round, &second, &look->ours, result, err);
 }
 
 static const char *list_unreadable(struct arena *arena, const char *text, const struct ec2_eni_list *list)
@@ -71,21 +74,22 @@ static const char *list_unreadable(struct arena *arena, const char *text, const 
         return text;
 }
 
-int look_tell_unreadable(struct reconcile *r, struct round *round, const struct look *look, struct err *err)
+int look_tell_unreadable(struct resync *resync, struct context *ctx, struct round *round,
+                         const struct look *look, struct err *err)
 {
         const char *text = list_unreadable(round->arena, "", &look->attached);
 
         /* What is attached stands in both lists, and with the same words. */
         if (!*text)
                 text = list_unreadable(round->arena, "", &look->ours);
-        if (strcmp(text, r->unreadable ?: "") == 0)
+        if (strcmp(text, resync->unreadable ?: "") == 0)
                 return 0;
-        free(r->unreadable);
-        r->unreadable = *text ? xstrdup(text) : NULL;
+        free(resync->unreadable);
+        resync->unreadable = *text ? xstrdup(text) : NULL;
         if (!*text) {
                 log_info("all that EC2 shows can be read again");
                 return 0;
         }
         log_warn("what EC2 shows cannot be read, and is left as the books have it", LOG_STR("what", text));
-        return store_event_add(r->store, KIND_UNREADABLE, "", text, err);
+        return store_event_add(ctx->store, KIND_UNREADABLE, "", text, err);
 }

@@ -11,40 +11,41 @@
 
 #include "reconcile/look.h"
 
-bool look_absence_is_settled(struct reconcile *r, struct round *round, struct look *look, const char *name)
+bool look_absence_is_settled(struct resync *resync, struct round *round, struct look *look, const char *name)
 {
-        for (size_t i = 0; i < r->n_suspects; i++) {
-                if (strcmp(r->suspects[i].name, name) != 0)
+        for (size_t i = 0; i < resync->n_suspects; i++) {
+                if (strcmp(resync->suspects[i].name, name) != 0)
                         continue;
-                r->suspects[i].absent_now = true;
-                if (round->now_ms - r->suspects[i].since_ms >= LOOK_SETTLE_MS)
+                resync->suspects[i].absent_now = true;
+                if (round->now_ms - resync->suspects[i].since_ms >= LOOK_SETTLE_MS)
                         return true;
                 look->unsettled = true;
                 return false;
         }
         look->unsettled = true;
-        if (r->n_suspects < SUSPECTS_MAX) {
+        if (resync->n_suspects < SUSPECTS_MAX) {
                 struct suspect *s;
 
-                r->suspects = xrealloc_array(r->suspects, r->n_suspects + 1, sizeof(*r->suspects));
-                s = &r->suspects[r->n_suspects++];
+                resync->suspects =
+                        xrealloc_array(resync->suspects, resync->n_suspects + 1, sizeof(*resync->suspects));
+                s = &resync->suspects[resync->n_suspects++];
                 *s = (struct suspect){.since_ms = round->now_ms, .absent_now = true};
                 snprintf(s->name, sizeof(s->name), "%s", name);
         }
         return false;
 }
 
-void look_forget_cleared_suspects(struct reconcile *r)
+void look_forget_cleared_suspects(struct resync *resync)
 {
         size_t n = 0;
 
-        for (size_t i = 0; i < r->n_suspects; i++) {
-                if (r->suspects[i].absent_now) {
-                        r->suspects[n] = r->suspects[i];
-                        r->suspects[n++].absent_now = false;
+        for (size_t i = 0; i < resync->n_suspects; i++) {
+                if (resync->suspects[i].absent_now) {
+                        resync->suspects[n] = resync->suspects[i];
+                        resync->suspects[n++].absent_now = false;
                 }
         }
-        r->n_suspects = n;
+        resync->n_suspects = n;
 }
 
 /* ---- what was given back ---- */
@@ -86,13 +87,13 @@ static bool shows(const struct look *look, const struct store_given_back *row)
         return eni && (!ip_is_set(row->address) || contains(eni->secondary, eni->n_secondary, row->address));
 }
 
-int look_settle_given_back(struct reconcile *r, struct round *round, const struct look *look, struct err *err)
+int look_settle_given_back(struct context *ctx, struct round *round, const struct look *look, struct err *err)
 {
         for (size_t i = 0; i < look->n_given_back; i++) {
                 const struct store_given_back *row = &look->given_back[i];
 
                 if (round->now_ms - row->since_ms >= LOOK_SETTLE_MS && !shows(look, row) &&
-                    store_given_back_settled(r->store, row, err) < 0)
+                    store_given_back_settled(ctx->store, row, err) < 0)
                         return err_wrap(err, "forget what was given back");
         }
         return 0;
@@ -106,7 +107,7 @@ static bool claims(const struct store_eni *row, const struct ec2_eni *shown)
                (ip_is_set(shown->primary) && ip_equal(row->primary_address, shown->primary));
 }
 
-int look_make_way(struct reconcile *r, struct round *round, const struct look *look,
+int look_make_way(struct context *ctx, struct round *round, const struct look *look,
                   const struct ec2_eni *shown, struct err *err)
 {
         for (size_t i = 0; i < round->n_enis; i++) {
@@ -118,7 +119,7 @@ int look_make_way(struct reconcile *r, struct round *round, const struct look *l
                         continue;
                 log_warn("an eni of the books has a successor with its mac or primary address",
                          LOG_STR("eni", row->eni_id), LOG_STR("successor", shown->eni_id));
-                if (store_eni_gives_way(r->store, row->key, err) < 0)
+                if (store_eni_gives_way(ctx->store, row->key, err) < 0)
                         return err_wrap(err, "make way for %s", shown->eni_id);
         }
         return 0;
@@ -146,27 +147,27 @@ static bool is(const struct store_address *address, const char *state)
  * what an older copy of the database has it for: a pod's, perhaps. Of an ENI that is new to the books (known is NULL)
  * that is for the next look.
  */
-static int see_given_back(struct reconcile *r, struct round *round, struct look *look,
+static int see_given_back(struct context *ctx, struct round *round, struct look *look,
                           const struct store_eni *known, const struct store_address *in_books,
-                          const struct store_given_back *row, struct err *err)
+                          const struct store_given_back *row, struct outcome *out, struct err *err)
 {
         if (in_books && is(in_books, "leaving"))
                 return 1;
         look->unsettled = true;
         if (!known || round->now_ms - row->since_ms < STORE_LATE_MS)
                 return 0;
-        round->changed = true;
+        out->pool_changed = true;
         if (in_books)
-                return store_given_back_settled(r->store, row, err) < 0 ? -(int)err->code : 1;
-        if (store_give_back_again(r->store, known->key, row->address, err) < 0)
+                return store_given_back_settled(ctx->store, row, err) < 0 ? -(int)err->code : 1;
+        if (store_give_back_again(ctx->store, known->key, row->address, err) < 0)
                 return -(int)err->code;
         return 1;
 }
 
-static int add_shown(struct reconcile *r, struct round *round, struct look *look,
+static int add_shown(struct context *ctx, struct round *round, struct look *look,
                      const struct store_eni *known, const struct ec2_eni *shown,
                      const struct store_address *all, size_t n_all, struct look_addresses *ret,
-                     struct err *err)
+                     struct outcome *out, struct err *err)
 {
         for (size_t i = 0; i < shown->n_secondary; i++) {
                 struct ip address = shown->secondary[i];
@@ -175,8 +176,8 @@ static int add_shown(struct reconcile *r, struct round *round, struct look *look
                 int e = 1;
 
                 if (row)
-                        e = see_given_back(r, round, look, known, find_address(all, n_all, known, address),
-                                           row, err);
+                        e = see_given_back(ctx, round, look, known, find_address(all, n_all, known, address),
+                                           row, out, err);
                 if (e < 0)
                         return err_wrap(err, "give %s back again", IP_TEXT(address));
                 if (e > 0)
@@ -185,26 +186,34 @@ static int add_shown(struct reconcile *r, struct round *round, struct look *look
         return 0;
 }
 
-int look_addresses(struct reconcile *r, struct round *round, struct look *look, const struct store_eni *known,
-                   const struct ec2_eni *shown, struct look_addresses *ret, struct err *err)
+int look_addresses(struct resync *resync, struct context *ctx, struct round *round, struct look *look,
+                   const struct store_eni *known, const struct ec2_eni *shown, struct look_addresses *ret,
+                   struct outcome *out, struct err *err)
 {
         struct store_address *all;
         size_t n_all, n_shown;
 
-        if (store_addresses(r->store, round->now_ms, round->arena, &all, &n_all, err) < 0)
+        if (store_addresses(ctx->store, round->now_ms, round->arena, &all, &n_all, err) < 0)
                 return err_wrap(err, "read addresses");
         *ret = (struct look_addresses){
                 .addresses = ARENA_ARRAY(round->arena, struct ip, shown->n_secondary + n_all)};
-        if (add_shown(r, round, look, known, shown, all, n_all, ret, err) < 0)
+        if (add_shown(ctx, round, look, known, shown, all, n_all, ret, out, err) < 0)
                 return -(int)err->code;
         n_shown = ret->n;
         for (size_t i = 0; i < n_all && known; i++) {
                 if (all[i].eni_key != known->key || is(&all[i], "leaving") || is(&all[i], "lost") ||
                     contains(ret->addresses, n_shown, all[i].address) ||
-                    look_absence_is_settled(r, round, look, IP_TEXT(all[i].address)))
+                    look_absence_is_settled(resync, round, look, IP_TEXT(all[i].address)))
                         continue;
                 ret->addresses[ret->n++] = all[i].address;
                 ret->n_doubted++;
         }
         return 0;
+}
+
+void resync_done(struct resync *resync)
+{
+        free(resync->suspects);
+        free(resync->unreadable);
+        *resync = (struct resync){0};
 }

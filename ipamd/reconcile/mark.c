@@ -8,24 +8,25 @@
 
 #include <vpcwire/log.h>
 
-#include "reconcile/state.h"
+#include "reconcile/blocked.h"
+#include "reconcile/follow.h"
 
 /* Not the planned action's name: its steps do not wait for this one. */
 static const char STEP_MARK[] = "delete-on-termination";
 
-void mark_forget(struct reconcile *r)
+void mark_forget(struct unmarked *unmarked)
 {
-        free(r->unmarked);
-        r->unmarked = NULL;
-        r->n_unmarked = 0;
+        free(unmarked->ids);
+        unmarked->ids = NULL;
+        unmarked->n = 0;
 }
 
-void mark_see(struct reconcile *r, const struct ec2_eni *eni, bool ours)
+void mark_see(struct unmarked *unmarked, const struct ec2_eni *eni, bool ours)
 {
         if (!ours || eni->delete_on_termination || !*eni->attachment_id)
                 return;
-        r->unmarked = xrealloc_array(r->unmarked, r->n_unmarked + 1, sizeof(*r->unmarked));
-        memcpy(r->unmarked[r->n_unmarked++], eni->eni_id, strlen(eni->eni_id) + 1); /* ids fit: ec2_parse.c */
+        unmarked->ids = xrealloc_array(unmarked->ids, unmarked->n + 1, sizeof(*unmarked->ids));
+        memcpy(unmarked->ids[unmarked->n++], eni->eni_id, strlen(eni->eni_id) + 1); /* ids fit: ec2_parse.c */
 }
 
 static const struct store_eni *find(const struct round *round, const char *eni_id)
@@ -45,43 +46,45 @@ static bool is_in_use(const struct store_eni *eni)
 }
 
 /* 1: done, or not to be done any more; 0: later. */
-static int mark(struct reconcile *r, struct round *round, const char *eni_id, struct err *err)
+static int mark(struct context *ctx, struct round *round, const char *eni_id, struct outcome *out,
+                struct err *err)
 {
         const struct store_eni *eni = find(round, eni_id);
+        struct ec2_result result;
         struct err cause;
         int e;
 
         if (!eni)
                 return 0; /* adopted just now: the round does not know it yet */
-        if (blocked_now(round, STEP_MARK, eni_id)) {
-                round_wake_at(round, blocked_find(round, STEP_MARK, eni_id)->until_ms);
+        if (blocked_waits(round, STEP_MARK, eni_id, out))
                 return 0;
-        }
         if (!is_in_use(eni))
                 return 1;
-        if (ec2_set_delete_on_termination(r->ec2, eni_id, eni->attachment_id, &cause) < 0) {
-                if (ec2_last_failure(r->ec2)->class == EC2_FAILURE_GONE)
-                        r->look_due_ms = round->now_ms;
-                return blocked_after_failure(r, round, STEP_MARK, eni_id, &cause, err);
+        if (ctx->ec2->ops->set_delete_on_termination(ctx->ec2, NULL, eni_id, eni->attachment_id, &result,
+                                                     &cause) < 0) {
+                if (result.class == EC2_FAILURE_GONE)
+                        outcome_resync_ec2(out, round->now_ms);
+                return blocked_after_failure(ctx, round, STEP_MARK, eni_id, &result, &cause, out, err);
         }
         log_info("eni goes when the instance goes", LOG_STR("eni", eni_id));
-        e = blocked_clear(r, round, STEP_MARK, eni_id, err);
+        e = blocked_clear(ctx, round, STEP_MARK, eni_id, err);
         return e < 0 ? e : 1;
 }
 
-int mark_repeat(struct reconcile *r, struct round *round, struct err *err)
+int mark_repeat(struct unmarked *unmarked, struct context *ctx, struct round *round, struct outcome *out,
+                struct err *err)
 {
         size_t left = 0;
 
-        for (size_t i = 0; i < r->n_unmarked; i++) {
-                int done = mark(r, round, r->unmarked[i], err);
+        for (size_t i = 0; i < unmarked->n; i++) {
+                int done = mark(ctx, round, unmarked->ids[i], out, err);
 
                 if (done < 0)
-                        return err_wrap(err, "set delete on termination of %s", r->unmarked[i]);
+                        return err_wrap(err, "set delete on termination of %s", unmarked->ids[i]);
                 if (!done && left != i)
-                        memcpy(r->unmarked[left], r->unmarked[i], sizeof(*r->unmarked));
+                        memcpy(unmarked->ids[left], unmarked->ids[i], sizeof(*unmarked->ids));
                 left += !done;
         }
-        r->n_unmarked = left;
+        unmarked->n = left;
         return 0;
 }

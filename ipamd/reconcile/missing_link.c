@@ -6,7 +6,8 @@
  */
 #include <vpcwire/log.h>
 
-#include "reconcile/state.h"
+#include "reconcile/blocked.h"
+#include "reconcile/network.h"
 
 /* A link that was here is gone; one that never was may still come. */
 static bool is_gone(const struct round *round, const struct store_eni *eni)
@@ -24,46 +25,44 @@ static int64_t pause_ms(unsigned attempts)
         return pause < LINK_LOOK_MAX_MS ? pause : LINK_LOOK_MAX_MS;
 }
 
-static int ask_ec2(struct reconcile *r, struct round *round, const struct store_eni *eni, struct err *err)
+static int ask_ec2(struct context *ctx, struct round *round, const struct store_eni *eni, struct outcome *out,
+                   struct err *err)
 {
-        const struct store_blocked *before = blocked_find(round, RECONCILE_STEP_LINK, eni->eni_id);
-
-        if (before && before->until_ms > round->now_ms) {
-                round_wake_at(round, before->until_ms);
+        if (blocked_waits(round, RECONCILE_STEP_LINK, eni->eni_id, out))
                 return 0;
-        }
-        r->look_due_ms = round->now_ms;
-        return blocked_until(r, round, RECONCILE_STEP_LINK, eni->eni_id,
-                             round->now_ms + pause_ms(before ? before->attempts : 0),
+        outcome_resync_ec2(out, round->now_ms);
+        return blocked_until(ctx, round, RECONCILE_STEP_LINK, eni->eni_id,
+                             round->now_ms +
+                                     pause_ms(blocked_attempts(round, RECONCILE_STEP_LINK, eni->eni_id)),
                              arena_printf(round->arena, "the link of %s (device %u) is not on this node",
                                           eni->eni_id, eni->device_index),
-                             err);
+                             out, err);
 }
 
-int missing_link_see(struct reconcile *r, struct round *round, const struct store_eni *eni, bool present,
-                     struct err *err)
+int missing_link_see(struct context *ctx, struct round *round, const struct store_eni *eni, bool present,
+                     struct outcome *out, struct err *err)
 {
         if (present) {
                 if (!eni->link_missing)
                         return 0;
                 log_info("the link of an eni is back", LOG_STR("eni", eni->eni_id));
-                round->changed = true;
-                if (store_eni_set_link_missing(r->store, eni->key, false, err) < 0)
+                out->pool_changed = true;
+                if (store_eni_set_link_missing(ctx->store, eni->key, false, err) < 0)
                         return -(int)err->code;
-                return blocked_clear(r, round, RECONCILE_STEP_LINK, eni->eni_id, err);
+                return blocked_clear(ctx, round, RECONCILE_STEP_LINK, eni->eni_id, err);
         }
         if (!*eni->attachment_id)
                 return 0; /* known: it is not attached any more */
         if (!is_gone(round, eni)) {
-                round_wake_at(round, eni->since_ms + LINK_COMES_MS);
+                outcome_wake(out, eni->since_ms + LINK_COMES_MS);
                 return 0;
         }
         if (!eni->link_missing) {
                 log_error("the link of an eni is gone", LOG_STR("eni", eni->eni_id),
                           LOG_INT("device", eni->device_index), LOG_INT("pods", eni->leased));
-                round->changed = true;
-                if (store_eni_set_link_missing(r->store, eni->key, true, err) < 0)
+                out->pool_changed = true;
+                if (store_eni_set_link_missing(ctx->store, eni->key, true, err) < 0)
                         return -(int)err->code;
         }
-        return ask_ec2(r, round, eni, err);
+        return ask_ec2(ctx, round, eni, out, err);
 }

@@ -11,7 +11,9 @@
 #include <vpcwire/log.h>
 
 #include "node/sync.h"
-#include "reconcile/state.h"
+#include "reconcile/look.h"
+#include "reconcile/network.h"
+#include "reconcile/report.h"
 
 /* The primary ENI carries the node's own traffic and all that leaves the VPC, also where it is not ours to hand out. */
 static bool eni_is_routable(const struct store_eni *eni)
@@ -28,14 +30,15 @@ struct books {
         size_t n_addresses, n_leases, n_imports;
 };
 
-static int books_read(struct reconcile *r, struct round *round, struct books *ret, struct err *err)
+static int books_read(struct context *ctx, const struct takeover *takeover, struct round *round,
+                      struct books *ret, struct err *err)
 {
-        if (store_addresses(r->store, round->now_ms, round->arena, &ret->addresses, &ret->n_addresses, err) <
-                    0 ||
-            store_leases(r->store, NULL, round->arena, &ret->leases, &ret->n_leases, err) < 0)
+        if (store_addresses(ctx->store, round->now_ms, round->arena, &ret->addresses, &ret->n_addresses,
+                            err) < 0 ||
+            store_leases(ctx->store, NULL, round->arena, &ret->leases, &ret->n_leases, err) < 0)
                 return err_wrap(err, "read addresses and leases");
-        if (r->takeover.pending &&
-            store_imports(r->store, round->arena, &ret->imports, &ret->n_imports, err) < 0)
+        if (takeover->pending &&
+            store_imports(ctx->store, round->arena, &ret->imports, &ret->n_imports, err) < 0)
                 return err_wrap(err, "read pods that have no lease yet");
         return 0;
 }
@@ -57,7 +60,8 @@ static void add_survivors(const struct books *books, struct pod_sought *pods, si
  * A survivor's address is on no ENI that the books have yet: EC2 lags, or that ENI could not be taken in. What the kernel has
  * for it must not go for that. Where EC2 shows all, and does not show the address for as long as a pod may be missing, it is gone.
  */
-static bool waits_for_an_eni(struct reconcile *r, struct round *round, const struct books *books)
+static bool waits_for_an_eni(const struct takeover *takeover, bool unlearned, struct round *round,
+                             const struct books *books, struct outcome *out)
 {
         bool known = true;
 
@@ -68,31 +72,30 @@ static bool waits_for_an_eni(struct reconcile *r, struct round *round, const str
                 for (size_t j = 0; j < books->n_addresses && !known; j++)
                         known = ip_equal(books->addresses[j].address, import->address);
         }
-        if (known || (round->now_ms >= r->takeover.deadline_ms && !r->unlearned))
+        if (known || (round->now_ms >= takeover->deadline_ms && !unlearned))
                 return false;
-        round_wake_at(round, r->takeover.deadline_ms);
-        if (r->look_due_ms > round->now_ms + LOOK_SETTLE_MS)
-                r->look_due_ms = round->now_ms + LOOK_SETTLE_MS;
+        outcome_wake(out, takeover->deadline_ms);
+        outcome_resync_ec2(out, round->now_ms + LOOK_SETTLE_MS);
         return true;
 }
 
-static struct node_view view_of(struct reconcile *r, struct round *round, const struct books *books)
+static struct node_view view_of(struct context *ctx, struct round *round, const struct books *books)
 {
         struct node_eni *enis = ARENA_ARRAY(round->arena, struct node_eni, round->n_enis);
         struct node_address *addresses = ARENA_ARRAY(round->arena, struct node_address, books->n_addresses);
         struct pod_sought *pods =
                 ARENA_ARRAY(round->arena, struct pod_sought, books->n_leases + books->n_imports);
         struct ip *unwired = ARENA_ARRAY(round->arena, struct ip, books->n_leases);
-        struct node_view view = {.veth_prefix = r->options.veth_prefix,
-                                 .mtu = r->options.eni_mtu,
-                                 .vpc_cidrs = r->identity.vpc_cidrs,
-                                 .n_vpc_cidrs = r->identity.n_vpc_cidrs,
-                                 .egress = &r->settings.egress,
+        struct node_view view = {.veth_prefix = ctx->options.veth_prefix,
+                                 .mtu = ctx->options.eni_mtu,
+                                 .vpc_cidrs = ctx->identity.vpc_cidrs,
+                                 .n_vpc_cidrs = ctx->identity.n_vpc_cidrs,
+                                 .egress = &ctx->settings.egress,
                                  .enis = enis,
                                  .addresses = addresses,
                                  .pods = pods,
                                  .unwired = unwired,
-                                 .block_imds = r->settings.block_imds};
+                                 .block_imds = ctx->settings.block_imds};
 
         for (size_t i = 0; i < round->n_enis; i++) {
                 const struct store_eni *eni = &round->enis[i];
@@ -135,8 +138,9 @@ static struct store_eni *eni_of_report(struct round *round, const struct node_en
 }
 
 /* Rule 4: from here on, and not before, its addresses may be handed out. */
-static int eni_routed(struct reconcile *r, struct round *round, const struct store_eni *eni,
-                      const char *ifname, const struct books *books, struct err *err)
+static int eni_routed(struct network *network, struct context *ctx, struct round *round,
+                      const struct store_eni *eni, const char *ifname, const struct books *books,
+                      struct outcome *out, struct err *err)
 {
         struct ip *addresses = ARENA_ARRAY(round->arena, struct ip, books->n_addresses);
         unsigned n_free = 0;
@@ -146,24 +150,25 @@ static int eni_routed(struct reconcile *r, struct round *round, const struct sto
         for (size_t i = 0; i < books->n_addresses; i++) {
                 if (books->addresses[i].eni_key == eni->key &&
                     strcmp(books->addresses[i].state, "preparing") == 0 &&
-                    !withhold_has(r, books->addresses[i].address))
+                    !withhold_has(&network->withholding, books->addresses[i].address))
                         addresses[n++] = books->addresses[i].address;
         }
-        if (n && store_addresses_routed(r->store, eni->key, addresses, n, round->now_ms, &n_free, err) < 0)
+        if (n && store_addresses_routed(ctx->store, eni->key, addresses, n, round->now_ms, &n_free, err) < 0)
                 return err_wrap(err, "offer the addresses of %s", eni->eni_id);
         if (eni->state == ENI_CONFIGURING &&
-            store_eni_set_state(r->store, eni->key, ENI_READY, "routed", round->now_ms, &done, err) < 0)
+            store_eni_set_state(ctx->store, eni->key, ENI_READY, "routed", round->now_ms, &done, err) < 0)
                 return err_wrap(err, "mark %s ready", eni->eni_id);
         if (n_free || done) {
-                round->changed = true;
+                out->pool_changed = true;
                 log_info("eni ready", LOG_STR("eni", eni->eni_id), LOG_STR("link", ifname),
                          LOG_INT("device", eni->device_index), LOG_INT("new_addresses", n_free));
         }
         return 0;
 }
 
-static int report_eni(struct reconcile *r, struct round *round, const struct node_eni_report *report,
-                      const struct books *books, struct err *err)
+static int report_eni(struct network *network, struct context *ctx, struct round *round,
+                      const struct node_eni_report *report, const struct books *books, struct outcome *out,
+                      struct err *err)
 {
         struct store_eni *eni = eni_of_report(round, report);
         const char *why = report->state == NODE_ENI_NO_LINK ? "its link is gone" : report->err.msg;
@@ -172,22 +177,22 @@ static int report_eni(struct reconcile *r, struct round *round, const struct nod
         if (!eni)
                 return 0;
         round->link_present[eni - round->enis] = report->state != NODE_ENI_NO_LINK;
-        if (missing_link_see(r, round, eni, report->state != NODE_ENI_NO_LINK, err) < 0)
+        if (missing_link_see(ctx, round, eni, report->state != NODE_ENI_NO_LINK, out, err) < 0)
                 return err_wrap(err, "the link of %s", eni->eni_id);
         switch (report->state) {
-        case NODE_ENI_ROUTED: return eni_routed(r, round, eni, report->ifname, books, err);
+        case NODE_ENI_ROUTED: return eni_routed(network, ctx, round, eni, report->ifname, books, out, err);
         case NODE_ENI_FAILED:
                 log_warn("eni cannot be configured", LOG_STR("eni", eni->eni_id),
                          LOG_STR("link", report->ifname), LOG_ERR(&report->err));
-                r->network_due_ms = round->now_ms + ROUND_RETRY_MS;
+                network->due_ms = round->now_ms + ROUND_RETRY_MS;
                 break;
         case NODE_ENI_NO_LINK: break;
         }
         if (eni->state != ENI_READY)
                 return 0;
         log_warn("addresses of an eni are not offered", LOG_STR("eni", eni->eni_id), LOG_STR("why", why));
-        round->changed = true;
-        return store_eni_set_state(r->store, eni->key, ENI_CONFIGURING, why, round->now_ms, &done, err);
+        out->pool_changed = true;
+        return store_eni_set_state(ctx->store, eni->key, ENI_CONFIGURING, why, round->now_ms, &done, err);
 }
 
 static void log_repairs(const struct node_repairs *repaired)
@@ -200,7 +205,7 @@ static void log_repairs(const struct node_repairs *repaired)
 }
 
 /* ENIs that leave are in no view; whether EC2 took the link away is seen by their MAC. */
-static int see_leaving_links(struct reconcile *r, struct round *round, struct err *err)
+static int see_leaving_links(struct context *ctx, struct round *round, struct err *err)
 {
         struct link_info *links = NULL;
         size_t n = 0;
@@ -211,7 +216,7 @@ static int see_leaving_links(struct reconcile *r, struct round *round, struct er
 
                 if (eni_is_routable(eni) || !*eni->eni_id)
                         continue;
-                if (!links && link_dump(r->netlink, round->arena, &links, &n, err) < 0)
+                if (!links && link_dump(ctx->netlink, round->arena, &links, &n, err) < 0)
                         return err_wrap(err, "look at the links");
                 found = eni_link_find(links, n, eni->mac, NULL, NULL);
                 round->link_present[i] = found.link || found.other;
@@ -219,18 +224,19 @@ static int see_leaving_links(struct reconcile *r, struct round *round, struct er
         return 0;
 }
 
-static bool something_unrouted(const struct reconcile *r, const struct round *round)
+static bool something_unrouted(const struct network *network, const struct round *round)
 {
         for (size_t i = 0; i < round->n_enis; i++) {
                 if (eni_is_routable(&round->enis[i]) && !round->enis[i].untagged &&
                     (round->enis[i].state == ENI_CONFIGURING ||
-                     round->enis[i].preparing > withhold_count(r, &round->enis[i])))
+                     round->enis[i].preparing > withhold_count(&network->withholding, &round->enis[i])))
                         return true;
         }
         return false;
 }
 
-int network_sync(struct reconcile *r, struct round *round, struct err *err)
+int network_sync(struct network *network, struct context *ctx, const struct takeover *takeover,
+                 bool unlearned, struct round *round, struct outcome *out, struct err *err)
 {
         struct node_report report = {0};
         struct books books = {0};
@@ -240,32 +246,33 @@ int network_sync(struct reconcile *r, struct round *round, struct err *err)
         round->link_present = ARENA_ARRAY(round->arena, bool, round->n_enis);
         for (size_t i = 0; i < round->n_enis; i++)
                 round->link_present[i] = round->enis[i].state == ENI_READY;
-        e = see_leaving_links(r, round, err);
+        e = see_leaving_links(ctx, round, err);
         if (e < 0)
                 return e;
-        if (!r->network_due && round->now_ms < r->network_due_ms && !something_unrouted(r, round))
+        if (!network->due && round->now_ms < network->due_ms && !something_unrouted(network, round))
                 return 0;
-        e = books_read(r, round, &books, err);
+        e = books_read(ctx, takeover, round, &books, err);
         if (e < 0)
                 return e;
-        view = view_of(r, round, &books);
+        view = view_of(ctx, round, &books);
         if (view.n_enis == 0)
                 return 0; /* the first look at EC2 has not been; nothing of the host's is ours yet */
-        if (waits_for_an_eni(r, round, &books))
+        if (waits_for_an_eni(takeover, unlearned, round, &books, out))
                 return 0;
-        r->network_due = false;
-        r->network_due_ms = round->now_ms + NETWORK_PERIOD_MS;
-        e = node_sync(r->node, round->arena, &view, &report, err);
+        network->due = false;
+        network->due_ms = round->now_ms + NETWORK_PERIOD_MS;
+        e = node_sync(ctx->node, round->arena, &view, &report, err);
         log_repairs(&report.repaired);
-        count_repairs(r, &report.repaired);
+        count_repairs(ctx, &report.repaired);
         if (e == 0)
-                e = withhold_occupied(r, round, &report, books.addresses, books.n_addresses, err);
+                e = withhold_occupied(&network->withholding, ctx, round, &report, books.addresses,
+                                      books.n_addresses, out, err);
         if (e == 0)
-                e = network_tell(r, round, &report, err);
+                e = network_tell(network, ctx, round, &report, out, err);
         for (size_t i = 0; i < report.n_enis && e == 0; i++)
-                e = report_eni(r, round, &report.enis[i], &books, err);
+                e = report_eni(network, ctx, round, &report.enis[i], &books, out, err);
         if (e < 0) {
-                r->network_due = true;
+                network->due = true;
                 return err_wrap(err, "host network");
         }
         return 0;

@@ -3,7 +3,8 @@
 #include <vpcwire/dataplane.h>
 #include <vpcwire/log.h>
 
-#include "reconcile/state.h"
+#include "reconcile/blocked.h"
+#include "reconcile/network.h"
 
 /* Somebody took a pod's packets from it. Twice in a row is no accident, so each time is told. */
 static void tell_repaired(const struct node_misled *misled)
@@ -73,8 +74,8 @@ static struct warning warn_of_strayed(struct round *round, const struct node_rep
 }
 
 /* Others' table, so nobody but its owner can mend it; the pods of secondary ENIs do without it. */
-static int tell_main(struct reconcile *r, struct round *round, const struct node_report *report,
-                     struct err *err)
+static int tell_main(struct context *ctx, struct round *round, const struct node_report *report,
+                     struct outcome *out, struct err *err)
 {
         struct warning *warnings = ARENA_ARRAY(round->arena, struct warning, report->n_strayed + 1);
         size_t n = 0;
@@ -86,24 +87,24 @@ static int tell_main(struct reconcile *r, struct round *round, const struct node
                         "default",
                         "table main has no default route: pods of the primary ENI reach nobody beyond "
                         "its subnet"};
-        return warn_exactly(r, round, STORE_WARNING_MAIN, warnings, n, round->now_ms + 2 * NETWORK_PERIOD_MS,
-                            err);
+        return warn_exactly(ctx, round, STORE_WARNING_MAIN, warnings, n,
+                            round->now_ms + 2 * NETWORK_PERIOD_MS, out, err);
 }
 
 /*
  * A pod that is being wired has a link that is not up yet, and so no route; the plugin sets it a moment later. What fails again
  * at the next sync, which comes soon for that, is worth a word.
  */
-static size_t tell_pod_routes(struct reconcile *r, struct round *round, const struct node_report *report,
+static size_t tell_pod_routes(struct network *network, struct round *round, const struct node_report *report,
                               struct warning *ret)
 {
-        bool again = r->pod_routes_failed;
+        bool again = network->pod_routes_failed;
 
-        r->pod_routes_failed = report->n_pods_failed > 0;
-        if (!r->pod_routes_failed)
+        network->pod_routes_failed = report->n_pods_failed > 0;
+        if (!network->pod_routes_failed)
                 return 0;
         if (!again) {
-                r->network_due_ms = round->now_ms + ROUND_RETRY_MS;
+                network->due_ms = round->now_ms + ROUND_RETRY_MS;
                 return 0;
         }
         *ret = (struct warning){"routes to pods", arena_printf(round->arena, "%u cannot be set: %s",
@@ -111,21 +112,22 @@ static size_t tell_pod_routes(struct reconcile *r, struct round *round, const st
         return 1;
 }
 
-int network_tell(struct reconcile *r, struct round *round, const struct node_report *report, struct err *err)
+int network_tell(struct network *network, struct context *ctx, struct round *round,
+                 const struct node_report *report, struct outcome *out, struct err *err)
 {
         struct warning *warnings =
                 ARENA_ARRAY(round->arena, struct warning, report->n_misled + report->n_occupied + 1);
         size_t n = tell_local(round, report, warnings);
 
-        n += tell_pod_routes(r, round, report, warnings + n);
+        n += tell_pod_routes(network, round, report, warnings + n);
         for (size_t i = 0; i < report->n_misled; i++) {
                 if (report->misled[i].repaired)
                         tell_repaired(&report->misled[i]);
                 else
                         warnings[n++] = warn_of(round, &report->misled[i]);
         }
-        if (warn_exactly(r, round, STORE_WARNING_POD_ROUTE, warnings, n,
-                         round->now_ms + 2 * NETWORK_PERIOD_MS, err) < 0)
+        if (warn_exactly(ctx, round, STORE_WARNING_POD_ROUTE, warnings, n,
+                         round->now_ms + 2 * NETWORK_PERIOD_MS, out, err) < 0)
                 return -(int)err->code;
-        return tell_main(r, round, report, err);
+        return tell_main(ctx, round, report, out, err);
 }

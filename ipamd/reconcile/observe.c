@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Reads the store into the round: what the planner and the acts look at. */
-#include "reconcile/state.h"
+#include "reconcile/blocked.h"
 
 /* A block that ended long ago says nothing any more: its ENI may be gone, its attempts are no row of failures. */
-static int forget_old_blocks(struct reconcile *r, struct round *round, struct err *err)
+static int forget_old_blocks(struct context *ctx, struct round *round, struct err *err)
 {
         size_t n = 0;
 
@@ -12,19 +12,19 @@ static int forget_old_blocks(struct reconcile *r, struct round *round, struct er
 
                 if (blocked->until_ms + BLOCKED_FORGET_MS > round->now_ms)
                         round->blocked[n++] = *blocked;
-                else if (store_blocked_clear(r->store, blocked->action, blocked->subject, err) < 0)
+                else if (store_blocked_clear(ctx->store, blocked->action, blocked->subject, err) < 0)
                         return -(int)err->code;
         }
         round->n_blocked = n;
         return 0;
 }
 
-int observe_store(struct reconcile *r, struct round *round, struct err *err)
+int observe_store(struct context *ctx, struct round *round, struct err *err)
 {
-        if (store_enis(r->store, round->now_ms, round->arena, &round->enis, &round->n_enis, err) < 0 ||
-            store_blocked(r->store, round->arena, &round->blocked, &round->n_blocked, err) < 0 ||
-            forget_old_blocks(r, round, err) < 0 ||
-            store_counts(r->store, round->now_ms, &round->counts, err) < 0)
+        if (store_enis(ctx->store, round->now_ms, round->arena, &round->enis, &round->n_enis, err) < 0 ||
+            store_blocked(ctx->store, round->arena, &round->blocked, &round->n_blocked, err) < 0 ||
+            forget_old_blocks(ctx, round, err) < 0 ||
+            store_counts(ctx->store, round->now_ms, &round->counts, err) < 0)
                 return err_wrap(err, "read the pool");
         return 0;
 }

@@ -7,6 +7,9 @@
 #include <vpcwire/clock.h>
 #include <vpcwire/log.h>
 
+#include "reconcile/blocked.h"
+#include "reconcile/look.h"
+
 static const char STEP_SWEEP[] = "look-for-orphans", STEP_ORPHAN[] = "delete-orphan",
                   TIME_FORMAT[] = "%Y-%m-%dT%H:%M:%SZ";
 
@@ -38,9 +41,9 @@ bool ours_parse_time(const char *text, int64_t *ret_wall_s)
         return true;
 }
 
-const char *ours_description(const struct reconcile *r, struct arena *arena)
+const char *ours_description(const struct context *ctx, struct arena *arena)
 {
-        return arena_printf(arena, "aws-K8S-%s", r->identity.instance_id);
+        return arena_printf(arena, "aws-K8S-%s", ctx->identity.instance_id);
 }
 
 static bool tag_is(const struct ec2_eni *eni, const char *key, const char *value)
@@ -67,7 +70,7 @@ static bool is_in_books(const struct round *round, const struct ec2_eni *eni)
         return false;
 }
 
-enum ours_verdict ours_judge(const struct reconcile *r, struct round *round, const struct ec2_eni *eni,
+enum ours_verdict ours_judge(const struct context *ctx, struct round *round, const struct ec2_eni *eni,
                              int64_t wall_ms, int64_t *ret_age_ms)
 {
         const char *created_at = ec2_eni_tag(eni, OURS_TAG_CREATED_AT);
@@ -75,29 +78,32 @@ enum ours_verdict ours_judge(const struct reconcile *r, struct round *round, con
 
         if (eni->attached || strcmp(eni->status, "available") != 0 ||
             (*eni->interface_type && strcmp(eni->interface_type, "interface") != 0) ||
-            !tag_is(eni, OURS_TAG_INSTANCE, r->identity.instance_id) ||
+            !tag_is(eni, OURS_TAG_INSTANCE, ctx->identity.instance_id) ||
             tag_is(eni, OURS_TAG_NO_MANAGE, "true") ||
-            strcmp(eni->description, ours_description(r, round->arena)) != 0 || is_in_books(round, eni) ||
+            strcmp(eni->description, ours_description(ctx, round->arena)) != 0 || is_in_books(round, eni) ||
             !created_at || !ours_parse_time(created_at, &created_s) || created_s > wall_ms / 1000)
                 return OURS_NOT_AN_ORPHAN;
         *ret_age_ms = wall_ms - created_s * 1000;
         return *ret_age_ms <= OURS_ORPHAN_AGE_MS ? OURS_YOUNG_ORPHAN : OURS_ORPHAN;
 }
 
-static int delete_orphan(struct reconcile *r, struct round *round, const char *eni_id, struct err *err)
+static int delete_orphan(struct context *ctx, struct round *round, const char *eni_id, struct outcome *out,
+                         struct err *err)
 {
+        struct ec2_result result;
         struct err cause;
 
         if (blocked_now(round, STEP_ORPHAN, eni_id))
                 return 0;
-        if (ec2_delete_eni(r->ec2, eni_id, &cause) < 0 && ec2_last_failure(r->ec2)->class != EC2_FAILURE_GONE)
-                return blocked_after_failure(r, round, STEP_ORPHAN, eni_id, &cause, err);
+        if (ctx->ec2->ops->delete_eni(ctx->ec2, NULL, eni_id, &result, &cause) < 0 &&
+            result.class != EC2_FAILURE_GONE)
+                return blocked_after_failure(ctx, round, STEP_ORPHAN, eni_id, &result, &cause, out, err);
         log_warn("eni deleted: it was ours, unused, and in nobody's books", LOG_STR("eni", eni_id));
-        if (store_event_add(r->store, "eni-orphan-deleted", eni_id,
+        if (store_event_add(ctx->store, "eni-orphan-deleted", eni_id,
                             "it bore our tags, was attached to nothing, and was not in the books", err) < 0)
                 return -(int)err->code;
-        metrics_add(r->options.metrics, METRIC_ORPHANS, LABELS("eni"), 1);
-        return blocked_clear(r, round, STEP_ORPHAN, eni_id, err);
+        metrics_add(ctx->options.metrics, METRIC_ORPHANS, LABELS("eni"), 1);
+        return blocked_clear(ctx, round, STEP_ORPHAN, eni_id, err);
 }
 
 /* A deletion that was put off, or failed for a reason that passes, is not left for an hour. */
@@ -113,65 +119,69 @@ static int64_t sooner(const struct round *round, const char *eni_id, int64_t aga
         return wait_ms < again_ms ? wait_ms : again_ms;
 }
 
-int ours_delete_orphans(struct reconcile *r, struct round *round, const struct ec2_eni *enis, size_t n,
-                        struct err *err)
+int ours_delete_orphans(struct sweep *sweep, struct context *ctx, struct round *round,
+                        const struct ec2_eni *enis, size_t n, struct outcome *out, struct err *err)
 {
         int64_t again_ms = OURS_SWEEP_PERIOD_MS, age_ms = 0;
 
         for (size_t i = 0; i < n; i++) {
-                switch (ours_judge(r, round, &enis[i], clock_wall_ms(), &age_ms)) {
+                switch (ours_judge(ctx, round, &enis[i], clock_wall_ms(), &age_ms)) {
                 case OURS_NOT_AN_ORPHAN: break;
                 case OURS_YOUNG_ORPHAN:
                         if (OURS_ORPHAN_AGE_MS + 1000 - age_ms < again_ms)
                                 again_ms = OURS_ORPHAN_AGE_MS + 1000 - age_ms;
                         break;
                 case OURS_ORPHAN:
-                        if (delete_orphan(r, round, enis[i].eni_id, err) < 0)
+                        if (delete_orphan(ctx, round, enis[i].eni_id, out, err) < 0)
                                 return err_wrap(err, "delete the orphan %s", enis[i].eni_id);
                         again_ms = sooner(round, enis[i].eni_id, again_ms);
                         break;
                 }
         }
-        r->sweep_due_ms = round->now_ms + again_ms;
+        sweep->due_ms = round->now_ms + again_ms;
         return 0;
 }
 
-int ours_describe(struct reconcile *r, struct round *round, struct ec2_eni_list *ret, struct err *err)
+int ours_describe(struct context *ctx, struct round *round, const struct ec2_call_options *options,
+                  struct ec2_eni_list *ret, struct ec2_result *result, struct err *err)
 {
-        const struct ec2_filter ours = {"tag:" OURS_TAG_INSTANCE, r->identity.instance_id};
+        const struct ec2_filter ours = {"tag:" OURS_TAG_INSTANCE, ctx->identity.instance_id};
+        const struct ec2_selection which = {.filters = &ours, .n_filters = 1, .skips_unreadable = true};
 
-        if (ec2_list_enis(r->ec2, &ours, 1, round->arena, ret, err) < 0)
+        if (ctx->ec2->ops->describe_enis(ctx->ec2, options, &which, round->arena, ret, result, err) < 0)
                 return err_wrap(err, "look at our ENIs");
         return 0;
 }
 
 /* Not before the books are there and the round's own calls are made; who waits for an address goes first, for a while. */
-static bool sweep_is_due(const struct reconcile *r, struct round *round)
+static bool sweep_is_due(const struct sweep *sweep, struct round *round, struct outcome *out)
 {
-        const struct store_blocked *blocked = blocked_find(round, STEP_SWEEP, "");
-        int64_t due_ms = r->sweep_due_ms + (round->counts.waiting ? LOOK_YIELDS_MS : 0);
+        int64_t until_ms = blocked_until_ms(round, STEP_SWEEP, ""),
+                due_ms = sweep->due_ms + (round->counts.waiting ? LOOK_YIELDS_MS : 0);
 
-        if (!r->sweep_due_ms || !round->n_enis || round->progress)
+        if (!sweep->due_ms || !round->n_enis || round->so_far.again)
                 return false;
-        if (blocked && blocked->until_ms > due_ms)
-                due_ms = blocked->until_ms;
+        if (until_ms > due_ms)
+                due_ms = until_ms;
         if (due_ms <= round->now_ms)
                 return true;
-        round_wake_at(round, due_ms);
+        outcome_wake(out, due_ms);
         return false;
 }
 
-int ours_sweep(struct reconcile *r, struct round *round, struct err *err)
+int ours_sweep(struct sweep *sweep, struct context *ctx, struct round *round, struct outcome *out,
+               struct err *err)
 {
         struct ec2_eni_list list;
+        struct ec2_result result;
         struct err cause;
 
-        if (!sweep_is_due(r, round))
+        if (!sweep_is_due(sweep, round, out))
                 return 0;
-        if (ours_describe(r, round, &list, &cause) < 0)
-                return blocked_after_failure(r, round, STEP_SWEEP, "", &cause, err);
-        if (ours_delete_orphans(r, round, list.enis, list.n, err) < 0)
+        if (ours_describe(ctx, round, NULL, &list, &result, &cause) < 0)
+                return blocked_after_failure(ctx, round, STEP_SWEEP, "", &result, &cause, out, err);
+        if (ours_delete_orphans(sweep, ctx, round, list.enis, list.n, out, err) < 0)
                 return -(int)err->code;
-        round_wake_at(round, r->sweep_due_ms);
-        return blocked_clear(r, round, STEP_SWEEP, "", err);
+        outcome_wake(out, sweep->due_ms);
+        return blocked_clear(ctx, round, STEP_SWEEP, "", err);
 }

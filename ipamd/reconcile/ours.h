@@ -7,7 +7,7 @@
 #ifndef IPAMD_RECONCILE_OURS_H
 #define IPAMD_RECONCILE_OURS_H
 
-#include "reconcile/state.h"
+#include "reconcile/round.h"
 
 #define OURS_TAG_INSTANCE   "node.k8s.amazonaws.com/instance_id"
 #define OURS_TAG_CREATED_AT "node.k8s.amazonaws.com/createdAt"
@@ -20,12 +20,16 @@ enum {
         OURS_SWEEP_PERIOD_MS = 60 * 60 * 1000, /* between two looks for orphans: one more call */
 };
 
+struct sweep {
+        int64_t due_ms; /* lost ENIs are looked for; 0: never */
+};
+
 /* createdAt is UTC, "2026-11-23T08:00:00Z". Parsing takes just that form, else it is malformed: false. */
 void ours_format_time(int64_t wall_s, char ret[static OURS_TIME_BYTES]);
 bool ours_parse_time(const char *text, int64_t *ret_wall_s);
 
 /* The description that our ENIs have; in the arena. */
-const char *ours_description(const struct reconcile *r, struct arena *arena);
+const char *ours_description(const struct context *ctx, struct arena *arena);
 
 enum ours_verdict {
         OURS_NOT_AN_ORPHAN, /* in use, in our books, somebody else's, or not provably ours */
@@ -34,24 +38,26 @@ enum ours_verdict {
 };
 
 /* Is this ENI, which EC2 shows, lost? wall_ms is the time of day. */
-enum ours_verdict ours_judge(const struct reconcile *r, struct round *round, const struct ec2_eni *eni,
+enum ours_verdict ours_judge(const struct context *ctx, struct round *round, const struct ec2_eni *eni,
                              int64_t wall_ms, int64_t *ret_age_ms);
 
-/* The ENIs that bear our tag, attached or not; in the round's arena. */
-int ours_describe(struct reconcile *r, struct round *round, struct ec2_eni_list *ret, struct err *err);
+/* The ENIs that bear our tag, attached or not; in the round's arena. One call, as ec2_describe_enis_fn. */
+int ours_describe(struct context *ctx, struct round *round, const struct ec2_call_options *options,
+                  struct ec2_eni_list *ret, struct ec2_result *result, struct err *err);
 
 /*
  * Deletes the orphans among the ENIs that bear our tag, and says when to look for them again: in an hour, or when a young
  * one is old enough. A deletion that EC2 refuses is written down, and no error here.
  */
-int ours_delete_orphans(struct reconcile *r, struct round *round, const struct ec2_eni *enis, size_t n,
-                        struct err *err);
+int ours_delete_orphans(struct sweep *sweep, struct context *ctx, struct round *round,
+                        const struct ec2_eni *enis, size_t n, struct outcome *out, struct err *err);
 
 /*
  * The look for orphans, when it is due: a call of its own, because nothing waits for it. In one look with the list of what
  * is attached, the two would be refused and repeated together where EC2 throttles, and many nodes that start at once would
  * keep each other from ever having both. A failed call is written down, and no error here.
  */
-int ours_sweep(struct reconcile *r, struct round *round, struct err *err);
+int ours_sweep(struct sweep *sweep, struct context *ctx, struct round *round, struct outcome *out,
+               struct err *err);
 
 #endif

@@ -11,6 +11,8 @@
 
 #include "cloud/ec2_retry.h"
 #include "reconcile/act.h"
+#include "reconcile/probe.h"
+#include "reconcile/wake.h"
 
 enum {
         DEADLINE_MS = IPAM_PROBE_TIMEOUT_MS / 2, /* a call that runs then has as long again */
@@ -41,66 +43,70 @@ static const struct store_eni *pick_eni(const struct round *round)
 }
 
 struct question {
-        struct reconcile *r;
+        struct context *ctx;
         struct arena *arena;
         const struct store_eni *eni;
 };
 
-static int ask_enis(const struct question *q, struct err *err)
-{
-        const char *id = q->r->identity.eni_id;
-        struct ec2_eni *enis;
-        size_t n;
+static const struct ec2_call_options dry = {.dry_run = true};
 
-        return ec2_describe_enis(q->r->ec2, NULL, 0, &id, 1, q->arena, &enis, &n, err);
+static int ask_enis(const struct question *q, struct ec2_result *result, struct err *err)
+{
+        const char *id = q->ctx->identity.eni_id;
+        const struct ec2_selection which = {.ids = &id, .n_ids = 1};
+        struct ec2_eni_list list;
+
+        return q->ctx->ec2->ops->describe_enis(q->ctx->ec2, &dry, &which, q->arena, &list, result, err);
 }
 
-static int ask_subnets(const struct question *q, struct err *err)
+static int ask_subnets(const struct question *q, struct ec2_result *result, struct err *err)
 {
-        const char *id = q->r->identity.subnet_id;
-        struct ec2_subnet *subnets;
-        size_t n;
+        const char *id = q->ctx->identity.subnet_id;
+        const struct ec2_selection which = {.ids = &id, .n_ids = 1};
+        struct ec2_subnet_list list;
 
-        return ec2_describe_subnets(q->r->ec2, NULL, 0, &id, 1, q->arena, &subnets, &n, err);
+        return q->ctx->ec2->ops->describe_subnets(q->ctx->ec2, &dry, &which, q->arena, &list, result, err);
 }
 
-static int ask_type(const struct question *q, struct err *err)
+static int ask_type(const struct question *q, struct ec2_result *result, struct err *err)
 {
         struct ec2_instance_type type;
 
-        return ec2_describe_instance_type(q->r->ec2, q->r->identity.instance_type, q->arena, &type, err);
+        return q->ctx->ec2->ops->describe_instance_type(q->ctx->ec2, &dry, q->ctx->identity.instance_type,
+                                                        q->arena, &type, result, err);
 }
 
-static int ask_modify(const struct question *q, struct err *err)
+static int ask_modify(const struct question *q, struct ec2_result *result, struct err *err)
 {
-        return ec2_set_delete_on_termination(q->r->ec2, q->eni->eni_id, q->eni->attachment_id, err);
+        return q->ctx->ec2->ops->set_delete_on_termination(q->ctx->ec2, &dry, q->eni->eni_id,
+                                                           q->eni->attachment_id, result, err);
 }
 
-static int ask_create(const struct question *q, struct err *err)
+static int ask_create(const struct question *q, struct ec2_result *result, struct err *err)
 {
         struct ec2_create_eni request;
         struct ec2_eni made;
 
-        act_create_request(q->r, q->arena, q->r->identity.subnet_id, DRY_RUN_TOKEN, &request);
-        return ec2_create_eni(q->r->ec2, &request, q->arena, &made, err);
+        act_create_request(q->ctx, q->arena, q->ctx->identity.subnet_id, DRY_RUN_TOKEN, &request);
+        return q->ctx->ec2->ops->create_eni(q->ctx->ec2, &dry, &request, q->arena, &made, result, err);
 }
 
-static int ask_delete(const struct question *q, struct err *err)
+static int ask_delete(const struct question *q, struct ec2_result *result, struct err *err)
 {
-        return ec2_delete_eni(q->r->ec2, q->eni->eni_id, err);
+        return q->ctx->ec2->ops->delete_eni(q->ctx->ec2, &dry, q->eni->eni_id, result, err);
 }
 
-static int ask_attach(const struct question *q, struct err *err)
+static int ask_attach(const struct question *q, struct ec2_result *result, struct err *err)
 {
         const char *attachment;
 
-        return ec2_attach_eni(q->r->ec2, q->eni->eni_id, q->r->identity.instance_id, q->eni->device_index,
-                              q->arena, &attachment, err);
+        return q->ctx->ec2->ops->attach_eni(q->ctx->ec2, &dry, q->eni->eni_id, q->ctx->identity.instance_id,
+                                            q->eni->device_index, q->arena, &attachment, result, err);
 }
 
-static int ask_detach(const struct question *q, struct err *err)
+static int ask_detach(const struct question *q, struct ec2_result *result, struct err *err)
 {
-        return ec2_detach_eni(q->r->ec2, q->eni->attachment_id, err);
+        return q->ctx->ec2->ops->detach_eni(q->ctx->ec2, &dry, q->eni->attachment_id, result, err);
 }
 
 /*
@@ -110,7 +116,8 @@ static int ask_detach(const struct question *q, struct err *err)
  */
 static const struct {
         enum ec2_action action;
-        int (*ask)(const struct question *q, struct err *err); /* NULL: EC2 has no dry run of it */
+        /* NULL: EC2 has no dry run of it. */
+        int (*ask)(const struct question *q, struct ec2_result *result, struct err *err);
         bool names_eni;
 } questions[] = {
         {EC2_ACTION_DESCRIBE_ENIS, ask_enis, false},
@@ -135,13 +142,12 @@ static void note(struct probe *p, enum ec2_action action, const char *result, co
 }
 
 /* Of what cannot be asked, EC2's answer to the last real call is known. */
-static void note_unasked(struct reconcile *r, enum ec2_action action)
+static void note_unasked(struct probe *p, struct context *ctx, enum ec2_action action)
 {
-        struct probe *p = &r->probe;
         bool denied = false;
         struct err err;
 
-        if (denied_known(r, p->arena, ec2_action_to_string(action), &denied, &err) < 0)
+        if (denied_known(ctx, p->arena, ec2_action_to_string(action), &denied, &err) < 0)
                 note(p, action, IPAM_PERMISSION_UNKNOWN, err.msg);
         else if (denied)
                 note(p, action, IPAM_PERMISSION_DENIED, "EC2 refused the last call");
@@ -150,45 +156,40 @@ static void note_unasked(struct reconcile *r, enum ec2_action action)
 }
 
 /* What came of a dry run; where the next ones would fare the same they are not made. */
-static void take_answer(struct reconcile *r, enum ec2_action action, const struct store_eni *eni, int e,
-                        const struct err *why)
+static void take_answer(struct probe *p, enum ec2_action action, const struct store_eni *eni,
+                        const struct ec2_result *result, const struct err *why)
 {
-        const struct ec2_failure *failure = ec2_last_failure(r->ec2);
-        struct probe *p = &r->probe;
-
-        if (e == 0) {
+        if (result->class == EC2_FAILURE_NONE) {
                 p->stopped = "what answers as EC2 carries out dry runs";
                 note(p, action, IPAM_PERMISSION_ALLOWED, NULL);
-        } else if (strcmp(failure->code, EC2_CODE_DRY_RUN) == 0) {
+        } else if (strcmp(result->code, EC2_CODE_DRY_RUN) == 0) {
                 note(p, action, IPAM_PERMISSION_ALLOWED, NULL);
-        } else if (failure->class == EC2_FAILURE_DENIED && eni && eni->primary) {
+        } else if (result->class == EC2_FAILURE_DENIED && eni && eni->primary) {
                 note(p, action, IPAM_PERMISSION_UNKNOWN,
                      arena_printf(
                              p->arena,
                              "denied for the primary ENI %s, as a policy limited to tags does; ipamd has "
                              "no other ENI yet",
                              eni->eni_id));
-        } else if (failure->class == EC2_FAILURE_DENIED) {
+        } else if (result->class == EC2_FAILURE_DENIED) {
                 note(p, action, IPAM_PERMISSION_DENIED, why->msg);
         } else {
                 note(p, action, IPAM_PERMISSION_UNKNOWN, why->msg);
-                if (failure->class == EC2_FAILURE_TRANSPORT || failure->class == EC2_FAILURE_CREDENTIALS)
+                if (result->class == EC2_FAILURE_TRANSPORT || result->class == EC2_FAILURE_CREDENTIALS)
                         p->stopped = arena_strdup(p->arena, why->msg);
         }
 }
 
 /* False: the pace puts it off, and there is time. */
-static bool ask(struct reconcile *r, struct round *round, size_t i)
+static bool ask(struct probe *p, struct context *ctx, struct round *round, size_t i, struct outcome *out)
 {
-        const struct question question = {r, round->arena, questions[i].names_eni ? pick_eni(round) : NULL};
-        const struct ec2_failure *failure;
-        struct probe *p = &r->probe;
+        const struct question question = {ctx, round->arena, questions[i].names_eni ? pick_eni(round) : NULL};
         int64_t now_ms = clock_boottime_ms();
+        struct ec2_result result;
         struct err err;
-        int e;
 
         if (!questions[i].ask) {
-                note_unasked(r, questions[i].action);
+                note_unasked(p, ctx, questions[i].action);
                 return true;
         }
         if (p->stopped || now_ms >= p->deadline_ms || (questions[i].names_eni && !question.eni)) {
@@ -198,24 +199,22 @@ static bool ask(struct reconcile *r, struct round *round, size_t i)
                                                          : "there is no ENI to name yet");
                 return true;
         }
-        ec2_dry_run(r->ec2);
-        e = questions[i].ask(&question, &err);
-        failure = ec2_last_failure(r->ec2);
-        if (e < 0 && ec2_failure_is_pause(failure) && now_ms + failure->wait_ms < p->deadline_ms) {
-                round_wake_at(round, now_ms + failure->wait_ms);
+        if (questions[i].ask(&question, &result, &err) < 0 && ec2_result_is_pause(&result) &&
+            now_ms + result.wait_ms < p->deadline_ms) {
+                outcome_wake(out, now_ms + result.wait_ms);
                 return false;
         }
-        take_answer(r, questions[i].action, question.eni, e, &err);
+        take_answer(p, questions[i].action, question.eni, &result, &err);
         return true;
 }
 
 /* A token of its own, so that nothing that was kept answers. */
-static int try_imds(const struct reconcile *r, unsigned min_ttl, struct err *err)
+static int try_imds(const struct context *ctx, unsigned min_ttl, struct err *err)
 {
         _cleanup_(imds_freep) struct imds *imds = NULL;
-        const struct imds_options options = {.endpoint = r->options.imds_endpoint,
-                                             .ipv6 = r->options.imds_ipv6,
-                                             .brake = &r->brake,
+        const struct imds_options options = {.endpoint = ctx->options.imds_endpoint,
+                                             .ipv6 = ctx->options.imds_ipv6,
+                                             .brake = &ctx->brake,
                                              .min_ttl = min_ttl};
 
         if (imds_new(&options, &imds, err) < 0)
@@ -227,91 +226,90 @@ static int try_imds(const struct reconcile *r, unsigned min_ttl, struct err *err
  * The hop limit is no leaf of the metadata, and asking EC2 for it needs a permission that nothing else here does. But it is
  * the TTL of the packets that carry a token, and the kernel can be told to drop those that would not reach a pod.
  */
-static void probe_imds(struct reconcile *r)
+static void probe_imds(struct probe *p, struct context *ctx)
 {
-        struct probe *p = &r->probe;
         struct ipam_imds *imds = &p->reply.imds;
         struct err err;
         int e;
 
-        imds->url = imds_url(r->imds);
-        imds->reachable = try_imds(r, 0, &err) == 0;
-        e = imds->reachable ? try_imds(r, HOPS_TO_PODS, &err) : -(int)err.code;
+        imds->url = imds_url(ctx->imds);
+        imds->reachable = try_imds(ctx, 0, &err) == 0;
+        e = imds->reachable ? try_imds(ctx, HOPS_TO_PODS, &err) : -(int)err.code;
         if (imds->reachable && (e == 0 || e == -ERR_TIMEOUT))
                 imds->hops = e == 0 ? HOPS_TO_PODS : 1;
         else
                 imds->why = arena_strdup(p->arena, err.msg);
 }
 
-static void probe_credentials(struct reconcile *r)
+static void probe_credentials(struct probe *p, struct context *ctx)
 {
-        struct ipam_credentials *credentials = &r->probe.reply.credentials;
+        struct ipam_credentials *credentials = &p->reply.credentials;
         struct credentials_health health;
         struct credentials_view view;
         struct err err;
 
-        (void)credentials_get(r->credentials, &view, &err); /* its health says how it went */
-        credentials_get_health(r->credentials, &health);
+        (void)credentials_get(ctx->credentials, &view, &err); /* its health says how it went */
+        credentials_get_health(ctx->credentials, &health);
         *credentials = (struct ipam_credentials){
                 .good = health.have_good,
                 .failing = health.failing,
                 .provider = health.provider,
-                .why = health.failing ? arena_strdup(r->probe.arena, health.why) : NULL,
+                .why = health.failing ? arena_strdup(p->arena, health.why) : NULL,
                 .expires_ms = health.expires_wall_ms,
                 .clock_ahead_ms = health.ahead_ms < 0 ? -health.ahead_ms : health.ahead_ms,
                 .clock_behind = health.ahead_ms < 0,
         };
 }
 
-static void begin(struct reconcile *r)
+static void begin(struct probe *p, struct context *ctx)
 {
-        struct probe *p = &r->probe;
 
         *p = (struct probe){.arena = arena_new(), .deadline_ms = clock_boottime_ms() + DEADLINE_MS};
         p->reply.permissions = ARENA_ARRAY(p->arena, struct ipam_permission, _EC2_ACTION_MAX);
-        probe_imds(r);
-        if (!r->ec2)
+        probe_imds(p, ctx);
+        if (!ctx->ec2)
                 p->stopped = "not asked: this node does not know its region yet";
 }
 
-void probe_forget(struct reconcile *r)
+void probe_forget(struct probe *p)
 {
-        arena_free(r->probe.arena);
-        r->probe = (struct probe){0};
+        arena_free(p->arena);
+        *p = (struct probe){.wanted = p->wanted};
 }
 
-static void finish(struct reconcile *r, struct round *round)
+static void finish(struct probe *p, struct context *ctx, struct outcome *out)
 {
         _cleanup_json_ json_t *json = NULL;
         _cleanup_free_ char *text = NULL;
         struct err err;
 
-        probe_credentials(r); /* the calls made them known, and AWS's time */
-        r->probe.reply.at_ms = clock_wall_ms();
-        json = jsonx_encode(ipam_method(IPAM_METHOD_PROBE)->reply, &r->probe.reply);
+        probe_credentials(p, ctx); /* the calls made them known, and AWS's time */
+        p->reply.at_ms = clock_wall_ms();
+        json = jsonx_encode(ipam_method(IPAM_METHOD_PROBE)->reply, &p->reply);
         json_object_set_new(json, STORE_PROBE_AT, json_integer(clock_boottime_ms()));
         text = json_dumps(json, JSON_COMPACT);
-        if (!text || store_fact_set(r->store, STORE_FACT_PROBE, text, &err) < 0)
+        if (!text || store_fact_set(ctx->store, STORE_FACT_PROBE, text, &err) < 0)
                 log_error("what was probed is not written down", LOG_STR("why", text ? err.msg : "no text"));
-        probe_forget(r);
-        round->changed = true;
+        probe_forget(p);
+        out->pool_changed = true;
 }
 
-void probe_run(struct reconcile *r, struct round *round)
+void probe_run(struct probe *p, struct context *ctx, struct wake *wake, struct round *round,
+               struct outcome *out)
 {
-        if (!r->probe_wanted && !r->probe.arena)
+        if (!p->wanted && !p->arena)
                 return;
-        if (!r->probe.arena) {
-                r->probe_wanted = false;
-                begin(r);
+        if (!p->arena) {
+                p->wanted = false;
+                begin(p, ctx);
         }
-        while (r->probe.reply.n_permissions < ARRAY_SIZE(questions)) {
-                if (network_is_wanted(r)) {
-                        round->progress = true;
+        while (p->reply.n_permissions < ARRAY_SIZE(questions)) {
+                if (wake_is_urgent(wake)) {
+                        out->again = true;
                         return;
                 }
-                if (!ask(r, round, r->probe.reply.n_permissions))
+                if (!ask(p, ctx, round, p->reply.n_permissions, out))
                         return;
         }
-        finish(r, round);
+        finish(p, ctx, out);
 }

@@ -11,6 +11,7 @@
 #include <vpcwire/log.h>
 
 #include "reconcile/act.h"
+#include "reconcile/blocked.h"
 
 static const char STEP_LEARN[] = "learn-subnet";
 
@@ -62,88 +63,100 @@ static int most_free_first(const void *a, const void *b)
         return strcmp(x->id, y->id);
 }
 
-static void take_in(struct reconcile *r, const struct ec2_subnet_list *list)
+static void take_in(struct subnets *subnets, const struct context *ctx, const struct ec2_subnet_list *list)
 {
-        free(r->subnets);
-        r->subnets = XNEW_ARRAY(struct subnet, list->n);
-        r->n_subnets = 0;
+        free(subnets->list);
+        subnets->list = XNEW_ARRAY(struct subnet, list->n);
+        subnets->n = 0;
         for (size_t i = 0; i < list->n; i++) {
                 const struct ec2_subnet *from = &list->subnets[i];
-                struct subnet *to = &r->subnets[r->n_subnets];
+                struct subnet *to = &subnets->list[subnets->n];
 
-                if (!subnets_may_use(&r->identity, r->options.cluster_name, from))
+                if (!subnets_may_use(&ctx->identity, ctx->options.cluster_name, from))
                         continue;
-                r->n_subnets++;
+                subnets->n++;
                 *to = (struct subnet){.cidr = from->cidr, .available = from->available_addresses};
                 snprintf(to->id, sizeof(to->id), "%s", from->subnet_id);
         }
-        qsort(r->subnets, r->n_subnets, sizeof(*r->subnets), most_free_first);
+        qsort(subnets->list, subnets->n, sizeof(*subnets->list), most_free_first);
 }
 
 int act_find_subnets(struct reconcile *r, struct round *round, const struct plan_action *action,
-                     struct store_eni *none _unused_, struct err *err)
+                     struct store_eni *none _unused_, struct outcome *out, struct err *err)
 {
-        const struct ec2_filter filters[] = {{"vpc-id", r->identity.vpc_id},
-                                             {"availability-zone", r->identity.zone}};
+        struct subnets *subnets = &r->subnets;
+        struct context *ctx = &r->ctx;
+        const struct ec2_filter filters[] = {{"vpc-id", ctx->identity.vpc_id},
+                                             {"availability-zone", ctx->identity.zone}};
+        const struct ec2_selection which = {
+                .filters = filters, .n_filters = ARRAY_SIZE(filters), .skips_unreadable = true};
         const char *name = plan_action_to_string(action->kind);
         struct ec2_subnet_list list;
+        struct ec2_result result;
         struct err cause;
 
-        round->progress = true;
-        if (ec2_list_subnets(r->ec2, filters, ARRAY_SIZE(filters), round->arena, &list, &cause) < 0)
-                return blocked_after_failure(r, round, name, "", &cause, err);
-        take_in(r, &list);
-        r->subnets_due_ms = round->now_ms + SUBNETS_PERIOD_MS;
-        log_info("other subnets looked for", LOG_STR("zone", r->identity.zone),
-                 LOG_INT("usable", r->n_subnets), LOG_INT("unreadable", list.n_unreadable),
+        out->again = true;
+        if (ctx->ec2->ops->describe_subnets(ctx->ec2, NULL, &which, round->arena, &list, &result, &cause) < 0)
+                return blocked_after_failure(ctx, round, name, "", &result, &cause, out, err);
+        take_in(subnets, ctx, &list);
+        subnets->due_ms = round->now_ms + SUBNETS_PERIOD_MS;
+        log_info("other subnets looked for", LOG_STR("zone", ctx->identity.zone),
+                 LOG_INT("usable", subnets->n), LOG_INT("unreadable", list.n_unreadable),
                  LOG_STR("reason", action->reason));
-        return blocked_clear(r, round, name, "", err);
+        return blocked_clear(ctx, round, name, "", err);
 }
 
-struct subnet *subnets_find(struct reconcile *r, const char *id)
+struct subnet *subnets_find(struct subnets *subnets, const char *id)
 {
-        for (size_t i = 0; i < r->n_subnets; i++) {
-                if (strcmp(r->subnets[i].id, id) == 0)
-                        return &r->subnets[i];
+        for (size_t i = 0; i < subnets->n; i++) {
+                if (strcmp(subnets->list[i].id, id) == 0)
+                        return &subnets->list[i];
         }
         return NULL;
 }
 
-static int ask_cidr(struct reconcile *r, struct round *round, struct store_eni *eni, struct err *err)
+void subnets_forget(struct subnets *subnets)
+{
+        free(subnets->list);
+        *subnets = (struct subnets){0};
+}
+
+static int ask_cidr(struct context *ctx, struct round *round, struct store_eni *eni,
+                    struct ec2_result *result, struct err *err)
 {
         const char *ids[] = {eni->subnet_id};
-        struct ec2_subnet *subnets;
-        size_t n;
+        const struct ec2_selection which = {.ids = ids, .n_ids = 1};
+        const struct ec2_call_options options = {.follow_up = true};
+        struct ec2_subnet_list list;
 
-        ec2_follow_up(r->ec2);
-        if (ec2_describe_subnets(r->ec2, NULL, 0, ids, 1, round->arena, &subnets, &n, err) < 0)
+        if (ctx->ec2->ops->describe_subnets(ctx->ec2, &options, &which, round->arena, &list, result, err) < 0)
                 return err_wrap(err, "learn the CIDR of %s", eni->subnet_id);
-        if (n != 1)
-                return err_set(err, ERR_PROTOCOL, "EC2 shows %zu subnets for %s", n, eni->subnet_id);
-        eni->subnet_cidr = subnets[0].cidr;
+        if (list.n != 1)
+                return err_set(err, ERR_PROTOCOL, "EC2 shows %zu subnets for %s", list.n, eni->subnet_id);
+        eni->subnet_cidr = list.subnets[0].cidr;
         return 0;
 }
 
-int subnets_learn(struct reconcile *r, struct round *round, struct store_eni *eni, int64_t *ret_again_ms,
-                  struct err *err)
+int subnets_learn(struct subnets *subnets, struct context *ctx, struct round *round, struct store_eni *eni,
+                  int64_t *ret_again_ms, struct outcome *out, struct err *err)
 {
-        const struct subnet *cached = subnets_find(r, eni->subnet_id);
-        int64_t until_ms;
+        const struct subnet *cached = subnets_find(subnets, eni->subnet_id);
+        struct ec2_result result;
         struct err cause;
 
         if (cached)
                 eni->subnet_cidr = cached->cidr;
-        if (cached || !eni->managed || strcmp(eni->subnet_id, r->identity.subnet_id) == 0)
+        if (cached || !eni->managed || strcmp(eni->subnet_id, ctx->identity.subnet_id) == 0)
                 return 1;
         if (!blocked_now(round, STEP_LEARN, eni->subnet_id)) {
-                if (ask_cidr(r, round, eni, &cause) == 0)
-                        return blocked_clear(r, round, STEP_LEARN, eni->subnet_id, err) < 0 ? -(int)err->code
-                                                                                            : 1;
-                if (blocked_after_failure(r, round, STEP_LEARN, eni->subnet_id, &cause, err) < 0)
+                if (ask_cidr(ctx, round, eni, &result, &cause) == 0)
+                        return blocked_clear(ctx, round, STEP_LEARN, eni->subnet_id, err) < 0
+                                       ? -(int)err->code
+                                       : 1;
+                if (blocked_after_failure(ctx, round, STEP_LEARN, eni->subnet_id, &result, &cause, out, err) <
+                    0)
                         return -(int)err->code;
         }
-        until_ms = blocked_find(round, STEP_LEARN, eni->subnet_id)->until_ms;
-        if (!*ret_again_ms || until_ms < *ret_again_ms)
-                *ret_again_ms = until_ms;
+        *ret_again_ms = outcome_earlier(*ret_again_ms, blocked_until_ms(round, STEP_LEARN, eni->subnet_id));
         return 0;
 }

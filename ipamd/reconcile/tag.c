@@ -9,35 +9,39 @@
 
 #include <vpcwire/log.h>
 
+#include "reconcile/follow.h"
 #include "reconcile/ours.h"
 
-void tag_see(struct reconcile *r, const struct ec2_eni *eni)
+void tag_see(struct primary_tag *tag, const struct context *ctx, const struct ec2_eni *eni)
 {
-        const char *tag = ec2_eni_tag(eni, OURS_TAG_INSTANCE);
+        const char *value = ec2_eni_tag(eni, OURS_TAG_INSTANCE);
 
-        r->primary_untagged = !tag || strcmp(tag, r->identity.instance_id) != 0;
+        tag->missing = !value || strcmp(value, ctx->identity.instance_id) != 0;
 }
 
-int tag_primary(struct reconcile *r, struct round *round, struct err *err _unused_)
+int tag_primary(struct primary_tag *tag, struct context *ctx, struct round *round, struct outcome *out,
+                struct err *err _unused_)
 {
-        const struct ec2_tag tag = {OURS_TAG_INSTANCE, r->identity.instance_id};
+        const struct ec2_tag wanted = {OURS_TAG_INSTANCE, ctx->identity.instance_id};
+        struct ec2_result result;
         struct err cause;
 
-        if (!r->primary_untagged || round->progress || round->counts.waiting ||
-            round->now_ms < r->tag_not_before_ms)
+        if (!tag->missing || round->so_far.again || round->counts.waiting ||
+            round->now_ms < tag->not_before_ms)
                 return 0;
-        r->primary_untagged = false;
-        if (ec2_create_tags(r->ec2, r->identity.eni_id, &tag, 1, &cause) == 0) {
-                log_info("the primary eni has the instance's tag", LOG_STR("eni", r->identity.eni_id));
-                return 0;
-        }
-        if (ec2_failure_is_pause(ec2_last_failure(r->ec2))) {
-                r->primary_untagged = true;
-                round_wake_at(round, round->now_ms + ec2_last_failure(r->ec2)->wait_ms);
+        tag->missing = false;
+        if (ctx->ec2->ops->create_tags(ctx->ec2, NULL, ctx->identity.eni_id, &wanted, 1, &result, &cause) ==
+            0) {
+                log_info("the primary eni has the instance's tag", LOG_STR("eni", ctx->identity.eni_id));
                 return 0;
         }
-        r->tag_not_before_ms = round->now_ms + TAG_AGAIN_MS;
-        log_warn("ec2 call failed", LOG_STR("action", "tag-primary"), LOG_STR("subject", r->identity.eni_id),
-                 LOG_ERR(&cause));
+        if (ec2_result_is_pause(&result)) {
+                tag->missing = true;
+                outcome_wake(out, round->now_ms + result.wait_ms);
+                return 0;
+        }
+        tag->not_before_ms = round->now_ms + TAG_AGAIN_MS;
+        log_warn("ec2 call failed", LOG_STR("action", "tag-primary"),
+                 LOG_STR("subject", ctx->identity.eni_id), LOG_ERR(&cause));
         return 0;
 }

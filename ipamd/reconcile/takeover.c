@@ -13,7 +13,7 @@
 
 #include "node/legacy.h"
 #include "node/want.h"
-#include "reconcile/state.h"
+#include "reconcile/round.h"
 
 /* iptables' lock is held for milliseconds, by a large kube-proxy for a second. */
 enum { LEGACY_RETRY_MS = 2000 };
@@ -25,30 +25,31 @@ struct kernel {
         size_t n_links, n_routes;
 };
 
-int takeover_start(struct reconcile *r, struct err *err)
+int takeover_start(struct takeover *takeover, struct context *ctx, struct outcome *out, struct err *err)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         struct store_import *imports;
         size_t n;
 
-        if (store_imports(r->store, arena, &imports, &n, err) < 0)
+        if (store_imports(ctx->store, arena, &imports, &n, err) < 0)
                 return err_wrap(err, "read what is to be taken over");
         for (size_t i = 0; i < n; i++)
-                r->takeover.pending |= imports[i].verdict == IMPORT_PENDING;
-        r->takeover.tidy = n > 0 || (r->options.backing_store && access(r->options.backing_store, F_OK) == 0);
-        r->takeover.tidy_legacy = r->takeover.tidy;
-        if (r->takeover.pending) /* what does not know its pods may not know EC2's answers either */
-                r->look_due_ms = clock_boottime_ms();
-        r->takeover.deadline_ms = clock_boottime_ms() + r->settings.orphan_grace_ms;
+                takeover->pending |= imports[i].verdict == IMPORT_PENDING;
+        takeover->tidy =
+                n > 0 || (ctx->options.backing_store && access(ctx->options.backing_store, F_OK) == 0);
+        takeover->tidy_legacy = takeover->tidy;
+        if (takeover->pending) /* what does not know its pods may not know EC2's answers either */
+                outcome_resync_ec2(out, clock_boottime_ms());
+        takeover->deadline_ms = clock_boottime_ms() + ctx->settings.orphan_grace_ms;
         return 0;
 }
 
-static int look_at_kernel(struct reconcile *r, struct round *round, struct kernel *ret, struct err *err)
+static int look_at_kernel(struct context *ctx, struct round *round, struct kernel *ret, struct err *err)
 {
         const struct route_filter filter = {.family = AF_INET};
 
-        if (link_dump(r->netlink, round->arena, &ret->links, &ret->n_links, err) < 0 ||
-            route_dump(r->netlink, round->arena, &filter, &ret->routes, &ret->n_routes, err) < 0)
+        if (link_dump(ctx->netlink, round->arena, &ret->links, &ret->n_links, err) < 0 ||
+            route_dump(ctx->netlink, round->arena, &filter, &ret->routes, &ret->n_routes, err) < 0)
                 return err_wrap(err, "look for the pods");
         return 0;
 }
@@ -91,7 +92,7 @@ static const struct link_info *find_link(const struct kernel *kernel, const stru
         return NULL;
 }
 
-static int set_aside(struct reconcile *r, struct round *round, const struct store_import *import,
+static int set_aside(struct context *ctx, const struct store_import *import, struct outcome *out,
                      struct err *err)
 {
         const char *reason = "no link on this host leads to the address: its pod is gone";
@@ -99,12 +100,12 @@ static int set_aside(struct reconcile *r, struct round *round, const struct stor
         log_warn("a pod that is said to run is not taken over", LOG_STR("address", IP_TEXT(import->address)),
                  LOG_STR("pod", import->pod_name), LOG_STR("container", import->key.container_id),
                  LOG_STR("why", reason));
-        round->progress = true;
-        return store_import_set_aside(r->store, import->address, reason, err);
+        out->again = true;
+        return store_import_set_aside(ctx->store, import->address, reason, err);
 }
 
 /* A pod on several network cards has a row for each, under one key. What ours have not stays as aws-vpc-cni made it. */
-static int leave_second_address(struct reconcile *r, const struct store_import *import, struct err *err)
+static int leave_second_address(struct context *ctx, const struct store_import *import, struct err *err)
 {
         const char *reason = "its pod runs and has another address already, and pods of ours have one";
 
@@ -112,62 +113,64 @@ static int leave_second_address(struct reconcile *r, const struct store_import *
                 log_warn("an address of a pod of aws-vpc-cni is not taken over",
                          LOG_STR("address", IP_TEXT(import->address)), LOG_STR("pod", import->pod_name),
                          LOG_STR("container", import->key.container_id), LOG_STR("why", reason));
-        return store_import_explain(r->store, import->address, reason, err);
+        return store_import_explain(ctx->store, import->address, reason, err);
 }
 
-static int take(struct reconcile *r, struct round *round, const struct store_import *import,
-                const struct link_info *link, struct err *err)
+static int take(struct takeover *takeover, struct context *ctx, struct round *round,
+                const struct store_import *import, const struct link_info *link, struct outcome *out,
+                struct err *err)
 {
         const struct link_change mark = {.alias = import->key.container_id};
         struct store_lease lease;
         bool done = false;
-        int found = store_lease_get(r->store, &import->key, round->arena, &lease, err);
+        int found = store_lease_get(ctx->store, &import->key, round->arena, &lease, err);
 
         if (found == 0)
-                return leave_second_address(r, import, err);
+                return leave_second_address(ctx, import, err);
         if (found != -ERR_NOT_FOUND)
                 return found;
         /* First the mark by which DEL and the reclaimer know the link. */
-        if (link_change(r->netlink, link->ifindex, &mark, err) < 0)
+        if (link_change(ctx->netlink, link->ifindex, &mark, err) < 0)
                 return err_wrap(err, "mark link %s", link->name);
-        if (store_import_take(r->store, import, link->name, round->now_ms, &done, err) < 0)
+        if (store_import_take(ctx->store, import, link->name, round->now_ms, &done, err) < 0)
                 return -(int)err->code;
         if (!done)
                 return store_import_explain(
-                        r->store, import->address,
+                        ctx->store, import->address,
                         "its pod runs; EC2 does not show the address on a ready ENI of ours", err);
         log_info("pod taken over", LOG_STR("address", IP_TEXT(import->address)),
                  LOG_STR("namespace", import->pod_namespace), LOG_STR("pod", import->pod_name),
                  LOG_STR("link", link->name));
-        round->changed = true;
-        round->progress = true;
-        r->takeover.tidy = true;
-        r->network_due = true; /* its route comes into our table */
+        out->pool_changed = true;
+        out->again = true;
+        takeover->tidy = true;
+        out->resync_network = true; /* its route comes into our table */
         return 0;
 }
 
-static int take_one(struct reconcile *r, struct round *round, const struct kernel *kernel,
-                    const struct store_import *import, struct err *err)
+static int take_one(struct takeover *takeover, struct context *ctx, struct round *round,
+                    const struct kernel *kernel, const struct store_import *import, struct outcome *out,
+                    struct err *err)
 {
         const struct link_info *link = find_link(kernel, import);
 
         if (link)
-                return take(r, round, import, link, err);
-        if (round->now_ms >= r->takeover.deadline_ms)
-                return set_aside(r, round, import, err);
-        round_wake_at(round, r->takeover.deadline_ms);
+                return take(takeover, ctx, round, import, link, out, err);
+        if (round->now_ms >= takeover->deadline_ms)
+                return set_aside(ctx, import, out, err);
+        outcome_wake(out, takeover->deadline_ms);
         return 0;
 }
 
 /* An ENI that is ready is routed by us, so what aws-vpc-cni did for it and its pods is superfluous. */
-static int tidy(struct reconcile *r, struct round *round, struct err *err)
+static int tidy(struct takeover *takeover, struct context *ctx, struct round *round, struct err *err)
 {
         struct ip *pods, *enis = ARENA_ARRAY(round->arena, struct ip, round->n_enis);
-        struct node_legacy legacy = {.enis = enis, .connmark = r->settings.egress.mark};
+        struct node_legacy legacy = {.enis = enis, .connmark = ctx->settings.egress.mark};
         struct store_lease *leases;
         unsigned n = 0;
 
-        if (store_leases(r->store, NULL, round->arena, &leases, &legacy.n_pods, err) < 0)
+        if (store_leases(ctx->store, NULL, round->arena, &leases, &legacy.n_pods, err) < 0)
                 return err_wrap(err, "read leases");
         legacy.pods = pods = ARENA_ARRAY(round->arena, struct ip, legacy.n_pods);
         for (size_t i = 0; i < legacy.n_pods; i++)
@@ -176,40 +179,41 @@ static int tidy(struct reconcile *r, struct round *round, struct err *err)
                 if (round->enis[i].state == ENI_READY)
                         enis[legacy.n_enis++] = round->enis[i].primary_address;
         }
-        if (node_legacy_remove_rules(r->node, round->arena, &legacy, &n, err) < 0 ||
+        if (node_legacy_remove_rules(ctx->node, round->arena, &legacy, &n, err) < 0 ||
             node_legacy_remove_nft(legacy.connmark, &n, err) < 0)
                 return -(int)err->code;
         if (n)
                 log_info("what aws-vpc-cni left in the kernel is removed", LOG_INT("objects", n));
-        r->takeover.tidy = false;
+        takeover->tidy = false;
         return 0;
 }
 
 /* Others use iptables-legacy, too, and may be at it: tried again, and no reason not to go on with the round. */
-static void tidy_legacy(struct reconcile *r, struct round *round)
+static void tidy_legacy(struct takeover *takeover, struct context *ctx, struct round *round,
+                        struct outcome *out)
 {
         unsigned n = 0;
         struct err err;
 
-        if (!r->takeover.tidy_legacy)
+        if (!takeover->tidy_legacy)
                 return;
-        if (round->now_ms < r->takeover.tidy_legacy_due_ms) {
-                round_wake_at(round, r->takeover.tidy_legacy_due_ms);
+        if (round->now_ms < takeover->tidy_legacy_due_ms) {
+                outcome_wake(out, takeover->tidy_legacy_due_ms);
                 return;
         }
-        if (node_legacy_remove_xtables(r->options.xtables_lock, &n, &err) < 0) {
-                if (r->takeover.told != err.code)
+        if (node_legacy_remove_xtables(ctx->options.xtables_lock, &n, &err) < 0) {
+                if (takeover->told != err.code)
                         log_warn("iptables-legacy keeps aws-vpc-cni's chains for now", LOG_ERR(&err),
                                  LOG_INT("again_every_ms", LEGACY_RETRY_MS));
-                r->takeover.told = err.code;
-                r->takeover.tidy_legacy_due_ms = round->now_ms + LEGACY_RETRY_MS;
-                round_wake_at(round, r->takeover.tidy_legacy_due_ms);
+                takeover->told = err.code;
+                takeover->tidy_legacy_due_ms = round->now_ms + LEGACY_RETRY_MS;
+                outcome_wake(out, takeover->tidy_legacy_due_ms);
                 return;
         }
         if (n)
                 log_info("what aws-vpc-cni left in iptables-legacy is removed", LOG_INT("objects", n));
-        r->takeover.told = 0;
-        r->takeover.tidy_legacy = false;
+        takeover->told = 0;
+        takeover->tidy_legacy = false;
 }
 
 static bool is_routed(const struct round *round)
@@ -221,31 +225,32 @@ static bool is_routed(const struct round *round)
         return false;
 }
 
-int takeover_step(struct reconcile *r, struct round *round, struct err *err)
+int takeover_step(struct takeover *takeover, struct context *ctx, struct round *round, bool network_due,
+                  struct outcome *out, struct err *err)
 {
         struct store_import *imports;
         struct kernel kernel = {0};
         size_t n, pending = 0;
 
-        if ((!r->takeover.pending && !r->takeover.tidy && !r->takeover.tidy_legacy) || !is_routed(round))
+        if ((!takeover->pending && !takeover->tidy && !takeover->tidy_legacy) || !is_routed(round))
                 return 0;
-        if (r->takeover.pending) {
-                if (store_imports(r->store, round->arena, &imports, &n, err) < 0 ||
-                    look_at_kernel(r, round, &kernel, err) < 0)
+        if (takeover->pending) {
+                if (store_imports(ctx->store, round->arena, &imports, &n, err) < 0 ||
+                    look_at_kernel(ctx, round, &kernel, err) < 0)
                         return -(int)err->code;
                 for (size_t i = 0; i < n; i++) {
                         if (imports[i].verdict != IMPORT_PENDING)
                                 continue;
                         pending++;
-                        if (take_one(r, round, &kernel, &imports[i], err) < 0)
+                        if (take_one(takeover, ctx, round, &kernel, &imports[i], out, err) < 0)
                                 return err_wrap(err, "take over %s", IP_TEXT(imports[i].address));
                 }
-                r->takeover.pending = pending > 0;
+                takeover->pending = pending > 0;
         }
-        if (r->network_due)
+        if (network_due || out->resync_network)
                 return 0; /* taken in this round means routed in the next */
-        if (r->takeover.tidy && tidy(r, round, err) < 0)
+        if (takeover->tidy && tidy(takeover, ctx, round, err) < 0)
                 return -(int)err->code;
-        tidy_legacy(r, round);
+        tidy_legacy(takeover, ctx, round, out);
         return 0;
 }

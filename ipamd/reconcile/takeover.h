@@ -24,6 +24,24 @@ enum {
 int takeover_read(const char *path, struct arena *arena, struct store_import **ret, size_t *ret_n,
                   struct err *err);
 
+struct context;
+struct outcome;
+struct round;
+
+struct takeover {
+        bool pending;               /* rows of aws-vpc-cni's are to be taken over */
+        bool tidy;                  /* what it left in the kernel is to be removed */
+        bool tidy_legacy;           /* ... and in iptables-legacy ... */
+        int64_t tidy_legacy_due_ms; /* ... not before */
+        enum err_code told;         /* why that could not be; ERR_NONE: nothing is told */
+        int64_t deadline_ms;        /* a row whose pod was not seen by then has none */
+};
+
+int takeover_start(struct takeover *takeover, struct context *ctx, struct outcome *out, struct err *err);
+/* network_due: the host's network is not yet as the database wants it. */
+int takeover_step(struct takeover *takeover, struct context *ctx, struct round *round, bool network_due,
+                  struct outcome *out, struct err *err);
+
 /* Tells a checkpoint from another one of the same file: who has which address, as a short text. Pure. */
 void takeover_print(const struct store_import *rows, size_t n, char ret[static TAKEOVER_PRINT_BYTES]);
 

@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The planner's inputs, made from what the round observed. */
+#include "reconcile/blocked.h"
 #include "reconcile/state.h"
 
 static int64_t later(int64_t a, int64_t b)
 {
         return a > b ? a : b;
-}
-
-static int64_t blocked_until_ms(const struct round *round, const char *action, const char *subject)
-{
-        const struct store_blocked *blocked = blocked_find(round, action, subject);
-
-        return blocked ? blocked->until_ms : 0;
 }
 
 static enum plan_eni_state plan_state(enum eni_state state)
@@ -45,7 +39,7 @@ static struct plan_eni view_eni(const struct reconcile *r, const struct round *r
                                 const struct store_eni *eni, bool link_present)
 {
         const char *assign = plan_action_to_string(PLAN_ASSIGN);
-        unsigned withheld = withhold_count(r, eni), held = withheld + eni->doubted;
+        unsigned withheld = withhold_count(&r->network.withholding, eni), held = withheld + eni->doubted;
 
         return (struct plan_eni){
                 .key = eni->key,
@@ -103,10 +97,11 @@ static bool call_is_put_off(const struct round *round, const struct plan_view *v
  */
 static int64_t look_due_ms(const struct reconcile *r, const struct round *round, const struct plan_view *view)
 {
-        int64_t due_ms = later(r->look_due_ms, blocked_until_ms(round, plan_action_to_string(PLAN_LOOK), ""));
+        int64_t due_ms =
+                later(r->resync.due_ms, blocked_until_ms(round, plan_action_to_string(PLAN_LOOK), ""));
 
-        if (round->counts.waiting && !r->look_first && call_is_put_off(round, view))
-                due_ms = later(due_ms, r->look_due_ms + LOOK_YIELDS_MS);
+        if (round->counts.waiting && !r->resync.first && call_is_put_off(round, view))
+                due_ms = later(due_ms, r->resync.due_ms + LOOK_YIELDS_MS);
         return due_ms;
 }
 
@@ -120,19 +115,19 @@ static struct plan_subnet view_subnet(const struct round *round, const char *id,
 
 static void view_subnets(const struct reconcile *r, const struct round *round, struct plan_view *view)
 {
-        struct plan_subnet *subnets = ARENA_ARRAY(round->arena, struct plan_subnet, r->n_subnets + 1);
+        struct plan_subnet *subnets = ARENA_ARRAY(round->arena, struct plan_subnet, r->subnets.n + 1);
 
-        subnets[view->n_subnets++] = view_subnet(round, r->identity.subnet_id, 0);
-        for (size_t i = 0; i < r->n_subnets; i++) {
+        subnets[view->n_subnets++] = view_subnet(round, r->ctx.identity.subnet_id, 0);
+        for (size_t i = 0; i < r->subnets.n; i++) {
                 /* What we made there since EC2 counted may have filled it. */
-                if (r->subnets[i].available > 1)
+                if (r->subnets.list[i].available > 1)
                         subnets[view->n_subnets++] =
-                                view_subnet(round, r->subnets[i].id, r->subnets[i].available);
+                                view_subnet(round, r->subnets.list[i].id, r->subnets.list[i].available);
         }
         view->subnets = subnets;
-        view->finds_subnets = r->options.finds_subnets;
+        view->finds_subnets = r->ctx.options.finds_subnets;
         view->find_subnets_due_ms = later(
-                r->subnets_due_ms, blocked_until_ms(round, plan_action_to_string(PLAN_FIND_SUBNETS), ""));
+                r->subnets.due_ms, blocked_until_ms(round, plan_action_to_string(PLAN_FIND_SUBNETS), ""));
 }
 
 void view_make(struct reconcile *r, struct round *round, struct plan_view *ret)
@@ -147,8 +142,8 @@ void view_make(struct reconcile *r, struct round *round, struct plan_view *ret)
                 .waiting = round->counts.waiting,
                 .create_not_before_ms = blocked_until_ms(round, plan_action_to_string(PLAN_CREATE), ""),
                 .look_not_before_ms = blocked_until_ms(round, plan_action_to_string(PLAN_LOOK), ""),
-                .look_first = r->look_first && round->n_enis,
-                .max_enis_seen = r->max_enis_seen,
+                .look_first = r->resync.first && round->n_enis,
+                .max_enis_seen = r->resync.max_enis_seen,
                 .surplus_since_ms = r->surplus_since_ms,
         };
         view_subnets(r, round, ret);

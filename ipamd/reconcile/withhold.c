@@ -8,7 +8,8 @@
 
 #include <vpcwire/dataplane.h>
 
-#include "reconcile/state.h"
+#include "reconcile/blocked.h"
+#include "reconcile/network.h"
 
 static const struct store_address *find(const struct store_address *addresses, size_t n, struct ip ip)
 {
@@ -20,15 +21,15 @@ static const struct store_address *find(const struct store_address *addresses, s
 }
 
 /* *ret: it is withheld now. Not: an ADD was faster, or it is on its way back to EC2. */
-static int withhold_one(struct reconcile *r, struct round *round, const struct store_address *address,
-                        bool *ret, struct err *err)
+static int withhold_one(struct context *ctx, const struct store_address *address, bool *ret,
+                        struct outcome *out, struct err *err)
 {
         unsigned changed = 0;
 
-        if (store_addresses_withhold(r->store, address->eni_key, &address->address, 1, &changed, err) < 0)
+        if (store_addresses_withhold(ctx->store, address->eni_key, &address->address, 1, &changed, err) < 0)
                 return err_wrap(err, "withhold %s", IP_TEXT(address->address));
         *ret = changed || strcmp(address->state, "preparing") == 0;
-        round->changed |= changed > 0;
+        out->pool_changed |= changed > 0;
         return 0;
 }
 
@@ -50,47 +51,54 @@ static struct warning warn_of(struct round *round, const struct node_occupied *o
                                                          DATAPLANE_TABLE_PODS, occupied->ifname)};
 }
 
-int withhold_occupied(struct reconcile *r, struct round *round, const struct node_report *report,
-                      const struct store_address *addresses, size_t n, struct err *err)
+int withhold_occupied(struct withholding *withholding, struct context *ctx, struct round *round,
+                      const struct node_report *report, const struct store_address *addresses, size_t n,
+                      struct outcome *out, struct err *err)
 {
         struct warning *warnings = ARENA_ARRAY(round->arena, struct warning, report->n_occupied);
         size_t kept = 0;
 
-        free(r->withheld);
-        r->withheld = XNEW_ARRAY(struct withheld, report->n_occupied + 1);
-        r->n_withheld = 0;
+        free(withholding->list);
+        withholding->list = XNEW_ARRAY(struct withheld, report->n_occupied + 1);
+        withholding->n = 0;
         for (size_t i = 0; i < report->n_occupied; i++) {
                 const struct node_occupied *occupied = &report->occupied[i];
                 const struct store_address *address = find(addresses, n, occupied->ip);
                 bool withheld = false;
 
-                if (occupied->of_pod || !address || withhold_has(r, occupied->ip))
+                if (occupied->of_pod || !address || withhold_has(withholding, occupied->ip))
                         continue;
-                if (withhold_one(r, round, address, &withheld, err) < 0)
+                if (withhold_one(ctx, address, &withheld, out, err) < 0)
                         return -(int)err->code;
                 if (!withheld)
                         continue;
-                r->withheld[r->n_withheld++] = (struct withheld){occupied->ip, address->eni_key};
+                withholding->list[withholding->n++] = (struct withheld){occupied->ip, address->eni_key};
                 warnings[kept++] = warn_of(round, occupied);
         }
-        return warn_exactly(r, round, STORE_WARNING_OCCUPIED, warnings, kept,
-                            round->now_ms + 2 * NETWORK_PERIOD_MS, err);
+        return warn_exactly(ctx, round, STORE_WARNING_OCCUPIED, warnings, kept,
+                            round->now_ms + 2 * NETWORK_PERIOD_MS, out, err);
 }
 
-bool withhold_has(const struct reconcile *r, struct ip ip)
+bool withhold_has(const struct withholding *withholding, struct ip ip)
 {
-        for (size_t i = 0; i < r->n_withheld; i++) {
-                if (ip_equal(r->withheld[i].ip, ip))
+        for (size_t i = 0; i < withholding->n; i++) {
+                if (ip_equal(withholding->list[i].ip, ip))
                         return true;
         }
         return false;
 }
 
-unsigned withhold_count(const struct reconcile *r, const struct store_eni *eni)
+unsigned withhold_count(const struct withholding *withholding, const struct store_eni *eni)
 {
         unsigned n = 0;
 
-        for (size_t i = 0; i < r->n_withheld; i++)
-                n += r->withheld[i].eni_key == eni->key;
+        for (size_t i = 0; i < withholding->n; i++)
+                n += withholding->list[i].eni_key == eni->key;
         return n < eni->preparing ? n : eni->preparing; /* EC2 may have taken one since */
+}
+
+void withhold_done(struct withholding *withholding)
+{
+        free(withholding->list);
+        *withholding = (struct withholding){0};
 }

@@ -14,9 +14,9 @@
 #include "cloud/imds.h"
 #include "ec2_tool_json.h"
 
-/* Makes one call: *ret_result is a new reference, untouched on failure. */
-typedef int call_fn(struct ec2 *ec2, json_t *request, struct arena *arena, json_t **ret_result,
-                    struct err *err);
+/* Makes one call: *ret_json is a new reference, untouched on failure. */
+typedef int call_fn(struct ec2 *ec2, json_t *request, struct arena *arena, json_t **ret_json,
+                    struct ec2_result *result, struct err *err);
 
 static const char *get(json_t *request, const char *key)
 {
@@ -28,27 +28,28 @@ static unsigned get_unsigned(json_t *request, const char *key)
         return (unsigned)json_integer_value(json_object_get(request, key));
 }
 
-static int describe_enis(struct ec2 *ec2, json_t *request, struct arena *arena, json_t **ret_result,
-                         struct err *err)
+static int describe_enis(struct ec2 *ec2, json_t *request, struct arena *arena, json_t **ret_json,
+                         struct ec2_result *result, struct err *err)
 {
-        size_t n_filters, n_ids, n;
+        size_t n_filters, n_ids;
         struct ec2_filter *filters =
                 filters_from_json(json_object_get(request, "filters"), arena, &n_filters);
         const char **ids = strings_from_json(json_object_get(request, "ids"), arena, &n_ids);
-        struct ec2_eni *enis;
+        const struct ec2_selection which = {filters, n_filters, ids, n_ids, false};
+        struct ec2_eni_list list;
         int r;
 
-        r = ec2_describe_enis(ec2, filters, n_filters, ids, n_ids, arena, &enis, &n, err);
+        r = ec2->ops->describe_enis(ec2, NULL, &which, arena, &list, result, err);
         if (r < 0)
                 return r;
-        *ret_result = json_array();
-        for (size_t i = 0; i < n; i++)
-                json_array_append_new(*ret_result, json_from_eni(&enis[i]));
+        *ret_json = json_array();
+        for (size_t i = 0; i < list.n; i++)
+                json_array_append_new(*ret_json, json_from_eni(&list.enis[i]));
         return 0;
 }
 
-static int create_eni(struct ec2 *ec2, json_t *request, struct arena *arena, json_t **ret_result,
-                      struct err *err)
+static int create_eni(struct ec2 *ec2, json_t *request, struct arena *arena, json_t **ret_json,
+                      struct ec2_result *result, struct err *err)
 {
         struct ec2_create_eni create = {
                 .subnet_id = get(request, "subnet_id"),
@@ -61,64 +62,66 @@ static int create_eni(struct ec2 *ec2, json_t *request, struct arena *arena, jso
 
         create.groups = strings_from_json(json_object_get(request, "groups"), arena, &create.n_groups);
         create.tags = tags_from_json(json_object_get(request, "tags"), arena, &create.n_tags);
-        r = ec2_create_eni(ec2, &create, arena, &eni, err);
+        r = ec2->ops->create_eni(ec2, NULL, &create, arena, &eni, result, err);
         if (r == 0)
-                *ret_result = json_from_eni(&eni);
+                *ret_json = json_from_eni(&eni);
         return r;
 }
 
-static int attach_eni(struct ec2 *ec2, json_t *request, struct arena *arena, json_t **ret_result,
-                      struct err *err)
+static int attach_eni(struct ec2 *ec2, json_t *request, struct arena *arena, json_t **ret_json,
+                      struct ec2_result *result, struct err *err)
 {
         const char *attachment_id;
-        int r = ec2_attach_eni(ec2, get(request, "eni_id"), get(request, "instance_id"),
-                               get_unsigned(request, "device_index"), arena, &attachment_id, err);
+        int r = ec2->ops->attach_eni(ec2, NULL, get(request, "eni_id"), get(request, "instance_id"),
+                                     get_unsigned(request, "device_index"), arena, &attachment_id, result,
+                                     err);
 
         if (r == 0)
-                *ret_result = json_string(attachment_id);
+                *ret_json = json_string(attachment_id);
         return r;
 }
 
 /* The calls whose reply says nothing but that it was done. */
-static int done(int r, json_t **ret_result)
+static int done(int r, json_t **ret_json)
 {
         if (r == 0)
-                *ret_result = json_null();
+                *ret_json = json_null();
         return r;
 }
 
 static int set_delete_on_termination(struct ec2 *ec2, json_t *request, struct arena *arena _unused_,
-                                     json_t **ret_result, struct err *err)
+                                     json_t **ret_json, struct ec2_result *result, struct err *err)
 {
-        return done(ec2_set_delete_on_termination(ec2, get(request, "eni_id"), get(request, "attachment_id"),
-                                                  err),
-                    ret_result);
+        return done(ec2->ops->set_delete_on_termination(ec2, NULL, get(request, "eni_id"),
+                                                        get(request, "attachment_id"), result, err),
+                    ret_json);
 }
 
-static int set_groups(struct ec2 *ec2, json_t *request, struct arena *arena, json_t **ret_result,
-                      struct err *err)
+static int set_groups(struct ec2 *ec2, json_t *request, struct arena *arena, json_t **ret_json,
+                      struct ec2_result *result, struct err *err)
 {
         size_t n;
         const char **groups = strings_from_json(json_object_get(request, "groups"), arena, &n);
 
-        return done(ec2_set_groups(ec2, get(request, "eni_id"), groups, n, err), ret_result);
+        return done(ec2->ops->set_groups(ec2, NULL, get(request, "eni_id"), groups, n, result, err),
+                    ret_json);
 }
 
-static int assign_addresses(struct ec2 *ec2, json_t *request, struct arena *arena, json_t **ret_result,
-                            struct err *err)
+static int assign_addresses(struct ec2 *ec2, json_t *request, struct arena *arena, json_t **ret_json,
+                            struct ec2_result *result, struct err *err)
 {
         struct ip *addresses;
         size_t n;
-        int r = ec2_assign_addresses(ec2, get(request, "eni_id"), get_unsigned(request, "count"), arena,
-                                     &addresses, &n, err);
+        int r = ec2->ops->assign_addresses(ec2, NULL, get(request, "eni_id"), get_unsigned(request, "count"),
+                                           arena, &addresses, &n, result, err);
 
         if (r == 0)
-                *ret_result = json_from_addresses(addresses, n);
+                *ret_json = json_from_addresses(addresses, n);
         return r;
 }
 
-static int unassign_addresses(struct ec2 *ec2, json_t *request, struct arena *arena, json_t **ret_result,
-                              struct err *err)
+static int unassign_addresses(struct ec2 *ec2, json_t *request, struct arena *arena, json_t **ret_json,
+                              struct ec2_result *result, struct err *err)
 {
         struct ip *addresses;
         size_t n;
@@ -126,48 +129,52 @@ static int unassign_addresses(struct ec2 *ec2, json_t *request, struct arena *ar
 
         if (r < 0)
                 return r;
-        return done(ec2_unassign_addresses(ec2, get(request, "eni_id"), addresses, n, err), ret_result);
+        return done(
+                ec2->ops->unassign_addresses(ec2, NULL, get(request, "eni_id"), addresses, n, result, err),
+                ret_json);
 }
 
-static int detach_eni(struct ec2 *ec2, json_t *request, struct arena *arena _unused_, json_t **ret_result,
-                      struct err *err)
+static int detach_eni(struct ec2 *ec2, json_t *request, struct arena *arena _unused_, json_t **ret_json,
+                      struct ec2_result *result, struct err *err)
 {
-        return done(ec2_detach_eni(ec2, get(request, "attachment_id"), err), ret_result);
+        return done(ec2->ops->detach_eni(ec2, NULL, get(request, "attachment_id"), result, err), ret_json);
 }
 
-static int delete_eni(struct ec2 *ec2, json_t *request, struct arena *arena _unused_, json_t **ret_result,
-                      struct err *err)
+static int delete_eni(struct ec2 *ec2, json_t *request, struct arena *arena _unused_, json_t **ret_json,
+                      struct ec2_result *result, struct err *err)
 {
-        return done(ec2_delete_eni(ec2, get(request, "eni_id"), err), ret_result);
+        return done(ec2->ops->delete_eni(ec2, NULL, get(request, "eni_id"), result, err), ret_json);
 }
 
-static int describe_subnets(struct ec2 *ec2, json_t *request, struct arena *arena, json_t **ret_result,
-                            struct err *err)
+static int describe_subnets(struct ec2 *ec2, json_t *request, struct arena *arena, json_t **ret_json,
+                            struct ec2_result *result, struct err *err)
 {
-        size_t n_filters, n_ids, n;
+        size_t n_filters, n_ids;
         struct ec2_filter *filters =
                 filters_from_json(json_object_get(request, "filters"), arena, &n_filters);
         const char **ids = strings_from_json(json_object_get(request, "ids"), arena, &n_ids);
-        struct ec2_subnet *subnets;
+        const struct ec2_selection which = {filters, n_filters, ids, n_ids, false};
+        struct ec2_subnet_list list;
         int r;
 
-        r = ec2_describe_subnets(ec2, filters, n_filters, ids, n_ids, arena, &subnets, &n, err);
+        r = ec2->ops->describe_subnets(ec2, NULL, &which, arena, &list, result, err);
         if (r < 0)
                 return r;
-        *ret_result = json_array();
-        for (size_t i = 0; i < n; i++)
-                json_array_append_new(*ret_result, json_from_subnet(&subnets[i]));
+        *ret_json = json_array();
+        for (size_t i = 0; i < list.n; i++)
+                json_array_append_new(*ret_json, json_from_subnet(&list.subnets[i]));
         return 0;
 }
 
-static int describe_instance_type(struct ec2 *ec2, json_t *request, struct arena *arena, json_t **ret_result,
-                                  struct err *err)
+static int describe_instance_type(struct ec2 *ec2, json_t *request, struct arena *arena, json_t **ret_json,
+                                  struct ec2_result *result, struct err *err)
 {
         struct ec2_instance_type type;
-        int r = ec2_describe_instance_type(ec2, get(request, "instance_type"), arena, &type, err);
+        int r = ec2->ops->describe_instance_type(ec2, NULL, get(request, "instance_type"), arena, &type,
+                                                 result, err);
 
         if (r == 0)
-                *ret_result = json_from_instance_type(&type);
+                *ret_json = json_from_instance_type(&type);
         return r;
 }
 
@@ -192,8 +199,9 @@ static int answer(struct ec2 *ec2, const char *line, struct err *err)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         json_error_t json_error;
-        json_t *request = json_loads(line, 0, &json_error), *result = NULL, *reply;
+        json_t *request = json_loads(line, 0, &json_error), *answered = NULL, *reply;
         const char *name = request ? get(request, "call") : NULL;
+        struct ec2_result result = {0};
         call_fn *call = NULL;
 
         for (size_t i = 0; i < ARRAY_SIZE(calls) && name; i++)
@@ -203,10 +211,10 @@ static int answer(struct ec2 *ec2, const char *line, struct err *err)
                 json_decref(request);
                 return err_set(err, ERR_INVALID, "no call of ours: %s", line);
         }
-        if (call(ec2, request, arena, &result, err) < 0)
-                reply = json_from_failure(ec2_last_failure(ec2), err);
+        if (call(ec2, request, arena, &answered, &result, err) < 0)
+                reply = json_from_failure(&result, err);
         else
-                reply = json_pack("{sb so}", "ok", 1, "result", result);
+                reply = json_pack("{sb so}", "ok", 1, "result", answered);
         json_dumpf(reply, stdout, JSON_COMPACT);
         putchar('\n');
         fflush(stdout);

@@ -62,13 +62,13 @@ json_t *json_from_instance_type(const struct ec2_instance_type *type)
                          (int)type->bare_metal);
 }
 
-json_t *json_from_failure(const struct ec2_failure *failure, const struct err *err)
+json_t *json_from_failure(const struct ec2_result *result, const struct err *err)
 {
         return json_pack("{sb ss ss sI sI ss ss ss}", "ok", 0, "class",
-                         ec2_failure_class_to_string(failure->class), "code", failure->code, "http_status",
-                         (json_int_t)failure->http_status, "wait_ms", (json_int_t)failure->wait_ms,
-                         "request_id", failure->request_id, "err_code", err_code_to_string(err->code),
-                         "error", err->msg);
+                         ec2_failure_class_to_string(result->class), "code", result->code, "http_status",
+                         (json_int_t)result->http_status, "wait_ms", (json_int_t)result->wait_ms,
+                         "request_id", result->request_id, "err_code", err_code_to_string(err->code), "error",
+                         err->msg);
 }
 
 const char **strings_from_json(const json_t *list, struct arena *arena, size_t *ret_n)

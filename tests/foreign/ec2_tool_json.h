@@ -12,7 +12,7 @@ json_t *json_from_subnet(const struct ec2_subnet *subnet);
 json_t *json_from_instance_type(const struct ec2_instance_type *type);
 json_t *json_from_addresses(const struct ip *addresses, size_t n);
 /* {ok: false, class, code, http_status, request_id, err_code, error} */
-json_t *json_from_failure(const struct ec2_failure *failure, const struct err *err);
+json_t *json_from_failure(const struct ec2_result *result, const struct err *err);
 
 /* A list of texts; NULL is an empty one. The texts belong to `list`, the array to the arena. */
 const char **strings_from_json(const json_t *list, struct arena *arena, size_t *ret_n);

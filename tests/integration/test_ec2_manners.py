@@ -69,6 +69,7 @@ def test_books_lost_between_create_and_attach(vpc, ec2, make_node):
     node.start()
     wait_until(lambda: [eni["id"] for eni in vpc.orphans()] == [theirs], 30, why="the orphan goes, the other stays")
     wait_until(lambda: node.quiet(free=3), 30)
+    wait_until(lambda: events(node, "eni-orphan-deleted"), 30, why="written down a moment after EC2 did it")
     assert [subject for subject, _ in events(node, "eni-orphan-deleted")] == [lost["id"]]
     node.check_books()
 

@@ -1,5 +1,6 @@
-# The reconciler's looks and acts against a real store and a scripted EC2; time is a number here.
-add_library(test_reconcile_fixture STATIC reconcile_fixture.c store_fixture.c)
+# The reconciler's looks and acts against a real store and an EC2 of answers (fake_ec2.c; a scripted HTTP server where it matters how
+# replies are read); time is a number here.
+add_library(test_reconcile_fixture STATIC reconcile_fixture.c fake_ec2.c store_fixture.c)
 target_link_libraries(test_reconcile_fixture PUBLIC vw_flags ipamd_reconcile test_httpd PkgConfig::CMOCKA)
 target_link_options(test_reconcile_fixture INTERFACE -Wl,--wrap=clock_boottime_ms)
 vw_test(look test_reconcile_fixture)
@@ -9,6 +10,7 @@ vw_test(groups test_reconcile_fixture)
 vw_test(network_tell test_reconcile_fixture)
 vw_test(act test_reconcile_fixture)
 vw_test(act_failures test_reconcile_fixture)
+vw_test(outcome vpcwire)
 vw_test(takeover_file ipamd_reconcile)
 vw_test(survivors ipamd_reconcile)
 vw_test(subnets test_reconcile_fixture)

@@ -28,18 +28,28 @@ int bench_setup(void **state)
         assert_int_equal(fixture_setup(&fixture), 0);
         b->f = fixture;
         b->arena = arena_new();
-        b->r = (struct reconcile){
+        reconcile_init(&b->r);
+        b->r.ctx = (struct context){
                 .store = b->f->store,
                 .random = 1,
                 .settings = {.look_period_ms = 1800 * 1000, .orphan_grace_ms = 60 * 1000},
                 .limits = {.max_enis = 3, .ipv4_per_eni = 4},
                 .identity = {.known = true, .instance_id = INSTANCE, .eni_id = "eni-0", .subnet_id = SUBNET},
+                .credentials = credentials_new(NULL),
         };
-        assert_ok(prefix_parse("10.0.0.0/16", &b->r.identity.subnet_cidr, &b->f->err), &b->f->err);
-        b->r.credentials = credentials_new(NULL);
+        assert_ok(prefix_parse("10.0.0.0/16", &b->r.ctx.identity.subnet_cidr, &b->f->err), &b->f->err);
         fixture_ready_eni(b->f, 0, 3);
         *state = b;
         return 0;
+}
+
+/* Whichever EC2 there was. */
+static void drop_ec2(struct bench *b)
+{
+        b->r.ctx.ec2 = ec2_free(b->r.ctx.ec2);
+        b->fake = NULL;
+        if (b->ec2)
+                b->ec2 = httpd_stop(b->ec2);
 }
 
 int bench_teardown(void **state)
@@ -47,16 +57,9 @@ int bench_teardown(void **state)
         struct bench *b = *state;
         void *fixture = b->f;
 
-        ec2_free(b->r.ec2);
-        credentials_free(b->r.credentials);
-        free(b->r.suspects);
-        free(b->r.unreadable);
-        mark_forget(&b->r);
-        groups_forget(&b->r);
-        identity_done(&b->r.identity);
-        free(b->r.subnets);
-        if (b->ec2)
-                httpd_stop(b->ec2);
+        drop_ec2(b);
+        b->r.ctx.store = NULL; /* the fixture's */
+        reconcile_done(&b->r);
         fixture_check(b->f);
         fixture_teardown(&fixture);
         arena_free(b->arena);
@@ -64,28 +67,35 @@ int bench_teardown(void **state)
         return 0;
 }
 
+void bench_answer(struct bench *b, const struct fake_answer *answers, size_t n)
+{
+        drop_ec2(b);
+        b->fake = fake_ec2_new(answers, n);
+        b->fake->observe = denied_observe;
+        b->fake->observe_data = &b->r.ctx;
+        b->r.ctx.ec2 = &b->fake->ec2;
+}
+
 void bench_script(struct bench *b, const struct httpd_reply *replies, size_t n)
 {
         struct ec2_options options = {.region = "us-east-1",
-                                      .credentials = b->r.credentials,
+                                      .credentials = b->r.ctx.credentials,
                                       .timeout_ms = TEST_PATIENCE_MS,
                                       .connect_timeout_ms = TEST_PATIENCE_MS,
                                       .observe = denied_observe,
-                                      .observe_data = &b->r};
+                                      .observe_data = &b->r.ctx};
 
-        b->r.ec2 = ec2_free(b->r.ec2);
-        if (b->ec2)
-                httpd_stop(b->ec2);
+        drop_ec2(b);
         b->ec2 = httpd_start(replies, n);
         options.endpoint = httpd_url(b->ec2);
-        assert_ok(ec2_new(&options, &b->r.ec2, &b->f->err), &b->f->err);
+        assert_ok(ec2_new(&options, &b->r.ctx.ec2, &b->f->err), &b->f->err);
 }
 
 struct round bench_round(struct bench *b, int64_t now_ms)
 {
         struct round round = {.arena = b->arena, .now_ms = now_ms};
 
-        assert_ok(observe_store(&b->r, &round, &b->f->err), &b->f->err);
+        assert_ok(observe_store(&b->r.ctx, &round, &b->f->err), &b->f->err);
         round.link_present = ARENA_ARRAY(b->arena, bool, round.n_enis);
         return round;
 }
@@ -96,20 +106,26 @@ struct store_eni *bench_eni(struct bench *b, struct round *round, int64_t key)
         return observe_eni(round, key);
 }
 
+struct outcome *bench_out(struct bench *b)
+{
+        b->out = (struct outcome){0};
+        return &b->out;
+}
+
 void bench_act(struct bench *b, struct round *round, struct plan_action action)
 {
         if (!action.reason)
                 action.reason = "test";
         if (action.kind == PLAN_CREATE && !action.subnet_id)
                 action.subnet_id = SUBNET;
-        assert_ok(act(&b->r, round, &action, &b->f->err), &b->f->err);
+        assert_ok(act(&b->r, round, &action, bench_out(b), &b->f->err), &b->f->err);
 }
 
 void bench_look(struct bench *b, int64_t now_ms)
 {
         struct round round = bench_round(b, now_ms);
 
-        assert_ok(look_at_ec2(&b->r, &round, &b->f->err), &b->f->err);
+        assert_ok(look_at_ec2(&b->r, &round, bench_out(b), &b->f->err), &b->f->err);
 }
 
 const char *bench_eni_xml(struct bench *b, unsigned device, const char *owner, const struct ip *addresses,

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A reconciler without its thread and without a kernel: a store of its own, a scripted EC2, and a clock that is a number. */
+/* A reconciler without its thread and without a kernel: a store of its own, an EC2 of answers, and a clock that is a number. */
 #ifndef RECONCILE_FIXTURE_H
 #define RECONCILE_FIXTURE_H
 
+#include "fake_ec2.h"
 #include "httpd.h"
+#include "reconcile/act.h"
+#include "reconcile/blocked.h"
 #include "reconcile/state.h"
 #include "store_fixture.h"
 
@@ -13,20 +16,27 @@
 struct bench {
         struct fixture *f;
         struct reconcile r;
-        struct httpd *ec2;
+        struct httpd *ec2;     /* after bench_script() */
+        struct fake_ec2 *fake; /* after bench_answer(); the reconciler's */
         struct arena *arena;
+        struct outcome out; /* of the last act or look, or what bench_out() was given to */
 };
 
 /* cmocka setup and teardown; *state is a struct bench. The primary ENI (device 0) is ready with 3 addresses. */
 int bench_setup(void **state);
 int bench_teardown(void **state);
 
-/* EC2 answers these from now on. Borrowed. */
+/* EC2 answers so from now on. Copied. */
+void bench_answer(struct bench *b, const struct fake_answer *answers, size_t n);
+/* ... by HTTP, for what depends on how replies are read. Borrowed. */
 void bench_script(struct bench *b, const struct httpd_reply *replies, size_t n);
 
 /* A round at this time, with the store observed. */
 struct round bench_round(struct bench *b, int64_t now_ms);
 struct store_eni *bench_eni(struct bench *b, struct round *round, int64_t key);
+
+/* A fresh one: what it is given to shall be seen alone. */
+struct outcome *bench_out(struct bench *b);
 
 /* One action of a plan, which must not fail for a reason of ours. */
 void bench_act(struct bench *b, struct round *round, struct plan_action action);

@@ -11,6 +11,7 @@
 #include <vpcwire/clock.h>
 
 #include "cloud/ec2_retry.h"
+#include "reconcile/ours.h"
 #include "reconcile_fixture.h"
 
 enum { SOON = NOW + 1000 };
@@ -43,7 +44,7 @@ static const enum plan_action_kind kinds[_COLUMN_MAX] = {
  */
 static const struct {
         enum ec2_failure_class class;
-        unsigned status; /* 0: the connection is dropped */
+        long status; /* 0: no answer */
         const char *code, *message, *outcome;
 } rows[] = {
         /*                                                     create recreate assign attach mark unassign detach delete */
@@ -122,7 +123,7 @@ static void check(struct bench *b, struct round *round, enum column column, int6
 
         /* What is blocked is tried again when the block ends, not when something else happens to come. */
         if (strchr("BDLSRK", outcome))
-                assert_true(round->wake_ms > 0);
+                assert_true(b->out.wake_ms > 0);
         eni = bench_eni(b, round, key);
         switch (outcome) {
         case 'B':
@@ -130,7 +131,7 @@ static void check(struct bench *b, struct round *round, enum column column, int6
         case 'L':
                 assert_blocked(round, plan_action_to_string(kinds[column]), eni->eni_id, class);
                 assert_int_equal(eni->in_doubt, outcome == 'D');
-                assert_int_equal(b->r.look_due_ms, outcome == 'L' ? SOON : 0);
+                assert_int_equal(b->out.resync_ec2_ms, outcome == 'L' ? SOON : 0);
                 break;
         case 'S':
                 assert_blocked(round, "assign", SUBNET, class);
@@ -159,9 +160,17 @@ static void check(struct bench *b, struct round *round, enum column column, int6
         }
 }
 
+static struct fake_answer refusal_of(size_t row)
+{
+        struct fake_answer answer = fake_refusal(rows[row].status, rows[row].code, rows[row].message);
+
+        assert_int_equal(answer.result.class, rows[row].class);
+        return answer;
+}
+
 static void run_cell(size_t row, enum column column)
 {
-        struct httpd_reply reply = {.status = rows[row].status, .times = HTTPD_ALWAYS};
+        const struct fake_answer refusal = refusal_of(row);
         struct plan_action action = {.kind = kinds[column], .count = 1, .device_index = 1};
         struct round round;
         struct bench *b;
@@ -169,16 +178,11 @@ static void run_cell(size_t row, enum column column)
 
         assert_int_equal(bench_setup(&state), 0);
         b = state;
-        if (rows[row].status)
-                reply.body = bench_error(b, rows[row].code, rows[row].message);
-        else
-                reply.fault = HTTPD_DROP;
-        bench_script(b, &reply, 1);
+        bench_answer(b, &refusal, 1);
         action.key = prepare(b, column);
         round = bench_round(b, SOON);
         bench_act(b, &round, action);
-        assert_int_equal(httpd_requests(b->ec2), 1);
-        assert_int_equal(ec2_last_failure(b->r.ec2)->class, rows[row].class);
+        assert_int_equal(b->fake->n_calls, 1);
         check(b, &round, column, action.key, rows[row].outcome[column], rows[row].class);
         assert_int_equal(bench_teardown(&state), 0);
 }
@@ -206,20 +210,16 @@ static void test_each_class_and_action_has_one_behaviour(void **state _unused_)
 static void test_a_look_that_fails_is_put_off(void **state _unused_)
 {
         for (size_t row = 0; row < ARRAY_SIZE(rows); row++) {
-                struct httpd_reply reply = {.status = rows[row].status, .times = HTTPD_ALWAYS};
+                const struct fake_answer refusal = refusal_of(row);
                 struct round round;
                 struct bench *b;
                 void *bench;
 
                 assert_int_equal(bench_setup(&bench), 0);
                 b = bench;
-                if (rows[row].status)
-                        reply.body = bench_error(b, rows[row].code, rows[row].message);
-                else
-                        reply.fault = HTTPD_DROP;
-                bench_script(b, &reply, 1);
+                bench_answer(b, &refusal, 1);
                 bench_look(b, SOON);
-                assert_int_equal(httpd_requests(b->ec2), 1);
+                assert_int_equal(b->fake->n_calls, 1);
                 round = bench_round(b, SOON);
                 assert_blocked(&round, "look", "", rows[row].class);
                 assert_int_equal(round.enis[0].free, 3);
@@ -232,14 +232,13 @@ static void test_a_look_that_fails_is_put_off(void **state _unused_)
 static void test_a_full_eni_is_not_filled_and_growth_goes_elsewhere(void **state)
 {
         struct bench *b = *state;
-        struct httpd_reply reply = {.status = 400,
-                                    .body = bench_error(b, "PrivateIpAddressLimitExceeded", "too many")};
+        const struct fake_answer refusal = fake_refusal(400, "PrivateIpAddressLimitExceeded", "too many");
         struct round round = bench_round(b, SOON);
         struct plan_view view;
 
         view_make(&b->r, &round, &view);
         assert_false(view.enis[0].full);
-        bench_script(b, &reply, 1);
+        bench_answer(b, &refusal, 1);
         bench_act(b, &round, (struct plan_action){.kind = PLAN_ASSIGN, .key = round.enis[0].key, .count = 1});
         view_make(&b->r, &round, &view);
         assert_true(view.enis[0].full);
@@ -250,43 +249,52 @@ static void test_a_full_eni_is_not_filled_and_growth_goes_elsewhere(void **state
 
 /* ---- a token that was used with other parameters ---- */
 
-#define MADE(attachment)                                                                                     \
-        "<DescribeNetworkInterfacesResponse><networkInterfaceSet><item><networkInterfaceId>eni-1</"          \
-        "networkInterfaceId><subnetId>" SUBNET "</subnetId><status>available</status>"                       \
-        "<macAddress>02:00:00:00:00:01</macAddress><privateIpAddress>10.0.1.1</privateIpAddress>" attachment \
-        "<privateIpAddressesSet><item><privateIpAddress>10.0.1.2</privateIpAddress></item>"                  \
-        "</privateIpAddressesSet></item></networkInterfaceSet></DescribeNetworkInterfacesResponse>"
-#define NONE_MADE                                                                                            \
-        "<DescribeNetworkInterfacesResponse><networkInterfaceSet/></DescribeNetworkInterfacesResponse>"
-
-static struct round recreate_mismatched(struct bench *b, const char *described, unsigned times)
+/* What EC2 shows of the ENI that the token made. */
+static struct ec2_eni made_before(struct bench *b)
 {
-        struct httpd_reply *replies = arena_alloc(b->arena, 2 * times, sizeof(*replies));
+        const struct store_eni as = fixture_eni(1);
+        struct ip *address = ARENA_NEW(b->arena, struct ip);
+
+        *address = fixture_ip(1, 1);
+        return (struct ec2_eni){.eni_id = "eni-1",
+                                .subnet_id = SUBNET,
+                                .status = "available",
+                                .mac = as.mac,
+                                .primary = as.primary_address,
+                                .secondary = address,
+                                .n_secondary = 1};
+}
+
+/* shown: NULL for nothing. */
+static struct round recreate_mismatched(struct bench *b, const struct ec2_eni *shown, unsigned times)
+{
+        struct fake_answer *answers = ARENA_ARRAY(b->arena, struct fake_answer, 2 * times);
         struct plan_action action = {.kind = PLAN_RECREATE, .key = prepare(b, RECREATE)};
         struct round round = {0};
 
         for (unsigned i = 0; i < times; i++) {
-                replies[2 * i] = (struct httpd_reply){
-                        .status = 400, .body = bench_error(b, "IdempotentParameterMismatch", "inconsistent")};
-                replies[2 * i + 1] = (struct httpd_reply){.body = described};
+                answers[2 * i] = fake_refusal(400, "IdempotentParameterMismatch", "inconsistent");
+                answers[2 * i + 1] = (struct fake_answer){.enis = shown, .n_enis = shown != NULL};
         }
-        bench_script(b, replies, 2 * times);
+        bench_answer(b, answers, 2 * times);
         for (unsigned i = 0; i < times; i++) {
                 round = bench_round(b, SOON);
                 bench_act(b, &round, action);
         }
-        assert_int_equal(httpd_requests(b->ec2), 2 * times);
-        assert_contains(httpd_request(b->ec2, 1)->body, "tag%3Avpcwire.io%2Fclient-token");
-        assert_contains(httpd_request(b->ec2, 1)->body, "vw-1-token");
+        assert_int_equal(b->fake->n_calls, 2 * times);
+        assert_string_equal(b->fake->calls[1],
+                            "DescribeNetworkInterfaces tag:" OURS_TAG_TOKEN
+                            "=vw-1-token tag:" OURS_TAG_INSTANCE "=" INSTANCE " follow-up");
         return bench_round(b, SOON);
 }
 
 static void test_a_token_used_before_finds_its_eni(void **state)
 {
         struct bench *b = *state;
-        struct round round = recreate_mismatched(b, MADE(""), 1);
+        const struct ec2_eni shown = made_before(b);
+        struct round round = recreate_mismatched(b, &shown, 1);
 
-        assert_contains(httpd_request(b->ec2, 0)->body, "vpcwire.io%2Fclient-token");
+        assert_contains(b->fake->calls[0], OURS_TAG_TOKEN "=vw-1-token");
         assert_int_equal(round.n_enis, 2);
         assert_string_equal(round.enis[1].eni_id, "eni-1");
         assert_int_equal(round.enis[1].state, ENI_ATTACHING);
@@ -297,20 +305,20 @@ static void test_a_token_used_before_finds_its_eni(void **state)
 static void test_a_token_used_before_whose_eni_is_attached_is_left_to_a_look(void **state)
 {
         struct bench *b = *state;
-        struct round round = recreate_mismatched(
-                b,
-                MADE("<attachment><attachmentId>attach-1</attachmentId><instanceId>" INSTANCE
-                     "</instanceId><deviceIndex>1</deviceIndex><status>attached</status></attachment>"),
-                1);
+        struct ec2_eni shown = made_before(b);
+        struct round round;
 
+        shown.attached = true;
+        shown.attachment_id = "attach-1";
+        round = recreate_mismatched(b, &shown, 1);
         assert_int_equal(round.n_enis, 1);
-        assert_int_equal(b->r.look_due_ms, SOON);
+        assert_int_equal(b->out.resync_ec2_ms, SOON);
 }
 
 static void test_a_token_used_before_whose_eni_is_not_shown(void **state)
 {
         struct bench *b = *state;
-        struct round round = recreate_mismatched(b, NONE_MADE, 1);
+        struct round round = recreate_mismatched(b, NULL, 1);
 
         assert_int_equal(round.n_enis, 2);
         assert_int_equal(round.enis[1].state, ENI_CREATING);
@@ -322,20 +330,17 @@ static void test_what_came_before_is_no_look_for_a_token(void **state)
 {
         struct bench *b = *state;
         struct plan_action action = {.kind = PLAN_RECREATE, .key = prepare(b, RECREATE)};
-        struct httpd_reply unavailable = {.status = 503,
-                                          .body = bench_error(b, "Unavailable", "try again"),
-                                          .times = HTTPD_ALWAYS},
-                           mismatch[] = {{.status = 400,
-                                          .body = bench_error(b, "IdempotentParameterMismatch", "other")},
-                                         {.body = NONE_MADE}};
+        const struct fake_answer unavailable = fake_refusal(503, "Unavailable", "try again"),
+                                 mismatch[] = {fake_refusal(400, "IdempotentParameterMismatch", "other"),
+                                               {.n_enis = 0}};
         struct round round;
 
-        bench_script(b, &unavailable, 1);
+        bench_answer(b, &unavailable, 1);
         for (unsigned i = 0; i < 2 * TOKEN_LOOKS_MAX; i++) {
                 round = bench_round(b, SOON);
                 bench_act(b, &round, action);
         }
-        bench_script(b, mismatch, 2);
+        bench_answer(b, mismatch, 2);
         bench_act(b, &round, action);
         assert_int_equal(bench_eni(b, &round, action.key)->state, ENI_CREATING);
 }
@@ -343,43 +348,34 @@ static void test_what_came_before_is_no_look_for_a_token(void **state)
 static void test_a_token_used_before_whose_eni_is_never_shown_is_given_up(void **state)
 {
         struct bench *b = *state;
-        struct round round = recreate_mismatched(b, NONE_MADE, TOKEN_LOOKS_MAX);
+        struct round round = recreate_mismatched(b, NULL, TOKEN_LOOKS_MAX);
 
         assert_int_equal(round.n_enis, 1);
         assert_null(blocked_find(&round, "recreate", "vw-1-token"));
-}
-
-static const char *attach_reply(struct bench *b, bool throttled, unsigned *ret_status)
-{
-        *ret_status = throttled ? 503 : 400;
-        return throttled ? bench_error(b, "RequestLimitExceeded", "slow down")
-                         : bench_error(b, "InvalidParameterValue", "already at device index '1'");
 }
 
 /* What says nothing about the ENI is no reason to give it up, however often it is said. */
 static void test_only_refusals_of_the_eni_count_as_attempts(void **state)
 {
         struct bench *b = *state;
+        const struct fake_answer throttled[] = {fake_refusal(503, "RequestLimitExceeded", "slow down"),
+                                                fake_pause(1000)},
+                                 refused = fake_refusal(400, "InvalidParameterValue",
+                                                        "already at device index '1'");
         struct plan_action action = {.kind = PLAN_ATTACH, .device_index = 1};
         struct round round;
 
         action.key = prepare(b, ATTACH);
         for (unsigned i = 0; i < 2 * ATTACH_ATTEMPTS_MAX; i++) {
-                struct httpd_reply reply = {.times = HTTPD_ALWAYS};
-
-                reply.body = attach_reply(b, true, &reply.status);
-                bench_script(b, &reply, 1);
+                bench_answer(b, throttled, ARRAY_SIZE(throttled));
                 round = bench_round(b, SOON);
                 bench_act(b, &round, action);
                 bench_act(b, &round, action); /* put off by our own pace: not even sent */
-                assert_int_equal(httpd_requests(b->ec2), 1);
+                assert_int_equal(b->fake->n_calls, 1);
         }
         for (unsigned i = 1; i <= ATTACH_ATTEMPTS_MAX + 1; i++) {
-                struct httpd_reply reply = {.times = HTTPD_ALWAYS};
-
                 assert_int_equal(bench_eni(b, &round, action.key)->state, ENI_ATTACHING);
-                reply.body = attach_reply(b, false, &reply.status);
-                bench_script(b, &reply, 1);
+                bench_answer(b, &refused, 1);
                 round = bench_round(b, SOON);
                 bench_act(b, &round, action);
         }

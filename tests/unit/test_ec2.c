@@ -15,8 +15,11 @@ struct world {
         struct httpd *httpd;
         struct credentials *credentials;
         struct ec2 *ec2;
+        struct ec2_result result; /* of the last call */
         struct arena *arena;
 };
+
+static const struct ec2_selection all = {0};
 
 static struct world world_start_with(const struct httpd_reply *script, size_t n, unsigned timeout_ms)
 {
@@ -47,6 +50,20 @@ static void world_stop(struct world *w)
         credentials_free(w->credentials);
         arena_free(w->arena);
         httpd_stop(w->httpd);
+}
+
+static int describe_enis(struct world *w, const struct ec2_selection *which, struct ec2_eni **ret,
+                         size_t *ret_n, struct err *err)
+{
+        struct ec2_eni_list list;
+        int r = w->ec2->ops->describe_enis(w->ec2, NULL, which, w->arena, &list, &w->result, err);
+
+        if (r < 0)
+                return r;
+        assert_int_equal(list.n_unreadable, 0);
+        *ret = list.enis;
+        *ret_n = list.n;
+        return 0;
 }
 
 static void assert_body(struct world *w, size_t i, const char *expect)
@@ -113,13 +130,15 @@ static void test_describe_enis(void **state _unused_)
         struct err err;
         size_t n;
 
-        assert_ok(ec2_describe_enis(w.ec2, &filter, 1, NULL, 0, w.arena, &enis, &n, &err), &err);
+        assert_ok(describe_enis(&w, &(const struct ec2_selection){.filters = &filter, .n_filters = 1}, &enis,
+                                &n, &err),
+                  &err);
         assert_body(&w, 0,
                     "Action=DescribeNetworkInterfaces&Version=2016-11-15&Filter.1.Name=attachment.instance-id"
                     "&Filter.1.Value.1=i-12c59cdcf3766ed1a&MaxResults=200");
         assert_signed(&w, 0, "TOKENTEST");
         assert_int_equal(n, 3);
-        assert_int_equal(ec2_last_failure(w.ec2)->class, EC2_FAILURE_NONE);
+        assert_int_equal(w.result.class, EC2_FAILURE_NONE);
 
         assert_string_equal(enis[0].eni_id, "eni-46128b87fd230d3d2");
         assert_string_equal(enis[0].subnet_id, "subnet-4f6a319a1072ecfd2");
@@ -177,7 +196,7 @@ static void test_pages(void **state _unused_)
         struct err err;
         size_t n;
 
-        assert_ok(ec2_describe_enis(w.ec2, NULL, 0, NULL, 0, w.arena, &enis, &n, &err), &err);
+        assert_ok(describe_enis(&w, &all, &enis, &n, &err), &err);
         assert_int_equal(n, 3);
         assert_string_equal(enis[0].eni_id, "eni-1");
         assert_string_equal(enis[2].eni_id, "eni-3");
@@ -197,7 +216,8 @@ static void test_ids_go_without_max_results(void **state _unused_)
         struct err err;
         size_t n;
 
-        assert_ok(ec2_describe_enis(w.ec2, NULL, 0, ids, 2, w.arena, &enis, &n, &err), &err);
+        assert_ok(describe_enis(&w, &(const struct ec2_selection){.ids = ids, .n_ids = 2}, &enis, &n, &err),
+                  &err);
         assert_body(&w, 0,
                     "Action=DescribeNetworkInterfaces&Version=2016-11-15&NetworkInterfaceId.1=eni-1"
                     "&NetworkInterfaceId.2=eni-2");
@@ -229,11 +249,10 @@ static void test_a_failing_page_fails_all(void **state _unused_)
                 const struct httpd_reply script[] = {{.body = PAGE("eni-1", NEXT("a"))}, cases[i].second};
                 _cleanup_(world_stop) struct world w = world_start(script, ARRAY_SIZE(script));
 
-                assert_fails(ec2_describe_enis(w.ec2, NULL, 0, NULL, 0, w.arena, &enis, &n, &err),
-                             cases[i].code);
+                assert_fails(describe_enis(&w, &all, &enis, &n, &err), cases[i].code);
                 assert_contains(err.msg, cases[i].says);
                 assert_contains(err.msg, "DescribeNetworkInterfaces");
-                assert_int_equal(ec2_last_failure(w.ec2)->class, cases[i].class);
+                assert_int_equal(w.result.class, cases[i].class);
                 assert_null(enis);
                 assert_int_equal(n, 7);
         }
@@ -252,7 +271,7 @@ static void test_pages_end(void **state _unused_)
                 script[i].body = bodies[i];
         }
         _cleanup_(world_stop) struct world w = world_start(script, ARRAY_SIZE(script));
-        assert_fails(ec2_describe_enis(w.ec2, NULL, 0, NULL, 0, w.arena, &enis, &n, &err), ERR_PROTOCOL);
+        assert_fails(describe_enis(&w, &all, &enis, &n, &err), ERR_PROTOCOL);
         assert_contains(err.msg, "more than 50 pages");
         assert_int_equal(httpd_requests(w.httpd), EC2_MAX_PAGES);
 }
@@ -279,7 +298,7 @@ static void test_create(void **state _unused_)
         struct ec2_eni eni;
         struct err err;
 
-        assert_ok(ec2_create_eni(w.ec2, &request, w.arena, &eni, &err), &err);
+        assert_ok(w.ec2->ops->create_eni(w.ec2, NULL, &request, w.arena, &eni, &w.result, &err), &err);
         assert_string_equal(eni.eni_id, "eni-3");
         assert_body(
                 &w, 0,
@@ -302,11 +321,15 @@ static void test_arguments(void **state _unused_)
         struct err err;
         size_t n;
 
-        assert_fails(ec2_create_eni(w.ec2, &no_token, w.arena, &eni, &err), ERR_INVALID);
+        assert_fails(w.ec2->ops->create_eni(w.ec2, NULL, &no_token, w.arena, &eni, &w.result, &err),
+                     ERR_INVALID);
         assert_contains(err.msg, "client token");
-        assert_int_equal(ec2_last_failure(w.ec2)->class, EC2_FAILURE_REQUEST);
-        assert_fails(ec2_assign_addresses(w.ec2, "eni-1", 0, w.arena, &addresses, &n, &err), ERR_INVALID);
-        assert_fails(ec2_unassign_addresses(w.ec2, "eni-1", NULL, 0, &err), ERR_INVALID);
+        assert_int_equal(w.result.class, EC2_FAILURE_REQUEST);
+        assert_fails(w.ec2->ops->assign_addresses(w.ec2, NULL, "eni-1", 0, w.arena, &addresses, &n, &w.result,
+                                                  &err),
+                     ERR_INVALID);
+        assert_fails(w.ec2->ops->unassign_addresses(w.ec2, NULL, "eni-1", NULL, 0, &w.result, &err),
+                     ERR_INVALID);
         assert_int_equal(httpd_requests(w.httpd), 0);
 }
 
@@ -325,12 +348,16 @@ static void test_small_mutations(void **state _unused_)
         struct err err;
 
         unsetenv("AWS_SESSION_TOKEN");
-        assert_ok(ec2_attach_eni(w.ec2, "eni-1", "i-1", 2, w.arena, &attachment_id, &err), &err);
+        assert_ok(w.ec2->ops->attach_eni(w.ec2, NULL, "eni-1", "i-1", 2, w.arena, &attachment_id, &w.result,
+                                         &err),
+                  &err);
         assert_string_equal(attachment_id, "eni-attach-9");
-        assert_ok(ec2_set_delete_on_termination(w.ec2, "eni-1", "eni-attach-9", &err), &err);
-        assert_ok(ec2_unassign_addresses(w.ec2, "eni-1", addresses, 2, &err), &err);
-        assert_ok(ec2_detach_eni(w.ec2, "eni-attach-9", &err), &err);
-        assert_ok(ec2_delete_eni(w.ec2, "eni-1", &err), &err);
+        assert_ok(
+                w.ec2->ops->set_delete_on_termination(w.ec2, NULL, "eni-1", "eni-attach-9", &w.result, &err),
+                &err);
+        assert_ok(w.ec2->ops->unassign_addresses(w.ec2, NULL, "eni-1", addresses, 2, &w.result, &err), &err);
+        assert_ok(w.ec2->ops->detach_eni(w.ec2, NULL, "eni-attach-9", &w.result, &err), &err);
+        assert_ok(w.ec2->ops->delete_eni(w.ec2, NULL, "eni-1", &w.result, &err), &err);
         assert_body(&w, 0,
                     "Action=AttachNetworkInterface&Version=2016-11-15&NetworkInterfaceId=eni-1&InstanceId=i-"
                     "1&DeviceIndex=2");
@@ -370,16 +397,19 @@ static void test_assign(void **state _unused_)
         struct err err;
         size_t n;
 
-        assert_ok(ec2_assign_addresses(w.ec2, "eni-1", 3, w.arena, &addresses, &n, &err), &err);
+        assert_ok(w.ec2->ops->assign_addresses(w.ec2, NULL, "eni-1", 3, w.arena, &addresses, &n, &w.result,
+                                               &err),
+                  &err);
         assert_int_equal(n, 2); /* fewer than asked is what it is */
         assert_string_equal(IP_TEXT(addresses[1]), "10.0.1.6");
         assert_body(&w, 0,
                     "Action=AssignPrivateIpAddresses&Version=2016-11-15&NetworkInterfaceId=eni-1"
                     "&SecondaryPrivateIpAddressCount=3");
         for (size_t i = 1; i < ARRAY_SIZE(script); i++) {
-                assert_fails(ec2_assign_addresses(w.ec2, "eni-1", 3, w.arena, &addresses, &n, &err),
+                assert_fails(w.ec2->ops->assign_addresses(w.ec2, NULL, "eni-1", 3, w.arena, &addresses, &n,
+                                                          &w.result, &err),
                              ERR_PROTOCOL);
-                assert_int_equal(ec2_last_failure(w.ec2)->class, EC2_FAILURE_TRANSPORT);
+                assert_int_equal(w.result.class, EC2_FAILURE_TRANSPORT);
         }
 }
 
@@ -399,13 +429,15 @@ static void test_describe_subnets(void **state _unused_)
         };
         const char *const ids[] = {"subnet-1"};
         _cleanup_(world_stop) struct world w = world_start(script, ARRAY_SIZE(script));
+        const struct ec2_selection named = {.ids = ids, .n_ids = 1};
+        struct ec2_subnet_list list;
         struct ec2_subnet *subnets;
         struct err err;
-        size_t n;
 
-        assert_ok(ec2_describe_subnets(w.ec2, NULL, 0, ids, 1, w.arena, &subnets, &n, &err), &err);
+        assert_ok(w.ec2->ops->describe_subnets(w.ec2, NULL, &named, w.arena, &list, &w.result, &err), &err);
+        subnets = list.subnets;
         assert_body(&w, 0, "Action=DescribeSubnets&Version=2016-11-15&SubnetId.1=subnet-1");
-        assert_int_equal(n, 2);
+        assert_int_equal(list.n, 2);
         assert_string_equal(subnets[0].subnet_id, "subnet-1");
         assert_string_equal(subnets[0].state, "available");
         assert_string_equal(PREFIX_TEXT(subnets[0].cidr), "10.0.1.0/28");
@@ -435,23 +467,35 @@ static void test_describe_instance_type(void **state _unused_)
         struct ec2_instance_type type;
         struct err err;
 
-        assert_ok(ec2_describe_instance_type(w.ec2, "t3.medium", w.arena, &type, &err), &err);
+        assert_ok(
+                w.ec2->ops->describe_instance_type(w.ec2, NULL, "t3.medium", w.arena, &type, &w.result, &err),
+                &err);
         assert_body(&w, 0, "Action=DescribeInstanceTypes&Version=2016-11-15&InstanceType.1=t3.medium");
         assert_string_equal(type.name, "t3.medium");
         assert_string_equal(type.hypervisor, "nitro");
         assert_int_equal(type.max_enis, 3);
         assert_int_equal(type.ipv4_per_eni, 6);
         assert_false(type.bare_metal);
-        assert_ok(ec2_describe_instance_type(w.ec2, "p4d.24xlarge", w.arena, &type, &err), &err);
+        assert_ok(w.ec2->ops->describe_instance_type(w.ec2, NULL, "p4d.24xlarge", w.arena, &type, &w.result,
+                                                     &err),
+                  &err);
         assert_int_equal(type.max_enis, 15);
         assert_true(type.bare_metal);
         assert_string_equal(type.hypervisor, "");
-        assert_fails(ec2_describe_instance_type(w.ec2, "m99.huge", w.arena, &type, &err), ERR_NOT_FOUND);
-        assert_int_equal(ec2_last_failure(w.ec2)->class, EC2_FAILURE_GONE);
-        assert_fails(ec2_describe_instance_type(w.ec2, "t3.medium", w.arena, &type, &err), ERR_PROTOCOL);
-        assert_fails(ec2_describe_instance_type(w.ec2, "t3.medium", w.arena, &type, &err), ERR_PROTOCOL);
+        assert_fails(
+                w.ec2->ops->describe_instance_type(w.ec2, NULL, "m99.huge", w.arena, &type, &w.result, &err),
+                ERR_NOT_FOUND);
+        assert_int_equal(w.result.class, EC2_FAILURE_GONE);
+        assert_fails(
+                w.ec2->ops->describe_instance_type(w.ec2, NULL, "t3.medium", w.arena, &type, &w.result, &err),
+                ERR_PROTOCOL);
+        assert_fails(
+                w.ec2->ops->describe_instance_type(w.ec2, NULL, "t3.medium", w.arena, &type, &w.result, &err),
+                ERR_PROTOCOL);
         assert_contains(err.msg, "0 interfaces");
-        assert_fails(ec2_describe_instance_type(w.ec2, "t3.medium", w.arena, &type, &err), ERR_PROTOCOL);
+        assert_fails(
+                w.ec2->ops->describe_instance_type(w.ec2, NULL, "t3.medium", w.arena, &type, &w.result, &err),
+                ERR_PROTOCOL);
         assert_contains(err.msg, "65536 interfaces with 65536 addresses"); /* their product is 0 in 32 bits */
 }
 
@@ -582,9 +626,9 @@ static void test_refusals_and_broken_answers(void **state _unused_)
                 bool slow = cases[i].reply.fault == HTTPD_CRAWL;
                 _cleanup_(world_stop) struct world w = world_start_with(
                         &cases[i].reply, 1, slow ? HTTPD_CRAWL_TIMEOUT_MS : TEST_PATIENCE_MS);
-                const struct ec2_failure *failure = ec2_last_failure(w.ec2);
+                const struct ec2_result *failure = &w.result;
 
-                assert_fails(ec2_delete_eni(w.ec2, "eni-1", &err), cases[i].code);
+                assert_fails(w.ec2->ops->delete_eni(w.ec2, NULL, "eni-1", &w.result, &err), cases[i].code);
                 assert_int_equal(err.code, cases[i].code);
                 assert_int_equal(strncmp(err.msg, "DeleteNetworkInterface: ", 24), 0);
                 assert_contains(err.msg, cases[i].says);
@@ -602,29 +646,72 @@ static void test_a_refusal_by_rate_slows_its_class_down(void **state _unused_)
                 {.body = REPLY("DescribeNetworkInterfaces", "<networkInterfaceSet/>")},
         };
         _cleanup_(world_stop) struct world w = world_start(script, ARRAY_SIZE(script));
-        const struct ec2_failure *failure = ec2_last_failure(w.ec2);
+        const struct ec2_result *failure = &w.result;
         struct ec2_eni *enis;
         struct err err;
         int64_t wait_ms;
         size_t n;
 
-        assert_fails(ec2_delete_eni(w.ec2, "eni-1", &err), ERR_AGAIN);
+        assert_fails(w.ec2->ops->delete_eni(w.ec2, NULL, "eni-1", &w.result, &err), ERR_AGAIN);
         assert_int_equal(failure->class, EC2_FAILURE_THROTTLED);
         assert_string_equal(failure->code, "RequestLimitExceeded");
-        assert_false(ec2_failure_is_pause(failure));
+        assert_false(ec2_result_is_pause(failure));
         wait_ms = failure->wait_ms;
         assert_in_range(wait_ms, 1000, 10000);
         /* The next of the same class is not sent, another class is. */
-        assert_fails(ec2_detach_eni(w.ec2, "eni-attach-1", &err), ERR_AGAIN);
+        assert_fails(w.ec2->ops->detach_eni(w.ec2, NULL, "eni-attach-1", &w.result, &err), ERR_AGAIN);
         assert_int_equal(failure->class, EC2_FAILURE_THROTTLED);
         assert_string_equal(failure->code, EC2_CODE_PACED);
-        assert_true(ec2_failure_is_pause(failure));
+        assert_true(ec2_result_is_pause(failure));
         assert_in_range(failure->wait_ms, 1, wait_ms);
         assert_int_equal(failure->http_status, 0);
         assert_contains(err.msg, "DetachNetworkInterface: not sent");
         assert_int_equal(httpd_requests(w.httpd), 1);
-        assert_ok(ec2_describe_enis(w.ec2, NULL, 0, NULL, 0, w.arena, &enis, &n, &err), &err);
+        assert_ok(describe_enis(&w, &all, &enis, &n, &err), &err);
         assert_int_equal(failure->wait_ms, 0);
+}
+
+/* Each call has its own options: none is left over for the next. */
+static void test_options_are_the_calls_own(void **state _unused_)
+{
+        static const struct httpd_reply script[] = {
+                {.status = 503, .body = ERRORS("RequestLimitExceeded", "slow down")},
+                {.status = 412, .body = ERRORS("DryRunOperation", "would have succeeded")},
+                {.body = REPLY("DetachNetworkInterface", "<return>true</return>")},
+        };
+        const struct ec2_call_options follow_up = {.follow_up = true},
+                                      dry = {.follow_up = true, .dry_run = true};
+        _cleanup_(world_stop) struct world w = world_start(script, ARRAY_SIZE(script));
+        struct err err;
+
+        assert_fails(w.ec2->ops->delete_eni(w.ec2, NULL, "eni-1", &w.result, &err), ERR_AGAIN);
+        assert_fails(w.ec2->ops->detach_eni(w.ec2, NULL, "attach-1", &w.result, &err), ERR_AGAIN);
+        assert_true(ec2_result_is_pause(&w.result));
+        /* A dry run is a failure whatever it says, and it says so. */
+        assert_fails(w.ec2->ops->detach_eni(w.ec2, &dry, "attach-1", &w.result, &err), ERR_INVALID);
+        assert_string_equal(w.result.code, EC2_CODE_DRY_RUN);
+        assert_true(w.result.dry_run);
+        assert_contains(httpd_request(w.httpd, 1)->body, "&DryRun=true");
+        assert_ok(w.ec2->ops->detach_eni(w.ec2, &follow_up, "attach-1", &w.result, &err), &err);
+        assert_false(w.result.dry_run);
+        assert_null(strstr(httpd_request(w.httpd, 2)->body, "DryRun"));
+        assert_fails(w.ec2->ops->detach_eni(w.ec2, NULL, "attach-1", &w.result, &err), ERR_AGAIN);
+        assert_true(ec2_result_is_pause(&w.result));
+        assert_int_equal(httpd_requests(w.httpd), 3);
+}
+
+static void test_what_only_the_owner_can_decode_is_left_out(void **state _unused_)
+{
+        static const struct httpd_reply script[] = {
+                {.status = 403,
+                 .body = ERRORS("UnauthorizedOperation", "You are not authorized. Encoded authorization "
+                                                         "failure message: AbCdEf")}};
+        _cleanup_(world_stop) struct world w = world_start(script, ARRAY_SIZE(script));
+        struct err err;
+
+        assert_fails(w.ec2->ops->delete_eni(w.ec2, NULL, "eni-1", &w.result, &err), ERR_DENIED);
+        assert_contains(err.msg, "You are not authorized.");
+        assert_null(strstr(err.msg, "AbCdEf"));
 }
 
 static void test_credentials_failures(void **state _unused_)
@@ -640,21 +727,21 @@ static void test_credentials_failures(void **state _unused_)
         _cleanup_(world_stop) struct world w = world_start(script, ARRAY_SIZE(script));
         struct err err;
 
-        assert_fails(ec2_delete_eni(w.ec2, "eni-1", &err), ERR_DENIED);
-        assert_int_equal(ec2_last_failure(w.ec2)->class, EC2_FAILURE_CREDENTIALS);
+        assert_fails(w.ec2->ops->delete_eni(w.ec2, NULL, "eni-1", &w.result, &err), ERR_DENIED);
+        assert_int_equal(w.result.class, EC2_FAILURE_CREDENTIALS);
         /* Fetched anew for the next call, which is a success and clears the failure. */
         setenv("AWS_SESSION_TOKEN", "TOKENTWO", 1);
-        assert_ok(ec2_delete_eni(w.ec2, "eni-1", &err), &err);
+        assert_ok(w.ec2->ops->delete_eni(w.ec2, NULL, "eni-1", &w.result, &err), &err);
         assert_signed(&w, 1, "TOKENTWO");
-        assert_int_equal(ec2_last_failure(w.ec2)->class, EC2_FAILURE_NONE);
-        assert_string_equal(ec2_last_failure(w.ec2)->code, "");
-        assert_fails(ec2_delete_eni(w.ec2, "eni-1", &err), ERR_DENIED);
+        assert_int_equal(w.result.class, EC2_FAILURE_NONE);
+        assert_string_equal(w.result.code, "");
+        assert_fails(w.ec2->ops->delete_eni(w.ec2, NULL, "eni-1", &w.result, &err), ERR_DENIED);
         assert_contains(err.msg, "SignatureDoesNotMatch");
         assert_null(strstr(err.msg, "TOKENTWO"));
         unsetenv("AWS_ACCESS_KEY_ID");
         unsetenv("AWS_SECRET_ACCESS_KEY");
-        assert_fails(ec2_delete_eni(w.ec2, "eni-1", &err), ERR_DENIED);
-        assert_int_equal(ec2_last_failure(w.ec2)->class, EC2_FAILURE_CREDENTIALS);
+        assert_fails(w.ec2->ops->delete_eni(w.ec2, NULL, "eni-1", &w.result, &err), ERR_DENIED);
+        assert_int_equal(w.result.class, EC2_FAILURE_CREDENTIALS);
         assert_int_equal(httpd_requests(w.httpd), 3);
 }
 
@@ -691,11 +778,10 @@ static void test_bad_values_name_element_and_eni(void **state _unused_)
                 const struct httpd_reply script[] = {{.body = body}};
                 _cleanup_(world_stop) struct world w = world_start(script, ARRAY_SIZE(script));
 
-                assert_fails(ec2_describe_enis(w.ec2, NULL, 0, NULL, 0, w.arena, &enis, &n, &err),
-                             ERR_PROTOCOL);
+                assert_fails(describe_enis(&w, &all, &enis, &n, &err), ERR_PROTOCOL);
                 assert_contains(err.msg, cases[i].says);
                 assert_contains(err.msg, "eni-77");
-                assert_int_equal(ec2_last_failure(w.ec2)->class, EC2_FAILURE_TRANSPORT);
+                assert_int_equal(w.result.class, EC2_FAILURE_TRANSPORT);
         }
 }
 
@@ -710,9 +796,9 @@ static void test_missing_set_is_not_an_empty_list(void **state _unused_)
         struct err err;
         size_t n = 7;
 
-        assert_fails(ec2_describe_enis(w.ec2, NULL, 0, NULL, 0, w.arena, &enis, &n, &err), ERR_PROTOCOL);
+        assert_fails(describe_enis(&w, &all, &enis, &n, &err), ERR_PROTOCOL);
         assert_contains(err.msg, "networkInterfaceSet");
-        assert_ok(ec2_describe_enis(w.ec2, NULL, 0, NULL, 0, w.arena, &enis, &n, &err), &err);
+        assert_ok(describe_enis(&w, &all, &enis, &n, &err), &err);
         assert_int_equal(n, 0);
 }
 
@@ -753,6 +839,8 @@ int main(void)
                 cmocka_unit_test(test_describe_instance_type),
                 cmocka_unit_test(test_refusals_and_broken_answers),
                 cmocka_unit_test(test_a_refusal_by_rate_slows_its_class_down),
+                cmocka_unit_test(test_options_are_the_calls_own),
+                cmocka_unit_test(test_what_only_the_owner_can_decode_is_left_out),
                 cmocka_unit_test(test_credentials_failures),
                 cmocka_unit_test(test_bad_values_name_element_and_eni),
                 cmocka_unit_test(test_missing_set_is_not_an_empty_list),

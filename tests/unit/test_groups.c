@@ -35,7 +35,7 @@ static void look_and_then(struct bench *b, const char *const *enis, size_t n, st
 
 static void follow(struct bench *b, struct round *round)
 {
-        assert_ok(groups_follow(&b->r, round, &b->f->err), &b->f->err);
+        assert_ok(groups_follow(&b->r.groups, &b->r.ctx, round, bench_out(b), &b->f->err), &b->f->err);
 }
 
 static struct httpd_reply done(void)
@@ -50,7 +50,7 @@ static int setup(void **state)
 
         assert_int_equal(bench_setup(state), 0);
         b = *state;
-        identity_set_groups(&b->r.identity, wanted, ARRAY_SIZE(wanted));
+        identity_set_groups(&b->r.ctx.identity, wanted, ARRAY_SIZE(wanted));
         return 0;
 }
 
@@ -82,7 +82,7 @@ static void test_one_call_for_each_that_differs(void **state)
         assert_contains(httpd_request(b->ec2, 1)->body,
                         "NetworkInterfaceId=eni-1&SecurityGroupId.1=sg-b&SecurityGroupId.2=sg-a");
         /* The primary one's changed again: no look is needed to know what ours have. */
-        identity_set_groups(&b->r.identity, wanted, 1);
+        identity_set_groups(&b->r.ctx.identity, wanted, 1);
         follow(b, &round);
         assert_int_equal(httpd_requests(b->ec2), 3);
 }

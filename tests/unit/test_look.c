@@ -69,7 +69,7 @@ static void test_an_address_is_gone_after_two_looks(void **state)
         bench_show(b, enis, 1);
         bench_look(b, SOON);
         assert_string_equal(fixture_address_state(b->f, fixture_ip(0, 3), SOON), "preparing");
-        assert_true(b->r.look_due_ms <= LATER + 1000);
+        assert_true(b->r.resync.due_ms <= LATER + 1000);
         bench_look(b, LATER);
         assert_string_equal(fixture_address_state(b->f, fixture_ip(0, 3), LATER), "");
         assert_string_equal(fixture_address_state(b->f, fixture_ip(0, 2), LATER), "free");
@@ -285,9 +285,10 @@ static const char *orphan_xml(struct bench *b, const struct orphan *o)
                             o->attachment ?: "", o->tags);
 }
 
+/* What it leaves is b->out. */
 static struct round sweep_round(struct bench *b, struct round round)
 {
-        assert_ok(ours_sweep(&b->r, &round, &b->f->err), &b->f->err);
+        assert_ok(ours_sweep(&b->r.sweep, &b->r.ctx, &round, bench_out(b), &b->f->err), &b->f->err);
         return round;
 }
 
@@ -303,7 +304,7 @@ static struct round sweep(struct bench *b, const struct orphan *orphans, size_t 
         replies[0].body = bench_describe(b, list, n);
         replies[1] = *deletion;
         bench_script(b, replies, 2);
-        b->r.sweep_due_ms = now_ms;
+        b->r.sweep.due_ms = now_ms;
         return sweep_round(b, bench_round(b, now_ms));
 }
 
@@ -329,9 +330,10 @@ static void test_an_orphan_is_deleted(void **state)
         assert_contains(httpd_request(b->ec2, 0)->body, "tag%3Anode.k8s.amazonaws.com");
         assert_contains(httpd_request(b->ec2, 1)->body, "Action=DeleteNetworkInterface");
         assert_contains(httpd_request(b->ec2, 1)->body, "eni-lost");
-        assert_int_equal(b->r.sweep_due_ms, SOON + OURS_SWEEP_PERIOD_MS);
+        assert_int_equal(b->r.sweep.due_ms, SOON + OURS_SWEEP_PERIOD_MS);
         /* Not again before it is due. */
-        assert_int_equal(sweep_round(b, bench_round(b, LATER)).wake_ms, SOON + OURS_SWEEP_PERIOD_MS);
+        sweep_round(b, bench_round(b, LATER));
+        assert_int_equal(b->out.wake_ms, SOON + OURS_SWEEP_PERIOD_MS);
         assert_int_equal(httpd_requests(b->ec2), 2);
 }
 
@@ -343,15 +345,16 @@ static void test_a_sweep_comes_last(void **state)
         struct round round = bench_round(b, SOON);
 
         bench_script(b, &none, 1);
-        b->r.sweep_due_ms = SOON;
-        round.progress = true;
+        b->r.sweep.due_ms = SOON;
+        round.so_far.again = true;
         sweep_round(b, round);
-        round.progress = false;
+        round.so_far.again = false;
         round.n_enis = 0;
         sweep_round(b, round);
         round = bench_round(b, SOON);
         round.counts.waiting = 1;
-        assert_int_equal(sweep_round(b, round).wake_ms, SOON + LOOK_YIELDS_MS);
+        sweep_round(b, round);
+        assert_int_equal(b->out.wake_ms, SOON + LOOK_YIELDS_MS);
         assert_int_equal(httpd_requests(b->ec2), 0);
         round.now_ms = SOON + LOOK_YIELDS_MS;
         sweep_round(b, round);
@@ -368,11 +371,12 @@ static void test_a_refused_sweep_is_asked_again(void **state)
         struct round round;
 
         bench_script(b, replies, 2);
-        b->r.sweep_due_ms = SOON;
+        b->r.sweep.due_ms = SOON;
         round = sweep_round(b, bench_round(b, SOON));
         assert_non_null(blocked_find(&round, "look-for-orphans", ""));
-        assert_int_equal(round.wake_ms, blocked_find(&round, "look-for-orphans", "")->until_ms);
-        assert_int_equal(sweep_round(b, bench_round(b, SOON)).wake_ms, round.wake_ms);
+        assert_int_equal(b->out.wake_ms, blocked_find(&round, "look-for-orphans", "")->until_ms);
+        sweep_round(b, bench_round(b, SOON));
+        assert_int_equal(b->out.wake_ms, blocked_find(&round, "look-for-orphans", "")->until_ms);
         assert_int_equal(httpd_requests(b->ec2), 1);
 }
 
@@ -385,7 +389,8 @@ static void test_a_look_of_two_lists_ends_after_a_refusal(void **state)
         struct httpd_reply replies[] = {
                 {.status = 503, .body = bench_error(b, "RequestLimitExceeded", "slow down")},
                 {.body = bench_describe(b, enis, 1), .times = HTTPD_ALWAYS}};
-        int64_t end_ms = clock_boottime_ms() + TEST_PATIENCE_MS, wait_ms, key;
+        int64_t end_ms = clock_boottime_ms() + TEST_PATIENCE_MS, key;
+        struct round round;
 
         /* Not attached yet: only our tag finds it. */
         snprintf(eni.client_token, sizeof(eni.client_token), "token");
@@ -393,15 +398,15 @@ static void test_a_look_of_two_lists_ends_after_a_refusal(void **state)
         assert_ok(store_eni_created(b->f->store, key, &eni, NULL, 0, NOW, &b->f->err), &b->f->err);
         bench_script(b, replies, 2);
         bench_look(b, SOON);
-        wait_ms = ec2_last_failure(b->r.ec2)->wait_ms;
-        assert_true(wait_ms > 0);
+        round = bench_round(b, SOON);
+        assert_true(blocked_find(&round, "look", "")->until_ms > clock_boottime_ms());
         while (httpd_requests(b->ec2) < 2 && clock_boottime_ms() < end_ms) {
                 usleep(10 * 1000);
                 bench_look(b, SOON);
         }
         assert_int_equal(httpd_requests(b->ec2), 3);
         /* It has asked what a sweep asks. */
-        assert_int_equal(b->r.sweep_due_ms, SOON + OURS_SWEEP_PERIOD_MS);
+        assert_int_equal(b->r.sweep.due_ms, SOON + OURS_SWEEP_PERIOD_MS);
 }
 
 static void test_what_is_not_provably_ours_and_unused_is_not_touched(void **state)
@@ -438,11 +443,10 @@ static void test_a_young_orphan_is_looked_at_again_in_time(void **state)
         const char *tags = arena_printf(b->arena, ORPHAN_TAGS(INSTANCE, "%s"), created_ago(b, 100));
         struct orphan orphan = {.id = "eni-young", .tags = tags};
 
-        struct round round = sweep(b, &orphan, 1, &deleted, SOON);
-
+        sweep(b, &orphan, 1, &deleted, SOON);
         assert_int_equal(httpd_requests(b->ec2), 1);
-        assert_in_range(b->r.sweep_due_ms, SOON + 190 * 1000, SOON + 202 * 1000);
-        assert_int_equal(round.wake_ms, b->r.sweep_due_ms);
+        assert_in_range(b->r.sweep.due_ms, SOON + 190 * 1000, SOON + 202 * 1000);
+        assert_int_equal(b->out.wake_ms, b->r.sweep.due_ms);
 }
 
 static void test_what_is_in_the_books_is_no_orphan(void **state)
@@ -480,7 +484,7 @@ static void test_a_refused_deletion_is_written_down(void **state)
         struct round round = sweep(b, &orphan, 1, &refused, now_ms);
 
         assert_non_null(blocked_find(&round, "delete-orphan", "eni-lost"));
-        assert_int_equal(b->r.sweep_due_ms, now_ms + OURS_ORPHAN_AGE_MS);
+        assert_int_equal(b->r.sweep.due_ms, now_ms + OURS_ORPHAN_AGE_MS);
         sweep(b, &orphan, 1, &refused, now_ms + 1);
         assert_int_equal(httpd_requests(b->ec2), 1);
 }

@@ -55,8 +55,8 @@ static void give_back(struct bench *b, int64_t now_ms)
 static void start_again(struct bench *b, const char *boot_id)
 {
         fixture_restart(b->f, boot_id);
-        b->r.store = b->f->store;
-        b->r.n_suspects = 0;
+        b->r.ctx.store = b->f->store;
+        b->r.resync.n_suspects = 0;
 }
 
 /* As a round with the network does it: what may be offered is. */
@@ -93,7 +93,7 @@ static void test_a_late_look_does_not_bring_back_what_was_given_back(void **stat
         bench_look(b, SOON + 1000);
         assert_int_equal(fixture_counts(b->f, SOON + 1000).total, 0);
         /* The next look comes soon, and a daemon that starts in between knows it still. */
-        assert_true(b->r.look_due_ms <= SOON + 1000 + LOOK_SETTLE_MS + 1000);
+        assert_true(b->r.resync.due_ms <= SOON + 1000 + LOOK_SETTLE_MS + 1000);
         start_again(b, "a");
         bench_show(b, before, 1);
         bench_look(b, SOON + 2000);
@@ -232,7 +232,7 @@ static void test_a_lease_on_what_was_given_back_makes_no_late_look_true(void **s
         bench_show(b, late, 1);
         bench_look(b, SOON);
         assert_string_equal(fixture_address_state(b->f, lease.address, SOON), "leased");
-        assert_true(b->r.look_due_ms <= SOON + LOOK_SETTLE_MS + 1000);
+        assert_true(b->r.resync.due_ms <= SOON + LOOK_SETTLE_MS + 1000);
         assert_ok(store_lease_release(b->f->store, &lease.key, "", SOON, &released, &address, &b->f->err),
                   &b->f->err);
         bench_look(b, SOON + 1000);
@@ -285,7 +285,7 @@ static void test_what_was_given_back_of_anothers_eni_needs_no_look(void **state)
                 bench_look(b, at_ms);
         assert_false(bench_round(b, MUCH_LATER).enis[1].managed);
         assert_int_equal(fixture_counts(b->f, MUCH_LATER).total, 3);
-        assert_true(b->r.look_due_ms > SOON + 22LL * LOOK_SETTLE_MS);
+        assert_true(b->r.resync.due_ms > SOON + 22LL * LOOK_SETTLE_MS);
 }
 
 /* ---- tags ---- */
@@ -411,15 +411,15 @@ static void test_the_primary_eni_gets_the_instances_tag(void **state)
         bench_script(b, replies, 1);
         round = bench_round(b, SOON);
         round.counts.waiting = 1;
-        assert_ok(tag_primary(&b->r, &round, &b->f->err), &b->f->err);
+        assert_ok(tag_primary(&b->r.tag, &b->r.ctx, &round, bench_out(b), &b->f->err), &b->f->err);
         assert_int_equal(httpd_requests(b->ec2), 0);
         round.counts.waiting = 0;
-        round.progress = true;
-        assert_ok(tag_primary(&b->r, &round, &b->f->err), &b->f->err);
+        round.so_far.again = true;
+        assert_ok(tag_primary(&b->r.tag, &b->r.ctx, &round, bench_out(b), &b->f->err), &b->f->err);
         assert_int_equal(httpd_requests(b->ec2), 0);
-        round.progress = false;
+        round.so_far.again = false;
         for (int i = 0; i < 2; i++)
-                assert_ok(tag_primary(&b->r, &round, &b->f->err), &b->f->err);
+                assert_ok(tag_primary(&b->r.tag, &b->r.ctx, &round, bench_out(b), &b->f->err), &b->f->err);
         assert_int_equal(httpd_requests(b->ec2), 1);
         assert_contains(httpd_request(b->ec2, 0)->body, "Action=CreateTags");
         assert_contains(httpd_request(b->ec2, 0)->body, "ResourceId.1=eni-0");
@@ -427,7 +427,7 @@ static void test_the_primary_eni_gets_the_instances_tag(void **state)
         bench_show(b, tagged, 1);
         bench_look(b, LATER);
         round = bench_round(b, LATER);
-        assert_ok(tag_primary(&b->r, &round, &b->f->err), &b->f->err);
+        assert_ok(tag_primary(&b->r.tag, &b->r.ctx, &round, bench_out(b), &b->f->err), &b->f->err);
         assert_int_equal(httpd_requests(b->ec2), 1);
 }
 
@@ -447,7 +447,7 @@ static bool asks_for_the_tag(struct bench *b, int64_t now_ms)
         bench_script(b, &denied, 1);
         before = httpd_requests(b->ec2);
         round = bench_round(b, now_ms);
-        assert_ok(tag_primary(&b->r, &round, &b->f->err), &b->f->err);
+        assert_ok(tag_primary(&b->r.tag, &b->r.ctx, &round, bench_out(b), &b->f->err), &b->f->err);
         return httpd_requests(b->ec2) > before;
 }
 
@@ -655,12 +655,11 @@ static void test_a_doubted_eni_that_comes_in_is_looked_at(void **state)
         start_again(b, "b");
         assert_int_equal(only(b, eni.key, SOON).doubted, 1);
         assert_ok(store_eni_set_attachment(b->f->store, eni.key, "eni-attach-1", &b->f->err), &b->f->err);
-        b->r.look_due_ms = MUCH_LATER;
         bench_script(b, &reply, 1);
         round = bench_round(b, SOON);
         bench_act(b, &round, (struct plan_action){.kind = PLAN_MARK_DELETE_ON_TERMINATION, .key = eni.key});
         assert_int_equal(only(b, eni.key, SOON).state, ENI_CONFIGURING);
-        assert_int_equal(b->r.look_due_ms, SOON);
+        assert_int_equal(b->out.resync_ec2_ms, SOON);
 }
 
 /* One that cooled goes on cooling when it is believed again. */
@@ -767,8 +766,8 @@ static struct round see_link(struct bench *b, bool present, int64_t now_ms)
         struct round round = bench_round(b, now_ms);
 
         assert_int_equal(round.n_enis, 2);
-        b->r.look_due_ms = now_ms + b->r.settings.look_period_ms;
-        assert_ok(missing_link_see(&b->r, &round, &round.enis[1], present, &b->f->err), &b->f->err);
+        assert_ok(missing_link_see(&b->r.ctx, &round, &round.enis[1], present, bench_out(b), &b->f->err),
+                  &b->f->err);
         return bench_round(b, now_ms);
 }
 
@@ -784,16 +783,16 @@ static void test_a_link_that_is_gone_brings_looks_and_cuts_pods_off(void **state
         assert_false(planner_sees(b, 1, SOON).link_missing);
         round = see_link(b, false, SOON);
         assert_true(planner_sees(b, 1, SOON).link_missing);
-        assert_int_equal(b->r.look_due_ms, SOON);
+        assert_int_equal(b->out.resync_ec2_ms, SOON);
         assert_int_equal(fixture_counts(b->f, SOON).cut_off, 1);
         assert_non_null(blocked_find(&round, RECONCILE_STEP_LINK, "eni-1"));
         /* Not in each round, and less and less often. */
         see_link(b, false, SOON + LINK_LOOK_MS - 1);
-        assert_int_not_equal(b->r.look_due_ms, SOON + LINK_LOOK_MS - 1);
+        assert_int_equal(b->out.resync_ec2_ms, 0);
         see_link(b, false, SOON + LINK_LOOK_MS);
-        assert_int_equal(b->r.look_due_ms, SOON + LINK_LOOK_MS);
+        assert_int_equal(b->out.resync_ec2_ms, SOON + LINK_LOOK_MS);
         see_link(b, false, SOON + 2 * LINK_LOOK_MS);
-        assert_int_not_equal(b->r.look_due_ms, SOON + 2 * LINK_LOOK_MS);
+        assert_int_equal(b->out.resync_ec2_ms, 0);
         round = see_link(b, true, SOON + 2 * LINK_LOOK_MS);
         assert_null(blocked_find(&round, RECONCILE_STEP_LINK, "eni-1"));
         assert_int_equal(fixture_counts(b->f, SOON).cut_off, 0);
@@ -811,7 +810,7 @@ static void test_looks_for_a_missing_link_never_cease(void **state)
                 struct round round = see_link(b, false, now_ms);
                 int64_t until_ms = blocked_find(&round, RECONCILE_STEP_LINK, "eni-1")->until_ms;
 
-                assert_int_equal(b->r.look_due_ms, now_ms);
+                assert_int_equal(b->out.resync_ec2_ms, now_ms);
                 assert_true(until_ms - now_ms >= pause_ms);
                 pause_ms = until_ms - now_ms;
                 now_ms = until_ms;

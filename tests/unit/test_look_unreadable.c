@@ -146,7 +146,7 @@ static void repeat_mark(struct bench *b, int64_t now_ms)
 {
         struct round round = bench_round(b, now_ms);
 
-        assert_ok(mark_repeat(&b->r, &round, &b->f->err), &b->f->err);
+        assert_ok(mark_repeat(&b->r.unmarked, &b->r.ctx, &round, bench_out(b), &b->f->err), &b->f->err);
 }
 
 static void test_delete_on_termination_is_asked_for_until_it_is_set(void **state)
@@ -167,7 +167,7 @@ static void test_delete_on_termination_is_asked_for_until_it_is_set(void **state
 
         bench_script(b, replies, ARRAY_SIZE(replies));
         bench_look(b, now_ms);
-        assert_int_equal(b->r.n_unmarked, 1);
+        assert_int_equal(b->r.unmarked.n, 1);
         repeat_mark(b, now_ms);
         assert_int_equal(httpd_requests(b->ec2), 2);
         repeat_mark(b, now_ms);
@@ -177,7 +177,7 @@ static void test_delete_on_termination_is_asked_for_until_it_is_set(void **state
         repeat_mark(b, round.blocked[0].until_ms);
         assert_int_equal(httpd_requests(b->ec2), 3);
         assert_contains(httpd_request(b->ec2, 2)->body, "Attachment.DeleteOnTermination=true");
-        assert_int_equal(b->r.n_unmarked, 0);
+        assert_int_equal(b->r.unmarked.n, 0);
         assert_string_equal(fixture_eni_state(b->f, key), "ready");
 }
 
@@ -190,8 +190,8 @@ static void test_the_mark_of_a_new_one_waits_for_its_row(void **state)
         bench_show(b, enis, 2);
         before = bench_round(b, SOON);
         bench_look(b, SOON);
-        assert_ok(mark_repeat(&b->r, &before, &b->f->err), &b->f->err);
-        assert_int_equal(b->r.n_unmarked, 1);
+        assert_ok(mark_repeat(&b->r.unmarked, &b->r.ctx, &before, bench_out(b), &b->f->err), &b->f->err);
+        assert_int_equal(b->r.unmarked.n, 1);
         assert_int_equal(httpd_requests(b->ec2), 1);
         repeat_mark(b, SOON);
         assert_int_equal(httpd_requests(b->ec2), 2);
@@ -204,7 +204,7 @@ static void test_what_is_not_ours_is_not_marked(void **state)
 
         bench_show(b, enis, 2);
         bench_look(b, SOON);
-        assert_int_equal(b->r.n_unmarked, 0);
+        assert_int_equal(b->r.unmarked.n, 0);
 }
 
 int main(void)

@@ -74,15 +74,15 @@ static void test_lists(void **state _unused_)
 
 static void call_is(struct bench *b, enum ec2_failure_class class, long http_status, const char *code)
 {
-        struct ec2_failure failure = {.class = class, .http_status = http_status, .took_us = 30000};
+        struct ec2_result failure = {.class = class, .http_status = http_status, .took_us = 30000};
 
         snprintf(failure.code, sizeof(failure.code), "%s", code);
-        count_ec2_call(&b->r, CREATE, &failure, "why it failed");
+        count_ec2_call(&b->r.ctx, CREATE, &failure, "why it failed");
 }
 
 static int64_t value(struct bench *b, enum metric metric, const char *const labels[static METRIC_LABELS_MAX])
 {
-        return metrics_value(b->r.options.metrics, metric, labels);
+        return metrics_value(b->r.ctx.options.metrics, metric, labels);
 }
 
 static void test_ec2_calls(void **state)
@@ -92,8 +92,8 @@ static void test_ec2_calls(void **state)
         struct calls_entry entries[CALLS_MAX];
         struct bench *b = *state;
 
-        b->r.options.metrics = metrics;
-        b->r.options.calls = calls;
+        b->r.ctx.options.metrics = metrics;
+        b->r.ctx.options.calls = calls;
         call_is(b, EC2_FAILURE_NONE, 200, "");
         call_is(b, EC2_FAILURE_THROTTLED, 503, "RequestLimitExceeded");
         call_is(b, EC2_FAILURE_TRANSPORT, 0, "");
@@ -110,8 +110,8 @@ static void test_ec2_calls(void **state)
         assert_string_equal(entries[1].code, "RequestLimitExceeded");
         assert_string_equal(entries[1].why, "why it failed");
         assert_string_equal(entries[2].why, "");
-        b->r.options.metrics = NULL;
-        b->r.options.calls = NULL;
+        b->r.ctx.options.metrics = NULL;
+        b->r.ctx.options.calls = NULL;
 }
 
 /* Set by a denial, kept by what says nothing of permissions, known again after a restart, gone when EC2 carries it out. */
@@ -121,23 +121,23 @@ static void test_denied(void **state)
         _cleanup_(metrics_freep) struct metrics *next_life = metrics_new();
         struct bench *b = *state;
 
-        b->r.options.metrics = metrics;
+        b->r.ctx.options.metrics = metrics;
         assert_int_equal(value(b, METRIC_EC2_DENIED, LABELS(CREATE)), 0);
         call_is(b, EC2_FAILURE_DENIED, 403, "UnauthorizedOperation");
         assert_int_equal(value(b, METRIC_EC2_DENIED, LABELS(CREATE)), 1);
         assert_int_equal(value(b, METRIC_EC2_DENIED, LABELS("DeleteNetworkInterface")), 0);
         call_is(b, EC2_FAILURE_TRANSIENT, 500, "InternalError");
         assert_int_equal(value(b, METRIC_EC2_DENIED, LABELS(CREATE)), 1);
-        b->r.options.metrics = next_life;
-        denied_recall(&b->r);
+        b->r.ctx.options.metrics = next_life;
+        denied_recall(&b->r.ctx);
         assert_int_equal(value(b, METRIC_EC2_DENIED, LABELS(CREATE)), 1);
         assert_int_equal(value(b, METRIC_EC2_DENIED, LABELS("DeleteNetworkInterface")), 0);
         call_is(b, EC2_FAILURE_NONE, 200, "");
         assert_int_equal(value(b, METRIC_EC2_DENIED, LABELS(CREATE)), 0);
         metrics_set(next_life, METRIC_EC2_DENIED, LABELS(CREATE), 5);
-        denied_recall(&b->r);
+        denied_recall(&b->r.ctx);
         assert_int_equal(value(b, METRIC_EC2_DENIED, LABELS(CREATE)), 0);
-        b->r.options.metrics = NULL;
+        b->r.ctx.options.metrics = NULL;
 }
 
 static void test_plan(void **state)
@@ -149,17 +149,17 @@ static void test_plan(void **state)
                             .stuck = "why",
                             .causes = 1U << PLAN_CAUSE_ENI_LIMIT | 1U << PLAN_CAUSE_COOLING};
 
-        b->r.options.metrics = metrics;
-        count_plan(&b->r, &plan);
+        b->r.ctx.options.metrics = metrics;
+        count_plan(&b->r.ctx, &plan);
         assert_int_equal(value(b, METRIC_POOL_TARGET, NO_LABELS), 5);
         assert_int_equal(value(b, METRIC_POOL_MISSING, LABELS("eni-limit")), 2);
         assert_int_equal(value(b, METRIC_POOL_MISSING, LABELS("cooling")), 2);
         assert_int_equal(value(b, METRIC_POOL_MISSING, LABELS("growing")), 0);
         plan = (struct plan){.target = 5, .shortage = 1};
-        count_plan(&b->r, &plan);
+        count_plan(&b->r.ctx, &plan);
         assert_int_equal(value(b, METRIC_POOL_MISSING, LABELS("growing")), 1);
         assert_int_equal(value(b, METRIC_POOL_MISSING, LABELS("eni-limit")), 0);
-        b->r.options.metrics = NULL;
+        b->r.ctx.options.metrics = NULL;
 }
 
 int main(void)

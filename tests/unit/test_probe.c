@@ -14,26 +14,18 @@
 #define NO_IMDS      "http://127.0.0.1:1" /* refused at once */
 #define BURST_OF_ENI 24                   /* calls that the pace lets through from rest */
 
+static const struct ec2_call_options dry = {.dry_run = true};
+
 static int setup(void **state)
 {
         struct bench *b;
         int e = bench_setup(state);
 
         b = *state;
-        b->r.options.imds_endpoint = NO_IMDS;
-        assert_ok(imds_new(&(const struct imds_options){.endpoint = NO_IMDS}, &b->r.imds, &b->f->err),
+        b->r.ctx.options.imds_endpoint = NO_IMDS;
+        assert_ok(imds_new(&(const struct imds_options){.endpoint = NO_IMDS}, &b->r.ctx.imds, &b->f->err),
                   &b->f->err);
-        pthread_mutex_init(&b->r.wake.mutex, NULL);
         return e;
-}
-
-static int teardown(void **state)
-{
-        struct bench *b = *state;
-
-        imds_free(b->r.imds);
-        probe_forget(&b->r);
-        return bench_teardown(state);
 }
 
 static void script(struct bench *b, unsigned status, const char *body)
@@ -58,15 +50,15 @@ static unsigned probe(struct bench *b)
         struct round round;
         unsigned n = 0;
 
-        b->r.probe_wanted = true;
+        b->r.probe.wanted = true;
         do {
                 round = bench_round(b, clock_boottime_ms());
-                probe_run(&b->r, &round);
+                probe_run(&b->r.probe, &b->r.ctx, &b->r.wake, &round, bench_out(b));
                 n++;
-                sleep_until(round.wake_ms);
+                sleep_until(b->out.wake_ms);
         } while (b->r.probe.arena);
-        assert_true(round.changed);
-        assert_false(b->r.probe_wanted);
+        assert_true(b->out.pool_changed);
+        assert_false(b->r.probe.wanted);
         return n;
 }
 
@@ -80,7 +72,7 @@ static const char *result(struct bench *b, const char *action)
         json_t *json, *permission;
         size_t i;
 
-        assert_ok(store_fact_get(b->r.store, STORE_FACT_PROBE, b->arena, &text, &b->f->err), &b->f->err);
+        assert_ok(store_fact_get(b->r.ctx.store, STORE_FACT_PROBE, b->arena, &text, &b->f->err), &b->f->err);
         json = json_loads(text, 0, NULL);
         assert_non_null(json);
         text = NULL;
@@ -109,7 +101,6 @@ static void test_each_is_asked_once_and_dry(void **state)
         assert_string_equal(result(b, "DescribeSubnets"), "allowed");
         assert_string_equal(result(b, "DetachNetworkInterface"), "allowed");
         assert_string_equal(result(b, "AssignPrivateIpAddresses"), "unasked");
-        assert_false(ec2_last_failure(b->r.ec2)->class == EC2_FAILURE_NONE);
 }
 
 /* Something that does what it is asked, DryRun or not, must not be asked to detach. */
@@ -142,20 +133,22 @@ static void test_the_last_call_tells_of_what_cannot_be_asked(void **state)
 {
         struct bench *b = *state;
         struct ip *addresses;
-        struct ec2_failure failure = {0};
+        struct ec2_result answer = {0};
         bool known = true;
         size_t n;
 
         script(b, 403, bench_error(b, "UnauthorizedOperation", "no"));
-        assert_int_equal(ec2_assign_addresses(b->r.ec2, "eni-0", 1, b->arena, &addresses, &n, &b->f->err),
+        assert_int_equal(b->r.ctx.ec2->ops->assign_addresses(b->r.ctx.ec2, NULL, "eni-0", 1, b->arena,
+                                                             &addresses, &n, &answer, &b->f->err),
                          -ERR_DENIED);
         probe(b);
         assert_string_equal(result(b, "AssignPrivateIpAddresses"), "denied");
         assert_string_equal(result(b, "UnassignPrivateIpAddresses"), "unasked");
         assert_string_equal(result(b, "DescribeSubnets"), "denied");
-        assert_ok(denied_known(&b->r, b->arena, "DescribeSubnets", &known, &b->f->err), &b->f->err);
+        assert_ok(denied_known(&b->r.ctx, b->arena, "DescribeSubnets", &known, &b->f->err), &b->f->err);
         assert_false(known);
-        denied_observe(&b->r, "AssignPrivateIpAddresses", &failure, "");
+        answer = (struct ec2_result){0};
+        denied_observe(&b->r.ctx, "AssignPrivateIpAddresses", &answer, "");
         probe(b);
         assert_string_equal(result(b, "AssignPrivateIpAddresses"), "unasked");
 }
@@ -164,11 +157,13 @@ static void test_the_pace_is_kept(void **state)
 {
         struct bench *b = *state;
 
+        struct ec2_result answer;
+
         script(b, 412, bench_error(b, EC2_CODE_DRY_RUN, "Request would have succeeded"));
-        for (int i = 0; i < BURST_OF_ENI; i++) {
-                ec2_dry_run(b->r.ec2);
-                assert_int_equal(ec2_delete_eni(b->r.ec2, "eni-0", &b->f->err), -ERR_INVALID);
-        }
+        for (int i = 0; i < BURST_OF_ENI; i++)
+                assert_int_equal(
+                        b->r.ctx.ec2->ops->delete_eni(b->r.ctx.ec2, &dry, "eni-0", &answer, &b->f->err),
+                        -ERR_INVALID);
         assert_in_range(probe(b), 2, 100);
         assert_int_equal(httpd_requests(b->ec2), BURST_OF_ENI + _EC2_ACTION_MAX - NOT_ASKED);
         assert_string_equal(result(b, "CreateNetworkInterface"), "allowed");
@@ -178,30 +173,36 @@ static void test_no_dry_run_is_sent_of_what_has_none(void **state)
 {
         struct bench *b = *state;
         struct ip *addresses;
+        struct ec2_result answer;
         size_t n;
 
         script(b, 200, "<x/>");
-        ec2_dry_run(b->r.ec2);
-        assert_int_equal(ec2_assign_addresses(b->r.ec2, "eni-0", 1, b->arena, &addresses, &n, &b->f->err),
+        assert_int_equal(b->r.ctx.ec2->ops->assign_addresses(b->r.ctx.ec2, &dry, "eni-0", 1, b->arena,
+                                                             &addresses, &n, &answer, &b->f->err),
                          -ERR_UNSUPPORTED);
-        ec2_dry_run(b->r.ec2);
-        assert_int_equal(ec2_assign_addresses(b->r.ec2, "eni-0", 0, b->arena, &addresses, &n, &b->f->err),
+        assert_int_equal(answer.class, EC2_FAILURE_REQUEST);
+        assert_int_equal(b->r.ctx.ec2->ops->assign_addresses(b->r.ctx.ec2, &dry, "eni-0", 0, b->arena,
+                                                             &addresses, &n, &answer, &b->f->err),
                          -ERR_INVALID);
         assert_int_equal(httpd_requests(b->ec2), 0);
-        (void)ec2_delete_eni(b->r.ec2, "eni-0", &b->f->err); /* the next one is meant */
+        (void)b->r.ctx.ec2->ops->delete_eni(b->r.ctx.ec2, NULL, "eni-0", &answer,
+                                            &b->f->err); /* this one is meant */
         assert_null(strstr(httpd_request(b->ec2, 0)->body, "DryRun"));
 }
 
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(test_each_is_asked_once_and_dry, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_who_knows_no_dry_runs_is_not_asked_on, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_who_does_not_answer_is_not_asked_on, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_each_is_asked_once_and_dry, setup, bench_teardown),
+                cmocka_unit_test_setup_teardown(test_who_knows_no_dry_runs_is_not_asked_on, setup,
+                                                bench_teardown),
+                cmocka_unit_test_setup_teardown(test_who_does_not_answer_is_not_asked_on, setup,
+                                                bench_teardown),
                 cmocka_unit_test_setup_teardown(test_the_last_call_tells_of_what_cannot_be_asked, setup,
-                                                teardown),
-                cmocka_unit_test_setup_teardown(test_the_pace_is_kept, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_no_dry_run_is_sent_of_what_has_none, setup, teardown),
+                                                bench_teardown),
+                cmocka_unit_test_setup_teardown(test_the_pace_is_kept, setup, bench_teardown),
+                cmocka_unit_test_setup_teardown(test_no_dry_run_is_sent_of_what_has_none, setup,
+                                                bench_teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

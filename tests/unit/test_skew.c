@@ -110,11 +110,12 @@ static void test_refusal_teaches_and_replies_correct(void **state _unused_)
         };
         _cleanup_(world_stop) struct world w = world_start(script, ARRAY_SIZE(script));
         struct credentials_view view;
+        struct ec2_result result;
         struct err err;
 
         hand_clock.wall_ms = NOON_MS - 3 * HOUR_MS;
-        assert_fails(ec2_delete_eni(w.ec2, "eni-1", &err), ERR_DENIED);
-        assert_int_equal(ec2_last_failure(w.ec2)->class, EC2_FAILURE_CREDENTIALS);
+        assert_fails(w.ec2->ops->delete_eni(w.ec2, NULL, "eni-1", &result, &err), ERR_DENIED);
+        assert_int_equal(result.class, EC2_FAILURE_CREDENTIALS);
         assert_signed_at(&w, 0, "20150830T090000Z");
         /* The keys were not to blame: they are kept, though the environment has others now. */
         setenv("AWS_ACCESS_KEY_ID", "AKIDOTHER", 1);
@@ -122,14 +123,15 @@ static void test_refusal_teaches_and_replies_correct(void **state _unused_)
         assert_string_equal(view.access_key_id, "AKIDTEST");
         hand_clock_advance(2000);
         hand_clock.wall_ms += HOUR_MS; /* stepped, and still wrong */
-        assert_ok(ec2_delete_eni(w.ec2, "eni-1", &err), &err);
+        assert_ok(w.ec2->ops->delete_eni(w.ec2, NULL, "eni-1", &result, &err), &err);
         assert_signed_at(&w, 1, "20150830T120002Z");
-        assert_ok(ec2_delete_eni(w.ec2, "eni-1", &err), &err);
+        assert_ok(w.ec2->ops->delete_eni(w.ec2, NULL, "eni-1", &result, &err), &err);
         assert_signed_at(&w, 2, "20150830T120000Z");
         hand_clock.wall_ms = NOON_MS + 30 * MINUTE_MS; /* set right */
-        assert_ok(ec2_delete_eni(w.ec2, "eni-1", &err), &err);
-        assert_ok(ec2_delete_eni(w.ec2, "eni-1", &err), &err); /* a Date that nobody asked for any more */
-        assert_ok(ec2_delete_eni(w.ec2, "eni-1", &err), &err);
+        assert_ok(w.ec2->ops->delete_eni(w.ec2, NULL, "eni-1", &result, &err), &err);
+        assert_ok(w.ec2->ops->delete_eni(w.ec2, NULL, "eni-1", &result, &err),
+                  &err); /* a Date that nobody asked for any more */
+        assert_ok(w.ec2->ops->delete_eni(w.ec2, NULL, "eni-1", &result, &err), &err);
         assert_signed_at(&w, 5, "20150830T123000Z");
 }
 
@@ -146,16 +148,17 @@ static void test_other_refusals_teach_nothing(void **state _unused_)
         };
         _cleanup_(world_stop) struct world w = world_start(script, ARRAY_SIZE(script));
         struct credentials_view view;
+        struct ec2_result result;
         struct err err;
 
         hand_clock.wall_ms = NOON_MS - 3 * HOUR_MS;
         for (int i = 0; i < 4; i++)
-                assert_true(ec2_delete_eni(w.ec2, "eni-1", &err) < 0);
+                assert_true(w.ec2->ops->delete_eni(w.ec2, NULL, "eni-1", &result, &err) < 0);
         assert_false(credentials_skew(w.credentials)->learned);
         setenv("AWS_ACCESS_KEY_ID", "AKIDOTHER", 1); /* the time was right: the keys are asked for anew */
         assert_ok(credentials_get(w.credentials, &view, &err), &err);
         assert_string_equal(view.access_key_id, "AKIDOTHER");
-        assert_ok(ec2_delete_eni(w.ec2, "eni-1", &err), &err);
+        assert_ok(w.ec2->ops->delete_eni(w.ec2, NULL, "eni-1", &result, &err), &err);
         assert_signed_at(&w, 4, "20150830T090000Z");
 }
 

@@ -88,9 +88,9 @@ static const char *subnets_reply(struct bench *b, const char *items)
 
 static void know_place(struct bench *b)
 {
-        snprintf(b->r.identity.vpc_id, sizeof(b->r.identity.vpc_id), VPC);
-        snprintf(b->r.identity.zone, sizeof(b->r.identity.zone), ZONE);
-        b->r.options.finds_subnets = true;
+        snprintf(b->r.ctx.identity.vpc_id, sizeof(b->r.ctx.identity.vpc_id), VPC);
+        snprintf(b->r.ctx.identity.zone, sizeof(b->r.ctx.identity.zone), ZONE);
+        b->r.ctx.options.finds_subnets = true;
 }
 
 static struct plan_view view_of(struct bench *b, struct round *round)
@@ -192,7 +192,7 @@ static void test_adoption_goes_on_without_a_cidr(void **state)
         assert_int_equal(round.n_enis, 2);
         assert_int_equal(round.enis[1].device_index, 2);
         again_ms = blocked_find(&round, "learn-subnet", "subnet-2")->until_ms;
-        assert_true(b->r.look_due_ms <= again_ms);
+        assert_true(b->r.resync.due_ms <= again_ms);
         bench_look(b, SOON + 1);
         assert_int_equal(httpd_requests(b->ec2), 3);
         bench_look(b, again_ms);

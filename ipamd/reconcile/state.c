@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "reconcile/state.h"
+
+#include <stdlib.h>
+
+#include <vpcwire/clock.h>
+
+void reconcile_init(struct reconcile *r)
+{
+        *r = (struct reconcile){.network = {.due = true}};
+        wake_init(&r->wake);
+}
+
+void reconcile_done(struct reconcile *r)
+{
+        wake_done(&r->wake);
+        resync_done(&r->resync);
+        withhold_done(&r->network.withholding);
+        mark_forget(&r->unmarked);
+        groups_forget(&r->groups);
+        probe_forget(&r->probe);
+        subnets_forget(&r->subnets);
+        context_done(&r->ctx);
+}
+
+/*
+ * With ENIs in the books the daemon serves first and looks afterwards, with one call. Without, or where EC2 was not asked since
+ * the boot, the look is what it starts from: nothing is offered before it. What lost or older books have left behind is
+ * looked for when it serves.
+ */
+static int first_look(struct reconcile *r, struct err *err)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        int64_t now_ms = clock_boottime_ms();
+        int64_t after_start_ms =
+                now_ms + LOOK_AFTER_START_MS + (int64_t)(context_random(&r->ctx) % LOOK_AFTER_START_MS);
+        const char *looked;
+        struct store_eni *enis;
+        size_t n;
+
+        if (store_enis(r->ctx.store, now_ms, arena, &enis, &n, err) < 0 ||
+            store_fact_get(r->ctx.store, STORE_FACT_LOOKED, arena, &looked, err) < 0)
+                return -(int)err->code;
+        r->resync.first = !n || !looked;
+        r->resync.due_ms = r->resync.first ? now_ms : after_start_ms;
+        r->sweep.due_ms = r->resync.first ? after_start_ms : now_ms + OURS_SWEEP_PERIOD_MS;
+        return 0;
+}
+
+int reconcile_begin(struct reconcile *r, struct err *err)
+{
+        struct outcome out = {0};
+
+        if (first_look(r, err) < 0 || takeover_start(&r->takeover, &r->ctx, &out, err) < 0)
+                return -(int)err->code;
+        denied_recall(&r->ctx);
+        r->resync.due_ms = outcome_earlier(r->resync.due_ms, out.resync_ec2_ms);
+        return 0;
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Subnets beside the node's own. */
+#ifndef IPAMD_RECONCILE_SUBNETS_H
+#define IPAMD_RECONCILE_SUBNETS_H
+
+#include "reconcile/round.h"
+
+enum { SUBNETS_PERIOD_MS = 10 * 60 * 1000 }; /* other subnets are asked for no more often */
+
+/* A subnet beside the node's own in which ENIs may be made. */
+struct subnet {
+        char id[EC2_ID_BYTES];
+        struct prefix cidr;
+        unsigned available; /* addresses, as EC2 counted them; less what we took since */
+};
+
+struct subnets {
+        struct subnet *list; /* the one with the most free addresses first */
+        size_t n;
+        int64_t due_ms; /* EC2 may be asked for them again */
+};
+
+/* NULL: not known, or the node's own. */
+struct subnet *subnets_find(struct subnets *subnets, const char *id);
+/*
+ * The CIDR (for the gateway) of the subnet of an ENI that the books do not know yet. 1: known now; 0: EC2 does not say, and
+ * *ret_again_ms becomes the time at which it may be asked again.
+ */
+int subnets_learn(struct subnets *subnets, struct context *ctx, struct round *round, struct store_eni *eni,
+                  int64_t *ret_again_ms, struct outcome *out, struct err *err);
+void subnets_forget(struct subnets *subnets);
+/* Whether the tags, the place and the free addresses of a subnet allow ENIs of this node in it. cluster may be NULL. */
+bool subnets_may_use(const struct identity *identity, const char *cluster, const struct ec2_subnet *subnet);
+
+#endif
