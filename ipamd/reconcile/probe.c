@@ -132,7 +132,7 @@ static const struct {
         {EC2_ACTION_UNASSIGN_ADDRESSES, NULL, false},
 };
 
-static void note(struct probe *p, enum ec2_action action, const char *result, const char *why)
+static void note(struct probe *p, enum ec2_action action, enum ipam_permission_result result, const char *why)
 {
         p->reply.permissions[p->reply.n_permissions++] = (struct ipam_permission){
                 .action = ec2_action_to_string(action),
@@ -148,11 +148,11 @@ static void note_unasked(struct probe *p, struct context *ctx, enum ec2_action a
         struct err err;
 
         if (denied_known(ctx, p->arena, ec2_action_to_string(action), &denied, &err) < 0)
-                note(p, action, IPAM_PERMISSION_UNKNOWN, err.msg);
+                note(p, action, IPAM_PERMISSION_RESULT_UNKNOWN, err.msg);
         else if (denied)
-                note(p, action, IPAM_PERMISSION_DENIED, "EC2 refused the last call");
+                note(p, action, IPAM_PERMISSION_RESULT_DENIED, "EC2 refused the last call");
         else
-                note(p, action, IPAM_PERMISSION_UNASKED, NULL);
+                note(p, action, IPAM_PERMISSION_RESULT_UNASKED, NULL);
 }
 
 /* What came of a dry run; where the next ones would fare the same they are not made. */
@@ -161,20 +161,20 @@ static void take_answer(struct probe *p, enum ec2_action action, const struct st
 {
         if (result->class == EC2_FAILURE_NONE) {
                 p->stopped = "what answers as EC2 carries out dry runs";
-                note(p, action, IPAM_PERMISSION_ALLOWED, NULL);
+                note(p, action, IPAM_PERMISSION_RESULT_ALLOWED, NULL);
         } else if (strcmp(result->code, EC2_CODE_DRY_RUN) == 0) {
-                note(p, action, IPAM_PERMISSION_ALLOWED, NULL);
+                note(p, action, IPAM_PERMISSION_RESULT_ALLOWED, NULL);
         } else if (result->class == EC2_FAILURE_DENIED && eni && eni->primary) {
-                note(p, action, IPAM_PERMISSION_UNKNOWN,
+                note(p, action, IPAM_PERMISSION_RESULT_UNKNOWN,
                      arena_printf(
                              p->arena,
                              "denied for the primary ENI %s, as a policy limited to tags does; ipamd has "
                              "no other ENI yet",
                              eni->eni_id));
         } else if (result->class == EC2_FAILURE_DENIED) {
-                note(p, action, IPAM_PERMISSION_DENIED, why->msg);
+                note(p, action, IPAM_PERMISSION_RESULT_DENIED, why->msg);
         } else {
-                note(p, action, IPAM_PERMISSION_UNKNOWN, why->msg);
+                note(p, action, IPAM_PERMISSION_RESULT_UNKNOWN, why->msg);
                 if (result->class == EC2_FAILURE_TRANSPORT || result->class == EC2_FAILURE_CREDENTIALS)
                         p->stopped = arena_strdup(p->arena, why->msg);
         }
@@ -193,7 +193,7 @@ static bool ask(struct probe *p, struct context *ctx, struct round *round, size_
                 return true;
         }
         if (p->stopped || now_ms >= p->deadline_ms || (questions[i].names_eni && !question.eni)) {
-                note(p, questions[i].action, IPAM_PERMISSION_UNKNOWN,
+                note(p, questions[i].action, IPAM_PERMISSION_RESULT_UNKNOWN,
                      p->stopped
                              ?: now_ms >= p->deadline_ms ? "there was no time to ask"
                                                          : "there is no ENI to name yet");
