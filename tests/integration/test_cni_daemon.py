@@ -139,7 +139,7 @@ def test_add_is_refused(host, name):
     answer, code, text = BAD_ADDS[name]
     with host.daemon(Add=answer) as daemon:
         started = time.monotonic()
-        result = host.cni("ADD")
+        result = host.cni("ADD", timeoutSeconds=4)
         assert result.code == code and text in result.json["msg"], result
         assert time.monotonic() - started < patient(10)
         assert "Confirm" not in daemon.methods()
@@ -225,6 +225,22 @@ def test_add_waits_for_a_daemon_that_comes_back(host, before):
         assert results[0].rc == 0, results
         assert later.methods() == ["Add", "Confirm"]
         assert host.cni("DEL").rc == 0
+
+
+def test_the_last_answer_is_the_reason(host):
+    """A try that cannot be answered in the time that is left is not made: it would end in silence, and nobody would know why."""
+    asked = []
+
+    def starting(parameters):
+        asked.append(parameters["timeout_ms"])
+        if len(asked) == 5:  # the plugin's pause has grown to half a second by now: after it 150 ms would be left
+            time.sleep(max(0, asked[-1] / 750 - 0.65))  # of its time the plugin keeps a quarter for itself
+        return RemoteError("NotReady", reason="starting") if len(asked) <= 5 else SILENCE
+
+    with host.daemon(Add=starting):
+        result = host.cni("ADD", timeoutSeconds=3)
+        assert result.code == 11 and "starting" in result.json["msg"], (result, asked)
+    host.assert_clean()
 
 
 def test_a_frozen_daemon_takes_no_longer_than_said(host):
