@@ -244,7 +244,7 @@ STRAYS = {
 def test_others_take_the_main_table_from_the_primary_enis_pods(node, subject, commands):
     """Its pods leave by table main, which is others': nothing of it is touched, and it is told for as long as it lasts."""
     node.wait_quiet()
-    wait_until(lambda: node.calls().get("CreateTags"), 60, why="the last call to EC2, which would wait for its answer by the wrong route")
+    node.wait_start_calls()  # later ones would wait for their answers by the wrong route
     assert node.status()["warnings"] == []
     node.exec("ip", "link", "add", "other0", "type", "bridge")
     node.exec("ip", "link", "set", "other0", "up")
