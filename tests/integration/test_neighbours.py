@@ -213,7 +213,8 @@ def drops(node):
 
 
 @pytest.mark.parametrize("where, commands", FIREWALLS.values(), ids=FIREWALLS)
-def test_a_firewall_that_drops_is_told_with_a_cure_that_works(wired, where, commands):
+def test_a_firewall_that_drops_is_told_with_a_cure_that_works(wired, where, commands, tmp_path, monkeypatch):
+    monkeypatch.setenv("XTABLES_LOCKFILE", str(tmp_path / "xtables.lock"))  # iptables-legacy's own is the machine's
     one, other = wired.pods[:2]
     assert drops(wired) == {}
     for command in commands:
