@@ -121,7 +121,7 @@ int lease_ask(struct call *call, const struct lease_ask *what, struct ipam_clien
                 if (r == 0)
                         return 0;
                 *ipam = ipam_client_free(*ipam);
-                if (!again || left_ms(call) <= pause_ms)
+                if (!again || left_ms(call) <= pause_ms + LAST_TRY_MS)
                         return r;
                 poll(NULL, 0, pause_ms);
                 pause_ms = pause_ms * 2 > RECONNECT_PAUSE_MAX_MS ? RECONNECT_PAUSE_MAX_MS : pause_ms * 2;

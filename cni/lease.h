@@ -12,6 +12,7 @@ enum {
         ANSWER_MARGIN_MS = 1000, /* of an ADD's time, for an answer to reach us */
         RECONNECT_PAUSE_MS = 50, /* doubled up to the next */
         RECONNECT_PAUSE_MAX_MS = 500,
+        LAST_TRY_MS = 250, /* of an ADD's time: a try with less would end in silence, not with the reason */
 };
 
 /* Connects to the daemon. A failure says which socket it was and what to do. */

@@ -4,7 +4,6 @@
 #include <stddef.h>
 
 #include <vpcwire/mem.h>
-#include <vpcwire/rule.h>
 
 enum {
         CARD_TABLE_BASE = 10000, /* aws-vpc-cni's numbers for the ENIs of further network cards */
@@ -29,16 +28,14 @@ bool dataplane_table_is_ours(uint32_t table)
                 table < CARD_TABLE_BASE + CARD_TABLE_STEP * (DATAPLANE_CARDS_MAX + 1));
 }
 
-bool dataplane_rule_is_ours(const struct rule_info *rule)
+bool dataplane_priority_is_ours(uint32_t priority)
 {
         static const uint32_t ours[] = {DATAPLANE_PRIORITY_PODS,        DATAPLANE_PRIORITY_CONNMARK,
                                         DATAPLANE_PRIORITY_OWN_PACKETS, DATAPLANE_PRIORITY_EXTERNAL_SERVICE,
                                         DATAPLANE_PRIORITY_ENI_MARK,    DATAPLANE_PRIORITY_ENI_ADDRESS};
 
-        if (rule->protocol != DATAPLANE_PROTOCOL || rule->other)
-                return false;
         for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
-                if (rule->priority == ours[i])
+                if (priority == ours[i])
                         return true;
         }
         return false;

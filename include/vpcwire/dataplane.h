@@ -17,8 +17,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct rule_info;
-
 #define DATAPLANE_GATEWAY   "169.254.1.1" /* of every pod: by a permanent neighbour entry, else by ARP */
 #define DATAPLANE_NFT_TABLE "vpcwire"     /* in the families ip, inet and arp */
 #define DATAPLANE_CONNMARK  0x80          /* where AWS_VPC_K8S_CNI_CONNMARK is not set */
@@ -71,7 +69,7 @@ uint32_t dataplane_eni_table(unsigned device_index, unsigned network_card);
 uint32_t dataplane_eni_mark(unsigned device_index);
 /* Whether a table is one that we put routes into. */
 bool dataplane_table_is_ours(uint32_t table);
-/* Whether a rule is one that we made, judged by its protocol and priority. */
-bool dataplane_rule_is_ours(const struct rule_info *rule);
+/* Whether it is the priority of a rule that we make; others' rules may have it, too. */
+bool dataplane_priority_is_ours(uint32_t priority);
 
 #endif

@@ -25,7 +25,7 @@ static int leave_rules(struct node *node, struct arena *arena, int family, unsig
         if (rule_dump(node->nl, arena, family, &rules, &n_rules, err) < 0)
                 return -(int)err->code;
         for (size_t i = 0; i < n_rules; i++) {
-                if (!dataplane_rule_is_ours(&rules[i]))
+                if (!node_rule_is_ours(&rules[i]))
                         continue;
                 if (rule_delete(node->nl, &rules[i], err) < 0 && err->code != ERR_NOT_FOUND)
                         return -(int)err->code;

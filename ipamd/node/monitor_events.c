@@ -166,7 +166,7 @@ static unsigned on_rule(struct monitor_events *events, const struct nlmsghdr *hd
 
         if (is_own(events, hdr) || rule_parse(hdr, &rule, NULL) < 0 || rule.family != AF_INET)
                 return 0;
-        return dataplane_rule_is_ours(&rule) ? NODE_CHANGED_RULES : 0;
+        return node_rule_is_ours(&rule) ? NODE_CHANGED_RULES : 0;
 }
 
 /* Whether an attribute is there and not what we set. */

@@ -70,7 +70,7 @@ static void compare_rules(struct sync *sync, const struct diff_calls *calls)
                 return;
         }
         for (size_t i = 0; i < n; i++) {
-                if (dataplane_rule_is_ours(&seen[i]))
+                if (node_rule_is_ours(&seen[i]))
                         seen[kept++] = seen[i];
         }
         input.seen = seen;

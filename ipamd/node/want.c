@@ -10,6 +10,11 @@
 
 #include "node/want.h"
 
+bool node_rule_is_ours(const struct rule_info *rule)
+{
+        return rule->protocol == DATAPLANE_PROTOCOL && !rule->other && dataplane_priority_is_ours(rule->priority);
+}
+
 bool node_link_is_pod(const struct link_info *link, const char *veth_prefix)
 {
         return link->alias[0] && strncmp(link->name, veth_prefix, strlen(veth_prefix)) == 0;

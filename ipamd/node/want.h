@@ -142,6 +142,8 @@ struct node_want {
 int node_want_make(struct arena *arena, const struct node_view *view, const struct pod_evidence *kernel,
                    struct node_want *ret, struct err *err);
 
+/* Whether a rule is one that we made, judged by its protocol and priority. */
+bool node_rule_is_ours(const struct rule_info *rule);
 /* Whether a link is a pod's host link by itself: the prefix, and an alias. */
 bool node_link_is_pod(const struct link_info *link, const char *veth_prefix);
 /* ... or because it is the link of a pod of the view, whatever it is called now. */

@@ -127,6 +127,13 @@ class Kubelets:
         return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}}
 
     def _call(self, method, path, body=None):
+        """(status, object); a server that is too busy, or that fails, is asked again."""
+        while True:
+            status, said = self._call_once(method, path, body)
+            if (status != 429 and status < 500) or self.ended.wait(POLL_S):
+                return status, said
+
+    def _call_once(self, method, path, body):
         context = ssl.create_default_context(cafile=self.plane.certificates / "apiserver.crt")
         headers = {"Authorization": "Bearer owner-token", "Content-Type": "application/merge-patch+json" if method == "PATCH" else "application/json"}
         with contextlib.closing(http.client.HTTPSConnection("127.0.0.1", PORT, context=context, timeout=300)) as connection:

@@ -237,7 +237,7 @@ def test_rights(plane):
         resources = [row for row in rows if not row.startswith(" ")]
         return {(row.split()[0], row[row.rindex("[") :]) for row in resources if row.split()[0] not in EVERYBODYS}
 
-    assert rights("default") == {("events", "[create patch]")}
+    wait_until(lambda: rights("default") == {("events", "[create patch]")}, 60, why="the API server has seen the role")
     assert rights(SYSTEM) == set()
 
 

@@ -76,7 +76,7 @@ class Host:
         netns.delete(self.pod)
 
     def cni(self, verb, container_id=None, args="IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=web-0", ifname="eth0", **changes):
-        conf = {"cniVersion": "1.1.0", "name": "net", "type": "vpcwire", "socket": str(self.socket), "timeoutSeconds": 1, **changes}
+        conf = {"cniVersion": "1.1.0", "name": "net", "type": "vpcwire", "socket": str(self.socket), "timeoutSeconds": 60, **changes}
         variables = environment(verb, container_id or self.container_id, f"/run/netns/{self.pod}", ifname, args)
         return self.inside.call(run_plugin, PLUGIN, conf, variables)
 

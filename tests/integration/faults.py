@@ -14,6 +14,7 @@ ENV = {
     "VPCWIRE_LOOK_PERIOD": "10",
     "HTTP_TIMEOUT": "2",
 }
+NOTHING_HANGS = {"HTTP_TIMEOUT": "20"}  # for who counts calls: on a slow machine an answer takes its time, and is not asked for twice
 GIVES_BACK_SOON = {"VPCWIRE_SHRINK_DELAY": "2"}
 CREATE, ATTACH, ASSIGN = "CreateNetworkInterface", "AttachNetworkInterface", "AssignPrivateIpAddresses"
 DETACH, DELETE, UNASSIGN = "DetachNetworkInterface", "DeleteNetworkInterface", "UnassignPrivateIpAddresses"

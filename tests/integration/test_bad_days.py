@@ -42,8 +42,11 @@ def fill(node):
 
 
 def add_fails(node):
-    pod = node.pod_netns("late")
+    pod = next((pod for pod in node.pods if pod.name == "late"), None) or node.pod_netns("late")
+    fill(node)  # also what SQLite has given back meanwhile
     result = node.cni("ADD", pod.container_id, pod.path)
+    if result.rc == 0:
+        node.cni("DEL", pod.container_id, pod.path)
     assert result.rc == 1 and FULL in result.json["msg"] and str(node.db) in result.json["msg"], result
     return pod
 
@@ -52,7 +55,6 @@ def test_a_full_disk_under_the_books(node):
     """Not ready until there is room again, because an ADD would fail; and then at once, without a restart."""
     node.start()
     kept, gone = node.add_pods(["kept", "gone"])
-    fill(node)
     late = wait_until(lambda: add_fails(node), 30, why="it is full")
     status = node.status()
     assert not status["ready"] and FULL in status["reason"]

@@ -155,7 +155,7 @@ def test_stdin_that_cannot_be_read():
     done = subprocess.run(
         ["sh", "-c", 'exec "$0" <&-', str(PLUGIN)],
         capture_output=True,
-        timeout=DEADLINE_S,
+        timeout=patient(DEADLINE_S),
         env={**SANITIZER_OPTIONS, "PATH": os.environ["PATH"], **environment("STATUS", ID, None)},
     )
     assert done.returncode == 1 and b'"code":5' in done.stdout, done

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from vpc import patient, wait_until
 from vpc.host import CONFLIST
 from vpc.process import BUILD, SANITIZER_OPTIONS
 
@@ -34,7 +35,7 @@ class CniTool:
     def __call__(self, verb, pod, code=0):
         env = {**os.environ, **SANITIZER_OPTIONS, "NETCONFPATH": str(self.conf), "CNI_PATH": str(BUILD / "bin"), "CAP_ARGS": json.dumps(self.wishes)}
         command = ["ip", "netns", "exec", self.node.netns, "sh", "-c", IN_ITS_CACHE, self.cache, CNITOOL, verb, NETWORK, pod.path]
-        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=patient(60))
         assert done.returncode == code, (verb, done)
         return done
 
@@ -56,7 +57,7 @@ def test_every_verb_and_version(node, tmp_path):
         assert result["cniVersion"] == version
         (lease,) = node.leases()
         assert address(version, result) == lease["address"]
-        node.exec("ping", "-c", "1", "-W", "5", lease["address"])
+        wait_until(lambda: node.exec("ping", "-c", "1", "-W", "5", lease["address"]), 60, why="it answers")
         if version >= "0.4.0":
             tool("check", pod)
             pod.exec("ip", "addr", "flush", "dev", "eth0")

@@ -11,12 +11,12 @@ import time
 import grpc
 import pytest
 
-from vpc import echo, netns, wait_until
+from vpc import echo, netns, patient, wait_until
 from vpc.containerd import PAUSE_IMAGE, Containerd
 
 CONFLIST = pathlib.Path(__file__).parents[2] / "deploy/cni/10-aws.conflist"
 AT_ONCE, PODS = 16, 100
-PATIENCE_S, RETRY_S = 120, 0.1
+PATIENCE_S, RETRY_S = patient(120), 0.1
 INTERNET_HOST = "198.51.100.10"
 
 
@@ -53,14 +53,14 @@ def nothing_left(node, runtime):
 def serve_once(port):
     """In the namespace of the calling thread: says to the first who comes which source it saw."""
     with socket.create_server(("0.0.0.0", port)) as server:
-        server.settimeout(30)
+        server.settimeout(patient(30))
         connection, peer = server.accept()
         with connection:
             connection.sendall(peer[0].encode())
 
 
 def ask(address, port):
-    with socket.create_connection((address, port), timeout=60) as connection:
+    with socket.create_connection((address, port), timeout=patient(60)) as connection:
         return connection.makefile().read()
 
 
@@ -111,12 +111,12 @@ def test_100_pods_16_at_a_time(node, make_runtime):
 
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         futures = [pool.submit(run, number) for number in range(PODS)]
-        assert made.wait(120)
+        assert made.wait(PATIENCE_S)
         runtime.kill9()
         runtime.start()
         pods = {future.result() for future in futures}
     for pod in set(runtime.pods()) - pods:  # those whose making was cut off; the kubelet removes what it does not know
-        runtime.delete_pod(pod)
+        as_kubelet(lambda _, pod=pod: runtime.delete_pod(pod))
     addresses = {pod: runtime.address(pod) for pod in pods}
     assert len(set(addresses.values())) == len(node.leases()) == PODS
     node.check_kernel()
@@ -134,7 +134,7 @@ def test_100_pods_16_at_a_time(node, make_runtime):
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         futures = [pool.submit(remove, pod) for pod in pods]
         for _ in range(PODS // 3):
-            assert removed.acquire(timeout=120)
+            assert removed.acquire(timeout=PATIENCE_S)
         runtime.kill9()
         runtime.start()
         for future in futures:

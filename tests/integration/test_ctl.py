@@ -69,11 +69,11 @@ def test_story_of_a_pod_that_waits(node):
     node.wait_quiet(total=3)
     node.add_pods(["a", "b", "c"])
     waiter = node.connect()
-    waiter.send("Add", {"network": "vpcwire", "container_id": "c9", "ifname": "eth0", "timeout_ms": 2000, "pod_namespace": "default",
+    waiter.send("Add", {"network": "vpcwire", "container_id": "c9", "ifname": "eth0", "timeout_ms": 20_000, "pod_namespace": "default",
                         "pod_name": "late"})
-    story = wait_until(lambda: explain(node, "late") if node.pool()["waiting"] else None, 10, why="it waits")
-    assert "no free address" in story["waits"]
-    wait_until(lambda: "waits" not in explain(node, "default/late"), 20, why="it is refused")
+    waits = wait_until(lambda: explain(node, "late").get("waits"), 10, why="it waits")
+    assert "no free address" in waits
+    wait_until(lambda: "waits" not in explain(node, "default/late"), 60, why="it is refused")
     refused = explain(node, "default/late")["events"][-1]
     assert refused["kind"] == "add-refused" and "no free address: 3 of 3 leased" in refused["text"], refused
     waiter.socket.close()
@@ -289,8 +289,10 @@ def test_colours_are_for_terminals(node):
     assert "\033" not in on_terminal(node, "--json", "status")
 
 
+@pytest.mark.node(env={"MAX_ENI": "1", "IP_COOLDOWN_PERIOD": "0"})
 def test_watch(node):
     """What happens from its start on, as it happens, in order, one JSON object per line."""
+    node.wait_quiet(free=3)  # so that only pods make events
     env = {**os.environ, **SANITIZER_OPTIONS, "VPCWIRE_SOCKET": str(node.socket)}
     node.add_pod("before").delete()
     before = json.loads(text_of(node, "--json", "--last", "1", "events"))["id"]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The aws-node DaemonSet as shipped, from its YAML and our package, on a node whose container runtime is the real containerd."""
+import contextlib
 import io
 import json
 import pathlib
@@ -197,6 +198,13 @@ def test_going_back(runtime, daemonset, shipped):
     assert daemonset.stop() == 0
 
 
+def name_of(pid):
+    """Of a process, "" when it has ended meanwhile."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
+
+
 def ipamd_pid(runtime):
-    (pid,) = [pid for pid in netns.processes(runtime.node.netns) if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == "ipamd"]
+    (pid,) = [pid for pid in netns.processes(runtime.node.netns) if name_of(pid) == "ipamd"]
     return pid

@@ -145,7 +145,8 @@ class Doctor:
 
 
 @pytest.fixture
-def doctor(wired, tmp_path):
+def doctor(wired, tmp_path, monkeypatch):
+    monkeypatch.setenv("XTABLES_LOCKFILE", str(tmp_path / "xtables.lock"))  # iptables-legacy's own is the machine's
     return Doctor(wired, tmp_path / "host")
 
 

@@ -15,6 +15,7 @@ from faults import (
     ENV,
     GIVES_BACK_SOON,
     MODIFY,
+    NOTHING_HANGS,
     RECOVERY_S,
     UNASSIGN,
     USER,
@@ -243,7 +244,7 @@ def test_23_unknown_ca(vpc, make_node):
 
 def test_25_describe_is_late(vpc, make_node):
     """An ENI that Describe does not show yet is kept; nothing is made twice."""
-    node = warm_node(make_node)
+    node = warm_node(make_node, **NOTHING_HANGS)
     vpc.ctl("set-delays", describe_lag_ms=4000)
     add_from_pool(node, "p0", "p1", "p2")
     node.start_thread(node.add_pod, "late", conf=long_conf(node)).result()
@@ -253,7 +254,7 @@ def test_25_describe_is_late(vpc, make_node):
 
 def test_26_stuck_attaching(vpc, make_node):
     """No second attach, no second ENI; pods of the pool are served; it goes on when EC2 does."""
-    node = warm_node(make_node)
+    node = warm_node(make_node, **NOTHING_HANGS)
     vpc.ctl("set-stuck", attaching=True)
     add_from_pool(node, "p0", "p1", "p2")
     waiting = node.start_thread(node.add_pod, "late", conf=long_conf(node))

@@ -12,6 +12,7 @@ from faults import (
     DELETE,
     DESCRIBE,
     ENV,
+    NOTHING_HANGS,
     RECOVERY_S,
     USER,
     add_from_pool,
@@ -38,7 +39,7 @@ def cni_status(node):
 @pytest.mark.world(users=[USER])
 def test_8_taken_by_somebody_else(vpc, make_node, by_hand):  # noqa: F811
     """The new ENI is attached elsewhere before we attach it: it is theirs now, and another one is made."""
-    node = warm_node(make_node)
+    node = warm_node(make_node, **NOTHING_HANGS)
     other = vpc.add_node("other")
     script(vpc, error(ATTACH, "Unavailable", 503, node="n1"))
     add_from_pool(node, "p0", "p1", "p2")
@@ -123,7 +124,7 @@ def test_24_second_page_fails(vpc, make_node):
 
 def test_27_fewer_addresses_than_asked(vpc, make_node):
     """What came is taken, and the rest is asked for again."""
-    node = make_node("n1", env=ENV, start=False)
+    node = make_node("n1", env={**ENV, **NOTHING_HANGS}, start=False)
     script(vpc, effect(ASSIGN, "fewer"))
     node.start(deadline_s=RECOVERY_S)
     node.wait_quiet(RECOVERY_S, total=3)

@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from faults import ASSIGN, DELETE, DESCRIBE, DETACH, ENV, GIVES_BACK_SOON, UNASSIGN, USER, by_hand, in_ec2, wait_settled, warm_node  # noqa: F401
+from faults import ASSIGN, DELETE, DESCRIBE, DETACH, ENV, GIVES_BACK_SOON, NOTHING_HANGS, UNASSIGN, USER, by_hand, in_ec2, wait_settled, warm_node  # noqa: F401
 from vpc import wait_until
 
 INSTANCE_TAG, NO_MANAGE_TAG = "node.k8s.amazonaws.com/instance_id", "node.k8s.amazonaws.com/no_manage"
@@ -128,7 +128,7 @@ def test_after_another_boot_ec2_is_asked_first(vpc, make_node, by_hand):  # noqa
 
 def test_an_eni_whose_link_is_gone_is_no_capacity(vpc, make_node):
     """Its pods are cut off, and it is said; the next pod is served by another ENI, not after the next periodic look."""
-    node = warm_node(make_node, VPCWIRE_LOOK_PERIOD="1800")
+    node = warm_node(make_node, VPCWIRE_LOOK_PERIOD="1800", **NOTHING_HANGS)
     node.add_pods(f"p{i}" for i in range(4))
     wait_settled(vpc, node, 2)
     assert not node.status()["impaired"]

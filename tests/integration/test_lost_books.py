@@ -7,7 +7,7 @@ import secrets
 import pytest
 
 from faults import USER, by_hand  # noqa: F401 -- a fixture
-from vpc import echo, wait_until
+from vpc import echo, patient, wait_until
 from vpc.stream import Stream
 
 ENV = {"IP_COOLDOWN_PERIOD": "1", "VPCWIRE_ORPHAN_GRACE_PERIOD": "2"}
@@ -109,7 +109,7 @@ def test_an_export_meanwhile(vpc, node, tmp_path):
         wait_until(lambda: "new pods" in {warning["subject"] for warning in node.status()["warnings"]}, 20, why="no new pod is served")
         assert not export.done() and not checkpoint.exists()
         vpc.ctl("set-faults", rules=[])
-        export.result(60)
+        export.result(patient(60))
     rows = json.loads(checkpoint.read_text())["allocations"]
     assert {(row["ipv4"], row["containerID"]) for row in rows} == {(pod.address, pod.container_id) for pod in node.running}
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from vpc import echo, netns, shared, wait_until
+from vpc import echo, netns, patient, shared, wait_until
 from vpc.simulator import SUBNET_A, SUBNET_B
 
 pytestmark = pytest.mark.xdist_group("network_model_inside")
@@ -132,8 +132,7 @@ def test_peered_vpcs_see_the_pods_where_their_cidrs_are_exempt(world):
 
 def test_a_peering_that_narrows_the_way_is_found_out(world):
     for pod in one_of_each_eni(world.nodes[0]) + one_of_each_eni(world.nodes[2]):
-        ping(pod.netns, NEAR, JUMBO)
-        ping(pod.netns, FAR, FAR_MTU)
+        wait_until(lambda pod=pod: ping(pod.netns, NEAR, JUMBO) and ping(pod.netns, FAR, FAR_MTU), 60, why="what fits arrives")
         too_large = ping(pod.netns, FAR, FAR_MTU + 1, check=False)
         assert too_large.returncode != 0
         assert re.search(rf"mtu ?= ?{FAR_MTU}", too_large.stdout + too_large.stderr), too_large
@@ -153,7 +152,7 @@ def test_a_cidr_added_at_run_time_is_honoured(world):
     listener = netns.call_in(world.namespace(newcomer), socket.create_server, (host, 8888))
     early = []
     for pod in pods:
-        client = netns.call_in(pod.netns, socket.create_connection, (host, 8888), 5)
+        client = netns.call_in(pod.netns, socket.create_connection, (host, 8888), patient(5))
         early.append((client, *listener.accept()))
 
     def honoured():

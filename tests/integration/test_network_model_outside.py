@@ -123,7 +123,7 @@ def connections(pods, namespace, address):
     pairs = []
     with netns.call_in(namespace, socket.create_server, (address, PORT)) as listener:
         for pod in pods:
-            client = netns.call_in(pod.netns, socket.create_connection, (address, PORT), 10)
+            client = netns.call_in(pod.netns, socket.create_connection, (address, PORT), patient(10))
             pairs.append((client, listener.accept()[0]))
     try:
         yield pairs

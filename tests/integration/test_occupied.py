@@ -77,9 +77,12 @@ def test_all_of_an_enis_addresses_on_its_link(node):
         node.exec("ip", "address", "add", f"{address}/24", "dev", "eth0")
     wait_until(lambda: sorted(local_addresses(node, "eth0")) == sorted([node.address, free]), DEADLINE_S)
     wait_warned(node, free)
-    entries = [json.loads(line) for line in node.proc.text().splitlines()]
-    told = {entry["address"] for entry in entries if "was on an ENI's link" in entry["msg"]}
-    assert told == {pod.address, other.address}
+
+    def told():
+        entries = [json.loads(line) for line in node.proc.text().splitlines()]
+        return {entry["address"] for entry in entries if "was on an ENI's link" in entry["msg"]}
+
+    wait_until(lambda: told() == {pod.address, other.address}, DEADLINE_S, why="the log tells of both")
     with echo.serving(pod.netns, other.netns):
         echo.assert_source(pod.netns, [other.address], pod.address)
 
@@ -89,8 +92,12 @@ def test_a_pods_address_on_a_link_that_is_not_ours(node):
     pod = node.add_pod("p0")
     node.exec("ip", "address", "add", f"{pod.address}/32", "dev", "floating0")
     wait_warned(node, pod.address)
-    status = node.status()
-    assert status["impaired"] and "floating0" in status["impaired_reason"], status
+
+    def impaired():
+        status = node.status()
+        return status["impaired"] and "floating0" in status["impaired_reason"]
+
+    wait_until(impaired, DEADLINE_S, why="the pod is known to be cut off")
     assert local_addresses(node, "floating0") == [pod.address]
     node.exec("ip", "address", "del", f"{pod.address}/32", "dev", "floating0")
     wait_warned(node)

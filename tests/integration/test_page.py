@@ -134,7 +134,13 @@ def test_what_happens_appears_without_a_reload(browser, node):
     browser.look_at(node)
     browser.script("window.same = true; for (const cell of document.querySelectorAll('#eni-rows .cell')) cell.same = true")
     pod = node.add_pod("newcomer")
-    wait_until(lambda: "pod default/newcomer" in label(browser, pod.address), DEADLINE_S, why="the pod is shown")
+
+    def shown():
+        """Not only being wired."""
+        text = label(browser, pod.address)
+        return text.startswith(f"{pod.address}: assigned") and "pod default/newcomer" in text
+
+    wait_until(shown, DEADLINE_S, why="the pod is shown")
     assert cell(browser, pod.address).get_attribute("data-state") == "assigned"
     assert browser.script("return window.same && arguments[0].same", cell(browser, pod.address)), "the cell was changed, not replaced"
     pod.delete()
@@ -298,8 +304,7 @@ def test_a_daemon_that_is_away(browser, node):
     browser.screenshot(PICTURES / "page-stale.png", whole=False)
     assert browser.script(OVERFLOW) <= 0
     node.start()
-    wait_until(lambda: not stale(browser), DEADLINE_S, why="the daemon is back")
-    assert text(browser, "#health") == "Ready"
+    wait_until(lambda: not stale(browser) and text(browser, "#health") == "Ready", DEADLINE_S, why="the daemon is back")
 
     os.kill(node.proc.pid, signal.SIGSTOP)
     try:

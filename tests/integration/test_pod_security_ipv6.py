@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from vpc import netns, wait_until
+from vpc import netns, patient, wait_until
 from vpc.attack import DEADLINE_S, ETH_P_IPV6, GUARD, Listener, counter, host_link, send_raw, standing_still, sysctl, take_away, udp6
 
 IMDS, BESIDE_IMDS = "fd00:ec2::254", "fd00:ec2::253"
@@ -43,7 +43,7 @@ def link_local(namespace, link):
 def connects(namespace, address):
     def ask():
         try:
-            socket.create_connection((address, 80), timeout=20).close()
+            socket.create_connection((address, 80), timeout=patient(20)).close()
             return True
         except OSError:
             return False
@@ -91,8 +91,8 @@ def test_a_source_that_is_not_its_own(node, pods):
     with Listener(server.netns, BESIDE_IMDS) as listener, standing_still(node):
         before = counter(node, "wrong_source_ipv6")
         attack()
+        wait_until(lambda: counter(node, "wrong_source_ipv6") == before + 2, DEADLINE_S, why="dropped and counted")
         listener.wait_heard([ATTACKER], "only the honest packet arrives")
-        assert counter(node, "wrong_source_ipv6") - before == 2
         take_away(node, GUARD)
         attack()
         listener.wait_heard([FORGED, IMDS, ATTACKER], "without the guard it works")

@@ -2,7 +2,7 @@
 """Pods with VPC addresses reach each other, the nodes and the internet, and everybody sees the right source."""
 import pytest
 
-from vpc import echo
+from vpc import echo, wait_until
 
 INTERNET_HOST = "198.51.100.10"
 
@@ -70,7 +70,7 @@ def test_large_packets_pass(nodes):
     mtu = next(link["mtu"] for link in here.node.ip("-n", here.netns, "link", "show", "eth0"))
     header_bytes = 28
     ping = ["ping", "-n", "-c", "1", "-W", "3", "-M", "do", there.address, "-s"]
-    here.exec(*ping, str(mtu - header_bytes))
+    wait_until(lambda: here.exec(*ping, str(mtu - header_bytes)), 60, why="the largest packet arrives")
     assert here.exec(*ping, str(mtu - header_bytes + 1), check=False).returncode != 0
 
 

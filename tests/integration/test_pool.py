@@ -150,7 +150,7 @@ def test_growth_costs_three_calls(vpc, make_node):
     """A new ENI with its addresses: create, attach, modify; and nothing else before or after."""
     node = make_node("n1", env={"WARM_IP_TARGET": "1", "MINIMUM_IP_TARGET": "3"})
     node.wait_quiet(free=3)
-    wait_until(lambda: node.calls().get("CreateTags"), 20, why="the primary ENI's tag is the last call of a start")
+    node.wait_start_calls()
     vpc.calls_reset()
     node.add_pods(f"p{i}" for i in range(3))
     wait_until(lambda: node.quiet()["free"] >= 1, 20)
@@ -168,7 +168,7 @@ def test_steady_state_costs_nothing(vpc, make_node):
     env = {"IP_COOLDOWN_PERIOD": "0", "MAX_ENI": "1"}
     node = make_node("n1", env=env)
     node.wait_quiet(free=3)
-    wait_until(lambda: node.calls().get("DescribeNetworkInterfaces") == 2, 30)
+    node.wait_start_calls(looks=2)
     vpc.calls_reset()
     end = time.monotonic() + 4  # the observation itself, nothing is waited for
     rounds = 0

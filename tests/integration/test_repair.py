@@ -20,13 +20,18 @@ def volatile_removed(value):
     return [volatile_removed(item) for item in value] if isinstance(value, list) else value
 
 
+def settled(route):
+    """As JSON, without what follows from a link's carrier, which comes a moment after the link."""
+    return json.dumps({**route, "flags": [flag for flag in route["flags"] if flag != "linkdown"]}, sort_keys=True)
+
+
 def host_network(node):
     """Rules, routes of all tables, our nftables table, addresses of the ENIs' links."""
     nft = json.loads(node.exec("nft", "-j", "list", "table", "ip", "vpcwire").stdout)["nftables"]
     links = [link for link in node.ip("address", "show") if link["ifname"].startswith("eth")]
     return {
         "rules": sorted(json.dumps(rule, sort_keys=True) for rule in node.ip("rule", "show")),
-        "routes": sorted(json.dumps(route, sort_keys=True) for route in node.ip("-4", "route", "show", "table", "all")),
+        "routes": sorted(map(settled, node.ip("-4", "route", "show", "table", "all"))),
         "nft": sorted(json.dumps(item, sort_keys=True) for item in volatile_removed(nft)),
         "addresses": sorted(a["local"] for link in links for a in link["addr_info"] if a["family"] == "inet"),
         "up": sorted(link["ifname"] for link in links if "UP" in link["flags"]),

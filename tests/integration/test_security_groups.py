@@ -33,6 +33,7 @@ def with_two_enis(make_node):
     node = make_node("n1")
     node.add_pod("p0")
     node.wait_quiet(leased=1, free=5)
+    node.wait_start_calls()
     return node
 
 

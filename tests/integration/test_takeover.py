@@ -7,7 +7,7 @@ import secrets
 
 import pytest
 
-from vpc import echo, wait_until
+from vpc import echo, patient, wait_until
 from vpc.aws_cni import USER, AwsCni
 from vpc.host import Host
 from vpc.rpc import RpcError
@@ -307,10 +307,10 @@ def test_the_export_waits_for_pods_that_are_being_wired(make_node, tmp_path):
         wait_until(lambda: node.pool()["waiting"] == 1, 30, why="the node is full")
         export = threads.submit(node.export, "--output", checkpoint)
         with pytest.raises(RpcError, match="exported to another daemon"):
-            waits.result(60)
+            waits.result(patient(60))
         assert not export.done() and not checkpoint.exists()
         node.call("Confirm", network="n", container_id="c0", ifname="eth0", address=first)
-        export.result(60)
+        export.result(patient(60))
     assert rows_in(checkpoint) == {first: "c0", others[0]: "c1", others[1]: "c2"}
     for number in range(3):
         node.call("Del", network="n", container_id=f"c{number}", ifname="eth0")

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from vpc import wait_until
+from vpc import patient, wait_until
 from vpc.aws_cni import USER, AwsCni
 from vpc.kube_proxy import IptablesLegacy
 
@@ -49,7 +49,7 @@ pytestmark = pytest.mark.world(users=[USER])
 
 def restore(node, text):
     command = ["ip", "netns", "exec", node.netns, "iptables-legacy-restore", "-w", "--noflush", "--counters"]
-    subprocess.run(command, input=text, text=True, check=True, timeout=60)
+    subprocess.run(command, input=text, text=True, check=True, timeout=patient(60))
 
 
 ITS_OWN = re.compile(r"AWS-(SNAT|CONNMARK)-CHAIN-|\"AWS, \w+( ENI)?\" .*-j CONNMARK")
@@ -141,7 +141,7 @@ def test_beside_others_who_write(old):
     with subprocess.Popen(command) as writer:
         node.start()
         wait_clean(node)
-        assert writer.wait(60) == 0
+        assert writer.wait(patient(60)) == 0
     assert len([line for line in others(node) if "10.100.1." in line]) == rules
 
 

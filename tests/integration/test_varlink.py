@@ -6,6 +6,8 @@ import pytest
 import varlink
 from vpc.rpc import RpcError
 
+from vpc import patient
+
 INTERFACE = "io.vpcwire.ipam"
 KEY = {"network": "vpcwire", "container_id": "varlink-test", "ifname": "eth0"}
 
@@ -167,7 +169,7 @@ def test_watch_streams(client, ipam):
     address = ipam.Add(**KEY, timeout_ms=30000)["address"]
     thread = threading.Thread(target=follow, daemon=True)
     thread.start()
-    assert seen.wait(20), events
-    thread.join(20)
+    assert seen.wait(patient(20)), events
+    thread.join(patient(20))
     ipam.Del(**KEY)
     assert [event["id"] for event in events] == sorted({event["id"] for event in events})

@@ -9,6 +9,7 @@ import urllib.parse
 import botocore.exceptions
 import pytest
 
+from vpc import patient
 from vpc.plain import TOKEN_HEADER, TTL_HEADER, WORLD, Sim
 from vpc.plain import addresses, create, ec2, eni_of, refused, sim  # noqa: F401 (fixtures)
 from vpc.process import BUILD, run, wait_until
@@ -51,13 +52,13 @@ def test_an_actions_bucket(sim, ec2):
 
 
 def test_the_accounts_bucket_fills_again(sim, ec2):
-    sim.ctl("set-throttle", account={"rate": 2, "burst": 3})
+    started = time.monotonic()
+    sim.ctl("set-throttle", account={"rate": 0.2, "burst": 3})
     for call in (ec2.describe_vpcs, ec2.describe_subnets, ec2.describe_instances):
         call()
     refused("RequestLimitExceeded", ec2.describe_vpcs, status=503)
-    started = time.monotonic()
-    wait_until(lambda: not is_refused(ec2.describe_vpcs), 5)
-    assert time.monotonic() - started > 0.2
+    wait_until(lambda: not is_refused(ec2.describe_vpcs), 15)
+    assert time.monotonic() - started >= 5, "a fifth of a call each second"
 
 
 def is_refused(call, *args, **kwargs):
@@ -90,18 +91,18 @@ def test_permissions(sim, ec2):
 # ---- views ----
 
 
-@pytest.mark.world(delays={"describe_lag_ms": 600})
+@pytest.mark.world(delays={"describe_lag_ms": 3000})
 def test_describe_is_late(sim, ec2):
     started = time.monotonic()
     eni_id = create(ec2)["NetworkInterfaceId"]
     refused("InvalidNetworkInterfaceID.NotFound", eni_of, ec2, eni_id)
     assert sim.ctl("status")["enis"][-1]["id"] == eni_id
-    wait_until(lambda: not is_refused(eni_of, ec2, eni_id), 5)
-    assert time.monotonic() - started >= 0.6
+    wait_until(lambda: not is_refused(eni_of, ec2, eni_id), 15)
+    assert time.monotonic() - started >= 3
     ec2.delete_network_interface(NetworkInterfaceId=eni_id)
     assert eni_of(ec2, eni_id)["Status"] == "available"
-    wait_until(lambda: is_refused(eni_of, ec2, eni_id) == "InvalidNetworkInterfaceID.NotFound", 5)
-    assert time.monotonic() - started >= 1.2
+    wait_until(lambda: is_refused(eni_of, ec2, eni_id) == "InvalidNetworkInterfaceID.NotFound", 15)
+    assert time.monotonic() - started >= 6
 
 
 def test_stale_views(sim, ec2):
@@ -175,7 +176,7 @@ def test_caller_identity(sim, sts):
     assert reply["Arn"] == f"arn:aws:sts::123456789012:assumed-role/node-role/{sim.node['n1']['instance_id']}"
 
 
-@pytest.mark.world(sts_roles=[{"role_arn": ROLE, "web_identity_token": TOKEN}], credentials_ttl_s=5)
+@pytest.mark.world(sts_roles=[{"role_arn": ROLE, "web_identity_token": TOKEN}], credentials_ttl_s=20)
 def test_roles(sim, sts):
     reply = sts.assume_role(RoleArn=ROLE, RoleSessionName="here")
     reply_web = sts.assume_role_with_web_identity(RoleArn=ROLE, RoleSessionName="there", WebIdentityToken=TOKEN)
@@ -183,10 +184,10 @@ def test_roles(sim, sts):
     for keys in (reply["Credentials"], reply_web["Credentials"]):
         access = keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]
         assert sim.client(*access).describe_vpcs()["Vpcs"]
-        assert 0 < keys["Expiration"].timestamp() - time.time() <= 5
+        assert 0 < keys["Expiration"].timestamp() - time.time() <= 20
         refused("AuthFailure", sim.client(*access[:2]).describe_vpcs, status=401)
     assert sim.client(*access, service_name="sts").get_caller_identity()["Arn"].endswith("/irsa/there")
-    wait_until(lambda: is_refused(sim.client(*access).describe_vpcs) == "RequestExpired", 10)
+    wait_until(lambda: is_refused(sim.client(*access).describe_vpcs) == "RequestExpired", 20)
 
 
 @pytest.mark.world(sts_roles=[{"role_arn": ROLE, "web_identity_token": TOKEN}, {"role_arn": ROLE + "2"}])
@@ -246,13 +247,13 @@ def test_dropped_connections(sim, ec2, commit):
 
 
 def test_waiting_for_nothing(sim):
-    patient, hasty = sim.client(), sim.client(timeouts={"read_timeout": 0.5})
+    steady, hasty = sim.client(), sim.client(timeouts={"read_timeout": 0.5})
     faults(sim, {"action": "DescribeVpcs", "effect": "hang"}, {"action": "DescribeSubnets", "effect": "delay", "delay_ms": 700})
     with pytest.raises(botocore.exceptions.ReadTimeoutError):
         hasty.describe_vpcs()
-    patient.describe_instances()  # nobody else waits: the one that hangs does so for good
+    steady.describe_instances()  # nobody else waits: the one that hangs does so for good
     started = time.monotonic()
-    patient.describe_subnets()
+    steady.describe_subnets()
     assert time.monotonic() - started >= 0.7
     assert hits(sim) == [1, 1]
 
@@ -262,7 +263,7 @@ def raw(sim, action="DescribeVpcs"):
     request = {}
     sim.signed(f"Action={action}&Version=2016-11-15", lambda made: request.update(made.headers.items()))
     address = urllib.parse.urlsplit(sim.ready["ec2"])
-    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=30)
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=patient(30))
     connection.request("POST", "/", body=f"Action={action}&Version=2016-11-15", headers=request)
     reply = connection.getresponse()
     try:

@@ -254,7 +254,7 @@ def test_metadata_of_prefixes_and_ipv6(sim, ec2):
     }
     assert leaves(sim, n1["mac"]) == all_of_it and sim.imds("ipv6") == "2001:db8:1:101::4"
     assert sim.imds(f"network/interfaces/macs/{n1['mac']}/local-ipv4s") == n1["primary_address"]
-    sim.ctl("set-delays", imds_lag_ms=300)
+    sim.ctl("set-delays", imds_lag_ms=3000)
     ec2.unassign_private_ip_addresses(NetworkInterfaceId=n1["primary_eni"], Ipv4Prefixes=["10.0.1.16/28", "10.0.1.32/28"])
     assert leaves(sim, n1["mac"]) == all_of_it
     wait_until(lambda: leaves(sim, n1["mac"]) == {**all_of_it, "ipv4-prefix": None})

@@ -174,7 +174,7 @@ static void test_rules(void **state)
         assert_int_equal(c->want.n_rules, ARRAY_SIZE(expect));
         for (size_t i = 0; i < ARRAY_SIZE(expect); i++) {
                 assert_string_equal(RULE_TEXT(&c->want.rules[i]), expect[i]);
-                assert_true(dataplane_rule_is_ours(&c->want.rules[i]));
+                assert_true(node_rule_is_ours(&c->want.rules[i]));
         }
 }
 
@@ -553,15 +553,15 @@ static void test_what_is_ours(void **state _unused_)
         struct rule_info rule = {.priority = 1536, .table = 2, .protocol = DATAPLANE_PROTOCOL};
         struct link_info pod = link_(5, "eni1", 1, "veth", "id");
 
-        assert_true(dataplane_rule_is_ours(&rule));
+        assert_true(node_rule_is_ours(&rule));
         rule.protocol = RTPROT_STATIC;
-        assert_false(dataplane_rule_is_ours(&rule));
+        assert_false(node_rule_is_ours(&rule));
         rule.protocol = DATAPLANE_PROTOCOL;
         rule.priority = 1538;
-        assert_false(dataplane_rule_is_ours(&rule));
+        assert_false(node_rule_is_ours(&rule));
         rule.priority = 1536;
         rule.other = true;
-        assert_false(dataplane_rule_is_ours(&rule));
+        assert_false(node_rule_is_ours(&rule));
         assert_true(node_link_is_pod(&pod, "eni"));
         assert_false(node_link_is_pod(&pod, "vw"));
         pod.alias[0] = '\0';

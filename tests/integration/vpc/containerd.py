@@ -171,7 +171,7 @@ class Containerd:
     def kill9(self):
         """containerd only; its pods' shims run on."""
         self.inside("pkill", "-KILL", "-x", "containerd", check=False)
-        self.process.wait(20)
+        self.process.wait(patient(20))
 
     def network_ready(self):
         return {c.type: c.status for c in self.client.call("Status").status.conditions}["NetworkReady"]
@@ -228,9 +228,9 @@ class Containerd:
         pid = self.init_pid()
         if pid:
             os.kill(pid, 9)
-        self.init.wait(20)
+        self.init.wait(patient(20))
         if self.process:
-            self.process.wait(20)
+            self.process.wait(patient(20))
         shutil.rmtree(self.state, ignore_errors=True)
         with contextlib.suppress(AssertionError):
             wait_until(self.remove_cgroups, 60, why="cgroups removed")

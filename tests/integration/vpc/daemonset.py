@@ -7,11 +7,13 @@ import yaml
 
 from . import cri
 from .containerd import CA_BUNDLE, image_archive
+from .deadline import patient
 from .process import run, wait_until
 
 TOP = pathlib.Path(__file__).parents[3]
 IMAGE = "local.test/vpcwire:test"
 OWNER = 65532  # as in the Dockerfile
+EXEC_DEADLINE_S = round(patient(30))
 # What a kubelet hides and locks in a container that is not privileged (kubernetes, pkg/securitycontext).
 MASKED = ["/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats"]
 READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
@@ -133,7 +135,7 @@ class DaemonSetPod:
         return self
 
     def exec(self, *command):
-        return self.runtime.client.call("ExecSync", container_id=self.container, cmd=[str(part) for part in command], timeout=30)
+        return self.runtime.client.call("ExecSync", container_id=self.container, cmd=[str(part) for part in command], timeout=EXEC_DEADLINE_S)
 
     def probe(self, name):
         """The exit code of a probe's command, run in the container as a kubelet runs it."""

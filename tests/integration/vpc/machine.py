@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 from . import debian
+from .deadline import patient
 from .pod import CniResult
 from .process import run, wait_until
 
@@ -83,7 +84,7 @@ class Machine:
         pid = self.process.poll() is None and self.init_pid()
         if pid:
             os.kill(pid, 9)
-        self.process.wait(60)
+        self.process.wait(patient(60))
         for group in self.groups:
             for path in sorted([path for path in group.rglob("*") if path.is_dir()] + [group], reverse=True):
                 wait_until(lambda path=path: not path.exists() or path.rmdir() is None, 30, why=f"{path} is empty")

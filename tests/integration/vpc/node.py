@@ -13,6 +13,7 @@ READY_DEADLINE_S = 30
 REFUSAL_DEADLINE_S = 60
 CNI_WORKERS = 64
 POD_LINK_PREFIX = "eni"
+DESCRIBE, TAG = "DescribeNetworkInterfaces", "CreateTags"
 _background = concurrent.futures.ThreadPoolExecutor(2 * CNI_WORKERS)
 
 
@@ -161,6 +162,18 @@ class Node:
     def wait_quiet(self, deadline_s=30, **expected):
         return wait_until(lambda: self.quiet(**expected), deadline_s, why=f"quiet with {expected}")
 
+    def wait_start_calls(self, looks=1):
+        """Until a first start has made its calls to EC2, which go on after it serves: the look at what is attached, the primary
+        ENI's tag, and (looks=2) some seconds later the look for lost ENIs, for which one that growth asks for is taken, too. All are
+        answered when this returns."""
+
+        def made():
+            done = self.metrics()
+            answered = {action: done[web.sample("vpcwire_ec2_calls_total", action=action, **{"class": "none"})] for action in (DESCRIBE, TAG)}
+            return answered[DESCRIBE] >= looks and answered[TAG]
+
+        wait_until(made, 60, why="the calls of a start")
+
     def wait_until(self, what, deadline_s=10, why=""):
         return wait_until(what, deadline_s, why)
 
@@ -184,7 +197,7 @@ class Node:
 
     def metric(self, name, **labels):
         """One sample's number."""
-        return self.metrics()[name, tuple(sorted(labels.items()))]
+        return self.metrics()[web.sample(name, **labels)]
 
     # ---- what a runtime does ----
 

@@ -62,7 +62,7 @@ class Sim:
 
     def client(self, key=USER["access_key_id"], secret=USER["secret_access_key"], token=None, region=REGION, **more):
         options = {"service_name": "ec2", "verify": self.ready["ca"] or False, **more}
-        timeouts = {"connect_timeout": 5, "read_timeout": 20, **options.pop("timeouts", {})}
+        timeouts = {"connect_timeout": patient(5), "read_timeout": patient(20), **options.pop("timeouts", {})}
         return boto3.client(
             **options,
             region_name=region,

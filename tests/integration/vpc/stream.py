@@ -10,7 +10,7 @@ from .deadline import patient
 
 PORT = 7788
 PIECE = struct.Struct("!Q")
-PATIENCE_S = 30
+PATIENCE_S = patient(30)
 
 
 class Stream:
@@ -20,7 +20,7 @@ class Stream:
         self.listener = netns.call_in(target, socket.create_server, ("0.0.0.0", port))
         self.client = netns.call_in(source, socket.create_connection, (address, port), PATIENCE_S)
         self.server, _ = self.listener.accept()
-        self.server.settimeout(patient(PATIENCE_S))
+        self.server.settimeout(PATIENCE_S)
         self.count, self.error, self.ending = 0, None, threading.Event()
         self.threads = [threading.Thread(target=target, daemon=True) for target in (self._echo, self._ask)]
 

@@ -38,6 +38,11 @@ def get(to, path, method="GET", headers=None, timeout=patient(20)):
         connection.close()
 
 
+def sample(name, **labels):
+    """The key of a sample in samples()."""
+    return name, tuple(sorted(labels.items()))
+
+
 def samples(text):
     """{(name, (("label", "value"), ...)): number} of a metrics page; labels sorted."""
     found = {}
