@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fnmatch.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,9 +14,16 @@
 #include <vpcwire/netlink.h>
 
 #include "ctl/ctl.h"
+#include "ctl/network_view.h"
 #include "ctl/show.h"
+#include "node/sync.h"
 
-enum { HOST_FILE_BYTES_MAX = 256 * 1024, PATH_BYTES = 512, FOLDER_NAMES_MAX = 256 };
+enum {
+        HOST_FILE_BYTES_MAX = 256 * 1024,
+        PATH_BYTES = 512,
+        FOLDER_NAMES_MAX = 256,
+        COMPARE_AGAIN_MS = 300,
+};
 
 static const struct {
         const char *name;
@@ -174,6 +182,8 @@ static const char *find_lack(const struct doctor *doctor, unsigned needs)
                 return "the host's files are not seen from this container; --root says where they are";
         if (needs & DOCTOR_NEEDS_HERE && doctor->elsewhere)
                 return "this is another network namespace than ipamd's, as links says";
+        if (needs & DOCTOR_NEEDS_WANTED && !doctor->compared)
+                return doctor->compare_err.msg;
         return NULL;
 }
 
@@ -259,10 +269,61 @@ static void show_json(struct ctl *ctl, const struct doctor *doctor, enum doctor_
         fputc('\n', ctl->out);
 }
 
-static void run_all(struct doctor *doctor)
+static int compare_once(struct doctor *doctor, struct ipam_client *client, struct node *node,
+                        struct node_check *ret, struct err *err)
+{
+        struct ipam_network_reply network;
+        struct ipam_list_reply list;
+        struct node_view view;
+
+        if (ipam_network(client, &network, err) < 0 || ipam_list(client, &list, err) < 0 ||
+            network_view_make(doctor->arena, &network, &list, &view, err) < 0)
+                return -(int)err->code;
+        return node_check(node, doctor->arena, &view, ret, err);
+}
+
+static bool is_among(const struct node_difference *difference, const struct node_check *check)
+{
+        for (size_t i = 0; i < check->n_differences; i++) {
+                const struct node_difference *other = &check->differences[i];
+
+                if (other->object == difference->object && other->ifindex == difference->ifindex &&
+                    strcmp(other->text, difference->text) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* Twice where there are differences: what is under way is over then, and what ipamd heals at once is healed. */
+static void compare(struct doctor *doctor, struct ipam_client *client)
+{
+        _cleanup_(node_freep) struct node *node = NULL;
+        struct node_check first, second;
+        struct node_difference *both;
+
+        if (!doctor->list || !doctor->nl || doctor->elsewhere || node_open(&node, &doctor->compare_err) < 0 ||
+            compare_once(doctor, client, node, &first, &doctor->compare_err) < 0)
+                return;
+        second = first;
+        if (first.n_differences) {
+                poll(NULL, 0, COMPARE_AGAIN_MS);
+                if (compare_once(doctor, client, node, &second, &doctor->compare_err) < 0)
+                        return;
+        }
+        both = ARENA_ARRAY(doctor->arena, struct node_difference, second.n_differences);
+        for (size_t i = 0; i < second.n_differences; i++) {
+                if (is_among(&second.differences[i], &first))
+                        both[doctor->n_differences++] = second.differences[i];
+        }
+        doctor->differences = both;
+        doctor->compared = true;
+}
+
+static void run_all(struct doctor *doctor, struct ipam_client *client)
 {
         gather_kernel(doctor);
         find_enis(doctor);
+        compare(doctor, client);
         run_checks(doctor, doctor_checks_daemon());
         run_checks(doctor, doctor_checks_cloud());
         run_checks(doctor, doctor_checks_limits());
@@ -308,7 +369,7 @@ enum ctl_exit ctl_doctor(struct ctl *ctl)
                 if (ipam_probe(client, &probe, &doctor.probe_err) == 0)
                         doctor.probe = &probe;
         }
-        run_all(&doctor);
+        run_all(&doctor, client);
         for (size_t i = 0; i < doctor.n_findings; i++)
                 worst = doctor.findings[i].verdict > worst ? doctor.findings[i].verdict : worst;
         if (ctl->json)

@@ -16,6 +16,8 @@
 #include <vpcwire/mem.h>
 #include <vpcwire/rule.h>
 
+#include "node/check.h"
+
 enum doctor_verdict {
         DOCTOR_OK,
         DOCTOR_UNCHECKED, /* it could not look: neither good nor bad */
@@ -30,6 +32,7 @@ enum doctor_needs {
         DOCTOR_NEEDS_KERNEL = 1 << 1, /* nl */
         DOCTOR_NEEDS_HOST = 1 << 2,   /* the host's files */
         DOCTOR_NEEDS_HERE = 1 << 3,   /* this is ipamd's network namespace, as far as its ENIs' links tell */
+        DOCTOR_NEEDS_WANTED = 1 << 4, /* differences: the kernel was compared with what it should be */
 };
 
 struct doctor_finding {
@@ -92,6 +95,10 @@ struct doctor {
         struct doctor_eni *enis; /* ready ones, the primary one too */
         size_t n_enis;
         bool elsewhere; /* none of them has a link here: the primary one's is where the node's network is */
+        const struct node_difference *differences; /* of the kernel from what it should be */
+        size_t n_differences;
+        bool compared;
+        struct err compare_err; /* why it was not */
 
         const struct doctor_check *check; /* that runs */
         struct doctor_finding *findings;

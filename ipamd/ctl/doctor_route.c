@@ -9,33 +9,31 @@
 
 #include <vpcwire/dataplane.h>
 #include <vpcwire/firewall.h>
-#include <vpcwire/ifaddr.h>
 #include <vpcwire/neigh.h>
 #include <vpcwire/netlink.h>
-#include <vpcwire/route.h>
 
 #include "ctl/doctor.h"
-#include "ctl/leased.h"
 
 static const char HEALS[] = "ipamd puts it back within a second; if it is gone again, find who removes it";
 
-static uint32_t eni_table(const struct ipam_eni *eni)
+static bool is_enis(const struct doctor *d, const struct node_difference *difference)
 {
-        return dataplane_eni_table((unsigned)eni->device_index, (unsigned)eni->network_card);
-}
-
-static bool has_address(struct doctor *d, const struct doctor_eni *eni)
-{
-        struct ifaddr *addresses;
-        size_t n;
-
-        if (ifaddr_dump(d->nl, d->arena, AF_INET, eni->link->ifindex, &addresses, &n, NULL) < 0)
-                return true;
-        for (size_t i = 0; i < n; i++) {
-                if (ip_equal(addresses[i].prefix.ip, eni->eni->primary_address))
+        for (size_t i = 0; i < d->n_enis; i++) {
+                if (d->enis[i].link && d->enis[i].link->ifindex == difference->ifindex)
                         return true;
         }
         return false;
+}
+
+static const char *const kinds[] = {
+        [NODE_MISSING] = "is not there", [NODE_CHANGED] = "is another", [NODE_EXTRA] = "should not be there"};
+
+static void say_difference(struct doctor *d, enum doctor_verdict verdict,
+                           const struct node_difference *difference)
+{
+        doctor_say(d, verdict, HEALS, "%s %s%s%s %s", node_object_to_string(difference->object),
+                   difference->text, *difference->link ? " of " : "", difference->link,
+                   kinds[difference->kind]);
 }
 
 static void check_links(struct doctor *d)
@@ -47,72 +45,34 @@ static void check_links(struct doctor *d)
                 return;
         }
         for (size_t i = 0; d->nl && i < d->n_enis; i++) {
-                const struct doctor_eni *eni = &d->enis[i];
-                const char *id = eni->eni->eni_id ?: "?";
-
-                if (!eni->link)
+                if (!d->enis[i].link)
                         doctor_say(d, DOCTOR_FAIL, "see dmesg, and whether EC2 still shows it attached",
-                                   "%s (%s) has no link here", id, eni->eni->mac ?: "?");
-                else if (!eni->link->up)
-                        doctor_say(d, DOCTOR_FAIL,
-                                   arena_printf(d->arena, "ip link set %s up", eni->link->name),
-                                   "%s of %s is down", eni->link->name, id);
-                else if (!has_address(d, eni))
-                        doctor_say(d, DOCTOR_FAIL, HEALS, "%s of %s does not have its address %s",
-                                   eni->link->name, id, IP_TEXT(eni->eni->primary_address));
+                                   "%s (%s) has no link here", d->enis[i].eni->eni_id ?: "?",
+                                   d->enis[i].eni->mac ?: "?");
+        }
+        for (size_t i = 0; i < d->n_differences; i++) {
+                const struct node_difference *difference = &d->differences[i];
+                bool is_address = difference->object == NODE_ADDRESS && difference->kind == NODE_MISSING;
+
+                if (is_enis(d, difference) && (is_address || difference->object == NODE_LINK))
+                        say_difference(d, DOCTOR_FAIL, difference);
         }
 }
 
-static bool has_rule(const struct doctor *d, const struct rule_info *wanted)
+static void check_pod_links(struct doctor *d)
 {
-        for (size_t i = 0; i < d->n_rules; i++) {
-                struct rule_info seen = d->rules[i];
-
-                seen.protocol = wanted->protocol; /* whoever made it: it does the work */
-                if (rule_compare(&seen, wanted) == 0)
-                        return true;
+        for (size_t i = 0; i < d->n_differences; i++) {
+                if (d->differences[i].object == NODE_LINK && !is_enis(d, &d->differences[i]))
+                        say_difference(d, DOCTOR_WARN, &d->differences[i]);
         }
-        return false;
-}
-
-static void want_rule(struct doctor *d, struct rule_info rule)
-{
-        rule.family = AF_INET;
-        rule.protocol = DATAPLANE_PROTOCOL;
-        if (!has_rule(d, &rule))
-                doctor_say(d, DOCTOR_FAIL, HEALS, "there is no rule %s", RULE_TEXT(&rule));
 }
 
 static void check_rules(struct doctor *d)
 {
-        uint32_t mark = d->status && d->status->connmark ? (uint32_t)d->status->connmark : DATAPLANE_CONNMARK;
-        size_t before = d->n_findings;
-
-        want_rule(d, (struct rule_info){.priority = DATAPLANE_PRIORITY_PODS, .table = DATAPLANE_TABLE_PODS});
-        if (d->status)
-                want_rule(d, (struct rule_info){.priority = DATAPLANE_PRIORITY_CONNMARK,
-                                                .table = RT_TABLE_MAIN,
-                                                .fwmark = mark,
-                                                .fwmask = mark});
-        for (size_t i = 0; i < d->n_enis; i++) {
-                const struct ipam_eni *eni = d->enis[i].eni;
-
-                if (eni->primary)
-                        continue;
-                want_rule(d, (struct rule_info){.priority = DATAPLANE_PRIORITY_OWN_PACKETS,
-                                                .iif = "lo",
-                                                .goto_priority = DATAPLANE_PRIORITY_ENI_ADDRESS});
-                want_rule(d, (struct rule_info){.priority = DATAPLANE_PRIORITY_ENI_MARK,
-                                                .table = eni_table(eni),
-                                                .fwmark = dataplane_eni_mark((unsigned)eni->device_index),
-                                                .fwmask = DATAPLANE_MARK_MASK});
-                want_rule(d, (struct rule_info){.priority = DATAPLANE_PRIORITY_ENI_ADDRESS,
-                                                .table = eni_table(eni),
-                                                .src = prefix_host(eni->primary_address)});
+        for (size_t i = 0; i < d->n_differences; i++) {
+                if (d->differences[i].object == NODE_RULE)
+                        say_difference(d, DOCTOR_FAIL, &d->differences[i]);
         }
-        if (!d->list && d->n_findings == before)
-                doctor_say(d, DOCTOR_UNCHECKED, NULL,
-                           "the pods' is here; which others must be is not known without the daemon");
 }
 
 /* Rules of others that decide before ours do, and ask for no mark that only their owner sets. */
@@ -132,97 +92,64 @@ static void check_shadows(struct doctor *d)
         }
 }
 
-static void check_eni_routes(struct doctor *d)
+static void say_routes(struct doctor *d, bool of_pods)
 {
-        for (size_t i = 0; d->nl && i < d->n_enis; i++) {
-                const struct doctor_eni *eni = &d->enis[i];
-                const struct route_filter filter = {.family = AF_INET, .table = eni_table(eni->eni)};
-                struct route_info *routes;
-                bool found = false;
-                size_t n;
+        for (size_t i = 0; i < d->n_differences; i++) {
+                const struct node_difference *difference = &d->differences[i];
 
-                if (eni->eni->primary || !eni->link ||
-                    route_dump(d->nl, d->arena, &filter, &routes, &n, NULL) < 0)
-                        continue;
-                for (size_t j = 0; j < n; j++)
-                        found |= routes[j].dst.bits == 0 && routes[j].oif == eni->link->ifindex;
-                if (!found)
-                        doctor_say(d, DOCTOR_FAIL, HEALS, "table %u has no default route by %s", filter.table,
-                                   eni->link->name);
+                if (difference->object == NODE_ROUTE &&
+                    (difference->table == DATAPLANE_TABLE_PODS) == of_pods)
+                        say_difference(d, DOCTOR_FAIL, difference);
         }
 }
 
-static void check_pod_route(struct doctor *d, const struct ipam_lease *lease, const struct pod_found *found,
-                            const struct pod_evidence *kernel)
+static void check_eni_routes(struct doctor *d)
 {
-        struct ip address = lease->addresses[0].address;
-        bool routed = false;
-
-        if (lease->state != IPAM_LEASE_STATE_WIRED || !found->link)
-                return; /* on its way, or going: the reconciler looks after it */
-        for (size_t j = 0; j < kernel->n_routes; j++)
-                routed |= ip_equal(kernel->routes[j].dst.ip, address) &&
-                          kernel->routes[j].oif == found->link->ifindex;
-        if (!routed)
-                doctor_say(d, DOCTOR_FAIL, HEALS, "table %d has no route to %s (%s/%s) by %s",
-                           DATAPLANE_TABLE_PODS, IP_TEXT(address), lease->pod_namespace ?: "-",
-                           lease->pod_name ?: "-", found->link->name);
+        say_routes(d, false);
 }
 
 static void check_pod_routes(struct doctor *d)
 {
-        const struct route_filter filter = {.family = AF_INET, .table = DATAPLANE_TABLE_PODS};
-        struct pod_evidence kernel = {
-                .links = d->links, .n_links = d->n_links, .table = DATAPLANE_TABLE_PODS};
-        const struct pod_found *found;
-        struct route_info *routes;
-
-        if (!d->nl || !d->list || route_dump(d->nl, d->arena, &filter, &routes, &kernel.n_routes, NULL) < 0)
-                return;
-        kernel.routes = routes;
-        found = leased_match(d->arena, d->list, &kernel);
-        for (size_t i = 0; i < d->list->n_leases; i++)
-                check_pod_route(d, &d->list->leases[i], &found[i], &kernel);
+        say_routes(d, true);
 }
 
-/* Chains that are there whatever the settings are. */
-static void check_table(struct doctor *d, const char *family, const char *const *wanted, size_t n_wanted)
+/* Without the daemon nobody knows what is in it. */
+static void check_table_is_there(struct doctor *d, const char *family)
 {
         const char **chains;
         struct err err;
         size_t n;
 
-        if (firewall_table_chains(d->arena, family, DATAPLANE_NFT_TABLE, &chains, &n, &err) < 0) {
+        if (firewall_table_chains(d->arena, family, DATAPLANE_NFT_TABLE, &chains, &n, &err) < 0)
                 doctor_say(d, DOCTOR_FAIL, "run it as root, on a kernel with nf_tables", "%s", err.msg);
-                return;
-        }
-        for (size_t i = 0; i < n_wanted; i++) {
-                bool found = false;
+        else if (!n)
+                doctor_say(d, DOCTOR_FAIL, HEALS, "nftables table %s " DATAPLANE_NFT_TABLE " is not there",
+                           family);
+}
 
-                for (size_t j = 0; j < n; j++)
-                        found |= strcmp(chains[j], wanted[i]) == 0;
-                if (!found) {
-                        doctor_say(d, DOCTOR_FAIL, HEALS, "nftables table %s " DATAPLANE_NFT_TABLE " %s%s",
-                                   family, n ? "has no chain " : "is not there", n ? wanted[i] : "");
-                        return;
-                }
+static void say_nft(struct doctor *d, enum node_nft table)
+{
+        for (size_t i = 0; i < d->n_differences; i++) {
+                if (d->differences[i].object == NODE_NFT_OBJECT && d->differences[i].nft == table)
+                        say_difference(d, DOCTOR_FAIL, &d->differences[i]);
         }
 }
 
 static void check_nftables(struct doctor *d)
 {
-        static const char *const wanted[] = {"begins", "from_pods", "snat_pods"};
-
-        check_table(d, "ip", wanted, ARRAY_SIZE(wanted));
+        if (!d->compared)
+                check_table_is_there(d, "ip");
+        say_nft(d, NODE_NFT_IP);
 }
 
 static void check_guards(struct doctor *d)
 {
-        static const char *const inet[] = {"guard_pods", "guard_pods_ip", "guard_pods_ipv6"},
-                                 *const arp[] = {"from_pods"};
-
-        check_table(d, "inet", inet, ARRAY_SIZE(inet));
-        check_table(d, "arp", arp, ARRAY_SIZE(arp));
+        if (!d->compared) {
+                check_table_is_there(d, "inet");
+                check_table_is_there(d, "arp");
+        }
+        say_nft(d, NODE_NFT_GUARD);
+        say_nft(d, NODE_NFT_ARP);
 }
 
 static void check_gateway(struct doctor *d)
@@ -253,20 +180,23 @@ static void check_gateway(struct doctor *d)
 }
 
 static const struct doctor_check checks[] = {
-        {"links", check_links, "each ENI's is here, up, with its address",
+        {"links", check_links, "each ENI's is here, up, with its address and MTU",
          "pods on that ENI reach nobody outside the node", DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL},
+        {"pod-links", check_pod_links, "each pod's has its container's id and our group",
+         "the node takes its pod's packets for another's, or for nobody's",
+         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE | DOCTOR_NEEDS_WANTED},
         {"rules", check_rules, "ours are here", "packets of pods take a wrong way and are dropped by EC2",
-         DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE},
+         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE | DOCTOR_NEEDS_WANTED},
         {"other-rules", check_shadows, "none stands before ours", "packets of pods may take another's way",
          DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE},
         {"eni-routes", check_eni_routes, "each ENI's table leads out by it",
          "pods on that ENI reach nobody outside the node",
-         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE},
+         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE | DOCTOR_NEEDS_WANTED},
         {"pod-routes", check_pod_routes, "each pod has one", "nobody reaches that pod",
-         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE},
-        {"nftables", check_nftables, "our table is here",
+         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE | DOCTOR_NEEDS_WANTED},
+        {"nftables", check_nftables, "our table is as it should be",
          "pods on secondary ENIs reach nobody outside the node, and none the internet", DOCTOR_NEEDS_HERE},
-        {"guards", check_guards, "our tables against forged packets are here",
+        {"guards", check_guards, "our tables against forged packets are as they should be",
          "a pod may pass for another one, or reach what only the node itself should reach",
          DOCTOR_NEEDS_HERE},
         {"gateway", check_gateway, "the host answers for it", "a pod whose MAC was changed reaches nobody",

@@ -14,8 +14,6 @@ enum {
         CONNTRACK_WARN_PERCENT = 75,
         CONNTRACK_FAIL_PERCENT = 90,
         NAMES_SHOWN = 3,
-        RP_FILTER_STRICT = 1,
-        RP_FILTER_LOOSE = 2
 };
 
 /* The kernel's number, or -1 where there is none. */
@@ -55,52 +53,70 @@ static void check_link(struct doctor *d, const struct wanted *wanted, size_t n, 
         }
 }
 
+static bool is_pods(const struct doctor *d, const struct node_difference *difference)
+{
+        for (size_t i = 0; i < d->n_links; i++) {
+                if (d->links[i].ifindex == difference->ifindex)
+                        return doctor_link_is_pod(d, &d->links[i]);
+        }
+        return false;
+}
+
+/* What the daemon sets for the node and the ENIs' links, by the last part of the name. */
+static bool is_named(const struct node_difference *difference, const char *const *names, size_t n)
+{
+        const char *last = strrchr(difference->sysctl, '.') + 1;
+
+        for (size_t i = 0; i < n; i++) {
+                if (strcmp(last, names[i]) == 0)
+                        return true;
+        }
+        return false;
+}
+
+static void say_differences(struct doctor *d, enum doctor_verdict verdict, const char *const *names, size_t n,
+                            bool named)
+{
+        for (size_t i = 0; i < d->n_differences; i++) {
+                const struct node_difference *difference = &d->differences[i];
+
+                if (difference->object == NODE_SYSCTL && !is_pods(d, difference) &&
+                    is_named(difference, names, n) == named)
+                        doctor_say(d, verdict,
+                                   arena_printf(d->arena, "sysctl -w %s=%s", difference->sysctl,
+                                                difference->wanted),
+                                   "%s", difference->text);
+        }
+}
+
+static const char *const forwarding[] = {"ip_forward", "forwarding"}, *const rp_filter[] = {"rp_filter"},
+                         *const both[] = {"ip_forward", "forwarding", "rp_filter"};
+
 static void check_forwarding(struct doctor *d)
 {
         static const struct wanted wanted[] = {{"ipv4", "forwarding", 1}};
         size_t before = d->n_findings;
 
+        say_differences(d, DOCTOR_FAIL, forwarding, ARRAY_SIZE(forwarding), true);
+        if (d->compared)
+                return;
         check_link(d, wanted, 1, "all", DOCTOR_FAIL);
-        for (size_t i = 0; i < d->n_enis; i++) {
-                if (d->enis[i].link)
-                        check_link(d, wanted, 1, d->enis[i].link->name, DOCTOR_FAIL);
-        }
-        if (!d->list && d->n_findings == before)
+        if (d->n_findings == before)
                 doctor_say(d, DOCTOR_UNCHECKED, NULL,
                            "on for the node; which links are the ENIs' is not known without the daemon");
 }
 
-/* The larger of "all" and the link's own counts (ip-sysctl.rst): 1 is strict, and drops what comes by another way. */
 static void check_rp_filter(struct doctor *d)
 {
-        const long all = read_link("ipv4", "all", "rp_filter");
-
-        for (size_t i = 0; i < d->n_enis; i++) {
-                const char *link = d->enis[i].link ? d->enis[i].link->name : NULL;
-                long own = link ? read_link("ipv4", link, "rp_filter") : -1;
-
-                if (link && (own > all ? own : all) == RP_FILTER_STRICT)
-                        doctor_say(d, DOCTOR_FAIL,
-                                   arena_printf(d->arena, "sysctl -w net.ipv4.conf.%s.rp_filter=%d", link,
-                                                all > 0 ? RP_FILTER_LOOSE : 0),
-                                   "net.ipv4.conf.%s.rp_filter is %ld, net.ipv4.conf.all.rp_filter %ld: "
-                                   "together strict",
-                                   link, own, all);
-        }
+        say_differences(d, DOCTOR_FAIL, rp_filter, ARRAY_SIZE(rp_filter), true);
 }
 
 static void check_eni_links(struct doctor *d)
 {
-        static const struct wanted wanted[] = {{"ipv4", "proxy_arp", 0},
-                                               {"ipv4", "accept_redirects", 0},
-                                               {"ipv6", "accept_ra", 0},
-                                               {"ipv6", "accept_redirects", 0}};
+        static const struct wanted wanted[] = {{"ipv4", "proxy_arp", 0}};
 
         check_link(d, wanted, 1, "all", DOCTOR_WARN);
-        for (size_t i = 0; i < d->n_enis; i++) {
-                if (d->enis[i].link && !d->enis[i].eni->primary)
-                        check_link(d, wanted, ARRAY_SIZE(wanted), d->enis[i].link->name, DOCTOR_WARN);
-        }
+        say_differences(d, DOCTOR_WARN, both, ARRAY_SIZE(both), false);
 }
 
 /* One finding per key, with some of the links' names: there may be 700. */
@@ -162,10 +178,10 @@ static const struct doctor_check checks[] = {
          DOCTOR_NEEDS_HERE},
         {"rp_filter", check_rp_filter, "not strict on the ENIs' links",
          "packets that come in by another ENI than their answer leaves by are dropped",
-         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE},
+         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE | DOCTOR_NEEDS_WANTED},
         {"eni-sysctls", check_eni_links, "as they must be",
          "the node answers for addresses that are not its own, or takes its routes from whoever offers some",
-         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE},
+         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE | DOCTOR_NEEDS_WANTED},
         {"pod-sysctls", check_pod_links, "as they must be",
          "a pod may pass for another one, or reach what only the node itself should reach",
          DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE},

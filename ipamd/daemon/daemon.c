@@ -77,7 +77,10 @@ static struct serve_settings serve_settings_of(const struct config *config)
                 .targets = config->targets,
                 .cooldown_ms = (int64_t)config->ip_cooldown_s * 1000,
                 .mtu = config->pod_mtu,
-                .connmark = config->egress.mark,
+                .egress = &config->egress,
+                .veth_prefix = config->veth_prefix,
+                .eni_mtu = config->eni_mtu,
+                .block_imds = config->block_imds,
                 .log_level = config->log_level,
                 .warnings = warnings_of(config),
                 .n_warnings = config->warnings.n,
@@ -92,6 +95,20 @@ static void on_pool_drawn(void *data)
 
         reconcile_wake(d->reconcile, RECONCILE_POOL);
         alarm_watch_changed(d->alarms);
+}
+
+static int read_vpc_cidrs(void *data, struct arena *arena, const struct prefix **ret, size_t *ret_n,
+                          struct err *err)
+{
+        const struct daemon *d = data;
+        struct reconcile_node node = {0};
+        bool known;
+
+        if (reconcile_read_node(d->store, arena, &known, &node, err) < 0)
+                return -(int)err->code;
+        *ret = node.vpc_cidrs;
+        *ret_n = node.n_vpc_cidrs;
+        return 0;
 }
 
 static void on_probe(void *data)
@@ -292,6 +309,8 @@ static int start(struct daemon *d, struct err *err)
                                       .settings = serve_settings_of(c),
                                       .wake = on_pool_drawn,
                                       .wake_data = d,
+                                      .vpc_cidrs = read_vpc_cidrs,
+                                      .vpc_cidrs_data = d,
                                       .probe = on_probe,
                                       .probe_data = d};
 

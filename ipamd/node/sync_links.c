@@ -33,7 +33,9 @@ static bool only_notes_sysctl(struct sync *sync, unsigned ifindex, const char *k
                                                          .kind = NODE_CHANGED,
                                                          .text = arena_printf(sync->arena, "%s is %s, not %s",
                                                                               key, seen, value),
-                                                         .ifindex = ifindex});
+                                                         .ifindex = ifindex,
+                                                         .sysctl = arena_strdup(sync->arena, key),
+                                                         .wanted = value});
         return true;
 }
 

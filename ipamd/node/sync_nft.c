@@ -4,7 +4,6 @@
  * have left it, else whole. Whether it is as we left it, is seen by comparing the library's listing of it with the listing
  * from right after we wrote it: any change by hand shows.
  */
-#include <errno.h>
 #include <malloc.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -255,26 +254,24 @@ static void sync_table(struct sync *sync, struct node_nft_table *table, const ch
         malloc_trim(0);
 }
 
-/* In the order of enum node_nft. */
-struct wanted_table {
-        const char *family;
-        const struct node_nft_content *content;
-};
+static const char *const families[NODE_NFT_TABLES] = {
+        [NODE_NFT_IP] = "ip", [NODE_NFT_ARP] = "arp", [NODE_NFT_GUARD] = "inet"};
 
-static void wanted_tables(const struct node_want *want, struct wanted_table ret[static NODE_NFT_TABLES])
+static void wanted_tables(const struct node_want *want,
+                          const struct node_nft_content *ret[static NODE_NFT_TABLES])
 {
-        ret[NODE_NFT_IP] = (struct wanted_table){"ip", &want->nft};
-        ret[NODE_NFT_ARP] = (struct wanted_table){"arp", &want->nft_arp};
-        ret[NODE_NFT_GUARD] = (struct wanted_table){"inet", &want->nft_guard};
+        ret[NODE_NFT_IP] = &want->nft;
+        ret[NODE_NFT_ARP] = &want->nft_arp;
+        ret[NODE_NFT_GUARD] = &want->nft_guard;
 }
 
 void sync_nft(struct sync *sync)
 {
-        struct wanted_table tables[NODE_NFT_TABLES];
+        const struct node_nft_content *contents[NODE_NFT_TABLES];
 
-        wanted_tables(&sync->want, tables);
+        wanted_tables(&sync->want, contents);
         for (size_t i = 0; i < NODE_NFT_TABLES; i++)
-                sync_table(sync, &sync->node->nft_tables[i], tables[i].family, tables[i].content);
+                sync_table(sync, &sync->node->nft_tables[i], families[i], contents[i]);
 }
 
 /* ---- compared, and not written ---- */
@@ -312,70 +309,72 @@ static bool find_block(const char *listing, const struct block *sought, struct b
         return false;
 }
 
-static void note_block(struct sync *sync, const char *family, enum node_difference_kind kind,
+static void note_block(struct sync *sync, enum node_nft nft, enum node_difference_kind kind,
                        const struct block *block)
 {
         sync_only_notes(sync,
                         (struct node_difference){
                                 .object = NODE_NFT_OBJECT,
                                 .kind = kind,
+                                .nft = nft,
                                 .text = arena_printf(sync->arena, "%.*s of table %s " DATAPLANE_NFT_TABLE,
-                                                     (int)block->n_name, block->text, family)});
+                                                     (int)block->n_name, block->text, families[nft])});
 }
 
-static void compare_listings(struct sync *sync, const char *family, const char *wanted, const char *seen)
+/* wanted: a listing, or (names_only) the text that one would be made from. */
+static void compare_listings(struct sync *sync, enum node_nft nft, const char *wanted, const char *seen,
+                             bool names_only)
 {
         struct block block, other;
         const char *at = wanted;
 
         while (next_block(&at, &block)) {
                 if (!find_block(seen, &block, &other))
-                        note_block(sync, family, NODE_MISSING, &block);
-                else if (block.n != other.n || memcmp(block.text, other.text, block.n) != 0)
-                        note_block(sync, family, NODE_CHANGED, &block);
+                        note_block(sync, nft, NODE_MISSING, &block);
+                else if (!names_only && (block.n != other.n || memcmp(block.text, other.text, block.n) != 0))
+                        note_block(sync, nft, NODE_CHANGED, &block);
         }
         at = seen;
         while (next_block(&at, &block)) {
                 if (!find_block(wanted, &block, &other))
-                        note_block(sync, family, NODE_EXTRA, &block);
+                        note_block(sync, nft, NODE_EXTRA, &block);
         }
 }
 
-/* The tables as the kernel lists them when they are as wanted, for the caller to free. In a network namespace that goes again. */
-static int list_wanted(const struct wanted_table *tables, char **ret, struct err *err)
+/*
+ * The tables as the kernel lists them when they are as wanted, for the caller to free. In a network namespace that goes again:
+ * where none can be made there is nothing to list.
+ */
+static void list_wanted(const struct node_nft_content *const *contents, char **ret)
 {
         _cleanup_close_ int here = -1;
         struct nft_ctx *nft = NULL;
-        int r = netns_open_current(&here, err);
 
-        if (r < 0)
-                return r;
-        if (unshare(CLONE_NEWNET) < 0)
-                return err_set_errno(err, errno, "make a network namespace to list the wanted tables in");
-        r = sync_nft_open(&nft, err);
-        for (size_t i = 0; r == 0 && i < NODE_NFT_TABLES; i++) {
-                r = run(nft, tables[i].family, tables[i].content->text, err);
-                if (r == 0)
-                        ret[i] = list_table(nft, tables[i].family);
+        if (netns_open_current(&here, NULL) < 0 || unshare(CLONE_NEWNET) < 0)
+                return;
+        if (sync_nft_open(&nft, NULL) == 0) {
+                for (size_t i = 0; i < NODE_NFT_TABLES; i++) {
+                        if (run(nft, families[i], contents[i]->text, NULL) == 0)
+                                ret[i] = list_table(nft, families[i]);
+                }
         }
         sync_nft_close(nft);
         if (setns(here, CLONE_NEWNET) < 0)
                 abort(); /* all that comes would be in the wrong place */
-        return r;
 }
 
 void sync_check_nft(struct sync *sync)
 {
-        struct wanted_table tables[NODE_NFT_TABLES];
+        const struct node_nft_content *contents[NODE_NFT_TABLES];
         char *wanted[NODE_NFT_TABLES] = {NULL};
 
-        wanted_tables(&sync->want, tables);
-        (void)list_wanted(tables, wanted, &sync->check->nft_unchecked);
+        wanted_tables(&sync->want, contents);
+        list_wanted(contents, wanted);
         for (size_t i = 0; i < NODE_NFT_TABLES; i++) {
-                _cleanup_free_ char *seen = wanted[i] ? list_table(sync->node->nft, tables[i].family) : NULL;
+                _cleanup_free_ char *seen = list_table(sync->node->nft, families[i]);
 
-                if (wanted[i])
-                        compare_listings(sync, tables[i].family, wanted[i], seen ?: "");
+                compare_listings(sync, (enum node_nft)i, wanted[i] ?: contents[i]->text, seen ?: "",
+                                 !wanted[i]);
                 free(wanted[i]);
         }
 }

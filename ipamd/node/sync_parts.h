@@ -20,8 +20,6 @@ struct node_suspect {
         unsigned oif;
 };
 
-enum node_nft { NODE_NFT_IP, NODE_NFT_ARP, NODE_NFT_GUARD, NODE_NFT_TABLES };
-
 /* One of our nftables tables. */
 struct node_nft_table {
         struct arena *arena;             /* of what follows; NULL: none was put in place yet */

@@ -12,7 +12,8 @@
 
 bool node_rule_is_ours(const struct rule_info *rule)
 {
-        return rule->protocol == DATAPLANE_PROTOCOL && !rule->other && dataplane_priority_is_ours(rule->priority);
+        return rule->protocol == DATAPLANE_PROTOCOL && !rule->other &&
+               dataplane_priority_is_ours(rule->priority);
 }
 
 bool node_link_is_pod(const struct link_info *link, const char *veth_prefix)

@@ -149,12 +149,16 @@ int reconcile_read_node(struct store *store, struct arena *arena, bool *ret_know
 {
         struct plan_limits limits = {0};
         struct identity identity = {0};
+        struct prefix *cidrs;
         bool known;
 
         if (identity_load(store, arena, &identity, &known, err) < 0 ||
             limits_load(store, arena, &limits, err) < 0)
                 return -(int)err->code;
         *ret_known = known;
+        cidrs = ARENA_ARRAY(arena, struct prefix, identity.n_vpc_cidrs);
+        if (identity.n_vpc_cidrs)
+                memcpy(cidrs, identity.vpc_cidrs, identity.n_vpc_cidrs * sizeof(*cidrs));
         if (known)
                 *ret = (struct reconcile_node){.instance_id = arena_strdup(arena, identity.instance_id),
                                                .instance_type = arena_strdup(arena, identity.instance_type),
@@ -163,6 +167,8 @@ int reconcile_read_node(struct store *store, struct arena *arena, bool *ret_know
                                                .vpc_id = arena_strdup(arena, identity.vpc_id),
                                                .subnet_id = arena_strdup(arena, identity.subnet_id),
                                                .primary_address = identity.primary_address,
+                                               .vpc_cidrs = cidrs,
+                                               .n_vpc_cidrs = identity.n_vpc_cidrs,
                                                .limits = limits};
         identity_done(&identity);
         return 0;

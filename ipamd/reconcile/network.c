@@ -15,13 +15,6 @@
 #include "reconcile/network.h"
 #include "reconcile/report.h"
 
-/* The primary ENI carries the node's own traffic and all that leaves the VPC, also where it is not ours to hand out. */
-static bool eni_is_routable(const struct store_eni *eni)
-{
-        return (eni->managed || eni->primary) &&
-               (eni->state == ENI_CONFIGURING || eni->state == ENI_READY || eni->state == ENI_DRAINING);
-}
-
 /* What one sync needs of the store, read at one time. */
 struct books {
         struct store_address *addresses;
@@ -100,7 +93,7 @@ static struct node_view view_of(struct context *ctx, struct round *round, const 
         for (size_t i = 0; i < round->n_enis; i++) {
                 const struct store_eni *eni = &round->enis[i];
 
-                if (!eni_is_routable(eni))
+                if (!store_eni_is_configured(eni))
                         continue;
                 enis[view.n_enis++] = (struct node_eni){.device_index = eni->device_index,
                                                         .network_card = eni->network_card,
@@ -130,7 +123,7 @@ static struct node_view view_of(struct context *ctx, struct round *round, const 
 static struct store_eni *eni_of_report(struct round *round, const struct node_eni_report *report)
 {
         for (size_t i = 0; i < round->n_enis; i++) {
-                if (eni_is_routable(&round->enis[i]) && round->enis[i].device_index == report->device_index &&
+                if (store_eni_is_configured(&round->enis[i]) && round->enis[i].device_index == report->device_index &&
                     round->enis[i].network_card == report->network_card)
                         return &round->enis[i];
         }
@@ -214,7 +207,7 @@ static int see_leaving_links(struct context *ctx, struct round *round, struct er
                 const struct store_eni *eni = &round->enis[i];
                 struct eni_link found;
 
-                if (eni_is_routable(eni) || !*eni->eni_id)
+                if (store_eni_is_configured(eni) || !*eni->eni_id)
                         continue;
                 if (!links && link_dump(ctx->netlink, round->arena, &links, &n, err) < 0)
                         return err_wrap(err, "look at the links");
@@ -227,7 +220,7 @@ static int see_leaving_links(struct context *ctx, struct round *round, struct er
 static bool something_unrouted(const struct network *network, const struct round *round)
 {
         for (size_t i = 0; i < round->n_enis; i++) {
-                if (eni_is_routable(&round->enis[i]) && !round->enis[i].untagged &&
+                if (store_eni_is_configured(&round->enis[i]) && !round->enis[i].untagged &&
                     (round->enis[i].state == ENI_CONFIGURING ||
                      round->enis[i].preparing > withhold_count(&network->withholding, &round->enis[i])))
                         return true;

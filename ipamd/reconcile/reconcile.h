@@ -108,6 +108,8 @@ uint32_t reconcile_port(const struct reconcile *reconcile);
 struct reconcile_node {
         const char *instance_id, *instance_type, *zone, *region, *vpc_id, *subnet_id;
         struct ip primary_address;
+        const struct prefix *vpc_cidrs;
+        size_t n_vpc_cidrs;
         struct plan_limits limits; /* zero until known */
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <vpcwire/clock.h>
 
+#include "model/egress.h"
 #include "rpc/handlers.h"
 #include "rpc/handover.h"
 #include "rpc/lease.h"
@@ -148,7 +149,7 @@ int serve_status(struct serve *serve, struct arena *arena, struct ipam_status_re
                 .enis = facts.counts.enis,
                 .max_enis = serve->node.max_enis,
                 .addresses_per_eni = serve->node.addresses_per_eni,
-                .connmark = serve->settings.connmark,
+                .connmark = serve->settings.egress ? serve->settings.egress->mark : 0,
         };
         add_blocked(ret, &facts, arena);
         add_health(ret, serve, &facts, arena);

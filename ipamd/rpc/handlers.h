@@ -33,6 +33,9 @@ int handle_gc(struct method_call *call, const void *request, void *reply, struct
 int handle_status(struct method_call *call, const void *request, void *reply, struct err *err);
 int handle_list(struct method_call *call, const void *request, void *reply, struct err *err);
 
+/* handle_network.c */
+int handle_network(struct method_call *call, const void *request, void *reply, struct err *err);
+
 /* handle_events.c */
 int handle_events(struct method_call *call, const void *request, void *reply, struct err *err);
 int handle_address(struct method_call *call, const void *request, void *reply, struct err *err);

@@ -37,6 +37,7 @@ static const struct {
         [IPAM_METHOD_CHECK] = {handle_check, .verb = "check", .timed = true, .latency = LATENCY_CHECK},
         [IPAM_METHOD_GC] = {handle_gc, .verb = "gc"},
         [IPAM_METHOD_STATUS] = {handle_status},
+        [IPAM_METHOD_NETWORK] = {handle_network},
         [IPAM_METHOD_LIST] = {handle_list},
         [IPAM_METHOD_EVENTS] = {handle_events},
         [IPAM_METHOD_ADDRESS] = {handle_address},

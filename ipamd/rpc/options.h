@@ -25,7 +25,10 @@ struct serve_settings {
         struct pool_targets targets;
         int64_t cooldown_ms;
         unsigned mtu;                        /* of pods; 0: SERVE_MTU */
-        uint32_t connmark;                   /* for Status */
+        const struct egress *egress;         /* these stay the caller's, too */
+        const char *veth_prefix;
+        unsigned eni_mtu; /* 0: left as it is */
+        bool block_imds;
         enum log_level log_level;            /* as configured; what is in force may differ */
         const struct ipam_warning *warnings; /* about settings; stay the caller's until others are set */
         size_t n_warnings;
@@ -39,6 +42,10 @@ struct serve_options {
         void (*wake)(
                 void *data); /* the pool was drawn, or somebody waits: the planner should look. Must not wait */
         void *wake_data;
+        /* The VPC's CIDRs as they are known now, in the arena; NULL: nobody knows. Must not wait. */
+        int (*vpc_cidrs)(void *data, struct arena *arena, const struct prefix **ret, size_t *ret_n,
+                         struct err *err);
+        void *vpc_cidrs_data;
         void (*probe)(
                 void *data); /* somebody wants to know what is in reach; the answer is STORE_FACT_PROBE, and
                                       serve_pool_changed(). NULL: nobody can. Must not wait */

@@ -146,6 +146,12 @@ static struct store_eni read_eni(sqlite3_stmt *s)
         " coalesce(sum(a.state = 'preparing'), 0), coalesce(sum(a.state = 'leaving'), 0),"                   \
         " coalesce(sum(a.state = 'lost'), 0)"
 
+bool store_eni_is_configured(const struct store_eni *eni)
+{
+        return (eni->managed || eni->primary) &&
+               (eni->state == ENI_CONFIGURING || eni->state == ENI_READY || eni->state == ENI_DRAINING);
+}
+
 int store_enis(struct store *store, int64_t now_ms, struct arena *arena, struct store_eni **ret,
                size_t *ret_n, struct err *err)
 {

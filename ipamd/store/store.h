@@ -222,6 +222,12 @@ struct store_eni {
         unsigned doubted;    /* of the preparing ones: not offered until a look at EC2 has shown them */
 };
 
+/*
+ * Whether the host's network is made for it. The primary ENI carries the node's own traffic and all that leaves the VPC, also
+ * where it is not ours to hand out.
+ */
+bool store_eni_is_configured(const struct store_eni *eni);
+
 /* All ENIs by (network card, device index, key), with counts as of now. */
 int store_enis(struct store *store, int64_t now_ms, struct arena *arena, struct store_eni **ret,
                size_t *ret_n, struct err *err);

@@ -46,6 +46,8 @@ KERNEL = [
     ("redirects", "warn", ["sysctl -w net.ipv4.conf.all.accept_redirects=1"], ["sysctl -w net.ipv4.conf.all.accept_redirects=0"]),
     ("links", "fail", ["ip address del {eni}/32 dev eth1"], ["ip address add {eni}/32 dev eth1", *routes(2, "eth1")]),
     ("links", "fail", ["ip link set eth2 down"], ["ip link set eth2 up", *routes(3, "eth2")]),
+    ("links", "fail", ["ip link set eth1 mtu 1300"], ["ip link set eth1 mtu 9001"]),
+    ("pod-links", "warn", ["ip link set {link} group 0"], ["ip link set {link} group 118"]),
     ("rules", "fail", ["ip rule del priority 512"], ["ip rule add priority 512 lookup 512 protocol 118"]),
     ("rules", "fail", ["ip rule del priority 1024"], ["ip rule add priority 1024 fwmark 0x80/0x80 lookup main protocol 118"]),
     ("rules", "fail", ["ip rule del priority 1534"], ["ip rule add priority 1534 iif lo goto 1537 protocol 118"]),
@@ -53,10 +55,12 @@ KERNEL = [
     ("rules", "fail", ["ip rule del priority 1537 lookup 2"], ["ip rule add priority 1537 from {eni} lookup 2 protocol 118"]),
     ("other-rules", "warn", ["ip rule add priority 100 to 10.0.0.0/8 lookup main"], ["ip rule del priority 100"]),
     ("eni-routes", "fail", ["ip route del default table 2"], ["ip route add default via 10.0.1.1 dev eth1 table 2 proto 118"]),
+    ("rules", "fail", ["ip rule add priority 1536 fwmark 0x902/0x1f02 lookup 10 protocol 118"], ["ip rule del priority 1536 lookup 10"]),
     ("pod-routes", "fail", ["ip route del {pod} table 512"], ["ip route add {pod} dev {link} table 512 proto 118 scope link"]),
     ("nftables", "fail", ["nft delete table ip vpcwire"], ["nft -f {ruleset}"]),
     ("nftables", "fail", ["nft flush chain ip vpcwire snat_pods", "nft delete chain ip vpcwire snat_pods"],
      ["nft delete table ip vpcwire", "nft -f {ruleset}"]),
+    ("nftables", "fail", ["nft delete element ip vpcwire pods {{ {pod} }}"], ["nft add element ip vpcwire pods {{ {pod} }}"]),
     ("guards", "fail", ["nft delete table inet vpcwire"], ["nft -f {ruleset}.inet"]),
     ("guards", "fail", ["nft delete table arp vpcwire"], ["nft -f {ruleset}.arp"]),
     ("addresses", "fail", ["ip address add {pod}/32 dev lo"], ["ip address del {pod}/32 dev lo"]),
@@ -153,9 +157,10 @@ def doctor(wired, tmp_path, monkeypatch):
 @contextlib.contextmanager
 def stand_in(node, **changes):
     """ipamd is stopped, and its last answers are given: what is broken stays broken."""
-    status, known, probed = node.status(), node.call("List"), node.call("Probe")
+    answers = {method: node.call(method) for method in ("List", "Network", "Probe")}
+    status = node.status()
     node.stop()
-    with FakeIpamd(node.socket, Status={**status, **changes}, List=known, Probe=probed) as fake:
+    with FakeIpamd(node.socket, Status={**status, **changes}, **answers) as fake:
         yield fake
     pathlib.Path(node.socket).unlink()
 
@@ -320,9 +325,26 @@ def test_a_kernel_that_lacks_what_we_use(doctor):
         "veth", "policy rules"}
 
 
-@pytest.mark.node(env={"AWS_VPC_K8S_CNI_CONNMARK": "0x40"})
-def test_another_mark_is_as_well(doctor):
-    doctor.assert_well()
+# Each setting that the host's network is made from, as others have it.
+SETTINGS = {
+    "AWS_VPC_ENI_MTU": "1500",
+    "AWS_VPC_K8S_CNI_CONNMARK": "0x100000",
+    "AWS_VPC_K8S_CNI_EXTERNALSNAT": "true",
+    "AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS": "192.168.0.0/16,172.16.0.0/12",
+    "AWS_VPC_K8S_CNI_RANDOMIZESNAT": "none",
+    "AWS_EXTERNAL_SERVICE_CIDRS": "203.0.113.0/24",
+    "AWS_VPC_CNI_NODE_PORT_SUPPORT": "false",
+    "AWS_VPC_K8S_CNI_VETHPREFIX": "pod",
+    "VPCWIRE_BLOCK_IMDS": "true",
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_any_setting_is_as_well(make_node, tmp_path, name):
+    node = make_node("n1", env={name: SETTINGS[name], "WARM_ENI_TARGET": "2"})
+    node.add_pod("p0")
+    node.wait_quiet()
+    Doctor(node, tmp_path / "host").assert_well()
 
 
 @pytest.mark.node(env={"WARM_ENI_TARGET": "3"})
@@ -359,12 +381,12 @@ def test_in_another_network_than_the_daemons(doctor):
     links, = doctor.troubles(**elsewhere)
     assert links["check"] == "links" and "network namespace" in links["found"] and "nsenter" in links["cure"], links
     assert doctor.unchecked(**elsewhere) == {
-        "forwarding", "rp_filter", "eni-sysctls", "pod-sysctls", "redirects", "conntrack", "rules", "other-rules", "eni-routes", "pod-routes",
+        "forwarding", "rp_filter", "eni-sysctls", "pod-sysctls", "redirects", "conntrack", "pod-links", "rules", "other-rules", "eni-routes", "pod-routes",
         "nftables", "guards", "gateway", "addresses", "neighbours", "firewall"}
 
 
 def test_without_the_daemon(doctor):
     doctor.node.stop()
     assert [finding["check"] for finding in doctor.troubles()] == ["daemon"]
-    assert doctor.unchecked() == {"version", "serving", "settings", "warnings", "ec2", "imds", "credentials", "clock", "permissions", "limits", "links",
+    assert doctor.unchecked() == {"version", "serving", "settings", "warnings", "ec2", "imds", "credentials", "clock", "permissions", "limits", "links", "pod-links",
                                   "rules", "forwarding", "rp_filter", "eni-sysctls", "eni-routes", "pod-routes", "addresses", "neighbours"}
