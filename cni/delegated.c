@@ -60,18 +60,16 @@ static json_t *new_bridge_routes(struct prefix subnet, struct ip gateway)
 static int take_reply(const struct call *call, const struct ipam_add_reply *reply, struct result_address *ret,
                       struct err *err)
 {
-        struct prefix subnet;
+        const struct ipam_lease_address *given = &reply->addresses[0];
 
-        if (!reply->subnet || !ip_is_set(reply->node_address))
+        if (!ip_is_set(given->subnet.ip) || !ip_is_set(given->node_address))
                 return err_set(err, ERR_UNSUPPORTED,
                                "ipamd does not say which subnet %s is in: it is older than this plugin",
-                               IP_TEXT(reply->address));
-        if (prefix_parse(reply->subnet, &subnet, err) < 0)
-                return err_wrap(err, "ipamd's answer: subnet of %s", IP_TEXT(reply->address));
+                               IP_TEXT(given->address));
         *ret = (struct result_address){
-                .address = {.ip = reply->address, .bits = subnet.bits},
-                .gateway = gateway_is_on_host(call->conf.type) ? reply->node_address
-                                                               : prefix_nth(subnet, VPC_ROUTER),
+                .address = {.ip = given->address, .bits = given->subnet.bits},
+                .gateway = gateway_is_on_host(call->conf.type) ? given->node_address
+                                                               : prefix_nth(given->subnet, VPC_ROUTER),
                 .routes = call->settings.routes,
         };
         return 0;
@@ -142,9 +140,9 @@ static int lease_alone(struct call *call, struct ipam_client **ipam, struct resu
         if (r == 0)
                 r = take_reply(call, &reply, ret, err);
         if (r == 0)
-                r = set_host_route(call, reply.address, err);
+                r = set_host_route(call, reply.addresses[0].address, err);
         if (r == 0)
-                r = lease_confirm(call, ipam, reply.address, 0, err);
+                r = lease_confirm(call, ipam, &reply, 0, err);
         if (r < 0 && lease_release(call, 0, NULL, &undo) < 0)
                 log_warn("lease stays until ipamd gives up waiting for its confirmation",
                          LOG_STR("container", call->args.container_id), LOG_ERR(&undo));

@@ -131,11 +131,16 @@ int lease_ask(struct call *call, const struct lease_ask *what, struct ipam_clien
 
 int lease_check_given(const struct call *call, const struct ipam_add_reply *reply, struct err *err)
 {
-        if (!ip_is_set(call->wish.address) || ip_equal(call->wish.address, reply->address))
+        struct ip address = reply->addresses[0].address;
+
+        if (reply->n_addresses > 1)
+                return err_set(err, ERR_UNSUPPORTED, "ipamd gave %zu addresses; a pod is wired with one",
+                               reply->n_addresses);
+        if (!ip_is_set(call->wish.address) || ip_equal(call->wish.address, address))
                 return 0;
         return err_set(err, ERR_UNSUPPORTED,
                        "%s was asked for and ipamd gave %s: it is older than this plugin and cannot choose",
-                       IP_TEXT(call->wish.address), IP_TEXT(reply->address));
+                       IP_TEXT(call->wish.address), IP_TEXT(address));
 }
 
 /* One that is starting makes its socket anew: whatever is wrong with that meanwhile may be right a moment later. */
@@ -153,14 +158,16 @@ static int reconnect(const struct call *call, struct ipam_client **ipam, struct 
         return 0;
 }
 
-int lease_confirm(struct call *call, struct ipam_client **ipam, struct ip address, int64_t wire_us,
-                  struct err *err)
+int lease_confirm(struct call *call, struct ipam_client **ipam, const struct ipam_add_reply *given,
+                  int64_t wire_us, struct err *err)
 {
+        struct ip address = given->addresses[0].address;
         const struct ipam_confirm_request request = {
                 .network = call->conf.name,
                 .container_id = call->args.container_id,
                 .ifname = call->args.ifname,
-                .address = address,
+                .addresses = &address,
+                .n_addresses = 1,
                 .wire_us = wire_us,
         };
         int r = ipam_confirm(*ipam, &request, err);
@@ -206,12 +213,12 @@ int lease_check(struct call *call, struct ip *ret_address, struct err *err)
                 return call_fail(call, CNI_CODE_CHECK, err);
         if (r < 0)
                 return err_wrap(err, "ask ipamd for the lease");
-        if (strcmp(reply.state ?: "", "wired") != 0) {
-                err_set(err, ERR_INVALID, "the lease of %s is %s, not wired", IP_TEXT(reply.address),
-                        reply.state ?: "odd");
+        if (reply.state != IPAM_LEASE_STATE_WIRED) {
+                err_set(err, ERR_INVALID, "the lease of %s is %s, not wired",
+                        IP_TEXT(reply.addresses[0].address), ipam_lease_state_to_string(reply.state));
                 return call_fail(call, CNI_CODE_CHECK, err);
         }
-        *ret_address = reply.address;
+        *ret_address = reply.addresses[0].address;
         return 0;
 }
 
@@ -233,6 +240,6 @@ int lease_release(const struct call *call, int64_t wire_us, struct ip *ret_addre
         if (r == 0)
                 r = ipam_del(ipam, &request, &reply, err);
         if (r == 0 && ret_address)
-                *ret_address = reply.released ? reply.address : IP_NONE;
+                *ret_address = reply.released && reply.n_addresses ? reply.addresses[0] : IP_NONE;
         return r;
 }

@@ -35,16 +35,16 @@ struct lease_ask {
 int lease_ask(struct call *call, const struct lease_ask *what, struct ipam_client **ipam,
               struct ipam_add_reply *ret, struct err *err);
 
-/* ERR_UNSUPPORTED: another address was asked for. */
+/* ERR_UNSUPPORTED: another address was asked for, or there are more than a pod gets from us. */
 int lease_check_given(const struct call *call, const struct ipam_add_reply *reply, struct err *err);
 
 /*
- * The address is in use from now on; wire_us: how long the wiring took (0: not said). ERR_NOT_FOUND: a DEL overtook. A
+ * What was given is in use from now on; wire_us: how long the wiring took (0: not said). ERR_NOT_FOUND: a DEL overtook. A
  * daemon that restarted while the pod was wired, or took us for dead, is asked once more on a new connection, which
  * replaces *ipam: the lease is in its books.
  */
-int lease_confirm(struct call *call, struct ipam_client **ipam, struct ip address, int64_t wire_us,
-                  struct err *err);
+int lease_confirm(struct call *call, struct ipam_client **ipam, const struct ipam_add_reply *given,
+                  int64_t wire_us, struct err *err);
 
 /* The address of the attachment's lease, which must be there and confirmed. On a connection of its own. */
 int lease_check(struct call *call, struct ip *ret_address, struct err *err);

@@ -37,7 +37,7 @@ static int check_leases(const struct call *call, const struct ipam_list_reply *l
                 const struct ipam_lease *lease = &list->leases[i];
 
                 if (is_our_lease(lease, call))
-                        have_ours = ip_equal(lease->address, address);
+                        have_ours = ip_equal(lease->addresses[0].address, address);
                 else if (is_of_lease(link, lease) && !is_our_pod(lease, call))
                         return err_set(err, ERR_EXISTS,
                                        "link %s of the host belongs to pod %s/%s (container %.64s), which "

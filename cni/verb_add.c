@@ -61,23 +61,24 @@ static int begin(struct add *add, struct err *err)
 static int take_reply(struct add *add, const struct ipam_add_reply *reply, struct err *err)
 {
         const struct settings *settings = &add->call->settings;
+        const struct ipam_lease_address *given = &reply->addresses[0];
 
-        if (reply->address.family != AF_INET || reply->gateway.family != AF_INET)
-                return err_set(err, ERR_UNSUPPORTED,
-                               "ipamd gave the address %s and the gateway %s; only IPv4 is wired",
-                               IP_TEXT(reply->address), IP_TEXT(reply->gateway));
         if (lease_check_given(add->call, reply, err) < 0)
                 return -(int)err->code;
+        if (given->address.family != AF_INET || given->gateway.family != AF_INET)
+                return err_set(err, ERR_UNSUPPORTED,
+                               "ipamd gave the address %s and the gateway %s; only IPv4 is wired",
+                               IP_TEXT(given->address), IP_TEXT(given->gateway));
         if (reply->host_ifname) {
                 if (link_check_name(reply->host_ifname, err) < 0)
                         return err_wrap(err, "ipamd's answer");
                 snprintf(add->wiring.host_ifname, sizeof(add->wiring.host_ifname), "%s", reply->host_ifname);
         }
-        add->wiring.address = reply->address;
-        add->wiring.gateway = reply->gateway;
+        add->wiring.address = given->address;
+        add->wiring.gateway = given->gateway;
         add->wiring.mtu = settings->mtu;
-        if (!settings->mtu && reply->mtu >= NETCONF_MTU_MIN && reply->mtu <= NETCONF_MTU_MAX)
-                add->wiring.mtu = (unsigned)reply->mtu;
+        if (!settings->mtu && given->mtu >= NETCONF_MTU_MIN && given->mtu <= NETCONF_MTU_MAX)
+                add->wiring.mtu = (unsigned)given->mtu;
         return 0;
 }
 
@@ -133,7 +134,7 @@ int verb_add(struct call *call, json_t **ret_result, struct err *err)
                 r = wire_pod(&add, err);
         add.wire_us = clock_boottime_us() - began_us;
         if (r == 0)
-                r = lease_confirm(call, &add.ipam, add.wiring.address, add.wire_us, err);
+                r = lease_confirm(call, &add.ipam, &reply, add.wire_us, err);
         if (r < 0) {
                 undo(&add);
                 return r;

@@ -38,9 +38,9 @@ static const struct ipam_lease *find_lease(const struct ipam_list_reply *list, c
         for (size_t i = 0; i < list->n_leases; i++) {
                 const struct ipam_lease *lease = &list->leases[i];
 
-                if (strcmp(lease->network ?: "", network) == 0 &&
-                    strcmp(lease->container_id ?: "", released->container_id) == 0 &&
-                    strcmp(lease->ifname ?: "", released->ifname) == 0)
+                if (strcmp(lease->network, network) == 0 &&
+                    strcmp(lease->container_id, released->container_id) == 0 &&
+                    strcmp(lease->ifname, released->ifname) == 0)
                         return lease;
         }
         return NULL;
@@ -66,7 +66,7 @@ static int remove_links(const struct call *call, const struct ipam_list_reply *b
 
                 r = wire_remove_host_link(host, &owner, (char[LINK_NAME_BYTES]){0}, &one);
                 log_info("collected", LOG_STR("container", gc->released[i].container_id),
-                         LOG_STR("address", IP_TEXT(gc->released[i].address)));
+                         LOG_STR("address", IP_TEXT(gc->released[i].addresses[0])));
                 if (r < 0 && result == 0) {
                         *err = one;
                         result = r;

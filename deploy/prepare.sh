@@ -5,9 +5,9 @@
 
 # CMakeLists.txt names the package of each library beside it: vw_dependency(NAME module package).
 mapfile -t packages_libraries < <(sed -n 's/^vw_dependency(\S* \S* \(\S*\))$/\1/p' CMakeLists.txt)
-packages_build=(gcc libc6-dev cmake ninja-build pkg-config "${packages_libraries[@]}")
+packages_build=(gcc libc6-dev cmake ninja-build pkg-config python3 "${packages_libraries[@]}")
 # The demo makes nodes and pods with ip, pings, and asks a small server on the simulated internet which source it saw.
-packages_demo=("${packages_build[@]}" iproute2 iputils-ping procps python3)
+packages_demo=("${packages_build[@]}" iproute2 iputils-ping procps)
 # The tests, and what lint runs.
 packages_test=("${packages_demo[@]}"
         # what the tests put beside ours: runtimes, other plugins, firewalls, network managers

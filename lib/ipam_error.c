@@ -1,84 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The errors of io.vpcwire.ipam, and what those of org.varlink.service mean to a caller of ours. */
+/* Methods and errors of io.vpcwire.ipam by their names, and what errors mean to a caller of ours. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <vpcwire/ipam.h>
 #include <vpcwire/varlink.h>
 
-/* The text members of struct ipam_error that travel, by bit. */
-enum {
-        HAS_REASON = 1 << 0,
-        HAS_FIELD = 1 << 1,
-        HAS_VALUE = 1 << 2,
-        HAS_ALLOWED = 1 << 3,
-        HAS_NETWORK = 1 << 4,
-        HAS_CONTAINER_ID = 1 << 5,
-        HAS_IFNAME = 1 << 6,
-};
-
-#define PARAMETER(bit_, member_)                                                                             \
-        {                                                                                                    \
-                bit_, #member_, offsetof(struct ipam_error, member_),                                        \
-                        sizeof(((struct ipam_error *)0)->member_)                                            \
-        }
-static const struct {
-        unsigned bit;
-        const char *name;
-        size_t offset, bytes;
-} parameters_of_errors[] = {
-        PARAMETER(HAS_REASON, reason),   PARAMETER(HAS_FIELD, field),
-        PARAMETER(HAS_VALUE, value),     PARAMETER(HAS_ALLOWED, allowed),
-        PARAMETER(HAS_NETWORK, network), PARAMETER(HAS_CONTAINER_ID, container_id),
-        PARAMETER(HAS_IFNAME, ifname),
+static const enum err_code codes[_IPAM_ERROR_MAX] = {
+        [IPAM_ERROR_NO_ADDRESS] = ERR_AGAIN,          [IPAM_ERROR_NOT_READY] = ERR_AGAIN,
+        [IPAM_ERROR_LEASE_NOT_FOUND] = ERR_NOT_FOUND, [IPAM_ERROR_INVALID_REQUEST] = ERR_INVALID,
+        [IPAM_ERROR_INTERNAL] = ERR_INTERNAL,
 };
 
 static const struct {
         const char *name;
-        enum ipam_error_id id;
         enum err_code code;
-        unsigned has;
-} errors[] = {
-        {IPAM_INTERFACE ".NoAddress", IPAM_ERROR_NO_ADDRESS, ERR_AGAIN, HAS_REASON},
-        {IPAM_INTERFACE ".NotReady", IPAM_ERROR_NOT_READY, ERR_AGAIN, HAS_REASON},
-        {IPAM_INTERFACE ".LeaseNotFound", IPAM_ERROR_LEASE_NOT_FOUND, ERR_NOT_FOUND,
-         HAS_NETWORK | HAS_CONTAINER_ID | HAS_IFNAME},
-        {IPAM_INTERFACE ".InvalidRequest", IPAM_ERROR_INVALID_REQUEST, ERR_INVALID,
-         HAS_FIELD | HAS_VALUE | HAS_ALLOWED},
-        {IPAM_INTERFACE ".Internal", IPAM_ERROR_INTERNAL, ERR_INTERNAL, HAS_REASON},
-        {VARLINK_INVALID_PARAMETER, IPAM_ERROR_OTHER, ERR_INVALID, 0},
-        {VARLINK_PERMISSION_DENIED, IPAM_ERROR_OTHER, ERR_DENIED, 0},
-        {VARLINK_METHOD_NOT_FOUND, IPAM_ERROR_OTHER, ERR_UNSUPPORTED, 0},
-        {VARLINK_METHOD_NOT_IMPLEMENTED, IPAM_ERROR_OTHER, ERR_UNSUPPORTED, 0},
-        {VARLINK_INTERFACE_NOT_FOUND, IPAM_ERROR_OTHER, ERR_UNSUPPORTED, 0},
-        {VARLINK_EXPECTED_MORE, IPAM_ERROR_OTHER, ERR_INVALID, 0},
+} service_errors[] = {
+        {VARLINK_INVALID_PARAMETER, ERR_INVALID},       {VARLINK_PERMISSION_DENIED, ERR_DENIED},
+        {VARLINK_METHOD_NOT_FOUND, ERR_UNSUPPORTED},    {VARLINK_METHOD_NOT_IMPLEMENTED, ERR_UNSUPPORTED},
+        {VARLINK_INTERFACE_NOT_FOUND, ERR_UNSUPPORTED}, {VARLINK_EXPECTED_MORE, ERR_INVALID},
 };
+
+const struct ipam_method *ipam_method_find(const char *name, enum ipam_method_id *ret_id)
+{
+        for (int i = 0; i < _IPAM_METHOD_MAX; i++) {
+                if (strcmp(ipam_methods[i].name, name) == 0) {
+                        *ret_id = (enum ipam_method_id)i;
+                        return &ipam_methods[i];
+                }
+        }
+        return NULL;
+}
 
 const char *ipam_error_name(enum ipam_error_id id)
 {
-        for (size_t i = 0; i < ARRAY_SIZE(errors); i++)
-                if (errors[i].id == id)
-                        return errors[i].name;
-        return IPAM_INTERFACE ".Internal";
+        assert(ipam_errors[id].name);
+        return ipam_errors[id].name;
 }
 
 json_t *ipam_error_encode(const struct ipam_error *error)
 {
-        json_t *object = json_object();
-
-        for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
-                if (errors[i].id != error->id)
-                        continue;
-                for (size_t k = 0; k < ARRAY_SIZE(parameters_of_errors); k++) {
-                        if (!(errors[i].has & parameters_of_errors[k].bit))
-                                continue;
-                        json_object_set_new(
-                                object, parameters_of_errors[k].name,
-                                jsonx_string((const char *)error + parameters_of_errors[k].offset));
-                }
-                break;
-        }
-        return object;
+        assert(ipam_errors[error->id].name);
+        return jsonx_encode(ipam_errors[error->id].parameters, error);
 }
 
 static int describe(const struct ipam_error *error, enum err_code code, const json_t *parameters,
@@ -105,27 +69,33 @@ static int describe(const struct ipam_error *error, enum err_code code, const js
                        parameter ?: "");
 }
 
+/* IPAM_ERROR_OTHER: it is no error of our interface's. */
+static enum ipam_error_id find_id(const char *name)
+{
+        for (int i = IPAM_ERROR_NONE + 1; i < IPAM_ERROR_OTHER; i++)
+                if (strcmp(ipam_errors[i].name, name) == 0)
+                        return (enum ipam_error_id)i;
+        return IPAM_ERROR_OTHER;
+}
+
+static enum err_code find_code(enum ipam_error_id id, const char *name)
+{
+        if (id != IPAM_ERROR_OTHER)
+                return codes[id];
+        for (size_t i = 0; i < ARRAY_SIZE(service_errors); i++)
+                if (strcmp(service_errors[i].name, name) == 0)
+                        return service_errors[i].code;
+        return ERR_INTERNAL;
+}
+
 int ipam_error_decode(const char *name, const json_t *parameters, struct ipam_error *ret, struct err *err)
 {
-        struct ipam_error error = {.id = IPAM_ERROR_OTHER};
-        enum err_code code = ERR_INTERNAL;
+        struct ipam_error error = {.id = find_id(name)};
 
-        for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
-                if (strcmp(errors[i].name, name) == 0) {
-                        error.id = errors[i].id;
-                        code = errors[i].code;
-                }
-        }
         snprintf(error.name, sizeof(error.name), "%s", name);
-        for (size_t k = 0; k < ARRAY_SIZE(parameters_of_errors); k++) {
-                const char *text =
-                        json_string_value(json_object_get(parameters, parameters_of_errors[k].name));
-
-                if (text)
-                        snprintf((char *)&error + parameters_of_errors[k].offset,
-                                 parameters_of_errors[k].bytes, "%s", text);
-        }
+        if (error.id != IPAM_ERROR_OTHER) /* an error is told even where its parameters are odd */
+                (void)jsonx_decode(parameters, ipam_errors[error.id].parameters, NULL, &error, NULL, NULL);
         if (ret)
                 *ret = error;
-        return describe(&error, code, parameters, err);
+        return describe(&error, find_code(error.id, name), parameters, err);
 }

@@ -1,31 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <assert.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
-#include <vpcwire/addr.h>
 #include <vpcwire/jsonx.h>
 
 enum { DEPTH_MAX = 8 }; /* of our own tables; they do not recurse */
 
+/* A document that is being read. */
+struct reader {
+        struct arena *arena;
+        bool closed;
+        unsigned depth;
+        struct jsonx_problem problem;
+        struct err *err;
+};
+
 /* Sets the problem at its origin. The callers above put their names before the path. */
-static int refuse_type(struct jsonx_problem *problem, const struct jsonx_field *field, const char *expected,
-                       struct err *err)
+static int refuse_type(struct reader *reader, const struct jsonx_field *field, const char *expected)
 {
-        *problem = (struct jsonx_problem){.missing_or_type = true};
-        snprintf(problem->path, sizeof(problem->path), "%s", field->name);
-        return err_set(err, ERR_INVALID, "%s", expected);
+        reader->problem = (struct jsonx_problem){.missing_or_type = true};
+        snprintf(reader->problem.path, sizeof(reader->problem.path), "%s", field->name);
+        return err_set(reader->err, ERR_INVALID, "%s", expected);
 }
 
-static int refuse_value(struct jsonx_problem *problem, const struct jsonx_field *field, const char *value,
-                        const char *allowed, struct err *err)
+static int refuse_value(struct reader *reader, const struct jsonx_field *field, const char *value,
+                        const char *allowed)
 {
+        struct jsonx_problem *problem = &reader->problem;
+
         *problem = (struct jsonx_problem){0};
         snprintf(problem->path, sizeof(problem->path), "%s", field->name);
         snprintf(problem->value, sizeof(problem->value), "%s", value);
         snprintf(problem->allowed, sizeof(problem->allowed), "%s", allowed);
-        return err_set(err, ERR_INVALID, "'%.*s' is not allowed (allowed: %s)", JSONX_VALUE_BYTES, value,
-                       allowed);
+        return err_set(reader->err, ERR_INVALID, "'%.*s' is not allowed (allowed: %s)", JSONX_VALUE_BYTES,
+                       value, allowed);
 }
 
 static void path_prepend(struct jsonx_problem *problem, const struct jsonx_field *field, size_t index)
@@ -41,156 +52,266 @@ static void path_prepend(struct jsonx_problem *problem, const struct jsonx_field
                 snprintf(problem->path, sizeof(problem->path), "%.32s[%zu]", field->name, index);
 }
 
-static int decode_int(const struct jsonx_field *field, const json_t *value, void *at,
-                      struct jsonx_problem *problem, struct err *err)
+/* What is allowed of an enum, into the caller's buffer. */
+static const char *list_names(const struct jsonx_names *names, char text[static JSONX_VALUE_BYTES])
+{
+        size_t n = 0;
+
+        for (size_t i = JSONX_ENUM_UNKNOWN + 1; i < names->n && n < JSONX_VALUE_BYTES; i++)
+                n += (size_t)snprintf(text + n, JSONX_VALUE_BYTES - n, "%s%s", n ? ", " : "",
+                                      names->names[i]);
+        return text;
+}
+
+unsigned jsonx_enum_find(const struct jsonx_names *names, const char *text)
+{
+        for (unsigned i = JSONX_ENUM_UNKNOWN + 1; i < names->n; i++)
+                if (strcasecmp(names->names[i], text) == 0)
+                        return i;
+        return JSONX_ENUM_UNKNOWN;
+}
+
+int jsonx_enum_parse(const struct jsonx_names *names, const char *what, const char *text, unsigned *ret,
+                     struct err *err)
+{
+        char allowed[JSONX_VALUE_BYTES];
+        unsigned found = jsonx_enum_find(names, text);
+
+        if (found == JSONX_ENUM_UNKNOWN)
+                return err_set(err, ERR_INVALID, "%s '%.*s' is not allowed (allowed: %s)", what,
+                               JSONX_VALUE_BYTES, text, list_names(names, allowed));
+        *ret = found;
+        return 0;
+}
+
+static int decode_int(struct reader *reader, const struct jsonx_field *field, const json_t *value, void *at)
 {
         int64_t max = field->limit ? field->limit : INT64_MAX, number;
         bool negative_ok = field->flags & JSONX_NEGATIVE_UNSET;
         char allowed[64], text[32];
 
         if (!json_is_integer(value))
-                return refuse_type(problem, field, "an integer is wanted", err);
+                return refuse_type(reader, field, "an integer is wanted");
         number = json_integer_value(value);
         if ((number < 0 && !negative_ok) || number > max) {
                 snprintf(allowed, sizeof(allowed), "0..%lld", (long long)max);
                 snprintf(text, sizeof(text), "%lld", (long long)number);
-                return refuse_value(problem, field, text, allowed, err);
+                return refuse_value(reader, field, text, allowed);
         }
         *(int64_t *)at = number;
         return 0;
 }
 
-static int decode_string(const struct jsonx_field *field, const json_t *value, struct arena *arena, void *at,
-                         struct jsonx_problem *problem, struct err *err)
+static int decode_string(struct reader *reader, const struct jsonx_field *field, const json_t *value,
+                         void *at)
 {
         size_t max = field->limit ? (size_t)field->limit : JSONX_STRING_BYTES_MAX;
         char allowed[64];
 
         if (!json_is_string(value))
-                return refuse_type(problem, field, "a string is wanted", err);
+                return refuse_type(reader, field, "a string is wanted");
         if (json_string_length(value) > max) {
                 snprintf(allowed, sizeof(allowed), "at most %zu bytes", max);
-                return refuse_value(problem, field, json_string_value(value), allowed, err);
+                return refuse_value(reader, field, json_string_value(value), allowed);
         }
         if ((field->flags & JSONX_NOT_EMPTY) && json_string_length(value) == 0)
-                return refuse_value(problem, field, "", "not empty", err);
-        *(const char **)at = arena_strdup(arena, json_string_value(value));
+                return refuse_value(reader, field, "", "not empty");
+        *(const char **)at = arena_strdup(reader->arena, json_string_value(value));
         return 0;
 }
 
-static int decode_ip(const struct jsonx_field *field, const json_t *value, void *at,
-                     struct jsonx_problem *problem, struct err *err)
+static int decode_text(struct reader *reader, const struct jsonx_field *field, const json_t *value, char *at)
 {
         if (!json_is_string(value))
-                return refuse_type(problem, field, "a string with an IP address is wanted", err);
-        if (ip_parse(json_string_value(value), at, NULL) < 0)
-                return refuse_value(problem, field, json_string_value(value), "an IPv4 or IPv6 address", err);
+                return refuse_type(reader, field, "a string is wanted");
+        snprintf(at, (size_t)field->limit + 1, "%s", json_string_value(value));
         return 0;
 }
 
-static int decode_struct(const json_t *object, const struct jsonx_schema *schema, struct arena *arena,
-                         void *ret, unsigned depth, struct jsonx_problem *problem, struct err *err);
+static int decode_enum(struct reader *reader, const struct jsonx_field *field, const json_t *value,
+                       unsigned *at)
+{
+        char allowed[JSONX_VALUE_BYTES];
+        unsigned found;
 
-static int decode_list(const struct jsonx_field *field, const json_t *value, struct arena *arena, void *base,
-                       unsigned depth, struct jsonx_problem *problem, struct err *err)
+        if (!json_is_string(value))
+                return refuse_type(reader, field, "a string is wanted");
+        found = jsonx_enum_find(field->names, json_string_value(value));
+        if (found == JSONX_ENUM_UNKNOWN && reader->closed)
+                return refuse_value(reader, field, json_string_value(value),
+                                    list_names(field->names, allowed));
+        *at = found;
+        return 0;
+}
+
+static int decode_ip(struct reader *reader, const struct jsonx_field *field, const json_t *value,
+                     struct ip *at)
+{
+        if (!json_is_string(value))
+                return refuse_type(reader, field, "a string with an IP address is wanted");
+        if (ip_parse(json_string_value(value), at, NULL) < 0)
+                return refuse_value(reader, field, json_string_value(value), "an IPv4 or IPv6 address");
+        return 0;
+}
+
+static int decode_prefix(struct reader *reader, const struct jsonx_field *field, const json_t *value,
+                         struct prefix *at)
+{
+        if (!json_is_string(value))
+                return refuse_type(reader, field, "a string with a CIDR is wanted");
+        if (prefix_parse(json_string_value(value), at, NULL) < 0)
+                return refuse_value(reader, field, json_string_value(value), "a CIDR, say 10.0.0.0/16");
+        return 0;
+}
+
+static int decode_struct(struct reader *reader, const json_t *object, const struct jsonx_schema *schema,
+                         void *ret);
+
+static size_t item_bytes(const struct jsonx_field *field)
+{
+        if (field->of)
+                return field->of->bytes;
+        return field->type == JSONX_STRINGS ? sizeof(const char *) : sizeof(struct ip);
+}
+
+static int decode_item(struct reader *reader, const struct jsonx_field *list, const json_t *value, void *at)
+{
+        static const struct jsonx_field item = {.name = ""};
+
+        if (list->type == JSONX_OBJECTS)
+                return decode_struct(reader, value, list->of, at);
+        return list->type == JSONX_IPS ? decode_ip(reader, &item, value, at)
+                                       : decode_string(reader, &item, value, at);
+}
+
+static int decode_list(struct reader *reader, const struct jsonx_field *field, const json_t *value,
+                       void *base)
 {
         size_t n = json_array_size(value), max = field->limit ? (size_t)field->limit : JSONX_ITEMS_MAX;
-        size_t bytes = field->of ? field->of->bytes : sizeof(const char *);
+        size_t bytes = item_bytes(field);
         char text[32], allowed[64];
         unsigned char *items;
-        int r = 0;
 
         if (!json_is_array(value))
-                return refuse_type(problem, field, "a list is wanted", err);
+                return refuse_type(reader, field, "a list is wanted");
         if (n > max) {
                 snprintf(text, sizeof(text), "%zu items", n);
                 snprintf(allowed, sizeof(allowed), "at most %zu items", max);
-                return refuse_value(problem, field, text, allowed, err);
+                return refuse_value(reader, field, text, allowed);
         }
-        items = arena_alloc(arena, n, bytes);
-        for (size_t i = 0; i < n && r == 0; i++) {
-                const json_t *item = json_array_get(value, i);
-                const struct jsonx_field text_item = {.name = "", .type = JSONX_STRING};
+        items = arena_alloc(reader->arena, n, bytes);
+        for (size_t i = 0; i < n; i++) {
+                int r = decode_item(reader, field, json_array_get(value, i), items + i * bytes);
 
-                r = field->of ? decode_struct(item, field->of, arena, items + i * bytes, depth + 1, problem,
-                                              err)
-                              : decode_string(&text_item, item, arena, items + i * bytes, problem, err);
-                if (r < 0)
-                        path_prepend(problem, field, i);
+                if (r < 0) {
+                        path_prepend(&reader->problem, field, i);
+                        return r;
+                }
         }
-        if (r < 0)
-                return r;
         *(void **)((unsigned char *)base + field->offset) = items;
         *(size_t *)((unsigned char *)base + field->n_offset) = n;
         return 0;
 }
 
-static int decode_field(const struct jsonx_field *field, const json_t *value, struct arena *arena, void *base,
-                        unsigned depth, struct jsonx_problem *problem, struct err *err)
+static int decode_field(struct reader *reader, const struct jsonx_field *field, const json_t *value, void *at,
+                        void *base)
 {
-        void *at = (unsigned char *)base + field->offset;
         int r;
 
         switch (field->type) {
         case JSONX_BOOL:
                 if (!json_is_boolean(value))
-                        return refuse_type(problem, field, "true or false is wanted", err);
+                        return refuse_type(reader, field, "true or false is wanted");
                 *(bool *)at = json_is_true(value);
                 return 0;
-        case JSONX_INT: return decode_int(field, value, at, problem, err);
-        case JSONX_STRING: return decode_string(field, value, arena, at, problem, err);
-        case JSONX_IP: return decode_ip(field, value, at, problem, err);
+        case JSONX_INT: return decode_int(reader, field, value, at);
+        case JSONX_STRING: return decode_string(reader, field, value, at);
+        case JSONX_TEXT: return decode_text(reader, field, value, at);
+        case JSONX_ENUM: return decode_enum(reader, field, value, at);
+        case JSONX_IP: return decode_ip(reader, field, value, at);
+        case JSONX_PREFIX: return decode_prefix(reader, field, value, at);
         case JSONX_OBJECT:
                 if (!json_is_object(value))
-                        return refuse_type(problem, field, "an object is wanted", err);
-                r = decode_struct(value, field->of, arena, at, depth + 1, problem, err);
+                        return refuse_type(reader, field, "an object is wanted");
+                r = decode_struct(reader, value, field->of, at);
                 if (r < 0)
-                        path_prepend(problem, field, 0);
+                        path_prepend(&reader->problem, field, 0);
                 return r;
         case JSONX_OBJECTS:
-        case JSONX_STRINGS: return decode_list(field, value, arena, base, depth, problem, err);
+        case JSONX_STRINGS:
+        case JSONX_IPS: return decode_list(reader, field, value, base);
         }
-        return err_set(err, ERR_INTERNAL, "field %s has no type", field->name);
+        return err_set(reader->err, ERR_INTERNAL, "field %s has no type", field->name);
 }
 
-static int decode_struct(const json_t *object, const struct jsonx_schema *schema, struct arena *arena,
-                         void *ret, unsigned depth, struct jsonx_problem *problem, struct err *err)
+static bool is_there(const json_t *value)
+{
+        return value && !json_is_null(value);
+}
+
+/* Where a peer's only one goes: the first item of the list, made now if need be. NULL: it is in the list that the peer sent. */
+static void *place_first(struct reader *reader, const struct jsonx_field *field, const json_t *object,
+                         void *base)
+{
+        const json_t *sent = json_array_get(json_object_get(object, field->first_of), 0);
+        void **items = (void **)((unsigned char *)base + field->offset);
+        size_t *n = (size_t *)((unsigned char *)base + field->n_offset);
+
+        if (sent && (!field->item_name || is_there(json_object_get(sent, field->item_name))))
+                return NULL;
+        if (*n == 0) {
+                *items = arena_alloc(reader->arena, 1, item_bytes(field));
+                *n = 1;
+        }
+        return (unsigned char *)*items + field->item_offset;
+}
+
+static int decode_member(struct reader *reader, const struct jsonx_field *field, const json_t *object,
+                         void *ret)
+{
+        const json_t *value = json_object_get(object, field->name);
+        void *at = (unsigned char *)ret + field->offset;
+
+        if (!is_there(value)) {
+                if (field->flags & JSONX_REQUIRED)
+                        return refuse_type(reader, field, "it is missing");
+                if (field->flags & JSONX_NEGATIVE_UNSET)
+                        *(int64_t *)at = -1;
+                return 0;
+        }
+        if (field->first_of)
+                at = place_first(reader, field, object, ret);
+        return at ? decode_field(reader, field, value, at, ret) : 0;
+}
+
+static int decode_struct(struct reader *reader, const json_t *object, const struct jsonx_schema *schema,
+                         void *ret)
 {
         static const struct jsonx_field nothing = {.name = ""};
-        int r;
+        int r = 0;
 
         if (!json_is_object(object))
-                return refuse_type(problem, &nothing, "an object is wanted", err);
-        if (depth >= DEPTH_MAX)
-                return err_set(err, ERR_INTERNAL, "field tables nest deeper than %d", DEPTH_MAX);
-        for (size_t i = 0; i < schema->n; i++) {
-                const struct jsonx_field *field = &schema->fields[i];
-                const json_t *value = json_object_get(object, field->name);
-
-                if (!value || json_is_null(value)) {
-                        if (field->flags & JSONX_REQUIRED)
-                                return refuse_type(problem, field, "it is missing", err);
-                        continue;
-                }
-                r = decode_field(field, value, arena, ret, depth, problem, err);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
+                return refuse_type(reader, &nothing, "an object is wanted");
+        assert(reader->depth < DEPTH_MAX);
+        reader->depth++;
+        for (size_t i = 0; i < schema->n && r == 0; i++)
+                r = decode_member(reader, &schema->fields[i], object, ret);
+        reader->depth--;
+        return r;
 }
 
 int jsonx_decode(const json_t *object, const struct jsonx_schema *schema, struct arena *arena, void *ret,
                  struct jsonx_problem *ret_problem, struct err *err)
 {
-        struct jsonx_problem problem = {0};
-        int r = decode_struct(object, schema, arena, ret, 0, &problem, err);
+        struct reader reader = {.arena = arena, .closed = schema->closed, .err = err};
+        int r = decode_struct(&reader, object, schema, ret);
 
         if (r == 0)
                 return 0;
         if (ret_problem)
-                *ret_problem = problem;
-        if (err && problem.path[0])
-                err_wrap(err, "field '%s'", problem.path);
+                *ret_problem = reader.problem;
+        if (err && reader.problem.path[0])
+                err_wrap(err, "field '%s'", reader.problem.path);
         return r;
 }
 
@@ -208,6 +329,19 @@ json_t *jsonx_string(const char *text)
         return json_string(ascii);
 }
 
+static json_t *encode_ip(struct ip ip)
+{
+        return ip_is_set(ip) ? json_string(IP_TEXT(ip)) : NULL;
+}
+
+static json_t *encode_item(const struct jsonx_field *list, const void *item)
+{
+        if (list->type == JSONX_OBJECTS)
+                return jsonx_encode(list->of, item);
+        return list->type == JSONX_IPS ? encode_ip(*(const struct ip *)item)
+                                       : jsonx_string(*(const char *const *)item);
+}
+
 static json_t *encode_list(const struct jsonx_field *field, const void *value)
 {
         const unsigned char *base = value;
@@ -216,16 +350,29 @@ static json_t *encode_list(const struct jsonx_field *field, const void *value)
         json_t *list = json_array();
 
         for (size_t i = 0; i < n; i++)
-                json_array_append_new(list, field->of ? jsonx_encode(field->of, items + i * field->of->bytes)
-                                                      : jsonx_string(((const char *const *)items)[i]));
+                json_array_append_new(list, encode_item(field, items + i * item_bytes(field)));
         return list;
+}
+
+/* Where the field's value is; NULL: in the first item of an empty list. */
+static const void *find_value(const struct jsonx_field *field, const void *value)
+{
+        const unsigned char *at = (const unsigned char *)value + field->offset;
+
+        if (!field->first_of)
+                return at;
+        if (*(const size_t *)((const unsigned char *)value + field->n_offset) == 0)
+                return NULL;
+        return *(const unsigned char *const *)at + field->item_offset;
 }
 
 /* NULL where the field is unset. */
 static json_t *encode_field(const struct jsonx_field *field, const void *value)
 {
-        const void *at = (const unsigned char *)value + field->offset;
+        const void *at = find_value(field, value);
 
+        if (!at)
+                return NULL;
         switch (field->type) {
         case JSONX_BOOL: return json_boolean(*(const bool *)at);
         case JSONX_INT:
@@ -233,12 +380,19 @@ static json_t *encode_field(const struct jsonx_field *field, const void *value)
                         return NULL;
                 return json_integer(*(const int64_t *)at);
         case JSONX_STRING: return *(const char *const *)at ? jsonx_string(*(const char *const *)at) : NULL;
-        case JSONX_IP:
-                return ip_is_set(*(const struct ip *)at) ? json_string(IP_TEXT(*(const struct ip *)at))
-                                                         : NULL;
+        case JSONX_TEXT: return jsonx_string(at);
+        case JSONX_ENUM:
+                assert(*(const unsigned *)at < field->names->n);
+                return *(const unsigned *)at ? json_string(field->names->names[*(const unsigned *)at]) : NULL;
+        case JSONX_IP: return encode_ip(*(const struct ip *)at);
+        case JSONX_PREFIX:
+                return ip_is_set(((const struct prefix *)at)->ip)
+                               ? json_string(PREFIX_TEXT(*(const struct prefix *)at))
+                               : NULL;
         case JSONX_OBJECT: return jsonx_encode(field->of, at);
         case JSONX_OBJECTS:
-        case JSONX_STRINGS: return encode_list(field, value);
+        case JSONX_STRINGS:
+        case JSONX_IPS: return encode_list(field, value);
         }
         return NULL;
 }
@@ -248,10 +402,12 @@ json_t *jsonx_encode(const struct jsonx_schema *schema, const void *value)
         json_t *object = json_object();
 
         for (size_t i = 0; i < schema->n; i++) {
-                json_t *field = encode_field(&schema->fields[i], value);
+                const struct jsonx_field *field = &schema->fields[i];
+                json_t *json = encode_field(field, value);
 
-                if (field)
-                        json_object_set_new(object, schema->fields[i].name, field);
+                assert(json || !(field->flags & JSONX_REQUIRED));
+                if (json)
+                        json_object_set_new(object, field->name, json);
         }
         return object;
 }

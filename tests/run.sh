@@ -122,7 +122,7 @@ lint_shell() {
 }
 
 lint_python() {
-        find tests -name '*.py' -print0 | xargs -0 python3 -W error -c '
+        find lib tests -name '*.py' -print0 | xargs -0 python3 -W error -c '
 import ast, sys
 for path in sys.argv[1:]:
     compile(open(path).read(), path, "exec", flags=ast.PyCF_ONLY_AST)'

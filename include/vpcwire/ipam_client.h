@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The client of io.vpcwire.ipam: one function per method. Blocking, each with a deadline; one thread at a time.
+ * The client of io.vpcwire.ipam: one function per method, made as the types are (vpcwire/ipam_calls.h). Blocking, each with a deadline; one thread at a time.
  *
  *         _cleanup_(ipam_client_freep) struct ipam_client *ipam = NULL;
  *         if (ipam_client_connect(path, timeout_ms, &ipam, err) < 0 || ipam_add(ipam, &request, &reply, err) < 0)
@@ -17,8 +17,8 @@
 struct ipam_client;
 
 /*
- * timeout_ms: for connecting, and for each answer. ipam_add() waits that long on top of the time that its request
- * allows the daemon. Errors as varlink_client_connect(): ERR_NOT_FOUND without a socket, ERR_AGAIN when nobody listens.
+ * timeout_ms: for connecting, and for each answer. ipam_add() and ipam_probe() wait that long on top of the time that the
+ * daemon may take. Errors as varlink_client_connect(): ERR_NOT_FOUND without a socket, ERR_AGAIN when nobody listens.
  */
 int ipam_client_connect(const char *path, int timeout_ms, struct ipam_client **ret, struct err *err);
 /* For the answers from here on. */
@@ -29,29 +29,13 @@ DEFINE_CLEANUP(struct ipam_client *, ipam_client_free)
 /* What the daemon said when the last call failed; id is IPAM_ERROR_NONE when it said nothing. Owned by the client. */
 const struct ipam_error *ipam_client_error(const struct ipam_client *client);
 
-int ipam_add(struct ipam_client *client, const struct ipam_add_request *request, struct ipam_add_reply *ret,
-             struct err *err);
-/* ERR_NOT_FOUND: the lease is gone, or it has another address. */
-int ipam_confirm(struct ipam_client *client, const struct ipam_confirm_request *request, struct err *err);
-int ipam_del(struct ipam_client *client, const struct ipam_del_request *request, struct ipam_del_reply *ret,
-             struct err *err);
-int ipam_check(struct ipam_client *client, const struct ipam_check_request *request,
-               struct ipam_check_reply *ret, struct err *err);
-int ipam_gc(struct ipam_client *client, const struct ipam_gc_request *request, struct ipam_gc_reply *ret,
-            struct err *err);
-int ipam_status(struct ipam_client *client, struct ipam_status_reply *ret, struct err *err);
-int ipam_list(struct ipam_client *client, struct ipam_list_reply *ret, struct err *err);
-int ipam_events(struct ipam_client *client, const struct ipam_events_request *request,
-                struct ipam_events_reply *ret, struct err *err);
-int ipam_address(struct ipam_client *client, const struct ipam_address_request *request,
-                 struct ipam_address_reply *ret, struct err *err);
-int ipam_log_level(struct ipam_client *client, const struct ipam_log_level_request *request,
-                   struct ipam_log_level_reply *ret, struct err *err);
-/* Waits as long as the daemon does, IPAM_PROBE_TIMEOUT_MS, on top. ERR_UNSUPPORTED: a daemon that does not know the method. */
-int ipam_probe(struct ipam_client *client, struct ipam_probe_reply *ret, struct err *err);
-/* ERR_UNSUPPORTED as above. */
-int ipam_handover(struct ipam_client *client, const struct ipam_handover_request *request,
-                  struct ipam_handover_reply *ret, struct err *err);
+/*
+ * What ipam_add(), ipam_del() and so on stand on: calls the method, and fills *ret (NULL: the method answers nothing) with its
+ * reply, whole or not at all. wait_ms: how long the daemon may take beside the client's timeout; ERR_INVALID where that is
+ * more than any Add may wait. ERR_UNSUPPORTED: a daemon that does not know the method.
+ */
+int ipam_client_call(struct ipam_client *client, enum ipam_method_id id, const void *request, int64_t wait_ms,
+                     void *ret, struct err *err);
 
 /*
  * Starts the stream; after that the client serves ipam_watch_next() only. The daemon's first answer may be an error, so
@@ -63,5 +47,7 @@ int ipam_watch(struct ipam_client *client, const struct ipam_watch_request *requ
  * closed the connection (it was stopped).
  */
 int ipam_watch_next(struct ipam_client *client, int timeout_ms, struct ipam_event *ret, struct err *err);
+
+#include <vpcwire/ipam_calls.h> /* ipam_add() and so on */
 
 #endif

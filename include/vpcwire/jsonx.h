@@ -13,6 +13,7 @@
 
 #include <jansson.h>
 
+#include "addr.h"
 #include "err.h"
 #include "mem.h"
 
@@ -20,16 +21,33 @@ enum jsonx_type {
         JSONX_BOOL,   /* bool */
         JSONX_INT,    /* int64_t, 0..limit */
         JSONX_STRING, /* const char *, at most `limit` bytes; NULL is unset */
+        JSONX_TEXT,   /* char[limit + 1] in the struct: longer text is cut; always set */
+        JSONX_ENUM,   /* an enum whose names are in `names`, any case in JSON; JSONX_ENUM_UNSET is unset */
         JSONX_IP,     /* struct ip, as text in JSON; IP_NONE is unset */
+        JSONX_PREFIX, /* struct prefix, as text in JSON ("10.0.0.0/16"); without an address it is unset */
         JSONX_OBJECT, /* a struct by value, described by `of` */
         JSONX_OBJECTS, /* pointer to an array of structs described by `of`, its length in the size_t at n_offset */
         JSONX_STRINGS, /* const char **, its length in the size_t at n_offset */
+        JSONX_IPS,     /* struct ip *, as above */
+};
+
+/* The first values of every enum that travels. */
+enum {
+        JSONX_ENUM_UNSET,   /* not there */
+        JSONX_ENUM_UNKNOWN, /* a newer peer's, whose name this version does not know */
+};
+
+/* An enum's names by value; [JSONX_ENUM_UNSET] is NULL, [JSONX_ENUM_UNKNOWN] "unknown". */
+struct jsonx_names {
+        const char *const *names;
+        size_t n;
 };
 
 enum jsonx_flags {
-        JSONX_REQUIRED = 1 << 0,       /* must be there when decoding */
-        JSONX_NOT_EMPTY = 1 << 1,      /* a string that is there is not "" */
-        JSONX_NEGATIVE_UNSET = 1 << 2, /* an int below 0 is unset: encoding leaves it out */
+        JSONX_REQUIRED = 1 << 0,  /* must be there when decoding, and be set when encoding */
+        JSONX_NOT_EMPTY = 1 << 1, /* a string that is there is not "" */
+        JSONX_NEGATIVE_UNSET =
+                1 << 2, /* an int below 0 is unset: encoding leaves it out, decoding gives -1 */
 };
 
 enum {
@@ -56,12 +74,23 @@ struct jsonx_field {
         size_t offset, n_offset;
         int64_t limit; /* 0: the type's own */
         const struct jsonx_schema *of;
+        const struct jsonx_names *names;
+        /*
+         * Set: what a peer that knows no list says of the one thing that there was. It is no member of the struct, but of the
+         * first item of the list that goes by this name in JSON and is at offset and n_offset; `of` describes its items (NULL:
+         * they are addresses), item_offset is where it is in an item and item_name what it is called there. When decoding, what
+         * the list says counts. Such fields come behind their list.
+         */
+        const char *first_of;
+        size_t item_offset;
+        const char *item_name;
 };
 
 struct jsonx_schema {
         const struct jsonx_field *fields;
         size_t n;
         size_t bytes; /* of the struct */
+        bool closed; /* an enum's name that is not known, here or further in, is refused, and not JSONX_ENUM_UNKNOWN */
 };
 
 /* JSONX_FIELD(struct ipam_add_request, network, JSONX_STRING, .flags = JSONX_REQUIRED, .limit = 128) */
@@ -75,21 +104,35 @@ struct jsonx_schema {
                 .name = #member_, .type = (type_), .offset = offsetof(struct_, member_),                     \
                 .n_offset = offsetof(struct_, n_##member_), __VA_ARGS__                                      \
         }
+/* `name_` in JSON is what older peers know of the first item of `list_`. */
+#define JSONX_FIRST(struct_, list_, name_, type_, ...)                                                       \
+        {                                                                                                    \
+                .name = (name_), .type = (type_), .offset = offsetof(struct_, list_),                        \
+                .n_offset = offsetof(struct_, n_##list_), .first_of = #list_, __VA_ARGS__                    \
+        }
 #define JSONX_SCHEMA(struct_, fields_)                                                                       \
         {                                                                                                    \
                 .fields = (fields_), .n = ARRAY_SIZE(fields_), .bytes = sizeof(struct_)                      \
         }
 
 /*
- * Fills *ret from a JSON object. Fields that are absent keep what the caller put there, so zero it or set defaults
- * first. Strings and lists are copied into the arena. On failure (ERR_INVALID) *ret is partly filled, and ret_problem
+ * Fills *ret, which was zeroed, from a JSON object. Fields that are absent keep what the caller put there. Strings and lists are copied into the arena. On failure (ERR_INVALID) *ret is partly filled, and ret_problem
  * (may be NULL) has the details.
  */
 int jsonx_decode(const json_t *object, const struct jsonx_schema *schema, struct arena *arena, void *ret,
                  struct jsonx_problem *ret_problem, struct err *err);
 
-/* A new object with all set fields (new reference). `value` may be NULL where the schema has no fields. */
+/*
+ * A new object with all set fields (new reference); that one which is required is not set, is a bug. `value` may be NULL
+ * where the schema has no fields.
+ */
 json_t *jsonx_encode(const struct jsonx_schema *schema, const void *value);
+
+/* The value whose name this is, in any case; JSONX_ENUM_UNKNOWN where it is none. */
+unsigned jsonx_enum_find(const struct jsonx_names *names, const char *text);
+/* The same for text of a person's: ERR_INVALID names `what`, the text and what is allowed. */
+int jsonx_enum_parse(const struct jsonx_names *names, const char *what, const char *text, unsigned *ret,
+                     struct err *err);
 
 /* A new JSON string. Text that is not UTF-8 gets '?' for its high bytes: a reply must not be lost over one name. */
 json_t *jsonx_string(const char *text);

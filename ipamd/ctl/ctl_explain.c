@@ -67,11 +67,11 @@ static void show_address(struct ctl *ctl, const struct account *account, int64_t
                 line(ctl, "state", SHOW_WARN, "not one of this node's addresses");
                 return;
         }
-        text_add(&text, "%s", address->state ?: "unknown");
+        text_add(&text, "%s", ipam_address_state_to_string(address->state) ?: "unknown");
         if (address->until_ms)
                 text_add(&text, " for another %s",
                          show_age(address->until_ms - now_ms, (char[SHOW_AGE_BYTES]){0}));
-        line(ctl, "state", strcmp(text.text, "lost") == 0 ? SHOW_BAD : SHOW_PLAIN, text.text);
+        line(ctl, "state", address->state == IPAM_ADDRESS_STATE_LOST ? SHOW_BAD : SHOW_PLAIN, text.text);
         text_done(&text);
         text_add(&text, "%s, device %lld", address->eni_id ?: "-", (long long)address->device_index);
         line(ctl, "ENI", SHOW_PLAIN, text.text);

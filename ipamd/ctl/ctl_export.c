@@ -36,7 +36,7 @@ enum {
 /* Running pods: what is reserved only has no link, and aws-vpc-cni would drop it. */
 static bool is_running(const struct ipam_lease *lease)
 {
-        return strcmp(lease->state, "wired") == 0;
+        return lease->state == IPAM_LEASE_STATE_WIRED;
 }
 
 /* A pod that outlived our books is known by its link only; these are the names that aws-vpc-cni calls all by. */
@@ -46,7 +46,7 @@ static json_t *row_of(const struct ipam_lease *lease)
 
         return json_pack("{s:s, s:s, s:s, s:s, s:I, s:{s:s, s:s, s:i}}", "networkName",
                          named ? lease->network : "aws-cni", "containerID", lease->container_id, "ifName",
-                         named ? lease->ifname : "eth0", "ipv4", IP_TEXT(lease->address),
+                         named ? lease->ifname : "eth0", "ipv4", IP_TEXT(lease->addresses[0].address),
                          "allocationTimestamp", (json_int_t)lease->since_ms * NS_IN_A_MS, "metadata",
                          "k8sPodNamespace", lease->pod_namespace ?: "", "k8sPodName", lease->pod_name ?: "",
                          "interfacesCount", 1);
@@ -58,7 +58,7 @@ static json_t *row_of(const struct ipam_lease *lease)
  */
 static bool is_theirs(const struct ipam_import *import)
 {
-        return strcmp(import->verdict, "pending") == 0 && *import->network;
+        return import->verdict == IPAM_IMPORT_VERDICT_PENDING && *import->network;
 }
 
 static json_t *row_of_import(const struct ipam_import *import)
@@ -67,7 +67,8 @@ static json_t *row_of_import(const struct ipam_import *import)
                 .network = import->network,
                 .container_id = import->container_id,
                 .ifname = import->ifname,
-                .address = import->address,
+                .addresses = &(struct ipam_lease_address){.address = import->address},
+                .n_addresses = 1,
                 .since_ms = import->since_ms,
                 .pod_namespace = import->pod_namespace,
                 .pod_name = import->pod_name,
@@ -96,7 +97,7 @@ static uint32_t table_of(const struct ipam_list_reply *list, const struct ipam_l
         for (size_t i = 0; i < list->n_enis; i++) {
                 const struct ipam_eni *eni = &list->enis[i];
 
-                if (!eni->eni_id || strcmp(eni->eni_id, lease->eni_id ?: "") != 0)
+                if (!eni->eni_id || strcmp(eni->eni_id, lease->addresses[0].eni_id) != 0)
                         continue;
                 if (eni->network_card)
                         return (uint32_t)(10000 + 100 * eni->network_card + eni->device_index);
@@ -109,7 +110,7 @@ static uint32_t table_of(const struct ipam_list_reply *list, const struct ipam_l
 static int write_pod(struct netlink *nl, const struct ipam_list_reply *list, const struct ipam_lease *lease,
                      const struct link_info *link, struct err *err)
 {
-        const struct prefix pod = prefix_host(lease->address);
+        const struct prefix pod = prefix_host(lease->addresses[0].address);
         struct route_info route = {
                 .dst = pod, .table = TABLE_MAIN, .protocol = RTPROT_BOOT, .scope = RT_SCOPE_LINK};
         struct rule_info to = {.family = AF_INET,
@@ -196,11 +197,11 @@ static int hold(struct ipam_client *client, bool on, struct err *err)
 static struct ip find_unsettled(const struct ipam_list_reply *list)
 {
         for (size_t i = 0; i < list->n_leases; i++) {
-                if (strcmp(list->leases[i].state, "reserved") == 0)
-                        return list->leases[i].address;
+                if (list->leases[i].state == IPAM_LEASE_STATE_RESERVED)
+                        return list->leases[i].addresses[0].address;
         }
         for (size_t i = 0; i < list->n_imports; i++) {
-                if (strcmp(list->imports[i].verdict, "pending") == 0 && !is_theirs(&list->imports[i]))
+                if (list->imports[i].verdict == IPAM_IMPORT_VERDICT_PENDING && !is_theirs(&list->imports[i]))
                         return list->imports[i].address;
         }
         return IP_NONE;

@@ -11,17 +11,24 @@ enum part { PART_PODS, PART_ENIS, PART_IMPORTS };
 
 enum { CONTAINER_ID_SHOWN = 12, POD_SHOWN_MIN = 20 };
 
-static const struct {
-        const char *state;
-        enum show_colour colour;
-} state_colours[] = {{"wired", SHOW_GOOD}, {"ready", SHOW_GOOD}, {"lost", SHOW_BAD}, {"taken", SHOW_GOOD}};
-
-static struct show_cell state_cell(const char *state)
+static struct show_cell lease_cell(enum ipam_lease_state state)
 {
-        for (size_t i = 0; i < ARRAY_SIZE(state_colours); i++)
-                if (strcmp(state_colours[i].state, state) == 0)
-                        return (struct show_cell){state, state_colours[i].colour};
-        return (struct show_cell){state, SHOW_WARN};
+        return (struct show_cell){ipam_lease_state_to_string(state),
+                                  state == IPAM_LEASE_STATE_WIRED  ? SHOW_GOOD
+                                  : state == IPAM_LEASE_STATE_LOST ? SHOW_BAD
+                                                                   : SHOW_WARN};
+}
+
+static struct show_cell eni_cell(enum ipam_eni_state state)
+{
+        return (struct show_cell){ipam_eni_state_to_string(state),
+                                  state == IPAM_ENI_STATE_READY ? SHOW_GOOD : SHOW_WARN};
+}
+
+static struct show_cell verdict_cell(enum ipam_import_verdict verdict)
+{
+        return (struct show_cell){ipam_import_verdict_to_string(verdict),
+                                  verdict == IPAM_IMPORT_VERDICT_TAKEN ? SHOW_GOOD : SHOW_WARN};
 }
 
 static struct show_cell number(struct arena *arena, int64_t n)
@@ -56,11 +63,11 @@ static void show_pods(struct ctl *ctl, const struct ipam_list_reply *list, struc
                 char age[SHOW_AGE_BYTES];
 
                 row[0] = pod_cell(arena, lease);
-                row[1].text = arena_strdup(arena, IP_TEXT(lease->address));
-                row[2].text = lease->eni_id;
-                row[3] = number(arena, lease->device_index);
+                row[1].text = arena_strdup(arena, IP_TEXT(lease->addresses[0].address));
+                row[2].text = lease->addresses[0].eni_id;
+                row[3] = number(arena, lease->addresses[0].device_index);
                 row[4].text = arena_printf(arena, "%.*s", CONTAINER_ID_SHOWN, lease->container_id);
-                row[5] = state_cell(lease->state);
+                row[5] = lease_cell(lease->state);
                 row[6].text = arena_strdup(arena, show_age(now_ms - lease->since_ms, age));
         }
         show_table(ctl->out, &(struct show_table){columns, ARRAY_SIZE(columns), cells, list->n_leases},
@@ -97,7 +104,7 @@ static void show_enis(struct ctl *ctl, const struct ipam_list_reply *list, struc
 
                 row[0].text = eni->eni_id;
                 row[1] = device_cell(arena, eni);
-                row[2] = state_cell(eni->state);
+                row[2] = eni_cell(eni->state);
                 if (ip_is_set(eni->primary_address))
                         row[3].text = arena_strdup(arena, IP_TEXT(eni->primary_address));
                 row[4].text = eni->subnet_id;
@@ -129,7 +136,7 @@ static void show_imports(struct ctl *ctl, const struct ipam_list_reply *list, st
                                 arena_printf(arena, "%s/%s", import->pod_namespace ?: "", import->pod_name);
                 row[1].text = arena_strdup(arena, IP_TEXT(import->address));
                 row[2].text = arena_printf(arena, "%.*s", CONTAINER_ID_SHOWN, import->container_id);
-                row[3] = state_cell(import->verdict);
+                row[3] = verdict_cell(import->verdict);
                 row[4].text = import->reason;
         }
         show_table(ctl->out, &(struct show_table){columns, ARRAY_SIZE(columns), cells, list->n_imports},

@@ -27,8 +27,8 @@ void ctl_show_event(struct ctl *ctl, const struct ipam_event *event)
         }
         show_padded(ctl, clock_wall_format(event->at_ms, at), 0, SHOW_FAINT);
         show_padded(ctl, event->kind, KIND_WIDTH, SHOW_PLAIN);
-        show_padded(ctl, event->subject ?: "", SUBJECT_WIDTH, SHOW_PLAIN);
-        show_text(ctl->out, event->text ?: "", SHOW_PLAIN, false);
+        show_padded(ctl, event->subject, SUBJECT_WIDTH, SHOW_PLAIN);
+        show_text(ctl->out, event->text, SHOW_PLAIN, false);
         fputc('\n', ctl->out);
         fflush(ctl->out);
 }

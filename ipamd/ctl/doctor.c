@@ -146,7 +146,7 @@ static void find_enis(struct doctor *doctor)
                 const struct ipam_eni *eni = &doctor->list->enis[i];
                 const struct link_info *link = find_link(doctor, eni->mac);
 
-                if (strcmp(eni->state, "ready") != 0)
+                if (eni->state != IPAM_ENI_STATE_READY)
                         continue;
                 doctor->enis[doctor->n_enis++] = (struct doctor_eni){eni, link};
                 some_here |= link != NULL;

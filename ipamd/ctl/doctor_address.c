@@ -39,8 +39,11 @@ static const struct doctor_eni *eni_of(const struct doctor *d, unsigned ifindex)
 static const struct ipam_lease *lease_of(const struct doctor *d, struct ip address)
 {
         for (size_t i = 0; i < d->list->n_leases; i++) {
-                if (ip_equal(d->list->leases[i].address, address))
-                        return &d->list->leases[i];
+                const struct ipam_lease *lease = &d->list->leases[i];
+
+                for (size_t k = 0; k < lease->n_addresses; k++)
+                        if (ip_equal(lease->addresses[k].address, address))
+                                return lease;
         }
         return NULL;
 }

@@ -112,11 +112,11 @@ static void check_permissions(struct doctor *d)
         for (size_t i = 0; i < d->probe->n_permissions; i++) {
                 const struct ipam_permission *p = &d->probe->permissions[i];
 
-                if (strcmp(p->result, IPAM_PERMISSION_ALLOWED) == 0) {
+                if (p->result == IPAM_PERMISSION_RESULT_ALLOWED) {
                         n_allowed++;
-                } else if (strcmp(p->result, IPAM_PERMISSION_UNASKED) == 0) {
+                } else if (p->result == IPAM_PERMISSION_RESULT_UNASKED) {
                         text_add(&unasked, "%s%s", unasked.bytes ? ", " : "", p->action);
-                } else if (strcmp(p->result, IPAM_PERMISSION_DENIED) == 0) {
+                } else if (p->result == IPAM_PERMISSION_RESULT_DENIED) {
                         well = false;
                         say_denied(d, p);
                 } else {

@@ -171,16 +171,17 @@ static void check_eni_routes(struct doctor *d)
 static void check_pod_route(struct doctor *d, const struct ipam_lease *lease, const struct pod_found *found,
                             const struct pod_evidence *kernel)
 {
+        struct ip address = lease->addresses[0].address;
         bool routed = false;
 
-        if (strcmp(lease->state, "wired") != 0 || !found->link)
+        if (lease->state != IPAM_LEASE_STATE_WIRED || !found->link)
                 return; /* on its way, or going: the reconciler looks after it */
         for (size_t j = 0; j < kernel->n_routes; j++)
-                routed |= ip_equal(kernel->routes[j].dst.ip, lease->address) &&
+                routed |= ip_equal(kernel->routes[j].dst.ip, address) &&
                           kernel->routes[j].oif == found->link->ifindex;
         if (!routed)
                 doctor_say(d, DOCTOR_FAIL, HEALS, "table %d has no route to %s (%s/%s) by %s", POD_TABLE,
-                           IP_TEXT(lease->address), lease->pod_namespace ?: "-", lease->pod_name ?: "-",
+                           IP_TEXT(address), lease->pod_namespace ?: "-", lease->pod_name ?: "-",
                            found->link->name);
 }
 

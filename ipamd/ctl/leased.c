@@ -12,7 +12,7 @@ struct pod_found *leased_match(struct arena *arena, const struct ipam_list_reply
                 const struct ipam_lease *lease = &list->leases[i];
 
                 pods[i] =
-                        (struct pod_sought){.ip = lease->address,
+                        (struct pod_sought){.ip = lease->addresses[0].address,
                                             .host_ifname = lease->host_ifname ?: "",
                                             .container_id = lease->address_only ? NULL : lease->container_id};
         }

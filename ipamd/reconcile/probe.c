@@ -125,7 +125,7 @@ static const struct {
         {EC2_ACTION_UNASSIGN_ADDRESSES, NULL, false},
 };
 
-static void note(struct probe *p, enum ec2_action action, const char *result, const char *why)
+static void note(struct probe *p, enum ec2_action action, enum ipam_permission_result result, const char *why)
 {
         p->reply.permissions[p->reply.n_permissions++] = (struct ipam_permission){
                 .action = ec2_action_to_string(action),
@@ -142,11 +142,11 @@ static void note_unasked(struct reconcile *r, enum ec2_action action)
         struct err err;
 
         if (denied_known(r, p->arena, ec2_action_to_string(action), &denied, &err) < 0)
-                note(p, action, IPAM_PERMISSION_UNKNOWN, err.msg);
+                note(p, action, IPAM_PERMISSION_RESULT_UNKNOWN, err.msg);
         else if (denied)
-                note(p, action, IPAM_PERMISSION_DENIED, "EC2 refused the last call");
+                note(p, action, IPAM_PERMISSION_RESULT_DENIED, "EC2 refused the last call");
         else
-                note(p, action, IPAM_PERMISSION_UNASKED, NULL);
+                note(p, action, IPAM_PERMISSION_RESULT_UNASKED, NULL);
 }
 
 /* What came of a dry run; where the next ones would fare the same they are not made. */
@@ -158,20 +158,20 @@ static void take_answer(struct reconcile *r, enum ec2_action action, const struc
 
         if (e == 0) {
                 p->stopped = "what answers as EC2 carries out dry runs";
-                note(p, action, IPAM_PERMISSION_ALLOWED, NULL);
+                note(p, action, IPAM_PERMISSION_RESULT_ALLOWED, NULL);
         } else if (strcmp(failure->code, EC2_CODE_DRY_RUN) == 0) {
-                note(p, action, IPAM_PERMISSION_ALLOWED, NULL);
+                note(p, action, IPAM_PERMISSION_RESULT_ALLOWED, NULL);
         } else if (failure->class == EC2_FAILURE_DENIED && eni && eni->primary) {
-                note(p, action, IPAM_PERMISSION_UNKNOWN,
+                note(p, action, IPAM_PERMISSION_RESULT_UNKNOWN,
                      arena_printf(
                              p->arena,
                              "denied for the primary ENI %s, as a policy limited to tags does; ipamd has "
                              "no other ENI yet",
                              eni->eni_id));
         } else if (failure->class == EC2_FAILURE_DENIED) {
-                note(p, action, IPAM_PERMISSION_DENIED, why->msg);
+                note(p, action, IPAM_PERMISSION_RESULT_DENIED, why->msg);
         } else {
-                note(p, action, IPAM_PERMISSION_UNKNOWN, why->msg);
+                note(p, action, IPAM_PERMISSION_RESULT_UNKNOWN, why->msg);
                 if (failure->class == EC2_FAILURE_TRANSPORT || failure->class == EC2_FAILURE_CREDENTIALS)
                         p->stopped = arena_strdup(p->arena, why->msg);
         }
@@ -192,7 +192,7 @@ static bool ask(struct reconcile *r, struct round *round, size_t i)
                 return true;
         }
         if (p->stopped || now_ms >= p->deadline_ms || (questions[i].names_eni && !question.eni)) {
-                note(p, questions[i].action, IPAM_PERMISSION_UNKNOWN,
+                note(p, questions[i].action, IPAM_PERMISSION_RESULT_UNKNOWN,
                      p->stopped
                              ?: now_ms >= p->deadline_ms ? "there was no time to ask"
                                                          : "there is no ENI to name yet");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Looking closer: what happened, one address, and how much is logged. */
-#include <string.h>
+#include <assert.h>
 
 #include <vpcwire/clock.h>
 #include <vpcwire/log.h>
@@ -60,43 +60,48 @@ int handle_address(struct method_call *call, const void *request, void *reply, s
                 return r == -ERR_NOT_FOUND ? 0 : r; /* not known is an answer */
         *ret = (struct ipam_address_reply){
                 .known = true,
-                .state = address.state,
                 .eni_id = or_null(address.eni_id),
                 .device_index = address.device_index,
                 .until_ms = address.cooling_until_ms
                                     ? address.cooling_until_ms + clock_wall_ms() - call->now_ms
                                     : 0,
         };
-        return 0;
+        return ipam_address_state_parse(address.state, &ret->state, err);
 }
 
-static void refuse_level(struct method_call *call, const char *level)
+/* The same levels in the same order. */
+static_assert(IPAM_LEVEL_ERROR - IPAM_LEVEL_DEBUG == LOG_LEVEL_ERROR - LOG_LEVEL_DEBUG,
+              "a level is one of the log's");
+static_assert(_LOG_LEVEL_MAX == LOG_LEVEL_ERROR + 1 && _IPAM_LEVEL_MAX == IPAM_LEVEL_ERROR + 1,
+              "all are known");
+
+static enum ipam_level level_of(enum log_level level)
 {
-        call->error = (struct ipam_error){
-                .id = IPAM_ERROR_INVALID_REQUEST, .field = "level", .allowed = "debug, info, warn, error"};
-        snprintf(call->error.value, sizeof(call->error.value), "%.100s", level);
+        return (enum ipam_level)(IPAM_LEVEL_DEBUG + (level - LOG_LEVEL_DEBUG));
 }
 
-int handle_log_level(struct method_call *call, const void *request, void *reply, struct err *err)
+static void switch_level(enum log_level from, enum log_level to, int64_t peer)
+{
+        /* Said even where the new level is silent about such things. */
+        log_set_level(to < LOG_LEVEL_INFO ? to : LOG_LEVEL_INFO);
+        log_info("log level switched", LOG_STR("from", log_level_to_string(from)),
+                 LOG_STR("to", log_level_to_string(to)), LOG_INT("peer", peer));
+        log_set_level(to);
+}
+
+int handle_log_level(struct method_call *call, const void *request, void *reply, struct err *err _unused_)
 {
         const struct ipam_log_level_request *wanted = request;
         struct ipam_log_level_reply *ret = reply;
         enum log_level before = log_get_level(), level = before;
 
-        if (wanted->level && log_level_parse(wanted->level, &level, err) < 0) {
-                refuse_level(call, wanted->level);
-                return -(int)err->code;
-        }
-        if (wanted->level) {
-                /* Said even where the new level is silent about such things. */
-                log_set_level(level < LOG_LEVEL_INFO ? level : LOG_LEVEL_INFO);
-                log_info("log level switched", LOG_STR("from", log_level_to_string(before)),
-                         LOG_STR("to", log_level_to_string(level)), LOG_INT("peer", call->connection->pid));
-                log_set_level(level);
+        if (wanted->level != IPAM_LEVEL_UNSET) {
+                level = (enum log_level)(LOG_LEVEL_DEBUG + (wanted->level - IPAM_LEVEL_DEBUG));
+                switch_level(before, level, call->connection->pid);
         }
         *ret = (struct ipam_log_level_reply){
-                .level = log_level_to_string(level),
-                .configured = log_level_to_string(call->serve->settings.log_level),
+                .level = level_of(level),
+                .configured = level_of(call->serve->settings.log_level),
         };
         return 0;
 }

@@ -69,10 +69,21 @@ int handle_add(struct method_call *call, const void *request, void *reply, struc
                 lease_wake(call->serve);
                 return 0;
         }
-        *(struct ipam_add_reply *)reply = lease_add_reply(call->serve, &lease, result == LEASE_AGAIN);
+        *(struct ipam_add_reply *)reply =
+                lease_add_reply(call->serve, &lease, result == LEASE_AGAIN, call->arena);
         latency_note(&call->serve->latency, call->serve->options.metrics, LATENCY_ADD, LATENCY_WAIT, 0);
         lease_end_add(call->serve, add, result == LEASE_AGAIN ? "again" : "given", NULL, lease.address,
                       call->now_ms);
+        return 0;
+}
+
+/* A lease has one address today; a list that names another one as well means another lease. */
+static int check_addresses(const struct ip *addresses, size_t n, struct ip leased, struct err *err)
+{
+        for (size_t i = 0; i < n; i++)
+                if (!ip_equal(addresses[i], leased))
+                        return err_set(err, ERR_NOT_FOUND, "the lease has %s, not %s", IP_TEXT(leased),
+                                       IP_TEXT(addresses[i]));
         return 0;
 }
 
@@ -80,8 +91,11 @@ int handle_confirm(struct method_call *call, const void *request, void *reply _u
 {
         const struct ipam_confirm_request *confirm = request;
         const struct store_lease_key key = LEASE_KEY(confirm);
-        int r = store_lease_confirm(call->serve->options.store, &key, confirm->address, err);
+        struct ip address = confirm->addresses[0];
+        int r = check_addresses(confirm->addresses, confirm->n_addresses, address, err);
 
+        if (r == 0)
+                r = store_lease_confirm(call->serve->options.store, &key, address, err);
         if (r == -ERR_NOT_FOUND)
                 call->error = lease_not_found(&key);
         else if (r == 0 && confirm->wire_us)
@@ -95,6 +109,7 @@ int handle_del(struct method_call *call, const void *request, void *reply, struc
         const struct ipam_del_request *del = request;
         struct store_lease_key key = LEASE_KEY(del);
         struct ipam_del_reply *ret = reply;
+        struct ip *address = ARENA_NEW(call->arena, struct ip);
         int r;
 
         key.host_ifname = del->host_ifname;
@@ -104,14 +119,15 @@ int handle_del(struct method_call *call, const void *request, void *reply, struc
                              del->wire_us);
         parked_cancel(call->serve, &key);
         r = store_lease_release(call->serve->options.store, &key, "DEL", call->now_ms, &ret->released,
-                                &ret->address, err);
+                                address, err);
         if (r < 0)
                 return r;
-        if (!ret->released)
-                ret->address = IP_NONE;
+        ret->addresses = address;
+        ret->n_addresses = ret->released;
         log_info("del", LOG_STR("result", ret->released ? "released" : "unknown"),
-                 LOG_STR("address", IP_TEXT(ret->address)), LOG_STR("container", key.container_id),
-                 LOG_STR("ifname", key.ifname), LOG_INT("ms", clock_boottime_ms() - call->now_ms));
+                 LOG_STR("address", IP_TEXT(ret->released ? *address : IP_NONE)),
+                 LOG_STR("container", key.container_id), LOG_STR("ifname", key.ifname),
+                 LOG_INT("ms", clock_boottime_ms() - call->now_ms));
         parked_serve(call->serve);
         lease_wake(call->serve);
         return 0;
@@ -128,18 +144,14 @@ int handle_check(struct method_call *call, const void *request, void *reply, str
         key.host_ifname = check->host_ifname;
         r = store_lease_get(call->serve->options.store, &key, call->arena, &lease, err);
 
-        if (r == 0 && ip_is_set(check->address) && !ip_equal(check->address, lease.address))
-                r = err_set(err, ERR_NOT_FOUND, "the lease has address %s", IP_TEXT(lease.address));
+        if (r == 0)
+                r = check_addresses(check->addresses, check->n_addresses, lease.address, err);
         if (r == -ERR_NOT_FOUND)
                 call->error = lease_not_found(&key);
         if (r < 0)
                 return r;
-        *ret = (struct ipam_check_reply){
-                .address = lease.address,
-                .state = lease_state_to_string(lease.state),
-                .eni_id = lease.eni_id,
-                .device_index = lease.device_index,
-        };
+        ret->state = lease_state(&lease);
+        ret->addresses = lease_addresses(call->serve, &lease, call->arena, &ret->n_addresses);
         return 0;
 }
 
@@ -167,17 +179,18 @@ int handle_gc(struct method_call *call, const void *request, void *reply, struct
         ret->released = ARENA_ARRAY(call->arena, struct ipam_released, n);
         for (size_t i = 0; i < n; i++) {
                 const struct ipam_attachment key = {leases[i].key.container_id, leases[i].key.ifname};
-                struct ip address;
+                struct ip *address;
                 bool released;
 
                 if (bsearch(&key, alive, gc->n_attachments, sizeof(key), compare_attachments))
                         continue;
+                address = ARENA_NEW(call->arena, struct ip);
                 if (store_lease_release(call->serve->options.store, &leases[i].key, "GC", call->now_ms,
-                                        &released, &address, err) < 0)
+                                        &released, address, err) < 0)
                         return -ERR_INTERNAL;
                 if (released)
                         ret->released[ret->n_released++] =
-                                (struct ipam_released){key.container_id, key.ifname, address};
+                                (struct ipam_released){key.container_id, key.ifname, address, 1};
         }
         if (ret->n_released) {
                 log_info("gc", LOG_STR("network", gc->network), LOG_INT("released", ret->n_released));

@@ -3,6 +3,7 @@
 
 #include "serve/handlers.h"
 #include "serve/handover.h"
+#include "serve/lease.h"
 #include "serve/serve.h"
 #include "serve/status.h"
 
@@ -147,6 +148,18 @@ static const char *or_null(const char *text)
         return text && text[0] ? text : NULL;
 }
 
+static enum ipam_eni_state eni_state(enum eni_state state)
+{
+        static const enum ipam_eni_state states[_ENI_STATE_MAX] = {
+                [ENI_CREATING] = IPAM_ENI_STATE_CREATING,       [ENI_ATTACHING] = IPAM_ENI_STATE_ATTACHING,
+                [ENI_CONFIGURING] = IPAM_ENI_STATE_CONFIGURING, [ENI_READY] = IPAM_ENI_STATE_READY,
+                [ENI_DRAINING] = IPAM_ENI_STATE_DRAINING,       [ENI_DETACHING] = IPAM_ENI_STATE_DETACHING,
+                [ENI_DELETING] = IPAM_ENI_STATE_DELETING,
+        };
+
+        return states[state];
+}
+
 static int list_enis(struct method_call *call, struct ipam_list_reply *list, struct err *err)
 {
         struct store_eni *enis;
@@ -161,8 +174,10 @@ static int list_enis(struct method_call *call, struct ipam_list_reply *list, str
                         .eni_id = or_null(enis[i].eni_id),
                         .device_index = enis[i].device_index,
                         .network_card = enis[i].network_card,
-                        .state = eni_state_to_string(enis[i].state),
-                        .mac = arena_strdup(call->arena, MAC_TEXT(enis[i].mac)),
+                        .state = eni_state(enis[i].state),
+                        .mac = mac_equal(enis[i].mac, (struct mac){0})
+                                       ? NULL
+                                       : arena_strdup(call->arena, MAC_TEXT(enis[i].mac)),
                         .subnet_id = or_null(enis[i].subnet_id),
                         .primary = enis[i].primary,
                         .primary_address = enis[i].primary_address,
@@ -183,11 +198,8 @@ static int list_leases(struct method_call *call, struct ipam_list_reply *list, s
                 return -ERR_INTERNAL;
         list->leases = ARENA_ARRAY(call->arena, struct ipam_lease, n);
         list->n_leases = n;
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
                 list->leases[i] = (struct ipam_lease){
-                        .address = leases[i].address,
-                        .eni_id = or_null(leases[i].eni_id),
-                        .device_index = leases[i].device_index,
                         .network = leases[i].key.network,
                         .container_id = leases[i].key.container_id,
                         .ifname = leases[i].key.ifname,
@@ -196,11 +208,25 @@ static int list_leases(struct method_call *call, struct ipam_list_reply *list, s
                         .pod_namespace = or_null(leases[i].pod_namespace),
                         .pod_name = or_null(leases[i].pod_name),
                         .pod_uid = or_null(leases[i].pod_uid),
-                        .state = leases[i].lost ? "lost" : lease_state_to_string(leases[i].state),
+                        .state = leases[i].lost ? IPAM_LEASE_STATE_LOST : lease_state(&leases[i]),
                         .since_ms = leases[i].since_wall_ms,
                         .address_only = leases[i].address_only,
                 };
+                list->leases[i].addresses =
+                        lease_addresses(call->serve, &leases[i], call->arena, &list->leases[i].n_addresses);
+        }
         return 0;
+}
+
+static enum ipam_import_verdict import_verdict(enum import_verdict verdict)
+{
+        static const enum ipam_import_verdict verdicts[_IMPORT_VERDICT_MAX] = {
+                [IMPORT_PENDING] = IPAM_IMPORT_VERDICT_PENDING,
+                [IMPORT_TAKEN] = IPAM_IMPORT_VERDICT_TAKEN,
+                [IMPORT_ASIDE] = IPAM_IMPORT_VERDICT_ASIDE,
+        };
+
+        return verdicts[verdict];
 }
 
 static int list_imports(struct method_call *call, struct ipam_list_reply *list, struct err *err)
@@ -220,7 +246,7 @@ static int list_imports(struct method_call *call, struct ipam_list_reply *list, 
                         .ifname = imports[i].key.ifname,
                         .pod_namespace = or_null(imports[i].pod_namespace),
                         .pod_name = or_null(imports[i].pod_name),
-                        .verdict = import_verdict_to_string(imports[i].verdict),
+                        .verdict = import_verdict(imports[i].verdict),
                         .reason = or_null(imports[i].reason),
                         .since_ms = imports[i].since_wall_ms,
                 };

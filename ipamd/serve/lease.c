@@ -101,19 +101,41 @@ static struct ip node_address_beside(const struct serve *serve, const struct sto
         return lease->eni_address;
 }
 
-struct ipam_add_reply lease_add_reply(const struct serve *serve, const struct store_lease *lease, bool reused)
+struct ipam_lease_address *lease_addresses(const struct serve *serve, const struct store_lease *lease,
+                                           struct arena *arena, size_t *ret_n)
 {
-        struct ipam_add_reply reply = {
+        struct ipam_lease_address *address = ARENA_NEW(arena, struct ipam_lease_address);
+
+        *address = (struct ipam_lease_address){
                 .address = lease->address,
                 .eni_id = lease->eni_id,
                 .device_index = lease->device_index,
+                .network_card = lease->network_card,
                 .mtu = serve->settings.mtu,
-                .reused = reused,
-                .subnet = *lease->subnet_cidr ? lease->subnet_cidr : NULL,
                 .node_address = node_address_beside(serve, lease),
+        };
+        ip_parse(IPAM_GATEWAY, &address->gateway, NULL);
+        prefix_parse(lease->subnet_cidr, &address->subnet, NULL); /* "" where it is not known */
+        *ret_n = 1;
+        return address;
+}
+
+enum ipam_lease_state lease_state(const struct store_lease *lease)
+{
+        static const enum ipam_lease_state states[_LEASE_STATE_MAX] = {
+                [LEASE_RESERVED] = IPAM_LEASE_STATE_RESERVED, [LEASE_WIRED] = IPAM_LEASE_STATE_WIRED};
+
+        return states[lease->state];
+}
+
+struct ipam_add_reply lease_add_reply(const struct serve *serve, const struct store_lease *lease, bool reused,
+                                      struct arena *arena)
+{
+        struct ipam_add_reply reply = {
+                .reused = reused,
                 .host_ifname = lease->address_only || !*lease->host_ifname ? NULL : lease->host_ifname,
         };
 
-        ip_parse(IPAM_GATEWAY, &reply.gateway, NULL);
+        reply.addresses = lease_addresses(serve, lease, arena, &reply.n_addresses);
         return reply;
 }

@@ -27,9 +27,15 @@ struct ipam_error lease_not_found(const struct store_lease_key *key);
 void lease_end_add(const struct serve *serve, const struct ipam_add_request *request, const char *result,
                    const char *reason, struct ip address, int64_t since_ms);
 
-/* A lease as Add answers it. */
-struct ipam_add_reply lease_add_reply(const struct serve *serve, const struct store_lease *lease,
-                                      bool reused);
+/* A lease as Add answers it, its addresses in the arena. */
+struct ipam_add_reply lease_add_reply(const struct serve *serve, const struct store_lease *lease, bool reused,
+                                      struct arena *arena);
+
+/* The addresses of a lease and what goes with each, as the RPC tells them: one today. */
+struct ipam_lease_address *lease_addresses(const struct serve *serve, const struct store_lease *lease,
+                                           struct arena *arena, size_t *ret_n);
+/* How far the plugin is with it: "reserved" or "wired", whatever became of its addresses. */
+enum ipam_lease_state lease_state(const struct store_lease *lease);
 
 /* The pool was drawn or refilled, or somebody waits: the planner should look. */
 void lease_wake(struct serve *serve);

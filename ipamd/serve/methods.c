@@ -27,8 +27,6 @@ static int method_watch(struct method_call *call, const void *request, void *rep
 /* What each method needs besides its types, which ipam_method() knows. */
 static const struct {
         int (*handler)(struct method_call *call, const void *request, void *reply, struct err *err);
-        const void *defaults; /* of the request; NULL: zero */
-        bool needs_more;
         const char *verb; /* as METRIC_REQUESTS knows it; NULL: not counted */
         bool timed;
         enum latency_verb latency;
@@ -45,8 +43,7 @@ static const struct {
         [IPAM_METHOD_LOG_LEVEL] = {handle_log_level},
         [IPAM_METHOD_PROBE] = {handle_probe},
         [IPAM_METHOD_HANDOVER] = {handle_handover},
-        [IPAM_METHOD_WATCH] = {method_watch, &(const struct ipam_watch_request){.after = -1},
-                               .needs_more = true},
+        [IPAM_METHOD_WATCH] = {method_watch},
 };
 
 static void refuse_parameters(struct connection *connection, const struct jsonx_problem *problem)
@@ -104,8 +101,6 @@ static void run(struct method_call *call, enum ipam_method_id id, json_t *parame
         struct err err = {0};
         int r;
 
-        if (table[id].defaults)
-                memcpy(request, table[id].defaults, method->request->bytes);
         if (jsonx_decode(parameters ?: nothing, method->request, call->arena, request, &problem, &err) < 0) {
                 if (table[id].verb)
                         metrics_add(call->serve->options.metrics, METRIC_REQUESTS,
@@ -141,7 +136,7 @@ static void call_ipam(struct connection *connection, const struct varlink_call *
                         reply_refuse_service(connection, VARLINK_METHOD_NOT_FOUND, "method", varlink->method);
                 return;
         }
-        if (table[id].needs_more && (!varlink->more || varlink->oneway)) {
+        if (ipam_method(id)->more && (!varlink->more || varlink->oneway)) {
                 if (!varlink->oneway)
                         reply_refuse_service(connection, VARLINK_EXPECTED_MORE, NULL, NULL);
                 return;

@@ -81,7 +81,7 @@ static void finish(struct parked *parked, const struct ipam_add_reply *reply, co
         if (!reply)
                 note_parked(parked, "add-refused", error->reason[0] ? error->reason : result);
         lease_end_add(parked->serve, &parked->request, result, error ? reason_of(error) : NULL,
-                      reply ? reply->address : IP_NONE, parked->since_ms);
+                      reply ? reply->addresses[0].address : IP_NONE, parked->since_ms);
         if (reply)
                 latency_note(&parked->serve->latency, parked->serve->options.metrics, LATENCY_ADD,
                              LATENCY_WAIT, clock_boottime_us() - parked->since_us);
@@ -126,7 +126,7 @@ static void hand_out(struct serve *serve, int64_t now_ms)
                         finish(p, NULL, &error, "refused");
                         continue;
                 }
-                reply = lease_add_reply(serve, &lease, result == LEASE_AGAIN);
+                reply = lease_add_reply(serve, &lease, result == LEASE_AGAIN, arena);
                 finish(p, &reply, NULL, result == LEASE_AGAIN ? "again" : "given");
         }
 }

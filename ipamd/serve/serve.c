@@ -86,7 +86,7 @@ int serve_new(uv_loop_t *loop, const struct serve_options *options, struct serve
         serve->options = options_with_defaults(options);
         serve->socket_device = listener.device;
         serve->socket_inode = listener.inode;
-        serve->settings = (struct serve_settings){.targets = {-1, -1, -1, -1, 0, -1}, .mtu = SERVE_MTU};
+        serve->settings = (struct serve_settings){.targets = IPAM_TARGETS_UNSET, .mtu = SERVE_MTU};
         serve->started_wall_ms = clock_wall_ms();
         serve->started_ms = clock_boottime_ms();
         serve->booted_wall_ms = serve->started_wall_ms - serve->started_ms;

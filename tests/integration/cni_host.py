@@ -19,6 +19,7 @@ GOOD = {
 POOL = {"total": 3, "leased": 1, "free": 2, "cooling": 0, "preparing": 0, "leaving": 0, "lost": 0, "waiting": 0}
 STATUS = {
     "ready": True,
+    "set_up": True,
     "impaired": False,
     "version": "1",
     "booted_ms": 0,
@@ -28,9 +29,15 @@ STATUS = {
     "targets": {"cooldown_ms": 30000},
     "enis": 1,
     "max_enis": 3,
+    "addresses_per_eni": 3,
     "blocked": [],
+    "warnings": [],
 }
 HOST_LINK = "eni0d7763386da"  # eni + the first 11 digits of SHA-1 of default.web-0
+
+
+def listed_address(address, **more):
+    return {"address": address, "eni_id": "eni-1", "device_index": 0, "network_card": 0, **more}
 
 
 def lease_of(container_id, ifname="eth0", network="net"):

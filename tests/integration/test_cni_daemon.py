@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from cni_host import ADDRESS, GOOD, HOST_LINK, LEASE, PLUGIN, POOL, STATUS, Host, lease_of, listed
+from cni_host import ADDRESS, GOOD, HOST_LINK, LEASE, PLUGIN, POOL, STATUS, Host, lease_of, listed, listed_address
 from fake_ipamd import CLOSE, SILENCE, RemoteError
 from vpc import netns, patient, wait_until
 from vpc.pod import environment, new_container_id, run_plugin
@@ -131,6 +131,8 @@ BAD_ADDS = {
     "no object": (b"[]\0", 999, "ipamd"),
     "no address": ({**LEASE, "address": None}, 999, "address"),
     "bad address": ({**LEASE, "address": "10.0.1"}, 999, "10.0.1"),
+    "no ENI": ({key: value for key, value in LEASE.items() if key != "eni_id"}, 999, "eni_id"),
+    "more than a pod gets": ({**LEASE, "addresses": [listed_address(ADDRESS), listed_address("fd00::7")]}, 999, "2 addresses"),
 }
 
 
@@ -144,6 +146,18 @@ def test_add_is_refused(host, name):
         assert time.monotonic() - started < patient(10)
         assert "Confirm" not in daemon.methods()
         host.assert_clean()
+
+
+def test_addresses_in_a_list(host):
+    """A daemon of today says all twice, and so does the plugin: an older one on either side knows one address only."""
+    listed_ones = [listed_address("10.0.1.8", gateway="169.254.1.1", mtu=1400)]
+    with host.daemon(Add={**LEASE, "addresses": listed_ones}, Check={**GOOD["Check"], "addresses": listed_ones}) as daemon:
+        result = host.cni("ADD")
+        assert result.json["ips"][0]["address"] == "10.0.1.8/32" and result.json["interfaces"][1]["mtu"] == 1400, "the list counts"
+        (confirm,) = [request for method, request in daemon.calls if method == "Confirm"]
+        assert (confirm["address"], confirm["addresses"]) == ("10.0.1.8", ["10.0.1.8"])
+        assert host.cni("CHECK", prevResult=result.json).rc == 0
+        host.cni("DEL")
 
 
 @pytest.mark.parametrize("address", ["fd00::1", "::"])
@@ -456,6 +470,7 @@ BAD_CHECKS = {
     "no lease": (RemoteError("LeaseNotFound", network="net", container_id="c", ifname="eth0"), 102),
     "another address": ({**GOOD["Check"], "address": "10.0.1.8"}, 102),
     "not wired": ({**GOOD["Check"], "state": "reserved"}, 102),
+    "a state of a newer daemon": ({**GOOD["Check"], "state": "moving"}, 102),
     "hang up": (CLOSE, 11),
     "Internal": (RemoteError("Internal", reason="disk full"), 999),
 }
@@ -522,6 +537,7 @@ STATUSES = {
         "",
     ),
     "blocked and free": ({**STATUS, "blocked": [{"action": "a", "subject": "s", "reason": "r", "until_ms": 1}]}, None, ""),
+    "no version": ({key: value for key, value in STATUS.items() if key != "version"}, 50, "version"),
     "error": (RemoteError("NotReady", reason="stopping"), 50, "stopping"),
     "silence": (SILENCE, 50, "time"),
     "hang up": (CLOSE, 50, "closed"),

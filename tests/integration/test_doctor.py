@@ -281,7 +281,7 @@ def test_what_only_the_daemon_knows(doctor):
             ({"targets": {**well["targets"], "minimum_ip": 10}}, "MINIMUM_IP_TARGET is 10"),
             ({"targets": {**well["targets"], "warm_ip": 10}}, "WARM_IP_TARGET is 10"),
             ({"targets": {**well["targets"], "minimum_ip": 4, "max_eni": 1}}, "room for 3 addresses"),
-            ({"targets": {"warm_eni": 4}}, "WARM_ENI_TARGET is 4"),
+            ({"targets": {**well["targets"], "warm_eni": 4}}, "WARM_ENI_TARGET is 4"),
         ]:
             fake.answers["Status"] = {**copy.deepcopy(well), **changes}
             assert words in doctor.assert_named("limits", "warn")[0]["found"]

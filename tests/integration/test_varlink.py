@@ -6,6 +6,7 @@ import pytest
 import varlink
 
 from vpc import patient
+from vpc.rpc import RpcError
 
 INTERFACE = "io.vpcwire.ipam"
 KEY = {"network": "vpcwire", "container_id": "varlink-test", "ifname": "eth0"}
@@ -46,9 +47,88 @@ def test_a_lease_from_add_to_del(ipam):
     leases = {lease["container_id"]: lease for lease in ipam.List()["leases"]}
     assert leases[KEY["container_id"]]["address"] == first["address"]
     assert leases[KEY["container_id"]]["pod_name"] == "varlink"
-    assert ipam.Del(**KEY) == {"released": True, "address": first["address"]}
+    assert ipam.Del(**KEY) == {"released": True, "address": first["address"], "addresses": [first["address"]]}
     assert ipam.Del(**KEY)["released"] is False
     assert ipam.Status()["ready"] is True
+
+
+SCALARS = {bool: "bool", int: "int", str: "string"}
+
+
+def faults(interface, kind, value, path):
+    """Where a value is not what the interface says: all that must be there is, nothing else is, and each is of its type."""
+    name = type(kind).__name__
+    if name in ("_CustomType", "_Alias"):
+        return faults(interface, interface.members[kind.name].type, value, path)
+    if name == "_Maybe":
+        return [] if value is None else faults(interface, kind.element_type, value, path)
+    if name == "_Array":
+        if not isinstance(value, list):
+            return [f"{path} is no list: {value}"]
+        return [fault for i, item in enumerate(value) for fault in faults(interface, kind.element_type, item, f"{path}[{i}]")]
+    if name == "_Enum":
+        return [] if value in kind.fields else [f"{path} is {value}, not one of {list(kind.fields)}"]
+    if name == "_Struct":
+        if not isinstance(value, dict):
+            return [f"{path} is no object: {value}"]
+        unknown = [f"{path}.{key} is not in the interface" for key in value if key not in kind.fields]
+        return unknown + [fault for key, of in kind.fields.items() for fault in faults(interface, of, value.get(key), f"{path}.{key}")]
+    return [] if type(value) is type(kind) else [f"{path} is {value!r}, no {SCALARS[type(kind)]}"]
+
+
+def one_is_the_first(value):
+    """The singular fields say what the first item of the list beside them does."""
+    first = value["addresses"][0]
+    if isinstance(first, str):
+        return value["address"] == first
+    return all(value[key] == first.get(key) for key in first if key in value)
+
+
+def test_replies_are_what_the_interface_says(node, client):
+    """Whatever the daemon answers, over plain JSON, so that no client's library fills in or leaves out anything."""
+    interface = client.get_interface(INTERFACE)
+    answers = []
+
+    def ask(method, **parameters):
+        try:
+            answer, kind = node.call(method, **parameters), interface.members[method].out_type
+        except RpcError as error:
+            answer, kind = error.parameters, interface.members[error.name].type
+        assert not faults(interface, kind, answer, method)
+        answers.append(method)
+        return answer
+
+    given = ask("Add", **KEY, pod_namespace="default", pod_name="varlink", timeout_ms=30000)
+    assert one_is_the_first(given) and len(given["addresses"]) == 1
+    assert one_is_the_first(ask("Check", **KEY)) and ask("Check", **KEY)["state"] == "reserved"
+    assert ask("Confirm", **KEY, address=given["address"], addresses=[given["address"]]) == {}
+    assert ask("Check", **KEY, address=given["address"])["state"] == "wired"
+    assert all(one_is_the_first(lease) for lease in ask("List")["leases"])
+    for key in ({**KEY, "container_id": "nobody"}, {**KEY, "ifname": "x" * 16}):
+        ask("Check", **key)
+    ask("Confirm", **KEY, address=given["address"], addresses=[given["address"], "10.0.1.99"])
+    ask("Add", **{**KEY, "container_id": "late"}, address="10.99.0.1")
+    ask("Status")
+    for address in (given["address"], "10.99.0.1"):
+        ask("Address", address=address)
+    ask("LogLevel", level="warn")
+    assert ask("LogLevel", level="loud")["allowed"] == "debug, info, warn, error"
+    ask("Handover", hold=True)
+    ask("Add", **{**KEY, "container_id": "later"})
+    ask("Status")
+    ask("Handover", hold=False)
+    ask("Probe")
+    assert one_is_the_first(ask("Gc", network=KEY["network"], attachments=[])["released"][0])
+    ask("Del", **KEY)
+    assert one_is_the_first(ask("Add", **KEY, timeout_ms=30000)) and one_is_the_first(ask("Del", **KEY))
+    assert len(ask("Events")["events"]) > 3
+    ask("List")
+    with node.connect() as connection:
+        connection.send("Watch", {"after": 0}, more=True)
+        for _ in range(4):
+            assert not faults(interface, interface.members["Watch"].out_type, connection.read(), "Watch")
+    methods = {name for name, member in interface.members.items() if type(member).__name__ == "_Method"}
+    assert methods == {*answers, "Watch"}
 
 
 def test_gc_releases_what_is_not_listed(ipam):

@@ -251,7 +251,9 @@ static void *run_add(void *data)
                 return NULL;
         add->result = ipam_add(client, &add->request, &add->reply, &add->err);
         add->error = *ipam_client_error(client);
-        add->reply.eni_id = NULL; /* the client's */
+        if (add->result == 0)
+                add->address = add->reply.addresses[0].address;
+        add->reply.addresses = NULL; /* the client's */
         ipam_client_free(client);
         add->took_ms = clock_boottime_ms() - start_ms;
         return NULL;

@@ -59,7 +59,8 @@ void fixture_wait(struct fixture *fixture, bool (*holds)(struct fixture *fixture
 struct async_add {
         struct fixture *fixture;
         struct ipam_add_request request;
-        struct ipam_add_reply reply;
+        struct ipam_add_reply reply; /* without its addresses */
+        struct ip address;
         struct ipam_error error;
         struct err err;
         int result;

@@ -170,34 +170,38 @@ static struct ipam_list_reply sample_list(void)
 {
         static struct ipam_eni enis[] = {
                 {.eni_id = "eni-0123456789abcdef0",
-                 .state = "ready",
+                 .state = IPAM_ENI_STATE_READY,
                  .mac = "02:00:00:00:00:01",
                  .subnet_id = "subnet-0123456789abcdef0",
                  .primary = true,
                  .total = 3,
                  .leased = 2,
                  .free = 1},
-                {.device_index = 1, .network_card = 1, .state = "creating"},
+                {.device_index = 1, .network_card = 1, .state = IPAM_ENI_STATE_CREATING},
         };
+        static struct ipam_lease_address addresses[] = {{.eni_id = "eni-0123456789abcdef0"},
+                                                        {.eni_id = "eni-0123456789abcdef0"}};
         static struct ipam_lease leases[] = {
-                {.eni_id = "eni-0123456789abcdef0",
-                 .device_index = 0,
+                {.addresses = &addresses[0],
+                 .n_addresses = 1,
                  .network = "net",
                  .container_id = "0123456789abcdef0123456789abcdef",
                  .ifname = "eth0",
                  .pod_namespace = "default",
                  .pod_name = "web-0",
-                 .state = "wired"},
-                {.eni_id = "eni-0123456789abcdef0",
-                 .device_index = 0,
+                 .state = IPAM_LEASE_STATE_WIRED},
+                {.addresses = &addresses[1],
+                 .n_addresses = 1,
                  .network = "net",
                  .container_id = "short",
                  .ifname = "eth0",
-                 .state = "reserved"},
+                 .state = IPAM_LEASE_STATE_RESERVED},
         };
 
-        leases[0].address = ip_from_u32(0x0a000105);
-        leases[1].address = ip_from_u32(0x0a000106);
+        for (uint32_t i = 0; i < ARRAY_SIZE(addresses); i++) {
+                addresses[i].address = ip_from_u32(0x0a000105 + i);
+                addresses[i].gateway = ip_from_u32(0xa9fe0101);
+        }
         leases[0].since_ms = leases[1].since_ms = clock_wall_ms() - 7500000;
         return (struct ipam_list_reply){enis, ARRAY_SIZE(enis), leases, ARRAY_SIZE(leases)};
 }
@@ -448,7 +452,8 @@ static void test_events_last(void **state _unused_)
 
 static void test_explain_address(void **state _unused_)
 {
-        struct ipam_address_reply now = {true, "cooling", "eni-1", 1, clock_wall_ms() + 20500};
+        struct ipam_address_reply now = {true, IPAM_ADDRESS_STATE_COOLING, "eni-1", 1,
+                                         clock_wall_ms() + 20500};
         struct daemon daemon = {0};
         _cleanup_(run_done) struct run text = {0};
 
@@ -498,7 +503,7 @@ static void test_explain_waiting(void **state _unused_)
 
 static void test_explain_json(void **state _unused_)
 {
-        struct ipam_address_reply now = {true, "free", "eni-1", 1, 0};
+        struct ipam_address_reply now = {true, IPAM_ADDRESS_STATE_FREE, "eni-1", 1, 0};
         struct daemon daemon = {0};
         _cleanup_(run_done) struct run text = {0};
         _cleanup_json_ json_t *got = NULL;
@@ -543,8 +548,8 @@ static void test_log_level(void **state _unused_)
                 struct ipam_log_level_reply reply;
                 const char *expect;
         } cases[] = {
-                {{"info", "info"}, "info\n"},
-                {{"debug", "info"},
+                {{IPAM_LEVEL_INFO, IPAM_LEVEL_INFO}, "info\n"},
+                {{IPAM_LEVEL_DEBUG, IPAM_LEVEL_INFO},
                  "debug (the settings say info, which counts again after a restart or SIGHUP)\n"},
         };
 

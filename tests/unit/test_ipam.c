@@ -17,6 +17,52 @@
 
 /* ---- types ---- */
 
+static json_t *sample(const struct jsonx_schema *schema, int *seed);
+
+/* A value of its own for one item of the field. */
+static json_t *sample_item(const struct jsonx_field *field, int *seed)
+{
+        char text[32];
+
+        (*seed)++;
+        snprintf(text, sizeof(text), "text%d", *seed);
+        switch (field->type) {
+        case JSONX_BOOL: return json_boolean(*seed % 2);
+        case JSONX_INT: return json_integer(*seed);
+        case JSONX_STRING:
+        case JSONX_STRINGS:
+        case JSONX_TEXT: return json_string(text);
+        case JSONX_ENUM: return json_string(field->names->names[2 + (size_t)*seed % (field->names->n - 2)]);
+        case JSONX_IP:
+        case JSONX_IPS: return json_string(IP_TEXT(ip_from_u32(0x0a000000 + (uint32_t)*seed)));
+        case JSONX_PREFIX:
+                return json_string(
+                        PREFIX_TEXT(((struct prefix){ip_from_u32(0x0a000000 + ((uint32_t)*seed << 8)), 24})));
+        case JSONX_OBJECT:
+        case JSONX_OBJECTS: return sample(field->of, seed);
+        }
+        return NULL;
+}
+
+static bool is_list(const struct jsonx_field *field)
+{
+        return field->type == JSONX_OBJECTS || field->type == JSONX_STRINGS || field->type == JSONX_IPS;
+}
+
+/* What a peer that knows one only says: the same as the first item of the list. */
+static json_t *sample_first(const struct jsonx_field *field, const json_t *object)
+{
+        const json_t *item = json_array_get(json_object_get(object, field->first_of), 0);
+
+        if (!field->of)
+                return json_deep_copy(item);
+        for (size_t i = 0; i < field->of->n; i++)
+                if (strcmp(field->of->fields[i].name, field->item_name) == 0)
+                        return json_deep_copy(json_object_get(item, field->of->fields[i].name));
+        fail_msg("%s is first of nothing", field->name);
+        return NULL;
+}
+
 /* A document that uses every field of a schema with values of its own, made from the schema. */
 static json_t *sample(const struct jsonx_schema *schema, int *seed)
 {
@@ -24,25 +70,12 @@ static json_t *sample(const struct jsonx_schema *schema, int *seed)
 
         for (size_t i = 0; i < schema->n; i++) {
                 const struct jsonx_field *field = &schema->fields[i];
-                json_t *value = NULL;
-                char text[32];
+                json_t *value = field->first_of  ? sample_first(field, object)
+                                : is_list(field) ? json_array()
+                                                 : sample_item(field, seed);
 
-                (*seed)++;
-                snprintf(text, sizeof(text), "text%d", *seed);
-                switch (field->type) {
-                case JSONX_BOOL: value = json_boolean(*seed % 2); break;
-                case JSONX_INT: value = json_integer(*seed); break;
-                case JSONX_STRING: value = json_string(text); break;
-                case JSONX_IP: value = json_string(IP_TEXT(ip_from_u32(0x0a000000 + (uint32_t)*seed))); break;
-                case JSONX_OBJECT: value = sample(field->of, seed); break;
-                case JSONX_OBJECTS:
-                case JSONX_STRINGS:
-                        value = json_array();
-                        for (int k = 0; k < 3; k++)
-                                json_array_append_new(value, field->of ? sample(field->of, seed)
-                                                                       : json_string(text));
-                        break;
-                }
+                for (int k = 0; k < 3 && is_list(field); k++)
+                        json_array_append_new(value, sample_item(field, seed));
                 json_object_set_new(object, field->name, value);
         }
         return object;
@@ -86,29 +119,218 @@ static void test_methods_by_name(void **state _unused_)
         assert_null(ipam_method_find("", &id));
 }
 
-/* The text that others read and the tables that we use name the same methods, fields and errors. */
-static void test_interface_text_has_everything(void **state _unused_)
+static int decode(const json_t *document, const struct jsonx_schema *schema, struct jsonx_problem *problem)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+
+        return jsonx_decode(document, schema, arena, arena_alloc(arena, 1, schema->bytes), problem, NULL);
+}
+
+/* Takes each field that must be there out of `part`, and of what is in it: then the whole is refused. */
+static void refuse_without(const char *name, const json_t *whole, const struct jsonx_schema *schema,
+                           json_t *part, const struct jsonx_schema *of)
+{
+        for (size_t i = 0; i < of->n; i++) {
+                const struct jsonx_field *field = &of->fields[i];
+                _cleanup_json_ json_t *value = json_incref(json_object_get(part, field->name));
+
+                if (field->type == JSONX_OBJECT)
+                        refuse_without(name, whole, schema, value, field->of);
+                else if (field->type == JSONX_OBJECTS)
+                        refuse_without(name, whole, schema, json_array_get(value, 1), field->of);
+                json_object_del(part, field->name);
+                if ((decode(whole, schema, NULL) == 0) != !(field->flags & JSONX_REQUIRED))
+                        fail_msg("%s without %s", name, field->name);
+                json_object_set(part, field->name, value);
+        }
+}
+
+static void test_what_must_be_there(void **state _unused_)
 {
         for (int i = 0; i < _IPAM_METHOD_MAX; i++) {
                 const struct ipam_method *method = ipam_method((enum ipam_method_id)i);
-                _cleanup_free_ char *head = xasprintf("\nmethod %s(", method->name);
-                const struct jsonx_schema *schemas[] = {method->request, method->reply};
+                int seed = 0;
+                _cleanup_json_ json_t *request = sample(method->request, &seed),
+                                      *reply = sample(method->reply, &seed);
 
-                assert_contains(ipam_interface_text, head);
-                for (size_t k = 0; k < ARRAY_SIZE(schemas); k++) {
-                        for (size_t f = 0; f < schemas[k]->n; f++) {
-                                _cleanup_free_ char *field = xasprintf("%s:", schemas[k]->fields[f].name);
-
-                                assert_contains(strstr(ipam_interface_text, head), field);
-                        }
-                }
+                refuse_without(method->name, request, method->request, request, method->request);
+                refuse_without(method->name, reply, method->reply, reply, method->reply);
         }
-        for (int i = IPAM_ERROR_NONE + 1; i < IPAM_ERROR_OTHER; i++) {
-                const char *name = ipam_error_name((enum ipam_error_id)i);
-                _cleanup_free_ char *line = xasprintf("\nerror %s (", strrchr(name, '.') + 1);
+}
 
-                assert_contains(ipam_interface_text, line);
+/* ---- other versions ---- */
+
+/* Whether all of `old` is in `now`, whatever else is. */
+static bool has_all(const json_t *now, const json_t *old)
+{
+        const char *name;
+        json_t *value;
+        size_t i;
+
+        if (json_is_array(old)) {
+                json_array_foreach(old, i, value) if (!has_all(json_array_get(now, i), value)) return false;
+                return json_array_size(now) == json_array_size(old);
         }
+        if (!json_is_object(old))
+                return json_equal(now, old);
+        json_object_foreach((json_t *)(uintptr_t)old, name,
+                            value) if (!has_all(json_object_get(now, name), value)) return false;
+        return true;
+}
+
+/* What is read as a struct says, written again, all that the older one knows. The new document. */
+static json_t *there_and_back(const char *name, const struct jsonx_schema *schema, const json_t *old)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        void *value = arena_alloc(arena, 1, schema->bytes);
+        json_t *now;
+        struct err err;
+
+        if (!old)
+                fail_msg("%s is not in the record", name);
+        if (jsonx_decode(old, schema, arena, value, NULL, &err) < 0)
+                fail_msg("%s: %s", name, err.msg);
+        now = jsonx_encode(schema, value);
+        if (!has_all(now, old))
+                fail_msg("%s: a field is lost or changed", name);
+        return now;
+}
+
+static void one_address_is_listed(const json_t *now)
+{
+        const char *names[] = {"address", "eni_id", "gateway", "subnet", "node_address", "mtu"};
+        const json_t *item = json_array_get(json_object_get(now, "addresses"), 0);
+
+        assert_int_equal(json_array_size(json_object_get(now, "addresses")), 1);
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+                const json_t *value = json_object_get(now, names[i]);
+
+                if (value && json_is_object(item))
+                        assert_true(json_equal(value, json_object_get(item, names[i])));
+        }
+        if (!json_is_object(item))
+                assert_true(json_equal(item, json_object_get(now, "address")));
+}
+
+/*
+ * Plugin and daemon of version 0.1.0, before there were lists of addresses: what they sent is read, and what we send has all of
+ * it. The record is of the real programs.
+ */
+static void test_version_0_1_0(void **state _unused_)
+{
+        _cleanup_json_ json_t *record = json_load_file(IPAM_RECORD, 0, NULL);
+        const json_t *calls = json_object_get(record, "calls"), *replies = json_object_get(record, "replies");
+
+        assert_non_null(record);
+        for (int i = 0; i < _IPAM_METHOD_MAX; i++) {
+                const struct ipam_method *method = ipam_method((enum ipam_method_id)i);
+                _cleanup_json_ json_t *call = NULL, *reply = NULL;
+
+                if (i != IPAM_METHOD_WATCH) /* no plugin calls it */
+                        call = there_and_back(method->name, method->request,
+                                              json_object_get(calls, method->name));
+                reply = there_and_back(method->name, method->reply, json_object_get(replies, method->name));
+                if (i == IPAM_METHOD_CONFIRM)
+                        one_address_is_listed(call);
+                if (i == IPAM_METHOD_ADD || i == IPAM_METHOD_CHECK || i == IPAM_METHOD_DEL)
+                        one_address_is_listed(reply);
+                if (i == IPAM_METHOD_LIST)
+                        one_address_is_listed(json_array_get(json_object_get(reply, "leases"), 0));
+                if (i == IPAM_METHOD_GC)
+                        one_address_is_listed(json_array_get(json_object_get(reply, "released"), 0));
+        }
+}
+
+static void test_errors_of_version_0_1_0(void **state _unused_)
+{
+        _cleanup_json_ json_t *record = json_load_file(IPAM_RECORD, 0, NULL);
+        json_t *old;
+        size_t i;
+
+        json_array_foreach(json_object_get(record, "errors"), i, old)
+        {
+                const char *name = json_string_value(json_object_get(old, "error"));
+                const json_t *parameters = json_object_get(old, "parameters");
+                _cleanup_json_ json_t *now = NULL;
+                struct ipam_error error;
+
+                assert_true(ipam_error_decode(name, parameters, &error, NULL) < 0);
+                if (error.id == IPAM_ERROR_OTHER)
+                        continue;
+                assert_string_equal(ipam_error_name(error.id), name);
+                now = ipam_error_encode(&error);
+                assert_true(json_equal(now, parameters));
+        }
+        assert_true(i >= 3);
+}
+
+static void test_names_from_the_future(void **state _unused_)
+{
+        const struct ipam_method *check = ipam_method(IPAM_METHOD_CHECK);
+        const struct jsonx_schema *log_level = ipam_method(IPAM_METHOD_LOG_LEVEL)->request;
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        int seed = 0;
+        _cleanup_json_ json_t *reply = sample(check->reply, &seed), *again = NULL,
+                              *request = json_pack("{s:s}", "level", "loud");
+        struct ipam_check_reply checked = {0};
+        struct jsonx_problem problem;
+        struct err err;
+
+        json_object_set_new(reply, "state", json_string("moving"));
+        assert_ok(jsonx_decode(reply, check->reply, arena, &checked, NULL, &err), &err);
+        assert_int_equal(checked.state, IPAM_LEASE_STATE_UNKNOWN);
+        again = jsonx_encode(check->reply, &checked);
+        assert_string_equal(json_string_value(json_object_get(again, "state")), "unknown");
+        /* What is asked for must be known. */
+        assert_int_equal(decode(request, log_level, &problem), -ERR_INVALID);
+        assert_string_equal(problem.path, "level");
+        assert_string_equal(problem.value, "loud");
+        assert_string_equal(problem.allowed, "debug, info, warn, error");
+        json_object_set_new(request, "level", json_string("WARN"));
+        assert_int_equal(decode(request, log_level, &problem), 0);
+}
+
+/* A peer that sends both means the list. */
+static void test_the_list_of_addresses_counts(void **state _unused_)
+{
+        const struct ipam_method *add = ipam_method(IPAM_METHOD_ADD);
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        int seed = 0;
+        _cleanup_json_ json_t *reply = sample(add->reply, &seed);
+        struct ipam_add_reply added = {0};
+        struct err err;
+
+        json_object_set_new(reply, "address", json_string("10.9.9.9"));
+        json_object_set_new(reply, "eni_id", json_string("eni-9"));
+        assert_ok(jsonx_decode(reply, add->reply, arena, &added, NULL, &err), &err);
+        assert_int_equal(added.n_addresses, 3);
+        assert_string_not_equal(IP_TEXT(added.addresses[0].address), "10.9.9.9");
+        assert_string_not_equal(added.addresses[0].eni_id, "eni-9");
+        /* An empty list is none. */
+        json_object_set_new(reply, "addresses", json_array());
+        added = (struct ipam_add_reply){0};
+        assert_ok(jsonx_decode(reply, add->reply, arena, &added, NULL, &err), &err);
+        assert_int_equal(added.n_addresses, 1);
+        assert_string_equal(IP_TEXT(added.addresses[0].address), "10.9.9.9");
+        assert_string_equal(added.addresses[0].eni_id, "eni-9");
+}
+
+static void test_enums_by_name(void **state _unused_)
+{
+        enum ipam_eni_state state_of_eni = IPAM_ENI_STATE_UNSET;
+        struct err err;
+
+        for (int i = IPAM_ENI_STATE_UNKNOWN + 1; i < _IPAM_ENI_STATE_MAX; i++) {
+                assert_ok(ipam_eni_state_parse(ipam_eni_state_to_string((enum ipam_eni_state)i),
+                                               &state_of_eni, &err),
+                          &err);
+                assert_int_equal(state_of_eni, i);
+        }
+        assert_null(ipam_eni_state_to_string(IPAM_ENI_STATE_UNSET));
+        assert_fails(ipam_eni_state_parse("odd", &state_of_eni, &err), ERR_INVALID);
+        assert_string_equal(err.msg,
+                            "eni state 'odd' is not allowed (allowed: creating, attaching, configuring, "
+                            "ready, draining, detaching, deleting)");
 }
 
 static void test_request_limits(void **state _unused_)
@@ -281,10 +503,11 @@ static void test_client_add_in_pieces(void **state _unused_)
                 assert_ok(ipam_client_connect(server.path, 5000, &client, &err), &err);
                 assert_ok(ipam_add(client, &request, &add, &err), &err);
                 server_stop(&server);
-                assert_string_equal(IP_TEXT(add.address), "10.0.1.5");
-                assert_string_equal(IP_TEXT(add.gateway), "169.254.1.1");
-                assert_string_equal(add.eni_id, "eni-1");
-                assert_true(add.reused && add.device_index == 2 && add.mtu == 9001);
+                assert_int_equal(add.n_addresses, 1);
+                assert_string_equal(IP_TEXT(add.addresses[0].address), "10.0.1.5");
+                assert_string_equal(IP_TEXT(add.addresses[0].gateway), "169.254.1.1");
+                assert_string_equal(add.addresses[0].eni_id, "eni-1");
+                assert_true(add.reused && add.addresses[0].device_index == 2 && add.addresses[0].mtu == 9001);
                 assert_contains(server.call, "\"method\":\"io.vpcwire.ipam.Add\"");
                 assert_contains(server.call, "\"container_id\":\"c1\"");
                 assert_null(strstr(server.call, "pod_name"));
@@ -417,7 +640,12 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_all_types_round_trip),
                 cmocka_unit_test(test_methods_by_name),
-                cmocka_unit_test(test_interface_text_has_everything),
+                cmocka_unit_test(test_what_must_be_there),
+                cmocka_unit_test(test_version_0_1_0),
+                cmocka_unit_test(test_errors_of_version_0_1_0),
+                cmocka_unit_test(test_names_from_the_future),
+                cmocka_unit_test(test_the_list_of_addresses_counts),
+                cmocka_unit_test(test_enums_by_name),
                 cmocka_unit_test(test_request_limits),
                 cmocka_unit_test(test_errors_round_trip),
                 cmocka_unit_test(test_errors_of_others),

@@ -7,6 +7,8 @@
 #include <vpcwire/addr.h>
 #include <vpcwire/jsonx.h>
 
+enum colour { COLOUR_UNSET, COLOUR_UNKNOWN, COLOUR_RED, COLOUR_BLUE, _COLOUR_MAX };
+
 struct wheel {
         const char *tyre;
         int64_t inches;
@@ -23,6 +25,11 @@ struct car {
         size_t n_wheels;
         const char **owners;
         size_t n_owners;
+        enum colour paint;
+        struct prefix garage;
+        char plate[5];
+        struct ip *radios;
+        size_t n_radios;
 };
 
 static const struct jsonx_field wheel_fields[] = {
@@ -30,6 +37,9 @@ static const struct jsonx_field wheel_fields[] = {
         JSONX_FIELD(struct wheel, inches, JSONX_INT, .limit = 22),
 };
 static const struct jsonx_schema wheel_schema = JSONX_SCHEMA(struct wheel, wheel_fields);
+static const char *const colour_names[_COLOUR_MAX] = {
+        [COLOUR_UNKNOWN] = "unknown", [COLOUR_RED] = "red", [COLOUR_BLUE] = "blue"};
+static const struct jsonx_names colours = {colour_names, _COLOUR_MAX};
 static const struct jsonx_field car_fields[] = {
         JSONX_FIELD(struct car, name, JSONX_STRING, .flags = JSONX_REQUIRED | JSONX_NOT_EMPTY, .limit = 8),
         JSONX_FIELD(struct car, electric, JSONX_BOOL),
@@ -39,23 +49,37 @@ static const struct jsonx_field car_fields[] = {
         JSONX_FIELD(struct car, spare, JSONX_OBJECT, .of = &wheel_schema),
         JSONX_LIST(struct car, wheels, JSONX_OBJECTS, .of = &wheel_schema, .limit = 4),
         JSONX_LIST(struct car, owners, JSONX_STRINGS),
+        JSONX_FIELD(struct car, paint, JSONX_ENUM, .names = &colours),
+        JSONX_FIELD(struct car, garage, JSONX_PREFIX),
+        JSONX_FIELD(struct car, plate, JSONX_TEXT, .limit = 4),
+        JSONX_LIST(struct car, radios, JSONX_IPS, .limit = 2),
+        /* What cars of one wheel and one radio called them. */
+        JSONX_FIRST(struct car, wheels, "inches", JSONX_INT, .of = &wheel_schema,
+                    .item_offset = offsetof(struct wheel, inches), .item_name = "inches"),
+        JSONX_FIRST(struct car, wheels, "tyre", JSONX_STRING, .of = &wheel_schema,
+                    .item_offset = offsetof(struct wheel, tyre), .item_name = "tyre"),
+        JSONX_FIRST(struct car, radios, "radio", JSONX_IP),
 };
 static const struct jsonx_schema car_schema = JSONX_SCHEMA(struct car, car_fields);
+static const struct jsonx_schema closed_schema = {
+        .fields = car_fields, .n = ARRAY_SIZE(car_fields), .bytes = sizeof(struct car), .closed = true};
 
 static void test_round_trip(void **state _unused_)
 {
         static const char *const documents[] = {
                 "{\"name\":\"a\",\"electric\":true,\"seats\":5,\"doors\":3,\"address\":\"10.0.0.1\","
                 "\"spare\":{\"tyre\":\"x\",\"inches\":22},\"wheels\":[{\"tyre\":\"y\",\"inches\":0},"
-                "{\"tyre\":\"\",\"inches\":1}],\"owners\":[\"me\",\"\\u00fc\"]}",
+                "{\"tyre\":\"\",\"inches\":1}],\"owners\":[\"me\",\"\\u00fc\"],\"paint\":\"blue\","
+                "\"garage\":\"fd00::/64\",\"plate\":\"KA-7\",\"radios\":[\"10.0.0.2\",\"fd00::2\"],"
+                "\"tyre\":\"y\",\"inches\":0,\"radio\":\"10.0.0.2\"}",
                 "{\"name\":\"a\",\"electric\":false,\"seats\":9223372036854775807,\"spare\":{\"tyre\":\"x\","
-                "\"inches\":0},\"wheels\":[],\"owners\":[]}",
+                "\"inches\":0},\"wheels\":[],\"owners\":[],\"plate\":\"\",\"radios\":[]}",
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(documents); i++) {
                 _cleanup_(arena_freep) struct arena *arena = arena_new();
                 _cleanup_json_ json_t *in = NULL, *out = NULL;
-                struct car car = {.doors = -1};
+                struct car car = {0};
                 struct err err;
 
                 assert_ok(jsonx_parse(documents[i], strlen(documents[i]), &in, &err), &err);
@@ -106,6 +130,13 @@ static void test_refused(void **state _unused_)
                  "123456"},
                 {"{\"name\":\"a\",\"wheels\":[{},{},{},{},{}]}", "wheels", "5 items"},
                 {"{\"name\":\"a\",\"owners\":[\"x\",1]}", "owners[1]", NULL},
+                {"{\"name\":\"a\",\"paint\":2}", "paint", NULL},
+                {"{\"name\":\"a\",\"garage\":\"10.0.0.0\"}", "garage", "10.0.0.0"},
+                {"{\"name\":\"a\",\"garage\":[]}", "garage", NULL},
+                {"{\"name\":\"a\",\"plate\":1}", "plate", NULL},
+                {"{\"name\":\"a\",\"radios\":[\"10.0.0.1\",\"x\"]}", "radios[1]", "x"},
+                {"{\"name\":\"a\",\"radios\":[\"::1\",\"::2\",\"::3\"]}", "radios", "3 items"},
+                {"{\"name\":\"a\",\"radio\":\"x\"}", "radio", "x"},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -125,6 +156,74 @@ static void test_refused(void **state _unused_)
                         assert_true(problem.allowed[0] != '\0');
                 }
         }
+}
+
+static void decode_ok(const char *document, const struct jsonx_schema *schema, struct arena *arena,
+                      struct car *ret)
+{
+        _cleanup_json_ json_t *in = NULL;
+        struct err err;
+
+        *ret = (struct car){0};
+        assert_ok(jsonx_parse(document, strlen(document), &in, &err), &err);
+        assert_ok(jsonx_decode(in, schema, arena, ret, NULL, &err), &err);
+}
+
+static void test_enums(void **state _unused_)
+{
+        static const char future[] = "{\"name\":\"a\",\"paint\":\"infrared\"}";
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        _cleanup_json_ json_t *in = json_loads(future, 0, NULL);
+        struct jsonx_problem problem;
+        struct car car;
+
+        decode_ok("{\"name\":\"a\"}", &car_schema, arena, &car);
+        assert_int_equal(car.paint, COLOUR_UNSET);
+        decode_ok("{\"name\":\"a\",\"paint\":\"Blue\"}", &closed_schema, arena, &car);
+        assert_int_equal(car.paint, COLOUR_BLUE);
+        decode_ok(future, &car_schema, arena, &car);
+        assert_int_equal(car.paint, COLOUR_UNKNOWN);
+        assert_fails(jsonx_decode(in, &closed_schema, arena, &car, &problem, NULL), ERR_INVALID);
+        assert_string_equal(problem.path, "paint");
+        assert_string_equal(problem.allowed, "red, blue");
+}
+
+static void test_long_text_is_cut(void **state _unused_)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        struct car car;
+
+        decode_ok("{\"name\":\"a\",\"plate\":\"KA-77777\"}", &car_schema, arena, &car);
+        assert_string_equal(car.plate, "KA-7");
+        assert_int_equal(car.doors, -1); /* what is absent is unset */
+}
+
+/* A peer that knows one thing only where there is a list now. */
+static void test_the_first_of_a_list(void **state _unused_)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        struct car car;
+
+        decode_ok("{\"name\":\"a\",\"tyre\":\"x\",\"inches\":7,\"radio\":\"::1\"}", &car_schema, arena, &car);
+        assert_int_equal(car.n_wheels, 1);
+        assert_string_equal(car.wheels[0].tyre, "x");
+        assert_int_equal(car.wheels[0].inches, 7);
+        assert_int_equal(car.n_radios, 1);
+        assert_string_equal(IP_TEXT(car.radios[0]), "::1");
+        /* One that sends both means the list, unless it is empty. */
+        decode_ok("{\"name\":\"a\",\"tyre\":\"x\",\"wheels\":[{\"tyre\":\"y\"}],\"radios\":[],\"radio\":\"::"
+                  "1\"}",
+                  &car_schema, arena, &car);
+        assert_int_equal(car.n_wheels, 1);
+        assert_string_equal(car.wheels[0].tyre, "y");
+        assert_int_equal(car.n_radios, 1);
+        /* What the list does not say, that does. */
+        decode_ok("{\"name\":\"a\",\"inches\":7,\"wheels\":[{\"tyre\":\"y\"},{\"tyre\":\"z\"}]}", &car_schema,
+                  arena, &car);
+        assert_int_equal(car.wheels[0].inches, 7);
+        assert_int_equal(car.wheels[1].inches, 0);
+        decode_ok("{\"name\":\"a\"}", &car_schema, arena, &car);
+        assert_true(car.n_wheels == 0 && car.n_radios == 0);
 }
 
 static void test_a_long_value_is_cut_in_the_error(void **state _unused_)
@@ -149,6 +248,7 @@ static void test_text_that_is_not_utf8_is_sent(void **state _unused_)
 {
         const struct car car = {.name = "a\xff\xfe"
                                         "b",
+                                .spare = {.tyre = "x"},
                                 .doors = -1};
         _cleanup_json_ json_t *out = jsonx_encode(&car_schema, &car);
 
@@ -207,6 +307,9 @@ int main(void)
                 cmocka_unit_test(test_round_trip),
                 cmocka_unit_test(test_unknown_and_null_are_ignored),
                 cmocka_unit_test(test_refused),
+                cmocka_unit_test(test_enums),
+                cmocka_unit_test(test_long_text_is_cut),
+                cmocka_unit_test(test_the_first_of_a_list),
                 cmocka_unit_test(test_a_long_value_is_cut_in_the_error),
                 cmocka_unit_test(test_text_that_is_not_utf8_is_sent),
                 cmocka_unit_test(test_parse_refuses),

@@ -143,7 +143,7 @@ static struct ip lease(struct fixture *fixture, unsigned number)
         request.pod_name = "<b>cart\"";
         request.container_id = "0123456789abcdef0123";
         assert_ok(ipam_add(client, &request, &reply, &err), &err);
-        return reply.address;
+        return reply.addresses[0].address;
 }
 
 /* ---- the documents ---- */

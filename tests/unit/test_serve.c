@@ -18,8 +18,9 @@ static void test_add_again_confirm_check_del(void **state)
         struct fixture *fixture = *state;
         _cleanup_(ipam_client_freep) struct ipam_client *client = fixture_connect(fixture);
         struct ipam_add_request request = fixture_request(fixture, 1, 1000);
-        struct ipam_confirm_request confirm = {"net", request.container_id, "eth0", IP_NONE};
-        struct ipam_check_request check = {"net", request.container_id, "eth0", IP_NONE};
+        struct ipam_confirm_request confirm = {"net", request.container_id, "eth0"};
+        struct ipam_check_request check = {"net", request.container_id, "eth0"};
+        struct ip address;
         struct ipam_del_request del = {"net", request.container_id, "eth0"};
         struct ipam_add_reply add, again;
         struct ipam_check_reply checked;
@@ -29,29 +30,36 @@ static void test_add_again_confirm_check_del(void **state)
         request.pod_namespace = "default";
         request.pod_name = "web-0";
         assert_ok(ipam_add(client, &request, &add, &err), &err);
-        assert_string_equal(IP_TEXT(add.address), "10.0.1.1");
-        assert_string_equal(IP_TEXT(add.gateway), "169.254.1.1");
-        assert_string_equal(add.eni_id, "eni-primary");
-        assert_true(add.device_index == 0 && add.mtu == SERVE_MTU && !add.reused);
+        assert_int_equal(add.n_addresses, 1);
+        address = add.addresses[0].address;
+        assert_string_equal(IP_TEXT(address), "10.0.1.1");
+        assert_string_equal(IP_TEXT(add.addresses[0].gateway), "169.254.1.1");
+        assert_string_equal(add.addresses[0].eni_id, "eni-primary");
+        assert_true(add.addresses[0].device_index == 0 && add.addresses[0].network_card == 0);
+        assert_true(add.addresses[0].mtu == SERVE_MTU && !add.reused);
         assert_int_equal(atomic_load(&fixture->wakes), 1);
         assert_ok(ipam_add(client, &request, &again, &err), &err);
-        assert_true(again.reused && ip_equal(again.address, add.address));
+        assert_true(again.reused && ip_equal(again.addresses[0].address, address));
 
         assert_ok(ipam_check(client, &check, &checked, &err), &err);
-        assert_string_equal(checked.state, "reserved");
-        confirm.address = add.address;
+        assert_int_equal(checked.state, IPAM_LEASE_STATE_RESERVED);
+        confirm.addresses = &address;
+        confirm.n_addresses = 1;
         assert_ok(ipam_confirm(client, &confirm, &err), &err);
         assert_ok(ipam_confirm(client, &confirm, &err), &err);
-        check.address = add.address;
+        check.addresses = &address;
+        check.n_addresses = 1;
         assert_ok(ipam_check(client, &check, &checked, &err), &err);
-        assert_string_equal(checked.state, "wired");
-        assert_true(ip_equal(checked.address, add.address));
+        assert_int_equal(checked.state, IPAM_LEASE_STATE_WIRED);
+        assert_int_equal(checked.n_addresses, 1);
+        assert_true(ip_equal(checked.addresses[0].address, address));
 
         assert_ok(ipam_del(client, &del, &released, &err), &err);
-        assert_true(released.released && ip_equal(released.address, add.address));
+        assert_true(released.released && released.n_addresses == 1 &&
+                    ip_equal(released.addresses[0], address));
         for (int i = 0; i < 2; i++) {
                 assert_ok(ipam_del(client, &del, &released, &err), &err);
-                assert_true(!released.released && !ip_is_set(released.address));
+                assert_true(!released.released && released.n_addresses == 0);
         }
 }
 
@@ -60,13 +68,15 @@ static void test_lease_not_found(void **state)
         struct fixture *fixture = *state;
         _cleanup_(ipam_client_freep) struct ipam_client *client = fixture_connect(fixture);
         struct ipam_add_request request = fixture_request(fixture, 1, 1000);
-        struct ipam_confirm_request confirm = {"net", "nobody", "eth0", IP_NONE};
-        struct ipam_check_request check = {"net", "nobody", "eth0", IP_NONE};
+        struct ip others[2];
+        struct ipam_confirm_request confirm = {"net", "nobody", "eth0", .addresses = others,
+                                               .n_addresses = 1};
+        struct ipam_check_request check = {"net", "nobody", "eth0"};
         struct ipam_check_reply checked;
         struct ipam_add_reply add;
         struct err err;
 
-        assert_ok(ip_parse("10.0.1.99", &confirm.address, &err), &err);
+        assert_ok(ip_parse("10.0.1.99", &others[0], &err), &err);
         assert_fails(ipam_confirm(client, &confirm, &err), ERR_NOT_FOUND);
         assert_int_equal(ipam_client_error(client)->id, IPAM_ERROR_LEASE_NOT_FOUND);
         assert_string_equal(ipam_client_error(client)->container_id, "nobody");
@@ -74,7 +84,14 @@ static void test_lease_not_found(void **state)
         /* The right key with another address is not found, either. */
         assert_ok(ipam_add(client, &request, &add, &err), &err);
         confirm.container_id = check.container_id = request.container_id;
-        check.address = confirm.address;
+        check.addresses = others;
+        check.n_addresses = 1;
+        assert_fails(ipam_confirm(client, &confirm, &err), ERR_NOT_FOUND);
+        assert_fails(ipam_check(client, &check, &checked, &err), ERR_NOT_FOUND);
+        /* Nor is it with its address and another one. */
+        others[1] = others[0];
+        others[0] = add.addresses[0].address;
+        confirm.n_addresses = check.n_addresses = 2;
         assert_fails(ipam_confirm(client, &confirm, &err), ERR_NOT_FOUND);
         assert_fails(ipam_check(client, &check, &checked, &err), ERR_NOT_FOUND);
         assert_contains(err.msg, request.container_id);
@@ -102,7 +119,7 @@ static void test_gc(void **state)
         assert_int_equal(reply.n_released, 1);
         assert_string_equal(reply.released[0].container_id, "c1");
         assert_string_equal(reply.released[0].ifname, "eth0");
-        assert_string_equal(IP_TEXT(reply.released[0].address), "10.0.1.1");
+        assert_string_equal(IP_TEXT(reply.released[0].addresses[0]), "10.0.1.1");
         gc.n_attachments = 0;
         assert_ok(ipam_gc(client, &gc, &reply, &err), &err);
         assert_int_equal(reply.n_released, 1);
@@ -116,8 +133,13 @@ static void task_set_texts(struct fixture *fixture)
         struct serve_node node = {.node = {.instance_id = "i-1", .instance_type = "t3.small"}, .max_enis = 3};
 
         serve_set_node(fixture->serve, &node);
-        serve_set_settings(fixture->serve,
-                           &(struct serve_settings){.targets = {1, -1, 5, -1, 30000, -1}, .mtu = 1500});
+        serve_set_settings(fixture->serve, &(struct serve_settings){.targets = {.warm_eni = 1,
+                                                                                .warm_ip = -1,
+                                                                                .minimum_ip = 5,
+                                                                                .max_eni = -1,
+                                                                                .max_pods = -1,
+                                                                                .cooldown_ms = 30000},
+                                                                    .mtu = 1500});
         serve_set_impaired(fixture->serve, "rules cannot be written");
 }
 
@@ -144,7 +166,7 @@ static void test_status(void **state)
         fixture_run(fixture, task_set_texts);
         assert_ok(store_blocked_set(fixture->store, &blocked, &err), &err);
         assert_ok(ipam_add(client, &request, &add, &err), &err);
-        assert_int_equal(add.mtu, 1500);
+        assert_int_equal(add.addresses[0].mtu, 1500);
         assert_ok(ipam_status(client, &status, &err), &err);
         assert_string_equal(status.node.instance_type, "t3.small");
         assert_true(status.impaired);
@@ -175,7 +197,7 @@ static void test_list(void **state)
         assert_ok(ipam_list(client, &list, &err), &err);
         assert_int_equal(list.n_enis, 1);
         assert_string_equal(list.enis[0].eni_id, "eni-primary");
-        assert_string_equal(list.enis[0].state, "ready");
+        assert_int_equal(list.enis[0].state, IPAM_ENI_STATE_READY);
         assert_string_equal(list.enis[0].mac, "02:00:00:00:00:01");
         assert_true(list.enis[0].primary && list.enis[0].total == 3 && list.enis[0].leased == 1);
         assert_int_equal(list.n_leases, 1);
@@ -184,7 +206,8 @@ static void test_list(void **state)
         assert_string_equal(list.leases[0].netns, "/var/run/netns/x");
         assert_string_equal(list.leases[0].pod_name, "web-0");
         assert_null(list.leases[0].pod_uid);
-        assert_string_equal(list.leases[0].state, "reserved");
+        assert_int_equal(list.leases[0].state, IPAM_LEASE_STATE_RESERVED);
+        assert_string_equal(list.leases[0].addresses[0].eni_id, "eni-primary");
         assert_in_range(list.leases[0].since_ms, clock_wall_ms() - 20000, clock_wall_ms());
 }
 

@@ -23,7 +23,7 @@ static void add_must_get(struct async_add *add, const char *address)
 {
         async_add_join(add);
         assert_ok(add->result, &add->err);
-        assert_string_equal(IP_TEXT(add->reply.address), address);
+        assert_string_equal(IP_TEXT(add->address), address);
 }
 
 /* A full pool is no failure of the daemon: probes stay well, and only ADDs that wait in vain are told to runtimes. */
@@ -318,7 +318,7 @@ static void test_a_storm(void **state)
 
                 async_add_join(&adds[i]);
                 assert_ok(adds[i].result, &adds[i].err);
-                number = ip_to_u32(adds[i].reply.address) - 0x0a000101;
+                number = ip_to_u32(adds[i].address) - 0x0a000101;
                 assert_in_range(number, 0, ADDS - 1);
                 assert_false(seen[number]);
                 seen[number] = true;

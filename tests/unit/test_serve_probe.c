@@ -33,12 +33,13 @@ static bool was_asked(struct fixture *fixture)
 }
 
 /* As the reconciler writes it. */
-static void write_answer(struct fixture *fixture, const char *result, int64_t ready_ms)
+static void write_answer(struct fixture *fixture, const char *action, int64_t ready_ms)
 {
         _cleanup_free_ char *text = xasprintf(
-                "{\"at_ms\":5,\"imds\":{\"reachable\":true,\"hops\":1},\"permissions\":[{\"action\":\"A\","
-                "\"result\":\"%s\"}],\"" STORE_PROBE_AT "\":%lld}",
-                result, (long long)ready_ms);
+                "{\"at_ms\":5,\"imds\":{\"reachable\":true,\"hops\":1},\"credentials\":{\"good\":true,"
+                "\"failing\":false,\"expires_ms\":0,\"clock_ahead_ms\":0,\"clock_behind\":false},"
+                "\"permissions\":[{\"action\":\"%s\",\"result\":\"allowed\"}],\"" STORE_PROBE_AT "\":%lld}",
+                action, (long long)ready_ms);
         struct err err;
 
         assert_ok(store_fact_set(fixture->store, STORE_FACT_PROBE, text, &err), &err);
@@ -67,12 +68,13 @@ static void asker_start(struct asker *asker, struct fixture *fixture)
         assert_int_equal(pthread_create(&asker->thread, NULL, run_asker, asker), 0);
 }
 
-static void asker_must_get(struct asker *asker, const char *result)
+static void asker_must_get(struct asker *asker, const char *action)
 {
         pthread_join(asker->thread, NULL);
         assert_ok(asker->result, &asker->err);
         assert_int_equal(asker->reply.n_permissions, 1);
-        assert_string_equal(asker->reply.permissions[0].result, result);
+        assert_string_equal(asker->reply.permissions[0].action, action);
+        assert_int_equal(asker->reply.permissions[0].result, IPAM_PERMISSION_RESULT_ALLOWED);
         assert_true(asker->reply.imds.reachable && asker->reply.imds.hops == 1 && asker->reply.at_ms == 5);
         ipam_client_free(asker->client);
 }
