@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """C for a Varlink interface: generate.py FILE.varlink FOLDER writes vpcwire/ipam_types.h, vpcwire/ipam_calls.h and
 ipam_tables.c into FOLDER. Types, enums with their names, field tables with their limits, ids of methods and errors, and the
