@@ -5,7 +5,6 @@
  * the plugin sees to that, and here it is put back.
  */
 #include <vpcwire/dataplane.h>
-#include <vpcwire/ipam.h>
 #include <vpcwire/neigh.h>
 
 #include "node/sync_parts.h"

@@ -226,6 +226,8 @@ static void test_version_0_1_0(void **state _unused_)
                 const struct ipam_method *method = ipam_method((enum ipam_method_id)i);
                 _cleanup_json_ json_t *call = NULL, *reply = NULL;
 
+                if (i == IPAM_METHOD_NETWORK) /* younger */
+                        continue;
                 if (i != IPAM_METHOD_WATCH) /* no plugin calls it */
                         call = there_and_back(method->name, method->request,
                                               json_object_get(calls, method->name));
