@@ -9,7 +9,6 @@
 #include <nftables/libnftables.h>
 
 #include <vpcwire/dataplane.h>
-#include <vpcwire/ipam.h>
 #include <vpcwire/neigh.h>
 #include <vpcwire/pod_sysctl.h>
 #include <vpcwire/sysctl.h>
