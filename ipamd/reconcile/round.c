@@ -89,9 +89,8 @@ static int make_plan(struct reconcile *r, struct round *round, struct plan *ret,
         return 0;
 }
 
-/* *ret_all: nothing came between. Somebody broke the host's network meanwhile: that is healed before the next call. */
-static int carry_out(struct reconcile *r, struct round *round, const struct plan *plan, bool *ret_all,
-                     struct err *err)
+int round_carry_out(struct reconcile *r, struct round *round, const struct plan *plan, bool *ret_all,
+                    struct err *err)
 {
         *ret_all = false;
         for (size_t i = 0; i < plan->n; i++) {
@@ -101,7 +100,7 @@ static int carry_out(struct reconcile *r, struct round *round, const struct plan
                 settle(r, round, &out);
                 if (e < 0)
                         return e;
-                if (i + 1 < plan->n && wake_is_urgent(&r->wake))
+                if (i + 1 < plan->n && (plan->actions[i].kind == PLAN_LOOK || wake_is_urgent(&r->wake)))
                         return 0;
         }
         *ret_all = true;
@@ -113,7 +112,7 @@ static int plan_and_act(struct reconcile *r, struct round *round, struct outcome
         struct plan plan;
         bool all;
 
-        if (make_plan(r, round, &plan, out, err) < 0 || carry_out(r, round, &plan, &all, err) < 0)
+        if (make_plan(r, round, &plan, out, err) < 0 || round_carry_out(r, round, &plan, &all, err) < 0)
                 return -(int)err->code;
         if (!all) {
                 out->again = true;
@@ -139,7 +138,7 @@ static const struct {
         {"reclaim", reclaim},
         {"store", observe_again},
         {"firewalls", watch_firewalls},
-        /* Plan, and act: EC2. */
+        /* Plan, and act: EC2. A look at it observes, and costs a call: the plan says when, and the next round plans on it. */
         {"plan", plan_and_act},
         /* What nothing waits for. */
         {"tag-primary", tag},

@@ -111,6 +111,41 @@ static void test_a_full_subnet_is_asked_once(void **state)
         assert_int_equal(b->fake->n_calls, 1);
 }
 
+/* What a look shows is observed: what was planned before it is planned anew. */
+static void test_nothing_is_done_on_a_view_that_a_look_has_changed(void **state)
+{
+        struct bench *b = *state;
+        struct ip own[] = {fixture_ip(0, 1), fixture_ip(0, 2)};
+        const struct ec2_eni primary = {.eni_id = "eni-0",
+                                        .subnet_id = SUBNET,
+                                        .status = "in-use",
+                                        .interface_type = "interface",
+                                        .attachment_id = "attach-0",
+                                        .attachment_status = "attached",
+                                        .public_address = "",
+                                        .attached = true,
+                                        .delete_on_termination = true,
+                                        .primary = fixture_ip(0, 0),
+                                        .secondary = own,
+                                        .n_secondary = ARRAY_SIZE(own)};
+        const struct fake_answer answer = {.enis = &primary, .n_enis = 1};
+        struct round round = bench_round(b, SOON);
+        struct plan_action actions[] = {
+                {.kind = PLAN_LOOK, .reason = "test"},
+                {.kind = PLAN_ASSIGN, .key = round.enis[0].key, .count = 1, .reason = "test"}};
+        const struct plan plan = {.actions = actions, .n = ARRAY_SIZE(actions)};
+        bool all = true;
+
+        bench_answer(b, &answer, 1);
+        assert_ok(round_carry_out(&b->r, &round, &plan, &all, &b->f->err), &b->f->err);
+        assert_false(all);
+        assert_int_equal(b->fake->n_calls, 1);
+        assert_true(round.so_far.again && round.so_far.resync_network);
+        round = bench_round(b, SOON);
+        assert_int_equal(round.enis[0].free, 2);
+        assert_false(round.enis[0].in_doubt);
+}
+
 static void test_a_lost_attach_stays_in_doubt(void **state)
 {
         struct bench *b = *state;
@@ -398,6 +433,7 @@ int main(void)
                 TEST(test_a_lost_create_is_repeated_word_for_word),
                 TEST(test_a_full_subnet_blocks_the_subnet_and_leaves_no_row),
                 TEST(test_a_full_subnet_is_asked_once),
+                TEST(test_nothing_is_done_on_a_view_that_a_look_has_changed),
                 TEST(test_a_lost_attach_stays_in_doubt),
                 TEST(test_a_refused_attach_is_in_no_doubt),
                 TEST(test_one_eni_too_many_is_given_up),
