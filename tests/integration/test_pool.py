@@ -150,6 +150,7 @@ def test_growth_costs_three_calls(vpc, make_node):
     """A new ENI with its addresses: create, attach, modify; and nothing else before or after."""
     node = make_node("n1", env={"WARM_IP_TARGET": "1", "MINIMUM_IP_TARGET": "3"})
     node.wait_quiet(free=3)
+    wait_until(lambda: node.calls().get("CreateTags"), 20, why="the primary ENI's tag is the last call of a start")
     vpc.calls_reset()
     node.add_pods(f"p{i}" for i in range(3))
     wait_until(lambda: node.quiet()["free"] >= 1, 20)
