@@ -8,8 +8,11 @@
 enum { TAG_AGAIN_MS = 60 * 60 * 1000 }; /* EC2 refused to tag the primary ENI: it is not asked before */
 
 /* mark.c: delete-on-termination of ENIs in use. A look forgets and sees; mark_repeat() is tried in each round. */
+struct unmarked_eni {
+        char id[EC2_ID_BYTES];
+};
 struct unmarked {
-        char (*ids)[EC2_ID_BYTES]; /* ENIs that the last look showed without it */
+        struct unmarked_eni *list; /* those that the last look showed without it */
         size_t n;
 };
 void mark_forget(struct unmarked *unmarked);

@@ -16,8 +16,8 @@ static const char STEP_MARK[] = "delete-on-termination";
 
 void mark_forget(struct unmarked *unmarked)
 {
-        free(unmarked->ids);
-        unmarked->ids = NULL;
+        free(unmarked->list);
+        unmarked->list = NULL;
         unmarked->n = 0;
 }
 
@@ -25,8 +25,9 @@ void mark_see(struct unmarked *unmarked, const struct ec2_eni *eni, bool ours)
 {
         if (!ours || eni->delete_on_termination || !*eni->attachment_id)
                 return;
-        unmarked->ids = xrealloc_array(unmarked->ids, unmarked->n + 1, sizeof(*unmarked->ids));
-        memcpy(unmarked->ids[unmarked->n++], eni->eni_id, strlen(eni->eni_id) + 1); /* ids fit: ec2_parse.c */
+        unmarked->list = xrealloc_array(unmarked->list, unmarked->n + 1, sizeof(*unmarked->list));
+        memcpy(unmarked->list[unmarked->n++].id, eni->eni_id,
+               strlen(eni->eni_id) + 1); /* ids fit: ec2_parse.c */
 }
 
 static const struct store_eni *find(const struct round *round, const char *eni_id)
@@ -77,13 +78,12 @@ int mark_repeat(struct unmarked *unmarked, struct context *ctx, struct round *ro
         size_t left = 0;
 
         for (size_t i = 0; i < unmarked->n; i++) {
-                int done = mark(ctx, round, unmarked->ids[i], out, err);
+                int done = mark(ctx, round, unmarked->list[i].id, out, err);
 
                 if (done < 0)
-                        return err_wrap(err, "set delete on termination of %s", unmarked->ids[i]);
-                if (!done && left != i)
-                        memcpy(unmarked->ids[left], unmarked->ids[i], sizeof(*unmarked->ids));
-                left += !done;
+                        return err_wrap(err, "set delete on termination of %s", unmarked->list[i].id);
+                if (!done)
+                        unmarked->list[left++] = unmarked->list[i];
         }
         unmarked->n = left;
         return 0;

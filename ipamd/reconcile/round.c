@@ -138,7 +138,7 @@ static const struct {
         {"reclaim", reclaim},
         {"store", observe_again},
         {"firewalls", watch_firewalls},
-        /* Plan, and act: EC2. A look at it is an observation that costs a call, so the plan says when; the rest comes in the next round. */
+        /* Plan, and act: EC2. A look at it observes, and costs a call: the plan says when, and the next round plans on it. */
         {"plan", plan_and_act},
         /* What nothing waits for. */
         {"tag-primary", tag},

@@ -81,6 +81,7 @@ def shrink_by_an_eni(node, counter, pod, figures):
 def more_addresses(world, figures):
     node = world.node("n2", instance_type="m5.large", env={"WARM_IP_TARGET": "2"}).start()
     node.wait_quiet(DEADLINE_S, free=2)
+    wait_until(lambda: node.calls().get("CreateTags"), DEADLINE_S, why="the primary ENI's tag is the last call of a start")
     counter = Counter(world, node)
     node.conf.write_text("WARM_IP_TARGET=7\n")
     node.proc.process.send_signal(signal.SIGHUP)
