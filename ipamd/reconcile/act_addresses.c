@@ -11,6 +11,15 @@
 
 #include "reconcile/act.h"
 
+struct prefix *act_hosts(struct round *round, const struct ip *addresses, size_t n)
+{
+        struct prefix *blocks = ARENA_ARRAY(round->arena, struct prefix, n);
+
+        for (size_t i = 0; i < n; i++)
+                blocks[i] = prefix_host(addresses[i]);
+        return blocks;
+}
+
 static int assign_failed(struct reconcile *r, struct round *round, const struct store_eni *eni,
                          const struct err *cause, struct err *err)
 {
@@ -51,7 +60,7 @@ int act_assign(struct reconcile *r, struct round *round, const struct plan_actio
                 if (ip_equal(addresses[i], eni->primary_address))
                         addresses[i--] = addresses[--n];
         }
-        if (store_addresses_add(r->store, eni->key, addresses, n, round->now_ms, &n_new, err) < 0 ||
+        if (store_blocks_add(r->store, eni->key, act_hosts(round, addresses, n), n, &n_new, err) < 0 ||
             store_eni_set_in_doubt(r->store, eni->key, false, err) < 0)
                 return -(int)err->code;
         round->progress = true;
@@ -66,12 +75,15 @@ int act_assign(struct reconcile *r, struct round *round, const struct plan_actio
 }
 
 static int unassign_call(struct reconcile *r, struct round *round, const struct store_eni *eni,
-                         const struct ip *addresses, size_t n, struct err *err)
+                         const struct prefix *blocks, size_t n, struct err *err)
 {
         const char *name = plan_action_to_string(PLAN_UNASSIGN);
+        struct ip *addresses = ARENA_ARRAY(round->arena, struct ip, n);
         enum ec2_failure_class class;
         struct err cause;
 
+        for (size_t k = 0; k < n; k++)
+                addresses[k] = blocks[k].ip;
         if (ec2_unassign_addresses(r->ec2, eni->eni_id, addresses, n, &cause) < 0) {
                 class = ec2_last_failure(r->ec2)->class;
                 if (class == EC2_FAILURE_GONE || class == EC2_FAILURE_REQUEST)
@@ -81,7 +93,7 @@ static int unassign_call(struct reconcile *r, struct round *round, const struct 
         }
         round->progress = round->changed = true;
         log_info("addresses given back", LOG_STR("eni", eni->eni_id), LOG_INT("n", n));
-        if (store_addresses_gone(r->store, eni->key, addresses, n, round->now_ms, err) < 0 ||
+        if (store_blocks_gone(r->store, eni->key, blocks, n, round->now_ms, err) < 0 ||
             blocked_clear(r, round, BLOCKED_FULL, eni->eni_id, err) < 0)
                 return -(int)err->code;
         return blocked_clear(r, round, name, eni->eni_id, err);
@@ -91,37 +103,37 @@ int act_unassign(struct reconcile *r, struct round *round, const struct plan_act
                  struct store_eni *eni, struct err *err)
 {
         const char *name = plan_action_to_string(PLAN_UNASSIGN);
-        struct ip *addresses;
+        struct prefix *blocks;
         size_t n;
 
         if (blocked_now(round, name, eni->eni_id)) {
                 round_wake_at(round, blocked_find(round, name, eni->eni_id)->until_ms);
                 return 0;
         }
-        if (store_addresses_take(r->store, eni->key, action->count, round->now_ms, round->arena, &addresses,
-                                 &n, err) < 0)
+        if (store_blocks_take(r->store, eni->key, action->count, round->now_ms, round->arena, &blocks, &n,
+                              err) < 0)
                 return -(int)err->code;
         if (!n)
                 return 0;
-        if (unassign_call(r, round, eni, addresses, n, err) < 0)
+        if (unassign_call(r, round, eni, blocks, n, err) < 0)
                 return -(int)err->code;
         /* Nobody had asked for these before: EC2 has them still, for sure. */
-        return act_is_slowed_down(r) ? store_addresses_restore(r->store, eni->key, addresses, n, err) : 0;
+        return act_is_slowed_down(r) ? store_blocks_restore(r->store, eni->key, blocks, n, err) : 0;
 }
 
 static int finish_unassign(struct reconcile *r, struct round *round, const struct store_eni *eni,
                            struct err *err)
 {
-        struct store_address *all;
-        struct ip *leaving;
+        struct store_block *all;
+        struct prefix *leaving;
         size_t n_all, n = 0;
 
-        if (store_addresses(r->store, round->now_ms, round->arena, &all, &n_all, err) < 0)
+        if (store_blocks(r->store, round->arena, &all, &n_all, err) < 0)
                 return -(int)err->code;
-        leaving = ARENA_ARRAY(round->arena, struct ip, n_all);
+        leaving = ARENA_ARRAY(round->arena, struct prefix, n_all);
         for (size_t i = 0; i < n_all; i++) {
-                if (all[i].eni_key == eni->key && strcmp(all[i].state, "leaving") == 0)
-                        leaving[n++] = all[i].address;
+                if (all[i].eni_key == eni->key && all[i].state == BLOCK_LEAVING)
+                        leaving[n++] = all[i].prefix;
         }
         return n ? unassign_call(r, round, eni, leaving, n, err) : 0;
 }

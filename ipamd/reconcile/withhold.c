@@ -25,7 +25,7 @@ static int withhold_one(struct reconcile *r, struct round *round, const struct s
 
         if (store_addresses_withhold(r->store, address->eni_key, &address->address, 1, &changed, err) < 0)
                 return err_wrap(err, "withhold %s", IP_TEXT(address->address));
-        *ret = changed || strcmp(address->state, "preparing") == 0;
+        *ret = changed || address->state == ADDRESS_PREPARING;
         round->changed |= changed > 0;
         return 0;
 }

@@ -60,7 +60,7 @@ int handle_address(struct method_call *call, const void *request, void *reply, s
                 return r == -ERR_NOT_FOUND ? 0 : r; /* not known is an answer */
         *ret = (struct ipam_address_reply){
                 .known = true,
-                .state = address.state,
+                .state = address_state_to_string(address.state),
                 .eni_id = or_null(address.eni_id),
                 .device_index = address.device_index,
                 .until_ms = address.cooling_until_ms

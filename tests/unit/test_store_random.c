@@ -72,8 +72,8 @@ static void look(struct world *w)
                         shown[n++] = fixture_ip(device, i + 1);
         }
         eni.untagged = device && dice(w, 5) == 0;
-        refuse_nothing(w, store_eni_observed(w->f->store, &eni, shown, n, n ? dice(w, (unsigned)n) : 0,
-                                             w->now_ms, &changed, &w->f->err));
+        refuse_nothing(w, store_eni_observed(w->f->store, &eni, fixture_hosts(w->f->arena, shown, n), n,
+                                             n ? dice(w, (unsigned)n) : 0, w->now_ms, &changed, &w->f->err));
         associated = fixture_ip(device, 1 + dice(w, ADDRESSES));
         refuse_nothing(
                 w, store_addresses_associated(w->f->store, eni.eni_id, &associated, dice(w, 2), &w->f->err));
@@ -88,8 +88,9 @@ static void route(struct world *w)
 
         for (unsigned i = 0; i < ADDRESSES; i++)
                 addresses[i] = fixture_ip(eni.device_index, i + 1);
-        refuse_nothing(w, store_addresses_routed(w->f->store, eni.key, addresses, ADDRESSES, w->now_ms, &n,
-                                                 &w->f->err));
+        refuse_nothing(w, store_blocks_routed(w->f->store, eni.key,
+                                              fixture_hosts(w->f->arena, addresses, ADDRESSES), ADDRESSES, &n,
+                                              &w->f->err));
         refuse_nothing(
                 w, store_eni_set_state(w->f->store, eni.key, ENI_READY, "", w->now_ms, &done, &w->f->err));
 }
@@ -119,7 +120,8 @@ static void change_eni(struct world *w)
 static void change_address(struct world *w)
 {
         struct store_eni eni = some_eni(w);
-        struct ip address = some_address(w), *taken;
+        struct ip address = some_address(w);
+        struct prefix *taken;
         size_t n_taken;
         unsigned n;
 
@@ -129,17 +131,22 @@ static void change_address(struct world *w)
                                store_addresses_withhold(w->f->store, eni.key, &address, 1, &n, &w->f->err));
                 break;
         case 1:
-                refuse_nothing(w, store_addresses_take(w->f->store, eni.key, 2, w->now_ms, w->f->arena,
-                                                       &taken, &n_taken, &w->f->err));
+                refuse_nothing(w, store_blocks_take(w->f->store, eni.key, 2, w->now_ms, w->f->arena, &taken,
+                                                    &n_taken, &w->f->err));
                 break;
         case 2:
-                refuse_nothing(
-                        w, store_addresses_gone(w->f->store, eni.key, &address, 1, w->now_ms, &w->f->err));
+                refuse_nothing(w, store_blocks_gone(w->f->store, eni.key,
+                                                    fixture_hosts(w->f->arena, &address, 1), 1, w->now_ms,
+                                                    &w->f->err));
                 break;
         case 3:
-                refuse_nothing(w, store_addresses_restore(w->f->store, eni.key, &address, 1, &w->f->err));
+                refuse_nothing(w,
+                               store_blocks_restore(w->f->store, eni.key,
+                                                    fixture_hosts(w->f->arena, &address, 1), 1, &w->f->err));
                 break;
-        default: refuse_nothing(w, store_give_back_again(w->f->store, eni.key, address, &w->f->err));
+        default:
+                refuse_nothing(w,
+                               store_give_back_again(w->f->store, eni.key, prefix_host(address), &w->f->err));
         }
 }
 
@@ -204,13 +211,16 @@ static void settle_imports(struct world *w)
 static void forget_a_lease(struct world *w)
 {
         fixture_sql(w->f,
-                    "BEGIN; CREATE TEMP TABLE old AS SELECT address FROM leases LIMIT 1;"
-                    " DELETE FROM leases WHERE address IN (SELECT address FROM old);"
-                    " UPDATE addresses SET state = 'free' WHERE state = 'leased' AND doubted = 0"
-                    "  AND address IN (SELECT address FROM old);"
-                    " UPDATE addresses SET state = 'preparing' WHERE state = 'leased'"
-                    "  AND address IN (SELECT address FROM old);"
-                    " DELETE FROM addresses WHERE state = 'lost' AND address IN (SELECT address FROM old);"
+                    "BEGIN; CREATE TEMP TABLE old AS SELECT key FROM leases LIMIT 1;"
+                    " UPDATE addresses SET lease = NULL, usable_from_ms = 1, held = EXISTS (SELECT 1 FROM "
+                    "imports i"
+                    "  WHERE i.hex = addresses.hex AND i.verdict = 'pending') WHERE lease IN (SELECT key "
+                    "FROM old);"
+                    " DELETE FROM leases WHERE key IN (SELECT key FROM old);"
+                    " CREATE TEMP TABLE gone AS SELECT key FROM blocks b WHERE state = 'lost' AND NOT EXISTS"
+                    "  (SELECT 1 FROM addresses WHERE block = b.key AND lease IS NOT NULL);"
+                    " DELETE FROM addresses WHERE block IN (SELECT key FROM gone);"
+                    " DELETE FROM blocks WHERE key IN (SELECT key FROM gone);"
                     " COMMIT;");
 }
 
