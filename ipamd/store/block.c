@@ -56,7 +56,10 @@ static struct ip last_of(struct prefix block)
         return block.ip;
 }
 
-/* 1: nothing overlaps the block any more; 0: it is there already, or a pod has an address of what overlaps it. */
+/*
+ * 1: nothing overlaps the block any more; 0: it is there already, a pod has an address of what overlaps it, or an ENI has one of
+ * it as its primary address, which is the node's own and never a pod's.
+ */
 static int clear_room(struct store *store, struct prefix block, struct err *err)
 {
         struct ip last = last_of(block);
@@ -64,7 +67,9 @@ static int clear_room(struct store *store, struct prefix block, struct err *err)
         int r = stmt_number(
                 store,
                 "SELECT 1 FROM blocks b WHERE " OVERLAPS " AND ((b.first = ?2 AND b.bits = ?4)"
-                " OR " HAS_LEASE("b.key") ") LIMIT 1",
+                " OR " HAS_LEASE("b.key") ") UNION ALL SELECT 1 FROM enis WHERE primary_hex BETWEEN ?2 AND ?3"
+                                          "  AND length(primary_hex) = length(?2) AND state NOT IN "
+                                          "('detaching', 'deleting') LIMIT 1",
                 VALUES(SQL_INT(sql_family(block.ip)), SQL_HEX(block.ip), SQL_HEX(last), SQL_INT(block.bits)),
                 &key, err);
 
@@ -80,16 +85,12 @@ static int clear_room(struct store *store, struct prefix block, struct err *err)
         return r < 0 ? r : 1;
 }
 
-/* A primary address is the node's own, never a pod's. */
 static int insert(struct store *store, int64_t key, enum block_state state, struct prefix block,
                   struct err *err)
 {
-        return stmt_run(store,
-                        "INSERT INTO blocks (first, bits, eni, state) SELECT ?1, ?2, ?3, ?4"
-                        " WHERE NOT EXISTS (SELECT 1 FROM enis WHERE primary_hex BETWEEN ?1 AND ?5"
-                        "  AND length(primary_hex) = length(?1) AND state NOT IN ('detaching', 'deleting'))",
+        return stmt_run(store, "INSERT INTO blocks (first, bits, eni, state) VALUES (?1, ?2, ?3, ?4)",
                         VALUES(SQL_HEX(block.ip), SQL_INT(block.bits), SQL_INT(key),
-                               SQL_TEXT(block_state_names[state]), SQL_HEX(last_of(block))),
+                               SQL_TEXT(block_state_names[state])),
                         err);
 }
 

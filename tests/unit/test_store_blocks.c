@@ -142,6 +142,28 @@ static void test_the_fullest_block_first(void **state)
         fixture_check(f);
 }
 
+/* What EC2 cannot have given: around the node's own address, or around a pod's. What is there stays. */
+static void test_what_overlaps(void **state)
+{
+        const struct prefix blocks[] = {block("10.0.1.9/32"), block("10.0.1.70/32"), block("10.0.1.71/32")};
+        const struct prefix around[] = {block("10.0.1.0/28"), block("10.0.1.64/28")};
+        struct store_lease wanted = fixture_wanted("p2"), got;
+        struct fixture *f = *state;
+        unsigned added;
+        int64_t key = ready_eni(f, 1, blocks, ARRAY_SIZE(blocks));
+
+        wanted.address = blocks[1].ip;
+        assert_int_equal(try_lease(f, &wanted, NOW, &got), LEASE_GIVEN);
+        OK(store_blocks_add(f->store, key, around, 2, &added, &f->err));
+        assert_int_equal(added, 0);
+        assert_int_equal(fixture_counts(f, NOW).total, 3);
+        release(f, 2, NOW); /* and now that is old news */
+        OK(store_blocks_add(f->store, key, around, 2, &added, &f->err));
+        assert_int_equal(added, 1);
+        assert_int_equal(fixture_counts(f, NOW).total, 1 + OF_28);
+        fixture_check(f);
+}
+
 /* A block that drains gives nothing out, and keeps what its pods have. */
 static void test_a_block_that_drains(void **state)
 {
@@ -386,6 +408,7 @@ int main(void)
                 T(test_a_28_until_it_is_exhausted),
                 T(test_round_and_round),
                 T(test_the_fullest_block_first),
+                T(test_what_overlaps),
                 T(test_a_block_that_drains),
                 T(test_a_block_that_ec2_does_not_show),
                 T(test_single_addresses_are_held),
