@@ -30,7 +30,8 @@ static json_t *address_json(const struct http_pool *books, const struct store_ad
                             int64_t wall_minus_boot_ms)
 {
         const struct store_lease *lease = http_lease(books, address->address);
-        json_t *json = json_pack("{ss ss}", "address", IP_TEXT(address->address), "state", address->state);
+        json_t *json = json_pack("{ss ss}", "address", IP_TEXT(address->address), "state",
+                                 address_state_to_string(address->state));
 
         if (address->cooling_until_ms)
                 json_object_set_new(json, "until_ms",

@@ -38,6 +38,8 @@ int act_find_subnets(struct reconcile *r, struct round *round, const struct plan
                      struct store_eni *none, struct outcome *out, struct err *err);
 
 /* act_addresses.c */
+/* Single addresses as blocks; in the round's arena. */
+struct prefix *act_hosts(struct round *round, const struct ip *addresses, size_t n);
 int act_assign(struct reconcile *r, struct round *round, const struct plan_action *action,
                struct store_eni *eni, struct outcome *out, struct err *err);
 int act_unassign(struct reconcile *r, struct round *round, const struct plan_action *action,

@@ -12,6 +12,15 @@
 #include "reconcile/act.h"
 #include "reconcile/blocked.h"
 
+struct prefix *act_hosts(struct round *round, const struct ip *addresses, size_t n)
+{
+        struct prefix *blocks = ARENA_ARRAY(round->arena, struct prefix, n);
+
+        for (size_t i = 0; i < n; i++)
+                blocks[i] = prefix_host(addresses[i]);
+        return blocks;
+}
+
 static int assign_failed(struct context *ctx, struct round *round, const struct store_eni *eni,
                          const struct ec2_result *result, const struct err *cause, struct outcome *out,
                          struct err *err)
@@ -57,7 +66,7 @@ int act_assign(struct reconcile *r, struct round *round, const struct plan_actio
                 if (ip_equal(addresses[i], eni->primary_address))
                         addresses[i--] = addresses[--n];
         }
-        if (store_addresses_add(ctx->store, eni->key, addresses, n, round->now_ms, &n_new, err) < 0 ||
+        if (store_blocks_add(ctx->store, eni->key, act_hosts(round, addresses, n), n, &n_new, err) < 0 ||
             store_eni_set_in_doubt(ctx->store, eni->key, false, err) < 0)
                 return -(int)err->code;
         out->again = true;
@@ -73,12 +82,15 @@ int act_assign(struct reconcile *r, struct round *round, const struct plan_actio
 
 /* What EC2 said is in *result, and written down. */
 static int unassign_call(struct context *ctx, struct round *round, const struct store_eni *eni,
-                         const struct ip *addresses, size_t n, struct ec2_result *result, struct outcome *out,
-                         struct err *err)
+                         const struct prefix *blocks, size_t n, struct ec2_result *result,
+                         struct outcome *out, struct err *err)
 {
         const char *name = plan_action_to_string(PLAN_UNASSIGN);
+        struct ip *addresses = ARENA_ARRAY(round->arena, struct ip, n);
         struct err cause;
 
+        for (size_t k = 0; k < n; k++)
+                addresses[k] = blocks[k].ip;
         if (ctx->ec2->ops->unassign_addresses(ctx->ec2, NULL, eni->eni_id, addresses, n, result, &cause) <
             0) {
                 if (result->class == EC2_FAILURE_GONE || result->class == EC2_FAILURE_REQUEST)
@@ -87,7 +99,7 @@ static int unassign_call(struct context *ctx, struct round *round, const struct 
         }
         out->again = out->pool_changed = true;
         log_info("addresses given back", LOG_STR("eni", eni->eni_id), LOG_INT("n", n));
-        if (store_addresses_gone(ctx->store, eni->key, addresses, n, round->now_ms, err) < 0 ||
+        if (store_blocks_gone(ctx->store, eni->key, blocks, n, round->now_ms, err) < 0 ||
             blocked_clear(ctx, round, BLOCKED_FULL, eni->eni_id, err) < 0)
                 return -(int)err->code;
         return blocked_clear(ctx, round, name, eni->eni_id, err);
@@ -99,37 +111,36 @@ int act_unassign(struct reconcile *r, struct round *round, const struct plan_act
         const char *name = plan_action_to_string(PLAN_UNASSIGN);
         struct context *ctx = &r->ctx;
         struct ec2_result result;
-        struct ip *addresses;
+        struct prefix *blocks;
         size_t n;
 
         if (blocked_waits(round, name, eni->eni_id, out))
                 return 0;
-        if (store_addresses_take(ctx->store, eni->key, action->count, round->now_ms, round->arena, &addresses,
-                                 &n, err) < 0)
+        if (store_blocks_take(ctx->store, eni->key, action->count, round->now_ms, round->arena, &blocks, &n,
+                              err) < 0)
                 return -(int)err->code;
         if (!n)
                 return 0;
-        if (unassign_call(ctx, round, eni, addresses, n, &result, out, err) < 0)
+        if (unassign_call(ctx, round, eni, blocks, n, &result, out, err) < 0)
                 return -(int)err->code;
         /* Nobody had asked for these before: EC2 has them still, for sure. */
-        return act_is_slowed_down(&result) ? store_addresses_restore(ctx->store, eni->key, addresses, n, err)
-                                           : 0;
+        return act_is_slowed_down(&result) ? store_blocks_restore(ctx->store, eni->key, blocks, n, err) : 0;
 }
 
 static int finish_unassign(struct context *ctx, struct round *round, const struct store_eni *eni,
                            struct outcome *out, struct err *err)
 {
-        struct store_address *all;
         struct ec2_result result;
-        struct ip *leaving;
+        struct store_block *all;
+        struct prefix *leaving;
         size_t n_all, n = 0;
 
-        if (store_addresses(ctx->store, round->now_ms, round->arena, &all, &n_all, err) < 0)
+        if (store_blocks(ctx->store, round->arena, &all, &n_all, err) < 0)
                 return -(int)err->code;
-        leaving = ARENA_ARRAY(round->arena, struct ip, n_all);
+        leaving = ARENA_ARRAY(round->arena, struct prefix, n_all);
         for (size_t i = 0; i < n_all; i++) {
-                if (all[i].eni_key == eni->key && strcmp(all[i].state, "leaving") == 0)
-                        leaving[n++] = all[i].address;
+                if (all[i].eni_key == eni->key && all[i].state == BLOCK_LEAVING)
+                        leaving[n++] = all[i].prefix;
         }
         return n ? unassign_call(ctx, round, eni, leaving, n, &result, out, err) : 0;
 }

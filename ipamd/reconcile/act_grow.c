@@ -72,8 +72,8 @@ static int take_in(struct groups *groups, struct context *ctx, struct round *rou
         groups_see(groups, made);
         log_info("eni created", LOG_STR("eni", eni->eni_id), LOG_STR("subnet", eni->subnet_id),
                  LOG_INT("addresses", made->n_secondary));
-        if (store_eni_created(ctx->store, eni->key, eni, made->secondary, made->n_secondary, round->now_ms,
-                              err) < 0 ||
+        if (store_eni_created(ctx->store, eni->key, eni, act_hosts(round, made->secondary, made->n_secondary),
+                              made->n_secondary, round->now_ms, err) < 0 ||
             blocked_clear(ctx, round, plan_action_to_string(PLAN_RECREATE), eni->client_token, err) < 0 ||
             blocked_clear(ctx, round, plan_action_to_string(PLAN_CREATE), eni->subnet_id, err) < 0)
                 return -(int)err->code;

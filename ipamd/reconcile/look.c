@@ -110,7 +110,7 @@ static int see_attached(struct reconcile *r, struct round *round, struct look *l
                         const struct ec2_eni *eni, struct outcome *out, struct err *err)
 {
         struct store_eni *known = find_known(round, eni->eni_id), entry;
-        struct look_addresses there = {0}; /* of somebody else's, none count */
+        struct look_blocks there = {0}; /* of somebody else's, none count */
         bool changed = false, tagged;
         int e;
 
@@ -134,7 +134,7 @@ static int see_attached(struct reconcile *r, struct round *round, struct look *l
         }
         if (see_tag(r, round, look, known, &entry, out, err) < 0 ||
             (entry.managed &&
-             look_addresses(&r->resync, &r->ctx, round, look, known, eni, &there, out, err) < 0))
+             look_blocks(&r->resync, &r->ctx, round, look, known, eni, &there, out, err) < 0))
                 return -(int)err->code;
         mark_see(&r->unmarked, eni, tagged && !entry.primary);
         if (entry.primary)
@@ -143,7 +143,7 @@ static int see_attached(struct reconcile *r, struct round *round, struct look *l
                 groups_see(&r->groups, eni);
         if (known && blocked_clear(&r->ctx, round, plan_action_to_string(PLAN_LOOK), eni->eni_id, err) < 0)
                 return -(int)err->code;
-        if (store_eni_observed(r->ctx.store, &entry, there.addresses, there.n, there.n_doubted, round->now_ms,
+        if (store_eni_observed(r->ctx.store, &entry, there.blocks, there.n, there.n_doubted, round->now_ms,
                                &changed, err) < 0)
                 return -(int)err->code;
         out->pool_changed |= changed;

@@ -70,9 +70,9 @@ bool look_absence_is_settled(struct resync *resync, struct round *round, struct 
 /* What was absent before and is there again is no suspect any more. */
 void look_forget_cleared_suspects(struct resync *resync);
 
-struct look_addresses {
-        struct ip
-                *addresses; /* what EC2 shows; the last n_doubted are ours, absent, and not for long enough */
+struct look_blocks {
+        /* What EC2 shows; the last n_doubted are ours, absent, and not for long enough. */
+        struct prefix *blocks;
         size_t n, n_doubted;
 };
 
@@ -83,10 +83,10 @@ struct look_addresses {
 int look_make_way(struct context *ctx, struct round *round, const struct look *look,
                   const struct ec2_eni *shown, struct err *err);
 
-/* The addresses of an ENI that count as there; known: its row, NULL where there is none. In the arena. */
-int look_addresses(struct resync *resync, struct context *ctx, struct round *round, struct look *look,
-                   const struct store_eni *known, const struct ec2_eni *shown, struct look_addresses *ret,
-                   struct outcome *out, struct err *err);
+/* The blocks of an ENI that count as there; known: its row, NULL where there is none. In the arena. */
+int look_blocks(struct resync *resync, struct context *ctx, struct round *round, struct look *look,
+                const struct store_eni *known, const struct ec2_eni *shown, struct look_blocks *ret,
+                struct outcome *out, struct err *err);
 
 /* EC2 deleted this ENI for us, and shows it once more. */
 bool look_is_late(struct look *look, const char *eni_id);

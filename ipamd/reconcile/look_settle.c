@@ -51,10 +51,10 @@ void look_forget_cleared_suspects(struct resync *resync)
 /* ---- what was given back ---- */
 
 static const struct store_given_back *find_given_back(const struct look *look, const char *eni_id,
-                                                      struct ip address)
+                                                      struct prefix block)
 {
         for (size_t i = 0; i < look->n_given_back; i++) {
-                if (ip_equal(look->given_back[i].address, address) &&
+                if (prefix_equal(look->given_back[i].block, block) &&
                     strcmp(look->given_back[i].eni_id, eni_id) == 0)
                         return &look->given_back[i];
         }
@@ -63,16 +63,16 @@ static const struct store_given_back *find_given_back(const struct look *look, c
 
 bool look_is_late(struct look *look, const char *eni_id)
 {
-        if (!find_given_back(look, eni_id, IP_NONE))
+        if (!find_given_back(look, eni_id, (struct prefix){0}))
                 return false;
         look->unsettled = true;
         return true;
 }
 
-static bool contains(const struct ip *addresses, size_t n, struct ip address)
+static bool contains(const struct prefix *blocks, size_t n, struct prefix block)
 {
         for (size_t i = 0; i < n; i++) {
-                if (ip_equal(addresses[i], address))
+                if (prefix_equal(blocks[i], block))
                         return true;
         }
         return false;
@@ -81,10 +81,13 @@ static bool contains(const struct ip *addresses, size_t n, struct ip address)
 static bool shows(const struct look *look, const struct store_given_back *row)
 {
         const struct ec2_eni *eni = look_find(&look->attached, row->eni_id);
+        bool found = eni && !ip_is_set(row->block.ip);
 
         if (look_cannot_tell(look, row->eni_id))
                 return true;
-        return eni && (!ip_is_set(row->address) || contains(eni->secondary, eni->n_secondary, row->address));
+        for (size_t i = 0; eni && i < eni->n_secondary && !found; i++)
+                found = prefix_equal(prefix_host(eni->secondary[i]), row->block);
+        return found;
 }
 
 int look_settle_given_back(struct context *ctx, struct round *round, const struct look *look, struct err *err)
@@ -125,33 +128,28 @@ int look_make_way(struct context *ctx, struct round *round, const struct look *l
         return 0;
 }
 
-/* ---- the addresses of one ENI ---- */
+/* ---- the blocks of one ENI ---- */
 
-static const struct store_address *find_address(const struct store_address *all, size_t n,
-                                                const struct store_eni *eni, struct ip address)
+static const struct store_block *find_block(const struct store_block *all, size_t n,
+                                            const struct store_eni *eni, struct prefix block)
 {
         for (size_t i = 0; i < n && eni; i++) {
-                if (all[i].eni_key == eni->key && ip_equal(all[i].address, address))
+                if (all[i].eni_key == eni->key && prefix_equal(all[i].prefix, block))
                         return &all[i];
         }
         return NULL;
 }
 
-static bool is(const struct store_address *address, const char *state)
-{
-        return strcmp(address->state, state) == 0;
-}
-
 /*
- * Given back, and shown: 0: not believed; 1: it has lasted, and the address is in the books, on its way back once more, or as
+ * Given back, and shown: 0: not believed; 1: it has lasted, and the block is in the books, on its way back once more, or as
  * what an older copy of the database has it for: a pod's, perhaps. Of an ENI that is new to the books (known is NULL)
  * that is for the next look.
  */
 static int see_given_back(struct context *ctx, struct round *round, struct look *look,
-                          const struct store_eni *known, const struct store_address *in_books,
+                          const struct store_eni *known, const struct store_block *in_books,
                           const struct store_given_back *row, struct outcome *out, struct err *err)
 {
-        if (in_books && is(in_books, "leaving"))
+        if (in_books && in_books->state == BLOCK_LEAVING)
                 return 1;
         look->unsettled = true;
         if (!known || round->now_ms - row->since_ms < STORE_LATE_MS)
@@ -159,53 +157,53 @@ static int see_given_back(struct context *ctx, struct round *round, struct look 
         out->pool_changed = true;
         if (in_books)
                 return store_given_back_settled(ctx->store, row, err) < 0 ? -(int)err->code : 1;
-        if (store_give_back_again(ctx->store, known->key, row->address, err) < 0)
+        if (store_give_back_again(ctx->store, known->key, row->block, err) < 0)
                 return -(int)err->code;
         return 1;
 }
 
 static int add_shown(struct context *ctx, struct round *round, struct look *look,
                      const struct store_eni *known, const struct ec2_eni *shown,
-                     const struct store_address *all, size_t n_all, struct look_addresses *ret,
+                     const struct store_block *all, size_t n_all, struct look_blocks *ret,
                      struct outcome *out, struct err *err)
 {
         for (size_t i = 0; i < shown->n_secondary; i++) {
-                struct ip address = shown->secondary[i];
-                const struct store_given_back *row = find_given_back(look, shown->eni_id, address);
+                struct prefix block = prefix_host(shown->secondary[i]);
+                const struct store_given_back *row = find_given_back(look, shown->eni_id, block);
 
                 int e = 1;
 
                 if (row)
-                        e = see_given_back(ctx, round, look, known, find_address(all, n_all, known, address),
-                                           row, out, err);
+                        e = see_given_back(ctx, round, look, known, find_block(all, n_all, known, block), row,
+                                           out, err);
                 if (e < 0)
-                        return err_wrap(err, "give %s back again", IP_TEXT(address));
+                        return err_wrap(err, "give %s back again", PREFIX_TEXT(block));
                 if (e > 0)
-                        ret->addresses[ret->n++] = address;
+                        ret->blocks[ret->n++] = block;
         }
         return 0;
 }
 
-int look_addresses(struct resync *resync, struct context *ctx, struct round *round, struct look *look,
-                   const struct store_eni *known, const struct ec2_eni *shown, struct look_addresses *ret,
-                   struct outcome *out, struct err *err)
+int look_blocks(struct resync *resync, struct context *ctx, struct round *round, struct look *look,
+                const struct store_eni *known, const struct ec2_eni *shown, struct look_blocks *ret,
+                struct outcome *out, struct err *err)
 {
-        struct store_address *all;
+        struct store_block *all;
         size_t n_all, n_shown;
 
-        if (store_addresses(ctx->store, round->now_ms, round->arena, &all, &n_all, err) < 0)
-                return err_wrap(err, "read addresses");
-        *ret = (struct look_addresses){
-                .addresses = ARENA_ARRAY(round->arena, struct ip, shown->n_secondary + n_all)};
+        if (store_blocks(ctx->store, round->arena, &all, &n_all, err) < 0)
+                return err_wrap(err, "read blocks");
+        *ret = (struct look_blocks){
+                .blocks = ARENA_ARRAY(round->arena, struct prefix, shown->n_secondary + n_all)};
         if (add_shown(ctx, round, look, known, shown, all, n_all, ret, out, err) < 0)
                 return -(int)err->code;
         n_shown = ret->n;
         for (size_t i = 0; i < n_all && known; i++) {
-                if (all[i].eni_key != known->key || is(&all[i], "leaving") || is(&all[i], "lost") ||
-                    contains(ret->addresses, n_shown, all[i].address) ||
-                    look_absence_is_settled(resync, round, look, IP_TEXT(all[i].address)))
+                if (all[i].eni_key != known->key || all[i].state == BLOCK_LEAVING ||
+                    all[i].state == BLOCK_LOST || contains(ret->blocks, n_shown, all[i].prefix) ||
+                    look_absence_is_settled(resync, round, look, PREFIX_TEXT(all[i].prefix)))
                         continue;
-                ret->addresses[ret->n++] = all[i].address;
+                ret->blocks[ret->n++] = all[i].prefix;
                 ret->n_doubted++;
         }
         return 0;

@@ -17,16 +17,18 @@
 
 /* What one sync needs of the store, read at one time. */
 struct books {
+        struct store_block *blocks;
         struct store_address *addresses;
         struct store_lease *leases;
         struct store_import *imports; /* while some are pending */
-        size_t n_addresses, n_leases, n_imports;
+        size_t n_blocks, n_addresses, n_leases, n_imports;
 };
 
 static int books_read(struct context *ctx, const struct takeover *takeover, struct round *round,
                       struct books *ret, struct err *err)
 {
-        if (store_addresses(ctx->store, round->now_ms, round->arena, &ret->addresses, &ret->n_addresses,
+        if (store_blocks(ctx->store, round->arena, &ret->blocks, &ret->n_blocks, err) < 0 ||
+            store_addresses(ctx->store, round->now_ms, round->arena, &ret->addresses, &ret->n_addresses,
                             err) < 0 ||
             store_leases(ctx->store, NULL, round->arena, &ret->leases, &ret->n_leases, err) < 0)
                 return err_wrap(err, "read addresses and leases");
@@ -62,8 +64,8 @@ static bool waits_for_an_eni(const struct takeover *takeover, bool unlearned, st
                 const struct store_import *import = &books->imports[i];
 
                 known = import->verdict != IMPORT_PENDING || *import->key.network;
-                for (size_t j = 0; j < books->n_addresses && !known; j++)
-                        known = ip_equal(books->addresses[j].address, import->address);
+                for (size_t j = 0; j < books->n_blocks && !known; j++)
+                        known = prefix_contains(books->blocks[j].prefix, import->address);
         }
         if (known || (round->now_ms >= takeover->deadline_ms && !unlearned))
                 return false;
@@ -75,7 +77,7 @@ static bool waits_for_an_eni(const struct takeover *takeover, bool unlearned, st
 static struct node_view view_of(struct context *ctx, struct round *round, const struct books *books)
 {
         struct node_eni *enis = ARENA_ARRAY(round->arena, struct node_eni, round->n_enis);
-        struct node_address *addresses = ARENA_ARRAY(round->arena, struct node_address, books->n_addresses);
+        struct node_address *addresses = ARENA_ARRAY(round->arena, struct node_address, books->n_blocks);
         struct pod_sought *pods =
                 ARENA_ARRAY(round->arena, struct pod_sought, books->n_leases + books->n_imports);
         struct ip *unwired = ARENA_ARRAY(round->arena, struct ip, books->n_leases);
@@ -100,12 +102,12 @@ static struct node_view view_of(struct context *ctx, struct round *round, const 
                                                         .mac = eni->mac,
                                                         .address = eni->primary_address,
                                                         .subnet = eni->subnet_cidr};
-                for (size_t j = 0; j < books->n_addresses; j++) {
-                        if (books->addresses[j].eni_key == eni->key)
-                                addresses[view.n_addresses++] = (struct node_address){
-                                        .prefix = prefix_host(books->addresses[j].address),
-                                        .device_index = eni->device_index,
-                                        .network_card = eni->network_card};
+                for (size_t j = 0; j < books->n_blocks; j++) {
+                        if (books->blocks[j].eni_key == eni->key)
+                                addresses[view.n_addresses++] =
+                                        (struct node_address){.prefix = books->blocks[j].prefix,
+                                                              .device_index = eni->device_index,
+                                                              .network_card = eni->network_card};
                 }
         }
         for (size_t i = 0; i < books->n_leases; i++) {
@@ -123,11 +125,39 @@ static struct node_view view_of(struct context *ctx, struct round *round, const 
 static struct store_eni *eni_of_report(struct round *round, const struct node_eni_report *report)
 {
         for (size_t i = 0; i < round->n_enis; i++) {
-                if (store_eni_is_configured(&round->enis[i]) && round->enis[i].device_index == report->device_index &&
+                if (store_eni_is_configured(&round->enis[i]) &&
+                    round->enis[i].device_index == report->device_index &&
                     round->enis[i].network_card == report->network_card)
                         return &round->enis[i];
         }
         return NULL;
+}
+
+/* What is to be offered now that the kernel routes the ENI: its blocks, and single addresses that nobody else has any more. */
+static struct prefix *find_routed(const struct network *network, struct round *round,
+                                  const struct store_eni *eni, const struct books *books, size_t *ret_n)
+{
+        struct prefix *routed =
+                ARENA_ARRAY(round->arena, struct prefix, books->n_blocks + books->n_addresses);
+        size_t n = 0;
+
+        for (size_t i = 0; i < books->n_blocks; i++) {
+                const struct store_block *block = &books->blocks[i];
+                bool is_one = block->prefix.bits == ip_max_bits(block->prefix.ip);
+
+                if (block->eni_key == eni->key && block->state == BLOCK_PREPARING &&
+                    !(is_one && withhold_has(&network->withholding, block->prefix.ip)))
+                        routed[n++] = block->prefix;
+        }
+        for (size_t i = 0; i < books->n_addresses; i++) {
+                const struct store_address *address = &books->addresses[i];
+
+                if (address->eni_key == eni->key && address->state == ADDRESS_PREPARING &&
+                    !withhold_has(&network->withholding, address->address))
+                        routed[n++] = prefix_host(address->address);
+        }
+        *ret_n = n;
+        return routed;
 }
 
 /* Rule 4: from here on, and not before, its addresses may be handed out. */
@@ -135,18 +165,12 @@ static int eni_routed(struct network *network, struct context *ctx, struct round
                       const struct store_eni *eni, const char *ifname, const struct books *books,
                       struct outcome *out, struct err *err)
 {
-        struct ip *addresses = ARENA_ARRAY(round->arena, struct ip, books->n_addresses);
         unsigned n_free = 0;
         bool done = false;
-        size_t n = 0;
+        size_t n;
+        struct prefix *routed = find_routed(network, round, eni, books, &n);
 
-        for (size_t i = 0; i < books->n_addresses; i++) {
-                if (books->addresses[i].eni_key == eni->key &&
-                    strcmp(books->addresses[i].state, "preparing") == 0 &&
-                    !withhold_has(&network->withholding, books->addresses[i].address))
-                        addresses[n++] = books->addresses[i].address;
-        }
-        if (n && store_addresses_routed(ctx->store, eni->key, addresses, n, round->now_ms, &n_free, err) < 0)
+        if (n && store_blocks_routed(ctx->store, eni->key, routed, n, &n_free, err) < 0)
                 return err_wrap(err, "offer the addresses of %s", eni->eni_id);
         if (eni->state == ENI_CONFIGURING &&
             store_eni_set_state(ctx->store, eni->key, ENI_READY, "routed", round->now_ms, &done, err) < 0)

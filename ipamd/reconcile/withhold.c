@@ -28,7 +28,7 @@ static int withhold_one(struct context *ctx, const struct store_address *address
 
         if (store_addresses_withhold(ctx->store, address->eni_key, &address->address, 1, &changed, err) < 0)
                 return err_wrap(err, "withhold %s", IP_TEXT(address->address));
-        *ret = changed || strcmp(address->state, "preparing") == 0;
+        *ret = changed || address->state == ADDRESS_PREPARING;
         out->pool_changed |= changed > 0;
         return 0;
 }

@@ -50,6 +50,13 @@ int handle_events(struct method_call *call, const void *request, void *reply, st
 
 int handle_address(struct method_call *call, const void *request, void *reply, struct err *err)
 {
+        static const enum ipam_address_state states[_ADDRESS_STATE_MAX] = {
+                [ADDRESS_PREPARING] = IPAM_ADDRESS_STATE_PREPARING,
+                [ADDRESS_FREE] = IPAM_ADDRESS_STATE_FREE,
+                [ADDRESS_LEASED] = IPAM_ADDRESS_STATE_LEASED,
+                [ADDRESS_COOLING] = IPAM_ADDRESS_STATE_COOLING,
+                [ADDRESS_LEAVING] = IPAM_ADDRESS_STATE_LEAVING,
+                [ADDRESS_LOST] = IPAM_ADDRESS_STATE_LOST};
         const struct ipam_address_request *wanted = request;
         struct ipam_address_reply *ret = reply;
         struct store_address address;
@@ -60,13 +67,14 @@ int handle_address(struct method_call *call, const void *request, void *reply, s
                 return r == -ERR_NOT_FOUND ? 0 : r; /* not known is an answer */
         *ret = (struct ipam_address_reply){
                 .known = true,
+                .state = states[address.state],
                 .eni_id = or_null(address.eni_id),
                 .device_index = address.device_index,
                 .until_ms = address.cooling_until_ms
                                     ? address.cooling_until_ms + clock_wall_ms() - call->now_ms
                                     : 0,
         };
-        return ipam_address_state_parse(address.state, &ret->state, err);
+        return 0;
 }
 
 /* The same levels in the same order. */

@@ -4,6 +4,8 @@
 
 #include "model/egress.h"
 #include "rpc/handlers.h"
+#include "store/block.h"
+#include "store/eni.h"
 
 static const char **list_cidrs(struct arena *arena, const struct prefix *cidrs, size_t n)
 {
@@ -14,16 +16,15 @@ static const char **list_cidrs(struct arena *arena, const struct prefix *cidrs, 
         return texts;
 }
 
-static const char **list_addresses(struct arena *arena, const struct store_eni *eni,
-                                   const struct store_address *addresses, size_t n, size_t *ret_n)
+static const char **list_blocks(struct arena *arena, const struct store_eni *eni,
+                                const struct store_block *blocks, size_t n, size_t *ret_n)
 {
-        const char **texts = ARENA_ARRAY(arena, const char *, eni->total);
+        const char **texts = ARENA_ARRAY(arena, const char *, n);
         size_t n_texts = 0;
 
-        for (size_t i = 0; i < n && n_texts < eni->total; i++) {
-                if (addresses[i].eni_key == eni->key)
-                        texts[n_texts++] =
-                                arena_strdup(arena, PREFIX_TEXT(prefix_host(addresses[i].address)));
+        for (size_t i = 0; i < n; i++) {
+                if (blocks[i].eni_key == eni->key)
+                        texts[n_texts++] = arena_strdup(arena, PREFIX_TEXT(blocks[i].prefix));
         }
         *ret_n = n_texts;
         return texts;
@@ -32,12 +33,12 @@ static const char **list_addresses(struct arena *arena, const struct store_eni *
 static int list_enis(struct method_call *call, struct ipam_network_reply *network, struct err *err)
 {
         struct store *store = call->serve->options.store;
-        struct store_address *addresses;
+        struct store_block *blocks;
         struct store_eni *enis;
-        size_t n_addresses, n;
+        size_t n_blocks, n;
 
         if (store_enis(store, call->now_ms, call->arena, &enis, &n, err) < 0 ||
-            store_addresses(store, call->now_ms, call->arena, &addresses, &n_addresses, err) < 0)
+            store_blocks(store, call->arena, &blocks, &n_blocks, err) < 0)
                 return -ERR_INTERNAL;
         network->enis = ARENA_ARRAY(call->arena, struct ipam_network_eni, n);
         for (size_t i = 0; i < n; i++) {
@@ -51,8 +52,7 @@ static int list_enis(struct method_call *call, struct ipam_network_reply *networ
                                                  .mac = arena_strdup(call->arena, MAC_TEXT(enis[i].mac)),
                                                  .address = enis[i].primary_address,
                                                  .subnet = enis[i].subnet_cidr};
-                eni->addresses =
-                        list_addresses(call->arena, &enis[i], addresses, n_addresses, &eni->n_addresses);
+                eni->addresses = list_blocks(call->arena, &enis[i], blocks, n_blocks, &eni->n_addresses);
                 network->n_enis++;
         }
         return 0;

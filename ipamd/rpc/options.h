@@ -24,8 +24,8 @@ enum {
 struct serve_settings {
         struct pool_targets targets;
         int64_t cooldown_ms;
-        unsigned mtu;                        /* of pods; 0: SERVE_MTU */
-        const struct egress *egress;         /* these stay the caller's, too */
+        unsigned mtu;                /* of pods; 0: SERVE_MTU */
+        const struct egress *egress; /* these stay the caller's, too */
         const char *veth_prefix;
         unsigned eni_mtu; /* 0: left as it is */
         bool block_imds;

@@ -24,10 +24,11 @@ static int keep_copy(struct store *store, const char *instance_id, char ret[stat
 static int hold_leases(struct store *store, struct err *err)
 {
         return stmt_run(store,
-                        "INSERT INTO imports (address, network, container_id, ifname, pod_namespace,"
-                        " pod_name, since_wall_ms) SELECT address, '', container_id, host_ifname,"
-                        " pod_namespace, pod_name, since_wall_ms FROM leases WHERE host_ifname <> ''"
-                        " ON CONFLICT (address) DO UPDATE SET network = '',"
+                        "INSERT INTO imports (hex, network, container_id, ifname, pod_namespace,"
+                        " pod_name, since_wall_ms) SELECT a.hex, '', l.container_id, l.host_ifname,"
+                        " l.pod_namespace, l.pod_name, l.since_wall_ms FROM leases l JOIN addresses a"
+                        " ON a.lease = l.key WHERE l.host_ifname <> ''"
+                        " ON CONFLICT (hex) DO UPDATE SET network = '',"
                         " container_id = excluded.container_id, ifname = excluded.ifname,"
                         " verdict = 'pending', reason = ''",
                         NO_VALUES, err);
@@ -37,8 +38,15 @@ int store_begin_anew(struct store *store, const char *instance_id, const char *w
                      char ret_aside[static STORE_PATH_BYTES], struct err *ret_not_kept, struct err *err)
 {
         static const char *const steps[] = {
-                "DELETE FROM leases",  "DELETE FROM addresses", "DELETE FROM enis",
-                "DELETE FROM blocked", "DELETE FROM events",    "DELETE FROM given_back",
+                "UPDATE addresses SET lease = NULL, held = 1 WHERE lease IS NOT NULL",
+                "DELETE FROM leases",
+                "UPDATE blocks SET state = 'preparing' WHERE state = 'usable'", /* which holds nothing */
+                "DELETE FROM addresses",
+                "DELETE FROM blocks",
+                "DELETE FROM enis",
+                "DELETE FROM blocked",
+                "DELETE FROM events",
+                "DELETE FROM given_back",
         };
         _cleanup_(store_tx_done) struct store_tx tx = {0};
         int r;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* ENIs: the steps of their life, one transaction each. What a Describe says of them is in observe.c. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "store/stmt.h"
+#include "store/pick.h"
 
 static const char *const eni_state_names[_ENI_STATE_MAX] = {
         [ENI_CREATING] = "creating", [ENI_ATTACHING] = "attaching", [ENI_CONFIGURING] = "configuring",
@@ -13,16 +14,18 @@ static const char *const eni_state_names[_ENI_STATE_MAX] = {
 
 const char *eni_state_to_string(enum eni_state state)
 {
-        return (unsigned)state < _ENI_STATE_MAX ? eni_state_names[state] : "unknown";
+        assert((unsigned)state < _ENI_STATE_MAX);
+        return eni_state_names[state];
 }
 
 enum eni_state eni_state_parse(const char *text)
 {
-        int state = 0;
-
-        while (state < _ENI_STATE_MAX - 1 && strcmp(text, eni_state_names[state]) != 0)
-                state++;
-        return (enum eni_state)state;
+        for (int state = 0; state < _ENI_STATE_MAX; state++) {
+                if (strcmp(text, eni_state_names[state]) == 0)
+                        return (enum eni_state)state;
+        }
+        assert(!"an ENI's state"); /* CHECK */
+        return ENI_DELETING;
 }
 
 bool eni_state_is_leaving(enum eni_state state)
@@ -88,14 +91,14 @@ static int primary_is_of(struct store *store, int64_t key, struct ip address, st
         if (!ip_is_set(address))
                 return 0;
         return stmt_run(store,
-                        "UPDATE enis SET primary_address = NULL, in_doubt = 1 WHERE primary_address = ?1"
+                        "UPDATE enis SET primary_hex = NULL, in_doubt = 1 WHERE primary_hex = ?1"
                         " AND key <> ?2 AND is_primary = 0 AND managed = 1"
                         " AND state NOT IN ('detaching', 'deleting')",
-                        VALUES(SQL_IP(address), SQL_INT(key)), err);
+                        VALUES(SQL_HEX(address), SQL_INT(key)), err);
 }
 
 int store_eni_created(struct store *store, int64_t key, const struct store_eni *eni,
-                      const struct ip *addresses, size_t n, int64_t now_ms, struct err *err)
+                      const struct prefix *blocks, size_t n, int64_t now_ms, struct err *err)
 {
         _cleanup_(store_tx_done) struct store_tx tx = {0};
         unsigned changes = 0;
@@ -109,17 +112,17 @@ int store_eni_created(struct store *store, int64_t key, const struct store_eni *
         if (r == 0)
                 r = stmt_run(store,
                              "UPDATE enis SET state = 'attaching', in_doubt = 0, eni_id = ?2, mac = ?3,"
-                             " primary_address = ?4, subnet_id = coalesce(?5, subnet_id),"
+                             " primary_hex = ?4, subnet_id = coalesce(?5, subnet_id),"
                              " subnet_cidr = coalesce(nullif(?6, ''), subnet_cidr), since_ms = ?7"
                              " WHERE key = ?1 AND state = 'creating'",
                              VALUES(SQL_INT(key), SQL_TEXT_OR_NULL(eni->eni_id), SQL_MAC(eni->mac),
-                                    SQL_IP_OR_NULL(eni->primary_address), SQL_TEXT_OR_NULL(eni->subnet_id),
+                                    SQL_HEX_OR_NULL(eni->primary_address), SQL_TEXT_OR_NULL(eni->subnet_id),
                                     SQL_CIDR(eni->subnet_cidr), SQL_INT(now_ms)),
                              err);
         if (r == 0)
                 changes = store_changes(store);
         for (size_t i = 0; i < n && r == 0 && changes; i++)
-                r = store_address_arrives(store, key, ENI_ATTACHING, addresses[i], &is_new, err);
+                r = store_block_arrives(store, key, ENI_ATTACHING, blocks[i], &is_new, err);
         if (r == 0)
                 r = note_eni(store, "eni-attaching", eni->eni_id, key, "created", err);
         return r < 0 ? r : commit_one(&tx, changes, key, err);
@@ -158,13 +161,8 @@ int store_eni_set_link_missing(struct store *store, int64_t key, bool missing, s
 int store_eni_gives_way(struct store *store, int64_t key, struct err *err)
 {
         return set_column(store,
-                          "UPDATE enis SET mac = NULL, primary_address = NULL, in_doubt = ?2 WHERE key = ?1",
-                          key, SQL_INT(true), err);
-}
-
-int store_eni_set_managed(struct store *store, int64_t key, bool managed, struct err *err)
-{
-        return set_column(store, "UPDATE enis SET managed = ?2 WHERE key = ?1", key, SQL_INT(managed), err);
+                          "UPDATE enis SET mac = NULL, primary_hex = NULL, in_doubt = ?2 WHERE key = ?1", key,
+                          SQL_INT(true), err);
 }
 
 int store_eni_set_device(struct store *store, int64_t key, unsigned device_index, struct err *err)
@@ -176,12 +174,15 @@ int store_eni_set_device(struct store *store, int64_t key, unsigned device_index
 /* ---- steps ---- */
 
 #define NO_LEASE_ON_IT                                                                                       \
-        " AND NOT EXISTS (SELECT 1 FROM addresses a JOIN leases l ON l.address = a.address WHERE a.eni = "   \
-        "?1)"
-#define NONE_HELD                                                                                            \
-        " AND NOT EXISTS (SELECT 1 FROM addresses a JOIN imports i ON i.address = a.address AND i.verdict"   \
-        " = 'pending' WHERE a.eni = ?1)"
-#define NONE_COOLING " AND NOT EXISTS (SELECT 1 FROM addresses WHERE eni = ?1 AND state = 'cooling')"
+        " AND NOT EXISTS (SELECT 1 FROM blocks b JOIN addresses a ON a.block = b.key WHERE b.eni = ?1"       \
+        "  AND a.lease IS NOT NULL)"
+#define NONE_PENDING                                                                                         \
+        " AND NOT EXISTS (SELECT 1 FROM imports i JOIN blocks b ON length(b.first) = length(i.hex)"          \
+        "  AND i.hex BETWEEN b.first AND b.last WHERE b.eni = ?1 AND i.verdict = 'pending')"
+/* After pick_sweep(). */
+#define NONE_COOLING                                                                                         \
+        " AND NOT EXISTS (SELECT 1 FROM blocks b JOIN addresses a ON a.block = b.key WHERE b.eni = ?1"       \
+        "  AND b.state = 'usable' AND a.held = 0)"
 
 /* Whether ENI ?1 may enter the state, by its present one and its addresses. */
 static const char *const may_enter[_ENI_STATE_MAX] = {
@@ -190,11 +191,11 @@ static const char *const may_enter[_ENI_STATE_MAX] = {
         [ENI_READY] = "SELECT eni_id FROM enis WHERE key = ?1 AND state = 'configuring' AND managed = 1"
                       " AND untagged = 0",
         [ENI_DRAINING] = "SELECT eni_id FROM enis WHERE key = ?1 AND state IN ('configuring', 'ready')"
-                         " AND managed = 1 AND is_primary = 0" NO_LEASE_ON_IT NONE_HELD,
+                         " AND managed = 1 AND is_primary = 0" NO_LEASE_ON_IT NONE_PENDING,
         [ENI_DETACHING] = "SELECT eni_id FROM enis WHERE key = ?1 AND state = 'draining'"
-                          " AND managed = 1" NO_LEASE_ON_IT NONE_HELD NONE_COOLING,
+                          " AND managed = 1" NO_LEASE_ON_IT NONE_PENDING NONE_COOLING,
         [ENI_DELETING] = "SELECT eni_id FROM enis WHERE key = ?1 AND managed = 1" NO_LEASE_ON_IT
-                         " AND (state = 'detaching' OR (state IN ('creating', 'attaching')" NONE_HELD "))",
+                         " AND (state = 'detaching' OR (state IN ('creating', 'attaching')" NONE_PENDING "))",
 };
 
 /* 1 and its id when it may, 0 when not. */
@@ -214,18 +215,34 @@ static int ask(struct store *store, int64_t key, enum eni_state to, char ret_id[
         return r;
 }
 
-static int write_state(struct store *store, int64_t key, enum eni_state to, int64_t now_ms, struct err *err)
+/* With an ENI that leaves go the notes on its addresses: nobody waits for the end of what is held. */
+static int leave_blocks(struct store *store, int64_t key, struct err *err)
 {
+        static const char *const steps[] = {
+                "UPDATE blocks SET state = 'leaving' WHERE eni = ?1 AND state <> 'leaving'",
+                "DELETE FROM addresses WHERE lease IS NULL AND block IN (SELECT key FROM blocks WHERE eni = "
+                "?1)"};
         int r = 0;
 
-        if (eni_state_is_leaving(to))
-                r = stmt_run(store,
-                             "UPDATE addresses SET state = 'leaving' WHERE eni = ?1 AND state <> 'leaving'",
-                             VALUES(SQL_INT(key)), err);
-        if (r == 0)
-                r = stmt_run(store, "UPDATE enis SET state = ?2, since_ms = ?3 WHERE key = ?1",
-                             VALUES(SQL_INT(key), SQL_TEXT(eni_state_names[to]), SQL_INT(now_ms)), err);
+        for (size_t i = 0; i < ARRAY_SIZE(steps) && r == 0; i++)
+                r = stmt_run(store, steps[i], VALUES(SQL_INT(key)), err);
         return r;
+}
+
+static int write_state(struct store *store, int64_t key, enum eni_state to, int64_t now_ms, struct err *err)
+{
+        bool leaving = eni_state_is_leaving(to);
+        int r = leaving ? leave_blocks(store, key, err) : 0;
+
+        if (r == 0)
+                r = stmt_run(
+                        store,
+                        "UPDATE enis SET state = ?2, since_ms = ?3, mark_index = iif(?4, NULL, mark_index),"
+                        " route_table = iif(?4, NULL, route_table) WHERE key = ?1",
+                        VALUES(SQL_INT(key), SQL_TEXT(eni_state_names[to]), SQL_INT(now_ms),
+                               SQL_INT(leaving)),
+                        err);
+        return r == 0 ? eni_number_all(store, err) : r;
 }
 
 int store_eni_set_state(struct store *store, int64_t key, enum eni_state to, const char *why, int64_t now_ms,
@@ -236,7 +253,7 @@ int store_eni_set_state(struct store *store, int64_t key, enum eni_state to, con
         int r = store_begin(store, &tx, err);
 
         if (r == 0)
-                r = store_thaw(store, now_ms, err);
+                r = pick_sweep(store, now_ms, err);
         if (r == 0)
                 r = ask(store, key, to, eni_id, err);
         if (r == 0)
@@ -258,25 +275,30 @@ int store_eni_set_state(struct store *store, int64_t key, enum eni_state to, con
 /* deleted_ms: when EC2 deleted it for us; 0: it did not. */
 static int remove_eni(struct store *store, int64_t key, const char *why, int64_t deleted_ms, struct err *err)
 {
+        static const char *const steps[] = {
+                /* as store_block_remove(), of all of them */
+                "UPDATE blocks SET state = 'preparing' WHERE eni = ?1 AND state = 'usable'",
+                "DELETE FROM addresses WHERE lease IS NULL AND block IN (SELECT key FROM blocks WHERE eni = "
+                "?1)",
+                "DELETE FROM blocks WHERE eni = ?1", "DELETE FROM enis WHERE key = ?1"};
         _cleanup_(store_tx_done) struct store_tx tx = {0};
         int64_t leases = 0;
         unsigned changes = 0;
         int r = store_begin(store, &tx, err);
 
         if (r == 0 && deleted_ms)
-                r = given_back_note(store, key, IP_NONE, deleted_ms, err);
+                r = given_back_note(store, key, (struct prefix){0}, deleted_ms, err);
         if (r == 0)
-                r = stmt_number(store,
-                                "SELECT count(*) FROM addresses a JOIN leases l ON l.address = a.address"
-                                " WHERE a.eni = ?1",
-                                VALUES(SQL_INT(key)), &leases, err);
+                r = stmt_number(
+                        store,
+                        "SELECT count(DISTINCT a.lease) FROM blocks b JOIN addresses a ON a.block = b.key"
+                        " WHERE b.eni = ?1",
+                        VALUES(SQL_INT(key)), &leases, err);
         if (r >= 0 && leases)
                 return err_set(err, ERR_BUSY, "ENI %lld still has %lld leases", (long long)key,
                                (long long)leases);
-        if (r >= 0)
-                r = stmt_run(store, "DELETE FROM addresses WHERE eni = ?1", VALUES(SQL_INT(key)), err);
-        if (r == 0)
-                r = stmt_run(store, "DELETE FROM enis WHERE key = ?1", VALUES(SQL_INT(key)), err);
+        for (size_t i = 0; i < ARRAY_SIZE(steps) && r >= 0; i++)
+                r = stmt_run(store, steps[i], VALUES(SQL_INT(key)), err);
         if (r == 0) {
                 changes = store_changes(store);
                 r = note_eni(store, "eni-removed", "", key, why, err);

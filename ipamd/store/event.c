@@ -17,18 +17,46 @@ static int sweep(struct store *store, struct err *err)
                         err);
 }
 
-/* An address's pod, container and ENI are those that it has in the books at this moment. */
+/* The address that a subject is, or begins with; none where it is something else. */
+static struct ip address_of(const char *subject)
+{
+        struct prefix block;
+        struct ip ip;
+
+        if (ip_parse(subject, &ip, NULL) == 0)
+                return ip;
+        return prefix_parse(subject, &block, NULL) == 0 ? block.ip : IP_NONE;
+}
+
+/* An address's pod, container and ENI are those that it has in the database at this moment. */
+static int note_address(struct store *store, const char *kind, const char *subject, const char *text,
+                        struct ip address, struct err *err)
+{
+        return stmt_run(
+                store,
+                "INSERT INTO events (at_wall_ms, kind, subject, text, pod, container_id, eni_id)"
+                " SELECT ?1, ?2, ?3, ?4,"
+                " CASE WHEN l.pod_name <> '' THEN l.pod_namespace || '/' || l.pod_name ELSE '' END,"
+                " coalesce(l.container_id, ''), coalesce(e.eni_id, '')"
+                " FROM (SELECT 1) LEFT JOIN addresses a ON a.hex = ?5 LEFT JOIN leases l ON l.key = a.lease"
+                " LEFT JOIN blocks b ON b.key = coalesce(a.block, (SELECT key FROM blocks"
+                "  WHERE family = ?6 AND first <= ?5 ORDER BY first DESC LIMIT 1)) AND b.last >= ?5"
+                " LEFT JOIN enis e ON e.key = b.eni",
+                VALUES(SQL_INT(clock_wall_ms()), SQL_TEXT(kind), SQL_TEXT(subject), SQL_TEXT(text),
+                       SQL_HEX(address), SQL_INT(sql_family(address))),
+                err);
+}
+
 int store_note(struct store *store, const char *kind, const char *subject, const char *text, struct err *err)
 {
-        int r = stmt_run(store,
-                         "INSERT INTO events (at_wall_ms, kind, subject, text, pod, container_id, eni_id)"
-                         " SELECT ?1, ?2, ?3, ?4,"
-                         " CASE WHEN l.pod_name <> '' THEN l.pod_namespace || '/' || l.pod_name ELSE '' END,"
-                         " coalesce(l.container_id, ''), coalesce(e.eni_id, '')"
-                         " FROM (SELECT 1) LEFT JOIN leases l ON l.address = ?3"
-                         " LEFT JOIN addresses a ON a.address = ?3 LEFT JOIN enis e ON e.key = a.eni",
-                         VALUES(SQL_INT(clock_wall_ms()), SQL_TEXT(kind), SQL_TEXT(subject), SQL_TEXT(text)),
-                         err);
+        struct ip address = address_of(subject);
+        int r = ip_is_set(address) ? note_address(store, kind, subject, text, address, err)
+                                   : stmt_run(store,
+                                              "INSERT INTO events (at_wall_ms, kind, subject, text) VALUES "
+                                              "(?1, ?2, ?3, ?4)",
+                                              VALUES(SQL_INT(clock_wall_ms()), SQL_TEXT(kind),
+                                                     SQL_TEXT(subject), SQL_TEXT(text)),
+                                              err);
 
         return r < 0 ? r : sweep(store, err);
 }

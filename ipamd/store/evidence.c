@@ -7,15 +7,15 @@
  */
 #include "store/restart.h"
 
-/* Whether the kernel shows the address of lease l with its container. */
+/* Whether the kernel shows an address of lease l with its container. */
 #define BORNE_OUT                                                                                            \
-        "EXISTS (SELECT 1 FROM temp.shown s WHERE s.address = l.address AND s.container_id = "               \
-        "l.container_id)"
+        "EXISTS (SELECT 1 FROM addresses a JOIN temp.shown s ON s.hex = a.hex WHERE a.lease = l.key"         \
+        " AND s.container_id = l.container_id)"
 
 static int insert_shown(struct store *store, const struct store_import *shown, struct err *err)
 {
         return stmt_run(store, "INSERT OR IGNORE INTO temp.shown VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                        VALUES(SQL_IP(shown->address), SQL_TEXT(shown->key.container_id),
+                        VALUES(SQL_HEX(shown->address), SQL_TEXT(shown->key.container_id),
                                SQL_TEXT(shown->key.ifname), SQL_TEXT(shown->pod_namespace),
                                SQL_TEXT(shown->pod_name), SQL_INT(shown->since_wall_ms)),
                         err);
@@ -24,9 +24,9 @@ static int insert_shown(struct store *store, const struct store_import *shown, s
 int evidence_load(struct store *store, const struct store_import *shown, size_t n, struct err *err)
 {
         int r = stmt_run(store,
-                         "CREATE TEMP TABLE shown (address TEXT, container_id TEXT, host_ifname TEXT,"
+                         "CREATE TEMP TABLE shown (hex TEXT, container_id TEXT, host_ifname TEXT,"
                          " pod_namespace TEXT, pod_name TEXT, since_wall_ms INTEGER,"
-                         " PRIMARY KEY (address, container_id)) WITHOUT ROWID",
+                         " PRIMARY KEY (hex, container_id)) WITHOUT ROWID",
                          NO_VALUES, err);
 
         for (size_t i = 0; i < n && r == 0; i++)
@@ -34,29 +34,45 @@ int evidence_load(struct store *store, const struct store_import *shown, size_t 
         return r;
 }
 
-int evidence_end_other_leases(struct store *store, unsigned *ret_n, struct err *err)
+int evidence_end_other_leases(struct store *store, int64_t now_ms, unsigned *ret_n, struct err *err)
 {
-        int r = stmt_run(store, "DELETE FROM leases AS l WHERE NOT " BORNE_OUT, NO_VALUES, err);
+        int r = stmt_run(store, STORE_END_ADDRESSES "IN (SELECT l.key FROM leases l WHERE NOT " BORNE_OUT ")",
+                         VALUES(SQL_INT(now_ms + store->cooldown_ms)), err);
 
+        if (r == 0)
+                r = stmt_run(store,
+                             "DELETE FROM leases WHERE NOT EXISTS (SELECT 1 FROM addresses WHERE lease = "
+                             "leases.key)",
+                             NO_VALUES, err);
         *ret_n = store_changes(store);
-        return r;
+        return r == 0 ? store_remove_lost_blocks(store, err) : r;
 }
 
 /* ---- leases that the kernel contradicts ---- */
 
-/* 1: *ret is one of them, with the reason for people; 0: there is none (any more). */
-static int find_contradicted(struct store *store, struct arena *arena, struct store_lease *ret,
-                             const char **ret_why, struct err *err)
+struct contradicted {
+        struct store_lease_key key;
+        struct ip address;
+        int64_t row;
+        bool any_lost;
+        const char *why; /* for people */
+};
+
+/* 1: *ret is one of them; 0: there is none (any more). */
+static int find_contradicted(struct store *store, struct arena *arena, struct contradicted *ret,
+                             struct err *err)
 {
         _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
         int r = stmt_start(
                 store,
-                "SELECT l.network, l.container_id, l.ifname, l.address, l.address_state = 'lost',"
+                "SELECT l.network, l.container_id, l.ifname, l.hex, l.key, EXISTS (SELECT 1 FROM addresses a"
+                "   JOIN blocks b ON b.key = a.block WHERE a.lease = l.key AND b.state = 'lost'),"
                 " coalesce('the kernel shows the address with container '"
-                "   || (SELECT min(s.container_id) FROM temp.shown s WHERE s.address = l.address),"
+                "   || (SELECT min(s.container_id) FROM addresses a JOIN temp.shown s ON s.hex = a.hex"
+                "       WHERE a.lease = l.key),"
                 "   'the kernel shows its container with another address')"
                 " FROM leases l WHERE NOT " BORNE_OUT " AND EXISTS (SELECT 1 FROM temp.shown s"
-                "   WHERE s.address = l.address"
+                "   WHERE s.hex IN (SELECT hex FROM addresses WHERE lease = l.key)"
                 "      OR (s.container_id = l.container_id AND s.host_ifname = l.host_ifname)) LIMIT 1",
                 NO_VALUES, &s, err);
 
@@ -64,27 +80,27 @@ static int find_contradicted(struct store *store, struct arena *arena, struct st
                 r = stmt_step(store, s, err);
         if (r <= 0)
                 return r;
-        *ret = (struct store_lease){
+        *ret = (struct contradicted){
                 .key = {stmt_text(s, 0, arena), stmt_text(s, 1, arena), stmt_text(s, 2, arena)},
                 .address = stmt_ip(s, 3),
-                .lost = stmt_int(s, 4) != 0};
-        *ret_why = stmt_text(s, 5, arena);
+                .row = stmt_int(s, 4),
+                .any_lost = stmt_int(s, 5) != 0,
+                .why = stmt_text(s, 6, arena)};
         return 1;
 }
 
 static int end_contradicted(struct store *store, int64_t now_ms, unsigned *ret_n, struct err *err)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
-        struct store_lease lease;
-        const char *why;
+        struct contradicted lease;
         int r;
 
         *ret_n = 0;
-        while ((r = find_contradicted(store, arena, &lease, &why, err)) > 0) {
-                r = store_note_lease(store, "lease-released", &lease.key, IP_TEXT(lease.address), why, err);
+        while ((r = find_contradicted(store, arena, &lease, err)) > 0) {
+                r = store_note_lease(store, "lease-released", &lease.key, IP_TEXT(lease.address), lease.why,
+                                     err);
                 if (r == 0)
-                        r = store_end_lease(store, &lease.key, IP_TEXT(lease.address), lease.lost, now_ms,
-                                            err);
+                        r = store_end_lease(store, lease.row, lease.any_lost, now_ms, err);
                 if (r < 0)
                         return r;
                 ++*ret_n;
@@ -99,21 +115,21 @@ static int hold(struct store *store, unsigned *ret_n, struct err *err)
         _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
         int r = stmt_start(
                 store,
-                "INSERT INTO imports (address, network, container_id, ifname, pod_namespace, pod_name,"
-                " since_wall_ms) SELECT address, '', min(container_id), host_ifname, pod_namespace,"
+                "INSERT INTO imports (hex, network, container_id, ifname, pod_namespace, pod_name,"
+                " since_wall_ms) SELECT hex, '', min(container_id), host_ifname, pod_namespace,"
                 " pod_name, since_wall_ms FROM temp.shown s"
-                " WHERE NOT EXISTS (SELECT 1 FROM leases l WHERE l.address = s.address) GROUP BY address"
-                " ON CONFLICT (address) DO UPDATE SET network = excluded.network,"
+                " WHERE NOT EXISTS (SELECT 1 FROM addresses a WHERE a.hex = s.hex AND a.lease IS NOT NULL)"
+                " GROUP BY hex ON CONFLICT (hex) DO UPDATE SET network = excluded.network,"
                 " container_id = excluded.container_id, ifname = excluded.ifname,"
                 " pod_namespace = excluded.pod_namespace, pod_name = excluded.pod_name,"
                 " since_wall_ms = excluded.since_wall_ms, verdict = 'pending', reason = ''"
                 " WHERE verdict <> 'pending' OR container_id <> excluded.container_id"
-                " RETURNING address, 'container ' || container_id || ' has it, says the kernel'",
+                " RETURNING hex, 'container ' || container_id || ' has it, says the kernel'",
                 NO_VALUES, &s, err);
 
         *ret_n = 0;
         while (r >= 0 && (r = stmt_step(store, s, err)) > 0) {
-                r = store_note(store, "address-held", stmt_peek(s, 0), stmt_peek(s, 1), err);
+                r = store_note(store, "address-held", IP_TEXT(stmt_ip(s, 0)), stmt_peek(s, 1), err);
                 ++*ret_n;
         }
         return r;
@@ -129,8 +145,9 @@ int evidence_apply(struct store *store, int64_t now_ms, unsigned *ret_ended, uns
         if (r == 0) /* written by a daemon that took leases of its own for pods without one */
                 r = stmt_run(store,
                              "DELETE FROM imports AS i WHERE verdict = 'pending' AND EXISTS (SELECT 1 FROM "
-                             "leases l"
-                             " WHERE l.address = i.address AND l.container_id = i.container_id)",
+                             "addresses a"
+                             " JOIN leases l ON l.key = a.lease"
+                             " WHERE a.hex = i.hex AND l.container_id = i.container_id)",
                              NO_VALUES, err);
         if (r == 0)
                 r = store_hold_imports(store, now_ms, err);

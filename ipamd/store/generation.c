@@ -18,21 +18,34 @@ enum {
         ROWS_MAX = 16384,
 };
 
-static const struct jsonx_field given_back_fields[] = {
-        JSONX_FIELD(struct store_given_back, eni_id, JSONX_STRING, .limit = STORE_ID_BYTES - 1,
-                    .flags = JSONX_REQUIRED | JSONX_NOT_EMPTY),
-        JSONX_FIELD(struct store_given_back, address, JSONX_IP), /* unset: the ENI itself */
-        JSONX_FIELD(struct store_given_back, since_ms, JSONX_INT, .flags = JSONX_REQUIRED),
+/* Without bits it is one address: as daemons before this one wrote it, and read it. */
+struct file_row {
+        const char *eni_id;
+        struct ip address; /* unset: the ENI itself */
+        int64_t bits, since_ms;
 };
-static const struct jsonx_schema given_back_schema = JSONX_SCHEMA(struct store_given_back, given_back_fields);
+
+struct file {
+        const char *generation;
+        struct file_row *given_back;
+        size_t n_given_back;
+};
+
+static const struct jsonx_field row_fields[] = {
+        JSONX_FIELD(struct file_row, eni_id, JSONX_STRING, .limit = STORE_ID_BYTES - 1,
+                    .flags = JSONX_REQUIRED | JSONX_NOT_EMPTY),
+        JSONX_FIELD(struct file_row, address, JSONX_IP),
+        JSONX_FIELD(struct file_row, bits, JSONX_INT),
+        JSONX_FIELD(struct file_row, since_ms, JSONX_INT, .flags = JSONX_REQUIRED),
+};
+static const struct jsonx_schema row_schema = JSONX_SCHEMA(struct file_row, row_fields);
 
 static const struct jsonx_field file_fields[] = {
-        JSONX_FIELD(struct generation_file, generation, JSONX_STRING, .limit = STORE_GENERATION_BYTES - 1,
+        JSONX_FIELD(struct file, generation, JSONX_STRING, .limit = STORE_GENERATION_BYTES - 1,
                     .flags = JSONX_REQUIRED | JSONX_NOT_EMPTY),
-        JSONX_LIST(struct generation_file, given_back, JSONX_OBJECTS, .limit = ROWS_MAX,
-                   .of = &given_back_schema),
+        JSONX_LIST(struct file, given_back, JSONX_OBJECTS, .limit = ROWS_MAX, .of = &row_schema),
 };
-static const struct jsonx_schema file_schema = JSONX_SCHEMA(struct generation_file, file_fields);
+static const struct jsonx_schema file_schema = JSONX_SCHEMA(struct file, file_fields);
 
 void generation_keep(struct store *store, const char *path)
 {
@@ -101,13 +114,22 @@ static int write_or_remove(const char *path, const char *bytes, size_t n, struct
 static int write_generation(struct store *store, const char *word, struct err *err)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
-        struct generation_file file = {.generation = word};
+        struct store_given_back *rows = NULL;
+        struct file file = {.generation = word};
         _cleanup_json_ json_t *json = NULL;
         _cleanup_free_ char *text = NULL;
-        int r = store_given_back(store, arena, &file.given_back, &file.n_given_back, err);
+        int r = store_given_back(store, arena, &rows, &file.n_given_back, err);
 
         if (r < 0)
                 return r;
+        file.given_back = ARENA_ARRAY(arena, struct file_row, file.n_given_back);
+        for (size_t i = 0; i < file.n_given_back; i++) {
+                struct prefix block = rows[i].block;
+                bool is_larger = ip_is_set(block.ip) && block.bits < ip_max_bits(block.ip);
+
+                file.given_back[i] = (struct file_row){rows[i].eni_id, block.ip,
+                                                       is_larger ? (int64_t)block.bits : 0, rows[i].since_ms};
+        }
         json = jsonx_encode(&file_schema, &file);
         text = json_dumps(json, JSON_COMPACT);
         return write_or_remove(store->generation_path, text, strlen(text), err);
@@ -129,14 +151,32 @@ int generation_before_commit(struct store *store, struct err *err)
         return r;
 }
 
+static bool row_of(const struct file_row *row, struct store_given_back *ret)
+{
+        struct prefix block = ip_is_set(row->address) ? prefix_host(row->address) : (struct prefix){0};
+
+        if (row->bits < 0 || row->bits > block.bits)
+                return false;
+        block.bits = row->bits ? (unsigned)row->bits : block.bits;
+        *ret = (struct store_given_back){row->eni_id, block, row->since_ms};
+        return true;
+}
+
 static void parse_file(const char *bytes, size_t n, struct arena *arena, struct generation_file *ret)
 {
         _cleanup_json_ json_t *json = NULL;
+        struct file file = {0};
 
-        *ret = (struct generation_file){0};
+        *ret = (struct generation_file){.generation = ""};
         if (jsonx_parse(bytes, n, &json, NULL) < 0 ||
-            jsonx_decode(json, &file_schema, arena, ret, NULL, NULL) < 0)
-                *ret = (struct generation_file){.generation = ""};
+            jsonx_decode(json, &file_schema, arena, &file, NULL, NULL) < 0)
+                return;
+        ret->given_back = ARENA_ARRAY(arena, struct store_given_back, file.n_given_back);
+        for (; ret->n_given_back < file.n_given_back; ret->n_given_back++) {
+                if (!row_of(&file.given_back[ret->n_given_back], &ret->given_back[ret->n_given_back]))
+                        return;
+        }
+        ret->generation = file.generation;
 }
 
 /* 0: there is none. What is no file, or too long, is one that cannot be parsed. */
@@ -184,13 +224,19 @@ int generation_read(struct store *store, struct arena *arena, struct generation_
 }
 
 /* A late Describe may show it still: it must not be in the pool then, or it is believed. */
-static int leave_pool(struct store *store, struct err *err)
+static int leave_pool(struct store *store, const struct store_given_back *row, struct err *err)
 {
-        return stmt_run(store,
-                        "DELETE FROM addresses AS a WHERE EXISTS (SELECT 1 FROM given_back g JOIN enis e"
-                        "   ON e.eni_id = g.eni_id WHERE g.address = a.address AND e.key = a.eni)"
-                        " AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.address = a.address)",
-                        NO_VALUES, err);
+        int64_t key = 0;
+        int r = stmt_number(
+                store,
+                "SELECT b.key FROM blocks b JOIN enis e ON e.key = b.eni WHERE e.eni_id = ?1"
+                " AND b.family = ?2 AND b.first = ?3 AND b.bits = ?4 AND NOT EXISTS (SELECT 1 FROM"
+                "  addresses WHERE block = b.key AND lease IS NOT NULL)",
+                VALUES(SQL_TEXT(row->eni_id), SQL_INT(sql_family(row->block.ip)), SQL_HEX(row->block.ip),
+                       SQL_INT(row->block.bits)),
+                &key, err);
+
+        return r > 0 ? store_block_remove(store, key, err) : r;
 }
 
 static int take_list(struct store *store, const struct generation_file *file, int64_t now_ms, struct err *err)
@@ -198,10 +244,13 @@ static int take_list(struct store *store, const struct generation_file *file, in
         int r = stmt_run(store, "DELETE FROM given_back", NO_VALUES, err);
 
         for (size_t i = 0; i < file->n_given_back && r == 0; i++) {
-                if (now_ms - file->given_back[i].since_ms < STORE_LATE_MS)
-                        r = given_back_add(store, &file->given_back[i], err);
+                if (now_ms - file->given_back[i].since_ms >= STORE_LATE_MS)
+                        continue;
+                r = given_back_add(store, &file->given_back[i], err);
+                if (r == 0)
+                        r = leave_pool(store, &file->given_back[i], err);
         }
-        return r == 0 ? leave_pool(store, err) : r;
+        return r;
 }
 
 int generation_adopt(struct store *store, const struct generation_file *file, int64_t now_ms, struct err *err)

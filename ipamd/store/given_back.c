@@ -5,31 +5,27 @@
  */
 #include "store/stmt.h"
 
-int given_back_note(struct store *store, int64_t key, struct ip address, int64_t now_ms, struct err *err)
+int given_back_note(struct store *store, int64_t key, struct prefix block, int64_t now_ms, struct err *err)
 {
-        return stmt_run(
-                store,
-                "INSERT OR REPLACE INTO given_back (eni_id, address, since_ms)"
-                " SELECT eni_id, ?2, ?3 FROM enis WHERE key = ?1 AND eni_id IS NOT NULL",
-                VALUES(SQL_INT(key), SQL_TEXT(ip_is_set(address) ? IP_TEXT(address) : ""), SQL_INT(now_ms)),
-                err);
+        return stmt_run(store,
+                        "INSERT OR REPLACE INTO given_back (eni_id, block, since_ms)"
+                        " SELECT eni_id, ?2, ?3 FROM enis WHERE key = ?1 AND eni_id IS NOT NULL",
+                        VALUES(SQL_INT(key), SQL_CIDR(block), SQL_INT(now_ms)), err);
 }
 
 int given_back_add(struct store *store, const struct store_given_back *row, struct err *err)
 {
-        return stmt_run(
-                store, "INSERT OR REPLACE INTO given_back (eni_id, address, since_ms) VALUES (?1, ?2, ?3)",
-                VALUES(SQL_TEXT(row->eni_id), SQL_TEXT(ip_is_set(row->address) ? IP_TEXT(row->address) : ""),
-                       SQL_INT(row->since_ms)),
-                err);
+        return stmt_run(store,
+                        "INSERT OR REPLACE INTO given_back (eni_id, block, since_ms) VALUES (?1, ?2, ?3)",
+                        VALUES(SQL_TEXT(row->eni_id), SQL_CIDR(row->block), SQL_INT(row->since_ms)), err);
 }
 
-int given_back_forget(struct store *store, int64_t key, struct ip address, struct err *err)
+int given_back_forget(struct store *store, int64_t key, struct prefix block, struct err *err)
 {
         return stmt_run(store,
-                        "DELETE FROM given_back WHERE address = ?2"
+                        "DELETE FROM given_back WHERE block = ?2"
                         " AND eni_id = (SELECT eni_id FROM enis WHERE key = ?1)",
-                        VALUES(SQL_INT(key), SQL_IP(address)), err);
+                        VALUES(SQL_INT(key), SQL_CIDR(block)), err);
 }
 
 int store_given_back(struct store *store, struct arena *arena, struct store_given_back **ret, size_t *ret_n,
@@ -38,15 +34,13 @@ int store_given_back(struct store *store, struct arena *arena, struct store_give
         _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
         _cleanup_free_ struct store_given_back *rows = NULL;
         size_t n = 0, capacity = 0;
-        int r = stmt_start(store, "SELECT eni_id, address, since_ms FROM given_back", NO_VALUES, &s, err);
+        int r = stmt_start(store, "SELECT eni_id, block, since_ms FROM given_back", NO_VALUES, &s, err);
 
         while (r >= 0 && (r = stmt_step(store, s, err)) > 0) {
                 GROW(rows, n, capacity);
-                rows[n++] = (struct store_given_back){
-                        .eni_id = stmt_text(s, 0, arena),
-                        .address = *stmt_peek(s, 1) ? stmt_ip(s, 1) : IP_NONE,
-                        .since_ms = stmt_int(s, 2),
-                };
+                rows[n] = (struct store_given_back){.eni_id = stmt_text(s, 0, arena),
+                                                    .since_ms = stmt_int(s, 2)};
+                (void)prefix_parse(stmt_peek(s, 1), &rows[n++].block, NULL); /* we wrote it; "" stays unset */
         }
         if (r < 0)
                 return r;
@@ -55,32 +49,18 @@ int store_given_back(struct store *store, struct arena *arena, struct store_give
         return 0;
 }
 
+int given_back_drop(struct store *store, const struct store_given_back *row, struct err *err)
+{
+        return stmt_run(store, "DELETE FROM given_back WHERE eni_id = ?1 AND block = ?2",
+                        VALUES(SQL_TEXT(row->eni_id), SQL_CIDR(row->block)), err);
+}
+
 int store_given_back_settled(struct store *store, const struct store_given_back *row, struct err *err)
 {
         _cleanup_(store_tx_done) struct store_tx tx = {0};
-        const char *address = ip_is_set(row->address) ? IP_TEXT(row->address) : "";
         int r = store_begin(store, &tx, err);
 
         if (r == 0)
-                r = stmt_run(store, "DELETE FROM given_back WHERE eni_id = ?1 AND address = ?2",
-                             VALUES(SQL_TEXT(row->eni_id), SQL_TEXT(address)), err);
-        return r == 0 ? store_commit(&tx, err) : r;
-}
-
-int store_give_back_again(struct store *store, int64_t key, struct ip address, struct err *err)
-{
-        _cleanup_(store_tx_done) struct store_tx tx = {0};
-        int r = store_begin(store, &tx, err);
-
-        if (r == 0)
-                r = stmt_run(store,
-                             "INSERT INTO addresses (address, eni, state) SELECT ?2, ?1, 'leaving'"
-                             " WHERE NOT EXISTS (SELECT 1 FROM imports WHERE address = ?2"
-                             "                   AND verdict = 'pending')"
-                             " ON CONFLICT (address) DO NOTHING",
-                             VALUES(SQL_INT(key), SQL_IP(address)), err);
-        if (r == 0 && store_changes(store))
-                r = store_note(store, "address-leaving", IP_TEXT(address),
-                               "given back before, and EC2 shows it still: given back once more", err);
+                r = given_back_drop(store, row, err);
         return r == 0 ? store_commit(&tx, err) : r;
 }

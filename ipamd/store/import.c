@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Leases of another daemon of this node, on their way to become ours. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,39 +13,64 @@ static const char *const verdict_names[_IMPORT_VERDICT_MAX] = {
 
 const char *import_verdict_to_string(enum import_verdict verdict)
 {
-        return (unsigned)verdict < _IMPORT_VERDICT_MAX ? verdict_names[verdict] : "unknown";
+        assert((unsigned)verdict < _IMPORT_VERDICT_MAX);
+        return verdict_names[verdict];
 }
 
 static enum import_verdict parse_verdict(const char *text)
 {
-        enum import_verdict verdict = IMPORT_PENDING;
-
-        while (verdict < IMPORT_ASIDE && strcmp(text, verdict_names[verdict]) != 0)
-                verdict++;
-        return verdict;
+        for (int verdict = 0; verdict < _IMPORT_VERDICT_MAX; verdict++) {
+                if (strcmp(text, verdict_names[verdict]) == 0)
+                        return (enum import_verdict)verdict;
+        }
+        assert(!"a verdict"); /* CHECK */
+        return IMPORT_ASIDE;
 }
 
-#define IS_HELD(address) "EXISTS (SELECT 1 FROM imports WHERE address = " address " AND verdict = 'pending')"
+#define HAS_PENDING(first, last)                                                                             \
+        "EXISTS (SELECT 1 FROM imports WHERE verdict = 'pending' AND hex BETWEEN " first " AND " last        \
+        " AND length(hex) = length(" first "))"
 
+/* Given back, and in use: EC2 gave it anew since, which an older copy of the database does not know. */
+static int forget_given_back(struct store *store, struct err *err)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        struct store_given_back *rows = NULL;
+        struct store_import *imports = NULL;
+        size_t n_rows = 0, n = 0;
+        int r = store_given_back(store, arena, &rows, &n_rows, err);
+
+        if (r == 0)
+                r = store_imports(store, arena, &imports, &n, err);
+        for (size_t i = 0; i < n_rows && r == 0; i++) {
+                bool in_use = false;
+
+                for (size_t j = 0; j < n && !in_use; j++)
+                        in_use = imports[j].verdict == IMPORT_PENDING && ip_is_set(rows[i].block.ip) &&
+                                 prefix_contains(rows[i].block, imports[j].address);
+                if (in_use)
+                        r = given_back_drop(store, &rows[i], err);
+        }
+        return r;
+}
+
+/* What is usable the schema holds. */
 int store_hold_imports(struct store *store, int64_t now_ms, struct err *err)
 {
-        int r = stmt_run(
-                store,
-                "UPDATE addresses AS a SET state = 'preparing' WHERE state IN ('free', 'cooling', 'leaving')"
-                " AND (SELECT state FROM enis WHERE key = a.eni) NOT IN ('detaching', 'deleting')"
-                " AND " IS_HELD("a.address"),
-                NO_VALUES, err);
+        int r = stmt_run(store,
+                         "UPDATE blocks AS b SET state = 'preparing' WHERE state = 'leaving'"
+                         " AND (SELECT state FROM enis WHERE key = b.eni) NOT IN ('detaching', 'deleting')"
+                         " AND " HAS_PENDING("b.first", "b.last"),
+                         NO_VALUES, err);
 
-        /* Given back, and in use: EC2 gave it anew since, which an older copy of the books does not know. */
         if (r == 0)
-                r = stmt_run(store, "DELETE FROM given_back WHERE " IS_HELD("given_back.address"), NO_VALUES,
-                             err);
+                r = forget_given_back(store, err);
         if (r < 0)
                 return r;
         return stmt_run(store,
                         "UPDATE enis AS e SET state = 'configuring', since_ms = ?1 WHERE state = 'draining'"
-                        " AND EXISTS (SELECT 1 FROM addresses a WHERE a.eni = e.key"
-                        "             AND " IS_HELD("a.address") ")",
+                        " AND EXISTS (SELECT 1 FROM blocks b WHERE b.eni = e.key"
+                        "             AND " HAS_PENDING("b.first", "b.last") ")",
                         VALUES(SQL_INT(now_ms)), err);
 }
 
@@ -52,8 +78,11 @@ int store_hold_imports(struct store *store, int64_t now_ms, struct err *err)
 static int has_lease(struct store *store, const struct store_import *import, struct err *err)
 {
         int64_t found = 0;
-        int r = stmt_number(store, "SELECT 1 FROM leases WHERE address = ?1 AND container_id = ?2",
-                            VALUES(SQL_IP(import->address), SQL_TEXT(import->key.container_id)), &found, err);
+        int r = stmt_number(store,
+                            "SELECT 1 FROM addresses a JOIN leases l ON l.key = a.lease"
+                            " WHERE a.hex = ?1 AND l.container_id = ?2",
+                            VALUES(SQL_HEX(import->address), SQL_TEXT(import->key.container_id)), &found,
+                            err);
 
         return r < 0 ? r : found != 0;
 }
@@ -65,9 +94,9 @@ static int insert(struct store *store, const struct store_import *import, struct
         if (r != 0)
                 return r < 0 ? r : 0;
         r = stmt_run(store,
-                     "INSERT INTO imports (address, network, container_id, ifname, pod_namespace, pod_name,"
+                     "INSERT INTO imports (hex, network, container_id, ifname, pod_namespace, pod_name,"
                      " since_wall_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
-                     VALUES(SQL_IP(import->address), SQL_TEXT(import->key.network),
+                     VALUES(SQL_HEX(import->address), SQL_TEXT(import->key.network),
                             SQL_TEXT(import->key.container_id), SQL_TEXT(import->key.ifname),
                             SQL_TEXT(import->pod_namespace), SQL_TEXT(import->pod_name),
                             SQL_INT(import->since_wall_ms)),
@@ -116,7 +145,7 @@ int store_imports(struct store *store, struct arena *arena, struct store_import 
         _cleanup_free_ struct store_import *rows = NULL;
         size_t n = 0, capacity = 0;
         int r = stmt_start(store,
-                           "SELECT address, network, container_id, ifname, pod_namespace, pod_name,"
+                           "SELECT hex, network, container_id, ifname, pod_namespace, pod_name,"
                            " since_wall_ms, verdict, reason FROM imports",
                            NO_VALUES, &s, err);
 
@@ -143,47 +172,63 @@ static int set_verdict(struct store *store, struct ip address, enum import_verdi
                        const char *reason, struct err *err)
 {
         return stmt_run(store,
-                        "UPDATE imports SET verdict = ?2, reason = ?3 WHERE address = ?1"
+                        "UPDATE imports SET verdict = ?2, reason = ?3 WHERE hex = ?1"
                         " AND (verdict <> ?2 OR reason <> ?3)",
-                        VALUES(SQL_IP(address), SQL_TEXT(verdict_names[verdict]), SQL_TEXT(reason)), err);
+                        VALUES(SQL_HEX(address), SQL_TEXT(verdict_names[verdict]), SQL_TEXT(reason)), err);
 }
 
-/* The address must be preparing on a ENI that is ready: the kernel routes what is sent from it. */
-static int is_takeable(struct store *store, struct ip address, struct err *err)
+/*
+ * Of an ENI that is ready the kernel routes what is sent from it: an address of its own that is not routed yet can be taken, and
+ * what is held of a usable block. 1: *ret is the block.
+ */
+static int find_block(struct store *store, struct ip address, int64_t *ret, struct err *err)
 {
-        int64_t found = 0;
-        int r = stmt_number(store,
-                            "SELECT 1 FROM addresses a JOIN enis e ON e.key = a.eni WHERE a.address = ?1"
-                            " AND a.state = 'preparing' AND e.state = 'ready' AND e.managed = 1",
-                            VALUES(SQL_IP(address)), &found, err);
-
-        return r < 0 ? r : found != 0;
+        return stmt_number(
+                store,
+                "SELECT b.key FROM blocks b JOIN enis e ON e.key = b.eni LEFT JOIN addresses a"
+                " ON a.hex = ?2 WHERE b.family = ?1 AND ?2 BETWEEN b.first AND b.last"
+                " AND e.state = 'ready' AND e.managed = 1 AND a.lease IS NULL"
+                " AND ((b.state = 'usable' AND a.held = 1) OR (b.state = 'preparing' AND b.size = 1))",
+                VALUES(SQL_INT(sql_family(address)), SQL_HEX(address)), ret, err);
 }
 
-static int write_lease(struct store *store, const struct store_import *import, const char *host_ifname,
-                       int64_t now_ms, struct err *err)
+/* The pod has it, whatever a look has shown. */
+static int free_address(struct store *store, struct ip address, int64_t block, struct err *err)
 {
-        static const char *const steps[] = {
-                "UPDATE addresses SET state = 'free', doubted = 0 WHERE address = ?1",
-                "UPDATE addresses SET state = 'leased' WHERE address = ?1"};
+        int r = stmt_run(
+                store, "UPDATE blocks SET state = 'usable', doubted = 0 WHERE key = ?1 AND state <> 'usable'",
+                VALUES(SQL_INT(block)), err);
+
+        return r == 0 ? stmt_run(store, "DELETE FROM addresses WHERE hex = ?1", VALUES(SQL_HEX(address)), err)
+                      : r;
+}
+
+static int write_lease(struct store *store, const struct store_import *import, int64_t block,
+                       const char *host_ifname, int64_t now_ms, struct err *err)
+{
         char text[512];
         /* What the kernel shows outranks what another lease says of the name. */
         int r = stmt_run(store,
                          "UPDATE leases SET host_ifname = '' WHERE host_ifname = ?1 AND address_only = 0",
                          VALUES(SQL_TEXT(host_ifname)), err);
 
-        for (size_t i = 0; i < ARRAY_SIZE(steps) && r == 0; i++)
-                r = stmt_run(store, steps[i], VALUES(SQL_IP(import->address)), err);
+        if (r == 0)
+                r = free_address(store, import->address, block, err);
         if (r == 0)
                 r = stmt_run(store,
-                             "INSERT INTO leases (network, container_id, ifname, address, state, host_ifname,"
+                             "INSERT INTO leases (network, container_id, ifname, hex, state, host_ifname,"
                              " netns, pod_namespace, pod_name, pod_uid, since_ms, since_wall_ms)"
                              " VALUES (?1, ?2, ?3, ?4, 'wired', ?5, '', ?6, ?7, '', ?8, ?9)",
                              VALUES(SQL_TEXT(import->key.network), SQL_TEXT(import->key.container_id),
-                                    SQL_TEXT(import->key.ifname), SQL_IP(import->address),
+                                    SQL_TEXT(import->key.ifname), SQL_HEX(import->address),
                                     SQL_TEXT(host_ifname), SQL_TEXT(import->pod_namespace),
                                     SQL_TEXT(import->pod_name), SQL_INT(now_ms),
                                     SQL_INT(import->since_wall_ms)),
+                             err);
+        if (r == 0)
+                r = stmt_run(store, "INSERT INTO addresses (hex, block, lease) VALUES (?1, ?2, ?3)",
+                             VALUES(SQL_HEX(import->address), SQL_INT(block),
+                                    SQL_INT(sqlite3_last_insert_rowid(store->db))),
                              err);
         snprintf(text, sizeof(text), "%s/%s/%s: taken over: %s", import->key.network,
                  import->key.container_id, import->key.ifname, import->pod_name);
@@ -194,17 +239,18 @@ int store_import_take(struct store *store, const struct store_import *import, co
                       int64_t now_ms, bool *ret_done, struct err *err)
 {
         _cleanup_(store_tx_done) struct store_tx tx = {0};
+        int64_t block = 0;
         int r = store_begin(store, &tx, err);
 
         if (r == 0)
-                r = is_takeable(store, import->address, err);
+                r = find_block(store, import->address, &block, err);
         if (r == 0)
                 *ret_done = false;
         if (r <= 0)
                 return r;
         r = set_verdict(store, import->address, IMPORT_TAKEN, "", err);
         if (r == 0)
-                r = write_lease(store, import, host_ifname, now_ms, err);
+                r = write_lease(store, import, block, host_ifname, now_ms, err);
         if (r == 0)
                 r = store_commit(&tx, err);
         if (r < 0)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Leases: who holds which address. The path of every ADD and DEL. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <vpcwire/clock.h>
 
-#include "store/stmt.h"
+#include "store/pick.h"
 
 static const char *const lease_state_names[_LEASE_STATE_MAX] = {
         [LEASE_RESERVED] = "reserved",
@@ -14,30 +15,28 @@ static const char *const lease_state_names[_LEASE_STATE_MAX] = {
 
 const char *lease_state_to_string(enum lease_state state)
 {
-        return (unsigned)state < _LEASE_STATE_MAX ? lease_state_names[state] : "unknown";
+        assert((unsigned)state < _LEASE_STATE_MAX);
+        return lease_state_names[state];
 }
 
 #define KEY_VALUES(key) SQL_TEXT((key)->network), SQL_TEXT((key)->container_id), SQL_TEXT((key)->ifname)
 #define WHERE_KEY       " WHERE network = ?1 AND container_id = ?2 AND ifname = ?3"
 
+/* A row for each address of a lease, those of one lease together. CROSS keeps them so. */
 #define SELECT_LEASE                                                                                         \
-        "SELECT l.network, l.container_id, l.ifname, l.address, l.state, l.address_state, e.eni_id,"         \
+        "SELECT l.network, l.container_id, l.ifname, a.hex, l.state, b.state = 'lost', e.eni_id,"            \
         " e.device_index, e.network_card, l.host_ifname, l.netns, l.pod_namespace, l.pod_name, l.pod_uid,"   \
-        " l.since_ms, l.since_wall_ms, l.link_missing_since_ms, l.address_only, e.subnet_cidr, "             \
-        "e.primary_address"                                                                                  \
-        " FROM leases l JOIN addresses a ON a.address = l.address JOIN enis e ON e.key = a.eni"
+        " l.since_ms, l.since_wall_ms, l.link_missing_since_ms, l.address_only, e.subnet_cidr,"              \
+        " e.primary_hex, l.key, a.hex = l.hex"                                                               \
+        " FROM leases l CROSS JOIN addresses a ON a.lease = l.key JOIN blocks b ON b.key = a.block"          \
+        " JOIN enis e ON e.key = b.eni"
 
 static struct store_lease read_lease(sqlite3_stmt *s, struct arena *arena)
 {
         return (struct store_lease){
                 .key = {stmt_text(s, 0, arena), stmt_text(s, 1, arena), stmt_text(s, 2, arena)},
-                .address = stmt_ip(s, 3),
                 .state = strcmp(stmt_peek(s, 4), lease_state_names[LEASE_WIRED]) == 0 ? LEASE_WIRED
                                                                                       : LEASE_RESERVED,
-                .lost = strcmp(stmt_peek(s, 5), "lost") == 0,
-                .eni_id = stmt_text(s, 6, arena),
-                .device_index = stmt_unsigned(s, 7),
-                .network_card = stmt_unsigned(s, 8),
                 .host_ifname = stmt_text(s, 9, arena),
                 .netns = stmt_text(s, 10, arena),
                 .pod_namespace = stmt_text(s, 11, arena),
@@ -47,9 +46,35 @@ static struct store_lease read_lease(sqlite3_stmt *s, struct arena *arena)
                 .since_wall_ms = stmt_int(s, 15),
                 .link_missing_since_ms = stmt_int(s, 16),
                 .address_only = stmt_int(s, 17) != 0,
-                .subnet_cidr = stmt_text(s, 18, arena),
-                .eni_address = stmt_ip(s, 19),
         };
+}
+
+/* The row's address, and what is of the ENI of the first one. */
+static void read_lease_address(sqlite3_stmt *s, struct arena *arena, struct store_lease *lease)
+{
+        bool is_first = stmt_int(s, 21) != 0;
+        struct store_lease_address *all =
+                ARENA_ARRAY(arena, struct store_lease_address, lease->n_addresses + 1);
+        struct store_lease_address address = {.address = stmt_ip(s, 3),
+                                              .lost = stmt_int(s, 5) != 0,
+                                              .eni_id = stmt_text(s, 6, arena),
+                                              .device_index = stmt_unsigned(s, 7),
+                                              .network_card = stmt_unsigned(s, 8)};
+
+        for (size_t i = 0; i < lease->n_addresses; i++)
+                all[i + is_first] = lease->addresses[i];
+        all[is_first ? 0 : lease->n_addresses] = address;
+        lease->addresses = all;
+        lease->n_addresses++;
+        lease->lost |= address.lost;
+        if (!is_first)
+                return;
+        lease->address = address.address;
+        lease->eni_id = address.eni_id;
+        lease->device_index = address.device_index;
+        lease->network_card = address.network_card;
+        lease->subnet_cidr = stmt_text(s, 18, arena);
+        lease->eni_address = stmt_ip(s, 19);
 }
 
 /*
@@ -87,16 +112,20 @@ static int step_to(struct store *store, const char *sql, const struct store_leas
         }
 }
 
-/* 1: there is one, 0: there is none. */
+/* 1: there is one, and *ret_key its row; 0: there is none. */
 static int find_lease(struct store *store, const struct store_lease_key *key, struct arena *arena,
-                      struct store_lease *ret, struct err *err)
+                      struct store_lease *ret, int64_t *ret_key, struct err *err)
 {
         _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
         int r = step_to(store, SELECT_LEASE WHERE_KEY, key, &s, err);
 
-        if (r > 0)
-                *ret = read_lease(s, arena);
-        return r;
+        if (r <= 0)
+                return r;
+        *ret = read_lease(s, arena);
+        *ret_key = stmt_int(s, 20);
+        for (; r > 0; r = stmt_step(store, s, err))
+                read_lease_address(s, arena, ret);
+        return r < 0 ? r : 1;
 }
 
 int store_note_lease(struct store *store, const char *kind, const struct store_lease_key *key,
@@ -108,30 +137,39 @@ int store_note_lease(struct store *store, const char *kind, const struct store_l
         return store_note(store, kind, address, line, err);
 }
 
+/* Of each of its addresses. */
+static int note_addresses(struct store *store, const char *kind, const struct store_lease *lease,
+                          const char *text, struct err *err)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < lease->n_addresses && r == 0; i++)
+                r = store_note_lease(store, kind, &lease->key, IP_TEXT(lease->addresses[i].address), text,
+                                     err);
+        return r;
+}
+
 /* ---- add ---- */
 
 static int write_lease(struct store *store, const struct store_lease *wanted, const char *host_ifname,
-                       const char *address, int64_t now_ms, struct err *err)
+                       const struct picked *picked, size_t n, int64_t now_ms, struct err *err)
 {
+        int64_t key = 0;
         int r = stmt_run(store,
-                         "UPDATE addresses SET state = 'leased', cooling_until_ms = 0 WHERE address = ?1",
-                         VALUES(SQL_TEXT(address)), err);
+                         "INSERT INTO leases (network, container_id, ifname, hex, host_ifname, netns,"
+                         " pod_namespace, pod_name, pod_uid, since_ms, since_wall_ms, address_only)"
+                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                         VALUES(KEY_VALUES(&wanted->key), SQL_HEX(picked[0].address), SQL_TEXT(host_ifname),
+                                SQL_TEXT(wanted->netns), SQL_TEXT(wanted->pod_namespace),
+                                SQL_TEXT(wanted->pod_name), SQL_TEXT(wanted->pod_uid), SQL_INT(now_ms),
+                                SQL_INT(clock_wall_ms()), SQL_INT(wanted->address_only)),
+                         err);
 
-        if (r == 0)
-                r = stmt_run(store,
-                             "INSERT INTO leases (network, container_id, ifname, address, host_ifname, netns,"
-                             " pod_namespace, pod_name, pod_uid, since_ms, since_wall_ms, address_only)"
-                             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-                             VALUES(KEY_VALUES(&wanted->key), SQL_TEXT(address), SQL_TEXT(host_ifname),
-                                    SQL_TEXT(wanted->netns), SQL_TEXT(wanted->pod_namespace),
-                                    SQL_TEXT(wanted->pod_name), SQL_TEXT(wanted->pod_uid), SQL_INT(now_ms),
-                                    SQL_INT(clock_wall_ms()), SQL_INT(wanted->address_only)),
-                             err);
-        if (r == 0)
-                r = store_waiting_remove(store, &wanted->key, err);
-        return r == 0 ? store_note_lease(store, "lease-added", &wanted->key, address, wanted->pod_name ?: "",
-                                         err)
-                      : r;
+        key = sqlite3_last_insert_rowid(store->db);
+        for (size_t i = 0; i < n && r == 0; i++)
+                r = stmt_run(store, "INSERT INTO addresses (hex, block, lease) VALUES (?1, ?2, ?3)",
+                             VALUES(SQL_HEX(picked[i].address), SQL_INT(picked[i].block), SQL_INT(key)), err);
+        return r == 0 ? store_waiting_remove(store, &wanted->key, err) : r;
 }
 
 /* The key's own lease. The name of its link may be a newer sandbox's by now: then it gets a spare one. */
@@ -163,11 +201,13 @@ static int give_new(struct store *store, const struct store_lease *wanted, int64
                     struct err *err)
 {
         const char *host_ifname = wanted->host_ifname;
-        char address[IP_TEXT_BYTES];
+        struct picked picked[STORE_FAMILIES_MAX];
+        int64_t key = 0;
+        size_t n;
         int r;
 
         *ret = (struct store_lease){0};
-        r = store_find_free(store, wanted, now_ms, arena, address, ret_result, &ret->refusal, err);
+        r = store_find_free(store, wanted, now_ms, arena, picked, &n, ret_result, &ret->refusal, err);
         if (r <= 0)
                 return r;
         if (!wanted->address_only && host_ifname && *host_ifname) {
@@ -176,9 +216,11 @@ static int give_new(struct store *store, const struct store_lease *wanted, int64
                 if (r <= 0)
                         return r;
         }
-        r = write_lease(store, wanted, host_ifname, address, now_ms, err);
+        r = write_lease(store, wanted, host_ifname, picked, n, now_ms, err);
         if (r == 0)
-                r = find_lease(store, &wanted->key, arena, ret, err);
+                r = find_lease(store, &wanted->key, arena, ret, &key, err);
+        if (r > 0)
+                r = note_addresses(store, "lease-added", ret, ret->pod_name, err);
         *ret_result = LEASE_GIVEN;
         return r < 0 ? r : 0;
 }
@@ -190,10 +232,11 @@ int store_lease_add(struct store *store, const struct store_lease *wanted, int64
         _cleanup_(store_tx_done) struct store_tx tx = {0};
         enum lease_result result = LEASE_NONE_FREE;
         struct store_lease lease = {0};
+        int64_t key = 0;
         int r = store_begin(store, &tx, err);
 
         if (r == 0)
-                r = find_lease(store, &wanted->key, arena, &lease, err);
+                r = find_lease(store, &wanted->key, arena, &lease, &key, err);
         if (r > 0)
                 r = give_again(store, wanted, arena, &lease, &result, err);
         else if (r == 0)
@@ -217,104 +260,95 @@ static int no_lease(const struct store_lease_key *key, struct err *err)
                        key->container_id, key->ifname, key->network);
 }
 
-static int confirm_again(struct store *store, const struct store_lease_key *key, struct ip address,
-                         struct err *err)
+/* 1: it was reserved, and is wired now; 0: it was before. */
+static int wire(struct store *store, const struct store_lease *lease, int64_t key, struct err *err)
 {
-        int r = stmt_run(store, "UPDATE leases SET link_missing_since_ms = 0" WHERE_KEY " AND address = ?4",
-                         VALUES(KEY_VALUES(key), SQL_IP(address)), err);
+        int r = stmt_run(store, "UPDATE leases SET state = 'wired', link_missing_since_ms = 0 WHERE key = ?1",
+                         VALUES(SQL_INT(key)), err);
 
-        if (r < 0)
-                return r;
-        return store_changes(store) ? 0 : no_lease(key, err);
+        return r == 0 ? lease->state == LEASE_RESERVED : r;
 }
 
 int store_lease_confirm(struct store *store, const struct store_lease_key *key, struct ip address,
                         struct err *err)
 {
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
         _cleanup_(store_tx_done) struct store_tx tx = {0};
+        struct store_lease lease = {0};
+        int64_t row = 0;
         int r = store_begin(store, &tx, err);
 
         if (r == 0)
-                r = stmt_run(store,
-                             "UPDATE leases SET state = 'wired', link_missing_since_ms = 0" WHERE_KEY
-                             " AND address = ?4 AND state = 'reserved'",
-                             VALUES(KEY_VALUES(key), SQL_IP(address)), err);
-        if (r == 0 && store_changes(store))
-                r = store_note_lease(store, "lease-wired", key, IP_TEXT(address), "the pod has it", err);
-        else if (r == 0) /* said before, or wrong */
-                r = confirm_again(store, key, address, err);
+                r = find_lease(store, key, arena, &lease, &row, err);
+        if (r == 0 || (r > 0 && !ip_equal(lease.address, address)))
+                return no_lease(key, err);
+        if (r > 0)
+                r = wire(store, &lease, row, err);
+        if (r > 0)
+                r = note_addresses(store, "lease-wired", &lease, "the pod has it", err);
         return r < 0 ? r : store_commit(&tx, err);
 }
 
 int store_lease_get(struct store *store, const struct store_lease_key *key, struct arena *arena,
                     struct store_lease *ret, struct err *err)
 {
-        int r = find_lease(store, key, arena, ret, err);
+        int64_t row = 0;
+        int r = find_lease(store, key, arena, ret, &row, err);
 
         if (r == 0)
                 return no_lease(key, err);
         return r < 0 ? r : 0;
 }
 
-/* 1: *ret and *ret_lost are set, 0: no such lease. */
-static int find_address(struct store *store, const struct store_lease_key *key,
-                        char ret[static IP_TEXT_BYTES], bool *ret_lost, struct err *err)
+int store_remove_lost_blocks(struct store *store, struct err *err)
 {
-        _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
-        int r = step_to(store, "SELECT address, address_state FROM leases" WHERE_KEY, key, &s, err);
+        int64_t key = 0;
+        int r;
 
-        if (r > 0) {
-                stmt_copy(s, 0, ret, IP_TEXT_BYTES);
-                *ret_lost = strcmp(stmt_peek(s, 1), "lost") == 0;
+        while ((r = stmt_number(store,
+                                "SELECT key FROM blocks WHERE state = 'lost' AND NOT EXISTS (SELECT 1 FROM"
+                                " addresses WHERE block = blocks.key AND lease IS NOT NULL) LIMIT 1",
+                                NO_VALUES, &key, err)) > 0) {
+                if (store_block_remove(store, key, err) < 0)
+                        return -(int)err->code;
         }
         return r;
 }
 
-int store_end_lease(struct store *store, const struct store_lease_key *key, const char *address, bool lost,
-                    int64_t now_ms, struct err *err)
+int store_end_lease(struct store *store, int64_t key, bool any_lost, int64_t now_ms, struct err *err)
 {
-        int r = stmt_run(store, "DELETE FROM leases" WHERE_KEY, VALUES(KEY_VALUES(key)), err);
+        int r = stmt_run(store, STORE_END_ADDRESSES "= ?2",
+                         VALUES(SQL_INT(now_ms + store->cooldown_ms), SQL_INT(key)), err);
 
-        if (r < 0)
-                return r;
-        if (lost)
-                return stmt_run(store, "DELETE FROM addresses WHERE address = ?1", VALUES(SQL_TEXT(address)),
-                                err);
-        return stmt_run(store,
-                        "UPDATE addresses AS a SET state = CASE WHEN EXISTS (SELECT 1 FROM imports"
-                        "   WHERE address = a.address AND verdict = 'pending') OR doubted THEN 'preparing' "
-                        "ELSE 'cooling' END,"
-                        " cooling_until_ms = ?2, last_used_ms = ?3 WHERE address = ?1",
-                        VALUES(SQL_TEXT(address), SQL_INT(now_ms + store->cooldown_ms), SQL_INT(now_ms)),
-                        err);
+        if (r == 0)
+                r = stmt_run(store, "DELETE FROM leases WHERE key = ?1", VALUES(SQL_INT(key)), err);
+        return r == 0 && any_lost ? store_remove_lost_blocks(store, err) : r;
 }
 
 int store_lease_release(struct store *store, const struct store_lease_key *key, const char *why,
                         int64_t now_ms, bool *ret_released, struct ip *ret_address, struct err *err)
 {
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
         _cleanup_(store_tx_done) struct store_tx tx = {0};
-        char address[IP_TEXT_BYTES];
-        struct ip ip;
-        bool lost = false;
+        struct store_lease lease = {0};
+        int64_t row = 0;
         int r = store_begin(store, &tx, err);
 
         if (r == 0)
-                r = find_address(store, key, address, &lost, err);
+                r = find_lease(store, key, arena, &lease, &row, err);
         if (r == 0)
                 *ret_released = false;
         if (r <= 0)
                 return r;
-        r = ip_parse(address, &ip, err);
+        r = note_addresses(store, "lease-released", &lease, why ?: "", err);
         if (r == 0)
-                r = store_note_lease(store, "lease-released", key, address, why ?: "", err);
-        if (r == 0)
-                r = store_end_lease(store, key, address, lost, now_ms, err);
+                r = store_end_lease(store, row, lease.lost, now_ms, err);
         if (r == 0)
                 r = store_commit(&tx, err);
         if (r < 0)
                 return r;
         *ret_released = true;
-        *ret_address = ip;
+        *ret_address = lease.address;
         return 0;
 }
 
@@ -331,12 +365,17 @@ int store_leases(struct store *store, const char *network, struct arena *arena, 
         _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
         _cleanup_free_ struct store_lease *rows = NULL;
         size_t n = 0, capacity = 0;
+        int64_t last = 0;
         int r = stmt_start(store, SELECT_LEASE " WHERE ?1 IS NULL OR l.network = ?1",
                            VALUES(SQL_TEXT_OR_NULL(network)), &s, err);
 
         while (r >= 0 && (r = stmt_step(store, s, err)) > 0) {
-                GROW(rows, n, capacity);
-                rows[n++] = read_lease(s, arena);
+                if (!n || stmt_int(s, 20) != last) {
+                        GROW(rows, n, capacity);
+                        rows[n++] = read_lease(s, arena);
+                        last = stmt_int(s, 20);
+                }
+                read_lease_address(s, arena, &rows[n - 1]);
         }
         if (r < 0)
                 return r;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a new lease gets: a name for its host link, and an address, the best one or that which it asks for. Where what is
+ * What a new lease gets: a name for its host link, and addresses, the best ones or that which it asks for. Where what is
  * asked for cannot be had, a text says who has it.
  */
 #include <stdio.h>
 #include <string.h>
 
-#include "store/stmt.h"
+#include "store/pick.h"
 
 enum { CONTAINER_ID_SHOWN = 12, MS_PER_S = 1000 };
 
@@ -101,81 +101,86 @@ int store_choose_host_link(struct store *store, const struct store_lease *wanted
 
 /* ---- the address ---- */
 
-static const char *why_not(const char *state, const char *eni, int64_t cools_ms, const char *owner,
+static const char *why_not(const struct store_address *address, int64_t now_ms, const char *owner,
                            struct arena *arena)
 {
-        if (strcmp(state, "leased") == 0 || strcmp(state, "lost") == 0)
-                return arena_printf(arena, "%s has it", owner);
-        if (strcmp(state, "cooling") == 0)
+        switch (address->state) {
+        case ADDRESS_LEASED:
+        case ADDRESS_LOST: return arena_printf(arena, "%s has it", owner);
+        case ADDRESS_COOLING:
                 return arena_printf(arena, "it was released a short while ago, and is free again in %lld s",
-                                    (long long)(cools_ms + MS_PER_S - 1) / MS_PER_S);
-        if (strcmp(state, "free") == 0)
-                return arena_printf(arena, "its ENI %s gives out nothing now", eni);
-        return arena_printf(arena, "it is %s", state);
+                                    (long long)(address->cooling_until_ms - now_ms + MS_PER_S - 1) /
+                                            MS_PER_S);
+        case ADDRESS_FREE: return arena_printf(arena, "its ENI %s gives out nothing now", address->eni_id);
+        case ADDRESS_PREPARING:
+        case ADDRESS_LEAVING:
+        case _ADDRESS_STATE_MAX: break;
+        }
+        return arena_printf(arena, "it is %s", address_state_to_string(address->state));
 }
 
-/* The address is one of ours and not free: *ret says why. 0: it is none of ours. */
-static int explain_ours(struct store *store, struct ip address, int64_t now_ms, struct arena *arena,
-                        const char **ret, struct err *err)
+static int find_owner(struct store *store, struct ip address, struct arena *arena, const char **ret,
+                      struct err *err)
 {
         _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
-        const char *owner;
         int r = stmt_start(store,
-                           "SELECT a.state, e.eni_id, a.cooling_until_ms, l.pod_namespace, l.pod_name,"
-                           " l.container_id FROM addresses a JOIN enis e ON e.key = a.eni"
-                           " LEFT JOIN leases l ON l.address = a.address WHERE a.address = ?1",
-                           VALUES(SQL_IP(address)), &s, err);
-
-        if (r == 0)
-                r = stmt_step(store, s, err);
-        if (r <= 0)
-                return r;
-        owner = describe(stmt_text(s, 3, arena), stmt_text(s, 4, arena), stmt_text(s, 5, arena), arena);
-        *ret = why_not(stmt_peek(s, 0), stmt_text(s, 1, arena), stmt_int(s, 2) - now_ms, owner, arena);
-        return 1;
-}
-
-static int is_free(struct store *store, struct ip address, int64_t now_ms, struct arena *arena,
-                   const char **ret_refusal, struct err *err)
-{
-        const char *why = "no ENI of this node has it for pods";
-        int64_t found = 0;
-        int r = stmt_number(store, "SELECT 1 FROM (" STORE_FREE_ADDRESSES " AND a.address = ?1)",
-                            VALUES(SQL_IP(address)), &found, err);
-
-        if (r != 0)
-                return r;
-        r = explain_ours(store, address, now_ms, arena, &why, err);
-        *ret_refusal = arena_printf(arena, "%s was asked for: %s", IP_TEXT(address), why);
-        return r < 0 ? r : 0;
-}
-
-/* The policy. 1: *ret is the address, 0: none is free. */
-static int pick_address(struct store *store, char ret[static IP_TEXT_BYTES], struct err *err)
-{
-        _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
-        int r = stmt_start(store, STORE_PICK_ADDRESS, NO_VALUES, &s, err);
+                           "SELECT l.pod_namespace, l.pod_name, l.container_id FROM addresses a"
+                           " JOIN leases l ON l.key = a.lease WHERE a.hex = ?1",
+                           VALUES(SQL_HEX(address)), &s, err);
 
         if (r == 0)
                 r = stmt_step(store, s, err);
         if (r > 0)
-                stmt_copy(s, 0, ret, IP_TEXT_BYTES);
-        return r;
+                *ret = describe(stmt_text(s, 0, arena), stmt_text(s, 1, arena), stmt_text(s, 2, arena),
+                                arena);
+        return r < 0 ? r : 0;
 }
 
-int store_find_free(struct store *store, const struct store_lease *wanted, int64_t now_ms,
-                    struct arena *arena, char ret[static IP_TEXT_BYTES], enum lease_result *ret_result,
-                    const char **ret_refusal, struct err *err)
+/* Why an address that is asked for is not free. */
+static int explain(struct store *store, struct ip ip, int64_t now_ms, struct arena *arena, const char **ret,
+                   struct err *err)
 {
-        int r = store_thaw(store, now_ms, err);
+        const char *why = "no ENI of this node has it for pods", *owner = "";
+        struct store_address address;
+        int r = store_address_get(store, ip, now_ms, arena, &address, err);
 
-        if (r < 0)
+        if (r == 0)
+                r = find_owner(store, ip, arena, &owner, err);
+        if (r == 0)
+                why = why_not(&address, now_ms, owner, arena);
+        if (r < 0 && r != -ERR_NOT_FOUND)
                 return r;
-        if (!ip_is_set(wanted->address)) {
-                *ret_result = LEASE_NONE_FREE;
-                return pick_address(store, ret, err);
+        *ret = arena_printf(arena, "%s was asked for: %s", IP_TEXT(ip), why);
+        return 0;
+}
+
+/* The family's bit in store_lease.families, in the order in which a lease has its addresses. */
+static const struct {
+        unsigned bit, family;
+} families[STORE_FAMILIES_MAX] = {{STORE_IPV4, 4}, {STORE_IPV6, 6}};
+
+int store_find_free(struct store *store, const struct store_lease *wanted, int64_t now_ms,
+                    struct arena *arena, struct picked ret[static STORE_FAMILIES_MAX], size_t *ret_n,
+                    enum lease_result *ret_result, const char **ret_refusal, struct err *err)
+{
+        unsigned chosen = ip_is_set(wanted->address) ? sql_family(wanted->address) : 0;
+        unsigned bits = wanted->families || chosen ? wanted->families : STORE_IPV4;
+        int r = pick_sweep(store, now_ms, err);
+
+        *ret_n = 0;
+        for (size_t i = 0; i < ARRAY_SIZE(families) && r >= 0; i++) {
+                bool is_chosen = families[i].family == chosen;
+
+                if (!(bits & families[i].bit) && !is_chosen)
+                        continue;
+                r = is_chosen ? pick_this(store, wanted->address, &ret[*ret_n], err)
+                              : pick_address(store, families[i].family, &ret[*ret_n], err);
+                if (r == 0) {
+                        *ret_result = is_chosen ? LEASE_REFUSED : LEASE_NONE_FREE;
+                        return is_chosen ? explain(store, wanted->address, now_ms, arena, ret_refusal, err)
+                                         : 0;
+                }
+                ++*ret_n;
         }
-        *ret_result = LEASE_REFUSED;
-        snprintf(ret, IP_TEXT_BYTES, "%s", IP_TEXT(wanted->address));
-        return is_free(store, wanted->address, now_ms, arena, ret_refusal, err);
+        return r < 0 ? r : 1;
 }

@@ -6,9 +6,8 @@
 #include <vpcwire/clock.h>
 
 #include "store/generation.h"
+#include "store/pick.h"
 #include "store/restart.h"
-
-#define HAS_LEASE "EXISTS (SELECT 1 FROM leases l WHERE l.address = a.address)"
 
 /*
  * The books may be older than what EC2 did since: it may have given to others what they call ours. Nothing that no pod has is
@@ -17,8 +16,8 @@
 static int doubt_all(struct store *store, struct err *err)
 {
         int r = stmt_run(store,
-                         "UPDATE addresses AS a SET doubted = 1,"
-                         " state = CASE WHEN " HAS_LEASE " THEN state ELSE 'preparing' END"
+                         "UPDATE blocks SET doubted = 1,"
+                         " state = CASE state WHEN 'usable' THEN 'preparing' ELSE state END"
                          " WHERE state <> 'leaving'",
                          NO_VALUES, err);
 
@@ -46,31 +45,24 @@ static int after_another_copy(struct store *store, const struct generation_file 
  */
 static int after_boot(struct store *store, bool is_first, int64_t now_ms, struct err *err)
 {
-        static const char forget_lost[] =
-                "DELETE FROM addresses AS a WHERE state = 'lost' AND NOT " HAS_LEASE;
         static const char forget_facts[] = "DELETE FROM facts WHERE name NOT IN ('" STORE_FACT_INSTANCE
                                            "', '" STORE_FACT_GENERATION "')";
-        static const char *const steps[] = {forget_lost,
-                                            "UPDATE addresses SET last_used_ms = 0",
+        static const char *const steps[] = {"UPDATE blocks SET free_since_ms = 0",
                                             "UPDATE leases SET link_missing_since_ms = 0",
-                                            "DELETE FROM blocked",
-                                            "DELETE FROM imports",
-                                            forget_facts};
+                                            "DELETE FROM blocked", "DELETE FROM imports", forget_facts};
         static const char *const timed[] = {"UPDATE leases SET since_ms = ?1",
                                             "UPDATE enis SET created_ms = ?1, since_ms = ?1",
                                             "UPDATE given_back SET since_ms = ?1"};
         char text[64];
         unsigned ended;
-        int r = evidence_end_other_leases(store, &ended, err);
+        int r = evidence_end_other_leases(store, now_ms, &ended, err);
 
         for (size_t i = 0; i < ARRAY_SIZE(steps) && r == 0; i++)
                 r = stmt_run(store, steps[i], NO_VALUES, err);
         for (size_t i = 0; i < ARRAY_SIZE(timed) && r == 0; i++)
                 r = stmt_run(store, timed[i], VALUES(SQL_INT(now_ms)), err);
         if (r == 0)
-                r = stmt_run(store,
-                             "UPDATE addresses AS a SET cooling_until_ms = ?1 WHERE NOT " HAS_LEASE
-                             " AND (state IN ('leased', 'cooling') OR cooling_until_ms > 0)",
+                r = stmt_run(store, "UPDATE addresses SET usable_from_ms = ?1 WHERE usable_from_ms > 0",
                              VALUES(SQL_INT(now_ms + store->cooldown_ms)), err);
         if (r == 0)
                 r = doubt_all(store, err);
@@ -89,7 +81,7 @@ static int after_clock(struct store *store, int64_t now_ms, struct err *err)
         static const char *const past[] = {
                 "UPDATE enis SET created_ms = ?1 WHERE created_ms > ?1",
                 "UPDATE enis SET since_ms = ?1 WHERE since_ms > ?1",
-                "UPDATE addresses SET last_used_ms = ?1 WHERE last_used_ms > ?1",
+                "UPDATE blocks SET free_since_ms = ?1 WHERE free_since_ms > ?1",
                 "UPDATE leases SET since_ms = ?1 WHERE since_ms > ?1",
                 "UPDATE leases SET link_missing_since_ms = ?1 WHERE link_missing_since_ms > ?1",
                 "UPDATE given_back SET since_ms = ?1 WHERE since_ms > ?1",
@@ -102,12 +94,7 @@ static int after_clock(struct store *store, int64_t now_ms, struct err *err)
                 changed += store_changes(store);
         }
         if (r == 0)
-                r = store_bound_cooling(store, now_ms, err);
-        if (r == 0) /* what cools on, once it is routed */
-                r = stmt_run(store,
-                             "UPDATE addresses SET cooling_until_ms = ?1"
-                             " WHERE state <> 'cooling' AND cooling_until_ms > ?1",
-                             VALUES(SQL_INT(now_ms + store->cooldown_ms)), err);
+                r = pick_sweep(store, now_ms, err);
         if (r < 0 || !changed)
                 return r;
         r = stmt_run(store, "UPDATE blocked SET until_ms = ?1 WHERE until_ms > ?1", VALUES(SQL_INT(now_ms)),
@@ -125,7 +112,7 @@ static int after_start(struct store *store, int64_t now_ms, struct err *err)
                 r = stmt_run(store,
                              "UPDATE enis SET state = 'configuring', since_ms = ?1 WHERE state = 'ready'",
                              VALUES(SQL_INT(now_ms)), err);
-        return r;
+        return r == 0 ? eni_number_all(store, err) : r;
 }
 
 int restart_run(struct store *store, const struct store_options *options, const char *boot_id,

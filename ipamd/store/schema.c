@@ -4,7 +4,7 @@
 #include "store/schema.h"
 
 /*
- * Version 1. How the rules of DESIGN section 3 are held:
+ * Version 1. How the rules of the pool are held (as of version 7: schema_7.c):
  * - One address, one lease: leases.address is UNIQUE.
  * - A leased address cannot become free, cooling or leaving, nor vanish: leases refer to (address, state); a change of the
  *   address's state cascades into leases.address_state, whose CHECK only knows leased and lost.
@@ -229,9 +229,14 @@ static const char version_6[] =
         "CREATE TRIGGER generation_given_back AFTER INSERT ON given_back" NEW_GENERATION
         "CREATE TRIGGER generation_settled AFTER DELETE ON given_back" NEW_GENERATION;
 
-static const char *const versions[] = {version_1, version_2, version_3, version_4, version_5, version_6};
+static const char *const versions[][2] = {{version_1}, {version_2}, {version_3},
+                                          {version_4}, {version_5}, {version_6}};
 
-const int schema_version = ARRAY_SIZE(versions);
+/* Each ends with NULL. */
+static const char *const *const scripts[] = {versions[0], versions[1], versions[2],     versions[3],
+                                             versions[4], versions[5], schema_version_7};
+
+const int schema_version = ARRAY_SIZE(scripts);
 
 static int run_script(struct store *store, const char *sql, struct err *err)
 {
@@ -283,8 +288,10 @@ int schema_check_version(struct store *store, struct err *err)
 int schema_run(struct store *store, int from, int to, struct err *err)
 {
         for (int v = from; v < to; v++) {
-                if (run_script(store, versions[v], err) < 0)
-                        return err_wrap(err, "make schema version %d", v + 1);
+                for (const char *const *script = scripts[v]; *script; script++) {
+                        if (run_script(store, *script, err) < 0)
+                                return err_wrap(err, "make schema version %d", v + 1);
+                }
         }
         return 0;
 }

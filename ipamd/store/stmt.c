@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <assert.h>
 #include <errno.h>
 #include <linux/magic.h>
 #include <stdio.h>
@@ -212,6 +213,29 @@ int stmt_run(struct store *store, const char *sql, const struct sql_value *value
         return r;
 }
 
+static unsigned hex_digit(char digit)
+{
+        return (unsigned)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
+}
+
+const char *hex_format(struct ip ip, char text[static HEX_BYTES])
+{
+        static const char digits[] = "0123456789abcdef";
+        size_t n = ip_is_set(ip) ? ip_max_bits(ip) / 8 : 0;
+
+        for (size_t i = 0; i < n; i++) {
+                text[2 * i] = digits[ip.bytes[i] >> 4];
+                text[2 * i + 1] = digits[ip.bytes[i] & 0xf];
+        }
+        text[2 * n] = '\0';
+        return text;
+}
+
+unsigned sql_family(struct ip ip)
+{
+        return ip.family == AF_INET ? 4 : 6;
+}
+
 unsigned store_changes(struct store *store)
 {
         return (unsigned)sqlite3_changes(store->db);
@@ -260,10 +284,21 @@ unsigned stmt_unsigned(sqlite3_stmt *stmt, int column)
 
 struct ip stmt_ip(sqlite3_stmt *stmt, int column)
 {
-        struct ip ip = IP_NONE;
+        const char *text = stmt_peek(stmt, column);
+        size_t n = strlen(text) / 2;
+        struct ip ip = {.family = n == 4 ? AF_INET : AF_INET6};
 
-        (void)ip_parse(stmt_peek(stmt, column), &ip, NULL); /* we wrote it; none stays none */
+        if (!n)
+                return IP_NONE;
+        assert(n == 4 || n == sizeof(ip.bytes)); /* CHECK */
+        for (size_t i = 0; i < n; i++)
+                ip.bytes[i] = (uint8_t)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
         return ip;
+}
+
+struct prefix stmt_prefix(sqlite3_stmt *stmt, int column)
+{
+        return (struct prefix){stmt_ip(stmt, column), stmt_unsigned(stmt, column + 1)};
 }
 
 void *stmt_rows(struct arena *arena, const void *rows, size_t n, size_t bytes)

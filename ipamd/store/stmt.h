@@ -20,7 +20,7 @@
 
 enum {
         STORE_BUSY_TIMEOUT_MS = 5000, /* the other thread's transaction takes microseconds */
-        STORE_STATEMENTS_MAX = 96,    /* different SQL texts of one connection */
+        STORE_STATEMENTS_MAX = 128,   /* different SQL texts of one connection */
         STORE_GENERATION_BYTES = 40,  /* a word of the schema's triggers, and room */
 };
 
@@ -55,7 +55,14 @@ struct sql_value {
 #define SQL_INT(v)          ((struct sql_value){.number = (int64_t)(v)})
 #define SQL_TEXT(v)         sql_text(v)
 #define SQL_TEXT_OR_NULL(v) sql_text_or_null(v)
-#define SQL_IP(v)           SQL_TEXT(IP_TEXT(v))
+#define SQL_HEX(v)          SQL_TEXT(HEX_TEXT(v))
+
+/* An address as the schema has it: its bytes in digits, "" for none. The buffer of HEX_TEXT() lives to the end of its block. */
+enum { HEX_BYTES = 2 * 16 + 1 };
+const char *hex_format(struct ip ip, char text[static HEX_BYTES]);
+#define HEX_TEXT(ip) hex_format((ip), (char[HEX_BYTES]){0})
+/* 4 or 6, as the schema has it. */
+unsigned sql_family(struct ip ip);
 
 /* Two arguments: the values of ?1, ?2, ... and their number. */
 #define VALUES(...)                                                                                          \
@@ -96,7 +103,9 @@ const char *stmt_text(sqlite3_stmt *stmt, int column, struct arena *arena);
 void stmt_copy(sqlite3_stmt *stmt, int column, char *buffer, size_t bytes);
 int64_t stmt_int(sqlite3_stmt *stmt, int column);
 unsigned stmt_unsigned(sqlite3_stmt *stmt, int column);
-struct ip stmt_ip(sqlite3_stmt *stmt, int column);
+struct ip stmt_ip(sqlite3_stmt *stmt, int column); /* of its digits; none stays none */
+/* Two columns: first and bits. */
+struct prefix stmt_prefix(sqlite3_stmt *stmt, int column);
 
 /* The arena's copy of a list that was gathered on the heap; never NULL. */
 void *stmt_rows(struct arena *arena, const void *rows, size_t n, size_t bytes);
@@ -109,6 +118,8 @@ struct store_tx {
 
 /* BEGIN IMMEDIATE: the write lock first, so that what was read is still true when it is written. */
 int store_begin(struct store *store, struct store_tx *tx, struct err *err);
+/* Several statements of one moment, which only read; ended by its scope. */
+int store_begin_read(struct store *store, struct store_tx *tx, struct err *err);
 int store_commit(struct store_tx *tx, struct err *err);
 void store_tx_done(struct store_tx *tx);
 
@@ -121,9 +132,15 @@ int store_note(struct store *store, const char *kind, const char *subject, const
 int store_note_lease(struct store *store, const char *kind, const struct store_lease_key *key,
                      const char *address, const char *text, struct err *err);
 
-/* The lease's row goes, and its address cools; a lost one goes, too. */
-int store_end_lease(struct store *store, const struct store_lease_key *key, const char *address, bool lost,
-                    int64_t now_ms, struct err *err);
+/* The lease's row goes, and its addresses cool; a lost one goes, too. any_lost: one of them is. */
+int store_end_lease(struct store *store, int64_t key, bool any_lost, int64_t now_ms, struct err *err);
+/* Lost blocks of which no pod has an address any more. */
+int store_remove_lost_blocks(struct store *store, struct err *err);
+
+/* The addresses of leases that end: the beginning of a statement whose end says which. ?1: the end of their cooldown. */
+#define STORE_END_ADDRESSES                                                                                  \
+        "UPDATE addresses SET lease = NULL, usable_from_ms = max(?1, 1), held = EXISTS (SELECT 1 FROM"       \
+        " imports i WHERE i.hex = addresses.hex AND i.verdict = 'pending') WHERE lease "
 
 /* Addresses with a pending import are nobody's: not free, not on their way back to EC2, and neither is their ENI. */
 int store_hold_imports(struct store *store, int64_t now_ms, struct err *err);
@@ -136,12 +153,6 @@ int store_hold_imports(struct store *store, int64_t now_ms, struct err *err);
         "'" STORE_FACT_BOOT "', '" STORE_FACT_IMPORT_DONE "', '" STORE_FACT_CHECKPOINT                       \
         "', '" STORE_FACT_GENERATION "'"
 
-/* No cooldown ends later than one that begins now: the setting may be shorter by now, and the clock may have gone back. */
-int store_bound_cooling(struct store *store, int64_t now_ms, struct err *err);
-
-/* Addresses whose cooldown is over are free from here on. */
-int store_thaw(struct store *store, int64_t now_ms, struct err *err);
-
 /*
  * Chooses, in the order of `wanted`, a name for its host link that no other live lease has. An older sandbox's lease of the
  * same pod loses it, where may_take_over. 1: *ret is the name; 0: all are other pods', and *ret_refusal (in the arena) says so.
@@ -150,55 +161,37 @@ int store_choose_host_link(struct store *store, const struct store_lease *wanted
                            struct arena *arena, const char **ret, const char **ret_refusal, struct err *err);
 
 /*
- * The address for a new lease: wanted's, or the best one. 1: *ret is it; 0: *ret_result is NONE_FREE, or REFUSED and
- * *ret_refusal (in the arena) says why.
+ * block.c: EC2 shows or gave this block on the ENI: comes in as preparing (leaving, where the ENI itself leaves), moves here from
+ * another ENI of ours unless an address of it is leased there. One that is here already is left alone. *ret_new tells which.
  */
-int store_find_free(struct store *store, const struct store_lease *wanted, int64_t now_ms,
-                    struct arena *arena, char ret[static IP_TEXT_BYTES], enum lease_result *ret_result,
-                    const char **ret_refusal, struct err *err);
+int store_block_arrives(struct store *store, int64_t key, enum eni_state eni_state, struct prefix block,
+                        bool *ret_new, struct err *err);
+/* Ends the row of a block without leases, and those of its addresses. */
+int store_block_remove(struct store *store, int64_t key, struct err *err);
+enum block_state block_state_parse(const char *text);
+const char *block_state_to_string(enum block_state state);
 
-/*
- * The allocation policy: ENIs one after the other, so that later ones empty; in an ENI the longest unused. CROSS keeps
- * SQLite at this order of loops, in which two indexes serve it without sorting (a test looks at the query plan).
- */
-#define STORE_FREE_ADDRESSES                                                                                 \
-        "SELECT a.address FROM enis e CROSS JOIN addresses a ON a.eni = e.key AND a.state = 'free'"          \
-        " WHERE e.state = 'ready' AND e.managed = 1"
-#define STORE_PICK_ADDRESS                                                                                   \
-        STORE_FREE_ADDRESSES                                                                                 \
-        " ORDER BY e.network_card, e.device_index, e.key, a.last_used_ms, a.address LIMIT 1"
+/* What a person calls a block: the address where it is one. */
+#define BLOCK_TEXT(b) ((b).bits == ip_max_bits((b).ip) ? IP_TEXT((b).ip) : PREFIX_TEXT(b))
 
-enum store_address_state {
-        ADDRESS_PREPARING,
-        ADDRESS_FREE,
-        ADDRESS_LEASED,
-        ADDRESS_COOLING,
-        ADDRESS_LEAVING,
-        ADDRESS_LOST,
-        _ADDRESS_STATE_MAX,
-};
-const char *address_state_to_string(enum store_address_state state);
+/* eni_number.c: gives all ENIs that are routed, and have none yet, their mark and table. */
+int eni_number_all(struct store *store, struct err *err);
 
-/*
- * EC2 shows or gave this address on the ENI: comes in as preparing (leaving, where the ENI itself leaves), moves here from another ENI of ours unless it is leased
- * there. One that is here already is left alone. *ret_new tells which.
- */
-int store_address_arrives(struct store *store, int64_t key, enum eni_state eni_state, struct ip address,
-                          bool *ret_new, struct err *err);
 bool eni_state_is_leaving(enum eni_state state);
 enum eni_state eni_state_parse(const char *text);
 
 /* An ENI of this node has it as its own address: it is no pod's any more, unless a pod still holds it. */
 int store_primary_arrives(struct store *store, struct ip address, struct err *err);
 
-/* given_back.c: EC2 took this address of the ENI back (IP_NONE: the ENI itself); or gave it anew. */
-int given_back_note(struct store *store, int64_t key, struct ip address, int64_t now_ms, struct err *err);
+/* given_back.c: EC2 took this block of the ENI back (unset: the ENI itself); or gave it anew. */
+int given_back_note(struct store *store, int64_t key, struct prefix block, int64_t now_ms, struct err *err);
 int given_back_add(struct store *store, const struct store_given_back *row, struct err *err);
-int given_back_forget(struct store *store, int64_t key, struct ip address, struct err *err);
+int given_back_drop(struct store *store, const struct store_given_back *row, struct err *err);
+int given_back_forget(struct store *store, int64_t key, struct prefix block, struct err *err);
 
 /* NULL for what is not known yet. */
-#define SQL_IP_OR_NULL(i) SQL_TEXT_OR_NULL(ip_is_set(i) ? IP_TEXT(i) : "")
-#define SQL_MAC(m)        SQL_TEXT_OR_NULL(mac_equal((m), (struct mac){0}) ? "" : MAC_TEXT(m))
-#define SQL_CIDR(p)       SQL_TEXT(ip_is_set((p).ip) ? PREFIX_TEXT(p) : "")
+#define SQL_HEX_OR_NULL(i) SQL_TEXT_OR_NULL(HEX_TEXT(i))
+#define SQL_MAC(m)         SQL_TEXT_OR_NULL(mac_equal((m), (struct mac){0}) ? "" : MAC_TEXT(m))
+#define SQL_CIDR(p)        SQL_TEXT(ip_is_set((p).ip) ? PREFIX_TEXT(p) : "")
 
 #endif

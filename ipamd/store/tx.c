@@ -2,14 +2,24 @@
 /* Transactions. What the next start must know of one (generation.h) is written before it is committed. */
 #include "store/generation.h"
 
-int store_begin(struct store *store, struct store_tx *tx, struct err *err)
+static int begin(struct store *store, const char *sql, struct store_tx *tx, struct err *err)
 {
-        int r = stmt_run(store, "BEGIN IMMEDIATE", NO_VALUES, err);
+        int r = stmt_run(store, sql, NO_VALUES, err);
 
         if (r < 0)
                 return r;
         tx->store = store;
         return 0;
+}
+
+int store_begin(struct store *store, struct store_tx *tx, struct err *err)
+{
+        return begin(store, "BEGIN IMMEDIATE", tx, err);
+}
+
+int store_begin_read(struct store *store, struct store_tx *tx, struct err *err)
+{
+        return begin(store, "BEGIN", tx, err);
 }
 
 int store_commit(struct store_tx *tx, struct err *err)

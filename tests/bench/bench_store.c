@@ -53,16 +53,16 @@ static void add_eni(struct store *store, unsigned device)
                                 .managed = true,
                                 .device_index = device,
                                 .primary_address = ip_from_u32(0x0a000001U + (device << 8))};
-        struct ip addresses[PER_ENI];
+        struct prefix blocks[PER_ENI];
         unsigned routed;
         struct err err;
         bool done;
 
         snprintf(eni.eni_id, sizeof(eni.eni_id), "eni-%u", device);
         for (unsigned i = 0; i < PER_ENI; i++)
-                addresses[i] = ip_from_u32(0x0a000002U + (device << 8) + i);
-        must(store_eni_observed(store, &eni, addresses, PER_ENI, 0, 1, &done, &err), &err);
-        must(store_addresses_routed(store, device + 1, addresses, PER_ENI, 1, &routed, &err), &err);
+                blocks[i] = prefix_host(ip_from_u32(0x0a000002U + (device << 8) + i));
+        must(store_eni_observed(store, &eni, blocks, PER_ENI, 0, 1, &done, &err), &err);
+        must(store_blocks_routed(store, device + 1, blocks, PER_ENI, &routed, &err), &err);
         must(store_eni_set_state(store, device + 1, ENI_READY, "bench", 1, &done, &err), &err);
 }
 

@@ -170,7 +170,7 @@ void fixture_set_addresses(struct fixture *fixture, unsigned n)
                 .mac = {{2, 0, 0, 0, 0, 1}},
                 .primary_address = ip_from_u32(0x0a000064),
         };
-        _cleanup_free_ struct ip *addresses = XNEW_ARRAY(struct ip, n);
+        _cleanup_free_ struct prefix *blocks = XNEW_ARRAY(struct prefix, n);
         int64_t now_ms = clock_boottime_ms();
         unsigned routed;
         bool changed, done;
@@ -178,8 +178,8 @@ void fixture_set_addresses(struct fixture *fixture, unsigned n)
 
         assert_ok(prefix_parse("10.0.0.0/16", &eni.subnet_cidr, &err), &err);
         for (unsigned i = 0; i < n; i++)
-                addresses[i] = ip_from_u32(0x0a000101 + i);
-        assert_ok(store_eni_observed(fixture->store, &eni, addresses, n, 0, now_ms, &changed, &err), &err);
+                blocks[i] = prefix_host(ip_from_u32(0x0a000101 + i));
+        assert_ok(store_eni_observed(fixture->store, &eni, blocks, n, 0, now_ms, &changed, &err), &err);
         if (!fixture->eni_key) {
                 fixture->eni_key = find_eni(fixture, eni.eni_id);
                 assert_ok(store_eni_set_state(fixture->store, fixture->eni_key, ENI_READY, "test", now_ms,
@@ -187,9 +187,7 @@ void fixture_set_addresses(struct fixture *fixture, unsigned n)
                           &err);
                 assert_true(done);
         }
-        assert_ok(
-                store_addresses_routed(fixture->store, fixture->eni_key, addresses, n, now_ms, &routed, &err),
-                &err);
+        assert_ok(store_blocks_routed(fixture->store, fixture->eni_key, blocks, n, &routed, &err), &err);
 }
 
 struct ipam_client *fixture_connect(struct fixture *fixture)

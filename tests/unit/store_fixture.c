@@ -66,6 +66,15 @@ struct ip fixture_ip(unsigned eni, unsigned n)
         return ip_from_u32(0x0a000001U + (eni << 8) + n);
 }
 
+struct prefix *fixture_hosts(struct arena *arena, const struct ip *addresses, size_t n)
+{
+        struct prefix *blocks = ARENA_ARRAY(arena, struct prefix, n);
+
+        for (size_t i = 0; i < n; i++)
+                blocks[i] = prefix_host(addresses[i]);
+        return blocks;
+}
+
 struct store_eni fixture_eni(unsigned device)
 {
         struct store_eni eni = {
@@ -93,11 +102,15 @@ int64_t fixture_ready_eni(struct fixture *f, unsigned device, unsigned n)
 
         for (unsigned i = 0; i < n; i++)
                 addresses[i] = fixture_ip(device, i + 1);
-        assert_ok(store_eni_observed(f->store, &eni, addresses, n, 0, NOW, &changed, &f->err), &f->err);
+        assert_ok(store_eni_observed(f->store, &eni, fixture_hosts(f->arena, addresses, n), n, 0, NOW,
+                                     &changed, &f->err),
+                  &f->err);
         assert_ok(store_enis(f->store, NOW, f->arena, &enis, &n_enis, &f->err), &f->err);
         for (size_t i = 0; i < n_enis; i++)
                 key = strcmp(enis[i].eni_id, eni.eni_id) == 0 ? enis[i].key : key;
-        assert_ok(store_addresses_routed(f->store, key, addresses, n, NOW, &routed, &f->err), &f->err);
+        assert_ok(store_blocks_routed(f->store, key, fixture_hosts(f->arena, addresses, n), n, &routed,
+                                      &f->err),
+                  &f->err);
         assert_int_equal(routed, n);
         assert_ok(store_eni_set_state(f->store, key, ENI_READY, "test", NOW, &done, &f->err), &f->err);
         assert_true(done);
@@ -166,7 +179,7 @@ const char *fixture_address_state(struct fixture *f, struct ip address, int64_t 
         assert_ok(store_addresses(f->store, now_ms, f->arena, &addresses, &n, &f->err), &f->err);
         for (size_t i = 0; i < n; i++) {
                 if (ip_equal(addresses[i].address, address))
-                        return addresses[i].state;
+                        return address_state_to_string(addresses[i].state);
         }
         return "";
 }
@@ -219,18 +232,30 @@ void fixture_check(struct fixture *f)
         } checks[] = {
                 {"PRAGMA integrity_check", "ok"},
                 {"PRAGMA foreign_key_check", ""},
-                {"SELECT count(*) FROM addresses WHERE state IN ('leased', 'lost')"
-                 " AND address NOT IN (SELECT address FROM leases)",
+                {"SELECT count(*) FROM leases l LEFT JOIN addresses a ON a.hex = l.hex WHERE a.lease IS NOT "
+                 "l.key",
                  "0"},
-                {"SELECT count(*) - count(DISTINCT address) FROM leases", "0"},
-                {"SELECT count(*) FROM leases l JOIN addresses a ON a.address = l.address"
-                 " WHERE a.state NOT IN ('leased', 'lost')",
+                {"SELECT count(*) FROM addresses a LEFT JOIN blocks b ON b.key = a.block"
+                 " AND length(b.first) = length(a.hex) AND a.hex BETWEEN b.first AND b.last WHERE b.key IS "
+                 "NULL",
                  "0"},
-                {"SELECT count(*) FROM leases l LEFT JOIN addresses a ON a.address = l.address WHERE a.eni "
-                 "IS NULL",
+                {"SELECT count(*) FROM blocks b WHERE taken <> (SELECT count(*) FROM addresses WHERE block = "
+                 "b.key)",
                  "0"},
-                {"SELECT count(*) FROM addresses a JOIN enis e ON e.key = a.eni"
-                 " WHERE e.state IN ('detaching', 'deleting') AND a.state <> 'leaving'",
+                {"SELECT count(*) FROM blocks b JOIN blocks c ON c.key <> b.key AND c.family = b.family"
+                 " AND c.first BETWEEN b.first AND b.last",
+                 "0"},
+                {"SELECT count(*) FROM blocks b JOIN enis e ON e.key = b.eni"
+                 " WHERE e.state IN ('detaching', 'deleting') AND b.state <> 'leaving'",
+                 "0"},
+                /* What waits for its pod is nobody's. */
+                {"SELECT count(*) FROM imports i JOIN blocks b ON length(b.first) = length(i.hex)"
+                 " AND i.hex BETWEEN b.first AND b.last AND b.state = 'usable' LEFT JOIN addresses a ON "
+                 "a.hex = i.hex"
+                 " WHERE i.verdict = 'pending' AND a.lease IS NULL AND a.held IS NOT 1",
+                 "0"},
+                {"SELECT count(*) FROM enis WHERE state = 'ready' AND managed = 1 AND is_primary = 0"
+                 " AND (mark_index IS NULL OR route_table IS NULL)",
                  "0"},
         };
         sqlite3 *db = fixture_raw(f);

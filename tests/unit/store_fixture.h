@@ -27,7 +27,9 @@ int fixture_setup_folder(void **state);
 void fixture_restart(struct fixture *f, const char *boot_id);
 
 struct ip fixture_ip(unsigned eni, unsigned n); /* 10.0.<eni>.<n + 1>; n 0 is the primary one */
-struct store_eni fixture_eni(unsigned device);  /* as EC2 shows it, attached */
+/* Addresses as blocks of one; in the arena. */
+struct prefix *fixture_hosts(struct arena *arena, const struct ip *addresses, size_t n);
+struct store_eni fixture_eni(unsigned device); /* as EC2 shows it, attached */
 /* An ENI of that device, observed, with n addresses, all routed; ready. Device 0 is the primary. */
 int64_t fixture_ready_eni(struct fixture *f, unsigned device, unsigned n);
 struct store_lease fixture_wanted(const char *container_id);
@@ -45,7 +47,7 @@ sqlite3 *fixture_raw(struct fixture *f);
 /* Runs SQL there, which must work; and one that must be refused with this text. */
 void fixture_sql(struct fixture *f, const char *sql);
 void fixture_sql_refused(struct fixture *f, const char *sql, const char *text);
-/* integrity_check, foreign_key_check, and what the schema cannot say: each leased address has its lease. */
+/* integrity_check, foreign_key_check, and that the rules of the schema hold. */
 void fixture_check(struct fixture *f);
 
 #endif

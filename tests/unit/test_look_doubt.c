@@ -72,8 +72,9 @@ static void route(struct bench *b, unsigned device, unsigned n, int64_t now_ms)
         for (size_t i = 0; i < round.n_enis; i++) {
                 if (round.enis[i].device_index != device)
                         continue;
-                assert_ok(store_addresses_routed(b->f->store, round.enis[i].key, addresses, n, now_ms,
-                                                 &n_free, &b->f->err),
+                assert_ok(store_blocks_routed(b->f->store, round.enis[i].key,
+                                              fixture_hosts(b->f->arena, addresses, n), n, &n_free,
+                                              &b->f->err),
                           &b->f->err);
                 assert_ok(store_eni_set_state(b->f->store, round.enis[i].key, ENI_READY, "", now_ms, &done,
                                               &b->f->err),
@@ -164,7 +165,9 @@ static void test_a_late_look_does_not_move_an_address_back(void **state)
         unsigned n;
 
         give_back(b, SOON);
-        assert_ok(store_addresses_add(b->f->store, key, &moved, 1, SOON, &n, &b->f->err), &b->f->err);
+        assert_ok(
+                store_blocks_add(b->f->store, key, fixture_hosts(b->f->arena, &moved, 1), 1, &n, &b->f->err),
+                &b->f->err);
         bench_show(b, late, 2);
         bench_look(b, SOON + 1000);
         assert_ok(store_address_get(b->f->store, moved, SOON, b->arena, &address, &b->f->err), &b->f->err);
@@ -225,10 +228,12 @@ static void test_a_lease_on_what_was_given_back_makes_no_late_look_true(void **s
         bool released;
         struct ip address;
 
-        fixture_sql(b->f,
-                    arena_printf(b->arena,
-                                 "INSERT INTO given_back SELECT eni_id, a.address, %d FROM enis, leases a",
-                                 NOW));
+        fixture_sql(
+                b->f,
+                arena_printf(
+                        b->arena,
+                        "INSERT INTO given_back SELECT e.eni_id, a.address || '/32', %d FROM enis e, pods a",
+                        NOW));
         bench_show(b, late, 1);
         bench_look(b, SOON);
         assert_string_equal(fixture_address_state(b->f, lease.address, SOON), "leased");
@@ -254,11 +259,11 @@ static void test_a_late_look_does_not_bring_back_what_left_unanswered(void **sta
 {
         struct bench *b = *state;
         const char *before[] = {shown(b, 0, INSTANCE, 3)}, *after[] = {shown(b, 0, INSTANCE, 0)};
-        struct ip *taken;
+        struct prefix *taken;
         size_t n;
 
-        assert_ok(store_addresses_take(b->f->store, bench_round(b, SOON).enis[0].key, 3, SOON, b->arena,
-                                       &taken, &n, &b->f->err),
+        assert_ok(store_blocks_take(b->f->store, bench_round(b, SOON).enis[0].key, 3, SOON, b->arena, &taken,
+                                    &n, &b->f->err),
                   &b->f->err);
         assert_int_equal(n, 3);
         bench_show(b, after, 1);
@@ -629,7 +634,9 @@ static void test_an_eni_on_its_way_in_is_not_doubted(void **state)
         eni.managed = true;
         snprintf(eni.client_token, sizeof(eni.client_token), "vw-1-1");
         assert_ok(store_eni_begin(b->f->store, &eni, NOW, &eni.key, &b->f->err), &b->f->err);
-        assert_ok(store_eni_created(b->f->store, eni.key, &eni, &address, 1, NOW, &b->f->err), &b->f->err);
+        assert_ok(store_eni_created(b->f->store, eni.key, &eni, fixture_hosts(b->f->arena, &address, 1), 1,
+                                    NOW, &b->f->err),
+                  &b->f->err);
         assert_ok(store_eni_set_attachment(b->f->store, eni.key, "eni-attach-1", &b->f->err), &b->f->err);
         bench_show(b, without, 1);
         bench_look(b, SOON);
@@ -651,7 +658,9 @@ static void test_a_doubted_eni_that_comes_in_is_looked_at(void **state)
         eni.managed = true;
         snprintf(eni.client_token, sizeof(eni.client_token), "vw-1-1");
         assert_ok(store_eni_begin(b->f->store, &eni, NOW, &eni.key, &b->f->err), &b->f->err);
-        assert_ok(store_eni_created(b->f->store, eni.key, &eni, &address, 1, NOW, &b->f->err), &b->f->err);
+        assert_ok(store_eni_created(b->f->store, eni.key, &eni, fixture_hosts(b->f->arena, &address, 1), 1,
+                                    NOW, &b->f->err),
+                  &b->f->err);
         start_again(b, "b");
         assert_int_equal(only(b, eni.key, SOON).doubted, 1);
         assert_ok(store_eni_set_attachment(b->f->store, eni.key, "eni-attach-1", &b->f->err), &b->f->err);

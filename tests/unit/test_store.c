@@ -108,10 +108,10 @@ static void test_only_ready_enis_give(void **state)
         assert_int_equal(fixture_counts(f, NOW).unready, 3);
         assert_int_equal(fixture_counts(f, NOW).free, 0);
         assert_true(set_state(f, key, ENI_READY, NOW));
-        OK(store_eni_set_managed(f->store, key, false, &f->err));
+        fixture_sql(f, "UPDATE enis SET managed = 0");
         OK(store_lease_add(f->store, &wanted, NOW, f->arena, &result, &got, &f->err));
         assert_int_equal(result, LEASE_NONE_FREE);
-        OK(store_eni_set_managed(f->store, key, true, &f->err));
+        fixture_sql(f, "UPDATE enis SET managed = 1");
         fixture_lease(f, "x", NOW);
 }
 
@@ -215,8 +215,11 @@ static void test_eni_life(void **state)
         assert_int_equal(read_eni(f, key, NOW).asked_addresses, 2);
         assert_false(set_state(f, key, ENI_READY, NOW));
         created.attachment_id[0] = '\0';
-        OK(store_eni_created(f->store, key, &created, addresses, 3, NOW + 1, &f->err));
-        assert_fails(store_eni_created(f->store, key, &created, addresses, 3, NOW, &f->err), ERR_NOT_FOUND);
+        OK(store_eni_created(f->store, key, &created, fixture_hosts(f->arena, addresses, 3), 3, NOW + 1,
+                             &f->err));
+        assert_fails(store_eni_created(f->store, key, &created, fixture_hosts(f->arena, addresses, 3), 3, NOW,
+                                       &f->err),
+                     ERR_NOT_FOUND);
         eni = read_eni(f, key, NOW);
         assert_int_equal(eni.state, ENI_ATTACHING);
         assert_int_equal(eni.preparing, 2); /* its primary address is not for pods */
@@ -224,7 +227,7 @@ static void test_eni_life(void **state)
         assert_string_equal(MAC_TEXT(eni.mac), "02:00:00:00:00:01");
         OK(store_eni_set_attachment(f->store, key, "attach-9", &f->err));
         assert_true(set_state(f, key, ENI_CONFIGURING, NOW));
-        OK(store_addresses_routed(f->store, key, addresses, 2, NOW, &n, &f->err));
+        OK(store_blocks_routed(f->store, key, fixture_hosts(f->arena, addresses, 2), 2, &n, &f->err));
         assert_int_equal(n, 2);
         assert_true(set_state(f, key, ENI_READY, NOW));
         fixture_lease(f, "x", NOW);
@@ -333,7 +336,8 @@ static void test_observed(void **state)
         int64_t key = fixture_ready_eni(f, 1, 3);
         bool changed = true;
 
-        OK(store_eni_observed(f->store, &eni, shown, 3, 0, NOW, &changed, &f->err));
+        OK(store_eni_observed(f->store, &eni, fixture_hosts(f->arena, shown, 3), 3, 0, NOW, &changed,
+                              &f->err));
         assert_false(changed);
         OK(store_eni_set_in_doubt(f->store, key, true, &f->err));
         assert_true(read_eni(f, key, NOW).in_doubt);
@@ -342,7 +346,8 @@ static void test_observed(void **state)
         eni.mac = (struct mac){0};   /* what it does not say stays */
         eni.subnet_id[0] = '\0';
         strcpy(eni.attachment_id, "attach-new");
-        OK(store_eni_observed(f->store, &eni, shown, 3, 0, NOW, &changed, &f->err));
+        OK(store_eni_observed(f->store, &eni, fixture_hosts(f->arena, shown, 3), 3, 0, NOW, &changed,
+                              &f->err));
         assert_true(changed);
         read = read_eni(f, key, NOW);
         assert_false(read.in_doubt);
@@ -367,13 +372,15 @@ static void test_lost_and_found(void **state)
 
         fixture_ready_eni(f, 1, 2);
         lease = fixture_lease(f, "x", NOW);
-        OK(store_eni_observed(f->store, &eni, all + 1, 1, 0, NOW, &changed, &f->err));
+        OK(store_eni_observed(f->store, &eni, fixture_hosts(f->arena, all + 1, 1), 1, 0, NOW, &changed,
+                              &f->err));
         OK(store_leases(f->store, NULL, f->arena, &leases, &n, &f->err));
         assert_true(leases[0].lost);
-        OK(store_eni_observed(f->store, &eni, all, 2, 0, NOW, &changed, &f->err));
+        OK(store_eni_observed(f->store, &eni, fixture_hosts(f->arena, all, 2), 2, 0, NOW, &changed, &f->err));
         OK(store_lease_get(f->store, &lease.key, f->arena, &lease, &f->err));
         assert_false(lease.lost);
-        OK(store_eni_observed(f->store, &eni, all + 1, 1, 0, NOW, &changed, &f->err));
+        OK(store_eni_observed(f->store, &eni, fixture_hosts(f->arena, all + 1, 1), 1, 0, NOW, &changed,
+                              &f->err));
         release(f, "x", NOW); /* a lost one goes for good */
         assert_int_equal(fixture_counts(f, NOW).total, 1);
         OK(store_eni_observed(f->store, &eni, NULL, 0, 0, NOW, &changed, &f->err));
@@ -392,11 +399,11 @@ static void test_address_that_moved(void **state)
 
         key_b = fixture_ready_eni(f, 2, 1);
         fixture_lease(f, "x", NOW); /* 10.0.1.2 */
-        OK(store_addresses_add(f->store, key_b, moved, 2, NOW, &n, &f->err));
+        OK(store_blocks_add(f->store, key_b, fixture_hosts(f->arena, moved, 2), 2, &n, &f->err));
         assert_int_equal(n, 1);
         assert_int_equal(read_eni(f, key_b, NOW).preparing, 1);
         assert_int_equal(read_eni(f, key_a, NOW).leased, 1); /* the pod keeps its address where it is */
-        OK(store_eni_observed(f->store, &b, moved, 2, 0, NOW, &changed, &f->err));
+        OK(store_eni_observed(f->store, &b, fixture_hosts(f->arena, moved, 2), 2, 0, NOW, &changed, &f->err));
         assert_int_equal(read_eni(f, key_a, NOW).leased, 1);
         assert_int_equal(read_eni(f, key_b, NOW).total, 1);
         /* An address becomes the primary one of an ENI: no pod's any more. */
@@ -415,7 +422,8 @@ static void test_foreign_eni(void **state)
         size_t n;
 
         eni.managed = false;
-        OK(store_eni_observed(f->store, &eni, shown, 1, 0, NOW, &changed, &f->err));
+        OK(store_eni_observed(f->store, &eni, fixture_hosts(f->arena, shown, 1), 1, 0, NOW, &changed,
+                              &f->err));
         OK(store_enis(f->store, NOW, f->arena, &enis, &n, &f->err));
         assert_int_equal(n, 1);
         assert_int_equal(enis[0].total, 0); /* its addresses are nobody's business */
@@ -423,7 +431,8 @@ static void test_foreign_eni(void **state)
         assert_false(set_state(f, enis[0].key, ENI_READY, NOW));
         assert_false(set_state(f, enis[0].key, ENI_DRAINING, NOW));
         eni.managed = true; /* tagged as ours now */
-        OK(store_eni_observed(f->store, &eni, shown, 1, 0, NOW, &changed, &f->err));
+        OK(store_eni_observed(f->store, &eni, fixture_hosts(f->arena, shown, 1), 1, 0, NOW, &changed,
+                              &f->err));
         assert_int_equal(read_eni(f, enis[0].key, NOW).preparing, 1);
 }
 
@@ -434,25 +443,27 @@ static void test_take_and_give_back(void **state)
         struct store_eni eni = fixture_eni(1);
         struct fixture *f = *state;
         int64_t key = fixture_ready_eni(f, 1, 4);
-        struct ip *taken;
+        struct prefix *taken;
         bool changed;
         size_t n;
 
         fixture_lease(f, "x", NOW);
         fixture_lease(f, "y", NOW);
         release(f, "y", NOW);
-        OK(store_addresses_take(f->store, key, 10, NOW, f->arena, &taken, &n, &f->err));
+        OK(store_blocks_take(f->store, key, 10, NOW, f->arena, &taken, &n, &f->err));
         assert_int_equal(n, 2); /* neither the leased nor the cooling one */
         assert_int_equal(fixture_counts(f, NOW).leaving, 2);
-        OK(store_addresses_restore(f->store, key, taken, 1, &f->err));
-        OK(store_addresses_gone(f->store, key, taken, 2, NOW, &f->err)); /* the restored one stays */
+        OK(store_blocks_restore(f->store, key, taken, 1, &f->err));
+        OK(store_blocks_gone(f->store, key, taken, 2, NOW, &f->err)); /* the restored one stays */
         assert_int_equal(fixture_counts(f, NOW).free, 1);
         assert_int_equal(fixture_counts(f, NOW).total, 3);
-        OK(store_addresses_take(f->store, key, 1, NOW, f->arena, &taken, &n, &f->err));
-        OK(store_eni_observed(f->store, &eni, (struct ip[]){fixture_ip(1, 1), fixture_ip(1, 2), taken[0]}, 3,
-                              0, NOW, &changed, &f->err));
+        OK(store_blocks_take(f->store, key, 1, NOW, f->arena, &taken, &n, &f->err));
+        OK(store_eni_observed(
+                f->store, &eni,
+                fixture_hosts(f->arena, (struct ip[]){fixture_ip(1, 1), fixture_ip(1, 2), taken[0].ip}, 3), 3,
+                0, NOW, &changed, &f->err));
         assert_int_equal(fixture_counts(f, NOW).leaving, 1);
-        OK(store_addresses_take(f->store, key, 0, NOW, f->arena, &taken, &n, &f->err));
+        OK(store_blocks_take(f->store, key, 0, NOW, f->arena, &taken, &n, &f->err));
         assert_int_equal(n, 0);
         fixture_check(f);
 }
@@ -461,13 +472,13 @@ static void test_take_longest_unused_first(void **state)
 {
         struct fixture *f = *state;
         int64_t key = fixture_ready_eni(f, 1, 2);
-        struct ip *taken;
+        struct prefix *taken;
         size_t n;
 
         fixture_lease(f, "x", NOW);
         release(f, "x", NOW);
-        OK(store_addresses_take(f->store, key, 1, NOW + COOLDOWN_MS, f->arena, &taken, &n, &f->err));
-        assert_string_equal(IP_TEXT(taken[0]), "10.0.1.3");
+        OK(store_blocks_take(f->store, key, 1, NOW + COOLDOWN_MS, f->arena, &taken, &n, &f->err));
+        assert_string_equal(PREFIX_TEXT(taken[0]), "10.0.1.3/32");
 }
 
 static void test_arrivals_on_a_leaving_eni(void **state)
@@ -479,10 +490,12 @@ static void test_arrivals_on_a_leaving_eni(void **state)
 
         assert_true(set_state(f, key, ENI_DRAINING, NOW));
         assert_true(set_state(f, key, ENI_DETACHING, NOW));
-        OK(store_addresses_add(f->store, key, &late, 1, NOW, &n, &f->err));
-        OK(store_addresses_restore(f->store, key, &late, 1, &f->err)); /* nothing comes back on it */
+        OK(store_blocks_add(f->store, key, fixture_hosts(f->arena, &late, 1), 1, &n, &f->err));
+        OK(store_blocks_restore(f->store, key, fixture_hosts(f->arena, &late, 1), 1,
+                                &f->err)); /* nothing comes back on it */
         assert_int_equal(fixture_counts(f, NOW).leaving, 2);
-        assert_fails(store_addresses_add(f->store, 99, &late, 1, NOW, &n, &f->err), ERR_NOT_FOUND);
+        assert_fails(store_blocks_add(f->store, 99, fixture_hosts(f->arena, &late, 1), 1, &n, &f->err),
+                     ERR_NOT_FOUND);
         fixture_check(f);
 }
 
@@ -631,16 +644,19 @@ static void test_another_boot(void **state)
         fixture_lease(f, "y", NOW);
         fixture_lease(f, "z", NOW);
         release(f, "y", NOW);
-        OK(store_eni_observed(f->store, &eni, there, 2, 0, NOW, &changed, &f->err)); /* z's is lost */
+        OK(store_eni_observed(f->store, &eni, fixture_hosts(f->arena, there, 2), 2, 0, NOW, &changed,
+                              &f->err)); /* z's is lost */
         OK(store_blocked_set(f->store, &blocked, &f->err));
         OK(store_fact_set(f->store, "look-at-ms", "99999999999", &f->err));
         fixture_restart(f, "b");
         assert_int_equal(fixture_counts(f, 0).leased, 0);
         assert_int_equal(fixture_counts(f, 0).preparing, 2); /* until EC2 has been asked ... */
         assert_int_equal(fixture_counts(f, 0).total, 2);
-        OK(store_eni_observed(f->store, &eni, there, 2, 0, NOW, &changed, &f->err));
+        OK(store_eni_observed(f->store, &eni, fixture_hosts(f->arena, there, 2), 2, 0, NOW, &changed,
+                              &f->err));
         OK(store_enis(f->store, NOW, f->arena, &enis, &n, &f->err));
-        OK(store_addresses_routed(f->store, enis[0].key, there, 2, 0, &n_free, &f->err));
+        OK(store_blocks_routed(f->store, enis[0].key, fixture_hosts(f->arena, there, 2), 2, &n_free,
+                               &f->err));
         assert_int_equal(fixture_counts(f, 0).cooling, 2); /* ... and from now on, on this boot's clock */
         OK(store_blocked(f->store, f->arena, &list, &n, &f->err));
         assert_int_equal(n, 0);
@@ -665,15 +681,16 @@ static void test_a_clock_that_went_back(void **state)
         struct store_lease lease, got, ends = fixture_wanted("ends");
         struct store_given_back *given_back;
         struct store_eni *enis;
-        struct ip address, *taken;
+        struct prefix *taken;
+        struct ip address;
         bool done;
         size_t n;
 
-        assert_ok(store_addresses_take(f->store, fixture_ready_eni(f, 0, 3), 1, now_ms, f->arena, &taken, &n,
-                                       &f->err),
+        assert_ok(store_blocks_take(f->store, fixture_ready_eni(f, 0, 3), 1, now_ms, f->arena, &taken, &n,
+                                    &f->err),
                   &f->err);
         assert_ok(store_enis(f->store, now_ms, f->arena, &enis, &n, &f->err), &f->err);
-        assert_ok(store_addresses_gone(f->store, enis[0].key, taken, 1, now_ms + day_ms, &f->err), &f->err);
+        assert_ok(store_blocks_gone(f->store, enis[0].key, taken, 1, now_ms + day_ms, &f->err), &f->err);
         lease = fixture_lease(f, "stays", now_ms + day_ms);
         address = fixture_lease(f, "ends", now_ms + day_ms).address;
         assert_ok(store_lease_link_seen(f->store, &lease.key, false, now_ms + day_ms, &f->err), &f->err);
@@ -689,7 +706,7 @@ static void test_a_clock_that_went_back(void **state)
                   &f->err);
         fixture_restart(f, "a");
         assert_ok(store_address_get(f->store, address, now_ms, f->arena, &cooling, &f->err), &f->err);
-        assert_string_equal(cooling.state, "cooling");
+        assert_int_equal(cooling.state, ADDRESS_COOLING);
         assert_in_range(cooling.cooling_until_ms, now_ms, clock_boottime_ms() + COOLDOWN_MS);
         assert_ok(store_lease_get(f->store, &lease.key, f->arena, &got, &f->err), &f->err);
         assert_in_range(got.since_ms, 1, clock_boottime_ms());
@@ -746,7 +763,8 @@ static void test_withheld_addresses(void **state)
         assert_int_equal(fixture_counts(f, NOW).preparing, 2);
         OK(store_lease_add(f->store, &wanted, NOW + 2 * COOLDOWN_MS, f->arena, &result, &got, &f->err));
         assert_int_equal(result, LEASE_NONE_FREE);
-        OK(store_addresses_routed(f->store, key, all, ARRAY_SIZE(all), NOW + 1, &n, &f->err));
+        OK(store_blocks_routed(f->store, key, fixture_hosts(f->arena, all, ARRAY_SIZE(all)), ARRAY_SIZE(all),
+                               &n, &f->err));
         assert_int_equal(n, 2);
         assert_string_equal(fixture_address_state(f, cooling, NOW + 1), "cooling");
         assert_string_equal(fixture_address_state(f, cooling, NOW + COOLDOWN_MS), "free");

@@ -190,11 +190,11 @@ static void *take(void *data)
 
         w->failed = store_open(&w->f->options, &store, &w->err) < 0;
         for (unsigned i = 0; i < THREAD_ROUNDS && !w->failed; i++) {
-                struct ip *taken;
+                struct prefix *taken;
                 size_t n = 0;
 
-                w->failed = store_addresses_take(store, 1, 5, NOW + i, arena, &taken, &n, &w->err) < 0 ||
-                            store_addresses_restore(store, 1, taken, n, &w->err) < 0;
+                w->failed = store_blocks_take(store, 1, 5, NOW + i, arena, &taken, &n, &w->err) < 0 ||
+                            store_blocks_restore(store, 1, taken, n, &w->err) < 0;
                 w->given += (unsigned)n;
         }
         store_free(store);

@@ -83,11 +83,12 @@ static void test_what_is_not_leased_is_held(void **state)
         struct fixture *f = *state;
         int64_t key = fixture_ready_eni(f, 0, 3);
         struct store_prepared prepared;
-        struct ip *taken, gone;
+        struct prefix *taken;
+        struct ip gone;
         bool done;
         size_t n;
 
-        assert_ok(store_addresses_take(f->store, key, 1, NOW, f->arena, &taken, &n, &f->err), &f->err);
+        assert_ok(store_blocks_take(f->store, key, 1, NOW, f->arena, &taken, &n, &f->err), &f->err);
         fixture_lease(f, "x", NOW);
         assert_ok(store_lease_release(f->store, &(const struct store_lease_key){"net", "x", "eth0", NULL}, "",
                                       NOW, &done, &gone, &f->err),
@@ -99,7 +100,9 @@ static void test_what_is_not_leased_is_held(void **state)
                 assert_string_equal(fixture_address_state(f, fixture_ip(0, i), NOW), "preparing");
         fixture_ready_eni(f, 1, 0);
         assert_int_equal(fixture_counts(f, INT64_MAX / 2).free, 0);
-        fixture_sql_refused(f, "UPDATE addresses SET state = 'cooling' WHERE address = '10.0.0.2'",
+        fixture_sql_refused(f,
+                            "BEGIN; UPDATE blocks SET doubted = 0; UPDATE blocks SET state = 'usable';"
+                            "UPDATE addresses SET held = 0, usable_from_ms = 9 WHERE hex = '0a000002'",
                             "waits to be taken over");
         prepared = restart(f, "a", running, ARRAY_SIZE(running));
         assert_int_equal(prepared.held, 0); /* known by now */
@@ -132,11 +135,16 @@ static void test_a_lease_that_the_kernel_contradicts_ends(void **state)
         assert_string_equal(fixture_address_state(f, moved.address, before_ms),
                             "preparing"); /* until EC2 was asked */
         fixture_ready_eni(f, 1, 0);
-        fixture_sql_refused(f,
-                            "INSERT INTO leases (network, container_id, ifname, address, host_ifname, netns,"
-                            " pod_namespace, pod_name, pod_uid, since_ms, since_wall_ms)"
-                            " SELECT 'net', 'thief', 'eth0', address, '', '', '', '', '', 0, 0 FROM imports",
-                            "waits for another container");
+        fixture_sql_refused(
+                f,
+                "BEGIN; INSERT INTO leases (key, network, container_id, ifname, hex, host_ifname,"
+                " netns, pod_namespace, pod_name, pod_uid, since_ms, since_wall_ms)"
+                " SELECT 99, 'net', 'thief', 'eth0', hex, '', '', '', '', '', 0, 0 FROM imports LIMIT 1;"
+                "UPDATE enis SET state = 'ready'; UPDATE blocks SET doubted = 0;"
+                "UPDATE blocks SET state = 'usable';"
+                "INSERT INTO addresses (hex, block, lease) SELECT i.hex, b.key, 99 FROM imports i"
+                " JOIN blocks b ON b.first = i.hex LIMIT 1",
+                "waits for another container");
 }
 
 static void test_an_eni_that_drains_stays(void **state)
@@ -197,8 +205,10 @@ static void test_rows_of_pods_that_have_their_lease_go(void **state)
         running.address = one.address;
         assert_ok(store_import_begin(f->store, &running, 1, &done, &f->err), &f->err);
         assert_int_equal(count_imports(f, IMPORT_PENDING), 0);
-        fixture_sql(f, "INSERT INTO imports SELECT address, '', container_id, host_ifname, '', '', 0,"
-                       " 'pending', 'EC2 does not show it' FROM leases");
+        fixture_sql(f,
+                    "INSERT INTO imports (hex, network, container_id, ifname, pod_namespace, pod_name,"
+                    " since_wall_ms, verdict, reason) SELECT hex, '', container_id, host_ifname, '', '', 0,"
+                    " 'pending', 'EC2 does not show it' FROM leases");
         restart(f, "a", &running, 1);
         assert_int_equal(count_imports(f, IMPORT_PENDING), 0);
         assert_true(has_lease(f, "one", one.address));

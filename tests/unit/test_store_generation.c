@@ -86,13 +86,25 @@ static int teardown(void **state)
 /* At the present time of this boot: a start bounds what is older or newer. */
 static void give_back_at(struct copies *c, unsigned max, int64_t now_ms)
 {
-        struct ip *taken;
+        struct prefix *taken;
         size_t n;
 
-        assert_ok(store_addresses_take(c->f->store, c->key, max, now_ms, c->f->arena, &taken, &n, &c->f->err),
+        assert_ok(store_blocks_take(c->f->store, c->key, max, now_ms, c->f->arena, &taken, &n, &c->f->err),
                   &c->f->err);
         assert_int_equal(n, max);
-        assert_ok(store_addresses_gone(c->f->store, c->key, taken, n, now_ms, &c->f->err), &c->f->err);
+        assert_ok(store_blocks_gone(c->f->store, c->key, taken, n, now_ms, &c->f->err), &c->f->err);
+}
+
+static void give_back_all(struct copies *c)
+{
+        struct prefix *taken;
+        size_t n;
+
+        assert_ok(
+                store_blocks_take(c->f->store, c->key, UINT32_MAX, NOW, c->f->arena, &taken, &n, &c->f->err),
+                &c->f->err);
+        assert_ok(store_blocks_gone(c->f->store, c->key, taken, n, clock_boottime_ms(), &c->f->err),
+                  &c->f->err);
 }
 
 static void give_back(struct copies *c, unsigned max)
@@ -214,8 +226,9 @@ static void test_an_older_copy_from_before_a_look_that_did_not_show_an_address(v
                 shown[i] = fixture_ip(1, i + 1);
         for (size_t n_doubted = 2; n_doubted-- > 0;) {
                 copy_database(c);
-                assert_ok(store_eni_observed(c->f->store, &eni, shown, ADDRESSES - 1 + n_doubted, n_doubted,
-                                             NOW, &changed, &c->f->err),
+                assert_ok(store_eni_observed(c->f->store, &eni,
+                                             fixture_hosts(c->f->arena, shown, ADDRESSES - 1 + n_doubted),
+                                             ADDRESSES - 1 + n_doubted, n_doubted, NOW, &changed, &c->f->err),
                           &c->f->err);
                 put_back(c);
                 assert_outdated(c);
@@ -307,7 +320,7 @@ static void test_what_was_given_back_is_remembered_beside_an_older_copy(void **s
         struct copies *c = *state;
         struct store_given_back *rows;
         struct store_lease lease = fixture_lease(c->f, "c1", NOW);
-        struct ip given_back[ADDRESSES];
+        struct prefix given_back[ADDRESSES];
         size_t n, n_given_back = 0;
 
         copy_database(c);
@@ -315,13 +328,13 @@ static void test_what_was_given_back_is_remembered_beside_an_older_copy(void **s
         assert_ok(store_given_back(c->f->store, c->f->arena, &rows, &n, &c->f->err), &c->f->err);
         assert_int_equal(n, 2);
         for (size_t i = 0; i < n; i++)
-                given_back[n_given_back++] = rows[i].address;
+                given_back[n_given_back++] = rows[i].block;
         put_back(c);
         assert_outdated(c);
         assert_ok(store_given_back(c->f->store, c->f->arena, &rows, &n, &c->f->err), &c->f->err);
         assert_int_equal(n, 2);
         for (size_t i = 0; i < n_given_back; i++)
-                assert_string_equal(fixture_address_state(c->f, given_back[i], NOW), "");
+                assert_string_equal(fixture_address_state(c->f, given_back[i].ip, NOW), "");
         assert_string_equal(fixture_address_state(c->f, lease.address, NOW), "leased");
         assert_int_equal(fixture_counts(c->f, NOW).total, ADDRESSES - 2);
 }
@@ -352,12 +365,34 @@ static void test_what_was_given_anew_is_not_given_back(void **state)
         give_back(c, 1);
         assert_ok(store_given_back(c->f->store, c->f->arena, &rows, &n, &c->f->err), &c->f->err);
         copy_database(c);
-        assert_ok(store_addresses_add(c->f->store, c->key, &rows[0].address, 1, NOW, &added, &c->f->err),
-                  &c->f->err);
+        assert_ok(store_blocks_add(c->f->store, c->key, &rows[0].block, 1, &added, &c->f->err), &c->f->err);
         put_back(c);
         assert_outdated(c);
         assert_ok(store_given_back(c->f->store, c->f->arena, &rows, &n, &c->f->err), &c->f->err);
         assert_int_equal(n, 0);
+}
+
+/* Its size is in the file, too; what is one address is written as daemons before blocks wrote it. */
+static void test_a_larger_block_that_was_given_back(void **state)
+{
+        const struct prefix larger = {fixture_ip(1, 63), 28};
+        struct copies *c = *state;
+        struct store_given_back *rows;
+        unsigned n_changed;
+        size_t n;
+
+        assert_ok(store_blocks_add(c->f->store, c->key, &larger, 1, &n_changed, &c->f->err), &c->f->err);
+        assert_ok(store_blocks_routed(c->f->store, c->key, &larger, 1, &n_changed, &c->f->err), &c->f->err);
+        copy_database(c);
+        assert_int_equal(fixture_counts(c->f, NOW).free, ADDRESSES + 16);
+        give_back_all(c);
+        put_back(c);
+        assert_outdated(c);
+        assert_ok(store_given_back(c->f->store, c->f->arena, &rows, &n, &c->f->err), &c->f->err);
+        assert_int_equal(n, ADDRESSES + 1);
+        for (size_t i = 0; i < n; i++)
+                assert_int_equal(rows[i].block.bits, ip_equal(rows[i].block.ip, larger.ip) ? 28 : 32);
+        assert_int_equal(fixture_counts(c->f, NOW).total, 0);
 }
 
 static void test_an_eni_that_was_deleted(void **state)
@@ -379,7 +414,7 @@ static void test_an_eni_that_was_deleted(void **state)
         assert_outdated(c);
         assert_ok(store_given_back(c->f->store, c->f->arena, &rows, &n, &c->f->err), &c->f->err);
         assert_int_equal(n, 1);
-        assert_false(ip_is_set(rows[0].address));
+        assert_false(ip_is_set(rows[0].block.ip));
 }
 
 /* ---- failures ---- */
@@ -402,11 +437,11 @@ static void test_a_file_that_cannot_be_written(void **state)
 {
         struct copies *c = *state;
         struct store_counts before = fixture_counts(c->f, NOW);
-        struct ip *taken;
+        struct prefix *taken;
         size_t n;
 
         assert_int_equal(mkdir(c->generation, 0700), 0);
-        assert_fails(store_addresses_take(c->f->store, c->key, 1, NOW, c->f->arena, &taken, &n, &c->f->err),
+        assert_fails(store_blocks_take(c->f->store, c->key, 1, NOW, c->f->arena, &taken, &n, &c->f->err),
                      ERR_SYSTEM);
         assert_contains(c->f->err.msg, c->generation);
         assert_int_equal(fixture_counts(c->f, NOW).free, before.free);
@@ -445,6 +480,7 @@ int main(void)
                 TEST(test_what_was_given_back_is_remembered_beside_an_older_copy),
                 TEST(test_what_was_given_back_long_ago_is_as_ec2_shows_it),
                 TEST(test_what_was_given_anew_is_not_given_back),
+                TEST(test_a_larger_block_that_was_given_back),
                 TEST(test_an_eni_that_was_deleted),
                 TEST(test_a_file_that_cannot_be_written_is_removed),
                 TEST(test_a_file_that_cannot_be_written),

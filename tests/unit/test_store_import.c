@@ -33,9 +33,12 @@ static void see_eni(struct fixture *f, unsigned n)
 
         for (unsigned i = 0; i < n; i++)
                 addresses[i] = fixture_ip(0, i + 1);
-        assert_ok(store_eni_observed(f->store, &eni, addresses, n, 0, NOW, &changed, &f->err), &f->err);
+        assert_ok(store_eni_observed(f->store, &eni, fixture_hosts(f->arena, addresses, n), n, 0, NOW,
+                                     &changed, &f->err),
+                  &f->err);
         assert_ok(store_enis(f->store, NOW, f->arena, &enis, &n_enis, &f->err), &f->err);
-        assert_ok(store_addresses_routed(f->store, enis[0].key, addresses, n, NOW, &n_free, &f->err),
+        assert_ok(store_blocks_routed(f->store, enis[0].key, fixture_hosts(f->arena, addresses, n), n,
+                                      &n_free, &f->err),
                   &f->err);
         assert_ok(store_eni_set_state(f->store, enis[0].key, ENI_READY, "", NOW, &done, &f->err), &f->err);
 }
@@ -64,9 +67,8 @@ static void test_a_pending_address_is_nobodys(void **state)
         wanted = fixture_wanted("second");
         assert_ok(store_lease_add(f->store, &wanted, NOW, f->arena, &result, &lease, &f->err), &f->err);
         assert_int_equal(result, LEASE_NONE_FREE);
-        fixture_sql_refused(f, "UPDATE addresses SET state = 'free' WHERE address = '10.0.0.2'",
-                            "waits to be taken over");
-        fixture_sql_refused(f, "UPDATE addresses SET state = 'leaving' WHERE address = '10.0.0.2'",
+        fixture_sql_refused(f, "DELETE FROM addresses WHERE hex = '0a000002'", "waits to be taken over");
+        fixture_sql_refused(f, "UPDATE blocks SET state = 'leaving' WHERE first = '0a000002'",
                             "waits to be taken over");
 }
 

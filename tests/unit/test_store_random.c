@@ -12,7 +12,7 @@
 
 #include "store_fixture.h"
 
-enum { ENIS = 3, ADDRESSES = 4, PODS = 6, RUNS = 8, STEPS = 150 };
+enum { ENIS = 3, ADDRESSES = 4, BLOCKS = ADDRESSES + 4, PODS = 6, RUNS = 8, STEPS = 150 };
 
 struct world {
         struct fixture *f;
@@ -36,9 +36,32 @@ static const char *pod_name(unsigned pod)
         return names[pod];
 }
 
+/* What EC2 may give an ENI: single addresses, a /28 of IPv4, a /80 of IPv6; and what cannot be there beside these. */
+static struct prefix block_of(unsigned eni, unsigned i)
+{
+        struct prefix ipv6 = {{.family = AF_INET6, .bytes = {0x26, 0, [9] = (uint8_t)eni}}, 80};
+
+        switch (i < ADDRESSES ? ADDRESSES : i) {
+        case ADDRESSES: return prefix_host(fixture_ip(eni, i + 1));
+        case ADDRESSES + 1: return (struct prefix){fixture_ip(eni, 31), 28};
+        case ADDRESSES + 2: return ipv6;
+        default: return prefix_host(fixture_ip(eni, 36)); /* in that /28 */
+        }
+}
+
+static struct prefix some_block(struct world *w)
+{
+        return block_of(dice(w, ENIS), dice(w, BLOCKS));
+}
+
+/* Of any block: its first, or one of the next. */
 static struct ip some_address(struct world *w)
 {
-        return fixture_ip(dice(w, ENIS), 1 + dice(w, ADDRESSES));
+        struct prefix block = some_block(w);
+
+        if (block.bits < ip_max_bits(block.ip))
+                block.ip.bytes[ip_max_bits(block.ip) / 8 - 1] += (uint8_t)dice(w, 3);
+        return block.ip;
 }
 
 /* An ENI of the books; its key is 0 when there is none. */
@@ -63,18 +86,19 @@ static void look(struct world *w)
 {
         unsigned device = dice(w, ENIS);
         struct store_eni eni = fixture_eni(device);
-        struct ip shown[ADDRESSES], associated;
+        struct prefix shown[BLOCKS];
+        struct ip associated;
         size_t n = 0;
         bool changed;
 
-        for (unsigned i = 0; i < ADDRESSES; i++) {
-                if (dice(w, 4))
-                        shown[n++] = fixture_ip(device, i + 1);
+        for (unsigned i = 0; i < BLOCKS; i++) {
+                if (dice(w, i == BLOCKS - 1 ? 2 : 4))
+                        shown[n++] = block_of(device, i);
         }
         eni.untagged = device && dice(w, 5) == 0;
         refuse_nothing(w, store_eni_observed(w->f->store, &eni, shown, n, n ? dice(w, (unsigned)n) : 0,
                                              w->now_ms, &changed, &w->f->err));
-        associated = fixture_ip(device, 1 + dice(w, ADDRESSES));
+        associated = some_address(w);
         refuse_nothing(
                 w, store_addresses_associated(w->f->store, eni.eni_id, &associated, dice(w, 2), &w->f->err));
 }
@@ -82,14 +106,14 @@ static void look(struct world *w)
 static void route(struct world *w)
 {
         struct store_eni eni = some_eni(w);
-        struct ip addresses[ADDRESSES];
+        struct prefix routed[BLOCKS + 1] = {[BLOCKS] = prefix_host(some_address(w))};
         unsigned n;
         bool done;
 
-        for (unsigned i = 0; i < ADDRESSES; i++)
-                addresses[i] = fixture_ip(eni.device_index, i + 1);
-        refuse_nothing(w, store_addresses_routed(w->f->store, eni.key, addresses, ADDRESSES, w->now_ms, &n,
-                                                 &w->f->err));
+        for (unsigned i = 0; i < BLOCKS; i++)
+                routed[i] = block_of(eni.device_index, i);
+        refuse_nothing(w,
+                       store_blocks_routed(w->f->store, eni.key, routed, ARRAY_SIZE(routed), &n, &w->f->err));
         refuse_nothing(
                 w, store_eni_set_state(w->f->store, eni.key, ENI_READY, "", w->now_ms, &done, &w->f->err));
 }
@@ -119,7 +143,8 @@ static void change_eni(struct world *w)
 static void change_address(struct world *w)
 {
         struct store_eni eni = some_eni(w);
-        struct ip address = some_address(w), *taken;
+        struct ip address = some_address(w);
+        struct prefix block = some_block(w), *taken;
         size_t n_taken;
         unsigned n;
 
@@ -129,17 +154,14 @@ static void change_address(struct world *w)
                                store_addresses_withhold(w->f->store, eni.key, &address, 1, &n, &w->f->err));
                 break;
         case 1:
-                refuse_nothing(w, store_addresses_take(w->f->store, eni.key, 2, w->now_ms, w->f->arena,
-                                                       &taken, &n_taken, &w->f->err));
+                refuse_nothing(w, store_blocks_take(w->f->store, eni.key, 1 + dice(w, 20), w->now_ms,
+                                                    w->f->arena, &taken, &n_taken, &w->f->err));
                 break;
         case 2:
-                refuse_nothing(
-                        w, store_addresses_gone(w->f->store, eni.key, &address, 1, w->now_ms, &w->f->err));
+                refuse_nothing(w, store_blocks_gone(w->f->store, eni.key, &block, 1, w->now_ms, &w->f->err));
                 break;
-        case 3:
-                refuse_nothing(w, store_addresses_restore(w->f->store, eni.key, &address, 1, &w->f->err));
-                break;
-        default: refuse_nothing(w, store_give_back_again(w->f->store, eni.key, address, &w->f->err));
+        case 3: refuse_nothing(w, store_blocks_restore(w->f->store, eni.key, &block, 1, &w->f->err)); break;
+        default: refuse_nothing(w, store_give_back_again(w->f->store, eni.key, block, &w->f->err));
         }
 }
 
@@ -160,6 +182,7 @@ static void add_pod(struct world *w)
 
         if (ip_is_set(w->has[pod]))
                 return;
+        wanted.families = (const unsigned[]){0, STORE_IPV4 | STORE_IPV6, STORE_IPV6}[dice(w, 3)];
         refuse_nothing(
                 w, store_lease_add(w->f->store, &wanted, w->now_ms, w->f->arena, &result, &got, &w->f->err));
         if (result != LEASE_GIVEN && result != LEASE_AGAIN)
@@ -204,13 +227,16 @@ static void settle_imports(struct world *w)
 static void forget_a_lease(struct world *w)
 {
         fixture_sql(w->f,
-                    "BEGIN; CREATE TEMP TABLE old AS SELECT address FROM leases LIMIT 1;"
-                    " DELETE FROM leases WHERE address IN (SELECT address FROM old);"
-                    " UPDATE addresses SET state = 'free' WHERE state = 'leased' AND doubted = 0"
-                    "  AND address IN (SELECT address FROM old);"
-                    " UPDATE addresses SET state = 'preparing' WHERE state = 'leased'"
-                    "  AND address IN (SELECT address FROM old);"
-                    " DELETE FROM addresses WHERE state = 'lost' AND address IN (SELECT address FROM old);"
+                    "BEGIN; CREATE TEMP TABLE old AS SELECT key FROM leases LIMIT 1;"
+                    " UPDATE addresses SET lease = NULL, usable_from_ms = 1, held = EXISTS (SELECT 1 FROM "
+                    "imports i"
+                    "  WHERE i.hex = addresses.hex AND i.verdict = 'pending') WHERE lease IN (SELECT key "
+                    "FROM old);"
+                    " DELETE FROM leases WHERE key IN (SELECT key FROM old);"
+                    " CREATE TEMP TABLE gone AS SELECT key FROM blocks b WHERE state = 'lost' AND NOT EXISTS"
+                    "  (SELECT 1 FROM addresses WHERE block = b.key AND lease IS NOT NULL);"
+                    " DELETE FROM addresses WHERE block IN (SELECT key FROM gone);"
+                    " DELETE FROM blocks WHERE key IN (SELECT key FROM gone);"
                     " COMMIT;");
 }
 

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Leases of another daemon that become ours. The reconciler's thread, and the daemon at its start. */
+#ifndef IPAMD_STORE_IMPORT_H
+#define IPAMD_STORE_IMPORT_H
+
+#include "store/lease.h"
+
+enum import_verdict {
+        IMPORT_PENDING, /* its address is nobody's until the kernel has been asked */
+        IMPORT_TAKEN,   /* it is a lease of ours */
+        IMPORT_ASIDE,   /* it is none, for `reason`; kept to be shown */
+        _IMPORT_VERDICT_MAX,
+};
+const char *import_verdict_to_string(enum import_verdict verdict);
+
+/* The network of a pod whose link is all that is known of it; the key's ifname is then the name of that link. */
+#define STORE_NETWORK_UNKNOWN ""
+
+struct store_import {
+        struct store_lease_key key;
+        struct ip address;
+        const char *pod_namespace, *pod_name; /* "" where it does not say */
+        int64_t since_wall_ms;
+        enum import_verdict verdict;
+        const char *reason;
+};
+
+/*
+ * Writes the list down, all pending, together with the fact that it was done, so it happens once in a database's life;
+ * *ret_done is false, and nothing changed, where it was done before. Of two rows with one address the first is taken and
+ * the others are ERR_INVALID.
+ */
+int store_import_begin(struct store *store, const struct store_import *imports, size_t n, bool *ret_done,
+                       struct err *err);
+int store_imports(struct store *store, struct arena *arena, struct store_import **ret, size_t *ret_n,
+                  struct err *err);
+/*
+ * The pod lives, and has this link: its row becomes a wired lease. *ret_done is false where the address is not on a ready
+ * ENI of ours (yet).
+ */
+int store_import_take(struct store *store, const struct store_import *import, const char *host_ifname,
+                      int64_t now_ms, bool *ret_done, struct err *err);
+int store_import_set_aside(struct store *store, struct ip address, const char *reason, struct err *err);
+/* Why a row is pending still, for people. */
+int store_import_explain(struct store *store, struct ip address, const char *reason, struct err *err);
+
+#endif
