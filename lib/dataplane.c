@@ -5,14 +5,9 @@
 
 #include <vpcwire/mem.h>
 
-enum {
-        CARD_TABLE_BASE = 10000, /* aws-vpc-cni's numbers for the ENIs of further network cards */
-        CARD_TABLE_STEP = 100,
-};
-
 uint32_t dataplane_eni_table(unsigned device_index, unsigned network_card)
 {
-        return network_card ? CARD_TABLE_BASE + CARD_TABLE_STEP * network_card + device_index
+        return network_card ? DATAPLANE_TABLE_CARD + DATAPLANE_TABLE_CARD_STEP * network_card + device_index
                             : device_index + 1;
 }
 
@@ -24,8 +19,7 @@ uint32_t dataplane_eni_mark(unsigned device_index)
 bool dataplane_table_is_ours(uint32_t table)
 {
         return table == DATAPLANE_TABLE_PODS || (table >= 2 && table <= DATAPLANE_ENI_INDEX_MAX + 1) ||
-               (table >= CARD_TABLE_BASE + CARD_TABLE_STEP &&
-                table < CARD_TABLE_BASE + CARD_TABLE_STEP * (DATAPLANE_CARDS_MAX + 1));
+               (table >= DATAPLANE_TABLE_CARD + DATAPLANE_TABLE_CARD_STEP && table <= DATAPLANE_TABLE_LAST);
 }
 
 bool dataplane_priority_is_ours(uint32_t priority)

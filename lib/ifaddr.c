@@ -6,6 +6,7 @@
 #include <vpcwire/ifaddr.h>
 #include <vpcwire/mem.h>
 
+#include "netlink_dump.h"
 #include "netlink_message.h"
 
 DEFINE_CLEANUP(struct rtnl_addr *, rtnl_addr_put)

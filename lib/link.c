@@ -12,6 +12,7 @@
 #include <vpcwire/link.h>
 #include <vpcwire/mem.h>
 
+#include "netlink_dump.h"
 #include "netlink_message.h"
 
 int link_check_name(const char *name, struct err *err)

@@ -10,6 +10,7 @@
 #include <vpcwire/mem.h>
 #include <vpcwire/neigh.h>
 
+#include "netlink_dump.h"
 #include "netlink_message.h"
 
 DEFINE_CLEANUP(struct rtnl_neigh *, rtnl_neigh_put)

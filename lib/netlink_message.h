@@ -25,7 +25,6 @@
 #include <vpcwire/addr.h>
 #include <vpcwire/cleanup.h>
 #include <vpcwire/err.h>
-#include <vpcwire/netlink.h>
 
 struct arena;
 
@@ -60,24 +59,6 @@ uint8_t attribute_u8(const struct nlattr *attribute, uint8_t fallback);
 struct ip attribute_ip(const struct nlattr *attribute, int family);
 bool attribute_mac(const struct nlattr *attribute, struct mac *ret); /* false: no six bytes */
 void attribute_string(const struct nlattr *attribute, char *ret, size_t size);
-
-/*
- * What a dump is made into: `take` reads each message of `type` into an element that is zeroed, and returns 1 to keep
- * it, 0 to leave it out, or an error.
- */
-struct message_list {
-        uint16_t type;
-        size_t size; /* of an element */
-        int (*take)(const struct nlmsghdr *hdr, void *element, const void *filter, struct err *err);
-        const void *filter;
-        int (*compare)(const void *a, const void *b);
-        void *items; /* the result: sorted, in the arena. Without elements when the dump failed */
-        size_t n;
-        size_t capacity; /* private */
-};
-/* Sends the request (taken over) and fills the list. `what` begins the error's text. */
-int message_dump(struct netlink *nl, struct nl_msg *request, struct message_list *list, struct arena *arena,
-                 const char *what, struct err *err);
 
 /* In a comparison of `a` and `b`: returns where they differ in this field. */
 #define COMPARE_FIELD(field)                                                                                 \

@@ -10,6 +10,7 @@
 #include <vpcwire/mem.h>
 #include <vpcwire/route.h>
 
+#include "netlink_dump.h"
 #include "netlink_message.h"
 
 struct route_info route_normal(const struct route_info *route)

@@ -10,6 +10,7 @@
 #include <vpcwire/mem.h>
 #include <vpcwire/rule.h>
 
+#include "netlink_dump.h"
 #include "netlink_message.h"
 
 const char *rule_format(const struct rule_info *rule, char text[static RULE_TEXT_BYTES])

@@ -54,6 +54,11 @@ enum {
         DATAPLANE_MARK_KUBE_PROXY = 0xc000, /* "masquerade" and "drop" */
         DATAPLANE_ENI_INDEX_MAX = DATAPLANE_MARK_INDEX >> DATAPLANE_MARK_SHIFT,
         DATAPLANE_CARDS_MAX = 64,
+
+        DATAPLANE_TABLE_CARD = 10000, /* tables of the ENIs of further network cards begin here */
+        DATAPLANE_TABLE_CARD_STEP = 100,
+        DATAPLANE_TABLE_LAST =
+                DATAPLANE_TABLE_CARD + DATAPLANE_TABLE_CARD_STEP * (DATAPLANE_CARDS_MAX + 1) - 1,
 };
 
 /* What aws-vpc-cni makes and we do not; the priorities and tables above are its, too. */

@@ -9,6 +9,7 @@
 #include <vpcwire/log.h>
 
 #include "reconcile/blocked.h"
+#include "reconcile/resync.h"
 
 bool act_outcome_is_unknown(const struct ec2_result *result)
 {
@@ -46,6 +47,12 @@ static int act_look(struct reconcile *r, struct round *round, const struct plan_
 {
         out->again = true;
         return look_at_ec2(r, round, out, err);
+}
+
+static int act_find_subnets(struct reconcile *r, struct round *round, const struct plan_action *action,
+                            struct store_eni *none _unused_, struct outcome *out, struct err *err)
+{
+        return subnets_look_for_more(&r->subnets, &r->ctx, round, action, out, err);
 }
 
 static int act_drain(struct reconcile *r, struct round *round, const struct plan_action *action,

@@ -33,10 +33,6 @@ int act_attach(struct reconcile *r, struct round *round, const struct plan_actio
 int act_mark(struct reconcile *r, struct round *round, const struct plan_action *action,
              struct store_eni *eni, struct outcome *out, struct err *err);
 
-/* subnets.c */
-int act_find_subnets(struct reconcile *r, struct round *round, const struct plan_action *action,
-                     struct store_eni *none, struct outcome *out, struct err *err);
-
 /* act_addresses.c */
 /* Single addresses as blocks; in the round's arena. */
 struct prefix *act_hosts(struct round *round, const struct ip *addresses, size_t n);
@@ -48,9 +44,5 @@ int act_unassign(struct reconcile *r, struct round *round, const struct plan_act
 /* An ENI that will never be of use: deleted if it exists, forgotten if it does not. */
 int act_give_up(struct context *ctx, struct round *round, struct store_eni *eni, const char *why,
                 struct outcome *out, struct err *err);
-
-/* What a create call asks for, but for addresses beside the primary one; texts are in the arena, the token is borrowed. */
-void act_create_request(struct context *ctx, struct arena *arena, const char *subnet_id, const char *token,
-                        struct ec2_create_eni *ret);
 
 #endif

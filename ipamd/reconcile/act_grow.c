@@ -3,63 +3,18 @@
  * An ENI comes to be: create (with its addresses, tags and a client token), attach, mark for deletion with the
  * instance. Three calls; each can be cut off anywhere and is taken up again from what the store says.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include <vpcwire/clock.h>
 #include <vpcwire/log.h>
 
 #include "reconcile/act.h"
 #include "reconcile/blocked.h"
-
-enum { TAGS_OF_OURS = 5 };
+#include "reconcile/create_request.h"
 
 /* Counted apart from the calls that failed for other reasons; see ATTACH_ATTEMPTS_MAX and TOKEN_LOOKS_MAX. */
 static const char STEP_REFUSED[] = "attach-refused", STEP_NOT_SHOWN[] = "token-not-shown";
-
-/*
- * "vw-<wall seconds>-<96 random bits>". The time is in the token so that a repeat, which EC2 compares parameter by
- * parameter with the first call, carries the same createdAt tag.
- */
-static int make_token(char ret[static STORE_TOKEN_BYTES], struct err *err)
-{
-        uint32_t random[3];
-
-        if (getrandom(random, sizeof(random), 0) != sizeof(random))
-                return err_set(err, ERR_SYSTEM, "no random bytes for a client token");
-        snprintf(ret, STORE_TOKEN_BYTES, "vw-%" PRIx64 "-%08" PRIx32 "%08" PRIx32 "%08" PRIx32,
-                 (uint64_t)(clock_wall_ms() / 1000), random[0], random[1], random[2]);
-        return 0;
-}
-
-static const char *created_at(struct arena *arena, const char *token)
-{
-        char *text = arena_alloc(arena, OURS_TIME_BYTES, 1);
-
-        ours_format_time((int64_t)strtoull(token + strlen("vw-"), NULL, 16), text);
-        return text;
-}
-
-static size_t make_tags(const struct context *ctx, struct arena *arena, const char *token,
-                        struct ec2_tag **ret)
-{
-        struct ec2_tag *tags = ARENA_ARRAY(arena, struct ec2_tag, TAGS_OF_OURS + ctx->options.n_tags);
-        size_t n = 0;
-
-        tags[n++] = (struct ec2_tag){OURS_TAG_INSTANCE, ctx->identity.instance_id};
-        tags[n++] = (struct ec2_tag){OURS_TAG_CREATED_AT, created_at(arena, token)};
-        tags[n++] = (struct ec2_tag){OURS_TAG_TOKEN, token};
-        if (ctx->options.cluster_name && *ctx->options.cluster_name) {
-                tags[n++] = (struct ec2_tag){"cluster.k8s.amazonaws.com/name", ctx->options.cluster_name};
-                tags[n++] = (struct ec2_tag){"eks:eni:owner", "amazon-vpc-cni"};
-        }
-        for (size_t i = 0; i < ctx->options.n_tags; i++)
-                tags[n++] = (struct ec2_tag){ctx->options.tags[i].key, ctx->options.tags[i].value};
-        *ret = tags;
-        return n;
-}
 
 /* It exists: creating -> attaching. */
 static int take_in(struct groups *groups, struct context *ctx, struct round *round, struct store_eni *eni,
@@ -163,23 +118,6 @@ static int create_failed(struct groups *groups, struct context *ctx, struct roun
         return store_eni_remove(ctx->store, eni->key, cause->msg, err);
 }
 
-void act_create_request(struct context *ctx, struct arena *arena, const char *subnet_id, const char *token,
-                        struct ec2_create_eni *ret)
-{
-        struct ec2_tag *tags;
-        size_t n_tags = make_tags(ctx, arena, token, &tags);
-
-        *ret = (struct ec2_create_eni){
-                .subnet_id = subnet_id,
-                .description = ours_description(ctx, arena),
-                .client_token = token,
-                .groups = (const char *const *)ctx->identity.groups,
-                .n_groups = ctx->identity.n_groups,
-                .tags = tags,
-                .n_tags = n_tags,
-        };
-}
-
 static int create_call(struct groups *groups, struct context *ctx, struct round *round, struct store_eni *eni,
                        bool repeated, struct outcome *out, struct err *err)
 {
@@ -188,7 +126,7 @@ static int create_call(struct groups *groups, struct context *ctx, struct round 
         struct ec2_eni made;
         struct err cause;
 
-        act_create_request(ctx, round->arena, eni->subnet_id, eni->client_token, &request);
+        create_request_make(ctx, round->arena, eni->subnet_id, eni->client_token, &request);
         request.secondary_addresses = eni->asked_addresses;
         if (ctx->ec2->ops->create_eni(ctx->ec2, NULL, &request, round->arena, &made, &result, &cause) < 0)
                 return create_failed(groups, ctx, round, eni, repeated, &result, &cause, out, err);
@@ -214,7 +152,7 @@ int act_create(struct reconcile *r, struct round *round, const struct plan_actio
         snprintf(eni.subnet_id, sizeof(eni.subnet_id), "%s", action->subnet_id);
         if (other)
                 other->available -= other->available > action->count ? action->count + 1 : other->available;
-        if (make_token(eni.client_token, err) < 0 ||
+        if (create_request_token(eni.client_token, err) < 0 ||
             store_eni_begin(ctx->store, &eni, round->now_ms, &eni.key, err) < 0)
                 return -(int)err->code;
         return create_call(&r->groups, ctx, round, &eni, false, out, err);

@@ -8,7 +8,7 @@
 
 #include <vpcwire/log.h>
 
-#include "reconcile/round.h"
+#include "reconcile/identity_learn.h"
 
 static bool has_cidr(const struct prefix *cidrs, size_t n, struct prefix cidr)
 {

@@ -36,9 +36,6 @@ struct resync {
 };
 void resync_done(struct resync *resync);
 
-/* A full look at EC2, and the store brought up to it. Whoever follows what it shows is told (follow.h, ours.h). */
-int look_at_ec2(struct reconcile *r, struct round *round, struct outcome *out, struct err *err);
-
 struct look {
         struct ec2_eni_list attached; /* to this instance */
         struct ec2_eni_list

@@ -6,6 +6,7 @@
 #include <vpcwire/log.h>
 
 #include "reconcile/state.h"
+#include "reconcile/steps.h"
 
 /* More in a row than any real work takes: a bug, and a pause instead of a storm. */
 enum { ROUNDS_WITHOUT_PAUSE_MAX = 64 };

@@ -4,14 +4,15 @@
  * when somebody asks, with dry runs at the pace of all calls; what the pace puts off comes in a later round, or is given up at
  * the deadline. The answer is a fact in the store, from which the loop hands it out.
  */
+#include <string.h>
+
 #include <vpcwire/clock.h>
 #include <vpcwire/log.h>
 
-#include <string.h>
-
 #include "cloud/ec2_retry.h"
-#include "reconcile/act.h"
+#include "reconcile/create_request.h"
 #include "reconcile/probe.h"
+#include "reconcile/report.h"
 #include "reconcile/wake.h"
 
 enum {
@@ -87,7 +88,7 @@ static int ask_create(const struct question *q, struct ec2_result *result, struc
         struct ec2_create_eni request;
         struct ec2_eni made;
 
-        act_create_request(q->ctx, q->arena, q->ctx->identity.subnet_id, DRY_RUN_TOKEN, &request);
+        create_request_make(q->ctx, q->arena, q->ctx->identity.subnet_id, DRY_RUN_TOKEN, &request);
         return q->ctx->ec2->ops->create_eni(q->ctx->ec2, &dry, &request, q->arena, &made, result, err);
 }
 

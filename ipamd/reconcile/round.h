@@ -6,8 +6,6 @@
 #include "reconcile/context.h"
 #include "reconcile/outcome.h"
 
-struct reconcile;
-
 enum { ROUND_RETRY_MS = 2000 }; /* after a round that failed as a whole */
 
 /* One round's scratch: an arena, the time it began, and what it read from the store. */
@@ -26,15 +24,5 @@ struct round {
 /* observe.c: reads the store into the round. */
 int observe_store(struct context *ctx, struct round *round, struct err *err);
 struct store_eni *observe_eni(struct round *round, int64_t key);
-
-/*
- * round.c: one action after the other, and *ret_all is true. Or not all: somebody broke the host's network meanwhile, which is
- * healed before the next call; or EC2 was looked at, and what it showed is planned on anew.
- */
-int round_carry_out(struct reconcile *r, struct round *round, const struct plan *plan, bool *ret_all,
-                    struct err *err);
-
-/* All steps of one round. Returns when the next one is due: 0 at once, -1 never by time alone. */
-int64_t round_run(struct reconcile *r);
 
 #endif

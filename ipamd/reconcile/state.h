@@ -8,6 +8,7 @@
 
 #include "reconcile/firewalls.h"
 #include "reconcile/follow.h"
+#include "reconcile/identity_learn.h"
 #include "reconcile/look.h"
 #include "reconcile/network.h"
 #include "reconcile/ours.h"

@@ -10,8 +10,8 @@
 
 #include <vpcwire/log.h>
 
-#include "reconcile/act.h"
 #include "reconcile/blocked.h"
+#include "reconcile/subnets.h"
 
 static const char STEP_LEARN[] = "learn-subnet";
 
@@ -81,11 +81,9 @@ static void take_in(struct subnets *subnets, const struct context *ctx, const st
         qsort(subnets->list, subnets->n, sizeof(*subnets->list), most_free_first);
 }
 
-int act_find_subnets(struct reconcile *r, struct round *round, const struct plan_action *action,
-                     struct store_eni *none _unused_, struct outcome *out, struct err *err)
+int subnets_look_for_more(struct subnets *subnets, struct context *ctx, struct round *round,
+                          const struct plan_action *action, struct outcome *out, struct err *err)
 {
-        struct subnets *subnets = &r->subnets;
-        struct context *ctx = &r->ctx;
         const struct ec2_filter filters[] = {{"vpc-id", ctx->identity.vpc_id},
                                              {"availability-zone", ctx->identity.zone}};
         const struct ec2_selection which = {

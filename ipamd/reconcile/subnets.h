@@ -20,6 +20,10 @@ struct subnets {
         int64_t due_ms; /* EC2 may be asked for them again */
 };
 
+/* PLAN_FIND_SUBNETS: asks EC2 which others there are. */
+int subnets_look_for_more(struct subnets *subnets, struct context *ctx, struct round *round,
+                          const struct plan_action *action, struct outcome *out, struct err *err);
+
 /* NULL: not known, or the node's own. */
 struct subnet *subnets_find(struct subnets *subnets, const char *id);
 /*

@@ -4,8 +4,8 @@
 
 #include "model/egress.h"
 #include "rpc/handlers.h"
-#include "store/block.h"
-#include "store/eni.h"
+#include "store/blocks.h"
+#include "store/enis.h"
 
 static const char **list_cidrs(struct arena *arena, const struct prefix *cidrs, size_t n)
 {

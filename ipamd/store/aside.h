@@ -6,7 +6,7 @@
 #ifndef IPAMD_STORE_ASIDE_H
 #define IPAMD_STORE_ASIDE_H
 
-#include "store/store.h"
+#include "store/database.h"
 
 enum aside_why { ASIDE_DAMAGED, ASIDE_OTHER_SCHEMA, ASIDE_OTHER_INSTANCE, _ASIDE_WHY_MAX };
 

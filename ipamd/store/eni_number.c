@@ -5,22 +5,9 @@
  * that changes over; where another ENI has those already (the same device index on another card; one that EC2 has replaced, and
  * the database still has), the highest that nobody has.
  */
+#include <vpcwire/dataplane.h>
+
 #include "store/stmt.h"
-
-/* include: ipamd/node/want.h says the same of marks and tables. */
-enum {
-        MARK_INDEX_MAX = 31,
-        CARD_TABLE_BASE = 10000,
-        CARD_TABLE_STEP = 100,
-        CARDS_MAX = 64,
-        TABLE_MAX = CARD_TABLE_BASE + CARD_TABLE_STEP * (CARDS_MAX + 1) - 1,
-};
-
-static int64_t usual_table(unsigned device_index, unsigned network_card)
-{
-        return network_card ? CARD_TABLE_BASE + (int64_t)CARD_TABLE_STEP * network_card + device_index
-                            : (int64_t)device_index + 1;
-}
 
 /* ?1 is the usual number, ?2 the highest. None is free: NULL. */
 #define NUMBER(column)                                                                                       \
@@ -33,14 +20,15 @@ static int give_numbers(struct store *store, int64_t key, unsigned device_index,
                         struct err *err)
 {
         int64_t mark = 0, table = 0;
-        int r = stmt_number(
-                store, NUMBER("mark_index"),
-                VALUES(SQL_INT(network_card ? MARK_INDEX_MAX + 1 : device_index), SQL_INT(MARK_INDEX_MAX)),
-                &mark, err);
+        int r = stmt_number(store, NUMBER("mark_index"),
+                            VALUES(SQL_INT(network_card ? DATAPLANE_ENI_INDEX_MAX + 1 : device_index),
+                                   SQL_INT(DATAPLANE_ENI_INDEX_MAX)),
+                            &mark, err);
 
         if (r >= 0)
                 r = stmt_number(store, NUMBER("route_table"),
-                                VALUES(SQL_INT(usual_table(device_index, network_card)), SQL_INT(TABLE_MAX)),
+                                VALUES(SQL_INT(dataplane_eni_table(device_index, network_card)),
+                                       SQL_INT(DATAPLANE_TABLE_LAST)),
                                 &table, err);
         /* More ENIs than marks: what has none is not routed, and its blocks never usable. */
         if (r < 0 || !mark || !table)

@@ -7,6 +7,7 @@
 #include "httpd.h"
 #include "reconcile/act.h"
 #include "reconcile/blocked.h"
+#include "reconcile/resync.h"
 #include "reconcile/state.h"
 #include "store_fixture.h"
 

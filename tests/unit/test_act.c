@@ -6,6 +6,7 @@
 
 #include <vpcwire/clock.h>
 
+#include "reconcile/steps.h"
 #include "reconcile_fixture.h"
 
 enum { SOON = NOW + 1000, WAIT_MS = 5000 };

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Leases: who holds which addresses, and by which link. The loop's thread gives and ends them. */
-#ifndef IPAMD_STORE_LEASE_H
-#define IPAMD_STORE_LEASE_H
+#ifndef IPAMD_STORE_LEASES_H
+#define IPAMD_STORE_LEASES_H
 
-#include "store/store.h"
+#include "store/database.h"
 
 struct store_lease_key {
         const char *network, *container_id, *ifname;

@@ -8,10 +8,10 @@
  * leaving (on its way back to EC2), or lost (EC2 says that it is not ours any more, and a pod has an address of it).
  * What is free is a usable block's, neither leased, nor cooling, nor held: see pick.h.
  */
-#ifndef IPAMD_STORE_BLOCK_H
-#define IPAMD_STORE_BLOCK_H
+#ifndef IPAMD_STORE_BLOCKS_H
+#define IPAMD_STORE_BLOCKS_H
 
-#include "store/store.h"
+#include "store/database.h"
 
 /* What EC2 shows so long after it was given back, EC2 has: no late reply. */
 enum { STORE_LATE_MS = 2 * 60 * 1000 };

@@ -3,10 +3,10 @@
  * ENIs, by the steps of their life: creating -> attaching -> configuring -> ready -> draining -> detaching -> deleting ->
  * no row. The reconciler's thread.
  */
-#ifndef IPAMD_STORE_ENI_H
-#define IPAMD_STORE_ENI_H
+#ifndef IPAMD_STORE_ENIS_H
+#define IPAMD_STORE_ENIS_H
 
-#include "store/store.h"
+#include "store/database.h"
 
 enum eni_state {
         ENI_CREATING, /* the client token is written down; EC2 may have been asked */

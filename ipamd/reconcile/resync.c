@@ -14,7 +14,7 @@
 
 #include "cloud/ec2_retry.h"
 #include "reconcile/blocked.h"
-#include "reconcile/state.h"
+#include "reconcile/resync.h"
 
 static struct store_eni *find_known(struct round *round, const char *eni_id)
 {

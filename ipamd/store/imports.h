@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Leases of another daemon that become ours. The reconciler's thread, and the daemon at its start. */
-#ifndef IPAMD_STORE_IMPORT_H
-#define IPAMD_STORE_IMPORT_H
+#ifndef IPAMD_STORE_IMPORTS_H
+#define IPAMD_STORE_IMPORTS_H
 
-#include "store/lease.h"
+#include "store/leases.h"
 
 enum import_verdict {
         IMPORT_PENDING, /* its address is nobody's until the kernel has been asked */

@@ -3,7 +3,7 @@
  * One round: observe, plan, act, a table of steps from top to bottom. Each hands back what it leaves to be done, and here it
  * becomes one answer: when the next round is due.
  */
-#include "reconcile/round.h"
+#include "reconcile/steps.h"
 
 #include <vpcwire/clock.h>
 #include <vpcwire/log.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The small tables: facts that outlive the process, what cannot be done now, and who waits for an address. */
-#ifndef IPAMD_STORE_NOTE_H
-#define IPAMD_STORE_NOTE_H
+#ifndef IPAMD_STORE_NOTES_H
+#define IPAMD_STORE_NOTES_H
 
-#include "store/store.h"
+#include "store/database.h"
 
 /*
  * The reconciler's answer to Probe, for the loop: the interface's reply as JSON, and in it, under STORE_PROBE_AT, the
