@@ -210,8 +210,7 @@ SHRINKING = {
 def test_shrinking_through(vpc, make_node, rules):
     node, pods = grown_node(vpc, make_node, **GIVES_BACK_SOON)
     script(vpc, *rules)
-    for pod in pods:
-        pod.delete()
+    node.delete_pods(pods)
     wait_until(lambda: len(vpc.enis()) == 1 and len(node.enis()) == 1, 240, why="the second ENI is deleted")
     assert all(hits(vpc)), vpc.ctl("faults")
     wait_settled(vpc, node, 1)
@@ -222,8 +221,7 @@ def test_11_unassign_of_what_is_gone(vpc, make_node):
     node, pods = grown_node(vpc, make_node, MAX_ENI="2", **GIVES_BACK_SOON)
     script(vpc, error(UNASSIGN, "InvalidParameterValue", times=1, commit=True,
                       message="Some of the specified addresses are not assigned to interface eni-x"))
-    for pod in pods:
-        pod.delete()
+    node.delete_pods(pods)
     wait_until(lambda: len(node.enis()) == 1, 240, why="one ENI is enough")
     wait_settled(vpc, node, 1)
 

@@ -226,6 +226,11 @@ class Node:
             future.result()
         return pods
 
+    def delete_pods(self, pods):
+        """All at once: what is free then is a whole ENI's, and not some here and some there."""
+        for future in [self.start_thread(pod.delete) for pod in pods]:
+            future.result()
+
     @staticmethod
     def start_thread(function, *args, **kwargs):
         """Runs function(...) beside us; a future."""
