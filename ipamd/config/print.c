@@ -23,6 +23,8 @@ static void print_setting(FILE *to, const struct setting *setting)
 
 static void print_allowed(FILE *to, const struct setting *setting)
 {
+        static const char mark[] =
+                "a number (`" DATAPLANE_TEXT(DATAPLANE_CONNMARK) "`, `128`) without the bits `0xff02`";
         static const char *const texts[] = {
                 [SETTING_TEXT] = "text",
                 [SETTING_PATH] = "absolute path",
@@ -35,8 +37,7 @@ static void print_allowed(FILE *to, const struct setting *setting)
                 [SETTING_BOOL] = "`true`, `false`",
                 [SETTING_FLAG] = "`true`, `false`, `t`, `f`, `1`, `0`",
                 [SETTING_CIDRS] = "IPv4 CIDRs, with commas in between; else is left out",
-                [SETTING_MARK] = "a number (`" DATAPLANE_TEXT(
-                        DATAPLANE_CONNMARK) "`, `128`) without the bits `0xff02`",
+                [SETTING_MARK] = mark,
                 [SETTING_SNAT_PORTS] = "`prng`, `hashrandom`, `none`; else is `prng`",
                 [SETTING_IP_MODE] = "`IPv4`, `IPv6`",
                 [SETTING_LOG_LEVEL] = "`debug`, `info`, `warn`, `error`",

@@ -298,7 +298,7 @@ static bool is_among(const struct node_difference *difference, const struct node
 static void compare(struct doctor *doctor, struct ipam_client *client)
 {
         _cleanup_(node_freep) struct node *node = NULL;
-        struct node_check first, second;
+        struct node_check first = {0}, second;
         struct node_difference *both;
 
         if (!doctor->list || !doctor->nl || doctor->elsewhere || node_open(&node, &doctor->compare_err) < 0 ||

@@ -275,11 +275,11 @@ int store_eni_set_state(struct store *store, int64_t key, enum eni_state to, con
 /* deleted_ms: when EC2 deleted it for us; 0: it did not. */
 static int remove_eni(struct store *store, int64_t key, const char *why, int64_t deleted_ms, struct err *err)
 {
+        static const char delete_addresses[] = "DELETE FROM addresses WHERE lease IS NULL"
+                                               " AND block IN (SELECT key FROM blocks WHERE eni = ?1)";
         static const char *const steps[] = {
                 /* as store_block_remove(), of all of them */
-                "UPDATE blocks SET state = 'preparing' WHERE eni = ?1 AND state = 'usable'",
-                "DELETE FROM addresses WHERE lease IS NULL AND block IN (SELECT key FROM blocks WHERE eni = "
-                "?1)",
+                "UPDATE blocks SET state = 'preparing' WHERE eni = ?1 AND state = 'usable'", delete_addresses,
                 "DELETE FROM blocks WHERE eni = ?1", "DELETE FROM enis WHERE key = ?1"};
         _cleanup_(store_tx_done) struct store_tx tx = {0};
         int64_t leases = 0;
