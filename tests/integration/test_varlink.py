@@ -29,7 +29,7 @@ def test_describes_itself(client):
     assert "GetInfo" in info.members
     described = client.get_interface(INTERFACE)
     methods = {name for name, member in described.members.items() if type(member).__name__ == "_Method"}
-    assert methods == {"Add", "Confirm", "Del", "Check", "Gc", "Status", "List", "Watch", "Events", "Address", "LogLevel", "Probe", "Handover"}
+    assert methods == {"Add", "Confirm", "Del", "Check", "Gc", "Status", "List", "Watch", "Events", "Address", "LogLevel", "Probe", "Handover", "Network"}
     assert "Addresses for pods" in described.get_description()
     with client.open("org.varlink.service") as service:
         answer = service.GetInfo()
@@ -123,6 +123,8 @@ def test_replies_are_what_the_interface_says(node, client):
     assert one_is_the_first(ask("Add", **KEY, timeout_ms=30000)) and one_is_the_first(ask("Del", **KEY))
     assert len(ask("Events")["events"]) > 3
     ask("List")
+    network = ask("Network")
+    assert [eni["device_index"] for eni in network["enis"]] == sorted(eni["device_index"] for eni in node.enis()) and network["vpc_cidrs"] == ["10.0.0.0/16"]
     with node.connect() as connection:
         connection.send("Watch", {"after": 0}, more=True)
         for _ in range(4):
