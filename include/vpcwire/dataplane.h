@@ -38,7 +38,6 @@ enum {
         DATAPLANE_PRIORITY_EXTERNAL_SERVICE = 1535,
         DATAPLANE_PRIORITY_ENI_MARK = 1536,
         DATAPLANE_PRIORITY_ENI_ADDRESS = 1537,
-        DATAPLANE_PRIORITY_LAST = DATAPLANE_PRIORITY_ENI_ADDRESS,
 
         /*
          * A packet for a secondary ENI bears its index, and a bit that says that the index is ours: others' marks have it not

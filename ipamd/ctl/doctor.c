@@ -321,9 +321,14 @@ static void compare(struct doctor *doctor, struct ipam_client *client)
 
 static void run_all(struct doctor *doctor, struct ipam_client *client)
 {
+        struct ipam_probe_reply *probe = ARENA_ARRAY(doctor->arena, struct ipam_probe_reply, 1);
+
         gather_kernel(doctor);
         find_enis(doctor);
         compare(doctor, client);
+        /* The last: it may take its time, and a connection that did not answer in time is of no use any more. */
+        if (doctor->list && ipam_probe(client, probe, &doctor->probe_err) == 0)
+                doctor->probe = probe;
         run_checks(doctor, doctor_checks_daemon());
         run_checks(doctor, doctor_checks_cloud());
         run_checks(doctor, doctor_checks_limits());
@@ -358,7 +363,6 @@ enum ctl_exit ctl_doctor(struct ctl *ctl)
         enum doctor_verdict worst = DOCTOR_OK;
         struct ipam_status_reply status;
         struct ipam_list_reply list;
-        struct ipam_probe_reply probe;
 
         find_cni_folders(&doctor, ctl);
         if (ipam_client_connect(ctl->socket_path, CTL_TIMEOUT_MS, &client, &doctor.daemon_err) == 0 &&
@@ -366,8 +370,6 @@ enum ctl_exit ctl_doctor(struct ctl *ctl)
             ipam_list(client, &list, &doctor.daemon_err) == 0) {
                 doctor.status = &status;
                 doctor.list = &list;
-                if (ipam_probe(client, &probe, &doctor.probe_err) == 0)
-                        doctor.probe = &probe;
         }
         run_all(&doctor, client);
         for (size_t i = 0; i < doctor.n_findings; i++)

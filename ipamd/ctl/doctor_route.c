@@ -25,15 +25,19 @@ static bool is_enis(const struct doctor *d, const struct node_difference *differ
         return false;
 }
 
-static const char *const kinds[] = {
-        [NODE_MISSING] = "is not there", [NODE_CHANGED] = "is another", [NODE_EXTRA] = "should not be there"};
+static const char *const kinds[] = {[NODE_MISSING] = "is not there",
+                                    [NODE_CHANGED] = "is not as it should be",
+                                    [NODE_EXTRA] = "should not be there"};
 
 static void say_difference(struct doctor *d, enum doctor_verdict verdict,
                            const struct node_difference *difference)
 {
-        doctor_say(d, verdict, HEALS, "%s %s%s%s %s", node_object_to_string(difference->object),
-                   difference->text, *difference->link ? " of " : "", difference->link,
-                   kinds[difference->kind]);
+        if (difference->object == NODE_LINK)
+                doctor_say(d, verdict, HEALS, "link %s has %s", difference->link, difference->text);
+        else
+                doctor_say(d, verdict, HEALS, "%s %s%s%s %s", node_object_to_string(difference->object),
+                           difference->text, *difference->link ? " of " : "", difference->link,
+                           kinds[difference->kind]);
 }
 
 static void check_links(struct doctor *d)

@@ -192,84 +192,67 @@ static int begin(struct sync *sync, struct err *err)
         return 0;
 }
 
+/*
+ * Routes before the rules that lead to them, and nftables, which marks packets for the rules and knows pods' links by
+ * their group, after those. Stale rules go when nothing marks packets for them any more. The ENIs' sysctls last: they
+ * leave to nftables what the kernel checked before.
+ */
+static int compare_all(struct sync *sync, struct err *err)
+{
+        int r = begin(sync, err);
+
+        if (r < 0)
+                return r;
+        sync_pod_aliases(sync);
+        sync_pod_sysctls(sync);
+        sync_pod_groups(sync);
+        sync_links(sync);
+        sync_addresses(sync);
+        sync_misled_routes(sync);
+        sync_routes(sync);
+        sync_rules(sync);
+        sync_gateway(sync);
+        if (sync->check)
+                sync_check_nft(sync);
+        else
+                sync_nft(sync);
+        sync_stale_rules(sync);
+        sync_sysctls(sync);
+        sync_find_occupied(sync);
+        sync_look_at_main(sync);
+        free(sync->occupied);
+        if (sync->first.code && err)
+                *err = sync->first;
+        return -(int)sync->first.code;
+}
+
 int node_sync(struct node *node, struct arena *arena, const struct node_view *view, struct node_report *ret,
               struct err *err)
 {
         struct sync sync = {.node = node, .arena = arena, .view = view};
-        int r = begin(&sync, err);
+        int r = compare_all(&sync, err);
 
-        if (r < 0)
-                return r;
-        /*
-         * Routes before the rules that lead to them, and nftables, which marks packets for the rules and knows pods' links by
-         * their group, after those. Stale rules go when nothing marks packets for them any more. The ENIs' sysctls last: they
-         * leave to nftables what the kernel checked before.
-         */
-        sync_pod_aliases(&sync);
-        sync_pod_sysctls(&sync);
-        sync_pod_groups(&sync);
-        sync_links(&sync);
-        sync_addresses(&sync);
-        sync_misled_routes(&sync);
-        sync_routes(&sync);
-        sync_rules(&sync);
-        sync_gateway(&sync);
-        sync_nft(&sync);
-        sync_stale_rules(&sync);
-        sync_sysctls(&sync);
-        sync_find_occupied(&sync);
-        sync_look_at_main(&sync);
-        free(sync.occupied);
-        if (sync.first.code) {
-                if (err)
-                        *err = sync.first;
-                return -(int)sync.first.code;
-        }
-        *ret = sync.report;
-        return 0;
+        if (r == 0)
+                *ret = sync.report;
+        return r;
 }
 
-/* All that node_sync() compares, but for stale rules, which it looks for apart. */
 int node_check(struct node *node, struct arena *arena, const struct node_view *view, struct node_check *ret,
                struct err *err)
 {
         struct node_check check = {0};
         struct sync sync = {.node = node, .arena = arena, .view = view, .check = &check};
-        int r = begin(&sync, err);
+        int r = compare_all(&sync, err);
+        struct node_difference *list = ARENA_ARRAY(arena, struct node_difference, check.n_differences);
 
-        if (r < 0)
-                return r;
-        sync_pod_aliases(&sync);
-        sync_pod_sysctls(&sync);
-        sync_pod_groups(&sync);
-        sync_links(&sync);
-        sync_addresses(&sync);
-        sync_misled_routes(&sync);
-        sync_routes(&sync);
-        sync_rules(&sync);
-        sync_stale_rules(&sync);
-        sync_gateway(&sync);
-        sync_check_nft(&sync);
-        sync_sysctls(&sync);
-        sync_find_occupied(&sync);
-        sync_look_at_main(&sync);
-        free(sync.occupied);
-        if (check.n_differences) {
-                struct node_difference *list =
-                        ARENA_ARRAY(arena, struct node_difference, check.n_differences);
-
+        if (check.n_differences)
                 memcpy(list, check.differences, check.n_differences * sizeof(*list));
-                free(check.differences);
-                check.differences = list;
-        }
+        free(check.differences);
+        check.differences = list;
         check.report = sync.report;
-        *ret = check;
-        if (sync.first.code) {
-                if (err)
-                        *err = sync.first;
-                return -(int)sync.first.code;
-        }
-        return 0;
+        if (r == 0)
+                *ret = check;
+        return r;
 }
 
 int node_find_pods(struct node *node, struct arena *arena, const struct pod_sought *pods, size_t n,

@@ -77,8 +77,8 @@ void sync_pod_aliases(struct sync *sync)
                 int r;
 
                 if (!found->alias_missing ||
-                    sync_only_notes(
-                            sync, of_link(found->link, arena_printf(sync->arena, "alias %s", change.alias))))
+                    sync_only_notes(sync, of_link(found->link, arena_printf(sync->arena, "no alias, not %s",
+                                                                            change.alias))))
                         continue;
                 r = link_change(sync->node->nl, found->link->ifindex, &change, &failure);
                 if (r == 0)
@@ -121,7 +121,8 @@ void sync_pod_sysctls(struct sync *sync)
 
 static void change_link(struct sync *sync, const struct link_info *link, const struct link_change *change)
 {
-        const char *text = change->mtu ? arena_printf(sync->arena, "mtu %u", change->mtu) : "up";
+        const char *text = change->mtu ? arena_printf(sync->arena, "MTU %u, not %u", link->mtu, change->mtu)
+                                       : "down, not up";
         struct err failure;
 
         if (sync_only_notes(sync, of_link(link, text)))
@@ -142,8 +143,8 @@ void sync_pod_groups(struct sync *sync)
 
                 if (link->group == DATAPLANE_LINK_GROUP ||
                     !node_want_link_is_pod(&sync->want, sync->view, link) ||
-                    sync_only_notes(
-                            sync, of_link(link, arena_printf(sync->arena, "group %d", DATAPLANE_LINK_GROUP))))
+                    sync_only_notes(sync, of_link(link, arena_printf(sync->arena, "group %u, not %d",
+                                                                     link->group, DATAPLANE_LINK_GROUP))))
                         continue;
                 r = link_change(sync->node->nl, link->ifindex,
                                 &(struct link_change){.group = DATAPLANE_LINK_GROUP}, &failure);

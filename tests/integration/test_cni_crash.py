@@ -47,9 +47,11 @@ class Killer:
     def calls_from_connect_on(self):
         """(name, how many of that name came before and with it): before it has a connection, an ADD changes nothing."""
         calls = None
-        while (again := self.calls_of_one_add()) != calls:  # one that waited may have made some more
-            calls = again
-        return calls
+        for _ in range(TRIES):  # one that waited may have made some more: two that are alike are taken
+            before, calls = calls, self.calls_of_one_add()
+            if calls == before:
+                return calls
+        raise AssertionError(f"no two of {TRIES} ADDs made the same calls")
 
     def calls_of_one_add(self):
         assert self.run() == 0

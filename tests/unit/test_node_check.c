@@ -75,7 +75,7 @@ static void test_what_is_broken_is_told(void **state)
                  "extra rule: 1536: fwmark 0x302/0x1f02 lookup 4 proto 118 ()\n"},
                 {"ip route del default table 2", "missing route: 0.0.0.0/0 via 10.0.1.1 dev "},
                 {"ip route del 10.0.1.21 table 512", "missing route: 10.0.1.21/32 dev "},
-                {"ip link set eth1 mtu 1300", "changed link: mtu 1400 (eth1)\n"},
+                {"ip link set eth1 mtu 1300", "changed link: MTU 1300, not 1400 (eth1)\n"},
                 {"ip addr del 10.0.1.20/32 dev eth1", "missing address: 10.0.1.20/32 (eth1)\n", true},
                 {"ip addr add 10.0.1.21/32 dev eth1", "extra address: 10.0.1.21/32 (eth1)\n"},
                 {"sysctl -qw net.ipv4.conf.eth1.rp_filter=1",
