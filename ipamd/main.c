@@ -11,8 +11,8 @@
 #include <vpcwire/log.h>
 #include <vpcwire/sysctl.h>
 
-#include "commands.h"
 #include "config/config.h"
+#include "daemon/commands.h"
 #include "daemon/daemon.h"
 #include "daemon/signals.h"
 

@@ -6,8 +6,8 @@
 
 #include <vpcwire/clock.h>
 
-#include "ctl/bundle.h"
-#include "ctl/redact.h"
+#include "ctl/bundle/bundle.h"
+#include "ctl/bundle/redact.h"
 
 enum { HOST_NAME_BYTES = 64 };
 

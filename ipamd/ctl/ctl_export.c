@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* ipamctl export: the way back. The leases as aws-vpc-cni's checkpoint, and its routes and rules beside ours. */
+/* ipamctl export: the way back. New pods wait while the leases become aws-vpc-cni's. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
-
-#include <linux/rtnetlink.h>
 
 #include <vpcwire/clock.h>
 #include <vpcwire/dataplane.h>
@@ -20,119 +18,15 @@
 
 #include "ctl/ctl.h"
 #include "ctl/leased.h"
+#include "migrate/export.h"
 
 #define TARGET "aws-vpc-cni"
 
 enum {
-        NS_IN_A_MS = 1000000,
         FILE_MODE = 0600,
         SETTLE_MS = 30 * 1000, /* for ADDs that are under way, and pods that are not looked at yet */
         POLL_NS = 250 * 1000 * 1000,
 };
-
-/* Running pods: what is reserved only has no link, and aws-vpc-cni would drop it. */
-static bool is_running(const struct ipam_lease *lease)
-{
-        return lease->state == IPAM_LEASE_STATE_WIRED;
-}
-
-/* A pod that outlived our books is known by its link only; these are the names that aws-vpc-cni calls all by. */
-static json_t *row_of(const struct ipam_lease *lease)
-{
-        bool named = *lease->network;
-
-        return json_pack("{s:s, s:s, s:s, s:s, s:I, s:{s:s, s:s, s:i}}", "networkName",
-                         named ? lease->network : "aws-cni", "containerID", lease->container_id, "ifName",
-                         named ? lease->ifname : "eth0", "ipv4", IP_TEXT(lease->addresses[0].address),
-                         "allocationTimestamp", (json_int_t)lease->since_ms * NS_IN_A_MS, "metadata",
-                         "k8sPodNamespace", lease->pod_namespace ?: "", "k8sPodName", lease->pod_name ?: "",
-                         "interfacesCount", 1);
-}
-
-/*
- * A pod of aws-vpc-cni that is not ours yet, or never will be (a second address): it is as aws-vpc-cni made it, and so it goes
- * back.
- */
-static bool is_theirs(const struct ipam_import *import)
-{
-        return import->verdict == IPAM_IMPORT_VERDICT_PENDING && *import->network;
-}
-
-static json_t *row_of_import(const struct ipam_import *import)
-{
-        return row_of(&(const struct ipam_lease){
-                .network = import->network,
-                .container_id = import->container_id,
-                .ifname = import->ifname,
-                .addresses = &(struct ipam_lease_address){.address = import->address},
-                .n_addresses = 1,
-                .since_ms = import->since_ms,
-                .pod_namespace = import->pod_namespace,
-                .pod_name = import->pod_name,
-        });
-}
-
-static char *checkpoint_of(const struct ipam_list_reply *list)
-{
-        _cleanup_json_ json_t *rows = json_array(), *root = NULL;
-
-        for (size_t i = 0; i < list->n_leases; i++) {
-                if (is_running(&list->leases[i]))
-                        json_array_append_new(rows, row_of(&list->leases[i]));
-        }
-        for (size_t i = 0; i < list->n_imports; i++) {
-                if (is_theirs(&list->imports[i]))
-                        json_array_append_new(rows, row_of_import(&list->imports[i]));
-        }
-        root = json_pack("{s:s, s:O}", "version", "vpc-cni-ipam/1", "allocations", rows);
-        return json_dumps(root, JSON_COMPACT);
-}
-
-/* The route table of the lease's ENI, as both daemons number them; 0 for the primary one, which has none of its own. */
-static uint32_t table_of(const struct ipam_list_reply *list, const struct ipam_lease *lease)
-{
-        for (size_t i = 0; i < list->n_enis; i++) {
-                const struct ipam_eni *eni = &list->enis[i];
-
-                if (!eni->eni_id || strcmp(eni->eni_id, lease->addresses[0].eni_id) != 0)
-                        continue;
-                return eni->primary ? 0
-                                    : dataplane_eni_table((unsigned)eni->device_index,
-                                                          (unsigned)eni->network_card);
-        }
-        return 0;
-}
-
-/* Without a protocol of ours, so that our daemon leaves them alone; there already is fine. */
-static int write_pod(struct netlink *nl, const struct ipam_list_reply *list, const struct ipam_lease *lease,
-                     const struct link_info *link, struct err *err)
-{
-        const struct prefix pod = prefix_host(lease->addresses[0].address);
-        struct route_info route = {
-                .dst = pod, .table = RT_TABLE_MAIN, .protocol = RTPROT_BOOT, .scope = RT_SCOPE_LINK};
-        struct rule_info to = {.family = AF_INET,
-                               .priority = AWS_CNI_PRIORITY_TO_POD,
-                               .table = RT_TABLE_MAIN,
-                               .dst = pod,
-                               .protocol = RTPROT_BOOT};
-        struct rule_info from = {.family = AF_INET,
-                                 .priority = AWS_CNI_PRIORITY_FROM_POD,
-                                 .table = table_of(list, lease),
-                                 .src = pod,
-                                 .protocol = RTPROT_BOOT};
-
-        if (!link)
-                return err_set(err, ERR_NOT_FOUND, "no link of the host is its; it was called %s",
-                               lease->host_ifname);
-        route.oif = link->ifindex;
-        if (route_replace(nl, &route, err) < 0)
-                return -(int)err->code;
-        (void)rule_delete(nl, &to, NULL); /* an earlier export's: the kernel takes equal ones twice */
-        (void)rule_delete(nl, &from, NULL);
-        if (rule_add(nl, &to, err) < 0 || (from.table && rule_add(nl, &from, err) < 0))
-                return -(int)err->code;
-        return 0;
-}
 
 static int find_pods(struct netlink *nl, struct arena *arena, const struct ipam_list_reply *list,
                      struct pod_found **ret, struct err *err)
@@ -161,12 +55,8 @@ static int write_host(const struct ipam_list_reply *list, struct err *err)
                 return -(int)err->code;
         assert(found);
         for (size_t i = 0; i < list->n_leases; i++) {
-                const struct ipam_lease *lease = &list->leases[i];
-
-                /* Without a link here the pod is wired by another plugin, which made its own route. */
-                if (is_running(lease) && lease->host_ifname && *lease->host_ifname &&
-                    write_pod(nl, list, lease, found[i].link, err) < 0)
-                        return err_wrap(err, "pod %s/%s", lease->pod_namespace ?: "", lease->pod_name ?: "");
+                if (export_routes(nl, list, &list->leases[i], found[i].link, err) < 0)
+                        return -(int)err->code;
         }
         return 0;
 }
@@ -198,7 +88,8 @@ static struct ip find_unsettled(const struct ipam_list_reply *list)
                         return list->leases[i].addresses[0].address;
         }
         for (size_t i = 0; i < list->n_imports; i++) {
-                if (list->imports[i].verdict == IPAM_IMPORT_VERDICT_PENDING && !is_theirs(&list->imports[i]))
+                if (list->imports[i].verdict == IPAM_IMPORT_VERDICT_PENDING &&
+                    !export_is_theirs(&list->imports[i]))
                         return list->imports[i].address;
         }
         return IP_NONE;
@@ -235,7 +126,7 @@ static int hand_over(struct ctl *ctl, struct ipam_client *client, struct err *er
         if (hold(client, true, err) < 0)
                 return -(int)err->code;
         if (list_settled(client, &list, err) == 0) {
-                text = checkpoint_of(&list);
+                text = export_checkpoint(&list);
                 if (export_to(ctl->output, &list, text, err) == 0)
                         return 0;
         }
@@ -250,7 +141,7 @@ static int show(struct ctl *ctl, struct ipam_client *client, struct err *err)
 
         if (ipam_list(client, &list, err) < 0)
                 return -(int)err->code;
-        text = checkpoint_of(&list);
+        text = export_checkpoint(&list);
         fprintf(ctl->out, "%s\n", text);
         return 0;
 }

@@ -17,9 +17,9 @@
 #include <vpcwire/log.h>
 #include <vpcwire/mem.h>
 
-#include "books.h"
-#include "commands.h"
 #include "config/config.h"
+#include "daemon/commands.h"
+#include "daemon/database_open.h"
 #include "daemon/network.h"
 #include "daemon/sandbox.h"
 #include "daemon/signals.h"
@@ -34,7 +34,7 @@ struct daemon {
         struct config *config; /* what is in force; SIGHUP changes it */
         struct daemon_web web;
         const char *conf_path;
-        struct books_locks locks;
+        struct database_locks locks;
         struct store *store;
         struct serve *serve;
         struct reconcile *reconcile;
@@ -303,7 +303,7 @@ static int start_reconciler(struct daemon *d, const struct store_options *store,
 static int start(struct daemon *d, struct err *err)
 {
         const struct config *c = d->config;
-        const struct store_options store = books_options(c);
+        const struct store_options store = database_options(c);
         struct serve_options serve = {.socket_path = c->socket_path,
                                       .metrics = d->web.metrics,
                                       .settings = serve_settings_of(c),
@@ -315,8 +315,8 @@ static int start(struct daemon *d, struct err *err)
                                       .probe_data = d};
 
         /* Before anything is changed or started: a daemon that cannot serve does nothing at all. */
-        if (books_lock(c->db_path, &d->locks, err) < 0 || listen_prepare(c->socket_path, err) < 0 ||
-            books_open(c, &store, &d->locks, &d->store, err) < 0 || start_reconciler(d, &store, err) < 0 ||
+        if (database_lock(c->db_path, &d->locks, err) < 0 || listen_prepare(c->socket_path, err) < 0 ||
+            database_open(c, &store, &d->locks, &d->store, err) < 0 || start_reconciler(d, &store, err) < 0 ||
             daemon_network_start(&d->network, &d->loop, d->reconcile, c->veth_prefix, err) < 0)
                 return -(int)err->code;
         serve.store = d->store;
@@ -349,12 +349,12 @@ static void stop(struct daemon *d)
         daemon_network_done(&d->network);
         store_free(d->store);
         daemon_web_done(&d->web);
-        books_unlock(&d->locks);
+        database_unlock(&d->locks);
 }
 
 int daemon_run(struct config *config, const char *conf_path, struct err *err)
 {
-        struct daemon d = {.config = config, .conf_path = conf_path, .locks = BOOKS_UNLOCKED};
+        struct daemon d = {.config = config, .conf_path = conf_path, .locks = DATABASE_UNLOCKED};
         int e;
 
         umask(077);

@@ -8,6 +8,7 @@
 #include <vpcwire/mem.h>
 #include <vpcwire/netlink.h>
 
+#include "firewall/nft.h"
 #include "node/check.h"
 #include "node/sync.h"
 #include "node/sync_parts.h"
@@ -18,7 +19,7 @@ int node_open(struct node **ret, struct err *err)
         int r = netlink_open(-1, &node->nl, err);
 
         if (r == 0)
-                r = sync_nft_open(&node->nft, err);
+                r = nft_open(&node->nft, err);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(node);
@@ -29,7 +30,7 @@ struct node *node_free(struct node *node)
 {
         if (node) {
                 netlink_free(node->nl);
-                sync_nft_close(node->nft);
+                nft_close(node->nft);
                 for (size_t i = 0; i < NODE_NFT_TABLES; i++)
                         sync_nft_forget(&node->nft_tables[i]);
                 free(node->suspects);

@@ -15,28 +15,8 @@
 #include <vpcwire/mem.h>
 #include <vpcwire/netns.h>
 
+#include "firewall/nft.h"
 #include "node/sync_parts.h"
-
-int sync_nft_open(struct nft_ctx **ret, struct err *err)
-{
-        struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
-
-        if (!nft)
-                return err_set(err, ERR_SYSTEM, "open nftables");
-        if (nft_ctx_buffer_output(nft) || nft_ctx_buffer_error(nft)) {
-                nft_ctx_free(nft);
-                return err_set(err, ERR_SYSTEM, "set up nftables");
-        }
-        nft_ctx_output_set_flags(nft, NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_NUMERIC_ALL);
-        *ret = nft;
-        return 0;
-}
-
-void sync_nft_close(struct nft_ctx *nft)
-{
-        if (nft)
-                nft_ctx_free(nft);
-}
 
 /* The table as the kernel has it, for the caller to free; NULL when it is not there. */
 static char *list_table(struct nft_ctx *nft, const char *family)
@@ -352,13 +332,13 @@ static void list_wanted(const struct node_nft_content *const *contents, char **r
 
         if (netns_open_current(&here, NULL) < 0 || unshare(CLONE_NEWNET) < 0)
                 return;
-        if (sync_nft_open(&nft, NULL) == 0) {
+        if (nft_open(&nft, NULL) == 0) {
                 for (size_t i = 0; i < NODE_NFT_TABLES; i++) {
                         if (run(nft, families[i], contents[i]->text, NULL) == 0)
                                 ret[i] = list_table(nft, families[i]);
                 }
         }
-        sync_nft_close(nft);
+        nft_close(nft);
         if (setns(here, CLONE_NEWNET) < 0)
                 abort(); /* all that comes would be in the wrong place */
 }

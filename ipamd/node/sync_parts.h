@@ -91,8 +91,4 @@ void sync_check_nft(struct sync *sync);
 
 void sync_nft_forget(struct node_nft_table *table);
 
-/* The nftables context writes into buffers, never to our stdout. In the calling thread's network namespace. */
-int sync_nft_open(struct nft_ctx **ret, struct err *err);
-void sync_nft_close(struct nft_ctx *nft);
-
 #endif

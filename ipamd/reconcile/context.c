@@ -74,3 +74,15 @@ void context_done(struct context *ctx)
         identity_done(&ctx->identity);
         arena_free(ctx->arena);
 }
+
+struct takeover_options context_takeover(const struct context *ctx)
+{
+        return (struct takeover_options){
+                .store = ctx->store,
+                .netlink = ctx->netlink,
+                .backing_store = ctx->options.backing_store,
+                .xtables_lock = ctx->options.xtables_lock,
+                .connmark = ctx->settings.egress.mark,
+                .grace_ms = ctx->settings.orphan_grace_ms,
+        };
+}

@@ -8,6 +8,7 @@
 #include "cloud/http.h"
 #include "cloud/imds.h"
 #include "metrics/metrics.h"
+#include "migrate/takeover.h"
 #include "node/sync.h"
 #include "reconcile/identity.h"
 #include "reconcile/reconcile.h"
@@ -33,5 +34,8 @@ int context_open(struct context *ctx, const struct reconcile_options *options, s
 void context_done(struct context *ctx);
 
 uint64_t context_random(struct context *ctx);
+
+/* What taking pods of aws-vpc-cni over works with. */
+struct takeover_options context_takeover(const struct context *ctx);
 
 #endif

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include <vpcwire/firewall.h>
+#include "firewall/firewall.h"
 #include <vpcwire/log.h>
 
 #include "reconcile/blocked.h"

@@ -13,7 +13,6 @@
 #include "plan/instance_limits.h"
 #include "reconcile/identity_learn.h"
 #include "reconcile/report.h"
-#include "reconcile/takeover.h"
 
 static void set_text(char *to, size_t size, const char *from)
 {
@@ -57,6 +56,7 @@ static const char *whose_else(const struct context *ctx, const struct round *rou
 static int forget_other_instance(struct context *ctx, struct takeover *takeover, struct round *round,
                                  struct outcome *out, struct err *err)
 {
+        const struct takeover_options options = context_takeover(ctx);
         char *aside = arena_alloc(round->arena, 1, STORE_PATH_BYTES);
         const char *written, *whose;
         struct err not_kept = {0};
@@ -77,7 +77,7 @@ static int forget_other_instance(struct context *ctx, struct takeover *takeover,
         if (not_kept.code)
                 log_warn("the other instance's database is not kept", LOG_ERR(&not_kept));
         outcome_resync_ec2(out, round->now_ms);
-        return observe_store(ctx, round, err) < 0 || takeover_start(takeover, ctx, out, err) < 0
+        return observe_store(ctx, round, err) < 0 || takeover_start(takeover, &options, out, err) < 0
                        ? -(int)err->code
                        : 0;
 }

@@ -5,8 +5,8 @@
 
 #include <vpcwire/pod_match.h>
 
+#include "migrate/takeover.h"
 #include "reconcile/round.h"
-#include "reconcile/takeover.h"
 
 enum {
         NETWORK_PERIOD_MS =

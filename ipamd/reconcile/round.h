@@ -3,8 +3,8 @@
 #ifndef IPAMD_RECONCILE_ROUND_H
 #define IPAMD_RECONCILE_ROUND_H
 
+#include "model/outcome.h"
 #include "reconcile/context.h"
-#include "reconcile/outcome.h"
 
 enum { ROUND_RETRY_MS = 2000 }; /* after a round that failed as a whole */
 

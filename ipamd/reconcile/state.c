@@ -49,9 +49,10 @@ static int first_look(struct reconcile *r, struct err *err)
 
 int reconcile_begin(struct reconcile *r, struct err *err)
 {
+        const struct takeover_options takeover = context_takeover(&r->ctx);
         struct outcome out = {0};
 
-        if (first_look(r, err) < 0 || takeover_start(&r->takeover, &r->ctx, &out, err) < 0)
+        if (first_look(r, err) < 0 || takeover_start(&r->takeover, &takeover, &out, err) < 0)
                 return -(int)err->code;
         denied_recall(&r->ctx);
         r->resync.due_ms = outcome_earlier(r->resync.due_ms, out.resync_ec2_ms);

@@ -6,6 +6,7 @@
 #ifndef IPAMD_RECONCILE_STATE_H
 #define IPAMD_RECONCILE_STATE_H
 
+#include "migrate/takeover.h"
 #include "reconcile/firewalls.h"
 #include "reconcile/follow.h"
 #include "reconcile/identity_learn.h"
@@ -15,7 +16,6 @@
 #include "reconcile/probe.h"
 #include "reconcile/report.h"
 #include "reconcile/subnets.h"
-#include "reconcile/takeover.h"
 #include "reconcile/wake.h"
 
 struct reconcile {

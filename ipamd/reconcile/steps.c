@@ -45,7 +45,16 @@ static int sync_network(struct reconcile *r, struct round *round, struct outcome
 
 static int take_over(struct reconcile *r, struct round *round, struct outcome *out, struct err *err)
 {
-        return takeover_step(&r->takeover, &r->ctx, round, r->network.due, out, err);
+        const struct takeover_options options = context_takeover(&r->ctx);
+        const struct takeover_round now = {
+                .arena = round->arena,
+                .now_ms = round->now_ms,
+                .enis = round->enis,
+                .n_enis = round->n_enis,
+                .network_due = r->network.due,
+        };
+
+        return takeover_step(&r->takeover, &options, &now, out, err);
 }
 
 static int reclaim(struct reconcile *r, struct round *round, struct outcome *out, struct err *err)

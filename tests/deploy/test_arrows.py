@@ -6,14 +6,39 @@ import pytest
 
 from conftest import TOP
 
-# A folder of ipamd, and what it may include beside the C library's and lib's headers.
-ALONE = {"config": {"config", "model"}, "model": {"model"}}
+# A folder of ipamd, and the other folders of ipamd whose headers it may include.
+ARROWS = {
+    "model": set(),
+    "config": {"model"},
+    "firewall": set(),
+    "metrics": set(),
+    "kube": set(),
+    "install": set(),
+    "plan": {"model"},
+    "cloud": set(),
+    "store": {"model"},
+    "node": {"firewall", "model"},
+    "migrate": {"firewall", "model", "node", "store"},
+    "reconcile": {"cloud", "firewall", "metrics", "migrate", "model", "node", "plan", "store"},
+    "report": {"config", "kube", "reconcile", "store"},
+    "rpc": {"metrics", "model", "store"},
+    "http": {"metrics", "rpc", "store"},
+    "ctl": {"firewall", "migrate", "node"},
+    "daemon": {"config", "http", "install", "metrics", "migrate", "node", "reconcile", "report", "rpc", "store"},
+}
 
 
-@pytest.mark.parametrize("folder", ALONE)
-def test_what_stands_alone_includes_no_module(folder):
-    files = sorted((TOP / "ipamd" / folder).glob("*.[ch]"))
+@pytest.mark.parametrize("folder", ARROWS)
+def test_an_arrow_runs_one_way(folder):
+    files = sorted((TOP / "ipamd" / folder).rglob("*.[ch]"))
     assert files
     for path in files:
-        included = re.findall(r'^#include "([^"]+)"', path.read_text(), re.M)
-        assert {name.split("/")[0] for name in included} <= ALONE[folder], path
+        included = re.findall(r'^#include "([^"/]+)/', path.read_text(), re.M)
+        assert set(included) <= ARROWS[folder] | {folder}, path
+
+
+def test_every_folder_is_in_the_readme():
+    readme = (TOP / "README.md").read_text()
+    for path in sorted((TOP / "ipamd").iterdir()):
+        if path.is_dir():
+            assert f"| `ipamd/{path.name}` |" in readme, path

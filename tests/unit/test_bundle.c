@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ctl/redact.h"
-#include "ctl/tar.h"
+#include "ctl/bundle/redact.h"
+#include "ctl/bundle/tar.h"
 
 #define SECRET "Tr0ub4dor-and-3-more"
 

@@ -13,7 +13,7 @@
 #include <vpcwire/varlink.h>
 
 #include "ctl/ctl.h"
-#include "ctl/doctor.h"
+#include "ctl/doctor/doctor.h"
 
 /* ---- a daemon that knows one answer per method ---- */
 

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
-#include <vpcwire/firewall.h>
+#include "firewall/firewall.h"
 #include <vpcwire/mem.h>
 
 enum { SKIP = 77 };

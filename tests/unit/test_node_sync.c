@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* node_sync() against the real kernel: it makes what is missing, repairs what was broken, and leaves others' alone. */
+#include "firewall/nft.h"
 #include "node/leave.h"
 #include "node/sync_parts.h"
 #include "node_world.h"
@@ -122,13 +123,13 @@ static void test_stale_rules_stay_until_nftables_is_written(void **state)
 
         node_world_add_pod(w, "10.0.1.21", 1, true);
         assert_ok(rule_add(w->nl, &older, &w->err), &w->err);
-        assert_ok(sync_nft_open(&other, &w->err), &w->err);
+        assert_ok(nft_open(&other, &w->err), &w->err);
         assert_int_equal(nft_run_cmd_from_buffer(other, "add table ip vpcwire { flags owner; }"), 0);
         assert_fails(node_sync(w->node, w->arena, &w->view, &w->report, &w->err), ERR_SYSTEM);
         assert_contains(w->err.msg, "write nftables table ip vpcwire");
         assert_contains(node_world_rules(w), "1536: fwmark 0x100/0x3f00 lookup 2 proto 118\n");
         assert_contains(node_world_rules(w), "1536: fwmark 0x102/0x1f02 lookup 2 proto 118\n");
-        sync_nft_close(other); /* and the table with it */
+        nft_close(other); /* and the table with it */
         node_world_sync(w);
         assert_null(strstr(node_world_rules(w), "0x100/0x3f00"));
         assert_int_equal(node_world_sync(w), 0);

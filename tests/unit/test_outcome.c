@@ -2,7 +2,7 @@
 /* How what steps leave becomes what a round leaves: any of them is enough, and the earliest time counts. */
 #include "test.h"
 
-#include "reconcile/outcome.h"
+#include "model/outcome.h"
 
 static void test_the_earlier_time_counts_and_zero_is_none(void **state _unused_)
 {

@@ -9,8 +9,8 @@
 
 #include <vpcwire/dataplane.h>
 
+#include "migrate/survivors.h"
 #include "node/want.h"
-#include "reconcile/survivors.h"
 
 static struct ip ip_of(const char *text)
 {

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
+#include "firewall/xtables.h"
 #include <vpcwire/mem.h>
-#include <vpcwire/xtables.h>
 
 enum {
         RETURN = -NF_REPEAT - 1,

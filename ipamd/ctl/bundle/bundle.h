@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * ipamctl bundle: what a bug report needs, from the daemon where it answers and from the host. A text is a row of a table;
+ * what cannot be had is said in its place, and the rest goes on. All that goes into the archive passes bundle_put(),
+ * which takes secrets out and bounds it.
+ */
+#ifndef IPAMD_CTL_BUNDLE_H
+#define IPAMD_CTL_BUNDLE_H
+
+#include <vpcwire/mem.h>
+
+#include "ctl/bundle/tar.h"
+#include "ctl/ctl.h"
+
+enum {
+        BUNDLE_TEXT_BYTES_MAX = 4 * 1024 * 1024,
+        BUNDLE_BYTES_MAX = 32 * 1024 * 1024, /* of all texts together */
+        BUNDLE_LOG_BYTES_MAX = 512 * 1024,   /* of the end of each log */
+        BUNDLE_LOGS_MAX = 16,
+        BUNDLE_CONFLISTS_MAX = 16,
+};
+
+struct bundle {
+        struct ctl *ctl;
+        const char *root; /* "" is / */
+        struct tar *tar;
+        size_t bytes;
+        struct err err; /* of the archive; its first stays */
+        bool failed;
+};
+
+/* One text of the archive. */
+void bundle_put(struct bundle *bundle, const char *name, const char *text, size_t n);
+
+/* The part of the daemon and of its settings (bundle.c), and of the host (bundle_host.c). */
+void bundle_daemon(struct bundle *bundle);
+void bundle_settings(struct bundle *bundle);
+void bundle_network(struct bundle *bundle);
+void bundle_files(struct bundle *bundle);
+
+#endif

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+/* doctor: what the daemon reaches of AWS. It is asked to try, because it has the credentials and the way. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "ctl/doctor/doctor.h"
+
+enum { TIME_BYTES = 32 };
+
+/* False: there is nothing to look at, and that is said. */
+static bool has_probe(struct doctor *d)
+{
+        if (!d->probe && d->probe_err.code == ERR_UNSUPPORTED)
+                doctor_say(d, DOCTOR_UNCHECKED, NULL, "this ipamd cannot be asked");
+        else if (!d->probe)
+                doctor_say(d, DOCTOR_WARN, NULL, "not known: %s", d->probe_err.msg);
+        return d->probe;
+}
+
+static void check_imds(struct doctor *d)
+{
+        const struct ipam_imds *imds = has_probe(d) ? &d->probe->imds : NULL;
+
+        if (!imds)
+                return;
+        if (!imds->reachable)
+                doctor_say(
+                        d, DOCTOR_FAIL,
+                        "aws ec2 modify-instance-metadata-options --http-endpoint enabled --instance-id ...; "
+                        "if it is enabled, see that no firewall and no route of this host keeps "
+                        "169.254.169.254 away",
+                        "%s", imds->why ?: "not reachable");
+        else if (imds->hops > 1)
+                doctor_say(d, DOCTOR_OK, NULL,
+                           "answers at %s; hop limit 2 or more: pods get tokens too, and with them the "
+                           "credentials of the node's role",
+                           imds->url ?: "?");
+        else if (imds->hops == 1)
+                doctor_say(
+                        d, DOCTOR_OK, NULL,
+                        "answers at %s; hop limit 1: this host gets tokens, pods of a network of their own "
+                        "do not",
+                        imds->url ?: "?");
+        else
+                doctor_say(d, DOCTOR_OK, NULL, "answers at %s; hop limit not known: %s", imds->url ?: "?",
+                           imds->why ?: "?");
+}
+
+static const char *format_time(int64_t wall_ms, char text[static TIME_BYTES])
+{
+        time_t seconds = wall_ms / 1000;
+        struct tm tm;
+
+        gmtime_r(&seconds, &tm);
+        strftime(text, TIME_BYTES, "%Y-%m-%dT%H:%M:%SZ", &tm);
+        return text;
+}
+
+static void check_credentials(struct doctor *d)
+{
+        const struct ipam_credentials *c = has_probe(d) ? &d->probe->credentials : NULL;
+        char until[TIME_BYTES];
+
+        if (!c)
+                return;
+        if (!c->good)
+                doctor_say(
+                        d, DOCTOR_FAIL,
+                        "give the instance a role, or set up what the message names; where IMDS hands them "
+                        "out, mend that first",
+                        "%s", c->why ?: "there are none");
+        else if (c->failing)
+                doctor_say(d, DOCTOR_WARN, "mend it before the ones in use end",
+                           "those in use are good until %s, and cannot be renewed: %s",
+                           format_time(c->expires_ms, until), c->why ?: "?");
+        else if (c->expires_ms)
+                doctor_say(d, DOCTOR_OK, NULL, "from %s, good until %s", c->provider ?: "?",
+                           format_time(c->expires_ms, until));
+        else
+                doctor_say(d, DOCTOR_OK, NULL, "from %s, without an end", c->provider ?: "?");
+}
+
+static void check_clock(struct doctor *d)
+{
+        const struct ipam_credentials *c = has_probe(d) ? &d->probe->credentials : NULL;
+
+        if (c && c->clock_ahead_ms)
+                doctor_say(d, DOCTOR_WARN, "let chrony follow 169.254.169.123, the Amazon Time Sync Service",
+                           "this machine's clock is %lld s %s AWS's", (long long)c->clock_ahead_ms / 1000,
+                           c->clock_behind ? "behind" : "ahead of");
+}
+
+static void say_denied(struct doctor *d, const struct ipam_permission *p)
+{
+        doctor_say(d, DOCTOR_FAIL,
+                   arena_printf(d->arena,
+                                "allow ec2:%s in the policy of the role that ipamd uses; the answer is asked "
+                                "for again after a minute",
+                                p->action),
+                   "ec2:%s is denied%s%s", p->action, p->why ? ": " : "", p->why ?: "");
+}
+
+static void check_permissions(struct doctor *d)
+{
+        _cleanup_(text_done) struct text unasked = {0};
+        unsigned n_allowed = 0;
+        bool well = true;
+
+        if (!has_probe(d))
+                return;
+        for (size_t i = 0; i < d->probe->n_permissions; i++) {
+                const struct ipam_permission *p = &d->probe->permissions[i];
+
+                if (p->result == IPAM_PERMISSION_RESULT_ALLOWED) {
+                        n_allowed++;
+                } else if (p->result == IPAM_PERMISSION_RESULT_UNASKED) {
+                        text_add(&unasked, "%s%s", unasked.bytes ? ", " : "", p->action);
+                } else if (p->result == IPAM_PERMISSION_RESULT_DENIED) {
+                        well = false;
+                        say_denied(d, p);
+                } else {
+                        well = false;
+                        doctor_say(d, DOCTOR_WARN, NULL, "whether ec2:%s is allowed is not known: %s",
+                                   p->action, p->why ?: "?");
+                }
+        }
+        if (well)
+                doctor_say(d, DOCTOR_OK, NULL,
+                           "EC2 allows the %u actions that can be asked for; none was refused of those that "
+                           "cannot (%s)",
+                           n_allowed, unasked.text ?: "none");
+}
+
+static const struct doctor_check cloud_checks[] = {
+        {"imds", check_imds, "answers",
+         "the node cannot learn who it is, nor renew credentials that come from there", DOCTOR_NEEDS_DAEMON},
+        {"credentials", check_credentials, "good", "EC2 is not asked for addresses, and gets none back",
+         DOCTOR_NEEDS_DAEMON},
+        {"clock", check_clock, "agrees with AWS's",
+         "ipamd signs by AWS's clock, other programs' calls are refused", DOCTOR_NEEDS_DAEMON},
+        {"permissions", check_permissions, "allowed", "the pool cannot become what it should be",
+         DOCTOR_NEEDS_DAEMON},
+};
+
+struct doctor_checks doctor_checks_cloud(void)
+{
+        return (struct doctor_checks){cloud_checks, ARRAY_SIZE(cloud_checks)};
+}

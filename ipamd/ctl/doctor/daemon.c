@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+/* doctor: the daemon, and the files that it and the runtime need. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "ctl/doctor/doctor.h"
+
+enum { DB_SPACE_BYTES_MIN = 16 * 1024 * 1024, PATH_BYTES = 512 };
+
+#define CNI_PROGRAM "vpcwire"
+
+static void check_daemon(struct doctor *d)
+{
+        if (!d->status)
+                doctor_say(
+                        d, DOCTOR_FAIL,
+                        "start ipamd, or see why it ended: systemctl status vpcwire-ipamd, or its pod's logs",
+                        "%s", d->daemon_err.msg);
+}
+
+static void check_version(struct doctor *d)
+{
+        if (!d->status->version || strcmp(d->status->version, VPCWIRE_VERSION) != 0)
+                doctor_say(d, DOCTOR_WARN, "install both from one release",
+                           "ipamctl is " VPCWIRE_VERSION ", ipamd is %s", d->status->version ?: "?");
+}
+
+static void check_serving(struct doctor *d)
+{
+        if (!d->status->ready)
+                doctor_say(d, DOCTOR_FAIL, NULL, "%s", d->status->reason ?: "not ready");
+        if (d->status->waiting_reason)
+                doctor_say(d, d->status->exhausted ? DOCTOR_FAIL : DOCTOR_WARN, NULL, "pods wait: %s",
+                           d->status->waiting_reason);
+        if (d->status->impaired)
+                doctor_say(d, DOCTOR_FAIL,
+                           d->status->pool.lost ? "pods that ipamctl pods shows as lost must be recreated"
+                                                : NULL,
+                           "running pods are hurt: %s", d->status->impaired_reason ?: "nobody says why");
+}
+
+/* That the node is as large as it may be is no trouble: pods that wait are told of by "serving". */
+static void check_blocked(struct doctor *d)
+{
+        for (size_t i = 0; i < d->status->n_blocked; i++) {
+                const struct ipam_blocked *b = &d->status->blocked[i];
+
+                doctor_say(d, strcmp(b->action, IPAM_BLOCKED_GROW) == 0 ? DOCTOR_OK : DOCTOR_WARN, NULL,
+                           "%s%s%s: %s", b->action, b->subject[0] ? " " : "", b->subject, b->reason);
+        }
+}
+
+static void check_settings(struct doctor *d)
+{
+        for (size_t i = 0; i < d->status->n_warnings; i++) {
+                const struct ipam_warning *w = &d->status->warnings[i];
+
+                if (w->setting)
+                        doctor_say(d, DOCTOR_WARN, "deploy/SETTINGS.md says what is allowed", "%s: %s",
+                                   w->subject, w->reason);
+        }
+}
+
+static const struct doctor_check daemon_checks[] = {
+        {"daemon", check_daemon, "answers", "no pod gets an address, and nothing heals the host's network"},
+        {"version", check_version, "ipamctl and ipamd are " VPCWIRE_VERSION,
+         "this report may not know what the daemon does", DOCTOR_NEEDS_DAEMON},
+        {"serving", check_serving, "an ADD will be served", "new pods wait, or running ones are cut off",
+         DOCTOR_NEEDS_DAEMON},
+        {"settings", check_settings, "all are followed", "the node does not do what its settings say",
+         DOCTOR_NEEDS_DAEMON},
+        {"ec2", check_blocked, "nothing stands in the way", "the pool cannot become what it should be",
+         DOCTOR_NEEDS_DAEMON},
+};
+
+struct doctor_checks doctor_checks_daemon(void)
+{
+        return (struct doctor_checks){daemon_checks, ARRAY_SIZE(daemon_checks)};
+}
+
+/*
+ * What the daemon sees on the host and may not touch: the sentence says what to do. Settings have a check of their own, and so
+ * has what this program has seen itself.
+ */
+static void check_warnings(struct doctor *d)
+{
+        for (size_t i = 0; i < d->status->n_warnings; i++) {
+                const struct ipam_warning *w = &d->status->warnings[i];
+
+                if (!w->setting && !doctor_has_told(d, w->subject))
+                        doctor_say(d, DOCTOR_WARN, NULL, "%s: %s", w->subject, w->reason);
+        }
+}
+
+static const struct doctor_check warning_checks[] = {
+        {"warnings", check_warnings, "the daemon has no other",
+         "packets of pods go astray, or addresses lie idle", DOCTOR_NEEDS_DAEMON},
+};
+
+struct doctor_checks doctor_checks_warnings(void)
+{
+        return (struct doctor_checks){warning_checks, ARRAY_SIZE(warning_checks)};
+}
+
+static void check_database(struct doctor *d)
+{
+        static const char magic[] = "SQLite format 3";
+        char begin[sizeof(magic)] = "";
+        struct statvfs space;
+        struct stat st;
+        FILE *f = fopen(d->db_path, "re");
+
+        if (!f && errno == ENOENT)
+                doctor_say(d, DOCTOR_FAIL,
+                           "call ipamctl with ipamd's VPCWIRE_DB; was the file removed, restart ipamd: it "
+                           "learns all anew but names of pods",
+                           "%s: is not there", d->db_path);
+        else if (!f)
+                doctor_say(d, DOCTOR_FAIL, "call ipamctl as the user that ipamd runs as", "%s: %s",
+                           d->db_path, strerror(errno));
+        else if (fread(begin, 1, sizeof(begin), f) != sizeof(begin) ||
+                 memcmp(begin, magic, sizeof(magic)) != 0)
+                doctor_say(
+                        d, DOCTOR_FAIL,
+                        "stop ipamd, move the file away, start ipamd: it learns all anew but names of pods",
+                        "%s: is no SQLite database", d->db_path);
+        else if (fstat(fileno(f), &st) == 0 && (st.st_mode & 077))
+                doctor_say(d, DOCTOR_WARN, "chmod 600 the file", "%s: others than its owner may open it",
+                           d->db_path);
+        else if (fstatvfs(fileno(f), &space) == 0 && space.f_bavail * space.f_frsize < DB_SPACE_BYTES_MIN)
+                doctor_say(d, DOCTOR_FAIL, "make room", "%s: %llu KiB are left on its file system",
+                           d->db_path, (unsigned long long)(space.f_bavail * space.f_frsize / 1024));
+        if (f)
+                fclose(f);
+}
+
+/* Runtimes take the first by name. */
+static void check_cni(struct doctor *d)
+{
+        static const char *const patterns[] = {"*.conf", "*.conflist", "*.json"};
+        const char **names, *text;
+
+        if (!d->conf_folder || (!d->sees_host && !doctor_has_file(d, d->conf_folder))) {
+                doctor_say(d, DOCTOR_UNCHECKED, NULL,
+                           "the host's network configurations are not mounted here");
+                return;
+        }
+        if (doctor_list_folder(d, d->conf_folder, patterns, ARRAY_SIZE(patterns), &names) == 0) {
+                doctor_say(d, DOCTOR_FAIL,
+                           "let ipamd put 10-aws.conflist there (HOST_CNI_CONFDIR_PATH; it does so once it "
+                           "can serve), or copy it",
+                           "there is no network configuration in %s", d->conf_folder);
+                return;
+        }
+        text = doctor_file(d, arena_printf(d->arena, "%s/%s", d->conf_folder, names[0]));
+        if (!text || (!strstr(text, "\"vpcwire\"") && !strstr(text, "\"aws-cni\"")))
+                doctor_say(d, DOCTOR_FAIL, "remove it, or give ours a name before it (VPCWIRE_CONFLIST_NAME)",
+                           "the first network configuration, %s, does not name vpcwire", names[0]);
+}
+
+static void check_program(struct doctor *d)
+{
+        char path[PATH_BYTES];
+        struct stat st;
+
+        if (!d->bin_folder || (!d->sees_host && !doctor_has_file(d, d->bin_folder))) {
+                doctor_say(d, DOCTOR_UNCHECKED, NULL, "the host's folder of plugins is not mounted here");
+                return;
+        }
+        snprintf(path, sizeof(path), "%s%s/" CNI_PROGRAM, d->root, d->bin_folder);
+        if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & S_IXUSR))
+                doctor_say(d, DOCTOR_FAIL,
+                           "run ipamd install with HOST_CNI_BIN_PATH set (in Kubernetes the init container "
+                           "does), or copy it there",
+                           "%s/" CNI_PROGRAM " is no program that can be run", d->bin_folder);
+}
+
+static const struct doctor_check file_checks[] = {
+        {"database", check_database, "readable, ours alone, with room to grow",
+         "the daemon cannot keep its books: no pod gets an address"},
+        {"cni-config", check_cni, "names vpcwire first",
+         "the runtime does not call vpcwire: pods get no network, or another one"},
+        {"cni-plugin", check_program, "can be run", "the runtime cannot call vpcwire: no pod starts or ends"},
+};
+
+struct doctor_checks doctor_checks_files(void)
+{
+        return (struct doctor_checks){file_checks, ARRAY_SIZE(file_checks)};
+}

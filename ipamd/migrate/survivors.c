@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "migrate/survivors.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+#include <vpcwire/clock.h>
+#include <vpcwire/dataplane.h>
+#include <vpcwire/mem.h>
+
+#include "node/want.h"
+
+static const struct link_info *find_link(const struct link_info *links, size_t n, unsigned ifindex)
+{
+        for (size_t i = 0; i < n; i++) {
+                if (links[i].ifindex == ifindex)
+                        return &links[i];
+        }
+        return NULL;
+}
+
+static bool is_host(struct prefix prefix)
+{
+        return prefix_equal(prefix, prefix_host(prefix.ip));
+}
+
+void survivors_of(struct arena *arena, const struct link_info *links, size_t n_links,
+                  const struct route_info *routes, size_t n_routes, struct store_import **ret, size_t *ret_n)
+{
+        struct store_import *found = ARENA_ARRAY(arena, struct store_import, n_routes);
+        int64_t now_wall_ms = clock_wall_ms();
+        size_t n = 0;
+
+        for (size_t i = 0; i < n_routes; i++) {
+                const struct link_info *link = find_link(links, n_links, routes[i].oif);
+
+                if (routes[i].table != DATAPLANE_TABLE_PODS || !is_host(routes[i].dst) || !link ||
+                    strcmp(link->kind, "veth") != 0 || !link->alias[0])
+                        continue;
+                found[n++] = (struct store_import){
+                        .key = {STORE_NETWORK_UNKNOWN, arena_strdup(arena, link->alias),
+                                arena_strdup(arena, link->name)},
+                        .address = routes[i].dst.ip,
+                        .pod_namespace = "",
+                        .pod_name = "",
+                        .since_wall_ms = now_wall_ms,
+                };
+        }
+        *ret = found;
+        *ret_n = n;
+}
+
+int survivors_find(struct arena *arena, struct store_import **ret, size_t *ret_n, struct err *err)
+{
+        const struct route_filter filter = {.family = AF_INET, .table = DATAPLANE_TABLE_PODS};
+        _cleanup_(netlink_freep) struct netlink *netlink = NULL;
+        struct route_info *routes;
+        struct link_info *links;
+        size_t n_links, n_routes;
+
+        if (netlink_open(-1, &netlink, err) < 0 || link_dump(netlink, arena, &links, &n_links, err) < 0 ||
+            route_dump(netlink, arena, &filter, &routes, &n_routes, err) < 0)
+                return err_wrap(err, "look for pods that run already");
+        survivors_of(arena, links, n_links, routes, n_routes, ret, ret_n);
+        return 0;
+}
+
+static const struct store_import *find_address(const struct store_import *imports, size_t n,
+                                               struct ip address)
+{
+        for (size_t i = 0; i < n; i++) {
+                if (ip_equal(imports[i].address, address))
+                        return &imports[i];
+        }
+        return NULL;
+}
+
+static bool is_leased(const struct store_import *row, const struct store_lease *leases, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                if (ip_equal(leases[i].address, row->address) &&
+                    strcmp(leases[i].key.container_id, row->key.container_id) == 0)
+                        return true;
+        }
+        return false;
+}
+
+bool survivors_has_stranger(const struct store_import *rows, size_t n_rows, const struct store_lease *leases,
+                            size_t n_leases, const struct route_info *main, size_t n_main)
+{
+        for (size_t i = 0; i < n_rows; i++) {
+                const struct prefix pod = prefix_host(rows[i].address);
+
+                if (is_leased(&rows[i], leases, n_leases))
+                        continue;
+                for (size_t j = 0; j < n_main; j++) {
+                        if (prefix_equal(main[j].dst, pod))
+                                return true;
+                }
+        }
+        return false;
+}
+
+static bool same_container(const struct store_import *a, const struct store_import *b)
+{
+        return strcmp(a->key.container_id, b->key.container_id) == 0;
+}
+
+void survivors_join(struct arena *arena, const struct store_import *rows, size_t n_rows,
+                    const struct store_import *survivors, size_t n_survivors, struct store_import **ret,
+                    size_t *ret_n, size_t *ret_n_survivors)
+{
+        struct store_import *joined = ARENA_ARRAY(arena, struct store_import, n_rows + n_survivors);
+        size_t n = 0;
+
+        for (size_t i = 0; i < n_survivors; i++) {
+                const struct store_import *row = find_address(rows, n_rows, survivors[i].address);
+
+                joined[n] = survivors[i];
+                if (row && same_container(row, &survivors[i])) {
+                        joined[n].pod_namespace = row->pod_namespace;
+                        joined[n].pod_name = row->pod_name;
+                        joined[n].since_wall_ms = row->since_wall_ms;
+                }
+                n++;
+        }
+        *ret_n_survivors = n;
+        for (size_t i = 0; i < n_rows; i++) {
+                if (!find_address(survivors, n_survivors, rows[i].address))
+                        joined[n++] = rows[i];
+        }
+        *ret = joined;
+        *ret_n = n;
+}
