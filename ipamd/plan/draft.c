@@ -98,6 +98,14 @@ bool eni_is_leaving(const struct plan_eni *eni)
         return eni->state >= PLAN_ENI_DRAINING;
 }
 
+/* Addresses that EC2 shows as lost take no room there; leaving ones may still. */
+unsigned draft_room(const struct draft *draft, const struct plan_eni *eni)
+{
+        unsigned used = eni->state == PLAN_ENI_CREATING ? eni->asked_addresses : eni->total - eni->lost;
+
+        return eni->full || eni_is_taken_away(eni) || used >= draft->capacity ? 0 : draft->capacity - used;
+}
+
 /* A detached one waits only to be deleted. Other cards have places and indexes of their own. */
 bool eni_takes_place(const struct plan_eni *eni)
 {

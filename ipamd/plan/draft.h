@@ -54,7 +54,8 @@ bool eni_is_usable(const struct plan_eni *eni);
 bool eni_is_leaving(const struct plan_eni *eni); /* draining or further */
 /* The lowest device index that no other ENI in view and no earlier action has; that of `own` (may be NULL) if it can. */
 unsigned draft_free_index(const struct draft *draft, const struct plan_eni *own);
-unsigned draft_places(const struct draft *draft); /* how many ENIs there may be */
+unsigned draft_room(const struct draft *draft, const struct plan_eni *eni); /* for so many more addresses */
+unsigned draft_places(const struct draft *draft);                           /* how many ENIs there may be */
 
 void plan_look(struct draft *draft);
 void plan_forward(struct draft *draft);                 /* steps of ENIs on their way in */

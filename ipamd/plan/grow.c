@@ -29,14 +29,6 @@ static void found(struct growth *growth, unsigned count)
         growth->podroom -= count;
 }
 
-/* Addresses that EC2 shows as lost take no room there; leaving ones may still. */
-static unsigned room_of(const struct draft *draft, const struct plan_eni *eni)
-{
-        unsigned used = eni->state == PLAN_ENI_CREATING ? eni->asked_addresses : eni->total - eni->lost;
-
-        return eni->full || eni_is_taken_away(eni) || used >= draft->capacity ? 0 : draft->capacity - used;
-}
-
 /* ---- sources ---- */
 
 /* Room that will be there shortly: no other source is opened for what fits into it. */
@@ -79,7 +71,7 @@ static void use_room(struct draft *draft, struct growth *growth)
 {
         for (size_t i = 0; i < draft->n_enis && growth->left > 0 && growth->podroom; i++) {
                 const struct plan_eni *eni = draft->enis[i];
-                unsigned room = room_of(draft, eni);
+                unsigned room = draft_room(draft, eni);
 
                 if (!eni_is_usable(eni) || eni_is_leaving(eni) || !room)
                         continue;
@@ -94,7 +86,7 @@ static void use_draining(struct draft *draft, struct growth *growth)
 {
         for (size_t i = 0; i < draft->n_enis && growth->left > 0; i++) {
                 const struct plan_eni *eni = draft->enis[i];
-                unsigned back = eni->free + eni->preparing, room = room_of(draft, eni);
+                unsigned back = eni->free + eni->preparing, room = draft_room(draft, eni);
 
                 if (!eni_is_usable(eni) || eni->state != PLAN_ENI_DRAINING || eni->in_doubt || !(back + room))
                         continue;

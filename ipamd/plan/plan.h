@@ -127,7 +127,7 @@ struct plan {
         unsigned shortage; /* addresses that are missing to the target now */
         unsigned target;   /* addresses that there should be now, with those that are cooling or leased */
         unsigned causes;   /* of the shortage; bits 1 << enum plan_cause */
-        unsigned surplus;  /* addresses beyond the target now (0 whenever shortage is not) */
+        unsigned surplus;  /* addresses beyond the target, and ENIs' own; 0 whenever shortage is not */
         const char *kept;  /* why an ENI that is not needed stays; NULL: none does */
         const char *stuck; /* why a shortage leads to no action now; NULL when it does, or there is none */
         int64_t wake_ms;   /* when time alone would change this plan; 0: never */

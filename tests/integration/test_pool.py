@@ -216,3 +216,23 @@ def test_what_is_not_needed_goes_back(vpc, make_node):
     assert [link["ifname"] for link in node.ip("link", "show") if link["ifname"].startswith("eth")] == ["eth0"]
     node.check_books()
     node.check_kernel()
+
+
+def test_pods_that_leave_one_after_another_leave_one_eni(vpc, make_node):
+    """Each time an address goes back the pool is at its targets, until what is free is here and there: it has room on one ENI."""
+    env = {"IP_COOLDOWN_PERIOD": "1", "WARM_IP_TARGET": "1", "MINIMUM_IP_TARGET": "3", "VPCWIRE_SHRINK_DELAY": "3"}
+    node = make_node("n1", env=env)
+    pods = node.add_pods(f"p{i}" for i in range(4))
+    node.wait_quiet(60, total=5)
+    device_of = {lease["address"]: lease["device_index"] for lease in node.leases()}
+    for left, pod in enumerate(sorted(pods, key=lambda pod: device_of[pod.address])[:-1], 1):
+        pod.delete()
+        node.wait_quiet(60, total=max(5 - left, 3), leased=4 - left, cooling=0)
+    assert [(eni["device_index"], eni["total"]) for eni in node.enis()] == [(0, 2), (1, 1)]
+    before = node.calls()
+    sorted(pods, key=lambda pod: device_of[pod.address])[-1].delete()
+    wait_until(lambda: len(vpc.enis("n1")) == 1 and node.quiet(total=3, free=3), 240, why="one ENI is enough")
+    calls = {action: n - before.get(action, 0) for action, n in node.calls().items() if n != before.get(action, 0)}
+    calls.pop("DescribeNetworkInterfaces", 0)
+    assert calls == {"AssignPrivateIpAddresses": 1, "DetachNetworkInterface": 1, "DeleteNetworkInterface": 1}, calls
+    node.check_books()

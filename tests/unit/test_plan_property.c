@@ -62,6 +62,19 @@ static struct sums add_up(const struct model *model)
         return s;
 }
 
+/* No pod is on it, and what the targets would lack without it has room on the others. */
+static bool could_be_spared(const struct model *model, const struct plan_eni *e, const struct sums *s,
+                            unsigned warm, unsigned minimum)
+{
+        unsigned free = s->free - e->free, total = s->total - e->total;
+        unsigned to_warm = warm > free ? warm - free : 0, to_minimum = minimum > total ? minimum - total : 0;
+        unsigned missing = to_warm > to_minimum ? to_warm : to_minimum;
+
+        return e->managed && !e->primary && !e->leased && !e->lost &&
+               missing <= s->room - (e->full ? 0 : model_capacity(model) - e->total) &&
+               (!missing || !model->targets.max_pods || s->held + missing <= model->targets.max_pods);
+}
+
 static void check_rest_by_address(const struct model *model, const struct plan *plan, const struct sums *s)
 {
         unsigned warm = model->targets.has_warm_ip ? model->targets.warm_ip : 0;
@@ -74,6 +87,8 @@ static void check_rest_by_address(const struct model *model, const struct plan *
         else
                 assert_true(s->free == warm || s->total <= minimum);
         assert_int_equal(s->idle, 0);
+        for (size_t i = 0; i < model->n && s->free >= warm && s->total >= minimum; i++)
+                assert_false(could_be_spared(model, &model->enis[i].eni, s, warm, minimum));
 }
 
 static void check_rest_by_eni(const struct model *model, const struct plan *plan, const struct sums *s)
