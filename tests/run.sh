@@ -16,7 +16,8 @@ usage: sudo tests/run.sh [all|unit|integration|deploy|foreign|lint] [ARGUMENT...
   deploy        what is shipped beside the programs: manifests, chart, policies, package. ARGUMENTs as above
   foreign       our EC2 client and the daemon against vpcsim, moto and LocalStack (from PyPI), what is shipped against
                 Kubernetes' control plane (from Go modules); in "all" with VPCWIRE_FOREIGN=yes, as .ci/run does. ARGUMENTs as above
-  lint          clang-format, clang-tidy, shellcheck, and a build with clang
+  lint          clang-format, clang-tidy, shellcheck, and a build with clang. clang-tidy, which takes minutes, checks what changed
+                since the branch left main (on main: since it last passed), and what includes that; --all: everything, as .ci/run does
 Root is needed for network namespaces and to install what is missing with apt-get. Without root "all" and "unit" run what
 needs none and say what they left out; "integration" and "foreign" are refused.
 USAGE
@@ -107,13 +108,8 @@ lint_format() {
         c_files | xargs -0 clang-format --dry-run -Werror
 }
 
-# Files of the ASan build's compile_commands.json; one process per file, the output of each in one piece.
 lint_tidy() {
-        python3 -c '
-import json
-for path in sorted({entry["file"] for entry in json.load(open("build/asan/compile_commands.json"))}):
-    print(path, end="\0")' | grep -zv /build/ |
-                xargs -0 -P "$jobs" -n 1 sh -c 'out=$(clang-tidy --quiet -p build/asan "$1" 2>&1) && exit 0; echo "$out"; exit 1' tidy
+        python3 tests/tidy.py "$@"
 }
 
 lint_shell() {
@@ -133,7 +129,7 @@ lint() {
         check "shellcheck" lint_shell
         check "python syntax" lint_python
         check "build with clang" build_preset clang
-        check "clang-tidy" lint_tidy
+        check "clang-tidy" lint_tidy "$@"
 }
 
 # unit_in BUILD NAME: the C unit tests of one build.
@@ -242,7 +238,10 @@ main() {
         fi
         need "packages" packages_install "${packages_test[@]}"
         need "build asan" build_preset asan
-        case $part in all | lint) lint ;; esac
+        case $part in
+        lint) lint "$@" ;;
+        all) if [ "${VPCWIRE_FOREIGN:-no}" = yes ]; then lint --all; else lint; fi ;;
+        esac
         case $part in all | unit) unit ;; esac
         case $part in all | integration) as_root integration "$@" ;; esac
         case $part in all | deploy) deploy "$@" ;; esac
