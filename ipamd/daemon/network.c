@@ -61,7 +61,7 @@ int daemon_network_start(struct daemon_network *network, uv_loop_t *loop, struct
         int fds[NODE_MONITOR_FDS];
 
         network->reconcile = reconcile;
-        if (node_monitor_open(veth_prefix, reconcile_port(reconcile), &network->monitor, err) < 0)
+        if (node_monitor_open(veth_prefix, reconcile_ports(reconcile), &network->monitor, err) < 0)
                 return err_wrap(err, "watch the host's network");
         uv_timer_init(loop, &network->settle);
         network->settle.data = network;

@@ -20,8 +20,14 @@ struct node_monitor;
 
 enum { NODE_MONITOR_FDS = 2 };
 
-/* veth_prefix is copied. own_port: node_port() of the node whose changes are no news; 0: none. */
-int node_monitor_open(const char *veth_prefix, uint32_t own_port, struct node_monitor **ret, struct err *err);
+/* The addresses of our own requests' sockets; 0: none. Who asked is told by these, and by nothing that a thread or a PID namespace changes. */
+struct node_ports {
+        uint32_t route, nft;
+};
+
+/* veth_prefix is copied. own: node_ports() of the node whose changes are no news. */
+int node_monitor_open(const char *veth_prefix, struct node_ports own, struct node_monitor **ret,
+                      struct err *err);
 struct node_monitor *node_monitor_free(struct node_monitor *monitor);
 DEFINE_CLEANUP(struct node_monitor *, node_monitor_free)
 

@@ -25,7 +25,7 @@ static bool is_pod_name(const struct monitor_events *events, const char *name)
 
 static bool is_own(const struct monitor_events *events, const struct nlmsghdr *hdr)
 {
-        return events->own_port && hdr->nlmsg_pid == events->own_port;
+        return events->own.route && hdr->nlmsg_pid == events->own.route;
 }
 
 static struct monitor_link *find_link(struct monitor_events *events, unsigned ifindex)
@@ -248,17 +248,13 @@ unsigned monitor_event_route(struct monitor_events *events, const struct nlmsghd
         return 0;
 }
 
-/* The end of a transaction: the changes before it were somebody's. */
-static unsigned on_generation(struct monitor_events *events, struct nlmsghdr *hdr)
+/* The end of a transaction: the changes before it were its sender's. */
+static unsigned on_generation(struct monitor_events *events, const struct nlmsghdr *hdr)
 {
-        struct nlattr *attributes[NFTA_GEN_MAX + 1];
-        bool touched = events->nft_touched, own = false;
+        bool touched = events->nft_touched;
 
         events->nft_touched = false;
-        if (nlmsg_parse(hdr, sizeof(struct nfgenmsg), attributes, NFTA_GEN_MAX, NULL) == 0 &&
-            attributes[NFTA_GEN_PROC_PID] && nla_len(attributes[NFTA_GEN_PROC_PID]) == sizeof(uint32_t))
-                own = ntohl(nla_get_u32(attributes[NFTA_GEN_PROC_PID])) == events->own_pid;
-        return touched && !own ? NODE_CHANGED_NFT : 0;
+        return touched && !(events->own.nft && hdr->nlmsg_pid == events->own.nft) ? NODE_CHANGED_NFT : 0;
 }
 
 /* A base chain at the forward hook whose policy is drop: the numbers are in network order. */
@@ -297,7 +293,7 @@ unsigned monitor_event_nft(struct monitor_events *events, const struct nlmsghdr 
         if (NFNL_SUBSYS_ID(hdr->nlmsg_type) != NFNL_SUBSYS_NFTABLES)
                 return 0;
         if (NFNL_MSG_TYPE(hdr->nlmsg_type) == NFT_MSG_NEWGEN)
-                return on_generation(events, message);
+                return on_generation(events, hdr);
         if (nlmsg_parse(message, sizeof(*header), attributes, ATTRIBUTES, NULL) == 0 &&
             attributes[TABLE_NAME] && family_is_ours(header->nfgen_family) &&
             nla_strcmp(attributes[TABLE_NAME], DATAPLANE_NFT_TABLE) == 0)

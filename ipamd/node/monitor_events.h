@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "node/changed.h"
+#include "node/monitor.h"
 #include "node/want.h"
 
 struct nlmsghdr;
@@ -21,8 +21,7 @@ struct monitor_link {
 
 struct monitor_events {
         char veth_prefix[NODE_VETH_PREFIX_MAX + 1];
-        uint32_t own_port;          /* of our own requests' socket */
-        uint32_t own_pid;           /* nftables tells who by process */
+        struct node_ports own;
         bool nft_touched;           /* in the transaction whose end we have not read yet */
         struct monitor_link *links; /* of those that are no pod's */
         size_t n_links, capacity;

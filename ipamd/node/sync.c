@@ -10,6 +10,7 @@
 
 #include "firewall/nft.h"
 #include "node/check.h"
+#include "node/monitor.h"
 #include "node/sync.h"
 #include "node/sync_parts.h"
 
@@ -19,7 +20,7 @@ int node_open(struct node **ret, struct err *err)
         int r = netlink_open(-1, &node->nl, err);
 
         if (r == 0)
-                r = nft_open(&node->nft, err);
+                r = nft_open_port(&node->nft, &node->nft_port, err);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(node);
@@ -39,9 +40,9 @@ struct node *node_free(struct node *node)
         return NULL;
 }
 
-uint32_t node_port(const struct node *node)
+struct node_ports node_ports(const struct node *node)
 {
-        return netlink_port(node->nl);
+        return (struct node_ports){.route = netlink_port(node->nl), .nft = node->nft_port};
 }
 
 const char *node_eni_state_to_string(enum node_eni_state state)

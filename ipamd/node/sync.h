@@ -20,14 +20,15 @@
 
 struct arena;
 struct node;
+struct node_ports;
 
 /* In the calling thread's network namespace. */
 int node_open(struct node **ret, struct err *err);
 struct node *node_free(struct node *node);
 DEFINE_CLEANUP(struct node *, node_free)
 
-/* For node_monitor_open(): our own changes carry it, and are no news. */
-uint32_t node_port(const struct node *node);
+/* For node_monitor_open(): our own changes carry them, and are no news. */
+struct node_ports node_ports(const struct node *node);
 
 const char *node_eni_state_to_string(enum node_eni_state state);
 

@@ -30,6 +30,7 @@ struct node_nft_table {
 struct node {
         struct netlink *nl;
         struct nft_ctx *nft;
+        uint32_t nft_port;
         struct node_nft_table nft_tables[NODE_NFT_TABLES];
         struct node_suspect *suspects;
         size_t n_suspects;

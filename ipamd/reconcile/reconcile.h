@@ -21,6 +21,7 @@
 
 struct calls;
 struct metrics;
+struct node_ports;
 struct reconcile;
 
 /* The action of the blocked row that says why the host's network is not what it should be. */
@@ -102,7 +103,7 @@ void reconcile_wake(struct reconcile *reconcile, unsigned why);
 void reconcile_set(struct reconcile *reconcile, const struct reconcile_settings *settings);
 
 /* For node_monitor_open(): the reconciler's own changes of the network are no news. */
-uint32_t reconcile_port(const struct reconcile *reconcile);
+struct node_ports reconcile_ports(const struct reconcile *reconcile);
 
 /* What the reconciler has learnt of the node and written down. */
 struct reconcile_node {
