@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "firewall/nft.h"
 
-#include <errno.h>
-#include <string.h>
+#include <arpa/inet.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
 #include <nftables/libnftables.h>
 
 #include <vpcwire/cleanup.h>
@@ -41,7 +45,7 @@ static bool is_netfilter(int fd)
         return has_value(fd, SO_DOMAIN, AF_NETLINK) && has_value(fd, SO_PROTOCOL, NETLINK_NETFILTER);
 }
 
-int nft_open_port(struct nft_ctx **ret, uint32_t *ret_port, struct err *err)
+int nft_open_socket(struct nft_ctx **ret, struct nft_socket *ret_socket, struct err *err)
 {
         struct sockaddr_nl address = {.nl_family = AF_NETLINK};
         socklen_t length = sizeof(address);
@@ -52,7 +56,6 @@ int nft_open_port(struct nft_ctx **ret, uint32_t *ret_port, struct err *err)
                 before[i] = is_netfilter(i);
         if (nft_open(ret, err) < 0)
                 return -(int)err->code;
-        /* The library does not show its socket: it is the one that was not there before. */
         while (fd < FDS_MAX && (before[fd] || !is_netfilter(fd)))
                 fd++;
         /* It gets its address when it first sends, or now. */
@@ -61,8 +64,35 @@ int nft_open_port(struct nft_ctx **ret, uint32_t *ret_port, struct err *err)
                 nft_close(TAKE_PTR(*ret));
                 return err_set(err, ERR_SYSTEM, "find the socket of nftables' library");
         }
-        *ret_port = address.nl_pid;
+        *ret_socket = (struct nft_socket){.fd = fd, .port = address.nl_pid};
         return 0;
+}
+
+uint32_t nft_generation(const struct nft_socket *socket)
+{
+        struct {
+                struct nlmsghdr header;
+                struct nfgenmsg body;
+        } request = {.header = {.nlmsg_len = sizeof(request),
+                                .nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN,
+                                .nlmsg_flags = NLM_F_REQUEST}};
+        struct nlattr *attributes[NFTA_GEN_MAX + 1];
+        union {
+                struct nlmsghdr header;
+                char bytes[256];
+        } reply;
+        ssize_t n;
+
+        /* The kernel answers inside send(), and the library leaves nothing unread. */
+        if (send(socket->fd, &request, sizeof(request), 0) < 0)
+                return 0;
+        n = recv(socket->fd, &reply, sizeof(reply), 0);
+        if (n < 0 || !nlmsg_ok(&reply.header, (int)n) ||
+            reply.header.nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN) ||
+            nlmsg_parse(&reply.header, sizeof(struct nfgenmsg), attributes, NFTA_GEN_MAX, NULL) < 0 ||
+            !attributes[NFTA_GEN_ID] || nla_len(attributes[NFTA_GEN_ID]) != sizeof(uint32_t))
+                return 0;
+        return ntohl(nla_get_u32(attributes[NFTA_GEN_ID]));
 }
 
 void nft_close(struct nft_ctx *nft)

@@ -20,7 +20,7 @@ int node_open(struct node **ret, struct err *err)
         int r = netlink_open(-1, &node->nl, err);
 
         if (r == 0)
-                r = nft_open_port(&node->nft, &node->nft_port, err);
+                r = nft_open_socket(&node->nft, &node->nft_socket, err);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(node);
@@ -34,6 +34,7 @@ struct node *node_free(struct node *node)
                 nft_close(node->nft);
                 for (size_t i = 0; i < NODE_NFT_TABLES; i++)
                         sync_nft_forget(&node->nft_tables[i]);
+                arena_free(node->enis.arena);
                 free(node->suspects);
                 free(node);
         }
@@ -42,7 +43,7 @@ struct node *node_free(struct node *node)
 
 struct node_ports node_ports(const struct node *node)
 {
-        return (struct node_ports){.route = netlink_port(node->nl), .nft = node->nft_port};
+        return (struct node_ports){.route = netlink_port(node->nl), .nft = node->nft_socket.port};
 }
 
 const char *node_eni_state_to_string(enum node_eni_state state)
@@ -139,7 +140,7 @@ bool sync_only_notes(struct sync *sync, struct node_difference difference)
         return true;
 }
 
-static void begin_report(struct sync *sync)
+void sync_begin_report(struct sync *sync)
 {
         struct node_report *report = &sync->report;
 
@@ -190,7 +191,7 @@ static int begin(struct sync *sync, struct err *err)
                 return r;
         if (!sync->want.primary)
                 return err_set(err, ERR_NOT_FOUND, "the primary ENI's link is not there");
-        begin_report(sync);
+        sync_begin_report(sync);
         return 0;
 }
 
@@ -234,6 +235,7 @@ int node_sync(struct node *node, struct arena *arena, const struct node_view *vi
         struct sync sync = {.node = node, .arena = arena, .view = view};
         int r = compare_all(&sync, err);
 
+        sync_remember_enis(&sync, r == 0);
         if (r == 0)
                 *ret = sync.report;
         return r;

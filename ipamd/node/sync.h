@@ -46,6 +46,14 @@ unsigned node_repairs_total(const struct node_repairs *repairs);
 int node_sync(struct node *node, struct arena *arena, const struct node_view *view, struct node_report *ret,
               struct err *err);
 
+/*
+ * Addresses that came to the pool, or left it: their elements in nftables, and nothing else is read or written, as long as
+ * nothing else differs from what the last node_sync() left. Returns false where that is not so, or somebody on the host has
+ * one of the addresses that came: node_sync() is needed. True: they may be handed out, where the report has their ENI ROUTED.
+ */
+bool node_sync_pool(struct node *node, struct arena *arena, const struct node_view *view,
+                    struct node_report *ret);
+
 /* What the kernel shows of each pod, in their order, in the arena. `pods` as for node_sync(). */
 int node_find_pods(struct node *node, struct arena *arena, const struct pod_sought *pods, size_t n,
                    struct pod_found **ret, struct err *err);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Our nftables tables, each written in one transaction: in place where it is as we left it, or as another process of ours may
- * have left it, else whole. Whether it is as we left it, is seen by comparing the library's listing of it with the listing
+ * have left it, else whole. Where only elements of its sets differ, only these are written. Whether it is as we left it, is seen by comparing the library's listing of it with the listing
  * from right after we wrote it: any change by hand shows.
  */
 #include <malloc.h>
@@ -12,11 +12,15 @@
 #include <nftables/libnftables.h>
 
 #include <vpcwire/dataplane.h>
+#include <vpcwire/diff.h>
 #include <vpcwire/mem.h>
 #include <vpcwire/netns.h>
 
 #include "firewall/nft.h"
 #include "node/sync_parts.h"
+
+static const char *const families[NODE_NFT_TABLES] = {
+        [NODE_NFT_IP] = "ip", [NODE_NFT_ARP] = "arp", [NODE_NFT_GUARD] = "inet"};
 
 /* The table as the kernel has it, for the caller to free; NULL when it is not there. */
 static char *list_table(struct nft_ctx *nft, const char *family)
@@ -57,25 +61,74 @@ static int replace(struct nft_ctx *nft, const char *family, const struct node_nf
 
 /* ---- in place ---- */
 
+/* "VERB element FAMILY TABLE SET { ... }", begun by the first of them. */
+struct element_command {
+        struct text *t;
+        const char *verb, *family;
+        const struct node_nft_set *set;
+        size_t n;
+};
+
+static int compare_elements(const void *a, const void *b)
+{
+        const struct node_nft_element *x = a, *y = b;
+        int r = node_nft_compare(x, y);
+
+        return r ? r : (x->index > y->index) - (x->index < y->index);
+}
+
+static void write_element(const void *element, void *arg)
+{
+        struct element_command *command = arg;
+
+        if (command->n++)
+                text_add(command->t, ", ");
+        else
+                text_add(command->t, "%s element %s " DATAPLANE_NFT_TABLE " %s { ", command->verb,
+                         command->family, command->set->name);
+        node_nft_element_add(command->t, command->set, element);
+}
+
+static void write_difference(struct element_command command, const struct node_nft_set *old,
+                             const struct diff_calls *calls)
+{
+        const struct diff_input input = {.wanted = command.set->elements,
+                                         .n_wanted = command.set->n,
+                                         .seen = old->elements,
+                                         .n_seen = old->n,
+                                         .size = sizeof(struct node_nft_element)};
+
+        diff_sorted(&input, calls, &command);
+        text_add(command.t, command.n ? " }\n" : "");
+}
+
 static void delete_elements(struct text *t, const char *family, const struct node_nft_set *old,
                             const struct node_nft_set *new)
 {
-        size_t n = 0;
+        static const struct diff_calls calls = {.compare = compare_elements, .remove = write_element};
 
-        for (size_t i = 0, j = 0; i < old->n; i++) {
-                const struct node_nft_element *element = &old->elements[i];
+        write_difference((struct element_command){t, "delete", family, new, 0}, old, &calls);
+}
 
-                while (j < new->n && node_nft_compare(&new->elements[j], element) < 0)
-                        j++;
-                if (j < new->n && node_nft_compare(&new->elements[j], element) == 0 &&
-                    new->elements[j].index == element->index)
-                        continue;
-                if (!n)
-                        text_add(t, "delete element %s " DATAPLANE_NFT_TABLE " %s { ", family, old->name);
-                text_add(t, "%s%s", n++ ? ", " : "",
-                         node_nft_element_text(element->prefix, (char[PREFIX_TEXT_BYTES]){0}));
-        }
-        text_add(t, n ? " }\n" : "");
+static void add_elements(struct text *t, const char *family, const struct node_nft_set *old,
+                         const struct node_nft_set *new)
+{
+        static const struct diff_calls calls = {.compare = compare_elements, .add = write_element};
+
+        write_difference((struct element_command){t, "add", family, new, 0}, old, &calls);
+}
+
+/* Of a table whose structure is the wanted one: what differs, and nothing else is read or written. */
+static int update_elements(struct nft_ctx *nft, const char *family, const struct node_nft_content *old,
+                           const struct node_nft_content *wanted)
+{
+        _cleanup_(text_done) struct text t = {0};
+
+        for (size_t i = 0; i < wanted->n_sets; i++)
+                delete_elements(&t, family, &old->sets[i], &wanted->sets[i]);
+        for (size_t i = 0; i < wanted->n_sets; i++)
+                add_elements(&t, family, &old->sets[i], &wanted->sets[i]);
+        return run(nft, family, t.text, NULL);
 }
 
 /* The next line that begins a chain in the text of a table, from *at on: its name, which ends at a space; NULL: no more. */
@@ -181,9 +234,9 @@ static int take_over(struct nft_ctx *nft, const char *family, const struct node_
 
 void sync_nft_forget(struct node_nft_table *table)
 {
-        arena_free(table->arena);
-        free(table->listing);
-        *table = (struct node_nft_table){0};
+        arena_free(TAKE_PTR(table->arena));
+        free(TAKE_PTR(table->listing));
+        table->applied = (struct node_nft_content){0};
 }
 
 static void remember(struct node_nft_table *table, const struct node_nft_content *applied, char *listing)
@@ -200,18 +253,48 @@ static void remember(struct node_nft_table *table, const struct node_nft_content
         }
 }
 
-static bool is_as_left(struct nft_ctx *nft, const struct node_nft_table *table, const char *family)
+/* untouched: nobody has written a table of this namespace since. */
+static bool is_as_left(struct nft_ctx *nft, const struct node_nft_table *table, const char *family,
+                       bool untouched)
 {
-        _cleanup_free_ char *listing = table->listing ? list_table(nft, family) : NULL;
+        _cleanup_free_ char *listing = table->listing && !untouched ? list_table(nft, family) : NULL;
 
-        return listing && strcmp(listing, table->listing) == 0;
+        return table->listing && (untouched || (listing && strcmp(listing, table->listing) == 0));
 }
 
-static void sync_table(struct sync *sync, struct node_nft_table *table, const char *family,
-                       const struct node_nft_content *wanted)
+static bool is_untouched(const struct node *node, uint32_t generation)
+{
+        return generation && generation == node->nft_generation;
+}
+
+/* The tables have been written n_written times since that generation: they are as we left them if nobody else wrote any. */
+static bool settle_generation(struct node *node, uint32_t before, unsigned n_written)
+{
+        uint32_t now = nft_generation(&node->nft_socket);
+
+        node->nft_generation = before && now == before + n_written ? now : 0;
+        return node->nft_generation;
+}
+
+/* The listing also makes the library forget what writing had it read: all chains. */
+static void written(struct node *node, enum node_nft which, const struct node_nft_content *wanted,
+                    struct node_report *report)
+{
+        struct node_nft_table *table = &node->nft_tables[which];
+
+        sync_nft_forget(table);
+        report->repaired.nft++;
+        remember(table, wanted, list_table(node->nft, families[which]));
+        malloc_trim(0);
+}
+
+static void sync_table(struct sync *sync, enum node_nft which, const struct node_nft_content *wanted,
+                       bool untouched)
 {
         struct nft_ctx *nft = sync->node->nft;
-        bool as_left = is_as_left(nft, table, family);
+        struct node_nft_table *table = &sync->node->nft_tables[which];
+        const char *family = families[which];
+        bool as_left = is_as_left(nft, table, family, untouched);
         struct err failure;
         int r = -ERR_NOT_FOUND;
 
@@ -219,6 +302,8 @@ static void sync_table(struct sync *sync, struct node_nft_table *table, const ch
                 return;
         if (!table->listing)
                 r = take_over(nft, family, wanted);
+        else if (as_left && node_nft_same_structure(&table->applied, wanted))
+                r = update_elements(nft, family, &table->applied, wanted);
         else if (as_left)
                 r = update(nft, family, table->listing, &table->applied, wanted);
         /* A set whose size or kind is another one cannot be changed in place, and is exchanged with its table. */
@@ -227,15 +312,8 @@ static void sync_table(struct sync *sync, struct node_nft_table *table, const ch
                 sync_fail_node(sync, &failure);
                 return;
         }
-        sync_nft_forget(table);
-        sync->report.repaired.nft++;
-        /* The listing also makes the library forget what writing had it read: all chains. */
-        remember(table, wanted, list_table(nft, family));
-        malloc_trim(0);
+        written(sync->node, which, wanted, &sync->report);
 }
-
-static const char *const families[NODE_NFT_TABLES] = {
-        [NODE_NFT_IP] = "ip", [NODE_NFT_ARP] = "arp", [NODE_NFT_GUARD] = "inet"};
 
 static void wanted_tables(const struct node_want *want,
                           const struct node_nft_content *ret[static NODE_NFT_TABLES])
@@ -247,11 +325,42 @@ static void wanted_tables(const struct node_want *want,
 
 void sync_nft(struct sync *sync)
 {
+        const uint32_t generation = nft_generation(&sync->node->nft_socket);
+        const bool untouched = is_untouched(sync->node, generation);
         const struct node_nft_content *contents[NODE_NFT_TABLES];
 
         wanted_tables(&sync->want, contents);
         for (size_t i = 0; i < NODE_NFT_TABLES; i++)
-                sync_table(sync, &sync->node->nft_tables[i], families[i], contents[i]);
+                sync_table(sync, (enum node_nft)i, contents[i], untouched);
+        settle_generation(sync->node, generation, sync->report.repaired.nft);
+}
+
+bool sync_nft_elements(struct sync *sync)
+{
+        const uint32_t generation = nft_generation(&sync->node->nft_socket);
+        struct node_nft_table *tables = sync->node->nft_tables;
+        const struct node_nft_content *contents[NODE_NFT_TABLES];
+
+        wanted_tables(&sync->want, contents);
+        if (!is_untouched(sync->node, generation))
+                return false;
+        for (size_t i = 0; i < NODE_NFT_TABLES; i++) {
+                if (!tables[i].listing || !node_nft_same_structure(&tables[i].applied, contents[i]))
+                        return false;
+        }
+        for (size_t i = 0; i < NODE_NFT_TABLES; i++) {
+                if (strcmp(tables[i].applied.text, contents[i]->text) == 0)
+                        continue;
+                if (update_elements(sync->node->nft, families[i], &tables[i].applied, contents[i]) < 0)
+                        return false;
+                written(sync->node, (enum node_nft)i, contents[i], &sync->report);
+        }
+        if (settle_generation(sync->node, generation, sync->report.repaired.nft))
+                return true;
+        /* What was listed may be somebody else's: it is nothing to compare with. */
+        for (size_t i = 0; i < NODE_NFT_TABLES; i++)
+                sync_nft_forget(&tables[i]);
+        return false;
 }
 
 /* ---- compared, and not written ---- */

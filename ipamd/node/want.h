@@ -24,6 +24,7 @@
 #include "model/egress.h"
 
 struct arena;
+struct text;
 
 enum {
         NODE_VETH_PREFIX_MAX = 4, /* characters: 11 more make a link's name */
@@ -99,20 +100,30 @@ struct node_nft_set {
         const char *kind, *name;           /* "set" or "map", as nftables has it */
         struct node_nft_element *elements; /* by address */
         size_t n;
+        size_t at, bytes; /* where the elements stand in the table's text: the rest of it is its structure */
 };
 
 /* The order in a set: by address, a broader prefix before those inside it. */
 int node_nft_compare(const struct node_nft_element *x, const struct node_nft_element *y);
 /* "10.0.1.6" or "10.0.1.64/28". */
 const char *node_nft_element_text(struct prefix prefix, char buffer[static PREFIX_TEXT_BYTES]);
+/* Adds an element of the set as it stands in the table's text: with the chain, where it is a map's. */
+void node_nft_element_add(struct text *t, const struct node_nft_set *set,
+                          const struct node_nft_element *element);
 
-enum { NODE_NFT_SETS_MAX = 3 };
+/* Whether it is in the set as one element. */
+bool node_nft_set_has(const struct node_nft_set *set, struct prefix prefix);
+
+enum { NODE_NFT_SET_PODS, NODE_NFT_SETS_MAX = 3 }; /* the pods' set is a table's first one */
 
 struct node_nft_content {
         const char *text;                            /* of the whole table */
         struct node_nft_set sets[NODE_NFT_SETS_MAX]; /* what is in it */
         size_t n_sets;
 };
+
+/* Whether two tables differ in nothing but the elements of their sets. */
+bool node_nft_same_structure(const struct node_nft_content *a, const struct node_nft_content *b);
 
 struct node_want {
         const struct link_info *primary; /* NULL: its link is not here; then the rest is empty */

@@ -212,6 +212,29 @@ static int report_eni(struct network *network, struct context *ctx, struct round
         return store_eni_set_state(ctx->store, eni->key, ENI_CONFIGURING, why, round->now_ms, &done, err);
 }
 
+static int report_enis(struct network *network, struct context *ctx, struct round *round,
+                       const struct node_report *report, const struct books *books, struct outcome *out,
+                       struct err *err)
+{
+        int e = 0;
+
+        for (size_t i = 0; i < report->n_enis && e == 0; i++)
+                e = report_eni(network, ctx, round, &report->enis[i], books, out, err);
+        return e;
+}
+
+/* New addresses of ENIs that are routed: the next whole sync is due as before. */
+static int pool_synced(struct network *network, struct context *ctx, struct round *round,
+                       const struct node_report *report, const struct books *books, struct outcome *out,
+                       struct err *err)
+{
+        metrics_add(ctx->options.metrics, METRIC_PASSES, LABELS("pool"), 1);
+        count_repairs(ctx, &report->repaired);
+        if (report_enis(network, ctx, round, report, books, out, err) < 0)
+                return err_wrap(err, "host network");
+        return 0;
+}
+
 static void log_repairs(const struct node_repairs *repaired)
 {
         if (node_repairs_total(repaired))
@@ -258,6 +281,7 @@ int network_sync(struct network *network, struct context *ctx, const struct take
         struct node_report report = {0};
         struct books books = {0};
         struct node_view view;
+        bool whole;
         int e;
 
         round->link_present = ARENA_ARRAY(round->arena, bool, round->n_enis);
@@ -266,7 +290,8 @@ int network_sync(struct network *network, struct context *ctx, const struct take
         e = see_leaving_links(ctx, round, err);
         if (e < 0)
                 return e;
-        if (!network->due && round->now_ms < network->due_ms && !something_unrouted(network, round))
+        whole = network->due || round->now_ms >= network->due_ms;
+        if (!whole && !something_unrouted(network, round))
                 return 0;
         e = books_read(ctx, takeover, round, &books, err);
         if (e < 0)
@@ -276,8 +301,11 @@ int network_sync(struct network *network, struct context *ctx, const struct take
                 return 0; /* the first look at EC2 has not been; nothing of the host's is ours yet */
         if (waits_for_an_eni(takeover, unlearned, round, &books, out))
                 return 0;
+        if (!whole && node_sync_pool(ctx->node, round->arena, &view, &report))
+                return pool_synced(network, ctx, round, &report, &books, out, err);
         network->due = false;
         network->due_ms = round->now_ms + NETWORK_PERIOD_MS;
+        metrics_add(ctx->options.metrics, METRIC_PASSES, LABELS("all"), 1);
         e = node_sync(ctx->node, round->arena, &view, &report, err);
         log_repairs(&report.repaired);
         count_repairs(ctx, &report.repaired);
@@ -286,8 +314,8 @@ int network_sync(struct network *network, struct context *ctx, const struct take
                                       books.n_addresses, out, err);
         if (e == 0)
                 e = network_tell(network, ctx, round, &report, out, err);
-        for (size_t i = 0; i < report.n_enis && e == 0; i++)
-                e = report_eni(network, ctx, round, &report.enis[i], &books, out, err);
+        if (e == 0)
+                e = report_enis(network, ctx, round, &report, &books, out, err);
         if (e < 0) {
                 network->due = true;
                 return err_wrap(err, "host network");
