@@ -151,8 +151,7 @@ void sync_begin_report(struct sync *sync)
                 const struct node_want_eni *want = &sync->want.enis[i];
                 struct node_eni_report *eni = &report->enis[i];
 
-                eni->device_index = want->eni->device_index;
-                eni->network_card = want->eni->network_card;
+                eni->key = want->eni->key;
                 eni->state = want->link ? NODE_ENI_ROUTED : NODE_ENI_NO_LINK; /* until a step fails */
                 if (want->link)
                         memcpy(eni->ifname, want->link->name, sizeof(eni->ifname));

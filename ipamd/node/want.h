@@ -39,9 +39,11 @@ enum {
 #define NODE_RP_FILTER_OFF   "0"
 #define NODE_RP_FILTER_LOOSE "2"
 
-/* An ENI that is attached and whose link is to be configured. Device index 0 on card 0 is the primary one. */
+/* An ENI that is attached and whose link is to be configured. */
 struct node_eni {
-        unsigned device_index, network_card;
+        int64_t key; /* the caller's: what is said of an ENI is said of its key */
+        bool primary;
+        unsigned mark_index, route_table; /* of a secondary one; 0: there are more ENIs than numbers */
         struct mac mac;
         struct ip address;    /* its primary private address */
         struct prefix subnet; /* the gateway is its first address */
@@ -50,7 +52,7 @@ struct node_eni {
 /* An address (or a /28) that pods have or can get, and the ENI it belongs to. */
 struct node_address {
         struct prefix prefix;
-        unsigned device_index, network_card;
+        int64_t eni_key;
 };
 
 /* All that the host's network follows from. It and what it points to is the caller's (its arena's). */
@@ -164,7 +166,6 @@ bool node_want_link_is_pod(const struct node_want *want, const struct node_view 
 /* want_eni.c: the view's ENIs with their links. */
 void node_want_make_enis(struct arena *arena, const struct node_view *view, const struct pod_evidence *kernel,
                          struct node_want *want);
-bool node_eni_is_primary(const struct node_eni *eni);
 /* Whether an ENI gets objects: a secondary one, sound, whose link is here. */
 bool node_want_eni_is_configured(const struct node_want_eni *want);
 /* Whether a link's name goes between quotes in the nftables text, where only some characters are sure to mean themselves. */

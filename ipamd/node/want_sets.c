@@ -170,9 +170,7 @@ void want_add_pods_set(struct want_nft_table *table, struct arena *arena, const 
 static unsigned address_index(const struct node_address *address, const struct want_enis *enis)
 {
         for (size_t i = 0; i < enis->n; i++) {
-                const struct node_eni *eni = enis->list[i]->eni;
-
-                if (eni->device_index == address->device_index && eni->network_card == address->network_card)
+                if (enis->list[i]->eni->key == address->eni_key)
                         return want_eni_index(enis->list[i]);
         }
         return 0;

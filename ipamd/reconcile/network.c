@@ -3,6 +3,7 @@
  * The host's network as the books want it, and what follows from it for the books: an ENI that the kernel routes is
  * ready, its preparing addresses are free.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -97,17 +98,17 @@ static struct node_view view_of(struct context *ctx, struct round *round, const 
 
                 if (!store_eni_is_configured(eni))
                         continue;
-                enis[view.n_enis++] = (struct node_eni){.device_index = eni->device_index,
-                                                        .network_card = eni->network_card,
+                enis[view.n_enis++] = (struct node_eni){.key = eni->key,
+                                                        .primary = eni->primary,
+                                                        .mark_index = eni->mark_index,
+                                                        .route_table = eni->route_table,
                                                         .mac = eni->mac,
                                                         .address = eni->primary_address,
                                                         .subnet = eni->subnet_cidr};
                 for (size_t j = 0; j < books->n_blocks; j++) {
                         if (books->blocks[j].eni_key == eni->key)
-                                addresses[view.n_addresses++] =
-                                        (struct node_address){.prefix = books->blocks[j].prefix,
-                                                              .device_index = eni->device_index,
-                                                              .network_card = eni->network_card};
+                                addresses[view.n_addresses++] = (struct node_address){
+                                        .prefix = books->blocks[j].prefix, .eni_key = eni->key};
                 }
         }
         for (size_t i = 0; i < books->n_leases; i++) {
@@ -120,17 +121,6 @@ static struct node_view view_of(struct context *ctx, struct round *round, const 
         }
         add_survivors(books, pods, &view.n_pods);
         return view;
-}
-
-static struct store_eni *eni_of_report(struct round *round, const struct node_eni_report *report)
-{
-        for (size_t i = 0; i < round->n_enis; i++) {
-                if (store_eni_is_configured(&round->enis[i]) &&
-                    round->enis[i].device_index == report->device_index &&
-                    round->enis[i].network_card == report->network_card)
-                        return &round->enis[i];
-        }
-        return NULL;
 }
 
 /* What is to be offered now that the kernel routes the ENI: its blocks, and single addresses that nobody else has any more. */
@@ -187,12 +177,11 @@ static int report_eni(struct network *network, struct context *ctx, struct round
                       const struct node_eni_report *report, const struct books *books, struct outcome *out,
                       struct err *err)
 {
-        struct store_eni *eni = eni_of_report(round, report);
+        struct store_eni *eni = observe_eni(round, report->key);
         const char *why = report->state == NODE_ENI_NO_LINK ? "its link is gone" : report->err.msg;
         bool done;
 
-        if (!eni)
-                return 0;
+        assert(eni); /* the view was made of this round's */
         round->link_present[eni - round->enis] = report->state != NODE_ENI_NO_LINK;
         if (missing_link_see(ctx, round, eni, report->state != NODE_ENI_NO_LINK, out, err) < 0)
                 return err_wrap(err, "the link of %s", eni->eni_id);
