@@ -2,6 +2,10 @@
 /*
  * The host's network as the books want it, and what follows from it for the books: an ENI that the kernel routes is
  * ready, its preparing addresses are free.
+ *
+ * Observing the kernel and repairing it is one step, before the plan. A repair follows from the very look that showed the
+ * difference (looked at again it could be another one, and costs the plugin the lock of all links once more); and the plan counts on what
+ * the kernel routes after it: an address that could be routed now is none that EC2 must be asked for.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -212,18 +216,6 @@ static int report_enis(struct network *network, struct context *ctx, struct roun
         return e;
 }
 
-/* New addresses of ENIs that are routed: the next whole sync is due as before. */
-static int pool_synced(struct network *network, struct context *ctx, struct round *round,
-                       const struct node_report *report, const struct books *books, struct outcome *out,
-                       struct err *err)
-{
-        metrics_add(ctx->options.metrics, METRIC_PASSES, LABELS("pool"), 1);
-        count_repairs(ctx, &report->repaired);
-        if (report_enis(network, ctx, round, report, books, out, err) < 0)
-                return err_wrap(err, "host network");
-        return 0;
-}
-
 static void log_repairs(const struct node_repairs *repaired)
 {
         if (node_repairs_total(repaired))
@@ -264,50 +256,67 @@ static bool something_unrouted(const struct network *network, const struct round
         return false;
 }
 
+/* All of it: the database's view against one look at the kernel, and what that look said to the database. */
+static int pass_all(struct network *network, struct context *ctx, struct round *round,
+                    const struct node_view *view, const struct books *books, struct outcome *out,
+                    struct err *err)
+{
+        struct node_report report = {0};
+        int e;
+
+        network->due = false;
+        network->due_ms = round->now_ms + NETWORK_PERIOD_MS;
+        metrics_add(ctx->options.metrics, METRIC_PASSES, LABELS("all"), 1);
+        e = node_sync(ctx->node, round->arena, view, &report, err);
+        log_repairs(&report.repaired);
+        count_repairs(ctx, &report.repaired);
+        if (e == 0)
+                e = withhold_occupied(&network->withholding, ctx, round, &report, books->addresses,
+                                      books->n_addresses, out, err);
+        if (e == 0)
+                e = network_tell(network, ctx, round, &report, out, err);
+        if (e == 0)
+                e = report_enis(network, ctx, round, &report, books, out, err);
+        network->due |= e < 0;
+        return e;
+}
+
+/* Addresses alone, where that will do; else all of it. The next whole pass is due as before. */
+static int pass_pool(struct network *network, struct context *ctx, struct round *round,
+                     const struct node_view *view, const struct books *books, struct outcome *out,
+                     struct err *err)
+{
+        struct node_report report = {0};
+
+        if (!node_sync_pool(ctx->node, round->arena, view, &report))
+                return pass_all(network, ctx, round, view, books, out, err);
+        metrics_add(ctx->options.metrics, METRIC_PASSES, LABELS("pool"), 1);
+        count_repairs(ctx, &report.repaired);
+        return report_enis(network, ctx, round, &report, books, out, err);
+}
+
 int network_sync(struct network *network, struct context *ctx, const struct takeover *takeover,
                  bool unlearned, struct round *round, struct outcome *out, struct err *err)
 {
-        struct node_report report = {0};
+        bool all = network->due || round->now_ms >= network->due_ms;
         struct books books = {0};
         struct node_view view;
-        bool whole;
-        int e;
 
         round->link_present = ARENA_ARRAY(round->arena, bool, round->n_enis);
         for (size_t i = 0; i < round->n_enis; i++)
                 round->link_present[i] = round->enis[i].state == ENI_READY;
-        e = see_leaving_links(ctx, round, err);
-        if (e < 0)
-                return e;
-        whole = network->due || round->now_ms >= network->due_ms;
-        if (!whole && !something_unrouted(network, round))
+        if (see_leaving_links(ctx, round, err) < 0)
+                return -(int)err->code;
+        if (!all && !something_unrouted(network, round))
                 return 0;
-        e = books_read(ctx, takeover, round, &books, err);
-        if (e < 0)
-                return e;
+        if (books_read(ctx, takeover, round, &books, err) < 0)
+                return -(int)err->code;
         view = view_of(ctx, round, &books);
         if (view.n_enis == 0)
                 return 0; /* the first look at EC2 has not been; nothing of the host's is ours yet */
         if (waits_for_an_eni(takeover, unlearned, round, &books, out))
                 return 0;
-        if (!whole && node_sync_pool(ctx->node, round->arena, &view, &report))
-                return pool_synced(network, ctx, round, &report, &books, out, err);
-        network->due = false;
-        network->due_ms = round->now_ms + NETWORK_PERIOD_MS;
-        metrics_add(ctx->options.metrics, METRIC_PASSES, LABELS("all"), 1);
-        e = node_sync(ctx->node, round->arena, &view, &report, err);
-        log_repairs(&report.repaired);
-        count_repairs(ctx, &report.repaired);
-        if (e == 0)
-                e = withhold_occupied(&network->withholding, ctx, round, &report, books.addresses,
-                                      books.n_addresses, out, err);
-        if (e == 0)
-                e = network_tell(network, ctx, round, &report, out, err);
-        if (e == 0)
-                e = report_enis(network, ctx, round, &report, &books, out, err);
-        if (e < 0) {
-                network->due = true;
+        if ((all ? pass_all : pass_pool)(network, ctx, round, &view, &books, out, err) < 0)
                 return err_wrap(err, "host network");
-        }
         return 0;
 }
