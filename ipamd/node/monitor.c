@@ -101,6 +101,7 @@ struct node_monitor *node_monitor_free(struct node_monitor *monitor)
                         cleanup_closep(&monitor->fds[i]);
                 free(monitor->events.links);
                 free(monitor->events.pods);
+                free(monitor->events.wired);
                 free(monitor->datagram);
                 free(monitor);
         }
@@ -167,4 +168,18 @@ int node_monitor_read(struct node_monitor *monitor, unsigned *ret_changed, struc
         }
         *ret_changed = changed;
         return 0;
+}
+
+bool node_monitor_has_wired(const struct node_monitor *monitor)
+{
+        return monitor->events.n_wired;
+}
+
+struct node_wired *node_monitor_take_wired(struct node_monitor *monitor, size_t *ret_n)
+{
+        struct monitor_events *events = &monitor->events;
+
+        *ret_n = events->n_wired;
+        events->n_wired = events->wired_capacity = 0;
+        return TAKE_PTR(events->wired);
 }

@@ -27,6 +27,8 @@ struct monitor_events {
         size_t n_links, capacity;
         struct monitor_link *pods; /* of pods' host links that the plugin is done with */
         size_t n_pods, pods_capacity;
+        struct node_wired *wired; /* what nobody has taken yet */
+        size_t n_wired, wired_capacity;
 };
 
 /* A mask of enum node_changed. Messages that make no sense mean nothing. */

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """How often the daemon goes through the host's whole network: not for what its own plugin does, nor for what it writes itself."""
+import time
+
 import pytest
 
 from faults import DESCRIBE, ENV, NOTHING_HANGS
 from vpc import wait_until
 
 ADDS = 5
+WITHOUT_A_WORD_S = 60  # the daemon looks by itself this often
 
 
 def counted(node):
@@ -56,3 +59,16 @@ def test_adds_from_the_pool(make_node):
     one_by_one(node)
     later = settled(node)
     assert later[1] - whole <= later[0] - looks + 1 and later[2] == pool, f"{ADDS} ADDs: {(looks, whole, pool)} became {later}"
+
+
+def test_what_no_lease_lets_expect(make_node):
+    """As a plugin would make it that comes late: a route for an address that is nobody's. It takes a pass, at once, to see that."""
+    node = make_node("n1", instance_type="m5.large", env={"WARM_ENI_TARGET": "1", "MAX_ENI": "1", "VPCWIRE_LOOK_PERIOD": "600"})
+    pod = node.add_pod("p0")
+    _, whole, _ = settled(node)
+    free = [block for eni in node.call("Network")["enis"] for block in eni["addresses"] if pod.address not in block]
+    link = node.ip("route", "show", "table", "512")[0]["dev"]
+    node.exec("ip", "route", "add", free[0], "dev", link, "table", "512", "proto", "118", "scope", "link")
+    started = time.monotonic()
+    wait_until(lambda: counted(node)[1] > whole, 10, why="a pass")
+    assert time.monotonic() - started < WITHOUT_A_WORD_S / 2

@@ -1,4 +1,5 @@
 vw_test(node_want ipamd_node)
+vw_test(node_wired ipamd_node)
 # The others share a host made of namespaces.
 foreach(name node_sync node_check node_pool node_monitor node_packets node_marks node_guards)
         vw_test(${name} ipamd_node)

@@ -356,6 +356,46 @@ static void test_own_changes_of_another_thread_are_silent(void **state)
         assert_int_equal(read_now(w), 0);
 }
 
+static size_t take_wired(struct node_wired *ret)
+{
+        size_t n;
+        struct node_wired *list = node_monitor_take_wired(monitor, &n);
+
+        for (size_t i = 0; i < n && i < 2; i++)
+                ret[i] = list[i];
+        free(list);
+        return n;
+}
+
+/* For who has the leases: a pod's link and its route, unless they are ours, gone again, or were there before. */
+static void test_wired_is_kept(void **state)
+{
+        struct node_world *w = *state;
+        struct node_wired wired[2] = {0};
+
+        read_now(w);
+        assert_int_equal(take_wired(wired), 0);
+        node_world_add_pod(w, "10.0.1.22", 1, true);
+        assert_int_equal(read_now(w), 0);
+        assert_true(node_monitor_has_wired(monitor));
+        assert_int_equal(take_wired(wired), 2);
+        assert_string_equal(wired[0].link, w->pods[2].host_ifname);
+        assert_string_equal(wired[0].alias, w->pods[2].container_id);
+        assert_false(ip_is_set(wired[0].ip));
+        assert_string_equal(wired[1].link, w->pods[2].host_ifname);
+        assert_true(ip_equal(wired[1].ip, w->pods[2].ip));
+        assert_false(node_monitor_has_wired(monitor));
+
+        delete_pod_route(w);
+        node_world_sync(w);
+        read_now(w);
+        assert_int_equal(take_wired(wired), 0);
+        node_world_add_pod(w, "10.0.1.23", 1, true);
+        assert_ok(link_delete_by_name(w->nl, w->pods[3].host_ifname, &w->err), &w->err);
+        read_now(w);
+        assert_int_equal(take_wired(wired), 0);
+}
+
 static void test_pod_link_gone_is_told(void **state)
 {
         struct node_world *w = *state;
@@ -451,6 +491,7 @@ int main(void)
                 MONITOR_TEST(test_damage_is_told),
                 MONITOR_TEST(test_daily_business_is_silent),
                 MONITOR_TEST(test_own_changes_of_another_thread_are_silent),
+                MONITOR_TEST(test_wired_is_kept),
                 MONITOR_TEST(test_pod_link_gone_is_told),
                 MONITOR_TEST(test_overrun_is_told),
                 MONITOR_TEST(test_bad_prefix_is_refused),
