@@ -11,9 +11,9 @@ uint32_t dataplane_eni_table(unsigned device_index, unsigned network_card)
                             : device_index + 1;
 }
 
-uint32_t dataplane_eni_mark(unsigned device_index)
+uint32_t dataplane_eni_mark(unsigned index)
 {
-        return ((device_index << DATAPLANE_MARK_SHIFT) & DATAPLANE_MARK_INDEX) | DATAPLANE_MARK_OURS;
+        return ((index << DATAPLANE_MARK_SHIFT) & DATAPLANE_MARK_INDEX) | DATAPLANE_MARK_OURS;
 }
 
 bool dataplane_table_is_ours(uint32_t table)

@@ -67,10 +67,10 @@ enum {
         AWS_CNI_PRIORITY_ENI_ADDRESS = 32765,                    /* "from <ENI's primary address>" */
 };
 
-/* The route table of a secondary ENI: device index + 1; on card c > 0: 10000 + 100 c + index. The primary ENI uses main. */
+/* The usual route table of a secondary ENI: device index + 1; on card c > 0: 10000 + 100 c + index. The primary ENI uses main. */
 uint32_t dataplane_eni_table(unsigned device_index, unsigned network_card);
-/* The mark of packets that must leave by a secondary ENI. */
-uint32_t dataplane_eni_mark(unsigned device_index);
+/* The mark of packets that must leave by the secondary ENI of this index, 1 to DATAPLANE_ENI_INDEX_MAX. */
+uint32_t dataplane_eni_mark(unsigned index);
 /* Whether a table is one that we put routes into. */
 bool dataplane_table_is_ours(uint32_t table);
 /* Whether it is the priority of a rule that we make; others' rules may have it, too. */

@@ -317,7 +317,7 @@ static int start(struct daemon *d, struct err *err)
         /* Before anything is changed or started: a daemon that cannot serve does nothing at all. */
         if (database_lock(c->db_path, &d->locks, err) < 0 || listen_prepare(c->socket_path, err) < 0 ||
             database_open(c, &store, &d->locks, &d->store, err) < 0 || start_reconciler(d, &store, err) < 0 ||
-            daemon_network_start(&d->network, &d->loop, d->reconcile, c->veth_prefix, err) < 0)
+            daemon_network_start(&d->network, &d->loop, d->reconcile, d->store, c->veth_prefix, err) < 0)
                 return -(int)err->code;
         serve.store = d->store;
         if (serve_new(&d->loop, &serve, &d->serve, err) < 0)

@@ -8,7 +8,6 @@
 #include <linux/rtnetlink.h>
 
 #include <vpcwire/clock.h>
-#include <vpcwire/dataplane.h>
 #include <vpcwire/jsonx.h>
 
 #include "http/routes.h"
@@ -16,13 +15,6 @@
 /* Go's zero time, and a /32 mask as Go's JSON has byte slices. */
 #define NO_TIME   "0001-01-01T00:00:00Z"
 #define MASK_HOST "/////w=="
-
-static int table_of(const struct store_eni *eni)
-{
-        if (eni->primary)
-                return RT_TABLE_MAIN;
-        return (int)dataplane_eni_table(eni->device_index, eni->network_card);
-}
 
 static json_t *time_json(int64_t wall_ms)
 {
@@ -83,7 +75,8 @@ static json_t *eni_json(const struct http_pool *books, const struct store_eni *e
         return json_pack("{ss sb sb sb si so s{} sb si ss}", "ID", eni->eni_id, "IsPrimary", eni->primary,
                          "IsTrunk", false, "IsEFA", false, "DeviceNumber", (int)eni->device_index,
                          "AvailableIPv4Cidrs", cidrs, "IPv6Cidrs", "IsExcludedForPodIPs", false,
-                         "RouteTableID", table_of(eni), "SubnetID", eni->subnet_id);
+                         "RouteTableID", eni->primary ? RT_TABLE_MAIN : (int)eni->route_table, "SubnetID",
+                         eni->subnet_id);
 }
 
 static void add_counts(json_t *card, const struct store_eni *eni)

@@ -34,6 +34,7 @@ enum metric {
         METRIC_AWSCNI_API_ERRORS,
         /* counters: the node */
         METRIC_ROUNDS,
+        METRIC_PASSES,
         METRIC_REPAIRS,
         METRIC_AWSCNI_ERRORS,
         METRIC_ACTIONS,

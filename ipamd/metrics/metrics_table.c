@@ -112,6 +112,12 @@ const struct metric_row metric_rows[_METRIC_MAX] = {
                                       .sparse = true},
 
         [METRIC_ROUNDS] = {"vpcwire_rounds_total", "Rounds of the reconciler", METRIC_KIND_COUNTER},
+        [METRIC_PASSES] =
+                {"vpcwire_host_network_passes_total",
+                 "Comparisons of the host's network with the database: of all of it, or of the pool's "
+                 "addresses alone",
+                 METRIC_KIND_COUNTER,
+                 {{"of", VALUES("all", "pool")}}},
         [METRIC_REPAIRS] = {"vpcwire_host_network_repairs_total",
                             "Objects of the host's network that had to be made, changed or removed",
                             METRIC_KIND_COUNTER,

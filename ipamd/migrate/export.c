@@ -69,7 +69,7 @@ char *export_checkpoint(const struct ipam_list_reply *list)
         return json_dumps(root, JSON_COMPACT);
 }
 
-/* The route table of the lease's ENI, as both daemons number them; 0 for the primary one, which has none of its own. */
+/* The route table of the lease's ENI (a daemon that does not say it has the usual one); 0: the primary one has none of its own. */
 static uint32_t table_of(const struct ipam_list_reply *list, const struct ipam_lease *lease)
 {
         for (size_t i = 0; i < list->n_enis; i++) {
@@ -77,9 +77,11 @@ static uint32_t table_of(const struct ipam_list_reply *list, const struct ipam_l
 
                 if (!eni->eni_id || strcmp(eni->eni_id, lease->addresses[0].eni_id) != 0)
                         continue;
-                return eni->primary ? 0
-                                    : dataplane_eni_table((unsigned)eni->device_index,
-                                                          (unsigned)eni->network_card);
+                if (eni->primary)
+                        return 0;
+                return (uint32_t)eni->route_table
+                               ?: dataplane_eni_table((unsigned)eni->device_index,
+                                                      (unsigned)eni->network_card);
         }
         return 0;
 }

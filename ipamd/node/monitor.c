@@ -64,7 +64,8 @@ static int ask_for_links(int fd, struct err *err)
         return 0;
 }
 
-int node_monitor_open(const char *veth_prefix, uint32_t own_port, struct node_monitor **ret, struct err *err)
+int node_monitor_open(const char *veth_prefix, struct node_ports own, struct node_monitor **ret,
+                      struct err *err)
 {
         static const unsigned route_groups[] = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE,
                                                 RTNLGRP_IPV4_RULE, RTNLGRP_IPV4_NETCONF};
@@ -78,8 +79,7 @@ int node_monitor_open(const char *veth_prefix, uint32_t own_port, struct node_mo
                 return err_set(err, ERR_INVALID, "veth prefix '%s': 1..%d characters are allowed",
                                veth_prefix, NODE_VETH_PREFIX_MAX);
         memcpy(monitor->events.veth_prefix, veth_prefix, strlen(veth_prefix) + 1);
-        monitor->events.own_port = own_port;
-        monitor->events.own_pid = (uint32_t)getpid();
+        monitor->events.own = own;
         monitor->datagram = XNEW_ARRAY(char, DATAGRAM_BYTES);
         r = subscribe(NETLINK_ROUTE, route_groups, ARRAY_SIZE(route_groups), &monitor->fds[ROUTE_SOCKET],
                       err);
@@ -101,6 +101,7 @@ struct node_monitor *node_monitor_free(struct node_monitor *monitor)
                         cleanup_closep(&monitor->fds[i]);
                 free(monitor->events.links);
                 free(monitor->events.pods);
+                free(monitor->events.wired);
                 free(monitor->datagram);
                 free(monitor);
         }
@@ -167,4 +168,18 @@ int node_monitor_read(struct node_monitor *monitor, unsigned *ret_changed, struc
         }
         *ret_changed = changed;
         return 0;
+}
+
+bool node_monitor_has_wired(const struct node_monitor *monitor)
+{
+        return monitor->events.n_wired;
+}
+
+struct node_wired *node_monitor_take_wired(struct node_monitor *monitor, size_t *ret_n)
+{
+        struct monitor_events *events = &monitor->events;
+
+        *ret_n = events->n_wired;
+        events->n_wired = events->wired_capacity = 0;
+        return TAKE_PTR(events->wired);
 }

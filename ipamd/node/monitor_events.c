@@ -18,6 +18,8 @@
 
 #include "node/monitor_events.h"
 
+enum { WIRED_MAX = 1024 }; /* more than a node's pods */
+
 static bool is_pod_name(const struct monitor_events *events, const char *name)
 {
         return strncmp(name, events->veth_prefix, strlen(events->veth_prefix)) == 0;
@@ -25,7 +27,7 @@ static bool is_pod_name(const struct monitor_events *events, const char *name)
 
 static bool is_own(const struct monitor_events *events, const struct nlmsghdr *hdr)
 {
-        return events->own_port && hdr->nlmsg_pid == events->own_port;
+        return events->own.route && hdr->nlmsg_pid == events->own.route;
 }
 
 static struct monitor_link *find_link(struct monitor_events *events, unsigned ifindex)
@@ -79,6 +81,46 @@ static unsigned pod_seen(struct monitor_events *events, const struct link_info *
                        : 0;
 }
 
+/* To be asked about, unless there is so much that a look at all is less. */
+static unsigned wired(struct monitor_events *events, const struct node_wired *wired)
+{
+        if (events->n_wired == WIRED_MAX)
+                return NODE_CHANGED_OVERRUN;
+        GROW(events->wired, events->n_wired, events->wired_capacity);
+        events->wired[events->n_wired++] = *wired;
+        return 0;
+}
+
+static unsigned link_wired(struct monitor_events *events, const struct link_info *link)
+{
+        struct node_wired now = {.ifindex = link->ifindex};
+
+        memcpy(now.link, link->name, sizeof(now.link));
+        memcpy(now.alias, link->alias, sizeof(now.alias));
+        return wired(events, &now);
+}
+
+static unsigned route_wired(struct monitor_events *events, const struct route_info *route)
+{
+        const struct monitor_link *pod = find_pod(events, route->oif);
+        struct node_wired now = {.ifindex = route->oif, .ip = route->dst.ip};
+
+        if (pod)
+                memcpy(now.link, pod->name, sizeof(now.link));
+        return wired(events, &now);
+}
+
+static void forget_wired(struct monitor_events *events, unsigned ifindex)
+{
+        size_t kept = 0;
+
+        for (size_t i = 0; i < events->n_wired; i++) {
+                if (events->wired[i].ifindex != ifindex)
+                        events->wired[kept++] = events->wired[i];
+        }
+        events->n_wired = kept;
+}
+
 static unsigned link_gone(struct monitor_events *events, const struct link_info *link)
 {
         struct monitor_link *known = find_link(events, link->ifindex);
@@ -87,6 +129,7 @@ static unsigned link_gone(struct monitor_events *events, const struct link_info 
         bool was_pod =
                 pod || is_pod_name(events, link->name) || (link->alias[0] && strcmp(link->kind, "veth") == 0);
 
+        forget_wired(events, link->ifindex);
         if (known)
                 *known = events->links[--events->n_links];
         if (pod)
@@ -113,6 +156,7 @@ static unsigned on_link(struct monitor_events *events, const struct nlmsghdr *hd
 {
         const struct ifinfomsg *header = nlmsg_data(hdr);
         struct link_info link;
+        bool is_new;
         unsigned changed;
 
         /* Bridges tell about their ports in messages of their own family. */
@@ -120,9 +164,13 @@ static unsigned on_link(struct monitor_events *events, const struct nlmsghdr *hd
                 return 0;
         if (hdr->nlmsg_type == RTM_DELLINK)
                 return link_gone(events, &link);
+        is_new = !find_pod(events, link.ifindex) &&
+                 !(hdr->nlmsg_flags & NLM_F_MULTI); /* else it was here before us */
         changed = is_pod_name(events, link.name) || find_pod(events, link.ifindex) ? pod_seen(events, &link)
                                                                                    : link_seen(events, &link);
-        return is_own(events, hdr) ? 0 : changed;
+        if (is_own(events, hdr))
+                return 0;
+        return is_new && find_pod(events, link.ifindex) ? changed | link_wired(events, &link) : changed;
 }
 
 static unsigned on_address(struct monitor_events *events, const struct nlmsghdr *hdr)
@@ -155,6 +203,8 @@ static unsigned on_route(struct monitor_events *events, const struct nlmsghdr *h
         /* The plugin adds routes to pods all day. Somebody else's among them are news, and what takes another's place. */
         if (!ours && route.table == DATAPLANE_TABLE_PODS)
                 return NODE_CHANGED_ROUTES;
+        if (hdr->nlmsg_type == RTM_NEWROUTE && ours && !replaced && route.table == DATAPLANE_TABLE_PODS)
+                return route_wired(events, &route);
         return (hdr->nlmsg_type == RTM_DELROUTE && ours) || (hdr->nlmsg_type == RTM_NEWROUTE && replaced)
                        ? NODE_CHANGED_ROUTES
                        : 0;
@@ -248,17 +298,13 @@ unsigned monitor_event_route(struct monitor_events *events, const struct nlmsghd
         return 0;
 }
 
-/* The end of a transaction: the changes before it were somebody's. */
-static unsigned on_generation(struct monitor_events *events, struct nlmsghdr *hdr)
+/* The end of a transaction: the changes before it were its sender's. */
+static unsigned on_generation(struct monitor_events *events, const struct nlmsghdr *hdr)
 {
-        struct nlattr *attributes[NFTA_GEN_MAX + 1];
-        bool touched = events->nft_touched, own = false;
+        bool touched = events->nft_touched;
 
         events->nft_touched = false;
-        if (nlmsg_parse(hdr, sizeof(struct nfgenmsg), attributes, NFTA_GEN_MAX, NULL) == 0 &&
-            attributes[NFTA_GEN_PROC_PID] && nla_len(attributes[NFTA_GEN_PROC_PID]) == sizeof(uint32_t))
-                own = ntohl(nla_get_u32(attributes[NFTA_GEN_PROC_PID])) == events->own_pid;
-        return touched && !own ? NODE_CHANGED_NFT : 0;
+        return touched && !(events->own.nft && hdr->nlmsg_pid == events->own.nft) ? NODE_CHANGED_NFT : 0;
 }
 
 /* A base chain at the forward hook whose policy is drop: the numbers are in network order. */
@@ -297,7 +343,7 @@ unsigned monitor_event_nft(struct monitor_events *events, const struct nlmsghdr 
         if (NFNL_SUBSYS_ID(hdr->nlmsg_type) != NFNL_SUBSYS_NFTABLES)
                 return 0;
         if (NFNL_MSG_TYPE(hdr->nlmsg_type) == NFT_MSG_NEWGEN)
-                return on_generation(events, message);
+                return on_generation(events, hdr);
         if (nlmsg_parse(message, sizeof(*header), attributes, ATTRIBUTES, NULL) == 0 &&
             attributes[TABLE_NAME] && family_is_ours(header->nfgen_family) &&
             nla_strcmp(attributes[TABLE_NAME], DATAPLANE_NFT_TABLE) == 0)

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "node/changed.h"
+#include "node/monitor.h"
 #include "node/want.h"
 
 struct nlmsghdr;
@@ -21,13 +21,14 @@ struct monitor_link {
 
 struct monitor_events {
         char veth_prefix[NODE_VETH_PREFIX_MAX + 1];
-        uint32_t own_port;          /* of our own requests' socket */
-        uint32_t own_pid;           /* nftables tells who by process */
+        struct node_ports own;
         bool nft_touched;           /* in the transaction whose end we have not read yet */
         struct monitor_link *links; /* of those that are no pod's */
         size_t n_links, capacity;
         struct monitor_link *pods; /* of pods' host links that the plugin is done with */
         size_t n_pods, pods_capacity;
+        struct node_wired *wired; /* what nobody has taken yet */
+        size_t n_wired, wired_capacity;
 };
 
 /* A mask of enum node_changed. Messages that make no sense mean nothing. */

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <vpcwire/addr.h>
 #include <vpcwire/err.h>
@@ -17,7 +18,7 @@ enum node_eni_state {
 };
 
 struct node_eni_report {
-        unsigned device_index, network_card;
+        int64_t key; /* of the view's */
         enum node_eni_state state;
         char ifname[LINK_NAME_BYTES]; /* empty: no link */
         struct err err;

@@ -10,6 +10,7 @@
 
 #include "firewall/nft.h"
 #include "node/check.h"
+#include "node/monitor.h"
 #include "node/sync.h"
 #include "node/sync_parts.h"
 
@@ -19,7 +20,7 @@ int node_open(struct node **ret, struct err *err)
         int r = netlink_open(-1, &node->nl, err);
 
         if (r == 0)
-                r = nft_open(&node->nft, err);
+                r = nft_open_socket(&node->nft, &node->nft_socket, err);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(node);
@@ -33,15 +34,16 @@ struct node *node_free(struct node *node)
                 nft_close(node->nft);
                 for (size_t i = 0; i < NODE_NFT_TABLES; i++)
                         sync_nft_forget(&node->nft_tables[i]);
+                arena_free(node->enis.arena);
                 free(node->suspects);
                 free(node);
         }
         return NULL;
 }
 
-uint32_t node_port(const struct node *node)
+struct node_ports node_ports(const struct node *node)
 {
-        return netlink_port(node->nl);
+        return (struct node_ports){.route = netlink_port(node->nl), .nft = node->nft_socket.port};
 }
 
 const char *node_eni_state_to_string(enum node_eni_state state)
@@ -138,7 +140,7 @@ bool sync_only_notes(struct sync *sync, struct node_difference difference)
         return true;
 }
 
-static void begin_report(struct sync *sync)
+void sync_begin_report(struct sync *sync)
 {
         struct node_report *report = &sync->report;
 
@@ -149,8 +151,7 @@ static void begin_report(struct sync *sync)
                 const struct node_want_eni *want = &sync->want.enis[i];
                 struct node_eni_report *eni = &report->enis[i];
 
-                eni->device_index = want->eni->device_index;
-                eni->network_card = want->eni->network_card;
+                eni->key = want->eni->key;
                 eni->state = want->link ? NODE_ENI_ROUTED : NODE_ENI_NO_LINK; /* until a step fails */
                 if (want->link)
                         memcpy(eni->ifname, want->link->name, sizeof(eni->ifname));
@@ -189,7 +190,7 @@ static int begin(struct sync *sync, struct err *err)
                 return r;
         if (!sync->want.primary)
                 return err_set(err, ERR_NOT_FOUND, "the primary ENI's link is not there");
-        begin_report(sync);
+        sync_begin_report(sync);
         return 0;
 }
 
@@ -233,6 +234,7 @@ int node_sync(struct node *node, struct arena *arena, const struct node_view *vi
         struct sync sync = {.node = node, .arena = arena, .view = view};
         int r = compare_all(&sync, err);
 
+        sync_remember_enis(&sync, r == 0);
         if (r == 0)
                 *ret = sync.report;
         return r;

@@ -20,14 +20,15 @@
 
 struct arena;
 struct node;
+struct node_ports;
 
 /* In the calling thread's network namespace. */
 int node_open(struct node **ret, struct err *err);
 struct node *node_free(struct node *node);
 DEFINE_CLEANUP(struct node *, node_free)
 
-/* For node_monitor_open(): our own changes carry it, and are no news. */
-uint32_t node_port(const struct node *node);
+/* For node_monitor_open(): our own changes carry them, and are no news. */
+struct node_ports node_ports(const struct node *node);
 
 const char *node_eni_state_to_string(enum node_eni_state state);
 
@@ -44,6 +45,14 @@ unsigned node_repairs_total(const struct node_repairs *repairs);
  */
 int node_sync(struct node *node, struct arena *arena, const struct node_view *view, struct node_report *ret,
               struct err *err);
+
+/*
+ * Addresses that came to the pool, or left it: their elements in nftables, and nothing else is read or written, as long as
+ * nothing else differs from what the last node_sync() left. Returns false where that is not so, or somebody on the host has
+ * one of the addresses that came: node_sync() is needed. True: they may be handed out, where the report has their ENI ROUTED.
+ */
+bool node_sync_pool(struct node *node, struct arena *arena, const struct node_view *view,
+                    struct node_report *ret);
 
 /* What the kernel shows of each pod, in their order, in the arena. `pods` as for node_sync(). */
 int node_find_pods(struct node *node, struct arena *arena, const struct pod_sought *pods, size_t n,

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "firewall/nft.h"
 #include "node/check.h"
 #include "node/report.h"
 #include "node/want.h"
@@ -27,10 +28,22 @@ struct node_nft_table {
         char *listing;                   /* what the kernel had after that, in the library's own words */
 };
 
+/* What the last node_sync() saw of the ENIs' links, if all of them were right after it. */
+struct node_enis {
+        struct arena *arena; /* of what follows; NULL: it is not so */
+        struct link_info *links;
+        size_t n_links;
+        struct ifaddr *addresses;
+        size_t n_addresses;
+};
+
 struct node {
         struct netlink *nl;
         struct nft_ctx *nft;
+        struct nft_socket nft_socket;
         struct node_nft_table nft_tables[NODE_NFT_TABLES];
+        uint32_t nft_generation; /* up to which nobody else touched them; 0: it is not known */
+        struct node_enis enis;
         struct node_suspect *suspects;
         size_t n_suspects;
 };
@@ -62,6 +75,9 @@ void sync_fail_node(struct sync *sync, const struct err *failure);
  */
 bool sync_only_notes(struct sync *sync, struct node_difference difference);
 
+void sync_begin_report(struct sync *sync);
+/* sync_pool.c: at the end of a node_sync(). */
+void sync_remember_enis(struct sync *sync, bool succeeded);
 void sync_sysctls(struct sync *sync);
 void sync_pod_aliases(struct sync *sync);
 void sync_pod_sysctls(struct sync *sync);
@@ -86,6 +102,8 @@ void sync_rules(struct sync *sync);
 void sync_stale_rules(struct sync *sync);
 void sync_gateway(struct sync *sync);
 void sync_nft(struct sync *sync);
+/* Elements of the tables' sets alone. false: more is to be done, or somebody else was there. */
+bool sync_nft_elements(struct sync *sync);
 /* The same for node_check(). */
 void sync_check_nft(struct sync *sync);
 

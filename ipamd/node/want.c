@@ -117,7 +117,7 @@ static int find_primary(const struct node_want *want, const struct link_info **r
         for (size_t i = 0; i < want->n_enis; i++) {
                 const struct node_want_eni *one = &want->enis[i];
 
-                if (!node_eni_is_primary(one->eni))
+                if (!one->eni->primary)
                         continue;
                 if (one->err.code && err)
                         *err = one->err;

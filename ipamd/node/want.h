@@ -24,6 +24,7 @@
 #include "model/egress.h"
 
 struct arena;
+struct text;
 
 enum {
         NODE_VETH_PREFIX_MAX = 4, /* characters: 11 more make a link's name */
@@ -38,9 +39,11 @@ enum {
 #define NODE_RP_FILTER_OFF   "0"
 #define NODE_RP_FILTER_LOOSE "2"
 
-/* An ENI that is attached and whose link is to be configured. Device index 0 on card 0 is the primary one. */
+/* An ENI that is attached and whose link is to be configured. */
 struct node_eni {
-        unsigned device_index, network_card;
+        int64_t key; /* the caller's: what is said of an ENI is said of its key */
+        bool primary;
+        unsigned mark_index, route_table; /* of a secondary one; 0: there are more ENIs than numbers */
         struct mac mac;
         struct ip address;    /* its primary private address */
         struct prefix subnet; /* the gateway is its first address */
@@ -49,7 +52,7 @@ struct node_eni {
 /* An address (or a /28) that pods have or can get, and the ENI it belongs to. */
 struct node_address {
         struct prefix prefix;
-        unsigned device_index, network_card;
+        int64_t eni_key;
 };
 
 /* All that the host's network follows from. It and what it points to is the caller's (its arena's). */
@@ -99,20 +102,30 @@ struct node_nft_set {
         const char *kind, *name;           /* "set" or "map", as nftables has it */
         struct node_nft_element *elements; /* by address */
         size_t n;
+        size_t at, bytes; /* where the elements stand in the table's text: the rest of it is its structure */
 };
 
 /* The order in a set: by address, a broader prefix before those inside it. */
 int node_nft_compare(const struct node_nft_element *x, const struct node_nft_element *y);
 /* "10.0.1.6" or "10.0.1.64/28". */
 const char *node_nft_element_text(struct prefix prefix, char buffer[static PREFIX_TEXT_BYTES]);
+/* Adds an element of the set as it stands in the table's text: with the chain, where it is a map's. */
+void node_nft_element_add(struct text *t, const struct node_nft_set *set,
+                          const struct node_nft_element *element);
 
-enum { NODE_NFT_SETS_MAX = 3 };
+/* Whether it is in the set as one element. */
+bool node_nft_set_has(const struct node_nft_set *set, struct prefix prefix);
+
+enum { NODE_NFT_SET_PODS, NODE_NFT_SETS_MAX = 3 }; /* the pods' set is a table's first one */
 
 struct node_nft_content {
         const char *text;                            /* of the whole table */
         struct node_nft_set sets[NODE_NFT_SETS_MAX]; /* what is in it */
         size_t n_sets;
 };
+
+/* Whether two tables differ in nothing but the elements of their sets. */
+bool node_nft_same_structure(const struct node_nft_content *a, const struct node_nft_content *b);
 
 struct node_want {
         const struct link_info *primary; /* NULL: its link is not here; then the rest is empty */
@@ -153,7 +166,6 @@ bool node_want_link_is_pod(const struct node_want *want, const struct node_view 
 /* want_eni.c: the view's ENIs with their links. */
 void node_want_make_enis(struct arena *arena, const struct node_view *view, const struct pod_evidence *kernel,
                          struct node_want *want);
-bool node_eni_is_primary(const struct node_eni *eni);
 /* Whether an ENI gets objects: a secondary one, sound, whose link is here. */
 bool node_want_eni_is_configured(const struct node_want_eni *want);
 /* Whether a link's name goes between quotes in the nftables text, where only some characters are sure to mean themselves. */

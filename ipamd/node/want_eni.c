@@ -17,11 +17,6 @@ bool node_link_name_is_plain(const char *name)
         return name[0] && strspn(name, plain) == strlen(name);
 }
 
-bool node_eni_is_primary(const struct node_eni *eni)
-{
-        return eni->device_index == 0 && eni->network_card == 0;
-}
-
 struct search {
         const struct node_eni *eni;
         const struct node_view *view;
@@ -68,8 +63,7 @@ static struct node_want_eni find_link(const struct search *s)
         return want;
 }
 
-static int check_eni(const struct node_want_eni *want, const struct node_want_eni *others, size_t n_others,
-                     const char *veth_prefix, struct err *err)
+static int check_eni(const struct node_want_eni *want, const char *veth_prefix, struct err *err)
 {
         const struct node_eni *eni = want->eni;
 
@@ -80,22 +74,17 @@ static int check_eni(const struct node_want_eni *want, const struct node_want_en
                 return err_set(err, ERR_INVALID,
                                "ENI %s: its link is called %s, which begins with the pods' prefix '%s'",
                                MAC_TEXT(eni->mac), want->link->name, veth_prefix);
-        if (node_eni_is_primary(eni))
+        if (eni->primary)
                 return 0;
         if (want->link && !node_link_name_is_plain(want->link->name))
                 return err_set(err, ERR_INVALID, "ENI %s: its link's name '%s' has odd characters",
                                MAC_TEXT(eni->mac), want->link->name);
-        if (eni->device_index < 1 || eni->device_index > DATAPLANE_ENI_INDEX_MAX ||
-            eni->network_card >= DATAPLANE_CARDS_MAX)
-                return err_set(err, ERR_LIMIT, "ENI %s: device %u on card %u; at most %d on %d cards",
-                               MAC_TEXT(eni->mac), eni->device_index, eni->network_card,
-                               DATAPLANE_ENI_INDEX_MAX, DATAPLANE_CARDS_MAX);
-        for (size_t i = 0; i < n_others; i++) {
-                if (others[i].mark == want->mark && !others[i].err.code)
-                        return err_set(err, ERR_LIMIT,
-                                       "ENI %s: device %u is on card %u already; marks are per device index",
-                                       MAC_TEXT(eni->mac), eni->device_index, others[i].eni->network_card);
-        }
+        if (eni->mark_index < 1 || eni->mark_index > DATAPLANE_ENI_INDEX_MAX ||
+            !dataplane_table_is_ours(eni->route_table))
+                return err_set(
+                        err, ERR_LIMIT,
+                        "ENI %s: it has mark %u and route table %u; there are at most %d secondary ENIs",
+                        MAC_TEXT(eni->mac), eni->mark_index, eni->route_table, DATAPLANE_ENI_INDEX_MAX);
         return 0;
 }
 
@@ -106,19 +95,17 @@ void node_want_make_enis(struct arena *arena, const struct node_view *view, cons
         for (size_t i = 0; i < view->n_enis; i++) {
                 const struct node_eni *eni = &view->enis[i];
                 struct node_want_eni *one = &want->enis[i];
-                bool primary = node_eni_is_primary(eni);
 
                 *one = find_link(&(struct search){eni, view, want, kernel});
-                one->mark = primary ? 0 : dataplane_eni_mark(eni->device_index);
-                one->table =
-                        primary ? RT_TABLE_MAIN : dataplane_eni_table(eni->device_index, eni->network_card);
+                one->mark = eni->primary ? 0 : dataplane_eni_mark(eni->mark_index);
+                one->table = eni->primary ? RT_TABLE_MAIN : eni->route_table;
                 if (!one->err.code)
-                        check_eni(one, want->enis, i, view->veth_prefix, &one->err);
+                        check_eni(one, view->veth_prefix, &one->err);
         }
         want->n_enis = view->n_enis;
 }
 
 bool node_want_eni_is_configured(const struct node_want_eni *want)
 {
-        return !node_eni_is_primary(want->eni) && want->link && !want->err.code;
+        return !want->eni->primary && want->link && !want->err.code;
 }

@@ -5,6 +5,7 @@
  */
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <vpcwire/mem.h>
 
@@ -75,28 +76,65 @@ const char *node_nft_element_text(struct prefix prefix, char buffer[static PREFI
                                                      : prefix_format(prefix, buffer);
 }
 
-static void write_prefix(struct text *t, struct prefix prefix, size_t i)
+void node_nft_element_add(struct text *t, const struct node_nft_set *set,
+                          const struct node_nft_element *element)
 {
-        text_add(t, "%s%s", i ? ",\n\t\t             " : "\t\telements = { ",
-                 node_nft_element_text(prefix, (char[PREFIX_TEXT_BYTES]){0}));
+        text_add(t, "%s", node_nft_element_text(element->prefix, (char[PREFIX_TEXT_BYTES]){0}));
+        if (strcmp(set->kind, "map") == 0)
+                text_add(t, " : goto pod_%u", element->index);
 }
 
-static void keep(struct want_nft_table *table, const char *kind, const char *name,
-                 const struct elements *elements)
+bool node_nft_set_has(const struct node_nft_set *set, struct prefix prefix)
 {
-        assert(table->nft.n_sets < NODE_NFT_SETS_MAX);
-        table->nft.sets[table->nft.n_sets++] = (struct node_nft_set){kind, name, elements->list, elements->n};
+        const struct node_nft_element sought = {.prefix = prefix_network(prefix)};
+
+        return set->n && bsearch(&sought, set->elements, set->n, sizeof(sought), by_network);
 }
 
-static void write_set(struct want_nft_table *table, const char *name, struct elements *elements)
+static bool same_text(const char *a, size_t n_a, const char *b, size_t n_b)
 {
+        return n_a == n_b && memcmp(a, b, n_a) == 0;
+}
+
+bool node_nft_same_structure(const struct node_nft_content *a, const struct node_nft_content *b)
+{
+        size_t from_a = 0, from_b = 0;
+
+        if (a->n_sets != b->n_sets)
+                return false;
+        for (size_t i = 0; i < a->n_sets; i++) {
+                const struct node_nft_set *x = &a->sets[i], *y = &b->sets[i];
+
+                if (!same_text(a->text + from_a, x->at - from_a, b->text + from_b, y->at - from_b))
+                        return false;
+                from_a = x->at + x->bytes;
+                from_b = y->at + y->bytes;
+        }
+        return strcmp(a->text + from_a, b->text + from_b) == 0;
+}
+
+/* The whole set; what is in it is kept. */
+static void write_set(struct want_nft_table *table, const char *kind, const char *name, const char *type,
+                      struct elements *elements)
+{
+        struct node_nft_set set = {.kind = kind, .name = name};
+        struct text *t = table->t;
+
         settle(elements);
-        text_add(table->t, "\tset %s {\n\t\ttype ipv4_addr\n", name);
-        write_kind(table->t, elements);
-        for (size_t i = 0; i < elements->n; i++)
-                write_prefix(table->t, elements->list[i].prefix, i);
-        text_add(table->t, "%s\t}\n", elements->n ? " }\n" : "");
-        keep(table, "set", name, elements);
+        text_add(t, "\t%s %s {\n\t\ttype %s\n", kind, name, type);
+        write_kind(t, elements);
+        set.at = t->bytes;
+        set.elements = elements->list;
+        set.n = elements->n;
+        for (size_t i = 0; i < elements->n; i++) {
+                text_add(t, i ? ",\n\t\t             " : "\t\telements = { ");
+                node_nft_element_add(t, &set, &elements->list[i]);
+        }
+        text_add(t, elements->n ? " }\n" : "");
+        set.bytes = t->bytes - set.at;
+        text_add(t, "\t}\n");
+        assert(table->nft.n_sets < NODE_NFT_SETS_MAX);
+        table->nft.sets[table->nft.n_sets++] = set;
 }
 
 /*
@@ -125,16 +163,14 @@ void want_add_pods_set(struct want_nft_table *table, struct arena *arena, const 
 
         for (size_t i = 0; i < view->n_addresses; i++)
                 add(&elements, view->addresses[i].prefix, 0);
-        write_set(table, "pods", &elements);
+        write_set(table, "set", "pods", "ipv4_addr", &elements);
 }
 
 /* The index of an address's ENI; 0: the primary one's, or that of one that is not configured. */
 static unsigned address_index(const struct node_address *address, const struct want_enis *enis)
 {
         for (size_t i = 0; i < enis->n; i++) {
-                const struct node_eni *eni = enis->list[i]->eni;
-
-                if (eni->device_index == address->device_index && eni->network_card == address->network_card)
+                if (enis->list[i]->eni->key == address->eni_key)
                         return want_eni_index(enis->list[i]);
         }
         return 0;
@@ -149,7 +185,7 @@ void want_add_secondary_set(struct want_nft_table *table, struct arena *arena, c
                 if (address_index(&view->addresses[i], enis))
                         add(&elements, view->addresses[i].prefix, 0);
         }
-        write_set(table, "secondary", &elements);
+        write_set(table, "set", "secondary", "ipv4_addr", &elements);
 }
 
 void want_add_eni_map(struct want_nft_table *table, struct arena *arena, const struct node_view *view,
@@ -159,13 +195,5 @@ void want_add_eni_map(struct want_nft_table *table, struct arena *arena, const s
 
         for (size_t i = 0; i < view->n_addresses; i++)
                 add(&elements, view->addresses[i].prefix, address_index(&view->addresses[i], enis));
-        settle(&elements);
-        text_add(table->t, "\tmap eni_of {\n\t\ttype ipv4_addr : verdict\n");
-        write_kind(table->t, &elements);
-        for (size_t i = 0; i < elements.n; i++) {
-                write_prefix(table->t, elements.list[i].prefix, i);
-                text_add(table->t, " : goto pod_%u", elements.list[i].index);
-        }
-        text_add(table->t, "%s\t}\n", elements.n ? " }\n" : "");
-        keep(table, "map", "eni_of", &elements);
+        write_set(table, "map", "eni_of", "ipv4_addr : verdict", &elements);
 }

@@ -5,6 +5,8 @@
 #include <vpcwire/clock.h>
 #include <vpcwire/log.h>
 
+#include "node/monitor.h"
+#include "node/sync.h"
 #include "reconcile/state.h"
 #include "reconcile/steps.h"
 
@@ -105,7 +107,7 @@ void reconcile_set(struct reconcile *r, const struct reconcile_settings *setting
         wake_set(&r->wake, settings);
 }
 
-uint32_t reconcile_port(const struct reconcile *r)
+struct node_ports reconcile_ports(const struct reconcile *r)
 {
-        return node_port(r->ctx.node);
+        return node_ports(r->ctx.node);
 }

@@ -2,7 +2,12 @@
 /*
  * The host's network as the books want it, and what follows from it for the books: an ENI that the kernel routes is
  * ready, its preparing addresses are free.
+ *
+ * Observing the kernel and repairing it is one step, before the plan. A repair follows from the very look that showed the
+ * difference (looked at again it could be another one, and costs the plugin the lock of all links once more); and the plan counts on what
+ * the kernel routes after it: an address that could be routed now is none that EC2 must be asked for.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -97,17 +102,17 @@ static struct node_view view_of(struct context *ctx, struct round *round, const 
 
                 if (!store_eni_is_configured(eni))
                         continue;
-                enis[view.n_enis++] = (struct node_eni){.device_index = eni->device_index,
-                                                        .network_card = eni->network_card,
+                enis[view.n_enis++] = (struct node_eni){.key = eni->key,
+                                                        .primary = eni->primary,
+                                                        .mark_index = eni->mark_index,
+                                                        .route_table = eni->route_table,
                                                         .mac = eni->mac,
                                                         .address = eni->primary_address,
                                                         .subnet = eni->subnet_cidr};
                 for (size_t j = 0; j < books->n_blocks; j++) {
                         if (books->blocks[j].eni_key == eni->key)
-                                addresses[view.n_addresses++] =
-                                        (struct node_address){.prefix = books->blocks[j].prefix,
-                                                              .device_index = eni->device_index,
-                                                              .network_card = eni->network_card};
+                                addresses[view.n_addresses++] = (struct node_address){
+                                        .prefix = books->blocks[j].prefix, .eni_key = eni->key};
                 }
         }
         for (size_t i = 0; i < books->n_leases; i++) {
@@ -120,17 +125,6 @@ static struct node_view view_of(struct context *ctx, struct round *round, const 
         }
         add_survivors(books, pods, &view.n_pods);
         return view;
-}
-
-static struct store_eni *eni_of_report(struct round *round, const struct node_eni_report *report)
-{
-        for (size_t i = 0; i < round->n_enis; i++) {
-                if (store_eni_is_configured(&round->enis[i]) &&
-                    round->enis[i].device_index == report->device_index &&
-                    round->enis[i].network_card == report->network_card)
-                        return &round->enis[i];
-        }
-        return NULL;
 }
 
 /* What is to be offered now that the kernel routes the ENI: its blocks, and single addresses that nobody else has any more. */
@@ -187,12 +181,11 @@ static int report_eni(struct network *network, struct context *ctx, struct round
                       const struct node_eni_report *report, const struct books *books, struct outcome *out,
                       struct err *err)
 {
-        struct store_eni *eni = eni_of_report(round, report);
+        struct store_eni *eni = observe_eni(round, report->key);
         const char *why = report->state == NODE_ENI_NO_LINK ? "its link is gone" : report->err.msg;
         bool done;
 
-        if (!eni)
-                return 0;
+        assert(eni); /* the view was made of this round's */
         round->link_present[eni - round->enis] = report->state != NODE_ENI_NO_LINK;
         if (missing_link_see(ctx, round, eni, report->state != NODE_ENI_NO_LINK, out, err) < 0)
                 return err_wrap(err, "the link of %s", eni->eni_id);
@@ -210,6 +203,17 @@ static int report_eni(struct network *network, struct context *ctx, struct round
         log_warn("addresses of an eni are not offered", LOG_STR("eni", eni->eni_id), LOG_STR("why", why));
         out->pool_changed = true;
         return store_eni_set_state(ctx->store, eni->key, ENI_CONFIGURING, why, round->now_ms, &done, err);
+}
+
+static int report_enis(struct network *network, struct context *ctx, struct round *round,
+                       const struct node_report *report, const struct books *books, struct outcome *out,
+                       struct err *err)
+{
+        int e = 0;
+
+        for (size_t i = 0; i < report->n_enis && e == 0; i++)
+                e = report_eni(network, ctx, round, &report->enis[i], books, out, err);
+        return e;
 }
 
 static void log_repairs(const struct node_repairs *repaired)
@@ -252,45 +256,67 @@ static bool something_unrouted(const struct network *network, const struct round
         return false;
 }
 
+/* All of it: the database's view against one look at the kernel, and what that look said to the database. */
+static int pass_all(struct network *network, struct context *ctx, struct round *round,
+                    const struct node_view *view, const struct books *books, struct outcome *out,
+                    struct err *err)
+{
+        struct node_report report = {0};
+        int e;
+
+        network->due = false;
+        network->due_ms = round->now_ms + NETWORK_PERIOD_MS;
+        metrics_add(ctx->options.metrics, METRIC_PASSES, LABELS("all"), 1);
+        e = node_sync(ctx->node, round->arena, view, &report, err);
+        log_repairs(&report.repaired);
+        count_repairs(ctx, &report.repaired);
+        if (e == 0)
+                e = withhold_occupied(&network->withholding, ctx, round, &report, books->addresses,
+                                      books->n_addresses, out, err);
+        if (e == 0)
+                e = network_tell(network, ctx, round, &report, out, err);
+        if (e == 0)
+                e = report_enis(network, ctx, round, &report, books, out, err);
+        network->due |= e < 0;
+        return e;
+}
+
+/* Addresses alone, where that will do; else all of it. The next whole pass is due as before. */
+static int pass_pool(struct network *network, struct context *ctx, struct round *round,
+                     const struct node_view *view, const struct books *books, struct outcome *out,
+                     struct err *err)
+{
+        struct node_report report = {0};
+
+        if (!node_sync_pool(ctx->node, round->arena, view, &report))
+                return pass_all(network, ctx, round, view, books, out, err);
+        metrics_add(ctx->options.metrics, METRIC_PASSES, LABELS("pool"), 1);
+        count_repairs(ctx, &report.repaired);
+        return report_enis(network, ctx, round, &report, books, out, err);
+}
+
 int network_sync(struct network *network, struct context *ctx, const struct takeover *takeover,
                  bool unlearned, struct round *round, struct outcome *out, struct err *err)
 {
-        struct node_report report = {0};
+        bool all = network->due || round->now_ms >= network->due_ms;
         struct books books = {0};
         struct node_view view;
-        int e;
 
         round->link_present = ARENA_ARRAY(round->arena, bool, round->n_enis);
         for (size_t i = 0; i < round->n_enis; i++)
                 round->link_present[i] = round->enis[i].state == ENI_READY;
-        e = see_leaving_links(ctx, round, err);
-        if (e < 0)
-                return e;
-        if (!network->due && round->now_ms < network->due_ms && !something_unrouted(network, round))
+        if (see_leaving_links(ctx, round, err) < 0)
+                return -(int)err->code;
+        if (!all && !something_unrouted(network, round))
                 return 0;
-        e = books_read(ctx, takeover, round, &books, err);
-        if (e < 0)
-                return e;
+        if (books_read(ctx, takeover, round, &books, err) < 0)
+                return -(int)err->code;
         view = view_of(ctx, round, &books);
         if (view.n_enis == 0)
                 return 0; /* the first look at EC2 has not been; nothing of the host's is ours yet */
         if (waits_for_an_eni(takeover, unlearned, round, &books, out))
                 return 0;
-        network->due = false;
-        network->due_ms = round->now_ms + NETWORK_PERIOD_MS;
-        e = node_sync(ctx->node, round->arena, &view, &report, err);
-        log_repairs(&report.repaired);
-        count_repairs(ctx, &report.repaired);
-        if (e == 0)
-                e = withhold_occupied(&network->withholding, ctx, round, &report, books.addresses,
-                                      books.n_addresses, out, err);
-        if (e == 0)
-                e = network_tell(network, ctx, round, &report, out, err);
-        for (size_t i = 0; i < report.n_enis && e == 0; i++)
-                e = report_eni(network, ctx, round, &report.enis[i], &books, out, err);
-        if (e < 0) {
-                network->due = true;
+        if ((all ? pass_all : pass_pool)(network, ctx, round, &view, &books, out, err) < 0)
                 return err_wrap(err, "host network");
-        }
         return 0;
 }

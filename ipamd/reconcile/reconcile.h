@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The reconciler: a thread of plain sequential code that makes the node's ENIs, addresses and host network what they
- * should be. A round is observe (store, IMDS, EC2 when due, kernel) -> plan (pure) -> act. A round never sleeps: what is not
- * ready yet is simply still there in the next one. Rounds are started by need (reconcile_wake) or by a time that the
- * last round named.
+ * should be. A round is observe (store, IMDS, the kernel, which is repaired where it is seen) -> plan (pure) -> act (EC2; a
+ * look at it, too, which the next round plans on). A round never sleeps: what is not ready yet is simply still there in the
+ * next one. Rounds are started by need (reconcile_wake) or by a time that the last round named.
  *
  * It shares with the loop the database, a wake-up in each direction, and its settings.
  */
@@ -21,6 +21,7 @@
 
 struct calls;
 struct metrics;
+struct node_ports;
 struct reconcile;
 
 /* The action of the blocked row that says why the host's network is not what it should be. */
@@ -102,7 +103,7 @@ void reconcile_wake(struct reconcile *reconcile, unsigned why);
 void reconcile_set(struct reconcile *reconcile, const struct reconcile_settings *settings);
 
 /* For node_monitor_open(): the reconciler's own changes of the network are no news. */
-uint32_t reconcile_port(const struct reconcile *reconcile);
+struct node_ports reconcile_ports(const struct reconcile *reconcile);
 
 /* What the reconciler has learnt of the node and written down. */
 struct reconcile_node {

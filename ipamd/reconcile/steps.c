@@ -139,7 +139,7 @@ static const struct {
         int (*run)(struct reconcile *r, struct round *round, struct outcome *out, struct err *err);
 } steps[] = {
         /* clang-format off */
-        /* Observe: the database, who this node is, and the kernel, which is made to be what the database says. */
+        /* Observe: the database; who this node is; the kernel, repaired in the same look (network.c says why), and its pods. */
         {"store", observe},
         {"identity", learn_identity},
         {RECONCILE_STEP_NETWORK, sync_network},

@@ -49,6 +49,8 @@ static int list_enis(struct method_call *call, struct ipam_network_reply *networ
                 *eni = (struct ipam_network_eni){.eni_id = enis[i].eni_id,
                                                  .device_index = enis[i].device_index,
                                                  .network_card = enis[i].network_card,
+                                                 .mark_index = enis[i].mark_index,
+                                                 .route_table = enis[i].route_table,
                                                  .mac = arena_strdup(call->arena, MAC_TEXT(enis[i].mac)),
                                                  .address = enis[i].primary_address,
                                                  .subnet = enis[i].subnet_cidr};

@@ -193,6 +193,7 @@ static int list_enis(struct method_call *call, struct ipam_list_reply *list, str
                         .eni_id = or_null(enis[i].eni_id),
                         .device_index = enis[i].device_index,
                         .network_card = enis[i].network_card,
+                        .route_table = enis[i].route_table,
                         .state = eni_state(enis[i].state),
                         .mac = mac_equal(enis[i].mac, (struct mac){0})
                                        ? NULL

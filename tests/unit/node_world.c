@@ -101,7 +101,10 @@ int node_world_setup(void **state)
         node_world_plug(w, 0);
         node_world_plug(w, 1);
         for (unsigned i = 0; i < WORLD_ENIS; i++)
-                w->enis[i] = (struct node_eni){.device_index = i,
+                w->enis[i] = (struct node_eni){.key = i + 1,
+                                               .primary = i == 0,
+                                               .mark_index = i,
+                                               .route_table = i ? i + 1 : 0,
                                                .mac = world_mac(0, i + 1),
                                                .address = world_ip(addresses[i]),
                                                .subnet = world_cidr("10.0.1.0/24")};
@@ -194,7 +197,7 @@ void node_world_add_pod(struct node_world *w, const char *address, unsigned devi
                                         &w->err),
                           &w->err);
         w->pods[n] = (struct pod_sought){world_ip(address), name, id};
-        w->addresses[n] = (struct node_address){prefix_host(world_ip(address)), device, 0};
+        w->addresses[n] = (struct node_address){prefix_host(world_ip(address)), device + 1};
         w->view.n_pods = w->view.n_addresses = n + 1;
 }
 

@@ -6,11 +6,11 @@
 
 #include <vpcwire/dataplane.h>
 
-/* Marks that others put on packets, with the device index of the ENI that each could be taken for. */
+/* Marks that others put on packets, with the index of the ENI that each could be taken for. */
 static const struct {
         const char *whose;
         uint32_t mark;
-        unsigned device_index;
+        unsigned index;
 } foreign_marks[] = {
         {"wg-quick", 0xca6c, 10},
         {"Calico's eBPF", 0x01000000, 1},
@@ -24,16 +24,11 @@ static const struct {
         {"all but ours", 0xffffff7f, 31},
 };
 
-/* ENI 1 becomes that device. */
-static void set_device_index(struct node_world *w, unsigned device_index)
+/* ENI 1 gets that mark and its table. */
+static void set_index(struct node_world *w, unsigned index)
 {
-        unsigned before = w->enis[1].device_index;
-
-        w->enis[1].device_index = device_index;
-        for (size_t i = 0; i < w->view.n_addresses; i++) {
-                if (w->addresses[i].device_index == before)
-                        w->addresses[i].device_index = device_index;
-        }
+        w->enis[1].mark_index = index;
+        w->enis[1].route_table = index + 1;
         node_world_sync(w);
         node_packets_gateway(w, "eth1", "f1");
 }
@@ -66,7 +61,7 @@ static void test_marks_of_the_hosts_own_packets(void **state)
                 _cleanup_close_ int host = node_packets_open(w, w->host_fd, PORT);
 
                 print_message("%s\n", foreign_marks[i].whose);
-                set_device_index(w, foreign_marks[i].device_index);
+                set_index(w, foreign_marks[i].index);
                 mark_pods_packets(w, "raw", foreign_marks[i].mark);
                 assert_int_equal(setsockopt(host, SOL_SOCKET, SO_MARK, &foreign_marks[i].mark,
                                             sizeof(foreign_marks[i].mark)),
@@ -90,13 +85,13 @@ static void test_marks_of_pods_packets(void **state)
                                     second = node_packets_open(w, w->pod_fds[1], PORT);
 
                 print_message("%s\n", foreign_marks[which].whose);
-                set_device_index(w, foreign_marks[which].device_index);
+                set_index(w, foreign_marks[which].index);
                 mark_pods_packets(w, priorities[i % ARRAY_SIZE(priorities)], mark);
                 node_packets_send(first, "10.0.2.5", PORT);
                 node_packets_assert(node_packets_await("10.0.2.5"), 0, "10.0.1.11");
                 /* One that has all the bits of ours is led away from our rules by another bit. */
-                assert_kept(w, (mark & DATAPLANE_MARK_MASK) !=
-                                       dataplane_eni_mark(foreign_marks[which].device_index));
+                assert_kept(w,
+                            (mark & DATAPLANE_MARK_MASK) != dataplane_eni_mark(foreign_marks[which].index));
                 node_packets_send(second, "10.0.2.6", PORT);
                 node_packets_assert(node_packets_await("10.0.2.6"), 1, "10.0.1.21");
         }
@@ -113,7 +108,7 @@ static void test_marks_of_connections(void **state)
                                     second = node_packets_open(w, w->pod_fds[1], PORT);
 
                 print_message("%s\n", foreign_marks[i].whose);
-                set_device_index(w, foreign_marks[i].device_index);
+                set_index(w, foreign_marks[i].index);
                 node_world_nft(w, arena_printf(w->arena,
                                                "table ip marks { }; delete table ip marks; table ip marks { "
                                                "chain before { type filter hook prerouting priority mangle; "

@@ -3,11 +3,11 @@
 #include "node_world.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 
 #include <linux/rtnetlink.h>
 
@@ -30,7 +30,7 @@ static int setup(void **state)
         node_world_plug(w, 2);
         node_world_add_pod(w, "10.0.1.11", 0, true);
         node_world_add_pod(w, "10.0.1.21", 1, true);
-        assert_ok(node_monitor_open("eni", node_port(w->node), &monitor, &w->err), &w->err);
+        assert_ok(node_monitor_open("eni", node_ports(w->node), &monitor, &w->err), &w->err);
         node_world_sync(w);
         return 0;
 }
@@ -68,21 +68,6 @@ static unsigned wait_for(struct node_world *w, unsigned expect)
                         return told;
                 poll(polls, ARRAY_SIZE(polls), (int)left);
         }
-}
-
-/* As another process: the monitor knows our own nftables changes by the process that made them. */
-static void nft_of_another(struct node_world *w, const char *commands)
-{
-        int status;
-        pid_t pid = fork();
-
-        assert_true(pid >= 0);
-        if (pid == 0) {
-                node_world_nft(w, commands);
-                _exit(0);
-        }
-        assert_int_equal(waitpid(pid, &status, 0), pid);
-        assert_int_equal(status, 0);
 }
 
 static void delete_rule(struct node_world *w)
@@ -207,17 +192,17 @@ static void link_gone(struct node_world *w)
 
 static void nft_flush(struct node_world *w)
 {
-        nft_of_another(w, "flush ruleset");
+        node_world_nft(w, "flush ruleset");
 }
 
 static void nft_rule(struct node_world *w)
 {
-        nft_of_another(w, "add rule ip vpcwire snat_pods drop");
+        node_world_nft(w, "add rule ip vpcwire snat_pods drop");
 }
 
 static void nft_element(struct node_world *w)
 {
-        nft_of_another(w, "delete element ip vpcwire eni_of { 10.0.1.21 }");
+        node_world_nft(w, "delete element ip vpcwire eni_of { 10.0.1.21 }");
 }
 
 static void set_sysctl(struct node_world *w, const char *key, const char *value)
@@ -340,12 +325,75 @@ static void test_daily_business_is_silent(void **state)
         assert_ok(rule_delete(w->nl, &foreign, &w->err), &w->err);
         assert_ok(route_add(w->nl, &route, &w->err), &w->err);
         assert_ok(route_delete(w->nl, &route, &w->err), &w->err);
-        nft_of_another(w, "add table ip other; add chain ip other c; delete table ip other");
-        nft_of_another(w, "add table ip6 vpcwire; delete table ip6 vpcwire");
+        node_world_nft(w, "add table ip other; add chain ip other c; delete table ip other");
+        node_world_nft(w, "add table ip6 vpcwire; delete table ip6 vpcwire");
         set_sysctl(w, arena_printf(w->arena, "net.ipv4.conf.%s.rp_filter", w->pods[2].host_ifname), "1");
         set_sysctl(w, "net.ipv4.conf.eth1.proxy_arp", "1");
         set_sysctl(w, arena_printf(w->arena, "net.ipv4.conf.%s.proxy_arp", w->pods[2].host_ifname), "1");
         assert_int_equal(read_now(w), 0);
+}
+
+static void *sync_node(void *data)
+{
+        struct node_world *w = data;
+
+        return (void *)(intptr_t)node_sync(w->node, w->arena, &w->view, &w->report, &w->err);
+}
+
+/* As the reconciler's are, whose thread has another id than the process. */
+static void test_own_changes_of_another_thread_are_silent(void **state)
+{
+        struct node_world *w = *state;
+        pthread_t thread;
+        void *failed;
+
+        node_world_add_pod(w, "10.0.1.22", 1, true);
+        read_now(w);
+        assert_int_equal(pthread_create(&thread, NULL, sync_node, w), 0);
+        assert_int_equal(pthread_join(thread, &failed), 0);
+        assert_null(failed);
+        assert_int_equal(w->report.repaired.nft, 2);
+        assert_int_equal(read_now(w), 0);
+}
+
+static size_t take_wired(struct node_wired *ret)
+{
+        size_t n;
+        struct node_wired *list = node_monitor_take_wired(monitor, &n);
+
+        for (size_t i = 0; i < n && i < 2; i++)
+                ret[i] = list[i];
+        free(list);
+        return n;
+}
+
+/* For who has the leases: a pod's link and its route, unless they are ours, gone again, or were there before. */
+static void test_wired_is_kept(void **state)
+{
+        struct node_world *w = *state;
+        struct node_wired wired[2] = {0};
+
+        read_now(w);
+        assert_int_equal(take_wired(wired), 0);
+        node_world_add_pod(w, "10.0.1.22", 1, true);
+        assert_int_equal(read_now(w), 0);
+        assert_true(node_monitor_has_wired(monitor));
+        assert_int_equal(take_wired(wired), 2);
+        assert_string_equal(wired[0].link, w->pods[2].host_ifname);
+        assert_string_equal(wired[0].alias, w->pods[2].container_id);
+        assert_false(ip_is_set(wired[0].ip));
+        assert_string_equal(wired[1].link, w->pods[2].host_ifname);
+        assert_true(ip_equal(wired[1].ip, w->pods[2].ip));
+        assert_false(node_monitor_has_wired(monitor));
+
+        delete_pod_route(w);
+        node_world_sync(w);
+        read_now(w);
+        assert_int_equal(take_wired(wired), 0);
+        node_world_add_pod(w, "10.0.1.23", 1, true);
+        assert_ok(link_delete_by_name(w->nl, w->pods[3].host_ifname, &w->err), &w->err);
+        read_now(w);
+        assert_int_equal(take_wired(wired), 0);
 }
 
 static void test_pod_link_gone_is_told(void **state)
@@ -387,8 +435,8 @@ static void test_bad_prefix_is_refused(void **state)
         struct node_world *w = *state;
         struct node_monitor *none = NULL;
 
-        assert_fails(node_monitor_open("", 0, &none, &w->err), ERR_INVALID);
-        assert_fails(node_monitor_open("toolong", 0, &none, &w->err), ERR_INVALID);
+        assert_fails(node_monitor_open("", (struct node_ports){0}, &none, &w->err), ERR_INVALID);
+        assert_fails(node_monitor_open("toolong", (struct node_ports){0}, &none, &w->err), ERR_INVALID);
         assert_null(none);
 }
 
@@ -440,9 +488,14 @@ int main(void)
 {
 #define MONITOR_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
         const struct CMUnitTest tests[] = {
-                MONITOR_TEST(test_damage_is_told),        MONITOR_TEST(test_daily_business_is_silent),
-                MONITOR_TEST(test_pod_link_gone_is_told), MONITOR_TEST(test_overrun_is_told),
-                MONITOR_TEST(test_bad_prefix_is_refused), cmocka_unit_test(test_lengths_of_messages),
+                MONITOR_TEST(test_damage_is_told),
+                MONITOR_TEST(test_daily_business_is_silent),
+                MONITOR_TEST(test_own_changes_of_another_thread_are_silent),
+                MONITOR_TEST(test_wired_is_kept),
+                MONITOR_TEST(test_pod_link_gone_is_told),
+                MONITOR_TEST(test_overrun_is_told),
+                MONITOR_TEST(test_bad_prefix_is_refused),
+                cmocka_unit_test(test_lengths_of_messages),
         };
         int r = node_world_begin();
 

@@ -512,12 +512,12 @@ static void test_one_bad_eni_does_not_stop_the_other(void **state)
         struct node_world *w = *state;
 
         node_world_plug(w, 2);
-        w->enis[1].device_index = 99;
+        w->enis[1].mark_index = 99;
         node_world_sync(w);
         assert_int_equal(w->report.enis[1].state, NODE_ENI_FAILED);
         assert_int_equal(w->report.enis[1].err.code, ERR_LIMIT);
         assert_int_equal(w->report.enis[2].state, NODE_ENI_ROUTED);
-        w->enis[1].device_index = 1;
+        w->enis[1].mark_index = 1;
         w->view.mtu = 70000; /* no link of this kind takes it */
         node_world_sync(w);
         assert_int_equal(w->report.enis[1].state, NODE_ENI_FAILED);

@@ -72,14 +72,14 @@ static int setup(void **state)
         c->links[5] = link_(6, "eni00000000002", 22, "veth", "container-2");
         c->links[6] = link_(7, "eni00000000003", 23, "veth", "older sandbox of 3");
         c->links[7] = link_(8, "docker0", 9, "bridge", "");
-        c->enis[0] = (struct node_eni){0, 0, mac(1), ip("10.0.1.10"), cidr("10.0.1.0/24")};
-        c->enis[1] = (struct node_eni){1, 0, mac(2), ip("10.0.1.20"), cidr("10.0.1.0/24")};
-        c->enis[2] = (struct node_eni){2, 0, mac(3), ip("10.0.1.30"), cidr("10.0.1.0/24")};
-        c->addresses[0] = (struct node_address){cidr("10.0.1.22/32"), 1, 0};
-        c->addresses[1] = (struct node_address){cidr("10.0.1.11/32"), 0, 0};
-        c->addresses[2] = (struct node_address){cidr("10.0.1.21/32"), 1, 0};
-        c->addresses[3] = (struct node_address){cidr("10.0.1.31/32"), 2, 0};
-        c->addresses[4] = (struct node_address){cidr("10.0.1.64/28"), 1, 0};
+        c->enis[0] = (struct node_eni){1, true, 0, 0, mac(1), ip("10.0.1.10"), cidr("10.0.1.0/24")};
+        c->enis[1] = (struct node_eni){2, false, 1, 2, mac(2), ip("10.0.1.20"), cidr("10.0.1.0/24")};
+        c->enis[2] = (struct node_eni){3, false, 2, 3, mac(3), ip("10.0.1.30"), cidr("10.0.1.0/24")};
+        c->addresses[0] = (struct node_address){cidr("10.0.1.22/32"), 2};
+        c->addresses[1] = (struct node_address){cidr("10.0.1.11/32"), 1};
+        c->addresses[2] = (struct node_address){cidr("10.0.1.21/32"), 2};
+        c->addresses[3] = (struct node_address){cidr("10.0.1.31/32"), 3};
+        c->addresses[4] = (struct node_address){cidr("10.0.1.64/28"), 2};
         c->pods[0] = (struct pod_sought){ip("10.0.1.22"), "eni00000000002", "container-2"};
         c->pods[1] = (struct pod_sought){ip("10.0.1.11"), "eni00000000001", "container-1"};
         c->pods[2] = (struct pod_sought){ip("10.0.1.21"), "eni00000000003", "container-3"};
@@ -413,8 +413,8 @@ static void test_nft_empty_sets_and_doubles(void **state)
         assert_null(strstr(c->want.nft.text, "elements"));
         assert_non_null(strstr(strstr(c->want.nft.text, "set pods {"), "size 16\n"));
         c->view.n_addresses = 5;
-        c->addresses[1] = (struct node_address){cidr("10.0.1.70/32"), 1, 0}; /* inside the /28 */
-        c->addresses[3] = c->addresses[0];                                   /* twice */
+        c->addresses[1] = (struct node_address){cidr("10.0.1.70/32"), 2}; /* inside the /28 */
+        c->addresses[3] = c->addresses[0];                                /* twice */
         assert_ok(make(c), &c->err);
         assert_null(strstr(c->want.nft.text, "10.0.1.70"));
         assert_non_null(strstr(strstr(c->want.nft.text, "map eni_of"), "flags interval"));
@@ -492,7 +492,7 @@ static void test_bad_view_is_refused(void **state)
         assert_fails(make(c), ERR_INVALID);
         c->links[1] = link_(2, "eth0", 1, "", "");
         assert_ok(make(c), &c->err);
-        c->enis[0].device_index = 9;
+        c->enis[0].primary = false;
         assert_fails(make(c), ERR_INVALID);
         assert_contains(c->err.msg, "primary ENI");
 }
@@ -501,20 +501,19 @@ static void test_bad_view_is_refused(void **state)
 static void test_bad_eni_stands_alone(void **state)
 {
         static const struct {
-                unsigned device_index, network_card;
+                unsigned mark_index, route_table;
                 const char *address, *subnet;
                 enum err_code expect;
         } cases[] = {
-                {2, 0, "10.0.1.30", "10.0.1.0/24", ERR_NONE},
-                {31, 0, "10.0.1.30", "10.0.1.0/24", ERR_NONE},
-                {32, 0, "10.0.1.30", "10.0.1.0/24", ERR_LIMIT},
-                {2, 1, "10.0.1.30", "10.0.1.0/24", ERR_NONE},
-                {1, 1, "10.0.1.30", "10.0.1.0/24", ERR_LIMIT}, /* mark 1 is taken */
-                {0, 1, "10.0.1.30", "10.0.1.0/24", ERR_LIMIT},
-                {2, 64, "10.0.1.30", "10.0.1.0/24", ERR_LIMIT},
-                {2, 0, "fd00::30", "10.0.1.0/24", ERR_INVALID},
-                {2, 0, "10.0.1.30", "fd00::/64", ERR_INVALID},
-                {2, 0, "10.0.1.30", "10.0.1.30/32", ERR_INVALID},
+                {2, 3, "10.0.1.30", "10.0.1.0/24", ERR_NONE},
+                {31, 10101, "10.0.1.30", "10.0.1.0/24", ERR_NONE},
+                {31, 16499, "10.0.1.30", "10.0.1.0/24", ERR_NONE},
+                {32, 3, "10.0.1.30", "10.0.1.0/24", ERR_LIMIT},
+                {0, 0, "10.0.1.30", "10.0.1.0/24", ERR_LIMIT}, /* there was none for it */
+                {2, 254, "10.0.1.30", "10.0.1.0/24", ERR_LIMIT},
+                {2, 3, "fd00::30", "10.0.1.0/24", ERR_INVALID},
+                {2, 3, "10.0.1.30", "fd00::/64", ERR_INVALID},
+                {2, 3, "10.0.1.30", "10.0.1.30/32", ERR_INVALID},
         };
         struct node_case *c = *state;
 
@@ -522,8 +521,13 @@ static void test_bad_eni_stands_alone(void **state)
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 bool good = cases[i].expect == ERR_NONE;
 
-                c->enis[2] = (struct node_eni){cases[i].device_index, cases[i].network_card, mac(3),
-                                               ip(cases[i].address), cidr(cases[i].subnet)};
+                c->enis[2] = (struct node_eni){3,
+                                               false,
+                                               cases[i].mark_index,
+                                               cases[i].route_table,
+                                               mac(3),
+                                               ip(cases[i].address),
+                                               cidr(cases[i].subnet)};
                 assert_ok(make(c), &c->err);
                 assert_int_equal(c->want.enis[2].err.code, cases[i].expect);
                 assert_int_equal(c->want.enis[1].err.code, ERR_NONE);

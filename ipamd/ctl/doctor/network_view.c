@@ -52,19 +52,32 @@ static int add_settings(struct arena *arena, const struct ipam_network_reply *ne
         return 0;
 }
 
-static int add_addresses(const struct ipam_network_eni *eni, struct node_address *list, size_t *n,
-                         struct err *err)
+static int add_addresses(const struct ipam_network_eni *eni, int64_t key, struct node_address *list,
+                         size_t *n, struct err *err)
 {
         for (size_t i = 0; i < eni->n_addresses; i++) {
                 struct node_address *address = &list[*n];
 
-                *address = (struct node_address){.device_index = (unsigned)eni->device_index,
-                                                 .network_card = (unsigned)eni->network_card};
+                *address = (struct node_address){.eni_key = key};
                 if (prefix_parse(eni->addresses[i], &address->prefix, err) < 0)
                         return -(int)err->code;
                 ++*n;
         }
         return 0;
+}
+
+/* A daemon that does not say what it numbered them with has numbered them by their places. */
+static struct node_eni eni_of(const struct ipam_network_eni *eni, int64_t key)
+{
+        const unsigned device = (unsigned)eni->device_index, card = (unsigned)eni->network_card;
+
+        return (struct node_eni){.key = key,
+                                 .primary = device == 0 && card == 0,
+                                 .mark_index = (unsigned)eni->mark_index ?: device,
+                                 .route_table =
+                                         (unsigned)eni->route_table ?: dataplane_eni_table(device, card),
+                                 .address = eni->address,
+                                 .subnet = eni->subnet};
 }
 
 static int add_enis(struct arena *arena, const struct ipam_network_reply *network, struct node_view *view,
@@ -80,12 +93,9 @@ static int add_enis(struct arena *arena, const struct ipam_network_reply *networ
         for (size_t i = 0; i < network->n_enis; i++) {
                 const struct ipam_network_eni *eni = &network->enis[i];
 
-                enis[i] = (struct node_eni){.device_index = (unsigned)eni->device_index,
-                                            .network_card = (unsigned)eni->network_card,
-                                            .address = eni->address,
-                                            .subnet = eni->subnet};
+                enis[i] = eni_of(eni, (int64_t)i);
                 if (mac_parse(eni->mac, &enis[i].mac, err) < 0 ||
-                    add_addresses(eni, addresses, &view->n_addresses, err) < 0)
+                    add_addresses(eni, enis[i].key, addresses, &view->n_addresses, err) < 0)
                         return -(int)err->code;
         }
         view->enis = enis;

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How often the daemon goes through the host's whole network: not for what its own plugin does, nor for what it writes itself."""
+import time
+
+import pytest
+
+from faults import DESCRIBE, ENV, NOTHING_HANGS
+from vpc import wait_until
+
+ADDS = 5
+WITHOUT_A_WORD_S = 60  # the daemon looks by itself this often
+
+
+def counted(node):
+    """Looks at EC2, whole passes, passes for the pool's addresses alone."""
+    passes = "vpcwire_host_network_passes_total"
+    return (
+        node.metric("vpcwire_ec2_calls_total", action=DESCRIBE, **{"class": "none"}),
+        node.metric(passes, of="all"),
+        node.metric(passes, of="pool"),
+    )
+
+
+def settled(node):
+    """Quiet, and the look at EC2 that follows a call has been."""
+    node.wait_quiet(60)
+    last = None
+    while (now := counted(node)) != last:
+        last = now
+        wait_until(lambda: node.exec("sleep", "1"), 10)
+    return now
+
+
+def one_by_one(node):
+    for i in range(ADDS):
+        node.add_pod(f"p{i}")
+        node.wait_quiet(60)
+
+
+def all_at_once(node):
+    node.add_pods(f"p{i}" for i in range(ADDS))
+
+
+@pytest.mark.parametrize("add", [one_by_one, all_at_once])
+def test_adds_that_each_draw_an_address(make_node, add):
+    """Of EC2, for the pool: a pass for the pool brings it, and there is one whole pass after each look at EC2, and the minute's."""
+    node = make_node("n1", instance_type="m5.large", env={**ENV, **NOTHING_HANGS, "VPCWIRE_LOOK_PERIOD": "600"})
+    looks, whole, pool = settled(node)
+    add(node)
+    later = settled(node)
+    assert later[1] - whole <= later[0] - looks + 1, f"{ADDS} ADDs: {(looks, whole, pool)} became {later}"
+    assert later[2] > pool
+    node.check_kernel()
+
+
+def test_adds_from_the_pool(make_node):
+    node = make_node("n1", instance_type="m5.large", env={"WARM_ENI_TARGET": "1", "MAX_ENI": "1", "VPCWIRE_LOOK_PERIOD": "600"})
+    looks, whole, pool = settled(node)
+    one_by_one(node)
+    later = settled(node)
+    assert later[1] - whole <= later[0] - looks + 1 and later[2] == pool, f"{ADDS} ADDs: {(looks, whole, pool)} became {later}"
+
+
+def test_what_no_lease_lets_expect(make_node):
+    """As a plugin would make it that comes late: a route for an address that is nobody's. It takes a pass, at once, to see that."""
+    node = make_node("n1", instance_type="m5.large", env={"WARM_ENI_TARGET": "1", "MAX_ENI": "1", "VPCWIRE_LOOK_PERIOD": "600"})
+    pod = node.add_pod("p0")
+    _, whole, _ = settled(node)
+    free = [block for eni in node.call("Network")["enis"] for block in eni["addresses"] if pod.address not in block]
+    link = node.ip("route", "show", "table", "512")[0]["dev"]
+    node.exec("ip", "route", "add", free[0], "dev", link, "table", "512", "proto", "118", "scope", "link")
+    started = time.monotonic()
+    wait_until(lambda: counted(node)[1] > whole, 10, why="a pass")
+    assert time.monotonic() - started < WITHOUT_A_WORD_S / 2
