@@ -28,13 +28,15 @@ enum {
         STORE_ID_BYTES = 64,
         STORE_TOKEN_BYTES = 65,
         STORE_PATH_BYTES = 4096,
-        STORE_ASIDE_MAX = 3, /* databases that were put aside; older ones are removed */
+        STORE_BUSY_TIMEOUT_MS = 5000, /* the other thread's transaction takes microseconds */
+        STORE_ASIDE_MAX = 3,          /* databases that were put aside; older ones are removed */
 };
 
 struct store_options {
         const char *path;
-        const char *boot_id;         /* NULL: /proc/sys/kernel/random/boot_id */
-        int64_t cooldown_ms;         /* IP_COOLDOWN_PERIOD: of addresses released by any function here */
+        const char *boot_id; /* NULL: /proc/sys/kernel/random/boot_id */
+        int64_t cooldown_ms; /* IP_COOLDOWN_PERIOD: of addresses released by any function here */
+        int64_t busy_timeout_ms; /* how long a call waits for other threads' transactions; 0: STORE_BUSY_TIMEOUT_MS */
         const char *generation_path; /* a file outside the database, see generation.h; NULL: none */
         /* For store_prepare(): which container has which address by which host link (key.ifname), as the kernel shows it. */
         const struct store_import *running;

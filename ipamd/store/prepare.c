@@ -150,6 +150,7 @@ int store_open(const struct store_options *options, struct store **ret, struct e
         if (r < 0)
                 return r;
         store_set_cooldown(store, options->cooldown_ms);
+        store->busy_timeout_ms = options->busy_timeout_ms ?: STORE_BUSY_TIMEOUT_MS;
         generation_keep(store, options->generation_path);
         *ret = TAKE_PTR(store);
         return 0;

@@ -24,7 +24,7 @@ static int busy(void *data, int attempts)
         struct timespec wait = {.tv_nsec = FIRST_NS << (attempts < DOUBLINGS ? attempts : DOUBLINGS)};
 
         if (attempts == 0)
-                store->busy_until_ms = now_ms + STORE_BUSY_TIMEOUT_MS;
+                store->busy_until_ms = now_ms + store->busy_timeout_ms;
         if (now_ms >= store->busy_until_ms)
                 return 0;
         nanosleep(&wait, NULL);
@@ -110,6 +110,7 @@ int store_connect(const char *path, struct store **ret, struct err *err)
         int rc;
 
         store->path = xstrdup(path);
+        store->busy_timeout_ms = STORE_BUSY_TIMEOUT_MS;
         rc = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
         if (rc == SQLITE_OK)
                 rc = configure(store);

@@ -19,15 +19,15 @@
 #include "store/store.h"
 
 enum {
-        STORE_BUSY_TIMEOUT_MS = 5000, /* the other thread's transaction takes microseconds */
-        STORE_STATEMENTS_MAX = 128,   /* different SQL texts of one connection */
-        STORE_GENERATION_BYTES = 40,  /* a word of the schema's triggers, and room */
+        STORE_STATEMENTS_MAX = 128,  /* different SQL texts of one connection */
+        STORE_GENERATION_BYTES = 40, /* a word of the schema's triggers, and room */
 };
 
 struct store {
         sqlite3 *db;
         char *path;
         int64_t cooldown_ms;
+        int64_t busy_timeout_ms;
         int64_t busy_until_ms;                   /* of the wait that is on, see busy() */
         char *generation_path;                   /* NULL: no such file; see generation.h */
         char generation[STORE_GENERATION_BYTES]; /* as this connection wrote it last */
