@@ -11,10 +11,10 @@
 
 #include <vpcwire/clock.h>
 
+#include "client/http.h"
 #include "cloud/credentials.h"
 #include "cloud/ec2_errors.h"
 #include "cloud/ec2_internal.h"
-#include "cloud/http.h"
 #include "cloud/sigv4.h"
 #include "cloud/skew.h"
 

@@ -8,7 +8,7 @@
 
 #include <vpcwire/clock.h>
 
-#include "cloud/http.h"
+#include "client/http.h"
 
 #define IMDS_ENDPOINT_IPV4 "http://169.254.169.254"
 #define IMDS_ENDPOINT_IPV6 "http://[fd00:ec2::254]"

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "cloud/http.h"
+#include "client/http.h"
 #include "cloud/profile_file.h"
 #include "cloud/provider.h"
 

@@ -9,7 +9,7 @@
 
 #include <vpcwire/err.h>
 
-#include "cloud/http.h"
+#include "client/http.h"
 #include "cloud/secret.h"
 
 struct credentials_options;

@@ -12,16 +12,16 @@
 #include <vpcwire/log.h>
 
 #include "kube/event.h"
-#include "kube/exchange.h"
+#include "kube/request.h"
 
 #define EVENTS_PATH "/api/v1/namespaces/" EVENT_NAMESPACE "/events"
 
 enum { STATUS_OK_FIRST = 200, STATUS_OK_LAST = 299 };
 
 struct kube {
-        char *node_name, *events_url;
+        char *node_name, *events_url, *token_file;
         struct notices notices;
-        struct exchange *exchange;
+        struct http_loop *client;
         uv_timer_t timer;       /* the next time that something is due, or may be tried again */
         struct notice *sending; /* NULL: none */
         enum notice_type type;
@@ -87,14 +87,13 @@ static int start_request(struct kube *kube, struct err *err)
         _cleanup_free_ char *patched = xasprintf("%s/%s", kube->events_url, event_name(&event, name));
 
         kube->attempt.patch = patch;
-        return exchange_start(
-                kube->exchange,
-                &(const struct exchange_request){.method = patch ? "PATCH" : "POST",
-                                                 .url = patch ? patched : kube->events_url,
-                                                 .content_type = patch ? "application/merge-patch+json"
-                                                                       : "application/json",
-                                                 .body = body},
-                err);
+        return request_start(kube->client, kube->token_file,
+                             &(const struct request){.method = patch ? "PATCH" : "POST",
+                                                     .url = patch ? patched : kube->events_url,
+                                                     .content_type = patch ? "application/merge-patch+json"
+                                                                           : "application/json",
+                                                     .body = body},
+                             err);
 }
 
 /* ---- what became of it ---- */
@@ -132,7 +131,7 @@ static void retry_later(struct kube *kube, int64_t at_least_ms, const char *why)
         kube->sending->sending = false;
         kube->sending = NULL;
         kube->not_before_ms = clock_boottime_ms() + delay_ms;
-        exchange_rest(kube->exchange);
+        http_loop_rest(kube->client);
         sleep_until_due(kube, delay_ms);
 }
 
@@ -148,7 +147,7 @@ static void told(struct kube *kube)
         send_next(kube);
 }
 
-static void taken(struct kube *kube, const struct exchange_reply *reply)
+static void taken(struct kube *kube, const struct http_reply *reply)
 {
         struct notice_event *known = &kube->sending->events[kube->type];
         unsigned count = event_reply_count(reply->body, reply->body_bytes);
@@ -161,7 +160,7 @@ static void taken(struct kube *kube, const struct exchange_reply *reply)
 }
 
 /* It is there although we have not made it in this life, or not there any more: the other method. */
-static void other_method(struct kube *kube, const struct exchange_reply *reply)
+static void other_method(struct kube *kube, const struct http_reply *reply)
 {
         struct err err;
 
@@ -174,7 +173,7 @@ static void other_method(struct kube *kube, const struct exchange_reply *reply)
                 retry_later(kube, 0, err.msg);
 }
 
-static const char *reply_message(struct arena *arena, const struct exchange_reply *reply)
+static const char *reply_message(struct arena *arena, const struct http_reply *reply)
 {
         _cleanup_json_ json_t *status = NULL;
         const char *message = NULL;
@@ -184,7 +183,7 @@ static const char *reply_message(struct arena *arena, const struct exchange_repl
         return arena_printf(arena, "%ld %.200s", reply->status, message ?: "");
 }
 
-static void refused(struct kube *kube, const struct exchange_reply *reply)
+static void refused(struct kube *kube, const struct http_reply *reply)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
 
@@ -192,7 +191,7 @@ static void refused(struct kube *kube, const struct exchange_reply *reply)
 }
 
 /* It would be refused for ever. */
-static void wrong(struct kube *kube, const struct exchange_reply *reply)
+static void wrong(struct kube *kube, const struct http_reply *reply)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
 
@@ -203,12 +202,12 @@ static void wrong(struct kube *kube, const struct exchange_reply *reply)
 
 static const struct {
         long status;
-        void (*act)(struct kube *kube, const struct exchange_reply *reply);
+        void (*act)(struct kube *kube, const struct http_reply *reply);
 } answers[] = {
         {400, wrong}, {422, wrong}, {404, other_method}, {409, other_method}, {413, wrong}, {415, wrong},
 };
 
-static void on_done(void *data, const struct exchange_reply *reply, const struct err *err)
+static void on_done(void *data, const struct http_reply *reply, const struct err *err)
 {
         struct kube *kube = data;
 
@@ -242,7 +241,7 @@ static void send_next(struct kube *kube)
         }
         kube->sending = notices_next(&kube->notices, now_ms, &kube->type, &wait_ms);
         if (!kube->sending) {
-                exchange_rest(kube->exchange);
+                http_loop_rest(kube->client);
                 sleep_until_due(kube, wait_ms);
                 return;
         }
@@ -303,9 +302,10 @@ int kube_new(uv_loop_t *loop, const struct kube_options *options, struct kube **
         kube = XNEW(struct kube);
         kube->node_name = xstrdup(options->node_name);
         kube->events_url = make_url(options);
-        kube->exchange = exchange_new(
-                loop, &(const struct exchange_options){
-                              .ca_file = ca_file, .token_file = token_file, .done = on_done, .data = kube});
+        kube->token_file = TAKE_PTR(token_file);
+        kube->client =
+                http_loop_new(loop, &(const struct http_loop_options){
+                                            .http = request_options(ca_file), .done = on_done, .data = kube});
         uv_timer_init(loop, &kube->timer);
         kube->timer.data = kube;
         *ret = kube;
@@ -319,6 +319,7 @@ static void on_closed(uv_handle_t *handle)
         notices_done(&kube->notices);
         free(kube->node_name);
         free(kube->events_url);
+        free(kube->token_file);
         free(kube);
 }
 
@@ -326,7 +327,7 @@ struct kube *kube_free(struct kube *kube)
 {
         if (!kube)
                 return NULL;
-        kube->exchange = exchange_free(kube->exchange);
+        kube->client = http_loop_free(kube->client);
         uv_close((uv_handle_t *)&kube->timer, on_closed);
         return NULL;
 }

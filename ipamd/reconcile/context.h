@@ -3,9 +3,9 @@
 #ifndef IPAMD_RECONCILE_CONTEXT_H
 #define IPAMD_RECONCILE_CONTEXT_H
 
+#include "client/http.h"
 #include "cloud/credentials.h"
 #include "cloud/ec2.h"
-#include "cloud/http.h"
 #include "cloud/imds.h"
 #include "metrics/metrics.h"
 #include "migrate/takeover.h"

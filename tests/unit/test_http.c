@@ -7,7 +7,7 @@
 
 #include <vpcwire/file.h>
 
-#include "cloud/http.h"
+#include "client/http.h"
 #include "httpd.h"
 
 enum { MAX_BODY_BYTES = 1000 };

@@ -9,7 +9,7 @@
 
 #include <vpcwire/clock.h>
 
-#include "cloud/http.h"
+#include "client/http.h"
 
 #define SILENT_NAME "ec2.silent.test"
 

@@ -13,7 +13,7 @@
 
 #include <vpcwire/file.h>
 
-#include "cloud/http.h"
+#include "client/http.h"
 #include "httpd.h"
 
 /* The name under which OpenSSL looks for an issuer in a folder of certificates. */

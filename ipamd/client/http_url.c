@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* URLs, by curl's own parser: what is checked here is then what curl connects to. */
-#include "cloud/http.h"
+#include "client/http.h"
 
 #include <stdlib.h>
 #include <string.h>

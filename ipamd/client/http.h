@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One HTTP exchange at a time over libcurl, with the limits that everything from outside gets: a deadline for the whole
+ * The one client for what others serve by HTTP: one exchange at a time over libcurl, here waited for, or on the daemon's loop
+ * (http_loop.h), with the limits that everything from outside gets: a deadline for the whole
  * exchange, one for the connection, a size for the body. Connections are kept for the next exchange. No redirects, no
  * cookies, http and https only, TLS 1.2 at least and always verified. A request that was sent is never sent again.
  * Proxies are those of the environment, as curl reads it (HTTPS_PROXY, https_proxy, http_proxy, NO_PROXY), unless refused.
  *
  * One `struct http` belongs to one thread. The reply's bytes may be secrets: they are wiped before they are freed.
  */
-#ifndef IPAMD_CLOUD_HTTP_H
-#define IPAMD_CLOUD_HTTP_H
+#ifndef IPAMD_CLIENT_HTTP_H
+#define IPAMD_CLIENT_HTTP_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -21,6 +22,7 @@
 enum {
         HTTP_MAX_HEADER_BYTES = 64 * 1024, /* all header lines of one reply */
         HTTP_MAX_IDLE_S = 15, /* an older idle connection is not reused: the peer may be closing it */
+        HTTP_RETRY_AFTER_S_MAX = 24 * 60 * 60, /* a longer Retry-After is cut */
         HTTP_BRAKE_MS = 5000, /* what is under way when the brake is pulled has so long to end well */
 };
 
@@ -40,6 +42,7 @@ struct http_options {
         size_t max_body_bytes;
         unsigned timeout_ms, connect_timeout_ms;
         unsigned min_ttl;    /* packets of the peer with a lower TTL (hop limit) are dropped; 0: none */
+        bool https_only;     /* an http:// URL is refused */
         bool no_proxy;       /* never use a proxy, whatever the environment says */
         const char *ca_file; /* NULL: the system's certificates; copied */
         const struct http_brake *brake; /* NULL: none; borrowed */
@@ -50,7 +53,7 @@ struct http_header {
 };
 
 struct http_request {
-        const char *method; /* "GET", "POST", "PUT" */
+        const char *method; /* "GET", "POST", "PUT", "PATCH" */
         const char *url;
         const struct http_header *headers;
         size_t n_headers;
@@ -62,6 +65,7 @@ struct http_reply {
         long status;
         const char *body; /* NUL-terminated; may hold NULs; valid until the next exchange */
         size_t body_bytes;
+        int64_t retry_after_ms; /* at most HTTP_RETRY_AFTER_S_MAX; 0: it does not say */
 };
 
 int http_new(const struct http_options *options, struct http **ret, struct err *err);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * curl's easy interface. The handle is reset before each exchange, so that nothing of one request (headers with a
- * session token, for one) is left for the next; connections survive a reset.
+ * One curl handle. It is reset before each exchange, so that nothing of one request (headers with a session token, for
+ * one) is left for the next; connections survive a reset.
  *
  * curl by itself sends a request again when a reused connection closes without an answer. For EC2 that could carry out
  * a mutation twice, so bodies go through a read callback that cannot be rewound: curl then fails instead.
  */
-#include "cloud/http.h"
+#include "client/http_handle.h"
 
 #include <netinet/in.h>
 #include <pthread.h>
@@ -14,14 +14,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include <curl/curl.h>
-
 #include <vpcwire/clock.h>
 
 struct http {
         CURL *curl;
         struct http_options options;
         char *ca_file;
+        struct curl_slist *headers; /* of the request under way */
         char *body;
         size_t body_bytes, body_capacity, header_bytes;
         bool body_too_long, headers_too_long;
@@ -29,8 +28,6 @@ struct http {
         size_t send_bytes;
         char error[CURL_ERROR_SIZE];
 };
-
-DEFINE_CLEANUP(struct curl_slist *, curl_slist_free_all)
 
 static void global_init(void)
 {
@@ -62,10 +59,21 @@ void http_wipe(struct http *http)
         http->body_bytes = 0;
 }
 
+/* The handle keeps a pointer to them. */
+static void wipe_headers(struct http *http)
+{
+        curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, NULL);
+        for (struct curl_slist *h = http->headers; h; h = h->next)
+                explicit_bzero(h->data, strlen(h->data));
+        curl_slist_free_all(TAKE_PTR(http->headers));
+}
+
 struct http *http_free(struct http *http)
 {
         if (!http)
                 return NULL;
+        if (http->headers)
+                wipe_headers(http);
         if (http->curl)
                 curl_easy_cleanup(http->curl);
         http_wipe(http);
@@ -166,29 +174,30 @@ static int check_header(const struct http_header *header, struct err *err)
         return 0;
 }
 
-static int make_headers(const struct http_request *request, struct curl_slist **ret, struct err *err)
+/* Takes the line, and leaves no copy of it. */
+static void add_header(struct http *http, char *line)
 {
-        _cleanup_(curl_slist_free_allp) struct curl_slist *list = NULL;
+        struct curl_slist *longer = curl_slist_append(http->headers, line);
+
+        if (!longer)
+                abort(); /* out of memory, see mem.h */
+        http->headers = longer;
+        explicit_bzero(line, strlen(line));
+        free(line);
+}
+
+static int add_headers(struct http *http, const struct http_request *request, struct err *err)
+{
         int r;
 
         for (size_t i = 0; i < request->n_headers; i++) {
-                _cleanup_free_ char *line =
-                        xasprintf("%s: %s", request->headers[i].name, request->headers[i].value);
-                struct curl_slist *longer;
-
                 r = check_header(&request->headers[i], err);
                 if (r < 0)
                         return r;
-                longer = curl_slist_append(list, line);
-                if (!longer)
-                        abort(); /* out of memory, see mem.h */
-                list = longer;
+                add_header(http, xasprintf("%s: %s", request->headers[i].name, request->headers[i].value));
         }
         /* No "Expect: 100-continue": it costs a round trip and some servers do not answer it. */
-        list = curl_slist_append(list, "Expect:");
-        if (!list)
-                abort();
-        *ret = TAKE_PTR(list);
+        add_header(http, xstrdup("Expect:"));
         return 0;
 }
 
@@ -221,7 +230,7 @@ static void set_limits(struct http *http)
         curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L); /* we are one thread of several */
         /* Without it libcurl's time is over only when its resolver's is: minutes, with name servers that are silent. */
         curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);
-        curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+        curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, o->https_only ? "https" : "http,https");
         curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
         curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
         curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
@@ -244,13 +253,13 @@ static void set_limits(struct http *http)
                 curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
 }
 
-static void set_request(struct http *http, const struct http_request *request, struct curl_slist *headers)
+static void set_request(struct http *http, const struct http_request *request)
 {
         CURL *curl = http->curl;
 
         curl_easy_setopt(curl, CURLOPT_URL, request->url);
         curl_easy_setopt(curl, CURLOPT_USERAGENT, "vpcwire/" VPCWIRE_VERSION);
-        curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+        curl_easy_setopt(curl, CURLOPT_HTTPHEADER, http->headers);
         curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
         curl_easy_setopt(curl, CURLOPT_WRITEDATA, http);
         curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
@@ -287,35 +296,53 @@ static int exchange_error(const struct http *http, CURLcode result, struct err *
         return err_set(err, ERR_AGAIN, "no complete reply: %s", why);
 }
 
-int http_exchange(struct http *http, const struct http_request *request, struct http_reply *ret,
-                  struct err *err)
+int http_prepare(struct http *http, const struct http_request *request, CURL **ret, struct err *err)
 {
-        _cleanup_(curl_slist_free_allp) struct curl_slist *headers = NULL;
-        CURLcode result;
-        long status = 0;
         int r;
 
         if (http_brake_is_pulled(http->options.brake))
                 return err_set(err, ERR_AGAIN, "not sent: this program is stopping");
-        r = make_headers(request, &headers, err);
-        if (r < 0)
-                return r;
         curl_easy_reset(http->curl);
+        r = add_headers(http, request, err);
+        if (r < 0) {
+                wipe_headers(http);
+                return r;
+        }
         http_wipe(http);
         reserve_body(http, 1);
         http->header_bytes = 0;
         http->body_too_long = http->headers_too_long = false;
         http->error[0] = '\0';
         set_limits(http);
-        set_request(http, request, headers);
-        result = curl_easy_perform(http->curl);
-        curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, NULL); /* the list is ours and ends here */
+        set_request(http, request);
+        *ret = http->curl;
+        return 0;
+}
+
+int http_finish(struct http *http, CURLcode result, struct http_reply *ret, struct err *err)
+{
+        curl_off_t retry_after_s = 0;
+        long status = 0;
+
+        wipe_headers(http);
         if (result != CURLE_OK)
                 return exchange_error(http, result, err);
         curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &status);
+        curl_easy_getinfo(http->curl, CURLINFO_RETRY_AFTER, &retry_after_s);
+        if (retry_after_s > HTTP_RETRY_AFTER_S_MAX)
+                retry_after_s = HTTP_RETRY_AFTER_S_MAX;
         http->body[http->body_bytes] = '\0';
-        *ret = (struct http_reply){status, http->body, http->body_bytes};
+        *ret = (struct http_reply){status, http->body, http->body_bytes, (int64_t)retry_after_s * 1000};
         return 0;
+}
+
+int http_exchange(struct http *http, const struct http_request *request, struct http_reply *ret,
+                  struct err *err)
+{
+        CURL *curl;
+        int r = http_prepare(http, request, &curl, err);
+
+        return r < 0 ? r : http_finish(http, curl_easy_perform(curl), ret, err);
 }
 
 const char *http_reply_header(struct http *http, const char *name)
