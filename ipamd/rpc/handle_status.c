@@ -29,14 +29,14 @@ static void add_blocked(struct ipam_status_reply *status, const struct reason_fa
 
         status->blocked = ARENA_ARRAY(arena, struct ipam_blocked, facts->n_blocked);
         for (size_t i = 0; i < facts->n_blocked; i++) {
-                if (facts->blocked[i].until_ms <= facts->now_ms)
+                if (facts->blocked[i].retry_at_ms <= facts->now_ms)
                         continue;
                 status->blocked[status->n_blocked++] = (struct ipam_blocked){
-                        .action = facts->blocked[i].action,
-                        .subject = facts->blocked[i].subject,
-                        .reason = facts->blocked[i].reason,
+                        .action = condition_kind_to_string(facts->blocked[i].kind),
+                        .subject = facts->blocked[i].object,
+                        .reason = facts->blocked[i].message,
                         .until_ms = facts->blocked[i].attempts
-                                            ? facts->blocked[i].until_ms + wall_minus_boot_ms
+                                            ? facts->blocked[i].retry_at_ms + wall_minus_boot_ms
                                             : 0,
                 };
         }
@@ -53,9 +53,9 @@ static void add_warnings(struct ipam_status_reply *status, const struct serve *s
                 status->warnings[status->n_warnings++] =
                         (struct ipam_warning){.subject = "new pods", .reason = handover_reason(serve, arena)};
         for (size_t i = 0; i < facts->n_warnings; i++) {
-                if (facts->warnings[i].until_ms > facts->now_ms)
+                if (facts->warnings[i].retry_at_ms > facts->now_ms)
                         status->warnings[status->n_warnings++] = (struct ipam_warning){
-                                .subject = facts->warnings[i].subject, .reason = facts->warnings[i].reason};
+                                .subject = facts->warnings[i].object, .reason = facts->warnings[i].message};
         }
         for (size_t i = 0; i < settings->n_warnings; i++)
                 status->warnings[status->n_warnings++] = settings->warnings[i];
