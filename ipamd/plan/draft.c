@@ -4,18 +4,11 @@
 
 #include "plan/draft.h"
 
-static _printf_(2, 0) const char *format(struct arena *arena, const char *text, va_list args)
-{
-        char line[256]; /* reasons are ours and short */
-
-        vsnprintf(line, sizeof(line), text, args);
-        return arena_strdup(arena, line);
-}
-
 struct plan_action *draft_add(struct draft *draft, enum plan_action_kind kind, const struct plan_eni *eni,
                               unsigned count, const char *reason, ...)
 {
         struct plan_action *action = &draft->actions[draft->n++];
+        char line[256]; /* reasons are ours and short */
         va_list args;
 
         assert(draft->n <= draft->max_actions); /* it is above what the parts can add */
@@ -26,8 +19,9 @@ struct plan_action *draft_add(struct draft *draft, enum plan_action_kind kind, c
                 .device_index = eni ? eni->device_index : 0,
         };
         va_start(args, reason);
-        action->reason = format(draft->arena, reason, args);
+        vsnprintf(line, sizeof(line), reason, args);
         va_end(args);
+        action->reason = arena_strdup(draft->arena, line);
         return action;
 }
 

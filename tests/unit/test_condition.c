@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The names of conditions are one list: the schema's CHECKs and EC2's classes have the same. */
+/* The names of conditions are one list: the schema's CHECKs, EC2's classes and the RPC's definition have the same. */
 #include "test.h"
 
 #include <sqlite3.h>
+
+#include <vpcwire/ipam.h>
 
 #include "reconcile/blocked.h"
 #include "store_fixture.h"
@@ -63,6 +65,26 @@ static void test_causes_of_ec2_are_its_classes(void **state _unused_)
                                     ec2_failure_class_to_string((enum ec2_failure_class) class));
 }
 
+/* In Varlink a name has _ for -. */
+static void assert_same_name(const char *ours, const char *rpc)
+{
+        assert_int_equal(strlen(ours), strlen(rpc));
+        for (size_t i = 0; ours[i]; i++)
+                assert_int_equal(ours[i] == '-' ? '_' : ours[i], rpc[i]);
+}
+
+static void test_the_rpc_has_the_same(void **state _unused_)
+{
+        for (int kind = 0; kind < _CONDITION_KIND_MAX; kind++)
+                assert_same_name(condition_kind_to_string((enum condition_kind)kind),
+                                 ipam_condition_kind_to_string(
+                                         (enum ipam_condition_kind)(IPAM_CONDITION_KIND_LOOK + kind)));
+        for (int cause = 0; cause < _CONDITION_CAUSE_MAX; cause++)
+                assert_same_name(condition_cause_to_string((enum condition_cause)cause),
+                                 ipam_condition_cause_to_string((enum ipam_condition_cause)(
+                                         IPAM_CONDITION_CAUSE_THROTTLED + cause)));
+}
+
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
@@ -70,6 +92,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_the_schema_has_the_same, fixture_setup,
                                                 fixture_teardown),
                 cmocka_unit_test(test_causes_of_ec2_are_its_classes),
+                cmocka_unit_test(test_the_rpc_has_the_same),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -179,6 +179,9 @@ static void test_status(void **state)
                     status.targets.cooldown_ms == 30000);
         assert_int_equal(status.n_blocked, 1);
         assert_string_equal(status.blocked[0].reason, "subnet is full");
+        assert_string_equal(status.blocked[0].action, "create");
+        assert_int_equal(status.blocked[0].kind, IPAM_CONDITION_KIND_CREATE);
+        assert_int_equal(status.blocked[0].cause, IPAM_CONDITION_CAUSE_CAPACITY_SUBNET);
         assert_in_range(status.blocked[0].until_ms, clock_wall_ms() + 30000, clock_wall_ms() + 61000);
 }
 
