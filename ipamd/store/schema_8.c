@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Version 8: what cannot be done now has a kind and a cause, and not a sentence that somebody searches. The names are those of
+ * Version 8: an event says what ended a lease, and what cannot be done now has a kind and a cause, and not a sentence that somebody searches. The names are those of
  * model/condition.h; a unit test compares them, and a new one is a new version.
  *
  * Of the table before only that is kept whose kind says its cause: a full ENI, a missing tag or link, an ENI that does not fit.
@@ -40,4 +40,8 @@ static const char conditions[] =
         "'take-in');"
         "DROP TABLE blocked;";
 
-const char *const schema_version_8[] = {conditions, NULL};
+/* What ended a lease is a field of its event; of older ones it stands in the text alone, and is shown as it is. */
+static const char events[] = "ALTER TABLE events ADD COLUMN lease_end TEXT NOT NULL DEFAULT ''"
+                             "  CHECK (lease_end IN ('', 'del', 'gc', 'link-gone', 'contradicted'));";
+
+const char *const schema_version_8[] = {conditions, events, NULL};

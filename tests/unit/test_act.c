@@ -281,9 +281,9 @@ static void test_an_unassign_never_takes_a_leased_or_cooling_address(void **stat
         struct ip address;
         bool released;
 
-        assert_ok(
-                store_lease_release(b->f->store, &cooling.key, "test", NOW, &released, &address, &b->f->err),
-                &b->f->err);
+        assert_ok(store_lease_release(b->f->store, &cooling.key, LEASE_END_DEL, NOW, &released, &address,
+                                      &b->f->err),
+                  &b->f->err);
         bench_answer(b, &done, 1);
         round = bench_round(b, SOON);
         bench_act(b, &round,

@@ -73,6 +73,17 @@ static void assert_same_name(const char *ours, const char *rpc)
                 assert_int_equal(ours[i] == '-' ? '_' : ours[i], rpc[i]);
 }
 
+static void test_ends_of_leases(void **state _unused_)
+{
+        for (int end = LEASE_END_DEL; end < _LEASE_END_MAX; end++) {
+                const char *name = lease_end_to_string((enum lease_end)end);
+
+                assert_int_equal(lease_end_parse(name), end);
+                assert_same_name(name, ipam_lease_end_to_string((enum ipam_lease_end)(IPAM_LEASE_END_DEL +
+                                                                                      end - LEASE_END_DEL)));
+        }
+}
+
 static void test_the_rpc_has_the_same(void **state _unused_)
 {
         for (int kind = 0; kind < _CONDITION_KIND_MAX; kind++)
@@ -93,6 +104,7 @@ int main(void)
                                                 fixture_teardown),
                 cmocka_unit_test(test_causes_of_ec2_are_its_classes),
                 cmocka_unit_test(test_the_rpc_has_the_same),
+                cmocka_unit_test(test_ends_of_leases),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

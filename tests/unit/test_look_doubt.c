@@ -238,7 +238,8 @@ static void test_a_lease_on_what_was_given_back_makes_no_late_look_true(void **s
         bench_look(b, SOON);
         assert_string_equal(fixture_address_state(b->f, lease.address, SOON), "leased");
         assert_true(b->r.resync.due_ms <= SOON + LOOK_SETTLE_MS + 1000);
-        assert_ok(store_lease_release(b->f->store, &lease.key, "", SOON, &released, &address, &b->f->err),
+        assert_ok(store_lease_release(b->f->store, &lease.key, LEASE_END_DEL, SOON, &released, &address,
+                                      &b->f->err),
                   &b->f->err);
         bench_look(b, SOON + 1000);
         for (unsigned i = 1; i <= 3; i++)
@@ -680,7 +681,8 @@ static void test_a_doubt_does_not_end_a_cooldown(void **state)
         struct ip address;
         bool released;
 
-        assert_ok(store_lease_release(b->f->store, &lease.key, "test", NOW, &released, &address, &b->f->err),
+        assert_ok(store_lease_release(b->f->store, &lease.key, LEASE_END_DEL, NOW, &released, &address,
+                                      &b->f->err),
                   &b->f->err);
         bench_show(b, without, 1);
         bench_look(b, SOON);

@@ -16,7 +16,7 @@ static bool release(struct fixture *f, const char *container_id, int64_t now_ms)
         bool released = false;
         struct ip ip;
 
-        OK(store_lease_release(f->store, &key, "test", now_ms, &released, &ip, &f->err));
+        OK(store_lease_release(f->store, &key, LEASE_END_DEL, now_ms, &released, &ip, &f->err));
         return released;
 }
 
@@ -593,10 +593,11 @@ static void test_events_of_one(void **state)
         OK(store_lease_confirm(f->store, &wanted.key, lease.address, &f->err));
         OK(store_lease_confirm(f->store, &wanted.key, lease.address, &f->err)); /* twice is once */
         fixture_lease(f, "other", NOW);
-        OK(store_lease_release(f->store, &wanted.key, "DEL", NOW, &released, &address, &f->err));
+        OK(store_lease_release(f->store, &wanted.key, LEASE_END_DEL, NOW, &released, &address, &f->err));
         /* The newest first, the boot in each; the books' pod, container and ENI with each. */
         assert_int_equal(events_of(f, NULL, "ns/web", 0, &events), 5);
         assert_string_equal(events[0].kind, "lease-released");
+        assert_int_equal(events[0].lease_end, LEASE_END_DEL);
         assert_string_equal(events[1].kind, "lease-wired");
         assert_string_equal(events[2].kind, "lease-added");
         assert_string_equal(events[3].kind, "add-waiting");
@@ -698,7 +699,8 @@ static void test_a_clock_that_went_back(void **state)
         lease = fixture_lease(f, "stays", now_ms + day_ms);
         address = fixture_lease(f, "ends", now_ms + day_ms).address;
         assert_ok(store_lease_link_seen(f->store, &lease.key, false, now_ms + day_ms, &f->err), &f->err);
-        assert_ok(store_lease_release(f->store, &ends.key, "", now_ms + day_ms, &done, &address, &f->err),
+        assert_ok(store_lease_release(f->store, &ends.key, LEASE_END_DEL, now_ms + day_ms, &done, &address,
+                                      &f->err),
                   &f->err);
         assert_ok(store_condition_set(f->store,
                                       &(const struct condition){.kind = CONDITION_ASSIGN,
@@ -739,7 +741,8 @@ static void test_a_clock_that_goes_back_while_running(void **state)
 
         fixture_ready_eni(f, 0, 1);
         fixture_lease(f, "ends", NOW + day_ms);
-        assert_ok(store_lease_release(f->store, &ends.key, "", NOW + day_ms, &done, &address, &f->err),
+        assert_ok(store_lease_release(f->store, &ends.key, LEASE_END_DEL, NOW + day_ms, &done, &address,
+                                      &f->err),
                   &f->err);
         assert_ok(store_lease_add(f->store, &wanted, NOW, f->arena, &result, &got, &f->err), &f->err);
         assert_int_equal(result, LEASE_NONE_FREE);

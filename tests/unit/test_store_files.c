@@ -575,7 +575,7 @@ static void test_full_disk(void **state)
                 struct ip ip;
                 bool done = false;
 
-                r = store_lease_release(f->store, &lease.key, "", NOW, &done, &ip, &f->err);
+                r = store_lease_release(f->store, &lease.key, LEASE_END_DEL, NOW, &done, &ip, &f->err);
                 assert_true(r == 0 || (r == -ERR_SYSTEM && !done));
                 released += done;
         }
