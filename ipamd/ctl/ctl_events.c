@@ -20,6 +20,7 @@ static struct ipam_event keep_event(struct arena *arena, const struct ipam_event
                 .pod = keep(arena, event->pod),
                 .container_id = keep(arena, event->container_id),
                 .eni_id = keep(arena, event->eni_id),
+                .lease_end = event->lease_end,
         };
 }
 

@@ -53,14 +53,25 @@ static void on_wired(struct story *story, const struct ipam_event *event)
         find(story, event)->wired_ms = event->at_ms;
 }
 
-/* The text is "network/container/interface: why". */
+/* An older daemon says it in the text alone, which is shown as it is. */
+static const char *end_of(const struct ipam_event *event)
+{
+        static const char *const words[_IPAM_LEASE_END_MAX] = {
+                [IPAM_LEASE_END_DEL] = "DEL",
+                [IPAM_LEASE_END_GC] = "GC",
+                [IPAM_LEASE_END_LINK_GONE] = "reclaimed: its host link is gone",
+                [IPAM_LEASE_END_CONTRADICTED] = "the kernel shows another pod with its address",
+        };
+
+        return words[event->lease_end] ?: event->text;
+}
+
 static void on_released(struct story *story, const struct ipam_event *event)
 {
         struct story_lease *lease = find(story, event);
-        const char *why = event->text ? strstr(event->text, ": ") : NULL;
 
         lease->until_ms = event->at_ms;
-        lease->end = why ? why + 2 : event->text;
+        lease->end = end_of(event);
 }
 
 static void on_lost(struct story *story, const struct ipam_event *event)

@@ -157,12 +157,12 @@ static void tell_impaired(struct daemon *d)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         const char *reason = NULL;
-        struct store_blocked *blocked;
+        struct condition *conditions;
         struct store_counts counts;
         struct err err;
         size_t n;
 
-        if (store_blocked(d->store, arena, &blocked, &n, &err) < 0 ||
+        if (store_conditions(d->store, arena, &conditions, &n, &err) < 0 ||
             store_counts(d->store, clock_boottime_ms(), &counts, &err) < 0) {
                 log_error("whether pods are hurt cannot be read", LOG_ERR(&err));
                 return;
@@ -172,10 +172,10 @@ static void tell_impaired(struct daemon *d)
                                       "%u pods have addresses that EC2 does not assign to this node any more",
                                       counts.lost);
         for (size_t i = 0; i < n; i++) {
-                if (strcmp(blocked[i].action, STORE_WARNING_POD_ROUTE) == 0 && !reason)
-                        reason = arena_printf(arena, "%s: %s", blocked[i].subject, blocked[i].reason);
-                if (strcmp(blocked[i].action, RECONCILE_STEP_NETWORK) == 0)
-                        reason = blocked[i].reason;
+                if (conditions[i].kind == CONDITION_POD_ROUTE && !reason)
+                        reason = arena_printf(arena, "%s: %s", conditions[i].object, conditions[i].message);
+                if (conditions[i].kind == CONDITION_STEP_NETWORK)
+                        reason = conditions[i].message;
         }
         serve_set_impaired(d->serve, reason);
 }

@@ -27,7 +27,8 @@
                "assign", "unassign", "drain", "undrain", "detach", "delete", "attach-refused",               \
                "token-not-shown", "delete-on-termination", "security-groups", "look-for-orphans",            \
                "delete-orphan", "learn-subnet", "full", "grow", "shrink", "eni-tag", "eni-link", "take-in",  \
-               "store", "identity", "network", "reclaim", "firewalls", "plan", "tag-primary", "orphans")
+               "store", "identity", "network", "takeover", "reclaim", "firewalls", "plan", "tag-primary",    \
+               "orphans")
 #define ENI_STATES                                                                                           \
         VALUES("creating", "attaching", "configuring", "ready", "draining", "detaching", "deleting")
 #define VERBS VALUES("add", "confirm", "del", "check", "gc")
@@ -126,8 +127,8 @@ const struct metric_row metric_rows[_METRIC_MAX] = {
         [METRIC_AWSCNI_ERRORS] = {"awscni_ipamd_error_count",
                                   "Internal errors by place",
                                   METRIC_KIND_COUNTER,
-                                  {{"fn", VALUES("store", "identity", "network", "reclaim", "firewalls",
-                                                 "plan", "orphans", "rpc")}}},
+                                  {{"fn", VALUES("store", "identity", "network", "takeover", "reclaim",
+                                                 "firewalls", "plan", "tag-primary", "orphans", "rpc")}}},
         [METRIC_ACTIONS] = {"vpcwire_actions_total",
                             "Actions of the plan that were carried out or tried",
                             METRIC_KIND_COUNTER,

@@ -1,24 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <assert.h>
 #include <stdio.h>
 
 #include "plan/draft.h"
 
-static _printf_(2, 0) const char *format(struct arena *arena, const char *text, va_list args)
-{
-        char line[256]; /* reasons are ours and short */
-
-        vsnprintf(line, sizeof(line), text, args);
-        return arena_strdup(arena, line);
-}
-
 struct plan_action *draft_add(struct draft *draft, enum plan_action_kind kind, const struct plan_eni *eni,
                               unsigned count, const char *reason, ...)
 {
-        struct plan_action *action = &draft->actions[draft->n];
+        struct plan_action *action = &draft->actions[draft->n++];
+        char line[256]; /* reasons are ours and short */
         va_list args;
 
-        if (draft->n + 1 < draft->max_actions)
-                draft->n++; /* max_actions is above what the parts can add */
+        assert(draft->n <= draft->max_actions); /* it is above what the parts can add */
         *action = (struct plan_action){
                 .kind = kind,
                 .key = eni ? eni->key : 0,
@@ -26,21 +19,41 @@ struct plan_action *draft_add(struct draft *draft, enum plan_action_kind kind, c
                 .device_index = eni ? eni->device_index : 0,
         };
         va_start(args, reason);
-        action->reason = format(draft->arena, reason, args);
+        vsnprintf(line, sizeof(line), reason, args);
         va_end(args);
+        action->reason = arena_strdup(draft->arena, line);
         return action;
 }
 
-void draft_stuck(struct draft *draft, enum plan_cause cause, const char *text, ...)
+static enum plan_cause cause_of(enum plan_reason reason)
 {
-        const char *full;
-        va_list args;
+        static const enum plan_cause causes[_PLAN_REASON_MAX] = {
+                [PLAN_REASON_ENI_COMES] = PLAN_CAUSE_UNDER_WAY,
+                [PLAN_REASON_ENI_IN_DOUBT] = PLAN_CAUSE_UNDER_WAY,
+                [PLAN_REASON_ASSIGN_LATER] = PLAN_CAUSE_ASSIGN_BLOCKED,
+                [PLAN_REASON_ASSIGN_LATER_IN_SUBNET] = PLAN_CAUSE_ASSIGN_BLOCKED,
+                [PLAN_REASON_CREATE_LATER] = PLAN_CAUSE_CREATE_BLOCKED,
+                [PLAN_REASON_CREATE_LATER_IN_SUBNET] = PLAN_CAUSE_CREATE_BLOCKED,
+                [PLAN_REASON_PLACE_LATER] = PLAN_CAUSE_ENI_LIMIT,
+                [PLAN_REASON_MAX_ENI] = PLAN_CAUSE_ENI_LIMIT,
+                [PLAN_REASON_ATTACH_LIMIT] = PLAN_CAUSE_ENI_LIMIT,
+                [PLAN_REASON_ALL_FULL] = PLAN_CAUSE_ENI_LIMIT,
+                [PLAN_REASON_NO_PLACE] = PLAN_CAUSE_ENI_LIMIT,
+                [PLAN_REASON_POD_LIMIT] = PLAN_CAUSE_POD_LIMIT,
+                [PLAN_REASON_TYPE_LIMIT] = PLAN_CAUSE_NODE_UNKNOWN,
+                [PLAN_REASON_PRIMARY_NOT_SEEN] = PLAN_CAUSE_NODE_UNKNOWN,
+                [PLAN_REASON_NOT_LOOKED] = PLAN_CAUSE_NODE_UNKNOWN,
+                [PLAN_REASON_COOLING] = PLAN_CAUSE_COOLING,
+        };
 
-        va_start(args, text);
-        full = format(draft->arena, text, args);
-        va_end(args);
-        draft->causes |= 1U << cause;
-        draft->stuck = draft->stuck ? arena_printf(draft->arena, "%s; %s", draft->stuck, full) : full;
+        return causes[reason];
+}
+
+void draft_stuck(struct draft *draft, const struct plan_stuck *stuck)
+{
+        assert(draft->n_stuck < draft->max_stuck); /* it is above what the parts can add */
+        draft->stuck[draft->n_stuck++] = *stuck;
+        draft->causes |= 1U << cause_of(stuck->reason);
 }
 
 bool draft_due(struct draft *draft, int64_t at_ms)

@@ -16,8 +16,10 @@ struct draft {
         size_t n_enis;
         struct plan_action *actions;
         size_t n, max_actions;
-        size_t n_helping; /* actions that bring addresses nearer */
-        const char *stuck, *kept;
+        size_t n_helping;            /* actions that bring addresses nearer */
+        const struct plan_eni *kept; /* as in struct plan */
+        struct plan_stuck *stuck;
+        size_t n_stuck, max_stuck;
         unsigned causes; /* as in struct plan */
         int64_t wake_ms;
 
@@ -35,8 +37,8 @@ struct draft {
 /* Adds an action; the reason is a format. device_index is that of the ENI unless the caller changes it. */
 struct plan_action *draft_add(struct draft *draft, enum plan_action_kind kind, const struct plan_eni *eni,
                               unsigned count, const char *reason, ...) _printf_(5, 6);
-/* One more cause why the shortage stays. */
-void draft_stuck(struct draft *draft, enum plan_cause cause, const char *text, ...) _printf_(3, 4);
+/* One more reason why the shortage stays. */
+void draft_stuck(struct draft *draft, const struct plan_stuck *stuck);
 /* Whether the time has come; if not, the plan is to be made again then. */
 bool draft_due(struct draft *draft, int64_t at_ms);
 /* "12 s", rounded up, for reasons. */

@@ -34,8 +34,9 @@ static void found(struct growth *growth, unsigned count)
 /* Room that will be there shortly: no other source is opened for what fits into it. */
 static void wait_for(struct draft *draft, struct growth *growth, const struct plan_eni *eni, unsigned room)
 {
-        draft_stuck(draft, PLAN_CAUSE_UNDER_WAY, "the ENI at device %u %s", eni->device_index,
-                    eni->in_doubt ? "is in doubt until the next look at EC2" : "is still under way");
+        draft_stuck(draft, &(struct plan_stuck){.reason = eni->in_doubt ? PLAN_REASON_ENI_IN_DOUBT
+                                                                        : PLAN_REASON_ENI_COMES,
+                                                .device_index = eni->device_index});
         found(growth, chunk(draft, growth, room));
 }
 
@@ -44,9 +45,10 @@ static void fill(struct draft *draft, struct growth *growth, const struct plan_e
         unsigned count = chunk(draft, growth, room);
 
         if (!draft_due(draft, eni->grow_not_before_ms)) {
-                draft_stuck(draft, PLAN_CAUSE_ASSIGN_BLOCKED,
-                            "EC2 is asked for addresses on the ENI at device %u again in %lld s",
-                            eni->device_index, draft_seconds_until(draft, eni->grow_not_before_ms));
+                draft_stuck(draft, &(struct plan_stuck){
+                                           .reason = PLAN_REASON_ASSIGN_LATER,
+                                           .device_index = eni->device_index,
+                                           .seconds = draft_seconds_until(draft, eni->grow_not_before_ms)});
                 /* Nobody waits: better to be patient than to open another ENI. */
                 if (draft->view->waiting == 0)
                         found(growth, count);
@@ -54,11 +56,11 @@ static void fill(struct draft *draft, struct growth *growth, const struct plan_e
         }
         if (!draft_due(draft, eni->subnet_not_before_ms)) {
                 /* No patience here: other subnets may have what this one lacks. */
-                draft_stuck(draft, PLAN_CAUSE_ASSIGN_BLOCKED,
-                            "EC2 is asked for addresses on the ENI at device %u again in %lld s, when it may "
-                            "have some in subnet %s",
-                            eni->device_index, draft_seconds_until(draft, eni->subnet_not_before_ms),
-                            eni->subnet_id);
+                draft_stuck(draft, &(struct plan_stuck){
+                                           .reason = PLAN_REASON_ASSIGN_LATER_IN_SUBNET,
+                                           .device_index = eni->device_index,
+                                           .subnet_id = eni->subnet_id,
+                                           .seconds = draft_seconds_until(draft, eni->subnet_not_before_ms)});
                 return;
         }
         draft_add(draft, PLAN_ASSIGN, eni, count, "%u addresses are missing; device %u has room for %u",
@@ -100,36 +102,30 @@ static void use_draining(struct draft *draft, struct growth *growth)
         }
 }
 
-/* Who has the places of this instance type: "1 is full, 2 are not ours". */
-static const char *list_places(const struct draft *draft)
+/* No place for another ENI: who has them all. */
+static void no_place(struct draft *draft, unsigned n)
 {
-        static const char *const words[] = {"full", "not ours", "on the way out", "without a link"};
-        unsigned counts[ARRAY_SIZE(words)] = {0};
-        const char *text = "";
+        struct plan_stuck stuck = {.n = n};
+        unsigned full = 0, taken = 0;
 
         for (size_t i = 0; i < draft->n_enis; i++) {
                 const struct plan_eni *eni = draft->enis[i];
 
-                if (eni_takes_place(eni))
-                        counts[!eni->managed ? 1 : eni_is_leaving(eni) ? 2 : eni->link_missing ? 3 : 0]++;
+                if (!eni_takes_place(eni))
+                        continue;
+                stuck.places[!eni->managed         ? PLAN_PLACE_NOT_OURS
+                             : eni_is_leaving(eni) ? PLAN_PLACE_LEAVING
+                             : eni->link_missing   ? PLAN_PLACE_WITHOUT_LINK
+                                                   : PLAN_PLACE_FULL]++;
+                taken++;
         }
-        for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-                if (counts[i])
-                        text = arena_printf(draft->arena, "%s%s%u %s %s", text, *text ? ", " : "", counts[i],
-                                            counts[i] == 1 ? "is" : "are", words[i]);
-        }
-        return text;
-}
-
-static bool all_places_are_full(const struct draft *draft)
-{
-        for (size_t i = 0; i < draft->n_enis; i++) {
-                const struct plan_eni *eni = draft->enis[i];
-
-                if (eni_takes_place(eni) && (!eni_is_usable(eni) || eni_is_leaving(eni)))
-                        return false;
-        }
-        return true;
+        full = stuck.places[PLAN_PLACE_FULL];
+        stuck.reason = n == draft->targets->max_eni       ? PLAN_REASON_MAX_ENI
+                       : n == draft->view->max_enis_seen  ? PLAN_REASON_ATTACH_LIMIT
+                       : full == taken                    ? PLAN_REASON_ALL_FULL
+                       : stuck.places[PLAN_PLACE_LEAVING] ? PLAN_REASON_PLACE_LATER
+                                                          : PLAN_REASON_NO_PLACE;
+        draft_stuck(draft, &stuck);
 }
 
 static bool has_place(struct draft *draft, unsigned created)
@@ -138,17 +134,8 @@ static bool has_place(struct draft *draft, unsigned created)
 
         if (draft->slots + created < places)
                 return true;
-        if (!created && places == draft->targets->max_eni)
-                draft_stuck(draft, PLAN_CAUSE_ENI_LIMIT, "MAX_ENI=%u is reached", places);
-        else if (!created && places == draft->view->max_enis_seen)
-                draft_stuck(draft, PLAN_CAUSE_ENI_LIMIT, "EC2 attaches no more than %u ENIs", places);
-        else if (!created && all_places_are_full(draft))
-                draft_stuck(draft, PLAN_CAUSE_ENI_LIMIT,
-                            "all %u ENIs that this instance type can have are full", places);
-        else if (!created)
-                draft_stuck(draft, PLAN_CAUSE_ENI_LIMIT,
-                            "no place for another of the %u ENIs that this instance type can have: %s",
-                            places, list_places(draft));
+        if (!created)
+                no_place(draft, places);
         return false;
 }
 
@@ -169,9 +156,11 @@ static const struct plan_subnet *choose_subnet(struct draft *draft)
                 return NULL;
         }
         for (size_t i = 0; i < view->n_subnets; i++)
-                draft_stuck(draft, PLAN_CAUSE_CREATE_BLOCKED,
-                            "EC2 is asked for an ENI in subnet %s again in %lld s", view->subnets[i].id,
-                            draft_seconds_until(draft, view->subnets[i].create_not_before_ms));
+                draft_stuck(draft,
+                            &(struct plan_stuck){.reason = PLAN_REASON_CREATE_LATER_IN_SUBNET,
+                                                 .subnet_id = view->subnets[i].id,
+                                                 .seconds = draft_seconds_until(
+                                                         draft, view->subnets[i].create_not_before_ms)});
         return NULL;
 }
 
@@ -192,9 +181,10 @@ static void create(struct draft *draft, struct growth *growth)
                 if (!has_place(draft, n))
                         return;
                 if (!draft_due(draft, draft->view->create_not_before_ms)) {
-                        draft_stuck(draft, PLAN_CAUSE_CREATE_BLOCKED,
-                                    "EC2 is asked for another ENI again in %lld s",
-                                    draft_seconds_until(draft, draft->view->create_not_before_ms));
+                        draft_stuck(draft,
+                                    &(struct plan_stuck){.reason = PLAN_REASON_CREATE_LATER,
+                                                         .seconds = draft_seconds_until(
+                                                                 draft, draft->view->create_not_before_ms)});
                         return;
                 }
                 subnet = choose_subnet(draft);
@@ -250,9 +240,7 @@ unsigned plan_wait_for_look(struct draft *draft)
         struct growth growth = measure(draft);
 
         if (growth.shortage)
-                draft_stuck(draft, PLAN_CAUSE_NODE_UNKNOWN,
-                            "EC2 has not been looked at since the boot, and what it gave us before may be "
-                            "somebody else's now");
+                draft_stuck(draft, &(struct plan_stuck){.reason = PLAN_REASON_NOT_LOOKED});
         return growth.shortage;
 }
 
@@ -263,22 +251,19 @@ unsigned plan_grow(struct draft *draft)
         if (!growth.shortage)
                 return 0;
         if (growth.left < growth.shortage)
-                draft_stuck(draft, PLAN_CAUSE_POD_LIMIT,
-                            "the node may have %u pods, and the pool has %u addresses",
-                            draft->targets->max_pods, draft->held);
+                draft_stuck(draft, &(struct plan_stuck){.reason = PLAN_REASON_POD_LIMIT,
+                                                        .n = draft->targets->max_pods,
+                                                        .held = draft->held});
         if (!draft->capacity || !draft->limits->max_enis)
-                draft_stuck(draft, PLAN_CAUSE_NODE_UNKNOWN,
-                            "the instance type's limits allow no addresses for pods");
+                draft_stuck(draft, &(struct plan_stuck){.reason = PLAN_REASON_TYPE_LIMIT});
         else if (!draft->n_enis || !draft->enis[0]->primary)
-                draft_stuck(draft, PLAN_CAUSE_NODE_UNKNOWN,
-                            "the instance's own ENI has not been seen in EC2 yet");
+                draft_stuck(draft, &(struct plan_stuck){.reason = PLAN_REASON_PRIMARY_NOT_SEEN});
         else {
                 use_room(draft, &growth);
                 use_draining(draft, &growth);
                 create(draft, &growth);
         }
         if (draft->cooling)
-                draft_stuck(draft, PLAN_CAUSE_COOLING, "%u address%s cooling down", draft->cooling,
-                            draft->cooling == 1 ? " is" : "es are");
+                draft_stuck(draft, &(struct plan_stuck){.reason = PLAN_REASON_COOLING, .n = draft->cooling});
         return growth.shortage;
 }

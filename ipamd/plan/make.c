@@ -50,8 +50,10 @@ static void set_up(struct draft *draft)
                 draft->enis[i] = &draft->view->enis[i];
         qsort(draft->enis, draft->n_enis, sizeof(const struct plan_eni *), by_device);
 
-        /* Per ENI at most one step and one of assign, unassign, drain, undrain; and one too many, for draft_add(). */
+        /* Per ENI at most one step and one of assign, unassign, drain, undrain. */
         draft->max_actions = draft->n_enis * 2 + PLAN_MAX_CREATES + 3;
+        draft->max_stuck = draft->n_enis + draft->view->n_subnets + 4;
+        draft->stuck = ARENA_ARRAY(draft->arena, struct plan_stuck, draft->max_stuck);
         draft->actions = ARENA_ARRAY(draft->arena, struct plan_action, draft->max_actions);
         draft->capacity = draft->limits->ipv4_per_eni ? draft->limits->ipv4_per_eni - 1 : 0;
         draft->warm = targets->has_warm_ip ? targets->warm_ip : 0;
@@ -91,7 +93,8 @@ void plan_make(const struct plan_view *view, const struct pool_targets *targets,
                 .causes = shortage ? draft.causes : 0,
                 .surplus = surplus,
                 .kept = draft.kept,
-                .stuck = shortage && !draft.n_helping ? draft.stuck : NULL,
+                .stuck = draft.stuck,
+                .n_stuck = shortage && !draft.n_helping ? draft.n_stuck : 0,
                 .wake_ms = draft.wake_ms,
         };
 }

@@ -113,6 +113,44 @@ enum plan_cause {
 };
 const char *plan_cause_to_string(enum plan_cause cause);
 
+/* The same more closely, with the numbers that belong to it. */
+enum plan_reason {
+        PLAN_REASON_ENI_COMES,              /* device_index */
+        PLAN_REASON_ENI_IN_DOUBT,           /* device_index */
+        PLAN_REASON_ASSIGN_LATER,           /* device_index, seconds */
+        PLAN_REASON_ASSIGN_LATER_IN_SUBNET, /* device_index, seconds, subnet_id */
+        PLAN_REASON_CREATE_LATER,           /* seconds */
+        PLAN_REASON_CREATE_LATER_IN_SUBNET, /* seconds, subnet_id */
+        PLAN_REASON_PLACE_LATER,            /* n ENIs there may be; places: one is on its way out */
+        PLAN_REASON_MAX_ENI,                /* n */
+        PLAN_REASON_ATTACH_LIMIT,           /* n: EC2 refused to attach more */
+        PLAN_REASON_ALL_FULL,               /* n */
+        PLAN_REASON_NO_PLACE,               /* n, places */
+        PLAN_REASON_POD_LIMIT,              /* n pods there may be, held addresses */
+        PLAN_REASON_TYPE_LIMIT,             /* the instance type takes no addresses for pods */
+        PLAN_REASON_PRIMARY_NOT_SEEN,
+        PLAN_REASON_NOT_LOOKED, /* EC2 was not looked at since the boot */
+        PLAN_REASON_COOLING,    /* n */
+        _PLAN_REASON_MAX,
+};
+
+/* Who has the places that the instance type has for ENIs. */
+enum plan_place {
+        PLAN_PLACE_FULL,
+        PLAN_PLACE_NOT_OURS,
+        PLAN_PLACE_LEAVING,
+        PLAN_PLACE_WITHOUT_LINK,
+        _PLAN_PLACE_MAX,
+};
+
+struct plan_stuck {
+        enum plan_reason reason;
+        unsigned device_index, n, held;
+        unsigned places[_PLAN_PLACE_MAX];
+        const char *subnet_id;
+        long long seconds; /* from now */
+};
+
 struct plan_action {
         enum plan_action_kind kind;
         int64_t key; /* the ENI; 0 for LOOK, FIND_SUBNETS and CREATE */
@@ -128,9 +166,11 @@ struct plan {
         unsigned target;   /* addresses that there should be now, with those that are cooling or leased */
         unsigned causes;   /* of the shortage; bits 1 << enum plan_cause */
         unsigned surplus;  /* addresses beyond the target, and ENIs' own; 0 whenever shortage is not */
-        const char *kept;  /* why an ENI that is not needed stays; NULL: none does */
-        const char *stuck; /* why a shortage leads to no action now; NULL when it does, or there is none */
-        int64_t wake_ms;   /* when time alone would change this plan; 0: never */
+        const struct plan_eni
+                *kept; /* the view's: not needed, and stays for its public address; NULL: none does */
+        const struct plan_stuck *stuck; /* why a shortage leads to no action now; ... */
+        size_t n_stuck;                 /* ... 0 when it does, or there is none */
+        int64_t wake_ms;                /* when time alone would change this plan; 0: never */
 };
 
 /* How long a surplus must last, and how old an ENI must be, to be given back: no flapping with EC2. */
@@ -139,5 +179,9 @@ int64_t plan_shrink_delay_ms(const struct pool_targets *targets);
 /* Never fails. Everything in *ret lives in the arena. */
 void plan_make(const struct plan_view *view, const struct pool_targets *targets,
                const struct plan_limits *limits, int64_t now_ms, struct arena *arena, struct plan *ret);
+
+/* words.c: why the pool cannot grow, or why an ENI is kept, as a sentence for people. The plan must have such a thing. */
+const char *plan_stuck_text(const struct plan *plan, struct arena *arena);
+const char *plan_kept_text(const struct plan *plan, struct arena *arena);
 
 #endif

@@ -115,10 +115,7 @@ static enum give_back give_back_eni(struct draft *draft, unsigned surplus)
                 if (!is_idle(eni) || missing_without(draft, eni))
                         continue;
                 if (!could_go(eni)) {
-                        draft->kept = arena_printf(draft->arena,
-                                                   "the ENI at device %u is not needed, and kept: it has the "
-                                                   "public address %s",
-                                                   eni->device_index, eni->public_address);
+                        draft->kept = eni;
                         continue;
                 }
                 if (!draft_due(draft, eni->ready_ms + plan_shrink_delay_ms(draft->targets)) ||

@@ -78,7 +78,7 @@ static int act_undrain(struct reconcile *r, struct round *round, const struct pl
 static int act_detach(struct reconcile *r, struct round *round, const struct plan_action *action,
                       struct store_eni *eni, struct outcome *out, struct err *err)
 {
-        const char *name = plan_action_to_string(PLAN_DETACH);
+        const enum condition_kind name = CONDITION_DETACH;
         bool done = eni->state >= ENI_DETACHING; /* one that was given up may be attached all the same */
         struct ec2_result result;
         struct err cause;
@@ -102,7 +102,7 @@ static int act_detach(struct reconcile *r, struct round *round, const struct pla
 static int act_delete(struct reconcile *r, struct round *round, const struct plan_action *action,
                       struct store_eni *eni, struct outcome *out, struct err *err)
 {
-        const char *name = plan_action_to_string(PLAN_DELETE);
+        const enum condition_kind name = CONDITION_DELETE;
         bool done = eni->state == ENI_DELETING;
         struct ec2_result result;
         struct err cause;

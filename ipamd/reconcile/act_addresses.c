@@ -33,22 +33,21 @@ static int assign_failed(struct context *ctx, struct round *round, const struct 
         if (ec2_retry_repeat(EC2_ACTION_ASSIGN_ADDRESSES, class) != EC2_REPEAT_AFTER_LOOK &&
             store_eni_set_in_doubt(ctx->store, eni->key, false, err) < 0)
                 return -(int)err->code;
-        if (subnet_is_full && blocked_after_failure(ctx, round, plan_action_to_string(PLAN_CREATE), subject,
-                                                    result, cause, out, err) < 0)
+        if (subnet_is_full &&
+            blocked_after_failure(ctx, round, CONDITION_CREATE, subject, result, cause, out, err) < 0)
                 return -(int)err->code;
         /* EC2 knows better than our table how many it takes: growth goes on elsewhere. */
         if (class == EC2_FAILURE_CAPACITY_ENI &&
-            blocked_until(ctx, round, BLOCKED_FULL, subject, round->now_ms + ENI_FULL_MS, cause->msg, out,
-                          err) < 0)
+            blocked_until(ctx, round, CONDITION_ENI_FULL, subject, round->now_ms + ENI_FULL_MS,
+                          CAUSE_CAPACITY_ENI, cause->msg, out, err) < 0)
                 return -(int)err->code;
-        return blocked_after_failure(ctx, round, plan_action_to_string(PLAN_ASSIGN), subject, result, cause,
-                                     out, err);
+        return blocked_after_failure(ctx, round, CONDITION_ASSIGN, subject, result, cause, out, err);
 }
 
 int act_assign(struct reconcile *r, struct round *round, const struct plan_action *action,
                struct store_eni *eni, struct outcome *out, struct err *err)
 {
-        const char *name = plan_action_to_string(PLAN_ASSIGN);
+        const enum condition_kind name = CONDITION_ASSIGN;
         struct context *ctx = &r->ctx;
         struct ec2_result result;
         struct ip *addresses;
@@ -74,7 +73,8 @@ int act_assign(struct reconcile *r, struct round *round, const struct plan_actio
                  LOG_INT("new", n_new), LOG_STR("reason", action->reason));
         if (n_new == 0)
                 return blocked_until(ctx, round, name, eni->eni_id, round->now_ms + LOOK_SETTLE_MS,
-                                     "EC2 answered an assign call without a new address", out, err);
+                                     CAUSE_NOTHING_NEW, "EC2 answered an assign call without a new address",
+                                     out, err);
         if (blocked_clear(ctx, round, name, eni->eni_id, err) < 0)
                 return -(int)err->code;
         return blocked_clear(ctx, round, name, eni->subnet_id, err);
@@ -85,7 +85,7 @@ static int unassign_call(struct context *ctx, struct round *round, const struct 
                          const struct prefix *blocks, size_t n, struct ec2_result *result,
                          struct outcome *out, struct err *err)
 {
-        const char *name = plan_action_to_string(PLAN_UNASSIGN);
+        const enum condition_kind name = CONDITION_UNASSIGN;
         struct ip *addresses = ARENA_ARRAY(round->arena, struct ip, n);
         struct err cause;
 
@@ -100,7 +100,7 @@ static int unassign_call(struct context *ctx, struct round *round, const struct 
         out->again = out->pool_changed = true;
         log_info("addresses given back", LOG_STR("eni", eni->eni_id), LOG_INT("n", n));
         if (store_blocks_gone(ctx->store, eni->key, blocks, n, round->now_ms, err) < 0 ||
-            blocked_clear(ctx, round, BLOCKED_FULL, eni->eni_id, err) < 0)
+            blocked_clear(ctx, round, CONDITION_ENI_FULL, eni->eni_id, err) < 0)
                 return -(int)err->code;
         return blocked_clear(ctx, round, name, eni->eni_id, err);
 }
@@ -108,7 +108,7 @@ static int unassign_call(struct context *ctx, struct round *round, const struct 
 int act_unassign(struct reconcile *r, struct round *round, const struct plan_action *action,
                  struct store_eni *eni, struct outcome *out, struct err *err)
 {
-        const char *name = plan_action_to_string(PLAN_UNASSIGN);
+        const enum condition_kind name = CONDITION_UNASSIGN;
         struct context *ctx = &r->ctx;
         struct ec2_result result;
         struct prefix *blocks;
@@ -147,7 +147,7 @@ static int finish_unassign(struct context *ctx, struct round *round, const struc
 
 int act_finish_unassigns(struct context *ctx, struct round *round, struct outcome *out, struct err *err)
 {
-        const char *name = plan_action_to_string(PLAN_UNASSIGN);
+        const enum condition_kind name = CONDITION_UNASSIGN;
 
         for (size_t i = 0; i < round->n_enis; i++) {
                 const struct store_eni *eni = &round->enis[i];

@@ -13,9 +13,6 @@
 #include "reconcile/blocked.h"
 #include "reconcile/create_request.h"
 
-/* Counted apart from the calls that failed for other reasons; see ATTACH_ATTEMPTS_MAX and TOKEN_LOOKS_MAX. */
-static const char STEP_REFUSED[] = "attach-refused", STEP_NOT_SHOWN[] = "token-not-shown";
-
 /* It exists: creating -> attaching. */
 static int take_in(struct groups *groups, struct context *ctx, struct round *round, struct store_eni *eni,
                    const struct ec2_eni *made, struct outcome *out, struct err *err)
@@ -29,32 +26,34 @@ static int take_in(struct groups *groups, struct context *ctx, struct round *rou
                  LOG_INT("addresses", made->n_secondary));
         if (store_eni_created(ctx->store, eni->key, eni, act_hosts(round, made->secondary, made->n_secondary),
                               made->n_secondary, round->now_ms, err) < 0 ||
-            blocked_clear(ctx, round, plan_action_to_string(PLAN_RECREATE), eni->client_token, err) < 0 ||
-            blocked_clear(ctx, round, plan_action_to_string(PLAN_CREATE), eni->subnet_id, err) < 0)
+            blocked_clear(ctx, round, CONDITION_RECREATE, eni->client_token, err) < 0 ||
+            blocked_clear(ctx, round, CONDITION_CREATE, eni->subnet_id, err) < 0)
                 return -(int)err->code;
-        return blocked_clear(ctx, round, plan_action_to_string(PLAN_CREATE), "", err);
+        return blocked_clear(ctx, round, CONDITION_CREATE, "", err);
 }
 
 /* Describe may lag behind the create call that was answered to nobody: looked for a few times. */
 static int not_shown(struct context *ctx, struct round *round, struct store_eni *eni, const struct err *cause,
                      struct outcome *out, struct err *err)
 {
-        const char *recreate = plan_action_to_string(PLAN_RECREATE);
-        unsigned attempts = blocked_attempts(round, STEP_NOT_SHOWN, eni->client_token);
+        const enum condition_kind recreate = CONDITION_RECREATE;
+        unsigned attempts = blocked_attempts(round, CONDITION_TOKEN_NOT_SHOWN, eni->client_token);
         int64_t until_ms;
 
         if (attempts + 1 >= TOKEN_LOOKS_MAX) {
                 if (blocked_clear(ctx, round, recreate, eni->client_token, err) < 0 ||
-                    blocked_clear(ctx, round, STEP_NOT_SHOWN, eni->client_token, err) < 0)
+                    blocked_clear(ctx, round, CONDITION_TOKEN_NOT_SHOWN, eni->client_token, err) < 0)
                         return -(int)err->code;
                 return act_give_up(ctx, round, eni, "EC2 does not show the ENI that its client token made",
                                    out, err);
         }
         until_ms = clock_boottime_ms() +
                    ec2_retry_delay_ms(EC2_FAILURE_TOKEN_USED, attempts, context_random(ctx));
-        if (blocked_until(ctx, round, STEP_NOT_SHOWN, eni->client_token, until_ms, cause->msg, out, err) < 0)
+        if (blocked_until(ctx, round, CONDITION_TOKEN_NOT_SHOWN, eni->client_token, until_ms,
+                          CAUSE_TOKEN_USED, cause->msg, out, err) < 0)
                 return -(int)err->code;
-        return blocked_until(ctx, round, recreate, eni->client_token, until_ms, cause->msg, out, err);
+        return blocked_until(ctx, round, recreate, eni->client_token, until_ms, CAUSE_TOKEN_USED, cause->msg,
+                             out, err);
 }
 
 /*
@@ -64,7 +63,7 @@ static int not_shown(struct context *ctx, struct round *round, struct store_eni 
 static int find_by_token(struct groups *groups, struct context *ctx, struct round *round,
                          struct store_eni *eni, const struct err *cause, struct outcome *out, struct err *err)
 {
-        const char *recreate = plan_action_to_string(PLAN_RECREATE);
+        const enum condition_kind recreate = CONDITION_RECREATE;
         const struct ec2_filter filters[] = {{"tag:" OURS_TAG_TOKEN, eni->client_token},
                                              {"tag:" OURS_TAG_INSTANCE, ctx->identity.instance_id}};
         const struct ec2_selection which = {.filters = filters, .n_filters = ARRAY_SIZE(filters)};
@@ -103,8 +102,7 @@ static int create_failed(struct groups *groups, struct context *ctx, struct roun
                          struct store_eni *eni, bool repeated, const struct ec2_result *result,
                          const struct err *cause, struct outcome *out, struct err *err)
 {
-        const char *create = plan_action_to_string(PLAN_CREATE),
-                   *recreate = plan_action_to_string(PLAN_RECREATE);
+        const enum condition_kind create = CONDITION_CREATE, recreate = CONDITION_RECREATE;
 
         if (result->class == EC2_FAILURE_TOKEN_USED)
                 return find_by_token(groups, ctx, round, eni, cause, out, err);
@@ -145,7 +143,7 @@ int act_create(struct reconcile *r, struct round *round, const struct plan_actio
                                 .asked_addresses = action->count};
 
         /* An earlier action of the same plan has learnt that the subnet is full: the next plan goes elsewhere. */
-        if (blocked_now(round, plan_action_to_string(PLAN_CREATE), action->subnet_id)) {
+        if (blocked_now(round, CONDITION_CREATE, action->subnet_id)) {
                 out->again = true;
                 return 0;
         }
@@ -190,14 +188,15 @@ static int refused_too_often(struct context *ctx, struct round *round, const str
                              const struct ec2_result *result, const struct err *cause, bool *ret,
                              struct outcome *out, struct err *err)
 {
-        int64_t until_ms = blocked_until_ms(round, plan_action_to_string(PLAN_ATTACH), eni->eni_id);
+        int64_t until_ms = blocked_until_ms(round, CONDITION_ATTACH, eni->eni_id);
 
         *ret = false;
         if (act_is_slowed_down(result) || act_outcome_is_unknown(result))
                 return 0;
-        if (blocked_until(ctx, round, STEP_REFUSED, eni->eni_id, until_ms, cause->msg, out, err) < 0)
+        if (blocked_until(ctx, round, CONDITION_ATTACH_REFUSED, eni->eni_id, until_ms,
+                          blocked_cause(result->class), cause->msg, out, err) < 0)
                 return -(int)err->code;
-        *ret = blocked_attempts(round, STEP_REFUSED, eni->eni_id) > ATTACH_ATTEMPTS_MAX;
+        *ret = blocked_attempts(round, CONDITION_ATTACH_REFUSED, eni->eni_id) > ATTACH_ATTEMPTS_MAX;
         return 0;
 }
 
@@ -205,7 +204,7 @@ static int attach_failed(struct resync *resync, struct context *ctx, struct roun
                          struct store_eni *eni, const struct ec2_result *result, const struct err *cause,
                          struct outcome *out, struct err *err)
 {
-        const char *name = plan_action_to_string(PLAN_ATTACH);
+        const enum condition_kind name = CONDITION_ATTACH;
         enum ec2_repeat repeat = ec2_retry_repeat(EC2_ACTION_ATTACH_ENI, result->class);
         bool too_often;
 
@@ -248,16 +247,16 @@ int act_attach(struct reconcile *r, struct round *round, const struct plan_actio
         log_info("eni attached", LOG_STR("eni", eni->eni_id), LOG_INT("device", eni->device_index));
         if (store_eni_set_attachment(ctx->store, eni->key, attachment_id, err) < 0 ||
             store_eni_set_in_doubt(ctx->store, eni->key, false, err) < 0 ||
-            blocked_clear(ctx, round, STEP_REFUSED, eni->eni_id, err) < 0)
+            blocked_clear(ctx, round, CONDITION_ATTACH_REFUSED, eni->eni_id, err) < 0)
                 return -(int)err->code;
-        return blocked_clear(ctx, round, plan_action_to_string(PLAN_ATTACH), eni->eni_id, err);
+        return blocked_clear(ctx, round, CONDITION_ATTACH, eni->eni_id, err);
 }
 
 int act_mark(struct reconcile *r, struct round *round, const struct plan_action *action _unused_,
              struct store_eni *eni, struct outcome *out, struct err *err)
 {
         struct context *ctx = &r->ctx;
-        const char *name = plan_action_to_string(PLAN_MARK_DELETE_ON_TERMINATION);
+        const enum condition_kind name = CONDITION_MARK;
         struct ec2_result result;
         struct err cause;
         bool done;

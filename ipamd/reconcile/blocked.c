@@ -3,7 +3,7 @@
  * What EC2 refused, and when it may be asked again. Kept in the store: it outlives a restart (a crash loop must not turn
  * into a storm of calls) and is what a waiting ADD and `ipamctl status` are told.
  */
-#include <stdio.h>
+#include <assert.h>
 #include <string.h>
 
 #include <vpcwire/clock.h>
@@ -12,161 +12,185 @@
 #include "cloud/ec2_retry.h"
 #include "reconcile/blocked.h"
 
-const struct store_blocked *blocked_find(const struct round *round, const char *action, const char *subject)
+static bool is_it(const struct condition *condition, enum condition_kind kind, const char *object)
 {
-        for (size_t i = 0; i < round->n_blocked; i++) {
-                if (strcmp(round->blocked[i].action, action) == 0 &&
-                    strcmp(round->blocked[i].subject, subject) == 0)
-                        return &round->blocked[i];
+        return condition->kind == kind && strcmp(condition->object, object) == 0;
+}
+
+const struct condition *blocked_find(const struct round *round, enum condition_kind kind, const char *object)
+{
+        for (size_t i = 0; i < round->n_conditions; i++) {
+                if (is_it(&round->conditions[i], kind, object))
+                        return &round->conditions[i];
         }
         return NULL;
 }
 
-int64_t blocked_until_ms(const struct round *round, const char *action, const char *subject)
+int64_t blocked_until_ms(const struct round *round, enum condition_kind kind, const char *object)
 {
-        const struct store_blocked *blocked = blocked_find(round, action, subject);
+        const struct condition *condition = blocked_find(round, kind, object);
 
-        return blocked ? blocked->until_ms : 0;
+        return condition ? condition->retry_at_ms : 0;
 }
 
-unsigned blocked_attempts(const struct round *round, const char *action, const char *subject)
+unsigned blocked_attempts(const struct round *round, enum condition_kind kind, const char *object)
 {
-        const struct store_blocked *blocked = blocked_find(round, action, subject);
+        const struct condition *condition = blocked_find(round, kind, object);
 
-        return blocked ? blocked->attempts : 0;
+        return condition ? condition->attempts : 0;
 }
 
-bool blocked_now(const struct round *round, const char *action, const char *subject)
+bool blocked_now(const struct round *round, enum condition_kind kind, const char *object)
 {
-        return blocked_until_ms(round, action, subject) > round->now_ms;
+        return blocked_until_ms(round, kind, object) > round->now_ms;
 }
 
-bool blocked_waits(const struct round *round, const char *action, const char *subject, struct outcome *out)
+bool blocked_waits(const struct round *round, enum condition_kind kind, const char *object,
+                   struct outcome *out)
 {
-        bool blocked = blocked_now(round, action, subject);
+        bool blocked = blocked_now(round, kind, object);
 
         if (blocked)
-                outcome_wake(out, blocked_until_ms(round, action, subject));
+                outcome_wake(out, blocked_until_ms(round, kind, object));
         return blocked;
 }
 
 /* The round's copy must not be older than the store's: later actions of the same round look at it. */
-static void remember(struct round *round, const struct store_blocked *blocked)
+static void forget(struct round *round, enum condition_kind kind, const char *object)
 {
-        struct store_blocked *copy = ARENA_ARRAY(round->arena, struct store_blocked, round->n_blocked + 1);
+        struct condition *copy = ARENA_ARRAY(round->arena, struct condition, round->n_conditions + 1);
         size_t n = 0;
 
-        for (size_t i = 0; i < round->n_blocked; i++) {
-                if (strcmp(round->blocked[i].action, blocked->action) != 0 ||
-                    strcmp(round->blocked[i].subject, blocked->subject) != 0)
-                        copy[n++] = round->blocked[i];
+        for (size_t i = 0; i < round->n_conditions; i++) {
+                if (!is_it(&round->conditions[i], kind, object))
+                        copy[n++] = round->conditions[i];
         }
-        copy[n++] = *blocked;
-        round->blocked = copy;
-        round->n_blocked = n;
+        round->conditions = copy;
+        round->n_conditions = n;
 }
 
-static int write_down(struct context *ctx, struct round *round, struct store_blocked blocked,
+static int write_down(struct context *ctx, struct round *round, struct condition condition,
                       struct outcome *out, struct err *err)
 {
-        blocked.action = arena_strdup(round->arena, blocked.action);
-        blocked.subject = arena_strdup(round->arena, blocked.subject);
-        blocked.reason = arena_strdup(round->arena, blocked.reason);
-        remember(round, &blocked);
+        condition.object = arena_strdup(round->arena, condition.object);
+        condition.message = arena_strdup(round->arena, condition.message);
+        forget(round, condition.kind, condition.object);
+        round->conditions[round->n_conditions++] = condition;
         out->pool_changed = true; /* a waiting ADD may now be told more */
-        outcome_wake(out, blocked.until_ms);
-        return store_blocked_set(ctx->store, &blocked, err);
+        outcome_wake(out, condition.retry_at_ms);
+        return store_condition_set(ctx->store, &condition, err);
 }
 
 /* For people. EC2's own words stay where we have no better ones. */
-static const char *sentence(struct arena *arena, enum ec2_failure_class class, const char *subject,
-                            const char *cause)
+static const char *sentence(struct arena *arena, enum ec2_failure_class class, const char *object,
+                            const char *why)
 {
         if (class == EC2_FAILURE_CAPACITY_SUBNET)
-                return arena_printf(arena, "subnet %s " RECONCILE_SUBNET_FULL, subject);
+                return arena_printf(arena, "subnet %s has no free addresses", object);
         if (class == EC2_FAILURE_CAPACITY_ACCOUNT)
                 return "the account has as many ENIs in this region as EC2 allows it "
-                       "(" RECONCILE_ACCOUNT_FULL ")";
+                       "(NetworkInterfaceLimitExceeded)";
         if (class == EC2_FAILURE_CREDENTIALS)
-                return arena_printf(arena, RECONCILE_NO_CREDENTIALS ": %s", cause);
+                return arena_printf(arena, "AWS does not take this node's credentials: %s", why);
         if (class == EC2_FAILURE_THROTTLED)
-                return arena_printf(arena, "throttled: %s", cause);
-        return cause;
+                return arena_printf(arena, "throttled: %s", why);
+        return why;
 }
 
-int blocked_say(struct context *ctx, struct round *round, const char *action, const char *subject,
-                int64_t until_ms, const char *reason, struct outcome *out, struct err *err)
+enum condition_cause blocked_cause(enum ec2_failure_class class)
 {
-        return write_down(
-                ctx, round,
-                (struct store_blocked){
-                        .action = action, .subject = subject, .reason = reason, .until_ms = until_ms},
-                out, err);
+        static const enum condition_cause causes[_EC2_FAILURE_MAX] = {
+                [EC2_FAILURE_THROTTLED] = CAUSE_THROTTLED,
+                [EC2_FAILURE_TRANSIENT] = CAUSE_TRANSIENT,
+                [EC2_FAILURE_TRANSPORT] = CAUSE_TRANSPORT,
+                [EC2_FAILURE_CAPACITY_SUBNET] = CAUSE_CAPACITY_SUBNET,
+                [EC2_FAILURE_CAPACITY_ENI] = CAUSE_CAPACITY_ENI,
+                [EC2_FAILURE_CAPACITY_INSTANCE] = CAUSE_CAPACITY_INSTANCE,
+                [EC2_FAILURE_CAPACITY_ACCOUNT] = CAUSE_CAPACITY_ACCOUNT,
+                [EC2_FAILURE_GONE] = CAUSE_GONE,
+                [EC2_FAILURE_IN_USE] = CAUSE_IN_USE,
+                [EC2_FAILURE_TOKEN_USED] = CAUSE_TOKEN_USED,
+                [EC2_FAILURE_DENIED] = CAUSE_DENIED,
+                [EC2_FAILURE_CREDENTIALS] = CAUSE_CREDENTIALS,
+                [EC2_FAILURE_REQUEST] = CAUSE_REQUEST,
+        };
+
+        assert(class > EC2_FAILURE_NONE && class < _EC2_FAILURE_MAX);
+        return causes[class];
 }
 
-int blocked_until(struct context *ctx, struct round *round, const char *action, const char *subject,
-                  int64_t until_ms, const char *reason, struct outcome *out, struct err *err)
+int blocked_say(struct context *ctx, struct round *round, enum condition_kind kind, const char *object,
+                int64_t until_ms, enum condition_cause cause, const char *message, struct outcome *out,
+                struct err *err)
 {
         return write_down(ctx, round,
-                          (struct store_blocked){.action = action,
-                                                 .subject = subject,
-                                                 .reason = reason,
-                                                 .until_ms = until_ms,
-                                                 .attempts = blocked_attempts(round, action, subject) + 1},
+                          (struct condition){.kind = kind,
+                                             .object = object,
+                                             .cause = cause,
+                                             .message = message,
+                                             .retry_at_ms = until_ms},
+                          out, err);
+}
+
+int blocked_until(struct context *ctx, struct round *round, enum condition_kind kind, const char *object,
+                  int64_t until_ms, enum condition_cause cause, const char *message, struct outcome *out,
+                  struct err *err)
+{
+        return write_down(ctx, round,
+                          (struct condition){.kind = kind,
+                                             .object = object,
+                                             .cause = cause,
+                                             .message = message,
+                                             .attempts = blocked_attempts(round, kind, object) + 1,
+                                             .retry_at_ms = until_ms},
                           out, err);
 }
 
 /* The call was not made: nothing failed, so no attempt is counted and nobody needs to hear of it. */
-static int keep_pace(struct context *ctx, struct round *round, const char *action, const char *subject,
-                     int64_t wait_ms, const struct err *cause, struct outcome *out, struct err *err)
+static int keep_pace(struct context *ctx, struct round *round, enum condition_kind kind, const char *object,
+                     int64_t wait_ms, const struct err *why, struct outcome *out, struct err *err)
 {
+        const char *action = condition_kind_to_string(kind);
+
         metrics_add(ctx->options.metrics, METRIC_EC2_PACED, LABELS(action), 1);
-        log_debug("ec2 call put off", LOG_STR("action", action), LOG_STR("subject", subject),
+        log_debug("ec2 call put off", LOG_STR("action", action), LOG_STR("object", object),
                   LOG_INT("again_in_ms", wait_ms));
         return write_down(ctx, round,
-                          (struct store_blocked){.action = action,
-                                                 .subject = subject,
-                                                 .reason = cause->msg,
-                                                 .until_ms = clock_boottime_ms() + wait_ms,
-                                                 .attempts = blocked_attempts(round, action, subject)},
+                          (struct condition){.kind = kind,
+                                             .object = object,
+                                             .cause = CAUSE_PACED,
+                                             .message = why->msg,
+                                             .attempts = blocked_attempts(round, kind, object),
+                                             .retry_at_ms = clock_boottime_ms() + wait_ms},
                           out, err);
 }
 
-int blocked_after_failure(struct context *ctx, struct round *round, const char *action, const char *subject,
-                          const struct ec2_result *result, const struct err *cause, struct outcome *out,
-                          struct err *err)
+int blocked_after_failure(struct context *ctx, struct round *round, enum condition_kind kind,
+                          const char *object, const struct ec2_result *result, const struct err *why,
+                          struct outcome *out, struct err *err)
 {
-        unsigned attempt = blocked_attempts(round, action, subject) + 1;
+        unsigned attempt = blocked_attempts(round, kind, object) + 1;
         int64_t delay_ms = ec2_retry_delay_ms(result->class, attempt - 1, context_random(ctx));
 
         out->again = true; /* what cannot be had here, the next plan may get elsewhere */
         if (ec2_result_is_pause(result))
-                return keep_pace(ctx, round, action, subject, result->wait_ms, cause, out, err);
+                return keep_pace(ctx, round, kind, object, result->wait_ms, why, out, err);
         if (result->wait_ms)
                 delay_ms = result->wait_ms;
-        log_warn("ec2 call failed", LOG_STR("action", action), LOG_STR("subject", subject),
-                 LOG_STR("class", ec2_failure_class_to_string(result->class)), LOG_STR("code", result->code),
-                 LOG_STR("request_id", result->request_id), LOG_INT("attempt", attempt),
-                 LOG_INT("again_in_ms", delay_ms), LOG_ERR(cause));
-        return blocked_until(ctx, round, action, subject, clock_boottime_ms() + delay_ms,
-                             sentence(round->arena, result->class, subject, cause->msg), out, err);
+        log_warn("ec2 call failed", LOG_STR("action", condition_kind_to_string(kind)),
+                 LOG_STR("object", object), LOG_STR("class", ec2_failure_class_to_string(result->class)),
+                 LOG_STR("code", result->code), LOG_STR("request_id", result->request_id),
+                 LOG_INT("attempt", attempt), LOG_INT("again_in_ms", delay_ms), LOG_ERR(why));
+        return blocked_until(ctx, round, kind, object, clock_boottime_ms() + delay_ms,
+                             blocked_cause(result->class),
+                             sentence(round->arena, result->class, object, why->msg), out, err);
 }
 
-int blocked_clear(struct context *ctx, struct round *round, const char *action, const char *subject,
+int blocked_clear(struct context *ctx, struct round *round, enum condition_kind kind, const char *object,
                   struct err *err)
 {
-        struct store_blocked *copy;
-        size_t n = 0;
-
-        if (!blocked_find(round, action, subject))
+        if (!blocked_find(round, kind, object))
                 return 0;
-        copy = ARENA_ARRAY(round->arena, struct store_blocked, round->n_blocked);
-        for (size_t i = 0; i < round->n_blocked; i++) {
-                if (strcmp(round->blocked[i].action, action) != 0 ||
-                    strcmp(round->blocked[i].subject, subject) != 0)
-                        copy[n++] = round->blocked[i];
-        }
-        round->blocked = copy;
-        round->n_blocked = n;
-        return store_blocked_clear(ctx->store, action, subject, err);
+        forget(round, kind, object);
+        return store_condition_clear(ctx->store, kind, object, err);
 }

@@ -59,7 +59,7 @@ void count_plan(struct context *ctx, const struct plan *plan)
 
         metrics_set(metrics, METRIC_POOL_TARGET, NO_LABELS, plan->target);
         metrics_set(metrics, METRIC_POOL_SURPLUS, NO_LABELS, plan->surplus);
-        metrics_set(metrics, METRIC_POOL_MISSING, LABELS("growing"), plan->stuck ? 0 : plan->shortage);
+        metrics_set(metrics, METRIC_POOL_MISSING, LABELS("growing"), plan->n_stuck ? 0 : plan->shortage);
         for (int cause = 0; cause < _PLAN_CAUSE_MAX; cause++)
                 metrics_set(metrics, METRIC_POOL_MISSING,
                             LABELS(plan_cause_to_string((enum plan_cause)cause)),

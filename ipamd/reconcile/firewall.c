@@ -23,32 +23,31 @@ static bool is_still_there(const struct firewall_drop *drops, size_t n, const ch
 static int warn(struct context *ctx, struct round *round, const struct firewall_drop *drop,
                 struct outcome *out, struct err *err)
 {
-        const char *reason = arena_printf(
+        const char *message = arena_printf(
                 round->arena, "%s, and no rule of it accepts all packets from and to pods; the cure: %s",
                 drop->why, drop->cure);
 
-        if (!blocked_find(round, STORE_WARNING, drop->where)) {
+        if (!blocked_find(round, CONDITION_FIREWALL, drop->where)) {
                 log_warn("a firewall drops packets of pods", LOG_STR("where", drop->where),
                          LOG_STR("why", drop->why), LOG_STR("cure", drop->cure));
                 out->pool_changed = true;
         }
-        return blocked_until(ctx, round, STORE_WARNING, drop->where, round->now_ms + 2 * FIREWALL_PERIOD_MS,
-                             reason, out, err);
+        return blocked_until(ctx, round, CONDITION_FIREWALL, drop->where,
+                             round->now_ms + 2 * FIREWALL_PERIOD_MS, CAUSE_FIREWALL_DROPS, message, out, err);
 }
 
 static int forget_mended(struct context *ctx, struct round *round, const struct firewall_drop *drops,
                          size_t n, struct outcome *out, struct err *err)
 {
-        const struct store_blocked *before = round->blocked;
-        size_t n_before = round->n_blocked;
+        const struct condition *before = round->conditions;
+        size_t n_before = round->n_conditions;
 
         for (size_t i = 0; i < n_before; i++) {
-                if (strcmp(before[i].action, STORE_WARNING) != 0 ||
-                    is_still_there(drops, n, before[i].subject))
+                if (before[i].kind != CONDITION_FIREWALL || is_still_there(drops, n, before[i].object))
                         continue;
-                log_info("the firewall lets packets of pods pass", LOG_STR("where", before[i].subject));
+                log_info("the firewall lets packets of pods pass", LOG_STR("where", before[i].object));
                 out->pool_changed = true;
-                if (blocked_clear(ctx, round, STORE_WARNING, before[i].subject, err) < 0)
+                if (blocked_clear(ctx, round, CONDITION_FIREWALL, before[i].object, err) < 0)
                         return -(int)err->code;
         }
         return 0;

@@ -13,8 +13,6 @@
 #include "reconcile/blocked.h"
 #include "reconcile/follow.h"
 
-static const char STEP_GROUPS[] = "security-groups";
-
 static int compare_texts(const void *a, const void *b)
 {
         return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -90,21 +88,22 @@ static int follow(struct context *ctx, struct round *round, struct grouped *grou
         struct err cause;
 
         if (strcmp(grouped->groups, wanted) == 0)
-                return blocked_clear(ctx, round, STEP_GROUPS, grouped->eni_id, err);
-        if (!stays(round, grouped->eni_id) || blocked_waits(round, STEP_GROUPS, grouped->eni_id, out))
+                return blocked_clear(ctx, round, CONDITION_SECURITY_GROUPS, grouped->eni_id, err);
+        if (!stays(round, grouped->eni_id) ||
+            blocked_waits(round, CONDITION_SECURITY_GROUPS, grouped->eni_id, out))
                 return 0;
         if (ctx->ec2->ops->set_groups(ctx->ec2, NULL, grouped->eni_id, (const char *const *)identity->groups,
                                       identity->n_groups, &result, &cause) < 0) {
                 if (result.class == EC2_FAILURE_GONE)
                         outcome_resync_ec2(out, round->now_ms);
-                return blocked_after_failure(ctx, round, STEP_GROUPS, grouped->eni_id, &result, &cause, out,
-                                             err);
+                return blocked_after_failure(ctx, round, CONDITION_SECURITY_GROUPS, grouped->eni_id, &result,
+                                             &cause, out, err);
         }
         free(grouped->groups);
         grouped->groups = xstrdup(wanted);
         log_info("eni has the primary one's security groups", LOG_STR("eni", grouped->eni_id),
                  LOG_STR("groups", wanted));
-        return blocked_clear(ctx, round, STEP_GROUPS, grouped->eni_id, err);
+        return blocked_clear(ctx, round, CONDITION_SECURITY_GROUPS, grouped->eni_id, err);
 }
 
 int groups_follow(struct groups *groups, struct context *ctx, struct round *round, struct outcome *out,

@@ -11,9 +11,6 @@
 #include "reconcile/blocked.h"
 #include "reconcile/follow.h"
 
-/* Not the planned action's name: its steps do not wait for this one. */
-static const char STEP_MARK[] = "delete-on-termination";
-
 void mark_forget(struct unmarked *unmarked)
 {
         free(unmarked->list);
@@ -57,7 +54,7 @@ static int mark(struct context *ctx, struct round *round, const char *eni_id, st
 
         if (!eni)
                 return 0; /* adopted just now: the round does not know it yet */
-        if (blocked_waits(round, STEP_MARK, eni_id, out))
+        if (blocked_waits(round, CONDITION_MARK_AGAIN, eni_id, out))
                 return 0;
         if (!is_in_use(eni))
                 return 1;
@@ -65,10 +62,11 @@ static int mark(struct context *ctx, struct round *round, const char *eni_id, st
                                                      &cause) < 0) {
                 if (result.class == EC2_FAILURE_GONE)
                         outcome_resync_ec2(out, round->now_ms);
-                return blocked_after_failure(ctx, round, STEP_MARK, eni_id, &result, &cause, out, err);
+                return blocked_after_failure(ctx, round, CONDITION_MARK_AGAIN, eni_id, &result, &cause, out,
+                                             err);
         }
         log_info("eni goes when the instance goes", LOG_STR("eni", eni_id));
-        e = blocked_clear(ctx, round, STEP_MARK, eni_id, err);
+        e = blocked_clear(ctx, round, CONDITION_MARK_AGAIN, eni_id, err);
         return e < 0 ? e : 1;
 }
 

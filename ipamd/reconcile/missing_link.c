@@ -28,12 +28,13 @@ static int64_t pause_ms(unsigned attempts)
 static int ask_ec2(struct context *ctx, struct round *round, const struct store_eni *eni, struct outcome *out,
                    struct err *err)
 {
-        if (blocked_waits(round, RECONCILE_STEP_LINK, eni->eni_id, out))
+        if (blocked_waits(round, CONDITION_ENI_LINK, eni->eni_id, out))
                 return 0;
         outcome_resync_ec2(out, round->now_ms);
-        return blocked_until(ctx, round, RECONCILE_STEP_LINK, eni->eni_id,
+        return blocked_until(ctx, round, CONDITION_ENI_LINK, eni->eni_id,
                              round->now_ms +
-                                     pause_ms(blocked_attempts(round, RECONCILE_STEP_LINK, eni->eni_id)),
+                                     pause_ms(blocked_attempts(round, CONDITION_ENI_LINK, eni->eni_id)),
+                             CAUSE_LINK_MISSING,
                              arena_printf(round->arena, "the link of %s (device %u) is not on this node",
                                           eni->eni_id, eni->device_index),
                              out, err);
@@ -49,7 +50,7 @@ int missing_link_see(struct context *ctx, struct round *round, const struct stor
                 out->pool_changed = true;
                 if (store_eni_set_link_missing(ctx->store, eni->key, false, err) < 0)
                         return -(int)err->code;
-                return blocked_clear(ctx, round, RECONCILE_STEP_LINK, eni->eni_id, err);
+                return blocked_clear(ctx, round, CONDITION_ENI_LINK, eni->eni_id, err);
         }
         if (!*eni->attachment_id)
                 return 0; /* known: it is not attached any more */

@@ -17,8 +17,9 @@ static void tell_repaired(const struct node_misled *misled)
 static struct warning warn_of(struct round *round, const struct node_misled *misled)
 {
         return (struct warning){
-                .subject = arena_strdup(round->arena, IP_TEXT(misled->ip)),
-                .reason = arena_printf(
+                .object = arena_strdup(round->arena, IP_TEXT(misled->ip)),
+                .cause = CAUSE_ROUTE_MISLED,
+                .message = arena_printf(
                         round->arena,
                         "its pod's link is not here, and table %d leads its packets to link %s of "
                         "container %s; remove that route if it is wrong: ip route del %s table %d",
@@ -38,8 +39,9 @@ static struct warning warn_of_local(struct round *round, const struct node_occup
         const char *ip = arena_strdup(round->arena, IP_TEXT(occupied->ip));
 
         return (struct warning){
-                .subject = ip,
-                .reason = arena_printf(
+                .object = ip,
+                .cause = CAUSE_HOST_HAS_ADDRESS,
+                .message = arena_printf(
                         round->arena,
                         "the host itself has this pod's address by link %s, so the pod gets no packets; "
                         "take it off: ip address del %s dev %s",
@@ -63,8 +65,9 @@ static struct warning warn_of_strayed(struct round *round, const struct node_rep
                                       const struct node_strayed *strayed)
 {
         return (struct warning){
-                .subject = strayed->dst,
-                .reason = arena_printf(
+                .object = strayed->dst,
+                .cause = CAUSE_ROUTE_STRAYED,
+                .message = arena_printf(
                         round->arena,
                         "table main leads it %s%s, and not by the primary ENI's link %s: pods of that "
                         "ENI do not reach it; give the route another range, or a higher metric "
@@ -84,10 +87,10 @@ static int tell_main(struct context *ctx, struct round *round, const struct node
                 warnings[n++] = warn_of_strayed(round, report, &report->strayed[i]);
         if (report->no_default)
                 warnings[n++] = (struct warning){
-                        "default",
+                        "default", CAUSE_NO_DEFAULT_ROUTE,
                         "table main has no default route: pods of the primary ENI reach nobody beyond "
                         "its subnet"};
-        return warn_exactly(ctx, round, STORE_WARNING_MAIN, warnings, n,
+        return warn_exactly(ctx, round, CONDITION_MAIN_ROUTE, warnings, n,
                             round->now_ms + 2 * NETWORK_PERIOD_MS, out, err);
 }
 
@@ -107,8 +110,9 @@ static size_t tell_pod_routes(struct network *network, struct round *round, cons
                 network->due_ms = round->now_ms + ROUND_RETRY_MS;
                 return 0;
         }
-        *ret = (struct warning){"routes to pods", arena_printf(round->arena, "%u cannot be set: %s",
-                                                               report->n_pods_failed, report->pod_err.msg)};
+        *ret = (struct warning){"routes to pods", CAUSE_ROUTE_FAILED,
+                                arena_printf(round->arena, "%u cannot be set: %s", report->n_pods_failed,
+                                             report->pod_err.msg)};
         return 1;
 }
 
@@ -126,8 +130,8 @@ int network_tell(struct network *network, struct context *ctx, struct round *rou
                 else
                         warnings[n++] = warn_of(round, &report->misled[i]);
         }
-        if (warn_exactly(ctx, round, STORE_WARNING_POD_ROUTE, warnings, n,
-                         round->now_ms + 2 * NETWORK_PERIOD_MS, out, err) < 0)
+        if (warn_exactly(ctx, round, CONDITION_POD_ROUTE, warnings, n, round->now_ms + 2 * NETWORK_PERIOD_MS,
+                         out, err) < 0)
                 return -(int)err->code;
         return tell_main(ctx, round, report, out, err);
 }

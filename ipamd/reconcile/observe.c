@@ -7,22 +7,22 @@ static int forget_old_blocks(struct context *ctx, struct round *round, struct er
 {
         size_t n = 0;
 
-        for (size_t i = 0; i < round->n_blocked; i++) {
-                const struct store_blocked *blocked = &round->blocked[i];
+        for (size_t i = 0; i < round->n_conditions; i++) {
+                const struct condition *blocked = &round->conditions[i];
 
-                if (blocked->until_ms + BLOCKED_FORGET_MS > round->now_ms)
-                        round->blocked[n++] = *blocked;
-                else if (store_blocked_clear(ctx->store, blocked->action, blocked->subject, err) < 0)
+                if (blocked->retry_at_ms + BLOCKED_FORGET_MS > round->now_ms)
+                        round->conditions[n++] = *blocked;
+                else if (store_condition_clear(ctx->store, blocked->kind, blocked->object, err) < 0)
                         return -(int)err->code;
         }
-        round->n_blocked = n;
+        round->n_conditions = n;
         return 0;
 }
 
 int observe_store(struct context *ctx, struct round *round, struct err *err)
 {
         if (store_enis(ctx->store, round->now_ms, round->arena, &round->enis, &round->n_enis, err) < 0 ||
-            store_blocked(ctx->store, round->arena, &round->blocked, &round->n_blocked, err) < 0 ||
+            store_conditions(ctx->store, round->arena, &round->conditions, &round->n_conditions, err) < 0 ||
             forget_old_blocks(ctx, round, err) < 0 ||
             store_counts(ctx->store, round->now_ms, &round->counts, err) < 0)
                 return err_wrap(err, "read the pool");

@@ -10,8 +10,7 @@
 #include "reconcile/blocked.h"
 #include "reconcile/look.h"
 
-static const char STEP_SWEEP[] = "look-for-orphans", STEP_ORPHAN[] = "delete-orphan",
-                  TIME_FORMAT[] = "%Y-%m-%dT%H:%M:%SZ";
+static const char TIME_FORMAT[] = "%Y-%m-%dT%H:%M:%SZ";
 
 void ours_format_time(int64_t wall_s, char ret[static OURS_TIME_BYTES])
 {
@@ -93,25 +92,26 @@ static int delete_orphan(struct context *ctx, struct round *round, const char *e
         struct ec2_result result;
         struct err cause;
 
-        if (blocked_now(round, STEP_ORPHAN, eni_id))
+        if (blocked_now(round, CONDITION_DELETE_ORPHAN, eni_id))
                 return 0;
         if (ctx->ec2->ops->delete_eni(ctx->ec2, NULL, eni_id, &result, &cause) < 0 &&
             result.class != EC2_FAILURE_GONE)
-                return blocked_after_failure(ctx, round, STEP_ORPHAN, eni_id, &result, &cause, out, err);
+                return blocked_after_failure(ctx, round, CONDITION_DELETE_ORPHAN, eni_id, &result, &cause,
+                                             out, err);
         log_warn("eni deleted: it was ours, unused, and in nobody's books", LOG_STR("eni", eni_id));
         if (store_event_add(ctx->store, "eni-orphan-deleted", eni_id,
                             "it bore our tags, was attached to nothing, and was not in the books", err) < 0)
                 return -(int)err->code;
         metrics_add(ctx->options.metrics, METRIC_ORPHANS, LABELS("eni"), 1);
-        return blocked_clear(ctx, round, STEP_ORPHAN, eni_id, err);
+        return blocked_clear(ctx, round, CONDITION_DELETE_ORPHAN, eni_id, err);
 }
 
 /* A deletion that was put off, or failed for a reason that passes, is not left for an hour. */
 static int64_t sooner(const struct round *round, const char *eni_id, int64_t again_ms)
 {
-        const struct store_blocked *blocked = blocked_find(round, STEP_ORPHAN, eni_id);
+        const struct condition *blocked = blocked_find(round, CONDITION_DELETE_ORPHAN, eni_id);
         int64_t wait_ms =
-                blocked && blocked->until_ms > round->now_ms ? blocked->until_ms - round->now_ms : 0;
+                blocked && blocked->retry_at_ms > round->now_ms ? blocked->retry_at_ms - round->now_ms : 0;
 
         if (!blocked)
                 return again_ms;
@@ -156,7 +156,7 @@ int ours_describe(struct context *ctx, struct round *round, const struct ec2_cal
 /* Not before the books are there and the round's own calls are made; who waits for an address goes first, for a while. */
 static bool sweep_is_due(const struct sweep *sweep, struct round *round, struct outcome *out)
 {
-        int64_t until_ms = blocked_until_ms(round, STEP_SWEEP, ""),
+        int64_t until_ms = blocked_until_ms(round, CONDITION_LOOK_FOR_ORPHANS, ""),
                 due_ms = sweep->due_ms + (round->counts.waiting ? LOOK_YIELDS_MS : 0);
 
         if (!sweep->due_ms || !round->n_enis || round->so_far.again)
@@ -179,9 +179,10 @@ int ours_sweep(struct sweep *sweep, struct context *ctx, struct round *round, st
         if (!sweep_is_due(sweep, round, out))
                 return 0;
         if (ours_describe(ctx, round, NULL, &list, &result, &cause) < 0)
-                return blocked_after_failure(ctx, round, STEP_SWEEP, "", &result, &cause, out, err);
+                return blocked_after_failure(ctx, round, CONDITION_LOOK_FOR_ORPHANS, "", &result, &cause, out,
+                                             err);
         if (ours_delete_orphans(sweep, ctx, round, list.enis, list.n, out, err) < 0)
                 return -(int)err->code;
         outcome_wake(out, sweep->due_ms);
-        return blocked_clear(ctx, round, STEP_SWEEP, "", err);
+        return blocked_clear(ctx, round, CONDITION_LOOK_FOR_ORPHANS, "", err);
 }

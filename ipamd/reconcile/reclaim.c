@@ -42,8 +42,8 @@ static int reclaim_one(struct reclaim *reclaim, struct context *ctx, struct roun
                  LOG_STR("link", lease->host_ifname));
         out->pool_changed = true;
         out->again = true;
-        if (store_lease_release(ctx->store, &lease->key, "reclaimed: its host link is gone", round->now_ms,
-                                &released, &address, err) < 0)
+        if (store_lease_release(ctx->store, &lease->key, LEASE_END_LINK_GONE, round->now_ms, &released,
+                                &address, err) < 0)
                 return -(int)err->code;
         metrics_add(ctx->options.metrics, METRIC_ORPHANS, LABELS("lease"), released);
         return 0;

@@ -24,24 +24,6 @@ struct metrics;
 struct node_ports;
 struct reconcile;
 
-/* The action of the blocked row that says why the host's network is not what it should be. */
-#define RECONCILE_STEP_NETWORK "network"
-/* The one that says why the pool cannot grow. */
-#define RECONCILE_STEP_GROW IPAM_BLOCKED_GROW
-/* Why an ENI that is not needed is kept. */
-#define RECONCILE_STEP_SHRINK "shrink"
-/* Of an ENI of ours that EC2 shows without our tag: it gives out nothing, and its pods keep what they have. */
-#define RECONCILE_STEP_TAG "eni-tag"
-/* Of an ENI that is attached, and whose link is not on the node. */
-#define RECONCILE_STEP_LINK "eni-link"
-/* Of an ENI that EC2 shows and the books cannot hold. */
-#define RECONCILE_STEP_TAKE_IN "take-in"
-
-/* Parts of the reasons of blocked rows, by which others know a cause that somebody must act on. */
-#define RECONCILE_SUBNET_FULL    "has no free addresses"
-#define RECONCILE_ACCOUNT_FULL   "NetworkInterfaceLimitExceeded"
-#define RECONCILE_NO_CREDENTIALS "AWS does not take this node's credentials"
-
 /* Facts "<this>/<EC2 action>": how EC2 refused it for want of a permission; "" or none: it is allowed. */
 #define RECONCILE_FACT_DENIED "ec2-denied"
 

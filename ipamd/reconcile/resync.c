@@ -76,14 +76,15 @@ static int see_tag(struct reconcile *r, struct round *round, struct look *look, 
         const char *name = arena_printf(round->arena, "tag of %s", entry->eni_id);
 
         if (entry->managed || !known || !known->managed)
-                return blocked_clear(&r->ctx, round, RECONCILE_STEP_TAG, entry->eni_id, err);
+                return blocked_clear(&r->ctx, round, CONDITION_ENI_TAG, entry->eni_id, err);
         if (look_absence_is_settled(&r->resync, round, look, name) && !known->leased && !known->lost)
-                return blocked_clear(&r->ctx, round, RECONCILE_STEP_TAG, entry->eni_id, err);
+                return blocked_clear(&r->ctx, round, CONDITION_ENI_TAG, entry->eni_id, err);
         entry->managed = entry->untagged = true;
         if (!known->untagged)
                 log_error("EC2 shows an eni of ours without our tag: nothing more of it is offered",
                           LOG_STR("eni", entry->eni_id), LOG_INT("pods", known->leased + known->lost));
-        return blocked_say(&r->ctx, round, RECONCILE_STEP_TAG, entry->eni_id, round->now_ms + TOLD_MS,
+        return blocked_say(&r->ctx, round, CONDITION_ENI_TAG, entry->eni_id, round->now_ms + TOLD_MS,
+                           CAUSE_TAG_MISSING,
                            arena_printf(round->arena,
                                         "EC2 shows %s without the tag " OURS_TAG_INSTANCE
                                         "=%s, or with " OURS_TAG_NO_MANAGE
@@ -141,7 +142,7 @@ static int see_attached(struct reconcile *r, struct round *round, struct look *l
                 tag_see(&r->tag, &r->ctx, eni);
         if (tagged && !entry.primary)
                 groups_see(&r->groups, eni);
-        if (known && blocked_clear(&r->ctx, round, plan_action_to_string(PLAN_LOOK), eni->eni_id, err) < 0)
+        if (known && blocked_clear(&r->ctx, round, CONDITION_LOOK, eni->eni_id, err) < 0)
                 return -(int)err->code;
         if (store_eni_observed(r->ctx.store, &entry, there.blocks, there.n, there.n_doubted, round->now_ms,
                                &changed, err) < 0)
@@ -149,7 +150,7 @@ static int see_attached(struct reconcile *r, struct round *round, struct look *l
         out->pool_changed |= changed;
         /* It has more or fewer than we believed when EC2 called it full: what is known now decides. */
         if (known && there.n != known->total - known->lost &&
-            blocked_clear(&r->ctx, round, BLOCKED_FULL, eni->eni_id, err) < 0)
+            blocked_clear(&r->ctx, round, CONDITION_ENI_FULL, eni->eni_id, err) < 0)
                 return -(int)err->code;
         return entry.managed ? store_addresses_associated(r->ctx.store, eni->eni_id, eni->associated,
                                                           eni->n_associated, err)
@@ -170,7 +171,7 @@ static int take_in(struct reconcile *r, struct round *round, struct look *look, 
         struct err cause;
 
         if (see_attached(r, round, look, eni, out, &cause) >= 0)
-                return blocked_clear(&r->ctx, round, RECONCILE_STEP_TAKE_IN, eni->eni_id, err);
+                return blocked_clear(&r->ctx, round, CONDITION_ENI_TAKE_IN, eni->eni_id, err);
         if (!is_about_the_eni(&cause)) {
                 *err = cause;
                 return err_wrap(err, "take in %s", eni->eni_id);
@@ -179,7 +180,8 @@ static int take_in(struct reconcile *r, struct round *round, struct look *look, 
         log_error("what EC2 shows of an eni does not fit into the books, and is left out",
                   LOG_STR("eni", eni->eni_id), LOG_ERR(&cause));
         return blocked_say(
-                &r->ctx, round, RECONCILE_STEP_TAKE_IN, eni->eni_id, round->now_ms + TOLD_MS,
+                &r->ctx, round, CONDITION_ENI_TAKE_IN, eni->eni_id, round->now_ms + TOLD_MS,
+                CAUSE_DOES_NOT_FIT,
                 arena_printf(round->arena, "what EC2 shows of %s is left out: %s", eni->eni_id, cause.msg),
                 out, err);
 }
@@ -196,7 +198,7 @@ static int absent_row(struct reconcile *r, struct round *round, const struct sto
         empty.primary_address = IP_NONE;
 
         out->pool_changed = true;
-        if (blocked_clear(&r->ctx, round, RECONCILE_STEP_LINK, eni->eni_id, err) < 0)
+        if (blocked_clear(&r->ctx, round, CONDITION_ENI_LINK, eni->eni_id, err) < 0)
                 return -(int)err->code;
         if (eni->leased || eni->lost) {
                 if (!*eni->attachment_id)
@@ -218,14 +220,14 @@ static int absent_row(struct reconcile *r, struct round *round, const struct sto
 static int stays_in_doubt(struct reconcile *r, struct round *round, const struct store_eni *eni,
                           struct outcome *out, struct err *err)
 {
-        const char *look = plan_action_to_string(PLAN_LOOK);
+        const enum condition_kind look = CONDITION_LOOK;
         unsigned attempts = blocked_attempts(round, look, eni->eni_id);
         int64_t delay_ms = ec2_retry_delay_ms(EC2_FAILURE_GONE, attempts, context_random(&r->ctx));
 
         if (!eni->in_doubt || eni->state == ENI_CREATING)
                 return 0;
         return blocked_until(
-                &r->ctx, round, look, eni->eni_id, round->now_ms + delay_ms,
+                &r->ctx, round, look, eni->eni_id, round->now_ms + delay_ms, CAUSE_NOT_SHOWN,
                 arena_printf(round->arena, "EC2 does not show yet what became of %s", eni->eni_id), out, err);
 }
 
@@ -277,17 +279,18 @@ static int apply_row(struct reconcile *r, struct round *round, struct look *look
 static int forget_what_is_gone(struct reconcile *r, struct round *round, const struct look *look,
                                struct err *err)
 {
-        static const char *const steps[] = {RECONCILE_STEP_TAKE_IN, RECONCILE_STEP_TAG, BLOCKED_FULL};
-        const struct store_blocked *before = round->blocked;
-        size_t n = round->n_blocked;
+        static const enum condition_kind kinds[] = {CONDITION_ENI_TAKE_IN, CONDITION_ENI_TAG,
+                                                    CONDITION_ENI_FULL};
+        const struct condition *before = round->conditions;
+        size_t n = round->n_conditions;
 
-        for (size_t i = 0; i < n * ARRAY_SIZE(steps); i++) {
-                const struct store_blocked *blocked = &before[i % n];
-                const char *step = steps[i / n];
+        for (size_t i = 0; i < n * ARRAY_SIZE(kinds); i++) {
+                const struct condition *blocked = &before[i % n];
+                enum condition_kind kind = kinds[i / n];
 
-                if (strcmp(blocked->action, step) == 0 && !look_find(&look->attached, blocked->subject) &&
-                    !look_cannot_tell(look, blocked->subject) &&
-                    blocked_clear(&r->ctx, round, step, blocked->subject, err) < 0)
+                if (blocked->kind == kind && !look_find(&look->attached, blocked->object) &&
+                    !look_cannot_tell(look, blocked->object) &&
+                    blocked_clear(&r->ctx, round, kind, blocked->object, err) < 0)
                         return -(int)err->code;
         }
         return 0;
@@ -337,15 +340,14 @@ int look_at_ec2(struct reconcile *r, struct round *round, struct outcome *out, s
         struct err cause;
 
         if (look_describe(&r->ctx, round, &look, &result, &cause) < 0)
-                return blocked_after_failure(&r->ctx, round, plan_action_to_string(PLAN_LOOK), "", &result,
-                                             &cause, out, err);
+                return blocked_after_failure(&r->ctx, round, CONDITION_LOOK, "", &result, &cause, out, err);
         if (look_tell_unreadable(&r->resync, &r->ctx, round, &look, err) < 0)
                 return err_wrap(err, "look at EC2");
         if (look.attached.n + look.attached.n_unreadable == 0) {
                 err_set(&cause, ERR_PROTOCOL, "EC2 shows no ENI attached to %s, not even the primary one",
                         r->ctx.identity.instance_id);
-                return blocked_until(&r->ctx, round, plan_action_to_string(PLAN_LOOK), "",
-                                     round->now_ms + LOOK_SETTLE_MS, cause.msg, out, err);
+                return blocked_until(&r->ctx, round, CONDITION_LOOK, "", round->now_ms + LOOK_SETTLE_MS,
+                                     CAUSE_NOT_SHOWN, cause.msg, out, err);
         }
         if (apply(r, round, &look, out, err) < 0)
                 return err_wrap(err, "look at EC2");
@@ -360,5 +362,5 @@ int look_at_ec2(struct reconcile *r, struct round *round, struct outcome *out, s
         if (look.attached.n + look.attached.n_unreadable < r->resync.max_enis_seen ||
             round->now_ms - r->resync.max_enis_seen_ms >= MAX_ENIS_SEEN_MS)
                 r->resync.max_enis_seen = 0;
-        return blocked_clear(&r->ctx, round, plan_action_to_string(PLAN_LOOK), "", err);
+        return blocked_clear(&r->ctx, round, CONDITION_LOOK, "", err);
 }

@@ -15,8 +15,8 @@ struct round {
         struct store_eni *enis;
         bool *link_present; /* of each ENI, in the kernel */
         size_t n_enis;
-        struct store_blocked *blocked;
-        size_t n_blocked;
+        struct condition *conditions;
+        size_t n_conditions;
         struct store_counts counts;
         struct outcome so_far; /* of the steps and acts before */
 };

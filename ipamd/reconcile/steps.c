@@ -133,36 +133,39 @@ static int plan_and_act(struct reconcile *r, struct round *round, struct outcome
         return act_finish_unassigns(&r->ctx, round, out, err);
 }
 
-/* What a round is made of; a step that fails ends it, and is told under its name until it succeeds again. */
+/* What a round is made of; a step that fails ends it, and is a condition until it succeeds again. */
 static const struct {
-        const char *name;
+        enum condition_kind kind;
         int (*run)(struct reconcile *r, struct round *round, struct outcome *out, struct err *err);
 } steps[] = {
         /* clang-format off */
         /* Observe: the database; who this node is; the kernel, repaired in the same look (network.c says why), and its pods. */
-        {"store", observe},
-        {"identity", learn_identity},
-        {RECONCILE_STEP_NETWORK, sync_network},
-        {"takeover", take_over},
-        {"reclaim", reclaim},
-        {"store", observe_again},
-        {"firewalls", watch_firewalls},
+        {CONDITION_STEP_STORE, observe},
+        {CONDITION_STEP_IDENTITY, learn_identity},
+        {CONDITION_STEP_NETWORK, sync_network},
+        {CONDITION_STEP_TAKEOVER, take_over},
+        {CONDITION_STEP_RECLAIM, reclaim},
+        {CONDITION_STEP_STORE, observe_again},
+        {CONDITION_STEP_FIREWALLS, watch_firewalls},
         /* Plan, and act: EC2. A look at it observes, and costs a call: the plan says when, and the next round plans on it. */
-        {"plan", plan_and_act},
+        {CONDITION_STEP_PLAN, plan_and_act},
         /* What nothing waits for. */
-        {"tag-primary", tag},
-        {"orphans", sweep},
+        {CONDITION_STEP_TAG_PRIMARY, tag},
+        {CONDITION_STEP_ORPHANS, sweep},
         /* clang-format on */
 };
 
-static void step_failed(struct reconcile *r, struct round *round, const char *name, const struct err *why)
+static void step_failed(struct reconcile *r, struct round *round, enum condition_kind kind,
+                        const struct err *why)
 {
+        const char *name = condition_kind_to_string(kind);
         struct outcome out = {0};
         struct err err;
 
         log_error("round failed", LOG_STR("step", name), LOG_ERR(why));
         metrics_add(r->ctx.options.metrics, METRIC_AWSCNI_ERRORS, LABELS(name), 1);
-        if (blocked_until(&r->ctx, round, name, "", round->now_ms + ROUND_RETRY_MS, why->msg, &out, &err) < 0)
+        if (blocked_until(&r->ctx, round, kind, "", round->now_ms + ROUND_RETRY_MS, CAUSE_STEP_FAILED,
+                          why->msg, &out, &err) < 0)
                 log_error("why it failed is not written down", LOG_ERR(&err));
         settle(r, round, &out);
 }
@@ -176,10 +179,10 @@ static int run_steps(struct reconcile *r, struct round *round)
 
                 settle(r, round, &out);
                 if (e == 0)
-                        e = blocked_clear(&r->ctx, round, steps[i].name, "", &err);
+                        e = blocked_clear(&r->ctx, round, steps[i].kind, "", &err);
                 if (e == 0)
                         continue;
-                step_failed(r, round, steps[i].name, &err);
+                step_failed(r, round, steps[i].kind, &err);
                 return e;
         }
         return 0;

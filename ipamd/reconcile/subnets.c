@@ -13,8 +13,6 @@
 #include "reconcile/blocked.h"
 #include "reconcile/subnets.h"
 
-static const char STEP_LEARN[] = "learn-subnet";
-
 #define TAG_ROLE           "kubernetes.io/role/cni"
 #define TAG_CLUSTER_PREFIX "cni.networking.k8s.aws/cluster/"
 
@@ -88,20 +86,20 @@ int subnets_look_for_more(struct subnets *subnets, struct context *ctx, struct r
                                              {"availability-zone", ctx->identity.zone}};
         const struct ec2_selection which = {
                 .filters = filters, .n_filters = ARRAY_SIZE(filters), .skips_unreadable = true};
-        const char *name = plan_action_to_string(action->kind);
+        const enum condition_kind kind = CONDITION_FIND_SUBNETS;
         struct ec2_subnet_list list;
         struct ec2_result result;
         struct err cause;
 
         out->again = true;
         if (ctx->ec2->ops->describe_subnets(ctx->ec2, NULL, &which, round->arena, &list, &result, &cause) < 0)
-                return blocked_after_failure(ctx, round, name, "", &result, &cause, out, err);
+                return blocked_after_failure(ctx, round, kind, "", &result, &cause, out, err);
         take_in(subnets, ctx, &list);
         subnets->due_ms = round->now_ms + SUBNETS_PERIOD_MS;
         log_info("other subnets looked for", LOG_STR("zone", ctx->identity.zone),
                  LOG_INT("usable", subnets->n), LOG_INT("unreadable", list.n_unreadable),
                  LOG_STR("reason", action->reason));
-        return blocked_clear(ctx, round, name, "", err);
+        return blocked_clear(ctx, round, kind, "", err);
 }
 
 struct subnet *subnets_find(struct subnets *subnets, const char *id)
@@ -146,15 +144,16 @@ int subnets_learn(struct subnets *subnets, struct context *ctx, struct round *ro
                 eni->subnet_cidr = cached->cidr;
         if (cached || !eni->managed || strcmp(eni->subnet_id, ctx->identity.subnet_id) == 0)
                 return 1;
-        if (!blocked_now(round, STEP_LEARN, eni->subnet_id)) {
+        if (!blocked_now(round, CONDITION_LEARN_SUBNET, eni->subnet_id)) {
                 if (ask_cidr(ctx, round, eni, &result, &cause) == 0)
-                        return blocked_clear(ctx, round, STEP_LEARN, eni->subnet_id, err) < 0
+                        return blocked_clear(ctx, round, CONDITION_LEARN_SUBNET, eni->subnet_id, err) < 0
                                        ? -(int)err->code
                                        : 1;
-                if (blocked_after_failure(ctx, round, STEP_LEARN, eni->subnet_id, &result, &cause, out, err) <
-                    0)
+                if (blocked_after_failure(ctx, round, CONDITION_LEARN_SUBNET, eni->subnet_id, &result, &cause,
+                                          out, err) < 0)
                         return -(int)err->code;
         }
-        *ret_again_ms = outcome_earlier(*ret_again_ms, blocked_until_ms(round, STEP_LEARN, eni->subnet_id));
+        *ret_again_ms = outcome_earlier(*ret_again_ms,
+                                        blocked_until_ms(round, CONDITION_LEARN_SUBNET, eni->subnet_id));
         return 0;
 }

@@ -8,36 +8,83 @@
 
 enum { STUCK_MS = 60 * 1000 }; /* how long "the pool cannot grow" stands where the plan names no time */
 
-/* Why the pool cannot grow is for people who wait; it stands beside the other blocked things. */
+/* Of several reasons a limit is what somebody must act on, unless a place will be had without anybody's doing. */
+static enum condition_cause cause_of(const struct plan *plan)
+{
+        static const enum condition_cause causes[_PLAN_REASON_MAX] = {
+                [PLAN_REASON_ENI_COMES] = CAUSE_UNDER_WAY,
+                [PLAN_REASON_ENI_IN_DOUBT] = CAUSE_UNDER_WAY,
+                [PLAN_REASON_ASSIGN_LATER] = CAUSE_ASSIGN_BLOCKED,
+                [PLAN_REASON_ASSIGN_LATER_IN_SUBNET] = CAUSE_ASSIGN_BLOCKED,
+                [PLAN_REASON_CREATE_LATER] = CAUSE_CREATE_BLOCKED,
+                [PLAN_REASON_CREATE_LATER_IN_SUBNET] = CAUSE_CREATE_BLOCKED,
+                [PLAN_REASON_PLACE_LATER] = CAUSE_ENI_LEAVING,
+                [PLAN_REASON_MAX_ENI] = CAUSE_ENI_LIMIT,
+                [PLAN_REASON_ATTACH_LIMIT] = CAUSE_ENI_LIMIT,
+                [PLAN_REASON_ALL_FULL] = CAUSE_ENI_LIMIT,
+                [PLAN_REASON_NO_PLACE] = CAUSE_ENI_LIMIT,
+                [PLAN_REASON_POD_LIMIT] = CAUSE_POD_LIMIT,
+                [PLAN_REASON_TYPE_LIMIT] = CAUSE_TYPE_LIMIT,
+                [PLAN_REASON_PRIMARY_NOT_SEEN] = CAUSE_NODE_UNKNOWN,
+                [PLAN_REASON_NOT_LOOKED] = CAUSE_NODE_UNKNOWN,
+                [PLAN_REASON_COOLING] = CAUSE_COOLING,
+        };
+        static const enum condition_cause first[] = {CAUSE_ENI_LEAVING, CAUSE_ENI_LIMIT, CAUSE_POD_LIMIT,
+                                                     CAUSE_TYPE_LIMIT};
+
+        for (size_t k = 0; k < ARRAY_SIZE(first); k++) {
+                for (size_t i = 0; i < plan->n_stuck; i++) {
+                        if (causes[plan->stuck[i].reason] == first[k])
+                                return first[k];
+                }
+        }
+        return causes[plan->stuck[0].reason];
+}
+
+/* Or what is shown (numbers, times) is older than the plan. */
+static bool is_current(const struct condition *before, enum condition_cause cause, const char *message,
+                       int64_t now_ms)
+{
+        return before && before->retry_at_ms > now_ms && before->cause == cause &&
+               strcmp(before->message, message) == 0;
+}
+
+/* Why the pool cannot grow is for people who wait; it stands beside the other conditions. */
 static int tell_stuck(struct context *ctx, struct round *round, const struct plan *plan, struct outcome *out,
                       struct err *err)
 {
-        const struct store_blocked *before = blocked_find(round, RECONCILE_STEP_GROW, "");
+        const struct condition *before = blocked_find(round, CONDITION_GROW, "");
         int64_t until_ms = plan->wake_ms ?: round->now_ms + STUCK_MS;
+        enum condition_cause cause;
+        const char *message;
 
-        if (!plan->stuck || plan->n)
-                return blocked_clear(ctx, round, RECONCILE_STEP_GROW, "", err);
-        if (before && before->until_ms > round->now_ms && strcmp(before->reason, plan->stuck) == 0)
+        if (!plan->n_stuck || plan->n)
+                return blocked_clear(ctx, round, CONDITION_GROW, "", err);
+        cause = cause_of(plan);
+        message = plan_stuck_text(plan, round->arena);
+        if (is_current(before, cause, message, round->now_ms))
                 return 0;
         if (!before)
-                log_warn("the pool cannot grow", LOG_STR("reason", plan->stuck),
+                log_warn("the pool cannot grow", LOG_STR("reason", message),
                          LOG_INT("missing", plan->shortage));
-        return blocked_say(ctx, round, RECONCILE_STEP_GROW, "", until_ms, plan->stuck, out, err);
+        return blocked_say(ctx, round, CONDITION_GROW, "", until_ms, cause, message, out, err);
 }
 
 static int tell_kept(struct context *ctx, struct round *round, const struct plan *plan, struct outcome *out,
                      struct err *err)
 {
-        const struct store_blocked *before = blocked_find(round, RECONCILE_STEP_SHRINK, "");
+        const struct condition *before = blocked_find(round, CONDITION_SHRINK, "");
+        const char *message;
 
         if (!plan->kept)
-                return blocked_clear(ctx, round, RECONCILE_STEP_SHRINK, "", err);
-        if (before && before->until_ms > round->now_ms && strcmp(before->reason, plan->kept) == 0)
+                return blocked_clear(ctx, round, CONDITION_SHRINK, "", err);
+        message = plan_kept_text(plan, round->arena);
+        if (is_current(before, CAUSE_PUBLIC_ADDRESS, message, round->now_ms))
                 return 0;
         if (!before)
-                log_info("an eni is not given back", LOG_STR("reason", plan->kept));
-        return blocked_say(ctx, round, RECONCILE_STEP_SHRINK, "", round->now_ms + TOLD_MS, plan->kept, out,
-                           err);
+                log_info("an eni is not given back", LOG_STR("reason", message));
+        return blocked_say(ctx, round, CONDITION_SHRINK, "", round->now_ms + TOLD_MS, CAUSE_PUBLIC_ADDRESS,
+                           message, out, err);
 }
 
 int tell_plan(struct context *ctx, struct round *round, const struct plan *plan, struct outcome *out,

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The planner's inputs, made from what the round observed. */
+#include <assert.h>
+
 #include "reconcile/blocked.h"
 #include "reconcile/state.h"
 
@@ -20,25 +22,26 @@ static enum plan_eni_state plan_state(enum eni_state state)
         case ENI_DELETING: return PLAN_ENI_DELETING;
         case _ENI_STATE_MAX: break;
         }
+        assert(!"an ENI's state");
         return PLAN_ENI_DELETING;
 }
 
 /* The next step of an ENI is whichever its state calls for; at most one of these is blocked, beside a look for its sake. */
 static int64_t step_not_before(const struct round *round, const struct store_eni *eni)
 {
-        static const enum plan_action_kind steps[] = {PLAN_LOOK, PLAN_ATTACH, PLAN_MARK_DELETE_ON_TERMINATION,
-                                                      PLAN_DETACH, PLAN_DELETE};
-        int64_t until = blocked_until_ms(round, plan_action_to_string(PLAN_RECREATE), eni->client_token);
+        static const enum condition_kind steps[] = {CONDITION_LOOK, CONDITION_ATTACH, CONDITION_MARK,
+                                                    CONDITION_DETACH, CONDITION_DELETE};
+        int64_t until = blocked_until_ms(round, CONDITION_RECREATE, eni->client_token);
 
         for (size_t i = 0; i < ARRAY_SIZE(steps) && *eni->eni_id; i++)
-                until = later(until, blocked_until_ms(round, plan_action_to_string(steps[i]), eni->eni_id));
+                until = later(until, blocked_until_ms(round, steps[i], eni->eni_id));
         return until;
 }
 
 static struct plan_eni view_eni(const struct reconcile *r, const struct round *round,
                                 const struct store_eni *eni, bool link_present)
 {
-        const char *assign = plan_action_to_string(PLAN_ASSIGN);
+        const enum condition_kind assign = CONDITION_ASSIGN;
         unsigned withheld = withhold_count(&r->network.withholding, eni), held = withheld + eni->doubted;
 
         return (struct plan_eni){
@@ -68,7 +71,7 @@ static struct plan_eni view_eni(const struct reconcile *r, const struct round *r
                 .subnet_id = eni->subnet_id,
                 .subnet_not_before_ms = blocked_until_ms(round, assign, eni->subnet_id),
                 .step_not_before_ms = step_not_before(round, eni),
-                .full = blocked_now(round, BLOCKED_FULL, eni->eni_id),
+                .full = blocked_now(round, CONDITION_ENI_FULL, eni->eni_id),
         };
 }
 
@@ -97,8 +100,7 @@ static bool call_is_put_off(const struct round *round, const struct plan_view *v
  */
 static int64_t look_due_ms(const struct reconcile *r, const struct round *round, const struct plan_view *view)
 {
-        int64_t due_ms =
-                later(r->resync.due_ms, blocked_until_ms(round, plan_action_to_string(PLAN_LOOK), ""));
+        int64_t due_ms = later(r->resync.due_ms, blocked_until_ms(round, CONDITION_LOOK, ""));
 
         if (round->counts.waiting && !r->resync.first && call_is_put_off(round, view))
                 due_ms = later(due_ms, r->resync.due_ms + LOOK_YIELDS_MS);
@@ -109,8 +111,7 @@ static struct plan_subnet view_subnet(const struct round *round, const char *id,
 {
         return (struct plan_subnet){.id = id,
                                     .available = available,
-                                    .create_not_before_ms =
-                                            blocked_until_ms(round, plan_action_to_string(PLAN_CREATE), id)};
+                                    .create_not_before_ms = blocked_until_ms(round, CONDITION_CREATE, id)};
 }
 
 static void view_subnets(const struct reconcile *r, const struct round *round, struct plan_view *view)
@@ -126,8 +127,8 @@ static void view_subnets(const struct reconcile *r, const struct round *round, s
         }
         view->subnets = subnets;
         view->finds_subnets = r->ctx.options.finds_subnets;
-        view->find_subnets_due_ms = later(
-                r->subnets.due_ms, blocked_until_ms(round, plan_action_to_string(PLAN_FIND_SUBNETS), ""));
+        view->find_subnets_due_ms =
+                later(r->subnets.due_ms, blocked_until_ms(round, CONDITION_FIND_SUBNETS, ""));
 }
 
 void view_make(struct reconcile *r, struct round *round, struct plan_view *ret)
@@ -140,8 +141,8 @@ void view_make(struct reconcile *r, struct round *round, struct plan_view *ret)
                 .enis = enis,
                 .n_enis = round->n_enis,
                 .waiting = round->counts.waiting,
-                .create_not_before_ms = blocked_until_ms(round, plan_action_to_string(PLAN_CREATE), ""),
-                .look_not_before_ms = blocked_until_ms(round, plan_action_to_string(PLAN_LOOK), ""),
+                .create_not_before_ms = blocked_until_ms(round, CONDITION_CREATE, ""),
+                .look_not_before_ms = blocked_until_ms(round, CONDITION_LOOK, ""),
                 .look_first = r->resync.first && round->n_enis,
                 .max_enis_seen = r->resync.max_enis_seen,
                 .surplus_since_ms = r->surplus_since_ms,

@@ -38,17 +38,19 @@ static struct warning warn_of(struct round *round, const struct node_occupied *o
         const char *ip = arena_strdup(round->arena, IP_TEXT(occupied->ip));
 
         return (struct warning){
-                .subject = ip,
-                .reason = occupied->local ? arena_printf(round->arena,
-                                                         "the host itself has this address by link %s, so no "
-                                                         "pod gets it; if "
-                                                         "that is not meant: ip address del %s dev %s",
-                                                         occupied->ifname, ip, occupied->ifname)
-                                          : arena_printf(round->arena,
-                                                         "table %d leads this address to link %s, and no "
-                                                         "lease says whose it "
-                                                         "is, so no pod gets it",
-                                                         DATAPLANE_TABLE_PODS, occupied->ifname)};
+                .object = ip,
+                .cause = occupied->local ? CAUSE_HOST_HAS_ADDRESS : CAUSE_NO_LEASE,
+                .message = occupied->local
+                                   ? arena_printf(round->arena,
+                                                  "the host itself has this address by link %s, so no "
+                                                  "pod gets it; if "
+                                                  "that is not meant: ip address del %s dev %s",
+                                                  occupied->ifname, ip, occupied->ifname)
+                                   : arena_printf(round->arena,
+                                                  "table %d leads this address to link %s, and no "
+                                                  "lease says whose it "
+                                                  "is, so no pod gets it",
+                                                  DATAPLANE_TABLE_PODS, occupied->ifname)};
 }
 
 int withhold_occupied(struct withholding *withholding, struct context *ctx, struct round *round,
@@ -75,7 +77,7 @@ int withhold_occupied(struct withholding *withholding, struct context *ctx, stru
                 withholding->list[withholding->n++] = (struct withheld){occupied->ip, address->eni_key};
                 warnings[kept++] = warn_of(round, occupied);
         }
-        return warn_exactly(ctx, round, STORE_WARNING_OCCUPIED, warnings, kept,
+        return warn_exactly(ctx, round, CONDITION_OCCUPIED, warnings, kept,
                             round->now_ms + 2 * NETWORK_PERIOD_MS, out, err);
 }
 

@@ -11,48 +11,41 @@ struct list {
         size_t n;
 };
 
-/*
- * Rows of the store's `blocked` table that are alarms: by action (NULL: any) and by a part of the reason (NULL: any).
- * With `subject` each subject is an alarm of its own, and over_message ends with it.
- */
+/* Whatever kind it is of; whatever the cause. */
+#define ANY_KIND  _CONDITION_KIND_MAX
+#define ANY_CAUSE _CONDITION_CAUSE_MAX
+
+/* Conditions that are alarms; the first rule that fits. With `object` each object is an alarm of its own, and over_message ends with it. */
 static const struct rule {
-        const char *action, *part;
+        enum condition_kind kind;
+        enum condition_cause cause;
         unsigned attempts_min; /* what may mend itself is told from this failure in a row on */
-        bool subject;
+        bool object;
         const char *reason, *over_reason, *over_message;
 } rules[] = {
-        {NULL, RECONCILE_SUBNET_FULL, 0, true, "SubnetHasNoFreeAddresses", "SubnetHasFreeAddresses",
+        {ANY_KIND, CAUSE_CAPACITY_SUBNET, 0, true, "SubnetHasNoFreeAddresses", "SubnetHasFreeAddresses",
          "EC2 does not refuse addresses in it any more: subnet "},
-        {NULL, RECONCILE_ACCOUNT_FULL, 0, false, "NetworkInterfaceLimitReached", "NetworkInterfaceLimitOver",
-         "EC2 does not refuse new ENIs any more for the account's limit"},
-        {NULL, RECONCILE_NO_CREDENTIALS, 3, false, "AWSCredentialsRefused", "AWSCredentialsAccepted",
+        {ANY_KIND, CAUSE_CAPACITY_ACCOUNT, 0, false, "NetworkInterfaceLimitReached",
+         "NetworkInterfaceLimitOver", "EC2 does not refuse new ENIs any more for the account's limit"},
+        {ANY_KIND, CAUSE_CREDENTIALS, 3, false, "AWSCredentialsRefused", "AWSCredentialsAccepted",
          "AWS takes this node's credentials again"},
-        {RECONCILE_STEP_NETWORK, NULL, 2, false, "HostNetworkImpaired", "HostNetworkRepaired",
+        {CONDITION_STEP_NETWORK, ANY_CAUSE, 2, false, "HostNetworkImpaired", "HostNetworkRepaired",
          "the host's routes, rules and firewall tables for pods are what they should be again"},
-        {RECONCILE_STEP_LINK, NULL, 0, true, "ENILinkMissing", "ENILinkPresent",
+        {CONDITION_ENI_LINK, ANY_CAUSE, 0, true, "ENILinkMissing", "ENILinkPresent",
          "its link is on the node again, or it is not attached any more: "},
-        {RECONCILE_STEP_TAG, NULL, 0, true, "ENITagMissing", "ENITagPresent",
+        {CONDITION_ENI_TAG, ANY_CAUSE, 0, true, "ENITagMissing", "ENITagPresent",
          "EC2 shows our tag on it again, or no pod has an address of it any more: "},
-        {RECONCILE_STEP_TAKE_IN, NULL, 0, true, "ENINotUnderstood", "ENIUnderstood",
+        {CONDITION_ENI_TAKE_IN, ANY_CAUSE, 0, true, "ENINotUnderstood", "ENIUnderstood",
          "what EC2 shows of it fits again, or it is not attached any more: "},
-        {STORE_WARNING, NULL, 0, true, "FirewallDropsPodPackets", "FirewallPassesPodPackets",
+        {CONDITION_FIREWALL, ANY_CAUSE, 0, true, "FirewallDropsPodPackets", "FirewallPassesPodPackets",
          "it does not drop what is forwarded for pods any more: "},
-        {STORE_WARNING_POD_ROUTE, NULL, 0, true, "PodRouteMisled", "PodRouteRestored",
+        {CONDITION_POD_ROUTE, ANY_CAUSE, 0, true, "PodRouteMisled", "PodRouteRestored",
          "its packets come to its pod again: "},
-        {STORE_WARNING_OCCUPIED, NULL, 0, true, "PodAddressOccupied", "PodAddressAvailable",
+        {CONDITION_OCCUPIED, ANY_CAUSE, 0, true, "PodAddressOccupied", "PodAddressAvailable",
          "nobody on the host has it any more: "},
-        {STORE_WARNING_MAIN, NULL, 0, true, "PrimaryRouteTaken", "PrimaryRouteRestored",
+        {CONDITION_MAIN_ROUTE, ANY_CAUSE, 0, true, "PrimaryRouteTaken", "PrimaryRouteRestored",
          "table main leads by the primary ENI again: "},
 };
-
-/* How the planner says that the node is at a limit that somebody set; the rest of what it says passes with time. */
-static const char *const limits[] = {
-        "MAX_ENI=",          "EC2 attaches no more than", "that this instance type can have are full",
-        "the node may have", "limits allow no addresses", "no place for another of the",
-};
-
-/* ... unless a place will be had without anybody's doing. */
-static const char passes[] = "on the way out";
 
 static bool has(const struct list *list, const char *reason, const char *subject)
 {
@@ -70,32 +63,32 @@ static void add(struct list *list, struct kube_notice notice)
                 list->notices[list->n++] = notice;
 }
 
-static bool matches(const struct rule *rule, const struct store_blocked *blocked)
+static bool matches(const struct rule *rule, const struct condition *condition)
 {
-        return (!rule->action || strcmp(rule->action, blocked->action) == 0) &&
-               (!rule->part || strstr(blocked->reason, rule->part)) &&
-               blocked->attempts >= rule->attempts_min;
+        return (rule->kind == ANY_KIND || rule->kind == condition->kind) &&
+               (rule->cause == ANY_CAUSE || rule->cause == condition->cause) &&
+               condition->attempts >= rule->attempts_min;
 }
 
-static bool is_stale(const struct alarm_facts *facts, const struct store_blocked *blocked)
+static bool is_stale(const struct alarm_facts *facts, const struct condition *condition)
 {
-        return blocked->until_ms + ALARM_STALE_MS <= facts->now_ms;
+        return condition->retry_at_ms + ALARM_STALE_MS <= facts->now_ms;
 }
 
-static void add_blocked(struct list *list, const struct store_blocked *blocked)
+static void add_condition(struct list *list, const struct condition *condition)
 {
         for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
                 const struct rule *rule = &rules[i];
-                const char *subject = rule->subject ? blocked->subject : "";
+                const char *object = rule->object ? condition->object : "";
 
-                if (!matches(rule, blocked))
+                if (!matches(rule, condition))
                         continue;
                 add(list, (struct kube_notice){.reason = rule->reason,
                                                .over_reason = rule->over_reason,
-                                               .subject = subject,
-                                               .message = blocked->reason,
+                                               .subject = object,
+                                               .message = condition->message,
                                                .over_message = arena_printf(list->arena, "%s%s",
-                                                                            rule->over_message, subject)});
+                                                                            rule->over_message, object)});
                 return;
         }
 }
@@ -139,25 +132,22 @@ static void add_lost(struct list *list, const struct store_counts *counts)
                             .over_message = "no running pod has a lost address any more"});
 }
 
-static bool is_limit(const char *stuck)
+/* The node is at a limit that somebody set; all else that keeps the pool from growing passes with time. */
+static bool is_limit(enum condition_cause cause)
 {
-        for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
-                if (strstr(stuck, limits[i]) && !strstr(stuck, passes))
-                        return true;
-        }
-        return false;
+        return cause == CAUSE_ENI_LIMIT || cause == CAUSE_POD_LIMIT || cause == CAUSE_TYPE_LIMIT;
 }
 
 /*
  * A full node is no alarm until pods wait and nothing is on its way for them. They give up and come back: it is over
  * only when an address is free again.
  */
-static void add_limit(struct list *list, const struct alarm_facts *facts, const struct store_blocked *grow)
+static void add_limit(struct list *list, const struct alarm_facts *facts, const struct condition *grow)
 {
         const struct store_counts *c = &facts->counts;
         bool soon = c->cooling + c->preparing + c->unready > 0;
 
-        if (c->free == 0 && is_limit(grow->reason))
+        if (c->free == 0 && is_limit(grow->cause))
                 add(list, (struct kube_notice){.reason = "PodAddressLimitReached",
                                                .over_reason = "PodAddressLimitOver",
                                                .subject = "",
@@ -165,26 +155,26 @@ static void add_limit(struct list *list, const struct alarm_facts *facts, const 
                                                        list->arena,
                                                        "pods wait for an address, and there can be no more "
                                                        "on this node: %s (%u of %u leased)",
-                                                       grow->reason, c->leased, c->total),
+                                                       grow->message, c->leased, c->total),
                                                .over_message = "there are free addresses again",
                                                .keeps = !c->waiting || soon});
 }
 
 void alarm_list(const struct alarm_facts *facts, struct arena *arena, struct kube_notice **ret, size_t *ret_n)
 {
-        size_t most = facts->n_blocked + facts->n_denied + facts->n_settings + 2;
+        size_t most = facts->n_conditions + facts->n_denied + facts->n_settings + 2;
         struct list list = {.arena = arena, .notices = ARENA_ARRAY(arena, struct kube_notice, most)};
-        const struct store_blocked *grow = NULL;
+        const struct condition *grow = NULL;
 
         for (size_t i = 0; i < facts->n_denied; i++)
                 add_denied(&list, &facts->denied[i]);
-        for (size_t i = 0; i < facts->n_blocked; i++) {
-                if (is_stale(facts, &facts->blocked[i]))
+        for (size_t i = 0; i < facts->n_conditions; i++) {
+                if (is_stale(facts, &facts->conditions[i]))
                         continue;
-                if (strcmp(facts->blocked[i].action, RECONCILE_STEP_GROW) == 0)
-                        grow = &facts->blocked[i];
+                if (facts->conditions[i].kind == CONDITION_GROW)
+                        grow = &facts->conditions[i];
                 else
-                        add_blocked(&list, &facts->blocked[i]);
+                        add_condition(&list, &facts->conditions[i]);
         }
         if (grow && list.n == 0) /* else something of the above is why */
                 add_limit(&list, facts, grow);
@@ -199,14 +189,14 @@ int alarm_read(struct store *store, int64_t now_ms, struct arena *arena, struct 
                struct err *err)
 {
         struct alarm_facts facts = {.now_ms = now_ms};
-        struct store_blocked *blocked;
+        struct condition *conditions;
         struct store_fact *denied;
 
         if (store_counts(store, now_ms, &facts.counts, err) < 0 ||
-            store_blocked(store, arena, &blocked, &facts.n_blocked, err) < 0 ||
+            store_conditions(store, arena, &conditions, &facts.n_conditions, err) < 0 ||
             store_facts(store, RECONCILE_FACT_DENIED, arena, &denied, &facts.n_denied, err) < 0)
                 return err_wrap(err, "read what is wrong");
-        facts.blocked = blocked;
+        facts.conditions = conditions;
         facts.denied = denied;
         *ret = facts;
         return 0;

@@ -20,8 +20,8 @@ enum {
 struct alarm_facts {
         int64_t now_ms;
         struct store_counts counts;
-        const struct store_blocked *blocked;
-        size_t n_blocked;
+        const struct condition *conditions;
+        size_t n_conditions;
         const struct store_fact *denied; /* EC2 actions (the facts' names) and how EC2 refused them */
         size_t n_denied;
         const struct config_warning *settings; /* that are not followed */

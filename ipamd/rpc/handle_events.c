@@ -12,6 +12,15 @@ static const char *or_null(const char *text)
         return text && text[0] ? text : NULL;
 }
 
+/* The same ends in the same order, from the first on; none is not there. */
+static_assert(_IPAM_LEASE_END_MAX - IPAM_LEASE_END_DEL == _LEASE_END_MAX - LEASE_END_DEL, "all are known");
+
+static enum ipam_lease_end lease_end_of(enum lease_end end)
+{
+        return end == LEASE_END_NONE ? IPAM_LEASE_END_UNSET
+                                     : (enum ipam_lease_end)(IPAM_LEASE_END_DEL + (end - LEASE_END_DEL));
+}
+
 struct ipam_event event_of(const struct store_event *event)
 {
         return (struct ipam_event){
@@ -23,6 +32,7 @@ struct ipam_event event_of(const struct store_event *event)
                 .pod = or_null(event->pod),
                 .container_id = or_null(event->container_id),
                 .eni_id = or_null(event->eni_id),
+                .lease_end = lease_end_of(event->lease_end),
         };
 }
 

@@ -118,7 +118,7 @@ int handle_del(struct method_call *call, const void *request, void *reply, struc
                 latency_note(&call->serve->latency, call->serve->options.metrics, LATENCY_DEL, LATENCY_WIRE,
                              del->wire_us);
         parked_cancel(call->serve, &key);
-        r = store_lease_release(call->serve->options.store, &key, "DEL", call->now_ms, &ret->released,
+        r = store_lease_release(call->serve->options.store, &key, LEASE_END_DEL, call->now_ms, &ret->released,
                                 address, err);
         if (r < 0)
                 return r;
@@ -185,8 +185,8 @@ int handle_gc(struct method_call *call, const void *request, void *reply, struct
                 if (bsearch(&key, alive, gc->n_attachments, sizeof(key), compare_attachments))
                         continue;
                 address = ARENA_NEW(call->arena, struct ip);
-                if (store_lease_release(call->serve->options.store, &leases[i].key, "GC", call->now_ms,
-                                        &released, address, err) < 0)
+                if (store_lease_release(call->serve->options.store, &leases[i].key, LEASE_END_GC,
+                                        call->now_ms, &released, address, err) < 0)
                         return -ERR_INTERNAL;
                 if (released)
                         ret->released[ret->n_released++] =

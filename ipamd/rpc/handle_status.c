@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <assert.h>
+
 #include <vpcwire/clock.h>
 
 #include "model/egress.h"
@@ -22,6 +24,22 @@ static struct ipam_pool pool_of(const struct store_counts *counts)
         };
 }
 
+/* The same kinds and causes in the same order. */
+static_assert(_IPAM_CONDITION_KIND_MAX - IPAM_CONDITION_KIND_LOOK == _CONDITION_KIND_MAX,
+              "all kinds are known");
+static_assert(_IPAM_CONDITION_CAUSE_MAX - IPAM_CONDITION_CAUSE_THROTTLED == _CONDITION_CAUSE_MAX,
+              "all causes are known");
+
+static enum ipam_condition_kind kind_of(const struct condition *condition)
+{
+        return (enum ipam_condition_kind)(IPAM_CONDITION_KIND_LOOK + (int)condition->kind);
+}
+
+static enum ipam_condition_cause cause_of(const struct condition *condition)
+{
+        return (enum ipam_condition_cause)(IPAM_CONDITION_CAUSE_THROTTLED + (int)condition->cause);
+}
+
 static void add_blocked(struct ipam_status_reply *status, const struct reason_facts *facts,
                         struct arena *arena)
 {
@@ -29,15 +47,17 @@ static void add_blocked(struct ipam_status_reply *status, const struct reason_fa
 
         status->blocked = ARENA_ARRAY(arena, struct ipam_blocked, facts->n_blocked);
         for (size_t i = 0; i < facts->n_blocked; i++) {
-                if (facts->blocked[i].until_ms <= facts->now_ms)
+                if (facts->blocked[i].retry_at_ms <= facts->now_ms)
                         continue;
                 status->blocked[status->n_blocked++] = (struct ipam_blocked){
-                        .action = facts->blocked[i].action,
-                        .subject = facts->blocked[i].subject,
-                        .reason = facts->blocked[i].reason,
+                        .action = condition_kind_to_string(facts->blocked[i].kind),
+                        .subject = facts->blocked[i].object,
+                        .reason = facts->blocked[i].message,
                         .until_ms = facts->blocked[i].attempts
-                                            ? facts->blocked[i].until_ms + wall_minus_boot_ms
+                                            ? facts->blocked[i].retry_at_ms + wall_minus_boot_ms
                                             : 0,
+                        .kind = kind_of(&facts->blocked[i]),
+                        .cause = cause_of(&facts->blocked[i]),
                 };
         }
 }
@@ -53,9 +73,12 @@ static void add_warnings(struct ipam_status_reply *status, const struct serve *s
                 status->warnings[status->n_warnings++] =
                         (struct ipam_warning){.subject = "new pods", .reason = handover_reason(serve, arena)};
         for (size_t i = 0; i < facts->n_warnings; i++) {
-                if (facts->warnings[i].until_ms > facts->now_ms)
-                        status->warnings[status->n_warnings++] = (struct ipam_warning){
-                                .subject = facts->warnings[i].subject, .reason = facts->warnings[i].reason};
+                if (facts->warnings[i].retry_at_ms > facts->now_ms)
+                        status->warnings[status->n_warnings++] =
+                                (struct ipam_warning){.subject = facts->warnings[i].object,
+                                                      .reason = facts->warnings[i].message,
+                                                      .kind = kind_of(&facts->warnings[i]),
+                                                      .cause = cause_of(&facts->warnings[i])};
         }
         for (size_t i = 0; i < settings->n_warnings; i++)
                 status->warnings[status->n_warnings++] = settings->warnings[i];

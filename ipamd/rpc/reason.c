@@ -27,12 +27,12 @@ static long long seconds_until(int64_t at_ms, int64_t now_ms)
 
 static bool is_over(const struct reason_facts *facts, size_t i)
 {
-        return facts->blocked[i].until_ms <= facts->now_ms;
+        return facts->blocked[i].retry_at_ms <= facts->now_ms;
 }
 
 static bool is_planners(const struct reason_facts *facts, size_t i)
 {
-        return strcmp(facts->blocked[i].action, IPAM_BLOCKED_GROW) == 0;
+        return facts->blocked[i].kind == CONDITION_GROW;
 }
 
 /* Then it names the limit, and what cools down. */
@@ -70,11 +70,11 @@ static void add_counts(const struct reason_facts *facts, char *text)
                 add_limit(facts, text);
 }
 
-/* One cause blocks several actions at times: a full subnet both new ENIs and more addresses. Said once. */
+/* One thing stops several calls at times: a full subnet both new ENIs and more addresses. What reads the same is said once. */
 static bool said_before(const struct reason_facts *facts, size_t n)
 {
         for (size_t i = 0; i < n; i++) {
-                if (!is_over(facts, i) && strcmp(facts->blocked[i].reason, facts->blocked[n].reason) == 0)
+                if (!is_over(facts, i) && strcmp(facts->blocked[i].message, facts->blocked[n].message) == 0)
                         return true;
         }
         return false;
@@ -107,10 +107,10 @@ void reason_no_address(const struct reason_facts *facts, char ret[static REASON_
         for (size_t i = 0; i < facts->n_blocked && shown < REASON_BLOCKED_MAX; i++) {
                 if (is_over(facts, i) || said_before(facts, i))
                         continue;
-                add(ret, "; %s", facts->blocked[i].reason);
+                add(ret, "; %s", facts->blocked[i].message);
                 if (facts->blocked[i].attempts)
                         add(ret, " (next attempt in %lld s)",
-                            seconds_until(facts->blocked[i].until_ms, facts->now_ms));
+                            seconds_until(facts->blocked[i].retry_at_ms, facts->now_ms));
                 shown++;
         }
         /* Else "next attempt in 1290 s" reads as "no pod for 21 minutes". */

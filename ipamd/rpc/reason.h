@@ -12,9 +12,9 @@ enum { REASON_BYTES = 384, REASON_BLOCKED_MAX = 3 };
 
 struct reason_facts {
         struct store_counts counts;
-        const struct store_blocked *blocked;
+        const struct condition *blocked;
         size_t n_blocked;
-        const struct store_blocked *warnings; /* those of the same table that stop nothing */
+        const struct condition *warnings; /* stop nothing */
         size_t n_warnings;
         int64_t max_enis;          /* 0: not known */
         const char *instance_type; /* NULL: not known */

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <string.h>
-
 #include "rpc/status.h"
 
 /* Written for the sake of writing. */
@@ -15,13 +13,13 @@ static bool is_set_up(const struct store_eni *enis, size_t n)
         return false;
 }
 
-static void split(struct arena *arena, const struct store_blocked *all, size_t n, struct reason_facts *facts)
+static void split(struct arena *arena, const struct condition *all, size_t n, struct reason_facts *facts)
 {
-        struct store_blocked *blocked = ARENA_ARRAY(arena, struct store_blocked, n);
-        struct store_blocked *warnings = ARENA_ARRAY(arena, struct store_blocked, n);
+        struct condition *blocked = ARENA_ARRAY(arena, struct condition, n);
+        struct condition *warnings = ARENA_ARRAY(arena, struct condition, n);
 
         for (size_t i = 0; i < n; i++) {
-                if (store_is_warning(all[i].action))
+                if (condition_class(all[i].kind) == CONDITION_CLASS_WARNING)
                         warnings[facts->n_warnings++] = all[i];
                 else
                         blocked[facts->n_blocked++] = all[i];
@@ -52,15 +50,15 @@ int status_facts(struct serve *serve, int64_t now_ms, struct arena *arena, struc
                 .instance_type = serve->node.node.instance_type,
                 .now_ms = now_ms,
         };
-        struct store_blocked *blocked;
+        struct condition *conditions;
         struct store_eni *enis;
-        size_t n_enis, n_blocked;
+        size_t n_enis, n_conditions;
 
         if (store_counts(serve->options.store, now_ms, &facts.counts, err) < 0 ||
-            store_blocked(serve->options.store, arena, &blocked, &n_blocked, err) < 0 ||
+            store_conditions(serve->options.store, arena, &conditions, &n_conditions, err) < 0 ||
             store_enis(serve->options.store, now_ms, arena, &enis, &n_enis, err) < 0)
                 return -ERR_INTERNAL;
-        split(arena, blocked, n_blocked, &facts);
+        split(arena, conditions, n_conditions, &facts);
         facts.set_up = is_set_up(enis, n_enis);
         facts.unwritable = why_unwritable(serve, now_ms, arena);
         *ret = facts;

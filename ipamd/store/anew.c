@@ -44,7 +44,7 @@ int store_begin_anew(struct store *store, const char *instance_id, const char *w
                 "DELETE FROM addresses",
                 "DELETE FROM blocks",
                 "DELETE FROM enis",
-                "DELETE FROM blocked",
+                "DELETE FROM conditions",
                 "DELETE FROM events",
                 "DELETE FROM given_back",
         };

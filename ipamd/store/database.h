@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The database is the pool: ENIs, addresses, leases, who waits, what is blocked and why, and the story of it all, in one
+ * The database is the pool: ENIs, addresses, leases, who waits, conditions, and the story of it all, in one
  * SQLite file. There is no second copy in memory. Every function here is one transaction: it happens whole or not
  * at all, and has happened when it returns 0. What must be unique is UNIQUE, what must not happen is a CHECK, a foreign
  * key or a trigger: two leases on one address, or a leased address on its way back to EC2, cannot be written down.
@@ -9,7 +9,7 @@
  * CLOCK_BOOTTIME unless they say wall. Lists and strings are in the caller's arena.
  *
  * Here: the file, from the lock to a connection. By subject: leases.h, enis.h, blocks.h (what EC2 gave, and what is free of
- * it), imports.h, notes.h (facts, what is blocked, who waits), history.h.
+ * it), imports.h, conditions.h, notes.h (facts, who waits), history.h.
  */
 #ifndef IPAMD_STORE_DATABASE_H
 #define IPAMD_STORE_DATABASE_H

@@ -30,12 +30,12 @@ static struct ip address_of(const char *subject)
 
 /* An address's pod, container and ENI are those that it has in the database at this moment. */
 static int note_address(struct store *store, const char *kind, const char *subject, const char *text,
-                        struct ip address, struct err *err)
+                        struct ip address, enum lease_end end, struct err *err)
 {
         return stmt_run(
                 store,
-                "INSERT INTO events (at_wall_ms, kind, subject, text, pod, container_id, eni_id)"
-                " SELECT ?1, ?2, ?3, ?4,"
+                "INSERT INTO events (at_wall_ms, kind, subject, text, lease_end, pod, container_id, eni_id)"
+                " SELECT ?1, ?2, ?3, ?4, ?7,"
                 " CASE WHEN l.pod_name <> '' THEN l.pod_namespace || '/' || l.pod_name ELSE '' END,"
                 " coalesce(l.container_id, ''), coalesce(e.eni_id, '')"
                 " FROM (SELECT 1) LEFT JOIN addresses a ON a.hex = ?5 LEFT JOIN leases l ON l.key = a.lease"
@@ -43,20 +43,28 @@ static int note_address(struct store *store, const char *kind, const char *subje
                 "  WHERE family = ?6 AND first <= ?5 ORDER BY first DESC LIMIT 1)) AND b.last >= ?5"
                 " LEFT JOIN enis e ON e.key = b.eni",
                 VALUES(SQL_INT(clock_wall_ms()), SQL_TEXT(kind), SQL_TEXT(subject), SQL_TEXT(text),
-                       SQL_HEX(address), SQL_INT(sql_family(address))),
+                       SQL_HEX(address), SQL_INT(sql_family(address)), SQL_TEXT(lease_end_to_string(end))),
                 err);
 }
 
 int store_note(struct store *store, const char *kind, const char *subject, const char *text, struct err *err)
 {
         struct ip address = address_of(subject);
-        int r = ip_is_set(address) ? note_address(store, kind, subject, text, address, err)
+        int r = ip_is_set(address) ? note_address(store, kind, subject, text, address, LEASE_END_NONE, err)
                                    : stmt_run(store,
                                               "INSERT INTO events (at_wall_ms, kind, subject, text) VALUES "
                                               "(?1, ?2, ?3, ?4)",
                                               VALUES(SQL_INT(clock_wall_ms()), SQL_TEXT(kind),
                                                      SQL_TEXT(subject), SQL_TEXT(text)),
                                               err);
+
+        return r < 0 ? r : sweep(store, err);
+}
+
+int store_note_lease_end(struct store *store, struct ip address, const char *text, enum lease_end end,
+                         struct err *err)
+{
+        int r = note_address(store, "lease-released", IP_TEXT(address), text, address, end, err);
 
         return r < 0 ? r : sweep(store, err);
 }
@@ -92,7 +100,8 @@ int store_event_add_for(struct store *store, const struct store_event *event, st
 
 /* ---- reading ---- */
 
-#define SELECT_EVENT "SELECT id, at_wall_ms, kind, subject, text, pod, container_id, eni_id FROM events"
+#define SELECT_EVENT                                                                                         \
+        "SELECT id, at_wall_ms, kind, subject, text, pod, container_id, eni_id, lease_end FROM events"
 
 static int read_events(struct store *store, sqlite3_stmt *s, struct arena *arena, struct store_event **ret,
                        size_t *ret_n, struct err *err)
@@ -112,6 +121,7 @@ static int read_events(struct store *store, sqlite3_stmt *s, struct arena *arena
                         .pod = stmt_text(s, 5, arena),
                         .container_id = stmt_text(s, 6, arena),
                         .eni_id = stmt_text(s, 7, arena),
+                        .lease_end = lease_end_parse(stmt_peek(s, 8)),
                 };
         }
         if (r < 0)

@@ -97,8 +97,8 @@ static int end_contradicted(struct store *store, int64_t now_ms, unsigned *ret_n
 
         *ret_n = 0;
         while ((r = find_contradicted(store, arena, &lease, err)) > 0) {
-                r = store_note_lease(store, "lease-released", &lease.key, IP_TEXT(lease.address), lease.why,
-                                     err);
+                r = store_note_lease(store, "lease-released", &lease.key, lease.address, lease.why,
+                                     LEASE_END_CONTRADICTED, err);
                 if (r == 0)
                         r = store_end_lease(store, lease.row, lease.any_lost, now_ms, err);
                 if (r < 0)

@@ -3,6 +3,7 @@
 #ifndef IPAMD_STORE_HISTORY_H
 #define IPAMD_STORE_HISTORY_H
 
+#include "model/lease_end.h"
 #include "store/database.h"
 
 enum { STORE_EVENTS_MAX = 10000 }; /* older events are dropped */
@@ -15,6 +16,7 @@ struct store_event {
         const char *pod;          /* "namespace/name"; "": no pod, or not known */
         const char *container_id; /* ""... */
         const char *eni_id;       /* "": the subject is no address, or the ENI itself */
+        enum lease_end lease_end; /* of "lease-released" */
 };
 
 /*

@@ -129,23 +129,23 @@ static int find_lease(struct store *store, const struct store_lease_key *key, st
 }
 
 int store_note_lease(struct store *store, const char *kind, const struct store_lease_key *key,
-                     const char *address, const char *text, struct err *err)
+                     struct ip address, const char *text, enum lease_end end, struct err *err)
 {
         char line[512];
 
         snprintf(line, sizeof(line), "%s/%s/%s: %s", key->network, key->container_id, key->ifname, text);
-        return store_note(store, kind, address, line, err);
+        return end != LEASE_END_NONE ? store_note_lease_end(store, address, line, end, err)
+                                     : store_note(store, kind, IP_TEXT(address), line, err);
 }
 
 /* Of each of its addresses. */
 static int note_addresses(struct store *store, const char *kind, const struct store_lease *lease,
-                          const char *text, struct err *err)
+                          const char *text, enum lease_end end, struct err *err)
 {
         int r = 0;
 
         for (size_t i = 0; i < lease->n_addresses && r == 0; i++)
-                r = store_note_lease(store, kind, &lease->key, IP_TEXT(lease->addresses[i].address), text,
-                                     err);
+                r = store_note_lease(store, kind, &lease->key, lease->addresses[i].address, text, end, err);
         return r;
 }
 
@@ -220,7 +220,7 @@ static int give_new(struct store *store, const struct store_lease *wanted, int64
         if (r == 0)
                 r = find_lease(store, &wanted->key, arena, ret, &key, err);
         if (r > 0)
-                r = note_addresses(store, "lease-added", ret, ret->pod_name, err);
+                r = note_addresses(store, "lease-added", ret, ret->pod_name, LEASE_END_NONE, err);
         *ret_result = LEASE_GIVEN;
         return r < 0 ? r : 0;
 }
@@ -285,7 +285,7 @@ int store_lease_confirm(struct store *store, const struct store_lease_key *key, 
         if (r > 0)
                 r = wire(store, &lease, row, err);
         if (r > 0)
-                r = note_addresses(store, "lease-wired", &lease, "the pod has it", err);
+                r = note_addresses(store, "lease-wired", &lease, "the pod has it", LEASE_END_NONE, err);
         return r < 0 ? r : store_commit(&tx, err);
 }
 
@@ -325,9 +325,16 @@ int store_end_lease(struct store *store, int64_t key, bool any_lost, int64_t now
         return r == 0 && any_lost ? store_remove_lost_blocks(store, err) : r;
 }
 
-int store_lease_release(struct store *store, const struct store_lease_key *key, const char *why,
+int store_lease_release(struct store *store, const struct store_lease_key *key, enum lease_end end,
                         int64_t now_ms, bool *ret_released, struct ip *ret_address, struct err *err)
 {
+        static const char *const words[_LEASE_END_MAX] = {
+                [LEASE_END_NONE] = "",
+                [LEASE_END_DEL] = "DEL",
+                [LEASE_END_GC] = "GC",
+                [LEASE_END_LINK_GONE] = "reclaimed: its host link is gone",
+                [LEASE_END_CONTRADICTED] = "the kernel shows another container with its address",
+        };
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         _cleanup_(store_tx_done) struct store_tx tx = {0};
         struct store_lease lease = {0};
@@ -340,7 +347,7 @@ int store_lease_release(struct store *store, const struct store_lease_key *key, 
                 *ret_released = false;
         if (r <= 0)
                 return r;
-        r = note_addresses(store, "lease-released", &lease, why ?: "", err);
+        r = note_addresses(store, "lease-released", &lease, words[end], end, err);
         if (r == 0)
                 r = store_end_lease(store, row, lease.lost, now_ms, err);
         if (r == 0)

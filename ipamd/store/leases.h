@@ -3,6 +3,7 @@
 #ifndef IPAMD_STORE_LEASES_H
 #define IPAMD_STORE_LEASES_H
 
+#include "model/lease_end.h"
 #include "store/database.h"
 
 struct store_lease_key {
@@ -83,9 +84,9 @@ int store_lease_get(struct store *store, const struct store_lease_key *key, stru
 
 /*
  * Ends a lease: its addresses cool (lost ones go for good); *ret_address is the first one. Unknown keys are fine: *ret_released is false then.
- * `why` goes to the event.
+ * `end` goes to the event.
  */
-int store_lease_release(struct store *store, const struct store_lease_key *key, const char *why,
+int store_lease_release(struct store *store, const struct store_lease_key *key, enum lease_end end,
                         int64_t now_ms, bool *ret_released, struct ip *ret_address, struct err *err);
 
 /* All leases, ordered by address; network NULL for all networks. */

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The small tables: facts, what is blocked, who waits. */
-#include <string.h>
-
+/* The small tables: facts, and who waits. */
 #include "store/stmt.h"
 
 /* ---- facts ---- */
@@ -41,66 +39,6 @@ int store_facts(struct store *store, const char *group, struct arena *arena, str
         while (r >= 0 && (r = stmt_step(store, s, err)) > 0) {
                 GROW(rows, n, capacity);
                 rows[n++] = (struct store_fact){stmt_text(s, 0, arena), stmt_text(s, 1, arena)};
-        }
-        if (r < 0)
-                return r;
-        *ret = stmt_rows(arena, rows, n, sizeof(*rows));
-        *ret_n = n;
-        return 0;
-}
-
-/* ---- what is blocked ---- */
-
-bool store_is_warning(const char *action)
-{
-        static const char *const warnings[] = {STORE_WARNING, STORE_WARNING_POD_ROUTE, STORE_WARNING_OCCUPIED,
-                                               STORE_WARNING_MAIN};
-
-        for (size_t i = 0; i < ARRAY_SIZE(warnings); i++) {
-                if (strcmp(action, warnings[i]) == 0)
-                        return true;
-        }
-        return false;
-}
-
-int store_blocked_set(struct store *store, const struct store_blocked *blocked, struct err *err)
-{
-        return stmt_run(
-                store,
-                "INSERT INTO blocked (action, subject, reason, until_ms, attempts)"
-                " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET"
-                " reason = excluded.reason, until_ms = excluded.until_ms, attempts = excluded.attempts",
-                VALUES(SQL_TEXT(blocked->action), SQL_TEXT(blocked->subject), SQL_TEXT(blocked->reason),
-                       SQL_INT(blocked->until_ms), SQL_INT(blocked->attempts)),
-                err);
-}
-
-int store_blocked_clear(struct store *store, const char *action, const char *subject, struct err *err)
-{
-        return stmt_run(store, "DELETE FROM blocked WHERE action = ?1 AND subject = ?2",
-                        VALUES(SQL_TEXT(action), SQL_TEXT(subject)), err);
-}
-
-int store_blocked(struct store *store, struct arena *arena, struct store_blocked **ret, size_t *ret_n,
-                  struct err *err)
-{
-        _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
-        _cleanup_free_ struct store_blocked *rows = NULL;
-        size_t n = 0, capacity = 0;
-        int r = stmt_start(store,
-                           "SELECT action, subject, reason, until_ms, attempts FROM blocked"
-                           " ORDER BY action, subject",
-                           NO_VALUES, &s, err);
-
-        while (r >= 0 && (r = stmt_step(store, s, err)) > 0) {
-                GROW(rows, n, capacity);
-                rows[n++] = (struct store_blocked){
-                        .action = stmt_text(s, 0, arena),
-                        .subject = stmt_text(s, 1, arena),
-                        .reason = stmt_text(s, 2, arena),
-                        .until_ms = stmt_int(s, 3),
-                        .attempts = stmt_unsigned(s, 4),
-                };
         }
         if (r < 0)
                 return r;

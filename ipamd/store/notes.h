@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The small tables: facts that outlive the process, what cannot be done now, and who waits for an address. */
+/* The small tables: facts that outlive the process, and who waits for an address. */
 #ifndef IPAMD_STORE_NOTES_H
 #define IPAMD_STORE_NOTES_H
 
@@ -33,29 +33,6 @@ struct store_fact {
 /* All that are named "group/..." and have a value, by name, which is without the group. */
 int store_facts(struct store *store, const char *group, struct arena *arena, struct store_fact **ret,
                 size_t *ret_n, struct err *err);
-
-/* ---- what cannot be done now, and why: for the planner's next rounds, and for people ---- */
-
-struct store_blocked {
-        const char *action;  /* "create", "assign", ... */
-        const char *subject; /* subnet or ENI id, "" for the node */
-        const char *reason;  /* a sentence for people */
-        int64_t until_ms;    /* not tried again before */
-        unsigned attempts;   /* 0: a word for people, and nothing is tried at that time */
-};
-
-/* A row with one of these actions stops nothing: it tells people about its subject, until its time. */
-#define STORE_WARNING           "warning"           /* somebody's firewall */
-#define STORE_WARNING_POD_ROUTE "warning-pod-route" /* a pod's address: its packets are led elsewhere */
-#define STORE_WARNING_OCCUPIED  "warning-occupied"  /* an address that no pod gets: the host has it */
-#define STORE_WARNING_MAIN      "warning-main"      /* a route of table main that the pods lose by */
-bool store_is_warning(const char *action);
-
-int store_blocked_set(struct store *store, const struct store_blocked *blocked, struct err *err);
-int store_blocked_clear(struct store *store, const char *action, const char *subject, struct err *err);
-/* ones whose time is over are listed too (attempts count on) until they are cleared */
-int store_blocked(struct store *store, struct arena *arena, struct store_blocked **ret, size_t *ret_n,
-                  struct err *err);
 
 /* ---- who waits for an address (written by the loop, read by the planner) ---- */
 

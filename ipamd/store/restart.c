@@ -49,7 +49,7 @@ static int after_boot(struct store *store, bool is_first, int64_t now_ms, struct
                                            "', '" STORE_FACT_GENERATION "')";
         static const char *const steps[] = {"UPDATE blocks SET free_since_ms = 0",
                                             "UPDATE leases SET link_missing_since_ms = 0",
-                                            "DELETE FROM blocked", "DELETE FROM imports", forget_facts};
+                                            "DELETE FROM conditions", "DELETE FROM imports", forget_facts};
         static const char *const timed[] = {"UPDATE leases SET since_ms = ?1",
                                             "UPDATE enis SET created_ms = ?1, since_ms = ?1",
                                             "UPDATE given_back SET since_ms = ?1"};
@@ -97,8 +97,8 @@ static int after_clock(struct store *store, int64_t now_ms, struct err *err)
                 r = pick_sweep(store, now_ms, err);
         if (r < 0 || !changed)
                 return r;
-        r = stmt_run(store, "UPDATE blocked SET until_ms = ?1 WHERE until_ms > ?1", VALUES(SQL_INT(now_ms)),
-                     err);
+        r = stmt_run(store, "UPDATE conditions SET retry_at_ms = ?1 WHERE retry_at_ms > ?1",
+                     VALUES(SQL_INT(now_ms)), err);
         if (r == 0) /* or an answer of the future would stay the newest */
                 r = stmt_run(store, "DELETE FROM facts WHERE name = '" STORE_FACT_PROBE "'", NO_VALUES, err);
         return r == 0 ? store_note(store, "clock", "", "this boot's clock went back", err) : r;

@@ -8,8 +8,8 @@
 enum { SCHEMA_APPLICATION_ID = 0x76776970 /* "vwip" */ };
 
 extern const int schema_version;
-extern const char
-        *const schema_version_7[]; /* schema_7.c: its scripts, one after the other; ends with NULL */
+/* schema_7.c, schema_8.c: their scripts, one after the other; each ends with NULL. */
+extern const char *const schema_version_7[], *const schema_version_8[];
 
 /*
  * Brings the connected database to schema_version in one transaction. A database that is empty is made; one of another

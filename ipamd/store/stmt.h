@@ -128,9 +128,11 @@ void store_tx_done(struct store_tx *tx);
 /* An event, and the end of the oldest one beyond the bound. A lease is noted after it begins and before it ends. */
 int store_note(struct store *store, const char *kind, const char *subject, const char *text, struct err *err);
 
-/* The same of a lease; its key is in the text. */
+/* The same of a lease; its key is in the text, and how it ended is also a field. */
 int store_note_lease(struct store *store, const char *kind, const struct store_lease_key *key,
-                     const char *address, const char *text, struct err *err);
+                     struct ip address, const char *text, enum lease_end end, struct err *err);
+int store_note_lease_end(struct store *store, struct ip address, const char *text, enum lease_end end,
+                         struct err *err);
 
 /* The lease's row goes, and its addresses cool; a lost one goes, too. any_lost: one of them is. */
 int store_end_lease(struct store *store, int64_t key, bool any_lost, int64_t now_ms, struct err *err);

@@ -4,6 +4,7 @@
 #define IPAMD_STORE_STORE_H
 
 #include "store/blocks.h"
+#include "store/conditions.h"
 #include "store/database.h"
 #include "store/enis.h"
 #include "store/history.h"

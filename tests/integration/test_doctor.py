@@ -351,7 +351,7 @@ def test_any_setting_is_as_well(make_node, tmp_path, name):
 def test_a_node_at_its_limit_is_as_well(doctor):
     """It has all the ENIs that it may have, and would like more: a normal state of a small node."""
     node = doctor.node
-    wait_until(lambda: [row["action"] for row in node.status()["blocked"]] == ["grow"], 60, why="it is at its limit")
+    wait_until(lambda: [(row["action"], row.get("kind"), row.get("cause")) for row in node.status()["blocked"]] == [("grow", "grow", "eni_limit")], 60, why="it is at its limit")
     doctor.assert_well()
     assert "full" in next(finding["found"] for finding in doctor.findings() if finding["check"] == "ec2")
 

@@ -67,7 +67,7 @@ static void test_a_lost_create_is_repeated_word_for_word(void **state)
         bench_act(b, &round, create);
         eni = other(b, &round);
         assert_int_equal(eni->state, ENI_CREATING);
-        assert_true(blocked_now(&round, "recreate", eni->client_token));
+        assert_true(blocked_now(&round, CONDITION_RECREATE, eni->client_token));
         bench_act(b, &round, (struct plan_action){.kind = PLAN_RECREATE, .key = eni->key});
         eni = other(b, &round);
         assert_int_equal(eni->state, ENI_ATTACHING);
@@ -87,12 +87,12 @@ static void test_a_full_subnet_blocks_the_subnet_and_leaves_no_row(void **state)
         bench_act(b, &round, create);
         round = bench_round(b, round.now_ms);
         assert_int_equal(round.n_enis, 1);
-        assert_true(blocked_now(&round, "create", SUBNET));
-        assert_string_equal(blocked_find(&round, "create", SUBNET)->reason,
+        assert_true(blocked_now(&round, CONDITION_CREATE, SUBNET));
+        assert_string_equal(blocked_find(&round, CONDITION_CREATE, SUBNET)->message,
                             "subnet " SUBNET " has no free addresses");
         bench_act(b, &round, (struct plan_action){.kind = PLAN_ASSIGN, .key = round.enis[0].key, .count = 2});
         round = bench_round(b, SOON);
-        assert_true(blocked_now(&round, "assign", SUBNET));
+        assert_true(blocked_now(&round, CONDITION_ASSIGN, SUBNET));
         assert_false(round.enis[0].in_doubt);
 }
 
@@ -104,7 +104,7 @@ static void test_a_full_subnet_is_asked_once(void **state)
 
         refuse(b, 400, "InsufficientFreeAddressesInSubnet", "no free addresses");
         bench_act(b, &round, (struct plan_action){.kind = PLAN_ASSIGN, .key = round.enis[0].key, .count = 2});
-        assert_true(blocked_now(&round, "create", SUBNET));
+        assert_true(blocked_now(&round, CONDITION_CREATE, SUBNET));
         bench_act(b, &round, create);
         assert_true(b->out.again);
         round = bench_round(b, round.now_ms);
@@ -172,7 +172,7 @@ static void test_a_refused_attach_is_in_no_doubt(void **state)
         assert_false(eni->in_doubt);
         assert_int_equal(eni->state, ENI_ATTACHING);
         assert_int_equal(eni->device_index, 2);
-        assert_true(blocked_now(&round, "attach", "eni-1"));
+        assert_true(blocked_now(&round, CONDITION_ATTACH, "eni-1"));
 }
 
 static void test_one_eni_too_many_is_given_up(void **state)
@@ -247,7 +247,7 @@ static void test_a_lost_unassign_is_repeated_with_the_same_addresses(void **stat
         round = bench_round(b, SOON);
         assert_int_equal(round.enis[0].leaving, 2);
         assert_int_equal(round.enis[0].free, 1);
-        round = bench_round(b, blocked_find(&round, "unassign", "eni-0")->until_ms + 1);
+        round = bench_round(b, blocked_find(&round, CONDITION_UNASSIGN, "eni-0")->retry_at_ms + 1);
         assert_ok(act_finish_unassigns(&b->r.ctx, &round, bench_out(b), &b->f->err), &b->f->err);
         round = bench_round(b, round.now_ms);
         assert_int_equal(round.enis[0].total, 1);
@@ -268,7 +268,7 @@ static void test_an_unassign_that_ec2_refuses_leaves_the_addresses_free(void **s
         assert_int_equal(round.enis[0].leaving, 0);
         bench_act(b, &round, action);
         assert_int_equal(b->fake->n_calls, 1);
-        assert_int_equal(b->out.wake_ms, blocked_find(&round, "unassign", "eni-0")->until_ms);
+        assert_int_equal(b->out.wake_ms, blocked_find(&round, CONDITION_UNASSIGN, "eni-0")->retry_at_ms);
         round = bench_round(b, SOON);
         assert_int_equal(round.enis[0].free, 3);
 }
@@ -281,9 +281,9 @@ static void test_an_unassign_never_takes_a_leased_or_cooling_address(void **stat
         struct ip address;
         bool released;
 
-        assert_ok(
-                store_lease_release(b->f->store, &cooling.key, "test", NOW, &released, &address, &b->f->err),
-                &b->f->err);
+        assert_ok(store_lease_release(b->f->store, &cooling.key, LEASE_END_DEL, NOW, &released, &address,
+                                      &b->f->err),
+                  &b->f->err);
         bench_answer(b, &done, 1);
         round = bench_round(b, SOON);
         bench_act(b, &round,
@@ -309,7 +309,7 @@ static void test_giving_back_an_eni(void **state)
         assert_string_equal(bench_eni(b, &round, key)->attachment_id, "");
         bench_act(b, &round, (struct plan_action){.kind = PLAN_DELETE, .key = key});
         assert_int_equal(bench_eni(b, &round, key)->state, ENI_DELETING);
-        assert_true(blocked_now(&round, "delete", "eni-1"));
+        assert_true(blocked_now(&round, CONDITION_DELETE, "eni-1"));
         bench_act(b, &round, (struct plan_action){.kind = PLAN_DELETE, .key = key});
         assert_null(bench_eni(b, &round, key));
 }
@@ -353,11 +353,11 @@ static void test_attempts_add_up_and_are_forgotten(void **state)
         bench_act(b, &round, create);
         bench_act(b, &round, create);
         round = bench_round(b, SOON);
-        assert_int_equal(blocked_find(&round, "create", "")->attempts, 2);
-        assert_contains(blocked_find(&round, "create", "")->reason, "not allowed");
-        until_ms = blocked_find(&round, "create", "")->until_ms;
+        assert_int_equal(blocked_find(&round, CONDITION_CREATE, "")->attempts, 2);
+        assert_contains(blocked_find(&round, CONDITION_CREATE, "")->message, "not allowed");
+        until_ms = blocked_find(&round, CONDITION_CREATE, "")->retry_at_ms;
         round = bench_round(b, until_ms + BLOCKED_FORGET_MS);
-        assert_null(blocked_find(&round, "create", ""));
+        assert_null(blocked_find(&round, CONDITION_CREATE, ""));
 }
 
 static void test_a_call_put_off_is_no_attempt(void **state)
@@ -367,20 +367,20 @@ static void test_a_call_put_off_is_no_attempt(void **state)
         struct plan_action assign = {.kind = PLAN_ASSIGN, .key = round.enis[0].key, .count = 1};
         struct fake_answer answers[] = {fake_refusal(503, "RequestLimitExceeded", "slow down"),
                                         fake_pause(WAIT_MS)};
-        const struct store_blocked *blocked;
+        const struct condition *blocked;
         int64_t until_ms;
 
         answers[0].result.wait_ms = WAIT_MS;
         bench_answer(b, answers, ARRAY_SIZE(answers));
         bench_act(b, &round, assign);
-        blocked = blocked_find(&round, "assign", "eni-0");
+        blocked = blocked_find(&round, CONDITION_ASSIGN, "eni-0");
         assert_int_equal(blocked->attempts, 1);
-        until_ms = blocked->until_ms;
+        until_ms = blocked->retry_at_ms;
         bench_act(b, &round, assign);
-        blocked = blocked_find(&round, "assign", "eni-0");
+        blocked = blocked_find(&round, CONDITION_ASSIGN, "eni-0");
         assert_int_equal(blocked->attempts, 1);
-        assert_contains(blocked->reason, "keeps its pace");
-        assert_in_range(blocked->until_ms, until_ms, clock_boottime_ms() + WAIT_MS);
+        assert_contains(blocked->message, "keeps its pace");
+        assert_in_range(blocked->retry_at_ms, until_ms, clock_boottime_ms() + WAIT_MS);
         assert_int_equal(b->fake->n_calls, 1);
         round = bench_round(b, SOON);
         assert_false(round.enis[0].in_doubt);
@@ -415,7 +415,8 @@ static void test_a_denied_action_names_itself_once(void **state)
         bench_act(b, &round, create);
         assert_int_equal(count_events(b, "ec2-denied", &text), 1);
         assert_contains(text, "You are not authorized.");
-        assert_true(blocked_find(&round, "create", "")->until_ms >= clock_boottime_ms() + 55 * 1000);
+        assert_true(blocked_find(&round, CONDITION_CREATE, "")->retry_at_ms >=
+                    clock_boottime_ms() + 55 * 1000);
         refuse(b, 500, "InternalError", "says nothing of permissions");
         bench_act(b, &round, create);
         assert_int_equal(count_events(b, "ec2-allowed", &text), 0);

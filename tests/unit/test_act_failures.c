@@ -103,17 +103,24 @@ static int64_t prepare(struct bench *b, enum column column)
         return 0;
 }
 
-static void assert_blocked(const struct round *round, const char *action, const char *subject,
+/* A back-off has the name of the action that it keeps from being tried. */
+static enum condition_kind condition_of(enum plan_action_kind action)
+{
+        return condition_kind_parse(plan_action_to_string(action));
+}
+
+static void assert_blocked(const struct round *round, enum condition_kind kind, const char *object,
                            enum ec2_failure_class class)
 {
-        const struct store_blocked *blocked = blocked_find(round, action, subject);
+        const struct condition *blocked = blocked_find(round, kind, object);
         int64_t least_ms = clock_boottime_ms() + ec2_retry_delay_ms(class, 0, 0) - 5000;
 
         if (!blocked)
-                fail_msg("%s %s is not blocked", action, subject);
+                fail_msg("%s %s is not blocked", condition_kind_to_string(kind), object);
         assert_int_equal(blocked->attempts, 1);
-        assert_true(*blocked->reason);
-        assert_true(blocked->until_ms >= least_ms);
+        assert_int_equal(blocked->cause, blocked_cause(class));
+        assert_true(*blocked->message);
+        assert_true(blocked->retry_at_ms >= least_ms);
 }
 
 static void check(struct bench *b, struct round *round, enum column column, int64_t key, char outcome,
@@ -129,24 +136,24 @@ static void check(struct bench *b, struct round *round, enum column column, int6
         case 'B':
         case 'D':
         case 'L':
-                assert_blocked(round, plan_action_to_string(kinds[column]), eni->eni_id, class);
+                assert_blocked(round, condition_of(kinds[column]), eni->eni_id, class);
                 assert_int_equal(eni->in_doubt, outcome == 'D');
                 assert_int_equal(b->out.resync_ec2_ms, outcome == 'L' ? SOON : 0);
                 break;
         case 'S':
-                assert_blocked(round, "assign", SUBNET, class);
-                assert_blocked(round, "create", SUBNET, class);
+                assert_blocked(round, CONDITION_ASSIGN, SUBNET, class);
+                assert_blocked(round, CONDITION_CREATE, SUBNET, class);
                 assert_false(eni->in_doubt);
                 break;
         case 'R':
         case 'F':
                 assert_int_equal(round->n_enis, 1);
-                assert_blocked(round, "create", outcome == 'F' ? SUBNET : "", class);
+                assert_blocked(round, CONDITION_CREATE, outcome == 'F' ? SUBNET : "", class);
                 break;
         case 'K':
                 assert_int_equal(round->n_enis, 2);
                 assert_int_equal(round->enis[1].state, ENI_CREATING);
-                assert_blocked(round, "recreate", round->enis[1].client_token, class);
+                assert_blocked(round, CONDITION_RECREATE, round->enis[1].client_token, class);
                 break;
         case 'X': assert_int_equal(eni->state, ENI_DELETING); break;
         case 'G':
@@ -154,7 +161,7 @@ static void check(struct bench *b, struct round *round, enum column column, int6
                         assert_null(eni);
                 else
                         assert_string_equal(eni->attachment_id, "");
-                assert_null(blocked_find(round, plan_action_to_string(kinds[column]), "eni-1"));
+                assert_null(blocked_find(round, condition_of(kinds[column]), "eni-1"));
                 break;
         default: fail_msg("outcome %c", outcome);
         }
@@ -221,7 +228,7 @@ static void test_a_look_that_fails_is_put_off(void **state _unused_)
                 bench_look(b, SOON);
                 assert_int_equal(b->fake->n_calls, 1);
                 round = bench_round(b, SOON);
-                assert_blocked(&round, "look", "", rows[row].class);
+                assert_blocked(&round, CONDITION_LOOK, "", rows[row].class);
                 assert_int_equal(round.enis[0].free, 3);
                 assert_int_equal(bench_teardown(&bench), 0);
         }
@@ -299,7 +306,7 @@ static void test_a_token_used_before_finds_its_eni(void **state)
         assert_string_equal(round.enis[1].eni_id, "eni-1");
         assert_int_equal(round.enis[1].state, ENI_ATTACHING);
         assert_int_equal(round.enis[1].preparing, 1);
-        assert_null(blocked_find(&round, "recreate", "vw-1-token"));
+        assert_null(blocked_find(&round, CONDITION_RECREATE, "vw-1-token"));
 }
 
 static void test_a_token_used_before_whose_eni_is_attached_is_left_to_a_look(void **state)
@@ -322,7 +329,7 @@ static void test_a_token_used_before_whose_eni_is_not_shown(void **state)
 
         assert_int_equal(round.n_enis, 2);
         assert_int_equal(round.enis[1].state, ENI_CREATING);
-        assert_blocked(&round, "recreate", "vw-1-token", EC2_FAILURE_TOKEN_USED);
+        assert_blocked(&round, CONDITION_RECREATE, "vw-1-token", EC2_FAILURE_TOKEN_USED);
 }
 
 /* Calls that failed for other reasons are no looks for the ENI. */
@@ -351,7 +358,7 @@ static void test_a_token_used_before_whose_eni_is_never_shown_is_given_up(void *
         struct round round = recreate_mismatched(b, NULL, TOKEN_LOOKS_MAX);
 
         assert_int_equal(round.n_enis, 1);
-        assert_null(blocked_find(&round, "recreate", "vw-1-token"));
+        assert_null(blocked_find(&round, CONDITION_RECREATE, "vw-1-token"));
 }
 
 /* What says nothing about the ENI is no reason to give it up, however often it is said. */

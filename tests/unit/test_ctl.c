@@ -140,8 +140,8 @@ static void assert_lines_fit(const char *text, size_t width)
 
 static struct ipam_status_reply sample_status(void)
 {
-        static struct ipam_blocked blocked[] = {{"create", "subnet-1", "subnet is full", 0},
-                                                {IPAM_BLOCKED_GROW, "", "all 3 ENIs are full", 0}};
+        static struct ipam_blocked blocked[] = {{"create", "subnet-1", "subnet is full", 0, 0, 0},
+                                                {IPAM_BLOCKED_GROW, "", "all 3 ENIs are full", 0, 0, 0}};
         int64_t now_ms = clock_wall_ms();
         struct ipam_status_reply status = {
                 .ready = true,
@@ -398,10 +398,12 @@ static void test_watch(void **state _unused_)
 
 static const struct ipam_event story[] = {
         /* The newest first, as the daemon answers. */
-        {4, 1440938163123, "lease-released", "10.0.1.5", "net/c1/eth0: DEL", "d/web", "c1", "eni-1"},
-        {3, 1440938162123, "lease-wired", "10.0.1.5", "net/c1/eth0: the pod has it", "d/web", "c1", "eni-1"},
-        {2, 1440938161123, "lease-added", "10.0.1.5", "net/c1/eth0: web", "d/web", "c1", "eni-1"},
-        {1, 1440938160123, "add-waiting", "d/web", "no free\033 address", "d/web", "c1", NULL},
+        {4, 1440938163123, "lease-released", "10.0.1.5", "net/c1/eth0: DEL", "d/web", "c1", "eni-1",
+         IPAM_LEASE_END_DEL},
+        {3, 1440938162123, "lease-wired", "10.0.1.5", "net/c1/eth0: the pod has it", "d/web", "c1", "eni-1",
+         0},
+        {2, 1440938161123, "lease-added", "10.0.1.5", "net/c1/eth0: web", "d/web", "c1", "eni-1", 0},
+        {1, 1440938160123, "add-waiting", "d/web", "no free\033 address", "d/web", "c1", NULL, 0},
 };
 
 /* Pages until one is empty. */

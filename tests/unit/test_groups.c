@@ -97,14 +97,14 @@ static void test_a_refusal_is_told_and_waits(void **state)
                       (struct httpd_reply){.status = 503, .body = bench_error(b, "Unavailable", "not now")});
         round = bench_round(b, SOON);
         follow(b, &round);
-        assert_non_null(blocked_find(&round, "security-groups", "eni-1"));
+        assert_non_null(blocked_find(&round, CONDITION_SECURITY_GROUPS, "eni-1"));
         follow(b, &round);
         assert_int_equal(httpd_requests(b->ec2), 2);
         bench_script(b, (struct httpd_reply[]){done()}, 1);
         round = bench_round(b, clock_boottime_ms() + LATER);
         follow(b, &round);
         assert_int_equal(httpd_requests(b->ec2), 1);
-        assert_null(blocked_find(&round, "security-groups", "eni-1"));
+        assert_null(blocked_find(&round, CONDITION_SECURITY_GROUPS, "eni-1"));
 }
 
 static void test_what_does_not_say_its_groups_is_left_alone(void **state)

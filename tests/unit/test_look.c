@@ -153,8 +153,8 @@ static void test_a_failing_look_changes_nothing(void **state)
         bench_look(b, LATER);
         assert_int_equal(fixture_counts(b->f, LATER).free, 3);
         round = bench_round(b, LATER);
-        assert_non_null(blocked_find(&round, "look", ""));
-        assert_int_equal(blocked_find(&round, "look", "")->attempts, 2);
+        assert_non_null(blocked_find(&round, CONDITION_LOOK, ""));
+        assert_int_equal(blocked_find(&round, CONDITION_LOOK, "")->attempts, 2);
 }
 
 static void test_an_empty_answer_is_not_believed(void **state)
@@ -373,10 +373,10 @@ static void test_a_refused_sweep_is_asked_again(void **state)
         bench_script(b, replies, 2);
         b->r.sweep.due_ms = SOON;
         round = sweep_round(b, bench_round(b, SOON));
-        assert_non_null(blocked_find(&round, "look-for-orphans", ""));
-        assert_int_equal(b->out.wake_ms, blocked_find(&round, "look-for-orphans", "")->until_ms);
+        assert_non_null(blocked_find(&round, CONDITION_LOOK_FOR_ORPHANS, ""));
+        assert_int_equal(b->out.wake_ms, blocked_find(&round, CONDITION_LOOK_FOR_ORPHANS, "")->retry_at_ms);
         sweep_round(b, bench_round(b, SOON));
-        assert_int_equal(b->out.wake_ms, blocked_find(&round, "look-for-orphans", "")->until_ms);
+        assert_int_equal(b->out.wake_ms, blocked_find(&round, CONDITION_LOOK_FOR_ORPHANS, "")->retry_at_ms);
         assert_int_equal(httpd_requests(b->ec2), 1);
 }
 
@@ -399,7 +399,7 @@ static void test_a_look_of_two_lists_ends_after_a_refusal(void **state)
         bench_script(b, replies, 2);
         bench_look(b, SOON);
         round = bench_round(b, SOON);
-        assert_true(blocked_find(&round, "look", "")->until_ms > clock_boottime_ms());
+        assert_true(blocked_find(&round, CONDITION_LOOK, "")->retry_at_ms > clock_boottime_ms());
         while (httpd_requests(b->ec2) < 2 && clock_boottime_ms() < end_ms) {
                 usleep(10 * 1000);
                 bench_look(b, SOON);
@@ -483,7 +483,7 @@ static void test_a_refused_deletion_is_written_down(void **state)
         int64_t now_ms = clock_boottime_ms();
         struct round round = sweep(b, &orphan, 1, &refused, now_ms);
 
-        assert_non_null(blocked_find(&round, "delete-orphan", "eni-lost"));
+        assert_non_null(blocked_find(&round, CONDITION_DELETE_ORPHAN, "eni-lost"));
         assert_int_equal(b->r.sweep.due_ms, now_ms + OURS_ORPHAN_AGE_MS);
         sweep(b, &orphan, 1, &refused, now_ms + 1);
         assert_int_equal(httpd_requests(b->ec2), 1);

@@ -238,7 +238,8 @@ static void test_a_lease_on_what_was_given_back_makes_no_late_look_true(void **s
         bench_look(b, SOON);
         assert_string_equal(fixture_address_state(b->f, lease.address, SOON), "leased");
         assert_true(b->r.resync.due_ms <= SOON + LOOK_SETTLE_MS + 1000);
-        assert_ok(store_lease_release(b->f->store, &lease.key, "", SOON, &released, &address, &b->f->err),
+        assert_ok(store_lease_release(b->f->store, &lease.key, LEASE_END_DEL, SOON, &released, &address,
+                                      &b->f->err),
                   &b->f->err);
         bench_look(b, SOON + 1000);
         for (unsigned i = 1; i <= 3; i++)
@@ -324,15 +325,15 @@ static void without_the_tag(struct bench *b, const char *eni)
                 assert_int_equal(only(b, key, at_ms).state, ENI_CONFIGURING);
                 assert_int_equal(fixture_counts(b->f, at_ms).free, 0);
                 round = bench_round(b, at_ms);
-                assert_non_null(blocked_find(&round, RECONCILE_STEP_TAG, "eni-1"));
-                assert_contains(blocked_find(&round, RECONCILE_STEP_TAG, "eni-1")->reason, "eni-1");
+                assert_non_null(blocked_find(&round, CONDITION_ENI_TAG, "eni-1"));
+                assert_contains(blocked_find(&round, CONDITION_ENI_TAG, "eni-1")->message, "eni-1");
         }
         bench_show(b, back, 2);
         bench_look(b, MUCH_LATER + 1);
         route(b, 1, 3, MUCH_LATER + 1);
         assert_int_equal(fixture_counts(b->f, MUCH_LATER + 1).free, 2);
         round = bench_round(b, MUCH_LATER + 1);
-        assert_null(blocked_find(&round, RECONCILE_STEP_TAG, "eni-1"));
+        assert_null(blocked_find(&round, CONDITION_ENI_TAG, "eni-1"));
 }
 
 static void test_pods_keep_their_addresses_without_our_tag(void **state)
@@ -388,7 +389,7 @@ static void test_an_eni_without_pods_and_tag_is_let_go(void **state)
         assert_false(only(b, key, LATER).managed);
         assert_int_equal(only(b, key, LATER).total, 0);
         round = bench_round(b, LATER);
-        assert_null(blocked_find(&round, RECONCILE_STEP_TAG, "eni-1"));
+        assert_null(blocked_find(&round, CONDITION_ENI_TAG, "eni-1"));
 }
 
 static void test_no_manage_on_the_primary_eni_is_ignored(void **state)
@@ -486,12 +487,12 @@ static void test_an_observation_that_cannot_be_stored_fails_nothing(void **state
         round = bench_round(b, SOON);
         assert_int_equal(round.n_enis, 2);
         assert_string_equal(round.enis[1].eni_id, "eni-1");
-        assert_non_null(blocked_find(&round, RECONCILE_STEP_TAKE_IN, "eni-2"));
-        assert_int_equal(blocked_find(&round, RECONCILE_STEP_TAKE_IN, "eni-2")->attempts, 0);
+        assert_non_null(blocked_find(&round, CONDITION_ENI_TAKE_IN, "eni-2"));
+        assert_int_equal(blocked_find(&round, CONDITION_ENI_TAKE_IN, "eni-2")->attempts, 0);
         bench_show(b, (const char *[]){enis[0], enis[2]}, 2);
         bench_look(b, LATER);
         round = bench_round(b, LATER);
-        assert_null(blocked_find(&round, RECONCILE_STEP_TAKE_IN, "eni-2"));
+        assert_null(blocked_find(&round, CONDITION_ENI_TAKE_IN, "eni-2"));
 }
 
 static const char *replaced(struct bench *b, const char *text, const char *from, const char *to)
@@ -519,7 +520,7 @@ static void test_an_eni_with_the_mac_and_primary_address_of_one_that_is_gone(voi
         bench_show(b, enis, 2);
         bench_look(b, SOON);
         round = bench_round(b, SOON);
-        assert_null(blocked_find(&round, RECONCILE_STEP_TAKE_IN, "eni-2"));
+        assert_null(blocked_find(&round, CONDITION_ENI_TAKE_IN, "eni-2"));
         assert_int_equal(round.n_enis, 3);
         assert_true(ip_equal(round.enis[2].primary_address, fixture_ip(1, 0)));
         assert_int_equal(round.enis[2].total, 1);
@@ -569,7 +570,7 @@ static void test_an_eni_on_its_way_in_makes_no_way(void **state)
         round = bench_round(b, SOON);
         assert_true(mac_equal(observe_eni(&round, key)->mac, eni.mac));
         assert_true(ip_equal(observe_eni(&round, key)->primary_address, eni.primary_address));
-        assert_non_null(blocked_find(&round, RECONCILE_STEP_TAKE_IN, "eni-1"));
+        assert_non_null(blocked_find(&round, CONDITION_ENI_TAKE_IN, "eni-1"));
 }
 
 /* Both are shown: that is EC2's contradiction, and nothing is taken from either. */
@@ -585,7 +586,7 @@ static void test_two_enis_with_one_mac_are_told(void **state)
         bench_show(b, enis, 3);
         bench_look(b, SOON);
         round = bench_round(b, SOON);
-        assert_non_null(blocked_find(&round, RECONCILE_STEP_TAKE_IN, "eni-2"));
+        assert_non_null(blocked_find(&round, CONDITION_ENI_TAKE_IN, "eni-2"));
         assert_true(mac_equal(observe_eni(&round, key)->mac, fixture_eni(1).mac));
 }
 
@@ -680,7 +681,8 @@ static void test_a_doubt_does_not_end_a_cooldown(void **state)
         struct ip address;
         bool released;
 
-        assert_ok(store_lease_release(b->f->store, &lease.key, "test", NOW, &released, &address, &b->f->err),
+        assert_ok(store_lease_release(b->f->store, &lease.key, LEASE_END_DEL, NOW, &released, &address,
+                                      &b->f->err),
                   &b->f->err);
         bench_show(b, without, 1);
         bench_look(b, SOON);
@@ -794,7 +796,7 @@ static void test_a_link_that_is_gone_brings_looks_and_cuts_pods_off(void **state
         assert_true(planner_sees(b, 1, SOON).link_missing);
         assert_int_equal(b->out.resync_ec2_ms, SOON);
         assert_int_equal(fixture_counts(b->f, SOON).cut_off, 1);
-        assert_non_null(blocked_find(&round, RECONCILE_STEP_LINK, "eni-1"));
+        assert_non_null(blocked_find(&round, CONDITION_ENI_LINK, "eni-1"));
         /* Not in each round, and less and less often. */
         see_link(b, false, SOON + LINK_LOOK_MS - 1);
         assert_int_equal(b->out.resync_ec2_ms, 0);
@@ -803,7 +805,7 @@ static void test_a_link_that_is_gone_brings_looks_and_cuts_pods_off(void **state
         see_link(b, false, SOON + 2 * LINK_LOOK_MS);
         assert_int_equal(b->out.resync_ec2_ms, 0);
         round = see_link(b, true, SOON + 2 * LINK_LOOK_MS);
-        assert_null(blocked_find(&round, RECONCILE_STEP_LINK, "eni-1"));
+        assert_null(blocked_find(&round, CONDITION_ENI_LINK, "eni-1"));
         assert_int_equal(fixture_counts(b->f, SOON).cut_off, 0);
 }
 
@@ -817,7 +819,7 @@ static void test_looks_for_a_missing_link_never_cease(void **state)
         fixture_ready_eni(b->f, 1, 3);
         for (int i = 0; i < LOOKS; i++) {
                 struct round round = see_link(b, false, now_ms);
-                int64_t until_ms = blocked_find(&round, RECONCILE_STEP_LINK, "eni-1")->until_ms;
+                int64_t until_ms = blocked_find(&round, CONDITION_ENI_LINK, "eni-1")->retry_at_ms;
 
                 assert_int_equal(b->out.resync_ec2_ms, now_ms);
                 assert_true(until_ms - now_ms >= pause_ms);
@@ -838,9 +840,9 @@ static void test_a_link_that_is_not_here_yet_is_waited_for(void **state)
         assert_ok(store_eni_set_state(b->f->store, key, ENI_CONFIGURING, "", NOW, &done, &b->f->err),
                   &b->f->err);
         round = see_link(b, false, SOON);
-        assert_null(blocked_find(&round, RECONCILE_STEP_LINK, "eni-1"));
+        assert_null(blocked_find(&round, CONDITION_ENI_LINK, "eni-1"));
         round = see_link(b, false, NOW + LINK_COMES_MS);
-        assert_non_null(blocked_find(&round, RECONCILE_STEP_LINK, "eni-1"));
+        assert_non_null(blocked_find(&round, CONDITION_ENI_LINK, "eni-1"));
 }
 
 /* ---- another boot ---- */

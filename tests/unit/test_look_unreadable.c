@@ -113,24 +113,24 @@ static void test_a_doubt_is_asked_about_more_and_more_slowly(void **state)
         assert_ok(store_eni_set_in_doubt(b->f->store, key, true, &b->f->err), &b->f->err);
         bench_show(b, enis, 1);
         for (unsigned i = 1; i <= 3; i++) {
-                const struct store_blocked *blocked;
+                const struct condition *blocked;
                 struct plan_view view;
 
                 bench_look(b, at_ms);
                 round = bench_round(b, at_ms);
-                blocked = blocked_find(&round, "look", eni.eni_id);
+                blocked = blocked_find(&round, CONDITION_LOOK, eni.eni_id);
                 assert_non_null(blocked);
                 assert_int_equal(blocked->attempts, i);
-                assert_true(blocked->until_ms > at_ms);
+                assert_true(blocked->retry_at_ms > at_ms);
                 view_make(&b->r, &round, &view);
-                assert_int_equal(view.enis[1].step_not_before_ms, blocked->until_ms);
-                at_ms = blocked->until_ms;
+                assert_int_equal(view.enis[1].step_not_before_ms, blocked->retry_at_ms);
+                at_ms = blocked->retry_at_ms;
         }
         enis[0] = bench_eni_xml(b, 1, INSTANCE, NULL, 0);
         bench_show(b, enis, 1);
         bench_look(b, at_ms);
         round = bench_round(b, at_ms);
-        assert_null(blocked_find(&round, "look", eni.eni_id));
+        assert_null(blocked_find(&round, CONDITION_LOOK, eni.eni_id));
         assert_false(observe_eni(&round, key)->in_doubt);
 }
 
@@ -173,8 +173,8 @@ static void test_delete_on_termination_is_asked_for_until_it_is_set(void **state
         repeat_mark(b, now_ms);
         assert_int_equal(httpd_requests(b->ec2), 2);
         round = bench_round(b, now_ms);
-        assert_int_equal(round.n_blocked, 1);
-        repeat_mark(b, round.blocked[0].until_ms);
+        assert_int_equal(round.n_conditions, 1);
+        repeat_mark(b, round.conditions[0].retry_at_ms);
         assert_int_equal(httpd_requests(b->ec2), 3);
         assert_contains(httpd_request(b->ec2, 2)->body, "Attachment.DeleteOnTermination=true");
         assert_int_equal(b->r.unmarked.n, 0);

@@ -146,7 +146,7 @@ static void test_plan(void **state)
         struct bench *b = *state;
         struct plan plan = {.target = 5,
                             .shortage = 2,
-                            .stuck = "why",
+                            .n_stuck = 1,
                             .causes = 1U << PLAN_CAUSE_ENI_LIMIT | 1U << PLAN_CAUSE_COOLING};
 
         b->r.ctx.options.metrics = metrics;

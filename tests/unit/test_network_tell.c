@@ -17,7 +17,7 @@ static bool warned_after(struct bench *b, unsigned n_pods_failed)
         assert_ok(network_tell(&b->r.network, &b->r.ctx, &round, &report, bench_out(b), &b->f->err),
                   &b->f->err);
         round = bench_round(b, NOW + 1000);
-        return blocked_find(&round, STORE_WARNING_POD_ROUTE, SUBJECT) != NULL;
+        return blocked_find(&round, CONDITION_POD_ROUTE, SUBJECT) != NULL;
 }
 
 /* Its link is not up yet: the plugin sets the route itself. */
@@ -46,13 +46,13 @@ static const char *main_after(struct bench *b, bool no_default)
 {
         struct round round = bench_round(b, NOW + 1000);
         const struct node_report report = {.no_default = no_default};
-        const struct store_blocked *warning;
+        const struct condition *warning;
 
         assert_ok(network_tell(&b->r.network, &b->r.ctx, &round, &report, bench_out(b), &b->f->err),
                   &b->f->err);
         round = bench_round(b, NOW + 1000);
-        warning = blocked_find(&round, STORE_WARNING_MAIN, "default");
-        return warning ? warning->reason : NULL;
+        warning = blocked_find(&round, CONDITION_MAIN_ROUTE, "default");
+        return warning ? warning->message : NULL;
 }
 
 static void test_no_default_route_is_told_for_as_long_as_there_is_none(void **state)

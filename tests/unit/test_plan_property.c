@@ -83,7 +83,7 @@ static void check_rest_by_address(const struct model *model, const struct plan *
         bool no_place = s->slots >= model_places(model) && !s->room;
 
         if (s->free < warm || s->total < minimum)
-                assert_true(at_max_pods || (no_place && plan->stuck));
+                assert_true(at_max_pods || (no_place && plan->n_stuck));
         else
                 assert_true(s->free == warm || s->total <= minimum);
         assert_int_equal(s->idle, 0);
@@ -98,7 +98,7 @@ static void check_rest_by_eni(const struct model *model, const struct plan *plan
         bool no_place = s->slots >= model_places(model) && !s->room;
 
         if (s->free < kept) {
-                assert_true(at_max_pods || (no_place && plan->stuck));
+                assert_true(at_max_pods || (no_place && plan->n_stuck));
                 return;
         }
         for (size_t i = 0; i < model->n && s->free >= kept + capacity; i++) {
@@ -130,7 +130,8 @@ static void come_to_rest(struct model *model, struct arena *arena, struct plan *
                 model->now_ms = next > model->now_ms ? next : model->now_ms;
         }
         fail_msg("no rest after %d rounds: shortage %u, surplus %u, stuck '%s', first action %s",
-                 MOST_ROUNDS_TO_REST, plan->shortage, plan->surplus, plan->stuck ?: "",
+                 MOST_ROUNDS_TO_REST, plan->shortage, plan->surplus,
+                 plan->n_stuck ? plan_stuck_text(plan, arena) : "",
                  plan->n ? plan_action_to_string(plan->actions[0].kind) : "none");
 }
 

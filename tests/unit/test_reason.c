@@ -2,8 +2,6 @@
 /* Why there is no address, in words. */
 #include "test.h"
 
-#include <vpcwire/ipam.h>
-
 #include "rpc/reason.h"
 
 enum { NOW_MS = 1000000 };
@@ -12,19 +10,34 @@ enum { NOW_MS = 1000000 };
 
 static void test_reasons(void **state _unused_)
 {
-        static const struct store_blocked full = {"create", "subnet-x",
-                                                  "subnet subnet-x has no free addresses", NOW_MS + 39001, 1};
-        static const struct store_blocked over = {"create", "subnet-x", "old news", NOW_MS, 1};
-        static const struct store_blocked twice[] = {
-                {"assign", "subnet-x", "subnet subnet-x has no free addresses", NOW_MS + 39001, 1},
-                {"create", "subnet-x", "subnet subnet-x has no free addresses", NOW_MS + 50000, 1}};
-        static const struct store_blocked at_limit = {IPAM_BLOCKED_GROW, "", LIMIT, NOW_MS + 1290000, 0},
-                                          at_limit_and_cooling = {IPAM_BLOCKED_GROW, "",
-                                                                  LIMIT "; 1 address is cooling down",
-                                                                  NOW_MS + 11500, 0},
-                                          odd = {"take-in", "eni-1", "what EC2 shows of eni-1 is left out",
-                                                 NOW_MS + 86400000, 0},
-                                          limit_is_over = {IPAM_BLOCKED_GROW, "", LIMIT, NOW_MS, 0};
+        static const struct condition full = {CONDITION_CREATE,
+                                              "subnet-x",
+                                              CAUSE_CAPACITY_SUBNET,
+                                              "subnet subnet-x has no free addresses",
+                                              1,
+                                              NOW_MS + 39001};
+        static const struct condition over = {CONDITION_CREATE, "subnet-x", CAUSE_CAPACITY_SUBNET,
+                                              "old news",       1,          NOW_MS};
+        static const struct condition twice[] = {{CONDITION_ASSIGN, "subnet-x", CAUSE_CAPACITY_SUBNET,
+                                                  "subnet subnet-x has no free addresses", 1, NOW_MS + 39001},
+                                                 {CONDITION_CREATE, "subnet-x", CAUSE_CAPACITY_SUBNET,
+                                                  "subnet subnet-x has no free addresses", 1,
+                                                  NOW_MS + 50000}};
+        static const struct condition at_limit = {CONDITION_GROW, "", CAUSE_ENI_LIMIT,
+                                                  LIMIT,          0,  NOW_MS + 1290000},
+                                      at_limit_and_cooling = {CONDITION_GROW,
+                                                              "",
+                                                              CAUSE_ENI_LIMIT,
+                                                              LIMIT "; 1 address is cooling down",
+                                                              0,
+                                                              NOW_MS + 11500},
+                                      odd = {CONDITION_ENI_TAKE_IN,
+                                             "eni-1",
+                                             CAUSE_DOES_NOT_FIT,
+                                             "what EC2 shows of eni-1 is left out",
+                                             0,
+                                             NOW_MS + 86400000},
+                                      limit_is_over = {CONDITION_GROW, "", CAUSE_ENI_LIMIT, LIMIT, 0, NOW_MS};
         static const struct {
                 struct reason_facts facts;
                 const char *expect;
@@ -117,14 +130,14 @@ static void test_reasons(void **state _unused_)
 
 static void test_long_texts_stay_bounded(void **state _unused_)
 {
-        struct store_blocked blocked[20];
+        struct condition blocked[20];
         struct reason_facts facts = {.set_up = true, .blocked = blocked, .n_blocked = 20, .now_ms = NOW_MS};
         char text[REASON_BYTES + 1], big[1000];
 
         memset(big, 'x', sizeof(big) - 1);
         big[sizeof(big) - 1] = '\0';
         for (size_t i = 0; i < ARRAY_SIZE(blocked); i++)
-                blocked[i] = (struct store_blocked){"a", "b", big + i, NOW_MS + 1, 1};
+                blocked[i] = (struct condition){CONDITION_CREATE, "b", CAUSE_DENIED, big + i, 1, NOW_MS + 1};
         text[REASON_BYTES] = 'Z';
         reason_no_address(&facts, text);
         assert_int_equal(strlen(text), REASON_BYTES - 1);

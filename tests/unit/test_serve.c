@@ -147,8 +147,8 @@ static void test_status(void **state)
         struct fixture *fixture = *state;
         _cleanup_(ipam_client_freep) struct ipam_client *client = fixture_connect(fixture);
         struct ipam_add_request request = fixture_request(fixture, 1, 1000);
-        const struct store_blocked blocked = {"create", "subnet-1", "subnet is full",
-                                              clock_boottime_ms() + 60000, 1};
+        const struct condition blocked = {CONDITION_CREATE, "subnet-1", CAUSE_CAPACITY_SUBNET,
+                                          "subnet is full", 1,          clock_boottime_ms() + 60000};
         struct ipam_status_reply status;
         struct ipam_add_reply add;
         struct err err;
@@ -165,7 +165,7 @@ static void test_status(void **state)
         assert_true(status.started_ms >= status.booted_ms && status.started_ms <= clock_wall_ms());
 
         fixture_run(fixture, task_set_texts);
-        assert_ok(store_blocked_set(fixture->store, &blocked, &err), &err);
+        assert_ok(store_condition_set(fixture->store, &blocked, &err), &err);
         assert_ok(ipam_add(client, &request, &add, &err), &err);
         assert_int_equal(add.addresses[0].mtu, 1500);
         assert_ok(ipam_status(client, &status, &err), &err);
@@ -179,6 +179,9 @@ static void test_status(void **state)
                     status.targets.cooldown_ms == 30000);
         assert_int_equal(status.n_blocked, 1);
         assert_string_equal(status.blocked[0].reason, "subnet is full");
+        assert_string_equal(status.blocked[0].action, "create");
+        assert_int_equal(status.blocked[0].kind, IPAM_CONDITION_KIND_CREATE);
+        assert_int_equal(status.blocked[0].cause, IPAM_CONDITION_CAUSE_CAPACITY_SUBNET);
         assert_in_range(status.blocked[0].until_ms, clock_wall_ms() + 30000, clock_wall_ms() + 61000);
 }
 

@@ -31,8 +31,8 @@ static void test_a_full_pool_is_ready(void **state)
 {
         struct fixture *fixture = *state;
         _cleanup_(ipam_client_freep) struct ipam_client *client = fixture_connect(fixture);
-        const struct store_blocked blocked = {"grow", "", "all ENIs are full", clock_boottime_ms() + 60000,
-                                              1};
+        const struct condition blocked = {CONDITION_GROW,      "", CAUSE_ENI_LIMIT,
+                                          "all ENIs are full", 1,  clock_boottime_ms() + 60000};
         struct ipam_add_request request = fixture_request(fixture, 1, LONG_MS);
         struct ipam_status_reply status;
         struct ipam_add_reply first;
@@ -48,7 +48,7 @@ static void test_a_full_pool_is_ready(void **state)
         assert_contains(status.waiting_reason, "no free address");
         assert_false(status.exhausted); /* the pool may grow */
 
-        assert_ok(store_blocked_set(fixture->store, &blocked, &err), &err);
+        assert_ok(store_condition_set(fixture->store, &blocked, &err), &err);
         assert_ok(ipam_status(client, &status, &err), &err);
         assert_true(status.ready && status.exhausted);
         assert_contains(status.waiting_reason, "all ENIs are full");

@@ -16,7 +16,7 @@ static bool release(struct fixture *f, const char *container_id, int64_t now_ms)
         bool released = false;
         struct ip ip;
 
-        OK(store_lease_release(f->store, &key, "test", now_ms, &released, &ip, &f->err));
+        OK(store_lease_release(f->store, &key, LEASE_END_DEL, now_ms, &released, &ip, &f->err));
         return released;
 }
 
@@ -501,9 +501,11 @@ static void test_arrivals_on_a_leaving_eni(void **state)
 
 /* ---- the small tables ---- */
 
-static void test_facts_and_blocked(void **state)
+static void test_facts_and_conditions(void **state)
 {
-        struct store_blocked blocked = {"assign", "eni-1", "subnet is full", NOW + 5, 1}, *list;
+        struct condition blocked = {CONDITION_ASSIGN, "eni-1", CAUSE_CAPACITY_SUBNET,
+                                    "subnet is full", 1,       NOW + 5},
+                         *list;
         struct fixture *f = *state;
         const char *value = "x";
         size_t n;
@@ -515,15 +517,17 @@ static void test_facts_and_blocked(void **state)
         fixture_restart(f, "a");
         OK(store_fact_get(f->store, "limits", f->arena, &value, &f->err));
         assert_string_equal(value, "3x10");
-        OK(store_blocked_set(f->store, &blocked, &f->err));
+        OK(store_condition_set(f->store, &blocked, &f->err));
         blocked.attempts = 2;
-        OK(store_blocked_set(f->store, &blocked, &f->err));
-        OK(store_blocked(f->store, f->arena, &list, &n, &f->err));
+        OK(store_condition_set(f->store, &blocked, &f->err));
+        OK(store_conditions(f->store, f->arena, &list, &n, &f->err));
         assert_int_equal(n, 1);
         assert_int_equal(list[0].attempts, 2);
-        assert_string_equal(list[0].reason, "subnet is full");
-        OK(store_blocked_clear(f->store, "assign", "eni-1", &f->err));
-        OK(store_blocked(f->store, f->arena, &list, &n, &f->err));
+        assert_string_equal(list[0].message, "subnet is full");
+        assert_int_equal(list[0].kind, CONDITION_ASSIGN);
+        assert_int_equal(list[0].cause, CAUSE_CAPACITY_SUBNET);
+        OK(store_condition_clear(f->store, CONDITION_ASSIGN, "eni-1", &f->err));
+        OK(store_conditions(f->store, f->arena, &list, &n, &f->err));
         assert_int_equal(n, 0);
 }
 
@@ -589,10 +593,11 @@ static void test_events_of_one(void **state)
         OK(store_lease_confirm(f->store, &wanted.key, lease.address, &f->err));
         OK(store_lease_confirm(f->store, &wanted.key, lease.address, &f->err)); /* twice is once */
         fixture_lease(f, "other", NOW);
-        OK(store_lease_release(f->store, &wanted.key, "DEL", NOW, &released, &address, &f->err));
+        OK(store_lease_release(f->store, &wanted.key, LEASE_END_DEL, NOW, &released, &address, &f->err));
         /* The newest first, the boot in each; the books' pod, container and ENI with each. */
         assert_int_equal(events_of(f, NULL, "ns/web", 0, &events), 5);
         assert_string_equal(events[0].kind, "lease-released");
+        assert_int_equal(events[0].lease_end, LEASE_END_DEL);
         assert_string_equal(events[1].kind, "lease-wired");
         assert_string_equal(events[2].kind, "lease-added");
         assert_string_equal(events[3].kind, "add-waiting");
@@ -630,7 +635,7 @@ static void test_restart(void **state)
 
 static void test_another_boot(void **state)
 {
-        struct store_blocked blocked = {"create", "", "no", NOW * 1000LL, 3}, *list;
+        struct condition blocked = {CONDITION_CREATE, "", CAUSE_DENIED, "no", 3, NOW * 1000LL}, *list;
         const struct ip there[] = {fixture_ip(0, 1), fixture_ip(0, 2)};
         struct store_eni eni = fixture_eni(0), *enis;
         struct fixture *f = *state;
@@ -646,7 +651,7 @@ static void test_another_boot(void **state)
         release(f, "y", NOW);
         OK(store_eni_observed(f->store, &eni, fixture_hosts(f->arena, there, 2), 2, 0, NOW, &changed,
                               &f->err)); /* z's is lost */
-        OK(store_blocked_set(f->store, &blocked, &f->err));
+        OK(store_condition_set(f->store, &blocked, &f->err));
         OK(store_fact_set(f->store, "look-at-ms", "99999999999", &f->err));
         fixture_restart(f, "b");
         assert_int_equal(fixture_counts(f, 0).leased, 0);
@@ -658,7 +663,7 @@ static void test_another_boot(void **state)
         OK(store_blocks_routed(f->store, enis[0].key, fixture_hosts(f->arena, there, 2), 2, &n_free,
                                &f->err));
         assert_int_equal(fixture_counts(f, 0).cooling, 2); /* ... and from now on, on this boot's clock */
-        OK(store_blocked(f->store, f->arena, &list, &n, &f->err));
+        OK(store_conditions(f->store, f->arena, &list, &n, &f->err));
         assert_int_equal(n, 0);
         OK(store_fact_get(f->store, "look-at-ms", f->arena, &value, &f->err));
         assert_null(value);
@@ -677,7 +682,7 @@ static void test_a_clock_that_went_back(void **state)
         const int64_t now_ms = clock_boottime_ms();
         struct fixture *f = *state;
         struct store_address cooling;
-        struct store_blocked *blocked;
+        struct condition *blocked;
         struct store_lease lease, got, ends = fixture_wanted("ends");
         struct store_given_back *given_back;
         struct store_eni *enis;
@@ -694,15 +699,17 @@ static void test_a_clock_that_went_back(void **state)
         lease = fixture_lease(f, "stays", now_ms + day_ms);
         address = fixture_lease(f, "ends", now_ms + day_ms).address;
         assert_ok(store_lease_link_seen(f->store, &lease.key, false, now_ms + day_ms, &f->err), &f->err);
-        assert_ok(store_lease_release(f->store, &ends.key, "", now_ms + day_ms, &done, &address, &f->err),
+        assert_ok(store_lease_release(f->store, &ends.key, LEASE_END_DEL, now_ms + day_ms, &done, &address,
+                                      &f->err),
                   &f->err);
-        assert_ok(store_blocked_set(f->store,
-                                    &(const struct store_blocked){.action = "assign",
-                                                                  .subject = "eni-0",
-                                                                  .reason = "",
-                                                                  .until_ms = now_ms + day_ms,
-                                                                  .attempts = 2},
-                                    &f->err),
+        assert_ok(store_condition_set(f->store,
+                                      &(const struct condition){.kind = CONDITION_ASSIGN,
+                                                                .object = "eni-0",
+                                                                .cause = CAUSE_THROTTLED,
+                                                                .message = "",
+                                                                .retry_at_ms = now_ms + day_ms,
+                                                                .attempts = 2},
+                                      &f->err),
                   &f->err);
         fixture_restart(f, "a");
         assert_ok(store_address_get(f->store, address, now_ms, f->arena, &cooling, &f->err), &f->err);
@@ -713,9 +720,9 @@ static void test_a_clock_that_went_back(void **state)
         assert_in_range(got.link_missing_since_ms, 1, clock_boottime_ms());
         assert_ok(store_enis(f->store, now_ms, f->arena, &enis, &n, &f->err), &f->err);
         assert_in_range(enis[0].since_ms, 0, clock_boottime_ms());
-        assert_ok(store_blocked(f->store, f->arena, &blocked, &n, &f->err), &f->err);
+        assert_ok(store_conditions(f->store, f->arena, &blocked, &n, &f->err), &f->err);
         assert_int_equal(n, 1);
-        assert_in_range(blocked[0].until_ms, 0, clock_boottime_ms());
+        assert_in_range(blocked[0].retry_at_ms, 0, clock_boottime_ms());
         assert_int_equal(blocked[0].attempts, 2);
         assert_ok(store_given_back(f->store, f->arena, &given_back, &n, &f->err), &f->err);
         assert_int_equal(n, 1);
@@ -734,7 +741,8 @@ static void test_a_clock_that_goes_back_while_running(void **state)
 
         fixture_ready_eni(f, 0, 1);
         fixture_lease(f, "ends", NOW + day_ms);
-        assert_ok(store_lease_release(f->store, &ends.key, "", NOW + day_ms, &done, &address, &f->err),
+        assert_ok(store_lease_release(f->store, &ends.key, LEASE_END_DEL, NOW + day_ms, &done, &address,
+                                      &f->err),
                   &f->err);
         assert_ok(store_lease_add(f->store, &wanted, NOW, f->arena, &result, &got, &f->err), &f->err);
         assert_int_equal(result, LEASE_NONE_FREE);
@@ -796,7 +804,7 @@ int main(void)
                 T(test_take_and_give_back),
                 T(test_take_longest_unused_first),
                 T(test_arrivals_on_a_leaving_eni),
-                T(test_facts_and_blocked),
+                T(test_facts_and_conditions),
                 T(test_events_are_bounded),
                 T(test_events_of_one),
                 T(test_restart),

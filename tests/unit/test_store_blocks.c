@@ -50,7 +50,7 @@ static void release(struct fixture *f, unsigned pod, int64_t now_ms)
         bool done = false;
         struct ip ip;
 
-        OK(store_lease_release(f->store, &key, "", now_ms, &done, &ip, &f->err));
+        OK(store_lease_release(f->store, &key, LEASE_END_DEL, now_ms, &done, &ip, &f->err));
         assert_true(done);
 }
 
@@ -298,7 +298,7 @@ static void test_a_lease_of_both_families(void **state)
                                f->arena, &events, &n, &f->err));
         assert_int_equal(n, 3); /* added, wired, the boot */
         assert_string_equal(events[0].container_id, "both");
-        OK(store_lease_release(f->store, &wanted.key, "", NOW, &done, &first, &f->err));
+        OK(store_lease_release(f->store, &wanted.key, LEASE_END_DEL, NOW, &done, &first, &f->err));
         assert_true(done && ip_equal(first, got.address));
         assert_int_equal(fixture_counts(f, NOW).cooling, 2);
         wanted = dual_stack("next");

@@ -50,7 +50,8 @@ static void child(struct fixture *f, struct acknowledged *known, unsigned random
                         bool released;
 
                         known->leased[i] = 2; /* asked to end: either is right from here on */
-                        r = store_lease_release(store, &wanted.key, "", NOW, &released, &ip, &f->err);
+                        r = store_lease_release(store, &wanted.key, LEASE_END_DEL, NOW, &released, &ip,
+                                                &f->err);
                         known->leased[i] = r == 0 ? 0 : 2;
                 } else {
                         enum lease_result result = LEASE_NONE_FREE;
@@ -172,8 +173,8 @@ static void *work(void *data)
                         bool released;
                         struct ip ip;
 
-                        w->failed = store_lease_release(store, &wanted.key, "", NOW + i, &released, &ip,
-                                                        &w->err) < 0;
+                        w->failed = store_lease_release(store, &wanted.key, LEASE_END_DEL, NOW + i, &released,
+                                                        &ip, &w->err) < 0;
                 }
         }
         store_free(store);

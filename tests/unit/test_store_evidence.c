@@ -90,8 +90,8 @@ static void test_what_is_not_leased_is_held(void **state)
 
         assert_ok(store_blocks_take(f->store, key, 1, NOW, f->arena, &taken, &n, &f->err), &f->err);
         fixture_lease(f, "x", NOW);
-        assert_ok(store_lease_release(f->store, &(const struct store_lease_key){"net", "x", "eth0", NULL}, "",
-                                      NOW, &done, &gone, &f->err),
+        assert_ok(store_lease_release(f->store, &(const struct store_lease_key){"net", "x", "eth0", NULL},
+                                      LEASE_END_DEL, NOW, &done, &gone, &f->err),
                   &f->err);
         prepared = restart(f, "a", running, ARRAY_SIZE(running));
         assert_int_equal(prepared.held, 4);
@@ -228,7 +228,8 @@ static void test_a_lease_ends_while_somebody_elses_row_waits(void **state)
         row = shown(0, 0, "other", "enib");
         row.address = one.address;
         assert_ok(store_import_begin(f->store, &row, 1, &done, &f->err), &f->err);
-        assert_ok(store_lease_release(f->store, &one.key, "", NOW, &done, &gone, &f->err), &f->err);
+        assert_ok(store_lease_release(f->store, &one.key, LEASE_END_DEL, NOW, &done, &gone, &f->err),
+                  &f->err);
         assert_string_equal(fixture_address_state(f, one.address, NOW), "preparing");
         assert_int_equal(fixture_counts(f, NOW + 2 * COOLDOWN_MS).free, 0);
 }

@@ -294,16 +294,27 @@ static void test_newer_schema(void **state)
         assert_int_equal(fixture_counts(f, NOW).leased, 40);
 }
 
-/* A database as an earlier daemon left it: of schema `version`, with an ENI and a lease. */
+/* In one transaction, as the daemon does it: foreign keys are looked at in its end. */
+static void run_versions(struct fixture *f, int from, int to)
+{
+        _cleanup_(store_tx_done) struct store_tx tx = {0};
+
+        assert_ok(store_connect(f->path, &f->store, &f->err), &f->err);
+        assert_ok(store_begin(f->store, &tx, &f->err), &f->err);
+        assert_ok(schema_run(f->store, from, to, &f->err), &f->err);
+        assert_ok(store_commit(&tx, &f->err), &f->err);
+        f->store = store_free(f->store);
+}
+
+/* A database as an earlier daemon left it: of schema `version`, with an ENI and a lease (its rows are of schema 6 at the most). */
 static void write_older(struct fixture *f, int version)
 {
+        int rows_of = version < 6 ? version : 6;
         char mark[96];
 
         unlink(f->path);
         write_file(f->path, "", 0);
-        assert_ok(store_connect(f->path, &f->store, &f->err), &f->err);
-        assert_ok(schema_run(f->store, 0, version, &f->err), &f->err);
-        f->store = store_free(f->store);
+        run_versions(f, 0, rows_of);
         snprintf(mark, sizeof(mark), "PRAGMA application_id = %d; PRAGMA user_version = %d",
                  SCHEMA_APPLICATION_ID, version);
         fixture_sql(f, mark);
@@ -316,6 +327,7 @@ static void write_older(struct fixture *f, int version)
                        " pod_namespace, pod_name, pod_uid, since_ms, since_wall_ms)"
                        " VALUES ('net', 'one', 'eth0', '10.0.0.2', 'eni1', '', '', '', '', 0, 0);"
                        "INSERT INTO events (at_wall_ms, kind, subject, text) VALUES (1, 'a', 'b', 'c')");
+        run_versions(f, rows_of, version);
 }
 
 /* A daemon before this one wrote it: it is brought up to date, and nothing in it is lost. */
@@ -563,7 +575,7 @@ static void test_full_disk(void **state)
                 struct ip ip;
                 bool done = false;
 
-                r = store_lease_release(f->store, &lease.key, "", NOW, &done, &ip, &f->err);
+                r = store_lease_release(f->store, &lease.key, LEASE_END_DEL, NOW, &done, &ip, &f->err);
                 assert_true(r == 0 || (r == -ERR_SYSTEM && !done));
                 released += done;
         }
@@ -684,6 +696,30 @@ static void test_lock_is_no_link(void **state)
 
 #define T(test) cmocka_unit_test_setup_teardown(test, fixture_setup_folder, fixture_teardown)
 
+/* Of schema 7 the conditions are kept whose kind says the cause. */
+static void test_schema_7(void **state)
+{
+        struct fixture *f = *state;
+        struct condition *list;
+        size_t n;
+
+        write_older(f, 6);
+        fixture_sql(
+                f, "INSERT INTO blocked VALUES ('full', 'eni-1', 'no more', 77, 1),"
+                   "  ('create', '', 'NetworkInterfaceLimitExceeded', 77, 3), ('warning', 'nft', 'drops', "
+                   "77, 9),"
+                   "  ('attach-refused', 'eni-2', 'no', 77, 2), ('grow', '', 'MAX_ENI=2 is reached', 77, 0)");
+        fixture_restart(f, "a");
+        assert_ok(store_conditions(f->store, f->arena, &list, &n, &f->err), &f->err);
+        assert_int_equal(n, 1);
+        assert_int_equal(list[0].kind, CONDITION_ENI_FULL);
+        assert_int_equal(list[0].cause, CAUSE_CAPACITY_ENI);
+        assert_string_equal(list[0].object, "eni-1");
+        assert_string_equal(list[0].message, "no more");
+        assert_int_equal(list[0].attempts, 1);
+        assert_int_equal(list[0].retry_at_ms, 77);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -702,6 +738,7 @@ int main(void)
                 T(test_newer_schema),
                 T(test_older_schema),
                 T(test_schema_6),
+                T(test_schema_7),
                 T(test_older_schema_with_a_name_twice),
                 T(test_truncated),
                 T(test_scribbled),

@@ -94,7 +94,8 @@ static void test_a_pod_is_taken(void **state)
         assert_int_equal(lease.since_wall_ms, import.since_wall_ms);
         assert_ok(store_import_take(f->store, &import, "eni1", NOW, &done, &f->err), &f->err);
         assert_false(done);
-        assert_ok(store_lease_release(f->store, &import.key, "", NOW, &done, &released, &f->err), &f->err);
+        assert_ok(store_lease_release(f->store, &import.key, LEASE_END_DEL, NOW, &done, &released, &f->err),
+                  &f->err);
         assert_string_equal(fixture_address_state(f, import.address, NOW), "cooling");
         fixture_check(f);
 }
@@ -207,14 +208,17 @@ static void test_a_survivor_is_named_by_who_asks_for_it(void **state)
                 assert_true(done);
         }
         assert_int_equal(store_lease_get(f->store, &other, f->arena, &lease, &f->err), -ERR_NOT_FOUND);
-        assert_ok(store_lease_release(f->store, &nameless, "", NOW, &done, &released, &f->err), &f->err);
+        assert_ok(store_lease_release(f->store, &nameless, LEASE_END_DEL, NOW, &done, &released, &f->err),
+                  &f->err);
         assert_false(done);
         assert_ok(store_lease_get(f->store, &one, f->arena, &lease, &f->err), &f->err);
         assert_true(ip_equal(lease.address, imports[0].address));
         assert_string_equal(lease.host_ifname, "enia");
-        assert_ok(store_lease_release(f->store, &one, "", NOW, &done, &released, &f->err), &f->err);
+        assert_ok(store_lease_release(f->store, &one, LEASE_END_DEL, NOW, &done, &released, &f->err),
+                  &f->err);
         assert_true(done && ip_equal(released, imports[0].address));
-        assert_ok(store_lease_release(f->store, &one, "", NOW, &done, &released, &f->err), &f->err);
+        assert_ok(store_lease_release(f->store, &one, LEASE_END_DEL, NOW, &done, &released, &f->err),
+                  &f->err);
         assert_false(done);
         /* Which of the two is meant, its link tells. */
         assert_ok(store_lease_add(f->store, &(struct store_lease){.key = two, .host_ifname = "enib"}, NOW,
@@ -226,8 +230,9 @@ static void test_a_survivor_is_named_by_who_asks_for_it(void **state)
                                   f->arena, &result, &lease, &f->err),
                   &f->err);
         assert_int_equal(result, LEASE_GIVEN);
-        assert_ok(store_lease_release(f->store, &imports[2].key, "", NOW, &done, &released, &f->err),
-                  &f->err);
+        assert_ok(
+                store_lease_release(f->store, &imports[2].key, LEASE_END_DEL, NOW, &done, &released, &f->err),
+                &f->err);
         assert_true(done);
         fixture_check(f);
 }

@@ -200,7 +200,8 @@ static void delete_pod(struct world *w)
         bool done;
 
         w->has[pod] = IP_NONE;
-        refuse_nothing(w, store_lease_release(w->f->store, &key, "", w->now_ms, &done, &address, &w->f->err));
+        refuse_nothing(w, store_lease_release(w->f->store, &key, LEASE_END_DEL, w->now_ms, &done, &address,
+                                              &w->f->err));
 }
 
 /* The reconciler's takeover: the pod's lease, or, where it is gone, the address is nobody's. */

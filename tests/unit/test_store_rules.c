@@ -41,9 +41,9 @@ static int setup(void **state)
                           NOW, &done, &f->err),
                   &f->err);
         middle = fixture_wanted("middle");
-        assert_ok(
-                store_lease_release(f->store, &middle.key, "", NOW - COOLDOWN_MS, &done, &released, &f->err),
-                &f->err);
+        assert_ok(store_lease_release(f->store, &middle.key, LEASE_END_DEL, NOW - COOLDOWN_MS, &done,
+                                      &released, &f->err),
+                  &f->err);
         fixture_sql(f, "DELETE FROM addresses WHERE hex = '0a000003'"); /* its cooldown is over */
         assert_string_equal(fixture_address_state(f, fixture_ip(0, 3), NOW), "lost");
         fixture_check(f);

@@ -9,6 +9,7 @@
 /* What each event of a case says; times are the places in the list, from 1. */
 struct told {
         const char *kind, *subject, *pod, *container, *text;
+        enum ipam_lease_end end;
 };
 
 struct expected {
@@ -30,19 +31,24 @@ static const struct {
          {{"address-added", "10.0.1.5", NULL, NULL, ""},
           {"lease-added", "10.0.1.5", "d/web", "c1", "net/c1/eth0: web"},
           {"lease-wired", "10.0.1.5", "d/web", "c1", "net/c1/eth0: the pod has it"},
-          {"lease-released", "10.0.1.5", "d/web", "c1", "net/c1/eth0: DEL"}},
+          {"lease-released", "10.0.1.5", "d/web", "c1", "net/c1/eth0: DEL", IPAM_LEASE_END_DEL}},
          {{"d/web", 2, 0, 3, 0, 4, "DEL"}},
          NULL},
         {"two after one another; the second lasts",
          {{"lease-added", "10.0.1.5", "d/web", "c1", ""},
-          {"lease-released", "10.0.1.5", "d/web", "c1", "net/c1/eth0: reclaimed: its host link is gone"},
+          {"lease-released", "10.0.1.5", "d/web", "c1", "bla", IPAM_LEASE_END_LINK_GONE},
           {"lease-added", "10.0.1.5", "d/db", "c2", ""}},
          {{"d/web", 1, 0, 0, 0, 2, "reclaimed: its host link is gone"}, {"d/db", 3, 0, 0, 0, 0, NULL}},
          NULL},
         {"its beginning is forgotten",
          {{"lease-wired", "10.0.1.5", "d/web", "c1", ""},
-          {"lease-released", "10.0.1.5", "d/web", "c1", "n/c/e: GC"}},
+          {"lease-released", "10.0.1.5", "d/web", "c1", "", IPAM_LEASE_END_GC}},
          {{"d/web", 0, 0, 1, 0, 2, "GC"}},
+         NULL},
+        {"the end as a daemon told it that had no field for it",
+         {{"lease-added", "10.0.1.5", "d/web", "c1", ""},
+          {"lease-released", "10.0.1.5", "d/web", "c1", "n/c/e: GC"}},
+         {{"d/web", 1, 0, 0, 0, 2, "n/c/e: GC"}},
          NULL},
         {"a boot ends all",
          {{"lease-added", "10.0.1.5", "d/web", "c1", ""},
@@ -92,7 +98,8 @@ static void test_cases(void **state _unused_)
                                                         .subject = cases[i].events[n].subject,
                                                         .pod = cases[i].events[n].pod,
                                                         .container_id = cases[i].events[n].container,
-                                                        .text = cases[i].events[n].text};
+                                                        .text = cases[i].events[n].text,
+                                                        .lease_end = cases[i].events[n].end};
                 story = story_tell(events, n);
                 for (; n_leases < LEASES && cases[i].leases[n_leases].pod; n_leases++) {
                         const struct expected *e = &cases[i].leases[n_leases];

@@ -162,8 +162,9 @@ static void test_denied_is_asked_again_slowly_and_stops_nothing(void **state)
         view = view_of(b, &round);
         assert_int_equal(view.n_subnets, 1);
         assert_int_equal(view.create_not_before_ms, 0);
-        assert_non_null(blocked_find(&round, "find-subnets", ""));
-        assert_int_equal(view.find_subnets_due_ms, blocked_find(&round, "find-subnets", "")->until_ms);
+        assert_non_null(blocked_find(&round, CONDITION_FIND_SUBNETS, ""));
+        assert_int_equal(view.find_subnets_due_ms,
+                         blocked_find(&round, CONDITION_FIND_SUBNETS, "")->retry_at_ms);
 }
 
 /* An ENI of ours that the books lost, in a subnet of which EC2 tells us nothing: the others are taken in. */
@@ -191,14 +192,14 @@ static void test_adoption_goes_on_without_a_cidr(void **state)
         round = bench_round(b, SOON);
         assert_int_equal(round.n_enis, 2);
         assert_int_equal(round.enis[1].device_index, 2);
-        again_ms = blocked_find(&round, "learn-subnet", "subnet-2")->until_ms;
+        again_ms = blocked_find(&round, CONDITION_LEARN_SUBNET, "subnet-2")->retry_at_ms;
         assert_true(b->r.resync.due_ms <= again_ms);
         bench_look(b, SOON + 1);
         assert_int_equal(httpd_requests(b->ec2), 3);
         bench_look(b, again_ms);
         round = bench_round(b, again_ms);
         assert_int_equal(round.n_enis, 3);
-        assert_null(blocked_find(&round, "learn-subnet", "subnet-2"));
+        assert_null(blocked_find(&round, CONDITION_LEARN_SUBNET, "subnet-2"));
 }
 
 int main(void)

@@ -43,14 +43,21 @@ static void check_serving(struct doctor *d)
                            "running pods are hurt: %s", d->status->impaired_reason ?: "nobody says why");
 }
 
+/* A daemon that knows no kinds has their names as actions. */
+static bool is_about_growth(const struct ipam_blocked *b)
+{
+        return b->kind == IPAM_CONDITION_KIND_GROW ||
+               (b->kind == IPAM_CONDITION_KIND_UNSET && strcmp(b->action, IPAM_BLOCKED_GROW) == 0);
+}
+
 /* That the node is as large as it may be is no trouble: pods that wait are told of by "serving". */
 static void check_blocked(struct doctor *d)
 {
         for (size_t i = 0; i < d->status->n_blocked; i++) {
                 const struct ipam_blocked *b = &d->status->blocked[i];
 
-                doctor_say(d, strcmp(b->action, IPAM_BLOCKED_GROW) == 0 ? DOCTOR_OK : DOCTOR_WARN, NULL,
-                           "%s%s%s: %s", b->action, b->subject[0] ? " " : "", b->subject, b->reason);
+                doctor_say(d, is_about_growth(b) ? DOCTOR_OK : DOCTOR_WARN, NULL, "%s%s%s: %s", b->action,
+                           b->subject[0] ? " " : "", b->subject, b->reason);
         }
 }
 

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Version 8: an event says what ended a lease, and what cannot be done now has a kind and a cause, and not a sentence that somebody searches. The names are those of
+ * model/condition.h; a unit test compares them, and a new one is a new version.
+ *
+ * Of the table before only that is kept whose kind says its cause: a full ENI, a missing tag or link, an ENI that does not fit.
+ * The cause of an EC2 call's back-off, and of the counts beside it, stood in its sentence alone: they begin anew (each call is made
+ * once more, at the node's pace). Steps, warnings and the planner's word are found anew in the next round.
+ */
+#include "store/schema.h"
+
+static const char conditions[] =
+        "CREATE TABLE conditions ("
+        "  kind TEXT NOT NULL CHECK (kind IN ('look', 'find-subnets', 'create', 'recreate', 'attach',"
+        "    'mark-delete-on-termination', 'assign', 'unassign', 'detach', 'delete', 'delete-on-termination',"
+        "    'security-groups', 'look-for-orphans', 'delete-orphan', 'learn-subnet', 'store', 'identity', "
+        "'network',"
+        "    'takeover', 'reclaim', 'firewalls', 'plan', 'tag-primary', 'orphans', 'grow', 'shrink', 'full', "
+        "'eni-tag',"
+        "    'eni-link', 'take-in', 'attach-refused', 'token-not-shown', 'firewall', 'pod-route', 'occupied',"
+        "    'main-route')),"
+        "  object TEXT NOT NULL,"
+        "  cause TEXT NOT NULL CHECK (cause IN ('throttled', 'transient', 'transport', 'capacity-subnet', "
+        "'capacity-eni',"
+        "    'capacity-instance', 'capacity-account', 'gone', 'in-use', 'token-used', 'denied', "
+        "'credentials', 'request',"
+        "    'paced', 'not-shown', 'nothing-new', 'step-failed', 'under-way', 'assign-blocked', "
+        "'create-blocked',"
+        "    'eni-leaving', 'eni-limit', 'pod-limit', 'type-limit', 'cooling', 'node-unknown', "
+        "'public-address',"
+        "    'tag-missing', 'link-missing', 'does-not-fit', 'firewall-drops', 'route-misled', 'route-failed',"
+        "    'host-has-address', 'no-lease', 'route-strayed', 'no-default-route')),"
+        "  message TEXT NOT NULL,"
+        "  attempts INTEGER NOT NULL CHECK (attempts >= 0),"
+        "  retry_at_ms INTEGER NOT NULL,"
+        "  PRIMARY KEY (kind, object)) WITHOUT ROWID;"
+        "INSERT INTO conditions SELECT action, subject, CASE action WHEN 'full' THEN 'capacity-eni'"
+        "  WHEN 'eni-tag' THEN 'tag-missing' WHEN 'eni-link' THEN 'link-missing' ELSE 'does-not-fit' END,"
+        "  reason, attempts, until_ms FROM blocked WHERE action IN ('full', 'eni-tag', 'eni-link', "
+        "'take-in');"
+        "DROP TABLE blocked;";
+
+/* What ended a lease is a field of its event; of older ones it stands in the text alone, and is shown as it is. */
+static const char events[] = "ALTER TABLE events ADD COLUMN lease_end TEXT NOT NULL DEFAULT ''"
+                             "  CHECK (lease_end IN ('', 'del', 'gc', 'link-gone', 'contradicted'));";
+
+const char *const schema_version_8[] = {conditions, events, NULL};
