@@ -9,7 +9,7 @@
 #include "store/stmt.h"
 
 static const char *const verdict_names[_IMPORT_VERDICT_MAX] = {
-        [IMPORT_PENDING] = "pending", [IMPORT_TAKEN] = "taken", [IMPORT_ASIDE] = "aside"};
+        [IMPORT_PENDING] = "pending", [IMPORT_TAKEN] = "taken", [IMPORT_ASIDE] = "skipped"};
 
 const char *import_verdict_to_string(enum import_verdict verdict)
 {

@@ -13,7 +13,7 @@
 #define STORE_PROBE_AT   "ready_boot_ms"
 
 /* Set by the first full look at EC2 of this boot: the books are no older than the boot. It ends with the boot. */
-#define STORE_FACT_LOOKED "looked"
+#define STORE_FACT_LOOKED "resynced"
 
 /* Whose database it is: an instance id. It outlives a boot, as the disk of an image does. */
 #define STORE_FACT_INSTANCE "instance"

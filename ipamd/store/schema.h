@@ -10,6 +10,8 @@ enum { SCHEMA_APPLICATION_ID = 0x76776970 /* "vwip" */ };
 extern const int schema_version;
 /* schema_7.c, schema_8.c: their scripts, one after the other; each ends with NULL. */
 extern const char *const schema_version_7[], *const schema_version_8[];
+/* The triggers that go with the table imports, and come with it. */
+extern const char schema_rules_on_imports[];
 
 /*
  * Brings the connected database to schema_version in one transaction. A database that is empty is made; one of another

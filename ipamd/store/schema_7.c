@@ -21,25 +21,9 @@
  * - The mark and the route table of an ENI are its own: UNIQUE.
  */
 #include "store/schema.h"
-
-/* ---- what is derived from the digits ---- */
+#include "store/schema_address.h"
 
 /* clang-format off */
-#define DIGIT(hex, at) "(instr('0123456789abcdef', substr(" hex ", " at ", 1)) - 1)"
-#define BYTE(hex, at, second) DIGIT(hex, at) " * 16 + " DIGIT(hex, second)
-#define V4_TEXT(hex) "printf('%d.%d.%d.%d', " BYTE(hex, "1", "2") ", " BYTE(hex, "3", "4") ", " \
-        BYTE(hex, "5", "6") ", " BYTE(hex, "7", "8") ")"
-#define GROUP(hex, at, last) " || ':' || ltrim(substr(" hex ", " at ", 3), '0') || substr(" hex ", " last ", 1)"
-/* All eight groups, as inet_pton() takes them. */
-#define V6_TEXT(hex) "substr(''" GROUP(hex, "1", "4") GROUP(hex, "5", "8") GROUP(hex, "9", "12") \
-        GROUP(hex, "13", "16") GROUP(hex, "17", "20") GROUP(hex, "21", "24") GROUP(hex, "25", "28") \
-        GROUP(hex, "29", "32") ", 2)"
-#define TEXT_OF(hex) "CASE length(" hex ") WHEN 8 THEN " V4_TEXT(hex) " WHEN 32 THEN " V6_TEXT(hex) " END"
-#define FAMILY_OF(hex) "CASE length(" hex ") WHEN 8 THEN 4 ELSE 6 END"
-#define IS_HEX(hex) "length(" hex ") IN (8, 32) AND " hex " NOT GLOB '*[^0-9a-f]*'"
-/* Whether the address is in block b. */
-#define IN_BLOCK(hex) "b.family = " FAMILY_OF(hex) " AND " hex " BETWEEN b.first AND b.last"
-
 /* ---- the rows of schema 6, whose addresses are IPv4 as text ---- */
 
 #define V4_BYTE(n) "json_extract('[' || replace(address, '.', ',') || ']', '$[" n "]')"
@@ -334,11 +318,13 @@ static const char rules_of_enis[] =
         "    AND " which "); END;"
 
 /* While one waits its address is held where its block is usable, and stays so. */
-static const char rules_of_imports[] =
+const char schema_rules_on_imports[] =
         "CREATE TRIGGER import_is_held AFTER INSERT ON imports WHEN NEW.verdict = 'pending'"
         HOLD_PENDING("i.hex = NEW.hex")
         "CREATE TRIGGER import_is_held_again AFTER UPDATE OF verdict ON imports WHEN NEW.verdict = 'pending'"
-        HOLD_PENDING("i.hex = NEW.hex")
+        HOLD_PENDING("i.hex = NEW.hex");
+
+static const char rules_of_imports[] =
         "CREATE TRIGGER import_is_held_when_usable AFTER UPDATE OF state ON blocks"
         "  WHEN NEW.state = 'usable' AND OLD.state <> 'usable' AND " HAS_PENDING_IN("OLD.first", "OLD.last")
         HOLD_PENDING("b.key = NEW.key")
@@ -365,6 +351,13 @@ static const char generation[] =
         "CREATE TRIGGER generation_settled AFTER DELETE ON given_back" NEW_GENERATION;
 /* clang-format on */
 
-const char *const schema_version_7[] = {keep_rows,        tables,          bring_rows,
-                                        rules_of_leases,  rules_of_blocks, rules_of_enis,
-                                        rules_of_imports, generation,      NULL};
+const char *const schema_version_7[] = {keep_rows,
+                                        tables,
+                                        bring_rows,
+                                        rules_of_leases,
+                                        rules_of_blocks,
+                                        rules_of_enis,
+                                        schema_rules_on_imports,
+                                        rules_of_imports,
+                                        generation,
+                                        NULL};

@@ -700,15 +700,19 @@ static void test_lock_is_no_link(void **state)
 static void test_schema_7(void **state)
 {
         struct fixture *f = *state;
+        struct store_import *imports;
         struct condition *list;
         size_t n;
 
         write_older(f, 6);
-        fixture_sql(
-                f, "INSERT INTO blocked VALUES ('full', 'eni-1', 'no more', 77, 1),"
-                   "  ('create', '', 'NetworkInterfaceLimitExceeded', 77, 3), ('warning', 'nft', 'drops', "
-                   "77, 9),"
-                   "  ('attach-refused', 'eni-2', 'no', 77, 2), ('grow', '', 'MAX_ENI=2 is reached', 77, 0)");
+        fixture_sql(f,
+                    "INSERT INTO blocked VALUES ('full', 'eni-1', 'no more', 77, 1),"
+                    "  ('create', '', 'NetworkInterfaceLimitExceeded', 77, 3), ('warning', 'nft', 'drops', "
+                    "77, 9),"
+                    "  ('attach-refused', 'eni-2', 'no', 77, 2), ('grow', '', 'MAX_ENI=2 is reached', 77, 0);"
+                    "INSERT INTO imports VALUES ('10.0.0.9', 'net', 'gone', 'eth0', '', '', 5, 'aside', 'no "
+                    "link'),"
+                    "  ('10.0.0.8', 'net', 'runs', 'eth0', '', '', 5, 'pending', '')");
         fixture_restart(f, "a");
         assert_ok(store_conditions(f->store, f->arena, &list, &n, &f->err), &f->err);
         assert_int_equal(n, 1);
@@ -718,6 +722,16 @@ static void test_schema_7(void **state)
         assert_string_equal(list[0].message, "no more");
         assert_int_equal(list[0].attempts, 1);
         assert_int_equal(list[0].retry_at_ms, 77);
+        assert_ok(store_imports(f->store, f->arena, &imports, &n, &f->err), &f->err);
+        assert_int_equal(n, 2);
+        for (size_t i = 0; i < n; i++) {
+                bool gone = strcmp(imports[i].key.container_id, "gone") == 0;
+
+                assert_int_equal(imports[i].verdict, gone ? IMPORT_ASIDE : IMPORT_PENDING);
+                assert_string_equal(imports[i].reason, gone ? "no link" : "");
+                assert_int_equal(imports[i].since_wall_ms, 5);
+        }
+        fixture_check(f);
 }
 
 int main(void)

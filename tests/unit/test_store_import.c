@@ -136,6 +136,28 @@ static void test_a_row_aside_frees_its_address(void **state)
         assert_string_equal(only_import(f).reason, "gone");
 }
 
+/* An older copy of the database had it draining already: it stays so, and what EC2 shows of it is taken. */
+static void test_a_draining_eni_with_a_pod_that_was_not_known(void **state)
+{
+        struct fixture *f = *state;
+        struct prefix host = prefix_host(fixture_ip(1, 1));
+        struct store_eni eni = fixture_eni(1);
+        int64_t key = fixture_ready_eni(f, 1, 1);
+        bool done = false;
+
+        assert_ok(store_eni_set_state(f->store, key, ENI_DRAINING, "", NOW, &done, &f->err), &f->err);
+        assert_true(done);
+        fixture_sql(f, "INSERT INTO imports (hex, network, container_id, ifname, pod_namespace, pod_name, "
+                       "since_wall_ms)"
+                       " VALUES ('0a000102', '', 'runs', 'eni1', '', '', 0)");
+        eni.untagged = true;
+        assert_ok(store_eni_observed(f->store, &eni, &host, 1, 0, NOW, &done, &f->err), &f->err);
+        assert_true(done);
+        assert_string_equal(fixture_eni_state(f, key), "draining");
+        fixture_sql_refused(f, "UPDATE enis SET state = 'detaching' WHERE eni_id = 'eni-1'",
+                            "waits to be taken over");
+}
+
 static void test_it_happens_once(void **state)
 {
         struct fixture *f = *state;
@@ -245,6 +267,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_a_pod_is_taken, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_the_link_was_another_containers, fixture_setup,
                                                 fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_a_draining_eni_with_a_pod_that_was_not_known,
+                                                fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_a_row_aside_frees_its_address, fixture_setup,
                                                 fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_a_survivor_is_named_by_who_asks_for_it, fixture_setup,
