@@ -39,7 +39,7 @@ struct pod_identity {
         char name[POD_TEXT_BYTES];
         char uid[POD_TEXT_BYTES];
         char infra_container_id[POD_TEXT_BYTES];
-        char ip[POD_TEXT_BYTES], mac[POD_TEXT_BYTES]; /* that the caller wants for the pod, see wish.h */
+        char ip[POD_TEXT_BYTES], mac[POD_TEXT_BYTES]; /* that the caller wants for the pod, see requested.h */
 };
 
 /* env is "KEY=value" strings, closed by NULL; it must outlive *ret. */
@@ -49,7 +49,7 @@ void args_from_env(const char *const env[], struct cni_args *ret);
 int args_check_present(const struct cni_args *args, unsigned needs, struct err *err);
 /* Whether what is there of it is well formed. ERR_INVALID names what is not. */
 int args_check_values(const struct cni_args *args, unsigned needs, struct err *err);
-/* Both; what is malformed is told first. */
+/* Both; what is malformed is reported first. */
 int args_check(const struct cni_args *args, unsigned needs, struct err *err);
 
 /* Whether CNI_NETNS_OVERRIDE allows the plugin's own namespace as the pod's. */

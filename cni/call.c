@@ -58,9 +58,11 @@ int call_parse_own_add(struct call *call, struct err *err)
 
         if (r < 0)
                 return r;
-        if (wish_from_args(&call->pod, &call->wish, err) < 0)
+        if (requested_from_args(&call->pod, &call->requested, err) < 0)
                 return call_fail(call, CNI_CODE_ENVIRONMENT, err);
-        return wish_from_conf(&call->conf, &call->wish, err) < 0 ? call_fail(call, CNI_CODE_CONFIG, err) : 0;
+        return requested_from_conf(&call->conf, &call->requested, err) < 0
+                       ? call_fail(call, CNI_CODE_CONFIG, err)
+                       : 0;
 }
 
 int call_parse_own_check(struct call *call, struct err *err)

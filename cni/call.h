@@ -5,8 +5,8 @@
 
 #include "args.h"
 #include "netconf.h"
+#include "requested.h"
 #include "result.h"
-#include "wish.h"
 
 struct call;
 
@@ -34,7 +34,7 @@ struct call {
         enum cni_version version; /* of the answer */
         struct settings settings;
         struct pod_identity pod;
-        struct wish wish;                  /* of ADD */
+        struct requested requested;        /* of ADD */
         char host_ifname[LINK_NAME_BYTES]; /* of the pod's link, once it was seen; "": it was not */
         int64_t began_ms;                  /* of the boot clock */
         bool never_was; /* a lenient verb's names are such that nothing of them can exist */
@@ -48,7 +48,7 @@ void call_done(struct call *call);
 
 /* Our own keys of the configuration and CNI_ARGS: settings and pod. Switches to the log file, if there is one. */
 int call_parse_own(struct call *call, struct err *err);
-/* The same for ADD, and what the caller wishes for the pod. */
+/* The same for ADD, and what the caller requests for the pod. */
 int call_parse_own_add(struct call *call, struct err *err);
 /* The same for CHECK, which needs the prevResult (CNI spec, "CHECK: Check container's networking is as expected"). */
 int call_parse_own_check(struct call *call, struct err *err);

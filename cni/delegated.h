@@ -16,7 +16,7 @@
 
 int delegated_add(struct call *call, json_t **ret_result, struct err *err);
 /*
- * Unlike a DEL of our own links it fails where the daemon cannot be told: nothing else ends such a lease, and the runtime
+ * Unlike a DEL of our own links it fails where the daemon does not hear of it: nothing else ends such a lease, and the runtime
  * asks again. That there is no lease is success.
  */
 int delegated_del(struct call *call, json_t **ret_result, struct err *err);

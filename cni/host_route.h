@@ -13,7 +13,7 @@
 /* Adds it. ERR_EXISTS: the address leads to another link; the error names it and its container. */
 int host_route_add(struct netlink *host, const struct route_info *route, struct err *err);
 
-/* The same after an ERR_EXISTS of the kernel's: there already is success, a stranger's route is replaced. */
+/* The same after an ERR_EXISTS of the kernel's: there already is success, a foreign route is replaced. */
 int host_route_settle(struct netlink *host, const struct route_info *route, struct err *err);
 
 /* Removes a left-over route to an address that this container has now. ERR_EXISTS: it leads to another container's link. */

@@ -79,7 +79,7 @@ static int ask_once(struct call *call, const struct lease_ask *what, struct ipam
                 .timeout_ms = left > margin ? left - margin : 1,
                 .address_only = what->address_only,
                 .host_ifname_may_differ = !what->address_only,
-                .address = call->wish.address,
+                .address = call->requested.address,
         };
 
         ipam_client_set_timeout(*ipam, margin);
@@ -136,11 +136,11 @@ int lease_check_given(const struct call *call, const struct ipam_add_reply *repl
         if (reply->n_addresses > 1)
                 return err_set(err, ERR_UNSUPPORTED, "ipamd gave %zu addresses; a pod is wired with one",
                                reply->n_addresses);
-        if (!ip_is_set(call->wish.address) || ip_equal(call->wish.address, address))
+        if (!ip_is_set(call->requested.address) || ip_equal(call->requested.address, address))
                 return 0;
         return err_set(err, ERR_UNSUPPORTED,
                        "%s was asked for and ipamd gave %s: it is older than this plugin and cannot choose",
-                       IP_TEXT(call->wish.address), IP_TEXT(address));
+                       IP_TEXT(call->requested.address), IP_TEXT(address));
 }
 
 /* One that is starting makes its socket anew: whatever is wrong with that meanwhile may be right a moment later. */

@@ -41,7 +41,7 @@ int lease_check_given(const struct call *call, const struct ipam_add_reply *repl
 /*
  * What was given is in use from now on; wire_us: how long the wiring took (0: not said). ERR_NOT_FOUND: a DEL overtook. A
  * daemon that restarted while the pod was wired, or took us for dead, is asked once more on a new connection, which
- * replaces *ipam: the lease is in its books.
+ * replaces *ipam: the lease is in its database.
  */
 int lease_confirm(struct call *call, struct ipam_client **ipam, const struct ipam_add_reply *given,
                   int64_t wire_us, struct err *err);

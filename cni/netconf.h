@@ -80,7 +80,7 @@ struct settings settings_default(void);
 int netconf_parse_settings(const struct netconf *conf, struct settings *ret, struct err *err);
 
 /*
- * What GC is told is alive. *ret is NULL when the key is absent (then nothing may be collected), else an array of *ret_n,
+ * What GC calls alive. *ret is NULL when the key is absent (then nothing may be collected), else an array of *ret_n,
  * owned by the caller; an empty list is an array of 0. ERR_INVALID: the list is malformed.
  */
 int netconf_parse_valid_attachments(const struct netconf *conf, struct valid_attachment **ret, size_t *ret_n,

@@ -19,7 +19,7 @@ static bool is_our_pod(const struct ipam_lease *lease, const struct call *call)
                (!*uid || !*call->pod.uid || strcmp(uid, call->pod.uid) == 0);
 }
 
-/* By the container's id that it bears, or by its name in the books. */
+/* By the container's id that it bears, or by its name in the database. */
 static bool is_of_lease(const struct link_info *link, const struct ipam_lease *lease)
 {
         if (lease->address_only)

@@ -107,7 +107,7 @@ int plugin_prepare(const char *const env[], int stdin_fd, struct call *call, str
         *call = (struct call){.version = CNI_NEWEST,
                               .settings = settings_default(),
                               .conf = {.name = "", .type = ""},
-                              .wish = {.address = IP_NONE},
+                              .requested = {.address = IP_NONE},
                               .began_ms = clock_boottime_ms()};
         r = check_environment(call, env, err);
         if (r < 0)

@@ -42,8 +42,9 @@ static int begin(struct add *add, struct err *err)
                 r = verb_open_netns(call, &netns_fd, err);
         if (r < 0)
                 return r;
-        add->wiring = (struct wiring){
-                .container_id = call->args.container_id, .netns = call->args.netns, .mac = call->wish.mac};
+        add->wiring = (struct wiring){.container_id = call->args.container_id,
+                                      .netns = call->args.netns,
+                                      .mac = call->requested.mac};
         snprintf(add->wiring.ifname, sizeof(add->wiring.ifname), "%s", call->args.ifname);
         host_link_name(call->settings.veth_prefix, &call->pod, call->args.container_id, call->args.ifname,
                        add->wiring.host_ifname);
@@ -102,7 +103,7 @@ static int wire_pod(struct add *add, struct err *err)
         return 0;
 }
 
-/* The link first: an address is free only when nothing uses it any more. What cannot be undone is told beside the cause. */
+/* The link first: an address is free only when nothing uses it any more. What cannot be undone is reported beside the cause. */
 static void undo(struct add *add)
 {
         struct err err;

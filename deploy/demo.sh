@@ -314,7 +314,7 @@ To stop it:
 TEXT
 }
 
-# ---- the story ----
+# ---- what happened ----
 
 show() { # NODE VERB
         printf '\n%s: ipamctl %s\n' "$1" "$2"

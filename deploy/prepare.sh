@@ -18,7 +18,7 @@ packages_test=("${packages_demo[@]}"
         # the package and its libraries, the image, and machines for both
         buildah dpkg-dev file mmdebstrap
         # lint
-        clang clang-format clang-tidy shellcheck
+        clang clang-format clang-tidy git shellcheck
         # documents and completion
         groff-base zsh)
 # What Kubernetes' control plane stores its objects in, for the tests against that.

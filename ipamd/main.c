@@ -116,7 +116,7 @@ int main(int argc, char **argv)
         }
         log_init(STDERR_FILENO, LOG_FORMAT_AUTO, LOG_LEVEL_INFO);
         if (config_load(conf_path, &config, &err) < 0) {
-                log_error("settings are wrong", LOG_ERR(&err));
+                log_error("invalid settings", LOG_ERR(&err));
                 return EXIT_USAGE;
         }
         log_init(STDERR_FILENO, config->log_format, config->log_level);

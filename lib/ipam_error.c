@@ -93,7 +93,7 @@ int ipam_error_decode(const char *name, const json_t *parameters, struct ipam_er
         struct ipam_error error = {.id = find_id(name)};
 
         snprintf(error.name, sizeof(error.name), "%s", name);
-        if (error.id != IPAM_ERROR_OTHER) /* an error is told even where its parameters are odd */
+        if (error.id != IPAM_ERROR_OTHER) /* an error is reported even where its parameters are odd */
                 (void)jsonx_decode(parameters, ipam_errors[error.id].parameters, NULL, &error, NULL, NULL);
         if (ret)
                 *ret = error;

@@ -57,7 +57,7 @@ static int connect_before(int fd, const struct sockaddr_un *address, int64_t dea
                 if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
                         return 0;
                 if (errno == ECONNREFUSED)
-                        return err_set(err, ERR_AGAIN, "nobody listens on %s", address->sun_path);
+                        return err_set(err, ERR_AGAIN, "no daemon listens on %s", address->sun_path);
                 if (errno != EAGAIN && errno != EINTR)
                         return err_set_errno(err, errno, "connect to %s", address->sun_path);
                 if (left_ms(deadline_ms) == 0)

@@ -75,7 +75,7 @@ def fetch_tools(folder, temporary):
 
 
 def fetch_kubernetes(folder, temporary):
-    """The programs are told their version, which clients ask for."""
+    """The programs are given their version, which clients ask for."""
     module = MODULE / "kubernetes"
     version = re.search(r"^\tk8s.io/kubernetes (\S+)", (module / "go.mod").read_text(), re.M).group(1)
     ldflags = f"-X k8s.io/component-base/version.gitVersion={version}"

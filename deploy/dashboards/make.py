@@ -45,7 +45,7 @@ PANELS = [
         (f"3600 * sum by (object) (rate(vpcwire_host_network_repairs_total{NODE}[15m]))", "{{object}}"),
     ]),
     ("Orphans reclaimed, per hour", "short", False, [(f"3600 * sum by (kind) (rate(vpcwire_orphans_reclaimed_total{NODE}[15m]))", "{{kind}}")]),
-    ("Age of the last full look at EC2, oldest node", "s", False, [(f"max(vpcwire_look_age_seconds{NODE})", "look")]),
+    ("Age of the last resync, oldest node", "s", False, [(f"max(vpcwire_resync_age_seconds{NODE})", "resync")]),
 ]
 
 

@@ -56,7 +56,7 @@ int err_set_errno(struct err *err, int sys_errno, const char *format, ...) _prin
 int err_wrap(struct err *err, const char *format, ...) _printf_(2, 3);
 
 /*
- * None of the three ever returns 0 or more. The compiler and clang's analyzer see one file at a time and must be told, or
+ * None of the three ever returns 0 or more. The compiler and clang's analyzer see one file at a time and must be informed, or
  * they take a result that a failed call left untouched for a used one (-Wmaybe-uninitialized).
  */
 static inline int err_is_negative(int r)

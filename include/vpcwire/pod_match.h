@@ -2,7 +2,7 @@
 /*
  * Which link of the host is a pod's. A link's name is no identity, and others change names and aliases of links that they
  * did not make: a veth is a pod's by two of its container's id (the alias), the route to its address and its name, or by
- * one of them where nothing speaks against it. Pure: of what the books and the kernel said at one time.
+ * one of them where nothing speaks against it. Pure: of what the database and the kernel said at one time.
  */
 #ifndef VPCWIRE_POD_MATCH_H
 #define VPCWIRE_POD_MATCH_H
@@ -47,7 +47,7 @@ struct pod_evidence {
 
 /*
  * One entry for each pod, in the arena, that points into the evidence. No link is two pods'. `pods` must be all that the
- * books know: what is surely one pod's is no candidate for another.
+ * database knows: what is surely one pod's is no candidate for another.
  */
 struct pod_found *pod_match(struct arena *arena, const struct pod_sought *pods, size_t n,
                             const struct pod_evidence *evidence);

@@ -83,14 +83,14 @@ struct http *http_free(struct http *http)
         return NULL;
 }
 
-void http_brake_pull(struct http_brake *brake)
+void http_cancel_all(struct http_cancel *cancel)
 {
-        atomic_store(&brake->pulled_ms, clock_boottime_ms());
+        atomic_store(&cancel->cancelled_ms, clock_boottime_ms());
 }
 
-bool http_brake_is_pulled(const struct http_brake *brake)
+bool http_cancelled(const struct http_cancel *cancel)
 {
-        return brake && atomic_load(&brake->pulled_ms);
+        return cancel && atomic_load(&cancel->cancelled_ms);
 }
 
 /* Not realloc: it would leave the old bytes, which may be secrets, in freed memory. */
@@ -154,9 +154,9 @@ static size_t on_send(char *buffer, size_t size, size_t count, void *data)
 static int on_progress(void *data, curl_off_t down_all _unused_, curl_off_t down _unused_,
                        curl_off_t up_all _unused_, curl_off_t up _unused_)
 {
-        const struct http_brake *brake = data;
+        const struct http_cancel *cancel = data;
 
-        return http_brake_is_pulled(brake) && clock_boottime_ms() - brake->pulled_ms >= HTTP_BRAKE_MS;
+        return http_cancelled(cancel) && clock_boottime_ms() - cancel->cancelled_ms >= HTTP_CANCEL_GRACE_MS;
 }
 
 static int on_seek(void *data _unused_, curl_off_t offset _unused_, int origin _unused_)
@@ -244,9 +244,9 @@ static void set_limits(struct http *http)
                 curl_easy_setopt(curl, CURLOPT_SOCKOPTFUNCTION, on_socket);
                 curl_easy_setopt(curl, CURLOPT_SOCKOPTDATA, http);
         }
-        if (o->brake) {
+        if (o->cancel) {
                 curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
-                curl_easy_setopt(curl, CURLOPT_XFERINFODATA, o->brake);
+                curl_easy_setopt(curl, CURLOPT_XFERINFODATA, o->cancel);
                 curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
         }
         if (o->no_proxy)
@@ -300,7 +300,7 @@ int http_prepare(struct http *http, const struct http_request *request, CURL **r
 {
         int r;
 
-        if (http_brake_is_pulled(http->options.brake))
+        if (http_cancelled(http->options.cancel))
                 return err_set(err, ERR_AGAIN, "not sent: this program is stopping");
         curl_easy_reset(http->curl);
         r = add_headers(http, request, err);

@@ -23,18 +23,18 @@ enum {
         HTTP_MAX_HEADER_BYTES = 64 * 1024, /* all header lines of one reply */
         HTTP_MAX_IDLE_S = 15, /* an older idle connection is not reused: the peer may be closing it */
         HTTP_RETRY_AFTER_S_MAX = 24 * 60 * 60, /* a longer Retry-After is cut */
-        HTTP_BRAKE_MS = 5000, /* what is under way when the brake is pulled has so long to end well */
+        HTTP_CANCEL_GRACE_MS = 5000, /* what is under way when it is cancelled has so long to end well */
 };
 
 /* For who wants to stop soon, whatever the timeouts are. Zero it; it outlives the handles that have it. */
-struct http_brake {
-        _Atomic int64_t pulled_ms; /* CLOCK_BOOTTIME; 0: not pulled */
+struct http_cancel {
+        _Atomic int64_t cancelled_ms; /* CLOCK_BOOTTIME; 0: not cancelled */
 };
 
 /* Nothing is sent from now on. From any thread. */
-void http_brake_pull(struct http_brake *brake);
-/* brake may be NULL. */
-bool http_brake_is_pulled(const struct http_brake *brake);
+void http_cancel_all(struct http_cancel *cancel);
+/* cancel may be NULL. */
+bool http_cancelled(const struct http_cancel *cancel);
 
 struct http;
 
@@ -45,7 +45,7 @@ struct http_options {
         bool https_only;     /* an http:// URL is refused */
         bool no_proxy;       /* never use a proxy, whatever the environment says */
         const char *ca_file; /* NULL: the system's certificates; copied */
-        const struct http_brake *brake; /* NULL: none; borrowed */
+        const struct http_cancel *cancel; /* NULL: none; borrowed */
 };
 
 struct http_header {
@@ -75,7 +75,7 @@ DEFINE_CLEANUP(struct http *, http_free)
 /*
  * Any HTTP status is a success here. ERR_TIMEOUT (deadline), ERR_AGAIN (no connection, or it broke), ERR_LIMIT (body or
  * headers too long), ERR_DENIED (TLS: peer not verified), ERR_INVALID (a header value with control characters). With the
- * brake pulled ERR_AGAIN.
+ * cancelled ERR_AGAIN.
  */
 int http_exchange(struct http *http, const struct http_request *request, struct http_reply *ret,
                   struct err *err);

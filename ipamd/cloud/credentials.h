@@ -15,7 +15,7 @@
 #include <vpcwire/mem.h>
 
 struct imds;
-struct http_brake;
+struct http_cancel;
 struct skew;
 struct credentials;
 
@@ -37,7 +37,7 @@ struct credentials_options {
         const char *sts_endpoint; /* NULL: the region's own */
         bool use_fips, use_dualstack;
         const char *ca_file;                            /* NULL: the system's certificates */
-        const struct http_brake *brake;                 /* NULL: none; borrowed */
+        const struct http_cancel *cancel;               /* NULL: none; borrowed */
         unsigned timeout_ms;                            /* of one exchange with STS or an agent; 0 = 10 s */
         int64_t (*wall_ms)(void), (*boottime_ms)(void); /* NULL: as in vpcwire/clock.h; for tests */
 };

@@ -20,7 +20,7 @@
 #include "cloud/pace.h"
 
 struct credentials;
-struct http_brake;
+struct http_cancel;
 
 enum {
         EC2_ID_BYTES = 64,    /* "eni-0123456789abcdef0" with room to grow */
@@ -56,7 +56,7 @@ const char *ec2_failure_class_to_string(enum ec2_failure_class c);
 /* How a call is made; NULL for a plain one. */
 struct ec2_call_options {
         /*
-         * It goes with the call before it, and without it that was of no use (the second list of one look): it does not
+         * It goes with the call before it, and without it that was of no use (the second list of one resync): it does not
          * wait for this node's pace, but counts.
          */
         bool follow_up;
@@ -94,14 +94,14 @@ bool ec2_result_is_pause(const struct ec2_result *result);
 typedef void ec2_observe_fn(void *data, const char *action, const struct ec2_result *result, const char *why);
 
 struct ec2_options {
-        const char *endpoint;            /* "http://203.0.113.10" or "https://ec2.eu-west-1.amazonaws.com" */
-        const char *region;              /* of the signature's scope */
-        struct credentials *credentials; /* borrowed; outlives the ec2 */
-        unsigned timeout_ms;             /* whole exchange; 0 = 10 s */
-        unsigned connect_timeout_ms;     /* 0 = 3 s */
-        const char *ca_file;             /* NULL = the system's certificates */
-        const struct http_brake *brake;  /* NULL = none; borrowed */
-        /* Not told of a call that the pace put off. On the caller's thread; NULL: nobody is told. */
+        const char *endpoint;             /* "http://203.0.113.10" or "https://ec2.eu-west-1.amazonaws.com" */
+        const char *region;               /* of the signature's scope */
+        struct credentials *credentials;  /* borrowed; outlives the ec2 */
+        unsigned timeout_ms;              /* whole exchange; 0 = 10 s */
+        unsigned connect_timeout_ms;      /* 0 = 3 s */
+        const char *ca_file;              /* NULL = the system's certificates */
+        const struct http_cancel *cancel; /* NULL = none; borrowed */
+        /* Not told of a call that the pace put off. On the caller's thread; NULL: no caller hears of it. */
         ec2_observe_fn *observe;
         void *observe_data;
 };

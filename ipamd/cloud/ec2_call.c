@@ -32,7 +32,7 @@ struct client {
         struct http *http;
         char *url, *host, *region;
         struct credentials *credentials;
-        const struct http_brake *brake;
+        const struct http_cancel *cancel;
         struct pace pace;
         ec2_observe_fn *observe;
         void *observe_data;
@@ -238,7 +238,7 @@ static int keep_pace(struct client *client, bool follow_up, enum ec2_action acti
 {
         int64_t wait_ms;
 
-        if (http_brake_is_pulled(client->brake))
+        if (http_cancelled(client->cancel))
                 return put_off(1, "ipamd is stopping", result, err);
         if (follow_up) {
                 pace_follow(&client->pace, ec2_action_pace(action), clock_boottime_ms());
@@ -385,7 +385,7 @@ int ec2_new(const struct ec2_options *options, struct ec2 **ret, struct err *err
                 .timeout_ms = options->timeout_ms ?: TIMEOUT_MS,
                 .connect_timeout_ms = options->connect_timeout_ms ?: CONNECT_TIMEOUT_MS,
                 .ca_file = options->ca_file,
-                .brake = options->brake,
+                .cancel = options->cancel,
         };
         _cleanup_(client_freep) struct client *client = XNEW(struct client);
         int r;
@@ -403,7 +403,7 @@ int ec2_new(const struct ec2_options *options, struct ec2 **ret, struct err *err
         client->ec2.ops = &by_http;
         client->region = xstrdup(options->region);
         client->credentials = options->credentials;
-        client->brake = options->brake;
+        client->cancel = options->cancel;
         client->observe = options->observe;
         client->observe_data = options->observe_data;
         pace_init(&client->pace, clock_boottime_ms());

@@ -31,9 +31,9 @@ static const struct {
 
 enum { SECOND = 1000, MINUTE = 60 * SECOND };
 
-#define NEVER EC2_REPEAT_NEVER
-#define AS_IS EC2_REPEAT_AS_IS
-#define LOOK  EC2_REPEAT_AFTER_LOOK
+#define NEVER  EC2_REPEAT_NEVER
+#define AS_IS  EC2_REPEAT_AS_IS
+#define RESYNC EC2_REPEAT_AFTER_RESYNC
 
 /*
  * Refusals (throttled, no capacity, denied, credentials) say that nothing was done. 5xx and lost answers do not.
@@ -48,15 +48,15 @@ static const struct {
         /*                                   READ   TOKEN  NAMED  STEP      floor        base         cap */
         [EC2_FAILURE_NONE] =              {{NEVER, NEVER, NEVER, NEVER},     0,           0,           0},
         [EC2_FAILURE_THROTTLED] =         {{AS_IS, AS_IS, AS_IS, AS_IS}, 100,      1 * SECOND,  1 * MINUTE},
-        [EC2_FAILURE_TRANSIENT] =         {{AS_IS, AS_IS, AS_IS, LOOK},  100,      SECOND / 2, 30 * SECOND},
-        [EC2_FAILURE_TRANSPORT] =         {{AS_IS, AS_IS, AS_IS, LOOK},  100,      SECOND / 2, 30 * SECOND},
+        [EC2_FAILURE_TRANSIENT] =         {{AS_IS, AS_IS, AS_IS, RESYNC},  100,      SECOND / 2, 30 * SECOND},
+        [EC2_FAILURE_TRANSPORT] =         {{AS_IS, AS_IS, AS_IS, RESYNC},  100,      SECOND / 2, 30 * SECOND},
         [EC2_FAILURE_CAPACITY_SUBNET] =   {{AS_IS, AS_IS, AS_IS, AS_IS}, 30 * SECOND, 30 * SECOND, 10 * MINUTE},
-        [EC2_FAILURE_CAPACITY_ENI] =      {{LOOK,  LOOK,  LOOK,  LOOK},  1 * SECOND, 2 * SECOND,  5 * MINUTE},
-        [EC2_FAILURE_CAPACITY_INSTANCE] = {{LOOK,  LOOK,  LOOK,  LOOK},  1 * SECOND, 2 * SECOND,  5 * MINUTE},
+        [EC2_FAILURE_CAPACITY_ENI] =      {{RESYNC,  RESYNC,  RESYNC,  RESYNC},  1 * SECOND, 2 * SECOND,  5 * MINUTE},
+        [EC2_FAILURE_CAPACITY_INSTANCE] = {{RESYNC,  RESYNC,  RESYNC,  RESYNC},  1 * SECOND, 2 * SECOND,  5 * MINUTE},
         [EC2_FAILURE_CAPACITY_ACCOUNT] =  {{AS_IS, AS_IS, AS_IS, AS_IS}, 2 * MINUTE, 2 * MINUTE, 20 * MINUTE},
-        [EC2_FAILURE_GONE] =              {{NEVER, NEVER, LOOK,  LOOK},  SECOND / 2, 1 * SECOND,  1 * MINUTE},
-        [EC2_FAILURE_IN_USE] =            {{NEVER, LOOK,  LOOK,  LOOK},  SECOND / 2, 2 * SECOND,  1 * MINUTE},
-        [EC2_FAILURE_TOKEN_USED] =        {{NEVER, LOOK,  NEVER, NEVER}, SECOND / 2, 2 * SECOND,  1 * MINUTE},
+        [EC2_FAILURE_GONE] =              {{NEVER, NEVER, RESYNC,  RESYNC},  SECOND / 2, 1 * SECOND,  1 * MINUTE},
+        [EC2_FAILURE_IN_USE] =            {{NEVER, RESYNC,  RESYNC,  RESYNC},  SECOND / 2, 2 * SECOND,  1 * MINUTE},
+        [EC2_FAILURE_TOKEN_USED] =        {{NEVER, RESYNC,  NEVER, NEVER}, SECOND / 2, 2 * SECOND,  1 * MINUTE},
         [EC2_FAILURE_DENIED] =            {{AS_IS, AS_IS, AS_IS, AS_IS}, 1 * MINUTE, 1 * MINUTE, 10 * MINUTE},
         [EC2_FAILURE_CREDENTIALS] =       {{AS_IS, AS_IS, AS_IS, AS_IS}, 100,      2 * SECOND,  2 * MINUTE},
         [EC2_FAILURE_REQUEST] =           {{NEVER, NEVER, NEVER, NEVER}, 1 * MINUTE, 1 * MINUTE, 10 * MINUTE},
@@ -83,7 +83,7 @@ const char *ec2_repeat_to_string(enum ec2_repeat repeat)
         static const char *const names[] = {
                 [EC2_REPEAT_NEVER] = "never",
                 [EC2_REPEAT_AS_IS] = "as-is",
-                [EC2_REPEAT_AFTER_LOOK] = "after-look",
+                [EC2_REPEAT_AFTER_RESYNC] = "after-resync",
         };
 
         return (unsigned)repeat < ARRAY_SIZE(names) ? names[repeat] : "unknown";

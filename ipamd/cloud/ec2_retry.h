@@ -31,7 +31,7 @@ enum ec2_action {
 enum ec2_repeat {
         EC2_REPEAT_NEVER, /* the same request cannot succeed, or what it asked for is done */
         EC2_REPEAT_AS_IS, /* the same request, client token included, after the delay */
-        EC2_REPEAT_AFTER_LOOK, /* first ec2_describe_enis(): it may have happened, or the world is not as thought */
+        EC2_REPEAT_AFTER_RESYNC, /* first ec2_describe_enis(): it may have happened, or the world is not as thought */
 };
 
 /* Whose pace a call of this action keeps. */

@@ -36,7 +36,7 @@ int imds_new(const struct imds_options *options, struct imds **ret, struct err *
                 .timeout_ms = timeout_ms,
                 .connect_timeout_ms = timeout_ms,
                 .min_ttl = options->min_ttl,
-                .brake = options->brake,
+                .cancel = options->cancel,
                 .no_proxy =
                         true, /* IMDS refuses what comes through one, and no other host may see our token */
         };

@@ -14,7 +14,7 @@
 #include <vpcwire/mem.h>
 
 struct imds;
-struct http_brake;
+struct http_cancel;
 
 enum {
         IMDS_MAX_BODY_BYTES = 1024 * 1024,
@@ -24,12 +24,12 @@ enum {
 };
 
 struct imds_options {
-        const char *endpoint;           /* NULL = "http://169.254.169.254" or "http://[fd00:ec2::254]" */
-        bool ipv6;                      /* which of the two; the second answers on Nitro instances only */
-        unsigned timeout_ms;            /* one exchange; 0 = 2 s */
-        const struct http_brake *brake; /* NULL = none; borrowed */
-        unsigned min_ttl;               /* replies that could make fewer hops are not seen; 0 = all are */
-        int64_t (*boottime_ms)(void);   /* NULL = clock_boottime_ms(); for tests */
+        const char *endpoint;             /* NULL = "http://169.254.169.254" or "http://[fd00:ec2::254]" */
+        bool ipv6;                        /* which of the two; the second answers on Nitro instances only */
+        unsigned timeout_ms;              /* one exchange; 0 = 2 s */
+        const struct http_cancel *cancel; /* NULL = none; borrowed */
+        unsigned min_ttl;                 /* replies that could make fewer hops are not seen; 0 = all are */
+        int64_t (*boottime_ms)(void);     /* NULL = clock_boottime_ms(); for tests */
 };
 
 int imds_new(const struct imds_options *options, struct imds **ret, struct err *err);

@@ -106,7 +106,7 @@ static int open_http(struct provider_context *context, struct err *err)
                 .connect_timeout_ms = PROVIDER_CONNECT_TIMEOUT_MS,
                 .no_proxy = true, /* the token is for the agent alone */
                 .ca_file = context->options->ca_file,
-                .brake = context->options->brake,
+                .cancel = context->options->cancel,
         };
 
         return context->container ? 0 : http_new(&options, &context->container, err);

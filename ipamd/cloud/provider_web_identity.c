@@ -169,7 +169,7 @@ static int open_http(struct provider_context *context, struct err *err)
                 .timeout_ms = context->options->timeout_ms ?: PROVIDER_TIMEOUT_MS,
                 .connect_timeout_ms = PROVIDER_CONNECT_TIMEOUT_MS,
                 .ca_file = context->options->ca_file,
-                .brake = context->options->brake,
+                .cancel = context->options->cancel,
         };
 
         return context->sts ? 0 : http_new(&options, &context->sts, err);

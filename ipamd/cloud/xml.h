@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * An XML reply as a small tree in an arena. What strangers send is bounded: document, depth, nodes, text of one
+ * An XML reply as a small tree in an arena. What others send is bounded: document, depth, nodes, text of one
  * element. A DOCTYPE is refused, so there are no entities but the five built in. Namespaces and attributes are ignored;
  * text beside child elements (mixed content) too.
  *

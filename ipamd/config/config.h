@@ -35,7 +35,7 @@ enum {
 /* What was understood, and is not done. */
 struct config_warning {
         const char *setting; /* its name in the table */
-        const char *text;    /* begins with the value, and ends with the cure where there is one */
+        const char *text;    /* begins with the value, and ends with the remedy where there is one */
 };
 
 struct config_warnings {
@@ -56,7 +56,7 @@ struct config {
         struct pool_targets targets;
         unsigned ip_cooldown_s;
         unsigned orphan_grace_s;
-        unsigned look_period_s;
+        unsigned resync_period_s;
 
         unsigned eni_mtu, pod_mtu;
         const char *veth_prefix;
@@ -117,7 +117,7 @@ void config_log_warnings(const struct config *config);
  */
 const char *const *config_take_reloadable(struct config *running, struct config *fresh);
 
-/* Each setting that has a value, with the type that aws-vpc-cni's introspection gives it. The visitor owns the value. */
+/* Each setting that has a value, with the type that aws-vpc-cni's introspection gives it. The callback owns the value. */
 void config_each(const struct config *config, void (*visit)(void *data, const char *name, json_t *value),
                  void *data);
 

@@ -10,6 +10,7 @@
 #include "config/table.h"
 #include "config/unsupported.h"
 #include "config/value.h"
+#include "config/warn.h"
 
 static int load_defaults(struct config *config, struct err *err)
 {
@@ -31,11 +32,21 @@ static void load_unsupported_environment(struct config *config)
         }
 }
 
+static void warn_of_old_name(struct config *config, const struct setting *setting, const char *name,
+                             const char *value)
+{
+        if (setting->old_name && strcmp(name, setting->old_name) == 0)
+                config_warn(config, setting->name,
+                            "'%.64s' is taken from %s, which is called %s now: rename it", value, name,
+                            setting->name);
+}
+
 /* An empty variable is an unset one: that is how manifests take a value back. */
 static int load_environment(struct config *config, struct err *err)
 {
         for (size_t i = 0; i < n_settings; i++) {
-                const char *names[] = {settings[i].name, settings[i].second_name, settings[i].third_name};
+                const char *names[] = {settings[i].name, settings[i].second_name, settings[i].third_name,
+                                       settings[i].old_name};
 
                 for (size_t j = 0; j < ARRAY_SIZE(names); j++) {
                         const char *value = names[j] ? getenv(names[j]) : NULL;
@@ -44,6 +55,7 @@ static int load_environment(struct config *config, struct err *err)
                                 continue;
                         if (setting_take(config, &settings[i], value, err) < 0)
                                 return err_wrap(err, "environment variable %s", names[j]);
+                        warn_of_old_name(config, &settings[i], names[j], value);
                         break;
                 }
         }
@@ -86,8 +98,10 @@ static int load_line(struct config *config, const char *path, unsigned number, c
         if (!setting)
                 return err_set(err, ERR_INVALID, "%s:%u: unknown setting '%.64s'; the nearest is %s", path,
                                number, line, setting_nearest(line));
-        if (setting_take(config, setting, trim(value), err) < 0)
-                return err_wrap(err, "%s:%u: %s", path, number, setting->name);
+        value = trim(value);
+        if (setting_take(config, setting, value, err) < 0)
+                return err_wrap(err, "%s:%u: %s", path, number, line);
+        warn_of_old_name(config, setting, line, value);
         return 0;
 }
 

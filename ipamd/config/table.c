@@ -34,8 +34,9 @@ const struct setting settings[] = {
         {"VPCWIRE_ORPHAN_GRACE_PERIOD", SETTING_NUMBER, FIELD(orphan_grace_s), "60", 1, 86400,
          .reloadable = true,
          .help = "seconds a lease's host link must be missing before the lease is reclaimed"},
-        {"VPCWIRE_LOOK_PERIOD", SETTING_NUMBER, FIELD(look_period_s), "1800", 10, 86400, .reloadable = true,
-         .help = "seconds between two full looks at EC2"},
+        {"VPCWIRE_RESYNC_PERIOD", SETTING_NUMBER, FIELD(resync_period_s), "1800", 10, 86400,
+         .old_name = "VPCWIRE_LOOK_PERIOD", .reloadable = true,
+         .help = "seconds between two resyncs with EC2"},
         {"AWS_VPC_ENI_MTU", SETTING_NUMBER, FIELD(eni_mtu), "9001", 576, 9001,
          .help = "MTU of the ENIs' links"},
         {"POD_MTU", SETTING_NUMBER, FIELD(pod_mtu), NULL, 576, 9001,
@@ -89,7 +90,7 @@ const struct setting settings[] = {
         {"VPCWIRE_LOG_FORMAT", SETTING_LOG_FORMAT, FIELD(log_format), "auto",
          .help = "text (key=value), json, or auto: text on a terminal"},
         {"MY_NODE_NAME", SETTING_TEXT, FIELD(node_name), NULL,
-         .help = "the Node that events are told of to Kubernetes; unset: none are"},
+         .help = "the Node that Events are about; unset: none are sent"},
         {"CLUSTER_ENDPOINT", SETTING_URL, FIELD(cluster_endpoint), NULL,
          .help = "https:// URL of the Kubernetes API server; unset: KUBERNETES_SERVICE_HOST and _PORT"},
         {"KUBERNETES_SERVICE_HOST", SETTING_TEXT, FIELD(service_host), NULL, .differs = "of Kubernetes",
@@ -98,7 +99,7 @@ const struct setting settings[] = {
          .differs = "of Kubernetes", .help = "set by Kubernetes in its pods"},
         {"VPCWIRE_SERVICE_ACCOUNT", SETTING_PATH, FIELD(account_folder),
          "/var/run/secrets/kubernetes.io/serviceaccount",
-         .help = "folder with the service account's token and ca.crt; without it Kubernetes is told nothing"},
+         .help = "folder with the service account's token and ca.crt; without it no Events are sent"},
         {"AWS_VPC_K8S_CNI_BACKING_STORE", SETTING_PATH, FIELD(backing_store), "/var/run/aws-node/ipam.json",
          .help = "aws-vpc-cni's file of running pods, which are taken over when our database is new",
          .differs = "yes, for reading"},
@@ -140,7 +141,8 @@ const size_t n_settings = ARRAY_SIZE(settings);
 const struct setting *setting_find(const char *name)
 {
         for (size_t i = 0; i < n_settings; i++) {
-                if (strcmp(settings[i].name, name) == 0)
+                if (strcmp(settings[i].name, name) == 0 ||
+                    (settings[i].old_name && strcmp(settings[i].old_name, name) == 0))
                         return &settings[i];
         }
         return NULL;

@@ -35,6 +35,7 @@ struct setting {
         bool low_is_unset; /* a whole number below the minimum is as unset, with a warning: aws-vpc-cni ignores it */
         bool reloadable;
         const char *second_name, *third_name; /* other environment variables for the same, in this order */
+        const char *old_name; /* of an earlier release, in any source: followed, with a warning */
         const char *help;
         bool sdk;            /* a name that all AWS SDKs know, not one of aws-vpc-cni */
         const char *differs; /* from aws-vpc-cni's setting of this name, if in anything */
@@ -43,7 +44,8 @@ struct setting {
 extern const struct setting settings[];
 extern const size_t n_settings;
 
-const struct setting *setting_find(const char *name); /* NULL: there is none */
+/* Also by its old name. NULL: there is none. */
+const struct setting *setting_find(const char *name);
 /* The name in the table that is most like this one. */
 const char *setting_nearest(const char *name);
 

@@ -45,7 +45,7 @@ const struct unsupported_setting unsupported_settings[] = {
          "set kubelet's maxPods to what ipamctl doctor says"},
         {"WARM_PREFIX_TARGET", NULL, NULL, IGNORED, "only for ENABLE_PREFIX_DELEGATION", NULL},
         {"DISABLE_NETWORK_RESOURCE_PROVISIONING", "false", NULL, REFUSED,
-         "ENIs and addresses would be asked of EC2, where somebody else is to do that",
+         "ENIs and addresses would be asked of EC2, where another component is to do that",
          "keep aws-vpc-cni on these nodes, or let ipamd do it and unset it"},
         {"ENABLE_IMDS_ONLY_MODE", "false", NULL, REFUSED,
          "EC2 would be asked for ENIs and addresses, and is not meant to be",
@@ -101,7 +101,7 @@ static void warn_unsupported(struct config *config, const struct unsupported_set
                              const char *value)
 {
         config_warn(config, setting->name, "'%.64s' is not supported: %s; %s", value, setting->means,
-                    setting->cure);
+                    setting->remedy);
 }
 
 /* What is no true or false is the default to aws-vpc-cni, and so what we do. */
@@ -117,7 +117,7 @@ static int check_flag(struct config *config, const struct unsupported_setting *s
                 return 0;
         else if (setting->effect == UNSUPPORTED_REFUSED)
                 return err_set(err, ERR_INVALID, "%s: '%.64s' is not supported, %s is allowed: %s; %s",
-                               found->where, found->value, setting->does, setting->means, setting->cure);
+                               found->where, found->value, setting->does, setting->means, setting->remedy);
         else
                 warn_unsupported(config, setting, found->value);
         return 0;
@@ -173,7 +173,7 @@ void unsupported_print_markdown(FILE *to)
         fputs("\n## Settings of aws-vpc-cni that are not supported\n\n"
               "Those of v1.23 that are not above. A warning stands in the log, in `ipamctl status` and "
               "`ipamctl "
-              "doctor`, and is told as an Event\n(`SettingNotFollowed`) about the Node.\n\n"
+              "doctor`, and as an Event\n(`SettingNotFollowed`) about the Node.\n\n"
               "| name | what becomes of it | why, and what to do |\n|---|---|---|\n",
               to);
         for (size_t i = 0; i < ARRAY_SIZE(unsupported_settings); i++) {
@@ -185,6 +185,7 @@ void unsupported_print_markdown(FILE *to)
                 else
                         fprintf(to, "`%s` %s", asks(setting),
                                 setting->effect == UNSUPPORTED_REFUSED ? "stops the start" : "is warned of");
-                fprintf(to, " | %s%s%s |\n", setting->means, setting->cure ? "; " : "", setting->cure ?: "");
+                fprintf(to, " | %s%s%s |\n", setting->means, setting->remedy ? "; " : "",
+                        setting->remedy ?: "");
         }
 }

@@ -19,8 +19,8 @@ struct unsupported_setting {
         const char *does;  /* of a true/false: the value whose meaning ours is; NULL: it is a text */
         const char *lacks; /* of a text: the value that asks for what we lack; NULL: none does */
         enum unsupported_effect effect;
-        const char *means; /* what is otherwise here; of one that is ignored, why that is fine */
-        const char *cure;  /* NULL: none is needed */
+        const char *means;  /* what is otherwise here; of one that is ignored, why that is fine */
+        const char *remedy; /* NULL: none is needed */
 };
 
 extern const struct unsupported_setting unsupported_settings[];

@@ -35,6 +35,6 @@ void config_forget_warnings(struct config *config, const char *setting)
 void config_log_warnings(const struct config *config)
 {
         for (size_t i = 0; i < config->warnings.n; i++)
-                log_warn("a setting is not followed", LOG_STR("setting", config->warnings.list[i].setting),
+                log_warn("setting warning", LOG_STR("setting", config->warnings.list[i].setting),
                          LOG_STR("why", config->warnings.list[i].text));
 }

@@ -20,12 +20,12 @@ static const struct command {
         {"enis", "the network interfaces and how full they are",
          "DEV is the device index, with the network card before it (card/index) on cards other than 0.\n",
          ctl_enis},
-        {"imports", "the pods that ran before the books began, and what became of them",
+        {"imports", "the pods that ran before the database began, and what became of them",
          "Pods of aws-vpc-cni, or ours when the database was lost. "
-         "pending: its link or its ENI is not seen yet; taken: it is ours; aside: it has no lease, and "
+         "pending: its link or its ENI is not seen yet; taken: it is ours; skipped: it has no lease, and "
          "WHY.\n",
          ctl_imports},
-        {"explain", "the whole story of a pod or an address",
+        {"explain", "the history of a pod or an address",
          "A pod is NAMESPACE/NAME, or NAME in any namespace. Its leases, ended ones too, how they ended, and "
          "what it "
          "waited for;\n"
@@ -45,7 +45,7 @@ static const struct command {
          "nobody\n"
          "answers in time.\n",
          ctl_health, "[live|ready|startup]"},
-        {"doctor", "what is off on this node, what that breaks, and the cure",
+        {"doctor", "what is off on this node, what that breaks, and the remedy",
          "To be run by root in the host's network; the daemon may be down. What cannot be looked at from "
          "where it runs is\n"
          "unchecked. Exit code 0 when all that was looked at is well, 1 when something should be looked at, "
@@ -116,9 +116,9 @@ static void print_help(FILE *out, const struct ctl *ctl, const struct command *a
         fprintf(out, "\nsocket: %s (--socket, or the environment's %s)\n", ctl->socket_path, IPAM_SOCKET_ENV);
 }
 
-static enum ctl_exit complain_usage(struct ctl *ctl, const char *what, const char *about)
+static enum ctl_exit fail_usage(struct ctl *ctl, const char *what, const char *about)
 {
-        fprintf(ctl->complaints, "ipamctl: %s%s; see ipamctl --help\n", what, about);
+        fprintf(ctl->err, "ipamctl: %s%s; see ipamctl --help\n", what, about);
         return CTL_USAGE;
 }
 
@@ -159,23 +159,23 @@ static enum ctl_exit parse_options(struct ctl *ctl, int argc, char **argv, bool 
                 case 'h': *ret_help = true; break;
                 case OPTION_EVENTS:
                         if (parse_events(optarg, &ctl->events_max) < 0)
-                                return complain_usage(ctl, "--events wants a number from 1, not ", optarg);
+                                return fail_usage(ctl, "--events wants a number from 1, not ", optarg);
                         break;
                 case OPTION_LAST:
                         if (parse_events(optarg, &ctl->last) < 0)
-                                return complain_usage(ctl, "--last wants a number from 1, not ", optarg);
+                                return fail_usage(ctl, "--last wants a number from 1, not ", optarg);
                         break;
                 case OPTION_SINCE:
                         if (show_parse_age(optarg, &age_ms) < 0)
-                                return complain_usage(
-                                        ctl, "--since wants the likes of 90s, 10m, 2h, 3d, not ", optarg);
+                                return fail_usage(ctl, "--since wants the likes of 90s, 10m, 2h, 3d, not ",
+                                                  optarg);
                         ctl->since_ms = clock_wall_ms() - age_ms;
                         break;
                 case OPTION_ROOT: ctl->root = optarg; break;
                 case OPTION_OUTPUT: ctl->output = optarg; break;
                 case OPTION_CANCEL: ctl->cancel = true; break;
-                case ':': return complain_usage(ctl, "a value is missing after ", argv[optind - 1]);
-                default: return complain_usage(ctl, "unknown option ", argv[optind - 1]);
+                case ':': return fail_usage(ctl, "a value is missing after ", argv[optind - 1]);
+                default: return fail_usage(ctl, "unknown option ", argv[optind - 1]);
                 }
         }
         return CTL_OK;
@@ -191,18 +191,18 @@ enum ctl_exit ctl_run(struct ctl *ctl, int argc, char **argv)
         if (optind < argc) {
                 command = find_command(argv[optind]);
                 if (!command)
-                        return complain_usage(ctl, "unknown command ", argv[optind]);
+                        return fail_usage(ctl, "unknown command ", argv[optind]);
                 if (command->argument && optind + 1 < argc)
                         ctl->argument = argv[++optind];
                 if (optind + 1 < argc)
-                        return complain_usage(ctl, "too many arguments: ", argv[optind + 1]);
+                        return fail_usage(ctl, "too many arguments: ", argv[optind + 1]);
         }
         if (help) {
                 print_help(ctl->out, ctl, command);
                 return CTL_OK;
         }
         if (!command) {
-                print_help(ctl->complaints, ctl, NULL);
+                print_help(ctl->err, ctl, NULL);
                 return CTL_USAGE;
         }
         return command->run(ctl);
@@ -214,21 +214,20 @@ int ctl_connect(struct ctl *ctl, struct ipam_client **ret)
         int r = ipam_client_connect(ctl->socket_path, CTL_TIMEOUT_MS, ret, &err);
 
         if (r == -ERR_NOT_FOUND)
-                fprintf(ctl->complaints, "ipamctl: no ipamd at %s: there is no such socket; is it running?\n",
+                fprintf(ctl->err, "ipamctl: no ipamd at %s: there is no such socket; is it running?\n",
                         ctl->socket_path);
         else if (r == -ERR_AGAIN)
-                fprintf(ctl->complaints, "ipamctl: no ipamd at %s: %s; is it running?\n", ctl->socket_path,
-                        err.msg);
+                fprintf(ctl->err, "ipamctl: no ipamd at %s: %s; is it running?\n", ctl->socket_path, err.msg);
         else if (r == -ERR_DENIED)
-                fprintf(ctl->complaints, "ipamctl: %s; ipamd talks to root only\n", err.msg);
+                fprintf(ctl->err, "ipamctl: %s; ipamd talks to root only\n", err.msg);
         else if (r < 0)
-                ctl_complain(ctl, &err);
+                ctl_fail(ctl, &err);
         return r;
 }
 
-enum ctl_exit ctl_complain(struct ctl *ctl, const struct err *err)
+enum ctl_exit ctl_fail(struct ctl *ctl, const struct err *err)
 {
-        fprintf(ctl->complaints, "ipamctl: %s\n", err->msg);
+        fprintf(ctl->err, "ipamctl: %s\n", err->msg);
         return CTL_NO;
 }
 

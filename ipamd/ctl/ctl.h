@@ -21,7 +21,7 @@ enum ctl_exit {
 enum { CTL_TIMEOUT_MS = 5000 };
 
 struct ctl {
-        FILE *out, *complaints;
+        FILE *out, *err;
         bool colours;
         unsigned columns; /* of the terminal; 0: no limit */
         const char *socket_path;
@@ -56,10 +56,10 @@ enum ctl_exit ctl_version(struct ctl *ctl);
 enum ctl_exit ctl_health(struct ctl *ctl);
 enum ctl_exit ctl_doctor(struct ctl *ctl);
 
-/* Connects, or says on `complaints` why not. */
+/* Connects, or says on `errors` why not. */
 int ctl_connect(struct ctl *ctl, struct ipam_client **ret);
 /* "ipamctl: ...", and CTL_NO. */
-enum ctl_exit ctl_complain(struct ctl *ctl, const struct err *err);
+enum ctl_exit ctl_fail(struct ctl *ctl, const struct err *err);
 /* The reply as it came, indented (or on one line). */
 void ctl_print_json(struct ctl *ctl, enum ipam_method_id id, const void *reply, bool one_line);
 

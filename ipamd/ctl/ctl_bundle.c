@@ -59,11 +59,11 @@ enum ctl_exit ctl_bundle(struct ctl *ctl)
         struct bundle bundle = {.ctl = ctl, .root = ctl->root ?: ""};
 
         if (tar_create(name, now_ms / 1000, &tar, &bundle.err) < 0)
-                return ctl_complain(ctl, &bundle.err);
+                return ctl_fail(ctl, &bundle.err);
         bundle.tar = tar;
         fill(&bundle);
         if (bundle.failed || tar_finish(tar, &bundle.err) < 0)
-                return ctl_complain(ctl, &bundle.err);
+                return ctl_fail(ctl, &bundle.err);
         if (ctl->json) {
                 _cleanup_json_ json_t *report = json_object();
 

@@ -73,7 +73,7 @@ enum ctl_exit ctl_events(struct ctl *ctl)
                 return CTL_NO;
         if (events_fetch(client, &(struct ipam_events_request){.since_ms = ctl->since_ms}, max, arena,
                          &events, &n, &err) < 0)
-                return ctl_complain(ctl, &err);
+                return ctl_fail(ctl, &err);
         for (size_t i = 0; i < n && !ferror(ctl->out); i++)
                 ctl_show_event(ctl, &events[i]);
         return CTL_OK;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* ipamctl explain: the story of an address, or of a pod. */
+/* ipamctl explain: the history of an address, or of a pod. */
 #include <string.h>
 
 #include <vpcwire/clock.h>
 
 #include "ctl/events.h"
+#include "ctl/history.h"
 #include "ctl/show.h"
-#include "ctl/story.h"
 
 enum { LABEL_WIDTH = 10, CONTAINER_ID_SHOWN = 12, POD_SHOWN_MIN = 20, END_SHOWN_MIN = 16 };
 
@@ -17,7 +17,7 @@ struct account {
         struct ipam_address_reply address; /* if it is one */
         struct ipam_event *events;
         size_t n_events;
-        struct story story;
+        struct history history;
 };
 
 static int gather(struct ipam_client *client, struct arena *arena, struct account *account, struct err *err)
@@ -31,12 +31,12 @@ static int gather(struct ipam_client *client, struct arena *arena, struct accoun
         r = events_fetch(client, &wanted, 0, arena, &account->events, &account->n_events, err);
         if (r < 0)
                 return r;
-        account->story = story_tell(account->events, account->n_events);
+        account->history = history_tell(account->events, account->n_events);
         /* Last: a reply lives until the next call. */
         return account->is_address ? ipam_address(client, &address, &account->address, err) : 0;
 }
 
-/* Boots are in every story; alone they are none. */
+/* Boots are in every history; alone they are none. */
 static bool is_known(const struct account *account)
 {
         if (account->is_address && account->address.known)
@@ -79,14 +79,14 @@ static void show_address(struct ctl *ctl, const struct account *account, int64_t
 
 static void show_pod(struct ctl *ctl, const struct account *account, int64_t now_ms)
 {
-        const struct ipam_event *waiting = account->story.waiting;
+        const struct ipam_event *waiting = account->history.waiting;
         _cleanup_(text_done) struct text text = {0};
         size_t lasting = 0;
 
-        for (size_t i = 0; i < account->story.n_leases; i++)
-                lasting += !account->story.leases[i].until_ms;
+        for (size_t i = 0; i < account->history.n_leases; i++)
+                lasting += !account->history.leases[i].until_ms;
         line(ctl, "pod", SHOW_PLAIN, account->about);
-        text_add(&text, "%zu now, %zu ended", lasting, account->story.n_leases - lasting);
+        text_add(&text, "%zu now, %zu ended", lasting, account->history.n_leases - lasting);
         line(ctl, "leases", SHOW_PLAIN, text.text);
         if (!waiting)
                 return;
@@ -96,7 +96,7 @@ static void show_pod(struct ctl *ctl, const struct account *account, int64_t now
         line(ctl, "waiting", SHOW_WARN, text.text);
 }
 
-static struct show_cell end_cell(struct arena *arena, const struct story_lease *lease)
+static struct show_cell end_cell(struct arena *arena, const struct history_lease *lease)
 {
         if (lease->until_ms)
                 return (struct show_cell){lease->lost_ms ? arena_printf(arena, "%s; lost before", lease->end)
@@ -108,7 +108,7 @@ static struct show_cell end_cell(struct arena *arena, const struct story_lease *
                                : (struct show_cell){"reserved", SHOW_WARN};
 }
 
-static void fill_row(struct show_cell *row, const struct story_lease *lease, int64_t now_ms,
+static void fill_row(struct show_cell *row, const struct history_lease *lease, int64_t now_ms,
                      struct arena *arena)
 {
         char at[CLOCK_TEXT_BYTES], age[SHOW_AGE_BYTES];
@@ -128,7 +128,7 @@ static void fill_row(struct show_cell *row, const struct story_lease *lease, int
         row[8] = end_cell(arena, lease);
 }
 
-static void show_leases(struct ctl *ctl, const struct story *story, int64_t now_ms, struct arena *arena)
+static void show_leases(struct ctl *ctl, const struct history *history, int64_t now_ms, struct arena *arena)
 {
         static const struct show_column columns[] = {
                 {"POD", .shrinks_to = POD_SHOWN_MIN},
@@ -141,12 +141,13 @@ static void show_leases(struct ctl *ctl, const struct story *story, int64_t now_
                 {"CONTAINER", .dropped = 1},
                 {"END", .shrinks_to = END_SHOWN_MIN},
         };
-        struct show_cell *cells = ARENA_ARRAY(arena, struct show_cell, story->n_leases * ARRAY_SIZE(columns));
+        struct show_cell *cells =
+                ARENA_ARRAY(arena, struct show_cell, history->n_leases * ARRAY_SIZE(columns));
 
-        for (size_t i = 0; i < story->n_leases; i++)
-                fill_row(cells + i * ARRAY_SIZE(columns), &story->leases[i], now_ms, arena);
+        for (size_t i = 0; i < history->n_leases; i++)
+                fill_row(cells + i * ARRAY_SIZE(columns), &history->leases[i], now_ms, arena);
         fputc('\n', ctl->out);
-        show_table(ctl->out, &(struct show_table){columns, ARRAY_SIZE(columns), cells, story->n_leases},
+        show_table(ctl->out, &(struct show_table){columns, ARRAY_SIZE(columns), cells, history->n_leases},
                    ctl->columns, ctl->colours);
 }
 
@@ -158,8 +159,8 @@ static void show_account(struct ctl *ctl, const struct account *account, struct 
                 show_address(ctl, account, now_ms);
         else
                 show_pod(ctl, account, now_ms);
-        if (account->story.n_leases)
-                show_leases(ctl, &account->story, now_ms, arena);
+        if (account->history.n_leases)
+                show_leases(ctl, &account->history, now_ms, arena);
         fputc('\n', ctl->out);
         for (size_t i = 0; i < account->n_events; i++)
                 ctl_show_event(ctl, &account->events[i]);
@@ -179,7 +180,7 @@ static void set_ms(json_t *object, const char *key, int64_t ms)
                 json_object_set_new(object, key, json_integer(ms));
 }
 
-static json_t *lease_json(const struct story_lease *lease)
+static json_t *lease_json(const struct history_lease *lease)
 {
         json_t *object = json_object();
 
@@ -204,14 +205,14 @@ static void print_account(struct ctl *ctl, const struct account *account)
         _cleanup_json_ json_t *report = jsonx_encode(of_events, &events);
         json_t *leases = json_array();
 
-        for (size_t i = 0; i < account->story.n_leases; i++)
-                json_array_append_new(leases, lease_json(&account->story.leases[i]));
+        for (size_t i = 0; i < account->history.n_leases; i++)
+                json_array_append_new(leases, lease_json(&account->history.leases[i]));
         json_object_set_new(report, "leases", leases);
         set_text(report, account->is_address ? "address" : "pod", account->about);
         if (account->is_address)
                 json_object_set_new(report, "now", jsonx_encode(of_address, &account->address));
-        if (account->story.waiting)
-                set_text(report, "waits", account->story.waiting->text);
+        if (account->history.waiting)
+                set_text(report, "waits", account->history.waiting->text);
         json_dumpf(report, ctl->out, JSON_INDENT(2));
         fputc('\n', ctl->out);
 }
@@ -225,14 +226,14 @@ enum ctl_exit ctl_explain(struct ctl *ctl)
         struct err err;
 
         if (!ctl->argument) {
-                fprintf(ctl->complaints, "ipamctl: explain which pod, or which address?\n");
+                fprintf(ctl->err, "ipamctl: explain which pod, or which address?\n");
                 return CTL_USAGE;
         }
         if (ctl_connect(ctl, &client) < 0)
                 return CTL_NO;
         if (gather(client, arena, &account, &err) < 0) {
-                story_done(&account.story);
-                return ctl_complain(ctl, &err);
+                history_done(&account.history);
+                return ctl_fail(ctl, &err);
         }
         known = is_known(&account);
         if (ctl->json)
@@ -240,7 +241,7 @@ enum ctl_exit ctl_explain(struct ctl *ctl)
         else if (known)
                 show_account(ctl, &account, arena);
         else
-                fprintf(ctl->complaints, "ipamctl: nothing is known of %s\n", account.about);
-        story_done(&account.story);
+                fprintf(ctl->err, "ipamctl: nothing is known of %s\n", account.about);
+        history_done(&account.history);
         return known ? CTL_OK : CTL_NO;
 }

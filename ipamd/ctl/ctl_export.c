@@ -80,7 +80,7 @@ static int hold(struct ipam_client *client, bool on, struct err *err)
         return 0;
 }
 
-/* The address of a pod that is being wired, or that outlived our books and is not looked at yet; IP_NONE: there is none. */
+/* The address of a pod that is being wired, or that outlived our database and is not looked at yet; IP_NONE: there is none. */
 static struct ip find_unsettled(const struct ipam_list_reply *list)
 {
         for (size_t i = 0; i < list->n_leases; i++) {
@@ -95,7 +95,7 @@ static struct ip find_unsettled(const struct ipam_list_reply *list)
         return IP_NONE;
 }
 
-/* The books once it is settled who runs: what runs and is not in the file would be given away. */
+/* The database once it is settled who runs: what runs and is not in the file would be given away. */
 static int list_settled(struct ipam_client *client, struct ipam_list_reply *ret, struct err *err)
 {
         int64_t deadline_ms = clock_boottime_ms() + SETTLE_MS;
@@ -153,12 +153,11 @@ enum ctl_exit ctl_export(struct ctl *ctl)
         int e;
 
         if (!ctl->argument || strcmp(ctl->argument, TARGET) != 0) {
-                fprintf(ctl->complaints, "ipamctl: export knows " TARGET ", not '%s'\n", ctl->argument ?: "");
+                fprintf(ctl->err, "ipamctl: export knows " TARGET ", not '%s'\n", ctl->argument ?: "");
                 return CTL_USAGE;
         }
         if (ctl->cancel && ctl->output) {
-                fprintf(ctl->complaints, "ipamctl: export takes --cancel or --output %s, not both\n",
-                        ctl->output);
+                fprintf(ctl->err, "ipamctl: export takes --cancel or --output %s, not both\n", ctl->output);
                 return CTL_USAGE;
         }
         if (ctl_connect(ctl, &client) < 0)
@@ -167,5 +166,5 @@ enum ctl_exit ctl_export(struct ctl *ctl)
                 e = hold(client, false, &err);
         else
                 e = ctl->output ? hand_over(ctl, client, &err) : show(ctl, client, &err);
-        return e < 0 ? ctl_complain(ctl, &err) : CTL_OK;
+        return e < 0 ? ctl_fail(ctl, &err) : CTL_OK;
 }

@@ -60,14 +60,13 @@ enum ctl_exit ctl_health(struct ctl *ctl)
         bool holds;
 
         if (!probe) {
-                fprintf(ctl->complaints, "ipamctl: health knows live, ready and startup, not %s\n",
-                        ctl->argument);
+                fprintf(ctl->err, "ipamctl: health knows live, ready and startup, not %s\n", ctl->argument);
                 return CTL_USAGE;
         }
         if (ctl_connect(ctl, &client) < 0)
                 return CTL_NO;
         if (ipam_status(client, &status, &err) < 0)
-                return ctl_complain(ctl, &err);
+                return ctl_fail(ctl, &err);
         holds = probe->holds(&status);
         print(ctl, probe->name, holds, status.reason ?: "not ready");
         return holds ? CTL_OK : CTL_NO;

@@ -155,7 +155,7 @@ static enum ctl_exit list(struct ctl *ctl, enum part part,
         if (ctl_connect(ctl, &client) < 0)
                 return CTL_NO;
         if (ipam_list(client, &all, &err) < 0)
-                return ctl_complain(ctl, &err);
+                return ctl_fail(ctl, &err);
         switch (part) {
         case PART_PODS:
                 shown.leases = all.leases;

@@ -10,11 +10,11 @@ enum ctl_exit ctl_log_level(struct ctl *ctl)
         struct err err;
 
         if (ctl->argument && ipam_level_parse(ctl->argument, &request.level, &err) < 0)
-                return ctl_complain(ctl, &err);
+                return ctl_fail(ctl, &err);
         if (ctl_connect(ctl, &client) < 0)
                 return CTL_NO;
         if (ipam_log_level(client, &request, &reply, &err) < 0)
-                return ctl_complain(ctl, &err);
+                return ctl_fail(ctl, &err);
         if (ctl->json)
                 ctl_print_json(ctl, IPAM_METHOD_LOG_LEVEL, &reply, false);
         else if (reply.level == reply.configured)

@@ -144,7 +144,7 @@ enum ctl_exit ctl_status(struct ctl *ctl)
         if (ctl_connect(ctl, &client) < 0)
                 return CTL_NO;
         if (ipam_status(client, &status, &err) < 0)
-                return ctl_complain(ctl, &err);
+                return ctl_fail(ctl, &err);
         if (ctl->json) {
                 ctl_print_json(ctl, IPAM_METHOD_STATUS, &status, false);
         } else {
@@ -173,7 +173,7 @@ enum ctl_exit ctl_version(struct ctl *ctl)
         if (ctl_connect(ctl, &client) < 0)
                 result = CTL_NO;
         else if (ipam_status(client, &status, &err) < 0)
-                result = ctl_complain(ctl, &err);
+                result = ctl_fail(ctl, &err);
         if (result == CTL_OK)
                 json_object_set_new(versions, "ipamd", jsonx_string(or_dash(status.version)));
         if (ctl->json) {

@@ -25,7 +25,7 @@ int main(int argc, char **argv)
 {
         struct ctl ctl = {
                 .out = stdout,
-                .complaints = stderr,
+                .err = stderr,
                 .socket_path = environment(IPAM_SOCKET_ENV) ?: IPAM_SOCKET_DEFAULT,
                 .db_path = environment("VPCWIRE_DB") ?: "/run/vpcwire/ipam.db",
                 .veth_prefix = environment("AWS_VPC_K8S_CNI_VETHPREFIX") ?: "eni",

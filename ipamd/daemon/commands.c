@@ -56,9 +56,9 @@ static void prepare_conflist(const struct install_paths *paths)
         struct err err;
 
         if (install_boot_rule(paths, &changed, &err) < 0)
-                log_warn("the next boot begins with the network configuration of this one", LOG_ERR(&err));
+                log_warn("network configuration stays over the next boot", LOG_ERR(&err));
         if (changed)
-                log_info("a boot begins without the network configuration",
+                log_info("network configuration is removed at each boot",
                          LOG_STR("folder", paths->tmpfiles_folder));
         if (install_ask_plugins(paths, &err) < 0)
                 log_warn("runtimes do not ask for STATUS", LOG_ERR(&err));
@@ -162,7 +162,7 @@ static int leave_network(struct err *err)
 
         if (node_open(&node, err) < 0 || node_leave(node, arena, &n, err) < 0)
                 return -(int)err->code;
-        log_info("nothing of ours is left in the host's network", LOG_INT("objects", n));
+        log_info("host network cleaned up", LOG_INT("objects", n));
         return 0;
 }
 
@@ -180,8 +180,7 @@ static int leave_network_of_no_pods(size_t pods, struct err *err)
 
         if (r != -ERR_DENIED)
                 return r;
-        log_warn("the host's network is left as it is until the next boot: CAP_NET_ADMIN is needed",
-                 LOG_ERR(err));
+        log_warn("host network left as it is until the next boot: CAP_NET_ADMIN is missing", LOG_ERR(err));
         return 0;
 }
 

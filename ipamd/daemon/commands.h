@@ -22,7 +22,7 @@ int command_install(const struct config *config, struct err *err);
 enum uninstall {
         UNINSTALL_PLAIN,
         UNINSTALL_FORCE, /* the plugin goes although pods of ours run */
-        UNINSTALL_HANDOVER, /* another daemon has the pods: the plugin stays for them, the host's network and the books go */
+        UNINSTALL_HANDOVER, /* another daemon has the pods: the plugin stays for them, the host's network and the database go */
 };
 
 /*

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Two threads: this loop (RPC, signals, the kernel's notifications) and the reconciler. The loop never waits for the
- * cloud. Order of the start: the lock (and whether the socket is to be had), the books, the reconciler, and the socket
+ * cloud. Order of the start: the lock (and whether the socket is to be had), the database, the reconciler, and the socket
  * last: who can connect is served.
  */
 #include "daemon/daemon.h"
@@ -53,7 +53,7 @@ static struct reconcile_settings settings_of(const struct config *config)
                 .targets = config->targets,
                 .cooldown_ms = (int64_t)config->ip_cooldown_s * 1000,
                 .orphan_grace_ms = (int64_t)config->orphan_grace_s * 1000,
-                .look_period_ms = (int64_t)config->look_period_s * 1000,
+                .resync_period_ms = (int64_t)config->resync_period_s * 1000,
                 .block_imds = config->block_imds,
                 .egress = config->egress,
         };
@@ -132,7 +132,7 @@ static void tell_node(struct daemon *d)
         struct err err;
 
         if (reconcile_read_node(d->store, arena, &d->node_known, &node, &err) < 0) {
-                log_error("the node's identity cannot be read", LOG_ERR(&err));
+                log_error("reading the node's identity failed", LOG_ERR(&err));
                 return;
         }
         if (!d->node_known)
@@ -164,7 +164,7 @@ static void tell_impaired(struct daemon *d)
 
         if (store_conditions(d->store, arena, &conditions, &n, &err) < 0 ||
             store_counts(d->store, clock_boottime_ms(), &counts, &err) < 0) {
-                log_error("whether pods are hurt cannot be read", LOG_ERR(&err));
+                log_error("reading the conditions failed", LOG_ERR(&err));
                 return;
         }
         if (counts.lost)
@@ -234,14 +234,14 @@ static void reload(struct daemon *d)
         struct err err;
 
         if (config_load(d->conf_path, &fresh, &err) < 0) {
-                log_error("settings are not taken; the old ones stay", LOG_ERR(&err));
+                log_error("reload failed; the old settings stay in force", LOG_ERR(&err));
                 return;
         }
         for (const char *const *name = config_take_reloadable(d->config, fresh); *name; name++)
-                log_warn("a changed setting needs a restart", LOG_STR("setting", *name));
+                log_warn("changed setting needs a restart", LOG_STR("setting", *name));
         config_log_warnings(d->config);
         apply_settings(d);
-        log_info("settings read again");
+        log_info("settings reloaded");
 }
 
 static void on_signal(uv_signal_t *signal, int number)
@@ -335,7 +335,7 @@ static void close_handle(uv_handle_t *handle, void *data _unused_)
                 uv_close(handle, NULL);
 }
 
-/* The server first (whoever waits is told), the reconciler next (a call that runs is given some seconds), the books and the lock last. */
+/* The server first (pending ADDs are told), the reconciler next (a call that runs is given some seconds), the database and the lock last. */
 static void stop(struct daemon *d)
 {
         daemon_web_stop(&d->web);

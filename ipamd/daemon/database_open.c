@@ -57,19 +57,17 @@ int database_remove(const struct config *config, struct err *err)
 
 static void tell_prepared(const struct store_options *options, const struct store_prepared *prepared)
 {
-        if (*prepared->aside)
-                log_error("the database cannot be used and is put aside; a new one learns from EC2 and the "
-                          "kernel",
-                          LOG_STR("why", prepared->why_aside), LOG_STR("aside", prepared->aside));
+        if (*prepared->backup)
+                log_error("database unusable: kept as a backup; the new one starts from EC2 and the kernel",
+                          LOG_STR("why", prepared->why_backup), LOG_STR("backup", prepared->backup));
         if (prepared->outdated)
-                log_warn("another copy of the database was in use last; EC2 is asked before anything is "
-                         "offered",
+                log_warn("database is an older copy: EC2 resync before anything is offered",
                          LOG_STR("database", options->path));
         if (prepared->ended)
-                log_warn("leases ended: the kernel shows their addresses, or their containers, otherwise",
-                         LOG_STR("database", options->path), LOG_INT("leases", prepared->ended));
+                log_warn("leases ended: the kernel contradicts them", LOG_STR("database", options->path),
+                         LOG_INT("leases", prepared->ended));
         if (prepared->held)
-                log_warn("pods run that the database does not know; they keep their addresses",
+                log_warn("running pods unknown to the database: their addresses are held",
                          LOG_STR("database", options->path), LOG_INT("pods", prepared->held));
 }
 
@@ -88,11 +86,11 @@ static int open_database(const struct store_options *options, struct database_lo
         return 0;
 }
 
-/* As if the books had been lost: the pods that run, ours among them, are known by the kernel and the checkpoint. */
+/* As if the database had been lost: the pods that run, ours among them, are known by the kernel and the checkpoint. */
 static int begin_anew(const struct config *config, const struct store_options *options,
                       struct database_locks *locks, struct store **store, struct err *err)
 {
-        log_warn("aws-vpc-cni has run here since; the books begin anew",
+        log_warn("aws-vpc-cni has run here since: new database",
                  LOG_STR("checkpoint", config->backing_store));
         *store = store_free(*store);
         close_one(&locks->database);
@@ -113,7 +111,7 @@ int database_open(const struct config *config, const struct store_options *given
         if (running_find(config->backing_store, arena, &running, err) < 0)
                 return -(int)err->code;
         options.running = running.joined;
-        options.n_running = running.n_survivors;
+        options.n_running = running.n_recovered;
         if (open_database(&options, locks, &store, err) < 0 ||
             running_is_other(store, arena, &running, &outdated, err) < 0 ||
             (outdated && begin_anew(config, &options, locks, &store, err) < 0) ||

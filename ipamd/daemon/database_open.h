@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The books at the daemon's start: the lock, the schema, and whose pods run here already. */
+/* The database at the daemon's start: the lock, the schema, and whose pods run here already. */
 #ifndef IPAMD_DAEMON_DATABASE_OPEN_H
 #define IPAMD_DAEMON_DATABASE_OPEN_H
 

@@ -79,8 +79,7 @@ static void on_readable(uv_poll_t *poll, int status, int events _unused_)
         struct err err;
 
         if (node_monitor_read(network->monitor, &changed, &err) < 0) {
-                log_error("the kernel's notifications are lost; the network is still looked at every minute",
-                          LOG_ERR(&err));
+                log_error("kernel notifications lost: the network is compared every minute", LOG_ERR(&err));
                 for (int i = 0; i < NODE_MONITOR_FDS; i++)
                         uv_poll_stop(&network->polls[i]);
                 return;

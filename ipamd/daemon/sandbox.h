@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the daemon can never do again once it runs: least privilege for a process that is root and reads strangers' bytes. */
+/* What the daemon can never do again once it runs: least privilege for a process that is root and reads untrusted bytes. */
 #ifndef IPAMD_DAEMON_SANDBOX_H
 #define IPAMD_DAEMON_SANDBOX_H
 

@@ -18,7 +18,7 @@
 
 enum {
         JUMPS_MAX = 8,     /* deep */
-        LISTINGS_MAX = 64, /* chains that one look lists the rules of */
+        LISTINGS_MAX = 64, /* chains that one check lists the rules of */
 };
 
 struct nft_look {
@@ -33,7 +33,7 @@ struct chain {
 };
 
 void firewall_judge(struct firewall *firewall, const struct firewall_walk *walk, bool policy_drops,
-                    const char *where, const char *cure)
+                    const char *where, const char *remedy)
 {
         bool drops = walk->drops_the_rest || (policy_drops && !walk->accepts_the_rest);
 
@@ -43,7 +43,7 @@ void firewall_judge(struct firewall *firewall, const struct firewall_walk *walk,
         firewall->drops[firewall->n_drops++] = (struct firewall_drop){
                 .where = where,
                 .why = walk->drops_the_rest ? "its last rule drops the rest" : "its policy is drop",
-                .cure = cure,
+                .remedy = remedy,
         };
 }
 
@@ -163,8 +163,8 @@ static void walk_chain(struct nft_look *look, struct chain chain, unsigned depth
         }
 }
 
-static const char *cure_of(const struct firewall *firewall, struct chain chain,
-                           const struct firewall_walk *walk)
+static const char *remedy_of(const struct firewall *firewall, struct chain chain,
+                             const struct firewall_walk *walk)
 {
         const char *prefix = firewall->veth_prefix;
 
@@ -217,7 +217,7 @@ static void judge_chain(struct nft_look *look, const json_t *object)
         walk_chain(look, chain, 0, &walk);
         firewall_judge(look->firewall, &walk, is(policy, "drop"),
                        arena_printf(arena, "nftables chain %s %s %s", chain.family, chain.table, chain.name),
-                       cure_of(look->firewall, chain, &walk));
+                       remedy_of(look->firewall, chain, &walk));
 }
 
 static int open_json(struct nft_ctx **ret, struct err *err)

@@ -17,9 +17,9 @@
 struct arena;
 
 struct firewall_drop {
-        const char *where; /* "nftables chain inet filter forward" */
-        const char *why;   /* "its policy is drop" */
-        const char *cure;  /* commands */
+        const char *where;  /* "nftables chain inet filter forward" */
+        const char *why;    /* "its policy is drop" */
+        const char *remedy; /* commands */
 };
 
 /* All that drop, in the arena. veth_prefix: what the pods' links begin with. */

@@ -28,7 +28,7 @@ struct firewall_walk {
 
 /* Notes the chain if it drops; policy_drops: what no rule decides is dropped. */
 void firewall_judge(struct firewall *firewall, const struct firewall_walk *walk, bool policy_drops,
-                    const char *where, const char *cure);
+                    const char *where, const char *remedy);
 
 int firewall_look_legacy(struct firewall *firewall, struct err *err);
 

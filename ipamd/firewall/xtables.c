@@ -149,7 +149,7 @@ int xtables_lock(const char *path, int *ret_fd, struct err *err)
                 return err_set_errno(err, errno, "open the lock of iptables %s", path);
         if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
                 if (errno == EWOULDBLOCK)
-                        return err_set(err, ERR_BUSY, "somebody else has the lock of iptables %s", path);
+                        return err_set(err, ERR_BUSY, "another program has the lock of iptables %s", path);
                 return err_set_errno(err, errno, "take the lock of iptables %s", path);
         }
         *ret_fd = TAKE_FD(fd);

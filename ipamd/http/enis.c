@@ -46,30 +46,30 @@ static json_t *used_json(const struct store_address *address, const struct store
                          time_json(lease ? 0 : released_wall_ms));
 }
 
-static json_t *cidr_json(const struct http_pool *books, const struct store_address *address,
+static json_t *cidr_json(const struct http_pool *pool, const struct store_address *address,
                          int64_t cooldown_ms)
 {
-        const struct store_lease *lease = http_lease(books, address->address);
+        const struct store_lease *lease = http_lease(pool, address->address);
         json_t *used =
                 lease || address->cooling_until_ms
                         ? used_json(address, lease,
-                                    address->cooling_until_ms - cooldown_ms + clock_wall_ms() - books->now_ms)
+                                    address->cooling_until_ms - cooldown_ms + clock_wall_ms() - pool->now_ms)
                         : json_object();
 
         return json_pack("{s{ss ss} so sb ss}", "Cidr", "IP", IP_TEXT(address->address), "Mask", MASK_HOST,
                          "IPAddresses", used, "IsPrefix", false, "AddressFamily", "");
 }
 
-static json_t *eni_json(const struct http_pool *books, const struct store_eni *eni, int64_t cooldown_ms)
+static json_t *eni_json(const struct http_pool *pool, const struct store_eni *eni, int64_t cooldown_ms)
 {
         json_t *cidrs = json_object();
         char key[PREFIX_TEXT_BYTES];
 
-        for (size_t i = 0; i < books->n_addresses; i++) {
-                if (books->addresses[i].eni_key != eni->key)
+        for (size_t i = 0; i < pool->n_addresses; i++) {
+                if (pool->addresses[i].eni_key != eni->key)
                         continue;
-                prefix_format(prefix_host(books->addresses[i].address), key);
-                json_object_set_new(cidrs, key, cidr_json(books, &books->addresses[i], cooldown_ms));
+                prefix_format(prefix_host(pool->addresses[i].address), key);
+                json_object_set_new(cidrs, key, cidr_json(pool, &pool->addresses[i], cooldown_ms));
         }
         /* A trunk or EFA interface is never one of ours: look.c takes plain interfaces only. */
         return json_pack("{ss sb sb sb si so s{} sb si ss}", "ID", eni->eni_id, "IsPrimary", eni->primary,
@@ -93,19 +93,19 @@ void http_get_enis(void *data, const struct http_route *route _unused_, struct h
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         struct http_endpoints *http = data;
         struct ipam_status_reply status;
-        struct http_pool books;
+        struct http_pool pool;
         json_t *cards, *card;
         char number[16];
         struct err err;
 
         if (serve_status(http->options.serve, arena, &status, &err) < 0 ||
-            http_read_pool(http, arena, &books, &err) < 0) {
+            http_read_pool(http, arena, &pool, &err) < 0) {
                 http_answer_failed(ret, "enis", &err);
                 return;
         }
         cards = json_pack("{s{si si s{}}}", "0", "TotalIPs", 0, "AssignedIPs", 0, "ENIs");
-        for (size_t i = 0; i < books.n_enis; i++) {
-                const struct store_eni *eni = &books.enis[i];
+        for (size_t i = 0; i < pool.n_enis; i++) {
+                const struct store_eni *eni = &pool.enis[i];
 
                 if (!eni->managed || !eni->eni_id[0])
                         continue;
@@ -117,7 +117,7 @@ void http_get_enis(void *data, const struct http_route *route _unused_, struct h
                 card = json_object_get(cards, number);
                 add_counts(card, eni);
                 json_object_set_new(json_object_get(card, "ENIs"), eni->eni_id,
-                                    eni_json(&books, eni, status.targets.cooldown_ms));
+                                    eni_json(&pool, eni, status.targets.cooldown_ms));
         }
         http_answer_json(ret, cards);
 }

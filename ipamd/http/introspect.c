@@ -20,17 +20,17 @@ static json_t *pod_json(const struct store_lease *lease)
 void http_get_pods(void *data, const struct http_route *route _unused_, struct http_answer *ret)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
-        struct http_pool books;
+        struct http_pool pool;
         struct err err;
         json_t *pods;
 
-        if (http_read_pool(data, arena, &books, &err) < 0) {
+        if (http_read_pool(data, arena, &pool, &err) < 0) {
                 http_answer_failed(ret, "pods", &err);
                 return;
         }
         pods = json_array();
-        for (size_t i = 0; i < books.n_leases; i++)
-                json_array_append_new(pods, pod_json(&books.leases[i]));
+        for (size_t i = 0; i < pool.n_leases; i++)
+                json_array_append_new(pods, pod_json(&pool.leases[i]));
         http_answer_json(ret, json_pack("{so}", "pods", pods));
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* /metrics: what was counted, and the books as they stand. */
+/* /metrics: what was counted, and the database as it stands. */
 #include <stdio.h>
 
 #include "http/routes.h"
@@ -17,16 +17,16 @@ static bool is_passing(enum eni_state state)
         return state != ENI_READY && state != ENI_DRAINING;
 }
 
-static void set_enis(struct metrics *metrics, const struct http_pool *books)
+static void set_enis(struct metrics *metrics, const struct http_pool *pool)
 {
         for (int state = 0; state < _ENI_STATE_MAX; state++) {
                 const char *name = eni_state_to_string((enum eni_state)state);
                 int64_t n = 0, n_stuck = 0, oldest_ms = 0;
 
-                for (size_t i = 0; i < books->n_enis; i++) {
-                        int64_t age_ms = books->now_ms - books->enis[i].since_ms;
+                for (size_t i = 0; i < pool->n_enis; i++) {
+                        int64_t age_ms = pool->now_ms - pool->enis[i].since_ms;
 
-                        if (!books->enis[i].managed || (int)books->enis[i].state != state)
+                        if (!pool->enis[i].managed || (int)pool->enis[i].state != state)
                                 continue;
                         n++;
                         n_stuck += age_ms > ENI_STUCK_MS;
@@ -62,14 +62,14 @@ static void set_pool(struct metrics *metrics, const struct store_counts *counts)
 
 /* As aws-vpc-cni computes it: places of the instance (or MAX_ENI) less the ones that others take. */
 static void set_limits(struct metrics *metrics, const struct ipam_status_reply *status,
-                       const struct http_pool *books)
+                       const struct http_pool *pool)
 {
         int64_t places = status->max_enis, asked = status->targets.max_eni;
 
         if (asked > 0 && asked < places)
                 places = asked;
-        for (size_t i = 0; i < books->n_enis && places > 0; i++)
-                places -= !books->enis[i].managed;
+        for (size_t i = 0; i < pool->n_enis && places > 0; i++)
+                places -= !pool->enis[i].managed;
         metrics_set(metrics, METRIC_AWSCNI_ENI_MAX, NO_LABELS, places);
         metrics_set(metrics, METRIC_AWSCNI_IP_MAX, NO_LABELS, places * status->addresses_per_eni);
 }
@@ -84,8 +84,8 @@ static void set_status(struct metrics *metrics, const struct ipam_status_reply *
                 metrics_add(metrics, METRIC_BLOCKED, LABELS(status->blocked[i].action), 1);
 }
 
-/* The gauges that are read from the books. */
-static int look_at_books(struct http_endpoints *http, struct arena *arena, struct http_pool *books,
+/* The gauges that are read from the database. */
+static int read_database(struct http_endpoints *http, struct arena *arena, struct http_pool *pool,
                          struct err *err)
 {
         struct metrics *metrics = http->options.metrics;
@@ -93,15 +93,15 @@ static int look_at_books(struct http_endpoints *http, struct arena *arena, struc
         struct ipam_status_reply status;
         struct store_counts counts;
 
-        if (http_read_pool(http, arena, books, err) < 0 ||
+        if (http_read_pool(http, arena, pool, err) < 0 ||
             serve_status(http->options.serve, arena, &status, err) < 0 ||
-            store_counts(http->options.store, books->now_ms, &counts, err) < 0 ||
+            store_counts(http->options.store, pool->now_ms, &counts, err) < 0 ||
             store_lease_counts(http->options.store, leases, err) < 0)
                 return -(int)err->code;
         set_status(metrics, &status);
         set_pool(metrics, &counts);
-        set_enis(metrics, books);
-        set_limits(metrics, &status, books);
+        set_enis(metrics, pool);
+        set_limits(metrics, &status, pool);
         for (int state = 0; state < _LEASE_STATE_MAX; state++)
                 metrics_set(metrics, METRIC_LEASES, LABELS(lease_state_to_string((enum lease_state)state)),
                             leases[state]);
@@ -109,19 +109,19 @@ static int look_at_books(struct http_endpoints *http, struct arena *arena, struc
 }
 
 /* As aws-vpc-cni counts them: each address is a block of its own, as long as there are no prefixes. */
-static void write_blocks(const struct http_pool *books, struct text *to)
+static void write_blocks(const struct http_pool *pool, struct text *to)
 {
         static const char per_cidr[] = "awscni_assigned_ip_per_cidr";
 
         metrics_write_head(to, "awscni_total_ipv4_prefixes", "gauge", "Prefixes (/28) of the pool: none");
         text_add(to, "awscni_total_ipv4_prefixes 0\n");
         metrics_write_head(to, per_cidr, "gauge", "Addresses of the block that pods have");
-        for (size_t i = 0; i < books->n_addresses; i++) {
-                const struct store_address *address = &books->addresses[i];
+        for (size_t i = 0; i < pool->n_addresses; i++) {
+                const struct store_address *address = &pool->addresses[i];
                 char cidr[IP_TEXT_BYTES + sizeof("/32")];
 
                 snprintf(cidr, sizeof(cidr), "%s/32", IP_TEXT(address->address));
-                metrics_write_sample(to, per_cidr, "cidr", cidr, http_lease(books, address->address) ? 1 : 0);
+                metrics_write_sample(to, per_cidr, "cidr", cidr, http_lease(pool, address->address) ? 1 : 0);
         }
 }
 
@@ -132,16 +132,16 @@ static void write_build(const char *name, struct text *to)
 }
 
 /* Labels that are in no list: ids and addresses, of which an instance has a few hundred; and the version. */
-static void write_rest(const struct http_pool *books, struct text *to)
+static void write_rest(const struct http_pool *pool, struct text *to)
 {
         static const char per_eni[] = "awscni_assigned_ip_per_eni";
 
         metrics_write_head(to, per_eni, "gauge", "Addresses of the ENI that pods have");
-        for (size_t i = 0; i < books->n_enis; i++)
-                if (books->enis[i].managed && books->enis[i].eni_id[0])
-                        metrics_write_sample(to, per_eni, "eni", books->enis[i].eni_id,
-                                             books->enis[i].leased + books->enis[i].lost);
-        write_blocks(books, to);
+        for (size_t i = 0; i < pool->n_enis; i++)
+                if (pool->enis[i].managed && pool->enis[i].eni_id[0])
+                        metrics_write_sample(to, per_eni, "eni", pool->enis[i].eni_id,
+                                             pool->enis[i].leased + pool->enis[i].lost);
+        write_blocks(pool, to);
         write_build("awscni_build_info", to);
         write_build("vpcwire_build_info", to);
         process_write(to);
@@ -151,13 +151,13 @@ void http_get_metrics(void *data, const struct http_route *route _unused_, struc
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         struct http_endpoints *http = data;
-        struct http_pool books = {0};
+        struct http_pool pool = {0};
         struct err err;
 
-        if (look_at_books(http, arena, &books, &err) < 0) {
+        if (read_database(http, arena, &pool, &err) < 0) {
                 http_answer_failed(ret, "metrics", &err);
                 return;
         }
-        metrics_write(http->options.metrics, books.now_ms, &ret->body);
-        write_rest(&books, &ret->body);
+        metrics_write(http->options.metrics, pool.now_ms, &ret->body);
+        write_rest(&pool, &ret->body);
 }

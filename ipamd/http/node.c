@@ -26,10 +26,10 @@ static void add_short_id(json_t *json, const char *container_id)
                 json_object_set_new(json, "container", json_sprintf("%.*s", SHORT_ID_CHARS, container_id));
 }
 
-static json_t *address_json(const struct http_pool *books, const struct store_address *address,
+static json_t *address_json(const struct http_pool *pool, const struct store_address *address,
                             int64_t wall_minus_boot_ms)
 {
-        const struct store_lease *lease = http_lease(books, address->address);
+        const struct store_lease *lease = http_lease(pool, address->address);
         json_t *json = json_pack("{ss ss}", "address", IP_TEXT(address->address), "state",
                                  address_state_to_string(address->state));
 
@@ -46,16 +46,15 @@ static json_t *address_json(const struct http_pool *books, const struct store_ad
         return json;
 }
 
-static json_t *eni_json(const struct http_pool *books, const struct store_eni *eni,
-                        int64_t wall_minus_boot_ms)
+static json_t *eni_json(const struct http_pool *pool, const struct store_eni *eni, int64_t wall_minus_boot_ms)
 {
         json_int_t since_ms = eni->since_ms + wall_minus_boot_ms;
         json_t *addresses = json_array();
 
-        for (size_t i = 0; i < books->n_addresses; i++)
-                if (books->addresses[i].eni_key == eni->key)
+        for (size_t i = 0; i < pool->n_addresses; i++)
+                if (pool->addresses[i].eni_key == eni->key)
                         json_array_append_new(addresses,
-                                              address_json(books, &books->addresses[i], wall_minus_boot_ms));
+                                              address_json(pool, &pool->addresses[i], wall_minus_boot_ms));
         return json_pack("{sI so si si ss so ss ss ss sb sb sI so}", "key", (json_int_t)eni->key, "eni_id",
                          jsonx_string(eni->eni_id), "device_index", (int)eni->device_index, "network_card",
                          (int)eni->network_card, "state", eni_state_to_string(eni->state), "subnet_id",
@@ -155,25 +154,25 @@ void http_get_node(void *data, const struct http_route *route _unused_, struct h
         struct http_endpoints *http = data;
         struct ipam_status_reply status;
         int64_t wall_ms = clock_wall_ms(), wall_minus_boot_ms;
-        struct http_pool books;
+        struct http_pool pool;
         json_t *enis;
         struct err err;
 
         if (serve_status(http->options.serve, arena, &status, &err) < 0 ||
-            http_read_pool(http, arena, &books, &err) < 0) {
+            http_read_pool(http, arena, &pool, &err) < 0) {
                 http_answer_failed(ret, "node", &err);
                 return;
         }
-        wall_minus_boot_ms = wall_ms - books.now_ms;
+        wall_minus_boot_ms = wall_ms - pool.now_ms;
         enis = json_array();
-        for (size_t i = 0; i < books.n_enis; i++)
-                json_array_append_new(enis, eni_json(&books, &books.enis[i], wall_minus_boot_ms));
+        for (size_t i = 0; i < pool.n_enis; i++)
+                json_array_append_new(enis, eni_json(&pool, &pool.enis[i], wall_minus_boot_ms));
         http_answer_json(
                 ret,
                 json_pack("{sI so so so so so so}", "now_ms", (json_int_t)wall_ms, "status",
                           jsonx_encode(ipam_method(IPAM_METHOD_STATUS)->reply, &status), "pool",
                           pool_json(http->options.metrics), "enis", enis, "calls",
                           calls_json(http->options.calls), "minutes",
-                          minutes_json(serve_latency(http->options.serve), books.now_ms, wall_minus_boot_ms),
-                          "hour", verbs_json(serve_latency(http->options.serve), books.now_ms, NULL)));
+                          minutes_json(serve_latency(http->options.serve), pool.now_ms, wall_minus_boot_ms),
+                          "hour", verbs_json(serve_latency(http->options.serve), pool.now_ms, NULL)));
 }

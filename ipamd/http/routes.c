@@ -70,25 +70,24 @@ static int by_address(const void *a, const void *b)
 int http_read_pool(struct http_endpoints *http, struct arena *arena, struct http_pool *ret, struct err *err)
 {
         struct store *store = http->options.store;
-        struct http_pool books = {.now_ms = clock_boottime_ms()};
+        struct http_pool pool = {.now_ms = clock_boottime_ms()};
 
-        if (store_enis(store, books.now_ms, arena, &books.enis, &books.n_enis, err) < 0 ||
-            store_addresses(store, books.now_ms, arena, &books.addresses, &books.n_addresses, err) < 0 ||
-            store_leases(store, NULL, arena, &books.leases, &books.n_leases, err) < 0)
-                return err_wrap(err, "read the books");
-        if (books.n_leases)
-                qsort(books.leases, books.n_leases, sizeof(*books.leases), by_address);
-        *ret = books;
+        if (store_enis(store, pool.now_ms, arena, &pool.enis, &pool.n_enis, err) < 0 ||
+            store_addresses(store, pool.now_ms, arena, &pool.addresses, &pool.n_addresses, err) < 0 ||
+            store_leases(store, NULL, arena, &pool.leases, &pool.n_leases, err) < 0)
+                return err_wrap(err, "read the database");
+        if (pool.n_leases)
+                qsort(pool.leases, pool.n_leases, sizeof(*pool.leases), by_address);
+        *ret = pool;
         return 0;
 }
 
-const struct store_lease *http_lease(const struct http_pool *books, struct ip address)
+const struct store_lease *http_lease(const struct http_pool *pool, struct ip address)
 {
         const struct store_lease key = {.address = address};
 
-        return books->n_leases
-                       ? bsearch(&key, books->leases, books->n_leases, sizeof(*books->leases), by_address)
-                       : NULL;
+        return pool->n_leases ? bsearch(&key, pool->leases, pool->n_leases, sizeof(*pool->leases), by_address)
+                              : NULL;
 }
 
 /* ---- start and end ---- */

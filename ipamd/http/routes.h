@@ -25,7 +25,7 @@ struct http_pool {
 };
 int http_read_pool(struct http_endpoints *http, struct arena *arena, struct http_pool *ret, struct err *err);
 /* The lease of this address; NULL: it has none. */
-const struct store_lease *http_lease(const struct http_pool *books, struct ip address);
+const struct store_lease *http_lease(const struct http_pool *pool, struct ip address);
 
 /* Takes the reference. */
 void http_answer_json(struct http_answer *answer, json_t *json);

@@ -25,10 +25,10 @@ struct http_server {
         struct MHD_Daemon *daemon; /* NULL: not listening yet */
         struct http_listener listener;
         uv_poll_t poll;
-        uv_timer_t timer; /* MHD's next wish, the next connection to end, or the next try to listen */
+        uv_timer_t timer; /* MHD's next timeout, the next connection to end, or the next try to listen */
         struct clients clients;
         unsigned handles;
-        bool polling, told;
+        bool polling, reported;
 };
 
 /* ---- one request ---- */
@@ -163,10 +163,10 @@ static void arm(struct http_server *server)
 {
         int64_t now_ms = clock_boottime_ms(), wait_ms = INT64_MAX;
         int64_t end_ms = clients_next_end_ms(&server->clients);
-        MHD_UNSIGNED_LONG_LONG wish_ms;
+        MHD_UNSIGNED_LONG_LONG timeout_ms;
 
-        if (MHD_get_timeout(server->daemon, &wish_ms) == MHD_YES)
-                wait_ms = (int64_t)wish_ms;
+        if (MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES)
+                wait_ms = (int64_t)timeout_ms;
         if (server->clients.somebody_left)
                 wait_ms = 0;
         if (end_ms != INT64_MAX && end_ms - now_ms < wait_ms)
@@ -234,10 +234,10 @@ static void listen_or_wait(struct http_server *server)
                 log_info("listening", LOG_STR("what", server->options.name));
                 return;
         }
-        if (!server->told)
-                log_warn("nobody can look; trying again", LOG_STR("what", server->options.name),
-                         LOG_ERR(&err), LOG_INT("again_in_ms", HTTP_RETRY_MS));
-        server->told = true;
+        if (!server->reported)
+                log_warn("listening failed; retrying", LOG_STR("what", server->options.name), LOG_ERR(&err),
+                         LOG_INT("again_in_ms", HTTP_RETRY_MS));
+        server->reported = true;
         uv_timer_start(&server->timer, on_timer, HTTP_RETRY_MS, 0);
 }
 

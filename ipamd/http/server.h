@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A small HTTP server on the daemon's loop, by libmicrohttpd: GET and HEAD, fixed paths, answers that are made at once
- * from memory. It never blocks the loop. Whoever speaks to it is a stranger: connections, their number per address, the
+ * from memory. It never blocks the loop. Whoever speaks to it is not trusted: connections, their number per address, the
  * size of a request's head, and the time from a connection's beginning to its end are limited; one request per connection. Who holds many
  * makes room for who holds few.
  *
@@ -50,7 +50,7 @@ struct http_server_options {
         size_t n_routes;
         void *data;
         /*
-         * Only requests whose Host is an address or localhost: a page of a stranger's that has our address under its own name
+         * Only requests whose Host is an address or localhost: a foreign page that has our address under its own name
          * (DNS rebinding) must not be able to read us through a person's browser.
          */
         bool only_local_names;

@@ -20,7 +20,7 @@ struct announce {
         char *marker;
         uv_timer_t timer;
         bool made;
-        int told; /* errno or code of the failure that was told; 0: none. Its text has a new temporary's name each time */
+        int reported; /* errno or code of the failure that was reported; 0: none. Its text has a new temporary's name each time */
 };
 
 bool announce_was_made(const char *marker)
@@ -60,13 +60,13 @@ void announce_check(struct announce *announce)
         if (make(announce, &changed, &err) < 0) {
                 int failure = err.sys_errno ?: (int)err.code;
 
-                if (failure != announce->told)
-                        log_error("the container runtime is not told of this node's network", LOG_ERR(&err));
-                announce->told = failure;
+                if (failure != announce->reported)
+                        log_error("installing the network configuration failed", LOG_ERR(&err));
+                announce->reported = failure;
                 return;
         }
         announce->made = true;
-        announce->told = 0;
+        announce->reported = 0;
         if (changed)
                 log_info("network configuration installed", LOG_STR("folder", paths->conf_folder),
                          LOG_STR("file", paths->conflist_name));

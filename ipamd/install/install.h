@@ -57,7 +57,7 @@ int install_check_conflist(const struct install_paths *paths, struct err *err);
 int install_conflist(const struct install_paths *paths, bool *ret_changed, struct err *err);
 
 enum install_withdraw {
-        INSTALL_FOR_NOW,  /* it comes again when the daemon serves: what ours replaced stays aside */
+        INSTALL_FOR_NOW, /* it comes again when the daemon serves: what ours replaced stays under another name */
         INSTALL_FOR_GOOD, /* what ours replaced comes back */
 };
 /* Takes our conflist away; one of somebody else is left alone. */

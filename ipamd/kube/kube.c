@@ -32,7 +32,7 @@ struct kube {
         } attempt;
         unsigned failures; /* in a row */
         int64_t not_before_ms;
-        bool left_out_told;
+        bool left_out_reported;
 };
 
 static void send_next(struct kube *kube);
@@ -123,10 +123,10 @@ static void retry_later(struct kube *kube, int64_t at_least_ms, const char *why)
         if (delay_ms < at_least_ms)
                 delay_ms = at_least_ms;
         if (kube->failures == 1)
-                log_warn("an event could not be told to Kubernetes; it is kept", LOG_STR("why", why),
+                log_warn("event not delivered to Kubernetes; kept", LOG_STR("why", why),
                          LOG_INT("again_in_ms", delay_ms));
         else
-                log_debug("an event could not be told to Kubernetes", LOG_STR("why", why),
+                log_debug("event not delivered to Kubernetes", LOG_STR("why", why),
                           LOG_INT("again_in_ms", delay_ms));
         kube->sending->sending = false;
         kube->sending = NULL;
@@ -135,14 +135,14 @@ static void retry_later(struct kube *kube, int64_t at_least_ms, const char *why)
         sleep_until_due(kube, delay_ms);
 }
 
-static void told(struct kube *kube)
+static void reported(struct kube *kube)
 {
         struct notice *notice = TAKE_PTR(kube->sending);
 
         notice->sending = false;
-        notices_told(&kube->notices, notice, kube->type, clock_boottime_ms());
+        notices_reported(&kube->notices, notice, kube->type, clock_boottime_ms());
         if (kube->failures)
-                log_info("Kubernetes takes events again", LOG_INT("failures", kube->failures));
+                log_info("Kubernetes accepts events again", LOG_INT("failures", kube->failures));
         kube->failures = 0;
         send_next(kube);
 }
@@ -156,7 +156,7 @@ static void taken(struct kube *kube, const struct http_reply *reply)
         known->count = count ?: kube->attempt.count;
         if (!known->first_wall_ms)
                 known->first_wall_ms = clock_wall_ms();
-        told(kube);
+        reported(kube);
 }
 
 /* It is there although we have not made it in this life, or not there any more: the other method. */
@@ -195,9 +195,9 @@ static void wrong(struct kube *kube, const struct http_reply *reply)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
 
-        log_error("Kubernetes does not understand an event; it is dropped",
-                  LOG_STR("reason", kube->sending->reason), LOG_STR("why", reply_message(arena, reply)));
-        told(kube);
+        log_error("event rejected by Kubernetes; dropped", LOG_STR("reason", kube->sending->reason),
+                  LOG_STR("why", reply_message(arena, reply)));
+        reported(kube);
 }
 
 static const struct {
@@ -255,10 +255,9 @@ void kube_tell(struct kube *kube, const struct kube_notice *notices, size_t n, b
 {
         size_t left_out = notices_set(&kube->notices, notices, n, ret_any_lasts);
 
-        if (left_out && !kube->left_out_told)
-                log_warn("too many things are wrong to tell Kubernetes of all",
-                         LOG_INT("left_out", left_out));
-        kube->left_out_told = left_out > 0;
+        if (left_out && !kube->left_out_reported)
+                log_warn("too many events for Kubernetes; some dropped", LOG_INT("left_out", left_out));
+        kube->left_out_reported = left_out > 0;
         send_next(kube);
 }
 

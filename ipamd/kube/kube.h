@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Tells Kubernetes, as Events about this Node, what somebody must act on. Optional: a node without a service account works
- * the same. It lives on the daemon's loop and never waits; while the API server is away, what is to be told is kept (see
+ * the same. It lives on the daemon's loop and never waits; while the API server is away, what is to be reported is kept (see
  * notices.h) and nothing else is affected. It may create and patch Events, and needs no other right.
  *
  * All functions on the loop's thread.

@@ -38,10 +38,10 @@ static struct notice *find(struct notices *notices, const struct kube_notice *wa
 
 static bool is_idle(const struct notice *slot)
 {
-        return !slot->lasts && !slot->told && !slot->sending;
+        return !slot->lasts && !slot->reported && !slot->sending;
 }
 
-/* An empty slot, or the one whose story ended longest ago. */
+/* An empty slot, or the one whose history ended longest ago. */
 static struct notice *make_room(struct notices *notices)
 {
         struct notice *best = NULL;
@@ -51,7 +51,7 @@ static struct notice *make_room(struct notices *notices)
 
                 if (!slot->reason)
                         return slot;
-                if (is_idle(slot) && (!best || slot->told_ms < best->told_ms))
+                if (is_idle(slot) && (!best || slot->reported_ms < best->reported_ms))
                         best = slot;
         }
         if (best)
@@ -135,15 +135,15 @@ static void bucket_take(int64_t *full_ms, int64_t now_ms, int64_t period_ms)
         *full_ms = (*full_ms > now_ms ? *full_ms : now_ms) + period_ms;
 }
 
-/* -1: nothing to tell; else how long until it may be told. */
+/* -1: nothing to tell; else how long until it may be reported. */
 static int64_t due_in_ms(const struct notice *slot, int64_t now_ms)
 {
         int64_t wait_ms = bucket_wait_ms(slot->full_ms, now_ms, NOTICE_BURST, NOTICE_PERIOD_MS);
-        int64_t again_ms = slot->told_ms + NOTICE_AGAIN_MS - now_ms;
+        int64_t again_ms = slot->reported_ms + NOTICE_AGAIN_MS - now_ms;
 
-        if (!slot->reason || slot->lasts + slot->told == 0)
+        if (!slot->reason || slot->lasts + slot->reported == 0)
                 return -1;
-        if (slot->lasts && slot->told && again_ms > wait_ms)
+        if (slot->lasts && slot->reported && again_ms > wait_ms)
                 return again_ms;
         return wait_ms;
 }
@@ -161,7 +161,7 @@ struct notice *notices_next(struct notices *notices, int64_t now_ms, enum notice
 
                 if (ms >= 0 && (first_ms < 0 || ms < first_ms))
                         first_ms = ms;
-                if (ms == 0 && (!best || slot->told_ms < best->told_ms))
+                if (ms == 0 && (!best || slot->reported_ms < best->reported_ms))
                         best = slot;
         }
         if (best && all_ms == 0) {
@@ -172,10 +172,10 @@ struct notice *notices_next(struct notices *notices, int64_t now_ms, enum notice
         return NULL;
 }
 
-void notices_told(struct notices *notices, struct notice *notice, enum notice_type type, int64_t now_ms)
+void notices_reported(struct notices *notices, struct notice *notice, enum notice_type type, int64_t now_ms)
 {
-        notice->told = type == NOTICE_WARNING;
-        notice->told_ms = now_ms;
+        notice->reported = type == NOTICE_WARNING;
+        notice->reported_ms = now_ms;
         if (type == NOTICE_WARNING)
                 notice->begun = 0;
         bucket_take(&notice->full_ms, now_ms, NOTICE_PERIOD_MS);

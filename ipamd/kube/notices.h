@@ -2,11 +2,11 @@
 /*
  * Which Events are due, and when: pure, the time is an argument. A notice is one thing that is wrong (a reason and a
  * subject), and has one Warning while it lasts and one Normal when it is over; what has lasted long is said again. However
- * often things come and go, a notice is told NOTICE_BURST times at once and then once per NOTICE_PERIOD_MS, all of
+ * often things come and go, a notice is reported NOTICE_BURST times at once and then once per NOTICE_PERIOD_MS, all of
  * them together NOTICES_BURST times and then once per NOTICES_PERIOD_MS; what came between is in the count.
  *
  * What cannot be sent stays due: only the latest state of each notice is kept, so hours without an API server cost nothing.
- * What came and went before it could be told is not told: nobody must act on it any more.
+ * What came and went before it could be reported is not reported: nobody must act on it any more.
  */
 #ifndef IPAMD_KUBE_NOTICES_H
 #define IPAMD_KUBE_NOTICES_H
@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 enum {
-        NOTICES_MAX = 32, /* kept; more at the same time are not told */
+        NOTICES_MAX = 32, /* kept; more at the same time are not reported */
         NOTICE_BURST = 4,
         NOTICE_PERIOD_MS = 5 * 60 * 1000,
         NOTICES_BURST = 20,
@@ -44,10 +44,10 @@ struct notice_event {
 struct notice {
         char *reason, *over_reason, *subject, *message, *over_message; /* reason NULL: an empty slot */
         bool lasts;
-        bool told;      /* the Warning of it */
+        bool reported;  /* the Warning of it */
         bool sending;   /* an Event of it is under way */
         unsigned begun; /* how often it began since it was last told */
-        int64_t told_ms;
+        int64_t reported_ms;
         int64_t full_ms; /* its bucket is full again then */
         struct notice_event events[_NOTICE_TYPE_MAX];
 };
@@ -66,13 +66,13 @@ void notices_done(struct notices *notices); /* frees the contents */
 size_t notices_set(struct notices *notices, const struct kube_notice *now, size_t n, bool *ret_any_lasts);
 
 /*
- * The notice that is to be told now, and how: the one that waits longest. NULL: none; *ret_wait_ms says when to ask again
+ * The notice that is to be reported now, and how: the one that waits longest. NULL: none; *ret_wait_ms says when to ask again
  * (-1: not before notices_set()).
  */
 struct notice *notices_next(struct notices *notices, int64_t now_ms, enum notice_type *ret_type,
                             int64_t *ret_wait_ms);
 
 /* It is told (or can never be). Takes from the buckets. */
-void notices_told(struct notices *notices, struct notice *notice, enum notice_type type, int64_t now_ms);
+void notices_reported(struct notices *notices, struct notice *notice, enum notice_type type, int64_t now_ms);
 
 #endif

@@ -41,14 +41,14 @@ enum metric {
         /* gauges: the reconciler sets these */
         METRIC_EC2_DENIED,
         METRIC_EC2_PACE,
-        METRIC_LOOK_AGE,
+        METRIC_RESYNC_AGE,
         METRIC_CREDENTIALS_AGE,
         METRIC_CREDENTIALS_EXPIRY,
         METRIC_POOL_TARGET,
         METRIC_POOL_MISSING,
         METRIC_POOL_SURPLUS,
         METRIC_AWSCNI_IN_PROGRESS,
-        /* gauges: read from the books when they are asked for */
+        /* gauges: read from the database when they are asked for */
         METRIC_ADDRESSES,
         METRIC_LEASES,
         METRIC_WAITING,

@@ -23,9 +23,9 @@
                "credentials", "request")
 #define HTTP_STATUSES VALUES("", "200", "400", "401", "403", "404", "413", "429", "500", "502", "503", "504")
 #define STEPS                                                                                                \
-        VALUES("look", "find-subnets", "create", "recreate", "attach", "mark-delete-on-termination",         \
+        VALUES("resync", "find-subnets", "create", "recreate", "attach", "mark-delete-on-termination",       \
                "assign", "unassign", "drain", "undrain", "detach", "delete", "attach-refused",               \
-               "token-not-shown", "delete-on-termination", "security-groups", "look-for-orphans",            \
+               "token-not-shown", "delete-on-termination", "security-groups", "find-orphans",                \
                "delete-orphan", "learn-subnet", "full", "grow", "shrink", "eni-tag", "eni-link", "take-in",  \
                "store", "identity", "network", "takeover", "reclaim", "firewalls", "plan", "tag-primary",    \
                "orphans")
@@ -66,7 +66,7 @@ const struct metric_row metric_rows[_METRIC_MAX] = {
         [METRIC_AWSCNI_NO_ADDRESS] = {"awscni_no_available_ip_addresses",
                                       "Requests for an address that ended without one", METRIC_KIND_COUNTER},
         [METRIC_ORPHANS] = {"vpcwire_orphans_reclaimed_total",
-                            "Leases whose pod is gone, and ENIs of ours that nobody knew, taken back",
+                            "Leases whose pod is gone, and ENIs of ours that were unknown, taken back",
                             METRIC_KIND_COUNTER,
                             {{"kind", VALUES("lease", "eni")}}},
 
@@ -144,8 +144,8 @@ const struct metric_row metric_rows[_METRIC_MAX] = {
                              METRIC_KIND_GAUGE,
                              {{"class", VALUES("reads", "addresses", "enis")}},
                              .per_unit = 1000000},
-        [METRIC_LOOK_AGE] = {"vpcwire_look_age_seconds", "Time since the last full look at EC2",
-                             METRIC_KIND_AGE},
+        [METRIC_RESYNC_AGE] = {"vpcwire_resync_age_seconds", "Time since the last resync with EC2",
+                               METRIC_KIND_AGE},
         [METRIC_CREDENTIALS_AGE] = {"vpcwire_credentials_age_seconds",
                                     "Time since the AWS credentials were fetched", METRIC_KIND_AGE},
         [METRIC_CREDENTIALS_EXPIRY] = {"vpcwire_credentials_expiry_timestamp_seconds",

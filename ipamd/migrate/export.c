@@ -21,7 +21,7 @@ static bool is_running(const struct ipam_lease *lease)
         return lease->state == IPAM_LEASE_STATE_WIRED;
 }
 
-/* A pod that outlived our books is known by its link only; these are the names that aws-vpc-cni calls all by. */
+/* A pod that outlived our database is known by its link only; these are the names that aws-vpc-cni calls all by. */
 static json_t *row_of(const struct ipam_lease *lease)
 {
         bool named = *lease->network;

@@ -91,16 +91,16 @@ static const struct link_info *find_link(const struct kernel *kernel, const stru
         return NULL;
 }
 
-static int set_aside(const struct takeover_options *options, const struct store_import *import,
-                     struct outcome *out, struct err *err)
+static int skip(const struct takeover_options *options, const struct store_import *import,
+                struct outcome *out, struct err *err)
 {
         const char *reason = "no link on this host leads to the address: its pod is gone";
 
-        log_warn("a pod that is said to run is not taken over", LOG_STR("address", IP_TEXT(import->address)),
+        log_warn("pod not taken over", LOG_STR("address", IP_TEXT(import->address)),
                  LOG_STR("pod", import->pod_name), LOG_STR("container", import->key.container_id),
                  LOG_STR("why", reason));
         out->again = true;
-        return store_import_set_aside(options->store, import->address, reason, err);
+        return store_import_skip(options->store, import->address, reason, err);
 }
 
 /* A pod on several network cards has a row for each, under one key. What ours have not stays as aws-vpc-cni made it. */
@@ -110,9 +110,9 @@ static int leave_second_address(const struct takeover_options *options, const st
         const char *reason = "its pod runs and has another address already, and pods of ours have one";
 
         if (strcmp(import->reason, reason) != 0)
-                log_warn("an address of a pod of aws-vpc-cni is not taken over",
-                         LOG_STR("address", IP_TEXT(import->address)), LOG_STR("pod", import->pod_name),
-                         LOG_STR("container", import->key.container_id), LOG_STR("why", reason));
+                log_warn("address of a pod not taken over", LOG_STR("address", IP_TEXT(import->address)),
+                         LOG_STR("pod", import->pod_name), LOG_STR("container", import->key.container_id),
+                         LOG_STR("why", reason));
         return store_import_explain(options->store, import->address, reason, err);
 }
 
@@ -157,7 +157,7 @@ static int take_one(struct takeover *takeover, const struct takeover_options *op
         if (link)
                 return take(takeover, options, round, import, link, out, err);
         if (round->now_ms >= takeover->deadline_ms)
-                return set_aside(options, import, out, err);
+                return skip(options, import, out, err);
         outcome_wake(out, takeover->deadline_ms);
         return 0;
 }
@@ -184,7 +184,7 @@ static int tidy(struct takeover *takeover, const struct takeover_options *option
             legacy_remove_nft(legacy.connmark, &n, err) < 0)
                 return -(int)err->code;
         if (n)
-                log_info("what aws-vpc-cni left in the kernel is removed", LOG_INT("objects", n));
+                log_info("aws-vpc-cni's leftovers in the kernel removed", LOG_INT("objects", n));
         takeover->tidy = false;
         return 0;
 }
@@ -203,17 +203,17 @@ static void tidy_legacy(struct takeover *takeover, const struct takeover_options
                 return;
         }
         if (legacy_remove_xtables(options->xtables_lock, &n, &err) < 0) {
-                if (takeover->told != err.code)
-                        log_warn("iptables-legacy keeps aws-vpc-cni's chains for now", LOG_ERR(&err),
+                if (takeover->reported != err.code)
+                        log_warn("aws-vpc-cni's chains not removed from iptables-legacy yet", LOG_ERR(&err),
                                  LOG_INT("again_every_ms", LEGACY_RETRY_MS));
-                takeover->told = err.code;
+                takeover->reported = err.code;
                 takeover->tidy_legacy_due_ms = round->now_ms + LEGACY_RETRY_MS;
                 outcome_wake(out, takeover->tidy_legacy_due_ms);
                 return;
         }
         if (n)
-                log_info("what aws-vpc-cni left in iptables-legacy is removed", LOG_INT("objects", n));
-        takeover->told = 0;
+                log_info("aws-vpc-cni's leftovers in iptables-legacy removed", LOG_INT("objects", n));
+        takeover->reported = 0;
         takeover->tidy_legacy = false;
 }
 

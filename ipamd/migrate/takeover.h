@@ -2,7 +2,7 @@
 /*
  * Running pods of aws-vpc-cni become ours. Its checkpoint file says who has which address; the kernel says whether that is
  * still so (the pod's link, and the host's route to it); EC2 whether the address is on an ENI of this node. Until all
- * three agree the address is nobody's, and a row that no pod stands for is kept aside to be shown.
+ * three agree the address is nobody's, and a row that no pod stands for is skipped to be shown.
  */
 #ifndef IPAMD_MIGRATE_TAKEOVER_H
 #define IPAMD_MIGRATE_TAKEOVER_H
@@ -34,7 +34,7 @@ struct takeover {
         bool tidy;                  /* what it left in the kernel is to be removed */
         bool tidy_legacy;           /* ... and in iptables-legacy ... */
         int64_t tidy_legacy_due_ms; /* ... not before */
-        enum err_code told;         /* why that could not be; ERR_NONE: nothing is told */
+        enum err_code reported;     /* why that could not be; ERR_NONE: nothing is reported */
         int64_t deadline_ms;        /* a row whose pod was not seen by then has none */
 };
 

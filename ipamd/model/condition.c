@@ -9,7 +9,7 @@ static const struct {
         const char *name;
         enum condition_class class;
 } kinds[_CONDITION_KIND_MAX] = {
-        [CONDITION_LOOK] = {"look", CONDITION_CLASS_BACK_OFF},
+        [CONDITION_RESYNC] = {"resync", CONDITION_CLASS_BACK_OFF},
         [CONDITION_FIND_SUBNETS] = {"find-subnets", CONDITION_CLASS_BACK_OFF},
         [CONDITION_CREATE] = {"create", CONDITION_CLASS_BACK_OFF},
         [CONDITION_RECREATE] = {"recreate", CONDITION_CLASS_BACK_OFF},
@@ -21,7 +21,7 @@ static const struct {
         [CONDITION_DELETE] = {"delete", CONDITION_CLASS_BACK_OFF},
         [CONDITION_MARK_AGAIN] = {"delete-on-termination", CONDITION_CLASS_BACK_OFF},
         [CONDITION_SECURITY_GROUPS] = {"security-groups", CONDITION_CLASS_BACK_OFF},
-        [CONDITION_LOOK_FOR_ORPHANS] = {"look-for-orphans", CONDITION_CLASS_BACK_OFF},
+        [CONDITION_FIND_ORPHANS] = {"find-orphans", CONDITION_CLASS_BACK_OFF},
         [CONDITION_DELETE_ORPHAN] = {"delete-orphan", CONDITION_CLASS_BACK_OFF},
         [CONDITION_LEARN_SUBNET] = {"learn-subnet", CONDITION_CLASS_BACK_OFF},
         [CONDITION_STEP_STORE] = {"store", CONDITION_CLASS_STEP},

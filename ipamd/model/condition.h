@@ -14,7 +14,7 @@
 /* What a condition is about; the object says of which subnet, ENI, address, ... */
 enum condition_kind {
         /* An EC2 call failed: not made again before its time. Object: a subnet, an ENI, a client token, or "" for the node. */
-        CONDITION_LOOK,
+        CONDITION_RESYNC,
         CONDITION_FIND_SUBNETS,
         CONDITION_CREATE,
         CONDITION_RECREATE,
@@ -26,10 +26,10 @@ enum condition_kind {
         CONDITION_DELETE,
         CONDITION_MARK_AGAIN, /* the same, of one that is in use */
         CONDITION_SECURITY_GROUPS,
-        CONDITION_LOOK_FOR_ORPHANS,
+        CONDITION_FIND_ORPHANS,
         CONDITION_DELETE_ORPHAN,
         CONDITION_LEARN_SUBNET,
-        /* A step of a round failed, and the round with it. Object: "". */
+        /* A step of a reconcile failed, and the round with it. Object: "". */
         CONDITION_STEP_STORE,
         CONDITION_STEP_IDENTITY,
         CONDITION_STEP_NETWORK,

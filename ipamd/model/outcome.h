@@ -13,7 +13,7 @@
 /* Zero: nothing. Times are of clock_boottime_ms(). */
 struct outcome {
         bool again;            /* something was done: another round at once */
-        bool pool_changed;     /* who waits for an address may be served, or told more */
+        bool pool_changed;     /* pending ADDs may be served, or told more */
         bool resync_network;   /* the host's network is compared with the database */
         int64_t resync_ec2_ms; /* EC2 is looked at, at this time at the latest; 0: when it is due anyway */
         int64_t wake_ms;       /* another round, at this time at the latest; 0: time alone calls for none */

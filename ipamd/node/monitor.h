@@ -22,7 +22,7 @@ struct node_monitor;
 
 enum { NODE_MONITOR_FDS = 2 };
 
-/* The addresses of our own requests' sockets; 0: none. Who asked is told by these, and by nothing that a thread or a PID namespace changes. */
+/* The addresses of our own requests' sockets; 0: none. Who asked is reported by these, and by nothing that a thread or a PID namespace changes. */
 struct node_ports {
         uint32_t route, nft;
 };

@@ -81,7 +81,7 @@ static unsigned pod_seen(struct monitor_events *events, const struct link_info *
                        : 0;
 }
 
-/* To be asked about, unless there is so much that a look at all is less. */
+/* To be asked about, unless there is so much that a resync at all is less. */
 static unsigned wired(struct monitor_events *events, const struct node_wired *wired)
 {
         if (events->n_wired == WIRED_MAX)
@@ -194,7 +194,7 @@ static unsigned on_route(struct monitor_events *events, const struct nlmsghdr *h
 
         if (is_own(events, hdr) || route_parse(hdr, &route, NULL) < 0 || route.dst.ip.family != AF_INET)
                 return 0;
-        /* Beside those that the kernel makes for addresses of links, which are told as such. */
+        /* Beside those that the kernel makes for addresses of links, which are reported as such. */
         if (route.table == RT_TABLE_LOCAL && route.protocol != RTPROT_KERNEL)
                 return NODE_CHANGED_ADDRS;
         if (!dataplane_table_is_ours(route.table))
@@ -230,13 +230,13 @@ static bool is_off_of_pod(struct nlattr *const *attributes)
         static const struct {
                 int attribute;
                 enum link_conf conf;
-        } told[] = {{NETCONFA_RP_FILTER, LINK_CONF_IPV4_RP_FILTER},
-                    {NETCONFA_FORWARDING, LINK_CONF_IPV4_FORWARDING}};
+        } reported[] = {{NETCONFA_RP_FILTER, LINK_CONF_IPV4_RP_FILTER},
+                        {NETCONFA_FORWARDING, LINK_CONF_IPV4_FORWARDING}};
 
         for (size_t i = 0; i < n_pod_sysctls; i++) {
-                for (size_t j = 0; j < ARRAY_SIZE(told); j++) {
-                        if (pod_sysctls[i].conf == told[j].conf &&
-                            is_off(attributes[told[j].attribute], pod_sysctls[i].number))
+                for (size_t j = 0; j < ARRAY_SIZE(reported); j++) {
+                        if (pod_sysctls[i].conf == reported[j].conf &&
+                            is_off(attributes[reported[j].attribute], pod_sysctls[i].number))
                                 return true;
                 }
         }
@@ -256,7 +256,7 @@ static bool is_off_of_eni(struct nlattr *const *attributes)
 }
 
 /*
- * Who made it is not told, so only a value that is not ours is news. A new link is told here before its RTM_NEWLINK: it
+ * Who made it is not reported, so only a value that is not ours is news. A new link is reported here before its RTM_NEWLINK: it
  * is not known yet.
  */
 static unsigned on_sysctl(struct monitor_events *events, const struct nlmsghdr *hdr)

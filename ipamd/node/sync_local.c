@@ -2,7 +2,7 @@
 /*
  * Addresses of pods, or for pods, that are the host's own besides: cloud-init and its like put all of an ENI's addresses on a
  * link, an administrator uses one as a floating address. What is for such an address ends here, whatever the pods' table
- * says. A pod's is taken off an ENI's link: there it can be for nothing else. All others are the host's, and are told; so is
+ * says. A pod's is taken off an ENI's link: there it can be for nothing else. All others are the host's, and are reported; so is
  * an address without a lease that the pods' table leads to a veth: some pod uses it.
  */
 #include <stdlib.h>
@@ -160,7 +160,7 @@ static void look_at_local(const struct occupation *o, const struct route_info *r
         }
 }
 
-/* Of nobody's lease, and yet some pod's: the books have lost it, or another's route was left here. */
+/* Of nobody's lease, and yet some pod's: the database has lost it, or another's route was left here. */
 static void look_at_routes(const struct occupation *o)
 {
         struct sync *sync = o->sync;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The main table is others': what is wrong with it for the primary ENI's pods is told, and nothing of it is touched. */
+/* The main table is others': what is wrong with it for the primary ENI's pods is reported, and nothing of it is touched. */
 #include <linux/rtnetlink.h>
 
 #include <vpcwire/main_table.h>

@@ -2,7 +2,7 @@
 /*
  * Routes of the pods' table that lead a pod's packets elsewhere than to its own link, whoever made them: a plugin that came
  * late with an address that has a new owner, or somebody by hand. Whose the address is the lease says, so where the pod's own
- * link is here the route is taken back. Where it is not, the one who has the packets keeps them, and it is told.
+ * link is here the route is taken back. Where it is not, the one who has the packets keeps them, and it is reported.
  */
 #include <stdlib.h>
 
@@ -50,7 +50,7 @@ static void take_back(struct sync *sync, const struct route_info *wanted, const 
         struct err failure;
         int r;
 
-        if (sync->check) { /* the difference is told with the routes' */
+        if (sync->check) { /* the difference is reported with the routes' */
                 note(sync, seen, false);
                 return;
         }

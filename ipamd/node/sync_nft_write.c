@@ -199,7 +199,7 @@ static bool is_ours(const char *line, const char *wanted)
 }
 
 /* What is no chain of the listing must be in the wanted text; chains and their rules are replaced in any case. */
-static bool has_stranger(const char *listing, const char *wanted)
+static bool has_foreign(const char *listing, const char *wanted)
 {
         for (const char *line = strchr(listing, '\n'); line && *++line; line = strchr(line, '\n')) {
                 if (line[0] != '\t' || line[1] == '\t' || line[1] == '}' || strncmp(line, "\tchain ", 7) == 0)
@@ -214,7 +214,7 @@ int sync_nft_take_over(struct nft_ctx *nft, const char *family, const struct nod
 {
         _cleanup_free_ char *listing = sync_nft_list(nft, family);
 
-        if (!listing || has_stranger(listing, wanted->text))
+        if (!listing || has_foreign(listing, wanted->text))
                 return -ERR_NOT_FOUND;
         return sync_nft_update(nft, family, listing, NULL, wanted);
 }

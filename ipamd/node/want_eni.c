@@ -57,7 +57,8 @@ static struct node_want_eni find_link(const struct search *s)
         want.link = found.link;
         if (!found.link && all.other)
                 err_set(&want.err, ERR_EXISTS,
-                        "ENI %s: the links %s and %s have its MAC, and nobody can tell which of them it is; "
+                        "ENI %s: the links %s and %s have its MAC, and it cannot be told which of them it "
+                        "is; "
                         "none is touched",
                         MAC_TEXT(s->eni->mac), all.one->name, all.other->name);
         return want;

@@ -52,7 +52,7 @@ static void add(struct elements *elements, struct prefix prefix, unsigned index)
 }
 
 /*
- * Intervals are a tree; a hash costs the same for any number of addresses. It costs less where its size is told: the kernel
+ * Intervals are a tree; a hash costs the same for any number of addresses. It costs less where its size is known: the kernel
  * takes one of fixed size then, and a quicker hash function.
  */
 static void write_kind(struct text *t, const struct elements *elements)

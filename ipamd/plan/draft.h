@@ -59,7 +59,7 @@ unsigned draft_free_index(const struct draft *draft, const struct plan_eni *own)
 unsigned draft_room(const struct draft *draft, const struct plan_eni *eni); /* for so many more addresses */
 unsigned draft_places(const struct draft *draft);                           /* how many ENIs there may be */
 
-void plan_look(struct draft *draft);
+void plan_resync(struct draft *draft);
 void plan_forward(struct draft *draft);                 /* steps of ENIs on their way in */
 unsigned plan_grow(struct draft *draft);                /* returns the shortage */
 unsigned plan_wait_for_look(struct draft *draft);       /* the same, where nothing may be done about it yet */

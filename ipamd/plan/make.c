@@ -76,8 +76,8 @@ void plan_make(const struct plan_view *view, const struct pool_targets *targets,
         unsigned shortage, surplus = 0;
 
         set_up(&draft);
-        plan_look(&draft);
-        if (view->look_first) {
+        plan_resync(&draft);
+        if (view->resync_first) {
                 shortage = plan_wait_for_look(&draft);
         } else {
                 plan_forward(&draft);

@@ -3,7 +3,7 @@
 #include "plan/plan.h"
 
 static const char *const action_names[_PLAN_ACTION_MAX] = {
-        [PLAN_LOOK] = "look",     [PLAN_FIND_SUBNETS] = "find-subnets",
+        [PLAN_RESYNC] = "resync", [PLAN_FIND_SUBNETS] = "find-subnets",
         [PLAN_CREATE] = "create", [PLAN_RECREATE] = "recreate",
         [PLAN_ATTACH] = "attach", [PLAN_MARK_DELETE_ON_TERMINATION] = "mark-delete-on-termination",
         [PLAN_ASSIGN] = "assign", [PLAN_UNASSIGN] = "unassign",

@@ -5,7 +5,7 @@
  *
  * Words: capacity = addresses per ENI less the primary one. total = addresses we have or that are under way (preparing,
  * asked for in a create call). free = total - leased - cooling - lost - leaving: usable now or shortly; what is doubted counts
- * as free as long as nobody waits, because the next look decides soon. Waiting ADDs count as if they were leased already, so that
+ * as free as long as nobody waits, because the next resync decides soon. Waiting ADDs count as if they were leased already, so that
  * one plan asks EC2 for all of them at once.
  */
 #ifndef IPAMD_PLAN_PLAN_H
@@ -68,9 +68,9 @@ struct plan_view {
         int64_t find_subnets_due_ms; /* ... from this time on */
         unsigned max_enis_seen;      /* EC2 refused to attach more than this (0: it never did) */
         int64_t surplus_since_ms; /* since when the last plans saw a surplus without a break; 0: the last one saw none */
-        bool look_first;            /* EC2 must be looked at before anything else is done */
-        int64_t look_due_ms;        /* when the next full look at EC2 is due */
-        int64_t look_not_before_ms; /* a look failed: none before this, whatever needs it */
+        bool resync_first;            /* EC2 must be looked at before anything else is done */
+        int64_t resync_due_ms;        /* when the next resync is due */
+        int64_t resync_not_before_ms; /* a resync failed: none before this, whatever needs it */
 };
 
 struct plan_limits {
@@ -84,7 +84,7 @@ enum {
 };
 
 enum plan_action_kind {
-        PLAN_LOOK,         /* ask EC2 what we have: due, or something is in doubt */
+        PLAN_RESYNC,       /* ask EC2 what we have: due, or something is in doubt */
         PLAN_FIND_SUBNETS, /* ask EC2 for other subnets that may be used */
         PLAN_CREATE,       /* a new ENI with `count` secondary addresses at device_index, in subnet_id */
         PLAN_RECREATE,     /* repeat the create call of `key` with its token */

@@ -3,37 +3,37 @@
 #include "plan/draft.h"
 
 /*
- * A create call is repeated with its token, which answers the doubt better than a look: an ENI that is not attached
+ * A create call is repeated with its token, which answers the doubt better than a resync: an ENI that is not attached
  * yet is in no Describe by instance.
  */
-static bool needs_look(const struct plan_eni *eni)
+static bool needs_resync(const struct plan_eni *eni)
 {
         return eni->managed && eni->in_doubt && eni->state != PLAN_ENI_CREATING;
 }
 
 static const struct plan_eni *find_doubt(struct draft *draft)
 {
-        if (!draft_due(draft, draft->view->look_not_before_ms))
+        if (!draft_due(draft, draft->view->resync_not_before_ms))
                 return NULL;
         for (size_t i = 0; i < draft->n_enis; i++) {
-                if (needs_look(draft->enis[i]) && draft_due(draft, draft->enis[i]->step_not_before_ms))
+                if (needs_resync(draft->enis[i]) && draft_due(draft, draft->enis[i]->step_not_before_ms))
                         return draft->enis[i];
         }
         return NULL;
 }
 
-void plan_look(struct draft *draft)
+void plan_resync(struct draft *draft)
 {
         const struct plan_eni *eni = find_doubt(draft);
-        bool due = draft_due(draft, draft->view->look_due_ms);
+        bool due = draft_due(draft, draft->view->resync_due_ms);
 
         if (eni) {
-                draft_add(draft, PLAN_LOOK, NULL, 0,
+                draft_add(draft, PLAN_RESYNC, NULL, 0,
                           "the outcome of the last call for the ENI at device %u is unknown",
                           eni->device_index);
                 draft->n_helping++;
         } else if (due) {
-                draft_add(draft, PLAN_LOOK, NULL, 0, "a full look at EC2 is due");
+                draft_add(draft, PLAN_RESYNC, NULL, 0, "a resync is due");
         }
 }
 

@@ -29,7 +29,7 @@ static const char *reason_text(const struct plan_stuck *s, struct arena *arena)
         case PLAN_REASON_ENI_COMES:
                 return arena_printf(arena, "the ENI at device %u is still under way", s->device_index);
         case PLAN_REASON_ENI_IN_DOUBT:
-                return arena_printf(arena, "the ENI at device %u is in doubt until the next look at EC2",
+                return arena_printf(arena, "the ENI at device %u is in doubt until the next resync",
                                     s->device_index);
         case PLAN_REASON_ASSIGN_LATER:
                 return arena_printf(arena,

@@ -42,8 +42,8 @@ int act_give_up(struct context *ctx, struct round *round, struct store_eni *eni,
         return store_eni_set_state(ctx->store, eni->key, ENI_DELETING, why, round->now_ms, &done, err);
 }
 
-static int act_look(struct reconcile *r, struct round *round, const struct plan_action *action _unused_,
-                    struct store_eni *eni _unused_, struct outcome *out, struct err *err)
+static int act_resync(struct reconcile *r, struct round *round, const struct plan_action *action _unused_,
+                      struct store_eni *eni _unused_, struct outcome *out, struct err *err)
 {
         out->again = true;
         return look_at_ec2(r, round, out, err);
@@ -127,7 +127,7 @@ static const struct {
         int (*run)(struct reconcile *r, struct round *round, const struct plan_action *action,
                    struct store_eni *eni, struct outcome *out, struct err *err);
 } actions[_PLAN_ACTION_MAX] = {
-        [PLAN_LOOK] = {false, act_look},     [PLAN_FIND_SUBNETS] = {false, act_find_subnets},
+        [PLAN_RESYNC] = {false, act_resync}, [PLAN_FIND_SUBNETS] = {false, act_find_subnets},
         [PLAN_CREATE] = {false, act_create}, [PLAN_RECREATE] = {true, act_recreate},
         [PLAN_ATTACH] = {true, act_attach},  [PLAN_MARK_DELETE_ON_TERMINATION] = {true, act_mark},
         [PLAN_ASSIGN] = {true, act_assign},  [PLAN_UNASSIGN] = {true, act_unassign},

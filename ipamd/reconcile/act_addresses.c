@@ -30,7 +30,7 @@ static int assign_failed(struct context *ctx, struct round *round, const struct 
         /* A full subnet is no fault of the ENI: others in it need not try, those elsewhere may. */
         const char *subject = subnet_is_full ? eni->subnet_id : eni->eni_id;
 
-        if (ec2_retry_repeat(EC2_ACTION_ASSIGN_ADDRESSES, class) != EC2_REPEAT_AFTER_LOOK &&
+        if (ec2_retry_repeat(EC2_ACTION_ASSIGN_ADDRESSES, class) != EC2_REPEAT_AFTER_RESYNC &&
             store_eni_set_in_doubt(ctx->store, eni->key, false, err) < 0)
                 return -(int)err->code;
         if (subnet_is_full &&
@@ -72,7 +72,7 @@ int act_assign(struct reconcile *r, struct round *round, const struct plan_actio
         log_info("addresses assigned", LOG_STR("eni", eni->eni_id), LOG_INT("asked", action->count),
                  LOG_INT("new", n_new), LOG_STR("reason", action->reason));
         if (n_new == 0)
-                return blocked_until(ctx, round, name, eni->eni_id, round->now_ms + LOOK_SETTLE_MS,
+                return blocked_until(ctx, round, name, eni->eni_id, round->now_ms + RESYNC_SETTLE_MS,
                                      CAUSE_NOTHING_NEW, "EC2 answered an assign call without a new address",
                                      out, err);
         if (blocked_clear(ctx, round, name, eni->eni_id, err) < 0)

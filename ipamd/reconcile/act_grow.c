@@ -58,7 +58,7 @@ static int not_shown(struct context *ctx, struct round *round, struct store_eni 
 
 /*
  * The token made an ENI, and we would ask for another now: settings (tags, security groups) changed since. It is found by
- * its tag and taken in as it is; attached already, it is left to the next look.
+ * its tag and taken in as it is; attached already, it is left to the next resync.
  */
 static int find_by_token(struct groups *groups, struct context *ctx, struct round *round,
                          struct store_eni *eni, const struct err *cause, struct outcome *out, struct err *err)
@@ -219,8 +219,8 @@ static int attach_failed(struct resync *resync, struct context *ctx, struct roun
         }
         if (repeat == EC2_REPEAT_NEVER || too_often)
                 return give_up_attaching(ctx, round, eni, cause->msg, out, err);
-        if (repeat == EC2_REPEAT_AFTER_LOOK)
-                return 0; /* in doubt: the planner asks for a look before anything else is done with it */
+        if (repeat == EC2_REPEAT_AFTER_RESYNC)
+                return 0; /* in doubt: the planner asks for a resync before anything else is done with it */
         return store_eni_set_in_doubt(ctx->store, eni->key, false, err);
 }
 
@@ -269,7 +269,7 @@ int act_mark(struct reconcile *r, struct round *round, const struct plan_action 
         }
         out->again = true;
         out->resync_network = true;
-        if (eni->doubted) /* of before the boot: the last look could not show what it has */
+        if (eni->doubted) /* of before the boot: the last resync could not show what it has */
                 outcome_resync_ec2(out, round->now_ms);
         if (store_eni_set_state(ctx->store, eni->key, ENI_CONFIGURING, "attached", round->now_ms, &done,
                                 err) < 0)

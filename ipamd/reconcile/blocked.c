@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What EC2 refused, and when it may be asked again. Kept in the store: it outlives a restart (a crash loop must not turn
- * into a storm of calls) and is what a waiting ADD and `ipamctl status` are told.
+ * into a storm of calls) and is what a waiting ADD and `ipamctl status` show.
  */
 #include <assert.h>
 #include <string.h>
@@ -153,7 +153,7 @@ static int keep_pace(struct context *ctx, struct round *round, enum condition_ki
         const char *action = condition_kind_to_string(kind);
 
         metrics_add(ctx->options.metrics, METRIC_EC2_PACED, LABELS(action), 1);
-        log_debug("ec2 call put off", LOG_STR("action", action), LOG_STR("object", object),
+        log_debug("ec2 call deferred", LOG_STR("action", action), LOG_STR("object", object),
                   LOG_INT("again_in_ms", wait_ms));
         return write_down(ctx, round,
                           (struct condition){.kind = kind,

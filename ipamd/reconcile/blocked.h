@@ -34,7 +34,7 @@ bool blocked_now(const struct round *round, enum condition_kind kind, const char
 /* The same; and if so, a round comes when that ends. */
 bool blocked_waits(const struct round *round, enum condition_kind kind, const char *object,
                    struct outcome *out);
-/* Until when, and after how many attempts; 0: it is not in the books. */
+/* Until when, and after how many attempts; 0: it is not in the database. */
 int64_t blocked_until_ms(const struct round *round, enum condition_kind kind, const char *object);
 unsigned blocked_attempts(const struct round *round, enum condition_kind kind, const char *object);
 

@@ -45,7 +45,7 @@ int context_open(struct context *ctx, const struct reconcile_options *options, s
                 return -(int)err->code;
         if (imds_new(&(const struct imds_options){.endpoint = o->imds_endpoint,
                                                   .ipv6 = o->imds_ipv6,
-                                                  .brake = &ctx->brake},
+                                                  .cancel = &ctx->cancel},
                      &ctx->imds, err) < 0)
                 return -(int)err->code;
         ctx->credentials = credentials_open(&(const struct credentials_options){
@@ -55,7 +55,7 @@ int context_open(struct context *ctx, const struct reconcile_options *options, s
                 .use_fips = o->use_fips,
                 .use_dualstack = o->use_dualstack,
                 .ca_file = o->ca_file,
-                .brake = &ctx->brake,
+                .cancel = &ctx->cancel,
                 .timeout_ms = o->http_timeout_ms,
         });
         if (node_open(&ctx->node, err) < 0)

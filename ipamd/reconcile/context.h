@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What all steps share: who they are, what they are told, and the hands that they work with. Of the reconciler's thread. */
+/* What all steps share: who they are, what they are given, and the hands that they work with. Of the reconciler's thread. */
 #ifndef IPAMD_RECONCILE_CONTEXT_H
 #define IPAMD_RECONCILE_CONTEXT_H
 
@@ -17,7 +17,7 @@ struct context {
         struct arena *arena; /* as long as the reconciler: what the profile adds to the options */
         struct reconcile_options options;
         struct reconcile_settings settings; /* the thread's copy */
-        struct http_brake brake;
+        struct http_cancel cancel;
         struct store *store;
         struct imds *imds;
         struct credentials *credentials;

@@ -67,8 +67,8 @@ void count_plan(struct context *ctx, const struct plan *plan)
 }
 
 /* aws-vpc-cni's names of what goes on. */
-static const char *const undertakings[_PLAN_ACTION_MAX] = {
-        [PLAN_LOOK] = "nodeIPPoolReconcile",     [PLAN_FIND_SUBNETS] = "increaseDatastorePool",
+static const char *const operations[_PLAN_ACTION_MAX] = {
+        [PLAN_RESYNC] = "nodeIPPoolReconcile",   [PLAN_FIND_SUBNETS] = "increaseDatastorePool",
         [PLAN_CREATE] = "increaseDatastorePool", [PLAN_RECREATE] = "increaseDatastorePool",
         [PLAN_ATTACH] = "increaseDatastorePool", [PLAN_MARK_DELETE_ON_TERMINATION] = "increaseDatastorePool",
         [PLAN_ASSIGN] = "increaseDatastorePool", [PLAN_UNASSIGN] = "decreaseDatastorePool",
@@ -80,7 +80,7 @@ void count_action(struct context *ctx, enum plan_action_kind kind, bool begins)
 {
         if (begins)
                 metrics_add(ctx->options.metrics, METRIC_ACTIONS, LABELS(plan_action_to_string(kind)), 1);
-        metrics_set(ctx->options.metrics, METRIC_AWSCNI_IN_PROGRESS, LABELS(undertakings[kind]), begins);
+        metrics_set(ctx->options.metrics, METRIC_AWSCNI_IN_PROGRESS, LABELS(operations[kind]), begins);
 }
 
 void count_repairs(struct context *ctx, const struct node_repairs *repaired)
@@ -96,13 +96,13 @@ void count_repairs(struct context *ctx, const struct node_repairs *repaired)
         metrics_add(metrics, METRIC_REPAIRS, LABELS("sysctls"), repaired->sysctls);
 }
 
-void count_round(struct context *ctx, int64_t looked_ms)
+void count_round(struct context *ctx, int64_t resynced_ms)
 {
         struct metrics *metrics = ctx->options.metrics;
         int64_t since_ms, expires_wall_ms;
 
         metrics_add(metrics, METRIC_ROUNDS, NO_LABELS, 1);
-        metrics_set(metrics, METRIC_LOOK_AGE, NO_LABELS, looked_ms);
+        metrics_set(metrics, METRIC_RESYNC_AGE, NO_LABELS, resynced_ms);
         if (credentials_times(ctx->credentials, &since_ms, &expires_wall_ms)) {
                 metrics_set(metrics, METRIC_CREDENTIALS_AGE, NO_LABELS, since_ms);
                 metrics_set(metrics, METRIC_CREDENTIALS_EXPIRY, NO_LABELS, expires_wall_ms);

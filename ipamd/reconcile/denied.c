@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A denied action names itself once, as an event, and once more when it is allowed again. What was told is a fact in the
+ * A denied action names itself once, as an event, and once more when it is allowed again. What was reported is a fact in the
  * store, so that a restart does not tell it anew.
  */
 #include <vpcwire/log.h>
@@ -55,8 +55,7 @@ void denied_observe(void *data, const char *action, const struct ec2_result *res
                 return; /* says nothing of permissions */
         arena = arena_new();
         if (tell(ctx, arena, action, result->class == EC2_FAILURE_DENIED, why, &err) < 0)
-                log_error("a permission's change is not written down", LOG_STR("action", action),
-                          LOG_ERR(&err));
+                log_error("writing a permission's change failed", LOG_STR("action", action), LOG_ERR(&err));
 }
 
 void denied_recall(struct context *ctx)
@@ -71,7 +70,6 @@ void denied_recall(struct context *ctx)
                 if (read_fact(ctx, arena, action, &denied, &err) == 0)
                         metrics_set(ctx->options.metrics, METRIC_EC2_DENIED, LABELS(action), denied);
                 else
-                        log_error("whether EC2 denied an action cannot be read", LOG_STR("action", action),
-                                  LOG_ERR(&err));
+                        log_error("reading denied actions failed", LOG_STR("action", action), LOG_ERR(&err));
         }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Somebody else's firewall that drops the pods' packets: not ours to change, so it is told, with the cure. Logged when it
+ * Somebody else's firewall that drops the pods' packets: not ours to change, so it is reported, with the remedy. Logged when it
  * appears and when it is gone; in between it stands in the store for `ipamctl status`.
  */
 #include <string.h>
@@ -24,12 +24,12 @@ static int warn(struct context *ctx, struct round *round, const struct firewall_
                 struct outcome *out, struct err *err)
 {
         const char *message = arena_printf(
-                round->arena, "%s, and no rule of it accepts all packets from and to pods; the cure: %s",
-                drop->why, drop->cure);
+                round->arena, "%s, and no rule of it accepts all packets from and to pods; the remedy: %s",
+                drop->why, drop->remedy);
 
         if (!blocked_find(round, CONDITION_FIREWALL, drop->where)) {
-                log_warn("a firewall drops packets of pods", LOG_STR("where", drop->where),
-                         LOG_STR("why", drop->why), LOG_STR("cure", drop->cure));
+                log_warn("firewall drops pods' packets", LOG_STR("where", drop->where),
+                         LOG_STR("why", drop->why), LOG_STR("remedy", drop->remedy));
                 out->pool_changed = true;
         }
         return blocked_until(ctx, round, CONDITION_FIREWALL, drop->where,
@@ -45,7 +45,7 @@ static int forget_mended(struct context *ctx, struct round *round, const struct 
         for (size_t i = 0; i < n_before; i++) {
                 if (before[i].kind != CONDITION_FIREWALL || is_still_there(drops, n, before[i].object))
                         continue;
-                log_info("the firewall lets packets of pods pass", LOG_STR("where", before[i].object));
+                log_info("firewall passes pods' packets again", LOG_STR("where", before[i].object));
                 out->pool_changed = true;
                 if (blocked_clear(ctx, round, CONDITION_FIREWALL, before[i].object, err) < 0)
                         return -(int)err->code;
@@ -68,7 +68,7 @@ int firewall_watch(struct firewalls *firewalls, struct context *ctx, struct roun
         firewalls->due_ms = round->now_ms + FIREWALL_PERIOD_MS;
         if (firewall_look(round->arena, ctx->options.veth_prefix, &drops, &n, &failure) < 0) {
                 /* Only a report is lost. */
-                log_warn("firewalls cannot be looked at", LOG_ERR(&failure));
+                log_warn("firewall check failed", LOG_ERR(&failure));
                 outcome_wake(out, firewalls->due_ms);
                 return 0;
         }

@@ -7,12 +7,12 @@
 
 enum {
         FIREWALL_PERIOD_MS = 60 * 1000, /* other people's firewalls are looked at */
-        FIREWALL_SETTLE_MS = 1000,      /* between two looks, however often somebody changes his chains */
-        FIREWALL_MENDED_MS = 5 * 1000,  /* the same while one drops the pods' packets: the cure shows soon */
+        FIREWALL_SETTLE_MS = 1000,      /* between two checks, however often somebody changes his chains */
+        FIREWALL_MENDED_MS = 5 * 1000, /* the same while one drops the pods' packets: the remedy shows soon */
 };
 
 struct firewalls {
-        int64_t seen_ms; /* the last look */
+        int64_t seen_ms; /* the last check */
         int64_t due_ms;  /* the next one */
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Security groups of our secondary ENIs follow those of the primary one: else a node's pods have two firewalls, by the ENI
- * that they are on. The primary's come from IMDS (identity_changes.c); an ENI's own come with what EC2 shows of it anyway: a look,
- * the answer to its creation. Kept in memory alone, since the look after a start brings them; what EC2 refuses is asked for until
+ * that they are on. The primary's come from IMDS (identity_changes.c); an ENI's own come with what EC2 shows of it anyway: a resync,
+ * the answer to its creation. Kept in memory alone, since the resync after a start brings them; what EC2 refuses is asked for until
  * EC2 does it. ENIs of users keep what they have.
  */
 #include <stdlib.h>
@@ -58,7 +58,7 @@ void groups_see(struct groups *groups, const struct ec2_eni *eni)
         struct grouped *grouped = find_grouped(groups, eni->eni_id);
 
         if (eni->n_groups == 0)
-                return; /* not told: in a VPC an ENI has at least one */
+                return; /* not reported: in a VPC an ENI has at least one */
         scratch = arena_new();
         if (!grouped) {
                 groups->list = xrealloc_array(groups->list, groups->n + 1, sizeof(*groups->list));
@@ -70,7 +70,7 @@ void groups_see(struct groups *groups, const struct ec2_eni *eni)
         grouped->groups = in_order(scratch, eni->groups, eni->n_groups);
 }
 
-/* Whether the books have it, and it is not on its way out. */
+/* Whether the database has it, and it is not on its way out. */
 static bool stays(const struct round *round, const char *eni_id)
 {
         for (size_t i = 0; i < round->n_enis; i++) {
@@ -101,8 +101,7 @@ static int follow(struct context *ctx, struct round *round, struct grouped *grou
         }
         free(grouped->groups);
         grouped->groups = xstrdup(wanted);
-        log_info("eni has the primary one's security groups", LOG_STR("eni", grouped->eni_id),
-                 LOG_STR("groups", wanted));
+        log_info("eni security groups updated", LOG_STR("eni", grouped->eni_id), LOG_STR("groups", wanted));
         return blocked_clear(ctx, round, CONDITION_SECURITY_GROUPS, grouped->eni_id, err);
 }
 

@@ -4,13 +4,13 @@
 
 #include "reconcile/report.h"
 
-static void tell_credentials(struct health *told, const struct credentials_health *health)
+static void tell_credentials(struct health *reported, const struct credentials_health *health)
 {
-        if (health->failing == told->credentials_failing)
+        if (health->failing == reported->credentials_failing)
                 return;
-        told->credentials_failing = health->failing;
+        reported->credentials_failing = health->failing;
         if (!health->failing)
-                log_info("credentials can be had again");
+                log_info("credentials available again");
         else
                 log_warn(health->have_good
                                  ? "credentials cannot be refreshed; the old ones are used to their end"
@@ -18,25 +18,24 @@ static void tell_credentials(struct health *told, const struct credentials_healt
                          LOG_STR("why", health->why));
 }
 
-static void tell_clock(struct health *told, const struct credentials_health *health)
+static void tell_clock(struct health *reported, const struct credentials_health *health)
 {
         bool wrong = health->ahead_ms != 0;
 
-        if (wrong == told->clock_wrong)
+        if (wrong == reported->clock_wrong)
                 return;
-        told->clock_wrong = wrong;
+        reported->clock_wrong = wrong;
         if (wrong)
-                log_warn("this machine's clock is wrong by AWS's, which signs from now on",
-                         LOG_INT("ahead_ms", health->ahead_ms));
+                log_warn("clock skew: signing with AWS's time", LOG_INT("ahead_ms", health->ahead_ms));
         else
-                log_info("this machine's clock is right again");
+                log_info("clock skew over");
 }
 
-void health_tell(struct health *told, struct context *ctx)
+void health_tell(struct health *reported, struct context *ctx)
 {
         struct credentials_health health;
 
         credentials_get_health(ctx->credentials, &health);
-        tell_credentials(told, &health);
-        tell_clock(told, &health);
+        tell_credentials(reported, &health);
+        tell_clock(reported, &health);
 }

@@ -67,7 +67,7 @@ static void refresh_vpc_cidrs(struct context *ctx, struct identity_changes *chan
         size_t n;
 
         if (imds_get_vpc_cidrs(ctx->imds, ctx->identity.mac, round->arena, &cidrs, &n, &whole, &err) < 0) {
-                log_debug("the VPC's CIDRs are not to be had now", LOG_ERR(&err));
+                log_debug("VPC CIDRs unavailable", LOG_ERR(&err));
                 return;
         }
         if (n == 0)
@@ -80,9 +80,9 @@ static void refresh_vpc_cidrs(struct context *ctx, struct identity_changes *chan
                 return;
         identity_set_vpc_cidrs(&ctx->identity, cidrs, n);
         out->resync_network = true;
-        log_info("the VPC's CIDRs changed", LOG_INT("n", n));
+        log_info("VPC CIDRs changed", LOG_INT("n", n));
         if (identity_save(ctx->store, &ctx->identity, &err) < 0)
-                log_warn("the VPC's CIDRs are not written down", LOG_ERR(&err));
+                log_warn("writing the VPC CIDRs failed", LOG_ERR(&err));
 }
 
 static bool same_groups(const struct identity *identity, const char *const *groups, size_t n)
@@ -103,15 +103,15 @@ static void refresh_groups(struct context *ctx, struct round *round)
         size_t n;
 
         if (imds_get_security_groups(ctx->imds, ctx->identity.mac, round->arena, &groups, &n, &err) < 0) {
-                log_debug("the primary ENI's security groups are not to be had now", LOG_ERR(&err));
+                log_debug("primary ENI's security groups unavailable", LOG_ERR(&err));
                 return;
         }
         if (same_groups(&ctx->identity, groups, n))
                 return;
         identity_set_groups(&ctx->identity, groups, n);
-        log_info("the primary ENI's security groups changed", LOG_INT("n", n));
+        log_info("primary ENI's security groups changed", LOG_INT("n", n));
         if (identity_save(ctx->store, &ctx->identity, &err) < 0)
-                log_warn("the security groups are not written down", LOG_ERR(&err));
+                log_warn("writing the security groups failed", LOG_ERR(&err));
 }
 
 void identity_changes_later(struct context *ctx, struct identity_changes *changes, const struct round *round)

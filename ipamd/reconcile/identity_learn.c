@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Who this node is (IMDS) and what its type allows (compiled-in table, else EC2). Both are kept as facts in the
- * store, so that a daemon that starts while IMDS does not answer serves from its books all the same.
+ * store, so that a daemon that starts while IMDS does not answer serves from its database all the same.
  */
 #include <stdio.h>
 #include <string.h>
@@ -52,12 +52,12 @@ static const char *whose_else(const struct context *ctx, const struct round *rou
         return NULL;
 }
 
-/* The books of another instance (an imaged disk) are worth nothing here; of its ENIs, none is offered before this. */
+/* The database of another instance (an imaged disk) is worth nothing here; of its ENIs, none is offered before this. */
 static int forget_other_instance(struct context *ctx, struct takeover *takeover, struct round *round,
                                  struct outcome *out, struct err *err)
 {
         const struct takeover_options options = context_takeover(ctx);
-        char *aside = arena_alloc(round->arena, 1, STORE_PATH_BYTES);
+        char *backup = arena_alloc(round->arena, 1, STORE_PATH_BYTES);
         const char *written, *whose;
         struct err not_kept = {0};
 
@@ -68,14 +68,14 @@ static int forget_other_instance(struct context *ctx, struct takeover *takeover,
                 return 0;
         if (store_begin_anew(
                     ctx->store, written,
-                    arena_printf(round->arena, "%s, and this is %s", whose, ctx->identity.instance_id), aside,
-                    &not_kept, err) < 0)
+                    arena_printf(round->arena, "%s, and this is %s", whose, ctx->identity.instance_id),
+                    backup, &not_kept, err) < 0)
                 return err_wrap(err, "begin anew: the database is another instance's");
-        log_error("the database is another instance's and is put aside; a new one learns from EC2 and the "
-                  "kernel",
-                  LOG_STR("why", whose), LOG_STR("is", ctx->identity.instance_id), LOG_STR("aside", aside));
+        log_error(
+                "database of another instance: kept as a backup; the new one starts from EC2 and the kernel",
+                LOG_STR("why", whose), LOG_STR("is", ctx->identity.instance_id), LOG_STR("backup", backup));
         if (not_kept.code)
-                log_warn("the other instance's database is not kept", LOG_ERR(&not_kept));
+                log_warn("no backup of the other instance's database", LOG_ERR(&not_kept));
         outcome_resync_ec2(out, round->now_ms);
         return observe_store(ctx, round, err) < 0 || takeover_start(takeover, &options, out, err) < 0
                        ? -(int)err->code
@@ -109,7 +109,7 @@ static int learn_who(struct context *ctx, struct takeover *takeover, struct roun
                         *err = imds_err;
                 return err_wrap(err, "learn who this node is");
         }
-        log_warn("instance metadata does not answer; going on with what was known", LOG_ERR(&imds_err));
+        log_warn("instance metadata unavailable: using the stored identity", LOG_ERR(&imds_err));
         ctx->identity = stored;
         return 0;
 }
@@ -156,7 +156,7 @@ static int open_ec2(struct context *ctx, struct err *err)
                                                    .credentials = ctx->credentials,
                                                    .timeout_ms = o->http_timeout_ms,
                                                    .ca_file = o->ca_file,
-                                                   .brake = &ctx->brake,
+                                                   .cancel = &ctx->cancel,
                                                    .observe = count_ec2_call,
                                                    .observe_data = ctx},
                        &ctx->ec2, err);

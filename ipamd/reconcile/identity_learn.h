@@ -19,8 +19,8 @@ struct identity_changes {
 };
 
 /*
- * identity.c: learns who we are and what the instance type allows. ERR_AGAIN while that is not known. The books of another
- * instance are put aside, and what runs is taken over anew.
+ * identity.c: learns who we are and what the instance type allows. ERR_AGAIN while that is not known. The database of another
+ * instance is kept as a backup, and what runs is taken over anew.
  */
 int identity_learn(struct context *ctx, struct identity_changes *changes, struct takeover *takeover,
                    struct round *round, struct outcome *out, struct err *err);

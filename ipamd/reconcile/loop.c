@@ -50,7 +50,7 @@ static void *thread_main(void *data)
                 struct wake_call call;
 
                 if (at_ms == 0 && ++in_a_row > ROUNDS_WITHOUT_PAUSE_MAX) {
-                        log_error("rounds make no end; pausing", LOG_INT("rounds", in_a_row));
+                        log_error("reconcile does not settle; pausing", LOG_INT("rounds", in_a_row));
                         in_a_row = 0;
                         at_ms = clock_boottime_ms() + ROUND_RETRY_MS;
                 } else if (at_ms != 0) {
@@ -88,7 +88,7 @@ struct reconcile *reconcile_stop(struct reconcile *r)
         if (!r)
                 return NULL;
         if (loop->started) {
-                http_brake_pull(&r->ctx.brake);
+                http_cancel_all(&r->ctx.cancel);
                 wake_stop(&r->wake);
                 pthread_join(loop->thread, NULL);
         }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Delete-on-termination of ENIs that are in use already: a life of ours may have ended between attach and this, or somebody
- * took it back. Known from the last look, kept in memory alone, and asked for until EC2 does it: an instance that ends must
+ * took it back. Known from the last resync, kept in memory alone, and asked for until EC2 does it: an instance that ends must
  * not leave ENIs behind.
  */
 #include <string.h>
@@ -65,7 +65,7 @@ static int mark(struct context *ctx, struct round *round, const char *eni_id, st
                 return blocked_after_failure(ctx, round, CONDITION_MARK_AGAIN, eni_id, &result, &cause, out,
                                              err);
         }
-        log_info("eni goes when the instance goes", LOG_STR("eni", eni_id));
+        log_info("eni set to delete on termination", LOG_STR("eni", eni_id));
         e = blocked_clear(ctx, round, CONDITION_MARK_AGAIN, eni_id, err);
         return e < 0 ? e : 1;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * An ENI that is attached, as far as the books know, and whose link is not in the kernel. It was detached behind our back, or
+ * An ENI that is attached, as far as the database knows, and whose link is not in the kernel. It was detached behind our back, or
  * the kernel lost it: either way nothing of it is on its way, and its pods are cut off. EC2 is asked at once, and again later
  * and later, because Describe may be late too.
  */
@@ -46,7 +46,7 @@ int missing_link_see(struct context *ctx, struct round *round, const struct stor
         if (present) {
                 if (!eni->link_missing)
                         return 0;
-                log_info("the link of an eni is back", LOG_STR("eni", eni->eni_id));
+                log_info("eni link is back", LOG_STR("eni", eni->eni_id));
                 out->pool_changed = true;
                 if (store_eni_set_link_missing(ctx->store, eni->key, false, err) < 0)
                         return -(int)err->code;
@@ -59,7 +59,7 @@ int missing_link_see(struct context *ctx, struct round *round, const struct stor
                 return 0;
         }
         if (!eni->link_missing) {
-                log_error("the link of an eni is gone", LOG_STR("eni", eni->eni_id),
+                log_error("eni link missing", LOG_STR("eni", eni->eni_id),
                           LOG_INT("device", eni->device_index), LOG_INT("pods", eni->leased));
                 out->pool_changed = true;
                 if (store_eni_set_link_missing(ctx->store, eni->key, true, err) < 0)

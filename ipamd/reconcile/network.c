@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The host's network as the books want it, and what follows from it for the books: an ENI that the kernel routes is
+ * The host's network as the database wants it, and what follows from it for the database: an ENI that the kernel routes is
  * ready, its preparing addresses are free.
  *
  * Observing the kernel and repairing it is one step, before the plan. A repair follows from the very look that showed the
@@ -16,12 +16,12 @@
 #include <vpcwire/log.h>
 
 #include "node/sync.h"
-#include "reconcile/look.h"
 #include "reconcile/network.h"
 #include "reconcile/report.h"
+#include "reconcile/resync_state.h"
 
 /* What one sync needs of the store, read at one time. */
-struct books {
+struct database_view {
         struct store_block *blocks;
         struct store_address *addresses;
         struct store_lease *leases;
@@ -29,8 +29,8 @@ struct books {
         size_t n_blocks, n_addresses, n_leases, n_imports;
 };
 
-static int books_read(struct context *ctx, const struct takeover *takeover, struct round *round,
-                      struct books *ret, struct err *err)
+static int database_read(struct context *ctx, const struct takeover *takeover, struct round *round,
+                         struct database_view *ret, struct err *err)
 {
         if (store_blocks(ctx->store, round->arena, &ret->blocks, &ret->n_blocks, err) < 0 ||
             store_addresses(ctx->store, round->now_ms, round->arena, &ret->addresses, &ret->n_addresses,
@@ -43,11 +43,11 @@ static int books_read(struct context *ctx, const struct takeover *takeover, stru
         return 0;
 }
 
-/* A pod that outlived the books keeps what it has in the kernel until it has a lease again. */
-static void add_survivors(const struct books *books, struct pod_sought *pods, size_t *n)
+/* A pod that outlived the database keeps what it has in the kernel until it has a lease again. */
+static void add_recovered(const struct database_view *database, struct pod_sought *pods, size_t *n)
 {
-        for (size_t i = 0; i < books->n_imports; i++) {
-                const struct store_import *import = &books->imports[i];
+        for (size_t i = 0; i < database->n_imports; i++) {
+                const struct store_import *import = &database->imports[i];
 
                 if (import->verdict == IMPORT_PENDING && !*import->key.network)
                         pods[(*n)++] = (struct pod_sought){.ip = import->address,
@@ -57,35 +57,36 @@ static void add_survivors(const struct books *books, struct pod_sought *pods, si
 }
 
 /*
- * A survivor's address is on no ENI that the books have yet: EC2 lags, or that ENI could not be taken in. What the kernel has
+ * A recovered pod's address is on no ENI that the database has yet: EC2 lags, or that ENI could not be taken in. What the kernel has
  * for it must not go for that. Where EC2 shows all, and does not show the address for as long as a pod may be missing, it is gone.
  */
 static bool waits_for_an_eni(const struct takeover *takeover, bool unlearned, struct round *round,
-                             const struct books *books, struct outcome *out)
+                             const struct database_view *database, struct outcome *out)
 {
         bool known = true;
 
-        for (size_t i = 0; i < books->n_imports && known; i++) {
-                const struct store_import *import = &books->imports[i];
+        for (size_t i = 0; i < database->n_imports && known; i++) {
+                const struct store_import *import = &database->imports[i];
 
                 known = import->verdict != IMPORT_PENDING || *import->key.network;
-                for (size_t j = 0; j < books->n_blocks && !known; j++)
-                        known = prefix_contains(books->blocks[j].prefix, import->address);
+                for (size_t j = 0; j < database->n_blocks && !known; j++)
+                        known = prefix_contains(database->blocks[j].prefix, import->address);
         }
         if (known || (round->now_ms >= takeover->deadline_ms && !unlearned))
                 return false;
         outcome_wake(out, takeover->deadline_ms);
-        outcome_resync_ec2(out, round->now_ms + LOOK_SETTLE_MS);
+        outcome_resync_ec2(out, round->now_ms + RESYNC_SETTLE_MS);
         return true;
 }
 
-static struct node_view view_of(struct context *ctx, struct round *round, const struct books *books)
+static struct node_view view_of(struct context *ctx, struct round *round,
+                                const struct database_view *database)
 {
         struct node_eni *enis = ARENA_ARRAY(round->arena, struct node_eni, round->n_enis);
-        struct node_address *addresses = ARENA_ARRAY(round->arena, struct node_address, books->n_blocks);
+        struct node_address *addresses = ARENA_ARRAY(round->arena, struct node_address, database->n_blocks);
         struct pod_sought *pods =
-                ARENA_ARRAY(round->arena, struct pod_sought, books->n_leases + books->n_imports);
-        struct ip *unwired = ARENA_ARRAY(round->arena, struct ip, books->n_leases);
+                ARENA_ARRAY(round->arena, struct pod_sought, database->n_leases + database->n_imports);
+        struct ip *unwired = ARENA_ARRAY(round->arena, struct ip, database->n_leases);
         struct node_view view = {.veth_prefix = ctx->options.veth_prefix,
                                  .mtu = ctx->options.eni_mtu,
                                  .vpc_cidrs = ctx->identity.vpc_cidrs,
@@ -109,42 +110,43 @@ static struct node_view view_of(struct context *ctx, struct round *round, const 
                                                         .mac = eni->mac,
                                                         .address = eni->primary_address,
                                                         .subnet = eni->subnet_cidr};
-                for (size_t j = 0; j < books->n_blocks; j++) {
-                        if (books->blocks[j].eni_key == eni->key)
+                for (size_t j = 0; j < database->n_blocks; j++) {
+                        if (database->blocks[j].eni_key == eni->key)
                                 addresses[view.n_addresses++] = (struct node_address){
-                                        .prefix = books->blocks[j].prefix, .eni_key = eni->key};
+                                        .prefix = database->blocks[j].prefix, .eni_key = eni->key};
                 }
         }
-        for (size_t i = 0; i < books->n_leases; i++) {
-                const struct store_lease *lease = &books->leases[i];
+        for (size_t i = 0; i < database->n_leases; i++) {
+                const struct store_lease *lease = &database->leases[i];
 
                 if (lease->address_only && !*lease->host_ifname)
                         unwired[view.n_unwired++] = lease->address;
                 else
                         pods[view.n_pods++] = reclaim_pod_of(lease);
         }
-        add_survivors(books, pods, &view.n_pods);
+        add_recovered(database, pods, &view.n_pods);
         return view;
 }
 
 /* What is to be offered now that the kernel routes the ENI: its blocks, and single addresses that nobody else has any more. */
 static struct prefix *find_routed(const struct network *network, struct round *round,
-                                  const struct store_eni *eni, const struct books *books, size_t *ret_n)
+                                  const struct store_eni *eni, const struct database_view *database,
+                                  size_t *ret_n)
 {
         struct prefix *routed =
-                ARENA_ARRAY(round->arena, struct prefix, books->n_blocks + books->n_addresses);
+                ARENA_ARRAY(round->arena, struct prefix, database->n_blocks + database->n_addresses);
         size_t n = 0;
 
-        for (size_t i = 0; i < books->n_blocks; i++) {
-                const struct store_block *block = &books->blocks[i];
+        for (size_t i = 0; i < database->n_blocks; i++) {
+                const struct store_block *block = &database->blocks[i];
                 bool is_one = block->prefix.bits == ip_max_bits(block->prefix.ip);
 
                 if (block->eni_key == eni->key && block->state == BLOCK_PREPARING &&
                     !(is_one && withhold_has(&network->withholding, block->prefix.ip)))
                         routed[n++] = block->prefix;
         }
-        for (size_t i = 0; i < books->n_addresses; i++) {
-                const struct store_address *address = &books->addresses[i];
+        for (size_t i = 0; i < database->n_addresses; i++) {
+                const struct store_address *address = &database->addresses[i];
 
                 if (address->eni_key == eni->key && address->state == ADDRESS_PREPARING &&
                     !withhold_has(&network->withholding, address->address))
@@ -156,13 +158,13 @@ static struct prefix *find_routed(const struct network *network, struct round *r
 
 /* Rule 4: from here on, and not before, its addresses may be handed out. */
 static int eni_routed(struct network *network, struct context *ctx, struct round *round,
-                      const struct store_eni *eni, const char *ifname, const struct books *books,
+                      const struct store_eni *eni, const char *ifname, const struct database_view *database,
                       struct outcome *out, struct err *err)
 {
         unsigned n_free = 0;
         bool done = false;
         size_t n;
-        struct prefix *routed = find_routed(network, round, eni, books, &n);
+        struct prefix *routed = find_routed(network, round, eni, database, &n);
 
         if (n && store_blocks_routed(ctx->store, eni->key, routed, n, &n_free, err) < 0)
                 return err_wrap(err, "offer the addresses of %s", eni->eni_id);
@@ -178,8 +180,8 @@ static int eni_routed(struct network *network, struct context *ctx, struct round
 }
 
 static int report_eni(struct network *network, struct context *ctx, struct round *round,
-                      const struct node_eni_report *report, const struct books *books, struct outcome *out,
-                      struct err *err)
+                      const struct node_eni_report *report, const struct database_view *database,
+                      struct outcome *out, struct err *err)
 {
         struct store_eni *eni = observe_eni(round, report->key);
         const char *why = report->state == NODE_ENI_NO_LINK ? "its link is gone" : report->err.msg;
@@ -190,9 +192,9 @@ static int report_eni(struct network *network, struct context *ctx, struct round
         if (missing_link_see(ctx, round, eni, report->state != NODE_ENI_NO_LINK, out, err) < 0)
                 return err_wrap(err, "the link of %s", eni->eni_id);
         switch (report->state) {
-        case NODE_ENI_ROUTED: return eni_routed(network, ctx, round, eni, report->ifname, books, out, err);
+        case NODE_ENI_ROUTED: return eni_routed(network, ctx, round, eni, report->ifname, database, out, err);
         case NODE_ENI_FAILED:
-                log_warn("eni cannot be configured", LOG_STR("eni", eni->eni_id),
+                log_warn("eni configuration failed", LOG_STR("eni", eni->eni_id),
                          LOG_STR("link", report->ifname), LOG_ERR(&report->err));
                 network->due_ms = round->now_ms + ROUND_RETRY_MS;
                 break;
@@ -200,26 +202,26 @@ static int report_eni(struct network *network, struct context *ctx, struct round
         }
         if (eni->state != ENI_READY)
                 return 0;
-        log_warn("addresses of an eni are not offered", LOG_STR("eni", eni->eni_id), LOG_STR("why", why));
+        log_warn("addresses withheld", LOG_STR("eni", eni->eni_id), LOG_STR("why", why));
         out->pool_changed = true;
         return store_eni_set_state(ctx->store, eni->key, ENI_CONFIGURING, why, round->now_ms, &done, err);
 }
 
 static int report_enis(struct network *network, struct context *ctx, struct round *round,
-                       const struct node_report *report, const struct books *books, struct outcome *out,
-                       struct err *err)
+                       const struct node_report *report, const struct database_view *database,
+                       struct outcome *out, struct err *err)
 {
         int e = 0;
 
         for (size_t i = 0; i < report->n_enis && e == 0; i++)
-                e = report_eni(network, ctx, round, &report->enis[i], books, out, err);
+                e = report_eni(network, ctx, round, &report->enis[i], database, out, err);
         return e;
 }
 
 static void log_repairs(const struct node_repairs *repaired)
 {
         if (node_repairs_total(repaired))
-                log_info("host network brought to what it should be", LOG_INT("links", repaired->links),
+                log_info("host network repaired", LOG_INT("links", repaired->links),
                          LOG_INT("addresses", repaired->addresses), LOG_INT("routes", repaired->routes),
                          LOG_INT("rules", repaired->rules), LOG_INT("neighbours", repaired->neighbours),
                          LOG_INT("nft", repaired->nft), LOG_INT("sysctls", repaired->sysctls));
@@ -256,9 +258,9 @@ static bool something_unrouted(const struct network *network, const struct round
         return false;
 }
 
-/* All of it: the database's view against one look at the kernel, and what that look said to the database. */
+/* All of it: the database's view against one resync at the kernel, and what that look said to the database. */
 static int pass_all(struct network *network, struct context *ctx, struct round *round,
-                    const struct node_view *view, const struct books *books, struct outcome *out,
+                    const struct node_view *view, const struct database_view *database, struct outcome *out,
                     struct err *err)
 {
         struct node_report report = {0};
@@ -271,35 +273,35 @@ static int pass_all(struct network *network, struct context *ctx, struct round *
         log_repairs(&report.repaired);
         count_repairs(ctx, &report.repaired);
         if (e == 0)
-                e = withhold_occupied(&network->withholding, ctx, round, &report, books->addresses,
-                                      books->n_addresses, out, err);
+                e = withhold_occupied(&network->withholding, ctx, round, &report, database->addresses,
+                                      database->n_addresses, out, err);
         if (e == 0)
                 e = network_tell(network, ctx, round, &report, out, err);
         if (e == 0)
-                e = report_enis(network, ctx, round, &report, books, out, err);
+                e = report_enis(network, ctx, round, &report, database, out, err);
         network->due |= e < 0;
         return e;
 }
 
 /* Addresses alone, where that will do; else all of it. The next whole pass is due as before. */
 static int pass_pool(struct network *network, struct context *ctx, struct round *round,
-                     const struct node_view *view, const struct books *books, struct outcome *out,
+                     const struct node_view *view, const struct database_view *database, struct outcome *out,
                      struct err *err)
 {
         struct node_report report = {0};
 
         if (!node_sync_pool(ctx->node, round->arena, view, &report))
-                return pass_all(network, ctx, round, view, books, out, err);
+                return pass_all(network, ctx, round, view, database, out, err);
         metrics_add(ctx->options.metrics, METRIC_PASSES, LABELS("pool"), 1);
         count_repairs(ctx, &report.repaired);
-        return report_enis(network, ctx, round, &report, books, out, err);
+        return report_enis(network, ctx, round, &report, database, out, err);
 }
 
 int network_sync(struct network *network, struct context *ctx, const struct takeover *takeover,
                  bool unlearned, struct round *round, struct outcome *out, struct err *err)
 {
         bool all = network->due || round->now_ms >= network->due_ms;
-        struct books books = {0};
+        struct database_view database = {0};
         struct node_view view;
 
         round->link_present = ARENA_ARRAY(round->arena, bool, round->n_enis);
@@ -309,14 +311,14 @@ int network_sync(struct network *network, struct context *ctx, const struct take
                 return -(int)err->code;
         if (!all && !something_unrouted(network, round))
                 return 0;
-        if (books_read(ctx, takeover, round, &books, err) < 0)
+        if (database_read(ctx, takeover, round, &database, err) < 0)
                 return -(int)err->code;
-        view = view_of(ctx, round, &books);
+        view = view_of(ctx, round, &database);
         if (view.n_enis == 0)
-                return 0; /* the first look at EC2 has not been; nothing of the host's is ours yet */
-        if (waits_for_an_eni(takeover, unlearned, round, &books, out))
+                return 0; /* the first resync has not been; nothing of the host's is ours yet */
+        if (waits_for_an_eni(takeover, unlearned, round, &database, out))
                 return 0;
-        if ((all ? pass_all : pass_pool)(network, ctx, round, &view, &books, out, err) < 0)
+        if ((all ? pass_all : pass_pool)(network, ctx, round, &view, &database, out, err) < 0)
                 return err_wrap(err, "host network");
         return 0;
 }

@@ -41,7 +41,7 @@ struct network {
 };
 
 /*
- * network.c: the host's network as it should be, and what follows from it in the store. unlearned: the last look showed an
+ * network.c: the host's network as it should be, and what follows from it in the store. unlearned: the last resync showed an
  * ENI of ours that could not be taken in.
  */
 int network_sync(struct network *network, struct context *ctx, const struct takeover *takeover,
@@ -54,7 +54,7 @@ int network_tell(struct network *network, struct context *ctx, struct round *rou
 int missing_link_see(struct context *ctx, struct round *round, const struct store_eni *eni, bool present,
                      struct outcome *out, struct err *err);
 
-/* withhold.c: what a sync found occupied is withheld, and nothing else is. addresses: of the books. */
+/* withhold.c: what a sync found occupied is withheld, and nothing else is. addresses: of the database. */
 int withhold_occupied(struct withholding *withholding, struct context *ctx, struct round *round,
                       const struct node_report *report, const struct store_address *addresses, size_t n,
                       struct outcome *out, struct err *err);

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a sync of the host's network found that somebody must hear of: in the log, and as warnings in the books. */
+/* What a sync of the host's network found that somebody must hear of: in the log, and as warnings in the database. */
 #include <vpcwire/dataplane.h>
 #include <vpcwire/log.h>
 
 #include "reconcile/blocked.h"
 #include "reconcile/network.h"
 
-/* Somebody took a pod's packets from it. Twice in a row is no accident, so each time is told. */
+/* Somebody took a pod's packets from it. Twice in a row is no accident, so each time is reported. */
 static void tell_repaired(const struct node_misled *misled)
 {
-        log_error("a route led a pod's packets elsewhere: it is replaced",
-                  LOG_STR("address", IP_TEXT(misled->ip)), LOG_STR("route", misled->route),
-                  LOG_STR("link", misled->ifname), LOG_STR("container", misled->container_id));
+        log_error("foreign route to a pod replaced", LOG_STR("address", IP_TEXT(misled->ip)),
+                  LOG_STR("route", misled->route), LOG_STR("link", misled->ifname),
+                  LOG_STR("container", misled->container_id));
 }
 
 static struct warning warn_of(struct round *round, const struct node_misled *misled)
@@ -30,8 +30,8 @@ static struct warning warn_of(struct round *round, const struct node_misled *mis
 
 static void tell_taken_off(const struct node_occupied *occupied)
 {
-        log_error("a pod's address was on an ENI's link: it is taken off",
-                  LOG_STR("address", IP_TEXT(occupied->ip)), LOG_STR("link", occupied->ifname));
+        log_error("pod's address removed from an ENI's link", LOG_STR("address", IP_TEXT(occupied->ip)),
+                  LOG_STR("link", occupied->ifname));
 }
 
 static struct warning warn_of_local(struct round *round, const struct node_occupied *occupied)
@@ -86,10 +86,10 @@ static int tell_main(struct context *ctx, struct round *round, const struct node
         for (size_t i = 0; i < report->n_strayed; i++)
                 warnings[n++] = warn_of_strayed(round, report, &report->strayed[i]);
         if (report->no_default)
-                warnings[n++] = (struct warning){
-                        "default", CAUSE_NO_DEFAULT_ROUTE,
-                        "table main has no default route: pods of the primary ENI reach nobody beyond "
-                        "its subnet"};
+                warnings[n++] = (struct warning){"default", CAUSE_NO_DEFAULT_ROUTE,
+                                                 "table main has no default route: pods of the primary ENI "
+                                                 "cannot reach anything beyond "
+                                                 "its subnet"};
         return warn_exactly(ctx, round, CONDITION_MAIN_ROUTE, warnings, n,
                             round->now_ms + 2 * NETWORK_PERIOD_MS, out, err);
 }

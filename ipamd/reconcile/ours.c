@@ -8,7 +8,7 @@
 #include <vpcwire/log.h>
 
 #include "reconcile/blocked.h"
-#include "reconcile/look.h"
+#include "reconcile/resync_state.h"
 
 static const char TIME_FORMAT[] = "%Y-%m-%dT%H:%M:%SZ";
 
@@ -58,7 +58,7 @@ static bool is_awaited(const struct store_eni *row, const char *token)
         return row->state == ENI_CREATING && (!token || strcmp(row->client_token, token) == 0);
 }
 
-static bool is_in_books(const struct round *round, const struct ec2_eni *eni)
+static bool is_in_database(const struct round *round, const struct ec2_eni *eni)
 {
         const char *token = ec2_eni_tag(eni, OURS_TAG_TOKEN);
 
@@ -79,8 +79,9 @@ enum ours_verdict ours_judge(const struct context *ctx, struct round *round, con
             (*eni->interface_type && strcmp(eni->interface_type, "interface") != 0) ||
             !tag_is(eni, OURS_TAG_INSTANCE, ctx->identity.instance_id) ||
             tag_is(eni, OURS_TAG_NO_MANAGE, "true") ||
-            strcmp(eni->description, ours_description(ctx, round->arena)) != 0 || is_in_books(round, eni) ||
-            !created_at || !ours_parse_time(created_at, &created_s) || created_s > wall_ms / 1000)
+            strcmp(eni->description, ours_description(ctx, round->arena)) != 0 ||
+            is_in_database(round, eni) || !created_at || !ours_parse_time(created_at, &created_s) ||
+            created_s > wall_ms / 1000)
                 return OURS_NOT_AN_ORPHAN;
         *ret_age_ms = wall_ms - created_s * 1000;
         return *ret_age_ms <= OURS_ORPHAN_AGE_MS ? OURS_YOUNG_ORPHAN : OURS_ORPHAN;
@@ -98,9 +99,9 @@ static int delete_orphan(struct context *ctx, struct round *round, const char *e
             result.class != EC2_FAILURE_GONE)
                 return blocked_after_failure(ctx, round, CONDITION_DELETE_ORPHAN, eni_id, &result, &cause,
                                              out, err);
-        log_warn("eni deleted: it was ours, unused, and in nobody's books", LOG_STR("eni", eni_id));
+        log_warn("orphan eni deleted", LOG_STR("eni", eni_id));
         if (store_event_add(ctx->store, "eni-orphan-deleted", eni_id,
-                            "it bore our tags, was attached to nothing, and was not in the books", err) < 0)
+                            "it had our tags, was attached to nothing, and was not in the database", err) < 0)
                 return -(int)err->code;
         metrics_add(ctx->options.metrics, METRIC_ORPHANS, LABELS("eni"), 1);
         return blocked_clear(ctx, round, CONDITION_DELETE_ORPHAN, eni_id, err);
@@ -149,15 +150,15 @@ int ours_describe(struct context *ctx, struct round *round, const struct ec2_cal
         const struct ec2_selection which = {.filters = &ours, .n_filters = 1, .skips_unreadable = true};
 
         if (ctx->ec2->ops->describe_enis(ctx->ec2, options, &which, round->arena, ret, result, err) < 0)
-                return err_wrap(err, "look at our ENIs");
+                return err_wrap(err, "list our ENIs");
         return 0;
 }
 
-/* Not before the books are there and the round's own calls are made; who waits for an address goes first, for a while. */
+/* Not before the database is there and the round's own calls are made; pending ADDs go first, for a while. */
 static bool sweep_is_due(const struct sweep *sweep, struct round *round, struct outcome *out)
 {
-        int64_t until_ms = blocked_until_ms(round, CONDITION_LOOK_FOR_ORPHANS, ""),
-                due_ms = sweep->due_ms + (round->counts.waiting ? LOOK_YIELDS_MS : 0);
+        int64_t until_ms = blocked_until_ms(round, CONDITION_FIND_ORPHANS, ""),
+                due_ms = sweep->due_ms + (round->counts.waiting ? RESYNC_YIELDS_MS : 0);
 
         if (!sweep->due_ms || !round->n_enis || round->so_far.again)
                 return false;
@@ -179,10 +180,10 @@ int ours_sweep(struct sweep *sweep, struct context *ctx, struct round *round, st
         if (!sweep_is_due(sweep, round, out))
                 return 0;
         if (ours_describe(ctx, round, NULL, &list, &result, &cause) < 0)
-                return blocked_after_failure(ctx, round, CONDITION_LOOK_FOR_ORPHANS, "", &result, &cause, out,
+                return blocked_after_failure(ctx, round, CONDITION_FIND_ORPHANS, "", &result, &cause, out,
                                              err);
         if (ours_delete_orphans(sweep, ctx, round, list.enis, list.n, out, err) < 0)
                 return -(int)err->code;
         outcome_wake(out, sweep->due_ms);
-        return blocked_clear(ctx, round, CONDITION_LOOK_FOR_ORPHANS, "", err);
+        return blocked_clear(ctx, round, CONDITION_FIND_ORPHANS, "", err);
 }

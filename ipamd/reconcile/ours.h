@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * How an ENI of ours is known in EC2, and what becomes of one that our books have lost. The tags are those of aws-vpc-cni,
+ * How an ENI of ours is known in EC2, and what becomes of one that our database has lost. The tags are those of aws-vpc-cni,
  * so that its tools and IAM policies know our ENIs, and one of our own: the client token of the create call, by which the ENI
  * of a call whose answer was lost is found even when the call cannot be repeated any more.
  */
@@ -32,9 +32,9 @@ bool ours_parse_time(const char *text, int64_t *ret_wall_s);
 const char *ours_description(const struct context *ctx, struct arena *arena);
 
 enum ours_verdict {
-        OURS_NOT_AN_ORPHAN, /* in use, in our books, somebody else's, or not provably ours */
+        OURS_NOT_AN_ORPHAN, /* in use, in our database, somebody else's, or not provably ours */
         OURS_YOUNG_ORPHAN,  /* *ret_age_ms old, and to be left alone as yet */
-        OURS_ORPHAN,        /* provably ours, unused, and in nobody's books */
+        OURS_ORPHAN,        /* provably ours, unused, and in no database */
 };
 
 /* Is this ENI, which EC2 shows, lost? wall_ms is the time of day. */
@@ -53,7 +53,7 @@ int ours_delete_orphans(struct sweep *sweep, struct context *ctx, struct round *
                         const struct ec2_eni *enis, size_t n, struct outcome *out, struct err *err);
 
 /*
- * The look for orphans, when it is due: a call of its own, because nothing waits for it. In one look with the list of what
+ * The sweep for orphans, when it is due: a call of its own, because nothing waits for it. In one resync with the list of what
  * is attached, the two would be refused and repeated together where EC2 throttles, and many nodes that start at once would
  * keep each other from ever having both. A failed call is written down, and no error here.
  */

@@ -215,7 +215,7 @@ static int try_imds(const struct context *ctx, unsigned min_ttl, struct err *err
         _cleanup_(imds_freep) struct imds *imds = NULL;
         const struct imds_options options = {.endpoint = ctx->options.imds_endpoint,
                                              .ipv6 = ctx->options.imds_ipv6,
-                                             .brake = &ctx->brake,
+                                             .cancel = &ctx->cancel,
                                              .min_ttl = min_ttl};
 
         if (imds_new(&options, &imds, err) < 0)
@@ -290,7 +290,7 @@ static void finish(struct probe *p, struct context *ctx, struct outcome *out)
         json_object_set_new(json, STORE_PROBE_AT, json_integer(clock_boottime_ms()));
         text = json_dumps(json, JSON_COMPACT);
         if (!text || store_fact_set(ctx->store, STORE_FACT_PROBE, text, &err) < 0)
-                log_error("what was probed is not written down", LOG_STR("why", text ? err.msg : "no text"));
+                log_error("writing the probe's result failed", LOG_STR("why", text ? err.msg : "no text"));
         probe_forget(p);
         out->pool_changed = true;
 }

@@ -32,8 +32,8 @@ struct reconcile_settings {
         struct pool_targets targets;
         int64_t cooldown_ms;
         int64_t orphan_grace_ms; /* how long a lease's host link must be missing before the lease is reclaimed */
-        int64_t look_period_ms; /* between two full looks at EC2 */
-        bool block_imds;        /* pods cannot reach the instance metadata service */
+        int64_t resync_period_ms; /* between two resyncs */
+        bool block_imds;          /* pods cannot reach the instance metadata service */
         struct egress egress;
 };
 
@@ -58,7 +58,7 @@ struct reconcile_options {
         size_t n_tags;
         const char *backing_store; /* aws-vpc-cni's file: where it is, the kernel may have more of it */
         const char *xtables_lock;  /* the lock file of iptables-legacy */
-        /* Called on the reconciler's thread whenever the pool changed: somebody who waits may be served now. */
+        /* Called on the reconciler's thread whenever the pool changed: a pending ADD may be served now. */
         void (*changed)(void *data);
         void *changed_data;
 };

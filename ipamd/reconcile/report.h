@@ -18,8 +18,8 @@ void count_plan(struct context *ctx, const struct plan *plan);
 /* Around one action of the plan. */
 void count_action(struct context *ctx, enum plan_action_kind kind, bool begins);
 void count_repairs(struct context *ctx, const struct node_repairs *repaired);
-/* At the end of a round: what the reconciler knows and the books do not. looked_ms: the last full look; 0: none yet. */
-void count_round(struct context *ctx, int64_t looked_ms);
+/* At the end of a round: what the reconciler knows and the database does not. resynced_ms: the last resync; 0: none yet. */
+void count_round(struct context *ctx, int64_t resynced_ms);
 
 /* health.c: what the credentials say of themselves and of the clock goes to the log, once each. */
 struct health {

@@ -4,7 +4,7 @@
 
 #include "reconcile/state.h"
 
-/* A full look at EC2, and the store brought up to it. Whoever follows what it shows is told (follow.h, ours.h). */
+/* A resync, and the store brought up to it. Those that follow what it shows hear of it (follow.h, ours.h). */
 int look_at_ec2(struct reconcile *r, struct round *round, struct outcome *out, struct err *err);
 
 #endif

@@ -24,22 +24,22 @@ void reconcile_done(struct reconcile *r)
 }
 
 /*
- * With ENIs in the books the daemon serves first and looks afterwards, with one call. Without, or where EC2 was not asked since
- * the boot, the look is what it starts from: nothing is offered before it. What lost or older books have left behind is
+ * With ENIs in the database the daemon serves first and looks afterwards, with one call. Without, or where EC2 was not asked since
+ * the boot, the resync is what it starts from: nothing is offered before it. What a lost or older database has left behind is
  * looked for when it serves.
  */
-static int first_look(struct reconcile *r, struct err *err)
+static int first_resync(struct reconcile *r, struct err *err)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         int64_t now_ms = clock_boottime_ms();
         int64_t after_start_ms =
-                now_ms + LOOK_AFTER_START_MS + (int64_t)(context_random(&r->ctx) % LOOK_AFTER_START_MS);
+                now_ms + RESYNC_AFTER_START_MS + (int64_t)(context_random(&r->ctx) % RESYNC_AFTER_START_MS);
         const char *looked;
         struct store_eni *enis;
         size_t n;
 
         if (store_enis(r->ctx.store, now_ms, arena, &enis, &n, err) < 0 ||
-            store_fact_get(r->ctx.store, STORE_FACT_LOOKED, arena, &looked, err) < 0)
+            store_fact_get(r->ctx.store, STORE_FACT_RESYNCED, arena, &looked, err) < 0)
                 return -(int)err->code;
         r->resync.first = !n || !looked;
         r->resync.due_ms = r->resync.first ? now_ms : after_start_ms;
@@ -52,7 +52,7 @@ int reconcile_begin(struct reconcile *r, struct err *err)
         const struct takeover_options takeover = context_takeover(&r->ctx);
         struct outcome out = {0};
 
-        if (first_look(r, err) < 0 || takeover_start(&r->takeover, &takeover, &out, err) < 0)
+        if (first_resync(r, err) < 0 || takeover_start(&r->takeover, &takeover, &out, err) < 0)
                 return -(int)err->code;
         denied_recall(&r->ctx);
         r->resync.due_ms = outcome_earlier(r->resync.due_ms, out.resync_ec2_ms);

@@ -10,11 +10,11 @@
 #include "reconcile/firewalls.h"
 #include "reconcile/follow.h"
 #include "reconcile/identity_learn.h"
-#include "reconcile/look.h"
 #include "reconcile/network.h"
 #include "reconcile/ours.h"
 #include "reconcile/probe.h"
 #include "reconcile/report.h"
+#include "reconcile/resync_state.h"
 #include "reconcile/subnets.h"
 #include "reconcile/wake.h"
 

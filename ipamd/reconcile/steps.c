@@ -109,7 +109,7 @@ int round_carry_out(struct reconcile *r, struct round *round, const struct plan 
                 settle(r, round, &out);
                 if (e < 0)
                         return e;
-                if (i + 1 < plan->n && (plan->actions[i].kind == PLAN_LOOK || wake_is_urgent(&r->wake)))
+                if (i + 1 < plan->n && (plan->actions[i].kind == PLAN_RESYNC || wake_is_urgent(&r->wake)))
                         return 0;
         }
         *ret_all = true;
@@ -139,7 +139,7 @@ static const struct {
         int (*run)(struct reconcile *r, struct round *round, struct outcome *out, struct err *err);
 } steps[] = {
         /* clang-format off */
-        /* Observe: the database; who this node is; the kernel, repaired in the same look (network.c says why), and its pods. */
+        /* Observe: the database; who this node is; the kernel, repaired in the same step (network.c says why), and its pods. */
         {CONDITION_STEP_STORE, observe},
         {CONDITION_STEP_IDENTITY, learn_identity},
         {CONDITION_STEP_NETWORK, sync_network},
@@ -147,7 +147,7 @@ static const struct {
         {CONDITION_STEP_RECLAIM, reclaim},
         {CONDITION_STEP_STORE, observe_again},
         {CONDITION_STEP_FIREWALLS, watch_firewalls},
-        /* Plan, and act: EC2. A look at it observes, and costs a call: the plan says when, and the next round plans on it. */
+        /* Plan, and act: EC2. A resync observes, and costs a call: the plan says when, and the next round plans on it. */
         {CONDITION_STEP_PLAN, plan_and_act},
         /* What nothing waits for. */
         {CONDITION_STEP_TAG_PRIMARY, tag},
@@ -162,11 +162,11 @@ static void step_failed(struct reconcile *r, struct round *round, enum condition
         struct outcome out = {0};
         struct err err;
 
-        log_error("round failed", LOG_STR("step", name), LOG_ERR(why));
+        log_error("reconcile failed", LOG_STR("step", name), LOG_ERR(why));
         metrics_add(r->ctx.options.metrics, METRIC_AWSCNI_ERRORS, LABELS(name), 1);
         if (blocked_until(&r->ctx, round, kind, "", round->now_ms + ROUND_RETRY_MS, CAUSE_STEP_FAILED,
                           why->msg, &out, &err) < 0)
-                log_error("why it failed is not written down", LOG_ERR(&err));
+                log_error("writing the condition failed", LOG_ERR(&err));
         settle(r, round, &out);
 }
 
@@ -195,7 +195,7 @@ int64_t round_run(struct reconcile *r)
         int e = run_steps(r, &round);
         struct outcome probed = {0};
 
-        count_round(&r->ctx, r->resync.looked_ms);
+        count_round(&r->ctx, r->resync.resynced_ms);
         health_tell(&r->health, &r->ctx);
         probe_run(&r->probe, &r->ctx, &r->wake, &round, &probed);
         settle(r, &round, &probed);

@@ -96,9 +96,8 @@ int subnets_look_for_more(struct subnets *subnets, struct context *ctx, struct r
                 return blocked_after_failure(ctx, round, kind, "", &result, &cause, out, err);
         take_in(subnets, ctx, &list);
         subnets->due_ms = round->now_ms + SUBNETS_PERIOD_MS;
-        log_info("other subnets looked for", LOG_STR("zone", ctx->identity.zone),
-                 LOG_INT("usable", subnets->n), LOG_INT("unreadable", list.n_unreadable),
-                 LOG_STR("reason", action->reason));
+        log_info("subnets discovered", LOG_STR("zone", ctx->identity.zone), LOG_INT("usable", subnets->n),
+                 LOG_INT("unreadable", list.n_unreadable), LOG_STR("reason", action->reason));
         return blocked_clear(ctx, round, kind, "", err);
 }
 

@@ -27,7 +27,7 @@ int subnets_look_for_more(struct subnets *subnets, struct context *ctx, struct r
 /* NULL: not known, or the node's own. */
 struct subnet *subnets_find(struct subnets *subnets, const char *id);
 /*
- * The CIDR (for the gateway) of the subnet of an ENI that the books do not know yet. 1: known now; 0: EC2 does not say, and
+ * The CIDR (for the gateway) of the subnet of an ENI that the database does not know yet. 1: known now; 0: EC2 does not say, and
  * *ret_again_ms becomes the time at which it may be asked again.
  */
 int subnets_learn(struct subnets *subnets, struct context *ctx, struct round *round, struct store_eni *eni,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The primary ENI gets the instance's tag, as aws-vpc-cni gives it to all ENIs that it manages: tools find a node's ENIs by it.
- * Ours have it from their create call. Nothing depends on it, so it is one call, after all others; a refusal is told as
- * any other, and it is asked for again by a full look, but not before TAG_AGAIN_MS: some of them come seconds apart, and a
+ * Ours have it from their create call. Nothing depends on it, so it is one call, after all others; a refusal is reported as
+ * any other, and it is asked for again by a resync, but not before TAG_AGAIN_MS: some of them come seconds apart, and a
  * policy does not change as fast.
  */
 #include <string.h>
@@ -32,7 +32,7 @@ int tag_primary(struct primary_tag *tag, struct context *ctx, struct round *roun
         tag->missing = false;
         if (ctx->ec2->ops->create_tags(ctx->ec2, NULL, ctx->identity.eni_id, &wanted, 1, &result, &cause) ==
             0) {
-                log_info("the primary eni has the instance's tag", LOG_STR("eni", ctx->identity.eni_id));
+                log_info("primary eni tagged", LOG_STR("eni", ctx->identity.eni_id));
                 return 0;
         }
         if (ec2_result_is_pause(&result)) {

@@ -29,7 +29,7 @@ static enum plan_eni_state plan_state(enum eni_state state)
 /* The next step of an ENI is whichever its state calls for; at most one of these is blocked, beside a look for its sake. */
 static int64_t step_not_before(const struct round *round, const struct store_eni *eni)
 {
-        static const enum condition_kind steps[] = {CONDITION_LOOK, CONDITION_ATTACH, CONDITION_MARK,
+        static const enum condition_kind steps[] = {CONDITION_RESYNC, CONDITION_ATTACH, CONDITION_MARK,
                                                     CONDITION_DETACH, CONDITION_DELETE};
         int64_t until = blocked_until_ms(round, CONDITION_RECREATE, eni->client_token);
 
@@ -75,7 +75,7 @@ static struct plan_eni view_eni(const struct reconcile *r, const struct round *r
         };
 }
 
-/* Is there a call to be made that helps who waits, and that EC2 or our own pace puts off? */
+/* Is there a call to be made that helps pending ADDs, and that EC2 or our own pace puts off? */
 static bool call_is_put_off(const struct round *round, const struct plan_view *view)
 {
         if (view->create_not_before_ms > round->now_ms)
@@ -94,16 +94,17 @@ static bool call_is_put_off(const struct round *round, const struct plan_view *v
 }
 
 /*
- * A look that is merely due lets calls that somebody waits for go first: where EC2 gives us few, it would take them. One
- * that the books need (something is in doubt, or there is nothing in them) is not put off; see plan_look(). Where no call
- * is put off, a look may be all that brings the pool forward: an ENI that EC2 is slow to attach.
+ * A resync that is merely due lets calls that somebody waits for go first: where EC2 gives us few, it would take them. One
+ * that the database needs (something is in doubt, or there is nothing in it) is not put off; see plan_resync(). Where no call
+ * is put off, a resync may be all that brings the pool forward: an ENI that EC2 is slow to attach.
  */
-static int64_t look_due_ms(const struct reconcile *r, const struct round *round, const struct plan_view *view)
+static int64_t resync_due_ms(const struct reconcile *r, const struct round *round,
+                             const struct plan_view *view)
 {
-        int64_t due_ms = later(r->resync.due_ms, blocked_until_ms(round, CONDITION_LOOK, ""));
+        int64_t due_ms = later(r->resync.due_ms, blocked_until_ms(round, CONDITION_RESYNC, ""));
 
         if (round->counts.waiting && !r->resync.first && call_is_put_off(round, view))
-                due_ms = later(due_ms, r->resync.due_ms + LOOK_YIELDS_MS);
+                due_ms = later(due_ms, r->resync.due_ms + RESYNC_YIELDS_MS);
         return due_ms;
 }
 
@@ -142,11 +143,11 @@ void view_make(struct reconcile *r, struct round *round, struct plan_view *ret)
                 .n_enis = round->n_enis,
                 .waiting = round->counts.waiting,
                 .create_not_before_ms = blocked_until_ms(round, CONDITION_CREATE, ""),
-                .look_not_before_ms = blocked_until_ms(round, CONDITION_LOOK, ""),
-                .look_first = r->resync.first && round->n_enis,
+                .resync_not_before_ms = blocked_until_ms(round, CONDITION_RESYNC, ""),
+                .resync_first = r->resync.first && round->n_enis,
                 .max_enis_seen = r->resync.max_enis_seen,
                 .surplus_since_ms = r->surplus_since_ms,
         };
         view_subnets(r, round, ret);
-        ret->look_due_ms = look_due_ms(r, round, ret);
+        ret->resync_due_ms = resync_due_ms(r, round, ret);
 }

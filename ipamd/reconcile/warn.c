@@ -24,7 +24,7 @@ static int forget_mended(struct context *ctx, struct round *round, enum conditio
         for (size_t i = 0; i < n_before; i++) {
                 if (before[i].kind != kind || is_among(warnings, n, before[i].object))
                         continue;
-                log_info("a warning is over", LOG_STR("object", before[i].object),
+                log_info("condition over", LOG_STR("object", before[i].object),
                          LOG_STR("was", before[i].message));
                 out->pool_changed = true;
                 if (blocked_clear(ctx, round, kind, before[i].object, err) < 0)

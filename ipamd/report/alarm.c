@@ -42,7 +42,7 @@ static const struct rule {
         {CONDITION_POD_ROUTE, ANY_CAUSE, 0, true, "PodRouteMisled", "PodRouteRestored",
          "its packets come to its pod again: "},
         {CONDITION_OCCUPIED, ANY_CAUSE, 0, true, "PodAddressOccupied", "PodAddressAvailable",
-         "nobody on the host has it any more: "},
+         "no link of the host has it any more: "},
         {CONDITION_MAIN_ROUTE, ANY_CAUSE, 0, true, "PrimaryRouteTaken", "PrimaryRouteRestored",
          "table main leads by the primary ENI again: "},
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What somebody must act on, from what the books say: pure, one table. An alarm is told as an Event about the Node (see
+ * What somebody must act on, from what the database says: pure, one table. An alarm is reported as an Event about the Node (see
  * kube/notices.h for how often). What mends itself in time (throttling, a call that failed once) is none.
  */
 #ifndef IPAMD_REPORT_ALARM_H

@@ -31,7 +31,7 @@ static void on_timer(uv_timer_t *timer)
 
         watch->soon = false;
         if (alarm_read(watch->store, clock_boottime_ms(), arena, &facts, &err) < 0)
-                log_error("whether somebody must act is not known", LOG_ERR(&err));
+                log_error("reading the conditions failed", LOG_ERR(&err));
         else {
                 facts.settings = settings->list;
                 facts.n_settings = settings->n;
@@ -61,7 +61,7 @@ struct alarm_watch *alarm_watch_new(uv_loop_t *loop, struct store *store, const 
         struct err err;
 
         if (kube_new(loop, &options, &watch->kube, &err) < 0) {
-                log_info("Kubernetes is not told of anything", LOG_STR("why", err.msg));
+                log_info("Kubernetes Events are off", LOG_STR("why", err.msg));
                 free(watch);
                 return NULL;
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Looks at the books for what somebody must act on, soon after they changed and every few seconds while something is
+ * Looks at the database for what somebody must act on, soon after it changed and every few seconds while something is
  * wrong, and has Kubernetes told. On the loop.
  */
 #ifndef IPAMD_REPORT_ALARM_WATCH_H

@@ -230,7 +230,7 @@ void connection_reply(struct connection *connection, const struct varlink_reply 
         }
 }
 
-static void refuse_stranger(struct connection *connection)
+static void refuse_foreign(struct connection *connection)
 {
         connection_reply(connection, &(struct varlink_reply){.error = VARLINK_PERMISSION_DENIED});
         connection->hangup = true;
@@ -257,7 +257,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
                 return;
         }
         if (connection->denied) {
-                refuse_stranger(connection);
+                refuse_foreign(connection);
                 return;
         }
         if (varlink_queue_feed(&connection->queue, buffer->base, (size_t)n, &err) < 0) {

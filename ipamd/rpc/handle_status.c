@@ -25,14 +25,14 @@ static struct ipam_pool pool_of(const struct store_counts *counts)
 }
 
 /* The same kinds and causes in the same order. */
-static_assert(_IPAM_CONDITION_KIND_MAX - IPAM_CONDITION_KIND_LOOK == _CONDITION_KIND_MAX,
+static_assert(_IPAM_CONDITION_KIND_MAX - IPAM_CONDITION_KIND_RESYNC == _CONDITION_KIND_MAX,
               "all kinds are known");
 static_assert(_IPAM_CONDITION_CAUSE_MAX - IPAM_CONDITION_CAUSE_THROTTLED == _CONDITION_CAUSE_MAX,
               "all causes are known");
 
 static enum ipam_condition_kind kind_of(const struct condition *condition)
 {
-        return (enum ipam_condition_kind)(IPAM_CONDITION_KIND_LOOK + (int)condition->kind);
+        return (enum ipam_condition_kind)(IPAM_CONDITION_KIND_RESYNC + (int)condition->kind);
 }
 
 static enum ipam_condition_cause cause_of(const struct condition *condition)
@@ -266,7 +266,7 @@ static enum ipam_import_verdict import_verdict(enum import_verdict verdict)
         static const enum ipam_import_verdict verdicts[_IMPORT_VERDICT_MAX] = {
                 [IMPORT_PENDING] = IPAM_IMPORT_VERDICT_PENDING,
                 [IMPORT_TAKEN] = IPAM_IMPORT_VERDICT_TAKEN,
-                [IMPORT_ASIDE] = IPAM_IMPORT_VERDICT_ASIDE,
+                [IMPORT_SKIPPED] = IPAM_IMPORT_VERDICT_SKIPPED,
         };
 
         return verdicts[verdict];

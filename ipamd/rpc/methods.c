@@ -65,7 +65,7 @@ static void refuse_failed(struct method_call *call, const char *method, const st
 {
         if (call->error.id == IPAM_ERROR_NONE) {
                 log_error("rpc call failed", LOG_STR("method", method), LOG_ERR(err));
-                call->serve->books_in_doubt = true;
+                call->serve->database_in_doubt = true;
                 call->error.id = IPAM_ERROR_INTERNAL;
                 snprintf(call->error.reason, sizeof(call->error.reason), "%.*s",
                          (int)sizeof(call->error.reason) - 1, err->msg);
@@ -73,7 +73,7 @@ static void refuse_failed(struct method_call *call, const char *method, const st
         reply_refuse(call->connection, &call->error);
 }
 
-/* ADDs end in many ways and tell them themselves (lease_end_add()); an ADD that fails here is told here. */
+/* ADDs end in many ways and tell them themselves (lease_end_add()); an ADD that fails here is reported here. */
 static void count(const struct method_call *call, enum ipam_method_id id, int result, const void *reply)
 {
         struct metrics *metrics = call->serve->options.metrics;

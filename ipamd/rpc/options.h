@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the server is told: when it is made, and later about the node. Plain data. */
+/* What the server is given: when it is made, and later about the node. Plain data. */
 #ifndef IPAMD_RPC_OPTIONS_H
 #define IPAMD_RPC_OPTIONS_H
 

@@ -38,10 +38,11 @@ static void unlink_parked(struct parked *parked)
         serve->n_parked--;
         parked->connection->parked = NULL;
         if (!key_waits(serve, &key) && store_waiting_remove(serve->options.store, &key, &err) < 0)
-                log_error("forget a waiting add", LOG_ERR(&err), LOG_STR("container", key.container_id));
+                log_error("forgetting a pending add failed", LOG_ERR(&err),
+                          LOG_STR("container", key.container_id));
 }
 
-/* For the story of a pod that has no address. What cannot be written down is only missing there. */
+/* For the history of a pod that has no address. What cannot be written down is only missing there. */
 static void note_parked(const struct parked *parked, const char *kind, const char *text)
 {
         const struct ipam_add_request *request = &parked->request;
@@ -99,7 +100,7 @@ static void fail_internal(struct parked *parked, const struct err *err)
 {
         struct ipam_error error = {.id = IPAM_ERROR_INTERNAL};
 
-        log_error("serve a waiting add", LOG_ERR(err));
+        log_error("serving a pending add failed", LOG_ERR(err));
         snprintf(error.reason, sizeof(error.reason), "%.*s", (int)sizeof(error.reason) - 1, err->msg);
         finish(parked, NULL, &error, "failed");
 }
@@ -131,7 +132,7 @@ static void hand_out(struct serve *serve, int64_t now_ms)
         }
 }
 
-/* Why there is no address, as far as it can be told. */
+/* Why there is no address, as far as it is known. */
 static void explain_none(struct serve *serve, int64_t now_ms, char reason[static REASON_BYTES])
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
@@ -186,7 +187,7 @@ static void arm(struct serve *serve, int64_t now_ms)
                 if (p->deadline_ms < next_ms)
                         next_ms = p->deadline_ms;
         if (store_counts(serve->options.store, now_ms, &counts, &err) < 0)
-                log_error("look when an address is free", LOG_ERR(&err));
+                log_error("reading when an address is free failed", LOG_ERR(&err));
         else if (counts.next_cooled_ms && counts.next_cooled_ms < next_ms)
                 next_ms = counts.next_cooled_ms;
         uv_update_time(serve->loop);

@@ -73,7 +73,7 @@ void probe_serve(struct serve *serve)
         if (r == 0)
                 return;
         if (r < 0) {
-                log_error("what was probed cannot be read", LOG_ERR(&err));
+                log_error("reading the probe's result failed", LOG_ERR(&err));
                 snprintf(error.reason, sizeof(error.reason), "%.300s", err.msg);
         }
         finish_all(serve, r > 0 ? &reply : NULL, &error);
@@ -116,7 +116,7 @@ int handle_probe(struct method_call *call, const void *request _unused_, void *r
         if (r != 0)
                 return r < 0 ? r : 0;
         if (!serve->options.probe)
-                return err_set(err, ERR_UNSUPPORTED, "nobody here can ask AWS");
+                return err_set(err, ERR_UNSUPPORTED, "this daemon cannot ask AWS");
         if (begins(call))
                 serve->options.probe(serve->options.probe_data);
         return 0;

@@ -5,7 +5,7 @@
 
 #include "rpc/state.h"
 
-/* Answers who waits, if there is an answer by now. */
+/* Answers pending ADDs, if there is an answer by now. */
 void probe_serve(struct serve *serve);
 /* The peer is gone. */
 void probe_drop(struct connection *connection);

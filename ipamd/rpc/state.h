@@ -97,7 +97,7 @@ struct serve {
         struct serve_settings settings;
         char *impaired;
         int64_t held_since_wall_ms; /* the node is handed over to another daemon (handover.h); 0: it is not */
-        bool books_in_doubt; /* a call failed inside; status_facts() finds out whether it was the database */
+        bool database_in_doubt; /* a call failed inside; status_facts() finds out whether it was the database */
         int64_t started_wall_ms, booted_wall_ms;
         int64_t started_ms, probe_asked_ms; /* CLOCK_BOOTTIME; 0: never */
         struct latency latency;

@@ -33,12 +33,12 @@ static const char *why_unwritable(struct serve *serve, int64_t now_ms, struct ar
 {
         struct err err;
 
-        if (!serve->books_in_doubt)
+        if (!serve->database_in_doubt)
                 return NULL;
         if (store_fact_set(serve->options.store, FACT_WRITTEN, arena_printf(arena, "%lld", (long long)now_ms),
                            &err) < 0)
                 return arena_strdup(arena, err.msg);
-        serve->books_in_doubt = false;
+        serve->database_in_doubt = false;
         return NULL;
 }
 

@@ -60,7 +60,7 @@ void watch_feed(struct connection *connection)
         while (connection->watching && n == SERVE_EVENTS_PER_READ &&
                connection_unsent(connection) <= SERVE_UNSENT_BYTES_MAX) {
                 if (feed_once(connection, &n, &err) < 0) {
-                        log_error("read events for a watcher", LOG_ERR(&err));
+                        log_error("reading events for a watcher failed", LOG_ERR(&err));
                         connection_close(connection);
                         return;
                 }

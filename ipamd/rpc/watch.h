@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Watch: the story's events, streamed to those who asked. A slow watcher is fed as fast as it reads. */
+/* Watch: the history's events, streamed to those who asked. A slow watcher is fed as fast as it reads. */
 #ifndef IPAMD_RPC_WATCH_H
 #define IPAMD_RPC_WATCH_H
 

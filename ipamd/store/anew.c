@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The database turns out to be another machine's: it is emptied, while connections stay open, and a copy is kept aside. */
+/* The database turns out to be another machine's: it is emptied, while connections stay open, and a copy is kept. */
 #include <stdio.h>
 
-#include "store/aside.h"
+#include "store/backup.h"
 #include "store/stmt.h"
 
 /* VACUUM INTO: what a reader would see, in one file. It is no reason to go on with another's ENIs that it cannot be kept. */
@@ -11,12 +11,12 @@ static int keep_copy(struct store *store, const char *instance_id, char ret[stat
 {
         int r;
 
-        aside_name(store->path, ASIDE_OTHER_INSTANCE, instance_id, ret);
+        backup_name(store->path, BACKUP_OTHER_INSTANCE, instance_id, ret);
         r = stmt_run(store, "VACUUM INTO ?1", VALUES(SQL_TEXT(ret)), err);
         if (r < 0)
                 *ret = '\0';
         else
-                aside_prune(store->path);
+                backup_prune(store->path);
         return r;
 }
 
@@ -35,7 +35,7 @@ static int hold_leases(struct store *store, struct err *err)
 }
 
 int store_begin_anew(struct store *store, const char *instance_id, const char *why,
-                     char ret_aside[static STORE_PATH_BYTES], struct err *ret_not_kept, struct err *err)
+                     char ret_backup[static STORE_PATH_BYTES], struct err *ret_not_kept, struct err *err)
 {
         static const char *const steps[] = {
                 "UPDATE addresses SET lease = NULL, held = 1 WHERE lease IS NOT NULL",
@@ -51,7 +51,7 @@ int store_begin_anew(struct store *store, const char *instance_id, const char *w
         _cleanup_(store_tx_done) struct store_tx tx = {0};
         int r;
 
-        (void)keep_copy(store, instance_id, ret_aside, ret_not_kept);
+        (void)keep_copy(store, instance_id, ret_backup, ret_not_kept);
         r = store_begin(store, &tx, err);
         if (r == 0)
                 r = hold_leases(store, err);
@@ -61,6 +61,6 @@ int store_begin_anew(struct store *store, const char *instance_id, const char *w
                 r = stmt_run(store, "DELETE FROM facts WHERE name NOT IN (" STORE_FACTS_OF_A_START ")",
                              NO_VALUES, err);
         if (r == 0)
-                r = store_note(store, "database-aside", ret_aside, why, err);
+                r = store_note(store, "database-replaced", ret_backup, why, err);
         return r < 0 ? r : store_commit(&tx, err);
 }

@@ -132,7 +132,7 @@ struct store_given_back {
 
 int store_given_back(struct store *store, struct arena *arena, struct store_given_back **ret, size_t *ret_n,
                      struct err *err);
-/* A look has shown that it is gone. */
+/* A resync has shown that it is gone. */
 int store_given_back_settled(struct store *store, const struct store_given_back *row, struct err *err);
 /* EC2 has it, for sure by now: the block is leaving once more. One that the database has is left alone. */
 int store_give_back_again(struct store *store, int64_t key, struct prefix block, struct err *err);

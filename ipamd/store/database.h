@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The database is the pool: ENIs, addresses, leases, who waits, conditions, and the story of it all, in one
+ * The database is the pool: ENIs, addresses, leases, pending ADDs, conditions, and the history of it all, in one
  * SQLite file. There is no second copy in memory. Every function here is one transaction: it happens whole or not
  * at all, and has happened when it returns 0. What must be unique is UNIQUE, what must not happen is a CHECK, a foreign
  * key or a trigger: two leases on one address, or a leased address on its way back to EC2, cannot be written down.
@@ -9,7 +9,7 @@
  * CLOCK_BOOTTIME unless they say wall. Lists and strings are in the caller's arena.
  *
  * Here: the file, from the lock to a connection. By subject: leases.h, enis.h, blocks.h (what EC2 gave, and what is free of
- * it), imports.h, conditions.h, notes.h (facts, who waits), history.h.
+ * it), imports.h, conditions.h, notes.h (facts, pending ADDs), history.h.
  */
 #ifndef IPAMD_STORE_DATABASE_H
 #define IPAMD_STORE_DATABASE_H
@@ -29,7 +29,7 @@ enum {
         STORE_TOKEN_BYTES = 65,
         STORE_PATH_BYTES = 4096,
         STORE_BUSY_TIMEOUT_MS = 5000, /* the other thread's transaction takes microseconds */
-        STORE_ASIDE_MAX = 3,          /* databases that were put aside; older ones are removed */
+        STORE_BACKUPS_MAX = 3,        /* databases that were kept as a backup; older ones are removed */
 };
 
 struct store_options {
@@ -54,16 +54,16 @@ int store_lock(const char *path, int *ret_fd, struct err *err);
 struct store_prepared {
         unsigned ended; /* leases that the kernel contradicted */
         unsigned held;  /* addresses that the kernel shows in use and no lease did: pending imports now */
-        bool outdated; /* another copy of the database was in use last: nothing is offered before a look at EC2 */
-        char aside[STORE_PATH_BYTES]; /* the file that could not be used, under its new name; "": none */
-        char why_aside[256];
+        bool outdated;  /* another copy of the database was in use last: nothing is offered before a resync */
+        char backup[STORE_PATH_BYTES]; /* the file that could not be used, under its new name; "": none */
+        char why_backup[256];
         int lock_fd; /* the database itself, locked: see store_lock(); the caller's, closed last */
 };
 
 /*
  * The daemon's start, once, under the lock, before any store_open(): makes or migrates the schema (a newer one than
- * ours is refused), puts a file aside that is no database, fails its check or has a schema that is not our text, and begins
- * anew (EC2 and the kernel know what it knew), and brings the books to a state that is true
+ * ours is refused), keeps as a backup a file that is no database, fails its check or has a schema that is not our text, and begins
+ * anew (EC2 and the kernel know what it knew), and brings the database to a state that is true
  * for a new process: after another boot all leases are released into cooldown; ENIs that were ready are configuring again
  * (the kernel must be looked at before an address of theirs is offered); nobody waits. Whatever the file says, an address
  * that the kernel shows in use (options->running) is its container's lease afterwards, or held as a pending import. ret may be NULL.
@@ -76,11 +76,11 @@ DEFINE_CLEANUP(struct store *, store_free)
 void store_set_cooldown(struct store *store, int64_t cooldown_ms);
 
 /*
- * The database is another instance's (an imaged disk): a copy is kept beside it (ret_aside; "" and *ret_not_kept where that
+ * The database is another instance's (an imaged disk): a copy is kept beside it (ret_backup; "" and *ret_not_kept where that
  * failed), and all that it says of ENIs, addresses and the past goes. Pods that the kernel showed at this start are pending imports
  * afterwards. For the reconciler, before anything is offered; instance_id may be NULL: not known.
  */
 int store_begin_anew(struct store *store, const char *instance_id, const char *why,
-                     char ret_aside[static STORE_PATH_BYTES], struct err *ret_not_kept, struct err *err);
+                     char ret_backup[static STORE_PATH_BYTES], struct err *ret_not_kept, struct err *err);
 
 #endif

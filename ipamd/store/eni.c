@@ -84,7 +84,7 @@ int store_eni_begin(struct store *store, const struct store_eni *eni, int64_t no
 
 /*
  * EC2 has just answered that the address is this ENI's: another row that claims it is old news, of an ENI that EC2 deleted.
- * What a pod has of it stays in that row, and the next look tells what became of it.
+ * What a pod has of it stays in that row, and the next resync tells what became of it.
  */
 static int primary_is_of(struct store *store, int64_t key, struct ip address, struct err *err)
 {

@@ -44,7 +44,7 @@ struct store_eni {
         /* counts of its addresses, the primary one not among them */
         unsigned total, free, leased, cooling, preparing, leaving, lost;
         unsigned associated; /* of the free ones: they are not taken to be given back */
-        unsigned doubted;    /* of the preparing ones: not offered until a look at EC2 has shown them */
+        unsigned doubted;    /* of the preparing ones: not offered until a resync has shown them */
 };
 
 /*

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The story: what happened, to whom, and when. The newest STORE_EVENTS_MAX are kept. */
+/* The history: what happened, to whom, and when. The newest STORE_EVENTS_MAX are kept. */
 #include <vpcwire/clock.h>
 
 #include "store/stmt.h"
@@ -145,7 +145,7 @@ int store_events(struct store *store, int64_t after_id, size_t max, struct arena
         return r < 0 ? r : read_events(store, s, arena, ret, ret_n, err);
 }
 
-/* A pod without a namespace before it is any namespace's. What ends or begins everything belongs to every story. */
+/* A pod without a namespace before it is any namespace's. What ends or begins everything belongs to every history. */
 int store_events_before(struct store *store, const struct store_event_filter *filter, size_t max,
                         struct arena *arena, struct store_event **ret, size_t *ret_n, struct err *err)
 {

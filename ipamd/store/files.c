@@ -133,8 +133,8 @@ int files_lock(const char *path, int *ret_fd, struct err *err)
                 if (errno != EWOULDBLOCK)
                         return err_set_errno(err, errno, "lock database %s", path);
                 return err_set(err, ERR_BUSY,
-                               "database %s is in use by another ipamd, whose lock %s.lock somebody removed",
-                               path, path);
+                               "database %s is in use by another ipamd, whose lock %s.lock was removed", path,
+                               path);
         }
         *ret_fd = TAKE_FD(fd);
         return 0;

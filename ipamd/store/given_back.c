@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What EC2 took back from us, by its own answer. A Describe may be late and show it once more; believed, it would become a
- * pod's address that EC2 gives to somebody else. So it is remembered until a look does not show it, or EC2 gives it anew.
+ * pod's address that EC2 gives to somebody else. So it is remembered until a resync does not show it, or EC2 gives it anew.
  */
 #include "store/stmt.h"
 

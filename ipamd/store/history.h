@@ -10,7 +10,7 @@ enum { STORE_EVENTS_MAX = 10000 }; /* older events are dropped */
 
 struct store_event {
         int64_t id, at_wall_ms;
-        const char *kind;    /* "lease-added", "eni-ready", "look", ... */
+        const char *kind;    /* "lease-added", "eni-ready", "resync", ... */
         const char *subject; /* an address, an ENI id, a lease key; what a person would search for */
         const char *text;
         const char *pod;          /* "namespace/name"; "": no pod, or not known */
@@ -21,7 +21,7 @@ struct store_event {
 
 /*
  * Functions above write their own events, in the same transaction; this is for the rest. Where the subject is an address,
- * pod, container and ENI are taken from the books.
+ * pod, container and ENI are taken from the database.
  */
 int store_event_add(struct store *store, const char *kind, const char *subject, const char *text,
                     struct err *err);
@@ -37,7 +37,7 @@ struct store_event_filter {
         const char *pod;       /* "namespace/name", or a name in any namespace; NULL: any */
 };
 
-/* The newest first, at most `max`. The node's boots are in every story: they end leases. */
+/* The newest first, at most `max`. The node's boots are in every history: they end leases. */
 int store_events_before(struct store *store, const struct store_event_filter *filter, size_t max,
                         struct arena *arena, struct store_event **ret, size_t *ret_n, struct err *err);
 int store_event_last_id(struct store *store, int64_t *ret, struct err *err);

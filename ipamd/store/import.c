@@ -9,7 +9,7 @@
 #include "store/stmt.h"
 
 static const char *const verdict_names[_IMPORT_VERDICT_MAX] = {
-        [IMPORT_PENDING] = "pending", [IMPORT_TAKEN] = "taken", [IMPORT_ASIDE] = "skipped"};
+        [IMPORT_PENDING] = "pending", [IMPORT_TAKEN] = "taken", [IMPORT_SKIPPED] = "skipped"};
 
 const char *import_verdict_to_string(enum import_verdict verdict)
 {
@@ -24,7 +24,7 @@ static enum import_verdict parse_verdict(const char *text)
                         return (enum import_verdict)verdict;
         }
         assert(!"a verdict"); /* CHECK */
-        return IMPORT_ASIDE;
+        return IMPORT_SKIPPED;
 }
 
 #define HAS_PENDING(first, last)                                                                             \
@@ -192,7 +192,7 @@ static int find_block(struct store *store, struct ip address, int64_t *ret, stru
                 VALUES(SQL_INT(sql_family(address)), SQL_HEX(address)), ret, err);
 }
 
-/* The pod has it, whatever a look has shown. */
+/* The pod has it, whatever a resync has shown. */
 static int free_address(struct store *store, struct ip address, int64_t block, struct err *err)
 {
         int r = stmt_run(
@@ -259,11 +259,11 @@ int store_import_take(struct store *store, const struct store_import *import, co
         return 0;
 }
 
-int store_import_set_aside(struct store *store, struct ip address, const char *reason, struct err *err)
+int store_import_skip(struct store *store, struct ip address, const char *reason, struct err *err)
 {
-        int r = set_verdict(store, address, IMPORT_ASIDE, reason, err);
+        int r = set_verdict(store, address, IMPORT_SKIPPED, reason, err);
 
-        return r == 0 ? store_note(store, "import-aside", IP_TEXT(address), reason, err) : r;
+        return r == 0 ? store_note(store, "import-skipped", IP_TEXT(address), reason, err) : r;
 }
 
 int store_import_explain(struct store *store, struct ip address, const char *reason, struct err *err)

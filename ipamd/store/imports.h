@@ -8,7 +8,7 @@
 enum import_verdict {
         IMPORT_PENDING, /* its address is nobody's until the kernel has been asked */
         IMPORT_TAKEN,   /* it is a lease of ours */
-        IMPORT_ASIDE,   /* it is none, for `reason`; kept to be shown */
+        IMPORT_SKIPPED, /* it is none, for `reason`; kept to be shown */
         _IMPORT_VERDICT_MAX,
 };
 const char *import_verdict_to_string(enum import_verdict verdict);
@@ -40,7 +40,7 @@ int store_imports(struct store *store, struct arena *arena, struct store_import 
  */
 int store_import_take(struct store *store, const struct store_import *import, const char *host_ifname,
                       int64_t now_ms, bool *ret_done, struct err *err);
-int store_import_set_aside(struct store *store, struct ip address, const char *reason, struct err *err);
+int store_import_skip(struct store *store, struct ip address, const char *reason, struct err *err);
 /* Why a row is pending still, for people. */
 int store_import_explain(struct store *store, struct ip address, const char *reason, struct err *err);
 

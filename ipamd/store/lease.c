@@ -79,10 +79,10 @@ static void read_lease_address(sqlite3_stmt *s, struct arena *arena, struct stor
 
 /*
  * A lease that was found in the kernel gets its names from the first who asks for its container and knows its link: the
- * container may have other interfaces, of which the books know nothing.
+ * container may have other interfaces, of which the database knows nothing.
  * 1: there is such a lease, and it bears the key now; 0: there is none.
  */
-static int name_survivor(struct store *store, const struct store_lease_key *key, struct err *err)
+static int name_recovered(struct store *store, const struct store_lease_key *key, struct err *err)
 {
         int r = stmt_run(
                 store,
@@ -106,7 +106,7 @@ static int step_to(struct store *store, const char *sql, const struct store_leas
                         return r;
                 stmt_donep(ret);
                 *ret = NULL;
-                r = name_survivor(store, key, err);
+                r = name_recovered(store, key, err);
                 if (r <= 0)
                         return r;
         }
@@ -241,7 +241,7 @@ int store_lease_add(struct store *store, const struct store_lease *wanted, int64
                 r = give_again(store, wanted, arena, &lease, &result, err);
         else if (r == 0)
                 r = give_new(store, wanted, now_ms, arena, &result, &lease, err);
-        /* Also without a new lease: a survivor may have got its names, or a cooldown its bound. */
+        /* Also without a new lease: a recovered pod may have got its names, or a cooldown its bound. */
         if (r >= 0 && result != LEASE_REFUSED)
                 r = store_commit(&tx, err);
         if (r < 0)

@@ -54,7 +54,7 @@ struct store_lease {
         bool address_only;
         const char *subnet_cidr; /* of the ENI, and its primary address; not read from `wanted` */
         struct ip eni_address;
-        int64_t link_missing_since_ms; /* 0: the host link was there at the last look, or never looked */
+        int64_t link_missing_since_ms; /* 0: the host link was there at the last resync, or never looked */
         const char *refusal;           /* of LEASE_REFUSED: why, for people */
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The small tables: facts, and who waits. */
+/* The small tables: facts, and pending ADDs. */
 #include "store/stmt.h"
 
 /* ---- facts ---- */
@@ -47,7 +47,7 @@ int store_facts(struct store *store, const char *group, struct arena *arena, str
         return 0;
 }
 
-/* ---- who waits ---- */
+/* ---- pending ADDs ---- */
 
 int store_waiting_add(struct store *store, const struct store_lease_key *key, int64_t since_ms,
                       int64_t deadline_ms, struct err *err)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The small tables: facts that outlive the process, and who waits for an address. */
+/* The small tables: facts that outlive the process, and pending ADDs for an address. */
 #ifndef IPAMD_STORE_NOTES_H
 #define IPAMD_STORE_NOTES_H
 
@@ -12,8 +12,8 @@
 #define STORE_FACT_PROBE "probe"
 #define STORE_PROBE_AT   "ready_boot_ms"
 
-/* Set by the first full look at EC2 of this boot: the books are no older than the boot. It ends with the boot. */
-#define STORE_FACT_LOOKED "resynced"
+/* Set by the first resync of this boot: the database is no older than the boot. It ends with the boot. */
+#define STORE_FACT_RESYNCED "resynced"
 
 /* Whose database it is: an instance id. It outlives a boot, as the disk of an image does. */
 #define STORE_FACT_INSTANCE "instance"
@@ -34,7 +34,7 @@ struct store_fact {
 int store_facts(struct store *store, const char *group, struct arena *arena, struct store_fact **ret,
                 size_t *ret_n, struct err *err);
 
-/* ---- who waits for an address (written by the loop, read by the planner) ---- */
+/* ---- pending ADDs for an address (written by the loop, read by the planner) ---- */
 
 int store_waiting_add(struct store *store, const struct store_lease_key *key, int64_t since_ms,
                       int64_t deadline_ms, struct err *err);

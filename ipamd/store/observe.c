@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What EC2's Describe shows of an ENI, and what the books say: the books follow, except where a pod lives. What a look does
+ * What EC2's Describe shows of an ENI, and what the database says: the database follows, except where a pod lives. What a resync does
  * not show, and what may be there all the same, is kept and not offered: see `doubted` in schema.c.
  */
 #include <string.h>
 
 #include "store/stmt.h"
 
-/* One observation on its way into the books. */
+/* One observation on its way into the database. */
 struct observation {
         const struct store_eni *eni;
         const struct prefix *blocks; /* the last n_doubted are not shown, and not gone for sure */
@@ -167,7 +167,7 @@ static int set_state(struct store *store, struct observation *o, const struct kn
         return r == 0 ? store_note(store, event, BLOCK_TEXT(block->prefix), text, err) : r;
 }
 
-/* One that was leaving went by our own call, whose answer was lost: a late look must not bring it back. */
+/* One that was leaving went by our own call, whose answer was lost: a late resync must not bring it back. */
 static int forget(struct store *store, const struct observation *o, const struct known_block *block,
                   struct err *err)
 {
@@ -200,7 +200,7 @@ static int doubt(struct store *store, struct observation *o, const struct known_
                 return r;
         o->changed = true;
         return store_note(store, "address-doubted", BLOCK_TEXT(block->prefix),
-                          "a look at EC2 did not show it: not offered until the next one", err);
+                          "a resync did not show it: not offered until the next one", err);
 }
 
 int store_eni_doubt(struct store *store, int64_t key, struct err *err)

@@ -47,7 +47,7 @@ int pick_this(struct store *store, struct ip address, struct picked *ret, struct
 enum { STORE_FAMILIES_MAX = 2 };
 
 /*
- * lease_wishes.c: an address of each family that `wanted` asks for, the one that it names or the best. 1: ret has *ret_n; 0:
+ * lease_requested.c: an address of each family that `wanted` asks for, the one that it names or the best. 1: ret has *ret_n; 0:
  * *ret_result is NONE_FREE, or REFUSED and *ret_refusal (in the arena) says why.
  */
 int store_find_free(struct store *store, const struct store_lease *wanted, int64_t now_ms,

@@ -6,7 +6,7 @@
 
 #include <vpcwire/file.h>
 
-#include "store/aside.h"
+#include "store/backup.h"
 #include "store/files.h"
 #include "store/generation.h"
 #include "store/restart.h"
@@ -103,9 +103,9 @@ static int try_prepare(const struct store_options *options, const char *boot_id,
 }
 
 /* Nobody can mend it, and nothing is lost with it: EC2 knows the pool, and the kernel who runs. */
-static bool is_useless(int r, enum aside_why *ret)
+static bool is_useless(int r, enum backup_why *ret)
 {
-        *ret = r == -ERR_INVALID ? ASIDE_OTHER_SCHEMA : ASIDE_DAMAGED;
+        *ret = r == -ERR_INVALID ? BACKUP_OTHER_SCHEMA : BACKUP_DAMAGED;
         return r == -ERR_INVALID || r == -ERR_PROTOCOL;
 }
 
@@ -113,7 +113,7 @@ int store_prepare(const struct store_options *options, struct store_prepared *re
 {
         _cleanup_free_ char *boot_id = options->boot_id ? xstrdup(options->boot_id) : NULL;
         struct store_prepared prepared = {.lock_fd = -1};
-        enum aside_why why;
+        enum backup_why why;
         struct err cause;
         int r = 0;
 
@@ -121,10 +121,10 @@ int store_prepare(const struct store_options *options, struct store_prepared *re
                 return r;
         r = try_prepare(options, boot_id, &prepared, &cause);
         if (r < 0 && is_useless(r, &why)) {
-                r = aside_move(options->path, why, prepared.aside, err);
+                r = backup_move(options->path, why, prepared.backup, err);
                 if (r < 0)
                         return r;
-                snprintf(prepared.why_aside, sizeof(prepared.why_aside), "%.255s", cause.msg);
+                snprintf(prepared.why_backup, sizeof(prepared.why_backup), "%.255s", cause.msg);
                 r = try_prepare(options, boot_id, &prepared, &cause);
         }
         if (r < 0 && err)

@@ -10,7 +10,7 @@
 #include "store/restart.h"
 
 /*
- * The books may be older than what EC2 did since: it may have given to others what they call ours. Nothing that no pod has is
+ * The database may be older than what EC2 did since: it may have given to others what it calls ours. Nothing that no pod has is
  * offered before EC2 has been looked at.
  */
 static int doubt_all(struct store *store, struct err *err)
@@ -21,7 +21,7 @@ static int doubt_all(struct store *store, struct err *err)
                          " WHERE state <> 'leaving'",
                          NO_VALUES, err);
 
-        return r == 0 ? stmt_run(store, "DELETE FROM facts WHERE name = '" STORE_FACT_LOOKED "'", NO_VALUES,
+        return r == 0 ? stmt_run(store, "DELETE FROM facts WHERE name = '" STORE_FACT_RESYNCED "'", NO_VALUES,
                                  err)
                       : r;
 }
@@ -41,7 +41,7 @@ static int after_another_copy(struct store *store, const struct generation_file 
 /*
  * Another boot: no pod of the old one lives, and no time of the old clock means anything. But a container has a boot id of its
  * own, and may be started anew beside pods that run: what the kernel shows in use stays leased. What EC2 has is still
- * attached, as far as we know; its next look will tell.
+ * attached, as far as we know; its next resync will tell.
  */
 static int after_boot(struct store *store, bool is_first, int64_t now_ms, struct err *err)
 {
@@ -69,7 +69,7 @@ static int after_boot(struct store *store, bool is_first, int64_t now_ms, struct
         if (r < 0)
                 return r;
         snprintf(text, sizeof(text), "another boot: %u leases ended", ended);
-        return store_note(store, "boot", "", is_first ? "the books are new" : text, err);
+        return store_note(store, "boot", "", is_first ? "the database is new" : text, err);
 }
 
 /*
@@ -143,13 +143,13 @@ int restart_run(struct store *store, const struct store_options *options, const 
                 r = after_clock(store, now_ms, err);
         if (r == 0)
                 r = evidence_apply(store, now_ms, &ret->ended, &ret->held, err);
-        /* The kernel contradicts the books, or what is kept outside them does: an older copy was put back. */
+        /* The kernel contradicts the database, or what is kept outside it does: an older copy was put back. */
         if (r == 0 && (ret->outdated || ret->ended + ret->held > 0))
                 r = doubt_all(store, err);
         if (r == 0)
                 r = after_start(store, now_ms, err);
-        if (r == 0 && *ret->aside)
-                r = store_note(store, "database-aside", ret->aside, ret->why_aside, err);
+        if (r == 0 && *ret->backup)
+                r = store_note(store, "database-replaced", ret->backup, ret->why_backup, err);
         if (r == 0)
                 r = store_fact_set(store, STORE_FACT_BOOT, boot_id, err);
         return r < 0 ? r : store_commit(&tx, err);

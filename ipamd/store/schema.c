@@ -147,7 +147,7 @@ static const char version_1[] =
 static const char version_2[] = "ALTER TABLE leases ADD COLUMN address_only INTEGER NOT NULL DEFAULT 0"
                                 "  CHECK (address_only IN (0, 1));";
 
-/* Version 3. What an event is about besides its subject, so that the story of a pod or an address can be told: see store_note(). */
+/* Version 3. What an event is about besides its subject, so that the history of a pod or an address can be given: see store_note(). */
 static const char version_3[] = "ALTER TABLE events ADD COLUMN pod TEXT NOT NULL DEFAULT '';"
                                 "ALTER TABLE events ADD COLUMN container_id TEXT NOT NULL DEFAULT '';"
                                 "ALTER TABLE events ADD COLUMN eni_id TEXT NOT NULL DEFAULT '';";
@@ -173,8 +173,8 @@ static const char version_4[] =
  * Version 5.
  * - An address that waits for a pod to get its lease is nobody else's, wherever it comes from: not free, not cooling (which
  *   ends as free), not given back, not leased to another container; and its ENI stays.
- * - An address may be doubted: EC2 was not asked since the boot, or its last look did not show it. It is kept, and not
- *   offered, until a look decides.
+ * - An address may be doubted: EC2 was not asked since the boot, or its last resync did not show it. It is kept, and not
+ *   offered, until a resync decides.
  * - An ENI of ours may be untagged: EC2 shows it without our tag. Its pods keep what they have, and nothing more of it is offered.
  * - The link of an ENI may be missing, though EC2 has it attached: nothing of it is on its way.
  * - Somebody may have put an Elastic IP on an ENI or on one of its addresses: these are not given back.

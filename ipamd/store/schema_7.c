@@ -15,7 +15,7 @@
  *   trigger. It stays in its block, and the block on its ENI, and neither leaves: triggers.
  * - Blocks do not overlap, and have no ENI's own address: triggers.
  * - What waits for a pod to get its lease back is not free (held), not another container's, and its ENI stays: triggers.
- * - A doubted block (EC2 was not asked since the boot, or its last look did not show it) is not usable: CHECK. EC2 shows
+ * - A doubted block (EC2 was not asked since the boot, or its last resync did not show it) is not usable: CHECK. EC2 shows
  *   blocks, and an Elastic IP keeps one from being given back: doubted and associated are of blocks, and so is what was
  *   given back (block '': the ENI itself). What somebody on the host has is one address: held is of addresses.
  * - The mark and the route table of an ENI are its own: UNIQUE.

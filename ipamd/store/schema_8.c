@@ -13,9 +13,9 @@
 /* clang-format off */
 static const char conditions[] =
         "CREATE TABLE conditions ("
-        "  kind TEXT NOT NULL CHECK (kind IN ('look', 'find-subnets', 'create', 'recreate', 'attach',"
+        "  kind TEXT NOT NULL CHECK (kind IN ('resync', 'find-subnets', 'create', 'recreate', 'attach',"
         "    'mark-delete-on-termination', 'assign', 'unassign', 'detach', 'delete', 'delete-on-termination',"
-        "    'security-groups', 'look-for-orphans', 'delete-orphan', 'learn-subnet', 'store', 'identity', 'network',"
+        "    'security-groups', 'find-orphans', 'delete-orphan', 'learn-subnet', 'store', 'identity', 'network',"
         "    'takeover', 'reclaim', 'firewalls', 'plan', 'tag-primary', 'orphans', 'grow', 'shrink', 'full', 'eni-tag',"
         "    'eni-link', 'take-in', 'attach-refused', 'token-not-shown', 'firewall', 'pod-route', 'occupied',"
         "    'main-route')),"
@@ -42,7 +42,7 @@ static const char events[] = "ALTER TABLE events ADD COLUMN lease_end TEXT NOT N
                              "  CHECK (lease_end IN ('', 'del', 'gc', 'link-gone', 'contradicted'));";
 
 /* clang-format off */
-/* A row without a lease is "skipped"; the fact of the first look at EC2 is that of the first resync. */
+/* A row without a lease is "skipped"; the fact of the first resync is that of the first resync. */
 static const char imports[] =
         "CREATE TEMP TABLE old_imports AS SELECT * FROM imports;"
         "DROP TABLE imports;"

@@ -13,7 +13,7 @@
 
 /*
  * SQLite's own handler starts with whole milliseconds; a transaction of the other thread is over in microseconds. On a disk
- * it takes milliseconds, and a thread with one transaction after the other leaves only a moment between them: who waits
+ * it takes milliseconds, and a thread with one transaction after the other leaves only a moment between them: pending ADDs
  * must ask often, or never finds that moment.
  */
 static int busy(void *data, int attempts)

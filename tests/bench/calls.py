@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """EC2 calls that ipamd makes, counted by vpcsim: sudo build/venv/bin/python tests/bench/calls.py [--json] [--steady SECONDS]
 
-A start with and without books, one more ENI, more addresses, one ENI fewer, and an hour in which nothing changes. Attaching
+A start with and without a database, one more ENI, more addresses, one ENI fewer, and an hour in which nothing changes. Attaching
 and detaching take as long as in EC2. No test: the goals beside the figures are what the daemon is meant to need.
 """
 import signal
@@ -13,9 +13,9 @@ from vpc import wait_until
 ATTACH_MS, DETACH_MS = 1500, 3000
 DEADLINE_S = 30  # of one step
 GIVE_BACK_S = 150  # a surplus must last a minute, and an ENI be a minute old, before one goes
-AFTER_START_S = 15  # the look after a start comes within 10 s
+AFTER_START_S = 15  # the resync after a start comes within 10 s
 HOUR_S = 3600
-LOOK_PERIOD_S = {"default": 1800, "shortest": 10}
+RESYNC_PERIOD_S = {"default": 1800, "shortest": 10}
 SWEEPS_PER_HOUR = 1
 COOLDOWN = {"IP_COOLDOWN_PERIOD": "1"}
 
@@ -58,16 +58,16 @@ def grow_by_an_eni(node, counter, figures):
     return pod
 
 
-def start_with_books(node, counter, figures):
+def start_with_database(node, counter, figures):
     node.stop()
     counter.take()
     node.start()
     pod = node.add_pod("after-start")
     before = counter.take()
-    figures.add("start with books, until a pod is served", sum(before.values()), goal=(0, 0), calls=before)
+    figures.add("start with a database, until a pod is served", sum(before.values()), goal=(0, 0), calls=before)
     pause(AFTER_START_S)
     after = counter.take()
-    figures.add("start with books, afterwards", sum(after.values()), goal=(1, 1), calls=after, how="in the first 15 s")
+    figures.add("start with a database, afterwards", sum(after.values()), goal=(1, 1), calls=after, how="in the first 15 s")
     pod.delete()
 
 
@@ -94,8 +94,8 @@ def more_addresses(world, figures):
 def steady_hour(world, figures, seconds):
     """Pods come and go within what the pool has."""
     whole = seconds >= HOUR_S
-    period_s = LOOK_PERIOD_S["default" if whole else "shortest"]
-    env = {**COOLDOWN, **({} if whole else {"VPCWIRE_LOOK_PERIOD": str(period_s)})}
+    period_s = RESYNC_PERIOD_S["default" if whole else "shortest"]
+    env = {**COOLDOWN, **({} if whole else {"VPCWIRE_RESYNC_PERIOD": str(period_s)})}
     node = world.node("n3", instance_type="m5.large", env=env).start()
     node.add_pod("stays")
     node.wait_quiet(DEADLINE_S, free=17)
@@ -114,10 +114,10 @@ def steady_hour(world, figures, seconds):
     if whole:
         figures.add("a steady hour", sum(calls.values()), goal=(0, 6), calls=calls, how=note)
     else:
-        hour = looks * period_s / seconds * HOUR_S / LOOK_PERIOD_S["default"] + others * HOUR_S / seconds + SWEEPS_PER_HOUR
+        hour = looks * period_s / seconds * HOUR_S / RESYNC_PERIOD_S["default"] + others * HOUR_S / seconds + SWEEPS_PER_HOUR
         figures.add("a steady hour", hour, goal=(0, 6), calls=calls, how=(
-            f"{note} with VPCWIRE_LOOK_PERIOD={period_s}: {looks} looks, {others} other calls. Scaled: looks to the default"
-            f" period of {LOOK_PERIOD_S['default']} s, other calls to the hour, and {SWEEPS_PER_HOUR} for the look for lost"
+            f"{note} with VPCWIRE_RESYNC_PERIOD={period_s}: {looks} looks, {others} other calls. Scaled: looks to the default"
+            f" period of {RESYNC_PERIOD_S['default']} s, other calls to the hour, and {SWEEPS_PER_HOUR} for the look for lost"
             " ENIs, once an hour, which was not observed. --steady 3600 watches an hour as it is"))
     world.drop(node)
 
@@ -127,7 +127,7 @@ def measure(options, figures):
         figures.title("EC2 calls")
         node, counter = start_from_nothing(world, figures)
         pod = grow_by_an_eni(node, counter, figures)
-        start_with_books(node, counter, figures)
+        start_with_database(node, counter, figures)
         shrink_by_an_eni(node, counter, pod, figures)
         world.drop(node)
         more_addresses(world, figures)

@@ -20,7 +20,7 @@ SWEEP_S = 0.2  # each daemon is asked so often; how exact the times are
 READS = "Describe"
 LATE = 10  # times the floor: then it is given up
 PER_LINE = 16
-# Name -> what the nodes are told, and ENIs' worth of addresses that they are to have.
+# Name -> what the nodes are reported, and ENIs' worth of addresses that they are to have.
 KINDS = {
     "default settings": ({}, 1),
     "one more ENI each": ({"WARM_ENI_TARGET": "2"}, 2),

@@ -58,7 +58,7 @@ def test_pods_get_addresses_that_the_foreign_ec2_lists(foreign, node):
     assert len(foreign.enis()) >= 2  # more pods than the first ENI has addresses for
     node.check_kernel()
     node.wait_quiet()
-    node.check_books()
+    node.check_database()
     with echo.serving(foreign.namespace("vpc"), pods[0].netns, pods[-1].netns):
         for pod in pods[1:]:
             echo.assert_source(pod.netns, [pods[0].address, foreign.gateway], pod.address)
@@ -85,7 +85,7 @@ def test_enis_come_with_tags_and_go(foreign, node):
 
     wait_until(only_the_primary, SHRINK_DEADLINE_S, why="ENIs given back and deleted")
     wait_until(lambda: len(listed(foreign)) == 1, 60, why="addresses given back")
-    node.check_books()
+    node.check_database()
 
 
 def test_a_new_life_adopts_what_the_old_one_made(foreign, node):
@@ -96,7 +96,7 @@ def test_a_new_life_adopts_what_the_old_one_made(foreign, node):
     for path in node.folder.glob("ipam.db*"):
         path.unlink()
     for pod in list(node.pods):
-        pod.remove_netns()  # a lost database and running pods are another story: tests/integration tells it
+        pod.remove_netns()  # a lost database and running pods are another history: tests/integration tells it
     node.wait_until(lambda: node.pod_links() == {}, 60, why="the kernel removes a namespace's links when it has time")
     node.start()
     node.wait_until(lambda: {eni["eni_id"] for eni in node.enis()} >= set(before), 30, why="ENIs adopted")

@@ -31,7 +31,7 @@ DIFFERENCES = {
 }
 # Not compared: ids, MACs and addresses (each has its own: ENIs go by number, addresses by count), OwnerId (another account),
 # DeleteOnTermination (moto forgets it), the primary ENI's Description (moto says what it is), Status right after the create
-# ("pending" or "available": the next look compares it), free addresses as a number (what is taken is compared).
+# ("pending" or "available": the next resync compares it), free addresses as a number (what is taken is compared).
 COMPARED = ("Status", "InterfaceType", "AvailabilityZone", "SourceDestCheck")
 
 
@@ -187,7 +187,7 @@ class Side:
         return self.free_before - self.free()
 
 
-CALLS = ["grow", "plug", "unplug", "drop", "more", "less", "more6", "less6", "label", "look", "err"]
+CALLS = ["grow", "plug", "unplug", "drop", "more", "less", "more6", "less6", "label", "resync", "err"]
 
 
 class Model:

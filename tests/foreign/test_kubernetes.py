@@ -242,7 +242,7 @@ def test_rights(plane):
 
 
 def test_events_arrive(plane, node):
-    """A denied action is told to the real API server with the account's token, and told again as over."""
+    """A denied action is told to the real API server with the account's token, and reported again as over."""
     plane.kubectl("apply", "--kustomize", "deploy/kubernetes")
     account = plane.account(node.folder / "account", "aws-node")
     node.env.update(account_env(account, PORT, name="node-0"))

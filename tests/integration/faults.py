@@ -11,7 +11,7 @@ ENV = {
     "WARM_IP_TARGET": "1",
     "MINIMUM_IP_TARGET": "3",
     "IP_COOLDOWN_PERIOD": "1",
-    "VPCWIRE_LOOK_PERIOD": "10",
+    "VPCWIRE_RESYNC_PERIOD": "10",
     "HTTP_TIMEOUT": "2",
 }
 NOTHING_HANGS = {"HTTP_TIMEOUT": "20"}  # for who counts calls: on a slow machine an answer takes its time, and is not asked for twice
@@ -49,7 +49,7 @@ def settled(vpc, node, enis):
     node.quiet()
     assert len(vpc.enis("n1")) == enis and vpc.orphans() == [], vpc.enis()
     assert node.pool()["total"] == len(in_ec2(vpc)), (node.pool(), in_ec2(vpc))
-    node.check_books()
+    node.check_database()
     return True
 
 

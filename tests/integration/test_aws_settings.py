@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """aws-vpc-cni's settings on our daemon: none is passed over in silence. What would place pods wrongly stops the start, what else
-we do not do is told in the log, by status, by doctor and as an Event, and what aws-vpc-cni skips we skip, too."""
+we do not do is reported in the log, by status, by doctor and as an Event, and what aws-vpc-cni skips we skip, too."""
 import json
 
 import pytest
@@ -86,7 +86,7 @@ def test_the_manifest_of_aws_vpc_cni(make_node):
     assert node.add_pod("p").address
 
 
-def test_what_is_not_done_is_told_everywhere(make_node, account, tmp_path):  # noqa: F811
+def test_what_is_not_done_is_reported_everywhere(make_node, account, tmp_path):  # noqa: F811
     env = {"ENABLE_PREFIX_DELEGATION": "true", "NETWORK_POLICY_ENFORCING_MODE": "strict", "ANNOTATE_POD_IP": "true"}
     with cluster(make_node, account, env=env) as (node, api):
         warnings = said(node)
@@ -97,7 +97,7 @@ def test_what_is_not_done_is_told_everywhere(make_node, account, tmp_path):  # n
         found = Doctor(node, tmp_path / "host").assert_named("settings", "warn")
         assert {check["verdict"] for check in found} == {"warn"} and len(found) == len(env)
         assert all(any(name in check["found"] for check in found) for name in env)
-        wait_until(lambda: len(api.of("SettingNotFollowed")) == len(env), TOLD_S, why="each is told once")
+        wait_until(lambda: len(api.of("SettingNotFollowed")) == len(env), TOLD_S, why="each is reported once")
         assert {event["message"].split(":")[0] for event in api.of("SettingNotFollowed")} == set(env)
         assert node.add_pod("p").address
 

@@ -23,7 +23,7 @@ def small_disk(folder):
 
 @pytest.fixture
 def node(make_node, tmp_path):
-    folder = tmp_path / "books"
+    folder = tmp_path / "database"
     with small_disk(folder):
         node = make_node("n1", env={"WARM_IP_TARGET": "2", "IP_COOLDOWN_PERIOD": "1"}, start=False)
         node.db = folder / "ipam.db"
@@ -51,7 +51,7 @@ def add_fails(node):
     return pod
 
 
-def test_a_full_disk_under_the_books(node):
+def test_a_full_disk_under_the_database(node):
     """Not ready until there is room again, because an ADD would fail; and then at once, without a restart."""
     node.start()
     kept, gone = node.add_pods(["kept", "gone"])
@@ -98,7 +98,7 @@ def test_a_start_without_the_right_to_change_the_network(node, monkeypatch):
     assert not node.db.exists()
 
 
-def test_a_second_daemon_with_books_of_its_own(node, tmp_path):
+def test_a_second_daemon_with_database_of_its_own(node, tmp_path):
     """As of a second DaemonSet whose folder is another: the socket is one, the first daemon's, who serves on."""
     node.start()
     pod = node.add_pod("web")

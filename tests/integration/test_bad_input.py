@@ -73,14 +73,14 @@ def test_second_daemon_on_the_same_database_is_refused(node):
 
 @pytest.mark.parametrize("content", [b"this is no database at all" * 100, b"", b"SQLite format 3\0" + b"\xff" * 4096])
 def test_file_that_is_no_database(make_node, content):
-    """An empty file is a new database; anything else is put aside as it is, and the node serves."""
+    """An empty file is a new database; anything else is kept as a backup as it is, and the node serves."""
     node = make_node("n1", start=False)
     node.db.write_bytes(content)
     node.db.chmod(0o600)
     node.start()
     assert node.add_pod("p").address
-    aside = [file.read_bytes() for file in node.db.parent.glob(f"{node.db.name}.damaged-*")]
-    assert aside == ([content] if content else [])
+    backup = [file.read_bytes() for file in node.db.parent.glob(f"{node.db.name}.damaged-*")]
+    assert backup == ([content] if content else [])
 
 
 def test_database_that_others_may_read_is_refused(make_node):

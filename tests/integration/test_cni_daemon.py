@@ -64,7 +64,7 @@ def test_add_check_del(host):
             host.assert_clean()
 
 
-def test_wishes(host):
+def test_requested(host):
     """podman and nerdctl ask for an address and a MAC."""
     mac = "02:00:5e:10:00:01"
     with host.daemon() as daemon:
@@ -75,7 +75,7 @@ def test_wishes(host):
             assert host.cni("DEL", **arguments).rc == 0
         assert [call[1]["address"] for call in daemon.calls if call[0] == "Add"] == [ADDRESS] * 2
         assert daemon.calls[0][1]["address"] == ADDRESS
-        # An older daemon does not know of wishes, and gives any.
+        # An older daemon does not know of requests, and gives any.
         other = host.cni("ADD", args="IP=10.0.1.9")
         assert other.rc == 1 and "10.0.1.9" in other.json["msg"] and ADDRESS in other.json["msg"], other
         assert daemon.methods()[-2:] == ["Add", "Del"]

@@ -19,21 +19,21 @@ IN_ITS_CACHE = 'mkdir -p /var/lib/cni && mount --bind "$0" /var/lib/cni && exec 
 
 
 class CniTool:
-    """plugin: our entry in the conflist; None: no more than it needs. wishes: what the runtime has for capabilities, by name."""
+    """plugin: our entry in the conflist; None: no more than it needs. requests: what the runtime has for capabilities, by name."""
 
-    def __init__(self, node, folder, version, plugin=None, wishes=None):
+    def __init__(self, node, folder, version, plugin=None, requests=None):
         self.node = node
         self.conf = folder / "net.d"
         self.conf.mkdir()
         self.cache = folder / "cache"
         self.cache.mkdir()
-        self.wishes = wishes or {}
+        self.requests = requests or {}
         plugin = {**(plugin or {"type": "vpcwire"}), "socket": str(node.socket)}
         conflist = {"cniVersion": version, "name": NETWORK, "plugins": [plugin]}
         (self.conf / "10-aws.conflist").write_text(json.dumps(conflist))
 
     def __call__(self, verb, pod, code=0):
-        env = {**os.environ, **SANITIZER_OPTIONS, "NETCONFPATH": str(self.conf), "CNI_PATH": str(BUILD / "bin"), "CAP_ARGS": json.dumps(self.wishes)}
+        env = {**os.environ, **SANITIZER_OPTIONS, "NETCONFPATH": str(self.conf), "CNI_PATH": str(BUILD / "bin"), "CAP_ARGS": json.dumps(self.requests)}
         command = ["ip", "netns", "exec", self.node.netns, "sh", "-c", IN_ITS_CACHE, self.cache, CNITOOL, verb, NETWORK, pod.path]
         done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=patient(60))
         assert done.returncode == code, (verb, done)
@@ -82,12 +82,12 @@ def test_the_conflist_that_is_shipped_takes_wishes(vpc, node, tmp_path):
     node.wait_quiet(60, total=3)
     address = vpc.enis("n1")[0]["addresses"][-1]
     mac = "02:00:5e:10:00:01"
-    for name, wishes in (("asks", {"ips": [f"{address}/32"], "mac": mac}), ("asks-nothing", {})):
+    for name, requests in (("asks", {"ips": [f"{address}/32"], "mac": mac}), ("asks-nothing", {})):
         (tmp_path / name).mkdir()
-        tool = CniTool(node, tmp_path / name, "1.0.0", shipped, wishes)
+        tool = CniTool(node, tmp_path / name, "1.0.0", shipped, requests)
         pod = node.pod_netns(name)
         result = json.loads(tool("add", pod).stdout)
-        if wishes:
+        if requests:
             assert result["ips"][0]["address"] == f"{address}/32" and result["interfaces"][1]["mac"] == mac, result
         tool("check", pod)
         tool("del", pod)

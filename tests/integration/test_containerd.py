@@ -120,7 +120,7 @@ def test_100_pods_16_at_a_time(node, make_runtime):
     addresses = {pod: runtime.address(pod) for pod in pods}
     assert len(set(addresses.values())) == len(node.leases()) == PODS
     node.check_kernel()
-    node.check_books()
+    node.check_database()
     spaces = {pod: runtime.netns(pod) for pod in pods}
     with echo.serving(*spaces.values()):
         in_parallel(lambda pod: echo.assert_source(spaces[pod], set(addresses.values()) - {addresses[pod]}, addresses[pod]), pods)

@@ -26,7 +26,7 @@ def rng():
 def settled(node):
     """EC2 and the database agree, and nothing is on its way anywhere."""
     node.quiet()
-    node.check_books()
+    node.check_database()
     return True
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ipamctl against a running daemon: the story of pods and addresses, past events, the log level, the bundle."""
+"""ipamctl against a running daemon: the history of pods and addresses, past events, the log level, the bundle."""
 import contextlib
 import json
 import os
@@ -30,7 +30,7 @@ def explain(node, subject):
     return node.ctl("explain", subject)
 
 
-def test_story_of_a_pod_and_its_address(make_node):
+def test_history_of_a_pod_and_its_address(make_node):
     node = make_node("n1", env={"IP_COOLDOWN_PERIOD": "600", "MAX_ENI": "1"})
     node.wait_quiet(free=3)
     pod = node.add_pod("web-0")
@@ -39,15 +39,15 @@ def test_story_of_a_pod_and_its_address(make_node):
     eni, = [eni for eni in node.enis() if eni["device_index"] == 0]
     assert (lease["address"], lease["pod"], lease["eni_id"]) == (address, "default/web-0", eni["eni_id"])
     assert lease["since_ms"] <= lease["wired_ms"] and "until_ms" not in lease and "waited_ms" not in lease
-    story = explain(node, address)
-    assert story["now"] == {"known": True, "state": "leased", "eni_id": eni["eni_id"], "device_index": 0, "until_ms": 0}
-    assert [event["text"] for event in story["events"] if event["kind"] == "boot"] == ["the books are new"]
-    assert [event["kind"] for event in story["events"] if event["kind"] != "boot"] == ["address-added", "lease-added", "lease-wired"]
-    assert all(event["eni_id"] == eni["eni_id"] for event in story["events"] if event["kind"] != "boot")
+    history = explain(node, address)
+    assert history["now"] == {"known": True, "state": "leased", "eni_id": eni["eni_id"], "device_index": 0, "until_ms": 0}
+    assert [event["text"] for event in history["events"] if event["kind"] == "boot"] == ["the database is new"]
+    assert [event["kind"] for event in history["events"] if event["kind"] != "boot"] == ["address-added", "lease-added", "lease-wired"]
+    assert all(event["eni_id"] == eni["eni_id"] for event in history["events"] if event["kind"] != "boot")
     pod.delete()
-    story = explain(node, address)
-    assert story["now"]["state"] == "cooling" and story["now"]["until_ms"] > lease["wired_ms"]
-    ended, = story["leases"]
+    history = explain(node, address)
+    assert history["now"]["state"] == "cooling" and history["now"]["until_ms"] > lease["wired_ms"]
+    ended, = history["leases"]
     assert ended["end"] == "DEL" and ended["until_ms"] >= ended["wired_ms"]
     # A second sandbox of the same pod: both are its leases, by either name; another namespace's pod is not.
     node.add_pod("web-0")
@@ -65,7 +65,7 @@ def test_story_of_a_pod_and_its_address(make_node):
 
 
 @pytest.mark.node(env={"MAX_ENI": "1"})
-def test_story_of_a_pod_that_waits(node):
+def test_history_of_a_pod_that_waits(node):
     node.wait_quiet(total=3)
     node.add_pods(["a", "b", "c"])
     waiter = node.connect()

@@ -122,7 +122,7 @@ class Doctor:
         return self.node.exec(*command, check=False, env={**env, **(container or {})})
 
     def findings(self, **options):
-        """All, after a look at the exit code."""
+        """All, after a resync at the exit code."""
         done = self.run("--json", **options)
         report = json.loads(done.stdout)
         verdicts = [finding["verdict"] for finding in report["checks"]]
@@ -188,16 +188,16 @@ def test_trouble_in_the_kernel_is_named_until_it_is_mended(doctor, tmp_path):
     words["eni"] = next(eni["primary_address"] for eni in node.enis() if eni["device_index"] == 1)
     with stand_in(node):
         doctor.assert_well()
-        for check, verdict, trouble, cure in KERNEL:
+        for check, verdict, trouble, remedy in KERNEL:
             for command in trouble:
                 node.exec(*command.format(**words).split())
             doctor.assert_named(check, verdict)
-            for command in cure:
+            for command in remedy:
                 node.exec(*command.format(**words).split())
             assert doctor.troubles() == [], trouble
 
 
-def test_a_cure_that_is_a_command_cures(doctor):
+def test_a_remedy_that_is_a_command_cures(doctor):
     node = doctor.node
     commands = {
         "rp_filter": "sysctl -w net.ipv4.conf.eth1.rp_filter=1",
@@ -210,8 +210,8 @@ def test_a_cure_that_is_a_command_cures(doctor):
     with stand_in(node):
         for check, trouble in commands.items():
             node.exec(*trouble.split())
-            cure = doctor.assert_named(check, "fail" if check in ("rp_filter", "forwarding") else "warn")[0]["cure"]
-            node.exec(*re.search(r"(sysctl|ip) [^;]*", cure)[0].split())
+            remedy = doctor.assert_named(check, "fail" if check in ("rp_filter", "forwarding") else "warn")[0]["remedy"]
+            node.exec(*re.search(r"(sysctl|ip) [^;]*", remedy)[0].split())
             doctor.assert_well()
 
 
@@ -242,7 +242,7 @@ def test_what_doctor_sees_itself_the_daemon_need_not_say_again(doctor):
     assert [finding["check"] for finding in troubles if pod in finding["found"] and finding["check"] != "serving"] == ["addresses"], troubles
     assert [finding["check"] for finding in troubles if "other" in finding["found"]] == ["firewall"], troubles
     serving = [finding for finding in troubles if finding["check"] == "serving"]
-    assert all("cure" not in finding for finding in serving), "no pod must be recreated for it"
+    assert all("remedy" not in finding for finding in serving), "no pod must be recreated for it"
 
 
 def test_trouble_in_files_is_named_until_it_is_mended(doctor):
@@ -379,7 +379,7 @@ def test_in_another_network_than_the_daemons(doctor):
     """That nothing of the node's network is here has one cause, and is said once; what that hides is neither well nor broken."""
     elsewhere = {"before": ("unshare", "--net")}
     links, = doctor.troubles(**elsewhere)
-    assert links["check"] == "links" and "network namespace" in links["found"] and "nsenter" in links["cure"], links
+    assert links["check"] == "links" and "network namespace" in links["found"] and "nsenter" in links["remedy"], links
     assert doctor.unchecked(**elsewhere) == {
         "forwarding", "rp_filter", "eni-sysctls", "pod-sysctls", "redirects", "conntrack", "pod-links", "rules", "other-rules", "eni-routes", "pod-routes",
         "nftables", "guards", "gateway", "addresses", "neighbours", "firewall"}

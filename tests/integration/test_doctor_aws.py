@@ -51,7 +51,7 @@ def test_a_denied_action_is_named(doctor, vpc):
         node.restart()  # the new one asks anew
         named = doctor.assert_named("permissions", "fail")
         assert {re.match(r"ec2:(\w+) is denied", finding["found"])[1] for finding in named} == denied
-        assert all("Encoded" not in finding["found"] and finding["cure"].startswith("allow ec2:") for finding in named)
+        assert all("Encoded" not in finding["found"] and finding["remedy"].startswith("allow ec2:") for finding in named)
     vpc.ctl("set-denied", actions=[])
     assert doctor.assert_named("permissions", "fail") == named, "the answer of a moment ago is given again"
     node.restart()
@@ -73,7 +73,7 @@ def test_what_has_no_dry_run_is_known_by_its_last_call(make_node, vpc, tmp_path)
 def test_imds_away(doctor, vpc):
     node = doctor.node
     vpc.ctl("set-faults", rules=[{"service": "imds", "action": "*", "effect": "error", "status": 403}])
-    node.restart()  # its books tell who it is; credentials it has none
+    node.restart()  # its database tells who it is; credentials it has none
     assert "403" in doctor.assert_named("imds", "fail")[0]["found"]
     assert "403" in doctor.assert_named("credentials", "fail")[0]["found"]
     assert all("no credentials" in text for text in found(doctor, "permissions")), found(doctor, "permissions")
@@ -166,6 +166,6 @@ def test_kubelet_against_a_limit_of_ours(make_node, tmp_path):
     doctor = Doctor(node, tmp_path / "host")
     config = doctor.write("var/lib/kubelet/config.yaml", "maxPods: 8\n")
     named = doctor.assert_named("max-pods", "warn")
-    assert "VPCWIRE_MAX_PODS is 5" in named[0]["found"] and "VPCWIRE_MAX_PODS to 6" in named[0]["cure"]
+    assert "VPCWIRE_MAX_PODS is 5" in named[0]["found"] and "VPCWIRE_MAX_PODS to 6" in named[0]["remedy"]
     config.write_text("maxPods: 7\n")
     doctor.assert_named("max-pods", "ok")

@@ -21,7 +21,7 @@ def ec2(vpc):
     return vpc.client(USER)
 
 
-def lose_books(node):
+def lose_database(node):
     node.kill9()
     for file in node.folder.glob("ipam.db*"):
         file.unlink()
@@ -33,20 +33,20 @@ def events(node, kind):
 
 
 def looked(node):
-    """Both looks of a start without books: what is attached, and some seconds later what bears our tag."""
+    """Both looks of a start without a database: what is attached, and some seconds later what bears our tag."""
     assert node.calls().get("DescribeNetworkInterfaces", 0) >= 2
     return True
 
 
 @pytest.mark.world(users=[USER])
-def test_books_lost_between_create_and_attach(vpc, ec2, make_node):
+def test_database_lost_between_create_and_attach(vpc, ec2, make_node):
     node = make_node("n1", env={"WARM_ENI_TARGET": "2"}, start=False)
     with Ec2Proxy(node) as proxy:
         proxy.spoil["AttachNetworkInterface"] = DROP
         node.env["AWS_EC2_ENDPOINT"] = proxy.url
         node.start()
         wait_until(lambda: proxy.spoiled.get("AttachNetworkInterface"), 20, why="an ENI is created and cannot be attached")
-        lose_books(node)
+        lose_database(node)
     (lost,) = vpc.orphans()
     node.env.update(AWS_EC2_ENDPOINT=vpc.ready["ec2"], WARM_ENI_TARGET="1")
     tags = {tag["Key"]: tag["Value"] for tag in ec2.describe_network_interfaces(NetworkInterfaceIds=[lost["id"]])["NetworkInterfaces"][0]["TagSet"]}
@@ -63,14 +63,14 @@ def test_books_lost_between_create_and_attach(vpc, ec2, make_node):
     wait_until(lambda: looked(node) and node.quiet(free=3), 30)
     assert {eni["id"] for eni in vpc.orphans()} == {lost["id"], theirs}, "too young, and not provably ours"
 
-    lose_books(node)
+    lose_database(node)
     hour_ago = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=1)
     ec2.create_tags(Resources=[lost["id"]], Tags=[{"Key": CREATED_AT, "Value": f"{hour_ago:%Y-%m-%dT%H:%M:%SZ}"}])
     node.start()
     wait_until(lambda: [eni["id"] for eni in vpc.orphans()] == [theirs], 30, why="the orphan goes, the other stays")
     wait_until(lambda: node.quiet(free=3), 30)
     wait_until(lambda: [subject for subject, _ in events(node, "eni-orphan-deleted")] == [lost["id"]], 30, why="written down after EC2's answer")
-    node.check_books()
+    node.check_database()
 
 
 def test_a_refused_start_waits_and_then_serves(make_node):
@@ -91,7 +91,7 @@ def test_a_refused_start_waits_and_then_serves(make_node):
         node.stop()
 
 
-def test_a_denied_action_is_told_once_and_pods_get_the_rest(make_node):
+def test_a_denied_action_is_reported_once_and_pods_get_the_rest(make_node):
     node = make_node("n1", env={"WARM_ENI_TARGET": "2"}, start=False)
     with Ec2Proxy(node) as proxy:
         proxy.spoil["CreateNetworkInterface"] = refusal(
@@ -120,7 +120,7 @@ def test_from_nothing_to_warm_within_six_calls(make_node, targets):
     assert sum(calls.values()) <= 6, calls
 
 
-def test_a_start_with_books_makes_one_call_after_it_serves(vpc, make_node):
+def test_a_start_with_database_makes_one_call_after_it_serves(vpc, make_node):
     node = make_node("n1", env={"MAX_ENI": "1"})
     node.wait_quiet(free=3)
     node.wait_start_calls()
@@ -128,7 +128,7 @@ def test_a_start_with_books_makes_one_call_after_it_serves(vpc, make_node):
     vpc.calls_reset()
     node.start()
     node.add_pod("first")
-    wait_until(lambda: node.calls(), 30, why="the look after the start")
+    wait_until(lambda: node.calls(), 30, why="the resync after the start")
     (look,) = vpc.ctl("calls")["log"]
     assert look["at_ms"] - node.status()["started_ms"] >= 4500, "it serves first"
     end = time.monotonic() + 4  # the observation itself: nothing follows

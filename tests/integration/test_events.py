@@ -62,7 +62,7 @@ def deny(vpc, *actions):
 
 
 def free_port(node):
-    """One that nobody listens on."""
+    """One that no daemon listens on."""
 
     def find():
         with socket.socket() as probe:
@@ -165,7 +165,7 @@ def test_firewall_that_drops(make_node, account):
 
 @pytest.mark.world(users=[USER])
 def test_lost_addresses(vpc, ec2, make_node, account):  # noqa: F811
-    env = {"VPCWIRE_LOOK_PERIOD": "10"}
+    env = {"VPCWIRE_RESYNC_PERIOD": "10"}
     with cluster(make_node, account, env=env) as (node, api):
         node.wait_quiet(free=3)
         pod = node.add_pod("p0")
@@ -210,7 +210,7 @@ def test_refusals_are_outlasted(vpc, make_node, account):
 
 @pytest.mark.parametrize("fault", [HANG, 422])
 def test_one_bad_answer_is_not_the_end(make_node, account, fault):
-    """A server that hangs is given up after a while; an Event that it calls wrong is dropped, and the next one is told."""
+    """A server that hangs is given up after a while; an Event that it calls wrong is dropped, and the next one is reported."""
     with cluster(make_node, account) as (node, api):
         node.wait_quiet(free=3)
         api.refuse(fault, times=1)
@@ -280,7 +280,7 @@ def test_api_server_away_at_the_start(vpc, make_node, account):
     node.start()
     tell_denied(node, "Gone")
     pods = node.add_pods(["p0", "p1", "p2"])
-    wait_until(lambda: "it is kept" in node.proc.text(), TOLD_S, why="nobody listens")
+    wait_until(lambda: "Kubernetes; kept" in node.proc.text(), TOLD_S, why="nobody listens")
     for i in range(20):
         tell_denied(node, f"Gone{i}")
     pods.pop().delete()
@@ -290,8 +290,8 @@ def test_api_server_away_at_the_start(vpc, make_node, account):
         event = wait_event(api, DENIED, 150)
         assert CREATE in event["message"]
         assert len(api.events) == 1 and api.told() == 1
-        wait_until(lambda: "takes events again" in node.proc.text())
-        assert node.proc.text().count("it is kept") == 1, "a line for each failure"
+        wait_until(lambda: "accepts events again" in node.proc.text())
+        assert node.proc.text().count("Kubernetes; kept") == 1, "a line for each failure"
         node.stop()
 
 
@@ -361,7 +361,7 @@ def test_a_node_without_kubernetes(make_node, account, missing):
         tell_denied(node, "Something")
         serves(node, "p")
         text = node.proc.text()
-        assert text.count("Kubernetes is not told") == 1 and missing in text
+        assert text.count("Kubernetes Events are off") == 1 and missing in text
         assert api.requests == []
 
 
@@ -375,14 +375,14 @@ def test_cluster_endpoint_comes_first(make_node, account):
 
 
 def change_facts(node, *statements):
-    with contextlib.closing(sqlite3.connect(node.db, timeout=30)) as books, books:
+    with contextlib.closing(sqlite3.connect(node.db, timeout=30)) as database, database:
         for statement in statements:
-            books.execute(*statement)
+            database.execute(*statement)
 
 
 def forget_denied(node):
     change_facts(node, ["DELETE FROM facts WHERE name LIKE 'ec2-denied/%'"])
-    look_again(node)
+    resync_again(node)
 
 
 def tell_denied(node, action):
@@ -392,12 +392,12 @@ def tell_denied(node, action):
         ["DELETE FROM facts WHERE name LIKE 'ec2-denied/%'"],
         ["INSERT INTO facts VALUES (?, 'UnauthorizedOperation')", (f"ec2-denied/{action}",)],
     )
-    look_again(node)
+    resync_again(node)
 
 
-def look_again(node):
-    """The daemon looks at its books when an address is drawn."""
-    key = {"network": "vpcwire", "container_id": "look", "ifname": "eth0"}
+def resync_again(node):
+    """The daemon looks at its database when an address is drawn."""
+    key = {"network": "vpcwire", "container_id": "resync", "ifname": "eth0"}
     with contextlib.suppress(RpcError):
         node.call("Add", **key, timeout_ms=1)
     node.call("Del", **key)

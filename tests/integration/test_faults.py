@@ -161,7 +161,7 @@ def test_15_denied(vpc, make_node):
     ["NetworkInterfaceLimitExceeded", "SecurityGroupsPerInterfaceLimitExceeded", "InvalidGroup.NotFound"],
 )
 def test_slow_refusals_of_create(vpc, make_node, code):
-    """What no hurry mends is told, asked again slowly, and leaves nothing."""
+    """What no hurry mends is reported, asked again slowly, and leaves nothing."""
     node = warm_node(make_node)
     script(vpc, error(CREATE, code))
     add_from_pool(node, "p0", "p1", "p2")
@@ -228,7 +228,7 @@ def test_11_unassign_of_what_is_gone(vpc, make_node):
 
 @pytest.mark.tls
 def test_23_unknown_ca(vpc, make_node):
-    """Nobody vouches for EC2's certificate: not a single call is sent, and the reason is told."""
+    """Nobody vouches for EC2's certificate: not a single call is sent, and the reason is reported."""
     node = make_node("n1", env=ENV, start=False)
     assert node.env["AWS_EC2_ENDPOINT"].startswith("https://")
     node.start(wait=False)
@@ -258,7 +258,7 @@ def test_26_stuck_attaching(vpc, make_node):
     waiting = node.start_thread(node.add_pod, "late", conf=long_conf(node))
     node.wait_pool(lambda pool: pool["waiting"] == 1)
     looks = vpc.calls().get(DESCRIBE, 0)
-    wait_until(lambda: vpc.calls().get(DESCRIBE, 0) >= looks + 2, 60, why="two more looks at EC2")
+    wait_until(lambda: vpc.calls().get(DESCRIBE, 0) >= looks + 2, 60, why="two more resyncs")
     assert node.calls()[CREATE] == node.calls()[ATTACH] == 1, node.calls()
     (state,) = {eni["state"] for eni in node.enis()} - {"ready"}
     assert node.metric("vpcwire_enis", state=state) == 1
@@ -285,7 +285,7 @@ def test_29_unassigned_by_hand(vpc, make_node, by_hand):
     others = node.add_pods(f"p{i}" for i in range(4))
     assert pod.address not in [other.address for other in others]
     by_hand.delete_network_interface(NetworkInterfaceId=taken["NetworkInterface"]["NetworkInterfaceId"])
-    wait_until(lambda: node.check_books() is None, 60)
+    wait_until(lambda: node.check_database() is None, 60)
 
 
 @pytest.mark.world(users=[USER])
@@ -335,7 +335,7 @@ def test_35_36_37_metadata_lies(vpc, make_node, lag):
     before = sorted(lease["address"] for lease in node.leases())
     node.restart()
     looks = vpc.calls().get(DESCRIBE, 0)
-    wait_until(lambda: vpc.calls().get(DESCRIBE, 0) >= looks + 2, 60, why="two looks at EC2")
+    wait_until(lambda: vpc.calls().get(DESCRIBE, 0) >= looks + 2, 60, why="two resyncs")
     assert sorted(lease["address"] for lease in node.leases()) == before
     wait_settled(vpc, node, 2)
     assert DELETE not in vpc.calls() and UNASSIGN not in vpc.calls()

@@ -60,13 +60,13 @@ def test_16_clocks_differ(vpc, make_node):
     vpc.ctl("set-delays", clock_ahead_s=3 * 3600)
     pods = node.add_pods(f"p{i}" for i in range(5))
     wait_settled(vpc, node, 2)
-    assert len(lines(node, "this machine's clock is wrong")) == 1, lines(node, "clock")
+    assert len(lines(node, "clock skew: signing")) == 1, lines(node, "clock")
     vpc.ctl("set-delays", clock_ahead_s=0)
     for pod in pods:
         pod.delete()
     node.add_pods(f"q{i}" for i in range(8))
     wait_settled(vpc, node, 3)
-    wait_until(lambda: len(lines(node, "this machine's clock is right again")) == 1, 30, why="told that it is over")
+    wait_until(lambda: len(lines(node, "clock skew over")) == 1, 30, why="told that it is over")
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_16_clocks_differ(vpc, make_node):
     ids=["expired", "other-host"],
 )
 def test_23_certificates(vpc, make_node, problem):
-    """The authority is trusted, the certificate is not good: nothing is sent, and the reason is told."""
+    """The authority is trusted, the certificate is not good: nothing is sent, and the reason is reported."""
     node = make_node("n1", env={**ENV, "AWS_CA_BUNDLE": vpc.ready["ca"]}, start=False)
     assert node.env["AWS_EC2_ENDPOINT"].startswith("https://")
     node.start(wait=False)
@@ -114,7 +114,7 @@ def test_24_second_page_fails(vpc, make_node):
 
     for how in ({"effect": "error", "code": "InternalError", "status": 500}, {"effect": "truncated"}):
         script(vpc, {"action": DESCRIBE, "every": 2, **how})
-        wait_until(lambda: refused(3), 120, why="three looks whose second page fails")
+        wait_until(lambda: refused(3), 120, why="three resyncs whose second page fails")
     script(vpc)
     vpc.calls_reset()
     wait_until(lambda: vpc.calls().get(DESCRIBE, 0) >= 2, 60, why="both pages come")
@@ -156,7 +156,7 @@ def test_28_detached_by_hand(vpc, make_node, by_hand):  # noqa: F811
 
 
 def test_33_metadata_disabled(vpc, make_node):
-    """Nobody can tell who the node is: it says why, stays, and serves when it is told."""
+    """Nobody can tell who the node is: it says why, stays, and serves when it is reported."""
     node = make_node("n1", env=ENV, start=False)
     script(vpc, {"service": "imds", "action": "*", "effect": "error", "status": 403})
     node.start(wait=False)

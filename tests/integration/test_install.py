@@ -104,12 +104,12 @@ def test_status_is_asked_where_all_plugins_can(host):
     write_plugin(host, "portmap", CAN)
     assert versions(host) == ["0.4.0", "1.0.0", "1.1.0"]
     write_conflist(host, lambda conflist: conflist["plugins"].append(ISTIO))
-    look_again(host)
+    resync_again(host)
     host.node.stop()
     assert versions(host) == ["0.4.0", "1.0.0"], "nobody knows what that one can"
     write_plugin(host, "istio-cni", CAN)
     host.run("install")
-    look_again(host)
+    resync_again(host)
     host.node.stop()
     assert versions(host) == ["0.4.0", "1.0.0", "1.1.0"]
 
@@ -186,7 +186,7 @@ def write_conflist(host, change):
     return conflist
 
 
-def look_again(host):
+def resync_again(host):
     """The daemon starts anew, and has looked at the conflist."""
     host.node.stop()
     host.marker.unlink()
@@ -200,7 +200,7 @@ def test_what_others_write_into_the_conflist_stays(host):
     host.wait_conflist()
     write_conflist(host, lambda conflist: conflist["plugins"].append(ISTIO))
     before = host.conflist.stat().st_ino, host.conflist.read_bytes()
-    look_again(host)
+    resync_again(host)
     assert (host.conflist.stat().st_ino, host.conflist.read_bytes()) == before, "a file that names us correctly is left alone"
 
     wanted = json.loads(host.conflist.read_text()) | {"theirs": 1}
@@ -225,7 +225,7 @@ def test_a_changed_template_reaches_the_conflist_beside_others(host):
     bandwidth = {"type": "bandwidth", "capabilities": {"bandwidth": True}}
     template["plugins"] = [{**template["plugins"][0], "timeoutSeconds": 9}, bandwidth]
     host.template.write_text(json.dumps(template))
-    look_again(host)
+    resync_again(host)
     assert json.loads(host.conflist.read_text())["plugins"] == [*template["plugins"], ISTIO], "portmap was ours to take out"
 
 
@@ -237,10 +237,10 @@ def test_a_conflist_of_the_release_before_becomes_todays_once(host):
     today = json.loads(host.conflist.read_text())
     before = write_conflist(host, lambda conflist: conflist["plugins"][0].pop("capabilities"))
     assert before != today
-    look_again(host)
+    resync_again(host)
     assert json.loads(host.conflist.read_text()) == today
     inode = host.conflist.stat().st_ino
-    look_again(host)
+    resync_again(host)
     assert host.conflist.stat().st_ino == inode and host.names() == ["10-aws.conflist", "vpcwire"]
 
 
@@ -274,7 +274,7 @@ def test_uninstall_leaves_the_network_to_a_pod_whose_link_has_another_name(host,
 
 
 def test_uninstall_leaves_the_network_to_pods_that_another_plugin_wired(host):
-    """They have no link of ours: the books know them."""
+    """They have no link of ours: the database knows them."""
     host.run("install")
     host.node.start()
     host.wait_conflist()
@@ -301,7 +301,7 @@ def test_uninstall_without_the_right_to_the_network(host):
     host.node.stop()
     before = host.network()
     inside = ["ip", "netns", "exec", host.node.netns, "setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"]
-    assert "CAP_NET_ADMIN is needed" in host.run("uninstall", inside=inside)
+    assert "CAP_NET_ADMIN is missing" in host.run("uninstall", inside=inside)
     assert host.names() == [] and host.network() == before
 
 
@@ -339,12 +339,12 @@ def test_a_conf_folder_that_takes_nothing_does_not_stop_the_daemon(host):
     host.run("install")
     with mounted(host.conf, "nr_inodes=1"):  # full; what is changed about a filesystem is seen in all mount namespaces
         host.node.start()
-        wait_until(lambda: "No space left on device" in host.node.proc.text(), 30, why="it is told")
+        wait_until(lambda: "No space left on device" in host.node.proc.text(), 30, why="it is reported")
         host.node.add_pod("web").delete()
         subprocess.run(["mount", "-o", "remount,nr_inodes=100", host.conf], check=True)
         host.wait_conflist()
     host.node.stop()
-    assert host.node.log.read_text().count("the container runtime is not told") == 1
+    assert host.node.log.read_text().count("installing the network configuration failed") == 1
 
 
 @pytest.mark.parametrize(

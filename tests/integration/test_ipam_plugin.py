@@ -296,14 +296,14 @@ def test_such_pods_are_exported_too(life, tmp_path):
     rows = json.loads(checkpoint.read_text())["allocations"]
     assert {(row["ipv4"], row["containerID"]) for row in rows} == {(pod.address, pod.container_id) for pod in [*pods, ours]}
     ours.delete()
-    life.restart()  # nobody has run here but us: the books are as good as they were
+    life.restart()  # nobody has run here but us: the database is as good as they were
     assert {lease["address"] for lease in life.leases()} == {pod.address for pod in pods}
     for pod in pods:
         pod.delete()
 
 
 def test_reserved_and_never_confirmed_is_reclaimed(life):
-    """A plugin killed between its two calls, and the daemon with it: its first look after a start is at once."""
+    """A plugin killed between its two calls, and the daemon with it: its first resync after a start is at once."""
     life.call("Add", network="n", container_id="c0", ifname="eth0", netns="/run/netns/x", address_only=True)
     (lease,) = life.leases()
     assert lease["state"] == "reserved"

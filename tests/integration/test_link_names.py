@@ -59,7 +59,7 @@ def test_del_of_the_second_without_a_daemon(node):
     check(node, first)
 
 
-def lose_books(node, pods):
+def lose_database(node, pods):
     """The leases are found again by the links."""
     node.kill9()
     for path in node.db.parent.glob(node.db.name + "*"):
@@ -68,10 +68,10 @@ def lose_books(node, pods):
     wait_until(lambda: sorted(lease["host_ifname"] for lease in node.leases()) == sorted(map(link_of, pods)), 60, why="known again")
 
 
-def test_lost_books(node):
+def test_lost_database(node):
     """Leases that are found again are so under the names that these have: CHECK and DEL find theirs."""
     pods = [node.add_pod(name) for name in CLASH]
-    lose_books(node, pods)
+    lose_database(node, pods)
     for pod in pods:
         check(node, pod)
     for pod in reversed(pods):
@@ -79,9 +79,9 @@ def test_lost_books(node):
         assert pod.address not in {lease["address"] for lease in node.leases()}, "at once"
 
 
-def test_lost_books_and_only_a_del(node):
+def test_lost_database_and_only_a_del(node):
     pods = [node.add_pod(name) for name in CLASH]
-    lose_books(node, pods)
+    lose_database(node, pods)
     for pod in reversed(pods):
         pod.delete()
         assert pod.address not in {lease["address"] for lease in node.leases()}, "at once"

@@ -23,7 +23,7 @@ def node(make_node):
     return node
 
 
-def lose_books(node):
+def lose_database(node):
     node.kill9()
     for path in node.db.parent.glob(node.db.name + "*"):
         path.unlink()
@@ -38,7 +38,7 @@ def test_pods_keep_their_addresses_and_notice_nothing(node):
     first, second, third, fourth = node.running
     before = {lease["address"]: lease for lease in node.leases()}
     with Stream(first.netns, fourth.netns, fourth.address) as stream:
-        lose_books(node)
+        lose_database(node)
         node.start()
         after = wait_until(lambda: known_again(node, node.running), 60, why="known again")
         moved = stream.moved()
@@ -64,10 +64,10 @@ def test_pods_keep_their_addresses_and_notice_nothing(node):
     assert node.leases() == [] and node.pod_links() == {} and node.pod_routes() == []
 
 
-def test_another_interface_of_a_survivor(node):
+def test_another_interface_of_a_recovered_pod(node):
     """Several plugins may wire one container, and a runtime deletes what never was: that is not the pod's first interface."""
     pod = node.running[0]
-    lose_books(node)
+    lose_database(node)
     node.start()
     wait_until(lambda: known_again(node, node.running), 60, why="known again")
     assert pod.cni("DEL", ifname="net1").rc == 0
@@ -81,7 +81,7 @@ def test_another_interface_of_a_survivor(node):
 
 def test_nothing_is_offered_before_ec2_has_answered(vpc, node):
     """The daemon is killed in the middle, too: what it has found is written down before it serves."""
-    lose_books(node)
+    lose_database(node)
     vpc.ctl("set-faults", rules=UNAVAILABLE)
     node.start(wait=False)
     wait_until(lambda: vpc.ctl("faults")["rules"][0]["hits"] >= 1, 60, why="EC2 refuses")
@@ -100,7 +100,7 @@ def test_nothing_is_offered_before_ec2_has_answered(vpc, node):
 def test_an_export_meanwhile(vpc, node, tmp_path):
     """It waits until they are known: aws-vpc-cni would give away what is not in its file."""
     checkpoint = tmp_path / "ipam.json"
-    lose_books(node)
+    lose_database(node)
     vpc.ctl("set-faults", rules=UNAVAILABLE)
     node.start(wait=False)
     wait_until(lambda: vpc.ctl("faults")["rules"][0]["hits"] >= 1, 60, why="EC2 refuses")
@@ -116,7 +116,7 @@ def test_an_export_meanwhile(vpc, node, tmp_path):
 
 def test_a_pod_that_ends_meanwhile(vpc, node):
     """Its address is nobody's for the grace period, and then free."""
-    lose_books(node)
+    lose_database(node)
     vpc.ctl("set-faults", rules=UNAVAILABLE)
     node.start(wait=False)
     wait_until(lambda: vpc.ctl("faults")["rules"][0]["hits"] >= 1, 60, why="EC2 refuses")
@@ -124,7 +124,7 @@ def test_a_pod_that_ends_meanwhile(vpc, node):
     gone.delete()
     vpc.ctl("set-faults", rules=[])
     wait_until(lambda: known_again(node, stay), 60, why="known again")
-    (row,) = wait_until(lambda: [row for row in node.imports() if row["verdict"] == "aside"], 60, why="set aside")
+    (row,) = wait_until(lambda: [row for row in node.imports() if row["verdict"] == "skipped"], 60, why="skipped")
     assert row["address"] == gone.address and "gone" in row["reason"]
     assert node.leases() and gone.address not in {lease["address"] for lease in node.leases()}
     node.check_kernel()
@@ -135,7 +135,7 @@ def test_an_address_that_ec2_took_meanwhile(by_hand, node):  # noqa: F811
     """It is waited for, as EC2 may lag, and not for good: the others go on."""
     gone, *stay = node.running
     (lease,) = [lease for lease in node.leases() if lease["address"] == gone.address]
-    lose_books(node)
+    lose_database(node)
     by_hand.unassign_private_ip_addresses(NetworkInterfaceId=lease["eni_id"], PrivateIpAddresses=[gone.address])
     node.start()
     wait_until(lambda: known_again(node, stay), 60, why="known again")
@@ -144,7 +144,7 @@ def test_an_address_that_ec2_took_meanwhile(by_hand, node):  # noqa: F811
     fresh = node.add_pod("new")
     assert fresh.address not in {pod.address for pod in node.running}
     gone.delete()
-    wait_until(lambda: [row["verdict"] for row in node.imports() if row["address"] == gone.address] == ["aside"], 60, why="set aside")
+    wait_until(lambda: [row["verdict"] for row in node.imports() if row["address"] == gone.address] == ["skipped"], 60, why="skipped")
 
 
 def test_an_old_checkpoint_of_aws_vpc_cni(make_node, tmp_path):
@@ -153,7 +153,7 @@ def test_an_old_checkpoint_of_aws_vpc_cni(make_node, tmp_path):
     node = make_node("n1", env={**ENV, "AWS_VPC_K8S_CNI_BACKING_STORE": str(checkpoint)})
     known, other = node.add_pods(["known", "other"])
     rows = [(known.container_id, "known", known.address), (secrets.token_hex(32), "long-gone", other.address)]
-    lose_books(node)
+    lose_database(node)
     checkpoint.write_text(
         json.dumps(
             {

@@ -72,7 +72,7 @@ def test_requests_and_limits_fit(make_node, tmp_path):
     node.stop()
     write_services(node)
     node.start()
-    wait_until(lambda: "what aws-vpc-cni left in the kernel is removed" in node.proc.text(), 120, why="its chains are looked for")
+    wait_until(lambda: "aws-vpc-cni's leftovers in the kernel removed" in node.proc.text(), 120, why="its chains are looked for")
     assert len(node.leases()) == LEASES
     assert resident_bytes(node, "VmHWM") < limit
     for i in range(LEASES):

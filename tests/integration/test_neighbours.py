@@ -92,14 +92,14 @@ def test_network_manager_that_takes_an_eni_over(wired, tmp_path):
     assert_healed(wired, before)
 
 
-def cures(node, folder, running):
+def remedies(node, folder, running):
     """What doctor says to do about a program of which there are these files: settings files by path under /etc."""
     doctor = Doctor(node, folder)
     for path, text in running.items():
         doctor.write(path, text)
     files = {}
     for finding in doctor.troubles():
-        section, line, path = re.match(r"\[(\w+)\] (.*) in /etc/(\S+);", finding["cure"]).groups()
+        section, line, path = re.match(r"\[(\w+)\] (.*) in /etc/(\S+);", finding["remedy"]).groups()
         files.setdefault(path, f"[{section}]\n")
         files[path] += f"{line}\n"
     assert files
@@ -111,7 +111,7 @@ def cures(node, folder, running):
 
 def test_networkd_leaves_us_alone_after_the_doctors_cure(wired, tmp_path):
     before = host_network(wired)
-    cured = {f"etc/{path.removeprefix('systemd/')}": text for path, text in cures(wired, tmp_path / "host", NETWORKD_RUNS).items()}
+    cured = {f"etc/{path.removeprefix('systemd/')}": text for path, text in remedies(wired, tmp_path / "host", NETWORKD_RUNS).items()}
     with deletions(wired) as seen, Networkd(wired, tmp_path / "networkd").configure({**NETWORKD, **cured}) as networkd:
         wait_until(lambda: any("192.0.2.9/24" in line for line in seen), HEAL_DEADLINE_S, why="its own address was taken away")
         seen.clear()
@@ -124,7 +124,7 @@ def test_networkd_leaves_us_alone_after_the_doctors_cure(wired, tmp_path):
 
 def test_network_manager_leaves_us_alone_after_the_doctors_cure(wired, tmp_path):
     before = host_network(wired)
-    cured = cures(wired, tmp_path / "host", {"run/NetworkManager/NetworkManager.pid": "1\n"})
+    cured = remedies(wired, tmp_path / "host", {"run/NetworkManager/NetworkManager.pid": "1\n"})
     cured = {f"etc/{path.removeprefix('NetworkManager/')}": text for path, text in cured.items()}
     manager = NetworkManager(wired, tmp_path / "nm").configure({**NETWORK_MANAGER, **cured})
     manager.ready = "device (eth0): Activation: successful"
@@ -153,7 +153,7 @@ def sysctl(wired):
     return lambda *what: wired.exec("sysctl", "-n", *what).stdout.strip()
 
 
-def test_sysctls_flipped_by_hand_come_back_without_a_look(wired, sysctl):
+def test_sysctls_flipped_by_hand_come_back_without_a_resync(wired, sysctl):
     before = host_network(wired)
     for key, value in SYSCTLS.items():
         right = sysctl(key)
@@ -199,7 +199,7 @@ FIREWALLS = {
     ),
     "iptables-legacy": ("iptables-legacy chain FORWARD", ["iptables-legacy -A FORWARD -i lo -j ACCEPT", "iptables-legacy -P FORWARD DROP"]),
 }
-# what the named cure stands for where the program itself is not here
+# what the named remedy stands for where the program itself is not here
 STANDS_FOR = {
     "ufw default allow routed": "iptables-nft -P FORWARD ACCEPT",
     "firewall-cmd --permanent --zone=trusted --add-interface=eni+; firewall-cmd --reload": "; ".join(
@@ -213,7 +213,7 @@ def drops(node):
 
 
 @pytest.mark.parametrize("where, commands", FIREWALLS.values(), ids=FIREWALLS)
-def test_a_firewall_that_drops_is_told_with_a_cure_that_works(wired, where, commands, tmp_path, monkeypatch):
+def test_a_firewall_that_drops_is_reported_with_a_remedy_that_works(wired, where, commands, tmp_path, monkeypatch):
     monkeypatch.setenv("XTABLES_LOCKFILE", str(tmp_path / "xtables.lock"))  # iptables-legacy's own is the machine's
     one, other = wired.pods[:2]
     assert drops(wired) == {}
@@ -222,17 +222,17 @@ def test_a_firewall_that_drops_is_told_with_a_cure_that_works(wired, where, comm
     if any(name in where for name in SILENT):
         wired.restart()
     happens_within(lambda: where in drops(wired), HEAL_DEADLINE_S, why="the warning")
-    happens_within(lambda: wired.log.read_text().count("a firewall drops packets of pods") == 1, HEAL_DEADLINE_S)
+    happens_within(lambda: wired.log.read_text().count("firewall drops pods' packets") == 1, HEAL_DEADLINE_S)
     with echo.serving(other.netns):
         assert "error" in str(echo.sources_seen(one.netns, [other.address], try_s=1)).lower()
         reason = drops(wired)[where]
-        cure = reason.split("the cure: ", 1)[1]
+        remedy = reason.split("the remedy: ", 1)[1]
         shown = wired.exec(wired.build / "bin/ipamctl", "--socket", wired.socket, "status").stdout
         assert f"warning    {where}: {reason}" in shown
-        wired.exec("sh", "-c", STANDS_FOR.get(cure, cure).replace("iptables -", "iptables-nft -"))
+        wired.exec("sh", "-c", STANDS_FOR.get(remedy, remedy).replace("iptables -", "iptables-nft -"))
         echo.assert_source(one.netns, [other.address], one.address)
     happens_within(lambda: drops(wired) == {}, HEAL_DEADLINE_S, why="no warning")
-    assert wired.log.read_text().count("a firewall drops packets of pods") == 1
+    assert wired.log.read_text().count("firewall drops pods' packets") == 1
 
 
 STRAYS = {
@@ -243,7 +243,7 @@ STRAYS = {
 
 @pytest.mark.parametrize(("subject", "commands"), STRAYS.values(), ids=STRAYS)
 def test_others_take_the_main_table_from_the_primary_enis_pods(node, subject, commands):
-    """Its pods leave by table main, which is others': nothing of it is touched, and it is told for as long as it lasts."""
+    """Its pods leave by table main, which is others': nothing of it is touched, and it is reported for as long as it lasts."""
     node.wait_quiet()
     node.wait_start_calls()  # later ones would wait for their answers by the wrong route
     assert node.status()["warnings"] == []

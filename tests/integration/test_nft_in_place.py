@@ -54,10 +54,10 @@ def test_tables_stay_over_a_restart(vpc, make_node):
     node.exec("nft", "delete element ip vpcwire pods { " + pods[0].address + " }")
     node.start()
     wait_settled(vpc, node, 2)
-    wait_until(lambda: handles(node) == before, 60, why="the same objects, and the stranger's is gone")
+    wait_until(lambda: handles(node) == before, 60, why="the same objects, and the foreign one's is gone")
     assert pods[0].address in node.exec("nft", "list", "set", "ip", "vpcwire", "pods").stdout
     node.kill9()
-    node.exec("nft", "add table ip vpcwire { flags dormant; }; add set arp vpcwire stranger { type ipv4_addr; }")
+    node.exec("nft", "add table ip vpcwire { flags dormant; }; add set arp vpcwire foreign { type ipv4_addr; }")
     node.start()
     wait_settled(vpc, node, 2)
     wait_until(lambda: set(handles(node)) == set(before), 60, why="what cannot be changed in place is exchanged")
@@ -72,8 +72,8 @@ def test_by_hand(vpc, make_node):
     node.add_pods(["a"])
     wait_settled(vpc, node, 1)
     before = handles(node)
-    node.exec("nft", "add set ip vpcwire stranger { type ipv4_addr; }; add chain ip vpcwire strange; add rule ip vpcwire strange drop")
-    wait_until(lambda: not {("ip", "set", "stranger"), ("ip", "chain", "strange")} & set(handles(node)), 60, why="they are gone")
+    node.exec("nft", "add set ip vpcwire foreign { type ipv4_addr; }; add chain ip vpcwire strange; add rule ip vpcwire strange drop")
+    wait_until(lambda: not {("ip", "set", "foreign"), ("ip", "chain", "strange")} & set(handles(node)), 60, why="they are gone")
     assert set(handles(node)) == set(before)
 
 

@@ -80,7 +80,7 @@ def test_all_of_an_enis_addresses_on_its_link(node):
 
     def told():
         entries = [json.loads(line) for line in node.proc.text().splitlines()]
-        return {entry["address"] for entry in entries if "was on an ENI's link" in entry["msg"]}
+        return {entry["address"] for entry in entries if "removed from an ENI's link" in entry["msg"]}
 
     wait_until(lambda: told() == {pod.address, other.address}, DEADLINE_S, why="the log tells of both")
     with echo.serving(pod.netns, other.netns):
@@ -88,7 +88,7 @@ def test_all_of_an_enis_addresses_on_its_link(node):
 
 
 def test_a_pods_address_on_a_link_that_is_not_ours(node):
-    """Not ours to take off; but the pod is cut off, and that is told until it is over."""
+    """Not ours to take off; but the pod is cut off, and that is reported until it is over."""
     pod = node.add_pod("p0")
     node.exec("ip", "address", "add", f"{pod.address}/32", "dev", "floating0")
     wait_warned(node, pod.address)
@@ -105,7 +105,7 @@ def test_a_pods_address_on_a_link_that_is_not_ours(node):
 
 
 def test_a_pod_without_a_lease_and_an_alias_keeps_its_address(node):
-    """The books are lost, and its link's alias too: all that is left is the route by a veth that is up."""
+    """The database is lost, and its link's alias too: all that is left is the route by a veth that is up."""
     pod = node.add_pod("p0")
     node.stop()
     for file in node.folder.glob("ipam.db*"):

@@ -22,7 +22,7 @@ def counted(node):
 
 
 def settled(node):
-    """Quiet, and the look at EC2 that follows a call has been."""
+    """Quiet, and the resync that follows a call has been."""
     node.wait_quiet(60)
     last = None
     while (now := counted(node)) != last:
@@ -43,8 +43,8 @@ def all_at_once(node):
 
 @pytest.mark.parametrize("add", [one_by_one, all_at_once])
 def test_adds_that_each_draw_an_address(make_node, add):
-    """Of EC2, for the pool: a pass for the pool brings it, and there is one whole pass after each look at EC2, and the minute's."""
-    node = make_node("n1", instance_type="m5.large", env={**ENV, **NOTHING_HANGS, "VPCWIRE_LOOK_PERIOD": "600"})
+    """Of EC2, for the pool: a pass for the pool brings it, and there is one whole pass after each resync, and the minute's."""
+    node = make_node("n1", instance_type="m5.large", env={**ENV, **NOTHING_HANGS, "VPCWIRE_RESYNC_PERIOD": "600"})
     looks, whole, pool = settled(node)
     add(node)
     later = settled(node)
@@ -54,7 +54,7 @@ def test_adds_that_each_draw_an_address(make_node, add):
 
 
 def test_adds_from_the_pool(make_node):
-    node = make_node("n1", instance_type="m5.large", env={"WARM_ENI_TARGET": "1", "MAX_ENI": "1", "VPCWIRE_LOOK_PERIOD": "600"})
+    node = make_node("n1", instance_type="m5.large", env={"WARM_ENI_TARGET": "1", "MAX_ENI": "1", "VPCWIRE_RESYNC_PERIOD": "600"})
     looks, whole, pool = settled(node)
     one_by_one(node)
     later = settled(node)
@@ -63,7 +63,7 @@ def test_adds_from_the_pool(make_node):
 
 def test_what_no_lease_lets_expect(make_node):
     """As a plugin would make it that comes late: a route for an address that is nobody's. It takes a pass, at once, to see that."""
-    node = make_node("n1", instance_type="m5.large", env={"WARM_ENI_TARGET": "1", "MAX_ENI": "1", "VPCWIRE_LOOK_PERIOD": "600"})
+    node = make_node("n1", instance_type="m5.large", env={"WARM_ENI_TARGET": "1", "MAX_ENI": "1", "VPCWIRE_RESYNC_PERIOD": "600"})
     pod = node.add_pod("p0")
     _, whole, _ = settled(node)
     free = [block for eni in node.call("Network")["enis"] for block in eni["addresses"] if pod.address not in block]

@@ -112,7 +112,7 @@ def test_a_pods_packets_are_led_to_another(node, command):
 
     def told():
         entries = map(json.loads, node.proc.text().splitlines())
-        return [entry["address"] for entry in entries if "led a pod's packets elsewhere" in entry["msg"]]
+        return [entry["address"] for entry in entries if "foreign route to a pod replaced" in entry["msg"]]
 
     wait_until(lambda: told() == [pod.address], HEAL_DEADLINE_S)
     assert not node.status()["impaired"]
@@ -120,7 +120,7 @@ def test_a_pods_packets_are_led_to_another(node, command):
 
 
 def test_another_has_a_pods_packets_and_its_link_is_gone(node):
-    """Nobody can tell who is right: nothing is touched or given away, and it is told until it is over."""
+    """Nobody can tell who is right: nothing is touched or given away, and it is reported until it is over."""
     pod, other = node.add_pod("p0"), node.add_pod("p1")
     node.wait_quiet()
     node.exec("ip", "link", "del", link_of(node, pod)["ifname"])

@@ -228,7 +228,7 @@ def test_sysctls_whatever_the_hosts_defaults(make_node):
     for family, names in WANTED_OF_PODS.items():
         for name in names.keys() - TOLD:
             sysctl(node, f"{family}.conf.{link}.{name}", 1)
-    for name in sorted(TOLD):  # by the kernel's word; the look that follows sees all the others, too
+    for name in sorted(TOLD):  # by the kernel's word; the resync that follows sees all the others, too
         sysctl(node, f"ipv4.conf.{link}.{name}", 1 - int(WANTED_OF_PODS["ipv4"][name]))
         wait_until(lambda: wrong_sysctls(node, link, kept) == {}, DEADLINE_S, why=f"a pod's are put back after {name}")
     assert {key.split(".")[1] for key in wrong_sysctls(node, link, WANTED_OF_PODS)} == LEFT, "what somebody set on purpose stays"

@@ -33,7 +33,7 @@ def test_twelve_pods_on_two_nodes_reach_everybody(vpc, nodes, internet):
         assert len(enis_in_use(node)) == 2, "six pods fill two ENIs of a t3.small"
         node.check_kernel()
         node.wait_quiet()
-        node.check_books()
+        node.check_database()
 
     spaces = [pod.netns for pod in pods] + [node.netns for node in nodes] + [vpc.internet]
     with echo.serving(*spaces):
@@ -56,7 +56,7 @@ def test_58_pods_on_a_large_node(node):
     assert len(enis_in_use(node)) >= 2
     node.check_kernel()
     node.wait_quiet()
-    node.check_books()
+    node.check_database()
     with echo.serving(*(pod.netns for pod in pods)):
         for pod in pods:
             echo.assert_source(pod.netns, [address for address in addresses if address != pod.address], pod.address)

@@ -63,7 +63,7 @@ def test_subnet_exhausted_then_freed_while_adds_wait(vpc, ec2, make_node):
     assert refused.code == 11, refused
     text = refused.json["msg"] + refused.json.get("details", "")
     assert SMALL_SUBNET["id"] in text, text
-    assert node.status()["blocked"], "what is blocked is told"
+    assert node.status()["blocked"], "what is blocked is reported"
     assert pod.cni("DEL").rc == 0
 
     waiting = [node.start_thread(node.add_pod, f"waits{i}", conf=node.cni_conf(timeoutSeconds=240)) for i in range(2)]
@@ -143,7 +143,7 @@ def test_targets(vpc, make_node, env, enis, total):
     in_ec2 = vpc.enis("n1")
     assert len(in_ec2) == enis
     assert sum(len(eni["addresses"]) - 1 for eni in in_ec2) == total
-    node.check_books()
+    node.check_database()
 
 
 def test_growth_costs_three_calls(vpc, make_node):
@@ -214,7 +214,7 @@ def test_what_is_not_needed_goes_back(vpc, make_node):
     node.wait_quiet(150, total=2, leased=1)
     assert [lease["address"] for lease in node.leases()] == [stays.address]
     assert [link["ifname"] for link in node.ip("link", "show") if link["ifname"].startswith("eth")] == ["eth0"]
-    node.check_books()
+    node.check_database()
     node.check_kernel()
 
 
@@ -235,4 +235,4 @@ def test_pods_that_leave_one_after_another_leave_one_eni(vpc, make_node):
     calls = {action: n - before.get(action, 0) for action, n in node.calls().items() if n != before.get(action, 0)}
     calls.pop("DescribeNetworkInterfaces", 0)
     assert calls == {"AssignPrivateIpAddresses": 1, "DetachNetworkInterface": 1, "DeleteNetworkInterface": 1}, calls
-    node.check_books()
+    node.check_database()

@@ -24,10 +24,10 @@ def events(node, msg):
 
 
 def read_again(node, **settings):
-    before = len(events(node, "settings read again"))
+    before = len(events(node, "settings reloaded"))
     node.conf.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
     node.proc.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: len(events(node, "settings read again")) > before, READ_AGAIN_S, why="the settings are read again")
+    wait_until(lambda: len(events(node, "settings reloaded")) > before, READ_AGAIN_S, why="the settings are read again")
 
 
 def not_followed(node):
@@ -41,7 +41,7 @@ def in_force(node):
 def test_only_what_is_reloadable_is_taken(node):
     at_start = in_force(node)
     read_again(node, **CHANGED)
-    assert {event["setting"] for event in events(node, "a changed setting needs a restart")} == NEED_A_RESTART
+    assert {event["setting"] for event in events(node, "changed setting needs a restart")} == NEED_A_RESTART
     assert node.status()["targets"]["warm_ip"] == 3 and node.status()["connmark"] == 0x80
     assert not_followed(node) == ["MAX_ENI"]
     now = in_force(node)

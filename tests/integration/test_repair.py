@@ -139,7 +139,7 @@ def test_notifications_that_were_lost(wired, tmp_path):
     finally:
         os.kill(wired.proc.pid, signal.SIGCONT)
     assert wired.status()["ready"]
-    for _ in range(2):  # what was done meanwhile is found by the look that follows, and so may the first be
+    for _ in range(2):  # what was done meanwhile is found by the resync that follows, and so may the first be
         wired.exec(*DAMAGE["pods' rule"][0].split())
         happens_within(lambda: host_network(wired)["rules"] == before["rules"], HEAL_DEADLINE_S)
 
@@ -169,7 +169,7 @@ def test_a_storm_of_others_changes(node, tmp_path):
         finally:
             os.killpg(storm.pid, signal.SIGKILL)
     node.check_kernel()
-    assert "rounds make no end" not in node.proc.text()
+    assert "does not settle" not in node.proc.text()
 
 
 def test_a_link_with_the_mac_of_an_eni_is_not_taken_for_it(make_node):

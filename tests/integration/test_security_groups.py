@@ -43,7 +43,7 @@ def test_they_follow_and_later_enis_have_them_from_the_start(vpc, make_node, by_
     vpc.calls_reset()
     wait_until(lambda: groups(by_hand, ids(vpc)[1]) == {NEW, OTHER}, FOLLOWS_S, why="the second ENI has them")
     calls = node.calls()
-    assert calls.pop(MODIFY) == 1 and set(calls) <= {DESCRIBE}, "one call; the look after the start may fall into this time"
+    assert calls.pop(MODIFY) == 1 and set(calls) <= {DESCRIBE}, "one call; the resync after the start may fall into this time"
     node.add_pods(f"p{i}" for i in range(1, 4))
     wait_until(lambda: len(ids(vpc)) == 3, 30, why="one more ENI")
     wait_until(lambda: node.quiet(), 30)
@@ -63,7 +63,7 @@ def test_an_eni_of_a_user_keeps_its_own(vpc, make_node, by_hand):  # noqa: F811
     node = with_two_enis(make_node)
     theirs = by_hand.create_network_interface(SubnetId=SUBNET_A, Groups=[OTHER])["NetworkInterface"]["NetworkInterfaceId"]
     by_hand.attach_network_interface(NetworkInterfaceId=theirs, InstanceId=node.facts["instance_id"], DeviceIndex=2)
-    node.restart()  # it is seen by the look after the start
+    node.restart()  # it is seen by the resync after the start
     wait_until(lambda: any(eni["eni_id"] == theirs for eni in node.enis()), 60)
     change(by_hand, vpc, NEW)
     ours = next(eni["eni_id"] for eni in node.enis() if eni["device_index"] == 1)
@@ -71,16 +71,16 @@ def test_an_eni_of_a_user_keeps_its_own(vpc, make_node, by_hand):  # noqa: F811
     assert groups(by_hand, theirs) == {OTHER}
 
 
-def test_a_refusal_is_told_and_tried_again(vpc, make_node, by_hand):  # noqa: F811
+def test_a_refusal_is_reported_and_tried_again(vpc, make_node, by_hand):  # noqa: F811
     node = with_two_enis(make_node)
     script(vpc, error(MODIFY, "Unavailable", status=503, times=2, node="n1"))
     change(by_hand, vpc, NEW)
     second = ids(vpc)[1]
 
-    def told():
+    def reported():
         return [block for block in node.status()["blocked"] if (block["action"], block["subject"]) == ("security-groups", second)]
 
-    wait_until(told, FOLLOWS_S, why="it is told what could not be done")
+    wait_until(reported, FOLLOWS_S, why="it is told what could not be done")
     wait_until(lambda: groups(by_hand, second) == {NEW}, FOLLOWS_S)
-    wait_until(lambda: not told(), 10, why="and that it is done")
+    wait_until(lambda: not reported(), 10, why="and that it is done")
     assert hits(vpc) == [2]

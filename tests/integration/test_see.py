@@ -73,7 +73,7 @@ def test_metrics(node):
     assert now[of("awscni_eni_max")] == 3 and now[of("awscni_ip_max")] == 9, "a t3.small"
     assert sum(now[of("awscni_assigned_ip_per_eni", eni=eni["eni_id"])] for eni in enis) == 1
     assert now[of("vpcwire_pool_target_addresses")] == pool["free"] + pool["leased"] + pool["cooling"]
-    for age in ("vpcwire_look_age_seconds", "vpcwire_credentials_age_seconds"):
+    for age in ("vpcwire_resync_age_seconds", "vpcwire_credentials_age_seconds"):
         assert 0 <= now[of(age)] < 600
 
     assert 0 < now[of("process_cpu_seconds_total")] < 3600 and now[of("process_cpu_seconds_total")] >= before[of("process_cpu_seconds_total")]
@@ -89,8 +89,8 @@ def test_metrics(node):
     told = set(re.findall(r"`(awscni_\w+)`", README.read_text()))
     assert set(re.findall(r"^# TYPE (awscni_\w+) ", text, re.M)) == told, "deploy/README.md names those that are kept"
     linted = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, timeout=patient(60))
-    complaints = [line for line in linted.stderr.splitlines() if not line.startswith("awscni_")]
-    assert not complaints and linted.returncode in (0, 3), (linted, "names of aws-vpc-cni are as they are; ours must be good")
+    errors = [line for line in linted.stderr.splitlines() if not line.startswith("awscni_")]
+    assert not errors and linted.returncode in (0, 3), (linted, "names of aws-vpc-cni are as they are; ours must be good")
 
 
 def test_repairs_and_reclaimed_leases_are_counted(node):
@@ -162,7 +162,7 @@ def test_a_taken_port_is_no_reason_not_to_serve(make_node):
     with port_taken(node, METRICS):
         node.start()
         assert node.add_pod("a").address
-        wait_until(lambda: "nobody can look" in node.log.read_text())
+        wait_until(lambda: "listening failed" in node.log.read_text())
     wait_until(lambda: node.web("/metrics", to=METRICS).status == 200, 40, why="the port is free again")
 
 

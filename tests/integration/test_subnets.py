@@ -67,7 +67,7 @@ def test_pods_get_addresses_of_another_subnet(vpc, by_hand, make_node):  # noqa:
     calls = node.calls()
     assert calls[FIND] == 1 and calls[CREATE] == made, calls
     assert calls["AttachNetworkInterface"] == calls["ModifyNetworkInterfaceAttribute"] == made, calls
-    node.check_books()
+    node.check_database()
     node.check_kernel()
     addresses = [pod.address for pod in pods]
     assert {address.rsplit(".", 1)[0] for address in addresses} == {"10.0.1", "10.0.3"}
@@ -81,7 +81,7 @@ def test_pods_get_addresses_of_another_subnet(vpc, by_hand, make_node):  # noqa:
         file.unlink()
     node.start()
     wait_until(lambda: len(node.enis()) == made + 1 and node.quiet(), 60, why="adopted from EC2, in the other subnet too")
-    node.check_books()
+    node.check_database()
 
 
 @pytest.mark.world(subnets=[OWN, SECOND, THIRD, *NOT_OURS], users=[USER])
@@ -124,7 +124,7 @@ def test_not_wanted(vpc, by_hand, make_node):  # noqa: F811
 
 
 @pytest.mark.world(subnets=[OWN, SECOND, THIRD, *NOT_OURS], users=[USER])
-def test_books_are_lost_and_a_subnet_cannot_be_looked_up(vpc, by_hand, make_node):  # noqa: F811
+def test_database_are_lost_and_a_subnet_cannot_be_looked_up(vpc, by_hand, make_node):  # noqa: F811
     """An ENI that cannot be taken in yet has running pods: what the kernel has for them stays."""
     node = full_node(vpc, by_hand, make_node)
     pods = node.add_pods(f"p{i}" for i in range(6))

@@ -33,7 +33,7 @@ def old(make_node, tmp_path):
 
 
 def test_who_came_between_an_uninstall_and_a_return(make_node, tmp_path):
-    """All in one boot: what our books said when we went says nothing of aws-vpc-cni's pods."""
+    """All in one boot: what our database said when we went says nothing of aws-vpc-cni's pods."""
     node = make_node("n1", start=False, env={**ENV, "WARM_IP_TARGET": "1", "MINIMUM_IP_TARGET": "1"})
     host = Host(node, tmp_path)
     node.env["AWS_VPC_K8S_CNI_BACKING_STORE"] = str(tmp_path / "ipam.json")
@@ -55,7 +55,7 @@ def test_who_came_between_an_uninstall_and_a_return(make_node, tmp_path):
     assert node.add_pod("new").address != ours
 
 
-def test_who_came_between_with_our_books_left(make_node, tmp_path):
+def test_who_came_between_with_our_database_left(make_node, tmp_path):
     """A way back without a word: aws-vpc-cni's DaemonSet in the place of ours, and then ours again, all in one boot."""
     node = make_node("n1", env={**ENV, "WARM_IP_TARGET": "1", "MINIMUM_IP_TARGET": "2"})
     node.env["AWS_VPC_K8S_CNI_BACKING_STORE"] = str(tmp_path / "ipam.json")
@@ -133,7 +133,7 @@ def test_a_mark_of_ones_own(make_node, tmp_path):
     wait_until(lambda: taken_over(theirs, pod), 30, why="taken over")
 
 
-def test_a_row_without_a_pod_is_kept_aside(old):
+def test_a_row_without_a_pod_is_skipped(old):
     """Its address may be used again; the row is shown. A later pod of the same name keeps its own address."""
     node = old.node
     gone, reborn = old.free[0][0], old.free[1][0]
@@ -143,12 +143,12 @@ def test_a_row_without_a_pod_is_kept_aside(old):
     node.start()
     wait_until(lambda: taken_over(old, *old.pods), 30, why="taken over")
 
-    def kept_aside():
-        imports = [row for row in node.imports() if row["verdict"] == "aside"]
+    def skipped():
+        imports = [row for row in node.imports() if row["verdict"] == "skipped"]
         assert sorted(row["address"] for row in imports) == sorted([gone, reborn])
         return imports
 
-    imports = wait_until(kept_aside, 30)  # one after the other
+    imports = wait_until(skipped, 30)  # one after the other
     assert "table main leads" not in node.proc.text(), "aws-vpc-cni's host routes are no trouble"
     assert all("its pod is gone" in row["reason"] for row in imports)
     wait_until(lambda: node.pool()["total"] - node.pool()["free"] == 3, 30, why="its address is free")
@@ -168,11 +168,11 @@ def test_files_of_further_network_cards(old):
     def rows_of(verdict):
         return [row for row in node.imports() if row["verdict"] == verdict]
 
-    def the_one_that_is_told():
+    def the_one_that_is_reported():
         pending = rows_of("pending")
         return len(pending) == 1 and pending[0].get("reason") and pending[0]
 
-    left = wait_until(the_one_that_is_told, 30, why="the other one is told")
+    left = wait_until(the_one_that_is_reported, 30, why="the other one is reported")
     assert left["address"] == third.old_address and "has another address already" in left["reason"]
     fresh = node.add_pods(["new-0", "new-1"])
     assert third.old_address not in {pod.address for pod in fresh}, "it is in use"
@@ -181,7 +181,7 @@ def test_files_of_further_network_cards(old):
     exported = {row["ipv4"] for row in json.loads(node.export().stdout)["allocations"]}
     assert exported == {pod.old_address for pod in old.pods} | {pod.address for pod in fresh}, "on the way back, too"
     third.remove_netns()
-    wait_until(lambda: rows_of("aside") and not rows_of("pending"), 30, why="its pod is gone")
+    wait_until(lambda: rows_of("skipped") and not rows_of("pending"), 30, why="its pod is gone")
     for pod in (*fresh, first, second):
         pod.delete(conf=conf(node))
 
@@ -243,7 +243,7 @@ def test_back_to_aws_vpc_cni(vpc, old):
             others = [getattr(other, "old_address", None) or other.address for other in [*old.pods, *ours] if other is not pod]
             echo.assert_source(pod.netns, others, address)
             echo.assert_source(pod.netns, [INTERNET_HOST], node.public_address)
-    node.start()  # and here again: the books went, so all of them are taken over anew
+    node.start()  # and here again: the database went, so all of them are taken over anew
     wait_until(lambda: len(node.leases()) == 5 and old.left() == NOTHING, 30, why="taken over again")
 
 HELD = {"IP_COOLDOWN_PERIOD": "1", "MAX_ENI": "1"}

@@ -12,8 +12,8 @@ from vpc.kube_proxy import IptablesLegacy
 
 ENV = {"WARM_IP_TARGET": "1", "MINIMUM_IP_TARGET": "2", "IP_COOLDOWN_PERIOD": "1"}
 LEGACY = "iptables-legacy"
-NOT_YET = "iptables-legacy keeps aws-vpc-cni's chains for now"
-REMOVED = "what aws-vpc-cni left in iptables-legacy is removed"
+NOT_YET = "aws-vpc-cni's chains not removed from iptables-legacy yet"
+REMOVED = "aws-vpc-cni's leftovers in iptables-legacy removed"
 OBJECTS = 2 + 2 + 1 + 3  # chains, jumps to them, and the lone rules of nat and mangle
 TABLES = "/proc/net/ip_tables_names"
 # Before, between and after aws-vpc-cni's: chains, jumps, a rule that decides nothing, extensions with data of their own.
@@ -114,8 +114,8 @@ def test_the_lock_is_waited_for(old):
     with open(node.env["XTABLES_LOCKFILE"], "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         node.start()
-        wait_until(lambda: NOT_YET in node.proc.text(), 30, why="it is told")
-        assert "somebody else has the lock of iptables " + node.env["XTABLES_LOCKFILE"] in node.proc.text()
+        wait_until(lambda: NOT_YET in node.proc.text(), 30, why="it is reported")
+        assert "another program has the lock of iptables " + node.env["XTABLES_LOCKFILE"] in node.proc.text()
         wait_until(lambda: len(node.leases()) == 1, 30, why="taken over all the same")
         node.add_pod("new").delete()
         assert [line.split("] ")[-1] for line in its_own(node)] == before
@@ -128,7 +128,7 @@ def test_a_lock_that_cannot_be_opened(old):
     before = [line.split("] ")[-1] for line in its_own(node)]
     node.env["XTABLES_LOCKFILE"] = "/nonexistent/xtables.lock"
     node.start()
-    wait_until(lambda: "open the lock of iptables /nonexistent/xtables.lock: No such file or directory" in node.proc.text(), 30, why="it is told")
+    wait_until(lambda: "open the lock of iptables /nonexistent/xtables.lock: No such file or directory" in node.proc.text(), 30, why="it is reported")
     node.add_pod("new").delete()
     assert [line.split("] ")[-1] for line in its_own(node)] == before
 

@@ -330,7 +330,7 @@ def test_ipv6_packets(vpc, make_node):
 
 
 def test_addresses_of_somebody_else(tmp_path):
-    """What an ENI sends from an address that is not its own is dropped, and told, unless its check is off."""
+    """What an ENI sends from an address that is not its own is dropped, and reported, unless its check is off."""
     vpc = Simulator(default_world(**FABRIC_IPV6), tmp_path / "vpc")
     try:
         for name in ("n1", "n2"):
@@ -346,7 +346,7 @@ def test_addresses_of_somebody_else(tmp_path):
             send(source, destination)  # a slow machine's link may not be ready for the first
             return vpc.ctl("offenders")["offenders"][0]
 
-        offender = wait_until(lambda: offender_of("2001:db8:1:101:1::7", "2001:db8:1:101::5"), 30, why="it is told")
+        offender = wait_until(lambda: offender_of("2001:db8:1:101:1::7", "2001:db8:1:101::5"), 30, why="it is reported")
         assert (offender["source"], offender["destination"]) == ("2001:db8:1:101:1::7", "2001:db8:1:101::5")
         assert vpc.wrong_source_packets() == offender["packets"] > 0
         # unless nobody is to look

@@ -2,4 +2,4 @@
 vw_test(show ipamd_ctl)
 vw_test(ctl ipamd_ctl Threads::Threads)
 vw_test(bundle ipamd_ctl PkgConfig::ZLIB)
-vw_test(story ipamd_ctl)
+vw_test(ctl_history ipamd_ctl)

@@ -71,7 +71,7 @@ void model_start(struct model *model, uint64_t seed)
         model->failing = true;
         model->limits = limits[model_random(model, ARRAY_SIZE(limits))];
         model->true_max_enis = model->limits.max_enis - (one_in(model, 10) && model->limits.max_enis > 2);
-        model->view.look_due_ms = model->now_ms + 1800 * 1000;
+        model->view.resync_due_ms = model->now_ms + 1800 * 1000;
         choose_targets(model);
         for (unsigned i = 0; i < MODEL_SUBNETS; i++)
                 model->subnets[i] = (struct plan_subnet){
@@ -251,11 +251,11 @@ static void check_create(const struct model *model, const struct plan_action *a)
 
 static void check_action(const struct model *model, const struct plan_action *a)
 {
-        bool has_key = a->kind != PLAN_LOOK && a->kind != PLAN_CREATE && a->kind != PLAN_FIND_SUBNETS;
+        bool has_key = a->kind != PLAN_RESYNC && a->kind != PLAN_CREATE && a->kind != PLAN_FIND_SUBNETS;
         const struct plan_eni *e = has_key ? shown(model, a->key) : NULL;
 
         switch (a->kind) {
-        case PLAN_LOOK: assert_true(model->now_ms >= model->view.look_not_before_ms); break;
+        case PLAN_RESYNC: assert_true(model->now_ms >= model->view.resync_not_before_ms); break;
         case PLAN_CREATE: check_create(model, a); break;
         case PLAN_FIND_SUBNETS:
                 assert_true(model->view.finds_subnets && model->now_ms >= model->view.find_subnets_due_ms);
@@ -334,7 +334,7 @@ static int64_t some_time_later(struct model *model)
         return model->now_ms + 1 + model_random(model, 60 * 1000);
 }
 
-static void act_look(struct model *model)
+static void act_resync(struct model *model)
 {
         if (ec2(model) != DONE)
                 return;
@@ -352,7 +352,7 @@ static void act_look(struct model *model)
                         m->eni.leaving = 0;
                 }
         }
-        model->view.look_due_ms = model->now_ms + 1800 * 1000;
+        model->view.resync_due_ms = model->now_ms + 1800 * 1000;
 }
 
 static void act_find_subnets(struct model *model)
@@ -498,7 +498,7 @@ static void act(struct model *model, const struct plan_action *a)
                         m = &model->enis[i];
         }
         switch (a->kind) {
-        case PLAN_LOOK: act_look(model); break;
+        case PLAN_RESYNC: act_resync(model); break;
         case PLAN_FIND_SUBNETS: act_find_subnets(model); break;
         case PLAN_CREATE: act_create(model, a); break;
         case PLAN_RECREATE:

@@ -1,4 +1,4 @@
-# The reconciler's looks and acts against a real store and an EC2 of answers (fake_ec2.c; a scripted HTTP server where it matters how
+# The reconciler's resyncs and acts against a real store and an EC2 of answers (fake_ec2.c; a scripted HTTP server where it matters how
 # replies are read); time is a number here.
 add_library(test_reconcile_fixture STATIC reconcile_fixture.c fake_ec2.c store_fixture.c)
 target_link_libraries(test_reconcile_fixture PUBLIC vw_flags ipamd_reconcile test_httpd PkgConfig::CMOCKA)
@@ -6,15 +6,15 @@ target_link_options(test_reconcile_fixture INTERFACE -Wl,--wrap=clock_boottime_m
 vw_test(condition ipamd_reconcile)
 target_sources(test_condition PRIVATE store_fixture.c)
 vw_test(look test_reconcile_fixture)
-vw_test(look_unreadable test_reconcile_fixture)
-vw_test(look_doubt test_reconcile_fixture)
+vw_test(resync_unreadable test_reconcile_fixture)
+vw_test(resync_doubt test_reconcile_fixture)
 vw_test(groups test_reconcile_fixture)
 vw_test(network_tell test_reconcile_fixture)
 vw_test(act test_reconcile_fixture)
 vw_test(act_failures test_reconcile_fixture)
 vw_test(outcome vpcwire)
 vw_test(checkpoint ipamd_migrate)
-vw_test(survivors ipamd_migrate)
+vw_test(recovered ipamd_migrate)
 vw_test(subnets test_reconcile_fixture)
 vw_test(probe test_reconcile_fixture)
 vw_test(tell test_reconcile_fixture ipamd_report)

@@ -32,7 +32,7 @@ int bench_setup(void **state)
         b->r.ctx = (struct context){
                 .store = b->f->store,
                 .random = 1,
-                .settings = {.look_period_ms = 1800 * 1000, .orphan_grace_ms = 60 * 1000},
+                .settings = {.resync_period_ms = 1800 * 1000, .orphan_grace_ms = 60 * 1000},
                 .limits = {.max_enis = 3, .ipv4_per_eni = 4},
                 .identity = {.known = true, .instance_id = INSTANCE, .eni_id = "eni-0", .subnet_id = SUBNET},
                 .credentials = credentials_new(NULL),

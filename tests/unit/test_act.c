@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What becomes of the books when EC2 refuses, forgets to answer, or answered somebody who died. */
+/* What becomes of the database when EC2 refuses, forgets to answer, or answered somebody who died. */
 #include "test.h"
 
 #include <string.h>
@@ -112,8 +112,8 @@ static void test_a_full_subnet_is_asked_once(void **state)
         assert_int_equal(b->fake->n_calls, 1);
 }
 
-/* What a look shows is observed: what was planned before it is planned anew. */
-static void test_nothing_is_done_on_a_view_that_a_look_has_changed(void **state)
+/* What a resync shows is observed: what was planned before it is planned anew. */
+static void test_nothing_is_done_on_a_view_that_a_resync_has_changed(void **state)
 {
         struct bench *b = *state;
         struct ip own[] = {fixture_ip(0, 1), fixture_ip(0, 2)};
@@ -132,7 +132,7 @@ static void test_nothing_is_done_on_a_view_that_a_look_has_changed(void **state)
         const struct fake_answer answer = {.enis = &primary, .n_enis = 1};
         struct round round = bench_round(b, SOON);
         struct plan_action actions[] = {
-                {.kind = PLAN_LOOK, .reason = "test"},
+                {.kind = PLAN_RESYNC, .reason = "test"},
                 {.kind = PLAN_ASSIGN, .key = round.enis[0].key, .count = 1, .reason = "test"}};
         const struct plan plan = {.actions = actions, .n = ARRAY_SIZE(actions)};
         bool all = true;
@@ -435,7 +435,7 @@ int main(void)
                 TEST(test_a_lost_create_is_repeated_word_for_word),
                 TEST(test_a_full_subnet_blocks_the_subnet_and_leaves_no_row),
                 TEST(test_a_full_subnet_is_asked_once),
-                TEST(test_nothing_is_done_on_a_view_that_a_look_has_changed),
+                TEST(test_nothing_is_done_on_a_view_that_a_resync_has_changed),
                 TEST(test_a_lost_attach_stays_in_doubt),
                 TEST(test_a_refused_attach_is_in_no_doubt),
                 TEST(test_one_eni_too_many_is_given_up),

@@ -33,7 +33,7 @@ static const enum plan_action_kind kinds[_COLUMN_MAX] = {
  * What follows, a letter per column:
  *   B  the ENI is blocked for the action, nothing is in doubt
  *   D  the same, and in doubt: EC2 is looked at before the next step
- *   L  blocked, and a look at EC2 is due now
+ *   L  blocked, and a resync is due now
  *   S  the subnet is blocked, for assigning and creating
  *   R  no row is left; creating is blocked
  *   F  no row is left; creating in this subnet is blocked
@@ -213,8 +213,8 @@ static void test_each_class_and_action_has_one_behaviour(void **state _unused_)
                 assert_true(seen[class]);
 }
 
-/* A failing look changes nothing and blocks looks, whatever the class. */
-static void test_a_look_that_fails_is_put_off(void **state _unused_)
+/* A failing resync changes nothing and blocks looks, whatever the class. */
+static void test_a_resync_that_fails_is_put_off(void **state _unused_)
 {
         for (size_t row = 0; row < ARRAY_SIZE(rows); row++) {
                 const struct fake_answer refusal = refusal_of(row);
@@ -228,7 +228,7 @@ static void test_a_look_that_fails_is_put_off(void **state _unused_)
                 bench_look(b, SOON);
                 assert_int_equal(b->fake->n_calls, 1);
                 round = bench_round(b, SOON);
-                assert_blocked(&round, CONDITION_LOOK, "", rows[row].class);
+                assert_blocked(&round, CONDITION_RESYNC, "", rows[row].class);
                 assert_int_equal(round.enis[0].free, 3);
                 assert_int_equal(bench_teardown(&bench), 0);
         }
@@ -309,7 +309,7 @@ static void test_a_token_used_before_finds_its_eni(void **state)
         assert_null(blocked_find(&round, CONDITION_RECREATE, "vw-1-token"));
 }
 
-static void test_a_token_used_before_whose_eni_is_attached_is_left_to_a_look(void **state)
+static void test_a_token_used_before_whose_eni_is_attached_is_left_to_a_resync(void **state)
 {
         struct bench *b = *state;
         struct ec2_eni shown = made_before(b);
@@ -394,10 +394,10 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_each_class_and_action_has_one_behaviour),
-                cmocka_unit_test(test_a_look_that_fails_is_put_off),
+                cmocka_unit_test(test_a_resync_that_fails_is_put_off),
                 TEST(test_a_full_eni_is_not_filled_and_growth_goes_elsewhere),
                 TEST(test_a_token_used_before_finds_its_eni),
-                TEST(test_a_token_used_before_whose_eni_is_attached_is_left_to_a_look),
+                TEST(test_a_token_used_before_whose_eni_is_attached_is_left_to_a_resync),
                 TEST(test_a_token_used_before_whose_eni_is_not_shown),
                 TEST(test_a_token_used_before_whose_eni_is_never_shown_is_given_up),
                 TEST(test_what_came_before_is_no_look_for_a_token),

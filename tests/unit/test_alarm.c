@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the books say, and what of it somebody must act on. */
+/* What the database says, and what of it somebody must act on. */
 #include "test.h"
 
 #include "report/alarm.h"
@@ -25,7 +25,7 @@ static const struct alarm_case cases[] = {
         {"what passes by itself is no alarm",
          {WAITING},
          {{CONDITION_CREATE, "subnet-1", CAUSE_THROTTLED, "throttled: RequestLimitExceeded", 9, SOON},
-          {CONDITION_LOOK, "", CAUSE_TRANSPORT, "no answer", 4, SOON},
+          {CONDITION_RESYNC, "", CAUSE_TRANSPORT, "no answer", 4, SOON},
           {CONDITION_GROW, "", CAUSE_CREATE_BLOCKED, "EC2 is asked for another ENI again in 3 s", 2, SOON}},
          {{0}},
          {0},
@@ -65,13 +65,13 @@ static const struct alarm_case cases[] = {
          "ec2:AssignPrivateIpAddresses"},
         {"credentials that are renewed at once are no alarm",
          {0},
-         {{CONDITION_LOOK, "", CAUSE_CREDENTIALS, "ExpiredToken", 2, SOON}},
+         {{CONDITION_RESYNC, "", CAUSE_CREDENTIALS, "ExpiredToken", 2, SOON}},
          {{0}},
          {0},
          NULL},
         {"credentials",
          {0},
-         {{CONDITION_LOOK, "", CAUSE_CREDENTIALS, "ExpiredToken", 3, SOON}},
+         {{CONDITION_RESYNC, "", CAUSE_CREDENTIALS, "ExpiredToken", 3, SOON}},
          {{0}},
          {"AWSCredentialsRefused/"},
          "ExpiredToken"},
@@ -149,7 +149,7 @@ static const struct alarm_case cases[] = {
          {{0}},
          {"ENITagMissing/eni-1"},
          "without the tag"},
-        {"full, and one is cooling for who waits",
+        {"full, and one is cooling for pending ADDs",
          {WAITING, .cooling = 1},
          {{CONDITION_GROW, "", CAUSE_ENI_LIMIT, LIMIT, 1, SOON}},
          {{0}},

@@ -131,7 +131,7 @@ static void test_what_is_refused(void **state)
         }
 }
 
-static void test_one_checkpoint_is_told_from_another(void **state _unused_)
+static void test_one_checkpoint_is_reported_from_another(void **state _unused_)
 {
         struct ip one = {.family = AF_INET, .bytes = {10, 0, 1, 5}},
                   two = {.family = AF_INET, .bytes = {10, 0, 1, 6}};
@@ -159,7 +159,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_rows_of_all_cards, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_what_may_be_absent, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_what_is_refused, setup, teardown),
-                cmocka_unit_test(test_one_checkpoint_is_told_from_another),
+                cmocka_unit_test(test_one_checkpoint_is_reported_from_another),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

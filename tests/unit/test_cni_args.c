@@ -8,7 +8,7 @@
 
 #include "args.h"
 #include "name.h"
-#include "wish.h"
+#include "requested.h"
 
 enum { EVERYTHING = NEEDS_CONTAINER_ID | NEEDS_NETNS | NEEDS_IFNAME | NEEDS_PATH };
 
@@ -276,7 +276,7 @@ static void test_mac_of_a_host_link(void **state _unused_)
         assert_false(mac_equal(mac, host_link_mac("c2", "eth0")));
 }
 
-static void test_wishes(void **state _unused_)
+static void test_requested(void **state _unused_)
 {
         static const struct {
                 const char *args, *conf;
@@ -309,22 +309,22 @@ static void test_wishes(void **state _unused_)
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 struct netconf conf = {.root = json_loads(cases[i].conf, 0, NULL)};
                 struct pod_identity pod = {0};
-                struct wish wish = {.address = IP_NONE};
+                struct requested requested = {.address = IP_NONE};
                 struct err err;
                 int r;
 
                 assert_non_null(conf.root);
                 assert_ok(args_parse_pod(cases[i].args, &pod, &err), &err);
-                r = wish_from_args(&pod, &wish, &err);
+                r = requested_from_args(&pod, &requested, &err);
                 if (r == 0)
-                        r = wish_from_conf(&conf, &wish, &err);
+                        r = requested_from_conf(&conf, &requested, &err);
                 if (cases[i].error) {
                         assert_fails(r, ERR_INVALID);
                         assert_contains(err.msg, cases[i].error);
                 } else {
                         assert_ok(r, &err);
-                        assert_string_equal(IP_TEXT(wish.address), cases[i].address);
-                        assert_string_equal(MAC_TEXT(wish.mac), cases[i].mac);
+                        assert_string_equal(IP_TEXT(requested.address), cases[i].address);
+                        assert_string_equal(MAC_TEXT(requested.mac), cases[i].mac);
                 }
                 netconf_done(&conf);
         }
@@ -343,7 +343,7 @@ int main(void)
                 cmocka_unit_test(test_host_link_name_form),
                 cmocka_unit_test(test_spare_names),
                 cmocka_unit_test(test_mac_of_a_host_link),
-                cmocka_unit_test(test_wishes),
+                cmocka_unit_test(test_requested),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

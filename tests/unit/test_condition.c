@@ -89,7 +89,7 @@ static void test_the_rpc_has_the_same(void **state _unused_)
         for (int kind = 0; kind < _CONDITION_KIND_MAX; kind++)
                 assert_same_name(condition_kind_to_string((enum condition_kind)kind),
                                  ipam_condition_kind_to_string(
-                                         (enum ipam_condition_kind)(IPAM_CONDITION_KIND_LOOK + kind)));
+                                         (enum ipam_condition_kind)(IPAM_CONDITION_KIND_RESYNC + kind)));
         for (int cause = 0; cause < _CONDITION_CAUSE_MAX; cause++)
                 assert_same_name(condition_cause_to_string((enum condition_cause)cause),
                                  ipam_condition_cause_to_string((enum ipam_condition_cause)(

@@ -78,7 +78,7 @@ static void test_defaults(void **state)
         assert_int_equal(c->targets.max_pods, 0);
         assert_int_equal(c->ip_cooldown_s, 30);
         assert_int_equal(c->orphan_grace_s, 60);
-        assert_int_equal(c->look_period_s, 1800);
+        assert_int_equal(c->resync_period_s, 1800);
         assert_int_equal(c->eni_mtu, 9001);
         assert_int_equal(c->pod_mtu, 9001);
         assert_int_equal(c->http_timeout_s, 10);
@@ -182,7 +182,7 @@ static void test_refused_values(void **state)
                 {"VPCWIRE_MAX_PODS", "0", "1..10000"},
                 {"IP_COOLDOWN_PERIOD", "30s", "0..3600"},
                 {"HTTP_TIMEOUT", "0", "1..300"},
-                {"VPCWIRE_LOOK_PERIOD", "9", "10.."},
+                {"VPCWIRE_RESYNC_PERIOD", "9", "10.."},
                 {"VPCWIRE_ORPHAN_GRACE_PERIOD", "0", "1.."},
                 {"AWS_VPC_ENI_MTU", "575", "576..9001"},
                 {"AWS_VPC_ENI_MTU", "9002", "576..9001"},
@@ -558,6 +558,27 @@ static void test_bad_files(void **state)
         assert_null(f->config);
 }
 
+/* ---- names of an earlier release ---- */
+
+static void test_an_old_name_is_followed_with_a_warning(void **state)
+{
+        struct fixture *f = *state;
+
+        setenv("VPCWIRE_LOOK_PERIOD", "60", 1);
+        assert_int_equal(load(f)->resync_period_s, 60);
+        assert_int_equal(f->config->warnings.n, 1);
+        assert_string_equal(f->config->warnings.list[0].setting, "VPCWIRE_RESYNC_PERIOD");
+        assert_string_equal(f->config->warnings.list[0].text,
+                            "'60' is taken from VPCWIRE_LOOK_PERIOD, which is called VPCWIRE_RESYNC_PERIOD "
+                            "now: rename it");
+        setenv("VPCWIRE_RESYNC_PERIOD", "70", 1);
+        assert_int_equal(load(f)->resync_period_s, 70);
+        assert_int_equal(f->config->warnings.n, 0);
+        write_conf(f, "VPCWIRE_LOOK_PERIOD=80\n");
+        assert_int_equal(load(f)->resync_period_s, 80);
+        assert_int_equal(f->config->warnings.n, 1);
+}
+
 /* ---- told to people ---- */
 
 static void test_help_names_every_setting(void **state _unused_)
@@ -589,7 +610,7 @@ static void test_help_names_every_setting(void **state _unused_)
                 "VPCWIRE_DB",
                 "VPCWIRE_SOCKET",
                 "VPCWIRE_ORPHAN_GRACE_PERIOD",
-                "VPCWIRE_LOOK_PERIOD",
+                "VPCWIRE_RESYNC_PERIOD",
                 "VPCWIRE_LOG_FORMAT",
                 "default 9001, 576..9001",
         };
@@ -630,6 +651,7 @@ int main(void)
                 T(test_tag_limits),
                 T(test_bad_lines),
                 T(test_bad_files),
+                T(test_an_old_name_is_followed_with_a_warning),
                 T(test_help_names_every_setting),
         };
 

@@ -90,18 +90,18 @@ static void daemon_stop(struct daemon *daemon)
 
 struct run {
         enum ctl_exit code;
-        char *out, *complaints;
+        char *out, *err;
 };
 
 static struct run run(const char *socket_path, unsigned width, const char *const *arguments)
 {
         struct run ret = {0};
-        size_t n_out, n_complaints;
+        size_t n_out, n_errors;
         char *argv[8] = {NULL};
         int argc = 0;
         struct ctl ctl = {
                 .out = open_memstream(&ret.out, &n_out),
-                .complaints = open_memstream(&ret.complaints, &n_complaints),
+                .err = open_memstream(&ret.err, &n_errors),
                 .socket_path = socket_path,
                 .columns = width,
         };
@@ -111,7 +111,7 @@ static struct run run(const char *socket_path, unsigned width, const char *const
                 argv[argc] = xstrdup(arguments[argc - 1]);
         ret.code = ctl_run(&ctl, argc, argv);
         fclose(ctl.out);
-        fclose(ctl.complaints);
+        fclose(ctl.err);
         for (int i = 0; i < argc; i++)
                 free(argv[i]);
         return ret;
@@ -120,7 +120,7 @@ static struct run run(const char *socket_path, unsigned width, const char *const
 static void run_done(struct run *run)
 {
         free(run->out);
-        free(run->complaints);
+        free(run->err);
 }
 
 #define RUN(path_, width_, ...) run((path_), (width_), (const char *const[]){__VA_ARGS__, NULL})
@@ -219,7 +219,7 @@ static void test_status(void **state _unused_)
         text = RUN(daemon.path, 0, "status");
         daemon_stop(&daemon);
         assert_int_equal(text.code, CTL_OK);
-        assert_string_equal(text.complaints, "");
+        assert_string_equal(text.err, "");
         assert_contains(text.out, "node       i-1 (t3.small) in eu-1a, subnet-1, 10.0.0.10\n");
         assert_contains(text.out, "ipamd      1.2.3, started 4m10s ago; node booted 2h05m ago\n");
         assert_contains(text.out, "ready      yes\n");
@@ -297,7 +297,7 @@ static void test_health(void **state _unused_)
                 daemon_stop(&daemon);
                 assert_int_equal(text.code, cases[i].code);
                 assert_string_equal(text.out, cases[i].out);
-                assert_string_equal(text.complaints, "");
+                assert_string_equal(text.err, "");
         }
 }
 
@@ -391,12 +391,12 @@ static void test_watch(void **state _unused_)
                         /* Without the limit it runs until the daemon is gone, and says so. */
                         assert_int_equal(text.code, stop ? CTL_OK : CTL_NO);
                         if (!stop)
-                                assert_contains(text.complaints, "closed the connection");
+                                assert_contains(text.err, "closed the connection");
                 }
         }
 }
 
-static const struct ipam_event story[] = {
+static const struct ipam_event history[] = {
         /* The newest first, as the daemon answers. */
         {4, 1440938163123, "lease-released", "10.0.1.5", "net/c1/eth0: DEL", "d/web", "c1", "eni-1",
          IPAM_LEASE_END_DEL},
@@ -407,12 +407,12 @@ static const struct ipam_event story[] = {
 };
 
 /* Pages until one is empty. */
-static void daemon_add_story(struct daemon *daemon, size_t from)
+static void daemon_add_history(struct daemon *daemon, size_t from)
 {
-        struct ipam_events_reply page = {.n_events = ARRAY_SIZE(story) - from};
+        struct ipam_events_reply page = {.n_events = ARRAY_SIZE(history) - from};
 
-        page.events = xcalloc(page.n_events, sizeof(story[0]));
-        memcpy(page.events, story + from, page.n_events * sizeof(story[0]));
+        page.events = xcalloc(page.n_events, sizeof(history[0]));
+        memcpy(page.events, history + from, page.n_events * sizeof(history[0]));
         daemon_add(daemon, IPAM_METHOD_EVENTS, &page, NULL, false);
         daemon_add(daemon, IPAM_METHOD_EVENTS, &(struct ipam_events_reply){0}, NULL, false);
         free(page.events);
@@ -425,7 +425,7 @@ static void test_events(void **state _unused_)
                 _cleanup_(run_done) struct run text = {0};
                 const char *first, *last;
 
-                daemon_add_story(&daemon, 0);
+                daemon_add_history(&daemon, 0);
                 daemon_start(&daemon);
                 text = RUN(daemon.path, 80, "events", "--since", "2h", json ? "--json" : NULL);
                 daemon_stop(&daemon);
@@ -442,7 +442,7 @@ static void test_events_last(void **state _unused_)
         struct daemon daemon = {0};
         _cleanup_(run_done) struct run text = {0};
 
-        daemon_add_story(&daemon, 0);
+        daemon_add_history(&daemon, 0);
         daemon_start(&daemon);
         text = RUN(daemon.path, 80, "events", "--last=1");
         daemon_stop(&daemon);
@@ -459,7 +459,7 @@ static void test_explain_address(void **state _unused_)
         struct daemon daemon = {0};
         _cleanup_(run_done) struct run text = {0};
 
-        daemon_add_story(&daemon, 0);
+        daemon_add_history(&daemon, 0);
         daemon_add(&daemon, IPAM_METHOD_ADDRESS, &now, NULL, false);
         daemon_start(&daemon);
         text = RUN(daemon.path, 0, "explain", "10.0.1.5");
@@ -481,7 +481,7 @@ static void test_explain_pod(void **state _unused_)
         struct daemon daemon = {0};
         _cleanup_(run_done) struct run text = {0};
 
-        daemon_add_story(&daemon, 1);
+        daemon_add_history(&daemon, 1);
         daemon_start(&daemon);
         text = RUN(daemon.path, 0, "explain", "d/web");
         daemon_stop(&daemon);
@@ -494,7 +494,7 @@ static void test_explain_waiting(void **state _unused_)
         struct daemon daemon = {0};
         _cleanup_(run_done) struct run text = {0};
 
-        daemon_add_story(&daemon, 3);
+        daemon_add_history(&daemon, 3);
         daemon_start(&daemon);
         text = RUN(daemon.path, 0, "explain", "web");
         daemon_stop(&daemon);
@@ -511,14 +511,14 @@ static void test_explain_json(void **state _unused_)
         _cleanup_json_ json_t *got = NULL;
         const json_t *lease;
 
-        daemon_add_story(&daemon, 0);
+        daemon_add_history(&daemon, 0);
         daemon_add(&daemon, IPAM_METHOD_ADDRESS, &now, NULL, false);
         daemon_start(&daemon);
         text = RUN(daemon.path, 0, "--json", "explain", "10.0.1.5");
         daemon_stop(&daemon);
         assert_int_equal(text.code, CTL_OK);
         got = json_loads(text.out, 0, NULL);
-        assert_int_equal(json_array_size(json_object_get(got, "events")), ARRAY_SIZE(story));
+        assert_int_equal(json_array_size(json_object_get(got, "events")), ARRAY_SIZE(history));
         assert_string_equal(json_string_value(json_object_get(json_object_get(got, "now"), "state")), "free");
         assert_int_equal(json_array_size(json_object_get(got, "leases")), 1);
         lease = json_array_get(json_object_get(got, "leases"), 0);
@@ -541,7 +541,7 @@ static void test_explain_the_unknown(void **state _unused_)
         text = RUN(daemon.path, 0, "explain", "10.9.9.9");
         daemon_stop(&daemon);
         assert_int_equal(text.code, CTL_NO);
-        assert_string_equal(text.complaints, "ipamctl: nothing is known of 10.9.9.9\n");
+        assert_string_equal(text.err, "ipamctl: nothing is known of 10.9.9.9\n");
 }
 
 static void test_log_level(void **state _unused_)
@@ -596,7 +596,7 @@ static void test_no_daemon(void **state _unused_)
                 assert_int_equal(text.code, CTL_NO);
                 assert_string_equal(text.out, "");
                 assert_string_equal(
-                        text.complaints,
+                        text.err,
                         "ipamctl: no ipamd at /nonexistent/s: there is no such socket; is it running?\n");
         }
 }
@@ -615,7 +615,7 @@ static void test_the_daemon_says_no(void **state _unused_)
                 text = RUN(daemon.path, 0, commands[i]);
                 daemon_stop(&daemon);
                 assert_int_equal(text.code, CTL_NO);
-                assert_string_equal(text.complaints, "ipamctl: because\n");
+                assert_string_equal(text.err, "ipamctl: because\n");
         }
 }
 
@@ -656,9 +656,9 @@ static void test_usage(void **state _unused_)
                 else
                         assert_string_equal(text.out, "");
                 if (cases[i].complaint)
-                        assert_contains(text.complaints, cases[i].complaint);
+                        assert_contains(text.err, cases[i].complaint);
                 else
-                        assert_string_equal(text.complaints, "");
+                        assert_string_equal(text.err, "");
         }
 }
 

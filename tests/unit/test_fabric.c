@@ -170,7 +170,7 @@ static void test_fabric_answers_arp_for_the_whole_subnet(void **state)
         assert_true(resolves("10.0.1.11"));
 }
 
-static void test_forged_source_is_dropped_and_told(void **state)
+static void test_forged_source_is_dropped_and_reported(void **state)
 {
         struct fabric_offender *offenders;
         struct err err;
@@ -315,7 +315,7 @@ int main(void)
                 WITH_FABRIC(test_further_eni_appears_down_and_leaves),
                 WITH_FABRIC(test_secondary_address),
                 WITH_FABRIC(test_fabric_answers_arp_for_the_whole_subnet),
-                WITH_FABRIC(test_forged_source_is_dropped_and_told),
+                WITH_FABRIC(test_forged_source_is_dropped_and_reported),
                 WITH_FABRIC(test_imds_address),
                 WITH_FABRIC(test_nat_both_ways),
                 WITH_FABRIC(test_public_addresses_from_inside),

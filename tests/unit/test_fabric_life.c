@@ -122,7 +122,7 @@ static void test_free_cuts_off_processes_that_live_on(void **state _unused_)
         assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
-static void test_leftovers_are_told_and_cleaned(void **state _unused_)
+static void test_leftovers_are_reported_and_cleaned(void **state _unused_)
 {
         struct fabric *fabric = NULL;
         unsigned removed = 99;
@@ -214,7 +214,7 @@ int main(void)
                 WITH_FABRIC(test_remove_node_and_make_it_again),
                 WITH_FABRIC(test_two_fabrics_do_not_meet),
                 cmocka_unit_test(test_free_cuts_off_processes_that_live_on),
-                cmocka_unit_test(test_leftovers_are_told_and_cleaned),
+                cmocka_unit_test(test_leftovers_are_reported_and_cleaned),
                 cmocka_unit_test(test_clean_leaves_the_namespaces_of_others),
                 cmocka_unit_test(test_a_link_that_runs_late_is_waited_for),
         };

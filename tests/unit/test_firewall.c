@@ -38,7 +38,7 @@ static const struct {
         {"accepts all by a rule", FORWARD("drop", "ct state invalid drop\ncounter accept"), NULL},
         {"last rule", FORWARD("accept", "ct state established accept\ncounter log drop"),
          "its last rule drops the rest"},
-        {"last rule after the cure",
+        {"last rule after the remedy",
          FORWARD("accept", "iifname \"eni*\" accept\noifname \"eni*\" accept\nreject"), NULL},
         {"jump that accepts",
          "table inet f { chain side { iifname \"eni*\" accept; oifname \"eni*\" accept; }\n"
@@ -87,8 +87,8 @@ static void test_rulesets(void **state _unused_)
         }
 }
 
-/* The cure is for the links' real prefix, and names the chain. */
-static void test_cure(void **state _unused_)
+/* The remedy is for the links' real prefix, and names the chain. */
+static void test_remedy(void **state _unused_)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         struct firewall_drop *drops;
@@ -102,8 +102,8 @@ static void test_cure(void **state _unused_)
         look("vpc", arena, &drops, &n);
         assert_int_equal(n, 1);
         assert_string_equal(drops[0].where, "nftables chain inet f way");
-        assert_string_equal(drops[0].cure, "nft insert rule inet f way iifname 'vpc*' accept; "
-                                           "nft insert rule inet f way oifname 'vpc*' accept");
+        assert_string_equal(drops[0].remedy, "nft insert rule inet f way iifname 'vpc*' accept; "
+                                             "nft insert rule inet f way oifname 'vpc*' accept");
         for (size_t i = 0; i < 2; i++) {
                 assert_ok(firewall_try(i ? "insert rule inet f way oifname \"vpc*\" accept"
                                          : "insert rule inet f way iifname \"vpc*\" accept",
@@ -147,7 +147,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_rulesets),
-                cmocka_unit_test(test_cure),
+                cmocka_unit_test(test_remedy),
                 cmocka_unit_test(test_chains_of_a_table),
         };
 

@@ -20,7 +20,7 @@ static const char *eni_with(struct bench *b, unsigned device, const char *owner,
                             bench_eni_xml(b, device, owner, NULL, 0), first, second);
 }
 
-/* What a look shows; each later call is answered with the reply. */
+/* What a resync shows; each later call is answered with the reply. */
 static void look_and_then(struct bench *b, const char *const *enis, size_t n, struct httpd_reply then)
 {
         struct httpd_reply *replies = ARENA_ARRAY(b->arena, struct httpd_reply, 2);
@@ -81,13 +81,13 @@ static void test_one_call_for_each_that_differs(void **state)
         assert_contains(httpd_request(b->ec2, 1)->body, "Action=ModifyNetworkInterfaceAttribute");
         assert_contains(httpd_request(b->ec2, 1)->body,
                         "NetworkInterfaceId=eni-1&SecurityGroupId.1=sg-b&SecurityGroupId.2=sg-a");
-        /* The primary one's changed again: no look is needed to know what ours have. */
+        /* The primary one's changed again: no resync is needed to know what ours have. */
         identity_set_groups(&b->r.ctx.identity, wanted, 1);
         follow(b, &round);
         assert_int_equal(httpd_requests(b->ec2), 3);
 }
 
-static void test_a_refusal_is_told_and_waits(void **state)
+static void test_a_refusal_is_reported_and_waits(void **state)
 {
         struct bench *b = *state;
         const char *enis[] = {eni_with(b, 0, "", "sg-a", "sg-b"), eni_with(b, 1, INSTANCE, "sg-x", "sg-y")};
@@ -125,7 +125,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(test_no_call_while_they_are_the_same),
                 TEST(test_one_call_for_each_that_differs),
-                TEST(test_a_refusal_is_told_and_waits),
+                TEST(test_a_refusal_is_reported_and_waits),
                 TEST(test_what_does_not_say_its_groups_is_left_alone),
         };
 

@@ -331,19 +331,19 @@ static void test_nothing_is_sent_with_the_brake_pulled(void **state _unused_)
 {
         static const struct httpd_reply script[] = {{.body = "hello"}};
         _cleanup_(httpd_stopp) struct httpd *httpd = httpd_start(script, 1);
-        struct http_brake brake = {0};
+        struct http_cancel cancel = {0};
         const struct http_options options = {.max_body_bytes = MAX_BODY_BYTES,
                                              .timeout_ms = TEST_PATIENCE_MS,
                                              .connect_timeout_ms = TEST_PATIENCE_MS,
                                              .no_proxy = true,
-                                             .brake = &brake};
+                                             .cancel = &cancel};
         _cleanup_(http_freep) struct http *http = NULL;
         struct http_reply reply;
         struct err err;
 
         assert_ok(http_new(&options, &http, &err), &err);
         assert_ok(send(http, "GET", httpd_url(httpd), NULL, &reply, &err), &err);
-        http_brake_pull(&brake);
+        http_cancel_all(&cancel);
         assert_fails(send(http, "GET", httpd_url(httpd), NULL, &reply, &err), ERR_AGAIN);
         assert_contains(err.msg, "stopping");
         assert_int_equal(httpd_requests(httpd), 1);

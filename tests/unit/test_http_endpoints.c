@@ -150,7 +150,7 @@ static struct ip lease(struct fixture *fixture, unsigned number)
 
 /* ---- the documents ---- */
 
-static void test_metrics_of_the_books(void **state)
+static void test_metrics_of_the_database(void **state)
 {
         static const struct store_eni wanted = {.device_index = 1, .client_token = "token", .managed = true};
         struct fixture *fixture = *state;
@@ -432,15 +432,15 @@ static void task_have_files_again(struct fixture *fixture _unused_)
         close(client);
 }
 
-static void task_look_on(struct fixture *fixture _unused_)
+static void task_resync_on(struct fixture *fixture _unused_)
 {
 }
 
 /* The loop takes what has come. */
-static void look_on(struct fixture *fixture)
+static void resync_on(struct fixture *fixture)
 {
         for (int i = 0; i < 10; i++)
-                fixture_run(fixture, task_look_on);
+                fixture_run(fixture, task_resync_on);
 }
 
 /* libmicrohttpd then listens no more until a client goes. The one that waited is served. */
@@ -455,9 +455,9 @@ static void test_out_of_files(void **state)
         newcomer = socket(AF_UNIX, SOCK_STREAM, 0);
         setsockopt(newcomer, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
         assert_serves(*state);
-        look_on(*state);
+        resync_on(*state);
         fixture_run(*state, task_run_out_of_files);
-        look_on(*state);
+        resync_on(*state);
         fixture_run(*state, task_have_files_again);
         raw_send(newcomer, request, sizeof(request) - 1);
         answer = read_all(newcomer);
@@ -490,7 +490,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_metrics_of_the_books),
+                TEST(test_metrics_of_the_database),
                 TEST(test_enis_and_pods),
                 TEST(test_node),
                 TEST(test_settings),

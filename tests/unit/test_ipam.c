@@ -585,7 +585,7 @@ static void test_client_without_a_server(void **state _unused_)
         snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-        close(fd); /* nobody listens on what is left */
+        close(fd); /* no daemon listens on what is left */
         assert_fails(ipam_client_connect(path, 100, &client, &err), ERR_AGAIN);
         memset(longest + 1, 'x', sizeof(longest) - 2);
         assert_fails(ipam_client_connect(longest, 100, &client, &err), ERR_INVALID);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A full look at EC2: adding rests on what it shows, removing on what it twice does not show. */
+/* A resync: adding rests on what it shows, removing on what it twice does not show. */
 #include "test.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "reconcile/ours.h"
 #include "reconcile_fixture.h"
 
-enum { SOON = NOW + 1000, LATER = NOW + 1000 + LOOK_SETTLE_MS, MUCH_LATER = LATER + LOOK_SETTLE_MS };
+enum { SOON = NOW + 1000, LATER = NOW + 1000 + RESYNC_SETTLE_MS, MUCH_LATER = LATER + RESYNC_SETTLE_MS };
 
 /* The primary ENI with addresses 1..n of its own. */
 static const char *primary(struct bench *b, unsigned n)
@@ -61,7 +61,7 @@ static void test_an_eni_that_says_no_is_left_alone(void **state)
         assert_int_equal(round.enis[1].total, 0);
 }
 
-static void test_an_address_is_gone_after_two_looks(void **state)
+static void test_an_address_is_gone_after_two_resyncs(void **state)
 {
         struct bench *b = *state;
         const char *enis[] = {primary(b, 2)};
@@ -127,7 +127,7 @@ static void test_an_eni_with_leases_is_never_removed(void **state)
         assert_string_equal(observe_eni(&round, key)->attachment_id, "");
 }
 
-static void test_an_empty_eni_is_dropped_after_two_looks(void **state)
+static void test_an_empty_eni_is_dropped_after_two_resyncs(void **state)
 {
         struct bench *b = *state;
         int64_t key = fixture_ready_eni(b->f, 1, 2);
@@ -140,7 +140,7 @@ static void test_an_empty_eni_is_dropped_after_two_looks(void **state)
         assert_string_equal(fixture_eni_state(b->f, key), "");
 }
 
-static void test_a_failing_look_changes_nothing(void **state)
+static void test_a_failing_resync_changes_nothing(void **state)
 {
         struct bench *b = *state;
         struct httpd_reply replies[] = {{.status = 503,
@@ -153,8 +153,8 @@ static void test_a_failing_look_changes_nothing(void **state)
         bench_look(b, LATER);
         assert_int_equal(fixture_counts(b->f, LATER).free, 3);
         round = bench_round(b, LATER);
-        assert_non_null(blocked_find(&round, CONDITION_LOOK, ""));
-        assert_int_equal(blocked_find(&round, CONDITION_LOOK, "")->attempts, 2);
+        assert_non_null(blocked_find(&round, CONDITION_RESYNC, ""));
+        assert_int_equal(blocked_find(&round, CONDITION_RESYNC, "")->attempts, 2);
 }
 
 static void test_an_empty_answer_is_not_believed(void **state)
@@ -210,7 +210,7 @@ static void test_an_eni_that_somebody_else_attached_is_forgotten(void **state)
         assert_int_equal(httpd_requests(b->ec2), 2);
 }
 
-/* One look that lies must not leave an ENI attached for good, with all its addresses. */
+/* One resync that lies must not leave an ENI attached for good, with all its addresses. */
 static void test_a_detach_goes_on_when_the_eni_is_seen_attached_again(void **state)
 {
         struct bench *b = *state;
@@ -354,9 +354,9 @@ static void test_a_sweep_comes_last(void **state)
         round = bench_round(b, SOON);
         round.counts.waiting = 1;
         sweep_round(b, round);
-        assert_int_equal(b->out.wake_ms, SOON + LOOK_YIELDS_MS);
+        assert_int_equal(b->out.wake_ms, SOON + RESYNC_YIELDS_MS);
         assert_int_equal(httpd_requests(b->ec2), 0);
-        round.now_ms = SOON + LOOK_YIELDS_MS;
+        round.now_ms = SOON + RESYNC_YIELDS_MS;
         sweep_round(b, round);
         assert_int_equal(httpd_requests(b->ec2), 1);
 }
@@ -373,15 +373,15 @@ static void test_a_refused_sweep_is_asked_again(void **state)
         bench_script(b, replies, 2);
         b->r.sweep.due_ms = SOON;
         round = sweep_round(b, bench_round(b, SOON));
-        assert_non_null(blocked_find(&round, CONDITION_LOOK_FOR_ORPHANS, ""));
-        assert_int_equal(b->out.wake_ms, blocked_find(&round, CONDITION_LOOK_FOR_ORPHANS, "")->retry_at_ms);
+        assert_non_null(blocked_find(&round, CONDITION_FIND_ORPHANS, ""));
+        assert_int_equal(b->out.wake_ms, blocked_find(&round, CONDITION_FIND_ORPHANS, "")->retry_at_ms);
         sweep_round(b, bench_round(b, SOON));
-        assert_int_equal(b->out.wake_ms, blocked_find(&round, CONDITION_LOOK_FOR_ORPHANS, "")->retry_at_ms);
+        assert_int_equal(b->out.wake_ms, blocked_find(&round, CONDITION_FIND_ORPHANS, "")->retry_at_ms);
         assert_int_equal(httpd_requests(b->ec2), 1);
 }
 
-/* After a refusal one call at a time passes: the two lists of a look must not wait for each other in turn. */
-static void test_a_look_of_two_lists_ends_after_a_refusal(void **state)
+/* After a refusal one call at a time passes: the two lists of a resync must not wait for each other in turn. */
+static void test_a_resync_of_two_lists_ends_after_a_refusal(void **state)
 {
         struct bench *b = *state;
         struct store_eni eni = fixture_eni(1);
@@ -399,7 +399,7 @@ static void test_a_look_of_two_lists_ends_after_a_refusal(void **state)
         bench_script(b, replies, 2);
         bench_look(b, SOON);
         round = bench_round(b, SOON);
-        assert_true(blocked_find(&round, CONDITION_LOOK, "")->retry_at_ms > clock_boottime_ms());
+        assert_true(blocked_find(&round, CONDITION_RESYNC, "")->retry_at_ms > clock_boottime_ms());
         while (httpd_requests(b->ec2) < 2 && clock_boottime_ms() < end_ms) {
                 usleep(10 * 1000);
                 bench_look(b, SOON);
@@ -437,7 +437,7 @@ static void test_what_is_not_provably_ours_and_unused_is_not_touched(void **stat
         assert_int_equal(httpd_requests(b->ec2), 1);
 }
 
-static void test_a_young_orphan_is_looked_at_again_in_time(void **state)
+static void test_a_young_orphan_is_resynced_in_time(void **state)
 {
         struct bench *b = *state;
         const char *tags = arena_printf(b->arena, ORPHAN_TAGS(INSTANCE, "%s"), created_ago(b, 100));
@@ -449,7 +449,7 @@ static void test_a_young_orphan_is_looked_at_again_in_time(void **state)
         assert_int_equal(b->out.wake_ms, b->r.sweep.due_ms);
 }
 
-static void test_what_is_in_the_books_is_no_orphan(void **state)
+static void test_what_is_in_the_database_is_no_orphan(void **state)
 {
         static const char old[] = ORPHAN_TAGS(INSTANCE, "2024-01-01T00:00:00Z");
         struct bench *b = *state;
@@ -495,12 +495,12 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(test_ours_is_adopted_and_others_are_counted),
                 TEST(test_an_eni_that_says_no_is_left_alone),
-                TEST(test_an_address_is_gone_after_two_looks),
+                TEST(test_an_address_is_gone_after_two_resyncs),
                 TEST(test_an_address_that_comes_back_is_no_suspect),
                 TEST(test_a_leased_address_is_lost_and_its_lease_stays),
                 TEST(test_an_eni_with_leases_is_never_removed),
-                TEST(test_an_empty_eni_is_dropped_after_two_looks),
-                TEST(test_a_failing_look_changes_nothing),
+                TEST(test_an_empty_eni_is_dropped_after_two_resyncs),
+                TEST(test_a_failing_resync_changes_nothing),
                 TEST(test_an_empty_answer_is_not_believed),
                 TEST(test_an_attach_in_doubt_is_seen),
                 TEST(test_an_eni_that_somebody_else_attached_is_forgotten),
@@ -509,10 +509,10 @@ int main(void)
                 TEST(test_an_orphan_is_deleted),
                 TEST(test_a_sweep_comes_last),
                 TEST(test_a_refused_sweep_is_asked_again),
-                TEST(test_a_look_of_two_lists_ends_after_a_refusal),
+                TEST(test_a_resync_of_two_lists_ends_after_a_refusal),
                 TEST(test_what_is_not_provably_ours_and_unused_is_not_touched),
-                TEST(test_a_young_orphan_is_looked_at_again_in_time),
-                TEST(test_what_is_in_the_books_is_no_orphan),
+                TEST(test_a_young_orphan_is_resynced_in_time),
+                TEST(test_what_is_in_the_database_is_no_orphan),
                 TEST(test_a_refused_deletion_is_written_down),
         };
 

@@ -161,16 +161,16 @@ static void test_gauges(void **state)
         struct metrics *metrics = *state;
         _cleanup_free_ char *before = written(metrics, 5000), *after = NULL;
 
-        assert_lacks(before, "\nvpcwire_look_age_seconds "); /* no look yet: no age */
-        metrics_set(metrics, METRIC_LOOK_AGE, NO_LABELS, 1000);
+        assert_lacks(before, "\nvpcwire_look_age_seconds "); /* no resync yet: no age */
+        metrics_set(metrics, METRIC_RESYNC_AGE, NO_LABELS, 1000);
         metrics_set(metrics, METRIC_EC2_PACE, LABELS("reads"), 2500000);
         metrics_set(metrics, METRIC_CREDENTIALS_EXPIRY, NO_LABELS, 1700000000123);
         metrics_set(metrics, METRIC_WAITING, NO_LABELS, 7);
         metrics_set(metrics, METRIC_WAITING, NO_LABELS, 4);
         metrics_add(metrics, METRIC_BLOCKED, LABELS("create"), 2);
         after = written(metrics, 5500);
-        assert_line(after, "vpcwire_look_age_seconds 4.5");
-        assert_line(after, "# TYPE vpcwire_look_age_seconds gauge");
+        assert_line(after, "vpcwire_resync_age_seconds 4.5");
+        assert_line(after, "# TYPE vpcwire_resync_age_seconds gauge");
         assert_line(after, "vpcwire_ec2_pace_calls_per_second{class=\"reads\"} 2.5");
         assert_line(after, "vpcwire_credentials_expiry_timestamp_seconds 1700000000.123");
         assert_line(after, "vpcwire_waiting_requests 4");

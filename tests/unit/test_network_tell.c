@@ -6,7 +6,7 @@
 
 static const char SUBJECT[] = "routes to pods";
 
-/* One sync with so many pods whose route could not be set; whether the books warn of it afterwards. */
+/* One sync with so many pods whose route could not be set; whether the database warns of it afterwards. */
 static bool warned_after(struct bench *b, unsigned n_pods_failed)
 {
         struct round round = bench_round(b, NOW + 1000);
@@ -31,7 +31,7 @@ static void test_a_pod_that_is_being_wired_is_no_news(void **state)
         assert_false(warned_after(b, 1)); /* another one */
 }
 
-static void test_a_route_that_stays_away_is_told_until_it_is_there(void **state)
+static void test_a_route_that_stays_away_is_reported_until_it_is_there(void **state)
 {
         struct bench *b = *state;
 
@@ -41,7 +41,7 @@ static void test_a_route_that_stays_away_is_told_until_it_is_there(void **state)
         assert_false(warned_after(b, 0));
 }
 
-/* The reason of the warning about table main, in the books after one sync; NULL: there is none. */
+/* The reason of the warning about table main, in the database after one sync; NULL: there is none. */
 static const char *main_after(struct bench *b, bool no_default)
 {
         struct round round = bench_round(b, NOW + 1000);
@@ -55,7 +55,7 @@ static const char *main_after(struct bench *b, bool no_default)
         return warning ? warning->message : NULL;
 }
 
-static void test_no_default_route_is_told_for_as_long_as_there_is_none(void **state)
+static void test_no_default_route_is_reported_for_as_long_as_there_is_none(void **state)
 {
         struct bench *b = *state;
 
@@ -69,8 +69,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_a_pod_that_is_being_wired_is_no_news),
-                TEST(test_a_route_that_stays_away_is_told_until_it_is_there),
-                TEST(test_no_default_route_is_told_for_as_long_as_there_is_none),
+                TEST(test_a_route_that_stays_away_is_reported_until_it_is_there),
+                TEST(test_no_default_route_is_reported_for_as_long_as_there_is_none),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

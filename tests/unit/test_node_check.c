@@ -62,7 +62,7 @@ static void test_all_is_well(void **state)
         assert_string_equal(differences(w), "");
 }
 
-static void test_what_is_broken_is_told(void **state)
+static void test_what_is_broken_is_reported(void **state)
 {
         static const struct {
                 const char *command, *first;
@@ -92,15 +92,15 @@ static void test_what_is_broken_is_told(void **state)
 
         set_up(w);
         for (size_t i = 0; i < ARRAY_SIZE(breaks); i++) {
-                const char *told;
+                const char *reported;
 
                 print_message("%s\n", breaks[i].command);
                 run(breaks[i].command);
-                told = differences(w);
-                print_message("%s", told);
-                assert_int_equal(strncmp(told, breaks[i].first, strlen(breaks[i].first)), 0);
-                assert_int_equal(strchr(told, '\n')[1] != '\0', breaks[i].more);
-                assert_string_equal(differences(w), told); /* looking repairs nothing */
+                reported = differences(w);
+                print_message("%s", reported);
+                assert_int_equal(strncmp(reported, breaks[i].first, strlen(breaks[i].first)), 0);
+                assert_int_equal(strchr(reported, '\n')[1] != '\0', breaks[i].more);
+                assert_string_equal(differences(w), reported); /* looking repairs nothing */
                 assert_int_not_equal(node_world_sync(w), 0);
                 assert_string_equal(differences(w), "");
         }
@@ -110,7 +110,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_all_is_well, node_world_setup, node_world_teardown),
-                cmocka_unit_test_setup_teardown(test_what_is_broken_is_told, node_world_setup,
+                cmocka_unit_test_setup_teardown(test_what_is_broken_is_reported, node_world_setup,
                                                 node_world_teardown),
         };
         int r = node_world_begin();

@@ -49,13 +49,13 @@ static unsigned read_now(struct node_world *w)
         return changed;
 }
 
-/* Reads until all of `expect` was told, or the deadline passes; returns all that was told. */
+/* Reads until all of `expect` was reported, or the deadline passes; returns all that was reported. */
 static unsigned wait_for(struct node_world *w, unsigned expect)
 {
         int64_t deadline = clock_boottime_ms() + DEADLINE_MS;
         struct pollfd polls[NODE_MONITOR_FDS];
         int fds[NODE_MONITOR_FDS];
-        unsigned told = 0;
+        unsigned reported = 0;
 
         node_monitor_fds(monitor, fds);
         for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
@@ -63,9 +63,9 @@ static unsigned wait_for(struct node_world *w, unsigned expect)
         for (;;) {
                 int64_t left = deadline - clock_boottime_ms();
 
-                told |= read_now(w);
-                if ((told & expect) == expect || left <= 0)
-                        return told;
+                reported |= read_now(w);
+                if ((reported & expect) == expect || left <= 0)
+                        return reported;
                 poll(polls, ARRAY_SIZE(polls), (int)left);
         }
 }
@@ -252,8 +252,8 @@ static void pod_forwarding_off(struct node_world *w)
         set_of_pod(w, "forwarding", "0");
 }
 
-/* Each is told, with nothing beside it; its repair is no news; what was told was enough to repair by. */
-static void test_damage_is_told(void **state)
+/* Each is reported, with nothing beside it; its repair is no news; what was reported was enough to repair by. */
+static void test_damage_is_reported(void **state)
 {
         static const struct {
                 const char *name;
@@ -294,16 +294,16 @@ static void test_damage_is_told(void **state)
 
         read_now(w);
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-                unsigned told;
+                unsigned reported;
 
                 cases[i].damage(w);
-                told = wait_for(w, cases[i].expect);
-                if (!(told & cases[i].expect))
-                        fail_msg("%s: told %#x, not %#x", cases[i].name, told, cases[i].expect);
+                reported = wait_for(w, cases[i].expect);
+                if (!(reported & cases[i].expect))
+                        fail_msg("%s: told %#x, not %#x", cases[i].name, reported, cases[i].expect);
                 node_world_sync(w);
-                told = read_now(w);
-                if (told & ~echo)
-                        fail_msg("%s: its repair told %#x", cases[i].name, told);
+                reported = read_now(w);
+                if (reported & ~echo)
+                        fail_msg("%s: its repair told %#x", cases[i].name, reported);
                 assert_int_equal(node_world_sync(w), 0);
         }
 }
@@ -396,7 +396,7 @@ static void test_wired_is_kept(void **state)
         assert_int_equal(take_wired(wired), 0);
 }
 
-static void test_pod_link_gone_is_told(void **state)
+static void test_pod_link_gone_is_reported(void **state)
 {
         struct node_world *w = *state;
 
@@ -409,7 +409,7 @@ static void test_pod_link_gone_is_told(void **state)
         assert_int_equal(wait_for(w, NODE_CHANGED_PODS), NODE_CHANGED_PODS);
 }
 
-static void test_overrun_is_told(void **state)
+static void test_overrun_is_reported(void **state)
 {
         struct node_world *w = *state;
         const int tiny = 1;
@@ -488,12 +488,12 @@ int main(void)
 {
 #define MONITOR_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
         const struct CMUnitTest tests[] = {
-                MONITOR_TEST(test_damage_is_told),
+                MONITOR_TEST(test_damage_is_reported),
                 MONITOR_TEST(test_daily_business_is_silent),
                 MONITOR_TEST(test_own_changes_of_another_thread_are_silent),
                 MONITOR_TEST(test_wired_is_kept),
-                MONITOR_TEST(test_pod_link_gone_is_told),
-                MONITOR_TEST(test_overrun_is_told),
+                MONITOR_TEST(test_pod_link_gone_is_reported),
+                MONITOR_TEST(test_overrun_is_reported),
                 MONITOR_TEST(test_bad_prefix_is_refused),
                 cmocka_unit_test(test_lengths_of_messages),
         };

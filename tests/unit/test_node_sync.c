@@ -81,7 +81,7 @@ static void test_leave(void **state)
         }
 }
 
-/* As in a container whose /proc/sys is read-only: what can go goes, and what cannot be done is told. */
+/* As in a container whose /proc/sys is read-only: what can go goes, and what cannot be done is reported. */
 static void test_leave_where_sysctls_cannot_be_written(void **state)
 {
         struct node_world *w = *state;
@@ -533,7 +533,7 @@ static void test_primary_must_be_there(void **state)
         assert_contains(w->err.msg, "primary");
 }
 
-/* A route that no lease speaks for goes at the second look; one that leads to a pod's link stays. */
+/* A route that no lease speaks for goes at the second resync; one that leads to a pod's link stays. */
 static void test_stale_pod_routes(void **state)
 {
         struct node_world *w = *state;
@@ -603,7 +603,7 @@ static void test_a_link_that_is_not_up_yet(void **state)
 }
 
 /* Whose the address is the lease says: with the pod's link here the route is taken back, without it nothing is touched. */
-static void test_misled_routes_are_told(void **state)
+static void test_misled_routes_are_reported(void **state)
 {
         struct node_world *w = *state;
 
@@ -669,7 +669,7 @@ static void test_addresses_that_the_host_has(void **state)
         w->view.n_pods = 2; /* for the teardown */
 }
 
-/* The node's own address would go with it: it stays, and is told. */
+/* The node's own address would go with it: it stays, and is reported. */
 static void test_an_address_that_others_hang_on_stays(void **state)
 {
         struct node_world *w = *state;
@@ -793,7 +793,7 @@ int main(void)
                 SYNC_TEST(test_stale_pod_routes),
                 SYNC_TEST(test_route_just_added_is_kept),
                 SYNC_TEST(test_a_link_that_is_not_up_yet),
-                SYNC_TEST(test_misled_routes_are_told),
+                SYNC_TEST(test_misled_routes_are_reported),
                 SYNC_TEST(test_addresses_that_the_host_has),
                 SYNC_TEST(test_an_address_that_others_hang_on_stays),
                 SYNC_TEST(test_another_link_has_an_enis_mac),

@@ -62,7 +62,7 @@ static int64_t drain(struct bed *b)
         while ((notice = notices_next(&b->notices, b->now_ms, &type, &wait_ms))) {
                 b->warnings += type == NOTICE_WARNING;
                 b->normals += type == NOTICE_NORMAL;
-                notices_told(&b->notices, notice, type, b->now_ms);
+                notices_reported(&b->notices, notice, type, b->now_ms);
         }
         return wait_ms;
 }
@@ -124,7 +124,7 @@ static void test_nobody_listens(void **state)
 
         begin(b, &denied);
         end(b);
-        assert_int_equal(drain(b), -1); /* over before it was told: no word */
+        assert_int_equal(drain(b), -1); /* over before it was reported: no word */
         for (int i = 0; i < 3600; i++) {
                 begin(b, &denied);
                 notices_set(&b->notices, both, 2, &any);
@@ -208,7 +208,7 @@ static void test_slots_are_used_again(void **state)
                 end(b);
         }
         assert_string_equal(sending->reason, "Denied");
-        notices_told(&b->notices, sending, type, b->now_ms);
+        notices_reported(&b->notices, sending, type, b->now_ms);
         sending->sending = false;
         drain(b);
         assert_int_equal(b->normals, 1);

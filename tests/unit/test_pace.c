@@ -119,7 +119,7 @@ static void test_what_goes_with_a_call_is_paid_for_later(void **state _unused_)
         take_all(&pace, PACE_READS, 0);
         for (int i = 0; i < 4; i++)
                 pace_follow(&pace, PACE_READS, 0);
-        /* The wait that was told stands; after it there is the rest of the debt to pay. */
+        /* The wait that was reported stands; after it there is the rest of the debt to pay. */
         now_ms = pace_take(&pace, PACE_READS, 0, 0);
         assert_in_range(pace_take(&pace, PACE_READS, now_ms, 0), 4 * wait_of(PACE_RATE_MAX) - 2,
                         4 * wait_of(PACE_RATE_MAX) + 1);

@@ -37,14 +37,14 @@ static const struct plan_limits small = {3, 4}, large = {3, 10}, xlarge = {8, 30
 struct plan_case {
         const char *name;
         struct plan_eni enis[MAX_ENIS];
-        struct plan_view view; /* enis are filled in; look_due_ms 0: far away; no subnets: the node's own */
+        struct plan_view view; /* enis are filled in; resync_due_ms 0: far away; no subnets: the node's own */
         struct pool_targets targets;
         const struct plan_limits *limits;
         const char *
                 expect; /* "assign 1 x3, create @1 in b x9": kind, key, x count, @ device index, other subnet */
         unsigned shortage, surplus;
         const char *stuck; /* a part of it; NULL: not stuck */
-        int64_t wake_ms;   /* 0: never (the look apart) */
+        int64_t wake_ms;   /* 0: never (the resync apart) */
 };
 
 #define WARM_ENI(n)   .targets = {.warm_eni = (n)}
@@ -84,10 +84,10 @@ static const struct plan_case growing[] = {
          2},
         {"EC2 is looked at first",
          {PRIMARY(.doubted = 3)},
-         {.look_first = true, .look_due_ms = NOW, .waiting = 1},
+         {.resync_first = true, .resync_due_ms = NOW, .waiting = 1},
          WARM_IP(1),
          &large,
-         "look",
+         "resync",
          2,
          .stuck = "EC2 has not been looked at since the boot"},
         {"a new node with the default target fills the primary ENI",
@@ -594,15 +594,15 @@ static const struct plan_case steps[] = {
          {0},
          WARM_ENI(1),
          &small,
-         "look"},
+         "resync"},
         {"in doubt: its room is not used, nor another ENI made",
          {PRIMARY(.in_doubt = true)},
          {0},
          WARM_ENI(1),
          &small,
-         "look",
+         "resync",
          3},
-        {"in doubt, and the look has to wait",
+        {"in doubt, and the resync has to wait",
          {PRIMARY(.in_doubt = true, .step_not_before_ms = LATER)},
          {0},
          WARM_ENI(1),
@@ -617,11 +617,11 @@ static const struct plan_case steps[] = {
          {0},
          WARM_ENI(1),
          &small,
-         "look"},
-        {"the periodic look", {PRIMARY(.free = 3)}, {.look_due_ms = NOW}, WARM_ENI(1), &small, "look"},
-        {"a look later is a reason to wake",
+         "resync"},
+        {"the periodic resync", {PRIMARY(.free = 3)}, {.resync_due_ms = NOW}, WARM_ENI(1), &small, "resync"},
+        {"a resync later is a reason to wake",
          {PRIMARY(.free = 3)},
-         {.look_due_ms = LATER},
+         {.resync_due_ms = LATER},
          WARM_ENI(1),
          &small,
          "",
@@ -1125,9 +1125,9 @@ static const struct plan_case in_subnets[] = {
          1,
          .stuck = "on the ENI at device 0 again in 42 s, when it may have some in subnet own",
          .wake_ms = LATER},
-        {"a look that failed is not repeated for a doubt before its time",
+        {"a resync that failed is not repeated for a doubt before its time",
          {PRIMARY(.in_doubt = true, .free = 3)},
-         {.look_not_before_ms = LATER},
+         {.resync_not_before_ms = LATER},
          WARM_ENI(1),
          &small,
          "",
@@ -1175,7 +1175,7 @@ static unsigned run_case(const struct plan_case *c)
 
                 e->total = e->total ?: e->free + e->leased + e->cooling + e->preparing + e->leaving + e->lost;
         }
-        view.look_due_ms = view.look_due_ms ?: FAR;
+        view.resync_due_ms = view.resync_due_ms ?: FAR;
         if (!view.subnets) {
                 view.subnets = &own;
                 view.n_subnets = 1;
@@ -1184,7 +1184,7 @@ static unsigned run_case(const struct plan_case *c)
         render(&plan, text, sizeof(text));
         stuck = plan.n_stuck ? plan_stuck_text(&plan, arena) : "";
         good = strcmp(text, c->expect) == 0 && plan.shortage == c->shortage && plan.surplus == c->surplus &&
-               plan.wake_ms == (c->wake_ms ?: (view.look_due_ms == NOW ? 0 : view.look_due_ms)) &&
+               plan.wake_ms == (c->wake_ms ?: (view.resync_due_ms == NOW ? 0 : view.resync_due_ms)) &&
                (c->stuck ? strstr(stuck, c->stuck) != NULL : !plan.n_stuck);
         if (!good)
                 print_error("%s:\n  wanted: '%s' shortage %u surplus %u wake %lld stuck '%s'\n"
@@ -1214,7 +1214,7 @@ static void test_a_kept_eni_is_explained(void **state _unused_)
         struct plan_view view = {.enis = enis, .n_enis = 2, .subnets = &own, .n_subnets = 1, LONG_SURPLUS};
         struct plan plan;
 
-        view.look_due_ms = NOW + 1;
+        view.resync_due_ms = NOW + 1;
         plan_make(&view, &(struct pool_targets){0}, &small, NOW, arena, &plan);
         assert_int_equal(plan.n, 0);
         assert_string_equal(plan_kept_text(&plan, arena),
@@ -1250,13 +1250,13 @@ static void test_in_subnets(void **state _unused_)
 static void test_an_empty_view(void **state _unused_)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
-        const struct plan_view view = {.look_due_ms = NOW};
+        const struct plan_view view = {.resync_due_ms = NOW};
         const struct pool_targets targets = {.warm_eni = 1};
         struct plan plan;
 
-        /* Before the first look not even the primary ENI is known: an ENI at device 0 would be absurd. */
+        /* Before the first resync not even the primary ENI is known: an ENI at device 0 would be absurd. */
         plan_make(&view, &targets, &small, NOW, arena, &plan);
-        assert_int_equal(plan.actions[0].kind, PLAN_LOOK);
+        assert_int_equal(plan.actions[0].kind, PLAN_RESYNC);
         for (size_t i = 0; i < plan.n; i++)
                 assert_int_not_equal(plan.actions[i].kind, PLAN_CREATE);
 }

@@ -112,14 +112,14 @@ static void check_rest_by_eni(const struct model *model, const struct plan *plan
 static void come_to_rest(struct model *model, struct arena *arena, struct plan *plan)
 {
         model->failing = false;
-        model->view.look_due_ms = INT64_MAX;
+        model->view.resync_due_ms = INT64_MAX;
         for (unsigned i = 0; i < MOST_ROUNDS_TO_REST; i++) {
                 int64_t next;
 
                 model_tick(model);
                 model_round(model, arena, plan);
-                if (model->view.look_due_ms != INT64_MAX)
-                        model->view.look_due_ms = INT64_MAX; /* it looked because of a doubt */
+                if (model->view.resync_due_ms != INT64_MAX)
+                        model->view.resync_due_ms = INT64_MAX; /* it looked because of a doubt */
                 if (plan->n)
                         continue;
                 next = model_next_ms(model);

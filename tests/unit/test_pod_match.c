@@ -80,7 +80,7 @@ static const struct {
          {1, 2},
          false,
          2},
-        {"led to a stranger", {{"veth", "up7", "c9"}}, {{"10.0.1.1", 1}}, {0, 0}, false, 1},
+        {"led to a foreign one", {{"veth", "up7", "c9"}}, {{"10.0.1.1", 1}}, {0, 0}, false, 1},
         {"two links, one routed",
          {{"veth", "up7", "c1"}, {"veth", "up8", "c1"}},
          {{"10.0.1.1", 2}},

@@ -65,7 +65,7 @@ static unsigned probe(struct bench *b)
 /* Assigning and unassigning have no dry run, and tagging the primary ENI is no need of anything else. */
 enum { NOT_ASKED = 3 };
 
-/* The result of an action in the books. */
+/* The result of an action in the database. */
 static const char *result(struct bench *b, const char *action)
 {
         const char *text;

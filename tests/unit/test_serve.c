@@ -228,7 +228,7 @@ static void test_watch(void **state)
         int64_t last_id;
         struct err err;
 
-        /* Everything from the start: the ENI's story is there. */
+        /* Everything from the start: the ENI's history is there. */
         assert_ok(ipam_watch(watcher, &(struct ipam_watch_request){.after = 0}, &err), &err);
         assert_ok(ipam_watch_next(watcher, 20000, &event, &err), &err);
         assert_true(event.id >= 1 && event.kind[0] && event.at_ms <= clock_wall_ms());
@@ -246,7 +246,7 @@ static void test_watch(void **state)
         assert_ok(ipam_watch_next(watcher, 20000, &event, &err), &err);
         assert_true(event.id > last_id);
         assert_string_equal(event.subject, "10.0.1.1");
-        assert_ok(store_event_add(fixture->store, "look", "eni-7", "from the reconciler", &err), &err);
+        assert_ok(store_event_add(fixture->store, "resync", "eni-7", "from the reconciler", &err), &err);
         assert_ok(ipam_watch_next(watcher, 20000, &event, &err), &err);
         assert_string_equal(event.text, "from the reconciler");
         assert_ok(ipam_status(client, &status, &err), &err);
@@ -288,7 +288,7 @@ static void test_stale_socket_is_replaced(void **state _unused_)
         assert_int_equal(mkdir(folder, 0755), 0);
         fd = raw_connect(fixture->socket_path);
         assert_int_equal(fd, -1);
-        /* What a killed daemon leaves: a socket that nobody listens on. */
+        /* What a killed daemon leaves: a socket that no daemon listens on. */
         {
                 uv_loop_t loop;
                 struct serve *dead;

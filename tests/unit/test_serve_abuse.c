@@ -464,7 +464,7 @@ static void test_random_bytes(void **state)
         assert_alive(fixture);
 }
 
-static void test_strangers_are_denied(void **state)
+static void test_foreign_users_are_denied(void **state)
 {
         struct fixture *fixture = *state;
         int status = 0;
@@ -517,7 +517,8 @@ int main(void)
                 cmocka_unit_test(test_a_peer_that_pipelines_behind_an_add),
                 cmocka_unit_test(test_a_peer_that_pipelines_does_not_hold_up_others),
                 cmocka_unit_test_setup_teardown(test_random_bytes, fixture_setup, fixture_teardown),
-                cmocka_unit_test_setup_teardown(test_strangers_are_denied, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_foreign_users_are_denied, fixture_setup,
+                                                fixture_teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

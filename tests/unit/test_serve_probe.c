@@ -109,7 +109,7 @@ static void test_an_old_answer_is_asked_for_anew(void **state)
         asker_must_get(&asker, "new");
 }
 
-static void test_who_waits_is_told_of_the_end(void **state _unused_)
+static void test_who_waits_is_reported_of_the_end(void **state _unused_)
 {
         void *fixture;
         struct asker asker;
@@ -140,7 +140,7 @@ static void test_who_waits_may_go(void **state)
         asker_must_get(&asker, "fresh");
 }
 
-static void test_garbage_in_the_books_is_no_answer(void **state)
+static void test_garbage_in_the_database_is_no_answer(void **state)
 {
         struct fixture *fixture = *state;
         _cleanup_(ipam_client_freep) struct ipam_client *client = fixture_connect(fixture);
@@ -157,9 +157,9 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_who_waits_gets_the_answer, setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_an_old_answer_is_asked_for_anew, setup,
                                                 fixture_teardown),
-                cmocka_unit_test(test_who_waits_is_told_of_the_end),
+                cmocka_unit_test(test_who_waits_is_reported_of_the_end),
                 cmocka_unit_test_setup_teardown(test_who_waits_may_go, setup, fixture_teardown),
-                cmocka_unit_test_setup_teardown(test_garbage_in_the_books_is_no_answer, setup,
+                cmocka_unit_test_setup_teardown(test_garbage_in_the_database_is_no_answer, setup,
                                                 fixture_teardown),
         };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The pool's books, function by function: leases, ENIs, addresses, and the small tables. */
+/* The pool's database, function by function: leases, ENIs, addresses, and the small tables. */
 #include "test.h"
 
 #include <stdio.h>
@@ -169,7 +169,7 @@ static void test_link_seen(void **state)
         OK(store_lease_link_seen(f->store, &lease.key, false, NOW, &f->err));
         OK(store_lease_link_seen(f->store, &lease.key, false, NOW + 10, &f->err));
         OK(store_lease_get(f->store, &lease.key, f->arena, &lease, &f->err));
-        assert_int_equal(lease.link_missing_since_ms, NOW); /* the first look counts */
+        assert_int_equal(lease.link_missing_since_ms, NOW); /* the first resync counts */
         OK(store_lease_link_seen(f->store, &lease.key, true, NOW + 20, &f->err));
         OK(store_lease_get(f->store, &lease.key, f->arena, &lease, &f->err));
         assert_int_equal(lease.link_missing_since_ms, 0);
@@ -541,7 +541,7 @@ static void test_events_are_bounded(void **state)
         fixture_sql(f, "WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 12000)"
                        "INSERT INTO events (at_wall_ms, kind, subject, text) SELECT 0, 'k', 's', 't' FROM i");
         for (int i = 0; i < 64; i++)
-                OK(store_event_add(f->store, "look", "node", "all well", &f->err));
+                OK(store_event_add(f->store, "resync", "node", "all well", &f->err));
         fixture_sql(f, "CREATE TEMP TABLE bound (n CHECK (n < 10064));"
                        "INSERT INTO bound SELECT count(*) FROM events"); /* in the file, too */
         OK(store_events(f->store, 0, SIZE_MAX, f->arena, &events, &n, &f->err));
@@ -594,7 +594,7 @@ static void test_events_of_one(void **state)
         OK(store_lease_confirm(f->store, &wanted.key, lease.address, &f->err)); /* twice is once */
         fixture_lease(f, "other", NOW);
         OK(store_lease_release(f->store, &wanted.key, LEASE_END_DEL, NOW, &released, &address, &f->err));
-        /* The newest first, the boot in each; the books' pod, container and ENI with each. */
+        /* The newest first, the boot in each; the database's pod, container and ENI with each. */
         assert_int_equal(events_of(f, NULL, "ns/web", 0, &events), 5);
         assert_string_equal(events[0].kind, "lease-released");
         assert_int_equal(events[0].lease_end, LEASE_END_DEL);

@@ -20,7 +20,7 @@ enum { ADDRESSES = 40, KILLS = 60, THREAD_ROUNDS = 400 };
 
 static unsigned seed;
 
-/* What a child was told, kept where its death does not reach: 1 once the store said so. */
+/* What a child was reported, kept where its death does not reach: 1 once the store said so. */
 struct acknowledged {
         volatile int leased[ADDRESSES];
         volatile unsigned operations;

@@ -140,8 +140,8 @@ static void fill(struct fixture *f)
         fixture_sql(f, "PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
-/* Prepares a file that is of no use: it is put aside, as it is, and a new one begins. The new name. */
-static const char *put_aside(struct fixture *f, const char *kind)
+/* Prepares a file that is of no use: it is kept as a backup, as it is, and a new one begins. The new name. */
+static const char *backup_of(struct fixture *f, const char *kind)
 {
         struct store_prepared prepared = {0};
         struct store_event *events;
@@ -149,19 +149,19 @@ static const char *put_aside(struct fixture *f, const char *kind)
 
         assert_ok(store_prepare(&f->options, &prepared, &f->err), &f->err);
         close(prepared.lock_fd);
-        assert_contains(prepared.aside, f->path);
-        assert_contains(prepared.aside, kind);
-        assert_true(*prepared.why_aside);
+        assert_contains(prepared.backup, f->path);
+        assert_contains(prepared.backup, kind);
+        assert_true(*prepared.why_backup);
         assert_ok(store_open(&f->options, &f->store, &f->err), &f->err);
         assert_int_equal(fixture_counts(f, NOW).total, 0);
         assert_ok(store_events(f->store, 0, 10, f->arena, &events, &n, &f->err), &f->err);
-        while (n > 0 && strcmp(events[n - 1].kind, "database-aside") != 0)
+        while (n > 0 && strcmp(events[n - 1].kind, "database-replaced") != 0)
                 n--;
         assert_true(n > 0);
-        assert_string_equal(events[n - 1].subject, prepared.aside);
-        assert_string_equal(events[n - 1].text, prepared.why_aside);
+        assert_string_equal(events[n - 1].subject, prepared.backup);
+        assert_string_equal(events[n - 1].text, prepared.why_backup);
         f->store = store_free(f->store);
-        return arena_strdup(f->arena, prepared.aside);
+        return arena_strdup(f->arena, prepared.backup);
 }
 
 static bool exists(const char *path)
@@ -181,7 +181,7 @@ static void test_not_a_database(void **state)
                 size_t bytes;
 
                 write_file(f->path, text, n);
-                assert_ok(file_read(put_aside(f, ".damaged-"), sizeof(text), &kept, &bytes, &f->err),
+                assert_ok(file_read(backup_of(f, ".damaged-"), sizeof(text), &kept, &bytes, &f->err),
                           &f->err);
                 assert_int_equal(bytes, n);
                 assert_memory_equal(kept, text, n);
@@ -192,15 +192,15 @@ static void test_not_a_database(void **state)
 static void test_its_log_goes_with_it(void **state)
 {
         struct fixture *f = *state;
-        const char *aside;
+        const char *backup;
         char wal[256];
 
         snprintf(wal, sizeof(wal), "%s-wal", f->path);
         write_file(f->path, "x", 1);
         write_file(wal, "leases", 6);
-        aside = put_aside(f, ".damaged-");
-        assert_true(exists(aside));
-        assert_true(exists(arena_printf(f->arena, "%s-wal", aside)));
+        backup = backup_of(f, ".damaged-");
+        assert_true(exists(backup));
+        assert_true(exists(arena_printf(f->arena, "%s-wal", backup)));
 }
 
 static void test_few_are_kept(void **state)
@@ -217,7 +217,7 @@ static void test_few_are_kept(void **state)
         for (size_t i = 0; i < ARRAY_SIZE(names); i++)
                 write_file(arena_printf(f->arena, "%s.%s", f->path, names[i]), "x", 1);
         write_file(f->path, "x", 1);
-        assert_true(exists(put_aside(f, ".damaged-")));
+        assert_true(exists(backup_of(f, ".damaged-")));
         for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
                 if (exists(arena_printf(f->arena, "%s.%s", f->path, names[i])) != stays[i])
                         fail_msg("%s %s", names[i], stays[i] ? "is gone" : "is still there");
@@ -245,9 +245,9 @@ static void test_a_schema_that_is_not_ours(void **state)
                 fixture_sql(f, changes[i].sql);
                 assert_ok(store_prepare(&f->options, &prepared, &f->err), &f->err);
                 close(prepared.lock_fd);
-                assert_contains(prepared.aside, ".other-schema-");
+                assert_contains(prepared.backup, ".other-schema-");
                 if (!strstr(changes[i].sql, "user_version"))
-                        assert_contains(prepared.why_aside, changes[i].why);
+                        assert_contains(prepared.why_backup, changes[i].why);
                 assert_int_equal(unlink(f->path), 0);
         }
 }
@@ -265,7 +265,7 @@ static void test_pods_that_run_while_it_is_damaged(void **state)
         f->options.n_running = 1;
         assert_ok(store_prepare(&f->options, &prepared, &f->err), &f->err);
         close(prepared.lock_fd);
-        assert_contains(prepared.aside, ".damaged-");
+        assert_contains(prepared.backup, ".damaged-");
         assert_int_equal(prepared.held, 1);
 }
 
@@ -460,7 +460,7 @@ static void test_older_schema_with_a_name_twice(void **state)
         assert_string_equal(fixture_host_ifname(f, "two"), "eni1");
 }
 
-/* Cut at every page and in the middle of pages: put aside, and never taken for whole. */
+/* Cut at every page and in the middle of pages: kept as a backup, and never taken for whole. */
 static void test_truncated(void **state)
 {
         struct fixture *f = *state;
@@ -471,19 +471,19 @@ static void test_truncated(void **state)
         assert_ok(file_read(f->path, 64 << 20, &bytes, &n, &f->err), &f->err);
         for (size_t keep = page / 2; keep < n; keep += page / 2) {
                 write_file(f->path, bytes, keep);
-                put_aside(f, ".damaged-");
+                backup_of(f, ".damaged-");
         }
         write_file(f->path, bytes, n);
         fixture_restart(f, "a");
         assert_int_equal(fixture_counts(f, NOW).leased, 40);
 }
 
-/* Bytes overwritten here and there: put aside, or (in unused space) harmless; never a crash, never fewer leases. */
+/* Bytes overwritten here and there: kept as a backup, or (in unused space) harmless; never a crash, never fewer leases. */
 static void test_scribbled(void **state)
 {
         struct fixture *f = *state;
         _cleanup_free_ char *bytes = NULL, *copy = NULL;
-        unsigned put_aside_count = 0;
+        unsigned count_backups = 0;
         struct store_prepared prepared;
         size_t n;
 
@@ -498,15 +498,15 @@ static void test_scribbled(void **state)
                 write_file(f->path, copy, n);
                 assert_ok(store_prepare(&f->options, &prepared, &f->err), &f->err);
                 close(prepared.lock_fd);
-                if (*prepared.aside) {
-                        put_aside_count++;
+                if (*prepared.backup) {
+                        count_backups++;
                         continue;
                 }
                 assert_ok(store_open(&f->options, &f->store, &f->err), &f->err);
                 assert_int_equal(fixture_counts(f, NOW).leased, 40);
                 f->store = store_free(f->store);
         }
-        assert_in_range(put_aside_count, 10, 120); /* most of a file with so few rows is unused space */
+        assert_in_range(count_backups, 10, 120); /* most of a file with so few rows is unused space */
 }
 
 static void test_log_without_content(void **state)
@@ -517,7 +517,7 @@ static void test_log_without_content(void **state)
         snprintf(wal, sizeof(wal), "%s-wal", f->path);
         write_file(f->path, "", 0);
         write_file(wal, "leases were here", 16);
-        put_aside(f, ".damaged-");
+        backup_of(f, ".damaged-");
         write_file(wal, "of another life", 15);
         unlink(f->path);
         assert_ok(store_prepare(&f->options, NULL, &f->err),
@@ -727,7 +727,7 @@ static void test_schema_7(void **state)
         for (size_t i = 0; i < n; i++) {
                 bool gone = strcmp(imports[i].key.container_id, "gone") == 0;
 
-                assert_int_equal(imports[i].verdict, gone ? IMPORT_ASIDE : IMPORT_PENDING);
+                assert_int_equal(imports[i].verdict, gone ? IMPORT_SKIPPED : IMPORT_PENDING);
                 assert_string_equal(imports[i].reason, gone ? "no link" : "");
                 assert_int_equal(imports[i].since_wall_ms, 5);
         }

@@ -112,17 +112,18 @@ static void give_back(struct copies *c, unsigned max)
         give_back_at(c, max, clock_boottime_ms());
 }
 
-static void assert_looked(struct copies *c, bool looked)
+static void assert_resynced(struct copies *c, bool looked)
 {
         const char *fact;
 
-        assert_ok(store_fact_get(c->f->store, STORE_FACT_LOOKED, c->f->arena, &fact, &c->f->err), &c->f->err);
+        assert_ok(store_fact_get(c->f->store, STORE_FACT_RESYNCED, c->f->arena, &fact, &c->f->err),
+                  &c->f->err);
         assert_int_equal(fact != NULL, looked);
 }
 
 static void look(struct copies *c)
 {
-        assert_ok(store_fact_set(c->f->store, STORE_FACT_LOOKED, "yes", &c->f->err), &c->f->err);
+        assert_ok(store_fact_set(c->f->store, STORE_FACT_RESYNCED, "yes", &c->f->err), &c->f->err);
 }
 
 /* ---- the same database ---- */
@@ -134,7 +135,7 @@ static void test_the_same_database_is_believed(void **state)
         look(c);
         for (unsigned i = 0; i < ADDRESSES; i++) {
                 assert_false(prepare(c).outdated);
-                assert_looked(c, true);
+                assert_resynced(c, true);
                 assert_int_equal(fixture_counts(c->f, NOW).preparing, 0);
                 fixture_check(c->f);
                 give_back(c, 1);
@@ -153,14 +154,14 @@ static void test_two_connections(void **state)
         assert_ok(store_open(&c->f->options, &other, &err), &err);
         for (unsigned i = 0; i < ADDRESSES - 1; i++) {
                 give_back(c, 1);
-                assert_ok(store_event_add(other, "look", "", "", &err), &err);
+                assert_ok(store_event_add(other, "resync", "", "", &err), &err);
         }
         store_free(other);
         assert_false(prepare(c).outdated);
 }
 
-/* Whatever changes the word changes the file: a look that misses an ENI, and one that settles what was given back. */
-static void test_what_looks_change(void **state)
+/* Whatever changes the word changes the file: a resync that misses an ENI, and one that settles what was given back. */
+static void test_what_resyncs_change(void **state)
 {
         struct copies *c = *state;
         struct store_given_back *rows;
@@ -195,12 +196,12 @@ static void test_a_gain_is_no_loss(void **state)
 static void assert_outdated(struct copies *c)
 {
         assert_true(prepare(c).outdated);
-        assert_looked(c, false);
+        assert_resynced(c, false);
         assert_int_equal(fixture_counts(c->f, NOW).free, 0);
         fixture_check(c->f);
         look(c);
         assert_false(prepare(c).outdated);
-        assert_looked(c, true);
+        assert_resynced(c, true);
 }
 
 static void test_an_older_copy(void **state)
@@ -215,7 +216,7 @@ static void test_an_older_copy(void **state)
 }
 
 /* Any way in which the pool shrinks counts, not only our own giving back. */
-static void test_an_older_copy_from_before_a_look_that_did_not_show_an_address(void **state)
+static void test_an_older_copy_from_before_a_resync_that_did_not_show_an_address(void **state)
 {
         struct copies *c = *state;
         struct store_eni eni = fixture_eni(1);
@@ -272,7 +273,7 @@ static void test_the_file_is_gone_with_the_boot(void **state)
         assert_int_equal(fixture_counts(c->f, NOW).free, 0);
         look(c);
         assert_false(prepare(c).outdated);
-        assert_looked(c, true);
+        assert_resynced(c, true);
 }
 
 static void test_a_file_that_cannot_be_parsed(void **state)
@@ -450,7 +451,7 @@ static void test_a_file_that_cannot_be_written(void **state)
         assert_false(prepare(c).outdated);
 }
 
-/* Killed between the file and the commit: the file is ahead, and a look is asked for. */
+/* Killed between the file and the commit: the file is ahead, and a resync is asked for. */
 static void test_a_commit_that_did_not_happen(void **state)
 {
         struct copies *c = *state;
@@ -468,10 +469,10 @@ int main(void)
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
                 TEST(test_the_same_database_is_believed),
                 TEST(test_two_connections),
-                TEST(test_what_looks_change),
+                TEST(test_what_resyncs_change),
                 TEST(test_a_gain_is_no_loss),
                 TEST(test_an_older_copy),
-                TEST(test_an_older_copy_from_before_a_look_that_did_not_show_an_address),
+                TEST(test_an_older_copy_from_before_a_resync_that_did_not_show_an_address),
                 TEST(test_another_path_and_back),
                 TEST(test_the_file_is_gone),
                 TEST(test_the_file_is_gone_with_the_boot),

@@ -100,7 +100,7 @@ static void test_a_pod_is_taken(void **state)
         fixture_check(f);
 }
 
-/* The books are older than the pod's newer sandbox, which has the name of the link now. */
+/* The database is older than the pod's newer sandbox, which has the name of the link now. */
 static void test_the_link_was_another_containers(void **state)
 {
         struct fixture *f = *state;
@@ -120,7 +120,7 @@ static void test_the_link_was_another_containers(void **state)
         assert_true(ip_equal(got.address, old.address));
 }
 
-static void test_a_row_aside_frees_its_address(void **state)
+static void test_a_skipped_row_frees_its_address(void **state)
 {
         struct fixture *f = *state;
         struct store_import import = import_of(0, 1, "old");
@@ -129,8 +129,8 @@ static void test_a_row_aside_frees_its_address(void **state)
         see_eni(f, 1);
         assert_ok(store_import_explain(f->store, import.address, "not seen yet", &f->err), &f->err);
         assert_string_equal(only_import(f).reason, "not seen yet");
-        assert_ok(store_import_set_aside(f->store, import.address, "gone", &f->err), &f->err);
-        assert_int_equal(only_import(f).verdict, IMPORT_ASIDE);
+        assert_ok(store_import_skip(f->store, import.address, "gone", &f->err), &f->err);
+        assert_int_equal(only_import(f).verdict, IMPORT_SKIPPED);
         see_eni(f, 1);
         assert_true(ip_equal(fixture_lease(f, "new", NOW).address, import.address));
         assert_string_equal(only_import(f).reason, "gone");
@@ -203,7 +203,7 @@ static void test_another_boot_forgets(void **state)
 }
 
 /* Whatever the runtime calls them: the container is what the kernel knew. */
-static void test_a_survivor_is_named_by_who_asks_for_it(void **state)
+static void test_a_recovered_pod_is_named_by_who_asks_for_it(void **state)
 {
         struct fixture *f = *state;
         struct store_import imports[] = {import_of(0, 1, "one"), import_of(0, 2, "two"),
@@ -269,10 +269,10 @@ int main(void)
                                                 fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_a_draining_eni_with_a_pod_that_was_not_known,
                                                 fixture_setup, fixture_teardown),
-                cmocka_unit_test_setup_teardown(test_a_row_aside_frees_its_address, fixture_setup,
+                cmocka_unit_test_setup_teardown(test_a_skipped_row_frees_its_address, fixture_setup,
                                                 fixture_teardown),
-                cmocka_unit_test_setup_teardown(test_a_survivor_is_named_by_who_asks_for_it, fixture_setup,
-                                                fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_a_recovered_pod_is_named_by_who_asks_for_it,
+                                                fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_it_happens_once, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_one_address_twice_is_refused_whole, fixture_setup,
                                                 fixture_teardown),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * All that happens to the books, in any order: looks that show and hide, doubt, tags that go, pods, restarts with what the
+ * All that happens to the database, in any order: looks that show and hide, doubt, tags that go, pods, restarts with what the
  * kernel shows. Whatever the order, the schema refuses no call of ours, and what a pod has stays its own.
  */
 #include "test.h"
@@ -64,7 +64,7 @@ static struct ip some_address(struct world *w)
         return block.ip;
 }
 
-/* An ENI of the books; its key is 0 when there is none. */
+/* An ENI of the database; its key is 0 when there is none. */
 static struct store_eni some_eni(struct world *w)
 {
         struct store_eni *enis;
@@ -219,12 +219,12 @@ static void settle_imports(struct world *w)
                         refuse_nothing(w, store_import_take(w->f->store, &imports[i], imports[i].key.ifname,
                                                             w->now_ms, &done, &w->f->err));
                 else
-                        refuse_nothing(w, store_import_set_aside(w->f->store, imports[i].address, "gone",
-                                                                 &w->f->err));
+                        refuse_nothing(
+                                w, store_import_skip(w->f->store, imports[i].address, "gone", &w->f->err));
         }
 }
 
-/* Books that are older than the pods: some leases are not in them yet. */
+/* Databases that are older than the pods: some leases are not in them yet. */
 static void forget_a_lease(struct world *w)
 {
         fixture_sql(w->f,
@@ -241,7 +241,7 @@ static void forget_a_lease(struct world *w)
                     " COMMIT;");
 }
 
-/* The daemon starts again; at times with another boot id, at times with books that have lost a pod. */
+/* The daemon starts again; at times with another boot id, at times with a database that has lost a pod. */
 static void restart(struct world *w)
 {
         struct store_import running[PODS];
@@ -264,8 +264,8 @@ static void restart(struct world *w)
         f->options.running = running;
         f->options.n_running = n;
         assert_ok(store_prepare(&f->options, &prepared, &f->err), &f->err);
-        if (*prepared.aside)
-                fail_msg("put aside: %s", prepared.why_aside);
+        if (*prepared.backup)
+                fail_msg("backup: %s", prepared.why_backup);
         close(prepared.lock_fd);
         f->options.running = NULL;
         f->options.n_running = 0;

@@ -167,7 +167,7 @@ static void test_denied_is_asked_again_slowly_and_stops_nothing(void **state)
                          blocked_find(&round, CONDITION_FIND_SUBNETS, "")->retry_at_ms);
 }
 
-/* An ENI of ours that the books lost, in a subnet of which EC2 tells us nothing: the others are taken in. */
+/* An ENI of ours that the database lost, in a subnet of which EC2 tells us nothing: the others are taken in. */
 static void test_adoption_goes_on_without_a_cidr(void **state)
 {
         struct bench *b = *state;

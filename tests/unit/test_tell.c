@@ -31,10 +31,10 @@ int __real_store_condition_set(struct store *store, const struct condition *cond
 int __wrap_store_condition_set(struct store *store, const struct condition *condition, struct err *err);
 int __wrap_store_condition_set(struct store *store, const struct condition *condition, struct err *err)
 {
-        struct condition told = *condition;
+        struct condition reported = *condition;
 
-        told.message = said ?: told.message;
-        return __real_store_condition_set(store, &told, err);
+        reported.message = said ?: reported.message;
+        return __real_store_condition_set(store, &reported, err);
 }
 // NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 
@@ -109,7 +109,7 @@ static void plan_of(const struct node_case *c, struct arena *arena, struct plan 
                                        .n_enis = c->other.key ? 2 : 1,
                                        .waiting = 1,
                                        .max_enis_seen = c->max_enis_seen,
-                                       .look_due_ms = FAR};
+                                       .resync_due_ms = FAR};
 
         enis[0] = (struct plan_eni){.key = 1,
                                     .state = PLAN_ENI_READY,
@@ -140,7 +140,7 @@ static void check_node(struct bench *b, const struct node_case *c)
                 fail_msg("%s, said as '%s': %s", c->name, said ?: "-", alarm_of(b, 1));
 }
 
-/* Each after the other: a new cause is told though the words stay. */
+/* Each after the other: a new cause is reported though the words stay. */
 static void test_limits_of_the_planner(void **state)
 {
         for (size_t s = 0; s < ARRAY_SIZE(sayings); s++) {

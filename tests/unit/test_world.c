@@ -5,7 +5,7 @@
 static int assign(struct fixture *f, const char *eni_id, unsigned count, struct prefix **ret, size_t *ret_n)
 {
         return world_assign_ipv4(f->world,
-                                 &(struct world_assign){.eni_id = eni_id, .wish.n_addresses = count},
+                                 &(struct world_assign){.eni_id = eni_id, .requested.n_addresses = count},
                                  f->arena, ret, ret_n, &f->err);
 }
 
@@ -16,7 +16,7 @@ static int assign_given(struct fixture *f, const char *eni_id, const char *addre
 
         return world_assign_ipv4(f->world,
                                  &(struct world_assign){.eni_id = eni_id,
-                                                        .wish = {.cidrs = &given, .n_cidrs = 1},
+                                                        .requested = {.cidrs = &given, .n_cidrs = 1},
                                                         .allow_reassignment = reassign},
                                  f->arena, &got, &n, &f->err);
 }
@@ -45,7 +45,7 @@ static void test_lowest_free_address_first(void **state)
         assert_string_equal(IP_TEXT(got[1].ip), "10.0.3.7");
 }
 
-static void test_released_address_rests_when_told(void **state)
+static void test_released_address_rests_when_reported(void **state)
 {
         struct fixture *f = *state;
         struct world_eni eni;
@@ -268,7 +268,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
                 TEST(test_lowest_free_address_first),
-                TEST(test_released_address_rests_when_told),
+                TEST(test_released_address_rests_when_reported),
                 TEST(test_random_addresses_follow_the_seed),
                 TEST(test_a_subnet_ends),
                 TEST(test_given_addresses),

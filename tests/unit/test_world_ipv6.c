@@ -2,19 +2,19 @@
 /* vpcsim's IPv6: addresses and /80 prefixes of a subnet's /64, an ENI's slots, what IMDS shows, the world file. */
 #include "world_fixture.h"
 
-static int assign(struct fixture *f, const char *eni_id, struct world_wish wish, struct prefix **ret)
+static int assign(struct fixture *f, const char *eni_id, struct world_asked requested, struct prefix **ret)
 {
         size_t n;
 
-        return world_assign_ipv6(f->world, &(struct world_assign){.eni_id = eni_id, .wish = wish}, f->arena,
-                                 ret, &n, &f->err);
+        return world_assign_ipv6(f->world, &(struct world_assign){.eni_id = eni_id, .requested = requested},
+                                 f->arena, ret, &n, &f->err);
 }
 
 static int assign_named(struct fixture *f, const char *eni_id, const char *text)
 {
         struct prefix cidr = cidr_of(text), *got;
 
-        return assign(f, eni_id, (struct world_wish){.cidrs = &cidr, .n_cidrs = 1}, &got);
+        return assign(f, eni_id, (struct world_asked){.cidrs = &cidr, .n_cidrs = 1}, &got);
 }
 
 static int unassign(struct fixture *f, const char *eni_id, const char *text)
@@ -30,17 +30,17 @@ static void test_lowest_first(void **state)
         struct world_eni eni = fixture_create(f, SUBNET_A, 0);
         struct prefix *got;
 
-        assert_ok(assign(f, eni.id, (struct world_wish){.n_addresses = 2}, &got), &f->err);
+        assert_ok(assign(f, eni.id, (struct world_asked){.n_addresses = 2}, &got), &f->err);
         assert_string_equal(PREFIX_TEXT(got[0]), "2001:db8:1:101::4/128");
         assert_string_equal(PREFIX_TEXT(got[1]), "2001:db8:1:101::5/128");
-        assert_ok(assign(f, eni.id, (struct world_wish){.n_prefixes = 2}, &got), &f->err);
+        assert_ok(assign(f, eni.id, (struct world_asked){.n_prefixes = 2}, &got), &f->err);
         assert_string_equal(PREFIX_TEXT(got[0]), "2001:db8:1:101:1::/80");
         assert_string_equal(PREFIX_TEXT(got[1]), "2001:db8:1:101:2::/80");
         assert_ok(unassign(f, eni.id, "2001:db8:1:101::4/128"), &f->err);
         assert_ok(unassign(f, eni.id, "2001:db8:1:101:1::/80"), &f->err);
         assert_ok(assign_named(f, eni.id, "2001:db8:1:101:1:2:3:4/128"),
                   &f->err); /* block 1 is not whole now */
-        assert_ok(assign(f, eni.id, (struct world_wish){.n_addresses = 1, .n_prefixes = 1}, &got), &f->err);
+        assert_ok(assign(f, eni.id, (struct world_asked){.n_addresses = 1, .n_prefixes = 1}, &got), &f->err);
         assert_string_equal(PREFIX_TEXT(got[0]), "2001:db8:1:101::4/128");
         assert_string_equal(PREFIX_TEXT(got[1]), "2001:db8:1:101:3::/80");
         eni = fixture_eni(f, eni.id);
@@ -56,7 +56,8 @@ static void test_random_ones(void **state)
         struct prefix subnet = cidr_of("2001:db8:1:101::/64"), *got;
 
         fixture_set(f, "{'allocation': 'random', 'seed': 3}");
-        assert_ok(assign(f, eni.id, (struct world_wish){.n_addresses = 20, .n_prefixes = 20}, &got), &f->err);
+        assert_ok(assign(f, eni.id, (struct world_asked){.n_addresses = 20, .n_prefixes = 20}, &got),
+                  &f->err);
         for (size_t i = 0; i < 40; i++) {
                 assert_int_equal(got[i].bits, i < 20 ? 128 : 80);
                 assert_true(prefix_is_network(got[i]));
@@ -87,10 +88,10 @@ static void test_what_is_refused(void **state)
         assert_refused(f, assign_named(f, eni.id, "2001:db8:1:101:8::/80"), "InvalidParameterValue");
         assert_refused(f, unassign(f, other.id, "2001:db8:1:101:7::/80"), "InvalidParameterValue");
         assert_contains(f->err.msg, "Some of the specified addresses are not assigned to interface eni-");
-        assert_refused(f, assign(f, without.id, (struct world_wish){.n_addresses = 1}, &got),
+        assert_refused(f, assign(f, without.id, (struct world_asked){.n_addresses = 1}, &got),
                        "InvalidParameterValue");
         assert_contains(f->err.msg, "has no IPv6 CIDR block");
-        assert_refused(f, assign(f, "eni-0", (struct world_wish){.n_addresses = 1}, &got),
+        assert_refused(f, assign(f, "eni-0", (struct world_asked){.n_addresses = 1}, &got),
                        "InvalidNetworkInterfaceID.NotFound");
 }
 
@@ -103,10 +104,10 @@ static void test_limits(void **state)
         const char *id;
 
         fixture_attach(f, eni.id, 1); /* 4 of IPv4 are there, and 4 of IPv6 may come */
-        assert_ok(assign(f, eni.id, (struct world_wish){.n_addresses = 3}, &got), &f->err);
-        assert_refused(f, assign(f, eni.id, (struct world_wish){.n_prefixes = 2}, &got),
+        assert_ok(assign(f, eni.id, (struct world_asked){.n_addresses = 3}, &got), &f->err);
+        assert_refused(f, assign(f, eni.id, (struct world_asked){.n_prefixes = 2}, &got),
                        "PrivateIpAddressLimitExceeded");
-        assert_ok(assign(f, eni.id, (struct world_wish){.n_prefixes = 1}, &got), &f->err);
+        assert_ok(assign(f, eni.id, (struct world_asked){.n_prefixes = 1}, &got), &f->err);
         assert_ok(world_create_eni(f->world, &request, f->arena, &large, &f->err), &f->err);
         assert_int_equal(large.n_ipv6, 5);
         assert_refused(f, world_attach_eni(f->world, large.id, f->instance_id, 2, f->arena, &id, &f->err),
@@ -121,12 +122,12 @@ static void test_metadata_is_late(void **state)
         struct prefix *got;
 
         fixture_set(f, "{'imds_lag_ms': 3600000}");
-        assert_ok(assign(f, f->primary_eni, (struct world_wish){.n_prefixes = 1}, &got), &f->err);
+        assert_ok(assign(f, f->primary_eni, (struct world_asked){.n_prefixes = 1}, &got), &f->err);
         assert_ok(world_imds_instance(f->world, "n1", f->arena, &instance, &f->err), &f->err);
         assert_int_equal(instance.enis[0].n_ipv6, 0);
         assert_ok(unassign(f, f->primary_eni, PREFIX_TEXT(got[0])), &f->err);
         fixture_set(f, "{'imds_lag_ms': 0}");
-        assert_ok(assign(f, f->primary_eni, (struct world_wish){.n_prefixes = 1}, &got), &f->err);
+        assert_ok(assign(f, f->primary_eni, (struct world_asked){.n_prefixes = 1}, &got), &f->err);
         assert_ok(world_imds_instance(f->world, "n1", f->arena, &instance, &f->err), &f->err);
         assert_int_equal(instance.enis[0].n_ipv6, 1);
 }

@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-/* vpcsim's IPv4 prefixes: blocks of 16, slots of an ENI, fragmentation, reservations, strangers' addresses. */
+/* vpcsim's IPv4 prefixes: blocks of 16, slots of an ENI, fragmentation, reservations, others' addresses. */
 #include "world_cruel.h"
 #include "world_fixture.h"
 
-static int assign(struct fixture *f, const char *eni_id, struct world_wish wish, struct prefix **ret)
+static int assign(struct fixture *f, const char *eni_id, struct world_asked requested, struct prefix **ret)
 {
         size_t n;
 
-        return world_assign_ipv4(f->world, &(struct world_assign){.eni_id = eni_id, .wish = wish}, f->arena,
-                                 ret, &n, &f->err);
+        return world_assign_ipv4(f->world, &(struct world_assign){.eni_id = eni_id, .requested = requested},
+                                 f->arena, ret, &n, &f->err);
 }
 
 static int assign_prefixes(struct fixture *f, const char *eni_id, unsigned n)
 {
         struct prefix *got;
 
-        return assign(f, eni_id, (struct world_wish){.n_prefixes = n}, &got);
+        return assign(f, eni_id, (struct world_asked){.n_prefixes = n}, &got);
 }
 
 static int assign_named(struct fixture *f, const char *eni_id, const char *text)
 {
         struct prefix cidr = cidr_of(text), *got;
 
-        return assign(f, eni_id, (struct world_wish){.cidrs = &cidr, .n_cidrs = 1}, &got);
+        return assign(f, eni_id, (struct world_asked){.cidrs = &cidr, .n_cidrs = 1}, &got);
 }
 
 static int unassign(struct fixture *f, const char *eni_id, const char *text)
@@ -47,7 +47,7 @@ static void test_the_lowest_whole_block(void **state)
         struct world_eni eni = fixture_create(f, SUBNET_B, 0); /* .4: the first block is not whole anyway */
         struct prefix *got;
 
-        assert_ok(assign(f, eni.id, (struct world_wish){.n_prefixes = 2}, &got), &f->err);
+        assert_ok(assign(f, eni.id, (struct world_asked){.n_prefixes = 2}, &got), &f->err);
         assert_string_equal(PREFIX_TEXT(got[0]), "10.0.2.16/28");
         assert_string_equal(PREFIX_TEXT(got[1]), "10.0.2.32/28");
         assert_int_equal(fixture_free_addresses(f, SUBNET_B), 251 - 1 - 32);
@@ -56,10 +56,10 @@ static void test_the_lowest_whole_block(void **state)
         assert_int_equal(eni.n_prefixes, 2);
         assert_ok(assign_named(f, eni.id, "10.0.2.48/32"),
                   &f->err); /* one address, and the block is not whole */
-        assert_ok(assign(f, eni.id, (struct world_wish){.n_prefixes = 1}, &got), &f->err);
+        assert_ok(assign(f, eni.id, (struct world_asked){.n_prefixes = 1}, &got), &f->err);
         assert_string_equal(PREFIX_TEXT(got[0]), "10.0.2.64/28");
         assert_ok(unassign(f, eni.id, "10.0.2.16/28"), &f->err);
-        assert_ok(assign(f, eni.id, (struct world_wish){.n_prefixes = 1}, &got), &f->err);
+        assert_ok(assign(f, eni.id, (struct world_asked){.n_prefixes = 1}, &got), &f->err);
         assert_string_equal(PREFIX_TEXT(got[0]), "10.0.2.16/28");
         assert_ok(world_delete_eni(f->world, eni.id, &f->err), &f->err);
         assert_int_equal(fixture_free_addresses(f, SUBNET_B), 251);
@@ -73,7 +73,7 @@ static void test_random_blocks_are_aligned(void **state)
         bool in_order = true;
 
         fixture_set(f, "{'allocation': 'random', 'seed': 5}");
-        assert_ok(assign(f, eni.id, (struct world_wish){.n_prefixes = 14}, &got),
+        assert_ok(assign(f, eni.id, (struct world_asked){.n_prefixes = 14}, &got),
                   &f->err); /* all whole ones */
         for (size_t i = 0; i < 14; i++) {
                 assert_true(prefix_is_network(got[i]));
@@ -105,7 +105,7 @@ static void test_when_a_subnet_has_none(void **state)
         assert_ok(assign_prefixes(f, eni.id, 13), &f->err);
 }
 
-static void test_what_strangers_hold(void **state)
+static void test_what_foreign_programs_hold(void **state)
 {
         struct fixture *f = *state;
         struct world_eni eni = fixture_create(f, SUBNET_SMALL, 0); /* .4 */
@@ -138,9 +138,9 @@ static void test_a_prefix_is_one_slot(void **state)
         fixture_attach(f, eni.id, 1); /* 4 slots, one of them the primary address */
         assert_ok(assign_prefixes(f, eni.id, 2), &f->err);
         assert_refused(f, assign_prefixes(f, eni.id, 2), "PrivateIpAddressLimitExceeded");
-        assert_refused(f, assign(f, eni.id, (struct world_wish){.n_addresses = 2}, &got),
+        assert_refused(f, assign(f, eni.id, (struct world_asked){.n_addresses = 2}, &got),
                        "PrivateIpAddressLimitExceeded");
-        assert_ok(assign(f, eni.id, (struct world_wish){.n_addresses = 1}, &got), &f->err);
+        assert_ok(assign(f, eni.id, (struct world_asked){.n_addresses = 1}, &got), &f->err);
         assert_ok(assign_prefixes(f, large.id, 4), &f->err);
         assert_refused(f, world_attach_eni(f->world, large.id, f->instance_id, 2, f->arena, &id, &f->err),
                        "PrivateIpAddressLimitExceeded");
@@ -197,7 +197,7 @@ static void test_created_with_prefixes(void **state)
         assert_ok(world_create_eni(f->world, &request, f->arena, &eni, &f->err), &f->err);
         assert_string_equal(PREFIX_TEXT(eni.prefixes[0]), "10.0.2.64/28");
         assert_true(eni.addresses[0].primary);
-        request.ipv4 = (struct world_wish){.n_prefixes = 64};
+        request.ipv4 = (struct world_asked){.n_prefixes = 64};
         assert_refused(f, world_create_eni(f->world, &request, f->arena, &eni, &f->err),
                        "PrivateIpAddressLimitExceeded");
         fixture_settle(f);
@@ -239,7 +239,7 @@ int main(void)
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_the_lowest_whole_block), TEST(test_random_blocks_are_aligned),
-                TEST(test_when_a_subnet_has_none), TEST(test_what_strangers_hold),
+                TEST(test_when_a_subnet_has_none), TEST(test_what_foreign_programs_hold),
                 TEST(test_a_prefix_is_one_slot),   TEST(test_named_prefixes),
                 TEST(test_created_with_prefixes),  cmocka_unit_test(test_reservations),
         };

@@ -10,7 +10,7 @@
 enum { STEPS = 1500, CHECK_EVERY = 25, MAX_ENIS = 25, USABLE = 251 + 251 + 11 };
 
 static uint64_t seed;
-static unsigned n_taken; /* addresses that strangers hold */
+static unsigned n_taken; /* addresses that others hold */
 
 static unsigned draw(unsigned below)
 {
@@ -25,11 +25,11 @@ static const char *some_subnet(void)
         return subnets[draw(ARRAY_SIZE(subnets))];
 }
 
-static struct world_wish some_wish(bool addresses)
+static struct world_asked some_asked(bool addresses)
 {
         if (addresses)
-                return (struct world_wish){.n_addresses = draw(6)};
-        return (struct world_wish){.n_prefixes = draw(4)};
+                return (struct world_asked){.n_addresses = draw(6)};
+        return (struct world_asked){.n_prefixes = draw(4)};
 }
 
 /* One of its addresses or prefixes. */
@@ -49,15 +49,15 @@ static int unassign_some(struct fixture *f, const struct world_eni *eni)
 static int one_step(struct fixture *f, struct arena *arena, const struct world_eni *enis, size_t n)
 {
         const struct world_eni *eni = &enis[draw((unsigned)n)];
-        struct world_assign assign = {.eni_id = eni->id, .wish = some_wish(draw(2))};
-        struct world_create_eni create = {.subnet_id = some_subnet(), .ipv4 = some_wish(draw(3))};
+        struct world_assign assign = {.eni_id = eni->id, .requested = some_asked(draw(2))};
+        struct world_create_eni create = {.subnet_id = some_subnet(), .ipv4 = some_asked(draw(3))};
         struct prefix *assigned;
         struct world_eni made;
         const char *id;
         size_t got;
 
         if (strcmp(create.subnet_id, SUBNET_A) == 0)
-                create.ipv6 = some_wish(draw(2));
+                create.ipv6 = some_asked(draw(2));
         switch (n < MAX_ENIS ? draw(9) : 2 + draw(7)) { /* not so many that a step takes long */
         case 0:
         case 1: return world_create_eni(f->world, &create, arena, &made, &f->err);
@@ -90,7 +90,7 @@ static void take_some(struct fixture *f, unsigned n_left)
         n_taken = before - fixture_free_addresses(f, SUBNET_A);
 }
 
-/* Every usable address is free, an ENI's, or a stranger's. */
+/* Every usable address is free, an ENI's, or a foreign. */
 static void check(struct fixture *f, const struct world_eni *enis, size_t n)
 {
         unsigned free_addresses = fixture_free_addresses(f, SUBNET_A) + fixture_free_addresses(f, SUBNET_B) +

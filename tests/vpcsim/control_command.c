@@ -225,7 +225,7 @@ static const struct command commands[] = {
         {"set-stuck", NULL, false, run_set_stuck, "attaching, detaching: what does not get on"},
         {"set-stale", NULL, false, run_set_stale, "describe, imds: show what was there when it was set"},
         {"set-taken", NULL, false, run_set_taken,
-         "subnet: addresses that strangers hold, or free blocks to leave"},
+         "subnet: addresses that others hold, or free blocks to leave"},
         {"set-faults", "rules", false, run_set_faults, "the script of faults"},
         {"set-roles", "roles", false, run_set_roles, "roles that STS gives sessions of"},
         {"faults", "", false, run_faults, "what rules and rates did so far"},

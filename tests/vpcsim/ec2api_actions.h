@@ -33,19 +33,19 @@ ec2api_handler ec2api_describe_enis, ec2api_describe_instances, ec2api_describe_
 /* ec2api_sts.c */
 ec2api_handler ec2api_assume_role, ec2api_assume_role_with_web_identity, ec2api_get_caller_identity;
 
-/* ec2api_wish.c: the names of the parameters that say what is wanted of a family. A member is that of a list's items. */
-struct ec2api_wish_names {
+/* ec2api_request_of.c: the names of the parameters that say what is wanted of a family. A member is that of a list's items. */
+struct ec2api_asked_names {
         const char *addresses, *address_member, *address_count; /* NULL: there is no such parameter */
         const char *prefixes, *prefix_member, *prefix_count;
         int family;
         unsigned least; /* of the counts */
 };
 
-int ec2api_wish(const struct ec2api_request *request, const struct ec2api_wish_names *names,
-                struct world_wish *ret, struct err *err);
+int ec2api_asked(const struct ec2api_request *request, const struct ec2api_asked_names *names,
+                 struct world_asked *ret, struct err *err);
 /* Refuses several kinds together. */
-int ec2api_wish_check(const struct ec2api_request *request, const struct ec2api_wish_names *names,
-                      const struct world_wish *wish, struct err *err);
+int ec2api_asked_check(const struct ec2api_request *request, const struct ec2api_asked_names *names,
+                       const struct world_asked *requested, struct err *err);
 
 /* ec2api_render.c: objects as XML. */
 void ec2api_render_tags(struct text *out, const struct world_tag *tags, size_t n);

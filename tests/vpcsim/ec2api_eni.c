@@ -6,7 +6,7 @@
 #include "ec2api_actions.h"
 #include "xmlout.h"
 
-static const struct ec2api_wish_names create_ipv4 = {
+static const struct ec2api_asked_names create_ipv4 = {
         .addresses = "PrivateIpAddresses",
         .address_member = "PrivateIpAddress",
         .address_count = "SecondaryPrivateIpAddressCount",
@@ -17,7 +17,7 @@ static const struct ec2api_wish_names create_ipv4 = {
         .least = 1,
 };
 /* A count of 0 is allowed: it says that the subnet's own setting does not count. */
-static const struct ec2api_wish_names create_ipv6 = {
+static const struct ec2api_asked_names create_ipv6 = {
         .addresses = "Ipv6Addresses",
         .address_member = "Ipv6Address",
         .address_count = "Ipv6AddressCount",
@@ -31,13 +31,13 @@ static const struct ec2api_wish_names create_ipv6 = {
 static int read_primary(const struct ec2api_request *request, struct world_create_eni *create,
                         struct err *err)
 {
-        const struct world_wish *wish = &create->ipv4;
-        struct prefix *others = ARENA_ARRAY(request->arena, struct prefix, wish->n_cidrs + 1);
+        const struct world_asked *requested = &create->ipv4;
+        struct prefix *others = ARENA_ARRAY(request->arena, struct prefix, requested->n_cidrs + 1);
         size_t n = 0;
         int r;
 
         r = ec2api_ip(request, "PrivateIpAddress", &create->primary, err);
-        for (size_t i = 0; r == 0 && i < wish->n_cidrs; i++) {
+        for (size_t i = 0; r == 0 && i < requested->n_cidrs; i++) {
                 bool primary = false;
 
                 r = ec2api_bool(request,
@@ -47,9 +47,9 @@ static int read_primary(const struct ec2api_request *request, struct world_creat
                         r = world_refuse(request->world, err, "InvalidParameterCombination",
                                          "Only one primary private IP address can be specified.");
                 if (primary)
-                        create->primary = wish->cidrs[i].ip;
+                        create->primary = requested->cidrs[i].ip;
                 else
-                        others[n++] = wish->cidrs[i];
+                        others[n++] = requested->cidrs[i];
         }
         create->ipv4.cidrs = others;
         create->ipv4.n_cidrs = n;
@@ -92,11 +92,11 @@ int ec2api_create_eni(struct ec2api_request *request, struct err *err)
         if (type && strcmp(type, "interface") != 0)
                 return world_refuse(request->world, err, "InvalidParameterValue",
                                     "Value (%.64s) for parameter InterfaceType is invalid.", type);
-        if ((r = ec2api_wish(request, &create_ipv4, &create.ipv4, err)) < 0 ||
+        if ((r = ec2api_asked(request, &create_ipv4, &create.ipv4, err)) < 0 ||
             (r = read_primary(request, &create, err)) < 0 ||
-            (r = ec2api_wish_check(request, &create_ipv4, &create.ipv4, err)) < 0 ||
-            (r = ec2api_wish(request, &create_ipv6, &create.ipv6, err)) < 0 ||
-            (r = ec2api_wish_check(request, &create_ipv6, &create.ipv6, err)) < 0 ||
+            (r = ec2api_asked_check(request, &create_ipv4, &create.ipv4, err)) < 0 ||
+            (r = ec2api_asked(request, &create_ipv6, &create.ipv6, err)) < 0 ||
+            (r = ec2api_asked_check(request, &create_ipv6, &create.ipv6, err)) < 0 ||
             (r = read_tags(request, &create, err)) < 0)
                 return r;
         r = world_create_eni(request->world, &create, request->arena, &eni, err);

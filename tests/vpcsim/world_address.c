@@ -160,8 +160,8 @@ int world_assign_ipv4(struct world *world, const struct world_assign *request, s
                       struct prefix **ret, size_t *ret_n, struct err *err)
 {
         _cleanup_transaction_ struct db_transaction transaction = {0};
-        const struct world_wish *wish = &request->wish;
-        size_t n = wish->n_cidrs + wish->n_addresses + wish->n_prefixes;
+        const struct world_asked *requested = &request->requested;
+        size_t n = requested->n_cidrs + requested->n_addresses + requested->n_prefixes;
         struct prefix *cidrs;
         struct world_eni eni;
         int r;
@@ -170,7 +170,7 @@ int world_assign_ipv4(struct world *world, const struct world_assign *request, s
             (r = db_begin(world->db, &transaction, err)) < 0 ||
             (r = world_load_eni(world, request->eni_id, false, arena, &eni, err)) < 0 ||
             (r = world_check_limit(world, &eni, eni.n_addresses + eni.n_prefixes + n, "private", err)) < 0 ||
-            (r = world_choose_ipv4(world, eni.subnet_id, wish, arena, &cidrs, &n, err)) < 0 ||
+            (r = world_choose_ipv4(world, eni.subnet_id, requested, arena, &cidrs, &n, err)) < 0 ||
             (r = give_all(world, &eni, cidrs, n, request->allow_reassignment, arena, err)) < 0 ||
             (r = db_commit(&transaction, err)) < 0)
                 return r;

@@ -98,7 +98,7 @@ json_t *world_faults_to_json(const struct world *world);
 const struct world_fault *world_match_fault(struct world *world, enum world_service service,
                                             const char *action, const char *node);
 
-/* ---- addresses that strangers hold (world_space.c): {SUBNET: ["10.0.1.20", "10.0.1.64/26"] | free blocks left} ---- */
+/* ---- addresses that others hold (world_space.c): {SUBNET: ["10.0.1.20", "10.0.1.64/26"] | free blocks left} ---- */
 
 /* All of them, in place of those that were there. They are free for nobody, and no ENI's. ERR_INVALID names what is wrong. */
 int world_set_taken(struct world *world, const json_t *taken, struct err *err);

@@ -13,7 +13,7 @@ struct db {
  * number to last, is a single one or a prefix of 16; one of `ipv6` is the address `host` in a /80 `block`, or without a
  * host the whole block; `taken` are addresses that no ENI of ours has. *_ms of what is due are on CLOCK_BOOTTIME, *_wall_ms
  * are wall clock. imds_ms: from when IMDS shows it; NULL: not yet known. stuck: attachments that stay in a state, '*' for
- * all. The schema "aside" holds what is no part of the world that a late face shows.
+ * all. The schema "apart" holds what is no part of the world that a late face shows.
  */
 static const char SCHEMA[] =
         "CREATE TABLE account (id TEXT PRIMARY KEY) STRICT;"
@@ -80,19 +80,19 @@ static const char SCHEMA[] =
         "STRICT;"
         "CREATE TABLE stuck (state TEXT NOT NULL CHECK (state IN ('attaching', 'detaching')), eni TEXT NOT "
         "NULL, PRIMARY KEY (state, eni)) STRICT;"
-        "ATTACH ':memory:' AS aside;"
-        "CREATE TABLE aside.secret (access_key_id TEXT PRIMARY KEY, secret_access_key TEXT NOT NULL,"
+        "ATTACH ':memory:' AS apart;"
+        "CREATE TABLE apart.secret (access_key_id TEXT PRIMARY KEY, secret_access_key TEXT NOT NULL,"
         " session_token TEXT, node TEXT, issued_wall_ms INTEGER, expires_wall_ms INTEGER, arn TEXT,"
         " CHECK ((session_token IS NULL) = (expires_wall_ms IS NULL))) STRICT;"
-        "CREATE TABLE aside.sts_role (arn TEXT PRIMARY KEY, id TEXT NOT NULL, web_identity_token TEXT, "
+        "CREATE TABLE apart.sts_role (arn TEXT PRIMARY KEY, id TEXT NOT NULL, web_identity_token TEXT, "
         "denied TEXT) "
         "STRICT;"
-        "CREATE TABLE aside.imds_token (token TEXT PRIMARY KEY, node TEXT NOT NULL, ends_ms INTEGER NOT "
+        "CREATE TABLE apart.imds_token (token TEXT PRIMARY KEY, node TEXT NOT NULL, ends_ms INTEGER NOT "
         "NULL) "
         "STRICT;"
-        "CREATE TABLE aside.call (seq INTEGER PRIMARY KEY AUTOINCREMENT, at_wall_ms INTEGER NOT NULL,"
+        "CREATE TABLE apart.call (seq INTEGER PRIMARY KEY AUTOINCREMENT, at_wall_ms INTEGER NOT NULL,"
         " action TEXT NOT NULL, node TEXT, status INTEGER NOT NULL, code TEXT) STRICT;"
-        "CREATE TABLE aside.call_count (action TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT;";
+        "CREATE TABLE apart.call_count (action TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT;";
 
 static int fail(struct db *db, int code, const char *sql, struct err *err)
 {

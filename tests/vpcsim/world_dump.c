@@ -115,7 +115,7 @@ static const char *const rules[] = {
         "OVER "
         "(PARTITION BY vpc ORDER BY number ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM "
         "address) WHERE number <= before",
-        "SELECT a.ip || ' of ' || a.eni || ' is a stranger''s' FROM address a JOIN eni e ON e.id = a.eni "
+        "SELECT a.ip || ' of ' || a.eni || ' is not trusted''s' FROM address a JOIN eni e ON e.id = a.eni "
         "JOIN "
         "taken t ON t.subnet = e.subnet AND t.number BETWEEN a.number AND a.last",
         "SELECT a.cidr || ' of ' || a.eni || ' is in ' || b.cidr || ' of ' || b.eni FROM ipv6 b JOIN ipv6 a "

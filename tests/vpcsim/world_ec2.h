@@ -126,7 +126,7 @@ int world_list_instance_types(struct world *world, struct arena *arena, const ch
                               struct err *err);
 
 /* What is wanted of one family: these, and so many of the world's choice. That EC2 takes one kind in a call is not known here. */
-struct world_wish {
+struct world_asked {
         const struct prefix *cidrs; /* /32 or /128: an address; /28 or /80: a prefix */
         size_t n_cidrs;
         unsigned n_addresses, n_prefixes;
@@ -138,10 +138,10 @@ struct world_create_eni {
         const char *const *groups; /* none: the VPC's default group */
         const struct world_tag *tags;
         size_t n_groups, n_tags;
-        struct ip primary;            /* IP_NONE: chosen by the world; not repeated in ipv4 */
-        struct world_wish ipv4, ipv6; /* beside the primary one */
-        const char *client_token;     /* NULL: none */
-        const char *fingerprint;      /* of the whole request, for the token */
+        struct ip primary;             /* IP_NONE: chosen by the world; not repeated in ipv4 */
+        struct world_asked ipv4, ipv6; /* beside the primary one */
+        const char *client_token;      /* NULL: none */
+        const char *fingerprint;       /* of the whole request, for the token */
 };
 
 int world_create_eni(struct world *world, const struct world_create_eni *request, struct arena *arena,
@@ -168,7 +168,7 @@ int world_modify_eni(struct world *world, const struct world_modify_eni *request
 
 struct world_assign {
         const char *eni_id;
-        struct world_wish wish;
+        struct world_asked requested;
         bool allow_reassignment; /* IPv4 addresses may be taken from another ENI, where they are not primary */
 };
 

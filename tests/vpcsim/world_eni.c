@@ -78,8 +78,8 @@ static int give_ipv4(struct world *world, const struct world_create_eni *request
 {
         size_t primary_named = ip_is_set(request->primary), n = request->ipv4.n_cidrs + primary_named;
         struct prefix *cidrs = ARENA_ARRAY(arena, struct prefix, n);
-        struct world_wish wish = request->ipv4;
-        size_t n_slots = 1 + wish.n_cidrs + wish.n_addresses + wish.n_prefixes;
+        struct world_asked requested = request->ipv4;
+        size_t n_slots = 1 + requested.n_cidrs + requested.n_addresses + requested.n_prefixes;
         int r;
 
         r = world_check_limit(world, &(struct world_eni){0}, n_slots, "private", err);
@@ -87,29 +87,29 @@ static int give_ipv4(struct world *world, const struct world_create_eni *request
                 return r;
         if (primary_named)
                 cidrs[0] = prefix_host(request->primary);
-        if (wish.n_cidrs > 0)
-                memcpy(cidrs + primary_named, wish.cidrs, wish.n_cidrs * sizeof(*cidrs));
-        wish.cidrs = cidrs;
-        wish.n_cidrs = n;
-        wish.n_addresses += !primary_named;
-        r = world_choose_ipv4(world, request->subnet_id, &wish, arena, &cidrs, &n, err);
+        if (requested.n_cidrs > 0)
+                memcpy(cidrs + primary_named, requested.cidrs, requested.n_cidrs * sizeof(*cidrs));
+        requested.cidrs = cidrs;
+        requested.n_cidrs = n;
+        requested.n_addresses += !primary_named;
+        r = world_choose_ipv4(world, request->subnet_id, &requested, arena, &cidrs, &n, err);
         for (size_t i = 0; i < n && r == 0; i++)
-                r = world_give_ipv4(world, id, cidrs[i], i == (primary_named ? 0 : wish.n_cidrs), err);
+                r = world_give_ipv4(world, id, cidrs[i], i == (primary_named ? 0 : requested.n_cidrs), err);
         return r;
 }
 
 static int give_ipv6(struct world *world, const struct world_create_eni *request, const char *id,
                      struct arena *arena, struct err *err)
 {
-        const struct world_wish *wish = &request->ipv6;
-        size_t n = wish->n_cidrs + wish->n_addresses + wish->n_prefixes;
+        const struct world_asked *requested = &request->ipv6;
+        size_t n = requested->n_cidrs + requested->n_addresses + requested->n_prefixes;
         struct prefix *cidrs;
         int r;
 
         if (n == 0)
                 return 0;
         r = world_check_limit(world, &(struct world_eni){0}, n, "IPv6", err);
-        return r < 0 ? r : world_give_ipv6(world, id, wish, arena, &cidrs, &n, err);
+        return r < 0 ? r : world_give_ipv6(world, id, requested, arena, &cidrs, &n, err);
 }
 
 /* Locally administered MACs, as EC2's are; drawn again where one is taken. */

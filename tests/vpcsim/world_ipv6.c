@@ -166,10 +166,10 @@ static int read_subnet(struct world *world, const char *eni_id, struct arena *ar
         return prefix_parse(cidr, ret, err);
 }
 
-int world_give_ipv6(struct world *world, const char *eni_id, const struct world_wish *wish,
+int world_give_ipv6(struct world *world, const char *eni_id, const struct world_asked *requested,
                     struct arena *arena, struct prefix **ret, size_t *ret_n, struct err *err)
 {
-        size_t n = wish->n_cidrs + wish->n_addresses + wish->n_prefixes;
+        size_t n = requested->n_cidrs + requested->n_addresses + requested->n_prefixes;
         struct prefix subnet, *cidrs = ARENA_ARRAY(arena, struct prefix, n);
         const char *subnet_id;
         struct place place;
@@ -177,11 +177,12 @@ int world_give_ipv6(struct world *world, const char *eni_id, const struct world_
 
         r = read_subnet(world, eni_id, arena, &subnet_id, &subnet, err);
         for (size_t i = 0; r == 0 && i < n; i++) {
-                if (i < wish->n_cidrs) {
-                        cidrs[i] = wish->cidrs[i];
+                if (i < requested->n_cidrs) {
+                        cidrs[i] = requested->cidrs[i];
                         r = check_named(world, subnet, cidrs[i], err);
                 } else {
-                        r = choose(world, subnet_id, i >= wish->n_cidrs + wish->n_addresses, &place, err);
+                        r = choose(world, subnet_id, i >= requested->n_cidrs + requested->n_addresses, &place,
+                                   err);
                         if (r == 0)
                                 cidrs[i] = cidr_at(subnet, place);
                 }
@@ -213,8 +214,8 @@ int world_assign_ipv6(struct world *world, const struct world_assign *request, s
                       struct prefix **ret, size_t *ret_n, struct err *err)
 {
         _cleanup_transaction_ struct db_transaction transaction = {0};
-        const struct world_wish *wish = &request->wish;
-        size_t n = wish->n_cidrs + wish->n_addresses + wish->n_prefixes;
+        const struct world_asked *requested = &request->requested;
+        size_t n = requested->n_cidrs + requested->n_addresses + requested->n_prefixes;
         struct world_eni eni;
         int r;
 
@@ -222,7 +223,7 @@ int world_assign_ipv6(struct world *world, const struct world_assign *request, s
             (r = db_begin(world->db, &transaction, err)) < 0 ||
             (r = world_load_eni(world, request->eni_id, false, arena, &eni, err)) < 0 ||
             (r = world_check_limit(world, &eni, eni.n_ipv6 + n, "IPv6", err)) < 0 ||
-            (r = world_give_ipv6(world, request->eni_id, wish, arena, ret, ret_n, err)) < 0 ||
+            (r = world_give_ipv6(world, request->eni_id, requested, arena, ret, ret_n, err)) < 0 ||
             (r = tell_fabric(world, request->eni_id, err)) < 0)
                 return r;
         return db_commit(&transaction, err);

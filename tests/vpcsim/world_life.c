@@ -91,7 +91,7 @@ int world_wake_fd(const struct world *world)
 void world_wake(struct world *world)
 {
         if (eventfd_write(world->wake_fd, 1) < 0)
-                return; /* the counter is full: whoever waits is awake already */
+                return; /* the counter is full: a pending ADD is awake already */
 }
 
 const char *world_refusal(const struct world *world)

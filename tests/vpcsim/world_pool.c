@@ -210,23 +210,24 @@ static int take_named(struct world *world, struct world_pool *pool, struct prefi
         return 0;
 }
 
-int world_choose_ipv4(struct world *world, const char *subnet_id, const struct world_wish *wish,
+int world_choose_ipv4(struct world *world, const char *subnet_id, const struct world_asked *requested,
                       struct arena *arena, struct prefix **ret, size_t *ret_n, struct err *err)
 {
-        size_t n = wish->n_cidrs + wish->n_addresses + wish->n_prefixes;
+        size_t n = requested->n_cidrs + requested->n_addresses + requested->n_prefixes;
         struct prefix *chosen = ARENA_ARRAY(arena, struct prefix, n);
         struct world_pool pool;
         int r;
 
         r = world_pool_read(world, subnet_id, arena, &pool, err);
-        for (size_t i = 0; r == 0 && i < wish->n_cidrs; i++) {
-                r = take_named(world, &pool, wish->cidrs[i], err);
-                chosen[i] = wish->cidrs[i];
+        for (size_t i = 0; r == 0 && i < requested->n_cidrs; i++) {
+                r = take_named(world, &pool, requested->cidrs[i], err);
+                chosen[i] = requested->cidrs[i];
         }
         if (r < 0 ||
-            (r = choose_addresses(world, &pool, wish->n_addresses, chosen + wish->n_cidrs, err)) < 0 ||
-            (r = choose_prefixes(world, &pool, wish->n_prefixes, chosen + wish->n_cidrs + wish->n_addresses,
-                                 err)) < 0)
+            (r = choose_addresses(world, &pool, requested->n_addresses, chosen + requested->n_cidrs, err)) <
+                    0 ||
+            (r = choose_prefixes(world, &pool, requested->n_prefixes,
+                                 chosen + requested->n_cidrs + requested->n_addresses, err)) < 0)
                 return r;
         *ret = chosen;
         *ret_n = n;

@@ -85,13 +85,13 @@ int world_load_eni(struct world *world, const char *eni_id, bool imds, struct ar
 int world_load_instance(struct world *world, const char *name, bool imds, struct arena *arena,
                         struct world_instance *ret, struct err *err);
 
-/* world_pool.c: what a wish comes to; the named ones first, in the order of the wish. */
-int world_choose_ipv4(struct world *world, const char *subnet_id, const struct world_wish *wish,
+/* world_pool.c: what a request comes to; the named ones first, in the order of the request. */
+int world_choose_ipv4(struct world *world, const char *subnet_id, const struct world_asked *requested,
                       struct arena *arena, struct prefix **ret, size_t *ret_n, struct err *err);
 int world_count_free(struct world *world, const char *subnet_id, unsigned *ret, struct err *err);
 
-/* world_ipv6.c: chooses and gives, for a new ENI or one more wish. */
-int world_give_ipv6(struct world *world, const char *eni_id, const struct world_wish *wish,
+/* world_ipv6.c: chooses and gives, for a new ENI or one more request. */
+int world_give_ipv6(struct world *world, const char *eni_id, const struct world_asked *requested,
                     struct arena *arena, struct prefix **ret, size_t *ret_n, struct err *err);
 
 /* world_address.c */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What there is to a VPC's and a subnet's addresses beside their IPv4 CIDR: IPv6, reservations, and what strangers hold. */
+/* What there is to a VPC's and a subnet's addresses beside their IPv4 CIDR: IPv6, reservations, and what others hold. */
 #include <string.h>
 
 #include "world_cruel_private.h"

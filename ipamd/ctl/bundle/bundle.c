@@ -33,7 +33,7 @@ void bundle_daemon(struct bundle *bundle)
                 char *text = NULL;
                 size_t n = 0;
 
-                ctl.out = ctl.complaints = open_memstream(&text, &n);
+                ctl.out = ctl.err = open_memstream(&text, &n);
                 if (!ctl.out)
                         abort();
                 ctl.json = answers[i].json;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Takes secrets out of text that goes to strangers: what follows a name that sounds like a secret (token, password,
+ * Takes secrets out of text that goes to others: what follows a name that sounds like a secret (token, password,
  * AWS_SECRET_ACCESS_KEY=...), AWS access key ids, user and password in URLs, bearer tokens, JSON web tokens, private keys.
  * Prose ("credentials: the role is not there") stays. Pure.
  */

@@ -53,24 +53,24 @@ static void check_address(struct doctor *d, const struct ifaddr *address)
         const struct link_info *link = link_of(d, address->ifindex);
         const struct ipam_lease *lease = lease_of(d, address->prefix.ip);
         const struct doctor_eni *eni = eni_of(d, address->ifindex);
-        const char *cure;
+        const char *remedy;
         size_t before = d->n_findings;
 
         if (!link)
                 return;
-        cure = arena_printf(d->arena, "ip address del %s dev %s; find who puts it there",
-                            PREFIX_TEXT(address->prefix), link->name);
+        remedy = arena_printf(d->arena, "ip address del %s dev %s; find who puts it there",
+                              PREFIX_TEXT(address->prefix), link->name);
         if (lease)
-                doctor_say(d, DOCTOR_FAIL, cure, "%s of %s/%s is an address of the host, too, on %s",
+                doctor_say(d, DOCTOR_FAIL, remedy, "%s of %s/%s is an address of the host, too, on %s",
                            IP_TEXT(address->prefix.ip), lease->pod_namespace ?: "-", lease->pod_name ?: "-",
                            link->name);
         else if (eni && address->scope == RT_SCOPE_UNIVERSE &&
                  !ip_equal(eni->eni->primary_address, address->prefix.ip))
-                doctor_say(d, DOCTOR_WARN, cure,
+                doctor_say(d, DOCTOR_WARN, remedy,
                            "%s has %s besides its primary address: EC2 assigns such addresses for pods",
                            link->name, IP_TEXT(address->prefix.ip));
         if (d->n_findings > before)
-                doctor_note_told(d, arena_strdup(d->arena, IP_TEXT(address->prefix.ip)));
+                doctor_note_reported(d, arena_strdup(d->arena, IP_TEXT(address->prefix.ip)));
 }
 
 static void check_addresses(struct doctor *d)
@@ -152,7 +152,7 @@ static void check_neighbours(struct doctor *d)
 }
 
 static const struct doctor_check address_checks[] = {
-        {"addresses", check_addresses, "none of the host's is a pod's", "nobody reaches that pod",
+        {"addresses", check_addresses, "none of the host's is a pod's", "that pod cannot be reached",
          DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE},
         {"neighbours", check_neighbours, "the kernel's table has room",
          "once it is full, the node and the pods of its primary ENI reach no new peer in the subnet",

@@ -40,7 +40,7 @@ static void check_serving(struct doctor *d)
                 doctor_say(d, DOCTOR_FAIL,
                            d->status->pool.lost ? "pods that ipamctl pods shows as lost must be recreated"
                                                 : NULL,
-                           "running pods are hurt: %s", d->status->impaired_reason ?: "nobody says why");
+                           "running pods are hurt: %s", d->status->impaired_reason ?: "no reason is given");
 }
 
 /* A daemon that knows no kinds has their names as actions. */
@@ -98,7 +98,7 @@ static void check_warnings(struct doctor *d)
         for (size_t i = 0; i < d->status->n_warnings; i++) {
                 const struct ipam_warning *w = &d->status->warnings[i];
 
-                if (!w->setting && !doctor_has_told(d, w->subject))
+                if (!w->setting && !doctor_has_reported(d, w->subject))
                         doctor_say(d, DOCTOR_WARN, NULL, "%s: %s", w->subject, w->reason);
         }
 }
@@ -188,7 +188,7 @@ static void check_program(struct doctor *d)
 
 static const struct doctor_check file_checks[] = {
         {"database", check_database, "readable, ours alone, with room to grow",
-         "the daemon cannot keep its books: no pod gets an address"},
+         "the daemon cannot write its database: no pod gets an address"},
         {"cni-config", check_cni, "names vpcwire first",
          "the runtime does not call vpcwire: pods get no network, or another one"},
         {"cni-plugin", check_program, "can be run", "the runtime cannot call vpcwire: no pod starts or ends"},

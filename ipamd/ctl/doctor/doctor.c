@@ -35,7 +35,8 @@ static const struct {
         [DOCTOR_FAIL] = {"fail", SHOW_BAD},
 };
 
-void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *cure, const char *format, ...)
+void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *remedy, const char *format,
+                ...)
 {
         char *found;
         va_list args;
@@ -50,21 +51,21 @@ void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *
                 .verdict = verdict,
                 .found = arena_strdup(doctor->arena, found),
                 .breaks = verdict < DOCTOR_WARN ? NULL : doctor->check->breaks,
-                .cure = cure,
+                .remedy = remedy,
         };
         free(found);
 }
 
-void doctor_note_told(struct doctor *doctor, const char *subject)
+void doctor_note_reported(struct doctor *doctor, const char *subject)
 {
-        GROW(doctor->told, doctor->n_told, doctor->told_capacity);
-        doctor->told[doctor->n_told++] = subject;
+        GROW(doctor->reported, doctor->n_reported, doctor->reported_capacity);
+        doctor->reported[doctor->n_reported++] = subject;
 }
 
-bool doctor_has_told(const struct doctor *doctor, const char *subject)
+bool doctor_has_reported(const struct doctor *doctor, const char *subject)
 {
-        for (size_t i = 0; i < doctor->n_told; i++) {
-                if (strcmp(doctor->told[i], subject) == 0)
+        for (size_t i = 0; i < doctor->n_reported; i++) {
+                if (strcmp(doctor->reported[i], subject) == 0)
                         return true;
         }
         return false;
@@ -231,8 +232,8 @@ static void show_report(struct ctl *ctl, const struct doctor *doctor)
                 show_line(ctl, "", f->found, 0);
                 if (f->breaks)
                         show_line(ctl, "breaks: ", f->breaks, VERDICT_WIDTH + width + 2);
-                if (f->cure)
-                        show_line(ctl, "cure:   ", f->cure, VERDICT_WIDTH + width + 2);
+                if (f->remedy)
+                        show_line(ctl, "remedy: ", f->remedy, VERDICT_WIDTH + width + 2);
         }
         fprintf(ctl->out, "\n%u well, %u to look at, %u broken", counts[DOCTOR_OK], counts[DOCTOR_WARN],
                 counts[DOCTOR_FAIL]);
@@ -262,7 +263,7 @@ static void show_json(struct ctl *ctl, const struct doctor *doctor, enum doctor_
                 set_text(check, "verdict", verdicts[f->verdict].name);
                 set_text(check, "found", f->found);
                 set_text(check, "breaks", f->breaks);
-                set_text(check, "cure", f->cure);
+                set_text(check, "remedy", f->remedy);
                 json_array_append_new(checks, check);
         }
         json_dumpf(report, ctl->out, JSON_INDENT(2));
@@ -379,6 +380,6 @@ enum ctl_exit ctl_doctor(struct ctl *ctl)
         else
                 show_report(ctl, &doctor);
         free(doctor.findings);
-        free(doctor.told);
+        free(doctor.reported);
         return codes[worst];
 }

@@ -38,7 +38,7 @@ enum doctor_needs {
 struct doctor_finding {
         const char *check;
         enum doctor_verdict verdict;
-        const char *found, *breaks, *cure; /* the last two: NULL where nothing is known to be wrong */
+        const char *found, *breaks, *remedy; /* the last two: NULL where nothing is known to be wrong */
 };
 
 struct doctor;
@@ -103,16 +103,16 @@ struct doctor {
         const struct doctor_check *check; /* that runs */
         struct doctor_finding *findings;
         size_t n_findings, capacity;
-        const char **told; /* what findings are about: the daemon's warnings name it so, too */
-        size_t n_told, told_capacity;
+        const char **reported; /* what findings are about: the daemon's warnings name it so, too */
+        size_t n_reported, reported_capacity;
 };
 
-/* A finding of the check that runs. cure may be NULL where the text says it all. */
-void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *cure, const char *format, ...)
-        _printf_(4, 5);
-/* A finding tells of the subject of one of the daemon's warnings: it is not told again. The text must stay. */
-void doctor_note_told(struct doctor *doctor, const char *subject);
-bool doctor_has_told(const struct doctor *doctor, const char *subject);
+/* A finding of the check that runs. remedy may be NULL where the text says it all. */
+void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *remedy, const char *format,
+                ...) _printf_(4, 5);
+/* A finding tells of the subject of one of the daemon's warnings: it is not reported again. The text must stay. */
+void doctor_note_reported(struct doctor *doctor, const char *subject);
+bool doctor_has_reported(const struct doctor *doctor, const char *subject);
 /* A file of the host as text in the arena, NULL when it cannot be read. path: "/etc/..." */
 const char *doctor_file(struct doctor *doctor, const char *path);
 /* Whether there is such a file or folder. */

@@ -18,10 +18,10 @@ static void check_firewall(struct doctor *d)
                 return;
         }
         for (size_t i = 0; i < n; i++) {
-                doctor_say(d, DOCTOR_WARN, drops[i].cure,
+                doctor_say(d, DOCTOR_WARN, drops[i].remedy,
                            "%s: %s, and no rule of it accepts all packets from and to pods", drops[i].where,
                            drops[i].why);
-                doctor_note_told(d, drops[i].where);
+                doctor_note_reported(d, drops[i].where);
         }
 }
 
@@ -134,7 +134,7 @@ static void check_network_manager(struct doctor *d)
 static void check_cloud_tools(struct doctor *d)
 {
         static const struct {
-                const char *file, *what, *cure;
+                const char *file, *what, *remedy;
         } tools[] = {
                 {"/etc/systemd/system/timers.target.wants/nm-cloud-setup.timer", "nm-cloud-setup is enabled",
                  "systemctl disable --now nm-cloud-setup.timer nm-cloud-setup.service"},
@@ -148,7 +148,7 @@ static void check_cloud_tools(struct doctor *d)
 
         for (size_t i = 0; i < ARRAY_SIZE(tools); i++) {
                 if (doctor_has_file(d, tools[i].file))
-                        doctor_say(d, DOCTOR_WARN, tools[i].cure, "%s", tools[i].what);
+                        doctor_say(d, DOCTOR_WARN, tools[i].remedy, "%s", tools[i].what);
         }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * doctor: what the kernel can do, each thing tried in a network namespace of its own that goes with the look. Where none may
+ * doctor: what the kernel can do, each thing tried in a network namespace of its own that goes with the check. Where none may
  * be made (in the daemon's container) nftables is asked without committing, which changes nothing either.
  */
 #include <errno.h>

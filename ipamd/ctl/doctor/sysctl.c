@@ -174,19 +174,19 @@ static void check_conntrack(struct doctor *d)
 }
 
 static const struct doctor_check checks[] = {
-        {"forwarding", check_forwarding, "on", "no packet passes between a pod and anybody else",
+        {"forwarding", check_forwarding, "on", "no packet passes between a pod and anything else",
          DOCTOR_NEEDS_HERE},
         {"rp_filter", check_rp_filter, "not strict on the ENIs' links",
          "packets that come in by another ENI than their answer leaves by are dropped",
          DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE | DOCTOR_NEEDS_WANTED},
         {"eni-sysctls", check_eni_links, "as they must be",
-         "the node answers for addresses that are not its own, or takes its routes from whoever offers some",
+         "the node answers for addresses that are not its own, or accepts routes that any host offers",
          DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE | DOCTOR_NEEDS_WANTED},
         {"pod-sysctls", check_pod_links, "as they must be",
          "a pod may pass for another one, or reach what only the node itself should reach",
          DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE},
-        {"redirects", check_redirects, "not taken",
-         "anybody in the subnet can turn the node's traffic to himself", DOCTOR_NEEDS_HERE},
+        {"redirects", check_redirects, "not taken", "any host in the subnet can divert the node's traffic",
+         DOCTOR_NEEDS_HERE},
         {"conntrack", check_conntrack, "has room", "new connections are dropped", DOCTOR_NEEDS_HERE},
 };
 

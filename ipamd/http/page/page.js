@@ -23,7 +23,7 @@ async function ask() {
 
 function whyNot(error) {
   if (error.name === "TimeoutError") return `it takes longer than ${PATIENCE_MS / 1000} s`;
-  return error instanceof TypeError ? "nobody answers at its address" : error.message;
+  return error instanceof TypeError ? "no answer from its address" : error.message;
 }
 
 function show() {
@@ -37,7 +37,7 @@ function show() {
   setAttributes(byId("main"), {"data-state": "shown"});
 }
 
-/** What changes by itself. The age stands apart: who listens to the page is told once, not every second. */
+/** What changes by itself. The age stands apart: a screen reader says it once, not every second. */
 function tick() {
   const old = node && performance.now() - receivedAt;
   if (node) {

@@ -42,24 +42,24 @@ class Forward:
     def _accept(self):
         while True:
             try:
-                visitor, _ = self.listener.accept()
+                client, _ = self.listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._join, args=(visitor,), daemon=True).start()
+            threading.Thread(target=self._join, args=(client,), daemon=True).start()
 
-    def _join(self, visitor):
+    def _join(self, client):
         try:
             host = self.connect()
         except (OSError, RuntimeError):  # nobody listens, or the node has gone
-            visitor.close()
+            client.close()
             return
-        self.open |= {visitor, host}
-        back = threading.Thread(target=self._copy, args=(host, visitor), daemon=True)
+        self.open |= {client, host}
+        back = threading.Thread(target=self._copy, args=(host, client), daemon=True)
         back.start()
-        self._copy(visitor, host)
+        self._copy(client, host)
         back.join()
-        self.open -= {visitor, host}
-        visitor.close()
+        self.open -= {client, host}
+        client.close()
         host.close()
 
     @staticmethod

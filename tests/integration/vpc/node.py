@@ -163,7 +163,7 @@ class Node:
         return wait_until(lambda: self.quiet(**expected), deadline_s, why=f"quiet with {expected}")
 
     def wait_start_calls(self, looks=1):
-        """Until a first start has made its calls to EC2, which go on after it serves: the look at what is attached, the primary
+        """Until a first start has made its calls to EC2, which go on after it serves: the resync at what is attached, the primary
         ENI's tag, and (looks=2) some seconds later the look for lost ENIs, for which one that growth asks for is taken, too. All are
         answered when this returns."""
 
@@ -266,7 +266,7 @@ class Node:
         assert sorted(self.pod_links()) == sorted(lease["host_ifname"] for lease in leases)
         assert self.pod_routes() == sorted(lease["address"] for lease in leases)
 
-    def check_books(self):
+    def check_database(self):
         """Of a node that is quiet: EC2, database and leases say the same: every ENI and address in both, no address with two pods."""
         leased = [lease["address"] for lease in self.leases()]
         assert len(leased) == len(set(leased)), f"an address twice: {leased}"

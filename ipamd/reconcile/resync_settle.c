@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What of a look counts. An absence must last over two looks; and a presence that contradicts what EC2 itself answered us (it
+ * What of a resync counts. An absence must last over two resyncs; and a presence that contradicts what EC2 itself answered us (it
  * took the address back, it deleted the ENI) is a late reply, until it has lasted: then EC2 has the address for sure, and
  * it is given back once more.
  */
@@ -9,20 +9,21 @@
 
 #include <vpcwire/log.h>
 
-#include "reconcile/look.h"
+#include "reconcile/resync_state.h"
 
-bool look_absence_is_settled(struct resync *resync, struct round *round, struct look *look, const char *name)
+bool resync_absence_is_settled(struct resync *resync, struct round *round, struct resync_answer *answer,
+                               const char *name)
 {
         for (size_t i = 0; i < resync->n_suspects; i++) {
                 if (strcmp(resync->suspects[i].name, name) != 0)
                         continue;
                 resync->suspects[i].absent_now = true;
-                if (round->now_ms - resync->suspects[i].since_ms >= LOOK_SETTLE_MS)
+                if (round->now_ms - resync->suspects[i].since_ms >= RESYNC_SETTLE_MS)
                         return true;
-                look->unsettled = true;
+                answer->unsettled = true;
                 return false;
         }
-        look->unsettled = true;
+        answer->unsettled = true;
         if (resync->n_suspects < SUSPECTS_MAX) {
                 struct suspect *s;
 
@@ -35,7 +36,7 @@ bool look_absence_is_settled(struct resync *resync, struct round *round, struct 
         return false;
 }
 
-void look_forget_cleared_suspects(struct resync *resync)
+void resync_forget_cleared_suspects(struct resync *resync)
 {
         size_t n = 0;
 
@@ -50,22 +51,22 @@ void look_forget_cleared_suspects(struct resync *resync)
 
 /* ---- what was given back ---- */
 
-static const struct store_given_back *find_given_back(const struct look *look, const char *eni_id,
+static const struct store_given_back *find_given_back(const struct resync_answer *answer, const char *eni_id,
                                                       struct prefix block)
 {
-        for (size_t i = 0; i < look->n_given_back; i++) {
-                if (prefix_equal(look->given_back[i].block, block) &&
-                    strcmp(look->given_back[i].eni_id, eni_id) == 0)
-                        return &look->given_back[i];
+        for (size_t i = 0; i < answer->n_given_back; i++) {
+                if (prefix_equal(answer->given_back[i].block, block) &&
+                    strcmp(answer->given_back[i].eni_id, eni_id) == 0)
+                        return &answer->given_back[i];
         }
         return NULL;
 }
 
-bool look_is_late(struct look *look, const char *eni_id)
+bool resync_is_late(struct resync_answer *answer, const char *eni_id)
 {
-        if (!find_given_back(look, eni_id, (struct prefix){0}))
+        if (!find_given_back(answer, eni_id, (struct prefix){0}))
                 return false;
-        look->unsettled = true;
+        answer->unsettled = true;
         return true;
 }
 
@@ -78,24 +79,25 @@ static bool contains(const struct prefix *blocks, size_t n, struct prefix block)
         return false;
 }
 
-static bool shows(const struct look *look, const struct store_given_back *row)
+static bool shows(const struct resync_answer *answer, const struct store_given_back *row)
 {
-        const struct ec2_eni *eni = look_find(&look->attached, row->eni_id);
+        const struct ec2_eni *eni = resync_find(&answer->attached, row->eni_id);
         bool found = eni && !ip_is_set(row->block.ip);
 
-        if (look_cannot_tell(look, row->eni_id))
+        if (resync_cannot_tell(answer, row->eni_id))
                 return true;
         for (size_t i = 0; eni && i < eni->n_secondary && !found; i++)
                 found = prefix_equal(prefix_host(eni->secondary[i]), row->block);
         return found;
 }
 
-int look_settle_given_back(struct context *ctx, struct round *round, const struct look *look, struct err *err)
+int resync_settle_given_back(struct context *ctx, struct round *round, const struct resync_answer *answer,
+                             struct err *err)
 {
-        for (size_t i = 0; i < look->n_given_back; i++) {
-                const struct store_given_back *row = &look->given_back[i];
+        for (size_t i = 0; i < answer->n_given_back; i++) {
+                const struct store_given_back *row = &answer->given_back[i];
 
-                if (round->now_ms - row->since_ms >= LOOK_SETTLE_MS && !shows(look, row) &&
+                if (round->now_ms - row->since_ms >= RESYNC_SETTLE_MS && !shows(answer, row) &&
                     store_given_back_settled(ctx->store, row, err) < 0)
                         return err_wrap(err, "forget what was given back");
         }
@@ -110,17 +112,17 @@ static bool claims(const struct store_eni *row, const struct ec2_eni *shown)
                (ip_is_set(shown->primary) && ip_equal(row->primary_address, shown->primary));
 }
 
-int look_make_way(struct context *ctx, struct round *round, const struct look *look,
-                  const struct ec2_eni *shown, struct err *err)
+int resync_make_way(struct context *ctx, struct round *round, const struct resync_answer *answer,
+                    const struct ec2_eni *shown, struct err *err)
 {
         for (size_t i = 0; i < round->n_enis; i++) {
                 const struct store_eni *row = &round->enis[i];
 
                 if (!claims(row, shown) || strcmp(row->eni_id, shown->eni_id) == 0 || row->primary ||
                     row->state <= ENI_ATTACHING || row->state >= ENI_DETACHING ||
-                    look_find(&look->attached, row->eni_id) || look_cannot_tell(look, row->eni_id))
+                    resync_find(&answer->attached, row->eni_id) || resync_cannot_tell(answer, row->eni_id))
                         continue;
-                log_warn("an eni of the books has a successor with its mac or primary address",
+                log_warn("eni replaced by another with its mac or primary address",
                          LOG_STR("eni", row->eni_id), LOG_STR("successor", shown->eni_id));
                 if (store_eni_gives_way(ctx->store, row->key, err) < 0)
                         return err_wrap(err, "make way for %s", shown->eni_id);
@@ -141,41 +143,41 @@ static const struct store_block *find_block(const struct store_block *all, size_
 }
 
 /*
- * Given back, and shown: 0: not believed; 1: it has lasted, and the block is in the books, on its way back once more, or as
- * what an older copy of the database has it for: a pod's, perhaps. Of an ENI that is new to the books (known is NULL)
- * that is for the next look.
+ * Given back, and shown: 0: not believed; 1: it has lasted, and the block is in the database, on its way back once more, or as
+ * what an older copy of the database has it for: a pod's, perhaps. Of an ENI that is new to the database (known is NULL)
+ * that is for the next resync.
  */
-static int see_given_back(struct context *ctx, struct round *round, struct look *look,
-                          const struct store_eni *known, const struct store_block *in_books,
+static int see_given_back(struct context *ctx, struct round *round, struct resync_answer *answer,
+                          const struct store_eni *known, const struct store_block *in_database,
                           const struct store_given_back *row, struct outcome *out, struct err *err)
 {
-        if (in_books && in_books->state == BLOCK_LEAVING)
+        if (in_database && in_database->state == BLOCK_LEAVING)
                 return 1;
-        look->unsettled = true;
+        answer->unsettled = true;
         if (!known || round->now_ms - row->since_ms < STORE_LATE_MS)
                 return 0;
         out->pool_changed = true;
-        if (in_books)
+        if (in_database)
                 return store_given_back_settled(ctx->store, row, err) < 0 ? -(int)err->code : 1;
         if (store_give_back_again(ctx->store, known->key, row->block, err) < 0)
                 return -(int)err->code;
         return 1;
 }
 
-static int add_shown(struct context *ctx, struct round *round, struct look *look,
+static int add_shown(struct context *ctx, struct round *round, struct resync_answer *answer,
                      const struct store_eni *known, const struct ec2_eni *shown,
-                     const struct store_block *all, size_t n_all, struct look_blocks *ret,
+                     const struct store_block *all, size_t n_all, struct resync_blocks *ret,
                      struct outcome *out, struct err *err)
 {
         for (size_t i = 0; i < shown->n_secondary; i++) {
                 struct prefix block = prefix_host(shown->secondary[i]);
-                const struct store_given_back *row = find_given_back(look, shown->eni_id, block);
+                const struct store_given_back *row = find_given_back(answer, shown->eni_id, block);
 
                 int e = 1;
 
                 if (row)
-                        e = see_given_back(ctx, round, look, known, find_block(all, n_all, known, block), row,
-                                           out, err);
+                        e = see_given_back(ctx, round, answer, known, find_block(all, n_all, known, block),
+                                           row, out, err);
                 if (e < 0)
                         return err_wrap(err, "give %s back again", PREFIX_TEXT(block));
                 if (e > 0)
@@ -184,24 +186,24 @@ static int add_shown(struct context *ctx, struct round *round, struct look *look
         return 0;
 }
 
-int look_blocks(struct resync *resync, struct context *ctx, struct round *round, struct look *look,
-                const struct store_eni *known, const struct ec2_eni *shown, struct look_blocks *ret,
-                struct outcome *out, struct err *err)
+int resync_blocks(struct resync *resync, struct context *ctx, struct round *round,
+                  struct resync_answer *answer, const struct store_eni *known, const struct ec2_eni *shown,
+                  struct resync_blocks *ret, struct outcome *out, struct err *err)
 {
         struct store_block *all;
         size_t n_all, n_shown;
 
         if (store_blocks(ctx->store, round->arena, &all, &n_all, err) < 0)
                 return err_wrap(err, "read blocks");
-        *ret = (struct look_blocks){
+        *ret = (struct resync_blocks){
                 .blocks = ARENA_ARRAY(round->arena, struct prefix, shown->n_secondary + n_all)};
-        if (add_shown(ctx, round, look, known, shown, all, n_all, ret, out, err) < 0)
+        if (add_shown(ctx, round, answer, known, shown, all, n_all, ret, out, err) < 0)
                 return -(int)err->code;
         n_shown = ret->n;
         for (size_t i = 0; i < n_all && known; i++) {
                 if (all[i].eni_key != known->key || all[i].state == BLOCK_LEAVING ||
                     all[i].state == BLOCK_LOST || contains(ret->blocks, n_shown, all[i].prefix) ||
-                    look_absence_is_settled(resync, round, look, PREFIX_TEXT(all[i].prefix)))
+                    resync_absence_is_settled(resync, round, answer, PREFIX_TEXT(all[i].prefix)))
                         continue;
                 ret->blocks[ret->n++] = all[i].prefix;
                 ret->n_doubted++;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "store/aside.h"
+#include "store/backup.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -11,17 +11,17 @@
 #include <vpcwire/clock.h>
 #include <vpcwire/mem.h>
 
-static const char *const why_names[_ASIDE_WHY_MAX] = {
-        [ASIDE_DAMAGED] = "damaged",
-        [ASIDE_OTHER_SCHEMA] = "other-schema",
-        [ASIDE_OTHER_INSTANCE] = "other-instance",
+static const char *const why_names[_BACKUP_WHY_MAX] = {
+        [BACKUP_DAMAGED] = "damaged",
+        [BACKUP_OTHER_SCHEMA] = "other-schema",
+        [BACKUP_OTHER_INSTANCE] = "other-instance",
 };
 
 /* What SQLite keeps beside a file, and what of it belongs to the content. */
 static const char *const companions[] = {"-wal", "-journal", "-shm"};
 enum { COMPANIONS_WITH_CONTENT = 2, TIME_BYTES = sizeof("20060102T150405Z") };
 
-void aside_name(const char *path, enum aside_why why, const char *detail, char ret[static STORE_PATH_BYTES])
+void backup_name(const char *path, enum backup_why why, const char *detail, char ret[static STORE_PATH_BYTES])
 {
         time_t now = (time_t)(clock_wall_ms() / 1000);
         char when[TIME_BYTES];
@@ -34,11 +34,11 @@ void aside_name(const char *path, enum aside_why why, const char *detail, char r
 }
 
 /* The database first: a log without one is thrown away at the next start, a database without its log would be believed. */
-int aside_move(const char *path, enum aside_why why, char ret[static STORE_PATH_BYTES], struct err *err)
+int backup_move(const char *path, enum backup_why why, char ret[static STORE_PATH_BYTES], struct err *err)
 {
-        aside_name(path, why, NULL, ret);
+        backup_name(path, why, NULL, ret);
         if (rename(path, ret) < 0)
-                return err_set_errno(err, errno, "put database %s aside as %s", path, ret);
+                return err_set_errno(err, errno, "move database %s to %s", path, ret);
         for (size_t i = 0; i < ARRAY_SIZE(companions); i++) {
                 _cleanup_free_ char *from = xasprintf("%s%s", path, companions[i]);
                 _cleanup_free_ char *to = xasprintf("%s%s", ret, companions[i]);
@@ -48,7 +48,7 @@ int aside_move(const char *path, enum aside_why why, char ret[static STORE_PATH_
                 else
                         unlink(from);
         }
-        aside_prune(path);
+        backup_prune(path);
         return 0;
 }
 
@@ -60,14 +60,14 @@ static const char *when_of(const char *name)
 }
 
 /* base is the database's own name, without its folder. */
-static bool is_aside(const char *name, const char *base)
+static bool is_backup(const char *name, const char *base)
 {
         size_t n = strlen(base);
 
         if (strncmp(name, base, n) != 0 || name[n] != '.' || strlen(name) < n + TIME_BYTES ||
             strspn(when_of(name), "0123456789TZ") != TIME_BYTES - 1)
                 return false;
-        for (int why = 0; why < _ASIDE_WHY_MAX; why++) {
+        for (int why = 0; why < _BACKUP_WHY_MAX; why++) {
                 if (strncmp(name + n + 1, why_names[why], strlen(why_names[why])) == 0)
                         return true;
         }
@@ -92,7 +92,7 @@ static void remove_one(const char *folder, const char *name)
         }
 }
 
-void aside_prune(const char *path)
+void backup_prune(const char *path)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
@@ -104,15 +104,15 @@ void aside_prune(const char *path)
         size_t n = 0, capacity = 0;
 
         for (struct dirent *entry; listing && (entry = readdir(listing));) {
-                if (!is_aside(entry->d_name, base))
+                if (!is_backup(entry->d_name, base))
                         continue;
                 GROW(names, n, capacity);
                 names[n++] = arena_strdup(arena, entry->d_name);
         }
         if (listing)
                 closedir(listing);
-        if (n > STORE_ASIDE_MAX)
+        if (n > STORE_BACKUPS_MAX)
                 qsort(names, n, sizeof(*names), by_time);
-        for (size_t i = 0; i + STORE_ASIDE_MAX < n; i++)
+        for (size_t i = 0; i + STORE_BACKUPS_MAX < n; i++)
                 remove_one(folder, names[i]);
 }

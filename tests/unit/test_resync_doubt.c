@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What EC2 says against what we did or what pods have: a Describe that is late, a tag that is gone, an address that one look
- * does not show, an observation that the books cannot hold. What is in doubt is kept, and not given out.
+ * What EC2 says against what we did or what pods have: a Describe that is late, a tag that is gone, an address that one resync
+ * does not show, an observation that the database cannot hold. What is in doubt is kept, and not given out.
  */
 #include "test.h"
 
@@ -12,7 +12,7 @@
 #include "reconcile/act.h"
 #include "reconcile_fixture.h"
 
-enum { SOON = NOW + 1000, LATER = NOW + 1000 + LOOK_SETTLE_MS, MUCH_LATER = LATER + LOOK_SETTLE_MS };
+enum { SOON = NOW + 1000, LATER = NOW + 1000 + RESYNC_SETTLE_MS, MUCH_LATER = LATER + RESYNC_SETTLE_MS };
 
 #define RETURNED(action) "<" action "Response><return>true</return></" action "Response>"
 #define NO_MANAGE        "<item><key>node.k8s.amazonaws.com/no_manage</key><value>true</value></item>"
@@ -84,7 +84,7 @@ static void route(struct bench *b, unsigned device, unsigned n, int64_t now_ms)
 
 /* ---- what was given back ---- */
 
-static void test_a_late_look_does_not_bring_back_what_was_given_back(void **state)
+static void test_a_late_resync_does_not_bring_back_what_was_given_back(void **state)
 {
         struct bench *b = *state;
         const char *before[] = {shown(b, 0, INSTANCE, 3)}, *after[] = {shown(b, 0, INSTANCE, 0)};
@@ -93,8 +93,8 @@ static void test_a_late_look_does_not_bring_back_what_was_given_back(void **stat
         bench_show(b, before, 1);
         bench_look(b, SOON + 1000);
         assert_int_equal(fixture_counts(b->f, SOON + 1000).total, 0);
-        /* The next look comes soon, and a daemon that starts in between knows it still. */
-        assert_true(b->r.resync.due_ms <= SOON + 1000 + LOOK_SETTLE_MS + 1000);
+        /* The next resync comes soon, and a daemon that starts in between knows it still. */
+        assert_true(b->r.resync.due_ms <= SOON + 1000 + RESYNC_SETTLE_MS + 1000);
         start_again(b, "a");
         bench_show(b, before, 1);
         bench_look(b, SOON + 2000);
@@ -147,15 +147,15 @@ static void test_what_stays_after_it_was_given_back_is_given_back_again(void **s
 
         give_back(b, SOON);
         bench_show(b, before, 1);
-        for (int64_t at_ms = SOON; at_ms < SOON + 10 * 60 * 1000; at_ms += LOOK_SETTLE_MS)
+        for (int64_t at_ms = SOON; at_ms < SOON + 10 * 60 * 1000; at_ms += RESYNC_SETTLE_MS)
                 bench_look(b, at_ms);
         round = bench_round(b, MUCH_LATER);
         assert_int_equal(round.enis[0].leaving, 3);
         assert_int_equal(round.enis[0].total, 3);
 }
 
-/* Taken from there and given to another ENI of ours: a late look must not move it back. */
-static void test_a_late_look_does_not_move_an_address_back(void **state)
+/* Taken from there and given to another ENI of ours: a late resync must not move it back. */
+static void test_a_late_resync_does_not_move_an_address_back(void **state)
 {
         struct bench *b = *state;
         int64_t key = fixture_ready_eni(b->f, 1, 0);
@@ -174,7 +174,7 @@ static void test_a_late_look_does_not_move_an_address_back(void **state)
         assert_int_equal(address.eni_key, key);
 }
 
-static void test_a_late_look_does_not_bring_back_an_eni_that_was_deleted(void **state)
+static void test_a_late_resync_does_not_bring_back_an_eni_that_was_deleted(void **state)
 {
         struct bench *b = *state;
         struct httpd_reply replies[] = {{.body = RETURNED("DetachNetworkInterface")},
@@ -210,7 +210,7 @@ static void test_what_a_pod_has_is_not_given_back_again(void **state)
         b->f->options.n_running = 1;
         start_again(b, "a");
         bench_show(b, before, 1);
-        for (int64_t at_ms = SOON; at_ms < SOON + 10 * 60 * 1000; at_ms += LOOK_SETTLE_MS)
+        for (int64_t at_ms = SOON; at_ms < SOON + 10 * 60 * 1000; at_ms += RESYNC_SETTLE_MS)
                 bench_look(b, at_ms);
         assert_string_equal(state_of(b, 0, 1, MUCH_LATER), "preparing");
         assert_string_equal(state_of(b, 0, 2, MUCH_LATER), "leaving");
@@ -218,9 +218,9 @@ static void test_what_a_pod_has_is_not_given_back_again(void **state)
 
 /*
  * An older copy of the database has a lease of it, whose pod nothing shows: it is older than the giving back, and so is
- * what a late look shows. Nobody gets it when the lease ends; and what EC2 shows for good is believed.
+ * what a late resync shows. Nobody gets it when the lease ends; and what EC2 shows for good is believed.
  */
-static void test_a_lease_on_what_was_given_back_makes_no_late_look_true(void **state)
+static void test_a_lease_on_what_was_given_back_makes_no_late_resync_true(void **state)
 {
         struct bench *b = *state;
         const char *late[] = {shown(b, 0, INSTANCE, 3)};
@@ -237,7 +237,7 @@ static void test_a_lease_on_what_was_given_back_makes_no_late_look_true(void **s
         bench_show(b, late, 1);
         bench_look(b, SOON);
         assert_string_equal(fixture_address_state(b->f, lease.address, SOON), "leased");
-        assert_true(b->r.resync.due_ms <= SOON + LOOK_SETTLE_MS + 1000);
+        assert_true(b->r.resync.due_ms <= SOON + RESYNC_SETTLE_MS + 1000);
         assert_ok(store_lease_release(b->f->store, &lease.key, LEASE_END_DEL, SOON, &released, &address,
                                       &b->f->err),
                   &b->f->err);
@@ -245,7 +245,7 @@ static void test_a_lease_on_what_was_given_back_makes_no_late_look_true(void **s
         for (unsigned i = 1; i <= 3; i++)
                 route(b, 0, i, SOON + 1000);
         assert_string_equal(fixture_address_state(b->f, lease.address, SOON + 1000), "preparing");
-        for (int64_t at_ms = SOON + 1000; at_ms < NOW + STORE_LATE_MS; at_ms += LOOK_SETTLE_MS) {
+        for (int64_t at_ms = SOON + 1000; at_ms < NOW + STORE_LATE_MS; at_ms += RESYNC_SETTLE_MS) {
                 bench_look(b, at_ms);
                 assert_string_not_equal(fixture_address_state(b->f, lease.address, at_ms), "free");
         }
@@ -255,8 +255,8 @@ static void test_a_lease_on_what_was_given_back_makes_no_late_look_true(void **s
         assert_string_equal(fixture_address_state(b->f, kept.address, NOW + STORE_LATE_MS), "leased");
 }
 
-/* An unassign whose answer was lost: one look shows that it was done, the next one is late. */
-static void test_a_late_look_does_not_bring_back_what_left_unanswered(void **state)
+/* An unassign whose answer was lost: one resync shows that it was done, the next one is late. */
+static void test_a_late_resync_does_not_bring_back_what_left_unanswered(void **state)
 {
         struct bench *b = *state;
         const char *before[] = {shown(b, 0, INSTANCE, 3)}, *after[] = {shown(b, 0, INSTANCE, 0)};
@@ -275,8 +275,8 @@ static void test_a_late_look_does_not_bring_back_what_left_unanswered(void **sta
         assert_int_equal(fixture_counts(b->f, SOON).total, 0);
 }
 
-/* What is given back of an ENI that is somebody else's by now is his: it needs no look, and nothing is done about it. */
-static void test_what_was_given_back_of_anothers_eni_needs_no_look(void **state)
+/* What is given back of an ENI that is somebody else's by now is his: it needs no resync, and nothing is done about it. */
+static void test_what_was_given_back_of_anothers_eni_needs_no_resync(void **state)
 {
         struct bench *b = *state;
         struct httpd_reply reply = {.body = RETURNED("UnassignPrivateIpAddresses"), .times = HTTPD_ALWAYS};
@@ -287,11 +287,11 @@ static void test_what_was_given_back_of_anothers_eni_needs_no_look(void **state)
         bench_script(b, &reply, 1);
         bench_act(b, &round, (struct plan_action){.kind = PLAN_UNASSIGN, .key = key, .count = 3});
         bench_show(b, enis, 2);
-        for (int64_t at_ms = SOON; at_ms <= SOON + 20LL * LOOK_SETTLE_MS; at_ms += LOOK_SETTLE_MS)
+        for (int64_t at_ms = SOON; at_ms <= SOON + 20LL * RESYNC_SETTLE_MS; at_ms += RESYNC_SETTLE_MS)
                 bench_look(b, at_ms);
         assert_false(bench_round(b, MUCH_LATER).enis[1].managed);
         assert_int_equal(fixture_counts(b->f, MUCH_LATER).total, 3);
-        assert_true(b->r.resync.due_ms > SOON + 22LL * LOOK_SETTLE_MS);
+        assert_true(b->r.resync.due_ms > SOON + 22LL * RESYNC_SETTLE_MS);
 }
 
 /* ---- tags ---- */
@@ -316,7 +316,7 @@ static void without_the_tag(struct bench *b, const char *eni)
                 leases[i] = fixture_lease(b->f, (const char *[]){"a", "b", "c", "d"}[i], NOW);
         assert_string_equal(leases[3].eni_id, "eni-1");
         bench_show(b, enis, 2);
-        for (int64_t at_ms = SOON; at_ms <= MUCH_LATER; at_ms += LOOK_SETTLE_MS) {
+        for (int64_t at_ms = SOON; at_ms <= MUCH_LATER; at_ms += RESYNC_SETTLE_MS) {
                 bench_look(b, at_ms);
                 route(b, 1, 3, at_ms);
                 /* The pod keeps all, the ENI stays ours to route, and nothing more of it is given out. */
@@ -369,7 +369,7 @@ static void test_nothing_is_asked_of_ec2_for_an_eni_without_our_tag(void **state
                 assert_int_equal(view.enis[i].managed, view.enis[i].key != key);
 }
 
-/* Two looks and no pod: it is somebody else's now, whatever it was. */
+/* Two resyncs and no pod: it is somebody else's now, whatever it was. */
 static void test_an_eni_without_pods_and_tag_is_let_go(void **state)
 {
         struct bench *b = *state;
@@ -437,7 +437,7 @@ static void test_the_primary_eni_gets_the_instances_tag(void **state)
         assert_int_equal(httpd_requests(b->ec2), 1);
 }
 
-/* One look, and the step after it; whether EC2 was asked. */
+/* One resync, and the step after it; whether EC2 was asked. */
 static bool asks_for_the_tag(struct bench *b, int64_t now_ms)
 {
         const char *enis[] = {shown(b, 0, "i-other", 3)};
@@ -457,8 +457,8 @@ static bool asks_for_the_tag(struct bench *b, int64_t now_ms)
         return httpd_requests(b->ec2) > before;
 }
 
-/* A policy does not change in seconds, and looks may come as fast as that. */
-static void test_a_tag_that_is_denied_is_not_asked_for_at_each_look(void **state)
+/* A policy does not change in seconds, and resyncs may come as fast as that. */
+static void test_a_tag_that_is_denied_is_not_asked_for_at_each_resync(void **state)
 {
         struct bench *b = *state;
 
@@ -469,7 +469,7 @@ static void test_a_tag_that_is_denied_is_not_asked_for_at_each_look(void **state
         assert_false(asks_for_the_tag(b, SOON + TAG_AGAIN_MS + 1));
 }
 
-/* ---- what the books cannot hold ---- */
+/* ---- what the database cannot hold ---- */
 
 /* A second ENI at device 0: named, passed over, told; the others go on. */
 static void test_an_observation_that_cannot_be_stored_fails_nothing(void **state)
@@ -502,7 +502,7 @@ static const char *replaced(struct bench *b, const char *text, const char *from,
         return text;
 }
 
-/* EC2 gave a new ENI what a deleted one had: it serves at once, and a pod of the old one keeps its lease until the next looks. */
+/* EC2 gave a new ENI what a deleted one had: it serves at once, and a pod of the old one keeps its lease until the next resyncs. */
 static void test_an_eni_with_the_mac_and_primary_address_of_one_that_is_gone(void **state)
 {
         struct bench *b = *state;
@@ -530,7 +530,7 @@ static void test_an_eni_with_the_mac_and_primary_address_of_one_that_is_gone(voi
         assert_int_equal(observe_eni(&round, old)->lost, 1);
 }
 
-/* The old one's second absence and its successor come with one look. */
+/* The old one's second absence and its successor come with one resync. */
 static void test_an_eni_that_is_gone_for_sure_takes_nothing_back_from_its_successor(void **state)
 {
         struct bench *b = *state;
@@ -552,7 +552,7 @@ static void test_an_eni_that_is_gone_for_sure_takes_nothing_back_from_its_succes
         assert_false(mac_equal(observe_eni(&round, old)->mac, fixture_eni(1).mac));
 }
 
-/* It is not shown as attached, because it is not yet; what EC2 answered when it was created is newer than a late look. */
+/* It is not shown as attached, because it is not yet; what EC2 answered when it was created is newer than a late resync. */
 static void test_an_eni_on_its_way_in_makes_no_way(void **state)
 {
         struct bench *b = *state;
@@ -574,7 +574,7 @@ static void test_an_eni_on_its_way_in_makes_no_way(void **state)
 }
 
 /* Both are shown: that is EC2's contradiction, and nothing is taken from either. */
-static void test_two_enis_with_one_mac_are_told(void **state)
+static void test_two_enis_with_one_mac_are_reported(void **state)
 {
         struct bench *b = *state;
         int64_t key = fixture_ready_eni(b->f, 1, 2);
@@ -590,9 +590,9 @@ static void test_two_enis_with_one_mac_are_told(void **state)
         assert_true(mac_equal(observe_eni(&round, key)->mac, fixture_eni(1).mac));
 }
 
-/* ---- one look ---- */
+/* ---- one resync ---- */
 
-static void test_an_address_that_one_look_does_not_show_is_not_offered(void **state)
+static void test_an_address_that_one_resync_does_not_show_is_not_offered(void **state)
 {
         struct bench *b = *state;
         struct store_lease lease = fixture_lease(b->f, "a", NOW);
@@ -610,7 +610,7 @@ static void test_an_address_that_one_look_does_not_show_is_not_offered(void **st
         assert_int_equal(fixture_counts(b->f, LATER).free, 2);
 }
 
-static void test_an_eni_that_one_look_does_not_show_offers_nothing(void **state)
+static void test_an_eni_that_one_resync_does_not_show_offers_nothing(void **state)
 {
         struct bench *b = *state;
         const char *without[] = {shown(b, 0, INSTANCE, 3)};
@@ -645,7 +645,7 @@ static void test_an_eni_on_its_way_in_is_not_doubted(void **state)
         assert_int_equal(only(b, eni.key, SOON).doubted, 0);
 }
 
-/* The books are older than the boot, and the ENI comes in after the first look: what it has needs another one, soon. */
+/* The database is older than the boot, and the ENI comes in after the first resync: what it has needs another one, soon. */
 static void test_a_doubted_eni_that_comes_in_is_looked_at(void **state)
 {
         struct bench *b = *state;
@@ -693,7 +693,7 @@ static void test_a_doubt_does_not_end_a_cooldown(void **state)
         assert_string_equal(fixture_address_state(b->f, lease.address, NOW + COOLDOWN_MS), "free");
 }
 
-/* ---- what the planner is told ---- */
+/* ---- what the planner is reported ---- */
 
 static struct plan_eni planner_sees(struct bench *b, size_t i, int64_t now_ms)
 {
@@ -756,8 +756,8 @@ static void test_an_address_with_an_elastic_ip_is_not_given_back(void **state)
         assert_null(planner_sees(b, 0, LATER).public_address);
 }
 
-/* Seen for the first time, as after each boot: the next look is half an hour away. */
-static void test_an_elastic_ip_counts_from_the_first_look(void **state)
+/* Seen for the first time, as after each boot: the next resync is half an hour away. */
+static void test_an_elastic_ip_counts_from_the_first_resync(void **state)
 {
         struct bench *b = *state;
         const char *enis[] = {shown(b, 0, INSTANCE, 3),
@@ -782,7 +782,7 @@ static struct round see_link(struct bench *b, bool present, int64_t now_ms)
         return bench_round(b, now_ms);
 }
 
-static void test_a_link_that_is_gone_brings_looks_and_cuts_pods_off(void **state)
+static void test_a_link_that_is_gone_brings_resyncs_and_cuts_pods_off(void **state)
 {
         struct bench *b = *state;
         struct round round;
@@ -847,7 +847,7 @@ static void test_a_link_that_is_not_here_yet_is_waited_for(void **state)
 
 /* ---- another boot ---- */
 
-static void test_after_another_boot_nothing_is_offered_before_a_look(void **state)
+static void test_after_another_boot_nothing_is_offered_before_a_resync(void **state)
 {
         struct bench *b = *state;
         const char *enis[] = {shown(b, 0, INSTANCE, 1)};
@@ -878,39 +878,39 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_a_late_look_does_not_bring_back_what_was_given_back),
+                TEST(test_a_late_resync_does_not_bring_back_what_was_given_back),
                 TEST(test_what_was_given_back_and_is_assigned_anew_is_ours),
                 TEST(test_what_stays_after_it_was_given_back_is_given_back_again),
-                TEST(test_a_late_look_does_not_move_an_address_back),
-                TEST(test_a_late_look_does_not_bring_back_an_eni_that_was_deleted),
+                TEST(test_a_late_resync_does_not_move_an_address_back),
+                TEST(test_a_late_resync_does_not_bring_back_an_eni_that_was_deleted),
                 TEST(test_what_a_pod_has_is_not_given_back_again),
-                TEST(test_a_lease_on_what_was_given_back_makes_no_late_look_true),
-                TEST(test_a_late_look_does_not_bring_back_what_left_unanswered),
-                TEST(test_what_was_given_back_of_anothers_eni_needs_no_look),
+                TEST(test_a_lease_on_what_was_given_back_makes_no_late_resync_true),
+                TEST(test_a_late_resync_does_not_bring_back_what_left_unanswered),
+                TEST(test_what_was_given_back_of_anothers_eni_needs_no_resync),
                 TEST(test_pods_keep_their_addresses_without_our_tag),
                 TEST(test_pods_keep_their_addresses_with_no_manage),
                 TEST(test_nothing_is_asked_of_ec2_for_an_eni_without_our_tag),
                 TEST(test_an_eni_without_pods_and_tag_is_let_go),
                 TEST(test_no_manage_on_the_primary_eni_is_ignored),
                 TEST(test_the_primary_eni_gets_the_instances_tag),
-                TEST(test_a_tag_that_is_denied_is_not_asked_for_at_each_look),
+                TEST(test_a_tag_that_is_denied_is_not_asked_for_at_each_resync),
                 TEST(test_an_observation_that_cannot_be_stored_fails_nothing),
                 TEST(test_an_eni_with_the_mac_and_primary_address_of_one_that_is_gone),
                 TEST(test_an_eni_that_is_gone_for_sure_takes_nothing_back_from_its_successor),
                 TEST(test_an_eni_on_its_way_in_makes_no_way),
-                TEST(test_two_enis_with_one_mac_are_told),
-                TEST(test_an_address_that_one_look_does_not_show_is_not_offered),
-                TEST(test_an_eni_that_one_look_does_not_show_offers_nothing),
+                TEST(test_two_enis_with_one_mac_are_reported),
+                TEST(test_an_address_that_one_resync_does_not_show_is_not_offered),
+                TEST(test_an_eni_that_one_resync_does_not_show_offers_nothing),
                 TEST(test_an_eni_on_its_way_in_is_not_doubted),
                 TEST(test_a_doubted_eni_that_comes_in_is_looked_at),
                 TEST(test_a_doubt_does_not_end_a_cooldown),
                 TEST(test_an_eni_is_young_from_when_it_is_ready),
                 TEST(test_an_address_with_an_elastic_ip_is_not_given_back),
-                TEST(test_an_elastic_ip_counts_from_the_first_look),
-                TEST(test_a_link_that_is_gone_brings_looks_and_cuts_pods_off),
+                TEST(test_an_elastic_ip_counts_from_the_first_resync),
+                TEST(test_a_link_that_is_gone_brings_resyncs_and_cuts_pods_off),
                 TEST(test_looks_for_a_missing_link_never_cease),
                 TEST(test_a_link_that_is_not_here_yet_is_waited_for),
-                TEST(test_after_another_boot_nothing_is_offered_before_a_look),
+                TEST(test_after_another_boot_nothing_is_offered_before_a_resync),
                 TEST(test_another_start_in_the_same_boot_offers_at_once),
         };
 

@@ -5,7 +5,7 @@
 
 #include <vpcwire/ipam.h>
 
-struct story_lease {
+struct history_lease {
         const char *address, *pod, *container_id, *eni_id; /* NULL: not known */
         int64_t since_ms;  /* wall clock; 0: before the oldest event that is kept */
         int64_t waited_ms; /* before it began; 0: not at all */
@@ -15,14 +15,14 @@ struct story_lease {
         const char *end;   /* why it ended; NULL: it lasts */
 };
 
-struct story {
-        struct story_lease *leases; /* by the time of their beginning */
+struct history {
+        struct history_lease *leases; /* by the time of their beginning */
         size_t n_leases, capacity;
         const struct ipam_event *waiting; /* an ADD that waits still; NULL: none */
 };
 
-/* Events in the order of their happening. What the story says points into them; story_done() frees the list. */
-struct story story_tell(const struct ipam_event *events, size_t n);
-void story_done(struct story *story);
+/* Events in the order of their happening. What the history says points into them; history_done() frees the list. */
+struct history history_tell(const struct ipam_event *events, size_t n);
+void history_done(struct history *history);
 
 #endif

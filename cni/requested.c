@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <vpcwire/jsonx.h>
 
-#include "wish.h"
+#include "requested.h"
 
 /* "10.0.1.7"; its subnet's length ("10.0.1.7/24"), which some plugins need, is not used. */
 static int parse_address(const char *where, const char *text, struct ip *ret, struct err *err)
@@ -33,16 +33,16 @@ static int parse_mac(const char *where, const char *text, struct mac *ret, struc
         return 0;
 }
 
-int wish_from_args(const struct pod_identity *pod, struct wish *ret, struct err *err)
+int requested_from_args(const struct pod_identity *pod, struct requested *ret, struct err *err)
 {
-        struct wish wish = {.address = IP_NONE};
-        int r = parse_address("CNI_ARGS: IP", pod->ip, &wish.address, err);
+        struct requested requested = {.address = IP_NONE};
+        int r = parse_address("CNI_ARGS: IP", pod->ip, &requested.address, err);
 
         if (r == 0)
-                r = parse_mac("CNI_ARGS: MAC", pod->mac, &wish.mac, err);
+                r = parse_mac("CNI_ARGS: MAC", pod->mac, &requested.mac, err);
         if (r < 0)
                 return r;
-        *ret = wish;
+        *ret = requested;
         return 0;
 }
 
@@ -70,17 +70,17 @@ static int take_mac(const char *where, const json_t *value, struct mac *ret, str
         return parse_mac(where, json_string_value(value), ret, err);
 }
 
-int wish_from_conf(const struct netconf *conf, struct wish *wish, struct err *err)
+int requested_from_conf(const struct netconf *conf, struct requested *requested, struct err *err)
 {
         const json_t *args = json_object_get(json_object_get(conf->root, "args"), "cni");
         const json_t *runtime = json_object_get(conf->root, "runtimeConfig");
-        int r = take_ips("args.cni.ips", json_object_get(args, "ips"), &wish->address, err);
+        int r = take_ips("args.cni.ips", json_object_get(args, "ips"), &requested->address, err);
 
         if (r == 0)
-                r = take_mac("args.cni.mac", json_object_get(args, "mac"), &wish->mac, err);
+                r = take_mac("args.cni.mac", json_object_get(args, "mac"), &requested->mac, err);
         if (r == 0)
-                r = take_ips("runtimeConfig.ips", json_object_get(runtime, "ips"), &wish->address, err);
+                r = take_ips("runtimeConfig.ips", json_object_get(runtime, "ips"), &requested->address, err);
         if (r == 0)
-                r = take_mac("runtimeConfig.mac", json_object_get(runtime, "mac"), &wish->mac, err);
+                r = take_mac("runtimeConfig.mac", json_object_get(runtime, "mac"), &requested->mac, err);
         return r < 0 ? err_wrap(err, "network configuration") : 0;
 }

@@ -11,14 +11,14 @@
 #include "args.h"
 #include "netconf.h"
 
-struct wish {
+struct requested {
         struct ip address; /* IP_NONE: any */
         struct mac mac;    /* all zero: any */
 };
 
 /* ERR_INVALID names the place, the value and what is allowed. An empty value asks for nothing. */
-int wish_from_args(const struct pod_identity *pod, struct wish *ret, struct err *err);
-/* Changes *wish where the configuration asks for something. */
-int wish_from_conf(const struct netconf *conf, struct wish *wish, struct err *err);
+int requested_from_args(const struct pod_identity *pod, struct requested *ret, struct err *err);
+/* Changes *request where the configuration asks for something. */
+int requested_from_conf(const struct netconf *conf, struct requested *requested, struct err *err);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The lists that a look is made of. */
-#include "reconcile/look.h"
+/* The lists that a resync is made of. */
+#include "reconcile/resync_state.h"
 
 #include <string.h>
 
@@ -10,7 +10,7 @@
 
 static const char KIND_UNREADABLE[] = "ec2-unreadable";
 
-const struct ec2_eni *look_find(const struct ec2_eni_list *list, const char *eni_id)
+const struct ec2_eni *resync_find(const struct ec2_eni_list *list, const char *eni_id)
 {
         for (size_t i = 0; i < list->n; i++) {
                 if (strcmp(list->enis[i].eni_id, eni_id) == 0)
@@ -30,39 +30,39 @@ static bool is_among_unreadable(const struct ec2_eni_list *list, const char *eni
         return false;
 }
 
-bool look_cannot_tell(const struct look *look, const char *eni_id)
+bool resync_cannot_tell(const struct resync_answer *answer, const char *eni_id)
 {
-        return is_among_unreadable(&look->attached, eni_id) || is_among_unreadable(&look->ours, eni_id);
+        return is_among_unreadable(&answer->attached, eni_id) || is_among_unreadable(&answer->ours, eni_id);
 }
 
 /* Rows that may have an ENI which is not attached: only our tag finds these. */
-static bool needs_ours(const struct round *round, const struct look *look)
+static bool needs_ours(const struct round *round, const struct resync_answer *answer)
 {
         for (size_t i = 0; i < round->n_enis; i++) {
                 const struct store_eni *eni = &round->enis[i];
 
                 if (*eni->eni_id && eni->managed && !eni->primary &&
                     (eni->state == ENI_ATTACHING || eni->state == ENI_DELETING || eni->in_doubt) &&
-                    !look_find(&look->attached, eni->eni_id))
+                    !resync_find(&answer->attached, eni->eni_id))
                         return true;
         }
         return false;
 }
 
-int look_describe(struct context *ctx, struct round *round, struct look *look, struct ec2_result *result,
-                  struct err *err)
+int resync_describe(struct context *ctx, struct round *round, struct resync_answer *answer,
+                    struct ec2_result *result, struct err *err)
 {
         const struct ec2_filter attached = {"attachment.instance-id", ctx->identity.instance_id};
         const struct ec2_selection which = {.filters = &attached, .n_filters = 1, .skips_unreadable = true};
         const struct ec2_call_options second = {.follow_up = true};
 
-        if (ctx->ec2->ops->describe_enis(ctx->ec2, NULL, &which, round->arena, &look->attached, result, err) <
-            0)
-                return err_wrap(err, "look at the instance's ENIs");
-        if (!needs_ours(round, look))
+        if (ctx->ec2->ops->describe_enis(ctx->ec2, NULL, &which, round->arena, &answer->attached, result,
+                                         err) < 0)
+                return err_wrap(err, "list the instance's ENIs");
+        if (!needs_ours(round, answer))
                 return 0;
-        look->asked_ours = true;
-        return ours_describe(ctx, round, &second, &look->ours, result, err);
+        answer->asked_ours = true;
+        return ours_describe(ctx, round, &second, &answer->ours, result, err);
 }
 
 static const char *list_unreadable(struct arena *arena, const char *text, const struct ec2_eni_list *list)
@@ -74,22 +74,22 @@ static const char *list_unreadable(struct arena *arena, const char *text, const 
         return text;
 }
 
-int look_tell_unreadable(struct resync *resync, struct context *ctx, struct round *round,
-                         const struct look *look, struct err *err)
+int resync_tell_unreadable(struct resync *resync, struct context *ctx, struct round *round,
+                           const struct resync_answer *answer, struct err *err)
 {
-        const char *text = list_unreadable(round->arena, "", &look->attached);
+        const char *text = list_unreadable(round->arena, "", &answer->attached);
 
         /* What is attached stands in both lists, and with the same words. */
         if (!*text)
-                text = list_unreadable(round->arena, "", &look->ours);
+                text = list_unreadable(round->arena, "", &answer->ours);
         if (strcmp(text, resync->unreadable ?: "") == 0)
                 return 0;
         free(resync->unreadable);
         resync->unreadable = *text ? xstrdup(text) : NULL;
         if (!*text) {
-                log_info("all that EC2 shows can be read again");
+                log_info("EC2's answers readable again");
                 return 0;
         }
-        log_warn("what EC2 shows cannot be read, and is left as the books have it", LOG_STR("what", text));
+        log_warn("unreadable part of EC2's answer ignored", LOG_STR("what", text));
         return store_event_add(ctx->store, KIND_UNREADABLE, "", text, err);
 }

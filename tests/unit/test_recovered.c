@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Pods that outlived the books, as the kernel's links and routes show them; and beside a checkpoint of aws-vpc-cni. */
+/* Pods that outlived the database, as the kernel's links and routes show them; and beside a checkpoint of aws-vpc-cni. */
 #include "test.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 
 #include <vpcwire/dataplane.h>
 
-#include "migrate/survivors.h"
+#include "migrate/recovered.h"
 #include "node/want.h"
 
 static struct ip ip_of(const char *text)
@@ -64,7 +64,7 @@ static void test_a_pod_is_a_link_of_ours_and_a_route_to_it(void **state _unused_
 
         routes[6].dst.bits = 24;
         routes[7].table = RT_TABLE_MAIN;
-        survivors_of(arena, links, ARRAY_SIZE(links), routes, ARRAY_SIZE(routes), &found, &n);
+        recovered_of(arena, links, ARRAY_SIZE(links), routes, ARRAY_SIZE(routes), &found, &n);
         assert_int_equal(n, 2);
         assert_string_equal(IP_TEXT(found[0].address), "10.0.1.5");
         assert_string_equal(found[0].key.container_id, "first");
@@ -72,25 +72,25 @@ static void test_a_pod_is_a_link_of_ours_and_a_route_to_it(void **state _unused_
         assert_string_equal(found[0].key.network, STORE_NETWORK_UNKNOWN);
         assert_string_equal(IP_TEXT(found[1].address), "10.0.1.10");
         assert_string_equal(found[1].key.container_id, "second");
-        survivors_of(arena, links, 1, NULL, 0, &found, &n);
+        recovered_of(arena, links, 1, NULL, 0, &found, &n);
         assert_int_equal(n, 0);
 }
 
 static void test_a_checkpoint_beside_them(void **state _unused_)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
-        const struct store_import survivors[] = {import_of("known", "enia", "10.0.1.5", ""),
+        const struct store_import recovered[] = {import_of("known", "enia", "10.0.1.5", ""),
                                                  import_of("later", "enib", "10.0.1.6", "")};
         struct store_import rows[] = {import_of("known", "eth0", "10.0.1.5", "web-0"),
                                       import_of("earlier", "eth0", "10.0.1.6", "web-1"),
                                       import_of("elsewhere", "eth0", "10.0.1.7", "web-2")};
         struct store_import *joined;
-        size_t n, n_survivors;
+        size_t n, n_recovered;
 
         rows[0].since_wall_ms = 1718000000000;
-        survivors_join(arena, rows, ARRAY_SIZE(rows), survivors, ARRAY_SIZE(survivors), &joined, &n,
-                       &n_survivors);
-        assert_int_equal(n_survivors, 2);
+        recovered_join(arena, rows, ARRAY_SIZE(rows), recovered, ARRAY_SIZE(recovered), &joined, &n,
+                       &n_recovered);
+        assert_int_equal(n_recovered, 2);
         assert_int_equal(n, 3);
         assert_string_equal(joined[0].key.ifname, "enia");
         assert_string_equal(joined[0].pod_name, "web-0");
@@ -98,10 +98,10 @@ static void test_a_checkpoint_beside_them(void **state _unused_)
         assert_string_equal(joined[1].key.container_id, "later");
         assert_string_equal(joined[1].pod_name, "");
         assert_string_equal(joined[2].key.container_id, "elsewhere");
-        survivors_join(arena, rows, ARRAY_SIZE(rows), NULL, 0, &joined, &n, &n_survivors);
-        assert_int_equal(n_survivors, 0);
+        recovered_join(arena, rows, ARRAY_SIZE(rows), NULL, 0, &joined, &n, &n_recovered);
+        assert_int_equal(n_recovered, 0);
         assert_int_equal(n, ARRAY_SIZE(rows));
-        survivors_join(arena, NULL, 0, survivors, 1, &joined, &n, &n_survivors);
+        recovered_join(arena, NULL, 0, recovered, 1, &joined, &n, &n_recovered);
         assert_int_equal(n, 1);
 }
 
@@ -116,12 +116,12 @@ static void test_a_stranger_runs_and_has_no_lease_of_ours(void **state _unused_)
         struct route_info subnet = route_to("10.0.1.5", 2);
 
         subnet.dst.bits = 24;
-        assert_true(survivors_has_stranger(&row, 1, NULL, 0, routes, 2));
-        assert_true(survivors_has_stranger(&row, 1, leases + 1, 2, routes, 2));
-        assert_false(survivors_has_stranger(&row, 1, leases, 3, routes, 2));
-        assert_false(survivors_has_stranger(&row, 1, NULL, 0, routes, 1)); /* it is gone */
-        assert_false(survivors_has_stranger(&row, 1, NULL, 0, &subnet, 1));
-        assert_false(survivors_has_stranger(NULL, 0, NULL, 0, routes, 2));
+        assert_true(recovered_has_foreign(&row, 1, NULL, 0, routes, 2));
+        assert_true(recovered_has_foreign(&row, 1, leases + 1, 2, routes, 2));
+        assert_false(recovered_has_foreign(&row, 1, leases, 3, routes, 2));
+        assert_false(recovered_has_foreign(&row, 1, NULL, 0, routes, 1)); /* it is gone */
+        assert_false(recovered_has_foreign(&row, 1, NULL, 0, &subnet, 1));
+        assert_false(recovered_has_foreign(NULL, 0, NULL, 0, routes, 2));
 }
 
 int main(void)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A look with an ENI in it that cannot be read: no absence, no news, told once; and what a look leaves to be repeated. */
+/* A resync with an ENI in it that cannot be read: no absence, no news, told once; and what a resync leaves to be repeated. */
 #include "test.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 
 #include "reconcile_fixture.h"
 
-enum { SOON = NOW + 1000, LATER = NOW + 1000 + LOOK_SETTLE_MS, MUCH_LATER = LATER + LOOK_SETTLE_MS };
+enum { SOON = NOW + 1000, LATER = NOW + 1000 + RESYNC_SETTLE_MS, MUCH_LATER = LATER + RESYNC_SETTLE_MS };
 
 static const char *primary(struct bench *b)
 {
@@ -81,7 +81,7 @@ static void test_an_unreadable_eni_is_not_absent_and_others_are_taken_in(void **
                 bench_show(b, enis, 2);
                 bench_look(b, MUCH_LATER + 1000);
                 assert_string_equal(fixture_eni_state(b->f, key), "ready");
-                bench_look(b, MUCH_LATER + 1000 + LOOK_SETTLE_MS);
+                bench_look(b, MUCH_LATER + 1000 + RESYNC_SETTLE_MS);
                 assert_string_equal(fixture_eni_state(b->f, key), "");
                 assert_int_equal(bench_teardown(&state_), 0);
         }
@@ -118,7 +118,7 @@ static void test_a_doubt_is_asked_about_more_and_more_slowly(void **state)
 
                 bench_look(b, at_ms);
                 round = bench_round(b, at_ms);
-                blocked = blocked_find(&round, CONDITION_LOOK, eni.eni_id);
+                blocked = blocked_find(&round, CONDITION_RESYNC, eni.eni_id);
                 assert_non_null(blocked);
                 assert_int_equal(blocked->attempts, i);
                 assert_true(blocked->retry_at_ms > at_ms);
@@ -130,7 +130,7 @@ static void test_a_doubt_is_asked_about_more_and_more_slowly(void **state)
         bench_show(b, enis, 1);
         bench_look(b, at_ms);
         round = bench_round(b, at_ms);
-        assert_null(blocked_find(&round, CONDITION_LOOK, eni.eni_id));
+        assert_null(blocked_find(&round, CONDITION_RESYNC, eni.eni_id));
         assert_false(observe_eni(&round, key)->in_doubt);
 }
 

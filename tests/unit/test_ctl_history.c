@@ -4,10 +4,10 @@
 
 #include <vpcwire/cleanup.h>
 
-#include "ctl/story.h"
+#include "ctl/history.h"
 
 /* What each event of a case says; times are the places in the list, from 1. */
-struct told {
+struct reported {
         const char *kind, *subject, *pod, *container, *text;
         enum ipam_lease_end end;
 };
@@ -22,7 +22,7 @@ enum { EVENTS = 8, LEASES = 3 };
 
 static const struct {
         const char *name;
-        struct told events[EVENTS];
+        struct reported events[EVENTS];
         struct expected leases[LEASES];
         const char *waits;
 } cases[] = {
@@ -88,7 +88,7 @@ static void test_cases(void **state _unused_)
 {
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 struct ipam_event events[EVENTS];
-                struct story story;
+                struct history history;
                 size_t n = 0, n_leases = 0;
 
                 for (; n < EVENTS && cases[i].events[n].kind; n++)
@@ -100,21 +100,21 @@ static void test_cases(void **state _unused_)
                                                         .container_id = cases[i].events[n].container,
                                                         .text = cases[i].events[n].text,
                                                         .lease_end = cases[i].events[n].end};
-                story = story_tell(events, n);
+                history = history_tell(events, n);
                 for (; n_leases < LEASES && cases[i].leases[n_leases].pod; n_leases++) {
                         const struct expected *e = &cases[i].leases[n_leases];
-                        const struct story_lease *l = &story.leases[n_leases];
+                        const struct history_lease *l = &history.leases[n_leases];
 
-                        if (n_leases >= story.n_leases || strcmp(l->pod, e->pod) != 0 ||
+                        if (n_leases >= history.n_leases || strcmp(l->pod, e->pod) != 0 ||
                             l->since_ms != e->since || l->waited_ms != e->waited || l->wired_ms != e->wired ||
                             l->lost_ms != e->lost || l->until_ms != e->until ||
                             strcmp(l->end ?: "", e->end ?: "") != 0)
                                 fail_msg("%s: lease %zu", cases[i].name, n_leases);
                 }
-                if (story.n_leases != n_leases)
-                        fail_msg("%s: %zu leases", cases[i].name, story.n_leases);
-                assert_string_equal(story.waiting ? story.waiting->text : "", cases[i].waits ?: "");
-                story_done(&story);
+                if (history.n_leases != n_leases)
+                        fail_msg("%s: %zu leases", cases[i].name, history.n_leases);
+                assert_string_equal(history.waiting ? history.waiting->text : "", cases[i].waits ?: "");
+                history_done(&history);
         }
 }
 

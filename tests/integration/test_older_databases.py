@@ -187,16 +187,16 @@ def take_a_rule_away(node):
 
 @pytest.mark.parametrize("spoil, kind", [(damage, "damaged"), (take_a_rule_away, "other-schema")])
 def test_a_database_that_cannot_be_used(node, spoil, kind):
-    """It is put aside, said so, and begun anew; nobody has to be drained."""
+    """It is kept as a backup, said so, and begun anew; nobody has to be drained."""
     spoil(node)
     spoilt = node.db.read_bytes()
     node.start()
     wait_until(lambda: known(node, node.running), 60, why="the kernel and EC2 know all that is needed")
-    (aside,) = node.db.parent.glob(f"{node.db.name}.{kind}-*")
-    assert aside.read_bytes() == spoilt
-    (event,) = [event for event in events(node) if event["kind"] == "database-aside"]
-    assert event["subject"] == str(aside)
-    assert str(aside) in node.log.read_text()
+    (backup,) = node.db.parent.glob(f"{node.db.name}.{kind}-*")
+    assert backup.read_bytes() == spoilt
+    (event,) = [event for event in events(node) if event["kind"] == "database-replaced"]
+    assert event["subject"] == str(backup)
+    assert str(backup) in node.log.read_text()
     check(node)
 
 
@@ -231,7 +231,7 @@ def test_a_second_daemon_with_another_database(node):
 
 @pytest.fixture
 def shrunk(vpc, make_node, tmp_path):
-    """Four of five addresses were given back since a copy was made, and a look has seen it."""
+    """Four of five addresses were given back since a copy was made, and a resync has seen it."""
     node = make_node("n1", instance_type="t3.medium", env={**WARM, **GIVES_BACK_SOON, "MINIMUM_IP_TARGET": "5"}, start=False)
     node.start()
     node.wait_quiet(60, total=5)
@@ -264,7 +264,7 @@ def test_an_older_copy_and_what_was_given_back_since(vpc, shrunk, describe, data
     wait_until(lambda: node.status()["set_up"], 60, why="the daemon answers")
     pods = node.add_pods(f"p{i}" for i in range(5))
     assert {pod.address for pod in pods} <= set(in_ec2(vpc)), (pods, in_ec2(vpc))
-    assert "another copy of the database was in use last" in node.log.read_text()
+    assert "database is an older copy" in node.log.read_text()
     script(vpc)
     vpc.ctl("set-stale", describe=False)
     node.check_kernel()
@@ -281,7 +281,7 @@ def test_the_same_database_is_believed(vpc, shrunk):
     node.start(wait=False)
     wait_until(lambda: node.status()["ready"], 60, why="the daemon is ready")
     node.add_pod("after")
-    assert "another copy of the database" not in node.log.read_text()
+    assert "database is an older copy" not in node.log.read_text()
     script(vpc)
 
 
@@ -298,12 +298,12 @@ def image(node, other):
 
 
 def begun_anew(node, other):
-    (aside,) = node.db.parent.glob(f"{node.db.name}.other-instance-{other.facts['instance_id']}-*")
-    with contextlib.closing(sqlite3.connect(aside)) as db:
+    (backup,) = node.db.parent.glob(f"{node.db.name}.other-instance-{other.facts['instance_id']}-*")
+    with contextlib.closing(sqlite3.connect(backup)) as db:
         assert db.execute("SELECT count(*) FROM enis").fetchone()[0] > 0
-    assert aside.stat().st_mode & 0o777 == 0o600
-    (event,) = [event for event in events(node) if event["kind"] == "database-aside"]
-    assert event["subject"] == str(aside) and other.facts["instance_id"] in event["text"]
+    assert backup.stat().st_mode & 0o777 == 0o600
+    (event,) = [event for event in events(node) if event["kind"] == "database-replaced"]
+    assert event["subject"] == str(backup) and other.facts["instance_id"] in event["text"]
     wait_until(lambda: {eni.get("eni_id") for eni in node.enis()} == {eni["id"] for eni in node.simulator.enis(node.name)}, 60, why="its own ENIs")
 
 

@@ -10,10 +10,10 @@ from vpc import wait_until
 INSTANCE_TAG, NO_MANAGE_TAG = "node.k8s.amazonaws.com/instance_id", "node.k8s.amazonaws.com/no_manage"
 
 
-def wait_look(node, deadline_s=90):
-    """One whole look that begins from now on: the next one has begun, too."""
+def wait_resync(node, deadline_s=90):
+    """One whole resync that begins from now on: the next one has begun, too."""
     before = node.calls().get(DESCRIBE, 0)
-    wait_until(lambda: node.calls().get(DESCRIBE, 0) >= before + 2, deadline_s, why="two looks at EC2")
+    wait_until(lambda: node.calls().get(DESCRIBE, 0) >= before + 2, deadline_s, why="two resyncs")
 
 
 def assert_pods_have_what_ec2_has(vpc, pods):
@@ -32,7 +32,7 @@ def test_addresses_that_were_given_back_are_not_brought_back(vpc, make_node):
     wait_until(lambda: len(in_ec2(vpc)) == 1, 60, why="four addresses are given back")
     node.env["VPCWIRE_SHRINK_DELAY"] = "600"  # what is believed to be there stays to be given to pods
     node.restart()
-    wait_look(node)
+    wait_resync(node)
     pods = node.add_pods(f"p{i}" for i in range(5))
     assert_pods_have_what_ec2_has(vpc, pods)
     vpc.ctl("set-stale", describe=False)
@@ -52,8 +52,8 @@ def test_an_eni_without_our_tag_keeps_its_pods(vpc, make_node, by_hand, tag):  #
         by_hand.create_tags(Resources=[eni["id"]], Tags=[tag])
     else:
         by_hand.delete_tags(Resources=[eni["id"]], Tags=[{"Key": INSTANCE_TAG}])
-    wait_until(lambda: eni["id"] in str(node.status()["blocked"]), 60, why="it is told")
-    wait_look(node)
+    wait_until(lambda: eni["id"] in str(node.status()["blocked"]), 60, why="it is reported")
+    wait_resync(node)
     assert last.address in [lease["address"] for lease in node.leases() if lease["state"] == "wired"]
     node.check_kernel()
     last.exec("ping", "-c1", "-W5", node.address)
@@ -74,7 +74,7 @@ def test_an_eni_without_our_tag_keeps_its_pods(vpc, make_node, by_hand, tag):  #
 def test_no_manage_on_the_primary_eni_changes_nothing(vpc, make_node, by_hand):  # noqa: F811
     node = warm_node(make_node)
     by_hand.create_tags(Resources=[vpc.enis("n1")[0]["id"]], Tags=[{"Key": NO_MANAGE_TAG, "Value": "true"}])
-    wait_look(node)
+    wait_resync(node)
     assert node.status()["blocked"] == []
     node.add_pods(["p0", "p1", "p2"])
     wait_settled(vpc, node, 2)
@@ -82,7 +82,7 @@ def test_no_manage_on_the_primary_eni_changes_nothing(vpc, make_node, by_hand): 
 
 @pytest.mark.world(users=[USER])
 def test_an_eni_that_ec2_calls_full_is_looked_at(vpc, make_node, by_hand):  # noqa: F811
-    """It has more addresses than a late look has shown. Once they are shown, the refusal is explained and keeps no address from the pool."""
+    """It has more addresses than a late resync has shown. Once they are shown, the refusal is explained and keeps no address from the pool."""
     node = make_node("n1", env={**ENV, "MINIMUM_IP_TARGET": "2"})
     node.wait_quiet(60, total=2)
     eni = vpc.enis("n1")[0]
@@ -91,18 +91,18 @@ def test_an_eni_that_ec2_calls_full_is_looked_at(vpc, make_node, by_hand):  # no
     node.add_pods(["p0", "p1"])
     wait_until(lambda: "full" in [blocked["action"] for blocked in node.status()["blocked"]], 60, why="EC2 refuses")
     vpc.ctl("set-stale", describe=False)
-    wait_until(lambda: node.status()["blocked"] == [], 60, why="a look shows why")
+    wait_until(lambda: node.status()["blocked"] == [], 60, why="a resync shows why")
 
 
 @pytest.mark.world(users=[USER])
-def test_an_address_that_a_look_does_not_show_is_not_given_to_a_pod(vpc, make_node, by_hand):  # noqa: F811
-    """Taken away by hand; one look has missed it, the second is half a minute away, and pods come in between."""
+def test_an_address_that_a_resync_does_not_show_is_not_given_to_a_pod(vpc, make_node, by_hand):  # noqa: F811
+    """Taken away by hand; one resync has missed it, the second is half a minute away, and pods come in between."""
     node = warm_node(make_node)
     eni = vpc.enis("n1")[0]
     gone = eni["addresses"][1]
     by_hand.unassign_private_ip_addresses(NetworkInterfaceId=eni["id"], PrivateIpAddresses=[gone])
     by_hand.create_network_interface(SubnetId=eni["subnet_id"], PrivateIpAddress=gone)
-    wait_until(lambda: node.pool()["free"] == 2, 60, why="a look has not shown it")
+    wait_until(lambda: node.pool()["free"] == 2, 60, why="a resync has not shown it")
     assert_pods_have_what_ec2_has(vpc, node.add_pods(["p0", "p1"]))
 
 
@@ -115,9 +115,9 @@ def test_after_another_boot_ec2_is_asked_first(vpc, make_node, by_hand):  # noqa
     by_hand.unassign_private_ip_addresses(NetworkInterfaceId=eni["id"], PrivateIpAddresses=eni["addresses"][1:3])
     for address in eni["addresses"][1:3]:
         by_hand.create_network_interface(SubnetId=eni["subnet_id"], PrivateIpAddress=address)
-    with sqlite3.connect(node.folder / "ipam.db") as books:
-        books.execute("UPDATE facts SET value = 'the boot before' WHERE name = 'boot-id'")
-    books.close()
+    with sqlite3.connect(node.folder / "ipam.db") as database:
+        database.execute("UPDATE facts SET value = 'the boot before' WHERE name = 'boot-id'")
+    database.close()
     vpc.ctl("set-faults", rules=[{"action": DESCRIBE, "effect": "delay", "delay_ms": 1500}])
     node.start(wait=False)
     wait_until(lambda: node.status()["set_up"], 60, why="the daemon answers")
@@ -127,8 +127,8 @@ def test_after_another_boot_ec2_is_asked_first(vpc, make_node, by_hand):  # noqa
 
 
 def test_an_eni_whose_link_is_gone_is_no_capacity(vpc, make_node):
-    """Its pods are cut off, and it is said; the next pod is served by another ENI, not after the next periodic look."""
-    node = warm_node(make_node, VPCWIRE_LOOK_PERIOD="1800", **NOTHING_HANGS)
+    """Its pods are cut off, and it is said; the next pod is served by another ENI, not after the next periodic resync."""
+    node = warm_node(make_node, VPCWIRE_RESYNC_PERIOD="1800", **NOTHING_HANGS)
     node.add_pods(f"p{i}" for i in range(4))
     wait_settled(vpc, node, 2)
     assert not node.status()["impaired"]
@@ -156,5 +156,5 @@ def test_the_primary_eni_has_the_instances_tag(vpc, make_node, by_hand):  # noqa
 
     wait_until(lambda: tags().get(INSTANCE_TAG) == node.facts["instance_id"], 60, why="it is tagged")
     node.restart()
-    wait_look(node)
+    wait_resync(node)
     assert node.calls()["CreateTags"] == 1, node.calls()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "migrate/survivors.h"
+#include "migrate/recovered.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -24,7 +24,7 @@ static bool is_host(struct prefix prefix)
         return prefix_equal(prefix, prefix_host(prefix.ip));
 }
 
-void survivors_of(struct arena *arena, const struct link_info *links, size_t n_links,
+void recovered_of(struct arena *arena, const struct link_info *links, size_t n_links,
                   const struct route_info *routes, size_t n_routes, struct store_import **ret, size_t *ret_n)
 {
         struct store_import *found = ARENA_ARRAY(arena, struct store_import, n_routes);
@@ -50,7 +50,7 @@ void survivors_of(struct arena *arena, const struct link_info *links, size_t n_l
         *ret_n = n;
 }
 
-int survivors_find(struct arena *arena, struct store_import **ret, size_t *ret_n, struct err *err)
+int recovered_find(struct arena *arena, struct store_import **ret, size_t *ret_n, struct err *err)
 {
         const struct route_filter filter = {.family = AF_INET, .table = DATAPLANE_TABLE_PODS};
         _cleanup_(netlink_freep) struct netlink *netlink = NULL;
@@ -61,7 +61,7 @@ int survivors_find(struct arena *arena, struct store_import **ret, size_t *ret_n
         if (netlink_open(-1, &netlink, err) < 0 || link_dump(netlink, arena, &links, &n_links, err) < 0 ||
             route_dump(netlink, arena, &filter, &routes, &n_routes, err) < 0)
                 return err_wrap(err, "look for pods that run already");
-        survivors_of(arena, links, n_links, routes, n_routes, ret, ret_n);
+        recovered_of(arena, links, n_links, routes, n_routes, ret, ret_n);
         return 0;
 }
 
@@ -85,8 +85,8 @@ static bool is_leased(const struct store_import *row, const struct store_lease *
         return false;
 }
 
-bool survivors_has_stranger(const struct store_import *rows, size_t n_rows, const struct store_lease *leases,
-                            size_t n_leases, const struct route_info *main, size_t n_main)
+bool recovered_has_foreign(const struct store_import *rows, size_t n_rows, const struct store_lease *leases,
+                           size_t n_leases, const struct route_info *main, size_t n_main)
 {
         for (size_t i = 0; i < n_rows; i++) {
                 const struct prefix pod = prefix_host(rows[i].address);
@@ -106,27 +106,27 @@ static bool same_container(const struct store_import *a, const struct store_impo
         return strcmp(a->key.container_id, b->key.container_id) == 0;
 }
 
-void survivors_join(struct arena *arena, const struct store_import *rows, size_t n_rows,
-                    const struct store_import *survivors, size_t n_survivors, struct store_import **ret,
-                    size_t *ret_n, size_t *ret_n_survivors)
+void recovered_join(struct arena *arena, const struct store_import *rows, size_t n_rows,
+                    const struct store_import *recovered, size_t n_recovered, struct store_import **ret,
+                    size_t *ret_n, size_t *ret_n_recovered)
 {
-        struct store_import *joined = ARENA_ARRAY(arena, struct store_import, n_rows + n_survivors);
+        struct store_import *joined = ARENA_ARRAY(arena, struct store_import, n_rows + n_recovered);
         size_t n = 0;
 
-        for (size_t i = 0; i < n_survivors; i++) {
-                const struct store_import *row = find_address(rows, n_rows, survivors[i].address);
+        for (size_t i = 0; i < n_recovered; i++) {
+                const struct store_import *row = find_address(rows, n_rows, recovered[i].address);
 
-                joined[n] = survivors[i];
-                if (row && same_container(row, &survivors[i])) {
+                joined[n] = recovered[i];
+                if (row && same_container(row, &recovered[i])) {
                         joined[n].pod_namespace = row->pod_namespace;
                         joined[n].pod_name = row->pod_name;
                         joined[n].since_wall_ms = row->since_wall_ms;
                 }
                 n++;
         }
-        *ret_n_survivors = n;
+        *ret_n_recovered = n;
         for (size_t i = 0; i < n_rows; i++) {
-                if (!find_address(survivors, n_survivors, rows[i].address))
+                if (!find_address(recovered, n_recovered, rows[i].address))
                         joined[n++] = rows[i];
         }
         *ret = joined;

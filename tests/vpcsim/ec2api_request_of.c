@@ -9,8 +9,8 @@
 enum { MAX_COUNT = UINT16_MAX };
 
 /* NAME.1, NAME.2, ..., or NAME.1.MEMBER, ...: addresses, or prefixes. */
-static int read_list(const struct ec2api_request *request, const struct ec2api_wish_names *names,
-                     bool addresses, struct world_wish *wish, struct prefix *cidrs, struct err *err)
+static int read_list(const struct ec2api_request *request, const struct ec2api_asked_names *names,
+                     bool addresses, struct world_asked *requested, struct prefix *cidrs, struct err *err)
 {
         const char *name = addresses ? names->addresses : names->prefixes,
                    *member = addresses ? names->address_member : names->prefix_member;
@@ -29,43 +29,43 @@ static int read_list(const struct ec2api_request *request, const struct ec2api_w
                         cidr = prefix_host(cidr.ip);
                 if (cidr.ip.family != names->family || (cidr.bits == ip_max_bits(cidr.ip)) != addresses)
                         return ec2api_refuse_value(request, item, text, err);
-                cidrs[wish->n_cidrs++] = cidr;
+                cidrs[requested->n_cidrs++] = cidr;
         }
         return 0;
 }
 
-int ec2api_wish(const struct ec2api_request *request, const struct ec2api_wish_names *names,
-                struct world_wish *ret, struct err *err)
+int ec2api_asked(const struct ec2api_request *request, const struct ec2api_asked_names *names,
+                 struct world_asked *ret, struct err *err)
 {
         struct prefix *cidrs = ARENA_ARRAY(request->arena, struct prefix, 2 * EC2API_MAX_LIST + 1);
-        struct world_wish wish = {.cidrs = cidrs};
+        struct world_asked requested = {.cidrs = cidrs};
         int r;
 
-        r = read_list(request, names, true, &wish, cidrs, err);
+        r = read_list(request, names, true, &requested, cidrs, err);
         if (r < 0)
                 return r;
-        r = read_list(request, names, false, &wish, cidrs, err);
+        r = read_list(request, names, false, &requested, cidrs, err);
         if (r == 0 && names->address_count)
-                r = ec2api_number(request, names->address_count, names->least, MAX_COUNT, &wish.n_addresses,
-                                  err);
+                r = ec2api_number(request, names->address_count, names->least, MAX_COUNT,
+                                  &requested.n_addresses, err);
         if (r == 0 && names->prefix_count)
-                r = ec2api_number(request, names->prefix_count, names->least, MAX_COUNT, &wish.n_prefixes,
-                                  err);
+                r = ec2api_number(request, names->prefix_count, names->least, MAX_COUNT,
+                                  &requested.n_prefixes, err);
         if (r < 0)
                 return r;
-        *ret = wish;
+        *ret = requested;
         return 0;
 }
 
-int ec2api_wish_check(const struct ec2api_request *request, const struct ec2api_wish_names *names,
-                      const struct world_wish *wish, struct err *err)
+int ec2api_asked_check(const struct ec2api_request *request, const struct ec2api_asked_names *names,
+                       const struct world_asked *requested, struct err *err)
 {
         size_t n_addresses = 0;
 
-        for (size_t i = 0; i < wish->n_cidrs; i++)
-                n_addresses += wish->cidrs[i].bits == ip_max_bits(wish->cidrs[i].ip);
-        if ((n_addresses > 0) + (wish->n_cidrs > n_addresses) + (wish->n_addresses > 0) +
-                    (wish->n_prefixes > 0) <=
+        for (size_t i = 0; i < requested->n_cidrs; i++)
+                n_addresses += requested->cidrs[i].bits == ip_max_bits(requested->cidrs[i].ip);
+        if ((n_addresses > 0) + (requested->n_cidrs > n_addresses) + (requested->n_addresses > 0) +
+                    (requested->n_prefixes > 0) <=
             1)
                 return 0;
         if (names->family == AF_INET6)
