@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Opening: the daemon's one start (store_prepare), and each thread's connection (store_open). */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -149,6 +150,7 @@ int store_open(const struct store_options *options, struct store **ret, struct e
                 r = schema_check_version(store, err);
         if (r < 0)
                 return r;
+        assert(store);
         store_set_cooldown(store, options->cooldown_ms);
         store->busy_timeout_ms = options->busy_timeout_ms ?: STORE_BUSY_TIMEOUT_MS;
         generation_keep(store, options->generation_path);
