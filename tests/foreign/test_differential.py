@@ -187,7 +187,7 @@ class Side:
         return self.free_before - self.free()
 
 
-CALLS = ["grow", "plug", "unplug", "drop", "more", "less", "more6", "less6", "label", "resync", "err"]
+CALLS = ["grow", "plug", "unplug", "drop", "more", "less", "more6", "less6", "label", "look", "err"]
 
 
 class Model:

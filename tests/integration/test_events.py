@@ -397,7 +397,7 @@ def tell_denied(node, action):
 
 def resync_again(node):
     """The daemon looks at its database when an address is drawn."""
-    key = {"network": "vpcwire", "container_id": "resync", "ifname": "eth0"}
+    key = {"network": "vpcwire", "container_id": "look", "ifname": "eth0"}
     with contextlib.suppress(RpcError):
         node.call("Add", **key, timeout_ms=1)
     node.call("Del", **key)
