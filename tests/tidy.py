@@ -16,6 +16,7 @@ import subprocess
 import sys
 
 BRANCH = "main"
+READ_BY_CMAKE = {".csv", ".html", ".css", ".js", ".svg"}  # what generated C is made of when CMake configures
 FOR_ALL = {".clang-tidy", "CMakeLists.txt", "CMakePresets.json"}  # at the top: the checks, and the flags
 
 
@@ -97,9 +98,14 @@ class Build:
         return found
 
     def touched_by(self, changed):
-        """A source that is not compiled yet counts as changed."""
+        """A source that is not compiled yet counts as changed; so do all of a folder of which CMake reads something to generate C."""
         includes = self.includes()
-        return {path for path, made in self.sources.items() if path in changed or made not in includes or includes[made] & changed}
+        folders = {os.path.dirname(path) for path in changed if pathlib.Path(path).suffix in READ_BY_CMAKE}
+        return {
+            path
+            for path, made in self.sources.items()
+            if path in changed or made not in includes or includes[made] & changed or {os.path.dirname(path), os.path.dirname(path) + "/page"} & folders
+        }
 
 
 def choose(build, stamp, everything):

@@ -6,6 +6,7 @@
  * curl by itself sends a request again when a reused connection closes without an answer. For EC2 that could carry out
  * a mutation twice, so bodies go through a read callback that cannot be rewound: curl then fails instead.
  */
+#include "client/http.h"
 #include "client/http_handle.h"
 
 #include <netinet/in.h>

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The one client for what others serve by HTTP: one exchange at a time over libcurl, here waited for, or on the daemon's loop
- * (http_loop.h), with the limits that everything from outside gets: a deadline for the whole
- * exchange, one for the connection, a size for the body. Connections are kept for the next exchange. No redirects, no
- * cookies, http and https only, TLS 1.2 at least and always verified. A request that was sent is never sent again.
+ * (http_loop.h), with the limits that everything from outside gets: a deadline for the whole exchange, one for the
+ * connection, a size for the body. Connections are kept for the next exchange. No redirects, no cookies, http and https only, TLS 1.2 at least and always verified. A request that was sent is never sent again.
  * Proxies are those of the environment, as curl reads it (HTTPS_PROXY, https_proxy, http_proxy, NO_PROXY), unless refused.
  *
  * One `struct http` belongs to one thread. The reply's bytes may be secrets: they are wiped before they are freed.

@@ -5,7 +5,11 @@
 
 #include <curl/curl.h>
 
-#include "client/http.h"
+#include <vpcwire/err.h>
+
+struct http;
+struct http_reply;
+struct http_request;
 
 /* All that is to be done before *ret, which stays http's, is performed. The request's body is borrowed until http_finish(). */
 int http_prepare(struct http *http, const struct http_request *request, CURL **ret, struct err *err);

@@ -32,10 +32,11 @@ enum {
         CONFIG_UNSUPPORTED_MAX = 64, /* rows of the table in unsupported.c */
 };
 
-/* What was understood, and is not done. */
+/* What was understood, and is not done, or is done and will not be for ever. */
 struct config_warning {
         const char *setting; /* its name in the table */
         const char *text;    /* begins with the value, and ends with the remedy where there is one */
+        bool renamed;        /* it is followed, by its old name */
 };
 
 struct config_warnings {

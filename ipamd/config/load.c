@@ -36,9 +36,7 @@ static void warn_of_old_name(struct config *config, const struct setting *settin
                              const char *value)
 {
         if (setting->old_name && strcmp(name, setting->old_name) == 0)
-                config_warn(config, setting->name,
-                            "'%.64s' is taken from %s, which is called %s now: rename it", value, name,
-                            setting->name);
+                config_warn_renamed(config, setting->name, name, value);
 }
 
 /* An empty variable is an unset one: that is how manifests take a value back. */

@@ -22,8 +22,10 @@ static void take_warnings(struct config *running, struct config *fresh, const ch
         for (const char *const *name = staying; *name; name++)
                 config_forget_warnings(fresh, *name);
         for (size_t i = 0; i < old.n; i++) {
-                if (is_among(staying, old.list[i].setting))
-                        config_warn(fresh, old.list[i].setting, "%s", old.list[i].text);
+                if (!is_among(staying, old.list[i].setting))
+                        continue;
+                config_warn(fresh, old.list[i].setting, "%s", old.list[i].text);
+                fresh->warnings.list[fresh->warnings.n - 1].renamed = old.list[i].renamed;
         }
         running->warnings = fresh->warnings;
         fresh->warnings = old;

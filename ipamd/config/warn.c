@@ -20,6 +20,13 @@ void config_warn(struct config *config, const char *setting, const char *format,
                 (struct config_warning){.setting = setting, .text = arena_strdup(warnings->arena, text)};
 }
 
+void config_warn_renamed(struct config *config, const char *setting, const char *old_name, const char *value)
+{
+        config_warn(config, setting, "'%.64s' is taken from %s, which is called %s now: rename it", value,
+                    old_name, setting);
+        config->warnings.list[config->warnings.n - 1].renamed = true;
+}
+
 void config_forget_warnings(struct config *config, const char *setting)
 {
         struct config_warnings *warnings = &config->warnings;

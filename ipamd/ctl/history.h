@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* From events to leases: who had which address, from when to when, and how it ended. Pure. */
-#ifndef IPAMD_CTL_STORY_H
-#define IPAMD_CTL_STORY_H
+#ifndef IPAMD_CTL_HISTORY_H
+#define IPAMD_CTL_HISTORY_H
 
 #include <vpcwire/ipam.h>
 

@@ -86,7 +86,7 @@ uint32_t nft_generation(const struct nft_socket *socket)
         /* The kernel answers inside send(), and the library leaves nothing unread. */
         if (send(socket->fd, &request, sizeof(request), 0) < 0)
                 return 0;
-        n = recv(socket->fd, &reply, sizeof(reply), 0);
+        n = recv(socket->fd, &reply, sizeof(reply), MSG_DONTWAIT);
         if (n < 0 || !nlmsg_ok(&reply.header, (int)n) ||
             reply.header.nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN) ||
             nlmsg_parse(&reply.header, sizeof(struct nfgenmsg), attributes, NFTA_GEN_MAX, NULL) < 0 ||

@@ -71,7 +71,7 @@ static json_t *eni_json(const struct http_pool *pool, const struct store_eni *en
                 prefix_format(prefix_host(pool->addresses[i].address), key);
                 json_object_set_new(cidrs, key, cidr_json(pool, &pool->addresses[i], cooldown_ms));
         }
-        /* A trunk or EFA interface is never one of ours: look.c takes plain interfaces only. */
+        /* A trunk or EFA interface is never one of ours: resync.c takes plain interfaces only. */
         return json_pack("{ss sb sb sb si so s{} sb si ss}", "ID", eni->eni_id, "IsPrimary", eni->primary,
                          "IsTrunk", false, "IsEFA", false, "DeviceNumber", (int)eni->device_index,
                          "AvailableIPv4Cidrs", cidrs, "IPv6Cidrs", "IsExcludedForPodIPs", false,

@@ -103,8 +103,9 @@ enum condition_kind condition_kind_parse(const char *name)
 {
         int kind = 0;
 
-        while (strcmp(name, kinds[kind].name) != 0)
-                assert(++kind < _CONDITION_KIND_MAX);
+        while (kind < _CONDITION_KIND_MAX && strcmp(name, kinds[kind].name) != 0)
+                kind++;
+        assert(kind < _CONDITION_KIND_MAX);
         return (enum condition_kind)kind;
 }
 
@@ -112,8 +113,9 @@ enum condition_cause condition_cause_parse(const char *name)
 {
         int cause = 0;
 
-        while (strcmp(name, causes[cause]) != 0)
-                assert(++cause < _CONDITION_CAUSE_MAX);
+        while (cause < _CONDITION_CAUSE_MAX && strcmp(name, causes[cause]) != 0)
+                cause++;
+        assert(cause < _CONDITION_CAUSE_MAX);
         return (enum condition_cause)cause;
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the monitor tells: a mask of these. */
+/* What the monitor tells, a mask of these; and by what it knows who changed it. */
 #ifndef NODE_CHANGED_H
 #define NODE_CHANGED_H
+
+#include <stdint.h>
 
 enum node_changed {
         NODE_CHANGED_LINKS =
@@ -14,6 +16,11 @@ enum node_changed {
         NODE_CHANGED_SYSCTLS = 1 << 6,  /* forwarding or rp_filter is not what we set any more */
         NODE_CHANGED_FIREWALL = 1 << 7, /* somebody's forward chain drops now */
         NODE_CHANGED_OVERRUN = 1 << 8,  /* notifications were lost: look at everything */
+};
+
+/* The addresses of our own requests' sockets; 0: none. Who asked is reported by these, and by nothing that a thread or a PID namespace changes. */
+struct node_ports {
+        uint32_t route, nft;
 };
 
 #endif

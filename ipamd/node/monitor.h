@@ -22,11 +22,6 @@ struct node_monitor;
 
 enum { NODE_MONITOR_FDS = 2 };
 
-/* The addresses of our own requests' sockets; 0: none. Who asked is reported by these, and by nothing that a thread or a PID namespace changes. */
-struct node_ports {
-        uint32_t route, nft;
-};
-
 /* veth_prefix is copied. own: node_ports() of the node whose changes are no news. */
 int node_monitor_open(const char *veth_prefix, struct node_ports own, struct node_monitor **ret,
                       struct err *err);

@@ -81,7 +81,7 @@ static unsigned pod_seen(struct monitor_events *events, const struct link_info *
                        : 0;
 }
 
-/* To be asked about, unless there is so much that a resync at all is less. */
+/* To be asked about, unless there is so much that a whole pass is less. */
 static unsigned wired(struct monitor_events *events, const struct node_wired *wired)
 {
         if (events->n_wired == WIRED_MAX)

@@ -7,8 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "node/monitor.h"
+#include "node/changed.h"
 #include "node/want.h"
+#include "node/wired.h"
 
 struct nlmsghdr;
 

@@ -9,8 +9,8 @@
 #include <vpcwire/netlink.h>
 
 #include "firewall/nft.h"
+#include "node/changed.h"
 #include "node/check.h"
-#include "node/monitor.h"
 #include "node/sync.h"
 #include "node/sync_parts.h"
 

@@ -42,7 +42,7 @@ static enum plan_cause cause_of(enum plan_reason reason)
                 [PLAN_REASON_POD_LIMIT] = PLAN_CAUSE_POD_LIMIT,
                 [PLAN_REASON_TYPE_LIMIT] = PLAN_CAUSE_NODE_UNKNOWN,
                 [PLAN_REASON_PRIMARY_NOT_SEEN] = PLAN_CAUSE_NODE_UNKNOWN,
-                [PLAN_REASON_NOT_LOOKED] = PLAN_CAUSE_NODE_UNKNOWN,
+                [PLAN_REASON_NOT_RESYNCED] = PLAN_CAUSE_NODE_UNKNOWN,
                 [PLAN_REASON_COOLING] = PLAN_CAUSE_COOLING,
         };
 

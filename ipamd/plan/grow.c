@@ -240,7 +240,7 @@ unsigned plan_wait_for_look(struct draft *draft)
         struct growth growth = measure(draft);
 
         if (growth.shortage)
-                draft_stuck(draft, &(struct plan_stuck){.reason = PLAN_REASON_NOT_LOOKED});
+                draft_stuck(draft, &(struct plan_stuck){.reason = PLAN_REASON_NOT_RESYNCED});
         return growth.shortage;
 }
 

@@ -129,8 +129,8 @@ enum plan_reason {
         PLAN_REASON_POD_LIMIT,              /* n pods there may be, held addresses */
         PLAN_REASON_TYPE_LIMIT,             /* the instance type takes no addresses for pods */
         PLAN_REASON_PRIMARY_NOT_SEEN,
-        PLAN_REASON_NOT_LOOKED, /* EC2 was not looked at since the boot */
-        PLAN_REASON_COOLING,    /* n */
+        PLAN_REASON_NOT_RESYNCED, /* EC2 was not looked at since the boot */
+        PLAN_REASON_COOLING,      /* n */
         _PLAN_REASON_MAX,
 };
 

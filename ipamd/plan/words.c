@@ -60,7 +60,7 @@ static const char *reason_text(const struct plan_stuck *s, struct arena *arena)
                                     s->held);
         case PLAN_REASON_TYPE_LIMIT: return "the instance type's limits allow no addresses for pods";
         case PLAN_REASON_PRIMARY_NOT_SEEN: return "the instance's own ENI has not been seen in EC2 yet";
-        case PLAN_REASON_NOT_LOOKED:
+        case PLAN_REASON_NOT_RESYNCED:
                 return "EC2 has not been looked at since the boot, and what it gave us before may be "
                        "somebody else's now";
         case PLAN_REASON_COOLING:

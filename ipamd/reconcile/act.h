@@ -8,7 +8,7 @@
 
 enum {
         ATTACH_ATTEMPTS_MAX = 5,      /* then the ENI is given up and deleted */
-        TOKEN_LOOKS_MAX = 6,          /* for the ENI that a client token made; then the row is given up */
+        TOKEN_RESYNCS_MAX = 6,        /* for the ENI that a client token made; then the row is given up */
         ENI_FULL_MS = 10 * 60 * 1000, /* an ENI that EC2 calls full is not filled for so long */
 };
 

@@ -40,7 +40,7 @@ static int not_shown(struct context *ctx, struct round *round, struct store_eni 
         unsigned attempts = blocked_attempts(round, CONDITION_TOKEN_NOT_SHOWN, eni->client_token);
         int64_t until_ms;
 
-        if (attempts + 1 >= TOKEN_LOOKS_MAX) {
+        if (attempts + 1 >= TOKEN_RESYNCS_MAX) {
                 if (blocked_clear(ctx, round, recreate, eni->client_token, err) < 0 ||
                     blocked_clear(ctx, round, CONDITION_TOKEN_NOT_SHOWN, eni->client_token, err) < 0)
                         return -(int)err->code;

@@ -7,8 +7,9 @@
 
 enum {
         BLOCKED_FORGET_MS =
-                15 * 60 * 1000,        /* after it ended, a block and its count of attempts are forgotten */
-        TOLD_MS = 24 * 60 * 60 * 1000, /* how long a word stands that is said again, or taken back */
+                15 * 60 * 1000, /* after it ended, a block and its count of attempts are forgotten */
+        CONDITION_STANDS_MS =
+                24 * 60 * 60 * 1000, /* how long a word stands that is said again, or taken back */
 };
 
 /*

@@ -18,11 +18,11 @@ static bool is_gone(const struct round *round, const struct store_eni *eni)
 
 static int64_t pause_ms(unsigned attempts)
 {
-        int64_t pause = LINK_LOOK_MS;
+        int64_t pause = LINK_RESYNC_MS;
 
-        while (attempts-- && pause < LINK_LOOK_MAX_MS)
+        while (attempts-- && pause < LINK_RESYNC_MAX_MS)
                 pause *= 2;
-        return pause < LINK_LOOK_MAX_MS ? pause : LINK_LOOK_MAX_MS;
+        return pause < LINK_RESYNC_MAX_MS ? pause : LINK_RESYNC_MAX_MS;
 }
 
 static int ask_ec2(struct context *ctx, struct round *round, const struct store_eni *eni, struct outcome *out,

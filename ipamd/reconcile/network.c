@@ -3,7 +3,7 @@
  * The host's network as the database wants it, and what follows from it for the database: an ENI that the kernel routes is
  * ready, its preparing addresses are free.
  *
- * Observing the kernel and repairing it is one step, before the plan. A repair follows from the very look that showed the
+ * Observing the kernel and repairing it is one step, before the plan. A repair follows from the very dump that showed the
  * difference (looked at again it could be another one, and costs the plugin the lock of all links once more); and the plan counts on what
  * the kernel routes after it: an address that could be routed now is none that EC2 must be asked for.
  */
@@ -258,7 +258,7 @@ static bool something_unrouted(const struct network *network, const struct round
         return false;
 }
 
-/* All of it: the database's view against one resync at the kernel, and what that look said to the database. */
+/* All of it: the database's view against the kernel as it was seen once, and what that says to the database. */
 static int pass_all(struct network *network, struct context *ctx, struct round *round,
                     const struct node_view *view, const struct database_view *database, struct outcome *out,
                     struct err *err)

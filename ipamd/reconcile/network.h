@@ -13,12 +13,12 @@ enum {
                 60 * 1000, /* the host's network is looked at this often even if no notification came */
         LINK_COMES_MS =
                 2 * 60 * 1000, /* an ENI's link appears within this after its attach, on EC2's slow days */
-        LINK_LOOK_MS =
+        LINK_RESYNC_MS =
                 5 * 1000, /* between two looks for the sake of a missing link; twice as long each time, ... */
-        LINK_LOOK_MAX_MS = 10 * 60 * 1000, /* ... but no longer than this */
-        PODS_PERIOD_MS = 60 * 1000,        /* the pods' links are looked at */
-        PODS_SETTLE_MS = 500,              /* a DEL removes the link first and releases then: give it time */
-        RESERVED_GRACE_MS = 30 * 1000,     /* a reserved lease's link may not be there yet */
+        LINK_RESYNC_MAX_MS = 10 * 60 * 1000, /* ... but no longer than this */
+        PODS_PERIOD_MS = 60 * 1000,          /* the pods' links are looked at */
+        PODS_SETTLE_MS = 500,          /* a DEL removes the link first and releases then: give it time */
+        RESERVED_GRACE_MS = 30 * 1000, /* a reserved lease's link may not be there yet */
 };
 
 /* An address of an ENI that nobody gets, because somebody on the host has it. */

@@ -84,8 +84,8 @@ static int see_tag(struct reconcile *r, struct round *round, struct resync_answe
         if (!known->untagged)
                 log_error("eni without our tag: no more addresses of it are offered",
                           LOG_STR("eni", entry->eni_id), LOG_INT("pods", known->leased + known->lost));
-        return blocked_say(&r->ctx, round, CONDITION_ENI_TAG, entry->eni_id, round->now_ms + TOLD_MS,
-                           CAUSE_TAG_MISSING,
+        return blocked_say(&r->ctx, round, CONDITION_ENI_TAG, entry->eni_id,
+                           round->now_ms + CONDITION_STANDS_MS, CAUSE_TAG_MISSING,
                            arena_printf(round->arena,
                                         "EC2 shows %s without the tag " OURS_TAG_INSTANCE
                                         "=%s, or with " OURS_TAG_NO_MANAGE
@@ -180,7 +180,7 @@ static int take_in(struct reconcile *r, struct round *round, struct resync_answe
         log_error("eni skipped: EC2's answer contradicts the database", LOG_STR("eni", eni->eni_id),
                   LOG_ERR(&cause));
         return blocked_say(
-                &r->ctx, round, CONDITION_ENI_TAKE_IN, eni->eni_id, round->now_ms + TOLD_MS,
+                &r->ctx, round, CONDITION_ENI_TAKE_IN, eni->eni_id, round->now_ms + CONDITION_STANDS_MS,
                 CAUSE_DOES_NOT_FIT,
                 arena_printf(round->arena, "what EC2 shows of %s is left out: %s", eni->eni_id, cause.msg),
                 out, err);
@@ -216,7 +216,7 @@ static int absent_row(struct reconcile *r, struct round *round, const struct sto
         return store_eni_remove(r->ctx.store, eni->key, "EC2 does not show it attached", err);
 }
 
-/* This look has not answered what it was asked: the next one for this ENI's sake comes later and later. */
+/* This resync has not answered what it was asked: the next one for this ENI's sake comes later and later. */
 static int stays_in_doubt(struct reconcile *r, struct round *round, const struct store_eni *eni,
                           struct outcome *out, struct err *err)
 {

@@ -75,7 +75,7 @@ struct resync_blocks {
 };
 
 /*
- * EC2 gives an ENI what one that it deleted had. A row that this look does not show keeps no MAC and no primary address from the
+ * EC2 gives an ENI what one that it deleted had. A row that this resync does not show keeps no MAC and no primary address from the
  * ENI that has them now; two ENIs that are both shown with one are a contradiction, which is reported.
  */
 int resync_make_way(struct context *ctx, struct round *round, const struct resync_answer *answer,

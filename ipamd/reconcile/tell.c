@@ -26,7 +26,7 @@ static enum condition_cause cause_of(const struct plan *plan)
                 [PLAN_REASON_POD_LIMIT] = CAUSE_POD_LIMIT,
                 [PLAN_REASON_TYPE_LIMIT] = CAUSE_TYPE_LIMIT,
                 [PLAN_REASON_PRIMARY_NOT_SEEN] = CAUSE_NODE_UNKNOWN,
-                [PLAN_REASON_NOT_LOOKED] = CAUSE_NODE_UNKNOWN,
+                [PLAN_REASON_NOT_RESYNCED] = CAUSE_NODE_UNKNOWN,
                 [PLAN_REASON_COOLING] = CAUSE_COOLING,
         };
         static const enum condition_cause first[] = {CAUSE_ENI_LEAVING, CAUSE_ENI_LIMIT, CAUSE_POD_LIMIT,
@@ -83,8 +83,8 @@ static int tell_kept(struct context *ctx, struct round *round, const struct plan
                 return 0;
         if (!before)
                 log_info("eni not given back", LOG_STR("reason", message));
-        return blocked_say(ctx, round, CONDITION_SHRINK, "", round->now_ms + TOLD_MS, CAUSE_PUBLIC_ADDRESS,
-                           message, out, err);
+        return blocked_say(ctx, round, CONDITION_SHRINK, "", round->now_ms + CONDITION_STANDS_MS,
+                           CAUSE_PUBLIC_ADDRESS, message, out, err);
 }
 
 int tell_plan(struct context *ctx, struct round *round, const struct plan *plan, struct outcome *out,

@@ -11,8 +11,8 @@ struct list {
         size_t n;
 };
 
-/* Whatever kind it is of; whatever the cause. */
-#define ANY_KIND  _CONDITION_KIND_MAX
+/* Whichever EC2 call is put off; whatever the cause. */
+#define ANY_CALL  _CONDITION_KIND_MAX
 #define ANY_CAUSE _CONDITION_CAUSE_MAX
 
 /* Conditions that are alarms; the first rule that fits. With `object` each object is an alarm of its own, and over_message ends with it. */
@@ -23,11 +23,11 @@ static const struct rule {
         bool object;
         const char *reason, *over_reason, *over_message;
 } rules[] = {
-        {ANY_KIND, CAUSE_CAPACITY_SUBNET, 0, true, "SubnetHasNoFreeAddresses", "SubnetHasFreeAddresses",
+        {ANY_CALL, CAUSE_CAPACITY_SUBNET, 0, true, "SubnetHasNoFreeAddresses", "SubnetHasFreeAddresses",
          "EC2 does not refuse addresses in it any more: subnet "},
-        {ANY_KIND, CAUSE_CAPACITY_ACCOUNT, 0, false, "NetworkInterfaceLimitReached",
+        {ANY_CALL, CAUSE_CAPACITY_ACCOUNT, 0, false, "NetworkInterfaceLimitReached",
          "NetworkInterfaceLimitOver", "EC2 does not refuse new ENIs any more for the account's limit"},
-        {ANY_KIND, CAUSE_CREDENTIALS, 3, false, "AWSCredentialsRefused", "AWSCredentialsAccepted",
+        {ANY_CALL, CAUSE_CREDENTIALS, 3, false, "AWSCredentialsRefused", "AWSCredentialsAccepted",
          "AWS takes this node's credentials again"},
         {CONDITION_STEP_NETWORK, ANY_CAUSE, 2, false, "HostNetworkImpaired", "HostNetworkRepaired",
          "the host's routes, rules and firewall tables for pods are what they should be again"},
@@ -63,9 +63,16 @@ static void add(struct list *list, struct kube_notice notice)
                 list->notices[list->n++] = notice;
 }
 
+/* A count that stops nothing has EC2's cause, too: the call that it counts is put off under a kind of its own. */
+static bool is_of_kind(const struct rule *rule, enum condition_kind kind)
+{
+        return rule->kind == ANY_CALL ? condition_class(kind) == CONDITION_CLASS_BACK_OFF
+                                      : rule->kind == kind;
+}
+
 static bool matches(const struct rule *rule, const struct condition *condition)
 {
-        return (rule->kind == ANY_KIND || rule->kind == condition->kind) &&
+        return is_of_kind(rule, condition->kind) &&
                (rule->cause == ANY_CAUSE || rule->cause == condition->cause) &&
                condition->attempts >= rule->attempts_min;
 }
@@ -179,8 +186,10 @@ void alarm_list(const struct alarm_facts *facts, struct arena *arena, struct kub
         if (grow && list.n == 0) /* else something of the above is why */
                 add_limit(&list, facts, grow);
         add_lost(&list, &facts->counts);
-        for (size_t i = 0; i < facts->n_settings; i++)
-                add_setting(&list, &facts->settings[i]);
+        for (size_t i = 0; i < facts->n_settings; i++) {
+                if (!facts->settings[i].renamed)
+                        add_setting(&list, &facts->settings[i]);
+        }
         *ret = list.notices;
         *ret_n = list.n;
 }

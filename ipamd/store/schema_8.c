@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Version 8: an event says what ended a lease, and what cannot be done now has a kind and a cause, and not a sentence that somebody searches. The names are those of
- * model/condition.h; a unit test compares them, and a new one is a new version.
+ * Version 8: what cannot be done now has a kind and a cause, and not a sentence that is searched; and an event says what ended
+ * a lease. The names are those of model/condition.h; a unit test compares them, and a new one is a new version.
  *
  * Of the table before only that is kept whose kind says its cause: a full ENI, a missing tag or link, an ENI that does not fit.
  * The cause of an EC2 call's back-off, and of the counts beside it, stood in its sentence alone: they begin anew (each call is made

@@ -63,6 +63,11 @@ def test_a_header_counts_for_what_includes_it_also_uncommitted(tree):
     assert tree.list() == {"one.c"}
 
 
+def test_what_cmake_makes_c_of_counts_for_its_folder(tree):
+    tree.commit("table.csv", "1,2\n")
+    assert tree.list() == {"one.c", "two.c"}
+
+
 @pytest.mark.parametrize("name, text", [(".clang-tidy", "Checks: '*'\n"), ("CMakeLists.txt", FILES["CMakeLists.txt"] + "# changed\n")])
 def test_other_checks_or_flags_count_for_all(tree, name, text):
     tree.commit(name, text)

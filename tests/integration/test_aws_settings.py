@@ -6,7 +6,7 @@ import json
 import pytest
 
 from test_doctor import Doctor
-from test_events import TOLD_S, account, cluster  # noqa: F401 (a fixture)
+from test_events import EVENT_S, account, cluster  # noqa: F401 (a fixture)
 from vpc import wait_until
 
 # Pods would get addresses of another subnet, family or ENI, other groups, or EC2 calls would be made that were switched off.
@@ -97,7 +97,7 @@ def test_what_is_not_done_is_reported_everywhere(make_node, account, tmp_path): 
         found = Doctor(node, tmp_path / "host").assert_named("settings", "warn")
         assert {check["verdict"] for check in found} == {"warn"} and len(found) == len(env)
         assert all(any(name in check["found"] for check in found) for name in env)
-        wait_until(lambda: len(api.of("SettingNotFollowed")) == len(env), TOLD_S, why="each is reported once")
+        wait_until(lambda: len(api.of("SettingNotFollowed")) == len(env), EVENT_S, why="each is reported once")
         assert {event["message"].split(":")[0] for event in api.of("SettingNotFollowed")} == set(env)
         assert node.add_pod("p").address
 

@@ -19,7 +19,7 @@ from vpc.rpc import RpcError
 
 NODE_NAME = "node-1.example.internal"
 POOL = {"WARM_IP_TARGET": "1", "MINIMUM_IP_TARGET": "3", "IP_COOLDOWN_PERIOD": "1"}
-TOLD_S = 60  # a handful of retries with their pauses, on a slow machine
+EVENT_S = 60  # a handful of retries with their pauses, on a slow machine
 DENIED, GRANTED = "MissingIAMPermissions", "IAMPermissionsGranted"
 
 
@@ -41,7 +41,7 @@ def cluster(make_node, account, start=True, **options):
         node.stop()
 
 
-def wait_event(api, reason, deadline_s=TOLD_S, **fields):
+def wait_event(api, reason, deadline_s=EVENT_S, **fields):
     """The only Event with this reason, once its fields are so."""
 
     def look():
@@ -200,7 +200,7 @@ def test_refusals_are_outlasted(vpc, make_node, account):
             action = f"DeleteNetworkInterface{i}"
             begun = time.monotonic()
             tell_denied(node, action)
-            wait_until(lambda: len(api.requests) >= 2, TOLD_S, why=f"asked again after {fault!r:.20}")
+            wait_until(lambda: len(api.requests) >= 2, EVENT_S, why=f"asked again after {fault!r:.20}")
             serves(node, f"p{i}")
             api.refuse(None)
             assert action in wait_event(api, DENIED)["message"]
@@ -215,11 +215,11 @@ def test_one_bad_answer_is_not_the_end(make_node, account, fault):
         node.wait_quiet(free=3)
         api.refuse(fault, times=1)
         tell_denied(node, "First")
-        wait_until(lambda: api.requests, TOLD_S)
+        wait_until(lambda: api.requests, EVENT_S)
         for i in range(3):
             serves(node, f"p{i}")
         tell_denied(node, "Second")
-        wait_until(lambda: [event for event in api.of(DENIED) if "ec2:Second" in event["message"]], TOLD_S)
+        wait_until(lambda: [event for event in api.of(DENIED) if "ec2:Second" in event["message"]], EVENT_S)
         if fault == 422:
             assert not [event for event in api.of(DENIED) if "ec2:First" in event["message"]]
             assert "by script" in node.proc.text()
@@ -230,7 +230,7 @@ def test_retry_after_is_honoured(make_node, account):
         node.wait_quiet(free=3)
         api.refuse(429, times=1, retry_after=6)
         tell_denied(node, "Something")
-        wait_until(lambda: api.requests, TOLD_S)
+        wait_until(lambda: api.requests, EVENT_S)
         started = time.monotonic()
         wait_event(api, DENIED)
         assert time.monotonic() - started > 5
@@ -242,7 +242,7 @@ def test_a_retry_after_of_centuries(make_node, account):
         node.wait_quiet(free=3)
         api.refuse(429, times=1, retry_after=9223372036854775807)
         tell_denied(node, "Something")
-        wait_until(lambda: "again_in_ms" in node.proc.text(), TOLD_S)
+        wait_until(lambda: "again_in_ms" in node.proc.text(), EVENT_S)
         assert '"again_in_ms":300000' in node.proc.text(), "five minutes are the most"
         serves(node, "web")
 
@@ -258,16 +258,16 @@ def test_tokens_rotate(make_node, account):
         fresh.write_text("token-2-secret\n")
         os.rename(fresh, account / "token")
         tell_denied(node, "After")
-        wait_until(lambda: len(api.of(DENIED)) == 2 and api.of(GRANTED), TOLD_S)
+        wait_until(lambda: len(api.of(DENIED)) == 2 and api.of(GRANTED), EVENT_S)
         assert ("POST", 401) not in api.requests and ("PATCH", 401) not in api.requests
 
         (account / "token").write_text("stale-secret")
         tell_denied(node, "Later")
-        wait_until(lambda: ("POST", 401) in api.requests, TOLD_S)
+        wait_until(lambda: ("POST", 401) in api.requests, EVENT_S)
         (account / "token").unlink()
         serves(node, "p")
         (account / "token").write_text("token-2-secret")
-        wait_until(lambda: len(api.of(DENIED)) == 3, TOLD_S)
+        wait_until(lambda: len(api.of(DENIED)) == 3, EVENT_S)
         assert "secret" not in node.proc.text() and "token-1" not in node.proc.text()
 
 
@@ -280,7 +280,7 @@ def test_api_server_away_at_the_start(vpc, make_node, account):
     node.start()
     tell_denied(node, "Gone")
     pods = node.add_pods(["p0", "p1", "p2"])
-    wait_until(lambda: "Kubernetes; kept" in node.proc.text(), TOLD_S, why="nobody listens")
+    wait_until(lambda: "Kubernetes; kept" in node.proc.text(), EVENT_S, why="nobody listens")
     for i in range(20):
         tell_denied(node, f"Gone{i}")
     pods.pop().delete()
@@ -302,7 +302,7 @@ def test_events_outlive_daemons_and_expire(make_node, account):
         tell_denied(node, "Something")
         wait_event(api, DENIED, count=1)
         node.restart()
-        wait_until(lambda: ("PATCH", 200) in api.requests, TOLD_S, why="brought up to date")
+        wait_until(lambda: ("PATCH", 200) in api.requests, EVENT_S, why="brought up to date")
         assert ("POST", 409) in api.requests
         event = wait_event(api, DENIED, count=1)
         forget_denied(node)
@@ -341,7 +341,7 @@ def test_only_its_own_authority_is_trusted(make_node, account, tmp_path):
         right = (account / "ca.crt").read_text()
         (account / "ca.crt").write_text((make_account(tmp_path / "other") / "ca.crt").read_text())
         tell_denied(node, "Something")
-        wait_until(lambda: "TLS" in node.proc.text(), TOLD_S)
+        wait_until(lambda: "TLS" in node.proc.text(), EVENT_S)
         assert api.requests == []
         serves(node, "p")
         (account / "ca.crt").write_text(right)

@@ -343,7 +343,7 @@ static void test_what_came_before_is_no_look_for_a_token(void **state)
         struct round round;
 
         bench_answer(b, &unavailable, 1);
-        for (unsigned i = 0; i < 2 * TOKEN_LOOKS_MAX; i++) {
+        for (unsigned i = 0; i < 2 * TOKEN_RESYNCS_MAX; i++) {
                 round = bench_round(b, SOON);
                 bench_act(b, &round, action);
         }
@@ -355,7 +355,7 @@ static void test_what_came_before_is_no_look_for_a_token(void **state)
 static void test_a_token_used_before_whose_eni_is_never_shown_is_given_up(void **state)
 {
         struct bench *b = *state;
-        struct round round = recreate_mismatched(b, NULL, TOKEN_LOOKS_MAX);
+        struct round round = recreate_mismatched(b, NULL, TOKEN_RESYNCS_MAX);
 
         assert_int_equal(round.n_enis, 1);
         assert_null(blocked_find(&round, CONDITION_RECREATE, "vw-1-token"));

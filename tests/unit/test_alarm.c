@@ -75,6 +75,12 @@ static const struct alarm_case cases[] = {
          {{0}},
          {"AWSCredentialsRefused/"},
          "ExpiredToken"},
+        {"a count of refusals is no call that is put off",
+         {0},
+         {{CONDITION_ATTACH_REFUSED, "eni-1", CAUSE_CREDENTIALS, "ExpiredToken", 3, SOON}},
+         {{0}},
+         {0},
+         NULL},
         {"the network failed once",
          {0},
          {{CONDITION_STEP_NETWORK, "", CAUSE_STEP_FAILED, "netlink: busy", 1, SOON}},
@@ -224,12 +230,13 @@ static void test_cases(void **state _unused_)
 static void test_settings_that_are_not_followed(void **state _unused_)
 {
         static const struct config_warning settings[] = {{"MAX_ENI", "'0' is as good as unset"},
-                                                         {"ANNOTATE_POD_IP", "'true' is not supported"}};
+                                                         {"ANNOTATE_POD_IP", "'true' is not supported"},
+                                                         {"NEW", "'1' is taken from OLD", .renamed = true}};
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         struct kube_notice *notices;
         size_t n;
 
-        alarm_list(&(const struct alarm_facts){.settings = settings, .n_settings = 2}, arena, &notices, &n);
+        alarm_list(&(const struct alarm_facts){.settings = settings, .n_settings = 3}, arena, &notices, &n);
         assert_int_equal(n, 2);
         assert_string_equal(notices[0].reason, "SettingNotFollowed");
         assert_string_equal(notices[1].subject, "ANNOTATE_POD_IP");

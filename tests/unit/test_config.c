@@ -568,6 +568,7 @@ static void test_an_old_name_is_followed_with_a_warning(void **state)
         assert_int_equal(load(f)->resync_period_s, 60);
         assert_int_equal(f->config->warnings.n, 1);
         assert_string_equal(f->config->warnings.list[0].setting, "VPCWIRE_RESYNC_PERIOD");
+        assert_true(f->config->warnings.list[0].renamed);
         assert_string_equal(f->config->warnings.list[0].text,
                             "'60' is taken from VPCWIRE_LOOK_PERIOD, which is called VPCWIRE_RESYNC_PERIOD "
                             "now: rename it");

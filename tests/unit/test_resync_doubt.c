@@ -798,13 +798,13 @@ static void test_a_link_that_is_gone_brings_resyncs_and_cuts_pods_off(void **sta
         assert_int_equal(fixture_counts(b->f, SOON).cut_off, 1);
         assert_non_null(blocked_find(&round, CONDITION_ENI_LINK, "eni-1"));
         /* Not in each round, and less and less often. */
-        see_link(b, false, SOON + LINK_LOOK_MS - 1);
+        see_link(b, false, SOON + LINK_RESYNC_MS - 1);
         assert_int_equal(b->out.resync_ec2_ms, 0);
-        see_link(b, false, SOON + LINK_LOOK_MS);
-        assert_int_equal(b->out.resync_ec2_ms, SOON + LINK_LOOK_MS);
-        see_link(b, false, SOON + 2 * LINK_LOOK_MS);
+        see_link(b, false, SOON + LINK_RESYNC_MS);
+        assert_int_equal(b->out.resync_ec2_ms, SOON + LINK_RESYNC_MS);
+        see_link(b, false, SOON + 2 * LINK_RESYNC_MS);
         assert_int_equal(b->out.resync_ec2_ms, 0);
-        round = see_link(b, true, SOON + 2 * LINK_LOOK_MS);
+        round = see_link(b, true, SOON + 2 * LINK_RESYNC_MS);
         assert_null(blocked_find(&round, CONDITION_ENI_LINK, "eni-1"));
         assert_int_equal(fixture_counts(b->f, SOON).cut_off, 0);
 }
@@ -826,7 +826,7 @@ static void test_looks_for_a_missing_link_never_cease(void **state)
                 pause_ms = until_ms - now_ms;
                 now_ms = until_ms;
         }
-        assert_int_equal(pause_ms, LINK_LOOK_MAX_MS);
+        assert_int_equal(pause_ms, LINK_RESYNC_MAX_MS);
 }
 
 /* Just attached: it takes a while until the kernel has it. */
