@@ -18,40 +18,19 @@
 #include <vpcwire/mem.h>
 
 #include "cloud/pace.h"
+#include "model/ec2.h"
+#include "model/tag.h"
 
 struct credentials;
 struct http_cancel;
 
 enum {
-        EC2_ID_BYTES = 64,    /* "eni-0123456789abcdef0" with room to grow */
-        EC2_TOKEN_BYTES = 65, /* ClientToken: 64 ASCII characters at the most */
         EC2_ENI_MAX_ADDRESSES = 1024,
         EC2_ENI_MAX_TAGS = 64,
         EC2_MAX_REPLY_BYTES = 8 * 1024 * 1024,
         EC2_PAGE_RESULTS = 200, /* MaxResults of a Describe call that pages */
         EC2_MAX_PAGES = 50,
 };
-
-/* What EC2 meant by a failure; one behaviour each. Beside the error, not in it: err is text for people. */
-enum ec2_failure_class {
-        EC2_FAILURE_NONE = 0,
-        EC2_FAILURE_THROTTLED,         /* RequestLimitExceeded, Throttling: slow down */
-        EC2_FAILURE_TRANSIENT,         /* 5xx, InternalError, Unavailable */
-        EC2_FAILURE_TRANSPORT,         /* no or broken answer: a mutation may have happened */
-        EC2_FAILURE_CAPACITY_SUBNET,   /* InsufficientFreeAddressesInSubnet and its like */
-        EC2_FAILURE_CAPACITY_ENI,      /* PrivateIpAddressLimitExceeded */
-        EC2_FAILURE_CAPACITY_INSTANCE, /* AttachmentLimitExceeded */
-        EC2_FAILURE_CAPACITY_ACCOUNT,  /* NetworkInterfaceLimitExceeded */
-        EC2_FAILURE_GONE,              /* Invalid...ID.NotFound: the named thing is not there */
-        EC2_FAILURE_IN_USE,            /* "currently in use", device index taken */
-        EC2_FAILURE_TOKEN_USED,  /* IdempotentParameterMismatch: our token made an ENI, by another request */
-        EC2_FAILURE_DENIED,      /* UnauthorizedOperation */
-        EC2_FAILURE_CREDENTIALS, /* AuthFailure, ExpiredToken, RequestExpired, none to be had */
-        EC2_FAILURE_REQUEST,     /* anything else that says our request is wrong */
-        _EC2_FAILURE_MAX,
-};
-
-const char *ec2_failure_class_to_string(enum ec2_failure_class c);
 
 /* How a call is made; NULL for a plain one. */
 struct ec2_call_options {
@@ -91,7 +70,8 @@ struct ec2_result {
 bool ec2_result_is_pause(const struct ec2_result *result);
 
 /* Told of each call that was made; why: without secrets, "" after a success. */
-typedef void ec2_observe_fn(void *data, const char *action, const struct ec2_result *result, const char *why);
+typedef void ec2_observe_fn(void *data, enum ec2_action action, const struct ec2_result *result,
+                            const char *why);
 
 struct ec2_options {
         const char *endpoint;             /* "http://203.0.113.10" or "https://ec2.eu-west-1.amazonaws.com" */
@@ -104,10 +84,6 @@ struct ec2_options {
         /* Not told of a call that the pace put off. On the caller's thread; NULL: no caller hears of it. */
         ec2_observe_fn *observe;
         void *observe_data;
-};
-
-struct ec2_tag {
-        const char *key, *value;
 };
 
 /* An ENI as DescribeNetworkInterfaces and CreateNetworkInterface show it. Absent things are "" or zero. */

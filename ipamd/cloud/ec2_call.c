@@ -325,7 +325,7 @@ int ec2_call(struct ec2 *ec2, const struct ec2_call_options *options, enum ec2_a
         result->dry_run = options->dry_run;
         result->took_us = clock_boottime_us() - began_us;
         if (client->observe && !ec2_result_is_pause(result))
-                client->observe(client->observe_data, ec2_action_to_string(action), result, cause.msg);
+                client->observe(client->observe_data, action, result, cause.msg);
         if (r < 0) {
                 (void)err_wrap(&cause, "%s", ec2_action_to_string(action));
                 if (err)

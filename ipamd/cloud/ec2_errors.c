@@ -102,24 +102,21 @@ static const struct {
         {"SignatureDoesNotMatch", NULL, EC2_FAILURE_CREDENTIALS},
 };
 
-static const struct {
-        const char *name;
-        enum err_code err_code;
-} classes[_EC2_FAILURE_MAX] = {
-        [EC2_FAILURE_NONE] = {"none", ERR_NONE},
-        [EC2_FAILURE_THROTTLED] = {"throttled", ERR_AGAIN},
-        [EC2_FAILURE_TRANSIENT] = {"transient", ERR_AGAIN},
-        [EC2_FAILURE_TRANSPORT] = {"transport", ERR_PROTOCOL},
-        [EC2_FAILURE_CAPACITY_SUBNET] = {"capacity-subnet", ERR_LIMIT},
-        [EC2_FAILURE_CAPACITY_ENI] = {"capacity-eni", ERR_LIMIT},
-        [EC2_FAILURE_CAPACITY_INSTANCE] = {"capacity-instance", ERR_LIMIT},
-        [EC2_FAILURE_CAPACITY_ACCOUNT] = {"capacity-account", ERR_LIMIT},
-        [EC2_FAILURE_GONE] = {"gone", ERR_NOT_FOUND},
-        [EC2_FAILURE_IN_USE] = {"in-use", ERR_BUSY},
-        [EC2_FAILURE_TOKEN_USED] = {"token-used", ERR_EXISTS},
-        [EC2_FAILURE_DENIED] = {"denied", ERR_DENIED},
-        [EC2_FAILURE_CREDENTIALS] = {"credentials", ERR_DENIED},
-        [EC2_FAILURE_REQUEST] = {"request", ERR_INVALID},
+static const enum err_code err_codes[_EC2_FAILURE_MAX] = {
+        [EC2_FAILURE_NONE] = ERR_NONE,
+        [EC2_FAILURE_THROTTLED] = ERR_AGAIN,
+        [EC2_FAILURE_TRANSIENT] = ERR_AGAIN,
+        [EC2_FAILURE_TRANSPORT] = ERR_PROTOCOL,
+        [EC2_FAILURE_CAPACITY_SUBNET] = ERR_LIMIT,
+        [EC2_FAILURE_CAPACITY_ENI] = ERR_LIMIT,
+        [EC2_FAILURE_CAPACITY_INSTANCE] = ERR_LIMIT,
+        [EC2_FAILURE_CAPACITY_ACCOUNT] = ERR_LIMIT,
+        [EC2_FAILURE_GONE] = ERR_NOT_FOUND,
+        [EC2_FAILURE_IN_USE] = ERR_BUSY,
+        [EC2_FAILURE_TOKEN_USED] = ERR_EXISTS,
+        [EC2_FAILURE_DENIED] = ERR_DENIED,
+        [EC2_FAILURE_CREDENTIALS] = ERR_DENIED,
+        [EC2_FAILURE_REQUEST] = ERR_INVALID,
 };
 
 static bool code_matches(const char *pattern, const char *code)
@@ -156,10 +153,5 @@ enum ec2_failure_class ec2_error_classify(long http_status, const char *code, co
 
 enum err_code ec2_failure_class_to_err_code(enum ec2_failure_class class)
 {
-        return (unsigned)class < _EC2_FAILURE_MAX ? classes[class].err_code : ERR_INTERNAL;
-}
-
-const char *ec2_failure_class_to_string(enum ec2_failure_class c)
-{
-        return (unsigned)c < _EC2_FAILURE_MAX ? classes[c].name : "unknown";
+        return (unsigned)class < _EC2_FAILURE_MAX ? err_codes[class] : ERR_INTERNAL;
 }

@@ -12,21 +12,20 @@
 enum effect { READ, TOKEN, NAMED, STEP, _EFFECT_MAX };
 
 static const struct {
-        const char *name;
         enum effect effect;
         enum pace_class pace;
 } actions[_EC2_ACTION_MAX] = {
-        [EC2_ACTION_DESCRIBE_ENIS] = {"DescribeNetworkInterfaces", READ, PACE_READS},
-        [EC2_ACTION_CREATE_ENI] = {"CreateNetworkInterface", TOKEN, PACE_ENIS},
-        [EC2_ACTION_ATTACH_ENI] = {"AttachNetworkInterface", STEP, PACE_ENIS},
-        [EC2_ACTION_MODIFY_ENI] = {"ModifyNetworkInterfaceAttribute", NAMED, PACE_ENIS},
-        [EC2_ACTION_ASSIGN_ADDRESSES] = {"AssignPrivateIpAddresses", STEP, PACE_ADDRESSES},
-        [EC2_ACTION_UNASSIGN_ADDRESSES] = {"UnassignPrivateIpAddresses", STEP, PACE_ADDRESSES},
-        [EC2_ACTION_DETACH_ENI] = {"DetachNetworkInterface", NAMED, PACE_ENIS},
-        [EC2_ACTION_DELETE_ENI] = {"DeleteNetworkInterface", NAMED, PACE_ENIS},
-        [EC2_ACTION_DESCRIBE_SUBNETS] = {"DescribeSubnets", READ, PACE_READS},
-        [EC2_ACTION_DESCRIBE_INSTANCE_TYPE] = {"DescribeInstanceTypes", READ, PACE_READS},
-        [EC2_ACTION_CREATE_TAGS] = {"CreateTags", NAMED, PACE_ENIS},
+        [EC2_ACTION_DESCRIBE_ENIS] = {READ, PACE_READS},
+        [EC2_ACTION_CREATE_ENI] = {TOKEN, PACE_ENIS},
+        [EC2_ACTION_ATTACH_ENI] = {STEP, PACE_ENIS},
+        [EC2_ACTION_MODIFY_ENI] = {NAMED, PACE_ENIS},
+        [EC2_ACTION_ASSIGN_ADDRESSES] = {STEP, PACE_ADDRESSES},
+        [EC2_ACTION_UNASSIGN_ADDRESSES] = {STEP, PACE_ADDRESSES},
+        [EC2_ACTION_DETACH_ENI] = {NAMED, PACE_ENIS},
+        [EC2_ACTION_DELETE_ENI] = {NAMED, PACE_ENIS},
+        [EC2_ACTION_DESCRIBE_SUBNETS] = {READ, PACE_READS},
+        [EC2_ACTION_DESCRIBE_INSTANCE_TYPE] = {READ, PACE_READS},
+        [EC2_ACTION_CREATE_TAGS] = {NAMED, PACE_ENIS},
 };
 
 enum { SECOND = 1000, MINUTE = 60 * SECOND };
@@ -62,11 +61,6 @@ static const struct {
         [EC2_FAILURE_REQUEST] =           {{NEVER, NEVER, NEVER, NEVER}, 1 * MINUTE, 1 * MINUTE, 10 * MINUTE},
         /* clang-format on */
 };
-
-const char *ec2_action_to_string(enum ec2_action action)
-{
-        return (unsigned)action < _EC2_ACTION_MAX ? actions[action].name : "unknown";
-}
 
 enum pace_class ec2_action_pace(enum ec2_action action)
 {

@@ -12,22 +12,6 @@
 #include "cloud/ec2.h"
 #include "cloud/pace.h"
 
-/* The calls of ec2.h. */
-enum ec2_action {
-        EC2_ACTION_DESCRIBE_ENIS,
-        EC2_ACTION_CREATE_ENI,
-        EC2_ACTION_ATTACH_ENI,
-        EC2_ACTION_MODIFY_ENI,
-        EC2_ACTION_ASSIGN_ADDRESSES,
-        EC2_ACTION_UNASSIGN_ADDRESSES,
-        EC2_ACTION_DETACH_ENI,
-        EC2_ACTION_DELETE_ENI,
-        EC2_ACTION_DESCRIBE_SUBNETS,
-        EC2_ACTION_DESCRIBE_INSTANCE_TYPE,
-        EC2_ACTION_CREATE_TAGS,
-        _EC2_ACTION_MAX,
-};
-
 enum ec2_repeat {
         EC2_REPEAT_NEVER, /* the same request cannot succeed, or what it asked for is done */
         EC2_REPEAT_AS_IS, /* the same request, client token included, after the delay */
@@ -40,8 +24,6 @@ enum pace_class ec2_action_pace(enum ec2_action action);
 /* Whether EC2 has a dry run of it: Assign... and UnassignPrivateIpAddresses have no such parameter (API reference). */
 bool ec2_action_has_dry_run(enum ec2_action action);
 
-/* EC2's name of the action, "AttachNetworkInterface". */
-const char *ec2_action_to_string(enum ec2_action action);
 const char *ec2_repeat_to_string(enum ec2_repeat repeat);
 
 enum ec2_repeat ec2_retry_repeat(enum ec2_action action, enum ec2_failure_class class);

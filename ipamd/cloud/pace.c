@@ -14,17 +14,6 @@ static const int64_t burst[_PACE_CLASS_MAX] = {
         [PACE_ENIS] = 24,
 };
 
-static const char *const names[_PACE_CLASS_MAX] = {
-        [PACE_READS] = "reads",
-        [PACE_ADDRESSES] = "addresses",
-        [PACE_ENIS] = "enis",
-};
-
-const char *pace_class_to_string(enum pace_class class)
-{
-        return (unsigned)class < _PACE_CLASS_MAX ? names[class] : "unknown";
-}
-
 static int64_t at_most(int64_t a, int64_t b)
 {
         return a < b ? a : b;

@@ -14,14 +14,7 @@
 
 #include <stdint.h>
 
-enum pace_class {
-        PACE_READS,     /* Describe... */
-        PACE_ADDRESSES, /* AssignPrivateIpAddresses, UnassignPrivateIpAddresses */
-        PACE_ENIS,      /* an ENI is created, attached, modified, detached, deleted */
-        _PACE_CLASS_MAX,
-};
-
-const char *pace_class_to_string(enum pace_class class);
+#include "model/ec2.h"
 
 enum pace_outcome {
         PACE_ANSWERED,  /* EC2 took the call, whatever it then said */

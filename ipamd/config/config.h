@@ -65,7 +65,7 @@ struct config {
         struct egress egress;
         const char *cluster_name; /* NULL: none */
         bool finds_subnets;
-        struct eni_tag *tags;
+        struct ec2_tag *tags;
         size_t n_tags;
 
         const char *region;       /* NULL: from IMDS */

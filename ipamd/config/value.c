@@ -171,7 +171,7 @@ static int take_tag(struct config *config, const struct setting *setting, const 
                 config_warn(config, setting->name, "'%s' is left out: k8s.amazonaws.com is reserved", key);
                 return 0;
         }
-        config->tags[config->n_tags++] = (struct eni_tag){.key = arena_strdup(config->arena, key),
+        config->tags[config->n_tags++] = (struct ec2_tag){.key = arena_strdup(config->arena, key),
                                                           .value = arena_strdup(config->arena, text)};
         return 0;
 }
@@ -190,7 +190,7 @@ static int take_tags(struct config *config, const struct setting *setting, const
                         "'%.64s' is not allowed: a JSON object of at most %d strings, {\"key\": \"value\"}",
                         value, CONFIG_TAGS_MAX);
         }
-        config->tags = ARENA_ARRAY(config->arena, struct eni_tag, n);
+        config->tags = ARENA_ARRAY(config->arena, struct ec2_tag, n);
         config->n_tags = 0;
         json_object_foreach(object, key, tag)
         {

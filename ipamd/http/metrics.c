@@ -46,15 +46,18 @@ static void set_pool(struct metrics *metrics, const struct store_counts *counts)
         const struct {
                 const char *state;
                 unsigned n;
-        } states[] = {{"free", counts->free},       {"leased", counts->leased},
-                      {"cooling", counts->cooling}, {"preparing", counts->preparing},
-                      {"unready", counts->unready}, {"leaving", counts->leaving},
-                      {"lost", counts->lost}};
+        } states[] = {{address_state_names[ADDRESS_FREE], counts->free},
+                      {address_state_names[ADDRESS_LEASED], counts->leased},
+                      {address_state_names[ADDRESS_COOLING], counts->cooling},
+                      {address_state_names[ADDRESS_PREPARING], counts->preparing},
+                      {METRIC_UNREADY, counts->unready},
+                      {address_state_names[ADDRESS_LEAVING], counts->leaving},
+                      {address_state_names[ADDRESS_LOST], counts->lost}};
 
         for (size_t i = 0; i < ARRAY_SIZE(states); i++)
                 metrics_set(metrics, METRIC_ADDRESSES, LABELS(states[i].state), states[i].n);
         metrics_set(metrics, METRIC_WAITING, NO_LABELS, counts->waiting);
-        metrics_set(metrics, METRIC_LEASES, LABELS("lost"), counts->lost);
+        metrics_set(metrics, METRIC_LEASES, LABELS(METRIC_LOST), counts->lost);
         metrics_set(metrics, METRIC_AWSCNI_ENI_ALLOCATED, NO_LABELS, counts->enis);
         metrics_set(metrics, METRIC_AWSCNI_TOTAL_ADDRESSES, NO_LABELS, counts->total);
         metrics_set(metrics, METRIC_AWSCNI_ASSIGNED_ADDRESSES, NO_LABELS, counts->leased + counts->lost);

@@ -128,20 +128,23 @@ static json_t *minutes_json(const struct latency *latency, int64_t now_ms, int64
         return json;
 }
 
+static void add_missing(const struct metrics *metrics, const char *cause, json_t *why, int64_t *missing)
+{
+        int64_t n = metrics_value(metrics, METRIC_POOL_MISSING, LABELS(cause));
+
+        if (n)
+                json_array_append_new(why, json_string(cause));
+        *missing = n > *missing ? n : *missing;
+}
+
 static json_t *pool_json(const struct metrics *metrics)
 {
-        static const char *const causes[] = {"growing",   "under-way", "assign-blocked", "create-blocked",
-                                             "eni-limit", "pod-limit", "cooling",        "node-unknown"};
         json_t *why = json_array();
         int64_t missing = 0;
 
-        for (size_t i = 0; i < ARRAY_SIZE(causes); i++) {
-                int64_t n = metrics_value(metrics, METRIC_POOL_MISSING, LABELS(causes[i]));
-
-                if (n)
-                        json_array_append_new(why, json_string(causes[i]));
-                missing = n > missing ? n : missing;
-        }
+        add_missing(metrics, METRIC_GROWING, why, &missing);
+        for (int cause = CAUSE_UNDER_WAY; cause <= CAUSE_NODE_UNKNOWN; cause++)
+                add_missing(metrics, condition_cause_names[cause], why, &missing);
         return json_pack("{sI sI sI so}", "target",
                          (json_int_t)metrics_value(metrics, METRIC_POOL_TARGET, NO_LABELS), "missing",
                          (json_int_t)missing, "surplus",

@@ -67,6 +67,41 @@ enum metric {
         _METRIC_MAX,
 };
 
+/* aws-vpc-cni's names of what goes on: the label of METRIC_AWSCNI_IN_PROGRESS. */
+enum metric_operation {
+        METRIC_OPERATION_INCREASE,
+        METRIC_OPERATION_DECREASE,
+        METRIC_OPERATION_RESYNC,
+        _METRIC_OPERATION_MAX,
+};
+extern const char *const metric_operation_names[_METRIC_OPERATION_MAX];
+
+/* The label of METRIC_REPAIRS. */
+enum metric_repair {
+        METRIC_REPAIR_LINKS,
+        METRIC_REPAIR_ADDRESSES,
+        METRIC_REPAIR_ROUTES,
+        METRIC_REPAIR_RULES,
+        METRIC_REPAIR_NEIGHBOURS,
+        METRIC_REPAIR_NFT,
+        METRIC_REPAIR_SYSCTLS,
+        _METRIC_REPAIR_MAX,
+};
+extern const char *const metric_repair_names[_METRIC_REPAIR_MAX];
+
+/* Values of labels that no enum has. */
+#define METRIC_GROWING                                                                                       \
+        "growing" /* of METRIC_POOL_MISSING, beside the planner's causes: it is being made good */
+#define METRIC_UNREADY                                                                                       \
+        "unready" /* of METRIC_ADDRESSES, beside their states: free, on an ENI that is not ready */
+#define METRIC_LOST         "lost"       /* of METRIC_LEASES, beside their states */
+#define METRIC_IN_RPC       "rpc"        /* of METRIC_AWSCNI_ERRORS, beside the steps of a round */
+#define METRIC_POD_DELETED  "PodDeleted" /* of METRIC_AWSCNI_DEL_REQUESTS */
+#define METRIC_ORPHAN_LEASE "lease"      /* of METRIC_ORPHANS */
+#define METRIC_ORPHAN_ENI   "eni"
+#define METRIC_PASS_ALL     "all" /* of METRIC_PASSES */
+#define METRIC_PASS_POOL    "pool"
+
 enum { METRIC_LABELS_MAX = 3 };
 
 /* The values of a metric's labels, in the table's order: LABELS("add", "wait"). */
@@ -94,10 +129,6 @@ void metrics_observe(struct metrics *metrics, enum metric metric,
 /* One series as it stands; of histograms and summaries: how often something was observed. For tests, and for the page. */
 int64_t metrics_value(const struct metrics *metrics, enum metric metric,
                       const char *const labels[static METRIC_LABELS_MAX]);
-/* "vpcwire_ec2_calls_total". */
-const char *metrics_name(enum metric metric);
-/* Whether the label at this place has this value in its list. */
-bool metrics_knows(enum metric metric, unsigned place, const char *value);
 
 /* All of it in Prometheus' text format 0.0.4. */
 void metrics_write(const struct metrics *metrics, int64_t now_ms, struct text *to);

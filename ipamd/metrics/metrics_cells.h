@@ -15,6 +15,8 @@ struct metrics {
 
 unsigned cells_label_size(const struct metric_row *row,
                           unsigned place); /* values, and "other"; 1: no label */
+/* The i-th value of the label; NULL: it has no more, and what is in no list is "other". */
+const char *cells_label_value(const struct metric_label *label, unsigned i);
 unsigned cells_n_buckets(const struct metric_row *row);
 unsigned cells_width(const struct metric_row *row);
 unsigned cells_n_series(const struct metric_row *row);

@@ -8,13 +8,16 @@
 
 /* ---- the shape of a metric, from its row ---- */
 
+const char *cells_label_value(const struct metric_label *label, unsigned i)
+{
+        if (i < label->n)
+                return label->values[i];
+        return i == label->n ? label->more : NULL;
+}
+
 static unsigned n_values(const struct metric_label *label)
 {
-        unsigned n = 0;
-
-        while (label->values[n])
-                n++;
-        return n;
+        return label->n + (label->more != NULL);
 }
 
 unsigned cells_label_size(const struct metric_row *row, unsigned place)
@@ -80,7 +83,7 @@ static unsigned value_index(const struct metric_label *label, const char *value)
 {
         unsigned i = 0;
 
-        while (label->values[i] && (!value || strcmp(label->values[i], value) != 0))
+        while (i < n_values(label) && (!value || strcmp(cells_label_value(label, i), value) != 0))
                 i++;
         return i; /* behind the last one: "other" */
 }
@@ -163,16 +166,4 @@ int64_t metrics_value(const struct metrics *metrics, enum metric metric,
         for (unsigned i = 0; i < (width > 1 ? width - 1 : 1); i++)
                 sum += atomic_load_explicit(&cells[i], memory_order_relaxed);
         return sum;
-}
-
-const char *metrics_name(enum metric metric)
-{
-        return metric_rows[metric].name;
-}
-
-bool metrics_knows(enum metric metric, unsigned place, const char *value)
-{
-        const struct metric_label *label = &metric_rows[metric].labels[place];
-
-        return label->values[value_index(label, value)];
 }

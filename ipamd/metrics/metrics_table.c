@@ -5,33 +5,36 @@
  */
 #include "metrics/metrics_table.h"
 
-#define VALUES(...)                                                                                          \
-        (const char *const[])                                                                                \
-        {                                                                                                    \
-                __VA_ARGS__, NULL                                                                            \
-        }
+#include "model/block.h"
+#include "model/condition.h"
+#include "model/ec2.h"
+#include "model/eni.h"
+#include "model/lease.h"
+#include "model/plan.h"
+#include "model/request.h"
 
-/* The lists that several rows share. Unit tests compare them with the names that the modules give. */
-#define EC2_ACTIONS                                                                                          \
-        VALUES("DescribeNetworkInterfaces", "CreateNetworkInterface", "AttachNetworkInterface",              \
-               "ModifyNetworkInterfaceAttribute", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses",  \
-               "DetachNetworkInterface", "DeleteNetworkInterface", "DescribeSubnets",                        \
-               "DescribeInstanceTypes", "CreateTags")
-#define EC2_CLASSES                                                                                          \
-        VALUES("none", "throttled", "transient", "transport", "capacity-subnet", "capacity-eni",             \
-               "capacity-instance", "capacity-account", "gone", "in-use", "token-used", "denied",            \
-               "credentials", "request")
+/* A label's values: the names of an enum; some of them that follow one another; or what no enum has. */
+#define ALL(names)                .values = (names), .n = ARRAY_SIZE(names)
+#define RANGE(names, first, last) .values = &(names)[first], .n = (last) - (first) + 1
+#define VALUES(...)                                                                                          \
+        .values = (const char *const[]){__VA_ARGS__}, .n = ARRAY_SIZE(((const char *const[]){__VA_ARGS__}))
+
+#define EC2_ACTIONS   ALL(ec2_action_names)
+#define EC2_CLASSES   ALL(ec2_failure_class_names)
 #define HTTP_STATUSES VALUES("", "200", "400", "401", "403", "404", "413", "429", "500", "502", "503", "504")
-#define STEPS                                                                                                \
-        VALUES("resync", "find-subnets", "create", "recreate", "attach", "mark-delete-on-termination",       \
-               "assign", "unassign", "drain", "undrain", "detach", "delete", "attach-refused",               \
-               "token-not-shown", "delete-on-termination", "security-groups", "find-orphans",                \
-               "delete-orphan", "learn-subnet", "full", "grow", "shrink", "eni-tag", "eni-link", "take-in",  \
-               "store", "identity", "network", "takeover", "reclaim", "firewalls", "plan", "tag-primary",    \
-               "orphans")
-#define ENI_STATES                                                                                           \
-        VALUES("creating", "attaching", "configuring", "ready", "draining", "detaching", "deleting")
-#define VERBS VALUES("add", "confirm", "del", "check", "gc")
+
+const char *const metric_operation_names[_METRIC_OPERATION_MAX] = {
+        [METRIC_OPERATION_INCREASE] = "increaseDatastorePool",
+        [METRIC_OPERATION_DECREASE] = "decreaseDatastorePool",
+        [METRIC_OPERATION_RESYNC] = "nodeIPPoolReconcile",
+};
+
+const char *const metric_repair_names[_METRIC_REPAIR_MAX] = {
+        [METRIC_REPAIR_LINKS] = "links",           [METRIC_REPAIR_ADDRESSES] = "addresses",
+        [METRIC_REPAIR_ROUTES] = "routes",         [METRIC_REPAIR_RULES] = "rules",
+        [METRIC_REPAIR_NEIGHBOURS] = "neighbours", [METRIC_REPAIR_NFT] = "nft",
+        [METRIC_REPAIR_SYSCTLS] = "sysctls",
+};
 
 /* Half a millisecond is what a plugin's call takes at best; two minutes is when runtimes have given up. */
 static const int64_t stage_buckets_us[] = {500,     1000,     2500,     5000,      10000,
@@ -44,17 +47,15 @@ const struct metric_row metric_rows[_METRIC_MAX] = {
         [METRIC_REQUESTS] = {"vpcwire_requests_total",
                              "Requests of the plugin by verb and how they ended",
                              METRIC_KIND_COUNTER,
-                             {{"verb", VERBS},
-                              {"result",
-                               VALUES("given", "again", "no-address", "overtaken", "caller-gone", "stopping",
-                                      "handed-over", "done", "unknown", "invalid", "failed")}},
+                             {{"verb", ALL(request_verb_names)}, {"result", ALL(request_result_names)}},
                              .sparse = true},
         [METRIC_STAGE_SECONDS] =
                 {"vpcwire_request_duration_seconds",
                  "Time of ADD, DEL and CHECK by stage: rpc in the daemon, wait for an address, wire "
                  "in the plugin",
                  METRIC_KIND_HISTOGRAM,
-                 {{"verb", VALUES("add", "del", "check")}, {"stage", VALUES("rpc", "wait", "wire")}},
+                 {{"verb", RANGE(request_verb_names, REQUEST_ADD, REQUEST_CHECK)},
+                  {"stage", ALL(request_stage_names)}},
                  .buckets_us = stage_buckets_us,
                  .sparse = true},
         [METRIC_AWSCNI_ADD_REQUESTS] = {"awscni_add_ip_req_count", "Requests for an address",
@@ -62,13 +63,13 @@ const struct metric_row metric_rows[_METRIC_MAX] = {
         [METRIC_AWSCNI_DEL_REQUESTS] = {"awscni_del_ip_req_count",
                                         "Requests to release an address",
                                         METRIC_KIND_COUNTER,
-                                        {{"reason", VALUES("PodDeleted")}}},
+                                        {{"reason", VALUES(METRIC_POD_DELETED)}}},
         [METRIC_AWSCNI_NO_ADDRESS] = {"awscni_no_available_ip_addresses",
                                       "Requests for an address that ended without one", METRIC_KIND_COUNTER},
         [METRIC_ORPHANS] = {"vpcwire_orphans_reclaimed_total",
                             "Leases whose pod is gone, and ENIs of ours that were unknown, taken back",
                             METRIC_KIND_COUNTER,
-                            {{"kind", VALUES("lease", "eni")}}},
+                            {{"kind", VALUES(METRIC_ORPHAN_LEASE, METRIC_ORPHAN_ENI)}}},
 
         [METRIC_EC2_CALLS] = {"vpcwire_ec2_calls_total",
                               "EC2 calls by action and class of the failure (none: it succeeded)",
@@ -86,7 +87,7 @@ const struct metric_row metric_rows[_METRIC_MAX] = {
         [METRIC_EC2_PACED] = {"vpcwire_ec2_calls_put_off_total",
                               "Steps whose EC2 call was not made yet, because this node keeps its pace",
                               METRIC_KIND_COUNTER,
-                              {{"step", STEPS}},
+                              {{"step", ALL(condition_kind_names)}},
                               .sparse = true},
         [METRIC_AWSCNI_EC2_REQUESTS] = {"awscni_ec2api_req_count",
                                         "EC2 calls by action",
@@ -118,21 +119,21 @@ const struct metric_row metric_rows[_METRIC_MAX] = {
                  "Comparisons of the host's network with the database: of all of it, or of the pool's "
                  "addresses alone",
                  METRIC_KIND_COUNTER,
-                 {{"of", VALUES("all", "pool")}}},
+                 {{"of", VALUES(METRIC_PASS_ALL, METRIC_PASS_POOL)}}},
         [METRIC_REPAIRS] = {"vpcwire_host_network_repairs_total",
                             "Objects of the host's network that had to be made, changed or removed",
                             METRIC_KIND_COUNTER,
-                            {{"object", VALUES("links", "addresses", "routes", "rules", "neighbours", "nft",
-                                               "sysctls")}}},
+                            {{"object", ALL(metric_repair_names)}}},
         [METRIC_AWSCNI_ERRORS] = {"awscni_ipamd_error_count",
                                   "Internal errors by place",
                                   METRIC_KIND_COUNTER,
-                                  {{"fn", VALUES("store", "identity", "network", "takeover", "reclaim",
-                                                 "firewalls", "plan", "tag-primary", "orphans", "rpc")}}},
+                                  {{"fn",
+                                    RANGE(condition_kind_names, CONDITION_STEP_STORE, CONDITION_STEP_ORPHANS),
+                                    .more = METRIC_IN_RPC}}},
         [METRIC_ACTIONS] = {"vpcwire_actions_total",
                             "Actions of the plan that were carried out or tried",
                             METRIC_KIND_COUNTER,
-                            {{"action", STEPS}},
+                            {{"action", ALL(plan_action_names)}},
                             .sparse = true},
 
         [METRIC_EC2_DENIED] = {"vpcwire_ec2_denied",
@@ -142,7 +143,7 @@ const struct metric_row metric_rows[_METRIC_MAX] = {
         [METRIC_EC2_PACE] = {"vpcwire_ec2_pace_calls_per_second",
                              "How many calls per second this node allows itself now, by class of actions",
                              METRIC_KIND_GAUGE,
-                             {{"class", VALUES("reads", "addresses", "enis")}},
+                             {{"class", ALL(pace_class_names)}},
                              .per_unit = 1000000},
         [METRIC_RESYNC_AGE] = {"vpcwire_resync_age_seconds", "Time since the last resync with EC2",
                                METRIC_KIND_AGE},
@@ -156,25 +157,23 @@ const struct metric_row metric_rows[_METRIC_MAX] = {
         [METRIC_POOL_MISSING] = {"vpcwire_pool_missing_addresses",
                                  "Addresses that are missing to the target, under each cause that holds",
                                  METRIC_KIND_GAUGE,
-                                 {{"why", VALUES("growing", "under-way", "assign-blocked", "create-blocked",
-                                                 "eni-limit", "pod-limit", "cooling", "node-unknown")}}},
+                                 {{"why", RANGE(condition_cause_names, CAUSE_UNDER_WAY, CAUSE_NODE_UNKNOWN),
+                                   .more = METRIC_GROWING}}},
         [METRIC_POOL_SURPLUS] = {"vpcwire_pool_surplus_addresses", "Addresses beyond the target",
                                  METRIC_KIND_GAUGE},
         [METRIC_AWSCNI_IN_PROGRESS] = {"awscni_ipamd_action_inprogress",
                                        "1 while this is under way",
                                        METRIC_KIND_GAUGE,
-                                       {{"fn", VALUES("increaseDatastorePool", "decreaseDatastorePool",
-                                                      "nodeIPPoolReconcile")}}},
+                                       {{"fn", ALL(metric_operation_names)}}},
 
         [METRIC_ADDRESSES] = {"vpcwire_addresses",
                               "Addresses for pods by state; unready: free, on an ENI that is not",
                               METRIC_KIND_GAUGE,
-                              {{"state", VALUES("free", "leased", "cooling", "preparing", "unready",
-                                                "leaving", "lost")}}},
+                              {{"state", ALL(address_state_names), .more = METRIC_UNREADY}}},
         [METRIC_LEASES] = {"vpcwire_leases",
                            "Leases by state",
                            METRIC_KIND_GAUGE,
-                           {{"state", VALUES("reserved", "wired", "lost")}}},
+                           {{"state", ALL(lease_state_names), .more = METRIC_LOST}}},
         [METRIC_WAITING] = {"vpcwire_waiting_requests", "ADDs that wait for an address now",
                             METRIC_KIND_GAUGE},
         [METRIC_READY] = {"vpcwire_ready", "1: the daemon can serve ADDs, whether or not an address is free",
@@ -183,17 +182,20 @@ const struct metric_row metric_rows[_METRIC_MAX] = {
         [METRIC_BLOCKED] = {"vpcwire_blocked",
                             "Things that are not tried again before a time, by step",
                             METRIC_KIND_GAUGE,
-                            {{"step", STEPS}},
+                            {{"step", ALL(condition_kind_names)}},
                             .sparse = true},
-        [METRIC_ENIS] = {"vpcwire_enis", "ENIs of ours by state", METRIC_KIND_GAUGE, {{"state", ENI_STATES}}},
+        [METRIC_ENIS] = {"vpcwire_enis",
+                         "ENIs of ours by state",
+                         METRIC_KIND_GAUGE,
+                         {{"state", ALL(eni_state_names)}}},
         [METRIC_ENIS_STUCK] = {"vpcwire_enis_stuck",
                                "ENIs that have been in a passing state for more than a minute",
                                METRIC_KIND_GAUGE,
-                               {{"state", ENI_STATES}}},
+                               {{"state", ALL(eni_state_names)}}},
         [METRIC_ENI_AGE] = {"vpcwire_eni_state_age_seconds",
                             "How long the oldest ENI in this passing state has been in it",
                             METRIC_KIND_GAUGE,
-                            {{"state", ENI_STATES}},
+                            {{"state", ALL(eni_state_names)}},
                             .per_unit = 1000},
         [METRIC_AWSCNI_ENI_ALLOCATED] = {"awscni_eni_allocated", "ENIs of the pool", METRIC_KIND_GAUGE},
         [METRIC_AWSCNI_ENI_MAX] = {"awscni_eni_max", "ENIs that the node can have", METRIC_KIND_GAUGE},

@@ -15,7 +15,9 @@ enum metric_kind {
 
 struct metric_label {
         const char *name;
-        const char *const *values; /* ends with NULL */
+        const char *const *values; /* the names of an enum, or some of them */
+        unsigned n;
+        const char *more; /* one more value, which no enum has; NULL: none */
 };
 
 struct metric_row {

@@ -31,7 +31,8 @@ static const char *value_of(const struct metric_row *row, unsigned place, size_t
 {
         for (unsigned i = METRIC_LABELS_MAX - 1; i > place; i--)
                 series /= cells_label_size(row, i);
-        return row->labels[place].values[series % cells_label_size(row, place)] ?: OTHER;
+        return cells_label_value(&row->labels[place], (unsigned)(series % cells_label_size(row, place)))
+                       ?: OTHER;
 }
 
 /* Name and labels of one sample; le may be NULL. */

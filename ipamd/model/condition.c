@@ -3,64 +3,52 @@
 #include "model/condition.h"
 
 #include <assert.h>
-#include <string.h>
 
-static const struct {
-        const char *name;
-        enum condition_class class;
-} kinds[_CONDITION_KIND_MAX] = {
-        [CONDITION_RESYNC] = {"resync", CONDITION_CLASS_BACK_OFF},
-        [CONDITION_FIND_SUBNETS] = {"find-subnets", CONDITION_CLASS_BACK_OFF},
-        [CONDITION_CREATE] = {"create", CONDITION_CLASS_BACK_OFF},
-        [CONDITION_RECREATE] = {"recreate", CONDITION_CLASS_BACK_OFF},
-        [CONDITION_ATTACH] = {"attach", CONDITION_CLASS_BACK_OFF},
-        [CONDITION_MARK] = {"mark-delete-on-termination", CONDITION_CLASS_BACK_OFF},
-        [CONDITION_ASSIGN] = {"assign", CONDITION_CLASS_BACK_OFF},
-        [CONDITION_UNASSIGN] = {"unassign", CONDITION_CLASS_BACK_OFF},
-        [CONDITION_DETACH] = {"detach", CONDITION_CLASS_BACK_OFF},
-        [CONDITION_DELETE] = {"delete", CONDITION_CLASS_BACK_OFF},
-        [CONDITION_MARK_AGAIN] = {"delete-on-termination", CONDITION_CLASS_BACK_OFF},
-        [CONDITION_SECURITY_GROUPS] = {"security-groups", CONDITION_CLASS_BACK_OFF},
-        [CONDITION_FIND_ORPHANS] = {"find-orphans", CONDITION_CLASS_BACK_OFF},
-        [CONDITION_DELETE_ORPHAN] = {"delete-orphan", CONDITION_CLASS_BACK_OFF},
-        [CONDITION_LEARN_SUBNET] = {"learn-subnet", CONDITION_CLASS_BACK_OFF},
-        [CONDITION_STEP_STORE] = {"store", CONDITION_CLASS_STEP},
-        [CONDITION_STEP_IDENTITY] = {"identity", CONDITION_CLASS_STEP},
-        [CONDITION_STEP_NETWORK] = {"network", CONDITION_CLASS_STEP},
-        [CONDITION_STEP_TAKEOVER] = {"takeover", CONDITION_CLASS_STEP},
-        [CONDITION_STEP_RECLAIM] = {"reclaim", CONDITION_CLASS_STEP},
-        [CONDITION_STEP_FIREWALLS] = {"firewalls", CONDITION_CLASS_STEP},
-        [CONDITION_STEP_PLAN] = {"plan", CONDITION_CLASS_STEP},
-        [CONDITION_STEP_TAG_PRIMARY] = {"tag-primary", CONDITION_CLASS_STEP},
-        [CONDITION_STEP_ORPHANS] = {"orphans", CONDITION_CLASS_STEP},
-        [CONDITION_GROW] = {"grow", CONDITION_CLASS_PLAN},
-        [CONDITION_SHRINK] = {"shrink", CONDITION_CLASS_PLAN},
-        [CONDITION_ENI_FULL] = {"full", CONDITION_CLASS_ENI},
-        [CONDITION_ENI_TAG] = {"eni-tag", CONDITION_CLASS_ENI},
-        [CONDITION_ENI_LINK] = {"eni-link", CONDITION_CLASS_ENI},
-        [CONDITION_ENI_TAKE_IN] = {"take-in", CONDITION_CLASS_ENI},
-        [CONDITION_ATTACH_REFUSED] = {"attach-refused", CONDITION_CLASS_COUNT},
-        [CONDITION_TOKEN_NOT_SHOWN] = {"token-not-shown", CONDITION_CLASS_COUNT},
-        [CONDITION_FIREWALL] = {"firewall", CONDITION_CLASS_WARNING},
-        [CONDITION_POD_ROUTE] = {"pod-route", CONDITION_CLASS_WARNING},
-        [CONDITION_OCCUPIED] = {"occupied", CONDITION_CLASS_WARNING},
-        [CONDITION_MAIN_ROUTE] = {"main-route", CONDITION_CLASS_WARNING},
+#include "model/ec2.h"
+#include "model/names.h"
+#include "model/plan.h"
+
+const char *const condition_kind_names[_CONDITION_KIND_MAX] = {
+        PLAN_CALL_NAMES(CONDITION_),
+        [CONDITION_MARK_AGAIN] = "delete-on-termination",
+        [CONDITION_SECURITY_GROUPS] = "security-groups",
+        [CONDITION_FIND_ORPHANS] = "find-orphans",
+        [CONDITION_DELETE_ORPHAN] = "delete-orphan",
+        [CONDITION_LEARN_SUBNET] = "learn-subnet",
+        [CONDITION_STEP_STORE] = "store",
+        [CONDITION_STEP_IDENTITY] = "identity",
+        [CONDITION_STEP_NETWORK] = "network",
+        [CONDITION_STEP_TAKEOVER] = "takeover",
+        [CONDITION_STEP_RECLAIM] = "reclaim",
+        [CONDITION_STEP_FIREWALLS] = "firewalls",
+        [CONDITION_STEP_PLAN] = "plan",
+        [CONDITION_STEP_TAG_PRIMARY] = "tag-primary",
+        [CONDITION_STEP_ORPHANS] = "orphans",
+        [CONDITION_GROW] = "grow",
+        [CONDITION_SHRINK] = "shrink",
+        [CONDITION_ENI_FULL] = "full",
+        [CONDITION_ENI_TAG] = "eni-tag",
+        [CONDITION_ENI_LINK] = "eni-link",
+        [CONDITION_ENI_TAKE_IN] = "take-in",
+        [CONDITION_ATTACH_REFUSED] = "attach-refused",
+        [CONDITION_TOKEN_NOT_SHOWN] = "token-not-shown",
+        [CONDITION_FIREWALL] = "firewall",
+        [CONDITION_POD_ROUTE] = "pod-route",
+        [CONDITION_OCCUPIED] = "occupied",
+        [CONDITION_MAIN_ROUTE] = "main-route",
 };
 
-static const char *const causes[_CONDITION_CAUSE_MAX] = {
-        [CAUSE_THROTTLED] = "throttled",
-        [CAUSE_TRANSIENT] = "transient",
-        [CAUSE_TRANSPORT] = "transport",
-        [CAUSE_CAPACITY_SUBNET] = "capacity-subnet",
-        [CAUSE_CAPACITY_ENI] = "capacity-eni",
-        [CAUSE_CAPACITY_INSTANCE] = "capacity-instance",
-        [CAUSE_CAPACITY_ACCOUNT] = "capacity-account",
-        [CAUSE_GONE] = "gone",
-        [CAUSE_IN_USE] = "in-use",
-        [CAUSE_TOKEN_USED] = "token-used",
-        [CAUSE_DENIED] = "denied",
-        [CAUSE_CREDENTIALS] = "credentials",
-        [CAUSE_REQUEST] = "request",
+static const enum condition_class classes[_CONDITION_KIND_MAX] = {
+        [CONDITION_RESYNC... CONDITION_LEARN_SUBNET] = CONDITION_CLASS_BACK_OFF,
+        [CONDITION_STEP_STORE... CONDITION_STEP_ORPHANS] = CONDITION_CLASS_STEP,
+        [CONDITION_GROW... CONDITION_SHRINK] = CONDITION_CLASS_PLAN,
+        [CONDITION_ENI_FULL... CONDITION_ENI_TAKE_IN] = CONDITION_CLASS_ENI,
+        [CONDITION_ATTACH_REFUSED... CONDITION_TOKEN_NOT_SHOWN] = CONDITION_CLASS_COUNT,
+        [CONDITION_FIREWALL... CONDITION_MAIN_ROUTE] = CONDITION_CLASS_WARNING,
+};
+
+const char *const condition_cause_names[_CONDITION_CAUSE_MAX] = {
+        EC2_FAILURE_NAMES(CAUSE_),
         [CAUSE_PACED] = "paced",
         [CAUSE_NOT_SHOWN] = "not-shown",
         [CAUSE_NOTHING_NEW] = "nothing-new",
@@ -90,37 +78,27 @@ static const char *const causes[_CONDITION_CAUSE_MAX] = {
 const char *condition_kind_to_string(enum condition_kind kind)
 {
         assert((unsigned)kind < _CONDITION_KIND_MAX);
-        return kinds[kind].name;
+        return condition_kind_names[kind];
 }
 
 const char *condition_cause_to_string(enum condition_cause cause)
 {
         assert((unsigned)cause < _CONDITION_CAUSE_MAX);
-        return causes[cause];
+        return condition_cause_names[cause];
 }
 
 enum condition_kind condition_kind_parse(const char *name)
 {
-        int kind = 0;
-
-        while (kind < _CONDITION_KIND_MAX && strcmp(name, kinds[kind].name) != 0)
-                kind++;
-        assert(kind < _CONDITION_KIND_MAX);
-        return (enum condition_kind)kind;
+        return (enum condition_kind)names_find(condition_kind_names, _CONDITION_KIND_MAX, name);
 }
 
 enum condition_cause condition_cause_parse(const char *name)
 {
-        int cause = 0;
-
-        while (cause < _CONDITION_CAUSE_MAX && strcmp(name, causes[cause]) != 0)
-                cause++;
-        assert(cause < _CONDITION_CAUSE_MAX);
-        return (enum condition_cause)cause;
+        return (enum condition_cause)names_find(condition_cause_names, _CONDITION_CAUSE_MAX, name);
 }
 
 enum condition_class condition_class(enum condition_kind kind)
 {
         assert((unsigned)kind < _CONDITION_KIND_MAX);
-        return kinds[kind].class;
+        return classes[kind];
 }

@@ -70,7 +70,7 @@ enum condition_class {
 
 /* Why. */
 enum condition_cause {
-        /* EC2 refused: the classes of cloud/ec2.h, in their order. */
+        /* EC2 refused: enum ec2_failure_class, in its order. */
         CAUSE_THROTTLED,
         CAUSE_TRANSIENT,
         CAUSE_TRANSPORT,
@@ -124,6 +124,8 @@ struct condition {
         int64_t retry_at_ms; /* CLOCK_BOOTTIME: not tried again before; or it stands until then, unless seen again */
 };
 
+extern const char *const condition_kind_names[_CONDITION_KIND_MAX];
+extern const char *const condition_cause_names[_CONDITION_CAUSE_MAX];
 const char *condition_kind_to_string(enum condition_kind kind);
 const char *condition_cause_to_string(enum condition_cause cause);
 /* Of a name that is one of theirs (the database's CHECKs). */

@@ -25,27 +25,28 @@ struct plan_action *draft_add(struct draft *draft, enum plan_action_kind kind, c
         return action;
 }
 
-static enum plan_cause cause_of(enum plan_reason reason)
+enum condition_cause plan_cause(enum plan_reason reason)
 {
-        static const enum plan_cause causes[_PLAN_REASON_MAX] = {
-                [PLAN_REASON_ENI_COMES] = PLAN_CAUSE_UNDER_WAY,
-                [PLAN_REASON_ENI_IN_DOUBT] = PLAN_CAUSE_UNDER_WAY,
-                [PLAN_REASON_ASSIGN_LATER] = PLAN_CAUSE_ASSIGN_BLOCKED,
-                [PLAN_REASON_ASSIGN_LATER_IN_SUBNET] = PLAN_CAUSE_ASSIGN_BLOCKED,
-                [PLAN_REASON_CREATE_LATER] = PLAN_CAUSE_CREATE_BLOCKED,
-                [PLAN_REASON_CREATE_LATER_IN_SUBNET] = PLAN_CAUSE_CREATE_BLOCKED,
-                [PLAN_REASON_PLACE_LATER] = PLAN_CAUSE_ENI_LIMIT,
-                [PLAN_REASON_MAX_ENI] = PLAN_CAUSE_ENI_LIMIT,
-                [PLAN_REASON_ATTACH_LIMIT] = PLAN_CAUSE_ENI_LIMIT,
-                [PLAN_REASON_ALL_FULL] = PLAN_CAUSE_ENI_LIMIT,
-                [PLAN_REASON_NO_PLACE] = PLAN_CAUSE_ENI_LIMIT,
-                [PLAN_REASON_POD_LIMIT] = PLAN_CAUSE_POD_LIMIT,
-                [PLAN_REASON_TYPE_LIMIT] = PLAN_CAUSE_NODE_UNKNOWN,
-                [PLAN_REASON_PRIMARY_NOT_SEEN] = PLAN_CAUSE_NODE_UNKNOWN,
-                [PLAN_REASON_NOT_RESYNCED] = PLAN_CAUSE_NODE_UNKNOWN,
-                [PLAN_REASON_COOLING] = PLAN_CAUSE_COOLING,
+        static const enum condition_cause causes[_PLAN_REASON_MAX] = {
+                [PLAN_REASON_ENI_COMES] = CAUSE_UNDER_WAY,
+                [PLAN_REASON_ENI_IN_DOUBT] = CAUSE_UNDER_WAY,
+                [PLAN_REASON_ASSIGN_LATER] = CAUSE_ASSIGN_BLOCKED,
+                [PLAN_REASON_ASSIGN_LATER_IN_SUBNET] = CAUSE_ASSIGN_BLOCKED,
+                [PLAN_REASON_CREATE_LATER] = CAUSE_CREATE_BLOCKED,
+                [PLAN_REASON_CREATE_LATER_IN_SUBNET] = CAUSE_CREATE_BLOCKED,
+                [PLAN_REASON_PLACE_LATER] = CAUSE_ENI_LEAVING,
+                [PLAN_REASON_MAX_ENI] = CAUSE_ENI_LIMIT,
+                [PLAN_REASON_ATTACH_LIMIT] = CAUSE_ENI_LIMIT,
+                [PLAN_REASON_ALL_FULL] = CAUSE_ENI_LIMIT,
+                [PLAN_REASON_NO_PLACE] = CAUSE_ENI_LIMIT,
+                [PLAN_REASON_POD_LIMIT] = CAUSE_POD_LIMIT,
+                [PLAN_REASON_TYPE_LIMIT] = CAUSE_TYPE_LIMIT,
+                [PLAN_REASON_PRIMARY_NOT_SEEN] = CAUSE_NODE_UNKNOWN,
+                [PLAN_REASON_NOT_RESYNCED] = CAUSE_NODE_UNKNOWN,
+                [PLAN_REASON_COOLING] = CAUSE_COOLING,
         };
 
+        assert((unsigned)reason < _PLAN_REASON_MAX);
         return causes[reason];
 }
 
@@ -53,7 +54,7 @@ void draft_stuck(struct draft *draft, const struct plan_stuck *stuck)
 {
         assert(draft->n_stuck < draft->max_stuck); /* it is above what the parts can add */
         draft->stuck[draft->n_stuck++] = *stuck;
-        draft->causes |= 1U << cause_of(stuck->reason);
+        draft->causes |= UINT64_C(1) << plan_cause(stuck->reason);
 }
 
 bool draft_due(struct draft *draft, int64_t at_ms)
@@ -83,7 +84,7 @@ bool draft_has(const struct draft *draft, enum plan_action_kind kind, const stru
 
 static bool is_in_use(const struct plan_eni *eni)
 {
-        return eni->state == PLAN_ENI_CONFIGURING || eni->state == PLAN_ENI_READY;
+        return eni->state == ENI_CONFIGURING || eni->state == ENI_READY;
 }
 
 bool eni_is_attached(const struct plan_eni *eni)
@@ -93,12 +94,12 @@ bool eni_is_attached(const struct plan_eni *eni)
 
 bool eni_is_ready(const struct plan_eni *eni)
 {
-        return eni->state == PLAN_ENI_READY && eni->has_attachment;
+        return eni->state == ENI_READY && eni->has_attachment;
 }
 
 bool eni_is_taken_away(const struct plan_eni *eni)
 {
-        return (is_in_use(eni) || eni->state == PLAN_ENI_DRAINING) && !eni->has_attachment;
+        return (is_in_use(eni) || eni->state == ENI_DRAINING) && !eni->has_attachment;
 }
 
 bool eni_is_usable(const struct plan_eni *eni)
@@ -108,13 +109,13 @@ bool eni_is_usable(const struct plan_eni *eni)
 
 bool eni_is_leaving(const struct plan_eni *eni)
 {
-        return eni->state >= PLAN_ENI_DRAINING;
+        return eni->state >= ENI_DRAINING;
 }
 
 /* Addresses that EC2 shows as lost take no room there; leaving ones may still. */
 unsigned draft_room(const struct draft *draft, const struct plan_eni *eni)
 {
-        unsigned used = eni->state == PLAN_ENI_CREATING ? eni->asked_addresses : eni->total - eni->lost;
+        unsigned used = eni->state == ENI_CREATING ? eni->asked_addresses : eni->total - eni->lost;
 
         return eni->full || eni_is_taken_away(eni) || used >= draft->capacity ? 0 : draft->capacity - used;
 }
@@ -123,7 +124,7 @@ unsigned draft_room(const struct draft *draft, const struct plan_eni *eni)
 bool eni_takes_place(const struct plan_eni *eni)
 {
         return eni->network_card == 0 && !eni_is_taken_away(eni) &&
-               (eni->state != PLAN_ENI_DELETING || eni->has_attachment);
+               (eni->state != ENI_DELETING || eni->has_attachment);
 }
 
 static bool index_is_used(const struct draft *draft, const struct plan_eni *own, unsigned index)

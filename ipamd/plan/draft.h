@@ -20,7 +20,7 @@ struct draft {
         const struct plan_eni *kept; /* as in struct plan */
         struct plan_stuck *stuck;
         size_t n_stuck, max_stuck;
-        unsigned causes; /* as in struct plan */
+        uint64_t causes; /* as in struct plan */
         int64_t wake_ms;
 
         unsigned capacity; /* addresses per ENI, the primary one not among them */

@@ -90,7 +90,7 @@ static void use_draining(struct draft *draft, struct growth *growth)
                 const struct plan_eni *eni = draft->enis[i];
                 unsigned back = eni->free + eni->preparing, room = draft_room(draft, eni);
 
-                if (!eni_is_usable(eni) || eni->state != PLAN_ENI_DRAINING || eni->in_doubt || !(back + room))
+                if (!eni_is_usable(eni) || eni->state != ENI_DRAINING || eni->in_doubt || !(back + room))
                         continue;
                 draft_add(draft, PLAN_UNDRAIN, eni, back,
                           "%u addresses are missing; the draining ENI at device %u has %u", growth->shortage,

@@ -6,8 +6,8 @@
 
 static void add_eni(struct draft *draft, const struct plan_eni *eni)
 {
-        unsigned ours = eni->state == PLAN_ENI_CREATING ? eni->asked_addresses
-                                                        : eni->total - eni->leaving - eni->lost;
+        unsigned ours =
+                eni->state == ENI_CREATING ? eni->asked_addresses : eni->total - eni->leaving - eni->lost;
 
         draft->slots += eni_takes_place(eni);
         draft->cooling += eni->cooling;
@@ -19,7 +19,7 @@ static void add_eni(struct draft *draft, const struct plan_eni *eni)
                 return;
         }
         draft->total += ours;
-        draft->free += eni->state == PLAN_ENI_CREATING ? eni->asked_addresses : eni->free + eni->preparing;
+        draft->free += eni->state == ENI_CREATING ? eni->asked_addresses : eni->free + eni->preparing;
         if (!draft->view->waiting)
                 draft->free += eni->doubted;
         if (eni_is_ready(eni)) {

@@ -16,22 +16,14 @@
 
 #include <vpcwire/mem.h>
 
+#include "model/condition.h"
+#include "model/eni.h"
+#include "model/plan.h"
 #include "model/targets.h"
-
-/* Mirrors the states of an ENI's life; plan knows nothing of the store. */
-enum plan_eni_state {
-        PLAN_ENI_CREATING,
-        PLAN_ENI_ATTACHING,
-        PLAN_ENI_CONFIGURING,
-        PLAN_ENI_READY,
-        PLAN_ENI_DRAINING,
-        PLAN_ENI_DETACHING,
-        PLAN_ENI_DELETING,
-};
 
 struct plan_eni {
         int64_t key;
-        enum plan_eni_state state;
+        enum eni_state state;
         bool primary, managed, in_doubt;
         bool has_attachment; /* attaching: attached already; later: still attached as far as we know */
         bool link_present;   /* its link is in the kernel */
@@ -83,37 +75,7 @@ enum {
         PLAN_MAX_CREATES = 4,             /* ENIs that one plan begins: each is three calls */
 };
 
-enum plan_action_kind {
-        PLAN_RESYNC,       /* ask EC2 what we have: due, or something is in doubt */
-        PLAN_FIND_SUBNETS, /* ask EC2 for other subnets that may be used */
-        PLAN_CREATE,       /* a new ENI with `count` secondary addresses at device_index, in subnet_id */
-        PLAN_RECREATE,     /* repeat the create call of `key` with its token */
-        PLAN_ATTACH,
-        PLAN_MARK_DELETE_ON_TERMINATION,
-        PLAN_ASSIGN,   /* `count` addresses to `key` */
-        PLAN_UNASSIGN, /* up to `count` free addresses of `key` */
-        PLAN_DRAIN,
-        PLAN_UNDRAIN,
-        PLAN_DETACH, /* draining and empty, or detaching again */
-        PLAN_DELETE,
-        _PLAN_ACTION_MAX,
-};
-const char *plan_action_to_string(enum plan_action_kind kind);
-
-/* Why a shortage is not made good at once. */
-enum plan_cause {
-        PLAN_CAUSE_UNDER_WAY,      /* an ENI that will have room is on its way in, or in doubt */
-        PLAN_CAUSE_ASSIGN_BLOCKED, /* EC2 refused more addresses a while ago */
-        PLAN_CAUSE_CREATE_BLOCKED, /* ... or another ENI */
-        PLAN_CAUSE_ENI_LIMIT,      /* no place for another ENI */
-        PLAN_CAUSE_POD_LIMIT,      /* VPCWIRE_MAX_PODS */
-        PLAN_CAUSE_COOLING,
-        PLAN_CAUSE_NODE_UNKNOWN, /* its limits, or its own ENI */
-        _PLAN_CAUSE_MAX,
-};
-const char *plan_cause_to_string(enum plan_cause cause);
-
-/* The same more closely, with the numbers that belong to it. */
+/* Why a shortage is not made good at once: a cause, more closely, with the numbers that belong to it. */
 enum plan_reason {
         PLAN_REASON_ENI_COMES,              /* device_index */
         PLAN_REASON_ENI_IN_DOUBT,           /* device_index */
@@ -164,7 +126,7 @@ struct plan {
         size_t n;
         unsigned shortage; /* addresses that are missing to the target now */
         unsigned target;   /* addresses that there should be now, with those that are cooling or leased */
-        unsigned causes;   /* of the shortage; bits 1 << enum plan_cause */
+        uint64_t causes;   /* of the shortage; bits 1 << enum condition_cause */
         unsigned surplus;  /* addresses beyond the target, and ENIs' own; 0 whenever shortage is not */
         const struct plan_eni
                 *kept; /* the view's: not needed, and stays for its public address; NULL: none does */
@@ -172,6 +134,9 @@ struct plan {
         size_t n_stuck;                 /* ... 0 when it does, or there is none */
         int64_t wake_ms;                /* when time alone would change this plan; 0: never */
 };
+
+/* What a reason comes to. */
+enum condition_cause plan_cause(enum plan_reason reason);
 
 /* How long a surplus must last, and how old an ENI must be, to be given back: no flapping with EC2. */
 int64_t plan_shrink_delay_ms(const struct pool_targets *targets);

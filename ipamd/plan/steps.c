@@ -8,7 +8,7 @@
  */
 static bool needs_resync(const struct plan_eni *eni)
 {
-        return eni->managed && eni->in_doubt && eni->state != PLAN_ENI_CREATING;
+        return eni->managed && eni->in_doubt && eni->state != ENI_CREATING;
 }
 
 static const struct plan_eni *find_doubt(struct draft *draft)
@@ -54,7 +54,7 @@ static void plan_attaching(struct draft *draft, const struct plan_eni *eni)
         struct plan_action *action;
 
         if (eni->has_attachment) {
-                draft_add(draft, PLAN_MARK_DELETE_ON_TERMINATION, eni, 0,
+                draft_add(draft, PLAN_MARK, eni, 0,
                           "attached at device %u; it must go when the instance goes", eni->device_index);
         } else if (is_one_too_many(draft)) {
                 draft_add(draft, PLAN_DELETE, eni, 0, "given up: EC2 attaches no more than %u ENIs",
@@ -78,12 +78,12 @@ void plan_forward(struct draft *draft)
 
                 if (!eni->managed)
                         continue;
-                if (eni->state == PLAN_ENI_CREATING && draft_due(draft, eni->step_not_before_ms)) {
+                if (eni->state == ENI_CREATING && draft_due(draft, eni->step_not_before_ms)) {
                         draft_add(draft, PLAN_RECREATE, eni, eni->asked_addresses,
                                   "its create call for device %u has no answer yet", eni->device_index);
                         draft->n_helping++;
                 }
-                if (eni->state == PLAN_ENI_ATTACHING && !eni->in_doubt &&
+                if (eni->state == ENI_ATTACHING && !eni->in_doubt &&
                     draft_due(draft, eni->step_not_before_ms))
                         plan_attaching(draft, eni);
         }
@@ -102,7 +102,7 @@ static void plan_draining(struct draft *draft, const struct plan_eni *eni)
 
 static void plan_gone(struct draft *draft, const struct plan_eni *eni)
 {
-        bool link_stays = eni->state == PLAN_ENI_DETACHING && eni->link_present;
+        bool link_stays = eni->state == ENI_DETACHING && eni->link_present;
 
         if (!eni->has_attachment && link_stays)
                 return; /* the kernel will tell when it goes */
@@ -121,9 +121,9 @@ void plan_backward(struct draft *draft)
 
                 if (!eni->managed || eni->in_doubt || eni->primary)
                         continue;
-                if (eni->state == PLAN_ENI_DRAINING)
+                if (eni->state == ENI_DRAINING)
                         plan_draining(draft, eni);
-                if (eni->state == PLAN_ENI_DETACHING || eni->state == PLAN_ENI_DELETING)
+                if (eni->state == ENI_DETACHING || eni->state == ENI_DELETING)
                         plan_gone(draft, eni);
         }
 }

@@ -129,7 +129,7 @@ static const struct {
 } actions[_PLAN_ACTION_MAX] = {
         [PLAN_RESYNC] = {false, act_resync}, [PLAN_FIND_SUBNETS] = {false, act_find_subnets},
         [PLAN_CREATE] = {false, act_create}, [PLAN_RECREATE] = {true, act_recreate},
-        [PLAN_ATTACH] = {true, act_attach},  [PLAN_MARK_DELETE_ON_TERMINATION] = {true, act_mark},
+        [PLAN_ATTACH] = {true, act_attach},  [PLAN_MARK] = {true, act_mark},
         [PLAN_ASSIGN] = {true, act_assign},  [PLAN_UNASSIGN] = {true, act_unassign},
         [PLAN_DRAIN] = {true, act_drain},    [PLAN_UNDRAIN] = {true, act_undrain},
         [PLAN_DETACH] = {true, act_detach},  [PLAN_DELETE] = {true, act_delete},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the reconciler does, in numbers: each call to EC2, each plan, each repair; and the state that is in no book. */
+/* What the reconciler does, in numbers: each call to EC2, each plan, each repair; and the state that is not in the database. */
 #include <stdio.h>
 
 #include <vpcwire/clock.h>
@@ -29,14 +29,15 @@ static const char *status_text(const struct ec2_result *result, char text[static
         return result->class != EC2_FAILURE_NONE && !result->http_status ? "" : text;
 }
 
-void count_ec2_call(void *data, const char *action, const struct ec2_result *result, const char *why)
+void count_ec2_call(void *data, enum ec2_action id, const struct ec2_result *result, const char *why)
 {
+        const char *action = ec2_action_to_string(id);
         struct context *ctx = data;
         const char *class = ec2_failure_class_to_string(result->class);
         struct metrics *metrics = ctx->options.metrics;
         bool failed = result->class != EC2_FAILURE_NONE;
 
-        denied_observe(data, action, result, why);
+        denied_observe(data, id, result, why);
         keep_call(data, action, result, why);
         metrics_add(metrics, METRIC_EC2_CALLS, LABELS(action, class), 1);
         metrics_observe(metrics, METRIC_EC2_SECONDS, LABELS(action), result->took_us);
@@ -59,41 +60,43 @@ void count_plan(struct context *ctx, const struct plan *plan)
 
         metrics_set(metrics, METRIC_POOL_TARGET, NO_LABELS, plan->target);
         metrics_set(metrics, METRIC_POOL_SURPLUS, NO_LABELS, plan->surplus);
-        metrics_set(metrics, METRIC_POOL_MISSING, LABELS("growing"), plan->n_stuck ? 0 : plan->shortage);
-        for (int cause = 0; cause < _PLAN_CAUSE_MAX; cause++)
-                metrics_set(metrics, METRIC_POOL_MISSING,
-                            LABELS(plan_cause_to_string((enum plan_cause)cause)),
-                            plan->causes & (1U << cause) ? plan->shortage : 0);
+        metrics_set(metrics, METRIC_POOL_MISSING, LABELS(METRIC_GROWING), plan->n_stuck ? 0 : plan->shortage);
+        for (int cause = CAUSE_UNDER_WAY; cause <= CAUSE_NODE_UNKNOWN; cause++)
+                metrics_set(metrics, METRIC_POOL_MISSING, LABELS(condition_cause_names[cause]),
+                            plan->causes & (UINT64_C(1) << cause) ? plan->shortage : 0);
 }
 
-/* aws-vpc-cni's names of what goes on. */
-static const char *const operations[_PLAN_ACTION_MAX] = {
-        [PLAN_RESYNC] = "nodeIPPoolReconcile",   [PLAN_FIND_SUBNETS] = "increaseDatastorePool",
-        [PLAN_CREATE] = "increaseDatastorePool", [PLAN_RECREATE] = "increaseDatastorePool",
-        [PLAN_ATTACH] = "increaseDatastorePool", [PLAN_MARK_DELETE_ON_TERMINATION] = "increaseDatastorePool",
-        [PLAN_ASSIGN] = "increaseDatastorePool", [PLAN_UNASSIGN] = "decreaseDatastorePool",
-        [PLAN_DRAIN] = "decreaseDatastorePool",  [PLAN_UNDRAIN] = "increaseDatastorePool",
-        [PLAN_DETACH] = "decreaseDatastorePool", [PLAN_DELETE] = "decreaseDatastorePool",
+static const enum metric_operation operations[_PLAN_ACTION_MAX] = {
+        [PLAN_RESYNC] = METRIC_OPERATION_RESYNC,   [PLAN_FIND_SUBNETS] = METRIC_OPERATION_INCREASE,
+        [PLAN_CREATE] = METRIC_OPERATION_INCREASE, [PLAN_RECREATE] = METRIC_OPERATION_INCREASE,
+        [PLAN_ATTACH] = METRIC_OPERATION_INCREASE, [PLAN_MARK] = METRIC_OPERATION_INCREASE,
+        [PLAN_ASSIGN] = METRIC_OPERATION_INCREASE, [PLAN_UNASSIGN] = METRIC_OPERATION_DECREASE,
+        [PLAN_DRAIN] = METRIC_OPERATION_DECREASE,  [PLAN_UNDRAIN] = METRIC_OPERATION_INCREASE,
+        [PLAN_DETACH] = METRIC_OPERATION_DECREASE, [PLAN_DELETE] = METRIC_OPERATION_DECREASE,
 };
 
 void count_action(struct context *ctx, enum plan_action_kind kind, bool begins)
 {
         if (begins)
                 metrics_add(ctx->options.metrics, METRIC_ACTIONS, LABELS(plan_action_to_string(kind)), 1);
-        metrics_set(ctx->options.metrics, METRIC_AWSCNI_IN_PROGRESS, LABELS(operations[kind]), begins);
+        metrics_set(ctx->options.metrics, METRIC_AWSCNI_IN_PROGRESS,
+                    LABELS(metric_operation_names[operations[kind]]), begins);
 }
 
 void count_repairs(struct context *ctx, const struct node_repairs *repaired)
 {
-        struct metrics *metrics = ctx->options.metrics;
+        const unsigned counts[_METRIC_REPAIR_MAX] = {
+                [METRIC_REPAIR_LINKS] = repaired->links,
+                [METRIC_REPAIR_ADDRESSES] = repaired->addresses,
+                [METRIC_REPAIR_ROUTES] = repaired->routes,
+                [METRIC_REPAIR_RULES] = repaired->rules,
+                [METRIC_REPAIR_NEIGHBOURS] = repaired->neighbours,
+                [METRIC_REPAIR_NFT] = repaired->nft,
+                [METRIC_REPAIR_SYSCTLS] = repaired->sysctls,
+        };
 
-        metrics_add(metrics, METRIC_REPAIRS, LABELS("links"), repaired->links);
-        metrics_add(metrics, METRIC_REPAIRS, LABELS("addresses"), repaired->addresses);
-        metrics_add(metrics, METRIC_REPAIRS, LABELS("routes"), repaired->routes);
-        metrics_add(metrics, METRIC_REPAIRS, LABELS("rules"), repaired->rules);
-        metrics_add(metrics, METRIC_REPAIRS, LABELS("neighbours"), repaired->neighbours);
-        metrics_add(metrics, METRIC_REPAIRS, LABELS("nft"), repaired->nft);
-        metrics_add(metrics, METRIC_REPAIRS, LABELS("sysctls"), repaired->sysctls);
+        for (int i = 0; i < _METRIC_REPAIR_MAX; i++)
+                metrics_add(ctx->options.metrics, METRIC_REPAIRS, LABELS(metric_repair_names[i]), counts[i]);
 }
 
 void count_round(struct context *ctx, int64_t resynced_ms)

@@ -12,13 +12,13 @@
 
 enum { TAGS_OF_OURS = 5 };
 
-int create_request_token(char ret[static STORE_TOKEN_BYTES], struct err *err)
+int create_request_token(char ret[static EC2_TOKEN_BYTES], struct err *err)
 {
         uint32_t random[3];
 
         if (getrandom(random, sizeof(random), 0) != sizeof(random))
                 return err_set(err, ERR_SYSTEM, "no random bytes for a client token");
-        snprintf(ret, STORE_TOKEN_BYTES, "vw-%" PRIx64 "-%08" PRIx32 "%08" PRIx32 "%08" PRIx32,
+        snprintf(ret, EC2_TOKEN_BYTES, "vw-%" PRIx64 "-%08" PRIx32 "%08" PRIx32 "%08" PRIx32,
                  (uint64_t)(clock_wall_ms() / 1000), random[0], random[1], random[2]);
         return 0;
 }
@@ -45,7 +45,7 @@ static size_t make_tags(const struct context *ctx, struct arena *arena, const ch
                 tags[n++] = (struct ec2_tag){"eks:eni:owner", "amazon-vpc-cni"};
         }
         for (size_t i = 0; i < ctx->options.n_tags; i++)
-                tags[n++] = (struct ec2_tag){ctx->options.tags[i].key, ctx->options.tags[i].value};
+                tags[n++] = ctx->options.tags[i];
         *ret = tags;
         return n;
 }

@@ -9,7 +9,7 @@
  * "vw-<wall seconds>-<96 random bits>". The time is in the token so that a repeat, which EC2 compares parameter by
  * parameter with the first call, carries the same createdAt tag.
  */
-int create_request_token(char ret[static STORE_TOKEN_BYTES], struct err *err);
+int create_request_token(char ret[static EC2_TOKEN_BYTES], struct err *err);
 
 /* What a create call asks for, but for addresses beside the primary one; texts are in the arena, the token is borrowed. */
 void create_request_make(struct context *ctx, struct arena *arena, const char *subnet_id, const char *token,

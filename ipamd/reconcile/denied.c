@@ -40,13 +40,14 @@ static int tell(struct context *ctx, struct arena *arena, const char *action, bo
         return store_fact_set(ctx->store, fact_of(arena, action), denied ? why : "", err);
 }
 
-int denied_known(struct context *ctx, struct arena *arena, const char *action, bool *ret, struct err *err)
+int denied_known(struct context *ctx, struct arena *arena, enum ec2_action action, bool *ret, struct err *err)
 {
-        return read_fact(ctx, arena, action, ret, err);
+        return read_fact(ctx, arena, ec2_action_to_string(action), ret, err);
 }
 
-void denied_observe(void *data, const char *action, const struct ec2_result *result, const char *why)
+void denied_observe(void *data, enum ec2_action id, const struct ec2_result *result, const char *why)
 {
+        const char *action = ec2_action_to_string(id);
         _cleanup_(arena_freep) struct arena *arena = NULL;
         struct context *ctx = data;
         struct err err;

@@ -268,7 +268,7 @@ static int pass_all(struct network *network, struct context *ctx, struct round *
 
         network->due = false;
         network->due_ms = round->now_ms + NETWORK_PERIOD_MS;
-        metrics_add(ctx->options.metrics, METRIC_PASSES, LABELS("all"), 1);
+        metrics_add(ctx->options.metrics, METRIC_PASSES, LABELS(METRIC_PASS_ALL), 1);
         e = node_sync(ctx->node, round->arena, view, &report, err);
         log_repairs(&report.repaired);
         count_repairs(ctx, &report.repaired);
@@ -292,7 +292,7 @@ static int pass_pool(struct network *network, struct context *ctx, struct round 
 
         if (!node_sync_pool(ctx->node, round->arena, view, &report))
                 return pass_all(network, ctx, round, view, database, out, err);
-        metrics_add(ctx->options.metrics, METRIC_PASSES, LABELS("pool"), 1);
+        metrics_add(ctx->options.metrics, METRIC_PASSES, LABELS(METRIC_PASS_POOL), 1);
         count_repairs(ctx, &report.repaired);
         return report_enis(network, ctx, round, &report, database, out, err);
 }

@@ -148,7 +148,7 @@ static void note_unasked(struct probe *p, struct context *ctx, enum ec2_action a
         bool denied = false;
         struct err err;
 
-        if (denied_known(ctx, p->arena, ec2_action_to_string(action), &denied, &err) < 0)
+        if (denied_known(ctx, p->arena, action, &denied, &err) < 0)
                 note(p, action, IPAM_PERMISSION_RESULT_UNKNOWN, err.msg);
         else if (denied)
                 note(p, action, IPAM_PERMISSION_RESULT_DENIED, "EC2 refused the last call");

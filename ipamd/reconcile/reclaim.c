@@ -45,7 +45,7 @@ static int reclaim_one(struct reclaim *reclaim, struct context *ctx, struct roun
         if (store_lease_release(ctx->store, &lease->key, LEASE_END_LINK_GONE, round->now_ms, &released,
                                 &address, err) < 0)
                 return -(int)err->code;
-        metrics_add(ctx->options.metrics, METRIC_ORPHANS, LABELS("lease"), released);
+        metrics_add(ctx->options.metrics, METRIC_ORPHANS, LABELS(METRIC_ORPHAN_LEASE), released);
         return 0;
 }
 

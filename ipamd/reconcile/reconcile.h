@@ -54,7 +54,7 @@ struct reconcile_options {
         const char *veth_prefix;
         const char *cluster_name;   /* NULL: none */
         bool finds_subnets;         /* ENABLE_SUBNET_DISCOVERY */
-        const struct eni_tag *tags; /* ADDITIONAL_ENI_TAGS */
+        const struct ec2_tag *tags; /* ADDITIONAL_ENI_TAGS */
         size_t n_tags;
         const char *backing_store; /* aws-vpc-cni's file: where it is, the kernel may have more of it */
         const char *xtables_lock;  /* the lock file of iptables-legacy */

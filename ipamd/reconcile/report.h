@@ -6,14 +6,15 @@
 #include "reconcile/round.h"
 
 /* denied.c: tells a change of a permission once. As count_ec2_call(). */
-void denied_observe(void *data, const char *action, const struct ec2_result *result, const char *why);
+void denied_observe(void *data, enum ec2_action id, const struct ec2_result *result, const char *why);
 /* Whether the last call of this action that says something of permissions was refused. */
-int denied_known(struct context *ctx, struct arena *arena, const char *action, bool *ret, struct err *err);
+int denied_known(struct context *ctx, struct arena *arena, enum ec2_action action, bool *ret,
+                 struct err *err);
 /* What was denied in the life before is still so, until EC2 says else: into the metrics. */
 void denied_recall(struct context *ctx);
 
 /* count.c: the observer of a struct ec2; data is the context. */
-void count_ec2_call(void *data, const char *action, const struct ec2_result *result, const char *why);
+void count_ec2_call(void *data, enum ec2_action id, const struct ec2_result *result, const char *why);
 void count_plan(struct context *ctx, const struct plan *plan);
 /* Around one action of the plan. */
 void count_action(struct context *ctx, enum plan_action_kind kind, bool begins);

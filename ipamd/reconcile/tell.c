@@ -11,34 +11,16 @@ enum { STUCK_MS = 60 * 1000 }; /* how long "the pool cannot grow" stands where t
 /* Of several reasons a limit is what somebody must act on, unless a place will be had without anybody's doing. */
 static enum condition_cause cause_of(const struct plan *plan)
 {
-        static const enum condition_cause causes[_PLAN_REASON_MAX] = {
-                [PLAN_REASON_ENI_COMES] = CAUSE_UNDER_WAY,
-                [PLAN_REASON_ENI_IN_DOUBT] = CAUSE_UNDER_WAY,
-                [PLAN_REASON_ASSIGN_LATER] = CAUSE_ASSIGN_BLOCKED,
-                [PLAN_REASON_ASSIGN_LATER_IN_SUBNET] = CAUSE_ASSIGN_BLOCKED,
-                [PLAN_REASON_CREATE_LATER] = CAUSE_CREATE_BLOCKED,
-                [PLAN_REASON_CREATE_LATER_IN_SUBNET] = CAUSE_CREATE_BLOCKED,
-                [PLAN_REASON_PLACE_LATER] = CAUSE_ENI_LEAVING,
-                [PLAN_REASON_MAX_ENI] = CAUSE_ENI_LIMIT,
-                [PLAN_REASON_ATTACH_LIMIT] = CAUSE_ENI_LIMIT,
-                [PLAN_REASON_ALL_FULL] = CAUSE_ENI_LIMIT,
-                [PLAN_REASON_NO_PLACE] = CAUSE_ENI_LIMIT,
-                [PLAN_REASON_POD_LIMIT] = CAUSE_POD_LIMIT,
-                [PLAN_REASON_TYPE_LIMIT] = CAUSE_TYPE_LIMIT,
-                [PLAN_REASON_PRIMARY_NOT_SEEN] = CAUSE_NODE_UNKNOWN,
-                [PLAN_REASON_NOT_RESYNCED] = CAUSE_NODE_UNKNOWN,
-                [PLAN_REASON_COOLING] = CAUSE_COOLING,
-        };
         static const enum condition_cause first[] = {CAUSE_ENI_LEAVING, CAUSE_ENI_LIMIT, CAUSE_POD_LIMIT,
                                                      CAUSE_TYPE_LIMIT};
 
         for (size_t k = 0; k < ARRAY_SIZE(first); k++) {
                 for (size_t i = 0; i < plan->n_stuck; i++) {
-                        if (causes[plan->stuck[i].reason] == first[k])
+                        if (plan_cause(plan->stuck[i].reason) == first[k])
                                 return first[k];
                 }
         }
-        return causes[plan->stuck[0].reason];
+        return plan_cause(plan->stuck[0].reason);
 }
 
 /* Or what is shown (numbers, times) is older than the plan. */

@@ -1,29 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The planner's inputs, made from what the round observed. */
-#include <assert.h>
-
 #include "reconcile/blocked.h"
 #include "reconcile/state.h"
 
 static int64_t later(int64_t a, int64_t b)
 {
         return a > b ? a : b;
-}
-
-static enum plan_eni_state plan_state(enum eni_state state)
-{
-        switch (state) {
-        case ENI_CREATING: return PLAN_ENI_CREATING;
-        case ENI_ATTACHING: return PLAN_ENI_ATTACHING;
-        case ENI_CONFIGURING: return PLAN_ENI_CONFIGURING;
-        case ENI_READY: return PLAN_ENI_READY;
-        case ENI_DRAINING: return PLAN_ENI_DRAINING;
-        case ENI_DETACHING: return PLAN_ENI_DETACHING;
-        case ENI_DELETING: return PLAN_ENI_DELETING;
-        case _ENI_STATE_MAX: break;
-        }
-        assert(!"an ENI's state");
-        return PLAN_ENI_DELETING;
 }
 
 /* The next step of an ENI is whichever its state calls for; at most one of these is blocked, beside a look for its sake. */
@@ -46,7 +28,7 @@ static struct plan_eni view_eni(const struct reconcile *r, const struct round *r
 
         return (struct plan_eni){
                 .key = eni->key,
-                .state = plan_state(eni->state),
+                .state = eni->state,
                 .primary = eni->primary,
                 .managed = eni->managed && !eni->untagged,
                 .in_doubt = eni->in_doubt,

@@ -6,19 +6,11 @@
 #include <vpcwire/log.h>
 
 #include "rpc/handlers.h"
+#include "rpc/wire.h"
 
 static const char *or_null(const char *text)
 {
         return text && text[0] ? text : NULL;
-}
-
-/* The same ends in the same order, from the first on; none is not there. */
-static_assert(_IPAM_LEASE_END_MAX - IPAM_LEASE_END_DEL == _LEASE_END_MAX - LEASE_END_DEL, "all are known");
-
-static enum ipam_lease_end lease_end_of(enum lease_end end)
-{
-        return end == LEASE_END_NONE ? IPAM_LEASE_END_UNSET
-                                     : (enum ipam_lease_end)(IPAM_LEASE_END_DEL + (end - LEASE_END_DEL));
 }
 
 struct ipam_event event_of(const struct store_event *event)
@@ -32,7 +24,7 @@ struct ipam_event event_of(const struct store_event *event)
                 .pod = or_null(event->pod),
                 .container_id = or_null(event->container_id),
                 .eni_id = or_null(event->eni_id),
-                .lease_end = lease_end_of(event->lease_end),
+                .lease_end = wire_lease_end(event->lease_end),
         };
 }
 
@@ -60,13 +52,6 @@ int handle_events(struct method_call *call, const void *request, void *reply, st
 
 int handle_address(struct method_call *call, const void *request, void *reply, struct err *err)
 {
-        static const enum ipam_address_state states[_ADDRESS_STATE_MAX] = {
-                [ADDRESS_PREPARING] = IPAM_ADDRESS_STATE_PREPARING,
-                [ADDRESS_FREE] = IPAM_ADDRESS_STATE_FREE,
-                [ADDRESS_LEASED] = IPAM_ADDRESS_STATE_LEASED,
-                [ADDRESS_COOLING] = IPAM_ADDRESS_STATE_COOLING,
-                [ADDRESS_LEAVING] = IPAM_ADDRESS_STATE_LEAVING,
-                [ADDRESS_LOST] = IPAM_ADDRESS_STATE_LOST};
         const struct ipam_address_request *wanted = request;
         struct ipam_address_reply *ret = reply;
         struct store_address address;
@@ -77,7 +62,7 @@ int handle_address(struct method_call *call, const void *request, void *reply, s
                 return r == -ERR_NOT_FOUND ? 0 : r; /* not known is an answer */
         *ret = (struct ipam_address_reply){
                 .known = true,
-                .state = states[address.state],
+                .state = wire_address_state(address.state),
                 .eni_id = or_null(address.eni_id),
                 .device_index = address.device_index,
                 .until_ms = address.cooling_until_ms

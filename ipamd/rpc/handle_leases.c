@@ -10,6 +10,7 @@
 #include "rpc/lease.h"
 #include "rpc/parked.h"
 #include "rpc/reply.h"
+#include "rpc/wire.h"
 
 /* Those who came before go first; only a key that has its lease already, or asks for one address, need not queue. */
 static int must_queue(struct serve *serve, const struct ipam_add_request *request, struct arena *arena,
@@ -37,7 +38,7 @@ static void refuse_add(struct method_call *call, const struct ipam_add_request *
 {
         const struct ipam_error error = lease_refused(lease);
 
-        lease_end_add(call->serve, add, "refused", error.reason, IP_NONE, call->now_ms);
+        lease_end_add(call->serve, add, REQUEST_REFUSED, error.reason, IP_NONE, call->now_ms);
         if (!call->oneway)
                 reply_refuse(call->connection, &error);
         call->later = true;
@@ -72,8 +73,8 @@ int handle_add(struct method_call *call, const void *request, void *reply, struc
         *(struct ipam_add_reply *)reply =
                 lease_add_reply(call->serve, &lease, result == LEASE_AGAIN, call->arena);
         latency_note(&call->serve->latency, call->serve->options.metrics, LATENCY_ADD, LATENCY_WAIT, 0);
-        lease_end_add(call->serve, add, result == LEASE_AGAIN ? "again" : "given", NULL, lease.address,
-                      call->now_ms);
+        lease_end_add(call->serve, add, result == LEASE_AGAIN ? REQUEST_AGAIN : REQUEST_GIVEN, NULL,
+                      lease.address, call->now_ms);
         return 0;
 }
 
@@ -113,7 +114,7 @@ int handle_del(struct method_call *call, const void *request, void *reply, struc
         int r;
 
         key.host_ifname = del->host_ifname;
-        metrics_add(call->serve->options.metrics, METRIC_AWSCNI_DEL_REQUESTS, LABELS("PodDeleted"), 1);
+        metrics_add(call->serve->options.metrics, METRIC_AWSCNI_DEL_REQUESTS, LABELS(METRIC_POD_DELETED), 1);
         if (del->wire_us)
                 latency_note(&call->serve->latency, call->serve->options.metrics, LATENCY_DEL, LATENCY_WIRE,
                              del->wire_us);
@@ -150,7 +151,7 @@ int handle_check(struct method_call *call, const void *request, void *reply, str
                 call->error = lease_not_found(&key);
         if (r < 0)
                 return r;
-        ret->state = lease_state(&lease);
+        ret->state = wire_lease_state(lease.state);
         ret->addresses = lease_addresses(call->serve, &lease, call->arena, &ret->n_addresses);
         return 0;
 }

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <assert.h>
-
 #include <vpcwire/clock.h>
 
 #include "model/egress.h"
@@ -9,6 +7,7 @@
 #include "rpc/lease.h"
 #include "rpc/serve.h"
 #include "rpc/status.h"
+#include "rpc/wire.h"
 
 static struct ipam_pool pool_of(const struct store_counts *counts)
 {
@@ -22,22 +21,6 @@ static struct ipam_pool pool_of(const struct store_counts *counts)
                 .lost = counts->lost,
                 .waiting = counts->waiting,
         };
-}
-
-/* The same kinds and causes in the same order. */
-static_assert(_IPAM_CONDITION_KIND_MAX - IPAM_CONDITION_KIND_RESYNC == _CONDITION_KIND_MAX,
-              "all kinds are known");
-static_assert(_IPAM_CONDITION_CAUSE_MAX - IPAM_CONDITION_CAUSE_THROTTLED == _CONDITION_CAUSE_MAX,
-              "all causes are known");
-
-static enum ipam_condition_kind kind_of(const struct condition *condition)
-{
-        return (enum ipam_condition_kind)(IPAM_CONDITION_KIND_RESYNC + (int)condition->kind);
-}
-
-static enum ipam_condition_cause cause_of(const struct condition *condition)
-{
-        return (enum ipam_condition_cause)(IPAM_CONDITION_CAUSE_THROTTLED + (int)condition->cause);
 }
 
 static void add_blocked(struct ipam_status_reply *status, const struct reason_facts *facts,
@@ -56,8 +39,8 @@ static void add_blocked(struct ipam_status_reply *status, const struct reason_fa
                         .until_ms = facts->blocked[i].attempts
                                             ? facts->blocked[i].retry_at_ms + wall_minus_boot_ms
                                             : 0,
-                        .kind = kind_of(&facts->blocked[i]),
-                        .cause = cause_of(&facts->blocked[i]),
+                        .kind = wire_kind(facts->blocked[i].kind),
+                        .cause = wire_cause(facts->blocked[i].cause),
                 };
         }
 }
@@ -77,8 +60,8 @@ static void add_warnings(struct ipam_status_reply *status, const struct serve *s
                         status->warnings[status->n_warnings++] =
                                 (struct ipam_warning){.subject = facts->warnings[i].object,
                                                       .reason = facts->warnings[i].message,
-                                                      .kind = kind_of(&facts->warnings[i]),
-                                                      .cause = cause_of(&facts->warnings[i])};
+                                                      .kind = wire_kind(facts->warnings[i].kind),
+                                                      .cause = wire_cause(facts->warnings[i].cause)};
         }
         for (size_t i = 0; i < settings->n_warnings; i++)
                 status->warnings[status->n_warnings++] = settings->warnings[i];
@@ -190,18 +173,6 @@ static const char *or_null(const char *text)
         return text && text[0] ? text : NULL;
 }
 
-static enum ipam_eni_state eni_state(enum eni_state state)
-{
-        static const enum ipam_eni_state states[_ENI_STATE_MAX] = {
-                [ENI_CREATING] = IPAM_ENI_STATE_CREATING,       [ENI_ATTACHING] = IPAM_ENI_STATE_ATTACHING,
-                [ENI_CONFIGURING] = IPAM_ENI_STATE_CONFIGURING, [ENI_READY] = IPAM_ENI_STATE_READY,
-                [ENI_DRAINING] = IPAM_ENI_STATE_DRAINING,       [ENI_DETACHING] = IPAM_ENI_STATE_DETACHING,
-                [ENI_DELETING] = IPAM_ENI_STATE_DELETING,
-        };
-
-        return states[state];
-}
-
 static int list_enis(struct method_call *call, struct ipam_list_reply *list, struct err *err)
 {
         struct store_eni *enis;
@@ -217,7 +188,7 @@ static int list_enis(struct method_call *call, struct ipam_list_reply *list, str
                         .device_index = enis[i].device_index,
                         .network_card = enis[i].network_card,
                         .route_table = enis[i].route_table,
-                        .state = eni_state(enis[i].state),
+                        .state = wire_eni_state(enis[i].state),
                         .mac = mac_equal(enis[i].mac, (struct mac){0})
                                        ? NULL
                                        : arena_strdup(call->arena, MAC_TEXT(enis[i].mac)),
@@ -251,7 +222,7 @@ static int list_leases(struct method_call *call, struct ipam_list_reply *list, s
                         .pod_namespace = or_null(leases[i].pod_namespace),
                         .pod_name = or_null(leases[i].pod_name),
                         .pod_uid = or_null(leases[i].pod_uid),
-                        .state = leases[i].lost ? IPAM_LEASE_STATE_LOST : lease_state(&leases[i]),
+                        .state = leases[i].lost ? IPAM_LEASE_STATE_LOST : wire_lease_state(leases[i].state),
                         .since_ms = leases[i].since_wall_ms,
                         .address_only = leases[i].address_only,
                 };
@@ -259,17 +230,6 @@ static int list_leases(struct method_call *call, struct ipam_list_reply *list, s
                         lease_addresses(call->serve, &leases[i], call->arena, &list->leases[i].n_addresses);
         }
         return 0;
-}
-
-static enum ipam_import_verdict import_verdict(enum import_verdict verdict)
-{
-        static const enum ipam_import_verdict verdicts[_IMPORT_VERDICT_MAX] = {
-                [IMPORT_PENDING] = IPAM_IMPORT_VERDICT_PENDING,
-                [IMPORT_TAKEN] = IPAM_IMPORT_VERDICT_TAKEN,
-                [IMPORT_SKIPPED] = IPAM_IMPORT_VERDICT_SKIPPED,
-        };
-
-        return verdicts[verdict];
 }
 
 static int list_imports(struct method_call *call, struct ipam_list_reply *list, struct err *err)
@@ -289,7 +249,7 @@ static int list_imports(struct method_call *call, struct ipam_list_reply *list, 
                         .ifname = imports[i].key.ifname,
                         .pod_namespace = or_null(imports[i].pod_namespace),
                         .pod_name = or_null(imports[i].pod_name),
-                        .verdict = import_verdict(imports[i].verdict),
+                        .verdict = wire_import_verdict(imports[i].verdict),
                         .reason = or_null(imports[i].reason),
                         .since_ms = imports[i].since_wall_ms,
                 };

@@ -14,7 +14,6 @@
 
 /* Its value is the moment, in milliseconds of the wall clock; "" is none. */
 static const char fact[] = "handover";
-static const char result[] = "handed-over";
 
 int handover_load(struct store *store, int64_t *ret_since_ms, struct err *err)
 {
@@ -59,7 +58,7 @@ int handover_refuses(struct method_call *call, const struct ipam_add_request *ad
         if (r != -ERR_NOT_FOUND)
                 return r;
         error = refusal(call->serve, call->arena);
-        lease_end_add(call->serve, add, result, error.reason, IP_NONE, call->now_ms);
+        lease_end_add(call->serve, add, REQUEST_HANDED_OVER, error.reason, IP_NONE, call->now_ms);
         if (!call->oneway)
                 reply_refuse(call->connection, &error);
         call->later = true;
@@ -93,7 +92,7 @@ int handle_handover(struct method_call *call, const void *request, void *reply, 
         }
         if (since_ms) {
                 error = refusal(serve, call->arena);
-                parked_end_all(serve, &error, result);
+                parked_end_all(serve, &error, REQUEST_HANDED_OVER);
         }
         *(struct ipam_handover_reply *)reply = (struct ipam_handover_reply){since_ms};
         return 0;

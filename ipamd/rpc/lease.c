@@ -26,14 +26,15 @@ struct ipam_error lease_refused(const struct store_lease *lease)
         return error;
 }
 
-void lease_end_add(const struct serve *serve, const struct ipam_add_request *request, const char *result,
-                   const char *reason, struct ip address, int64_t since_ms)
+void lease_end_add(const struct serve *serve, const struct ipam_add_request *request,
+                   enum request_result result, const char *reason, struct ip address, int64_t since_ms)
 {
-        metrics_add(serve->options.metrics, METRIC_REQUESTS, LABELS("add", result), 1);
-        log_info("add", LOG_STR("result", reason ?: result), LOG_STR("address", IP_TEXT(address)),
-                 LOG_STR("namespace", request->pod_namespace), LOG_STR("pod", request->pod_name),
-                 LOG_STR("container", request->container_id), LOG_STR("ifname", request->ifname),
-                 LOG_INT("ms", clock_boottime_ms() - since_ms));
+        metrics_add(serve->options.metrics, METRIC_REQUESTS,
+                    LABELS(request_verb_names[REQUEST_ADD], request_result_names[result]), 1);
+        log_info("add", LOG_STR("result", reason ?: request_result_names[result]),
+                 LOG_STR("address", IP_TEXT(address)), LOG_STR("namespace", request->pod_namespace),
+                 LOG_STR("pod", request->pod_name), LOG_STR("container", request->container_id),
+                 LOG_STR("ifname", request->ifname), LOG_INT("ms", clock_boottime_ms() - since_ms));
 }
 
 void lease_wake(struct serve *serve)
@@ -119,14 +120,6 @@ struct ipam_lease_address *lease_addresses(const struct serve *serve, const stru
         prefix_parse(lease->subnet_cidr, &address->subnet, NULL); /* "" where it is not known */
         *ret_n = 1;
         return address;
-}
-
-enum ipam_lease_state lease_state(const struct store_lease *lease)
-{
-        static const enum ipam_lease_state states[_LEASE_STATE_MAX] = {
-                [LEASE_RESERVED] = IPAM_LEASE_STATE_RESERVED, [LEASE_WIRED] = IPAM_LEASE_STATE_WIRED};
-
-        return states[lease->state];
 }
 
 struct ipam_add_reply lease_add_reply(const struct serve *serve, const struct store_lease *lease, bool reused,

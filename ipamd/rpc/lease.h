@@ -3,6 +3,7 @@
 #ifndef IPAMD_RPC_LEASE_H
 #define IPAMD_RPC_LEASE_H
 
+#include "model/request.h"
 #include "rpc/state.h"
 
 /* The key in any request or reply struct that has network, container_id and ifname. */
@@ -21,11 +22,11 @@ struct ipam_error lease_refused(const struct store_lease *lease);
 struct ipam_error lease_not_found(const struct store_lease_key *key);
 
 /*
- * An ADD ends: one line, and counted. `result` says how ("given", "no-address", ...), the reason (may be NULL) why;
+ * An ADD ends: one line, and counted. result says how, the reason (may be NULL) why;
  * address IP_NONE where there is none.
  */
-void lease_end_add(const struct serve *serve, const struct ipam_add_request *request, const char *result,
-                   const char *reason, struct ip address, int64_t since_ms);
+void lease_end_add(const struct serve *serve, const struct ipam_add_request *request,
+                   enum request_result result, const char *reason, struct ip address, int64_t since_ms);
 
 /* A lease as Add answers it, its addresses in the arena. */
 struct ipam_add_reply lease_add_reply(const struct serve *serve, const struct store_lease *lease, bool reused,
@@ -34,9 +35,6 @@ struct ipam_add_reply lease_add_reply(const struct serve *serve, const struct st
 /* The addresses of a lease and what goes with each, as the RPC tells them: one today. */
 struct ipam_lease_address *lease_addresses(const struct serve *serve, const struct store_lease *lease,
                                            struct arena *arena, size_t *ret_n);
-/* How far the plugin is with it: "reserved" or "wired", whatever became of its addresses. */
-enum ipam_lease_state lease_state(const struct store_lease *lease);
-
 /* The pool was drawn or refilled, or somebody waits: the planner should look. */
 void lease_wake(struct serve *serve);
 

@@ -5,6 +5,7 @@
 #include <vpcwire/clock.h>
 #include <vpcwire/log.h>
 
+#include "model/request.h"
 #include "rpc/handlers.h"
 #include "rpc/handover.h"
 #include "rpc/methods.h"
@@ -27,15 +28,19 @@ static int method_watch(struct method_call *call, const void *request, void *rep
 /* What each method needs besides its types, which ipam_method() knows. */
 static const struct {
         int (*handler)(struct method_call *call, const void *request, void *reply, struct err *err);
-        const char *verb; /* as METRIC_REQUESTS knows it; NULL: not counted */
+        bool counted; /* as one of the plugin's requests */
+        enum request_verb verb;
         bool timed;
         enum latency_verb latency;
 } table[_IPAM_METHOD_MAX] = {
-        [IPAM_METHOD_ADD] = {handle_add, .verb = "add", .timed = true, .latency = LATENCY_ADD},
-        [IPAM_METHOD_CONFIRM] = {handle_confirm, .verb = "confirm"},
-        [IPAM_METHOD_DEL] = {handle_del, .verb = "del", .timed = true, .latency = LATENCY_DEL},
-        [IPAM_METHOD_CHECK] = {handle_check, .verb = "check", .timed = true, .latency = LATENCY_CHECK},
-        [IPAM_METHOD_GC] = {handle_gc, .verb = "gc"},
+        [IPAM_METHOD_ADD] = {handle_add, .counted = true, .verb = REQUEST_ADD, .timed = true,
+                             .latency = LATENCY_ADD},
+        [IPAM_METHOD_CONFIRM] = {handle_confirm, .counted = true, .verb = REQUEST_CONFIRM},
+        [IPAM_METHOD_DEL] = {handle_del, .counted = true, .verb = REQUEST_DEL, .timed = true,
+                             .latency = LATENCY_DEL},
+        [IPAM_METHOD_CHECK] = {handle_check, .counted = true, .verb = REQUEST_CHECK, .timed = true,
+                               .latency = LATENCY_CHECK},
+        [IPAM_METHOD_GC] = {handle_gc, .counted = true, .verb = REQUEST_GC},
         [IPAM_METHOD_STATUS] = {handle_status},
         [IPAM_METHOD_NETWORK] = {handle_network},
         [IPAM_METHOD_LIST] = {handle_list},
@@ -73,18 +78,27 @@ static void refuse_failed(struct method_call *call, const char *method, const st
         reply_refuse(call->connection, &call->error);
 }
 
+static void count_request(struct metrics *metrics, enum ipam_method_id id, enum request_result ended)
+{
+        if (table[id].counted)
+                metrics_add(metrics, METRIC_REQUESTS,
+                            LABELS(request_verb_names[table[id].verb], request_result_names[ended]), 1);
+}
+
 /* ADDs end in many ways and tell them themselves (lease_end_add()); an ADD that fails here is reported here. */
 static void count(const struct method_call *call, enum ipam_method_id id, int result, const void *reply)
 {
         struct metrics *metrics = call->serve->options.metrics;
-        const char *text = result == 0 ? "done" : result == -ERR_NOT_FOUND ? "unknown" : "failed";
+        enum request_result ended = result == 0                ? REQUEST_DONE
+                                    : result == -ERR_NOT_FOUND ? REQUEST_UNKNOWN
+                                                               : REQUEST_FAILED;
 
         if (id == IPAM_METHOD_DEL && result == 0 && !((const struct ipam_del_reply *)reply)->released)
-                text = "unknown";
-        if (table[id].verb && (id != IPAM_METHOD_ADD || result < 0))
-                metrics_add(metrics, METRIC_REQUESTS, LABELS(table[id].verb, text), 1);
-        if (strcmp(text, "failed") == 0)
-                metrics_add(metrics, METRIC_AWSCNI_ERRORS, LABELS("rpc"), 1);
+                ended = REQUEST_UNKNOWN;
+        if (id != IPAM_METHOD_ADD || result < 0)
+                count_request(metrics, id, ended);
+        if (ended == REQUEST_FAILED)
+                metrics_add(metrics, METRIC_AWSCNI_ERRORS, LABELS(METRIC_IN_RPC), 1);
         if (id == IPAM_METHOD_ADD)
                 metrics_add(metrics, METRIC_AWSCNI_ADD_REQUESTS, NO_LABELS, 1);
         if (table[id].timed)
@@ -103,9 +117,7 @@ static void run(struct method_call *call, enum ipam_method_id id, json_t *parame
         int r;
 
         if (jsonx_decode(parameters ?: nothing, method->request, call->arena, request, &problem, &err) < 0) {
-                if (table[id].verb)
-                        metrics_add(call->serve->options.metrics, METRIC_REQUESTS,
-                                    LABELS(table[id].verb, "invalid"), 1);
+                count_request(call->serve->options.metrics, id, REQUEST_INVALID);
                 if (!call->oneway)
                         refuse_parameters(call->connection, &problem);
                 return;

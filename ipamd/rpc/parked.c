@@ -58,7 +58,7 @@ static void note_parked(const struct parked *parked, const char *kind, const cha
                                                       .pod = pod,
                                                       .container_id = request->container_id},
                                 &err) < 0)
-                log_error("write an event", LOG_STR("kind", kind), LOG_ERR(&err));
+                log_error("writing an event failed", LOG_STR("kind", kind), LOG_ERR(&err));
 }
 
 static void free_parked(struct parked *parked)
@@ -74,13 +74,14 @@ static const char *reason_of(const struct ipam_error *error)
 
 /* The end of a parked ADD: with a reply, or with an error. */
 static void finish(struct parked *parked, const struct ipam_add_reply *reply, const struct ipam_error *error,
-                   const char *result)
+                   enum request_result result)
 {
         struct connection *connection = parked->connection;
 
         unlink_parked(parked);
         if (!reply)
-                note_parked(parked, "add-refused", error->reason[0] ? error->reason : result);
+                note_parked(parked, "add-refused",
+                            error->reason[0] ? error->reason : request_result_names[result]);
         lease_end_add(parked->serve, &parked->request, result, error ? reason_of(error) : NULL,
                       reply ? reply->addresses[0].address : IP_NONE, parked->since_ms);
         if (reply)
@@ -102,7 +103,7 @@ static void fail_internal(struct parked *parked, const struct err *err)
 
         log_error("serving a pending add failed", LOG_ERR(err));
         snprintf(error.reason, sizeof(error.reason), "%.*s", (int)sizeof(error.reason) - 1, err->msg);
-        finish(parked, NULL, &error, "failed");
+        finish(parked, NULL, &error, REQUEST_FAILED);
 }
 
 static void hand_out(struct serve *serve, int64_t now_ms)
@@ -124,11 +125,11 @@ static void hand_out(struct serve *serve, int64_t now_ms)
                 if (result == LEASE_REFUSED) {
                         const struct ipam_error error = lease_refused(&lease);
 
-                        finish(p, NULL, &error, "refused");
+                        finish(p, NULL, &error, REQUEST_REFUSED);
                         continue;
                 }
                 reply = lease_add_reply(serve, &lease, result == LEASE_AGAIN, arena);
-                finish(p, &reply, NULL, result == LEASE_AGAIN ? "again" : "given");
+                finish(p, &reply, NULL, result == LEASE_AGAIN ? REQUEST_AGAIN : REQUEST_GIVEN);
         }
 }
 
@@ -164,7 +165,7 @@ static void expire(struct serve *serve, int64_t now_ms)
                 if (!error.reason[0])
                         explain_none(serve, now_ms, error.reason);
                 metrics_add(serve->options.metrics, METRIC_AWSCNI_NO_ADDRESS, NO_LABELS, 1);
-                finish(p, NULL, &error, "no-address");
+                finish(p, NULL, &error, REQUEST_NO_ADDRESS);
         }
 }
 
@@ -246,7 +247,7 @@ void parked_cancel(struct serve *serve, const struct store_lease_key *key)
         for (struct parked *p = serve->parked_first, *next; p; p = next) {
                 next = p->next;
                 if (same_key(&p->request, key))
-                        finish(p, NULL, &error, "overtaken");
+                        finish(p, NULL, &error, REQUEST_OVERTAKEN);
         }
 }
 
@@ -256,12 +257,12 @@ void parked_drop(struct parked *parked)
 
         unlink_parked(parked);
         note_parked(parked, "add-given-up", "the caller hung up while it waited");
-        lease_end_add(serve, &parked->request, "caller-gone", NULL, IP_NONE, parked->since_ms);
+        lease_end_add(serve, &parked->request, REQUEST_CALLER_GONE, NULL, IP_NONE, parked->since_ms);
         free_parked(parked);
         arm(serve, clock_boottime_ms());
 }
 
-void parked_end_all(struct serve *serve, const struct ipam_error *error, const char *result)
+void parked_end_all(struct serve *serve, const struct ipam_error *error, enum request_result result)
 {
         for (struct parked *p = serve->parked_first, *next; p; p = next) {
                 next = p->next;

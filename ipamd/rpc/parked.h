@@ -6,6 +6,7 @@
 #ifndef IPAMD_RPC_PARKED_H
 #define IPAMD_RPC_PARKED_H
 
+#include "model/request.h"
 #include "rpc/state.h"
 
 /* Parks the connection's call; takes over the arena, in which the request's strings are. */
@@ -21,7 +22,7 @@ void parked_cancel(struct serve *serve, const struct store_lease_key *key);
 /* The peer is gone: no answer. */
 void parked_drop(struct parked *parked);
 
-/* Nobody gets an address any more: all are answered with the error; result is as of lease_end_add(). */
-void parked_end_all(struct serve *serve, const struct ipam_error *error, const char *result);
+/* Nobody gets an address any more: all are answered with the error. */
+void parked_end_all(struct serve *serve, const struct ipam_error *error, enum request_result result);
 
 #endif

@@ -123,7 +123,7 @@ struct serve *serve_free(struct serve *serve)
                 return NULL;
         serve->closing = true;
         listen_remove(serve->options.socket_path, serve->socket_device, serve->socket_inode);
-        parked_end_all(serve, &stopping, "stopping");
+        parked_end_all(serve, &stopping, REQUEST_STOPPING);
         probe_end_all(serve);
         while (serve->connections)
                 connection_close(serve->connections);

@@ -5,17 +5,6 @@
 
 #include "store/pick.h"
 
-static const char *const address_state_names[_ADDRESS_STATE_MAX] = {
-        [ADDRESS_PREPARING] = "preparing", [ADDRESS_FREE] = "free",       [ADDRESS_LEASED] = "leased",
-        [ADDRESS_COOLING] = "cooling",     [ADDRESS_LEAVING] = "leaving", [ADDRESS_LOST] = "lost",
-};
-
-const char *address_state_to_string(enum address_state state)
-{
-        assert((unsigned)state < _ADDRESS_STATE_MAX);
-        return address_state_names[state];
-}
-
 /* Block b, and a row of addresses a, or none (NULLs). ?1 is now. */
 #define SELECT_ADDRESS                                                                                       \
         "SELECT coalesce(a.hex, b.first), b.eni, b.state, a.lease IS NOT NULL, coalesce(a.held, 0),"         \

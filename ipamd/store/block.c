@@ -5,27 +5,6 @@
 
 #include "store/pick.h"
 
-static const char *const block_state_names[_BLOCK_STATE_MAX] = {
-        [BLOCK_PREPARING] = "preparing", [BLOCK_USABLE] = "usable", [BLOCK_DRAINING] = "draining",
-        [BLOCK_LEAVING] = "leaving",     [BLOCK_LOST] = "lost",
-};
-
-const char *block_state_to_string(enum block_state state)
-{
-        assert((unsigned)state < _BLOCK_STATE_MAX);
-        return block_state_names[state];
-}
-
-enum block_state block_state_parse(const char *text)
-{
-        for (int state = 0; state < _BLOCK_STATE_MAX; state++) {
-                if (strcmp(text, block_state_names[state]) == 0)
-                        return (enum block_state)state;
-        }
-        assert(!"a block's state"); /* CHECK */
-        return BLOCK_LOST;
-}
-
 #define SQL_PREFIX(p)    SQL_INT(sql_family((p).ip)), SQL_HEX((p).ip), SQL_INT((p).bits)
 #define HAS_LEASE(block) "EXISTS (SELECT 1 FROM addresses WHERE block = " block " AND lease IS NOT NULL)"
 

@@ -1,37 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Blocks: what EC2 gave, one address (/32, /128) or more (/28, /80) of it; and the addresses in them. The reconciler's
- * thread; the counts are anybody's. A block is known by its prefix. Of a block that is gone, or in a state that a function
- * is not about, a function leaves all as it is: that is no error.
- *
- * Life of a block: preparing (the kernel does not route it yet) -> usable -> draining (nothing more of it is given out) ->
- * leaving (on its way back to EC2), or lost (EC2 says that it is not ours any more, and a pod has an address of it).
- * What is free is a usable block's, neither leased, nor cooling, nor held: see pick.h.
+ * Blocks (model/block.h) by the steps of their life, and the addresses in them. The reconciler's thread; the counts are
+ * anybody's. Of a block that is gone, or in a state that a function is not about, a function leaves all as it is: that is no
+ * error. What is free is a usable block's, neither leased, nor cooling, nor held: see pick.h.
  */
 #ifndef IPAMD_STORE_BLOCKS_H
 #define IPAMD_STORE_BLOCKS_H
 
+#include "model/block.h"
 #include "store/database.h"
 
 /* What EC2 shows so long after it was given back, EC2 has: no late reply. */
 enum { STORE_LATE_MS = 2 * 60 * 1000 };
-
-enum block_state {
-        BLOCK_PREPARING,
-        BLOCK_USABLE,
-        BLOCK_DRAINING,
-        BLOCK_LEAVING,
-        BLOCK_LOST,
-        _BLOCK_STATE_MAX,
-};
-
-struct store_block {
-        struct prefix prefix;
-        int64_t eni_key;
-        enum block_state state;
-        unsigned
-                taken; /* addresses of it that are leased or not usable yet, and some whose cooldown is just over */
-};
 
 /* All blocks of managed ENIs, ordered by address. */
 int store_blocks(struct store *store, struct arena *arena, struct store_block **ret, size_t *ret_n,
@@ -73,26 +53,6 @@ int store_addresses_associated(struct store *store, const char *eni_id, const st
                                struct err *err);
 
 /* ---- addresses ---- */
-
-enum address_state {
-        ADDRESS_PREPARING, /* nobody's yet: its block is not usable yet, or it is held */
-        ADDRESS_FREE,      /* on an ENI that is ready it can be given out */
-        ADDRESS_LEASED,
-        ADDRESS_COOLING,
-        ADDRESS_LEAVING, /* with its block, or because that drains */
-        ADDRESS_LOST,    /* leased, of a block that is lost */
-        _ADDRESS_STATE_MAX,
-};
-const char *address_state_to_string(enum address_state state);
-
-struct store_address {
-        struct ip address;
-        int64_t eni_key;
-        enum address_state state;
-        unsigned device_index, network_card;
-        int64_t cooling_until_ms; /* 0 unless cooling */
-        const char *eni_id;       /* "" while it has none */
-};
 
 /* One of any block; ERR_NOT_FOUND. */
 int store_address_get(struct store *store, struct ip address, int64_t now_ms, struct arena *arena,

@@ -140,12 +140,6 @@ static struct store_eni read_eni(sqlite3_stmt *s)
         return eni;
 }
 
-bool store_eni_is_configured(const struct store_eni *eni)
-{
-        return (eni->managed || eni->primary) &&
-               (eni->state == ENI_CONFIGURING || eni->state == ENI_READY || eni->state == ENI_DRAINING);
-}
-
 static int read_enis(struct store *store, struct arena *arena, struct store_eni **ret, size_t *ret_n,
                      struct err *err)
 {

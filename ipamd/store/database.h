@@ -25,8 +25,6 @@ struct store;
 struct store_import;
 
 enum {
-        STORE_ID_BYTES = 64,
-        STORE_TOKEN_BYTES = 65,
         STORE_PATH_BYTES = 4096,
         STORE_BUSY_TIMEOUT_MS = 5000, /* the other thread's transaction takes microseconds */
         STORE_BACKUPS_MAX = 3,        /* databases that were kept as a backup; older ones are removed */

@@ -6,33 +6,6 @@
 
 #include "store/pick.h"
 
-static const char *const eni_state_names[_ENI_STATE_MAX] = {
-        [ENI_CREATING] = "creating", [ENI_ATTACHING] = "attaching", [ENI_CONFIGURING] = "configuring",
-        [ENI_READY] = "ready",       [ENI_DRAINING] = "draining",   [ENI_DETACHING] = "detaching",
-        [ENI_DELETING] = "deleting",
-};
-
-const char *eni_state_to_string(enum eni_state state)
-{
-        assert((unsigned)state < _ENI_STATE_MAX);
-        return eni_state_names[state];
-}
-
-enum eni_state eni_state_parse(const char *text)
-{
-        for (int state = 0; state < _ENI_STATE_MAX; state++) {
-                if (strcmp(text, eni_state_names[state]) == 0)
-                        return (enum eni_state)state;
-        }
-        assert(!"an ENI's state"); /* CHECK */
-        return ENI_DELETING;
-}
-
-bool eni_state_is_leaving(enum eni_state state)
-{
-        return state == ENI_DETACHING || state == ENI_DELETING;
-}
-
 static int note_eni(struct store *store, const char *kind, const char *eni_id, int64_t key, const char *why,
                     struct err *err)
 {
@@ -199,7 +172,7 @@ static const char *const may_enter[_ENI_STATE_MAX] = {
 };
 
 /* 1 and its id when it may, 0 when not. */
-static int ask(struct store *store, int64_t key, enum eni_state to, char ret_id[static STORE_ID_BYTES],
+static int ask(struct store *store, int64_t key, enum eni_state to, char ret_id[static EC2_ID_BYTES],
                struct err *err)
 {
         _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
@@ -211,7 +184,7 @@ static int ask(struct store *store, int64_t key, enum eni_state to, char ret_id[
         if (r == 0)
                 r = stmt_step(store, s, err);
         if (r > 0)
-                stmt_copy(s, 0, ret_id, STORE_ID_BYTES);
+                stmt_copy(s, 0, ret_id, EC2_ID_BYTES);
         return r;
 }
 
@@ -249,7 +222,7 @@ int store_eni_set_state(struct store *store, int64_t key, enum eni_state to, con
                         bool *ret_done, struct err *err)
 {
         _cleanup_(store_tx_done) struct store_tx tx = {0};
-        char eni_id[STORE_ID_BYTES] = "", kind[32];
+        char eni_id[EC2_ID_BYTES] = "", kind[32];
         int r = store_begin(store, &tx, err);
 
         if (r == 0)

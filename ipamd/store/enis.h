@@ -1,57 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/*
- * ENIs, by the steps of their life: creating -> attaching -> configuring -> ready -> draining -> detaching -> deleting ->
- * no row. The reconciler's thread.
- */
+/* ENIs, by the steps of their life (model/eni.h). The reconciler's thread. */
 #ifndef IPAMD_STORE_ENIS_H
 #define IPAMD_STORE_ENIS_H
 
+#include "model/eni.h"
 #include "store/database.h"
-
-enum eni_state {
-        ENI_CREATING, /* the client token is written down; EC2 may have been asked */
-        ENI_ATTACHING, /* it exists; with an attachment id: attached, delete-on-termination not known to be set */
-        ENI_CONFIGURING, /* attached; its link is not here or not routed yet */
-        ENI_READY,
-        ENI_DRAINING,  /* nothing of it is handed out any more; waits for its last cooling address */
-        ENI_DETACHING, /* EC2 may have been asked to detach */
-        ENI_DELETING,  /* detached; EC2 may have been asked to delete */
-        _ENI_STATE_MAX,
-};
-const char *eni_state_to_string(enum eni_state state);
-
-struct store_eni {
-        int64_t key; /* ours; exists before EC2's id does */
-        enum eni_state state;
-        bool primary;      /* device 0 of the instance: never drained */
-        bool managed;      /* ours by tag (or the primary); others are only counted */
-        bool in_doubt;     /* the outcome of a mutation is unknown: look before the next */
-        bool link_missing; /* attached, and its link is known to be gone from the kernel */
-        bool untagged;     /* ours, and EC2 shows it without our tag: nothing more of it is offered */
-        char client_token[STORE_TOKEN_BYTES];
-        char eni_id[STORE_ID_BYTES];        /* "" while creating */
-        char attachment_id[STORE_ID_BYTES]; /* "" while not attached */
-        char subnet_id[STORE_ID_BYTES];
-        char public_address[STORE_ID_BYTES]; /* an Elastic or public one on it; "": none */
-        struct prefix subnet_cidr;
-        struct mac mac;
-        struct ip primary_address;
-        unsigned device_index, network_card;
-        unsigned mark_index, route_table; /* while it is routed: eni_number.c; 0: none, as the primary one */
-        unsigned asked_addresses; /* while creating: how many secondary addresses the create call asks for */
-        int64_t created_ms;       /* the row */
-        int64_t since_ms;         /* of the state */
-        /* counts of its addresses, the primary one not among them */
-        unsigned total, free, leased, cooling, preparing, leaving, lost;
-        unsigned associated; /* of the free ones: they are not taken to be given back */
-        unsigned doubted;    /* of the preparing ones: not offered until a resync has shown them */
-};
-
-/*
- * Whether the host's network is made for it. The primary ENI carries the node's own traffic and all that leaves the VPC, also
- * where it is not ours to hand out.
- */
-bool store_eni_is_configured(const struct store_eni *eni);
 
 /* All ENIs by (network card, device index, key), with counts as of now. */
 int store_enis(struct store *store, int64_t now_ms, struct arena *arena, struct store_eni **ret,

@@ -32,7 +32,7 @@ struct file {
 };
 
 static const struct jsonx_field row_fields[] = {
-        JSONX_FIELD(struct file_row, eni_id, JSONX_STRING, .limit = STORE_ID_BYTES - 1,
+        JSONX_FIELD(struct file_row, eni_id, JSONX_STRING, .limit = EC2_ID_BYTES - 1,
                     .flags = JSONX_REQUIRED | JSONX_NOT_EMPTY),
         JSONX_FIELD(struct file_row, address, JSONX_IP),
         JSONX_FIELD(struct file_row, bits, JSONX_INT),

@@ -3,7 +3,7 @@
 #ifndef IPAMD_STORE_HISTORY_H
 #define IPAMD_STORE_HISTORY_H
 
-#include "model/lease_end.h"
+#include "model/lease.h"
 #include "store/database.h"
 
 enum { STORE_EVENTS_MAX = 10000 }; /* older events are dropped */

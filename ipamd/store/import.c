@@ -8,25 +8,6 @@
 
 #include "store/stmt.h"
 
-static const char *const verdict_names[_IMPORT_VERDICT_MAX] = {
-        [IMPORT_PENDING] = "pending", [IMPORT_TAKEN] = "taken", [IMPORT_SKIPPED] = "skipped"};
-
-const char *import_verdict_to_string(enum import_verdict verdict)
-{
-        assert((unsigned)verdict < _IMPORT_VERDICT_MAX);
-        return verdict_names[verdict];
-}
-
-static enum import_verdict parse_verdict(const char *text)
-{
-        for (int verdict = 0; verdict < _IMPORT_VERDICT_MAX; verdict++) {
-                if (strcmp(text, verdict_names[verdict]) == 0)
-                        return (enum import_verdict)verdict;
-        }
-        assert(!"a verdict"); /* CHECK */
-        return IMPORT_SKIPPED;
-}
-
 #define HAS_PENDING(first, last)                                                                             \
         "EXISTS (SELECT 1 FROM imports WHERE verdict = 'pending' AND hex BETWEEN " first " AND " last        \
         " AND length(hex) = length(" first "))"
@@ -157,7 +138,7 @@ int store_imports(struct store *store, struct arena *arena, struct store_import 
                         .pod_namespace = stmt_text(s, 4, arena),
                         .pod_name = stmt_text(s, 5, arena),
                         .since_wall_ms = stmt_int(s, 6),
-                        .verdict = parse_verdict(stmt_peek(s, 7)),
+                        .verdict = import_verdict_parse(stmt_peek(s, 7)),
                         .reason = stmt_text(s, 8, arena),
                 };
         }
@@ -174,7 +155,8 @@ static int set_verdict(struct store *store, struct ip address, enum import_verdi
         return stmt_run(store,
                         "UPDATE imports SET verdict = ?2, reason = ?3 WHERE hex = ?1"
                         " AND (verdict <> ?2 OR reason <> ?3)",
-                        VALUES(SQL_HEX(address), SQL_TEXT(verdict_names[verdict]), SQL_TEXT(reason)), err);
+                        VALUES(SQL_HEX(address), SQL_TEXT(import_verdict_names[verdict]), SQL_TEXT(reason)),
+                        err);
 }
 
 /*

@@ -3,27 +3,8 @@
 #ifndef IPAMD_STORE_IMPORTS_H
 #define IPAMD_STORE_IMPORTS_H
 
-#include "store/leases.h"
-
-enum import_verdict {
-        IMPORT_PENDING, /* its address is nobody's until the kernel has been asked */
-        IMPORT_TAKEN,   /* it is a lease of ours */
-        IMPORT_SKIPPED, /* it is none, for `reason`; kept to be shown */
-        _IMPORT_VERDICT_MAX,
-};
-const char *import_verdict_to_string(enum import_verdict verdict);
-
-/* The network of a pod whose link is all that is known of it; the key's ifname is then the name of that link. */
-#define STORE_NETWORK_UNKNOWN ""
-
-struct store_import {
-        struct store_lease_key key;
-        struct ip address;
-        const char *pod_namespace, *pod_name; /* "" where it does not say */
-        int64_t since_wall_ms;
-        enum import_verdict verdict;
-        const char *reason;
-};
+#include "model/lease.h"
+#include "store/database.h"
 
 /*
  * Writes the list down, all pending, together with the fact that it was done, so it happens once in a database's life;

@@ -8,17 +8,6 @@
 
 #include "store/pick.h"
 
-static const char *const lease_state_names[_LEASE_STATE_MAX] = {
-        [LEASE_RESERVED] = "reserved",
-        [LEASE_WIRED] = "wired",
-};
-
-const char *lease_state_to_string(enum lease_state state)
-{
-        assert((unsigned)state < _LEASE_STATE_MAX);
-        return lease_state_names[state];
-}
-
 #define KEY_VALUES(key) SQL_TEXT((key)->network), SQL_TEXT((key)->container_id), SQL_TEXT((key)->ifname)
 #define WHERE_KEY       " WHERE network = ?1 AND container_id = ?2 AND ifname = ?3"
 
@@ -35,8 +24,7 @@ static struct store_lease read_lease(sqlite3_stmt *s, struct arena *arena)
 {
         return (struct store_lease){
                 .key = {stmt_text(s, 0, arena), stmt_text(s, 1, arena), stmt_text(s, 2, arena)},
-                .state = strcmp(stmt_peek(s, 4), lease_state_names[LEASE_WIRED]) == 0 ? LEASE_WIRED
-                                                                                      : LEASE_RESERVED,
+                .state = lease_state_parse(stmt_peek(s, 4)),
                 .host_ifname = stmt_text(s, 9, arena),
                 .netns = stmt_text(s, 10, arena),
                 .pod_namespace = stmt_text(s, 11, arena),

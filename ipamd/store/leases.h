@@ -1,62 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Leases: who holds which addresses, and by which link. The loop's thread gives and ends them. */
+/* Leases (model/lease.h). The loop's thread gives and ends them. */
 #ifndef IPAMD_STORE_LEASES_H
 #define IPAMD_STORE_LEASES_H
 
-#include "model/lease_end.h"
+#include "model/lease.h"
 #include "store/database.h"
-
-struct store_lease_key {
-        const char *network, *container_id, *ifname;
-        /* What its host link would be called, or NULL. No part of the key: by it a lease found in the kernel gets its names. */
-        const char *host_ifname;
-};
-
-enum lease_state { LEASE_RESERVED, LEASE_WIRED, _LEASE_STATE_MAX };
-const char *lease_state_to_string(enum lease_state state);
-
-/* Families of addresses, as bits. */
-enum { STORE_IPV4 = 1, STORE_IPV6 = 2 };
-
-struct store_lease_address {
-        struct ip address;
-        bool lost; /* EC2 says that it is not ours any more; the running pod keeps it */
-        const char *eni_id;
-        unsigned device_index, network_card;
-};
-
-struct store_lease {
-        struct store_lease_key key;
-        struct ip address; /* the first one; as wanted: this and no other; IP_NONE: the best that is free */
-        enum lease_state state;
-        bool lost;          /* any of its addresses */
-        const char *eni_id; /* of the first address, as what follows */
-        unsigned device_index, network_card;
-        /* All of them, the first one first. As wanted: one of each of the families, or none at all; 0: IPv4. */
-        const struct store_lease_address *addresses;
-        size_t n_addresses;
-        unsigned families;
-        /*
-         * The link's name; "": none yet, or no more, because a newer sandbox of the pod has it. A name is one live lease's
-         * alone: of the spare ones that a caller of store_lease_add() gives, the first that nobody has is taken instead of
-         * one that another pod's lease has.
-         */
-        const char *host_ifname, *const *spare_host_ifnames;
-        size_t n_spare_host_ifnames;
-        const char *netns;
-        const char *pod_namespace, *pod_name, *pod_uid; /* "" where the runtime does not say */
-        int64_t since_ms, since_wall_ms;                /* of the reservation */
-        /*
-         * The plugin was asked for an address as another plugin's IPAM, which wires the pod: there is no host link and no
-         * host route of ours. Once confirmed, such a lease is ended by DEL, GC or the end of the boot, and by nothing else:
-         * that no link is seen says nothing about it. Until then it is reclaimed as any other.
-         */
-        bool address_only;
-        const char *subnet_cidr; /* of the ENI, and its primary address; not read from `wanted` */
-        struct ip eni_address;
-        int64_t link_missing_since_ms; /* 0: the host link was there at the last resync, or never looked */
-        const char *refusal;           /* of LEASE_REFUSED: why, for people */
-};
 
 enum lease_result {
         LEASE_GIVEN,

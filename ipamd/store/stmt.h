@@ -170,17 +170,11 @@ int store_block_arrives(struct store *store, int64_t key, enum eni_state eni_sta
                         bool *ret_new, struct err *err);
 /* Ends the row of a block without leases, and those of its addresses. */
 int store_block_remove(struct store *store, int64_t key, struct err *err);
-enum block_state block_state_parse(const char *text);
-const char *block_state_to_string(enum block_state state);
-
 /* What a person calls a block: the address where it is one. */
 #define BLOCK_TEXT(b) ((b).bits == ip_max_bits((b).ip) ? IP_TEXT((b).ip) : PREFIX_TEXT(b))
 
 /* eni_number.c: gives all ENIs that are routed, and have none yet, their mark and table. */
 int eni_number_all(struct store *store, struct err *err);
-
-bool eni_state_is_leaving(enum eni_state state);
-enum eni_state eni_state_parse(const char *text);
 
 /* An ENI of this node has it as its own address: it is no pod's any more, unless a pod still holds it. */
 int store_primary_arrives(struct store *store, struct ip address, struct err *err);

@@ -7,7 +7,7 @@ import sys
 import pytest
 import yaml
 
-from conftest import TOP, run
+from conftest import BUILD, TOP, run
 
 FOLDER = TOP / "deploy/dashboards"
 ADDED = {"instance", "le"}  # by Prometheus
@@ -16,18 +16,8 @@ MATCHER = re.compile(r'(\w+)\s*(=~|!=|!~|=)\s*"([^"]*)"')
 
 
 def metrics():
-    """Name -> label -> values, from the daemon's own table; a list that rows share is a macro there."""
-    text = (TOP / "ipamd/metrics/metrics_table.c").read_text()
-    macros = {}
-    for name, body in re.findall(r"#define (\w+)[ \t]+((?:.*\\\n)*.*)", text):
-        macros[name] = re.findall(r'"([^"]*)"', body)
-    table = {}
-    for row in re.split(r"\n\s*\[METRIC_", text)[1:]:
-        name = re.search(r'"((?:awscni|vpcwire)_\w+)"', row).group(1)
-        labels = {}
-        for label, shared, own in re.findall(r'\{"(\w+)",\s*(?:VALUES\(([^)]*)\)|(\w+))\}', row):
-            labels[label] = re.findall(r'"([^"]*)"', shared) if shared else macros[own]
-        table[name] = labels
+    """Name -> label -> values, of the daemon's own table."""
+    table = json.loads(run(BUILD / "bin/metrics_list"))
     assert len(table) > 30
     return table
 

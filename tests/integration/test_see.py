@@ -86,6 +86,7 @@ def test_metrics(node):
     assert [labels for name, labels in now if name == "awscni_build_info"] == [labels for name, labels in now if name == "vpcwire_build_info"]
 
     text = node.web("/metrics", to=METRICS).text
+    assert '="other"' not in text, "a value that its label's list lacks"
     told = set(re.findall(r"`(awscni_\w+)`", README.read_text()))
     assert set(re.findall(r"^# TYPE (awscni_\w+) ", text, re.M)) == told, "deploy/README.md names those that are kept"
     linted = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, timeout=patient(60))

@@ -49,7 +49,7 @@ static int call(struct ec2 *ec2, const struct ec2_call_options *options, enum ec
                                      options && options->follow_up ? " follow-up" : "",
                                      options && options->dry_run ? " dry-run" : "");
                 if (fake->observe)
-                        fake->observe(fake->observe_data, name, result, answer->message ?: "");
+                        fake->observe(fake->observe_data, action, result, answer->message ?: "");
         }
         if (result->class == EC2_FAILURE_NONE)
                 return 0;

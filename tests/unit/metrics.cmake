@@ -1,3 +1,4 @@
-# What is counted and how it is shown; the lists of the table against the modules that the names come from.
+# What is counted and how it is shown; and, for the tests of the dashboards, all names.
 vw_test(metrics ipamd_metrics Threads::Threads)
 vw_test(metrics_names test_reconcile_fixture)
+vw_program(metrics_list SOURCES metrics_list.c LIBS ipamd_metrics PkgConfig::JANSSON)

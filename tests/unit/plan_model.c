@@ -80,13 +80,13 @@ void model_start(struct model *model, uint64_t seed)
                 };
         model->view.n_subnets = 1;
         model->view.finds_subnets = one_in(model, 2);
-        add_eni(model, (struct plan_eni){.state = PLAN_ENI_READY,
+        add_eni(model, (struct plan_eni){.state = ENI_READY,
                                          .primary = true,
                                          .managed = true,
                                          .has_attachment = true,
                                          .link_present = true});
         if (one_in(model, 4))
-                add_eni(model, (struct plan_eni){.state = PLAN_ENI_CONFIGURING,
+                add_eni(model, (struct plan_eni){.state = ENI_CONFIGURING,
                                                  .has_attachment = true,
                                                  .link_present = true,
                                                  .device_index = 1 + model_random(model, 3)});
@@ -99,7 +99,7 @@ static bool lease(struct model *model)
         for (size_t i = 0; i < model->n; i++) {
                 struct plan_eni *e = &model->enis[i].eni;
 
-                if (e->state == PLAN_ENI_READY && e->managed && e->free) {
+                if (e->state == ENI_READY && e->managed && e->free) {
                         e->free--;
                         e->leased++;
                         model->leases++;
@@ -149,7 +149,7 @@ static void move_link(struct model *model, struct model_eni *m)
         if (!m->link_changes_ms || m->link_changes_ms > model->now_ms)
                 return;
         m->link_changes_ms = 0;
-        if (m->eni.state == PLAN_ENI_DETACHING) {
+        if (m->eni.state == ENI_DETACHING) {
                 m->eni.has_attachment = m->eni.link_present = false;
         } else {
                 m->eni.link_present = true;
@@ -160,9 +160,9 @@ static void configure(struct plan_eni *e)
 {
         if (!e->managed || !e->link_present)
                 return;
-        if (e->state == PLAN_ENI_CONFIGURING)
-                e->state = PLAN_ENI_READY;
-        if (e->state == PLAN_ENI_READY) {
+        if (e->state == ENI_CONFIGURING)
+                e->state = ENI_READY;
+        if (e->state == ENI_READY) {
                 e->free += e->preparing;
                 e->preparing = 0;
         }
@@ -202,7 +202,7 @@ int64_t model_next_ms(const struct model *model)
 
 static bool takes_place(const struct plan_eni *e)
 {
-        return e->state != PLAN_ENI_DELETING || e->has_attachment;
+        return e->state != ENI_DELETING || e->has_attachment;
 }
 
 static const struct plan_eni *shown(const struct model *model, int64_t key)
@@ -262,21 +262,21 @@ static void check_action(const struct model *model, const struct plan_action *a)
                 for (size_t i = 0; i < model->view.n_subnets; i++)
                         assert_true(model->now_ms < model->subnets[i].create_not_before_ms);
                 break;
-        case PLAN_RECREATE: assert_int_equal(e->state, PLAN_ENI_CREATING); break;
+        case PLAN_RECREATE: assert_int_equal(e->state, ENI_CREATING); break;
         case PLAN_ATTACH:
-                assert_true(e->state == PLAN_ENI_ATTACHING && !e->has_attachment && !e->in_doubt);
+                assert_true(e->state == ENI_ATTACHING && !e->has_attachment && !e->in_doubt);
                 break;
-        case PLAN_MARK_DELETE_ON_TERMINATION:
-                assert_true(e->state == PLAN_ENI_ATTACHING && e->has_attachment && !e->in_doubt);
+        case PLAN_MARK:
+                assert_true(e->state == ENI_ATTACHING && e->has_attachment && !e->in_doubt);
                 break;
         case PLAN_ASSIGN:
                 assert_true(e->managed && !e->in_doubt && !e->full &&
                             model->now_ms >= e->grow_not_before_ms &&
                             model->now_ms >= e->subnet_not_before_ms);
-                assert_true(e->state == PLAN_ENI_READY || e->state == PLAN_ENI_CONFIGURING);
+                assert_true(e->state == ENI_READY || e->state == ENI_CONFIGURING);
                 assert_in_range(a->count, 1, model_capacity(model) - (e->total - e->lost));
                 break;
-        case PLAN_UNDRAIN: assert_int_equal(e->state, PLAN_ENI_DRAINING); break;
+        case PLAN_UNDRAIN: assert_int_equal(e->state, ENI_DRAINING); break;
         case PLAN_UNASSIGN:
         case PLAN_DRAIN:
         case PLAN_DETACH:
@@ -295,7 +295,7 @@ static void check_plan(const struct model *model, const struct plan *plan)
                 const struct plan_eni *e = &model->shown[i];
 
                 slots += takes_place(e);
-                held += e->state == PLAN_ENI_CREATING ? e->asked_addresses : e->total - e->leaving;
+                held += e->state == ENI_CREATING ? e->asked_addresses : e->total - e->leaving;
                 indexes |= takes_place(e) ? 1ULL << e->device_index : 0;
         }
         for (size_t i = 0; i < plan->n; i++) {
@@ -341,12 +341,12 @@ static void act_resync(struct model *model)
         for (size_t i = 0; i < model->n; i++) {
                 struct model_eni *m = &model->enis[i];
 
-                m->eni.in_doubt = m->eni.in_doubt && m->eni.state == PLAN_ENI_CREATING;
+                m->eni.in_doubt = m->eni.in_doubt && m->eni.state == ENI_CREATING;
                 m->eni.preparing += m->unseen;
                 m->unseen = 0;
                 m->eni.has_attachment = m->eni.has_attachment || m->attached_unseen;
                 m->attached_unseen = false;
-                if (m->eni.state < PLAN_ENI_DETACHING && m->eni.leaving) {
+                if (m->eni.state < ENI_DETACHING && m->eni.leaving) {
                         if (one_in(model, 2))
                                 m->eni.free += m->eni.leaving; /* the unassign had not happened */
                         m->eni.leaving = 0;
@@ -373,7 +373,7 @@ static struct plan_subnet *find_subnet(struct model *model, const char *id)
 
 static void act_create(struct model *model, const struct plan_action *a)
 {
-        struct model_eni *m = add_eni(model, (struct plan_eni){.state = PLAN_ENI_CREATING,
+        struct model_eni *m = add_eni(model, (struct plan_eni){.state = ENI_CREATING,
                                                                .managed = true,
                                                                .device_index = a->device_index,
                                                                .asked_addresses = a->count});
@@ -385,7 +385,7 @@ static void act_create(struct model *model, const struct plan_action *a)
                                    : &find_subnet(model, a->subnet_id)->create_not_before_ms) =
                         some_time_later(model);
         } else if (outcome == DONE) {
-                m->eni.state = PLAN_ENI_ATTACHING;
+                m->eni.state = ENI_ATTACHING;
                 m->eni.preparing = a->count;
         }
 }
@@ -457,8 +457,8 @@ static void act_detach(struct model *model, struct model_eni *m)
                 return; /* the store would refuse: a race */
         e->leaving += e->free + e->preparing;
         e->free = e->preparing = 0;
-        if (e->state != PLAN_ENI_DELETING)
-                e->state = PLAN_ENI_DETACHING;
+        if (e->state != ENI_DELETING)
+                e->state = ENI_DETACHING;
         if (ec2(model) == DONE)
                 m->link_changes_ms = model->now_ms + 1 + model_random(model, 5000);
         e->step_not_before_ms = some_time_later(model);
@@ -466,7 +466,7 @@ static void act_detach(struct model *model, struct model_eni *m)
 
 static void act_delete(struct model *model, struct model_eni *m)
 {
-        m->eni.state = PLAN_ENI_DELETING;
+        m->eni.state = ENI_DELETING;
         m->eni.leaving += m->eni.free + m->eni.preparing;
         m->eni.free = m->eni.preparing = 0;
         if (ec2(model) != DONE) {
@@ -481,10 +481,10 @@ static void act_step(struct model *model, struct model_eni *m, const struct plan
         if (ec2(model) != DONE) {
                 m->eni.step_not_before_ms = some_time_later(model);
         } else if (a->kind == PLAN_RECREATE) {
-                m->eni.state = PLAN_ENI_ATTACHING;
+                m->eni.state = ENI_ATTACHING;
                 m->eni.preparing = m->eni.asked_addresses;
         } else {
-                m->eni.state = PLAN_ENI_CONFIGURING;
+                m->eni.state = ENI_CONFIGURING;
                 m->link_changes_ms = model->now_ms + 1 + model_random(model, 8000);
         }
 }
@@ -502,15 +502,15 @@ static void act(struct model *model, const struct plan_action *a)
         case PLAN_FIND_SUBNETS: act_find_subnets(model); break;
         case PLAN_CREATE: act_create(model, a); break;
         case PLAN_RECREATE:
-        case PLAN_MARK_DELETE_ON_TERMINATION: act_step(model, m, a); break;
+        case PLAN_MARK: act_step(model, m, a); break;
         case PLAN_ATTACH: act_attach(model, m, a); break;
         case PLAN_ASSIGN: act_assign(model, m, a); break;
         case PLAN_UNASSIGN: act_unassign(model, m, a); break;
         case PLAN_DRAIN:
                 if (!m->eni.leased) /* else an ADD came in between, and the store refused */
-                        m->eni.state = PLAN_ENI_DRAINING;
+                        m->eni.state = ENI_DRAINING;
                 break;
-        case PLAN_UNDRAIN: m->eni.state = PLAN_ENI_CONFIGURING; break;
+        case PLAN_UNDRAIN: m->eni.state = ENI_CONFIGURING; break;
         case PLAN_DETACH: act_detach(model, m); break;
         case PLAN_DELETE: act_delete(model, m); break;
         case _PLAN_ACTION_MAX: fail();

@@ -202,7 +202,7 @@ static void test_attaching_marks_and_configures(void **state)
         eni = other(b, &round);
         assert_string_equal(eni->attachment_id, "eni-attach-1");
         assert_int_equal(eni->state, ENI_ATTACHING);
-        bench_act(b, &round, (struct plan_action){.kind = PLAN_MARK_DELETE_ON_TERMINATION, .key = eni->key});
+        bench_act(b, &round, (struct plan_action){.kind = PLAN_MARK, .key = eni->key});
         eni = other(b, &round);
         assert_int_equal(eni->state, ENI_CONFIGURING);
         assert_string_equal(b->fake->calls[1],

@@ -52,7 +52,7 @@ static struct sums add_up(const struct model *model)
                 s.slots++;
                 if (!e->managed)
                         continue;
-                assert_true(e->state == PLAN_ENI_READY && !e->in_doubt && !e->preparing && !e->leaving);
+                assert_true(e->state == ENI_READY && !e->in_doubt && !e->preparing && !e->leaving);
                 s.free += e->free;
                 s.total += e->total;
                 s.held += e->total;

@@ -145,10 +145,11 @@ static void test_the_last_call_tells_of_what_cannot_be_asked(void **state)
         assert_string_equal(result(b, "AssignPrivateIpAddresses"), "denied");
         assert_string_equal(result(b, "UnassignPrivateIpAddresses"), "unasked");
         assert_string_equal(result(b, "DescribeSubnets"), "denied");
-        assert_ok(denied_known(&b->r.ctx, b->arena, "DescribeSubnets", &known, &b->f->err), &b->f->err);
+        assert_ok(denied_known(&b->r.ctx, b->arena, EC2_ACTION_DESCRIBE_SUBNETS, &known, &b->f->err),
+                  &b->f->err);
         assert_false(known);
         answer = (struct ec2_result){0};
-        denied_observe(&b->r.ctx, "AssignPrivateIpAddresses", &answer, "");
+        denied_observe(&b->r.ctx, EC2_ACTION_ASSIGN_ADDRESSES, &answer, "");
         probe(b);
         assert_string_equal(result(b, "AssignPrivateIpAddresses"), "unasked");
 }

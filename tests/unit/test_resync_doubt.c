@@ -667,7 +667,7 @@ static void test_a_doubted_eni_that_comes_in_is_looked_at(void **state)
         assert_ok(store_eni_set_attachment(b->f->store, eni.key, "eni-attach-1", &b->f->err), &b->f->err);
         bench_script(b, &reply, 1);
         round = bench_round(b, SOON);
-        bench_act(b, &round, (struct plan_action){.kind = PLAN_MARK_DELETE_ON_TERMINATION, .key = eni.key});
+        bench_act(b, &round, (struct plan_action){.kind = PLAN_MARK, .key = eni.key});
         assert_int_equal(only(b, eni.key, SOON).state, ENI_CONFIGURING);
         assert_int_equal(b->out.resync_ec2_ms, SOON);
 }
