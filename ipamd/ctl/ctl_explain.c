@@ -7,6 +7,7 @@
 #include "ctl/events.h"
 #include "ctl/history.h"
 #include "ctl/show.h"
+#include "model/event.h"
 
 enum { LABEL_WIDTH = 10, CONTAINER_ID_SHOWN = 12, POD_SHOWN_MIN = 20, END_SHOWN_MIN = 16 };
 
@@ -42,7 +43,7 @@ static bool is_known(const struct account *account)
         if (account->is_address && account->address.known)
                 return true;
         for (size_t i = 0; i < account->n_events; i++) {
-                if (strcmp(account->events[i].kind, "boot") != 0)
+                if (event_kind_parse(account->events[i].kind) != EVENT_BOOT)
                         return true;
         }
         return false;

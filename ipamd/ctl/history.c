@@ -6,6 +6,8 @@
 
 #include <vpcwire/mem.h>
 
+#include "model/event.h"
+
 static bool same(const char *a, const char *b)
 {
         return a && b && strcmp(a, b) == 0;
@@ -106,13 +108,14 @@ static void on_waited(struct history *history, const struct ipam_event *event)
                 history->waiting = NULL;
 }
 
-static const struct {
-        const char *kind;
-        void (*on)(struct history *history, const struct ipam_event *event);
-} kinds[] = {
-        {"lease-added", on_added},   {"lease-wired", on_wired},   {"lease-released", on_released},
-        {"address-lost", on_lost},   {"address-found", on_found}, {"boot", on_boot},
-        {"add-waiting", on_waiting}, {"add-refused", on_waited},  {"add-given-up", on_waited},
+typedef void on_event(struct history *history, const struct ipam_event *event);
+
+static on_event *const on[_EVENT_KIND_MAX] = {
+        [EVENT_LEASE_ADDED] = on_added,       [EVENT_LEASE_WIRED] = on_wired,
+        [EVENT_LEASE_RELEASED] = on_released, [EVENT_ADDRESS_LOST] = on_lost,
+        [EVENT_ADDRESS_FOUND] = on_found,     [EVENT_BOOT] = on_boot,
+        [EVENT_ADD_WAITING] = on_waiting,     [EVENT_ADD_REFUSED] = on_waited,
+        [EVENT_ADD_GIVEN_UP] = on_waited,
 };
 
 struct history history_tell(const struct ipam_event *events, size_t n)
@@ -120,10 +123,10 @@ struct history history_tell(const struct ipam_event *events, size_t n)
         struct history history = {0};
 
         for (size_t i = 0; i < n; i++) {
-                for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
-                        if (strcmp(events[i].kind, kinds[k].kind) == 0)
-                                kinds[k].on(&history, &events[i]);
-                }
+                enum event_kind kind = event_kind_parse(events[i].kind);
+
+                if (kind < _EVENT_KIND_MAX && on[kind])
+                        on[kind](&history, &events[i]);
         }
         return history;
 }

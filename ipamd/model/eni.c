@@ -5,11 +5,7 @@
 
 #include "model/names.h"
 
-const char *const eni_state_names[_ENI_STATE_MAX] = {
-        [ENI_CREATING] = "creating", [ENI_ATTACHING] = "attaching", [ENI_CONFIGURING] = "configuring",
-        [ENI_READY] = "ready",       [ENI_DRAINING] = "draining",   [ENI_DETACHING] = "detaching",
-        [ENI_DELETING] = "deleting",
-};
+const char *const eni_state_names[_ENI_STATE_MAX] = {ENI_STATE_NAMES(ENI_, "")};
 
 const char *eni_state_to_string(enum eni_state state)
 {

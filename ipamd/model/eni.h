@@ -23,6 +23,12 @@ enum eni_state {
         ENI_DELETING,  /* detached; EC2 may have been asked to delete */
         _ENI_STATE_MAX,
 };
+/* Also, behind "eni-", the names of the events that say so (event.h). */
+#define ENI_STATE_NAMES(prefix, before)                                                                      \
+        [prefix##CREATING] = before "creating", [prefix##ATTACHING] = before "attaching",                    \
+        [prefix##CONFIGURING] = before "configuring", [prefix##READY] = before "ready",                      \
+        [prefix##DRAINING] = before "draining", [prefix##DETACHING] = before "detaching",                    \
+        [prefix##DELETING] = before "deleting"
 extern const char *const eni_state_names[_ENI_STATE_MAX];
 const char *eni_state_to_string(enum eni_state state);
 enum eni_state eni_state_parse(const char *name); /* of a name that is one of theirs */

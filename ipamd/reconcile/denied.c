@@ -8,8 +8,6 @@
 #include "cloud/ec2_retry.h"
 #include "reconcile/report.h"
 
-static const char KIND_DENIED[] = "ec2-denied", KIND_ALLOWED[] = "ec2-allowed";
-
 static const char *fact_of(struct arena *arena, const char *action)
 {
         return arena_printf(arena, "%s/%s", RECONCILE_FACT_DENIED, action);
@@ -34,7 +32,7 @@ static int tell(struct context *ctx, struct arena *arena, const char *action, bo
                 return -(int)err->code;
         if (before == denied)
                 return 0;
-        if (store_event_add(ctx->store, denied ? KIND_DENIED : KIND_ALLOWED, action,
+        if (store_event_add(ctx->store, denied ? EVENT_EC2_DENIED : EVENT_EC2_ALLOWED, action,
                             denied ? why : "EC2 carries it out again", err) < 0)
                 return -(int)err->code;
         return store_fact_set(ctx->store, fact_of(arena, action), denied ? why : "", err);

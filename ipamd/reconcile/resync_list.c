@@ -8,8 +8,6 @@
 
 #include "reconcile/ours.h"
 
-static const char KIND_UNREADABLE[] = "ec2-unreadable";
-
 const struct ec2_eni *resync_find(const struct ec2_eni_list *list, const char *eni_id)
 {
         for (size_t i = 0; i < list->n; i++) {
@@ -91,5 +89,5 @@ int resync_tell_unreadable(struct resync *resync, struct context *ctx, struct ro
                 return 0;
         }
         log_warn("unreadable part of EC2's answer ignored", LOG_STR("what", text));
-        return store_event_add(ctx->store, KIND_UNREADABLE, "", text, err);
+        return store_event_add(ctx->store, EVENT_EC2_UNREADABLE, "", text, err);
 }

@@ -72,7 +72,7 @@ static int note(struct serve *serve, int64_t since_ms, struct arena *arena, stru
                                     : "new pods are served again: the node is not handed over";
 
         if (store_fact_set(serve->options.store, fact, value, err) < 0 ||
-            store_event_add(serve->options.store, "handover", "node", text, err) < 0)
+            store_event_add(serve->options.store, EVENT_HANDOVER, "node", text, err) < 0)
                 return err_wrap(err, "write down that the node is handed over");
         log_info(text);
         return 0;

@@ -43,7 +43,7 @@ static void unlink_parked(struct parked *parked)
 }
 
 /* For the history of a pod that has no address. What cannot be written down is only missing there. */
-static void note_parked(const struct parked *parked, const char *kind, const char *text)
+static void note_parked(const struct parked *parked, enum event_kind kind, const char *text)
 {
         const struct ipam_add_request *request = &parked->request;
         bool named = request->pod_name && request->pod_name[0];
@@ -51,14 +51,14 @@ static void note_parked(const struct parked *parked, const char *kind, const cha
                 named ? xasprintf("%s/%s", request->pod_namespace ?: "", request->pod_name) : NULL;
         struct err err;
 
-        if (store_event_add_for(parked->serve->options.store,
-                                &(struct store_event){.kind = kind,
-                                                      .subject = pod ?: request->container_id,
+        if (store_event_add_for(parked->serve->options.store, kind,
+                                &(struct store_event){.subject = pod ?: request->container_id,
                                                       .text = text,
                                                       .pod = pod,
                                                       .container_id = request->container_id},
                                 &err) < 0)
-                log_error("writing an event failed", LOG_STR("kind", kind), LOG_ERR(&err));
+                log_error("writing an event failed", LOG_STR("kind", event_kind_to_string(kind)),
+                          LOG_ERR(&err));
 }
 
 static void free_parked(struct parked *parked)
@@ -80,7 +80,7 @@ static void finish(struct parked *parked, const struct ipam_add_reply *reply, co
 
         unlink_parked(parked);
         if (!reply)
-                note_parked(parked, "add-refused",
+                note_parked(parked, EVENT_ADD_REFUSED,
                             error->reason[0] ? error->reason : request_result_names[result]);
         lease_end_add(parked->serve, &parked->request, result, error ? reason_of(error) : NULL,
                       reply ? reply->addresses[0].address : IP_NONE, parked->since_ms);
@@ -151,7 +151,7 @@ static void note_waiting(const struct parked *parked, int64_t now_ms)
         char reason[REASON_BYTES];
 
         explain_none(parked->serve, now_ms, reason);
-        note_parked(parked, "add-waiting", reason);
+        note_parked(parked, EVENT_ADD_WAITING, reason);
 }
 
 static void expire(struct serve *serve, int64_t now_ms)
@@ -256,7 +256,7 @@ void parked_drop(struct parked *parked)
         struct serve *serve = parked->serve;
 
         unlink_parked(parked);
-        note_parked(parked, "add-given-up", "the caller hung up while it waited");
+        note_parked(parked, EVENT_ADD_GIVEN_UP, "the caller hung up while it waited");
         lease_end_add(serve, &parked->request, REQUEST_CALLER_GONE, NULL, IP_NONE, parked->since_ms);
         free_parked(parked);
         arm(serve, clock_boottime_ms());

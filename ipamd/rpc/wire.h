@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The model's enums as io.vpcwire.ipam has them: the same values in the same order, behind its "unset". That they have
- * the same names, too, is a unit test's (test_condition.c).
+ * the same names, too, is a unit test's (test_model.c).
  */
 #ifndef IPAMD_RPC_WIRE_H
 #define IPAMD_RPC_WIRE_H

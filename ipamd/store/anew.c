@@ -61,6 +61,6 @@ int store_begin_anew(struct store *store, const char *instance_id, const char *w
                 r = stmt_run(store, "DELETE FROM facts WHERE name NOT IN (" STORE_FACTS_OF_A_START ")",
                              NO_VALUES, err);
         if (r == 0)
-                r = store_note(store, "database-replaced", ret_backup, why, err);
+                r = store_note(store, EVENT_DATABASE_REPLACED, ret_backup, why, err);
         return r < 0 ? r : store_commit(&tx, err);
 }

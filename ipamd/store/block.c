@@ -91,7 +91,7 @@ int store_block_arrives(struct store *store, int64_t key, enum eni_state eni_sta
         if (r < 0 || !changes)
                 return r;
         r = given_back_forget(store, key, block, err);
-        return r == 0 ? store_note(store, "address-added", BLOCK_TEXT(block), "", err) : r;
+        return r == 0 ? store_note(store, EVENT_ADDRESS_ADDED, BLOCK_TEXT(block), "", err) : r;
 }
 
 int store_block_remove(struct store *store, int64_t key, struct err *err)
@@ -254,7 +254,8 @@ static int leave(struct store *store, struct prefix block, struct err *err)
                          "UPDATE blocks SET state = 'leaving' WHERE family = ?1 AND first = ?2 AND bits = ?3",
                          VALUES(SQL_PREFIX(block)), err);
 
-        return r == 0 ? store_note(store, "address-leaving", BLOCK_TEXT(block), "on its way back to EC2", err)
+        return r == 0 ? store_note(store, EVENT_ADDRESS_LEAVING, BLOCK_TEXT(block), "on its way back to EC2",
+                                   err)
                       : r;
 }
 
@@ -329,7 +330,7 @@ int store_give_back_again(struct store *store, int64_t key, struct prefix block,
                         VALUES(SQL_INT(key), SQL_HEX(block.ip), SQL_INT(block.bits), SQL_HEX(last_of(block))),
                         err);
         if (r == 0 && store_changes(store))
-                r = store_note(store, "address-leaving", BLOCK_TEXT(block),
+                r = store_note(store, EVENT_ADDRESS_LEAVING, BLOCK_TEXT(block),
                                "given back before, and EC2 shows it still: given back once more", err);
         return r == 0 ? store_commit(&tx, err) : r;
 }

@@ -6,8 +6,8 @@
 
 #include "store/pick.h"
 
-static int note_eni(struct store *store, const char *kind, const char *eni_id, int64_t key, const char *why,
-                    struct err *err)
+static int note_eni(struct store *store, enum event_kind kind, const char *eni_id, int64_t key,
+                    const char *why, struct err *err)
 {
         char text[256];
 
@@ -46,7 +46,7 @@ int store_eni_begin(struct store *store, const struct store_eni *eni, int64_t no
         if (r < 0)
                 return r;
         key = sqlite3_last_insert_rowid(store->db);
-        r = note_eni(store, "eni-creating", "", key, eni->subnet_id, err);
+        r = note_eni(store, EVENT_ENI_CREATING, "", key, eni->subnet_id, err);
         if (r == 0)
                 r = store_commit(&tx, err);
         if (r < 0)
@@ -97,7 +97,7 @@ int store_eni_created(struct store *store, int64_t key, const struct store_eni *
         for (size_t i = 0; i < n && r == 0 && changes; i++)
                 r = store_block_arrives(store, key, ENI_ATTACHING, blocks[i], &is_new, err);
         if (r == 0)
-                r = note_eni(store, "eni-attaching", eni->eni_id, key, "created", err);
+                r = note_eni(store, EVENT_ENI_ATTACHING, eni->eni_id, key, "created", err);
         return r < 0 ? r : commit_one(&tx, changes, key, err);
 }
 
@@ -222,7 +222,7 @@ int store_eni_set_state(struct store *store, int64_t key, enum eni_state to, con
                         bool *ret_done, struct err *err)
 {
         _cleanup_(store_tx_done) struct store_tx tx = {0};
-        char eni_id[EC2_ID_BYTES] = "", kind[32];
+        char eni_id[EC2_ID_BYTES] = "";
         int r = store_begin(store, &tx, err);
 
         if (r == 0)
@@ -233,10 +233,9 @@ int store_eni_set_state(struct store *store, int64_t key, enum eni_state to, con
                 *ret_done = false;
         if (r <= 0)
                 return r;
-        snprintf(kind, sizeof(kind), "eni-%s", eni_state_names[to]);
         r = write_state(store, key, to, now_ms, err);
         if (r == 0)
-                r = note_eni(store, kind, eni_id, key, why, err);
+                r = note_eni(store, event_of_eni_state(to), eni_id, key, why, err);
         if (r == 0)
                 r = store_commit(&tx, err);
         if (r < 0)
@@ -274,7 +273,7 @@ static int remove_eni(struct store *store, int64_t key, const char *why, int64_t
                 r = stmt_run(store, steps[i], VALUES(SQL_INT(key)), err);
         if (r == 0) {
                 changes = store_changes(store);
-                r = note_eni(store, "eni-removed", "", key, why, err);
+                r = note_eni(store, EVENT_ENI_REMOVED, "", key, why, err);
         }
         return r < 0 ? r : commit_one(&tx, changes, key, err);
 }

@@ -29,7 +29,7 @@ static struct ip address_of(const char *subject)
 }
 
 /* An address's pod, container and ENI are those that it has in the database at this moment. */
-static int note_address(struct store *store, const char *kind, const char *subject, const char *text,
+static int note_address(struct store *store, enum event_kind kind, const char *subject, const char *text,
                         struct ip address, enum lease_end end, struct err *err)
 {
         return stmt_run(
@@ -42,21 +42,24 @@ static int note_address(struct store *store, const char *kind, const char *subje
                 " LEFT JOIN blocks b ON b.key = coalesce(a.block, (SELECT key FROM blocks"
                 "  WHERE family = ?6 AND first <= ?5 ORDER BY first DESC LIMIT 1)) AND b.last >= ?5"
                 " LEFT JOIN enis e ON e.key = b.eni",
-                VALUES(SQL_INT(clock_wall_ms()), SQL_TEXT(kind), SQL_TEXT(subject), SQL_TEXT(text),
-                       SQL_HEX(address), SQL_INT(sql_family(address)), SQL_TEXT(lease_end_to_string(end))),
+                VALUES(SQL_INT(clock_wall_ms()), SQL_TEXT(event_kind_to_string(kind)), SQL_TEXT(subject),
+                       SQL_TEXT(text), SQL_HEX(address), SQL_INT(sql_family(address)),
+                       SQL_TEXT(lease_end_to_string(end))),
                 err);
 }
 
-int store_note(struct store *store, const char *kind, const char *subject, const char *text, struct err *err)
+int store_note(struct store *store, enum event_kind kind, const char *subject, const char *text,
+               struct err *err)
 {
         struct ip address = address_of(subject);
-        int r = ip_is_set(address) ? note_address(store, kind, subject, text, address, LEASE_END_NONE, err)
-                                   : stmt_run(store,
-                                              "INSERT INTO events (at_wall_ms, kind, subject, text) VALUES "
-                                              "(?1, ?2, ?3, ?4)",
-                                              VALUES(SQL_INT(clock_wall_ms()), SQL_TEXT(kind),
-                                                     SQL_TEXT(subject), SQL_TEXT(text)),
-                                              err);
+        int r = ip_is_set(address)
+                        ? note_address(store, kind, subject, text, address, LEASE_END_NONE, err)
+                        : stmt_run(store,
+                                   "INSERT INTO events (at_wall_ms, kind, subject, text) VALUES "
+                                   "(?1, ?2, ?3, ?4)",
+                                   VALUES(SQL_INT(clock_wall_ms()), SQL_TEXT(event_kind_to_string(kind)),
+                                          SQL_TEXT(subject), SQL_TEXT(text)),
+                                   err);
 
         return r < 0 ? r : sweep(store, err);
 }
@@ -64,12 +67,12 @@ int store_note(struct store *store, const char *kind, const char *subject, const
 int store_note_lease_end(struct store *store, struct ip address, const char *text, enum lease_end end,
                          struct err *err)
 {
-        int r = note_address(store, "lease-released", IP_TEXT(address), text, address, end, err);
+        int r = note_address(store, EVENT_LEASE_RELEASED, IP_TEXT(address), text, address, end, err);
 
         return r < 0 ? r : sweep(store, err);
 }
 
-int store_event_add(struct store *store, const char *kind, const char *subject, const char *text,
+int store_event_add(struct store *store, enum event_kind kind, const char *subject, const char *text,
                     struct err *err)
 {
         _cleanup_(store_tx_done) struct store_tx tx = {0};
@@ -80,7 +83,8 @@ int store_event_add(struct store *store, const char *kind, const char *subject, 
         return r < 0 ? r : store_commit(&tx, err);
 }
 
-int store_event_add_for(struct store *store, const struct store_event *event, struct err *err)
+int store_event_add_for(struct store *store, enum event_kind kind, const struct store_event *event,
+                        struct err *err)
 {
         _cleanup_(store_tx_done) struct store_tx tx = {0};
         int r = store_begin(store, &tx, err);
@@ -89,8 +93,8 @@ int store_event_add_for(struct store *store, const struct store_event *event, st
                 r = stmt_run(store,
                              "INSERT INTO events (at_wall_ms, kind, subject, text, pod, container_id)"
                              " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                             VALUES(SQL_INT(clock_wall_ms()), SQL_TEXT(event->kind), SQL_TEXT(event->subject),
-                                    SQL_TEXT(event->text), SQL_TEXT(event->pod),
+                             VALUES(SQL_INT(clock_wall_ms()), SQL_TEXT(event_kind_to_string(kind)),
+                                    SQL_TEXT(event->subject), SQL_TEXT(event->text), SQL_TEXT(event->pod),
                                     SQL_TEXT(event->container_id)),
                              err);
         if (r == 0)
@@ -153,14 +157,14 @@ int store_events_before(struct store *store, const struct store_event_filter *fi
         int r = stmt_start(store,
                            SELECT_EVENT " WHERE (?1 = 0 OR id < ?1) AND at_wall_ms >= ?2"
                                         " AND id > (SELECT coalesce(max(id), 0) FROM events) - ?6"
-                                        " AND (?3 = '' OR subject = ?3 OR kind = 'boot')"
-                                        " AND (?4 = '' OR pod = ?4 OR kind = 'boot' OR (instr(?4, '/') = 0"
+                                        " AND (?3 = '' OR subject = ?3 OR kind = ?7)"
+                                        " AND (?4 = '' OR pod = ?4 OR kind = ?7 OR (instr(?4, '/') = 0"
                                         "      AND substr(pod, instr(pod, '/') + 1) = ?4))"
                                         " ORDER BY id DESC LIMIT ?5",
                            VALUES(SQL_INT(filter->before_id), SQL_INT(filter->since_wall_ms),
                                   SQL_TEXT(filter->subject), SQL_TEXT(filter->pod),
                                   SQL_INT(max > STORE_EVENTS_MAX ? STORE_EVENTS_MAX : max),
-                                  SQL_INT(STORE_EVENTS_MAX)),
+                                  SQL_INT(STORE_EVENTS_MAX), SQL_TEXT(event_kind_to_string(EVENT_BOOT))),
                            &s, err);
 
         return r < 0 ? r : read_events(store, s, arena, ret, ret_n, err);

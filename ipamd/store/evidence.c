@@ -97,7 +97,7 @@ static int end_contradicted(struct store *store, int64_t now_ms, unsigned *ret_n
 
         *ret_n = 0;
         while ((r = find_contradicted(store, arena, &lease, err)) > 0) {
-                r = store_note_lease(store, "lease-released", &lease.key, lease.address, lease.why,
+                r = store_note_lease(store, EVENT_LEASE_RELEASED, &lease.key, lease.address, lease.why,
                                      LEASE_END_CONTRADICTED, err);
                 if (r == 0)
                         r = store_end_lease(store, lease.row, lease.any_lost, now_ms, err);
@@ -129,7 +129,7 @@ static int hold(struct store *store, unsigned *ret_n, struct err *err)
 
         *ret_n = 0;
         while (r >= 0 && (r = stmt_step(store, s, err)) > 0) {
-                r = store_note(store, "address-held", IP_TEXT(stmt_ip(s, 0)), stmt_peek(s, 1), err);
+                r = store_note(store, EVENT_ADDRESS_HELD, IP_TEXT(stmt_ip(s, 0)), stmt_peek(s, 1), err);
                 ++*ret_n;
         }
         return r;

@@ -214,7 +214,7 @@ static int write_lease(struct store *store, const struct store_import *import, i
                              err);
         snprintf(text, sizeof(text), "%s/%s/%s: taken over: %s", import->key.network,
                  import->key.container_id, import->key.ifname, import->pod_name);
-        return r == 0 ? store_note(store, "lease-added", IP_TEXT(import->address), text, err) : r;
+        return r == 0 ? store_note(store, EVENT_LEASE_ADDED, IP_TEXT(import->address), text, err) : r;
 }
 
 int store_import_take(struct store *store, const struct store_import *import, const char *host_ifname,
@@ -245,7 +245,7 @@ int store_import_skip(struct store *store, struct ip address, const char *reason
 {
         int r = set_verdict(store, address, IMPORT_SKIPPED, reason, err);
 
-        return r == 0 ? store_note(store, "import-skipped", IP_TEXT(address), reason, err) : r;
+        return r == 0 ? store_note(store, EVENT_IMPORT_SKIPPED, IP_TEXT(address), reason, err) : r;
 }
 
 int store_import_explain(struct store *store, struct ip address, const char *reason, struct err *err)

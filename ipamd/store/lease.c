@@ -116,7 +116,7 @@ static int find_lease(struct store *store, const struct store_lease_key *key, st
         return r < 0 ? r : 1;
 }
 
-int store_note_lease(struct store *store, const char *kind, const struct store_lease_key *key,
+int store_note_lease(struct store *store, enum event_kind kind, const struct store_lease_key *key,
                      struct ip address, const char *text, enum lease_end end, struct err *err)
 {
         char line[512];
@@ -127,7 +127,7 @@ int store_note_lease(struct store *store, const char *kind, const struct store_l
 }
 
 /* Of each of its addresses. */
-static int note_addresses(struct store *store, const char *kind, const struct store_lease *lease,
+static int note_addresses(struct store *store, enum event_kind kind, const struct store_lease *lease,
                           const char *text, enum lease_end end, struct err *err)
 {
         int r = 0;
@@ -208,7 +208,7 @@ static int give_new(struct store *store, const struct store_lease *wanted, int64
         if (r == 0)
                 r = find_lease(store, &wanted->key, arena, ret, &key, err);
         if (r > 0)
-                r = note_addresses(store, "lease-added", ret, ret->pod_name, LEASE_END_NONE, err);
+                r = note_addresses(store, EVENT_LEASE_ADDED, ret, ret->pod_name, LEASE_END_NONE, err);
         *ret_result = LEASE_GIVEN;
         return r < 0 ? r : 0;
 }
@@ -273,7 +273,7 @@ int store_lease_confirm(struct store *store, const struct store_lease_key *key, 
         if (r > 0)
                 r = wire(store, &lease, row, err);
         if (r > 0)
-                r = note_addresses(store, "lease-wired", &lease, "the pod has it", LEASE_END_NONE, err);
+                r = note_addresses(store, EVENT_LEASE_WIRED, &lease, "the pod has it", LEASE_END_NONE, err);
         return r < 0 ? r : store_commit(&tx, err);
 }
 
@@ -317,25 +317,25 @@ int store_lease_release(struct store *store, const struct store_lease_key *key, 
                         int64_t now_ms, bool *ret_released, struct ip *ret_address, struct err *err)
 {
         static const char *const words[_LEASE_END_MAX] = {
-                [LEASE_END_NONE] = "",
                 [LEASE_END_DEL] = "DEL",
                 [LEASE_END_GC] = "GC",
                 [LEASE_END_LINK_GONE] = "reclaimed: its host link is gone",
-                [LEASE_END_CONTRADICTED] = "the kernel shows another container with its address",
         };
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         _cleanup_(store_tx_done) struct store_tx tx = {0};
         struct store_lease lease = {0};
         int64_t row = 0;
-        int r = store_begin(store, &tx, err);
+        int r;
 
+        assert(words[end]); /* others are no request */
+        r = store_begin(store, &tx, err);
         if (r == 0)
                 r = find_lease(store, key, arena, &lease, &row, err);
         if (r == 0)
                 *ret_released = false;
         if (r <= 0)
                 return r;
-        r = note_addresses(store, "lease-released", &lease, words[end], end, err);
+        r = note_addresses(store, EVENT_LEASE_RELEASED, &lease, words[end], end, err);
         if (r == 0)
                 r = store_end_lease(store, row, lease.lost, now_ms, err);
         if (r == 0)

@@ -66,7 +66,7 @@ static int insert_eni(struct store *store, struct observation *o, int64_t now_ms
         o->key = sqlite3_last_insert_rowid(store->db);
         o->state = ENI_CONFIGURING;
         o->changed = true;
-        return store_note(store, "eni-seen", o->eni->eni_id,
+        return store_note(store, EVENT_ENI_SEEN, o->eni->eni_id,
                           o->eni->managed ? "seen in EC2 for the first time"
                                           : "seen in EC2 for the first time; not ours, left alone",
                           err);
@@ -102,7 +102,7 @@ static int update_eni(struct store *store, struct observation *o, struct err *er
         if (r < 0 || !store_changes(store))
                 return r;
         o->changed = true;
-        return store_note(store, "eni-seen", o->eni->eni_id, "brought up to date with EC2", err);
+        return store_note(store, EVENT_ENI_SEEN, o->eni->eni_id, "brought up to date with EC2", err);
 }
 
 static int find_eni(struct store *store, struct observation *o, struct err *err)
@@ -158,7 +158,7 @@ static int read_known(struct store *store, int64_t eni_key, struct known_block *
 }
 
 static int set_state(struct store *store, struct observation *o, const struct known_block *block,
-                     enum block_state state, const char *event, const char *text, struct err *err)
+                     enum block_state state, enum event_kind event, const char *text, struct err *err)
 {
         int r = stmt_run(store, "UPDATE blocks SET state = ?2 WHERE key = ?1",
                          VALUES(SQL_INT(block->key), SQL_TEXT(block_state_to_string(state))), err);
@@ -171,7 +171,7 @@ static int set_state(struct store *store, struct observation *o, const struct kn
 static int forget(struct store *store, const struct observation *o, const struct known_block *block,
                   struct err *err)
 {
-        int r = store_note(store, "address-gone", BLOCK_TEXT(block->prefix),
+        int r = store_note(store, EVENT_ADDRESS_GONE, BLOCK_TEXT(block->prefix),
                            "EC2 does not show it here any more", err);
 
         if (r == 0 && block->state == BLOCK_LEAVING && o->eni->managed)
@@ -199,7 +199,7 @@ static int doubt(struct store *store, struct observation *o, const struct known_
         if (r < 0 || !store_changes(store))
                 return r;
         o->changed = true;
-        return store_note(store, "address-doubted", BLOCK_TEXT(block->prefix),
+        return store_note(store, EVENT_ADDRESS_DOUBTED, BLOCK_TEXT(block->prefix),
                           "a resync did not show it: not offered until the next one", err);
 }
 
@@ -220,7 +220,7 @@ static int compare_shown(struct store *store, struct observation *o, const struc
         int r = block->doubted ? believe_again(store, o, block, err) : 0;
 
         if (r == 0 && block->state == BLOCK_LOST)
-                r = set_state(store, o, block, BLOCK_PREPARING, "address-found",
+                r = set_state(store, o, block, BLOCK_PREPARING, EVENT_ADDRESS_FOUND,
                               "EC2 shows it again; its lease went on", err);
         return r;
 }
@@ -241,7 +241,7 @@ static int compare_block(struct store *store, struct observation *o, const struc
         if (sight == SIGHT_DOUBTED)
                 return doubt(store, o, block, err);
         if (block->leased && !lost)
-                return set_state(store, o, block, BLOCK_LOST, "address-lost",
+                return set_state(store, o, block, BLOCK_LOST, EVENT_ADDRESS_LOST,
                                  "EC2 does not show it any more, but a pod uses it", err);
         return 0;
 }

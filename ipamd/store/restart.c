@@ -32,7 +32,7 @@ static int after_another_copy(struct store *store, const struct generation_file 
         int r = generation_adopt(store, last, now_ms, err);
 
         return r == 0 ? store_note(
-                                store, "database-outdated", "",
+                                store, EVENT_DATABASE_OUTDATED, "",
                                 "another copy of it was in use last; EC2 is asked before anything is offered",
                                 err)
                       : r;
@@ -69,7 +69,7 @@ static int after_boot(struct store *store, bool is_first, int64_t now_ms, struct
         if (r < 0)
                 return r;
         snprintf(text, sizeof(text), "another boot: %u leases ended", ended);
-        return store_note(store, "boot", "", is_first ? "the database is new" : text, err);
+        return store_note(store, EVENT_BOOT, "", is_first ? "the database is new" : text, err);
 }
 
 /*
@@ -101,7 +101,7 @@ static int after_clock(struct store *store, int64_t now_ms, struct err *err)
                      VALUES(SQL_INT(now_ms)), err);
         if (r == 0) /* or an answer of the future would stay the newest */
                 r = stmt_run(store, "DELETE FROM facts WHERE name = '" STORE_FACT_PROBE "'", NO_VALUES, err);
-        return r == 0 ? store_note(store, "clock", "", "this boot's clock went back", err) : r;
+        return r == 0 ? store_note(store, EVENT_CLOCK, "", "this boot's clock went back", err) : r;
 }
 
 static int after_start(struct store *store, int64_t now_ms, struct err *err)
@@ -149,7 +149,7 @@ int restart_run(struct store *store, const struct store_options *options, const 
         if (r == 0)
                 r = after_start(store, now_ms, err);
         if (r == 0 && *ret->backup)
-                r = store_note(store, "database-replaced", ret->backup, ret->why_backup, err);
+                r = store_note(store, EVENT_DATABASE_REPLACED, ret->backup, ret->why_backup, err);
         if (r == 0)
                 r = store_fact_set(store, STORE_FACT_BOOT, boot_id, err);
         return r < 0 ? r : store_commit(&tx, err);

@@ -126,10 +126,11 @@ void store_tx_done(struct store_tx *tx);
 /* ---- what more than one file needs, inside the caller's transaction ---- */
 
 /* An event, and the end of the oldest one beyond the bound. A lease is noted after it begins and before it ends. */
-int store_note(struct store *store, const char *kind, const char *subject, const char *text, struct err *err);
+int store_note(struct store *store, enum event_kind kind, const char *subject, const char *text,
+               struct err *err);
 
 /* The same of a lease; its key is in the text, and how it ended is also a field. */
-int store_note_lease(struct store *store, const char *kind, const struct store_lease_key *key,
+int store_note_lease(struct store *store, enum event_kind kind, const struct store_lease_key *key,
                      struct ip address, const char *text, enum lease_end end, struct err *err);
 int store_note_lease_end(struct store *store, struct ip address, const char *text, enum lease_end end,
                          struct err *err);

@@ -24,7 +24,7 @@ ARROWS = {
     "report": {"config", "kube", "reconcile", "store"},
     "rpc": {"metrics", "model", "store"},
     "http": {"metrics", "rpc", "store"},
-    "ctl": {"firewall", "migrate", "node"},
+    "ctl": {"firewall", "migrate", "model", "node"},
     "daemon": {"config", "http", "install", "metrics", "migrate", "node", "reconcile", "report", "rpc", "store"},
 }
 

@@ -541,7 +541,7 @@ static void test_events_are_bounded(void **state)
         fixture_sql(f, "WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 12000)"
                        "INSERT INTO events (at_wall_ms, kind, subject, text) SELECT 0, 'k', 's', 't' FROM i");
         for (int i = 0; i < 64; i++)
-                OK(store_event_add(f->store, "resync", "node", "all well", &f->err));
+                OK(store_event_add(f->store, EVENT_HANDOVER, "node", "all well", &f->err));
         fixture_sql(f, "CREATE TEMP TABLE bound (n CHECK (n < 10064));"
                        "INSERT INTO bound SELECT count(*) FROM events"); /* in the file, too */
         OK(store_events(f->store, 0, SIZE_MAX, f->arena, &events, &n, &f->err));
@@ -575,11 +575,8 @@ static size_t events_of(struct fixture *f, const char *subject, const char *pod,
 static void test_events_of_one(void **state)
 {
         struct fixture *f = *state;
-        const struct store_event waiting = {.kind = "add-waiting",
-                                            .subject = "ns/web",
-                                            .text = "why",
-                                            .pod = "ns/web",
-                                            .container_id = "c1"};
+        const struct store_event waiting = {
+                .subject = "ns/web", .text = "why", .pod = "ns/web", .container_id = "c1"};
         struct store_lease wanted = {.key = {"net", "c1", "eth0"}, .pod_namespace = "ns", .pod_name = "web"},
                            lease;
         enum lease_result result;
@@ -588,7 +585,7 @@ static void test_events_of_one(void **state)
         bool released;
 
         fixture_ready_eni(f, 1, 2);
-        OK(store_event_add_for(f->store, &waiting, &f->err));
+        OK(store_event_add_for(f->store, EVENT_ADD_WAITING, &waiting, &f->err));
         OK(store_lease_add(f->store, &wanted, NOW, f->arena, &result, &lease, &f->err));
         OK(store_lease_confirm(f->store, &wanted.key, lease.address, &f->err));
         OK(store_lease_confirm(f->store, &wanted.key, lease.address, &f->err)); /* twice is once */

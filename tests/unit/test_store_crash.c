@@ -237,7 +237,7 @@ static void *count(void *data)
 
         w->failed = store_open(&w->f->options, &store, &w->err) < 0;
         for (unsigned i = 0; i < THREAD_ROUNDS && !w->failed; i++)
-                w->failed = store_event_add(store, "count", (char[]){w->name, '\0'}, "", &w->err) < 0;
+                w->failed = store_event_add(store, EVENT_HANDOVER, (char[]){w->name, '\0'}, "", &w->err) < 0;
         store_free(store);
         return NULL;
 }

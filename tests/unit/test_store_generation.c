@@ -154,7 +154,7 @@ static void test_two_connections(void **state)
         assert_ok(store_open(&c->f->options, &other, &err), &err);
         for (unsigned i = 0; i < ADDRESSES - 1; i++) {
                 give_back(c, 1);
-                assert_ok(store_event_add(other, "resync", "", "", &err), &err);
+                assert_ok(store_event_add(other, EVENT_HANDOVER, "", "", &err), &err);
         }
         store_free(other);
         assert_false(prepare(c).outdated);

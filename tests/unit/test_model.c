@@ -6,6 +6,7 @@
 
 #include <vpcwire/ipam.h>
 
+#include "model/event.h"
 #include "reconcile/blocked.h"
 #include "rpc/wire.h"
 #include "store_fixture.h"
@@ -18,6 +19,19 @@ static void test_names_are_read_back(void **state _unused_)
         for (int cause = 0; cause < _CONDITION_CAUSE_MAX; cause++)
                 assert_int_equal(
                         condition_cause_parse(condition_cause_to_string((enum condition_cause)cause)), cause);
+}
+
+static void test_kinds_of_events_are_read_back(void **state _unused_)
+{
+        for (int kind = 0; kind < _EVENT_KIND_MAX; kind++)
+                assert_int_equal(event_kind_parse(event_kind_to_string((enum event_kind)kind)), kind);
+        assert_int_equal(event_kind_parse("of-a-later-version"), _EVENT_KIND_MAX);
+        for (int eni = 0; eni < _ENI_STATE_MAX; eni++) {
+                const char *name = event_kind_to_string(event_of_eni_state((enum eni_state)eni));
+
+                assert_memory_equal(name, "eni-", strlen("eni-"));
+                assert_string_equal(name + strlen("eni-"), eni_state_to_string((enum eni_state)eni));
+        }
 }
 
 /* How many names the table's text lists. */
@@ -94,6 +108,7 @@ int main(void)
 {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_names_are_read_back),
+                cmocka_unit_test(test_kinds_of_events_are_read_back),
                 cmocka_unit_test_setup_teardown(test_the_schema_has_the_same, fixture_setup,
                                                 fixture_teardown),
                 cmocka_unit_test(test_causes_of_ec2_are_its_classes),
