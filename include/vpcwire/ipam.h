@@ -11,8 +11,6 @@
 
 #define IPAM_SOCKET_DEFAULT "/run/vpcwire/ipamd.sock"
 #define IPAM_SOCKET_ENV     "VPCWIRE_SOCKET"
-/* Status, blocked: the action under which the planner says why the pool cannot grow. Its reason names its own times. */
-#define IPAM_BLOCKED_GROW "grow"
 
 struct ipam_method {
         const char *name; /* without the interface */

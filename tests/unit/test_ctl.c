@@ -141,7 +141,7 @@ static void assert_lines_fit(const char *text, size_t width)
 static struct ipam_status_reply sample_status(void)
 {
         static struct ipam_blocked blocked[] = {{"create", "subnet-1", "subnet is full", 0, 0, 0},
-                                                {IPAM_BLOCKED_GROW, "", "all 3 ENIs are full", 0, 0, 0}};
+                                                {"grow", "", "all 3 ENIs are full", 0, 0, 0}};
         int64_t now_ms = clock_wall_ms();
         struct ipam_status_reply status = {
                 .ready = true,

@@ -8,6 +8,7 @@
 #include <sys/statvfs.h>
 
 #include "ctl/doctor/doctor.h"
+#include "model/condition.h"
 
 enum { DB_SPACE_BYTES_MIN = 16 * 1024 * 1024, PATH_BYTES = 512 };
 
@@ -47,7 +48,8 @@ static void check_serving(struct doctor *d)
 static bool is_about_growth(const struct ipam_blocked *b)
 {
         return b->kind == IPAM_CONDITION_KIND_GROW ||
-               (b->kind == IPAM_CONDITION_KIND_UNSET && strcmp(b->action, IPAM_BLOCKED_GROW) == 0);
+               (b->kind == IPAM_CONDITION_KIND_UNSET &&
+                strcmp(b->action, condition_kind_to_string(CONDITION_GROW)) == 0);
 }
 
 /* That the node is as large as it may be is no trouble: pods that wait are told of by "serving". */

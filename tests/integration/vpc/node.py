@@ -40,6 +40,7 @@ class Node:
             "AWS_EC2_ENDPOINT": simulator.ready["ec2"],
             **(env or {}),
         }
+        self.program = "ipamd"
         self.proc = None
         self.pods = []
         self.inside = netns.Threads(self.netns, CNI_WORKERS)
@@ -47,7 +48,7 @@ class Node:
     # ---- the daemon ----
 
     def command(self):
-        return ["ip", "netns", "exec", self.netns, self.build / "bin/ipamd"]
+        return ["ip", "netns", "exec", self.netns, self.build / "bin" / self.program]
 
     def daemon_env(self, **changes):
         """This test's environment without AWS's and our own variables, plus this node's."""
