@@ -8,6 +8,12 @@
 
 #include "cloud/profile_settings.h"
 
+void context_set_ec2(struct context *ctx, struct ec2 *ec2)
+{
+        ec2_free(ctx->ec2);
+        ctx->ec2 = ec2;
+}
+
 uint64_t context_random(struct context *ctx)
 {
         /* xorshift64: jitter needs no more, and getrandom() per call is no use. Seeded from the kernel at the start. */

@@ -33,6 +33,9 @@ struct context {
 int context_open(struct context *ctx, const struct reconcile_options *options, struct err *err);
 void context_done(struct context *ctx);
 
+/* EC2 is this from now on: taken over, and what there was is freed. Not NULL. */
+void context_set_ec2(struct context *ctx, struct ec2 *ec2);
+
 uint64_t context_random(struct context *ctx);
 
 /* What taking pods of aws-vpc-cni over works with. */

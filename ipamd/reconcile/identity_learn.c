@@ -146,20 +146,24 @@ static int open_ec2(struct context *ctx, struct err *err)
         const struct reconcile_options *o = &ctx->options;
         const char *region = o->region ?: ctx->identity.region;
         _cleanup_(text_done) struct text own = {0};
+        struct ec2 *ec2;
 
         if (!o->ec2_endpoint &&
             endpoint_format(&(const struct endpoint){"ec2", region, o->use_fips, o->use_dualstack}, &own,
                             err) < 0)
                 return err_wrap(err, "find EC2's endpoint");
-        return ec2_new(&(const struct ec2_options){.endpoint = o->ec2_endpoint ?: own.text,
-                                                   .region = region,
-                                                   .credentials = ctx->credentials,
-                                                   .timeout_ms = o->http_timeout_ms,
-                                                   .ca_file = o->ca_file,
-                                                   .cancel = &ctx->cancel,
-                                                   .observe = count_ec2_call,
-                                                   .observe_data = ctx},
-                       &ctx->ec2, err);
+        if (ec2_new(&(const struct ec2_options){.endpoint = o->ec2_endpoint ?: own.text,
+                                                .region = region,
+                                                .credentials = ctx->credentials,
+                                                .timeout_ms = o->http_timeout_ms,
+                                                .ca_file = o->ca_file,
+                                                .cancel = &ctx->cancel,
+                                                .observe = count_ec2_call,
+                                                .observe_data = ctx},
+                    &ec2, err) < 0)
+                return -(int)err->code;
+        context_set_ec2(ctx, ec2);
+        return 0;
 }
 
 int identity_learn(struct context *ctx, struct identity_changes *changes, struct takeover *takeover,

@@ -33,7 +33,8 @@ static void take_call(struct reconcile *r, const struct wake_call *call)
         if (call->fresh_settings)
                 take_settings(r, &call->settings);
         r->network.due |= (call->why & RECONCILE_NETWORK) != 0;
-        r->probe.wanted |= (call->why & RECONCILE_PROBE) != 0;
+        if (call->why & RECONCILE_PROBE)
+                probe_want(&r->probe);
         if (call->why & RECONCILE_FIREWALL)
                 firewall_hasten(&r->firewalls);
         if (call->why & RECONCILE_PODS)
@@ -70,8 +71,7 @@ int reconcile_start(const struct reconcile_options *options, struct reconcile **
         _cleanup_(reconcile_stopp) struct reconcile *r = &loop->reconcile;
         int e;
 
-        reconcile_init(r);
-        if (context_open(&r->ctx, options, err) < 0 || reconcile_begin(r, err) < 0)
+        if (reconcile_open(r, options, err) < 0)
                 return -(int)err->code;
         e = pthread_create(&loop->thread, NULL, thread_main, r);
         if (e)

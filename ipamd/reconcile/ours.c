@@ -139,8 +139,13 @@ int ours_delete_orphans(struct sweep *sweep, struct context *ctx, struct round *
                         break;
                 }
         }
-        sweep->due_ms = round->now_ms + again_ms;
+        ours_sweep_at(sweep, round->now_ms + again_ms);
         return 0;
+}
+
+void ours_sweep_at(struct sweep *sweep, int64_t at_ms)
+{
+        sweep->due_ms = at_ms;
 }
 
 int ours_describe(struct context *ctx, struct round *round, const struct ec2_call_options *options,

@@ -52,6 +52,9 @@ int ours_describe(struct context *ctx, struct round *round, const struct ec2_cal
 int ours_delete_orphans(struct sweep *sweep, struct context *ctx, struct round *round,
                         const struct ec2_eni *enis, size_t n, struct outcome *out, struct err *err);
 
+/* The next sweep is due at this time, not before. */
+void ours_sweep_at(struct sweep *sweep, int64_t at_ms);
+
 /*
  * The sweep for orphans, when it is due: a call of its own, because nothing waits for it. In one resync with the list of what
  * is attached, the two would be refused and repeated together where EC2 throttles, and many nodes that start at once would

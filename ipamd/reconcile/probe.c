@@ -272,6 +272,11 @@ static void begin(struct probe *p, struct context *ctx)
                 p->stopped = "not asked: this node does not know its region yet";
 }
 
+void probe_want(struct probe *p)
+{
+        p->wanted = true;
+}
+
 void probe_forget(struct probe *p)
 {
         arena_free(p->arena);

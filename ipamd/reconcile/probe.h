@@ -16,6 +16,8 @@ struct probe {
         const char *stopped; /* why EC2 is asked no further; NULL: it is */
 };
 
+/* Somebody asks. */
+void probe_want(struct probe *probe);
 /* Goes on with what somebody asked for, if somebody did; also after a round that failed. Lets go first what `wake` wants. */
 void probe_run(struct probe *probe, struct context *ctx, struct wake *wake, struct round *round,
                struct outcome *out);

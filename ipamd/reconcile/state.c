@@ -5,12 +5,6 @@
 
 #include <vpcwire/clock.h>
 
-void reconcile_init(struct reconcile *r)
-{
-        *r = (struct reconcile){.network = {.due = true}};
-        wake_init(&r->wake);
-}
-
 void reconcile_done(struct reconcile *r)
 {
         wake_done(&r->wake);
@@ -43,11 +37,12 @@ static int first_resync(struct reconcile *r, struct err *err)
                 return -(int)err->code;
         r->resync.first = !n || !looked;
         r->resync.due_ms = r->resync.first ? now_ms : after_start_ms;
-        r->sweep.due_ms = r->resync.first ? after_start_ms : now_ms + OURS_SWEEP_PERIOD_MS;
+        ours_sweep_at(&r->sweep, r->resync.first ? after_start_ms : now_ms + OURS_SWEEP_PERIOD_MS);
         return 0;
 }
 
-int reconcile_begin(struct reconcile *r, struct err *err)
+/* What the store says of the life before: what is due when. */
+static int recall(struct reconcile *r, struct err *err)
 {
         const struct takeover_options takeover = context_takeover(&r->ctx);
         struct outcome out = {0};
@@ -57,4 +52,13 @@ int reconcile_begin(struct reconcile *r, struct err *err)
         denied_recall(&r->ctx);
         r->resync.due_ms = outcome_earlier(r->resync.due_ms, out.resync_ec2_ms);
         return 0;
+}
+
+int reconcile_open(struct reconcile *r, const struct reconcile_options *options, struct err *err)
+{
+        *r = (struct reconcile){.network = {.due = true}};
+        wake_init(&r->wake);
+        if (context_open(&r->ctx, options, err) < 0)
+                return -(int)err->code;
+        return recall(r, err);
 }

@@ -37,11 +37,11 @@ struct reconcile {
         struct wake wake;
 };
 
-/* state.c: nothing is known yet. Who calls it opens the context, or has one without some of its parts: tests have no kernel. */
-void reconcile_init(struct reconcile *r);
-/* What the store says of the life before: what is due when. */
-int reconcile_begin(struct reconcile *r, struct err *err);
-/* Frees all, the context too. */
+/*
+ * state.c: all but the thread. Opens what the options say, and reads of the life before what is due when; what the node is, the first
+ * round learns. Strings of the options are borrowed until reconcile_done(), which is due after a failure, too.
+ */
+int reconcile_open(struct reconcile *r, const struct reconcile_options *options, struct err *err);
 void reconcile_done(struct reconcile *r);
 
 /* view.c: the planner's inputs. */

@@ -7,6 +7,8 @@
 
 enum { UPTIME_MS = 24 * 3600 * 1000 };
 
+#define NOBODY "http://127.0.0.1:1" /* refused at once */
+
 /*
  * The tests' times (NOW and what follows) are numbers in the past of the code's own clock. A machine that was booted
  * a moment ago would not agree: here it has run for long. (The linker puts this in the place of clock_boottime_ms().)
@@ -18,6 +20,26 @@ int64_t __wrap_clock_boottime_ms(void)  // NOLINT(bugprone-reserved-identifier,c
         return __real_clock_boottime_ms() + UPTIME_MS;
 }
 
+/* The first round's first steps are made: the daemon knows who the node is. */
+static void start(struct bench *b)
+{
+        struct round round;
+
+        assert_ok(identity_save(b->f->store, &b->identity, &b->f->err), &b->f->err);
+        assert_ok(reconcile_open(&b->r, &b->options, &b->f->err), &b->f->err);
+        round = bench_round(b, NOW);
+        assert_ok(identity_learn(&b->r.ctx, &b->r.changes, &b->r.takeover, &round, bench_out(b), &b->f->err),
+                  &b->f->err);
+}
+
+static void stop(struct bench *b)
+{
+        reconcile_done(&b->r);
+        b->fake = NULL;
+        if (b->ec2)
+                b->ec2 = httpd_stop(b->ec2);
+}
+
 int bench_setup(void **state)
 {
         struct bench *b = XNEW(struct bench);
@@ -25,31 +47,32 @@ int bench_setup(void **state)
 
         setenv("AWS_ACCESS_KEY_ID", "AKIATEST", 1);
         setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
+        setenv("AWS_CONFIG_FILE", "/dev/null", 1);
+        setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null", 1);
         assert_int_equal(fixture_setup(&fixture), 0);
         b->f = fixture;
         b->arena = arena_new();
-        reconcile_init(&b->r);
-        b->r.ctx = (struct context){
-                .store = b->f->store,
-                .random = 1,
+        b->options = (struct reconcile_options){
+                .store = b->f->options,
                 .settings = {.resync_period_ms = 1800 * 1000, .orphan_grace_ms = 60 * 1000},
-                .limits = {.max_enis = 3, .ipv4_per_eni = 4},
-                .identity = {.known = true, .instance_id = INSTANCE, .eni_id = "eni-0", .subnet_id = SUBNET},
-                .credentials = credentials_new(NULL),
+                .imds_endpoint = NOBODY,
+                .ec2_endpoint = NOBODY,
+                .region = "us-east-1",
+                .http_timeout_ms = TEST_PATIENCE_MS,
         };
-        assert_ok(prefix_parse("10.0.0.0/16", &b->r.ctx.identity.subnet_cidr, &b->f->err), &b->f->err);
+        b->identity = (struct identity){.instance_id = INSTANCE,
+                                        .instance_type = "t3.small", /* 3 ENIs of 4 addresses */
+                                        .eni_id = "eni-0",
+                                        .subnet_id = SUBNET,
+                                        .vpc_id = VPC,
+                                        .zone = ZONE,
+                                        .primary_address = fixture_ip(0, 0)};
+        assert_ok(prefix_parse("10.0.0.0/16", &b->identity.subnet_cidr, &b->f->err), &b->f->err);
         fixture_ready_eni(b->f, 0, 3);
+        assert_ok(store_fact_set(b->f->store, STORE_FACT_RESYNCED, "yes", &b->f->err), &b->f->err);
+        start(b);
         *state = b;
         return 0;
-}
-
-/* Whichever EC2 there was. */
-static void drop_ec2(struct bench *b)
-{
-        b->r.ctx.ec2 = ec2_free(b->r.ctx.ec2);
-        b->fake = NULL;
-        if (b->ec2)
-                b->ec2 = httpd_stop(b->ec2);
 }
 
 int bench_teardown(void **state)
@@ -57,38 +80,56 @@ int bench_teardown(void **state)
         struct bench *b = *state;
         void *fixture = b->f;
 
-        drop_ec2(b);
-        b->r.ctx.store = NULL; /* the fixture's */
-        reconcile_done(&b->r);
+        stop(b);
         fixture_check(b->f);
         fixture_teardown(&fixture);
+        identity_done(&b->identity);
         arena_free(b->arena);
         free(b);
         return 0;
 }
 
+void bench_restart(struct bench *b, const char *boot_id)
+{
+        stop(b);
+        fixture_restart(b->f, boot_id);
+        b->options.store = b->f->options;
+        start(b);
+}
+
+/* EC2 is this one, and no longer the one before. */
+static void take_ec2(struct bench *b, struct ec2 *ec2, struct fake_ec2 *fake, struct httpd *server)
+{
+        context_set_ec2(&b->r.ctx, ec2);
+        if (b->ec2)
+                httpd_stop(b->ec2);
+        b->fake = fake;
+        b->ec2 = server;
+}
+
 void bench_answer(struct bench *b, const struct fake_answer *answers, size_t n)
 {
-        drop_ec2(b);
-        b->fake = fake_ec2_new(answers, n);
-        b->fake->observe = denied_observe;
-        b->fake->observe_data = &b->r.ctx;
-        b->r.ctx.ec2 = &b->fake->ec2;
+        struct fake_ec2 *fake = fake_ec2_new(answers, n);
+
+        fake->observe = count_ec2_call;
+        fake->observe_data = &b->r.ctx;
+        take_ec2(b, &fake->ec2, fake, NULL);
 }
 
 void bench_script(struct bench *b, const struct httpd_reply *replies, size_t n)
 {
-        struct ec2_options options = {.region = "us-east-1",
-                                      .credentials = b->r.ctx.credentials,
-                                      .timeout_ms = TEST_PATIENCE_MS,
-                                      .connect_timeout_ms = TEST_PATIENCE_MS,
-                                      .observe = denied_observe,
-                                      .observe_data = &b->r.ctx};
+        struct httpd *server = httpd_start(replies, n);
+        const struct ec2_options options = {.region = b->options.region,
+                                            .endpoint = httpd_url(server),
+                                            .credentials = b->r.ctx.credentials,
+                                            .timeout_ms = TEST_PATIENCE_MS,
+                                            .connect_timeout_ms = TEST_PATIENCE_MS,
+                                            .observe = count_ec2_call,
+                                            .observe_data = &b->r.ctx};
+        struct ec2 *ec2;
 
-        drop_ec2(b);
-        b->ec2 = httpd_start(replies, n);
-        options.endpoint = httpd_url(b->ec2);
-        assert_ok(ec2_new(&options, &b->r.ctx.ec2, &b->f->err), &b->f->err);
+        assert_ok(ec2_new(&options, &ec2, &b->f->err), &b->f->err);
+        take_ec2(b, ec2, NULL, server);
 }
 
 struct round bench_round(struct bench *b, int64_t now_ms)

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A reconciler without its thread and without a kernel: a store of its own, an EC2 of answers, and a clock that is a number. */
+/*
+ * A reconciler without its thread: opened as the daemon opens it, on the database of a life before that knows the node. EC2 is a list of
+ * answers, nobody answers for IMDS, and the clock is a number.
+ */
 #ifndef RECONCILE_FIXTURE_H
 #define RECONCILE_FIXTURE_H
 
@@ -13,9 +16,14 @@
 
 #define INSTANCE "i-1"
 #define SUBNET   "subnet-1"
+#define VPC      "vpc-1"
+#define ZONE     "zone-a"
 
 struct bench {
-        struct fixture *f;
+        struct fixture *f; /* the database; f->store is a connection beside the reconciler's */
+        /* What a test changes of these counts from bench_restart() on. */
+        struct reconcile_options options;
+        struct identity identity;
         struct reconcile r;
         struct httpd *ec2;     /* after bench_script() */
         struct fake_ec2 *fake; /* after bench_answer(); the reconciler's */
@@ -26,6 +34,9 @@ struct bench {
 /* cmocka setup and teardown; *state is a struct bench. The primary ENI (device 0) is ready with 3 addresses. */
 int bench_setup(void **state);
 int bench_teardown(void **state);
+
+/* The daemon ends and starts again, in this boot: all that it kept in memory is gone, and EC2 with it. */
+void bench_restart(struct bench *b, const char *boot_id);
 
 /* EC2 answers so from now on. Copied. */
 void bench_answer(struct bench *b, const struct fake_answer *answers, size_t n);

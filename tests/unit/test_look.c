@@ -304,7 +304,7 @@ static struct round sweep(struct bench *b, const struct orphan *orphans, size_t 
         replies[0].body = bench_describe(b, list, n);
         replies[1] = *deletion;
         bench_script(b, replies, 2);
-        b->r.sweep.due_ms = now_ms;
+        ours_sweep_at(&b->r.sweep, now_ms);
         return sweep_round(b, bench_round(b, now_ms));
 }
 
@@ -345,7 +345,7 @@ static void test_a_sweep_comes_last(void **state)
         struct round round = bench_round(b, SOON);
 
         bench_script(b, &none, 1);
-        b->r.sweep.due_ms = SOON;
+        ours_sweep_at(&b->r.sweep, SOON);
         round.so_far.again = true;
         sweep_round(b, round);
         round.so_far.again = false;
@@ -371,7 +371,7 @@ static void test_a_refused_sweep_is_asked_again(void **state)
         struct round round;
 
         bench_script(b, replies, 2);
-        b->r.sweep.due_ms = SOON;
+        ours_sweep_at(&b->r.sweep, SOON);
         round = sweep_round(b, bench_round(b, SOON));
         assert_non_null(blocked_find(&round, CONDITION_FIND_ORPHANS, ""));
         assert_int_equal(b->out.wake_ms, blocked_find(&round, CONDITION_FIND_ORPHANS, "")->retry_at_ms);

@@ -21,7 +21,7 @@ static void call_is(struct bench *b, enum ec2_failure_class class, long http_sta
 
 static int64_t value(struct bench *b, enum metric metric, const char *const labels[static METRIC_LABELS_MAX])
 {
-        return metrics_value(b->r.ctx.options.metrics, metric, labels);
+        return metrics_value(b->options.metrics, metric, labels);
 }
 
 static void test_ec2_calls(void **state)
@@ -31,8 +31,9 @@ static void test_ec2_calls(void **state)
         struct calls_entry entries[CALLS_MAX];
         struct bench *b = *state;
 
-        b->r.ctx.options.metrics = metrics;
-        b->r.ctx.options.calls = calls;
+        b->options.metrics = metrics;
+        b->options.calls = calls;
+        bench_restart(b, "a");
         call_is(b, EC2_FAILURE_NONE, 200, "");
         call_is(b, EC2_FAILURE_THROTTLED, 503, "RequestLimitExceeded");
         call_is(b, EC2_FAILURE_TRANSPORT, 0, "");
@@ -49,8 +50,6 @@ static void test_ec2_calls(void **state)
         assert_string_equal(entries[1].code, "RequestLimitExceeded");
         assert_string_equal(entries[1].why, "why it failed");
         assert_string_equal(entries[2].why, "");
-        b->r.ctx.options.metrics = NULL;
-        b->r.ctx.options.calls = NULL;
 }
 
 /* Set by a denial, kept by what says nothing of permissions, known again after a restart, gone when EC2 carries it out. */
@@ -60,15 +59,16 @@ static void test_denied(void **state)
         _cleanup_(metrics_freep) struct metrics *next_life = metrics_new();
         struct bench *b = *state;
 
-        b->r.ctx.options.metrics = metrics;
+        b->options.metrics = metrics;
+        bench_restart(b, "a");
         assert_int_equal(value(b, METRIC_EC2_DENIED, LABELS(CREATE)), 0);
         call_is(b, EC2_FAILURE_DENIED, 403, "UnauthorizedOperation");
         assert_int_equal(value(b, METRIC_EC2_DENIED, LABELS(CREATE)), 1);
         assert_int_equal(value(b, METRIC_EC2_DENIED, LABELS("DeleteNetworkInterface")), 0);
         call_is(b, EC2_FAILURE_TRANSIENT, 500, "InternalError");
         assert_int_equal(value(b, METRIC_EC2_DENIED, LABELS(CREATE)), 1);
-        b->r.ctx.options.metrics = next_life;
-        denied_recall(&b->r.ctx);
+        b->options.metrics = next_life;
+        bench_restart(b, "a");
         assert_int_equal(value(b, METRIC_EC2_DENIED, LABELS(CREATE)), 1);
         assert_int_equal(value(b, METRIC_EC2_DENIED, LABELS("DeleteNetworkInterface")), 0);
         call_is(b, EC2_FAILURE_NONE, 200, "");
@@ -76,7 +76,6 @@ static void test_denied(void **state)
         metrics_set(next_life, METRIC_EC2_DENIED, LABELS(CREATE), 5);
         denied_recall(&b->r.ctx);
         assert_int_equal(value(b, METRIC_EC2_DENIED, LABELS(CREATE)), 0);
-        b->r.ctx.options.metrics = NULL;
 }
 
 static void test_plan(void **state)
@@ -88,7 +87,8 @@ static void test_plan(void **state)
                             .n_stuck = 1,
                             .causes = UINT64_C(1) << CAUSE_ENI_LIMIT | UINT64_C(1) << CAUSE_COOLING};
 
-        b->r.ctx.options.metrics = metrics;
+        b->options.metrics = metrics;
+        bench_restart(b, "a");
         count_plan(&b->r.ctx, &plan);
         assert_int_equal(value(b, METRIC_POOL_TARGET, NO_LABELS), 5);
         assert_int_equal(value(b, METRIC_POOL_MISSING, LABELS("eni-limit")), 2);
@@ -98,7 +98,6 @@ static void test_plan(void **state)
         count_plan(&b->r.ctx, &plan);
         assert_int_equal(value(b, METRIC_POOL_MISSING, LABELS("growing")), 1);
         assert_int_equal(value(b, METRIC_POOL_MISSING, LABELS("eni-limit")), 0);
-        b->r.ctx.options.metrics = NULL;
 }
 
 int main(void)

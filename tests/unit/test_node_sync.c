@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* node_sync() against the real kernel: it makes what is missing, repairs what was broken, and leaves others' alone. */
 #include "firewall/nft.h"
+#include "node/check.h"
 #include "node/leave.h"
-#include "node/sync_parts.h"
 #include "node_world.h"
 
 #include <linux/neighbour.h>

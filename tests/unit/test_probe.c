@@ -11,22 +11,9 @@
 #include "cloud/ec2_retry.h"
 #include "reconcile_fixture.h"
 
-#define NO_IMDS      "http://127.0.0.1:1" /* refused at once */
-#define BURST_OF_ENI 24                   /* calls that the pace lets through from rest */
+#define BURST_OF_ENI 24 /* calls that the pace lets through from rest */
 
 static const struct ec2_call_options dry = {.dry_run = true};
-
-static int setup(void **state)
-{
-        struct bench *b;
-        int e = bench_setup(state);
-
-        b = *state;
-        b->r.ctx.options.imds_endpoint = NO_IMDS;
-        assert_ok(imds_new(&(const struct imds_options){.endpoint = NO_IMDS}, &b->r.ctx.imds, &b->f->err),
-                  &b->f->err);
-        return e;
-}
 
 static void script(struct bench *b, unsigned status, const char *body)
 {
@@ -50,15 +37,16 @@ static unsigned probe(struct bench *b)
         struct round round;
         unsigned n = 0;
 
-        b->r.probe.wanted = true;
+        probe_want(&b->r.probe);
         do {
                 round = bench_round(b, clock_boottime_ms());
                 probe_run(&b->r.probe, &b->r.ctx, &b->r.wake, &round, bench_out(b));
                 n++;
                 sleep_until(b->out.wake_ms);
-        } while (b->r.probe.arena);
-        assert_true(b->out.pool_changed);
-        assert_false(b->r.probe.wanted);
+        } while (!b->out.pool_changed);
+        /* It is asked for once, and done once. */
+        probe_run(&b->r.probe, &b->r.ctx, &b->r.wake, &round, bench_out(b));
+        assert_false(b->out.pool_changed);
         return n;
 }
 
@@ -72,7 +60,7 @@ static const char *result(struct bench *b, const char *action)
         json_t *json, *permission;
         size_t i;
 
-        assert_ok(store_fact_get(b->r.ctx.store, STORE_FACT_PROBE, b->arena, &text, &b->f->err), &b->f->err);
+        assert_ok(store_fact_get(b->f->store, STORE_FACT_PROBE, b->arena, &text, &b->f->err), &b->f->err);
         json = json_loads(text, 0, NULL);
         assert_non_null(json);
         text = NULL;
@@ -194,15 +182,15 @@ static void test_no_dry_run_is_sent_of_what_has_none(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(test_each_is_asked_once_and_dry, setup, bench_teardown),
-                cmocka_unit_test_setup_teardown(test_who_knows_no_dry_runs_is_not_asked_on, setup,
+                cmocka_unit_test_setup_teardown(test_each_is_asked_once_and_dry, bench_setup, bench_teardown),
+                cmocka_unit_test_setup_teardown(test_who_knows_no_dry_runs_is_not_asked_on, bench_setup,
                                                 bench_teardown),
-                cmocka_unit_test_setup_teardown(test_who_does_not_answer_is_not_asked_on, setup,
+                cmocka_unit_test_setup_teardown(test_who_does_not_answer_is_not_asked_on, bench_setup,
                                                 bench_teardown),
-                cmocka_unit_test_setup_teardown(test_the_last_call_tells_of_what_cannot_be_asked, setup,
+                cmocka_unit_test_setup_teardown(test_the_last_call_tells_of_what_cannot_be_asked, bench_setup,
                                                 bench_teardown),
-                cmocka_unit_test_setup_teardown(test_the_pace_is_kept, setup, bench_teardown),
-                cmocka_unit_test_setup_teardown(test_no_dry_run_is_sent_of_what_has_none, setup,
+                cmocka_unit_test_setup_teardown(test_the_pace_is_kept, bench_setup, bench_teardown),
+                cmocka_unit_test_setup_teardown(test_no_dry_run_is_sent_of_what_has_none, bench_setup,
                                                 bench_teardown),
         };
 

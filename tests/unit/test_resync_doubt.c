@@ -51,14 +51,6 @@ static void give_back(struct bench *b, int64_t now_ms)
         assert_int_equal(fixture_counts(b->f, now_ms).total, 0);
 }
 
-/* The daemon starts again: all that it kept in memory is gone. */
-static void start_again(struct bench *b, const char *boot_id)
-{
-        fixture_restart(b->f, boot_id);
-        b->r.ctx.store = b->f->store;
-        b->r.resync.n_suspects = 0;
-}
-
 /* As a round with the network does it: what may be offered is. */
 static void route(struct bench *b, unsigned device, unsigned n, int64_t now_ms)
 {
@@ -95,7 +87,7 @@ static void test_a_late_resync_does_not_bring_back_what_was_given_back(void **st
         assert_int_equal(fixture_counts(b->f, SOON + 1000).total, 0);
         /* The next resync comes soon, and a daemon that starts in between knows it still. */
         assert_true(b->r.resync.due_ms <= SOON + 1000 + RESYNC_SETTLE_MS + 1000);
-        start_again(b, "a");
+        bench_restart(b, "a");
         bench_show(b, before, 1);
         bench_look(b, SOON + 2000);
         assert_int_equal(fixture_counts(b->f, SOON + 2000).total, 0);
@@ -208,7 +200,7 @@ static void test_what_a_pod_has_is_not_given_back_again(void **state)
         give_back(b, SOON);
         b->f->options.running = &running;
         b->f->options.n_running = 1;
-        start_again(b, "a");
+        bench_restart(b, "a");
         bench_show(b, before, 1);
         for (int64_t at_ms = SOON; at_ms < SOON + 10 * 60 * 1000; at_ms += RESYNC_SETTLE_MS)
                 bench_look(b, at_ms);
@@ -662,7 +654,7 @@ static void test_a_doubted_eni_that_comes_in_is_looked_at(void **state)
         assert_ok(store_eni_created(b->f->store, eni.key, &eni, fixture_hosts(b->f->arena, &address, 1), 1,
                                     NOW, &b->f->err),
                   &b->f->err);
-        start_again(b, "b");
+        bench_restart(b, "b");
         assert_int_equal(only(b, eni.key, SOON).doubted, 1);
         assert_ok(store_eni_set_attachment(b->f->store, eni.key, "eni-attach-1", &b->f->err), &b->f->err);
         bench_script(b, &reply, 1);
@@ -852,7 +844,7 @@ static void test_after_another_boot_nothing_is_offered_before_a_resync(void **st
         struct bench *b = *state;
         const char *enis[] = {shown(b, 0, INSTANCE, 1)};
 
-        start_again(b, "b");
+        bench_restart(b, "b");
         route(b, 0, 3, SOON);
         assert_int_equal(fixture_counts(b->f, clock_boottime_ms() + COOLDOWN_MS).free, 0);
         assert_int_equal(fixture_counts(b->f, SOON).total, 3);
@@ -869,7 +861,7 @@ static void test_another_start_in_the_same_boot_offers_at_once(void **state)
 {
         struct bench *b = *state;
 
-        start_again(b, "a");
+        bench_restart(b, "a");
         route(b, 0, 3, SOON);
         assert_int_equal(fixture_counts(b->f, SOON).free, 3);
 }

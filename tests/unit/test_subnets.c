@@ -8,8 +8,6 @@
 
 enum { SOON = NOW + 1000 };
 
-#define ZONE    "zone-a"
-#define VPC     "vpc-1"
 #define CLUSTER "cni.networking.k8s.aws/cluster/"
 #define ROLE(v)                                                                                              \
         {                                                                                                    \
@@ -86,11 +84,10 @@ static const char *subnets_reply(struct bench *b, const char *items)
                             items);
 }
 
-static void know_place(struct bench *b)
+static void enable_discovery(struct bench *b)
 {
-        snprintf(b->r.ctx.identity.vpc_id, sizeof(b->r.ctx.identity.vpc_id), VPC);
-        snprintf(b->r.ctx.identity.zone, sizeof(b->r.ctx.identity.zone), ZONE);
-        b->r.ctx.options.finds_subnets = true;
+        b->options.finds_subnets = true;
+        bench_restart(b, "a");
 }
 
 static struct plan_view view_of(struct bench *b, struct round *round)
@@ -119,7 +116,7 @@ static void test_found_in_the_order_of_room_and_used(void **state)
         };
         struct plan_view view;
 
-        know_place(b);
+        enable_discovery(b);
         bench_script(b, replies, ARRAY_SIZE(replies));
         assert_int_equal(view_of(b, &round).n_subnets, 1);
         bench_act(b, &round, (struct plan_action){.kind = PLAN_FIND_SUBNETS});
@@ -156,7 +153,7 @@ static void test_denied_is_asked_again_slowly_and_stops_nothing(void **state)
         struct round round = bench_round(b, SOON);
         struct plan_view view;
 
-        know_place(b);
+        enable_discovery(b);
         bench_script(b, &reply, 1);
         bench_act(b, &round, (struct plan_action){.kind = PLAN_FIND_SUBNETS});
         view = view_of(b, &round);
