@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <assert.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -84,22 +85,36 @@ int jsonx_enum_parse(const struct jsonx_names *names, const char *what, const ch
         return 0;
 }
 
-static int decode_int(struct reader *reader, const struct jsonx_field *field, const json_t *value, void *at)
+/* max: where the field has no limit of its own. */
+static int decode_int(struct reader *reader, const struct jsonx_field *field, const json_t *value,
+                      int64_t max, int64_t *ret)
 {
-        int64_t max = field->limit ? field->limit : INT64_MAX, number;
+        int64_t number;
         bool negative_ok = field->flags & JSONX_NEGATIVE_UNSET;
         char allowed[64], text[32];
 
         if (!json_is_integer(value))
                 return refuse_type(reader, field, "an integer is wanted");
+        max = field->limit ?: max;
         number = json_integer_value(value);
         if ((number < 0 && !negative_ok) || number > max) {
                 snprintf(allowed, sizeof(allowed), "0..%lld", (long long)max);
                 snprintf(text, sizeof(text), "%lld", (long long)number);
                 return refuse_value(reader, field, text, allowed);
         }
-        *(int64_t *)at = number;
+        *ret = number;
         return 0;
+}
+
+static int decode_unsigned(struct reader *reader, const struct jsonx_field *field, const json_t *value,
+                           unsigned *at)
+{
+        int64_t number;
+        int r = decode_int(reader, field, value, UINT_MAX, &number);
+
+        if (r == 0)
+                *at = (unsigned)number;
+        return r;
 }
 
 static int decode_string(struct reader *reader, const struct jsonx_field *field, const json_t *value,
@@ -164,6 +179,16 @@ static int decode_prefix(struct reader *reader, const struct jsonx_field *field,
         return 0;
 }
 
+static int decode_mac(struct reader *reader, const struct jsonx_field *field, const json_t *value,
+                      struct mac *at)
+{
+        if (!json_is_string(value))
+                return refuse_type(reader, field, "a string with a MAC address is wanted");
+        if (mac_parse(json_string_value(value), at, NULL) < 0)
+                return refuse_value(reader, field, json_string_value(value), "a MAC address");
+        return 0;
+}
+
 static int decode_struct(struct reader *reader, const json_t *object, const struct jsonx_schema *schema,
                          void *ret);
 
@@ -171,7 +196,9 @@ static size_t item_bytes(const struct jsonx_field *field)
 {
         if (field->of)
                 return field->of->bytes;
-        return field->type == JSONX_STRINGS ? sizeof(const char *) : sizeof(struct ip);
+        return field->type == JSONX_STRINGS    ? sizeof(const char *)
+               : field->type == JSONX_PREFIXES ? sizeof(struct prefix)
+                                               : sizeof(struct ip);
 }
 
 static int decode_item(struct reader *reader, const struct jsonx_field *list, const json_t *value, void *at)
@@ -180,6 +207,8 @@ static int decode_item(struct reader *reader, const struct jsonx_field *list, co
 
         if (list->type == JSONX_OBJECTS)
                 return decode_struct(reader, value, list->of, at);
+        if (list->type == JSONX_PREFIXES)
+                return decode_prefix(reader, &item, value, at);
         return list->type == JSONX_IPS ? decode_ip(reader, &item, value, at)
                                        : decode_string(reader, &item, value, at);
 }
@@ -224,12 +253,14 @@ static int decode_field(struct reader *reader, const struct jsonx_field *field, 
                         return refuse_type(reader, field, "true or false is wanted");
                 *(bool *)at = json_is_true(value);
                 return 0;
-        case JSONX_INT: return decode_int(reader, field, value, at);
+        case JSONX_INT: return decode_int(reader, field, value, INT64_MAX, at);
+        case JSONX_UNSIGNED: return decode_unsigned(reader, field, value, at);
         case JSONX_STRING: return decode_string(reader, field, value, at);
         case JSONX_TEXT: return decode_text(reader, field, value, at);
         case JSONX_ENUM: return decode_enum(reader, field, value, at);
         case JSONX_IP: return decode_ip(reader, field, value, at);
         case JSONX_PREFIX: return decode_prefix(reader, field, value, at);
+        case JSONX_MAC: return decode_mac(reader, field, value, at);
         case JSONX_OBJECT:
                 if (!json_is_object(value))
                         return refuse_type(reader, field, "an object is wanted");
@@ -239,7 +270,8 @@ static int decode_field(struct reader *reader, const struct jsonx_field *field, 
                 return r;
         case JSONX_OBJECTS:
         case JSONX_STRINGS:
-        case JSONX_IPS: return decode_list(reader, field, value, base);
+        case JSONX_IPS:
+        case JSONX_PREFIXES: return decode_list(reader, field, value, base);
         }
         return err_set(reader->err, ERR_INTERNAL, "field %s has no type", field->name);
 }
@@ -329,15 +361,30 @@ json_t *jsonx_string(const char *text)
         return json_string(ascii);
 }
 
+static json_t *encode_int(const struct jsonx_field *field, int64_t number)
+{
+        if ((number < 0 && (field->flags & JSONX_NEGATIVE_UNSET)) ||
+            (number == 0 && (field->flags & JSONX_ZERO_UNSET)))
+                return NULL;
+        return json_integer(number);
+}
+
 static json_t *encode_ip(struct ip ip)
 {
         return ip_is_set(ip) ? json_string(IP_TEXT(ip)) : NULL;
+}
+
+static json_t *encode_prefix(struct prefix prefix)
+{
+        return ip_is_set(prefix.ip) ? json_string(PREFIX_TEXT(prefix)) : NULL;
 }
 
 static json_t *encode_item(const struct jsonx_field *list, const void *item)
 {
         if (list->type == JSONX_OBJECTS)
                 return jsonx_encode(list->of, item);
+        if (list->type == JSONX_PREFIXES)
+                return encode_prefix(*(const struct prefix *)item);
         return list->type == JSONX_IPS ? encode_ip(*(const struct ip *)item)
                                        : jsonx_string(*(const char *const *)item);
 }
@@ -375,24 +422,21 @@ static json_t *encode_field(const struct jsonx_field *field, const void *value)
                 return NULL;
         switch (field->type) {
         case JSONX_BOOL: return json_boolean(*(const bool *)at);
-        case JSONX_INT:
-                if (*(const int64_t *)at < 0 && (field->flags & JSONX_NEGATIVE_UNSET))
-                        return NULL;
-                return json_integer(*(const int64_t *)at);
+        case JSONX_INT: return encode_int(field, *(const int64_t *)at);
+        case JSONX_UNSIGNED: return encode_int(field, *(const unsigned *)at);
         case JSONX_STRING: return *(const char *const *)at ? jsonx_string(*(const char *const *)at) : NULL;
         case JSONX_TEXT: return jsonx_string(at);
         case JSONX_ENUM:
                 assert(*(const unsigned *)at < field->names->n);
                 return *(const unsigned *)at ? json_string(field->names->names[*(const unsigned *)at]) : NULL;
         case JSONX_IP: return encode_ip(*(const struct ip *)at);
-        case JSONX_PREFIX:
-                return ip_is_set(((const struct prefix *)at)->ip)
-                               ? json_string(PREFIX_TEXT(*(const struct prefix *)at))
-                               : NULL;
+        case JSONX_PREFIX: return encode_prefix(*(const struct prefix *)at);
+        case JSONX_MAC: return json_string(MAC_TEXT(*(const struct mac *)at));
         case JSONX_OBJECT: return jsonx_encode(field->of, at);
         case JSONX_OBJECTS:
         case JSONX_STRINGS:
-        case JSONX_IPS: return encode_list(field, value);
+        case JSONX_IPS:
+        case JSONX_PREFIXES: return encode_list(field, value);
         }
         return NULL;
 }

@@ -3,6 +3,10 @@
  * JSON objects to structs and back, by field tables. A table is written once per struct and serves decoding, encoding
  * and the limits on what comes in. Unknown fields are ignored; null is the same as absent; a wrong type, a missing
  * required field or a value past its limit is an error that names the field by its path ("attachments[3].ifname").
+ *
+ * A struct of ours that becomes JSON, or is made of it, has a table. What is no struct of ours is put together where it is written, with
+ * jansson's own functions: other programs' shapes (CNI's results, a Kubernetes Event, the introspection and the checkpoint of
+ * aws-vpc-cni), objects whose names are values, and what an answer adds to its structs.
  */
 #ifndef VPCWIRE_JSONX_H
 #define VPCWIRE_JSONX_H
@@ -18,17 +22,20 @@
 #include "mem.h"
 
 enum jsonx_type {
-        JSONX_BOOL,   /* bool */
-        JSONX_INT,    /* int64_t, 0..limit */
-        JSONX_STRING, /* const char *, at most `limit` bytes; NULL is unset */
-        JSONX_TEXT,   /* char[limit + 1] in the struct: longer text is cut; always set */
-        JSONX_ENUM,   /* an enum whose names are in `names`, any case in JSON; JSONX_ENUM_UNSET is unset */
-        JSONX_IP,     /* struct ip, as text in JSON; IP_NONE is unset */
-        JSONX_PREFIX, /* struct prefix, as text in JSON ("10.0.0.0/16"); without an address it is unset */
-        JSONX_OBJECT, /* a struct by value, described by `of` */
+        JSONX_BOOL,     /* bool */
+        JSONX_INT,      /* int64_t, 0..limit */
+        JSONX_UNSIGNED, /* unsigned, 0..limit */
+        JSONX_STRING,   /* const char *, at most `limit` bytes; NULL is unset */
+        JSONX_TEXT,     /* char[limit + 1] in the struct: longer text is cut; always set */
+        JSONX_ENUM,     /* an enum whose names are in `names`, any case in JSON; JSONX_ENUM_UNSET is unset */
+        JSONX_IP,       /* struct ip, as text in JSON; IP_NONE is unset */
+        JSONX_PREFIX,   /* struct prefix, as text in JSON ("10.0.0.0/16"); without an address it is unset */
+        JSONX_MAC,      /* struct mac, as text in JSON; always set */
+        JSONX_OBJECT,   /* a struct by value, described by `of` */
         JSONX_OBJECTS, /* pointer to an array of structs described by `of`, its length in the size_t at n_offset */
-        JSONX_STRINGS, /* const char **, its length in the size_t at n_offset */
-        JSONX_IPS,     /* struct ip *, as above */
+        JSONX_STRINGS,  /* const char **, its length in the size_t at n_offset */
+        JSONX_IPS,      /* struct ip *, as above */
+        JSONX_PREFIXES, /* struct prefix *, as above */
 };
 
 /* The first values of every enum that travels. */
@@ -47,7 +54,8 @@ enum jsonx_flags {
         JSONX_REQUIRED = 1 << 0,  /* must be there when decoding, and be set when encoding */
         JSONX_NOT_EMPTY = 1 << 1, /* a string that is there is not "" */
         JSONX_NEGATIVE_UNSET =
-                1 << 2, /* an int below 0 is unset: encoding leaves it out, decoding gives -1 */
+                1 << 2,            /* an int below 0 is unset: encoding leaves it out, decoding gives -1 */
+        JSONX_ZERO_UNSET = 1 << 3, /* an int that is 0 is unset: encoding leaves it out */
 };
 
 enum {
@@ -94,16 +102,21 @@ struct jsonx_schema {
 };
 
 /* JSONX_FIELD(struct ipam_add_request, network, JSONX_STRING, .flags = JSONX_REQUIRED, .limit = 128) */
-#define JSONX_FIELD(struct_, member_, type_, ...)                                                            \
+#define JSONX_FIELD(struct_, member_, type_, ...) JSONX_NAMED(struct_, member_, #member_, type_, __VA_ARGS__)
+/* The same, and JSON calls it otherwise. */
+#define JSONX_NAMED(struct_, member_, name_, type_, ...)                                                     \
         {                                                                                                    \
-                .name = #member_, .type = (type_), .offset = offsetof(struct_, member_), __VA_ARGS__         \
+                .name = (name_), .type = (type_), .offset = offsetof(struct_, member_), __VA_ARGS__          \
         }
+/* A JSONX_TEXT as long as its member. */
+#define JSONX_CHARS(struct_, member_, name_, ...)                                                            \
+        JSONX_NAMED(struct_, member_, name_, JSONX_TEXT, .limit = sizeof(((struct_ *)0)->member_) - 1,       \
+                    __VA_ARGS__)
 /* A list `member_` whose length is in `n_<member_>`. */
 #define JSONX_LIST(struct_, member_, type_, ...)                                                             \
-        {                                                                                                    \
-                .name = #member_, .type = (type_), .offset = offsetof(struct_, member_),                     \
-                .n_offset = offsetof(struct_, n_##member_), __VA_ARGS__                                      \
-        }
+        JSONX_NAMED_LIST(struct_, member_, #member_, type_, __VA_ARGS__)
+#define JSONX_NAMED_LIST(struct_, member_, name_, type_, ...)                                                \
+        JSONX_NAMED(struct_, member_, name_, type_, .n_offset = offsetof(struct_, n_##member_), __VA_ARGS__)
 /* `name_` in JSON is what older peers know of the first item of `list_`. */
 #define JSONX_FIRST(struct_, list_, name_, type_, ...)                                                       \
         {                                                                                                    \

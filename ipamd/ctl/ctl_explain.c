@@ -175,28 +175,23 @@ static void set_text(json_t *object, const char *key, const char *text)
                 json_object_set_new(object, key, jsonx_string(text));
 }
 
-static void set_ms(json_t *object, const char *key, int64_t ms)
-{
-        if (ms)
-                json_object_set_new(object, key, json_integer(ms));
-}
-
-static json_t *lease_json(const struct history_lease *lease)
-{
-        json_t *object = json_object();
-
-        set_text(object, "address", lease->address);
-        set_text(object, "pod", lease->pod);
-        set_text(object, "container_id", lease->container_id);
-        set_text(object, "eni_id", lease->eni_id);
-        set_ms(object, "since_ms", lease->since_ms);
-        set_ms(object, "waited_ms", lease->waited_ms);
-        set_ms(object, "wired_ms", lease->wired_ms);
-        set_ms(object, "lost_ms", lease->lost_ms);
-        set_ms(object, "until_ms", lease->until_ms);
-        set_text(object, "end", lease->end);
-        return object;
-}
+static const struct jsonx_field lease_fields[] = {
+        JSONX_FIELD(struct history_lease, address, JSONX_STRING),
+        JSONX_FIELD(struct history_lease, pod, JSONX_STRING),
+        JSONX_FIELD(struct history_lease, container_id, JSONX_STRING),
+        JSONX_FIELD(struct history_lease, eni_id, JSONX_STRING),
+        JSONX_FIELD(struct history_lease, since_ms, JSONX_INT, .flags = JSONX_ZERO_UNSET),
+        JSONX_FIELD(struct history_lease, waited_ms, JSONX_INT, .flags = JSONX_ZERO_UNSET),
+        JSONX_FIELD(struct history_lease, wired_ms, JSONX_INT, .flags = JSONX_ZERO_UNSET),
+        JSONX_FIELD(struct history_lease, lost_ms, JSONX_INT, .flags = JSONX_ZERO_UNSET),
+        JSONX_FIELD(struct history_lease, until_ms, JSONX_INT, .flags = JSONX_ZERO_UNSET),
+        JSONX_FIELD(struct history_lease, end, JSONX_STRING),
+};
+static const struct jsonx_schema lease_schema = JSONX_SCHEMA(struct history_lease, lease_fields);
+static const struct jsonx_field history_fields[] = {
+        JSONX_LIST(struct history, leases, JSONX_OBJECTS, .of = &lease_schema),
+};
+static const struct jsonx_schema history_schema = JSONX_SCHEMA(struct history, history_fields);
 
 static void print_account(struct ctl *ctl, const struct account *account)
 {
@@ -204,11 +199,8 @@ static void print_account(struct ctl *ctl, const struct account *account)
         const struct jsonx_schema *of_events = ipam_method(IPAM_METHOD_EVENTS)->reply;
         const struct ipam_events_reply events = {account->events, account->n_events};
         _cleanup_json_ json_t *report = jsonx_encode(of_events, &events);
-        json_t *leases = json_array();
 
-        for (size_t i = 0; i < account->history.n_leases; i++)
-                json_array_append_new(leases, lease_json(&account->history.leases[i]));
-        json_object_set_new(report, "leases", leases);
+        json_object_update_new(report, jsonx_encode(&history_schema, &account->history));
         set_text(report, account->is_address ? "address" : "pod", account->about);
         if (account->is_address)
                 json_object_set_new(report, "now", jsonx_encode(of_address, &account->address));

@@ -6,17 +6,28 @@
 
 #include "http/routes.h"
 
+/* Without container ids and paths: who can name a lease's key could ask for its end, if he had the socket. */
+static const struct jsonx_field pod_fields[] = {
+        JSONX_NAMED(struct store_lease, pod_namespace, "namespace", JSONX_STRING),
+        JSONX_NAMED(struct store_lease, pod_name, "name", JSONX_STRING),
+        JSONX_NAMED(struct store_lease, pod_uid, "uid", JSONX_STRING),
+        JSONX_FIELD(struct store_lease, address, JSONX_IP),
+        JSONX_FIELD(struct store_lease, eni_id, JSONX_STRING),
+        JSONX_FIELD(struct store_lease, device_index, JSONX_UNSIGNED),
+        JSONX_FIELD(struct store_lease, network_card, JSONX_UNSIGNED),
+        JSONX_FIELD(struct store_lease, lost, JSONX_BOOL),
+        JSONX_NAMED(struct store_lease, since_wall_ms, "since_ms", JSONX_INT),
+};
+static const struct jsonx_schema pod_schema = JSONX_SCHEMA(struct store_lease, pod_fields);
+
 static json_t *pod_json(const struct store_lease *lease)
 {
-        return json_pack("{so so so ss so si si ss sb sI}", "namespace", jsonx_string(lease->pod_namespace),
-                         "name", jsonx_string(lease->pod_name), "uid", jsonx_string(lease->pod_uid),
-                         "address", IP_TEXT(lease->address), "eni_id", jsonx_string(lease->eni_id),
-                         "device_index", (int)lease->device_index, "network_card", (int)lease->network_card,
-                         "state", lease_state_to_string(lease->state), "lost", lease->lost, "since_ms",
-                         (json_int_t)lease->since_wall_ms);
+        json_t *json = jsonx_encode(&pod_schema, lease);
+
+        json_object_set_new(json, "state", json_string(lease_state_to_string(lease->state)));
+        return json;
 }
 
-/* Without container ids and paths: who can name a lease's key could ask for its end, if he had the socket. */
 void http_get_pods(void *data, const struct http_route *route _unused_, struct http_answer *ret)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();

@@ -3,6 +3,7 @@
  * /v1/node: all that the node's page shows, in one answer. Bounded by what an instance can have (some hundreds of addresses),
  * the calls that are kept (metrics/calls.h) and the minutes of an hour.
  */
+#include <assert.h>
 #include <string.h>
 
 #include <vpcwire/clock.h>
@@ -46,23 +47,47 @@ static json_t *address_json(const struct http_pool *pool, const struct store_add
         return json;
 }
 
+static const struct jsonx_field eni_fields[] = {
+        JSONX_FIELD(struct store_eni, key, JSONX_INT),
+        JSONX_CHARS(struct store_eni, eni_id, "eni_id"),
+        JSONX_FIELD(struct store_eni, device_index, JSONX_UNSIGNED),
+        JSONX_FIELD(struct store_eni, network_card, JSONX_UNSIGNED),
+        JSONX_CHARS(struct store_eni, subnet_id, "subnet_id"),
+        JSONX_FIELD(struct store_eni, mac, JSONX_MAC),
+        JSONX_FIELD(struct store_eni, primary, JSONX_BOOL),
+        JSONX_FIELD(struct store_eni, managed, JSONX_BOOL),
+};
+static const struct jsonx_schema eni_schema = JSONX_SCHEMA(struct store_eni, eni_fields);
+
 static json_t *eni_json(const struct http_pool *pool, const struct store_eni *eni, int64_t wall_minus_boot_ms)
 {
-        json_int_t since_ms = eni->since_ms + wall_minus_boot_ms;
-        json_t *addresses = json_array();
+        json_t *json = jsonx_encode(&eni_schema, eni), *addresses = json_array();
 
         for (size_t i = 0; i < pool->n_addresses; i++)
                 if (pool->addresses[i].eni_key == eni->key)
                         json_array_append_new(addresses,
                                               address_json(pool, &pool->addresses[i], wall_minus_boot_ms));
-        return json_pack("{sI so si si ss so ss ss ss sb sb sI so}", "key", (json_int_t)eni->key, "eni_id",
-                         jsonx_string(eni->eni_id), "device_index", (int)eni->device_index, "network_card",
-                         (int)eni->network_card, "state", eni_state_to_string(eni->state), "subnet_id",
-                         jsonx_string(eni->subnet_id), "subnet_cidr",
-                         ip_is_set(eni->subnet_cidr.ip) ? PREFIX_TEXT(eni->subnet_cidr) : "", "mac",
-                         MAC_TEXT(eni->mac), "primary_address", IP_TEXT(eni->primary_address), "primary",
-                         eni->primary, "managed", eni->managed, "since_ms", since_ms, "addresses", addresses);
+        json_object_set_new(json, "state", json_string(eni_state_to_string(eni->state)));
+        json_object_set_new(json, "subnet_cidr",
+                            json_string(ip_is_set(eni->subnet_cidr.ip) ? PREFIX_TEXT(eni->subnet_cidr) : ""));
+        json_object_set_new(json, "primary_address", json_string(IP_TEXT(eni->primary_address)));
+        json_object_set_new(json, "since_ms", json_integer(eni->since_ms + wall_minus_boot_ms));
+        json_object_set_new(json, "addresses", addresses);
+        return json;
 }
+
+static const struct jsonx_field call_fields[] = {
+        JSONX_NAMED(struct calls_entry, at_wall_ms, "at_ms", JSONX_INT),
+        JSONX_CHARS(struct calls_entry, action, "action"),
+        JSONX_CHARS(struct calls_entry, class, "class"),
+        JSONX_FIELD(struct calls_entry, http_status, JSONX_INT),
+        JSONX_CHARS(struct calls_entry, code, "code"),
+        JSONX_CHARS(struct calls_entry, why, "why"),
+        JSONX_FIELD(struct calls_entry, took_us, JSONX_INT),
+};
+static const struct jsonx_schema call_schema = JSONX_SCHEMA(struct calls_entry, call_fields);
+static_assert(sizeof(((struct calls_entry *)0)->http_status) == sizeof(int64_t),
+              "a long is what JSONX_INT reads");
 
 static json_t *calls_json(struct calls *calls)
 {
@@ -71,20 +96,17 @@ static json_t *calls_json(struct calls *calls)
         json_t *json = json_array();
 
         for (size_t i = 0; i < n; i++)
-                json_array_append_new(
-                        json,
-                        json_pack("{sI ss ss si so so sI}", "at_ms", (json_int_t)entries[i].at_wall_ms,
-                                  "action", entries[i].action, "class", entries[i].class, "http_status",
-                                  (int)entries[i].http_status, "code", jsonx_string(entries[i].code), "why",
-                                  jsonx_string(entries[i].why), "took_us", (json_int_t)entries[i].took_us));
+                json_array_append_new(json, jsonx_encode(&call_schema, &entries[i]));
         return json;
 }
 
-static json_t *summary_json(struct latency_summary summary)
-{
-        return json_pack("{sI sI sI sI}", "n", (json_int_t)summary.n, "p50_us", (json_int_t)summary.p50_us,
-                         "p99_us", (json_int_t)summary.p99_us, "max_us", (json_int_t)summary.max_us);
-}
+static const struct jsonx_field summary_fields[] = {
+        JSONX_FIELD(struct latency_summary, n, JSONX_INT),
+        JSONX_FIELD(struct latency_summary, p50_us, JSONX_INT),
+        JSONX_FIELD(struct latency_summary, p99_us, JSONX_INT),
+        JSONX_FIELD(struct latency_summary, max_us, JSONX_INT),
+};
+static const struct jsonx_schema summary_schema = JSONX_SCHEMA(struct latency_summary, summary_fields);
 
 /* {"add": {"rpc": {...}, ...}, "del": {...}}; of one minute, or with NULL of the last hour. Without what never happened. */
 static json_t *verbs_json(const struct latency *latency, int64_t now_ms, const struct latency_minute *minute)
@@ -103,7 +125,7 @@ static json_t *verbs_json(const struct latency *latency, int64_t now_ms, const s
                         if (summary.n)
                                 json_object_set_new(stages,
                                                     latency_stage_to_string((enum latency_stage)stage),
-                                                    summary_json(summary));
+                                                    jsonx_encode(&summary_schema, &summary));
                 }
                 json_object_set_new(json, latency_verb_to_string((enum latency_verb)verb), stages);
         }

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The node's identity and limits as facts in the store: written by the reconciler, read by it and by the daemon. */
-#include <errno.h>
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
+/*
+ * The node's identity and limits as facts in the store: written by the reconciler, read by it and by the daemon, and by those of another
+ * version, which a database outlives.
+ */
 #include <string.h>
 
-#include <jansson.h>
+#include <vpcwire/jsonx.h>
 
 #include "reconcile/identity.h"
 #include "reconcile/reconcile.h"
@@ -14,121 +13,106 @@
 static const char FACT_IDENTITY[] = "identity";
 static const char FACT_LIMITS[] = "limits";
 
-static void set_text(char *to, size_t size, const char *from)
+#define TEXT(member_, name_)  JSONX_CHARS(struct identity, member_, name_, .flags = JSONX_REQUIRED)
+#define FIELD(member_, type_) JSONX_FIELD(struct identity, member_, type_, .flags = JSONX_REQUIRED)
+#define LIST(member_, name_, type_)                                                                          \
+        JSONX_NAMED_LIST(struct identity, member_, name_, type_, .flags = JSONX_REQUIRED)
+static const struct jsonx_field identity_fields[] = {
+        TEXT(instance_id, "instance_id"),
+        TEXT(instance_type, "instance_type"),
+        TEXT(zone, "availability_zone"),
+        TEXT(region, "region"),
+        TEXT(eni_id, "eni_id"),
+        TEXT(subnet_id, "subnet_id"),
+        TEXT(vpc_id, "vpc_id"),
+        FIELD(mac, JSONX_MAC),
+        FIELD(primary_address, JSONX_IP),
+        FIELD(subnet_cidr, JSONX_PREFIX),
+        LIST(vpc_cidrs, "vpc_cidrs", JSONX_PREFIXES),
+        LIST(groups, "security_groups", JSONX_STRINGS),
+};
+static const struct jsonx_schema identity_schema = JSONX_SCHEMA(struct identity, identity_fields);
+
+static const struct jsonx_field limits_fields[] = {
+        JSONX_FIELD(struct plan_limits, max_enis, JSONX_UNSIGNED, .flags = JSONX_REQUIRED),
+        JSONX_FIELD(struct plan_limits, ipv4_per_eni, JSONX_UNSIGNED, .flags = JSONX_REQUIRED),
+};
+static const struct jsonx_schema limits_schema = JSONX_SCHEMA(struct plan_limits, limits_fields);
+
+static int write_fact(struct store *store, const char *name, const struct jsonx_schema *schema,
+                      const void *value, struct err *err)
 {
-        snprintf(to, size, "%s", from);
+        _cleanup_json_ json_t *json = jsonx_encode(schema, value);
+        _cleanup_free_ char *text = json_dumps(json, JSON_COMPACT);
+
+        return store_fact_set(store, name, text, err);
 }
 
-int identity_save(struct store *store, const struct identity *id, struct err *err)
+static int parse_fact(const char *text, const struct jsonx_schema *schema, struct arena *arena, void *ret,
+                      struct err *err)
 {
-        _cleanup_free_ char *text = NULL;
-        json_t *object, *cidrs = json_array(), *groups = json_array();
+        _cleanup_json_ json_t *json = NULL;
+        int r = jsonx_parse(text, strlen(text), &json, err);
 
-        for (size_t i = 0; i < id->n_vpc_cidrs; i++)
-                json_array_append_new(cidrs, json_string(PREFIX_TEXT(id->vpc_cidrs[i])));
-        for (size_t i = 0; i < id->n_groups; i++)
-                json_array_append_new(groups, json_string(id->groups[i]));
-        object = json_pack("{ss ss ss ss ss ss ss ss ss ss so so}", "instance_id", id->instance_id,
-                           "instance_type", id->instance_type, "availability_zone", id->zone, "region",
-                           id->region, "eni_id", id->eni_id, "subnet_id", id->subnet_id, "vpc_id", id->vpc_id,
-                           "mac", MAC_TEXT(id->mac), "primary_address", IP_TEXT(id->primary_address),
-                           "subnet_cidr", PREFIX_TEXT(id->subnet_cidr), "vpc_cidrs", cidrs, "security_groups",
-                           groups);
-        text = object ? json_dumps(object, JSON_COMPACT) : NULL;
-        json_decref(object);
-        if (!text)
-                return err_set(err, ERR_INTERNAL, "identity of the node is no valid UTF-8");
-        if (store_fact_set(store, STORE_FACT_INSTANCE, id->instance_id, err) < 0)
+        return r < 0 ? r : jsonx_decode(json, schema, arena, ret, NULL, err);
+}
+
+int identity_save(struct store *store, const struct identity *identity, struct err *err)
+{
+        if (store_fact_set(store, STORE_FACT_INSTANCE, identity->instance_id, err) < 0)
                 return -(int)err->code;
-        return store_fact_set(store, FACT_IDENTITY, text, err);
+        return write_fact(store, FACT_IDENTITY, &identity_schema, identity, err);
 }
 
-static void take_strings(const json_t *list, char ***ret, size_t *ret_n)
+/* Its lists are the arena's. */
+static int read_identity(struct store *store, struct arena *arena, struct identity *ret, bool *ret_found,
+                         struct err *err)
 {
-        size_t n = json_array_size(list);
+        const char *text;
 
-        *ret = XNEW_ARRAY(char *, n);
-        for (*ret_n = 0; *ret_n < n; (*ret_n)++)
-                (*ret)[*ret_n] = xstrdup(json_string_value(json_array_get(list, *ret_n)) ?: "");
-}
-
-static int take_cidrs(struct identity *identity, const json_t *list, struct err *err)
-{
-        identity->vpc_cidrs = XNEW_ARRAY(struct prefix, json_array_size(list));
-        for (size_t i = 0; i < json_array_size(list); i++) {
-                const char *text = json_string_value(json_array_get(list, i)) ?: "";
-
-                if (prefix_parse(text, &identity->vpc_cidrs[i], err) < 0)
-                        return err_wrap(err, "stored identity: VPC CIDR");
-                identity->n_vpc_cidrs++;
-        }
+        if (store_fact_get(store, FACT_IDENTITY, arena, &text, err) < 0)
+                return -(int)err->code;
+        *ret_found = false;
+        if (!text)
+                return 0;
+        if (parse_fact(text, &identity_schema, arena, ret, err) < 0)
+                return err_wrap(err, "stored identity");
+        ret->known = *ret_found = true;
         return 0;
 }
 
 int identity_load(struct store *store, struct arena *arena, struct identity *ret, bool *ret_found,
                   struct err *err)
 {
-        const char *text, *id, *type, *zone, *region, *eni, *subnet, *vpc, *mac, *primary, *cidr;
-        json_t *object = NULL, *cidrs, *groups;
-        struct identity identity = {.known = true};
-        int e;
+        struct identity stored = {0};
 
-        *ret_found = false;
-        e = store_fact_get(store, FACT_IDENTITY, arena, &text, err);
-        if (e < 0 || !text)
-                return e;
-        object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-        if (!object ||
-            json_unpack(object, "{ss ss ss ss ss ss ss ss ss ss so so}", "instance_id", &id, "instance_type",
-                        &type, "availability_zone", &zone, "region", &region, "eni_id", &eni, "subnet_id",
-                        &subnet, "vpc_id", &vpc, "mac", &mac, "primary_address", &primary, "subnet_cidr",
-                        &cidr, "vpc_cidrs", &cidrs, "security_groups", &groups) < 0) {
-                e = err_set(err, ERR_PROTOCOL, "stored identity is not what we write");
-                goto out;
-        }
-        set_text(identity.instance_id, sizeof(identity.instance_id), id);
-        set_text(identity.instance_type, sizeof(identity.instance_type), type);
-        set_text(identity.zone, sizeof(identity.zone), zone);
-        set_text(identity.region, sizeof(identity.region), region);
-        set_text(identity.eni_id, sizeof(identity.eni_id), eni);
-        set_text(identity.subnet_id, sizeof(identity.subnet_id), subnet);
-        set_text(identity.vpc_id, sizeof(identity.vpc_id), vpc);
-        take_strings(groups, &identity.groups, &identity.n_groups);
-        if ((e = mac_parse(mac, &identity.mac, err)) < 0 ||
-            (e = ip_parse(primary, &identity.primary_address, err)) < 0 ||
-            (e = prefix_parse(cidr, &identity.subnet_cidr, err)) < 0 ||
-            (e = take_cidrs(&identity, cidrs, err)) < 0) {
-                identity_done(&identity);
-                goto out;
-        }
-        *ret = identity;
-        *ret_found = true;
-out:
-        json_decref(object);
-        return e;
+        if (read_identity(store, arena, &stored, ret_found, err) < 0)
+                return -(int)err->code;
+        if (!*ret_found)
+                return 0;
+        *ret = stored;
+        ret->vpc_cidrs = NULL;
+        ret->groups = NULL;
+        ret->n_vpc_cidrs = ret->n_groups = 0;
+        identity_set_vpc_cidrs(ret, stored.vpc_cidrs, stored.n_vpc_cidrs);
+        identity_set_groups(ret, (const char *const *)stored.groups, stored.n_groups);
+        return 0;
 }
 
 int limits_save(struct store *store, const struct plan_limits *limits, struct err *err)
 {
-        char text[32];
-
-        snprintf(text, sizeof(text), "%u %u", limits->max_enis, limits->ipv4_per_eni);
-        return store_fact_set(store, FACT_LIMITS, text, err);
+        return write_fact(store, FACT_LIMITS, &limits_schema, limits, err);
 }
 
-/* The number at *at, which ends in `end`; *at moves behind that. */
-static bool take_number(const char **at, char end, unsigned *ret)
+/* "3 4", as daemons before this one wrote it, in the form that is written now. */
+static const char *renew_limits(const char *text, struct arena *arena)
 {
-        unsigned long number;
-        char *rest;
+        const char *space = strchr(text, ' ');
 
-        errno = 0;
-        number = strtoul(*at, &rest, 10);
-        if (rest == *at || *rest != end || errno || number > UINT_MAX)
-                return false;
-        *at = rest + 1;
-        *ret = (unsigned)number;
-        return true;
+        if (*text == '{' || !space)
+                return text;
+        return arena_printf(arena, "{\"max_enis\":%.*s,\"ipv4_per_eni\":%s}", (int)(space - text), text,
+                            space + 1);
 }
 
 int limits_load(struct store *store, struct arena *arena, struct plan_limits *ret, struct err *err)
@@ -138,8 +122,8 @@ int limits_load(struct store *store, struct arena *arena, struct plan_limits *re
 
         if (store_fact_get(store, FACT_LIMITS, arena, &text, err) < 0)
                 return -(int)err->code;
-        if (text && take_number(&text, ' ', &limits.max_enis) &&
-            take_number(&text, '\0', &limits.ipv4_per_eni))
+        /* What cannot be read is as if it were not there: EC2 knows. */
+        if (text && parse_fact(renew_limits(text, arena), &limits_schema, arena, &limits, NULL) == 0)
                 *ret = limits;
         return 0;
 }
@@ -147,29 +131,22 @@ int limits_load(struct store *store, struct arena *arena, struct plan_limits *re
 int reconcile_read_node(struct store *store, struct arena *arena, bool *ret_known, struct reconcile_node *ret,
                         struct err *err)
 {
+        struct identity *identity = ARENA_NEW(arena, struct identity);
         struct plan_limits limits = {0};
-        struct identity identity = {0};
-        struct prefix *cidrs;
-        bool known;
 
-        if (identity_load(store, arena, &identity, &known, err) < 0 ||
+        if (read_identity(store, arena, identity, ret_known, err) < 0 ||
             limits_load(store, arena, &limits, err) < 0)
                 return -(int)err->code;
-        *ret_known = known;
-        cidrs = ARENA_ARRAY(arena, struct prefix, identity.n_vpc_cidrs);
-        if (identity.n_vpc_cidrs)
-                memcpy(cidrs, identity.vpc_cidrs, identity.n_vpc_cidrs * sizeof(*cidrs));
-        if (known)
-                *ret = (struct reconcile_node){.instance_id = arena_strdup(arena, identity.instance_id),
-                                               .instance_type = arena_strdup(arena, identity.instance_type),
-                                               .zone = arena_strdup(arena, identity.zone),
-                                               .region = arena_strdup(arena, identity.region),
-                                               .vpc_id = arena_strdup(arena, identity.vpc_id),
-                                               .subnet_id = arena_strdup(arena, identity.subnet_id),
-                                               .primary_address = identity.primary_address,
-                                               .vpc_cidrs = cidrs,
-                                               .n_vpc_cidrs = identity.n_vpc_cidrs,
+        if (*ret_known)
+                *ret = (struct reconcile_node){.instance_id = identity->instance_id,
+                                               .instance_type = identity->instance_type,
+                                               .zone = identity->zone,
+                                               .region = identity->region,
+                                               .vpc_id = identity->vpc_id,
+                                               .subnet_id = identity->subnet_id,
+                                               .primary_address = identity->primary_address,
+                                               .vpc_cidrs = identity->vpc_cidrs,
+                                               .n_vpc_cidrs = identity->n_vpc_cidrs,
                                                .limits = limits};
-        identity_done(&identity);
         return 0;
 }

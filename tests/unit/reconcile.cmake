@@ -5,6 +5,8 @@ target_link_libraries(test_reconcile_fixture PUBLIC vw_flags ipamd_reconcile tes
 target_link_options(test_reconcile_fixture INTERFACE -Wl,--wrap=clock_boottime_ms)
 vw_test(model ipamd_reconcile)
 target_sources(test_model PRIVATE store_fixture.c)
+vw_test(identity_facts ipamd_reconcile)
+target_sources(test_identity_facts PRIVATE store_fixture.c)
 vw_test(look test_reconcile_fixture)
 vw_test(resync_unreadable test_reconcile_fixture)
 vw_test(resync_doubt test_reconcile_fixture)

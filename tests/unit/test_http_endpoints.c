@@ -177,6 +177,18 @@ static void test_metrics_of_the_database(void **state)
         assert_contains(after, "\nvpcwire_eni_state_age_seconds{state=\"creating\"} 61");
 }
 
+/* All of these, and nothing else. */
+static void assert_keys(const json_t *object, const char *const *keys)
+{
+        size_t n = 0;
+
+        for (; keys[n]; n++)
+                if (!json_object_get(object, keys[n]))
+                        fail_msg("there is no %s", keys[n]);
+        assert_int_equal(json_object_size(object), n);
+}
+#define ASSERT_KEYS(object, ...) assert_keys(object, (const char *const[]){__VA_ARGS__, NULL})
+
 static void test_enis_and_pods(void **state)
 {
         struct fixture *fixture = *state;
@@ -200,6 +212,9 @@ static void test_enis_and_pods(void **state)
         pod = json_array_get(json_object_get(pods, "pods"), 0);
         assert_string_equal(json_string_value(json_object_get(pod, "name")), "<b>cart\"");
         assert_string_equal(json_string_value(json_object_get(pod, "address")), IP_TEXT(address));
+        assert_string_equal(json_string_value(json_object_get(pod, "state")), "reserved");
+        ASSERT_KEYS(pod, "namespace", "name", "uid", "address", "eni_id", "device_index", "network_card",
+                    "state", "lost", "since_ms");
 }
 
 static void test_node(void **state)
@@ -217,11 +232,19 @@ static void test_node(void **state)
         hour = json_object_get(json_object_get(node, "hour"), "add");
         call = json_array_get(json_object_get(node, "calls"), 0);
         assert_string_equal(json_string_value(json_object_get(call, "code")), "UnauthorizedOperation");
+        assert_string_equal(json_string_value(json_object_get(call, "why")), "no ? text");
+        ASSERT_KEYS(call, "at_ms", "action", "class", "http_status", "code", "why", "took_us");
         eni = json_array_get(json_object_get(node, "enis"), 0);
         assert_int_equal(json_array_size(json_object_get(eni, "addresses")), 3);
+        assert_string_equal(json_string_value(json_object_get(eni, "subnet_cidr")), "10.0.0.0/16");
+        assert_string_equal(json_string_value(json_object_get(eni, "primary_address")), "10.0.0.100");
+        assert_string_equal(json_string_value(json_object_get(eni, "mac")), "02:00:00:00:00:01");
+        ASSERT_KEYS(eni, "key", "eni_id", "device_index", "network_card", "state", "subnet_id", "subnet_cidr",
+                    "mac", "primary_address", "primary", "managed", "since_ms", "addresses");
         assert_true(json_is_true(json_object_get(json_object_get(node, "status"), "ready")));
         assert_in_range(json_array_size(json_object_get(node, "minutes")), 1, 2);
         assert_int_equal(json_integer_value(json_object_get(json_object_get(hour, "rpc"), "n")), 1);
+        ASSERT_KEYS(json_object_get(hour, "rpc"), "n", "p50_us", "p99_us", "max_us");
         address = json_array_get(json_object_get(eni, "addresses"), 0);
         assert_string_equal(json_string_value(json_object_get(address, "container")), "0123456789ab");
         assert_string_equal(json_string_value(json_object_get(address, "pod")), "<b>cart\"");

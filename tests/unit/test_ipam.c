@@ -28,14 +28,17 @@ static json_t *sample_item(const struct jsonx_field *field, int *seed)
         snprintf(text, sizeof(text), "text%d", *seed);
         switch (field->type) {
         case JSONX_BOOL: return json_boolean(*seed % 2);
-        case JSONX_INT: return json_integer(*seed);
+        case JSONX_INT:
+        case JSONX_UNSIGNED: return json_integer(*seed);
         case JSONX_STRING:
         case JSONX_STRINGS:
         case JSONX_TEXT: return json_string(text);
         case JSONX_ENUM: return json_string(field->names->names[2 + (size_t)*seed % (field->names->n - 2)]);
         case JSONX_IP:
         case JSONX_IPS: return json_string(IP_TEXT(ip_from_u32(0x0a000000 + (uint32_t)*seed)));
+        case JSONX_MAC: return json_string(MAC_TEXT(((struct mac){{2, 0, 0, 0, 0, (uint8_t)*seed}})));
         case JSONX_PREFIX:
+        case JSONX_PREFIXES:
                 return json_string(
                         PREFIX_TEXT(((struct prefix){ip_from_u32(0x0a000000 + ((uint32_t)*seed << 8)), 24})));
         case JSONX_OBJECT:
@@ -46,7 +49,8 @@ static json_t *sample_item(const struct jsonx_field *field, int *seed)
 
 static bool is_list(const struct jsonx_field *field)
 {
-        return field->type == JSONX_OBJECTS || field->type == JSONX_STRINGS || field->type == JSONX_IPS;
+        return field->type == JSONX_OBJECTS || field->type == JSONX_STRINGS || field->type == JSONX_IPS ||
+               field->type == JSONX_PREFIXES;
 }
 
 /* What a peer that knows one only says: the same as the first item of the list. */

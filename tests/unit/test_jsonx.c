@@ -30,6 +30,11 @@ struct car {
         char plate[5];
         struct ip *radios;
         size_t n_radios;
+        unsigned keys;
+        int64_t trailers;
+        struct mac modem;
+        struct prefix *roads;
+        size_t n_roads;
 };
 
 static const struct jsonx_field wheel_fields[] = {
@@ -51,8 +56,12 @@ static const struct jsonx_field car_fields[] = {
         JSONX_LIST(struct car, owners, JSONX_STRINGS),
         JSONX_FIELD(struct car, paint, JSONX_ENUM, .names = &colours),
         JSONX_FIELD(struct car, garage, JSONX_PREFIX),
-        JSONX_FIELD(struct car, plate, JSONX_TEXT, .limit = 4),
+        JSONX_CHARS(struct car, plate, "plate"),
         JSONX_LIST(struct car, radios, JSONX_IPS, .limit = 2),
+        JSONX_FIELD(struct car, keys, JSONX_UNSIGNED, .limit = 3),
+        JSONX_NAMED(struct car, trailers, "towed", JSONX_INT, .flags = JSONX_ZERO_UNSET),
+        JSONX_FIELD(struct car, modem, JSONX_MAC),
+        JSONX_NAMED_LIST(struct car, roads, "streets", JSONX_PREFIXES, .limit = 2),
         /* What cars of one wheel and one radio called them. */
         JSONX_FIRST(struct car, wheels, "inches", JSONX_INT, .of = &wheel_schema,
                     .item_offset = offsetof(struct wheel, inches), .item_name = "inches"),
@@ -71,9 +80,12 @@ static void test_round_trip(void **state _unused_)
                 "\"spare\":{\"tyre\":\"x\",\"inches\":22},\"wheels\":[{\"tyre\":\"y\",\"inches\":0},"
                 "{\"tyre\":\"\",\"inches\":1}],\"owners\":[\"me\",\"\\u00fc\"],\"paint\":\"blue\","
                 "\"garage\":\"fd00::/64\",\"plate\":\"KA-7\",\"radios\":[\"10.0.0.2\",\"fd00::2\"],"
+                "\"keys\":3,\"towed\":1,\"modem\":\"02:00:00:00:00:0a\",\"streets\":[\"10.1.0.0/"
+                "16\",\"fd01::/64\"],"
                 "\"tyre\":\"y\",\"inches\":0,\"radio\":\"10.0.0.2\"}",
                 "{\"name\":\"a\",\"electric\":false,\"seats\":9223372036854775807,\"spare\":{\"tyre\":\"x\","
-                "\"inches\":0},\"wheels\":[],\"owners\":[],\"plate\":\"\",\"radios\":[]}",
+                "\"inches\":0},\"wheels\":[],\"owners\":[],\"plate\":\"\",\"radios\":[],\"keys\":0,\"modem\":"
+                "\"00:00:00:00:00:00\",\"streets\":[]}",
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(documents); i++) {
@@ -137,6 +149,13 @@ static void test_refused(void **state _unused_)
                 {"{\"name\":\"a\",\"radios\":[\"10.0.0.1\",\"x\"]}", "radios[1]", "x"},
                 {"{\"name\":\"a\",\"radios\":[\"::1\",\"::2\",\"::3\"]}", "radios", "3 items"},
                 {"{\"name\":\"a\",\"radio\":\"x\"}", "radio", "x"},
+                {"{\"name\":\"a\",\"keys\":4}", "keys", "4"},
+                {"{\"name\":\"a\",\"keys\":-1}", "keys", "-1"},
+                {"{\"name\":\"a\",\"keys\":\"1\"}", "keys", NULL},
+                {"{\"name\":\"a\",\"modem\":\"02:00\"}", "modem", "02:00"},
+                {"{\"name\":\"a\",\"modem\":2}", "modem", NULL},
+                {"{\"name\":\"a\",\"streets\":[\"10.0.0.0\"]}", "streets[0]", "10.0.0.0"},
+                {"{\"name\":\"a\",\"streets\":[1]}", "streets[0]", NULL},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

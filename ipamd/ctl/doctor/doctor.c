@@ -242,11 +242,13 @@ static void show_report(struct ctl *ctl, const struct doctor *doctor)
         fputc('\n', ctl->out);
 }
 
-static void set_text(json_t *object, const char *key, const char *text)
-{
-        if (text)
-                json_object_set_new(object, key, jsonx_string(text));
-}
+static const struct jsonx_field finding_fields[] = {
+        JSONX_FIELD(struct doctor_finding, check, JSONX_STRING),
+        JSONX_FIELD(struct doctor_finding, found, JSONX_STRING),
+        JSONX_FIELD(struct doctor_finding, breaks, JSONX_STRING),
+        JSONX_FIELD(struct doctor_finding, remedy, JSONX_STRING),
+};
+static const struct jsonx_schema finding_schema = JSONX_SCHEMA(struct doctor_finding, finding_fields);
 
 static void show_json(struct ctl *ctl, const struct doctor *doctor, enum doctor_verdict worst)
 {
@@ -257,13 +259,9 @@ static void show_json(struct ctl *ctl, const struct doctor *doctor, enum doctor_
         json_object_set_new(report, "checks", checks);
         for (size_t i = 0; i < doctor->n_findings; i++) {
                 const struct doctor_finding *f = &doctor->findings[i];
-                json_t *check = json_object();
+                json_t *check = jsonx_encode(&finding_schema, f);
 
-                set_text(check, "check", f->check);
-                set_text(check, "verdict", verdicts[f->verdict].name);
-                set_text(check, "found", f->found);
-                set_text(check, "breaks", f->breaks);
-                set_text(check, "remedy", f->remedy);
+                json_object_set_new(check, "verdict", json_string(verdicts[f->verdict].name));
                 json_array_append_new(checks, check);
         }
         json_dumpf(report, ctl->out, JSON_INDENT(2));
