@@ -59,6 +59,8 @@ struct node_report {
         unsigned n_pods_unlinked; /* leases of the view whose host link is not there: no route for them */
         unsigned n_pods_failed;   /* pods whose route cannot be set; pod_err is the first one's */
         struct err pod_err;
+        /* Routes to pods that no lease speaks for: one that the next sync sees again goes. */
+        unsigned n_suspects;
         struct node_misled *misled; /* in the arena */
         size_t n_misled;
         struct node_occupied *occupied; /* in the arena */

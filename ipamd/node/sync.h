@@ -41,7 +41,8 @@ unsigned node_repairs_total(const struct node_repairs *repairs);
  * nftables); it has done the rest as well as it can be done. Addresses of an ENI that is ROUTED may be handed out.
  *
  * A route to a pod that no lease of the view speaks for is removed only when two syncs in a row see it so: the plugin
- * may have added it between the reading of the view and the reading of the kernel.
+ * may have added it between the reading of the view and the reading of the kernel. The report counts those that were
+ * seen once.
  */
 int node_sync(struct node *node, struct arena *arena, const struct node_view *view, struct node_report *ret,
               struct err *err);

@@ -214,4 +214,5 @@ void sync_routes(struct sync *sync)
         free(sync->node->suspects);
         sync->node->suspects = walk.suspects;
         sync->node->n_suspects = walk.n_suspects;
+        sync->report.n_suspects = (unsigned)walk.n_suspects;
 }

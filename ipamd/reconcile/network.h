@@ -11,6 +11,7 @@
 enum {
         NETWORK_PERIOD_MS =
                 60 * 1000, /* the host's network is looked at this often even if no notification came */
+        SUSPECTS_AGAIN_MS = 3 * 1000, /* suspect routes are looked at again, and then removed */
         LINK_COMES_MS =
                 2 * 60 * 1000, /* an ENI's link appears within this after its attach, on EC2's slow days */
         LINK_RESYNC_MS =

@@ -124,6 +124,8 @@ int network_tell(struct network *network, struct context *ctx, struct round *rou
         size_t n = tell_local(round, report, warnings);
 
         n += tell_pod_routes(network, round, report, warnings + n);
+        if (report->n_suspects)
+                network->due_ms = outcome_earlier(network->due_ms, round->now_ms + SUSPECTS_AGAIN_MS);
         for (size_t i = 0; i < report->n_misled; i++) {
                 if (report->misled[i].repaired)
                         tell_repaired(&report->misled[i]);

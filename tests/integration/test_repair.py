@@ -12,6 +12,8 @@ from vpc import echo, happens_within
 
 HEAL_DEADLINE_S = 30  # by kernel events: the daemon looks by itself once a minute. tests/bench/figures.py has the times
 
+SOON_S = 15  # less than that minute
+
 
 def volatile_removed(value):
     """nft's JSON without handles and counters, which change when a table is made again."""
@@ -128,6 +130,12 @@ for i in $(seq 20000); do echo address add 100.64.77.1/32 dev flood0; echo addre
 ip -batch "$1"
 ip link del flood0
 """
+
+
+def test_a_route_of_nobodys_goes_soon(wired):
+    """The daemon looks twice, and not a minute apart: the plugin may have made it for a lease that the first look did not have yet."""
+    wired.exec("ip", "route", "add", "192.0.2.77/32", "dev", "eth0", "table", "512", "protocol", "118")
+    happens_within(lambda: "192.0.2.77" not in wired.exec("ip", "route", "show", "table", "512").stdout, SOON_S)
 
 
 def test_notifications_that_were_lost(wired, tmp_path):

@@ -40,6 +40,22 @@ static void test_a_route_that_stays_away_is_reported_until_it_is_there(void **st
         assert_false(warned_after(b, 0));
 }
 
+/* It goes when the next sync sees it again, which need not take a minute. */
+static void test_a_route_of_nobodys_is_looked_at_again_soon(void **state)
+{
+        struct bench *b = *state;
+        struct round round = bench_round(b, NOW + 1000);
+        const struct node_report none = {0}, suspects = {.n_suspects = 2};
+
+        assert_ok(network_tell(&b->r.network, &b->r.ctx, &round, &none, bench_out(b), &b->f->err),
+                  &b->f->err);
+        assert_int_equal(b->r.network.due_ms, 0);
+        assert_ok(network_tell(&b->r.network, &b->r.ctx, &round, &suspects, bench_out(b), &b->f->err),
+                  &b->f->err);
+        assert_int_equal(b->r.network.due_ms, NOW + 1000 + SUSPECTS_AGAIN_MS);
+        assert_true(SUSPECTS_AGAIN_MS < NETWORK_PERIOD_MS / 4);
+}
+
 /* The reason of the warning about table main, in the database after one sync; NULL: there is none. */
 static const char *main_after(struct bench *b, bool no_default)
 {
@@ -69,6 +85,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(test_a_pod_that_is_being_wired_is_no_news),
                 TEST(test_a_route_that_stays_away_is_reported_until_it_is_there),
+                TEST(test_a_route_of_nobodys_is_looked_at_again_soon),
                 TEST(test_no_default_route_is_reported_for_as_long_as_there_is_none),
         };
 

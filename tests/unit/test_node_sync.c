@@ -553,8 +553,10 @@ static void test_stale_pod_routes(void **state)
         assert_ok(route_add(w->nl, &second, &w->err), &w->err);
         w->view.n_pods = 1; /* the second pod's lease is not in this view: the plugin is just adding it */
         assert_int_equal(node_world_sync(w), 0);
+        assert_int_equal(w->report.n_suspects, 2);
         assert_contains(node_world_routes(w, 512), "10.0.1.88/32");
         assert_int_equal(node_world_sync(w), 2);
+        assert_int_equal(w->report.n_suspects, 0);
         assert_null(strstr(node_world_routes(w, 512), "10.0.1.88/32"));
         assert_null(strstr(node_world_routes(w, 512), "10.0.1.89/32"));
         assert_contains(node_world_routes(w, 512), "10.0.1.12/32");
