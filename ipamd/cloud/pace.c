@@ -4,7 +4,7 @@
 
 enum {
         CALL = 1000 * PACE_CALL_PER_SECOND, /* tokens of one call */
-        STEP_MAX_MS = 3600 * 1000,          /* fills any bucket, and overflows none */
+        STEP_MAX_MS = 3600 * 1000,          /* brings any rate back, and overflows none */
 };
 
 /* Calls in a row from rest. ENIs: all that one plan may begin (4 of 3 calls each), and as many that go. */
@@ -22,8 +22,7 @@ static int64_t at_most(int64_t a, int64_t b)
 void pace_init(struct pace *pace, int64_t now_ms)
 {
         for (int i = 0; i < _PACE_CLASS_MAX; i++)
-                pace->buckets[i] = (struct pace_bucket){
-                        .tokens = burst[i] * CALL, .rate = PACE_RATE_MAX, .at_ms = now_ms};
+                pace->buckets[i] = (struct pace_bucket){.bucket.at_ms = now_ms, .rate = PACE_RATE_MAX};
 }
 
 /* Refusals in a row say that many others ask too: hope comes back more and more slowly. */
@@ -35,15 +34,14 @@ static int64_t per_second(const struct pace_bucket *b)
 }
 
 /* Tokens first, by the rate that was; then the rate. */
-static void advance(struct pace_bucket *b, int64_t full, int64_t now_ms)
+static void advance(struct pace_bucket *b, int64_t now_ms)
 {
-        int64_t step_ms = at_most(now_ms - b->at_ms, STEP_MAX_MS);
+        int64_t step_ms = at_most(now_ms - b->bucket.at_ms, STEP_MAX_MS);
 
         if (step_ms <= 0)
                 return;
-        b->tokens = at_most(b->tokens + b->rate * step_ms, full);
+        b->bucket = bucket_refilled(b->bucket, b->rate, now_ms);
         b->rate = at_most(b->rate + (per_second(b) * step_ms) / 1000, PACE_RATE_MAX);
-        b->at_ms = now_ms;
 }
 
 static int64_t jittered(int64_t wait_ms, uint64_t random)
@@ -56,15 +54,17 @@ static int64_t jittered(int64_t wait_ms, uint64_t random)
 int64_t pace_take(struct pace *pace, enum pace_class class, int64_t now_ms, uint64_t random)
 {
         struct pace_bucket *b = &pace->buckets[class];
+        int64_t missing;
 
         if (now_ms < b->not_before_ms)
                 return b->not_before_ms - now_ms;
-        advance(b, burst[class] * CALL, now_ms);
-        if (b->tokens >= CALL) {
-                b->tokens -= CALL;
+        advance(b, now_ms);
+        missing = bucket_missing(b->bucket, burst[class] * CALL, CALL);
+        if (missing == 0) {
+                bucket_take(&b->bucket, b->rate, CALL, now_ms);
                 return 0;
         }
-        b->not_before_ms = now_ms + jittered((CALL - b->tokens) / b->rate + 1, random);
+        b->not_before_ms = now_ms + jittered(missing / b->rate + 1, random);
         return b->not_before_ms - now_ms;
 }
 
@@ -72,23 +72,24 @@ void pace_follow(struct pace *pace, enum pace_class class, int64_t now_ms)
 {
         struct pace_bucket *b = &pace->buckets[class];
 
-        advance(b, burst[class] * CALL, now_ms);
-        if (b->tokens > -burst[class] * CALL)
-                b->tokens -= CALL;
+        advance(b, now_ms);
+        if (b->bucket.used < 2 * burst[class] * CALL)
+                bucket_take(&b->bucket, b->rate, CALL, now_ms);
 }
 
 void pace_report(struct pace *pace, enum pace_class class, enum pace_outcome outcome, int64_t now_ms)
 {
         struct pace_bucket *b = &pace->buckets[class];
 
-        advance(b, burst[class] * CALL, now_ms);
+        advance(b, now_ms);
         switch (outcome) {
         case PACE_ANSWERED:
                 b->rate = at_most(b->rate + PACE_RATE_PER_ANSWER, PACE_RATE_MAX);
                 b->refusals = 0;
                 break;
         case PACE_THROTTLED:
-                b->tokens = at_most(b->tokens, 0);
+                if (b->bucket.used < burst[class] * CALL)
+                        b->bucket.used = burst[class] * CALL;
                 b->refusals++;
                 b->rate = at_most(b->rate * PACE_PERCENT_AFTER_REFUSAL / 100, PACE_RATE_AFTER_REFUSAL);
                 if (b->rate < PACE_RATE_MIN)

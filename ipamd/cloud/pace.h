@@ -14,6 +14,7 @@
 
 #include <stdint.h>
 
+#include "client/bucket.h"
 #include "model/ec2.h"
 
 enum pace_outcome {
@@ -42,9 +43,8 @@ enum {
 };
 
 struct pace_bucket {
-        int64_t tokens; /* 10^-9 calls: rate x milliseconds */
-        int64_t rate;   /* millionths of a call per second */
-        int64_t at_ms;  /* of the two above */
+        struct bucket bucket; /* in 10^-9 calls: rate x milliseconds */
+        int64_t rate;         /* millionths of a call per second, at bucket.at_ms */
         int64_t not_before_ms;
         unsigned refusals; /* in a row */
 };

@@ -122,23 +122,18 @@ size_t notices_set(struct notices *notices, const struct kube_notice *now, size_
 
 /* ---- what is due ---- */
 
-/* A bucket as one number, when it is full again (GCRA): how long until it has one to give. */
-static int64_t bucket_wait_ms(int64_t full_ms, int64_t now_ms, int burst, int64_t period_ms)
-{
-        int64_t wait_ms = full_ms - now_ms - (burst - 1) * period_ms;
+/* These buckets count milliseconds: a notice takes the period in which it comes back. */
+enum { RATE = 1 };
 
-        return wait_ms > 0 ? wait_ms : 0;
-}
-
-static void bucket_take(int64_t *full_ms, int64_t now_ms, int64_t period_ms)
+static int64_t wait_ms_of(struct bucket bucket, int burst, int64_t period_ms, int64_t now_ms)
 {
-        *full_ms = (*full_ms > now_ms ? *full_ms : now_ms) + period_ms;
+        return bucket_missing(bucket_refilled(bucket, RATE, now_ms), burst * period_ms, period_ms);
 }
 
 /* -1: nothing to tell; else how long until it may be reported. */
 static int64_t due_in_ms(const struct notice *slot, int64_t now_ms)
 {
-        int64_t wait_ms = bucket_wait_ms(slot->full_ms, now_ms, NOTICE_BURST, NOTICE_PERIOD_MS);
+        int64_t wait_ms = wait_ms_of(slot->bucket, NOTICE_BURST, NOTICE_PERIOD_MS, now_ms);
         int64_t again_ms = slot->reported_ms + NOTICE_AGAIN_MS - now_ms;
 
         if (!slot->reason || slot->lasts + slot->reported == 0)
@@ -151,7 +146,7 @@ static int64_t due_in_ms(const struct notice *slot, int64_t now_ms)
 struct notice *notices_next(struct notices *notices, int64_t now_ms, enum notice_type *ret_type,
                             int64_t *ret_wait_ms)
 {
-        int64_t all_ms = bucket_wait_ms(notices->full_ms, now_ms, NOTICES_BURST, NOTICES_PERIOD_MS);
+        int64_t all_ms = wait_ms_of(notices->bucket, NOTICES_BURST, NOTICES_PERIOD_MS, now_ms);
         struct notice *best = NULL;
         int64_t first_ms = -1;
 
@@ -178,6 +173,6 @@ void notices_reported(struct notices *notices, struct notice *notice, enum notic
         notice->reported_ms = now_ms;
         if (type == NOTICE_WARNING)
                 notice->begun = 0;
-        bucket_take(&notice->full_ms, now_ms, NOTICE_PERIOD_MS);
-        bucket_take(&notices->full_ms, now_ms, NOTICES_PERIOD_MS);
+        bucket_take(&notice->bucket, RATE, NOTICE_PERIOD_MS, now_ms);
+        bucket_take(&notices->bucket, RATE, NOTICES_PERIOD_MS, now_ms);
 }

@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/bucket.h"
+
 enum {
         NOTICES_MAX = 32, /* kept; more at the same time are not reported */
         NOTICE_BURST = 4,
@@ -48,13 +50,13 @@ struct notice {
         bool sending;   /* an Event of it is under way */
         unsigned begun; /* how often it began since it was last told */
         int64_t reported_ms;
-        int64_t full_ms; /* its bucket is full again then */
+        struct bucket bucket;
         struct notice_event events[_NOTICE_TYPE_MAX];
 };
 
 struct notices {
         struct notice slots[NOTICES_MAX];
-        int64_t full_ms;
+        struct bucket bucket; /* of all of them */
 };
 
 void notices_done(struct notices *notices); /* frees the contents */

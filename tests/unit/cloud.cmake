@@ -5,6 +5,7 @@ target_link_libraries(test_httpd PUBLIC vw_flags vpcwire PkgConfig::MHD PkgConfi
 vw_test(sigv4 ipamd_cloud vpcwire)
 vw_test(xml ipamd_cloud vpcwire)
 vw_test(retry ipamd_cloud vpcwire)
+vw_test(bucket ipamd_client)
 vw_test(pace ipamd_cloud vpcwire)
 vw_test(http ipamd_cloud test_httpd vpcwire)
 vw_test(http_store ipamd_cloud test_httpd vpcwire)
