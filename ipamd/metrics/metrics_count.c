@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The numbers: one atomic per series; of a histogram one per bucket, and the sum. */
+/* The numbers: one atomic per series; of histograms and summaries, which are histograms without bounds, a row of them. */
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,23 +25,14 @@ unsigned cells_label_size(const struct metric_row *row, unsigned place)
         return row->labels[place].name ? n_values(&row->labels[place]) + 1 : 1; /* one more: "other" */
 }
 
-unsigned cells_n_buckets(const struct metric_row *row)
-{
-        unsigned n = 0;
-
-        while (row->buckets_us && row->buckets_us[n])
-                n++;
-        return n;
-}
-
 unsigned cells_width(const struct metric_row *row)
 {
         switch (row->kind) {
         case METRIC_KIND_COUNTER:
         case METRIC_KIND_GAUGE:
         case METRIC_KIND_AGE: break;
-        case METRIC_KIND_HISTOGRAM: return cells_n_buckets(row) + 2; /* beyond the last one, and the sum */
-        case METRIC_KIND_SUMMARY: return 2;
+        case METRIC_KIND_HISTOGRAM:
+        case METRIC_KIND_SUMMARY: return HISTOGRAM_CELLS(histogram_n_bounds(row->buckets_us));
         }
         return 1;
 }
@@ -101,16 +92,11 @@ static _Atomic int64_t *cells_of(const struct metrics *metrics, enum metric metr
         return &metrics->cells[metrics->first[metric] + series * cells_width(row)];
 }
 
-static void count(_Atomic int64_t *cell, int64_t n)
-{
-        atomic_fetch_add_explicit(cell, n, memory_order_relaxed);
-}
-
 void metrics_add(struct metrics *metrics, enum metric metric,
                  const char *const labels[static METRIC_LABELS_MAX], int64_t n)
 {
         if (metrics)
-                count(cells_of(metrics, metric, labels), n);
+                atomic_fetch_add_explicit(cells_of(metrics, metric, labels), n, memory_order_relaxed);
 }
 
 void metrics_set(struct metrics *metrics, enum metric metric,
@@ -132,19 +118,9 @@ void metrics_clear(struct metrics *metrics, enum metric metric)
 void metrics_observe(struct metrics *metrics, enum metric metric,
                      const char *const labels[static METRIC_LABELS_MAX], int64_t us)
 {
-        const struct metric_row *row = &metric_rows[metric];
-        unsigned bucket = 0, n = cells_n_buckets(row);
-        _Atomic int64_t *cells;
-
-        if (!metrics)
-                return;
-        if (us < 0)
-                us = 0;
-        cells = cells_of(metrics, metric, labels);
-        while (bucket < n && us > row->buckets_us[bucket])
-                bucket++;
-        count(&cells[bucket], 1);
-        count(&cells[cells_width(row) - 1], us);
+        if (metrics)
+                histogram_observe(metric_rows[metric].buckets_us, cells_of(metrics, metric, labels),
+                                  us > 0 ? us : 0);
 }
 
 /* ---- reading ---- */
@@ -160,10 +136,8 @@ int64_t metrics_value(const struct metrics *metrics, enum metric metric,
                       const char *const labels[static METRIC_LABELS_MAX])
 {
         const _Atomic int64_t *cells = cells_of(metrics, metric, labels);
-        unsigned width = cells_width(&metric_rows[metric]);
-        int64_t sum = 0;
+        const struct metric_row *row = &metric_rows[metric];
 
-        for (unsigned i = 0; i < (width > 1 ? width - 1 : 1); i++)
-                sum += atomic_load_explicit(&cells[i], memory_order_relaxed);
-        return sum;
+        return cells_width(row) > 1 ? histogram_count(row->buckets_us, cells)
+                                    : atomic_load_explicit(cells, memory_order_relaxed);
 }

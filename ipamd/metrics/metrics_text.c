@@ -62,7 +62,7 @@ static void add_number(struct text *to, int64_t stored, int64_t per_unit)
 static void add_histogram(struct text *to, const struct metrics *metrics, enum metric metric, size_t series)
 {
         const struct metric_row *row = &metric_rows[metric];
-        unsigned n = cells_n_buckets(row);
+        unsigned n = histogram_n_bounds(row->buckets_us);
         int64_t below = 0;
         char le[32];
 

@@ -6,7 +6,24 @@
 #include "metrics/metrics.h"
 #include "rpc/latency.h"
 
-enum { MINUTE_MS = 60 * 1000, QUARTERS = 4 };
+enum { MINUTE_MS = 60 * 1000 };
+
+/* As latency.h describes them. */
+#define LEAST           (INT64_C(1) * LATENCY_US_MIN)
+#define DOUBLING(us)    5 * (us) / 4, 6 * (us) / 4, 7 * (us) / 4, 2 * (us)
+#define SIXTEENFOLD(us) DOUBLING(us), DOUBLING(2 * (us)), DOUBLING(4 * (us)), DOUBLING(8 * (us))
+static const int64_t bounds_us[] = {
+        LEAST,
+        SIXTEENFOLD(LEAST),
+        SIXTEENFOLD(LEAST << 4),
+        SIXTEENFOLD(LEAST << 8),
+        SIXTEENFOLD(LEAST << 12),
+        SIXTEENFOLD(LEAST << 16),
+        SIXTEENFOLD(LEAST << 20),
+        0,
+};
+_Static_assert(ARRAY_SIZE(bounds_us) == LATENCY_BOUNDS + 1, "latency.h counts them");
+_Static_assert(LEAST << 24 >= LATENCY_US_MAX, "the last bound");
 
 static const char *const verb_names[_LATENCY_VERB_MAX] = {
         [LATENCY_ADD] = "add",
@@ -29,51 +46,10 @@ const char *latency_stage_to_string(enum latency_stage stage)
         return (unsigned)stage < _LATENCY_STAGE_MAX ? stage_names[stage] : "unknown";
 }
 
-/* ---- buckets: the place of the highest bit, and the two bits below it ---- */
-
-static unsigned bucket_of(uint32_t us)
+static void raise_max(struct latency_counts *counts, int64_t us)
 {
-        unsigned bits;
-
-        if (us < 1U << LATENCY_BITS_MIN)
-                return 0;
-        bits = 31U - (unsigned)__builtin_clz(us);
-        return 1 + (bits - LATENCY_BITS_MIN) * QUARTERS + ((us >> (bits - 2)) & (QUARTERS - 1));
-}
-
-static int64_t bucket_end_us(unsigned bucket)
-{
-        unsigned bits = LATENCY_BITS_MIN + (bucket - 1) / QUARTERS, quarter = (bucket - 1) % QUARTERS;
-
-        return bucket ? (int64_t)(QUARTERS + quarter + 1) << (bits - 2) : 1 << LATENCY_BITS_MIN;
-}
-
-/* The least bucket end that `percent` of all are below. */
-static int64_t quantile_us(const uint32_t buckets[static LATENCY_BUCKETS], unsigned percent, int64_t max_us)
-{
-        uint64_t n = 0, seen = 0;
-
-        for (unsigned i = 0; i < LATENCY_BUCKETS; i++)
-                n += buckets[i];
-        for (unsigned i = 0; i < LATENCY_BUCKETS; i++) {
-                seen += buckets[i];
-                if (seen * 100 >= n * percent)
-                        return bucket_end_us(i) < max_us ? bucket_end_us(i) : max_us;
-        }
-        return max_us;
-}
-
-/* ---- noting and reading ---- */
-
-static void note(struct latency_counts *counts, uint32_t us)
-{
-        uint16_t *bucket = &counts->buckets[bucket_of(us)];
-
-        counts->n++;
         if (us > counts->max_us)
                 counts->max_us = us;
-        if (*bucket < UINT16_MAX)
-                ++*bucket;
 }
 
 void latency_note(struct latency *latency, struct metrics *metrics, enum latency_verb verb,
@@ -81,6 +57,7 @@ void latency_note(struct latency *latency, struct metrics *metrics, enum latency
 {
         int64_t minute = clock_boottime_ms() / MINUTE_MS;
         struct latency_minute *now = &latency->minutes[minute % LATENCY_MINUTES];
+        struct latency_counts *counts;
 
         if (us > LATENCY_US_MAX)
                 us = LATENCY_US_MAX;
@@ -91,7 +68,9 @@ void latency_note(struct latency *latency, struct metrics *metrics, enum latency
                 return;
         if (now->minute != minute)
                 *now = (struct latency_minute){.minute = minute};
-        note(&now->counts[verb][stage], (uint32_t)us);
+        counts = &now->counts[verb][stage];
+        raise_max(counts, us);
+        histogram_observe(bounds_us, counts->cells, us);
 }
 
 const struct latency_minute *latency_of(const struct latency *latency, int64_t now_ms, unsigned ago)
@@ -105,44 +84,33 @@ const struct latency_minute *latency_of(const struct latency *latency, int64_t n
         return then->minute == minute ? then : NULL;
 }
 
-static void add(uint32_t buckets[static LATENCY_BUCKETS], struct latency_summary *to,
-                const struct latency_counts *counts)
+static int64_t quantile_us(const struct latency_counts *counts, unsigned percent)
 {
-        to->n += counts->n;
-        if (counts->max_us > to->max_us)
-                to->max_us = counts->max_us;
-        for (unsigned i = 0; i < LATENCY_BUCKETS; i++)
-                buckets[i] += counts->buckets[i];
-}
+        int64_t bound_us = histogram_quantile(bounds_us, counts->cells, percent);
 
-static struct latency_summary with_quantiles(struct latency_summary summary,
-                                             const uint32_t buckets[static LATENCY_BUCKETS])
-{
-        summary.p50_us = quantile_us(buckets, 50, summary.max_us);
-        summary.p99_us = quantile_us(buckets, 99, summary.max_us);
-        return summary;
+        return bound_us < counts->max_us ? bound_us : counts->max_us;
 }
 
 struct latency_summary latency_summary(const struct latency_counts *counts)
 {
-        uint32_t buckets[LATENCY_BUCKETS] = {0};
-        struct latency_summary summary = {0};
-
-        add(buckets, &summary, counts);
-        return with_quantiles(summary, buckets);
+        return (struct latency_summary){.n = histogram_count(bounds_us, counts->cells),
+                                        .p50_us = quantile_us(counts, 50),
+                                        .p99_us = quantile_us(counts, 99),
+                                        .max_us = counts->max_us};
 }
 
 struct latency_summary latency_hour(const struct latency *latency, int64_t now_ms, enum latency_verb verb,
                                     enum latency_stage stage)
 {
-        uint32_t buckets[LATENCY_BUCKETS] = {0};
-        struct latency_summary summary = {0};
+        struct latency_counts hour = {0};
 
         for (unsigned ago = 0; ago < LATENCY_MINUTES; ago++) {
                 const struct latency_minute *minute = latency_of(latency, now_ms, ago);
 
-                if (minute)
-                        add(buckets, &summary, &minute->counts[verb][stage]);
+                if (!minute)
+                        continue;
+                raise_max(&hour, minute->counts[verb][stage].max_us);
+                histogram_merge(bounds_us, hour.cells, minute->counts[verb][stage].cells);
         }
-        return with_quantiles(summary, buckets);
+        return latency_summary(&hour);
 }

@@ -8,15 +8,16 @@
 
 #include <stdint.h>
 
+#include "metrics/histogram.h"
+
 struct metrics;
 
 enum {
         LATENCY_MINUTES = 60,
         LATENCY_US_MAX = 600 * 1000 * 1000, /* what a plugin says is believed up to here */
-        /* Buckets: one up to 64 us, then four per doubling up to LATENCY_US_MAX; so a quantile is at most 25 % too high. */
-        LATENCY_BITS_MIN = 6,
-        LATENCY_BITS_MAX = 30,
-        LATENCY_BUCKETS = 1 + 4 * (LATENCY_BITS_MAX - LATENCY_BITS_MIN),
+        /* Bounds: the least, then four per doubling to beyond LATENCY_US_MAX; so a quantile is at most 25 % too high. */
+        LATENCY_US_MIN = 64,
+        LATENCY_BOUNDS = 1 + 4 * 24,
 };
 
 enum latency_verb { LATENCY_ADD, LATENCY_DEL, LATENCY_CHECK, _LATENCY_VERB_MAX };
@@ -27,8 +28,8 @@ enum latency_stage { LATENCY_RPC, LATENCY_WAIT, LATENCY_WIRE, _LATENCY_STAGE_MAX
 const char *latency_stage_to_string(enum latency_stage stage);
 
 struct latency_counts {
-        uint32_t n, max_us;
-        uint16_t buckets[LATENCY_BUCKETS]; /* stay at the largest number: 65535 in a minute */
+        int64_t max_us;
+        _Atomic int64_t cells[HISTOGRAM_CELLS(LATENCY_BOUNDS)];
 };
 
 struct latency_minute {
@@ -47,7 +48,7 @@ void latency_note(struct latency *latency, struct metrics *metrics, enum latency
 const struct latency_minute *latency_of(const struct latency *latency, int64_t now_ms, unsigned ago);
 
 struct latency_summary {
-        int64_t n, p50_us, p99_us, max_us; /* quantiles: the upper end of their bucket, or the longest */
+        int64_t n, p50_us, p99_us, max_us; /* quantiles: the bound above them, or the longest */
 };
 struct latency_summary latency_summary(const struct latency_counts *counts);
 /* The last hour in one. */
