@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Structured logs: one line per event, a fixed message and named fields. key=value with a short time on a terminal,
- * one JSON object per line otherwise. Only the edges log (daemon, reconcile's act, serve, main); libraries return
+ * one JSON object per line otherwise. Only the edges log (daemon, reconcile's act, rpc, main); libraries return
  * errors. No secret ever gets here: there is no way to print a credential type.
  *
  *         log_info("eni attached", LOG_STR("eni", id), LOG_INT("device", 1));

@@ -27,7 +27,7 @@
 #include "install/announce.h"
 #include "reconcile/reconcile.h"
 #include "report/alarm_watch.h"
-#include "rpc/serve.h"
+#include "rpc/server.h"
 #include "store/store.h"
 
 struct daemon {
@@ -36,7 +36,7 @@ struct daemon {
         const char *conf_path;
         struct database_locks locks;
         struct store *store;
-        struct serve *serve;
+        struct rpc *rpc;
         struct reconcile *reconcile;
         struct daemon_network network;
         struct alarm_watch *alarms;
@@ -71,9 +71,9 @@ static const struct ipam_warning *warnings_of(const struct config *config)
         return warnings;
 }
 
-static struct serve_settings serve_settings_of(const struct config *config)
+static struct rpc_settings rpc_settings_of(const struct config *config)
 {
-        return (struct serve_settings){
+        return (struct rpc_settings){
                 .targets = config->targets,
                 .cooldown_ms = (int64_t)config->ip_cooldown_s * 1000,
                 .mtu = config->pod_mtu,
@@ -137,18 +137,17 @@ static void tell_node(struct daemon *d)
         }
         if (!d->node_known)
                 return;
-        serve_set_node(d->serve,
-                       &(struct serve_node){.node = {.instance_id = node.instance_id,
-                                                     .instance_type = node.instance_type,
-                                                     .region = node.region,
-                                                     .availability_zone = node.zone,
-                                                     .vpc_id = node.vpc_id,
-                                                     .subnet_id = node.subnet_id,
-                                                     .primary_address = node.primary_address},
-                                            .max_enis = node.limits.max_enis,
-                                            .addresses_per_eni = node.limits.ipv4_per_eni
-                                                                         ? node.limits.ipv4_per_eni - 1
-                                                                         : 0});
+        rpc_set_node(d->rpc,
+                     &(struct rpc_node){.node = {.instance_id = node.instance_id,
+                                                 .instance_type = node.instance_type,
+                                                 .region = node.region,
+                                                 .availability_zone = node.zone,
+                                                 .vpc_id = node.vpc_id,
+                                                 .subnet_id = node.subnet_id,
+                                                 .primary_address = node.primary_address},
+                                        .max_enis = node.limits.max_enis,
+                                        .addresses_per_eni =
+                                                node.limits.ipv4_per_eni ? node.limits.ipv4_per_eni - 1 : 0});
         d->node_known = node.limits.max_enis > 0;
 }
 
@@ -177,19 +176,19 @@ static void tell_impaired(struct daemon *d)
                 if (conditions[i].kind == CONDITION_STEP_NETWORK)
                         reason = conditions[i].message;
         }
-        serve_set_impaired(d->serve, reason);
+        rpc_set_impaired(d->rpc, reason);
 }
 
 static void on_changed(uv_async_t *async)
 {
         struct daemon *d = async->data;
 
-        if (!d->serve)
+        if (!d->rpc)
                 return;
         if (!d->node_known)
                 tell_node(d);
         tell_impaired(d);
-        serve_pool_changed(d->serve);
+        rpc_pool_changed(d->rpc);
         alarm_watch_changed(d->alarms);
         if (d->announce)
                 announce_check(d->announce);
@@ -201,7 +200,7 @@ static bool is_ready(void *data)
 {
         struct daemon *d = data;
 
-        return serve_is_ready(d->serve);
+        return rpc_is_ready(d->rpc);
 }
 
 static int start_announce(struct daemon *d, struct err *err)
@@ -219,11 +218,11 @@ static int start_announce(struct daemon *d, struct err *err)
 static void apply_settings(struct daemon *d)
 {
         const struct reconcile_settings settings = settings_of(d->config);
-        const struct serve_settings serve_settings = serve_settings_of(d->config);
+        const struct rpc_settings rpc_settings = rpc_settings_of(d->config);
 
         log_set_level(d->config->log_level);
         store_set_cooldown(d->store, settings.cooldown_ms);
-        serve_set_settings(d->serve, &serve_settings);
+        rpc_set_settings(d->rpc, &rpc_settings);
         reconcile_set(d->reconcile, &settings);
         alarm_watch_changed(d->alarms);
 }
@@ -304,29 +303,29 @@ static int start(struct daemon *d, struct err *err)
 {
         const struct config *c = d->config;
         const struct store_options store = database_options(c);
-        struct serve_options serve = {.socket_path = c->socket_path,
-                                      .metrics = d->web.metrics,
-                                      .settings = serve_settings_of(c),
-                                      .wake = on_pool_drawn,
-                                      .wake_data = d,
-                                      .vpc_cidrs = read_vpc_cidrs,
-                                      .vpc_cidrs_data = d,
-                                      .probe = on_probe,
-                                      .probe_data = d};
+        struct rpc_options rpc = {.socket_path = c->socket_path,
+                                  .metrics = d->web.metrics,
+                                  .settings = rpc_settings_of(c),
+                                  .wake = on_pool_drawn,
+                                  .wake_data = d,
+                                  .vpc_cidrs = read_vpc_cidrs,
+                                  .vpc_cidrs_data = d,
+                                  .probe = on_probe,
+                                  .probe_data = d};
 
         /* Before anything is changed or started: a daemon that cannot serve does nothing at all. */
         if (database_lock(c->db_path, &d->locks, err) < 0 || listen_prepare(c->socket_path, err) < 0 ||
             database_open(c, &store, &d->locks, &d->store, err) < 0 || start_reconciler(d, &store, err) < 0 ||
             daemon_network_start(&d->network, &d->loop, d->reconcile, d->store, c->veth_prefix, err) < 0)
                 return -(int)err->code;
-        serve.store = d->store;
-        if (serve_new(&d->loop, &serve, &d->serve, err) < 0)
+        rpc.store = d->store;
+        if (rpc_new(&d->loop, &rpc, &d->rpc, err) < 0)
                 return err_wrap(err, "serve");
         tell_node(d);
         d->alarms = alarm_watch_new(&d->loop, d->store, c);
         if (start_announce(d, err) < 0)
                 return -(int)err->code;
-        return daemon_web_start(&d->web, &d->loop, d->serve, d->store, err);
+        return daemon_web_start(&d->web, &d->loop, d->rpc, d->store, err);
 }
 
 static void close_handle(uv_handle_t *handle, void *data _unused_)
@@ -341,7 +340,7 @@ static void stop(struct daemon *d)
         daemon_web_stop(&d->web);
         d->alarms = alarm_watch_free(d->alarms);
         d->announce = announce_free(d->announce);
-        d->serve = d->serve ? serve_free(d->serve) : NULL;
+        d->rpc = d->rpc ? rpc_free(d->rpc) : NULL;
         d->reconcile = reconcile_stop(d->reconcile);
         uv_walk(&d->loop, close_handle, NULL);
         uv_run(&d->loop, UV_RUN_DEFAULT);

@@ -18,7 +18,7 @@ static void each_setting(void *data, http_visit_setting *visit, void *to)
         config_each(web->config, visit, to);
 }
 
-int daemon_web_start(struct daemon_web *web, uv_loop_t *loop, struct serve *serve, struct store *store,
+int daemon_web_start(struct daemon_web *web, uv_loop_t *loop, struct rpc *rpc, struct store *store,
                      struct err *err)
 {
         const struct config *c = web->config;
@@ -29,7 +29,7 @@ int daemon_web_start(struct daemon_web *web, uv_loop_t *loop, struct serve *serv
                 return -(int)err->code;
         web->http = http_endpoints_new(
                 loop, &(const struct http_endpoints_options){
-                              .serve = serve,
+                              .rpc = rpc,
                               .store = store,
                               .metrics = web->metrics,
                               .calls = web->calls,

@@ -11,7 +11,7 @@
 #include <vpcwire/err.h>
 
 struct config;
-struct serve;
+struct rpc;
 struct store;
 
 struct daemon_web {
@@ -23,9 +23,9 @@ struct daemon_web {
 
 void daemon_web_init(struct daemon_web *web, const struct config *config);
 /* Lets people look, at the addresses of the settings. ERR_INVALID only for an address that is none. */
-int daemon_web_start(struct daemon_web *web, uv_loop_t *loop, struct serve *serve, struct store *store,
+int daemon_web_start(struct daemon_web *web, uv_loop_t *loop, struct rpc *rpc, struct store *store,
                      struct err *err);
-/* Before serve_free(); fine when never started. */
+/* Before rpc_free(); fine when never started. */
 void daemon_web_stop(struct daemon_web *web);
 /* When both threads have ended. */
 void daemon_web_done(struct daemon_web *web);

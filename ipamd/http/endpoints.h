@@ -14,14 +14,14 @@
 
 struct calls;
 struct metrics;
-struct serve;
+struct rpc;
 struct store;
 struct http_endpoints;
 
 typedef void http_visit_setting(void *to, const char *name, json_t *value); /* owns the value */
 
 struct http_endpoints_options {
-        struct serve *serve;     /* these four are borrowed, and outlive this */
+        struct rpc *rpc;         /* these four are borrowed, and outlive this */
         struct store *store;     /* the loop's connection */
         struct metrics *metrics; /* the server's */
         struct calls *calls;
@@ -33,7 +33,7 @@ struct http_endpoints_options {
 
 /* Listens, or goes on trying to (http_server_new()). */
 struct http_endpoints *http_endpoints_new(uv_loop_t *loop, const struct http_endpoints_options *options);
-/* Before serve_free(). Let the loop come to its end afterwards. Returns NULL. */
+/* Before rpc_free(). Let the loop come to its end afterwards. Returns NULL. */
 struct http_endpoints *http_endpoints_free(struct http_endpoints *http);
 
 #endif

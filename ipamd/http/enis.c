@@ -98,7 +98,7 @@ void http_get_enis(void *data, const struct http_route *route _unused_, struct h
         char number[16];
         struct err err;
 
-        if (serve_status(http->options.serve, arena, &status, &err) < 0 ||
+        if (rpc_status(http->options.rpc, arena, &status, &err) < 0 ||
             http_read_pool(http, arena, &pool, &err) < 0) {
                 http_answer_failed(ret, "enis", &err);
                 return;

@@ -109,7 +109,7 @@ void http_get_readyz(void *data, const struct http_route *route _unused_, struct
         struct ipam_status_reply status;
         struct err err;
 
-        if (serve_status(((struct http_endpoints *)data)->options.serve, arena, &status, &err) < 0) {
+        if (rpc_status(((struct http_endpoints *)data)->options.rpc, arena, &status, &err) < 0) {
                 http_answer_failed(ret, "readiness", &err);
                 return;
         }

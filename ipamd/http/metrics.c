@@ -97,7 +97,7 @@ static int read_database(struct http_endpoints *http, struct arena *arena, struc
         struct store_counts counts;
 
         if (http_read_pool(http, arena, pool, err) < 0 ||
-            serve_status(http->options.serve, arena, &status, err) < 0 ||
+            rpc_status(http->options.rpc, arena, &status, err) < 0 ||
             store_counts(http->options.store, pool->now_ms, &counts, err) < 0 ||
             store_lease_counts(http->options.store, leases, err) < 0)
                 return -(int)err->code;

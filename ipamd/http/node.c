@@ -183,7 +183,7 @@ void http_get_node(void *data, const struct http_route *route _unused_, struct h
         json_t *enis;
         struct err err;
 
-        if (serve_status(http->options.serve, arena, &status, &err) < 0 ||
+        if (rpc_status(http->options.rpc, arena, &status, &err) < 0 ||
             http_read_pool(http, arena, &pool, &err) < 0) {
                 http_answer_failed(ret, "node", &err);
                 return;
@@ -193,11 +193,10 @@ void http_get_node(void *data, const struct http_route *route _unused_, struct h
         for (size_t i = 0; i < pool.n_enis; i++)
                 json_array_append_new(enis, eni_json(&pool, &pool.enis[i], wall_minus_boot_ms));
         http_answer_json(
-                ret,
-                json_pack("{sI so so so so so so}", "now_ms", (json_int_t)wall_ms, "status",
-                          jsonx_encode(ipam_method(IPAM_METHOD_STATUS)->reply, &status), "pool",
-                          pool_json(http->options.metrics), "enis", enis, "calls",
-                          calls_json(http->options.calls), "minutes",
-                          minutes_json(serve_latency(http->options.serve), pool.now_ms, wall_minus_boot_ms),
-                          "hour", verbs_json(serve_latency(http->options.serve), pool.now_ms, NULL)));
+                ret, json_pack("{sI so so so so so so}", "now_ms", (json_int_t)wall_ms, "status",
+                               jsonx_encode(ipam_method(IPAM_METHOD_STATUS)->reply, &status), "pool",
+                               pool_json(http->options.metrics), "enis", enis, "calls",
+                               calls_json(http->options.calls), "minutes",
+                               minutes_json(rpc_latency(http->options.rpc), pool.now_ms, wall_minus_boot_ms),
+                               "hour", verbs_json(rpc_latency(http->options.rpc), pool.now_ms, NULL)));
 }

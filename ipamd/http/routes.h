@@ -7,7 +7,7 @@
 
 #include "http/endpoints.h"
 #include "http/server.h"
-#include "rpc/serve.h"
+#include "rpc/server.h"
 #include "store/store.h"
 
 struct http_endpoints {

@@ -23,30 +23,30 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer);
 static void on_closed(uv_handle_t *handle)
 {
         struct connection *connection = handle->data;
-        struct serve *serve = connection->serve;
+        struct rpc *rpc = connection->rpc;
 
         if (--connection->handles > 0)
                 return;
         varlink_queue_done(&connection->queue);
         free(connection);
-        serve_released(serve);
+        rpc_released(rpc);
 }
 
 void connection_close(struct connection *connection)
 {
-        struct serve *serve = connection->serve;
+        struct rpc *rpc = connection->rpc;
 
         if (connection->closing)
                 return;
         connection->closing = true;
-        serve->hooks.closed(connection);
+        rpc->hooks.closed(connection);
         if (connection->previous)
                 connection->previous->next = connection->next;
         else
-                serve->connections = connection->next;
+                rpc->connections = connection->next;
         if (connection->next)
                 connection->next->previous = connection->previous;
-        serve->n_connections--;
+        rpc->n_connections--;
         uv_close((uv_handle_t *)&connection->pipe, on_closed);
         uv_close((uv_handle_t *)&connection->idle, on_closed);
 }
@@ -61,7 +61,7 @@ static void arm_idle(struct connection *connection)
 {
         connection->active_ms = clock_boottime_ms();
         if (!connection->closing)
-                uv_timer_start(&connection->idle, on_idle, (uint64_t)connection->serve->options.idle_ms, 0);
+                uv_timer_start(&connection->idle, on_idle, (uint64_t)connection->rpc->options.idle_ms, 0);
 }
 
 size_t connection_unsent(const struct connection *connection)
@@ -91,12 +91,12 @@ static void refuse_bytes(struct connection *connection, const struct err *why)
 /* One who sends many calls at once waits for the others' after some of them. */
 static bool has_had_its_turn(struct connection *connection)
 {
-        struct serve *serve = connection->serve;
+        struct rpc *rpc = connection->rpc;
 
-        if (connection->turn != serve->turn)
+        if (connection->turn != rpc->turn)
                 connection->n_taken = 0;
-        connection->turn = serve->turn;
-        return connection->n_taken >= SERVE_CALLS_PER_TURN;
+        connection->turn = rpc->turn;
+        return connection->n_taken >= RPC_CALLS_PER_TURN;
 }
 
 static bool start_reading(struct connection *connection)
@@ -104,7 +104,7 @@ static bool start_reading(struct connection *connection)
         uv_os_fd_t fd;
 
         return uv_fileno((const uv_handle_t *)&connection->pipe, &fd) == 0 &&
-               loop_room(connection->serve->loop, fd) &&
+               loop_room(connection->rpc->loop, fd) &&
                uv_read_start((uv_stream_t *)&connection->pipe, on_alloc, on_read) == 0;
 }
 
@@ -139,7 +139,7 @@ static bool take_call(struct connection *connection)
                 return false;
         connection->n_taken++;
         uv_timer_stop(&connection->idle);
-        connection->serve->hooks.call(connection, &call);
+        connection->rpc->hooks.call(connection, &call);
         if (!is_in_work(connection))
                 arm_idle(connection);
         return true;
@@ -149,10 +149,10 @@ static bool take_call(struct connection *connection)
 static void take_calls(struct connection *connection)
 {
         while (!connection->closing && !connection->hangup && !is_in_work(connection) &&
-               connection_unsent(connection) <= SERVE_UNSENT_BYTES_MAX) {
+               connection_unsent(connection) <= RPC_UNSENT_BYTES_MAX) {
                 if (has_had_its_turn(connection)) {
                         connection->behind = true;
-                        uv_idle_start(&connection->serve->next_turn, connection_next_turn);
+                        uv_idle_start(&connection->rpc->next_turn, connection_next_turn);
                         break;
                 }
                 if (!take_call(connection))
@@ -162,30 +162,30 @@ static void take_calls(struct connection *connection)
 }
 
 /* Calls may end the connection that made them, and others: each is looked for anew. */
-static struct connection *find_behind(struct serve *serve)
+static struct connection *find_behind(struct rpc *rpc)
 {
-        for (struct connection *c = serve->connections; c; c = c->next)
-                if (c->behind && c->turn != serve->turn)
+        for (struct connection *c = rpc->connections; c; c = c->next)
+                if (c->behind && c->turn != rpc->turn)
                         return c;
         return NULL;
 }
 
 void connection_next_turn(uv_idle_t *idle)
 {
-        struct serve *serve = idle->data;
+        struct rpc *rpc = idle->data;
         struct connection *c;
 
-        serve->turn++;
+        rpc->turn++;
         uv_idle_stop(idle);
-        while ((c = find_behind(serve))) {
+        while ((c = find_behind(rpc))) {
                 c->behind = false;
                 take_calls(c);
         }
 }
 
-void connection_begin_turn(struct serve *serve)
+void connection_begin_turn(struct rpc *rpc)
 {
-        serve->turn++;
+        rpc->turn++;
 }
 
 void connection_answered(struct connection *connection)
@@ -205,7 +205,7 @@ static void on_written(uv_write_t *write, int status)
                 connection_close(connection);
                 return;
         }
-        connection->serve->hooks.writable(connection);
+        connection->rpc->hooks.writable(connection);
         take_calls(connection);
 }
 
@@ -268,13 +268,13 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
 }
 
 /* The one that has been idle for longest makes room; a call in work or a watcher never does. */
-static bool make_room(struct serve *serve)
+static bool make_room(struct rpc *rpc)
 {
         struct connection *oldest = NULL;
 
-        if (serve->n_connections < serve->options.connections_max)
+        if (rpc->n_connections < rpc->options.connections_max)
                 return true;
-        for (struct connection *c = serve->connections; c; c = c->next)
+        for (struct connection *c = rpc->connections; c; c = c->next)
                 if (!is_in_work(c) && (!oldest || c->active_ms <= oldest->active_ms))
                         oldest = c;
         if (oldest)
@@ -282,26 +282,26 @@ static bool make_room(struct serve *serve)
         return oldest;
 }
 
-void connection_accept(struct serve *serve)
+void connection_accept(struct rpc *rpc)
 {
         struct connection *connection = XNEW(struct connection);
-        bool room = make_room(serve);
+        bool room = make_room(rpc);
         uv_os_fd_t fd;
 
-        connection->serve = serve;
+        connection->rpc = rpc;
         varlink_queue_init(&connection->queue, VARLINK_CALL_BYTES_MAX);
-        uv_pipe_init(serve->loop, &connection->pipe, 0);
-        uv_timer_init(serve->loop, &connection->idle);
+        uv_pipe_init(rpc->loop, &connection->pipe, 0);
+        uv_timer_init(rpc->loop, &connection->idle);
         connection->pipe.data = connection;
         connection->idle.data = connection;
         connection->handles = 2;
-        connection->next = serve->connections;
+        connection->next = rpc->connections;
         if (connection->next)
                 connection->next->previous = connection;
-        serve->connections = connection;
-        serve->n_connections++;
-        serve->handles++;
-        if (uv_accept((uv_stream_t *)&serve->listener, (uv_stream_t *)&connection->pipe) < 0 || !room ||
+        rpc->connections = connection;
+        rpc->n_connections++;
+        rpc->handles++;
+        if (uv_accept((uv_stream_t *)&rpc->listener, (uv_stream_t *)&connection->pipe) < 0 || !room ||
             uv_fileno((const uv_handle_t *)&connection->pipe, &fd) < 0 || !start_reading(connection)) {
                 connection_close(connection);
                 return;

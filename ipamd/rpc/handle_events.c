@@ -39,7 +39,7 @@ int handle_events(struct method_call *call, const void *request, void *reply, st
         struct store_event *rows;
         size_t n;
 
-        if (store_events_before(call->serve->options.store, &filter,
+        if (store_events_before(call->rpc->options.store, &filter,
                                 events->max ? (size_t)events->max : IPAM_EVENTS_MAX, call->arena, &rows, &n,
                                 err) < 0)
                 return -ERR_INTERNAL;
@@ -55,7 +55,7 @@ int handle_address(struct method_call *call, const void *request, void *reply, s
         const struct ipam_address_request *wanted = request;
         struct ipam_address_reply *ret = reply;
         struct store_address address;
-        int r = store_address_get(call->serve->options.store, wanted->address, call->now_ms, call->arena,
+        int r = store_address_get(call->rpc->options.store, wanted->address, call->now_ms, call->arena,
                                   &address, err);
 
         if (r < 0)
@@ -104,7 +104,7 @@ int handle_log_level(struct method_call *call, const void *request, void *reply,
         }
         *ret = (struct ipam_log_level_reply){
                 .level = level_of(level),
-                .configured = level_of(call->serve->settings.log_level),
+                .configured = level_of(call->rpc->settings.log_level),
         };
         return 0;
 }

@@ -13,19 +13,19 @@
 #include "rpc/wire.h"
 
 /* Those who came before go first; only a key that has its lease already, or asks for one address, need not queue. */
-static int must_queue(struct serve *serve, const struct ipam_add_request *request, struct arena *arena,
-                      bool *ret, struct err *err)
+static int must_queue(struct rpc *rpc, const struct ipam_add_request *request, struct arena *arena, bool *ret,
+                      struct err *err)
 {
         const struct store_lease_key key = LEASE_KEY(request);
         struct store_lease lease;
         int r;
 
-        parked_serve(serve);
-        if (!serve->parked_first || ip_is_set(request->address)) {
+        parked_serve(rpc);
+        if (!rpc->parked_first || ip_is_set(request->address)) {
                 *ret = false;
                 return 0;
         }
-        r = store_lease_get(serve->options.store, &key, arena, &lease, err);
+        r = store_lease_get(rpc->options.store, &key, arena, &lease, err);
         if (r < 0 && r != -ERR_NOT_FOUND)
                 return r;
         *ret = r < 0;
@@ -38,7 +38,7 @@ static void refuse_add(struct method_call *call, const struct ipam_add_request *
 {
         const struct ipam_error error = lease_refused(lease);
 
-        lease_end_add(call->serve, add, REQUEST_REFUSED, error.reason, IP_NONE, call->now_ms);
+        lease_end_add(call->rpc, add, REQUEST_REFUSED, error.reason, IP_NONE, call->now_ms);
         if (!call->oneway)
                 reply_refuse(call->connection, &error);
         call->later = true;
@@ -54,9 +54,9 @@ int handle_add(struct method_call *call, const void *request, void *reply, struc
 
         if (refused)
                 return refused < 0 ? -ERR_INTERNAL : 0;
-        if (must_queue(call->serve, add, call->arena, &queue, err) < 0)
+        if (must_queue(call->rpc, add, call->arena, &queue, err) < 0)
                 return -ERR_INTERNAL;
-        if (!queue && lease_try(call->serve, add, call->now_ms, call->arena, &result, &lease, err) < 0)
+        if (!queue && lease_try(call->rpc, add, call->now_ms, call->arena, &result, &lease, err) < 0)
                 return -ERR_INTERNAL;
         if (result == LEASE_REFUSED) {
                 refuse_add(call, add, &lease);
@@ -67,13 +67,13 @@ int handle_add(struct method_call *call, const void *request, void *reply, struc
                         return -ERR_INTERNAL;
                 call->arena = NULL;
                 call->later = true;
-                lease_wake(call->serve);
+                lease_wake(call->rpc);
                 return 0;
         }
         *(struct ipam_add_reply *)reply =
-                lease_add_reply(call->serve, &lease, result == LEASE_AGAIN, call->arena);
-        latency_note(&call->serve->latency, call->serve->options.metrics, LATENCY_ADD, LATENCY_WAIT, 0);
-        lease_end_add(call->serve, add, result == LEASE_AGAIN ? REQUEST_AGAIN : REQUEST_GIVEN, NULL,
+                lease_add_reply(call->rpc, &lease, result == LEASE_AGAIN, call->arena);
+        latency_note(&call->rpc->latency, call->rpc->options.metrics, LATENCY_ADD, LATENCY_WAIT, 0);
+        lease_end_add(call->rpc, add, result == LEASE_AGAIN ? REQUEST_AGAIN : REQUEST_GIVEN, NULL,
                       lease.address, call->now_ms);
         return 0;
 }
@@ -96,11 +96,11 @@ int handle_confirm(struct method_call *call, const void *request, void *reply _u
         int r = check_addresses(confirm->addresses, confirm->n_addresses, address, err);
 
         if (r == 0)
-                r = store_lease_confirm(call->serve->options.store, &key, address, err);
+                r = store_lease_confirm(call->rpc->options.store, &key, address, err);
         if (r == -ERR_NOT_FOUND)
                 call->error = lease_not_found(&key);
         else if (r == 0 && confirm->wire_us)
-                latency_note(&call->serve->latency, call->serve->options.metrics, LATENCY_ADD, LATENCY_WIRE,
+                latency_note(&call->rpc->latency, call->rpc->options.metrics, LATENCY_ADD, LATENCY_WIRE,
                              confirm->wire_us);
         return r;
 }
@@ -114,12 +114,12 @@ int handle_del(struct method_call *call, const void *request, void *reply, struc
         int r;
 
         key.host_ifname = del->host_ifname;
-        metrics_add(call->serve->options.metrics, METRIC_AWSCNI_DEL_REQUESTS, LABELS(METRIC_POD_DELETED), 1);
+        metrics_add(call->rpc->options.metrics, METRIC_AWSCNI_DEL_REQUESTS, LABELS(METRIC_POD_DELETED), 1);
         if (del->wire_us)
-                latency_note(&call->serve->latency, call->serve->options.metrics, LATENCY_DEL, LATENCY_WIRE,
+                latency_note(&call->rpc->latency, call->rpc->options.metrics, LATENCY_DEL, LATENCY_WIRE,
                              del->wire_us);
-        parked_cancel(call->serve, &key);
-        r = store_lease_release(call->serve->options.store, &key, LEASE_END_DEL, call->now_ms, &ret->released,
+        parked_cancel(call->rpc, &key);
+        r = store_lease_release(call->rpc->options.store, &key, LEASE_END_DEL, call->now_ms, &ret->released,
                                 address, err);
         if (r < 0)
                 return r;
@@ -129,8 +129,8 @@ int handle_del(struct method_call *call, const void *request, void *reply, struc
                  LOG_STR("address", IP_TEXT(ret->released ? *address : IP_NONE)),
                  LOG_STR("container", key.container_id), LOG_STR("ifname", key.ifname),
                  LOG_INT("ms", clock_boottime_ms() - call->now_ms));
-        parked_serve(call->serve);
-        lease_wake(call->serve);
+        parked_serve(call->rpc);
+        lease_wake(call->rpc);
         return 0;
 }
 
@@ -143,7 +143,7 @@ int handle_check(struct method_call *call, const void *request, void *reply, str
         int r;
 
         key.host_ifname = check->host_ifname;
-        r = store_lease_get(call->serve->options.store, &key, call->arena, &lease, err);
+        r = store_lease_get(call->rpc->options.store, &key, call->arena, &lease, err);
 
         if (r == 0)
                 r = check_addresses(check->addresses, check->n_addresses, lease.address, err);
@@ -152,7 +152,7 @@ int handle_check(struct method_call *call, const void *request, void *reply, str
         if (r < 0)
                 return r;
         ret->state = wire_lease_state(lease.state);
-        ret->addresses = lease_addresses(call->serve, &lease, call->arena, &ret->n_addresses);
+        ret->addresses = lease_addresses(call->rpc, &lease, call->arena, &ret->n_addresses);
         return 0;
 }
 
@@ -175,7 +175,7 @@ int handle_gc(struct method_call *call, const void *request, void *reply, struct
         if (gc->n_attachments)
                 memcpy(alive, gc->attachments, gc->n_attachments * sizeof(*alive));
         qsort(alive, gc->n_attachments, sizeof(*alive), compare_attachments);
-        if (store_leases(call->serve->options.store, gc->network, call->arena, &leases, &n, err) < 0)
+        if (store_leases(call->rpc->options.store, gc->network, call->arena, &leases, &n, err) < 0)
                 return -ERR_INTERNAL;
         ret->released = ARENA_ARRAY(call->arena, struct ipam_released, n);
         for (size_t i = 0; i < n; i++) {
@@ -186,8 +186,8 @@ int handle_gc(struct method_call *call, const void *request, void *reply, struct
                 if (bsearch(&key, alive, gc->n_attachments, sizeof(key), compare_attachments))
                         continue;
                 address = ARENA_NEW(call->arena, struct ip);
-                if (store_lease_release(call->serve->options.store, &leases[i].key, LEASE_END_GC,
-                                        call->now_ms, &released, address, err) < 0)
+                if (store_lease_release(call->rpc->options.store, &leases[i].key, LEASE_END_GC, call->now_ms,
+                                        &released, address, err) < 0)
                         return -ERR_INTERNAL;
                 if (released)
                         ret->released[ret->n_released++] =
@@ -195,8 +195,8 @@ int handle_gc(struct method_call *call, const void *request, void *reply, struct
         }
         if (ret->n_released) {
                 log_info("gc", LOG_STR("network", gc->network), LOG_INT("released", ret->n_released));
-                parked_serve(call->serve);
-                lease_wake(call->serve);
+                parked_serve(call->rpc);
+                lease_wake(call->rpc);
         }
         return 0;
 }

@@ -32,7 +32,7 @@ static const char **list_blocks(struct arena *arena, const struct store_eni *eni
 
 static int list_enis(struct method_call *call, struct ipam_network_reply *network, struct err *err)
 {
-        struct store *store = call->serve->options.store;
+        struct store *store = call->rpc->options.store;
         struct store_block *blocks;
         struct store_eni *enis;
         size_t n_blocks, n;
@@ -67,8 +67,8 @@ int handle_network(struct method_call *call, const void *request _unused_, void 
                 [SNAT_PORTS_HASH] = IPAM_SNAT_PORTS_HASHRANDOM,
                 [SNAT_PORTS_KEEP] = IPAM_SNAT_PORTS_NONE,
         };
-        const struct serve_options *options = &call->serve->options;
-        const struct serve_settings *settings = &call->serve->settings;
+        const struct rpc_options *options = &call->rpc->options;
+        const struct rpc_settings *settings = &call->rpc->settings;
         const struct egress *egress = settings->egress;
         struct ipam_network_reply network = {
                 .veth_prefix = settings->veth_prefix,

@@ -5,7 +5,7 @@
 #include "rpc/handlers.h"
 #include "rpc/handover.h"
 #include "rpc/lease.h"
-#include "rpc/serve.h"
+#include "rpc/server.h"
 #include "rpc/status.h"
 #include "rpc/wire.h"
 
@@ -45,16 +45,16 @@ static void add_blocked(struct ipam_status_reply *status, const struct reason_fa
         }
 }
 
-static void add_warnings(struct ipam_status_reply *status, const struct serve *serve,
+static void add_warnings(struct ipam_status_reply *status, const struct rpc *rpc,
                          const struct reason_facts *facts, struct arena *arena)
 {
-        const struct serve_settings *settings = &serve->settings;
+        const struct rpc_settings *settings = &rpc->settings;
 
         status->warnings =
                 ARENA_ARRAY(arena, struct ipam_warning, 1 + facts->n_warnings + settings->n_warnings);
-        if (serve->held_since_wall_ms)
+        if (rpc->held_since_wall_ms)
                 status->warnings[status->n_warnings++] =
-                        (struct ipam_warning){.subject = "new pods", .reason = handover_reason(serve, arena)};
+                        (struct ipam_warning){.subject = "new pods", .reason = handover_reason(rpc, arena)};
         for (size_t i = 0; i < facts->n_warnings; i++) {
                 if (facts->warnings[i].retry_at_ms > facts->now_ms)
                         status->warnings[status->n_warnings++] =
@@ -89,16 +89,16 @@ static bool is_exhausted(const struct reason_facts *facts, size_t n_blocked)
         return is_short(facts) && counts->cooling + counts->preparing + counts->unready == 0 && n_blocked > 0;
 }
 
-bool serve_is_ready(struct serve *serve)
+bool rpc_is_ready(struct rpc *rpc)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         struct reason_facts facts;
 
-        return status_facts(serve, clock_boottime_ms(), arena, &facts, NULL) == 0 && is_ready(&facts);
+        return status_facts(rpc, clock_boottime_ms(), arena, &facts, NULL) == 0 && is_ready(&facts);
 }
 
 /* After add_blocked(). */
-static void add_health(struct ipam_status_reply *status, const struct serve *serve,
+static void add_health(struct ipam_status_reply *status, const struct rpc *rpc,
                        const struct reason_facts *facts, struct arena *arena)
 {
         char *reason = arena_alloc(arena, REASON_BYTES, 1);
@@ -120,13 +120,13 @@ static void add_health(struct ipam_status_reply *status, const struct serve *ser
                         arena, "%u running pod%s no network: the link of %s ENI is gone from the node",
                         facts->counts.cut_off, facts->counts.cut_off == 1 ? " has" : "s have",
                         facts->counts.cut_off == 1 ? "its" : "their");
-        if (serve->impaired)
-                status->impaired_reason = serve->impaired;
+        if (rpc->impaired)
+                status->impaired_reason = rpc->impaired;
         status->impaired = status->impaired_reason;
 }
 
 /* On the wire the number says whether there is one. */
-static struct ipam_targets targets_of(const struct serve_settings *settings)
+static struct ipam_targets targets_of(const struct rpc_settings *settings)
 {
         const struct pool_targets *targets = &settings->targets;
 
@@ -139,33 +139,33 @@ static struct ipam_targets targets_of(const struct serve_settings *settings)
                                      .cooldown_ms = settings->cooldown_ms};
 }
 
-int serve_status(struct serve *serve, struct arena *arena, struct ipam_status_reply *ret, struct err *err)
+int rpc_status(struct rpc *rpc, struct arena *arena, struct ipam_status_reply *ret, struct err *err)
 {
         struct reason_facts facts;
 
-        if (status_facts(serve, clock_boottime_ms(), arena, &facts, err) < 0)
+        if (status_facts(rpc, clock_boottime_ms(), arena, &facts, err) < 0)
                 return -ERR_INTERNAL;
         *ret = (struct ipam_status_reply){
-                .version = serve->options.version,
-                .booted_ms = serve->booted_wall_ms,
-                .started_ms = serve->started_wall_ms,
-                .node = serve->node.node,
+                .version = rpc->options.version,
+                .booted_ms = rpc->booted_wall_ms,
+                .started_ms = rpc->started_wall_ms,
+                .node = rpc->node.node,
                 .pool = pool_of(&facts.counts),
-                .targets = targets_of(&serve->settings),
+                .targets = targets_of(&rpc->settings),
                 .enis = facts.counts.enis,
-                .max_enis = serve->node.max_enis,
-                .addresses_per_eni = serve->node.addresses_per_eni,
-                .connmark = serve->settings.egress ? serve->settings.egress->mark : 0,
+                .max_enis = rpc->node.max_enis,
+                .addresses_per_eni = rpc->node.addresses_per_eni,
+                .connmark = rpc->settings.egress ? rpc->settings.egress->mark : 0,
         };
         add_blocked(ret, &facts, arena);
-        add_health(ret, serve, &facts, arena);
-        add_warnings(ret, serve, &facts, arena);
+        add_health(ret, rpc, &facts, arena);
+        add_warnings(ret, rpc, &facts, arena);
         return 0;
 }
 
 int handle_status(struct method_call *call, const void *request _unused_, void *reply, struct err *err)
 {
-        return serve_status(call->serve, call->arena, reply, err);
+        return rpc_status(call->rpc, call->arena, reply, err);
 }
 
 static const char *or_null(const char *text)
@@ -178,7 +178,7 @@ static int list_enis(struct method_call *call, struct ipam_list_reply *list, str
         struct store_eni *enis;
         size_t n;
 
-        if (store_enis(call->serve->options.store, call->now_ms, call->arena, &enis, &n, err) < 0)
+        if (store_enis(call->rpc->options.store, call->now_ms, call->arena, &enis, &n, err) < 0)
                 return -ERR_INTERNAL;
         list->enis = ARENA_ARRAY(call->arena, struct ipam_eni, n);
         list->n_enis = n;
@@ -208,7 +208,7 @@ static int list_leases(struct method_call *call, struct ipam_list_reply *list, s
         struct store_lease *leases;
         size_t n;
 
-        if (store_leases(call->serve->options.store, NULL, call->arena, &leases, &n, err) < 0)
+        if (store_leases(call->rpc->options.store, NULL, call->arena, &leases, &n, err) < 0)
                 return -ERR_INTERNAL;
         list->leases = ARENA_ARRAY(call->arena, struct ipam_lease, n);
         list->n_leases = n;
@@ -227,7 +227,7 @@ static int list_leases(struct method_call *call, struct ipam_list_reply *list, s
                         .address_only = leases[i].address_only,
                 };
                 list->leases[i].addresses =
-                        lease_addresses(call->serve, &leases[i], call->arena, &list->leases[i].n_addresses);
+                        lease_addresses(call->rpc, &leases[i], call->arena, &list->leases[i].n_addresses);
         }
         return 0;
 }
@@ -237,7 +237,7 @@ static int list_imports(struct method_call *call, struct ipam_list_reply *list, 
         struct store_import *imports;
         size_t n;
 
-        if (store_imports(call->serve->options.store, call->arena, &imports, &n, err) < 0)
+        if (store_imports(call->rpc->options.store, call->arena, &imports, &n, err) < 0)
                 return -ERR_INTERNAL;
         list->imports = ARENA_ARRAY(call->arena, struct ipam_import, n);
         list->n_imports = n;

@@ -10,7 +10,7 @@
 
 /* A call in work, as handlers see it. */
 struct method_call {
-        struct serve *serve;
+        struct rpc *rpc;
         struct connection *connection;
         struct arena
                 *arena; /* of the request and the reply; a handler that parks takes it over (NULL then) */

@@ -28,20 +28,20 @@ int handover_load(struct store *store, int64_t *ret_since_ms, struct err *err)
         return 0;
 }
 
-const char *handover_reason(const struct serve *serve, struct arena *arena)
+const char *handover_reason(const struct rpc *rpc, struct arena *arena)
 {
         return arena_printf(arena,
                             "this node was exported to another daemon %" PRId64
                             " s ago, which would give new pods' addresses away; `ipamctl --cancel export "
                             "aws-vpc-cni` takes that back",
-                            (clock_wall_ms() - serve->held_since_wall_ms) / 1000);
+                            (clock_wall_ms() - rpc->held_since_wall_ms) / 1000);
 }
 
-static struct ipam_error refusal(const struct serve *serve, struct arena *arena)
+static struct ipam_error refusal(const struct rpc *rpc, struct arena *arena)
 {
         struct ipam_error error = {.id = IPAM_ERROR_NO_ADDRESS};
 
-        snprintf(error.reason, sizeof(error.reason), "%s", handover_reason(serve, arena));
+        snprintf(error.reason, sizeof(error.reason), "%s", handover_reason(rpc, arena));
         return error;
 }
 
@@ -52,27 +52,27 @@ int handover_refuses(struct method_call *call, const struct ipam_add_request *ad
         struct ipam_error error;
         int r;
 
-        if (!call->serve->held_since_wall_ms)
+        if (!call->rpc->held_since_wall_ms)
                 return 0;
-        r = store_lease_get(call->serve->options.store, &key, call->arena, &lease, err);
+        r = store_lease_get(call->rpc->options.store, &key, call->arena, &lease, err);
         if (r != -ERR_NOT_FOUND)
                 return r;
-        error = refusal(call->serve, call->arena);
-        lease_end_add(call->serve, add, REQUEST_HANDED_OVER, error.reason, IP_NONE, call->now_ms);
+        error = refusal(call->rpc, call->arena);
+        lease_end_add(call->rpc, add, REQUEST_HANDED_OVER, error.reason, IP_NONE, call->now_ms);
         if (!call->oneway)
                 reply_refuse(call->connection, &error);
         call->later = true;
         return 1;
 }
 
-static int note(struct serve *serve, int64_t since_ms, struct arena *arena, struct err *err)
+static int note(struct rpc *rpc, int64_t since_ms, struct arena *arena, struct err *err)
 {
         const char *value = since_ms ? arena_printf(arena, "%" PRId64, since_ms) : "";
         const char *text = since_ms ? "no new pod is served: the node is handed over"
                                     : "new pods are served again: the node is not handed over";
 
-        if (store_fact_set(serve->options.store, fact, value, err) < 0 ||
-            store_event_add(serve->options.store, EVENT_HANDOVER, "node", text, err) < 0)
+        if (store_fact_set(rpc->options.store, fact, value, err) < 0 ||
+            store_event_add(rpc->options.store, EVENT_HANDOVER, "node", text, err) < 0)
                 return err_wrap(err, "write down that the node is handed over");
         log_info(text);
         return 0;
@@ -81,18 +81,18 @@ static int note(struct serve *serve, int64_t since_ms, struct arena *arena, stru
 int handle_handover(struct method_call *call, const void *request, void *reply, struct err *err)
 {
         const struct ipam_handover_request *wanted = request;
-        struct serve *serve = call->serve;
-        int64_t since_ms = wanted->hold ? serve->held_since_wall_ms ?: clock_wall_ms() : 0;
+        struct rpc *rpc = call->rpc;
+        int64_t since_ms = wanted->hold ? rpc->held_since_wall_ms ?: clock_wall_ms() : 0;
         struct ipam_error error;
 
-        if (since_ms != serve->held_since_wall_ms) {
-                if (note(serve, since_ms, call->arena, err) < 0)
+        if (since_ms != rpc->held_since_wall_ms) {
+                if (note(rpc, since_ms, call->arena, err) < 0)
                         return -ERR_INTERNAL;
-                serve->held_since_wall_ms = since_ms;
+                rpc->held_since_wall_ms = since_ms;
         }
         if (since_ms) {
-                error = refusal(serve, call->arena);
-                parked_end_all(serve, &error, REQUEST_HANDED_OVER);
+                error = refusal(rpc, call->arena);
+                parked_end_all(rpc, &error, REQUEST_HANDED_OVER);
         }
         *(struct ipam_handover_reply *)reply = (struct ipam_handover_reply){since_ms};
         return 0;

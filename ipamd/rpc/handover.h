@@ -13,7 +13,7 @@
 int handover_load(struct store *store, int64_t *ret_since_ms, struct err *err);
 
 /* Why an ADD is refused, for people: since when, and how it is taken back. In the arena. */
-const char *handover_reason(const struct serve *serve, struct arena *arena);
+const char *handover_reason(const struct rpc *rpc, struct arena *arena);
 
 /*
  * Whether the node is held and the ADD's key has no lease: the call is then answered, and the handler is done (1). 0: it may go

@@ -26,10 +26,10 @@ struct ipam_error lease_refused(const struct store_lease *lease)
         return error;
 }
 
-void lease_end_add(const struct serve *serve, const struct ipam_add_request *request,
-                   enum request_result result, const char *reason, struct ip address, int64_t since_ms)
+void lease_end_add(const struct rpc *rpc, const struct ipam_add_request *request, enum request_result result,
+                   const char *reason, struct ip address, int64_t since_ms)
 {
-        metrics_add(serve->options.metrics, METRIC_REQUESTS,
+        metrics_add(rpc->options.metrics, METRIC_REQUESTS,
                     LABELS(request_verb_names[REQUEST_ADD], request_result_names[result]), 1);
         log_info("add", LOG_STR("result", reason ?: request_result_names[result]),
                  LOG_STR("address", IP_TEXT(address)), LOG_STR("namespace", request->pod_namespace),
@@ -37,10 +37,10 @@ void lease_end_add(const struct serve *serve, const struct ipam_add_request *req
                  LOG_STR("ifname", request->ifname), LOG_INT("ms", clock_boottime_ms() - since_ms));
 }
 
-void lease_wake(struct serve *serve)
+void lease_wake(struct rpc *rpc)
 {
-        if (serve->options.wake)
-                serve->options.wake(serve->options.wake_data);
+        if (rpc->options.wake)
+                rpc->options.wake(rpc->options.wake_data);
 }
 
 /* What the link is called where its own name is another pod's; none for a plugin that does not listen to it. */
@@ -67,8 +67,8 @@ static size_t list_spare_names(const struct ipam_add_request *request, struct ar
         return POD_LINK_SPARES;
 }
 
-int lease_try(struct serve *serve, const struct ipam_add_request *request, int64_t now_ms,
-              struct arena *arena, enum lease_result *ret_result, struct store_lease *ret, struct err *err)
+int lease_try(struct rpc *rpc, const struct ipam_add_request *request, int64_t now_ms, struct arena *arena,
+              enum lease_result *ret_result, struct store_lease *ret, struct err *err)
 {
         struct store_lease wanted = {
                 .key = LEASE_KEY(request),
@@ -84,17 +84,17 @@ int lease_try(struct serve *serve, const struct ipam_add_request *request, int64
 
         wanted.n_spare_host_ifnames = list_spare_names(request, arena, &wanted.spare_host_ifnames);
         wanted.key.host_ifname = request->address_only ? NULL : request->host_ifname;
-        r = store_lease_add(serve->options.store, &wanted, now_ms, arena, ret_result, ret, err);
+        r = store_lease_add(rpc->options.store, &wanted, now_ms, arena, ret_result, ret, err);
 
         if (r == 0 && *ret_result == LEASE_GIVEN)
-                lease_wake(serve);
+                lease_wake(rpc);
         return r;
 }
 
 /* The node's own address in the lease's subnet: its first one where that is in it, else that of the lease's ENI. */
-static struct ip node_address_beside(const struct serve *serve, const struct store_lease *lease)
+static struct ip node_address_beside(const struct rpc *rpc, const struct store_lease *lease)
 {
-        const struct ip primary = serve->node.node.primary_address;
+        const struct ip primary = rpc->node.node.primary_address;
         struct prefix subnet;
 
         if (ip_is_set(primary) && prefix_parse(lease->subnet_cidr, &subnet, NULL) == 0 &&
@@ -103,7 +103,7 @@ static struct ip node_address_beside(const struct serve *serve, const struct sto
         return lease->eni_address;
 }
 
-struct ipam_lease_address *lease_addresses(const struct serve *serve, const struct store_lease *lease,
+struct ipam_lease_address *lease_addresses(const struct rpc *rpc, const struct store_lease *lease,
                                            struct arena *arena, size_t *ret_n)
 {
         struct ipam_lease_address *address = ARENA_NEW(arena, struct ipam_lease_address);
@@ -113,8 +113,8 @@ struct ipam_lease_address *lease_addresses(const struct serve *serve, const stru
                 .eni_id = lease->eni_id,
                 .device_index = lease->device_index,
                 .network_card = lease->network_card,
-                .mtu = serve->settings.mtu,
-                .node_address = node_address_beside(serve, lease),
+                .mtu = rpc->settings.mtu,
+                .node_address = node_address_beside(rpc, lease),
         };
         ip_parse(DATAPLANE_GATEWAY, &address->gateway, NULL);
         prefix_parse(lease->subnet_cidr, &address->subnet, NULL); /* "" where it is not known */
@@ -122,7 +122,7 @@ struct ipam_lease_address *lease_addresses(const struct serve *serve, const stru
         return address;
 }
 
-struct ipam_add_reply lease_add_reply(const struct serve *serve, const struct store_lease *lease, bool reused,
+struct ipam_add_reply lease_add_reply(const struct rpc *rpc, const struct store_lease *lease, bool reused,
                                       struct arena *arena)
 {
         struct ipam_add_reply reply = {
@@ -130,6 +130,6 @@ struct ipam_add_reply lease_add_reply(const struct serve *serve, const struct st
                 .host_ifname = lease->address_only || !*lease->host_ifname ? NULL : lease->host_ifname,
         };
 
-        reply.addresses = lease_addresses(serve, lease, arena, &reply.n_addresses);
+        reply.addresses = lease_addresses(rpc, lease, arena, &reply.n_addresses);
         return reply;
 }

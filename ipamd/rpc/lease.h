@@ -12,8 +12,8 @@
                 .network = (from)->network, .container_id = (from)->container_id, .ifname = (from)->ifname})
 
 /* Tries to lease for the request. *ret is as of store_lease_add(). Wakes the planner when the pool was drawn. */
-int lease_try(struct serve *serve, const struct ipam_add_request *request, int64_t now_ms,
-              struct arena *arena, enum lease_result *ret_result, struct store_lease *ret, struct err *err);
+int lease_try(struct rpc *rpc, const struct ipam_add_request *request, int64_t now_ms, struct arena *arena,
+              enum lease_result *ret_result, struct store_lease *ret, struct err *err);
 
 /* NoAddress, with why what was asked for cannot be had. */
 struct ipam_error lease_refused(const struct store_lease *lease);
@@ -25,17 +25,17 @@ struct ipam_error lease_not_found(const struct store_lease_key *key);
  * An ADD ends: one line, and counted. result says how, the reason (may be NULL) why;
  * address IP_NONE where there is none.
  */
-void lease_end_add(const struct serve *serve, const struct ipam_add_request *request,
-                   enum request_result result, const char *reason, struct ip address, int64_t since_ms);
+void lease_end_add(const struct rpc *rpc, const struct ipam_add_request *request, enum request_result result,
+                   const char *reason, struct ip address, int64_t since_ms);
 
 /* A lease as Add answers it, its addresses in the arena. */
-struct ipam_add_reply lease_add_reply(const struct serve *serve, const struct store_lease *lease, bool reused,
+struct ipam_add_reply lease_add_reply(const struct rpc *rpc, const struct store_lease *lease, bool reused,
                                       struct arena *arena);
 
 /* The addresses of a lease and what goes with each, as the RPC tells them: one today. */
-struct ipam_lease_address *lease_addresses(const struct serve *serve, const struct store_lease *lease,
+struct ipam_lease_address *lease_addresses(const struct rpc *rpc, const struct store_lease *lease,
                                            struct arena *arena, size_t *ret_n);
 /* The pool was drawn or refilled, or somebody waits: the planner should look. */
-void lease_wake(struct serve *serve);
+void lease_wake(struct rpc *rpc);
 
 #endif

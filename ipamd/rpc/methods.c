@@ -18,7 +18,7 @@ static int method_watch(struct method_call *call, const void *request, void *rep
         const struct ipam_watch_request *watch = request;
         int64_t after = watch->after;
 
-        if (after < 0 && store_event_last_id(call->serve->options.store, &after, err) < 0)
+        if (after < 0 && store_event_last_id(call->rpc->options.store, &after, err) < 0)
                 return -ERR_INTERNAL;
         call->later = true;
         watch_start(call->connection, after);
@@ -70,7 +70,7 @@ static void refuse_failed(struct method_call *call, const char *method, const st
 {
         if (call->error.id == IPAM_ERROR_NONE) {
                 log_error("rpc call failed", LOG_STR("method", method), LOG_ERR(err));
-                call->serve->database_in_doubt = true;
+                call->rpc->database_in_doubt = true;
                 call->error.id = IPAM_ERROR_INTERNAL;
                 snprintf(call->error.reason, sizeof(call->error.reason), "%.*s",
                          (int)sizeof(call->error.reason) - 1, err->msg);
@@ -88,7 +88,7 @@ static void count_request(struct metrics *metrics, enum ipam_method_id id, enum 
 /* ADDs end in many ways and tell them themselves (lease_end_add()); an ADD that fails here is reported here. */
 static void count(const struct method_call *call, enum ipam_method_id id, int result, const void *reply)
 {
-        struct metrics *metrics = call->serve->options.metrics;
+        struct metrics *metrics = call->rpc->options.metrics;
         enum request_result ended = result == 0                ? REQUEST_DONE
                                     : result == -ERR_NOT_FOUND ? REQUEST_UNKNOWN
                                                                : REQUEST_FAILED;
@@ -102,7 +102,7 @@ static void count(const struct method_call *call, enum ipam_method_id id, int re
         if (id == IPAM_METHOD_ADD)
                 metrics_add(metrics, METRIC_AWSCNI_ADD_REQUESTS, NO_LABELS, 1);
         if (table[id].timed)
-                latency_note(&call->serve->latency, metrics, table[id].latency, LATENCY_RPC,
+                latency_note(&call->rpc->latency, metrics, table[id].latency, LATENCY_RPC,
                              clock_boottime_us() - call->began_us);
 }
 
@@ -117,7 +117,7 @@ static void run(struct method_call *call, enum ipam_method_id id, json_t *parame
         int r;
 
         if (jsonx_decode(parameters ?: nothing, method->request, call->arena, request, &problem, &err) < 0) {
-                count_request(call->serve->options.metrics, id, REQUEST_INVALID);
+                count_request(call->rpc->options.metrics, id, REQUEST_INVALID);
                 if (!call->oneway)
                         refuse_parameters(call->connection, &problem);
                 return;
@@ -136,7 +136,7 @@ static void run(struct method_call *call, enum ipam_method_id id, json_t *parame
 static void call_ipam(struct connection *connection, const struct varlink_call *varlink, const char *name)
 {
         struct method_call call = {
-                .serve = connection->serve,
+                .rpc = connection->rpc,
                 .connection = connection,
                 .oneway = varlink->oneway,
                 .now_ms = clock_boottime_ms(),
@@ -157,8 +157,8 @@ static void call_ipam(struct connection *connection, const struct varlink_call *
         call.arena = arena_new();
         run(&call, id, varlink->parameters);
         arena_free(call.arena);
-        if (connection->serve->n_watching)
-                watch_feed_all(connection->serve);
+        if (connection->rpc->n_watching)
+                watch_feed_all(connection->rpc);
 }
 
 void methods_call(struct connection *connection, const struct varlink_call *call)

@@ -14,17 +14,16 @@ struct metrics;
 struct store;
 
 enum {
-        SERVE_CONNECTIONS_MAX = 256,
-        SERVE_IDLE_MS = 30 * 1000,
-        SERVE_MTU = 9001,
-        SERVE_PROBE_PERIOD_MS = 60 * 1000, /* the last answer to Probe is given again for so long */
+        RPC_CONNECTIONS_MAX = 256,
+        RPC_IDLE_MS = 30 * 1000,
+        RPC_PROBE_PERIOD_MS = 60 * 1000, /* the last answer to Probe is given again for so long */
 };
 
 /* What comes from the daemon's settings: anew whenever they are read. */
-struct serve_settings {
+struct rpc_settings {
         struct pool_targets targets;
         int64_t cooldown_ms;
-        unsigned mtu;                /* of pods; 0: SERVE_MTU */
+        unsigned mtu;                /* of pods; never 0 */
         const struct egress *egress; /* these stay the caller's, too */
         const char *veth_prefix;
         unsigned eni_mtu; /* 0: left as it is */
@@ -34,11 +33,11 @@ struct serve_settings {
         size_t n_warnings;
 };
 
-struct serve_options {
+struct rpc_options {
         const char *socket_path;
-        struct store *store;            /* the loop's connection; borrowed, must outlive the server */
-        struct metrics *metrics;        /* what is counted; borrowed, may be NULL */
-        struct serve_settings settings; /* at first */
+        struct store *store;          /* the loop's connection; borrowed, must outlive the server */
+        struct metrics *metrics;      /* what is counted; borrowed, may be NULL */
+        struct rpc_settings settings; /* at first */
         void (*wake)(
                 void *data); /* the pool was drawn, or somebody waits: the planner should look. Must not wait */
         void *wake_data;
@@ -48,16 +47,16 @@ struct serve_options {
         void *vpc_cidrs_data;
         void (*probe)(
                 void *data); /* somebody wants to know what is in reach; the answer is STORE_FACT_PROBE, and
-                                      serve_pool_changed(). NULL: nobody can. Must not wait */
+                                      rpc_pool_changed(). NULL: nobody can. Must not wait */
         void *probe_data;
         const char *version;      /* NULL: the build's */
-        unsigned connections_max; /* 0: SERVE_CONNECTIONS_MAX */
-        int64_t idle_ms;          /* 0: SERVE_IDLE_MS. Of a connection that completes no call */
+        unsigned connections_max; /* 0: RPC_CONNECTIONS_MAX */
+        int64_t idle_ms;          /* 0: RPC_IDLE_MS. Of a connection that completes no call */
         int64_t add_timeout_ms;   /* 0: IPAM_ADD_TIMEOUT_MS. Of an ADD that names none */
 };
 
 /* What the node is, once known; for Status and for reasons. */
-struct serve_node {
+struct rpc_node {
         struct ipam_node node;
         int64_t max_enis;          /* of the instance type, or MAX_ENI; 0: not known */
         int64_t addresses_per_eni; /* secondary ones; 0: not known */

@@ -14,15 +14,15 @@ int parked_add(struct connection *connection, struct arena *arena, const struct 
                bool oneway, struct err *err);
 
 /* Hands out what is free, first come, first served; ends those whose time is over; sets the timer for the next. */
-void parked_serve(struct serve *serve);
+void parked_serve(struct rpc *rpc);
 
 /* A DEL overtook: all that wait with this key are answered with LeaseNotFound. */
-void parked_cancel(struct serve *serve, const struct store_lease_key *key);
+void parked_cancel(struct rpc *rpc, const struct store_lease_key *key);
 
 /* The peer is gone: no answer. */
 void parked_drop(struct parked *parked);
 
 /* Nobody gets an address any more: all are answered with the error. */
-void parked_end_all(struct serve *serve, const struct ipam_error *error, enum request_result result);
+void parked_end_all(struct rpc *rpc, const struct ipam_error *error, enum request_result result);
 
 #endif

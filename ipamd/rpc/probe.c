@@ -16,13 +16,13 @@
 #include "rpc/reply.h"
 
 /* 1: *ret is an answer that was ready at since_ms or later; 0: there is none. Texts are in the arena. */
-static int read_answer(struct serve *serve, int64_t since_ms, struct arena *arena,
-                       struct ipam_probe_reply *ret, struct err *err)
+static int read_answer(struct rpc *rpc, int64_t since_ms, struct arena *arena, struct ipam_probe_reply *ret,
+                       struct err *err)
 {
         _cleanup_json_ json_t *json = NULL;
         const char *text;
 
-        if (store_fact_get(serve->options.store, STORE_FACT_PROBE, arena, &text, err) < 0)
+        if (store_fact_get(rpc->options.store, STORE_FACT_PROBE, arena, &text, err) < 0)
                 return -(int)err->code;
         if (!text)
                 return 0;
@@ -46,19 +46,18 @@ static void finish(struct connection *connection, const struct ipam_probe_reply 
         connection_answered(connection);
 }
 
-static void finish_all(struct serve *serve, const struct ipam_probe_reply *reply,
-                       const struct ipam_error *error)
+static void finish_all(struct rpc *rpc, const struct ipam_probe_reply *reply, const struct ipam_error *error)
 {
-        serve->probe_asked_ms = 0;
-        uv_timer_stop(&serve->probe_timer);
-        for (struct connection *c = serve->connections, *next; c; c = next) {
+        rpc->probe_asked_ms = 0;
+        uv_timer_stop(&rpc->probe_timer);
+        for (struct connection *c = rpc->connections, *next; c; c = next) {
                 next = c->next;
                 if (c->probing)
                         finish(c, reply, error);
         }
 }
 
-void probe_serve(struct serve *serve)
+void probe_serve(struct rpc *rpc)
 {
         _cleanup_(arena_freep) struct arena *arena = NULL;
         struct ipam_probe_reply reply = {0};
@@ -66,17 +65,17 @@ void probe_serve(struct serve *serve)
         struct err err;
         int r;
 
-        if (!serve->probe_asked_ms)
+        if (!rpc->probe_asked_ms)
                 return;
         arena = arena_new();
-        r = read_answer(serve, serve->probe_asked_ms, arena, &reply, &err);
+        r = read_answer(rpc, rpc->probe_asked_ms, arena, &reply, &err);
         if (r == 0)
                 return;
         if (r < 0) {
                 log_error("reading the probe's result failed", LOG_ERR(&err));
                 snprintf(error.reason, sizeof(error.reason), "%.300s", err.msg);
         }
-        finish_all(serve, r > 0 ? &reply : NULL, &error);
+        finish_all(rpc, r > 0 ? &reply : NULL, &error);
 }
 
 static void on_deadline(uv_timer_t *timer)
@@ -92,33 +91,33 @@ static void on_deadline(uv_timer_t *timer)
 /* Whether it is the first that waits. */
 static bool begins(struct method_call *call)
 {
-        struct serve *serve = call->serve;
+        struct rpc *rpc = call->rpc;
 
         call->later = true;
         if (call->oneway)
                 return false;
         call->connection->probing = true;
-        if (serve->probe_asked_ms)
+        if (rpc->probe_asked_ms)
                 return false;
-        serve->probe_asked_ms = call->now_ms;
-        uv_update_time(serve->loop);
-        uv_timer_start(&serve->probe_timer, on_deadline, IPAM_PROBE_TIMEOUT_MS, 0);
+        rpc->probe_asked_ms = call->now_ms;
+        uv_update_time(rpc->loop);
+        uv_timer_start(&rpc->probe_timer, on_deadline, IPAM_PROBE_TIMEOUT_MS, 0);
         return true;
 }
 
 int handle_probe(struct method_call *call, const void *request _unused_, void *reply, struct err *err)
 {
-        struct serve *serve = call->serve;
-        int64_t since_ms = call->now_ms - SERVE_PROBE_PERIOD_MS;
-        int r = read_answer(serve, since_ms > serve->started_ms ? since_ms : serve->started_ms, call->arena,
-                            reply, err);
+        struct rpc *rpc = call->rpc;
+        int64_t since_ms = call->now_ms - RPC_PROBE_PERIOD_MS;
+        int r = read_answer(rpc, since_ms > rpc->started_ms ? since_ms : rpc->started_ms, call->arena, reply,
+                            err);
 
         if (r != 0)
                 return r < 0 ? r : 0;
-        if (!serve->options.probe)
+        if (!rpc->options.probe)
                 return err_set(err, ERR_UNSUPPORTED, "this daemon cannot ask AWS");
         if (begins(call))
-                serve->options.probe(serve->options.probe_data);
+                rpc->options.probe(rpc->options.probe_data);
         return 0;
 }
 
@@ -127,9 +126,9 @@ void probe_drop(struct connection *connection)
         connection->probing = false;
 }
 
-void probe_end_all(struct serve *serve)
+void probe_end_all(struct rpc *rpc)
 {
         const struct ipam_error error = {.id = IPAM_ERROR_NOT_READY, .reason = "ipamd is stopping"};
 
-        finish_all(serve, NULL, &error);
+        finish_all(rpc, NULL, &error);
 }

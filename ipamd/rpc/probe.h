@@ -6,10 +6,10 @@
 #include "rpc/state.h"
 
 /* Answers pending ADDs, if there is an answer by now. */
-void probe_serve(struct serve *serve);
+void probe_serve(struct rpc *rpc);
 /* The peer is gone. */
 void probe_drop(struct connection *connection);
 /* The daemon stops: NotReady for all. */
-void probe_end_all(struct serve *serve);
+void probe_end_all(struct rpc *rpc);
 
 #endif

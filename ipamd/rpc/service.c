@@ -67,7 +67,7 @@ static void get_info(struct connection *connection)
         const struct info_reply info = {
                 .vendor = "vpcwire",
                 .product = "ipamd",
-                .version = connection->serve->options.version,
+                .version = connection->rpc->options.version,
                 .url = "",
                 .interfaces = names,
                 .n_interfaces = ARRAY_SIZE(names),

@@ -3,13 +3,13 @@
 
 #include "rpc/state.h"
 
-void serve_released(struct serve *serve)
+void rpc_released(struct rpc *rpc)
 {
-        if (--serve->handles > 0 || !serve->closing)
+        if (--rpc->handles > 0 || !rpc->closing)
                 return;
-        arena_free(serve->node_arena);
-        free(serve->impaired);
-        free((char *)(uintptr_t)serve->options.socket_path);
-        free((char *)(uintptr_t)serve->options.version);
-        free(serve);
+        arena_free(rpc->node_arena);
+        free(rpc->impaired);
+        free((char *)(uintptr_t)rpc->options.socket_path);
+        free((char *)(uintptr_t)rpc->options.version);
+        free(rpc);
 }

@@ -19,19 +19,19 @@
 #include "store/store.h"
 
 enum {
-        SERVE_BACKLOG = 128,
+        RPC_BACKLOG = 128,
         /* A peer with more bytes than this unsent gets no further call processed and no further event. */
-        SERVE_UNSENT_BYTES_MAX = 256 * 1024,
-        SERVE_EVENTS_PER_READ = 128,
+        RPC_UNSENT_BYTES_MAX = 256 * 1024,
+        RPC_EVENTS_PER_READ = 128,
         /* Of one peer in one turn of the loop; then the others have theirs. */
-        SERVE_CALLS_PER_TURN = 8,
+        RPC_CALLS_PER_TURN = 8,
         /* Watchers see what other processes' threads wrote at the latest after this. */
-        SERVE_WATCH_MS = 500,
+        RPC_WATCH_MS = 500,
 };
 
 /* An ADD that waits for an address. Linked in the order of arrival. */
 struct parked {
-        struct serve *serve;
+        struct rpc *rpc;
         struct connection *connection; /* its peer; has this in ->parked */
         struct parked *previous, *next;
         struct arena *arena; /* of the request's strings */
@@ -42,7 +42,7 @@ struct parked {
 };
 
 struct connection {
-        struct serve *serve;
+        struct rpc *rpc;
         struct connection *previous, *next;
         uv_pipe_t pipe;
         uv_timer_t idle;
@@ -73,10 +73,10 @@ struct connection_hooks {
         void (*closed)(struct connection *connection);
 };
 
-struct serve {
+struct rpc {
         uv_loop_t *loop;
         struct connection_hooks hooks;
-        struct serve_options options; /* defaults filled in, texts copied */
+        struct rpc_options options; /* defaults filled in, texts copied */
         uv_pipe_t listener;
         dev_t socket_device;
         ino_t socket_inode;
@@ -93,8 +93,8 @@ struct serve {
         struct parked *parked_first, *parked_last;
         unsigned n_parked;
         struct arena *node_arena; /* of node's texts */
-        struct serve_node node;
-        struct serve_settings settings;
+        struct rpc_node node;
+        struct rpc_settings settings;
         char *impaired;
         int64_t held_since_wall_ms; /* the node is handed over to another daemon (handover.h); 0: it is not */
         bool database_in_doubt; /* a call failed inside; status_facts() finds out whether it was the database */
@@ -104,6 +104,6 @@ struct serve {
 };
 
 /* One of the server's handles, or a whole connection, is closed. The last one frees the server. */
-void serve_released(struct serve *serve);
+void rpc_released(struct rpc *rpc);
 
 #endif

@@ -29,38 +29,38 @@ static void split(struct arena *arena, const struct condition *all, size_t n, st
 }
 
 /* A full disk takes no lease; it stands until a write succeeds, because nobody sends ADDs to a node that is not ready. */
-static const char *why_unwritable(struct serve *serve, int64_t now_ms, struct arena *arena)
+static const char *why_unwritable(struct rpc *rpc, int64_t now_ms, struct arena *arena)
 {
         struct err err;
 
-        if (!serve->database_in_doubt)
+        if (!rpc->database_in_doubt)
                 return NULL;
-        if (store_fact_set(serve->options.store, FACT_WRITTEN, arena_printf(arena, "%lld", (long long)now_ms),
+        if (store_fact_set(rpc->options.store, FACT_WRITTEN, arena_printf(arena, "%lld", (long long)now_ms),
                            &err) < 0)
                 return arena_strdup(arena, err.msg);
-        serve->database_in_doubt = false;
+        rpc->database_in_doubt = false;
         return NULL;
 }
 
-int status_facts(struct serve *serve, int64_t now_ms, struct arena *arena, struct reason_facts *ret,
+int status_facts(struct rpc *rpc, int64_t now_ms, struct arena *arena, struct reason_facts *ret,
                  struct err *err)
 {
         struct reason_facts facts = {
-                .max_enis = serve->node.max_enis,
-                .instance_type = serve->node.node.instance_type,
+                .max_enis = rpc->node.max_enis,
+                .instance_type = rpc->node.node.instance_type,
                 .now_ms = now_ms,
         };
         struct condition *conditions;
         struct store_eni *enis;
         size_t n_enis, n_conditions;
 
-        if (store_counts(serve->options.store, now_ms, &facts.counts, err) < 0 ||
-            store_conditions(serve->options.store, arena, &conditions, &n_conditions, err) < 0 ||
-            store_enis(serve->options.store, now_ms, arena, &enis, &n_enis, err) < 0)
+        if (store_counts(rpc->options.store, now_ms, &facts.counts, err) < 0 ||
+            store_conditions(rpc->options.store, arena, &conditions, &n_conditions, err) < 0 ||
+            store_enis(rpc->options.store, now_ms, arena, &enis, &n_enis, err) < 0)
                 return -ERR_INTERNAL;
         split(arena, conditions, n_conditions, &facts);
         facts.set_up = is_set_up(enis, n_enis);
-        facts.unwritable = why_unwritable(serve, now_ms, arena);
+        facts.unwritable = why_unwritable(rpc, now_ms, arena);
         *ret = facts;
         return 0;
 }

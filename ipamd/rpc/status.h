@@ -7,7 +7,7 @@
 #include "rpc/state.h"
 
 /* Looks at the store: the facts of a refusal. Lists are in the arena. */
-int status_facts(struct serve *serve, int64_t now_ms, struct arena *arena, struct reason_facts *ret,
+int status_facts(struct rpc *rpc, int64_t now_ms, struct arena *arena, struct reason_facts *ret,
                  struct err *err);
 
 #endif

@@ -13,24 +13,24 @@ static void on_watch_timer(uv_timer_t *timer)
 
 void watch_start(struct connection *connection, int64_t after)
 {
-        struct serve *serve = connection->serve;
+        struct rpc *rpc = connection->rpc;
 
         connection->watching = true;
         connection->watch_after = after;
-        if (serve->n_watching++ == 0)
-                uv_timer_start(&serve->watch_timer, on_watch_timer, SERVE_WATCH_MS, SERVE_WATCH_MS);
+        if (rpc->n_watching++ == 0)
+                uv_timer_start(&rpc->watch_timer, on_watch_timer, RPC_WATCH_MS, RPC_WATCH_MS);
         watch_feed(connection);
 }
 
 void watch_end(struct connection *connection)
 {
-        struct serve *serve = connection->serve;
+        struct rpc *rpc = connection->rpc;
 
         if (!connection->watching)
                 return;
         connection->watching = false;
-        if (--serve->n_watching == 0)
-                uv_timer_stop(&serve->watch_timer);
+        if (--rpc->n_watching == 0)
+                uv_timer_stop(&rpc->watch_timer);
 }
 
 static int feed_once(struct connection *connection, size_t *ret_n, struct err *err)
@@ -39,8 +39,8 @@ static int feed_once(struct connection *connection, size_t *ret_n, struct err *e
         struct store_event *events;
         size_t n;
 
-        if (store_events(connection->serve->options.store, connection->watch_after, SERVE_EVENTS_PER_READ,
-                         arena, &events, &n, err) < 0)
+        if (store_events(connection->rpc->options.store, connection->watch_after, RPC_EVENTS_PER_READ, arena,
+                         &events, &n, err) < 0)
                 return -ERR_INTERNAL;
         for (size_t i = 0; i < n && !connection->closing; i++) {
                 const struct ipam_event event = event_of(&events[i]);
@@ -54,11 +54,11 @@ static int feed_once(struct connection *connection, size_t *ret_n, struct err *e
 
 void watch_feed(struct connection *connection)
 {
-        size_t n = SERVE_EVENTS_PER_READ;
+        size_t n = RPC_EVENTS_PER_READ;
         struct err err;
 
-        while (connection->watching && n == SERVE_EVENTS_PER_READ &&
-               connection_unsent(connection) <= SERVE_UNSENT_BYTES_MAX) {
+        while (connection->watching && n == RPC_EVENTS_PER_READ &&
+               connection_unsent(connection) <= RPC_UNSENT_BYTES_MAX) {
                 if (feed_once(connection, &n, &err) < 0) {
                         log_error("reading events for a watcher failed", LOG_ERR(&err));
                         connection_close(connection);
@@ -67,9 +67,9 @@ void watch_feed(struct connection *connection)
         }
 }
 
-void watch_feed_all(struct serve *serve)
+void watch_feed_all(struct rpc *rpc)
 {
-        for (struct connection *c = serve->connections, *next; c; c = next) {
+        for (struct connection *c = rpc->connections, *next; c; c = next) {
                 next = c->next;
                 watch_feed(c);
         }

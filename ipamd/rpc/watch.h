@@ -9,7 +9,7 @@
 void watch_start(struct connection *connection, int64_t after);
 /* Sends what is new, as far as the peer takes it. Nothing happens for a connection that does not watch. */
 void watch_feed(struct connection *connection);
-void watch_feed_all(struct serve *serve);
+void watch_feed_all(struct rpc *rpc);
 void watch_end(struct connection *connection);
 
 #endif

@@ -18,7 +18,7 @@
 #include "http/server.h"
 #include "metrics/calls.h"
 #include "metrics/metrics.h"
-#include "serve_fixture.h"
+#include "rpc_fixture.h"
 
 enum { ANSWER_BYTES_MAX = 256 * 1024, STUCK_MS = 61 * 1000 };
 
@@ -46,7 +46,7 @@ static void task_begin(struct fixture *fixture)
         struct bind m = bind_of(metrics_path), i = bind_of(introspection_path);
 
         http = http_endpoints_new(&fixture->loop,
-                                  &(const struct http_endpoints_options){.serve = fixture->serve,
+                                  &(const struct http_endpoints_options){.rpc = fixture->rpc,
                                                                          .store = fixture->loop_store,
                                                                          .metrics = metrics,
                                                                          .calls = calls,

@@ -12,7 +12,7 @@
 #include <vpcwire/clock.h>
 #include <vpcwire/log.h>
 
-#include "serve_fixture.h"
+#include "rpc_fixture.h"
 
 enum { PATIENCE_MS = TEST_PATIENCE_MS };
 
@@ -50,7 +50,7 @@ struct fixture *fixture_new(int64_t cooldown_ms)
 
         signal(SIGPIPE, SIG_IGN);
         log_init(STDERR_FILENO, LOG_FORMAT_TEXT, getenv("VW_TEST_LOG") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
-        strcpy(fixture->folder, "/tmp/vw-serve-XXXXXX");
+        strcpy(fixture->folder, "/tmp/vw-rpc-XXXXXX");
         assert_non_null(mkdtemp(fixture->folder));
         snprintf(fixture->socket_path, sizeof(fixture->socket_path), "%s/run/ipamd.sock", fixture->folder);
         snprintf(fixture->database, sizeof(fixture->database), "%s/ipam.db", fixture->folder);
@@ -62,10 +62,10 @@ struct fixture *fixture_new(int64_t cooldown_ms)
         assert_int_equal(uv_async_init(&fixture->loop, &fixture->async, on_async), 0);
         fixture->async.data = fixture;
         sem_init(&fixture->done, 0, 0);
-        fixture->options = (struct serve_options){
+        fixture->options = (struct rpc_options){
                 .socket_path = fixture->socket_path,
                 .store = fixture->loop_store,
-                .settings = {.targets = {.warm_eni = 1}},
+                .settings = {.targets = {.warm_eni = 1}, .mtu = 9001},
                 .wake = on_wake,
                 .wake_data = fixture,
                 .version = "9.8.7",
@@ -77,13 +77,13 @@ void fixture_start(struct fixture *fixture)
 {
         struct err err;
 
-        assert_ok(serve_new(&fixture->loop, &fixture->options, &fixture->serve, &err), &err);
+        assert_ok(rpc_new(&fixture->loop, &fixture->options, &fixture->rpc, &err), &err);
         assert_int_equal(pthread_create(&fixture->thread, NULL, run_loop, fixture), 0);
 }
 
 static void task_stop(struct fixture *fixture)
 {
-        fixture->serve = serve_free(fixture->serve);
+        fixture->rpc = rpc_free(fixture->rpc);
         uv_close((uv_handle_t *)&fixture->async, NULL);
 }
 
@@ -135,7 +135,7 @@ int fixture_teardown(void **state)
 
 static void task_pool_changed(struct fixture *fixture)
 {
-        serve_pool_changed(fixture->serve);
+        rpc_pool_changed(fixture->rpc);
 }
 
 void fixture_pool_changed(struct fixture *fixture)

@@ -8,7 +8,7 @@
 
 #include <vpcwire/clock.h>
 
-#include "serve_fixture.h"
+#include "rpc_fixture.h"
 
 enum { LONG_MS = TEST_PATIENCE_MS };
 
@@ -210,7 +210,7 @@ static void test_a_cooled_address_is_handed_out(void **state _unused_)
         add_must_get(&add, "10.0.1.1");
         released_ms = clock_boottime_ms();
         assert_ok(ipam_del(client, &(struct ipam_del_request){"net", "c1", "eth0"}, &reply, &err), &err);
-        async_add_start(&add, fixture, 2, LONG_MS); /* nobody will call serve_pool_changed() */
+        async_add_start(&add, fixture, 2, LONG_MS); /* nobody will call rpc_pool_changed() */
         add_must_get(&add, "10.0.1.1");
         assert_in_range(clock_boottime_ms() - released_ms, COOLDOWN_MS, LONG_MS / 2);
         ipam_client_free(client);

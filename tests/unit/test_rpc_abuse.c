@@ -17,7 +17,7 @@
 #include <vpcwire/clock.h>
 #include <vpcwire/varlink.h>
 
-#include "serve_fixture.h"
+#include "rpc_fixture.h"
 
 /* The kernel's: a descriptor that is watched already is found before memory for it is wanted. */
 static atomic_bool no_memory_for_watches;
@@ -284,7 +284,7 @@ static void test_300_connections(void **state)
                 alive += reply != NULL;
                 close(fds[i]);
         }
-        assert_int_equal(alive, SERVE_CONNECTIONS_MAX);
+        assert_int_equal(alive, RPC_CONNECTIONS_MAX);
         assert_alive(fixture);
 }
 

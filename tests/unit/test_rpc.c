@@ -11,7 +11,7 @@
 #include <vpcwire/clock.h>
 #include <vpcwire/jsonx.h>
 
-#include "serve_fixture.h"
+#include "rpc_fixture.h"
 
 static void test_add_again_confirm_check_del(void **state)
 {
@@ -36,7 +36,7 @@ static void test_add_again_confirm_check_del(void **state)
         assert_string_equal(IP_TEXT(add.addresses[0].gateway), "169.254.1.1");
         assert_string_equal(add.addresses[0].eni_id, "eni-primary");
         assert_true(add.addresses[0].device_index == 0 && add.addresses[0].network_card == 0);
-        assert_true(add.addresses[0].mtu == SERVE_MTU && !add.reused);
+        assert_true(add.addresses[0].mtu == 9001 && !add.reused);
         assert_int_equal(atomic_load(&fixture->wakes), 1);
         assert_ok(ipam_add(client, &request, &again, &err), &err);
         assert_true(again.reused && ip_equal(again.addresses[0].address, address));
@@ -130,16 +130,16 @@ static void test_gc(void **state)
 
 static void task_set_texts(struct fixture *fixture)
 {
-        struct serve_node node = {.node = {.instance_id = "i-1", .instance_type = "t3.small"}, .max_enis = 3};
+        struct rpc_node node = {.node = {.instance_id = "i-1", .instance_type = "t3.small"}, .max_enis = 3};
 
-        serve_set_node(fixture->serve, &node);
-        serve_set_settings(
-                fixture->serve,
-                &(struct serve_settings){
+        rpc_set_node(fixture->rpc, &node);
+        rpc_set_settings(
+                fixture->rpc,
+                &(struct rpc_settings){
                         .targets = {.warm_eni = 2, .has_minimum_ip = true, .minimum_ip = 5, .max_pods = 9},
                         .cooldown_ms = 30000,
                         .mtu = 1500});
-        serve_set_impaired(fixture->serve, "rules cannot be written");
+        rpc_set_impaired(fixture->rpc, "rules cannot be written");
 }
 
 static void test_status(void **state)
@@ -255,26 +255,26 @@ static void test_watch(void **state)
 static void test_socket_file(void **state)
 {
         struct fixture *fixture = *state;
-        struct serve_options options = fixture->options;
+        struct rpc_options options = fixture->options;
         char path[128];
         struct stat st;
-        struct serve *second = NULL;
+        struct rpc *second = NULL;
         uv_loop_t loop;
         struct err err;
 
         assert_int_equal(stat(fixture->socket_path, &st), 0);
         assert_int_equal(st.st_mode & 07777, 0600);
         uv_loop_init(&loop);
-        assert_fails(serve_new(&loop, &options, &second, &err), ERR_BUSY);
+        assert_fails(rpc_new(&loop, &options, &second, &err), ERR_BUSY);
         assert_contains(err.msg, fixture->socket_path);
         /* The one that was refused has removed nothing. */
         ipam_client_free(fixture_connect(fixture));
         snprintf(path, sizeof(path), "%s/ipam.db", fixture->folder);
         options.socket_path = path;
-        assert_fails(serve_new(&loop, &options, &second, &err), ERR_EXISTS);
+        assert_fails(rpc_new(&loop, &options, &second, &err), ERR_EXISTS);
         assert_contains(err.msg, "no socket");
         options.socket_path = "/dev/null/x/s";
-        assert_true(serve_new(&loop, &options, &second, &err) < 0);
+        assert_true(rpc_new(&loop, &options, &second, &err) < 0);
         uv_loop_close(&loop);
 }
 
@@ -291,15 +291,15 @@ static void test_stale_socket_is_replaced(void **state _unused_)
         /* What a killed daemon leaves: a socket that no daemon listens on. */
         {
                 uv_loop_t loop;
-                struct serve *dead;
+                struct rpc *dead;
                 char copy[80];
                 struct err err;
 
                 uv_loop_init(&loop);
-                assert_ok(serve_new(&loop, &fixture->options, &dead, &err), &err);
+                assert_ok(rpc_new(&loop, &fixture->options, &dead, &err), &err);
                 snprintf(copy, sizeof(copy), "%s.kept", fixture->socket_path);
                 assert_int_equal(link(fixture->socket_path, copy), 0);
-                serve_free(dead);
+                rpc_free(dead);
                 uv_run(&loop, UV_RUN_DEFAULT);
                 assert_int_equal(uv_loop_close(&loop), 0);
                 assert_int_equal(rename(copy, fixture->socket_path), 0);

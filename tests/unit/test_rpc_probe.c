@@ -7,7 +7,7 @@
 
 #include <vpcwire/clock.h>
 
-#include "serve_fixture.h"
+#include "rpc_fixture.h"
 
 static void on_probe(void *data)
 {
@@ -101,7 +101,7 @@ static void test_an_old_answer_is_asked_for_anew(void **state)
         struct fixture *fixture = *state;
         struct asker asker;
 
-        write_answer(fixture, "old", clock_boottime_ms() - SERVE_PROBE_PERIOD_MS - 1000);
+        write_answer(fixture, "old", clock_boottime_ms() - RPC_PROBE_PERIOD_MS - 1000);
         asker_start(&asker, fixture);
         fixture_wait(fixture, was_asked, "the reconciler to be asked");
         write_answer(fixture, "new", clock_boottime_ms());

@@ -3,8 +3,8 @@
  * A server for tests: a temporary folder with a real database, the server on its own loop in its own thread, and the
  * test as the reconciler, with the second store connection.
  */
-#ifndef SERVE_FIXTURE_H
-#define SERVE_FIXTURE_H
+#ifndef RPC_FIXTURE_H
+#define RPC_FIXTURE_H
 
 #include <pthread.h>
 #include <semaphore.h>
@@ -14,14 +14,14 @@
 
 #include <vpcwire/ipam_client.h>
 
-#include "rpc/serve.h"
+#include "rpc/server.h"
 #include "store/store.h"
 
 struct fixture {
         char folder[32], socket_path[64], database[64];
         struct store *store;      /* the test's */
         struct store *loop_store; /* the server's */
-        struct serve *serve;
+        struct rpc *rpc;
         uv_loop_t loop;
         uv_async_t async;
         pthread_t thread;
@@ -29,7 +29,7 @@ struct fixture {
         void (*task)(struct fixture *fixture);
         atomic_uint wakes;
         int64_t eni_key;
-        struct serve_options options; /* a test may change it before fixture_start() */
+        struct rpc_options options; /* a test may change it before fixture_start() */
 };
 
 struct fixture *fixture_new(int64_t cooldown_ms);

@@ -1,0 +1,12 @@
+# The RPC server on a real store, spoken to by the real client and by raw sockets.
+vw_test(reason ipamd_rpc)
+vw_test(rpc ipamd_rpc Threads::Threads)
+vw_test(rpc_parked ipamd_rpc Threads::Threads)
+vw_test(rpc_abuse ipamd_rpc Threads::Threads)
+vw_test(rpc_probe ipamd_rpc Threads::Threads)
+vw_test(latency ipamd_rpc)
+vw_test(http_endpoints ipamd_http Threads::Threads)
+foreach(test rpc rpc_parked rpc_abuse rpc_probe http_endpoints)
+        target_sources(test_${test} PRIVATE rpc_fixture.c)
+endforeach()
+vw_test(sandbox ipamd_daemon vpcwire Threads::Threads)
