@@ -122,13 +122,6 @@ int args_check_values(const struct cni_args *args, unsigned needs, struct err *e
         return 0;
 }
 
-int args_check(const struct cni_args *args, unsigned needs, struct err *err)
-{
-        int r = args_check_values(args, needs, err);
-
-        return r < 0 ? r : args_check_present(args, needs, err);
-}
-
 static int parse_bool(const char *text, bool *ret)
 {
         static const struct {

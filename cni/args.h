@@ -49,8 +49,6 @@ void args_from_env(const char *const env[], struct cni_args *ret);
 int args_check_present(const struct cni_args *args, unsigned needs, struct err *err);
 /* Whether what is there of it is well formed. ERR_INVALID names what is not. */
 int args_check_values(const struct cni_args *args, unsigned needs, struct err *err);
-/* Both; what is malformed is reported first. */
-int args_check(const struct cni_args *args, unsigned needs, struct err *err);
 
 /* Whether CNI_NETNS_OVERRIDE allows the plugin's own namespace as the pod's. */
 bool args_allow_own_netns(const struct cni_args *args);

@@ -100,7 +100,11 @@ static int read_conf(struct call *call, int stdin_fd, struct err *err)
         return check_verb_version(call, err);
 }
 
-int plugin_prepare(const char *const env[], int stdin_fd, struct call *call, struct err *err)
+/*
+ * Everything before the verb itself: after it, verb, args, conf and version are set. On failure call->code says why.
+ * call_done() is due either way.
+ */
+static int prepare(const char *const env[], int stdin_fd, struct call *call, struct err *err)
 {
         int r;
 
@@ -203,7 +207,7 @@ int plugin_run(const char *const env[], int stdin_fd, int stdout_fd)
                 about();
                 return 0;
         }
-        if (plugin_prepare(env, stdin_fd, &call, &err) < 0 || run_verb(&call, &result, &err) < 0) {
+        if (prepare(env, stdin_fd, &call, &err) < 0 || run_verb(&call, &result, &err) < 0) {
                 log_outcome(&call, started_ms, &err);
                 print_error(stdout_fd, &call, &err);
                 return 1;

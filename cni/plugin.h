@@ -8,12 +8,6 @@
 
 #include "call.h"
 
-/*
- * Everything before the verb itself: after it, verb, args, conf and version are set. On failure call->code says why.
- * call_done() is due either way.
- */
-int plugin_prepare(const char *const env[], int stdin_fd, struct call *call, struct err *err);
-
 /* The whole plugin. Returns the exit status. */
 int plugin_run(const char *const env[], int stdin_fd, int stdout_fd);
 

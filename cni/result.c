@@ -5,7 +5,7 @@
 
 #include "result.h"
 
-/* Fails on a key or text that is not UTF-8; args_check() and the daemon let none through. */
+/* Fails on a key or text that is not UTF-8; args_check_values() and the daemon let none through. */
 static void set_text(json_t *object, const char *key, const char *text)
 {
         json_object_set_new(object, key, json_string(text));

@@ -65,7 +65,8 @@ static int compare(const void *a, const void *b)
         return ifaddr_compare(a, b);
 }
 
-int ifaddr_parse(const struct nlmsghdr *hdr, struct ifaddr *ret, struct err *err)
+/* Of an RTM_NEWADDR message; ERR_PROTOCOL when it is malformed. */
+static int parse(const struct nlmsghdr *hdr, struct ifaddr *ret, struct err *err)
 {
         struct nlattr *attributes[IFA_MAX + 1];
         const struct ifaddrmsg *header = nlmsg_data(hdr);
@@ -88,7 +89,7 @@ static int take(const struct nlmsghdr *hdr, void *element, const void *filter, s
 {
         const struct ifaddrmsg *wanted = filter;
         struct ifaddr *ifaddr = element;
-        int r = ifaddr_parse(hdr, ifaddr, err);
+        int r = parse(hdr, ifaddr, err);
 
         if (r < 0)
                 return r;

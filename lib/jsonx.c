@@ -64,7 +64,8 @@ static const char *list_names(const struct jsonx_names *names, char text[static 
         return text;
 }
 
-unsigned jsonx_enum_find(const struct jsonx_names *names, const char *text)
+/* The value whose name this is, in any case; JSONX_ENUM_UNKNOWN where it is none. */
+static unsigned enum_find(const struct jsonx_names *names, const char *text)
 {
         for (unsigned i = JSONX_ENUM_UNKNOWN + 1; i < names->n; i++)
                 if (strcasecmp(names->names[i], text) == 0)
@@ -76,7 +77,7 @@ int jsonx_enum_parse(const struct jsonx_names *names, const char *what, const ch
                      struct err *err)
 {
         char allowed[JSONX_VALUE_BYTES];
-        unsigned found = jsonx_enum_find(names, text);
+        unsigned found = enum_find(names, text);
 
         if (found == JSONX_ENUM_UNKNOWN)
                 return err_set(err, ERR_INVALID, "%s '%.*s' is not allowed (allowed: %s)", what,
@@ -151,7 +152,7 @@ static int decode_enum(struct reader *reader, const struct jsonx_field *field, c
 
         if (!json_is_string(value))
                 return refuse_type(reader, field, "a string is wanted");
-        found = jsonx_enum_find(field->names, json_string_value(value));
+        found = enum_find(field->names, json_string_value(value));
         if (found == JSONX_ENUM_UNKNOWN && reader->closed)
                 return refuse_value(reader, field, json_string_value(value),
                                     list_names(field->names, allowed));

@@ -224,21 +224,6 @@ int link_create_veth(struct netlink *nl, const struct link_veth *veth, struct er
         return netlink_request(nl, msg, err, "create link %s with peer %s", veth->name, veth->peer_name);
 }
 
-int link_create(struct netlink *nl, const char *name, const char *kind, struct err *err)
-{
-        struct nlattr *linkinfo;
-        struct nl_msg *msg;
-        int r = link_check_name(name, err);
-
-        if (r < 0)
-                return r;
-        msg = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, name);
-        linkinfo = message_nest(msg, IFLA_LINKINFO);
-        message_put_string(msg, IFLA_INFO_KIND, kind);
-        nla_nest_end(msg, linkinfo);
-        return netlink_request(nl, msg, err, "create link %s of kind %s", name, kind);
-}
-
 static int change_link(struct netlink *nl, unsigned ifindex, const char *name,
                        const struct link_change *change, struct err *err)
 {

@@ -97,33 +97,16 @@ int neigh_dump(struct netlink *nl, struct arena *arena, int family, unsigned ifi
         return r;
 }
 
-static int check_proxy(unsigned ifindex, struct ip ip, struct err *err)
-{
-        return ifindex && ip_is_set(ip)
-                       ? 0
-                       : err_set(err, ERR_INVALID, "answer ARP: an address and a link are needed");
-}
-
 int neigh_proxy_add(struct netlink *nl, unsigned ifindex, struct ip ip, struct err *err)
 {
         const struct neigh_info proxy = {.ifindex = ifindex, .ip = ip};
         struct nl_msg *msg;
 
-        if (check_proxy(ifindex, ip, err) < 0)
-                return -ERR_INVALID;
+        if (!ifindex || !ip_is_set(ip))
+                return err_set(err, ERR_INVALID, "answer ARP: an address and a link are needed");
         msg = neigh_message(rtnl_neigh_build_add_request, NLM_F_CREATE | NLM_F_REPLACE, NTF_PROXY, &proxy);
         message_put_u8(msg, NDA_PROTOCOL, DATAPLANE_PROTOCOL); /* rtnl_neigh has none */
         return netlink_request(nl, msg, err, "answer ARP for %s on link number %u", IP_TEXT(ip), ifindex);
-}
-
-int neigh_proxy_delete(struct netlink *nl, unsigned ifindex, struct ip ip, struct err *err)
-{
-        const struct neigh_info proxy = {.ifindex = ifindex, .ip = ip};
-
-        if (check_proxy(ifindex, ip, err) < 0)
-                return -ERR_INVALID;
-        return netlink_request(nl, neigh_message(rtnl_neigh_build_delete_request, 0, NTF_PROXY, &proxy), err,
-                               "answer no ARP for %s on link number %u", IP_TEXT(ip), ifindex);
 }
 
 static int take_proxy(const struct nlmsghdr *hdr, void *element, const void *ip, struct err *err)

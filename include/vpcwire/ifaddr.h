@@ -28,7 +28,4 @@ int ifaddr_dump(struct netlink *nl, struct arena *arena, int family, unsigned if
 /* Order by index, address, length: what identifies an address. */
 int ifaddr_compare(const struct ifaddr *a, const struct ifaddr *b);
 
-/* Reads an RTM_NEWADDR or RTM_DELADDR message; ERR_PROTOCOL when it is malformed. */
-int ifaddr_parse(const struct nlmsghdr *hdr, struct ifaddr *ret, struct err *err);
-
 #endif

@@ -141,9 +141,7 @@ int jsonx_decode(const json_t *object, const struct jsonx_schema *schema, struct
  */
 json_t *jsonx_encode(const struct jsonx_schema *schema, const void *value);
 
-/* The value whose name this is, in any case; JSONX_ENUM_UNKNOWN where it is none. */
-unsigned jsonx_enum_find(const struct jsonx_names *names, const char *text);
-/* The same for text of a person's: ERR_INVALID names `what`, the text and what is allowed. */
+/* The value whose name this is, in any case; where it is none, ERR_INVALID names `what`, the text and what is allowed. */
 int jsonx_enum_parse(const struct jsonx_names *names, const char *what, const char *text, unsigned *ret,
                      struct err *err);
 

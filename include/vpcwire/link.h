@@ -79,8 +79,6 @@ struct link_veth {
 };
 
 int link_create_veth(struct netlink *nl, const struct link_veth *veth, struct err *err);
-/* A link of a kind that needs no more than its name: "bridge", "dummy". */
-int link_create(struct netlink *nl, const char *name, const char *kind, struct err *err);
 
 enum link_admin { LINK_ADMIN_KEEP, LINK_ADMIN_UP, LINK_ADMIN_DOWN };
 

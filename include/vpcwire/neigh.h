@@ -34,8 +34,6 @@ int neigh_dump(struct netlink *nl, struct arena *arena, int family, unsigned ifi
  * namespace, and Linux forgets to remove those with the namespace.)
  */
 int neigh_proxy_add(struct netlink *nl, unsigned ifindex, struct ip ip, struct err *err);
-/* ERR_NOT_FOUND when it is not there. */
-int neigh_proxy_delete(struct netlink *nl, unsigned ifindex, struct ip ip, struct err *err);
 /* The links that have one for the address, whoever made it: their indexes, sorted, in the arena. 0: one that is of no link. */
 int neigh_proxy_links(struct netlink *nl, struct arena *arena, struct ip ip, unsigned **ret, size_t *ret_n,
                       struct err *err);

@@ -47,11 +47,6 @@ struct credentials *credentials_open(const struct credentials_options *options)
         return c;
 }
 
-struct credentials *credentials_new(struct imds *imds)
-{
-        return credentials_open(&(const struct credentials_options){.imds = imds});
-}
-
 struct credentials *credentials_free(struct credentials *credentials)
 {
         if (!credentials)

@@ -45,9 +45,6 @@ struct credentials_options {
 /* Strings are copied. Which provider it is, is read from the environment at each refresh. */
 struct credentials *credentials_open(const struct credentials_options *options);
 
-/* As credentials_open(), with imds (borrowed, may be NULL) alone. */
-struct credentials *credentials_new(struct imds *imds);
-
 struct credentials *credentials_free(struct credentials *credentials);
 DEFINE_CLEANUP(struct credentials *, credentials_free)
 

@@ -72,17 +72,6 @@ bool ec2_action_has_dry_run(enum ec2_action action)
         return action != EC2_ACTION_ASSIGN_ADDRESSES && action != EC2_ACTION_UNASSIGN_ADDRESSES;
 }
 
-const char *ec2_repeat_to_string(enum ec2_repeat repeat)
-{
-        static const char *const names[] = {
-                [EC2_REPEAT_NEVER] = "never",
-                [EC2_REPEAT_AS_IS] = "as-is",
-                [EC2_REPEAT_AFTER_RESYNC] = "after-resync",
-        };
-
-        return (unsigned)repeat < ARRAY_SIZE(names) ? names[repeat] : "unknown";
-}
-
 enum ec2_repeat ec2_retry_repeat(enum ec2_action action, enum ec2_failure_class class)
 {
         bool ends = action == EC2_ACTION_DETACH_ENI || action == EC2_ACTION_DELETE_ENI;

@@ -24,8 +24,6 @@ enum pace_class ec2_action_pace(enum ec2_action action);
 /* Whether EC2 has a dry run of it: Assign... and UnassignPrivateIpAddresses have no such parameter (API reference). */
 bool ec2_action_has_dry_run(enum ec2_action action);
 
-const char *ec2_repeat_to_string(enum ec2_repeat repeat);
-
 enum ec2_repeat ec2_retry_repeat(enum ec2_action action, enum ec2_failure_class class);
 
 /*

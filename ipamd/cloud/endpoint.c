@@ -5,20 +5,20 @@
 #include <string.h>
 
 struct partition {
-        const char *region_prefix, *name;
+        const char *region_prefix;
         const char *suffix, *dualstack_suffix;
         bool plain_is_fips; /* "ec2." and "sts." are the FIPS endpoints; there are no "-fips" ones of IPv4 */
 };
 
 static const struct partition partitions[] = {
-        {"cn-", "aws-cn", "amazonaws.com.cn", "api.amazonwebservices.com.cn"},
-        {"us-gov-", "aws-us-gov", "amazonaws.com", "api.aws", .plain_is_fips = true},
-        {"us-iso-", "aws-iso", "c2s.ic.gov", "api.aws.ic.gov"},
-        {"us-isob-", "aws-iso-b", "sc2s.sgov.gov", "api.aws.scloud"},
-        {"eu-isoe-", "aws-iso-e", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"},
-        {"us-isof-", "aws-iso-f", "csp.hci.ic.gov", "api.aws.hci.ic.gov"},
-        {"eusc-", "aws-eusc", "amazonaws.eu", "api.amazonwebservices.eu"},
-        {"", "aws", "amazonaws.com", "api.aws"}, /* all others; last */
+        {"cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"},
+        {"us-gov-", "amazonaws.com", "api.aws", .plain_is_fips = true},
+        {"us-iso-", "c2s.ic.gov", "api.aws.ic.gov"},
+        {"us-isob-", "sc2s.sgov.gov", "api.aws.scloud"},
+        {"eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"},
+        {"us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov"},
+        {"eusc-", "amazonaws.eu", "api.amazonwebservices.eu"},
+        {"", "amazonaws.com", "api.aws"}, /* all others; last */
 };
 
 static const struct partition *find_partition(const char *region)
@@ -28,11 +28,6 @@ static const struct partition *find_partition(const char *region)
         while (strncmp(region, p->region_prefix, strlen(p->region_prefix)) != 0)
                 p++;
         return p;
-}
-
-const char *endpoint_partition(const char *region)
-{
-        return find_partition(region)->name;
 }
 
 static int check_region(const char *region, struct err *err)

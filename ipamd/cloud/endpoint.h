@@ -25,7 +25,4 @@ struct endpoint {
  */
 int endpoint_format(const struct endpoint *endpoint, struct text *ret, struct err *err);
 
-/* The region's partition: "aws", "aws-cn"... Never NULL. */
-const char *endpoint_partition(const char *region);
-
 #endif

@@ -24,8 +24,8 @@ int sigv4_authorization(const struct sigv4_request *request, struct arena *arena
                         struct err *err);
 
 /*
- * The canonical request alone, for tests and for explaining a SignatureDoesNotMatch. It holds no key, but it repeats
- * the signed headers, a session token among them.
+ * The canonical request alone: nobody but tests needs it, which compare it with AWS's published ones. It holds no key, but
+ * it repeats the signed headers, a session token among them.
  */
 int sigv4_canonical_request(const struct sigv4_request *request, struct arena *arena, const char **ret,
                             struct err *err);

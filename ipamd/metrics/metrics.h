@@ -9,7 +9,6 @@
 #ifndef IPAMD_METRICS_METRICS_H
 #define IPAMD_METRICS_METRICS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -3,6 +3,8 @@
 #ifndef IPAMD_METRICS_METRICS_TABLE_H
 #define IPAMD_METRICS_METRICS_TABLE_H
 
+#include <stdbool.h>
+
 #include "metrics/metrics.h"
 
 enum metric_kind {

@@ -46,17 +46,6 @@ struct node_ports node_ports(const struct node *node)
         return (struct node_ports){.route = netlink_port(node->nl), .nft = node->nft_socket.port};
 }
 
-const char *node_eni_state_to_string(enum node_eni_state state)
-{
-        static const char *const names[] = {
-                [NODE_ENI_NO_LINK] = "no-link",
-                [NODE_ENI_ROUTED] = "routed",
-                [NODE_ENI_FAILED] = "failed",
-        };
-
-        return (size_t)state < ARRAY_SIZE(names) ? names[state] : "unknown";
-}
-
 unsigned node_repairs_total(const struct node_repairs *r)
 {
         return r->links + r->addresses + r->routes + r->rules + r->neighbours + r->nft + r->sysctls;

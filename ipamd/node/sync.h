@@ -30,8 +30,6 @@ DEFINE_CLEANUP(struct node *, node_free)
 /* For node_monitor_open(): our own changes carry them, and are no news. */
 struct node_ports node_ports(const struct node *node);
 
-const char *node_eni_state_to_string(enum node_eni_state state);
-
 /* The sum of the counts. */
 unsigned node_repairs_total(const struct node_repairs *repairs);
 

@@ -107,8 +107,6 @@ struct node_nft_set {
 
 /* The order in a set: by address, a broader prefix before those inside it. */
 int node_nft_compare(const struct node_nft_element *x, const struct node_nft_element *y);
-/* "10.0.1.6" or "10.0.1.64/28". */
-const char *node_nft_element_text(struct prefix prefix, char buffer[static PREFIX_TEXT_BYTES]);
 /* Adds an element of the set as it stands in the table's text: with the chain, where it is a map's. */
 void node_nft_element_add(struct text *t, const struct node_nft_set *set,
                           const struct node_nft_element *element);

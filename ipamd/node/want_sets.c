@@ -70,7 +70,8 @@ static void write_kind(struct text *t, const struct elements *elements)
         text_add(t, "\t\tsize %zu\n", size);
 }
 
-const char *node_nft_element_text(struct prefix prefix, char buffer[static PREFIX_TEXT_BYTES])
+/* "10.0.1.6" or "10.0.1.64/28". */
+static const char *element_text(struct prefix prefix, char buffer[static PREFIX_TEXT_BYTES])
 {
         return prefix.bits == ip_max_bits(prefix.ip) ? ip_format(prefix.ip, buffer)
                                                      : prefix_format(prefix, buffer);
@@ -79,7 +80,7 @@ const char *node_nft_element_text(struct prefix prefix, char buffer[static PREFI
 void node_nft_element_add(struct text *t, const struct node_nft_set *set,
                           const struct node_nft_element *element)
 {
-        text_add(t, "%s", node_nft_element_text(element->prefix, (char[PREFIX_TEXT_BYTES]){0}));
+        text_add(t, "%s", element_text(element->prefix, (char[PREFIX_TEXT_BYTES]){0}));
         if (strcmp(set->kind, "map") == 0)
                 text_add(t, " : goto pod_%u", element->index);
 }
@@ -154,7 +155,7 @@ void want_add_returns_of_direct(struct text *t, struct arena *arena, const struc
         settle(&elements);
         for (size_t i = 0; i < elements.n; i++)
                 text_add(t, "\t\tip daddr %s return\n",
-                         node_nft_element_text(elements.list[i].prefix, (char[PREFIX_TEXT_BYTES]){0}));
+                         element_text(elements.list[i].prefix, (char[PREFIX_TEXT_BYTES]){0}));
 }
 
 void want_add_pods_set(struct want_nft_table *table, struct arena *arena, const struct node_view *view)

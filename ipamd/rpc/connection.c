@@ -145,6 +145,9 @@ static bool take_call(struct connection *connection)
         return true;
 }
 
+/* Takes calls of those who had theirs in the last turn and sent more. */
+static void next_turn(uv_idle_t *idle);
+
 /* Takes calls one after the other, as long as each is answered at once and the peer takes the answers. */
 static void take_calls(struct connection *connection)
 {
@@ -152,7 +155,7 @@ static void take_calls(struct connection *connection)
                connection_unsent(connection) <= RPC_UNSENT_BYTES_MAX) {
                 if (has_had_its_turn(connection)) {
                         connection->behind = true;
-                        uv_idle_start(&connection->rpc->next_turn, connection_next_turn);
+                        uv_idle_start(&connection->rpc->next_turn, next_turn);
                         break;
                 }
                 if (!take_call(connection))
@@ -170,7 +173,7 @@ static struct connection *find_behind(struct rpc *rpc)
         return NULL;
 }
 
-void connection_next_turn(uv_idle_t *idle)
+static void next_turn(uv_idle_t *idle)
 {
         struct rpc *rpc = idle->data;
         struct connection *c;

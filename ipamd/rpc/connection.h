@@ -15,9 +15,6 @@ void connection_accept(struct rpc *rpc);
 /* Others' calls come first again: to be called once per round of the loop. */
 void connection_begin_turn(struct rpc *rpc);
 
-/* Takes calls of those who had theirs in the last turn and sent more. For rpc->next_turn. */
-void connection_next_turn(uv_idle_t *idle);
-
 /* Sends one reply; parameters are borrowed. error NULL for success. Nothing is sent to a closing peer. */
 void connection_reply(struct connection *connection, const struct varlink_reply *reply);
 

@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -29,6 +31,15 @@ void _fail(const char *file, int line) __attribute__((noreturn));
 
 /* A call that must fail with this code. */
 #define assert_fails(call, code_) assert_int_equal((call), -(int)(code_))
+
+/* A command of the shell, in the thread's own namespaces: for what nobody but a test does to a network. A format as printf's. */
+#define assert_runs(...)                                                                                     \
+        do {                                                                                                 \
+                char _command[512];                                                                          \
+                snprintf(_command, sizeof(_command), __VA_ARGS__);                                           \
+                if (system(_command) != 0) /* NOLINT(cert-env33-c): the commands stand in tests */           \
+                        fail_msg("%s", _command);                                                            \
+        } while (0)
 
 #define assert_contains(text, part)                                                                          \
         do {                                                                                                 \

@@ -356,9 +356,8 @@ static int lose_neighbour(const struct link_info *host _unused_, const struct li
 
 static int lose_gateway(const struct link_info *host, const struct link_info *pod, struct err *err)
 {
-        int r = neigh_proxy_delete(world.host, host->ifindex, ip_from_u32(GATEWAY), err);
-
-        return r < 0 ? r : lose_neighbour(host, pod, err);
+        assert_runs("ip neigh del proxy " DATAPLANE_GATEWAY " dev " HOST_NAME);
+        return lose_neighbour(host, pod, err);
 }
 
 static int break_host_route(const struct link_info *host, const struct link_info *pod _unused_,
@@ -452,6 +451,7 @@ static void assert_state(struct wire *wire, enum wire_state expect)
 
 static void test_find(void **state _unused_)
 {
+        _cleanup_(netns_leave) struct netns_guard guard = NETNS_GUARD_NONE;
         const struct link_veth foreign = {.name = "eth0",
                                           .peer_name = "eth1",
                                           .mac = {{2, 0, 0, 0, 9, 1}},
@@ -471,7 +471,9 @@ static void test_find(void **state _unused_)
         assert_ok(link_create_veth(world.pod, &foreign, &err), &err);
         assert_state(wire, WIRE_FOREIGN);
         unmake(wire, &wiring);
-        assert_ok(link_create(world.pod, "eth0", "bridge", &err), &err);
+        assert_ok(netns_enter(world.pod_fd, &guard, &err), &err);
+        assert_runs("ip link add eth0 type bridge");
+        netns_leave(&guard);
         assert_state(wire, WIRE_FOREIGN);
         unmake(wire, &wiring);
 }

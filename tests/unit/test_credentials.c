@@ -107,7 +107,8 @@ static void test_half_an_environment_is_refused(void **state _unused_)
 
 static void test_nothing_anywhere(void **state _unused_)
 {
-        _cleanup_(credentials_freep) struct credentials *credentials = credentials_new(NULL);
+        _cleanup_(credentials_freep) struct credentials *credentials =
+                credentials_open(&(const struct credentials_options){0});
         struct credentials_view view;
         struct err err;
 

@@ -29,7 +29,7 @@ static struct world world_start_with(const struct httpd_reply *script, size_t n,
         setenv("AWS_ACCESS_KEY_ID", "AKIDTEST", 1);
         setenv("AWS_SECRET_ACCESS_KEY", "SECRETTEST", 1);
         setenv("AWS_SESSION_TOKEN", "TOKENTEST", 1);
-        w.credentials = credentials_new(NULL);
+        w.credentials = credentials_open(&(const struct credentials_options){0});
         assert_ok(ec2_new(&(const struct ec2_options){.endpoint = httpd_url(w.httpd),
                                                       .region = "eu-west-1",
                                                       .credentials = w.credentials,

@@ -34,7 +34,7 @@ static int setup(void **state)
         f->credentials_path = xasprintf("%s/.aws/credentials", f->home);
         f->config_path = xasprintf("%s/.aws/config", f->home);
         setenv("HOME", f->home, 1);
-        f->credentials = credentials_new(NULL);
+        f->credentials = credentials_open(&(const struct credentials_options){0});
         *state = f;
         return 0;
 }

@@ -215,11 +215,11 @@ static void test_web_identity_region(void **state)
         start(f, script, ARRAY_SIZE(script));
         assert_ok(imds_new(&(const struct imds_options){.endpoint = httpd_url(f->httpd)}, &imds, &f->err),
                   &f->err);
-        credentials = credentials_new(imds);
+        credentials = credentials_open(&(const struct credentials_options){.imds = imds});
         assert_fails(credentials_get(credentials, &f->view, &f->err), ERR_INVALID);
         assert_contains(f->err.msg, "STS: region 'evil.example/x#'");
         credentials_free(credentials);
-        credentials = credentials_new(NULL);
+        credentials = credentials_open(&(const struct credentials_options){0});
         assert_fails(credentials_get(credentials, &f->view, &f->err), ERR_INVALID);
         assert_contains(f->err.msg, "AWS_REGION is not set");
 }

@@ -101,7 +101,6 @@ static void test_every_class_and_action_is_named(void **state _unused_)
         }
         for (int a = 0; a < _EC2_ACTION_MAX; a++)
                 assert_non_null(ec2_action_to_string((enum ec2_action)a));
-        assert_string_equal(ec2_repeat_to_string((enum ec2_repeat)99), "unknown");
 }
 
 static void test_repeat(void **state _unused_)
@@ -146,9 +145,9 @@ static void test_repeat(void **state _unused_)
                 enum ec2_repeat repeat = ec2_retry_repeat(cases[i].action, cases[i].class);
 
                 if (repeat != cases[i].expect)
-                        fail_msg("%s after %s: %s, not %s", ec2_action_to_string(cases[i].action),
-                                 ec2_failure_class_to_string(cases[i].class), ec2_repeat_to_string(repeat),
-                                 ec2_repeat_to_string(cases[i].expect));
+                        fail_msg("%s after %s: %d, not %d", ec2_action_to_string(cases[i].action),
+                                 ec2_failure_class_to_string(cases[i].class), (int)repeat,
+                                 (int)cases[i].expect);
         }
 }
 
