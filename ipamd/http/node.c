@@ -116,18 +116,17 @@ static json_t *verbs_json(const struct latency *latency, int64_t now_ms, const s
         for (int verb = 0; verb < LATENCY_KEPT_VERBS; verb++) {
                 json_t *stages = json_object();
 
-                for (int stage = 0; stage < _LATENCY_STAGE_MAX; stage++) {
+                for (int stage = 0; stage < _REQUEST_STAGE_MAX; stage++) {
                         struct latency_summary summary =
                                 minute ? latency_summary(&minute->counts[verb][stage])
-                                       : latency_hour(latency, now_ms, (enum latency_verb)verb,
-                                                      (enum latency_stage)stage);
+                                       : latency_hour(latency, now_ms, (enum request_verb)verb,
+                                                      (enum request_stage)stage);
 
                         if (summary.n)
-                                json_object_set_new(stages,
-                                                    latency_stage_to_string((enum latency_stage)stage),
+                                json_object_set_new(stages, request_stage_names[stage],
                                                     jsonx_encode(&summary_schema, &summary));
                 }
-                json_object_set_new(json, latency_verb_to_string((enum latency_verb)verb), stages);
+                json_object_set_new(json, request_verb_names[verb], stages);
         }
         return json;
 }

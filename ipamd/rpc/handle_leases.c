@@ -72,7 +72,7 @@ int handle_add(struct method_call *call, const void *request, void *reply, struc
         }
         *(struct ipam_add_reply *)reply =
                 lease_add_reply(call->rpc, &lease, result == LEASE_AGAIN, call->arena);
-        latency_note(&call->rpc->latency, call->rpc->options.metrics, LATENCY_ADD, LATENCY_WAIT, 0);
+        latency_note(&call->rpc->latency, call->rpc->options.metrics, REQUEST_ADD, REQUEST_WAIT, 0);
         lease_end_add(call->rpc, add, result == LEASE_AGAIN ? REQUEST_AGAIN : REQUEST_GIVEN, NULL,
                       lease.address, call->now_ms);
         return 0;
@@ -100,7 +100,7 @@ int handle_confirm(struct method_call *call, const void *request, void *reply _u
         if (r == -ERR_NOT_FOUND)
                 call->error = lease_not_found(&key);
         else if (r == 0 && confirm->wire_us)
-                latency_note(&call->rpc->latency, call->rpc->options.metrics, LATENCY_ADD, LATENCY_WIRE,
+                latency_note(&call->rpc->latency, call->rpc->options.metrics, REQUEST_ADD, REQUEST_WIRE,
                              confirm->wire_us);
         return r;
 }
@@ -116,7 +116,7 @@ int handle_del(struct method_call *call, const void *request, void *reply, struc
         key.host_ifname = del->host_ifname;
         metrics_add(call->rpc->options.metrics, METRIC_AWSCNI_DEL_REQUESTS, LABELS(METRIC_POD_DELETED), 1);
         if (del->wire_us)
-                latency_note(&call->rpc->latency, call->rpc->options.metrics, LATENCY_DEL, LATENCY_WIRE,
+                latency_note(&call->rpc->latency, call->rpc->options.metrics, REQUEST_DEL, REQUEST_WIRE,
                              del->wire_us);
         parked_cancel(call->rpc, &key);
         r = store_lease_release(call->rpc->options.store, &key, LEASE_END_DEL, call->now_ms, &ret->released,

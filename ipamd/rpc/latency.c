@@ -25,35 +25,14 @@ static const int64_t bounds_us[] = {
 _Static_assert(ARRAY_SIZE(bounds_us) == LATENCY_BOUNDS + 1, "latency.h counts them");
 _Static_assert(LEAST << 24 >= LATENCY_US_MAX, "the last bound");
 
-static const char *const verb_names[_LATENCY_VERB_MAX] = {
-        [LATENCY_ADD] = "add",
-        [LATENCY_DEL] = "del",
-        [LATENCY_CHECK] = "check",
-};
-static const char *const stage_names[_LATENCY_STAGE_MAX] = {
-        [LATENCY_RPC] = "rpc",
-        [LATENCY_WAIT] = "wait",
-        [LATENCY_WIRE] = "wire",
-};
-
-const char *latency_verb_to_string(enum latency_verb verb)
-{
-        return (unsigned)verb < _LATENCY_VERB_MAX ? verb_names[verb] : "unknown";
-}
-
-const char *latency_stage_to_string(enum latency_stage stage)
-{
-        return (unsigned)stage < _LATENCY_STAGE_MAX ? stage_names[stage] : "unknown";
-}
-
 static void raise_max(struct latency_counts *counts, int64_t us)
 {
         if (us > counts->max_us)
                 counts->max_us = us;
 }
 
-void latency_note(struct latency *latency, struct metrics *metrics, enum latency_verb verb,
-                  enum latency_stage stage, int64_t us)
+void latency_note(struct latency *latency, struct metrics *metrics, enum request_verb verb,
+                  enum request_stage stage, int64_t us)
 {
         int64_t minute = clock_boottime_ms() / MINUTE_MS;
         struct latency_minute *now = &latency->minutes[minute % LATENCY_MINUTES];
@@ -63,7 +42,8 @@ void latency_note(struct latency *latency, struct metrics *metrics, enum latency
                 us = LATENCY_US_MAX;
         if (us < 0)
                 us = 0;
-        metrics_observe(metrics, METRIC_STAGE_SECONDS, LABELS(verb_names[verb], stage_names[stage]), us);
+        metrics_observe(metrics, METRIC_STAGE_SECONDS,
+                        LABELS(request_verb_names[verb], request_stage_names[stage]), us);
         if ((int)verb >= LATENCY_KEPT_VERBS)
                 return;
         if (now->minute != minute)
@@ -99,8 +79,8 @@ struct latency_summary latency_summary(const struct latency_counts *counts)
                                         .max_us = counts->max_us};
 }
 
-struct latency_summary latency_hour(const struct latency *latency, int64_t now_ms, enum latency_verb verb,
-                                    enum latency_stage stage)
+struct latency_summary latency_hour(const struct latency *latency, int64_t now_ms, enum request_verb verb,
+                                    enum request_stage stage)
 {
         struct latency_counts hour = {0};
 

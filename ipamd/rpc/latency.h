@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "metrics/histogram.h"
+#include "model/request.h"
 
 struct metrics;
 
@@ -20,12 +21,7 @@ enum {
         LATENCY_BOUNDS = 1 + 4 * 24,
 };
 
-enum latency_verb { LATENCY_ADD, LATENCY_DEL, LATENCY_CHECK, _LATENCY_VERB_MAX };
-enum { LATENCY_KEPT_VERBS = LATENCY_DEL + 1 }; /* by minute: ADD and DEL */
-const char *latency_verb_to_string(enum latency_verb verb);
-/* In the daemon; waiting for an address; in the plugin, as it says itself. */
-enum latency_stage { LATENCY_RPC, LATENCY_WAIT, LATENCY_WIRE, _LATENCY_STAGE_MAX };
-const char *latency_stage_to_string(enum latency_stage stage);
+enum { LATENCY_KEPT_VERBS = REQUEST_DEL + 1 }; /* by minute: ADD and DEL */
 
 struct latency_counts {
         int64_t max_us;
@@ -34,15 +30,16 @@ struct latency_counts {
 
 struct latency_minute {
         int64_t minute; /* of CLOCK_BOOTTIME; what is not of the last hour says nothing */
-        struct latency_counts counts[LATENCY_KEPT_VERBS][_LATENCY_STAGE_MAX];
+        struct latency_counts counts[LATENCY_KEPT_VERBS][_REQUEST_STAGE_MAX];
 };
 
 struct latency {
         struct latency_minute minutes[LATENCY_MINUTES];
 };
 
-void latency_note(struct latency *latency, struct metrics *metrics, enum latency_verb verb,
-                  enum latency_stage stage, int64_t us);
+/* verb: one whose time is measured. */
+void latency_note(struct latency *latency, struct metrics *metrics, enum request_verb verb,
+                  enum request_stage stage, int64_t us);
 
 /* The minute that was `ago` minutes before now_ms; NULL: there was nothing. */
 const struct latency_minute *latency_of(const struct latency *latency, int64_t now_ms, unsigned ago);
@@ -52,7 +49,7 @@ struct latency_summary {
 };
 struct latency_summary latency_summary(const struct latency_counts *counts);
 /* The last hour in one. */
-struct latency_summary latency_hour(const struct latency *latency, int64_t now_ms, enum latency_verb verb,
-                                    enum latency_stage stage);
+struct latency_summary latency_hour(const struct latency *latency, int64_t now_ms, enum request_verb verb,
+                                    enum request_stage stage);
 
 #endif

@@ -30,16 +30,12 @@ static const struct {
         int (*handler)(struct method_call *call, const void *request, void *reply, struct err *err);
         bool counted; /* as one of the plugin's requests */
         enum request_verb verb;
-        bool timed;
-        enum latency_verb latency;
+        bool timed; /* the time of its verb is measured */
 } table[_IPAM_METHOD_MAX] = {
-        [IPAM_METHOD_ADD] = {handle_add, .counted = true, .verb = REQUEST_ADD, .timed = true,
-                             .latency = LATENCY_ADD},
+        [IPAM_METHOD_ADD] = {handle_add, .counted = true, .verb = REQUEST_ADD, .timed = true},
         [IPAM_METHOD_CONFIRM] = {handle_confirm, .counted = true, .verb = REQUEST_CONFIRM},
-        [IPAM_METHOD_DEL] = {handle_del, .counted = true, .verb = REQUEST_DEL, .timed = true,
-                             .latency = LATENCY_DEL},
-        [IPAM_METHOD_CHECK] = {handle_check, .counted = true, .verb = REQUEST_CHECK, .timed = true,
-                               .latency = LATENCY_CHECK},
+        [IPAM_METHOD_DEL] = {handle_del, .counted = true, .verb = REQUEST_DEL, .timed = true},
+        [IPAM_METHOD_CHECK] = {handle_check, .counted = true, .verb = REQUEST_CHECK, .timed = true},
         [IPAM_METHOD_GC] = {handle_gc, .counted = true, .verb = REQUEST_GC},
         [IPAM_METHOD_STATUS] = {handle_status},
         [IPAM_METHOD_NETWORK] = {handle_network},
@@ -102,7 +98,7 @@ static void count(const struct method_call *call, enum ipam_method_id id, int re
         if (id == IPAM_METHOD_ADD)
                 metrics_add(metrics, METRIC_AWSCNI_ADD_REQUESTS, NO_LABELS, 1);
         if (table[id].timed)
-                latency_note(&call->rpc->latency, metrics, table[id].latency, LATENCY_RPC,
+                latency_note(&call->rpc->latency, metrics, table[id].verb, REQUEST_RPC,
                              clock_boottime_us() - call->began_us);
 }
 

@@ -85,7 +85,7 @@ static void finish(struct parked *parked, const struct ipam_add_reply *reply, co
         lease_end_add(parked->rpc, &parked->request, result, error ? reason_of(error) : NULL,
                       reply ? reply->addresses[0].address : IP_NONE, parked->since_ms);
         if (reply)
-                latency_note(&parked->rpc->latency, parked->rpc->options.metrics, LATENCY_ADD, LATENCY_WAIT,
+                latency_note(&parked->rpc->latency, parked->rpc->options.metrics, REQUEST_ADD, REQUEST_WAIT,
                              clock_boottime_us() - parked->since_us);
         if (parked->oneway)
                 connection_close(connection); /* it has nobody to tell, and no write to go on from */

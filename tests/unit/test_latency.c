@@ -27,14 +27,14 @@ static int teardown(void **state _unused_)
         return 0;
 }
 
-static void note(enum latency_verb verb, int64_t us)
+static void note(enum request_verb verb, int64_t us)
 {
-        latency_note(&latency, metrics, verb, LATENCY_RPC, us);
+        latency_note(&latency, metrics, verb, REQUEST_RPC, us);
 }
 
-static struct latency_summary hour(enum latency_verb verb)
+static struct latency_summary hour(enum request_verb verb)
 {
-        return latency_hour(&latency, clock_boottime_ms(), verb, LATENCY_RPC);
+        return latency_hour(&latency, clock_boottime_ms(), verb, REQUEST_RPC);
 }
 
 static int compare(const void *a, const void *b)
@@ -58,10 +58,10 @@ static void test_quantiles(void **state _unused_)
         for (size_t i = 0; i < DRAWS; i++) {
                 number = number * 1664525 + 1013904223;
                 drawn[i] = (int64_t)(number >> 8) >> (number >> 3) % 20; /* over many powers of two */
-                note(LATENCY_ADD, drawn[i]);
+                note(REQUEST_ADD, drawn[i]);
         }
         qsort(drawn, DRAWS, sizeof(*drawn), compare);
-        summary = hour(LATENCY_ADD);
+        summary = hour(REQUEST_ADD);
         assert_int_equal(summary.n, DRAWS);
         assert_int_equal(summary.max_us, drawn[DRAWS - 1]);
         assert_near(summary.p50_us, drawn[DRAWS / 2 - 1]);
@@ -75,32 +75,32 @@ static void test_one(void **state _unused_)
 
         for (size_t i = 0; i < ARRAY_SIZE(times_us); i++) {
                 latency = (struct latency){0};
-                note(LATENCY_DEL, times_us[i]);
-                summary = hour(LATENCY_DEL);
+                note(REQUEST_DEL, times_us[i]);
+                summary = hour(REQUEST_DEL);
                 assert_int_equal(summary.n, 1);
                 assert_int_equal(summary.p50_us, times_us[i]);
                 assert_int_equal(summary.p99_us, times_us[i]);
                 assert_int_equal(summary.max_us, times_us[i]);
         }
-        assert_int_equal(hour(LATENCY_ADD).n, 0);
+        assert_int_equal(hour(REQUEST_ADD).n, 0);
 }
 
 /* What a plugin says of itself may be anything. */
 static void test_unbelievable(void **state _unused_)
 {
-        note(LATENCY_ADD, INT64_MAX);
-        note(LATENCY_ADD, INT64_MIN);
-        assert_int_equal(hour(LATENCY_ADD).n, 2);
-        assert_int_equal(hour(LATENCY_ADD).max_us, LATENCY_US_MAX);
-        assert_int_equal(hour(LATENCY_ADD).p50_us, LATENCY_US_MIN);
+        note(REQUEST_ADD, INT64_MAX);
+        note(REQUEST_ADD, INT64_MIN);
+        assert_int_equal(hour(REQUEST_ADD).n, 2);
+        assert_int_equal(hour(REQUEST_ADD).max_us, LATENCY_US_MAX);
+        assert_int_equal(hour(REQUEST_ADD).p50_us, LATENCY_US_MIN);
 }
 
 static void test_more_than_a_counter_holds(void **state _unused_)
 {
         for (int i = 0; i < UINT16_MAX + 1000; i++)
-                note(LATENCY_ADD, 100);
-        assert_int_equal(hour(LATENCY_ADD).n, UINT16_MAX + 1000);
-        assert_int_equal(hour(LATENCY_ADD).p99_us, 100);
+                note(REQUEST_ADD, 100);
+        assert_int_equal(hour(REQUEST_ADD).n, UINT16_MAX + 1000);
+        assert_int_equal(hour(REQUEST_ADD).p99_us, 100);
 }
 
 static void test_an_hour_later(void **state _unused_)
@@ -110,14 +110,14 @@ static void test_an_hour_later(void **state _unused_)
         do { /* again, where a minute has just ended */
                 latency = (struct latency){0};
                 now_ms = clock_boottime_ms();
-                note(LATENCY_ADD, 100);
-                note(LATENCY_CHECK, 100); /* is in the metrics only */
+                note(REQUEST_ADD, 100);
+                note(REQUEST_CHECK, 100); /* is in the metrics only */
         } while (clock_boottime_ms() / MINUTE_MS != now_ms / MINUTE_MS);
         assert_non_null(latency_of(&latency, now_ms, 0));
         assert_null(latency_of(&latency, now_ms, 1));
         assert_non_null(latency_of(&latency, now_ms + 59 * MINUTE_MS, 59));
-        assert_int_equal(latency_hour(&latency, now_ms + 59 * MINUTE_MS, LATENCY_ADD, LATENCY_RPC).n, 1);
-        assert_int_equal(latency_hour(&latency, now_ms + 60 * MINUTE_MS, LATENCY_ADD, LATENCY_RPC).n, 0);
+        assert_int_equal(latency_hour(&latency, now_ms + 59 * MINUTE_MS, REQUEST_ADD, REQUEST_RPC).n, 1);
+        assert_int_equal(latency_hour(&latency, now_ms + 60 * MINUTE_MS, REQUEST_ADD, REQUEST_RPC).n, 0);
         for (unsigned ago = 0; ago < LATENCY_MINUTES; ago++)
                 assert_null(latency_of(&latency, now_ms + 60 * MINUTE_MS, ago));
 }
