@@ -111,7 +111,7 @@ static int count_addresses_alone(const struct config *config, size_t *ret, struc
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         _cleanup_(store_freep) struct store *store = NULL;
-        struct store_lease *leases;
+        struct lease *leases;
         size_t n, pods = 0;
 
         *ret = 0;

@@ -41,7 +41,7 @@ static void on_settled(uv_timer_t *timer)
 static bool all_expected(struct daemon_network *network, const struct node_wired *wired, size_t n_wired)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
-        struct store_lease *leases;
+        struct lease *leases;
         struct pod_sought *pods;
         struct err err;
         size_t n;

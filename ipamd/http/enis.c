@@ -21,7 +21,7 @@ static json_t *time_json(int64_t wall_ms)
         return json_string(wall_ms ? clock_wall_format(wall_ms, (char[CLOCK_TEXT_BYTES]){0}) : NO_TIME);
 }
 
-static json_t *metadata_json(const struct store_lease *lease)
+static json_t *metadata_json(const struct lease *lease)
 {
         json_t *metadata = json_object();
 
@@ -33,7 +33,7 @@ static json_t *metadata_json(const struct store_lease *lease)
 }
 
 /* An address that a pod has or had a short while ago; others are not there. */
-static json_t *used_json(const struct store_address *address, const struct store_lease *lease,
+static json_t *used_json(const struct block_address *address, const struct lease *lease,
                          int64_t released_wall_ms)
 {
         char text[IP_TEXT_BYTES];
@@ -46,10 +46,10 @@ static json_t *used_json(const struct store_address *address, const struct store
                          time_json(lease ? 0 : released_wall_ms));
 }
 
-static json_t *cidr_json(const struct http_pool *pool, const struct store_address *address,
+static json_t *cidr_json(const struct http_pool *pool, const struct block_address *address,
                          int64_t cooldown_ms)
 {
-        const struct store_lease *lease = http_lease(pool, address->address);
+        const struct lease *lease = http_lease(pool, address->address);
         json_t *used =
                 lease || address->cooling_until_ms
                         ? used_json(address, lease,
@@ -60,7 +60,7 @@ static json_t *cidr_json(const struct http_pool *pool, const struct store_addres
                          "IPAddresses", used, "IsPrefix", false, "AddressFamily", "");
 }
 
-static json_t *eni_json(const struct http_pool *pool, const struct store_eni *eni, int64_t cooldown_ms)
+static json_t *eni_json(const struct http_pool *pool, const struct eni *eni, int64_t cooldown_ms)
 {
         json_t *cidrs = json_object();
         char key[PREFIX_TEXT_BYTES];
@@ -79,7 +79,7 @@ static json_t *eni_json(const struct http_pool *pool, const struct store_eni *en
                          eni->subnet_id);
 }
 
-static void add_counts(json_t *card, const struct store_eni *eni)
+static void add_counts(json_t *card, const struct eni *eni)
 {
         json_int_t total = json_integer_value(json_object_get(card, "TotalIPs")) + eni->total,
                    used = json_integer_value(json_object_get(card, "AssignedIPs")) + eni->leased + eni->lost;
@@ -105,7 +105,7 @@ void http_get_enis(void *data, const struct http_route *route _unused_, struct h
         }
         cards = json_pack("{s{si si s{}}}", "0", "TotalIPs", 0, "AssignedIPs", 0, "ENIs");
         for (size_t i = 0; i < pool.n_enis; i++) {
-                const struct store_eni *eni = &pool.enis[i];
+                const struct eni *eni = &pool.enis[i];
 
                 if (!eni->managed || !eni->eni_id[0])
                         continue;

@@ -8,19 +8,19 @@
 
 /* Without container ids and paths: who can name a lease's key could ask for its end, if he had the socket. */
 static const struct jsonx_field pod_fields[] = {
-        JSONX_NAMED(struct store_lease, pod_namespace, "namespace", JSONX_STRING),
-        JSONX_NAMED(struct store_lease, pod_name, "name", JSONX_STRING),
-        JSONX_NAMED(struct store_lease, pod_uid, "uid", JSONX_STRING),
-        JSONX_FIELD(struct store_lease, address, JSONX_IP),
-        JSONX_FIELD(struct store_lease, eni_id, JSONX_STRING),
-        JSONX_FIELD(struct store_lease, device_index, JSONX_UNSIGNED),
-        JSONX_FIELD(struct store_lease, network_card, JSONX_UNSIGNED),
-        JSONX_FIELD(struct store_lease, lost, JSONX_BOOL),
-        JSONX_NAMED(struct store_lease, since_wall_ms, "since_ms", JSONX_INT),
+        JSONX_NAMED(struct lease, pod_namespace, "namespace", JSONX_STRING),
+        JSONX_NAMED(struct lease, pod_name, "name", JSONX_STRING),
+        JSONX_NAMED(struct lease, pod_uid, "uid", JSONX_STRING),
+        JSONX_FIELD(struct lease, address, JSONX_IP),
+        JSONX_FIELD(struct lease, eni_id, JSONX_STRING),
+        JSONX_FIELD(struct lease, device_index, JSONX_UNSIGNED),
+        JSONX_FIELD(struct lease, network_card, JSONX_UNSIGNED),
+        JSONX_FIELD(struct lease, lost, JSONX_BOOL),
+        JSONX_NAMED(struct lease, since_wall_ms, "since_ms", JSONX_INT),
 };
-static const struct jsonx_schema pod_schema = JSONX_SCHEMA(struct store_lease, pod_fields);
+static const struct jsonx_schema pod_schema = JSONX_SCHEMA(struct lease, pod_fields);
 
-static json_t *pod_json(const struct store_lease *lease)
+static json_t *pod_json(const struct lease *lease)
 {
         json_t *json = jsonx_encode(&pod_schema, lease);
 

@@ -120,7 +120,7 @@ static void write_blocks(const struct http_pool *pool, struct text *to)
         text_add(to, "awscni_total_ipv4_prefixes 0\n");
         metrics_write_head(to, per_cidr, "gauge", "Addresses of the block that pods have");
         for (size_t i = 0; i < pool->n_addresses; i++) {
-                const struct store_address *address = &pool->addresses[i];
+                const struct block_address *address = &pool->addresses[i];
                 char cidr[IP_TEXT_BYTES + sizeof("/32")];
 
                 snprintf(cidr, sizeof(cidr), "%s/32", IP_TEXT(address->address));

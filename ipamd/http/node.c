@@ -27,10 +27,10 @@ static void add_short_id(json_t *json, const char *container_id)
                 json_object_set_new(json, "container", json_sprintf("%.*s", SHORT_ID_CHARS, container_id));
 }
 
-static json_t *address_json(const struct http_pool *pool, const struct store_address *address,
+static json_t *address_json(const struct http_pool *pool, const struct block_address *address,
                             int64_t wall_minus_boot_ms)
 {
-        const struct store_lease *lease = http_lease(pool, address->address);
+        const struct lease *lease = http_lease(pool, address->address);
         json_t *json = json_pack("{ss ss}", "address", IP_TEXT(address->address), "state",
                                  address_state_to_string(address->state));
 
@@ -48,18 +48,18 @@ static json_t *address_json(const struct http_pool *pool, const struct store_add
 }
 
 static const struct jsonx_field eni_fields[] = {
-        JSONX_FIELD(struct store_eni, key, JSONX_INT),
-        JSONX_CHARS(struct store_eni, eni_id, "eni_id"),
-        JSONX_FIELD(struct store_eni, device_index, JSONX_UNSIGNED),
-        JSONX_FIELD(struct store_eni, network_card, JSONX_UNSIGNED),
-        JSONX_CHARS(struct store_eni, subnet_id, "subnet_id"),
-        JSONX_FIELD(struct store_eni, mac, JSONX_MAC),
-        JSONX_FIELD(struct store_eni, primary, JSONX_BOOL),
-        JSONX_FIELD(struct store_eni, managed, JSONX_BOOL),
+        JSONX_FIELD(struct eni, key, JSONX_INT),
+        JSONX_CHARS(struct eni, eni_id, "eni_id"),
+        JSONX_FIELD(struct eni, device_index, JSONX_UNSIGNED),
+        JSONX_FIELD(struct eni, network_card, JSONX_UNSIGNED),
+        JSONX_CHARS(struct eni, subnet_id, "subnet_id"),
+        JSONX_FIELD(struct eni, mac, JSONX_MAC),
+        JSONX_FIELD(struct eni, primary, JSONX_BOOL),
+        JSONX_FIELD(struct eni, managed, JSONX_BOOL),
 };
-static const struct jsonx_schema eni_schema = JSONX_SCHEMA(struct store_eni, eni_fields);
+static const struct jsonx_schema eni_schema = JSONX_SCHEMA(struct eni, eni_fields);
 
-static json_t *eni_json(const struct http_pool *pool, const struct store_eni *eni, int64_t wall_minus_boot_ms)
+static json_t *eni_json(const struct http_pool *pool, const struct eni *eni, int64_t wall_minus_boot_ms)
 {
         json_t *json = jsonx_encode(&eni_schema, eni), *addresses = json_array();
 

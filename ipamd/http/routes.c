@@ -64,7 +64,7 @@ void http_answer_failed(struct http_answer *answer, const char *what, const stru
 
 static int by_address(const void *a, const void *b)
 {
-        return ip_compare(((const struct store_lease *)a)->address, ((const struct store_lease *)b)->address);
+        return ip_compare(((const struct lease *)a)->address, ((const struct lease *)b)->address);
 }
 
 int http_read_pool(struct http_endpoints *http, struct arena *arena, struct http_pool *ret, struct err *err)
@@ -82,9 +82,9 @@ int http_read_pool(struct http_endpoints *http, struct arena *arena, struct http
         return 0;
 }
 
-const struct store_lease *http_lease(const struct http_pool *pool, struct ip address)
+const struct lease *http_lease(const struct http_pool *pool, struct ip address)
 {
-        const struct store_lease key = {.address = address};
+        const struct lease key = {.address = address};
 
         return pool->n_leases ? bsearch(&key, pool->leases, pool->n_leases, sizeof(*pool->leases), by_address)
                               : NULL;

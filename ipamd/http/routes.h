@@ -18,14 +18,14 @@ struct http_endpoints {
 /* The pool as it stands, read at one time; all in the arena. */
 struct http_pool {
         int64_t now_ms;
-        struct store_eni *enis;
-        struct store_address *addresses;
-        struct store_lease *leases; /* sorted for http_lease() */
+        struct eni *enis;
+        struct block_address *addresses;
+        struct lease *leases; /* sorted for http_lease() */
         size_t n_enis, n_addresses, n_leases;
 };
 int http_read_pool(struct http_endpoints *http, struct arena *arena, struct http_pool *ret, struct err *err);
 /* The lease of this address; NULL: it has none. */
-const struct store_lease *http_lease(const struct http_pool *pool, struct ip address);
+const struct lease *http_lease(const struct http_pool *pool, struct ip address);
 
 /* Takes the reference. */
 void http_answer_json(struct http_answer *answer, json_t *json);

@@ -15,11 +15,11 @@ static const char *text_of(const json_t *object, const char *key)
         return json_string_value(json_object_get(object, key)) ?: "";
 }
 
-static int parse_row(const json_t *row, struct arena *arena, struct store_import *ret, struct err *err)
+static int parse_row(const json_t *row, struct arena *arena, struct import *ret, struct err *err)
 {
         const json_t *metadata = json_object_get(row, "metadata");
         const char *ipv4 = text_of(row, "ipv4");
-        struct store_import import = {
+        struct import import = {
                 .key = {arena_strdup(arena, text_of(row, "networkName")),
                         arena_strdup(arena, text_of(row, "containerID")),
                         arena_strdup(arena, text_of(row, "ifName"))},
@@ -43,7 +43,7 @@ static int parse_row(const json_t *row, struct arena *arena, struct store_import
         return 0;
 }
 
-static int parse(const char *text, size_t n, struct arena *arena, struct store_import *rows, size_t *count,
+static int parse(const char *text, size_t n, struct arena *arena, struct import *rows, size_t *count,
                  struct err *err)
 {
         _cleanup_json_ json_t *root = NULL;
@@ -82,10 +82,10 @@ static const char *path_of_card(const char *path, unsigned card, struct arena *a
         return arena_printf(arena, "%.*s-nic-%u" ENDING, (int)n, path, card);
 }
 
-int checkpoint_read(const char *path, struct arena *arena, struct store_import **ret, size_t *ret_n,
+int checkpoint_read(const char *path, struct arena *arena, struct import **ret, size_t *ret_n,
                     struct err *err)
 {
-        struct store_import *rows = ARENA_ARRAY(arena, struct store_import, CHECKPOINT_ROWS_MAX);
+        struct import *rows = ARENA_ARRAY(arena, struct import, CHECKPOINT_ROWS_MAX);
         size_t count = 0;
 
         for (unsigned card = 0; card < CHECKPOINT_CARDS_MAX; card++) {
@@ -116,7 +116,7 @@ static uint64_t hash_text(uint64_t hash, const char *text)
         return hash * prime; /* the NUL, so that "ab", "c" is not "a", "bc" */
 }
 
-void checkpoint_print(const struct store_import *rows, size_t n, char ret[static CHECKPOINT_PRINT_BYTES])
+void checkpoint_print(const struct import *rows, size_t n, char ret[static CHECKPOINT_PRINT_BYTES])
 {
         uint64_t hash = 0xcbf29ce484222325;
 

@@ -20,10 +20,10 @@ enum {
  * (NAME-nic-1.json, ...). No file: no rows. ERR_INVALID or ERR_PROTOCOL where one is there and is not understood: its pods
  * would else be given away. In the arena.
  */
-int checkpoint_read(const char *path, struct arena *arena, struct store_import **ret, size_t *ret_n,
+int checkpoint_read(const char *path, struct arena *arena, struct import **ret, size_t *ret_n,
                     struct err *err);
 
 /* Tells a checkpoint from another one of the same file: who has which address, as a short text. Pure. */
-void checkpoint_print(const struct store_import *rows, size_t n, char ret[static CHECKPOINT_PRINT_BYTES]);
+void checkpoint_print(const struct import *rows, size_t n, char ret[static CHECKPOINT_PRINT_BYTES]);
 
 #endif

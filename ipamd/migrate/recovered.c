@@ -25,9 +25,9 @@ static bool is_host(struct prefix prefix)
 }
 
 void recovered_of(struct arena *arena, const struct link_info *links, size_t n_links,
-                  const struct route_info *routes, size_t n_routes, struct store_import **ret, size_t *ret_n)
+                  const struct route_info *routes, size_t n_routes, struct import **ret, size_t *ret_n)
 {
-        struct store_import *found = ARENA_ARRAY(arena, struct store_import, n_routes);
+        struct import *found = ARENA_ARRAY(arena, struct import, n_routes);
         int64_t now_wall_ms = clock_wall_ms();
         size_t n = 0;
 
@@ -37,8 +37,8 @@ void recovered_of(struct arena *arena, const struct link_info *links, size_t n_l
                 if (routes[i].table != DATAPLANE_TABLE_PODS || !is_host(routes[i].dst) || !link ||
                     strcmp(link->kind, "veth") != 0 || !link->alias[0])
                         continue;
-                found[n++] = (struct store_import){
-                        .key = {STORE_NETWORK_UNKNOWN, arena_strdup(arena, link->alias),
+                found[n++] = (struct import){
+                        .key = {IMPORT_NETWORK_UNKNOWN, arena_strdup(arena, link->alias),
                                 arena_strdup(arena, link->name)},
                         .address = routes[i].dst.ip,
                         .pod_namespace = "",
@@ -50,7 +50,7 @@ void recovered_of(struct arena *arena, const struct link_info *links, size_t n_l
         *ret_n = n;
 }
 
-int recovered_find(struct arena *arena, struct store_import **ret, size_t *ret_n, struct err *err)
+int recovered_find(struct arena *arena, struct import **ret, size_t *ret_n, struct err *err)
 {
         const struct route_filter filter = {.family = AF_INET, .table = DATAPLANE_TABLE_PODS};
         _cleanup_(netlink_freep) struct netlink *netlink = NULL;
@@ -65,8 +65,7 @@ int recovered_find(struct arena *arena, struct store_import **ret, size_t *ret_n
         return 0;
 }
 
-static const struct store_import *find_address(const struct store_import *imports, size_t n,
-                                               struct ip address)
+static const struct import *find_address(const struct import *imports, size_t n, struct ip address)
 {
         for (size_t i = 0; i < n; i++) {
                 if (ip_equal(imports[i].address, address))
@@ -75,7 +74,7 @@ static const struct store_import *find_address(const struct store_import *import
         return NULL;
 }
 
-static bool is_leased(const struct store_import *row, const struct store_lease *leases, size_t n)
+static bool is_leased(const struct import *row, const struct lease *leases, size_t n)
 {
         for (size_t i = 0; i < n; i++) {
                 if (ip_equal(leases[i].address, row->address) &&
@@ -85,7 +84,7 @@ static bool is_leased(const struct store_import *row, const struct store_lease *
         return false;
 }
 
-bool recovered_has_foreign(const struct store_import *rows, size_t n_rows, const struct store_lease *leases,
+bool recovered_has_foreign(const struct import *rows, size_t n_rows, const struct lease *leases,
                            size_t n_leases, const struct route_info *main, size_t n_main)
 {
         for (size_t i = 0; i < n_rows; i++) {
@@ -101,20 +100,20 @@ bool recovered_has_foreign(const struct store_import *rows, size_t n_rows, const
         return false;
 }
 
-static bool same_container(const struct store_import *a, const struct store_import *b)
+static bool same_container(const struct import *a, const struct import *b)
 {
         return strcmp(a->key.container_id, b->key.container_id) == 0;
 }
 
-void recovered_join(struct arena *arena, const struct store_import *rows, size_t n_rows,
-                    const struct store_import *recovered, size_t n_recovered, struct store_import **ret,
-                    size_t *ret_n, size_t *ret_n_recovered)
+void recovered_join(struct arena *arena, const struct import *rows, size_t n_rows,
+                    const struct import *recovered, size_t n_recovered, struct import **ret, size_t *ret_n,
+                    size_t *ret_n_recovered)
 {
-        struct store_import *joined = ARENA_ARRAY(arena, struct store_import, n_rows + n_recovered);
+        struct import *joined = ARENA_ARRAY(arena, struct import, n_rows + n_recovered);
         size_t n = 0;
 
         for (size_t i = 0; i < n_recovered; i++) {
-                const struct store_import *row = find_address(rows, n_rows, recovered[i].address);
+                const struct import *row = find_address(rows, n_rows, recovered[i].address);
 
                 joined[n] = recovered[i];
                 if (row && same_container(row, &recovered[i])) {

@@ -23,24 +23,24 @@
  * asked for: it may have been another one. Pure; in the arena.
  */
 void recovered_of(struct arena *arena, const struct link_info *links, size_t n_links,
-                  const struct route_info *routes, size_t n_routes, struct store_import **ret, size_t *ret_n);
+                  const struct route_info *routes, size_t n_routes, struct import **ret, size_t *ret_n);
 
 /* The same of this host's kernel, whoever made the routes. */
-int recovered_find(struct arena *arena, struct store_import **ret, size_t *ret_n, struct err *err);
+int recovered_find(struct arena *arena, struct import **ret, size_t *ret_n, struct err *err);
 
 /*
  * Whether a row of a checkpoint is of a pod that somebody else runs: no lease of its container has the address, and a route
  * in main leads to it alone, as aws-vpc-cni makes one. A row of a pod that is gone has no such route. Pure.
  */
-bool recovered_has_foreign(const struct store_import *rows, size_t n_rows, const struct store_lease *leases,
+bool recovered_has_foreign(const struct import *rows, size_t n_rows, const struct lease *leases,
                            size_t n_leases, const struct route_info *main, size_t n_main);
 
 /*
  * recovered pods (the first *ret_n_recovered), and then what a checkpoint says (rows) of other addresses. A row of a recovered pod's address gives it the pod's name
  * where it speaks of the very container; any other is of an earlier pod. Pure; in the arena.
  */
-void recovered_join(struct arena *arena, const struct store_import *rows, size_t n_rows,
-                    const struct store_import *recovered, size_t n_recovered, struct store_import **ret,
-                    size_t *ret_n, size_t *ret_n_recovered);
+void recovered_join(struct arena *arena, const struct import *rows, size_t n_rows,
+                    const struct import *recovered, size_t n_recovered, struct import **ret, size_t *ret_n,
+                    size_t *ret_n_recovered);
 
 #endif

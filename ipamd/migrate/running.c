@@ -13,7 +13,7 @@
 
 int running_find(const char *backing_store, struct arena *arena, struct running *ret, struct err *err)
 {
-        struct store_import *recovered;
+        struct import *recovered;
         size_t n;
 
         if (checkpoint_read(backing_store, arena, &ret->rows, &ret->n_rows, err) < 0 ||
@@ -46,7 +46,7 @@ static int has_foreign(struct store *store, struct arena *arena, const struct ru
 {
         const struct route_filter in_main = {.family = AF_INET, .table = RT_TABLE_MAIN};
         _cleanup_(netlink_freep) struct netlink *netlink = NULL;
-        struct store_lease *leases;
+        struct lease *leases;
         struct route_info *routes;
         size_t n_leases, n_routes;
 

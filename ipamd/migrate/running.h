@@ -11,8 +11,8 @@
 
 /* What the kernel and aws-vpc-cni's checkpoint say of pods that run. */
 struct running {
-        struct store_import *rows;   /* of the checkpoint */
-        struct store_import *joined; /* recovered pods, and rows of other addresses */
+        struct import *rows;   /* of the checkpoint */
+        struct import *joined; /* recovered pods, and rows of other addresses */
         size_t n_rows, n_joined, n_recovered;
         char print[CHECKPOINT_PRINT_BYTES]; /* of the rows */
 };

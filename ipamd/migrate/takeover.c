@@ -27,7 +27,7 @@ int takeover_start(struct takeover *takeover, const struct takeover_options *opt
                    struct err *err)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
-        struct store_import *imports;
+        struct import *imports;
         size_t n;
 
         if (store_imports(options->store, arena, &imports, &n, err) < 0)
@@ -53,7 +53,7 @@ static int look_at_kernel(const struct takeover_options *options, const struct t
         return 0;
 }
 
-static bool link_is_the_pods(const struct link_info *link, const struct store_import *import)
+static bool link_is_the_pods(const struct link_info *link, const struct import *import)
 {
         _cleanup_(text_done) struct text key = {0};
         char digits[POD_LINK_DIGITS + 1];
@@ -73,7 +73,7 @@ static bool link_is_the_pods(const struct link_info *link, const struct store_im
  * The host's route decides: a link may bear the pod's name and belong to a later pod of that name, with another address.
  * One that is ours already (an earlier life got this far) may have it in our table.
  */
-static const struct link_info *find_link(const struct kernel *kernel, const struct store_import *import)
+static const struct link_info *find_link(const struct kernel *kernel, const struct import *import)
 {
         const struct prefix wanted = prefix_host(import->address);
 
@@ -91,8 +91,8 @@ static const struct link_info *find_link(const struct kernel *kernel, const stru
         return NULL;
 }
 
-static int skip(const struct takeover_options *options, const struct store_import *import,
-                struct outcome *out, struct err *err)
+static int skip(const struct takeover_options *options, const struct import *import, struct outcome *out,
+                struct err *err)
 {
         const char *reason = "no link on this host leads to the address: its pod is gone";
 
@@ -104,7 +104,7 @@ static int skip(const struct takeover_options *options, const struct store_impor
 }
 
 /* A pod on several network cards has a row for each, under one key. What ours have not stays as aws-vpc-cni made it. */
-static int leave_second_address(const struct takeover_options *options, const struct store_import *import,
+static int leave_second_address(const struct takeover_options *options, const struct import *import,
                                 struct err *err)
 {
         const char *reason = "its pod runs and has another address already, and pods of ours have one";
@@ -117,11 +117,11 @@ static int leave_second_address(const struct takeover_options *options, const st
 }
 
 static int take(struct takeover *takeover, const struct takeover_options *options,
-                const struct takeover_round *round, const struct store_import *import,
-                const struct link_info *link, struct outcome *out, struct err *err)
+                const struct takeover_round *round, const struct import *import, const struct link_info *link,
+                struct outcome *out, struct err *err)
 {
         const struct link_change mark = {.alias = import->key.container_id};
-        struct store_lease lease;
+        struct lease lease;
         bool done = false;
         int found = store_lease_get(options->store, &import->key, round->arena, &lease, err);
 
@@ -150,7 +150,7 @@ static int take(struct takeover *takeover, const struct takeover_options *option
 
 static int take_one(struct takeover *takeover, const struct takeover_options *options,
                     const struct takeover_round *round, const struct kernel *kernel,
-                    const struct store_import *import, struct outcome *out, struct err *err)
+                    const struct import *import, struct outcome *out, struct err *err)
 {
         const struct link_info *link = find_link(kernel, import);
 
@@ -168,7 +168,7 @@ static int tidy(struct takeover *takeover, const struct takeover_options *option
 {
         struct ip *pods, *enis = ARENA_ARRAY(round->arena, struct ip, round->n_enis);
         struct legacy legacy = {.enis = enis, .connmark = options->connmark};
-        struct store_lease *leases;
+        struct lease *leases;
         unsigned n = 0;
 
         if (store_leases(options->store, NULL, round->arena, &leases, &legacy.n_pods, err) < 0)
@@ -229,7 +229,7 @@ static bool is_routed(const struct takeover_round *round)
 int takeover_step(struct takeover *takeover, const struct takeover_options *options,
                   const struct takeover_round *round, struct outcome *out, struct err *err)
 {
-        struct store_import *imports;
+        struct import *imports;
         struct kernel kernel = {0};
         size_t n, pending = 0;
 

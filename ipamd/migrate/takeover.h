@@ -24,7 +24,7 @@ struct takeover_options {
 struct takeover_round {
         struct arena *arena;
         int64_t now_ms; /* clock_boottime_ms() */
-        const struct store_eni *enis;
+        const struct eni *enis;
         size_t n_enis;
         bool network_due; /* the host's network is not yet as the database wants it */
 };

@@ -23,7 +23,7 @@ extern const char *const block_state_names[_BLOCK_STATE_MAX];
 const char *block_state_to_string(enum block_state state);
 enum block_state block_state_parse(const char *name); /* of a name that is one of theirs */
 
-struct store_block {
+struct block {
         struct prefix prefix;
         int64_t eni_key;
         enum block_state state;
@@ -43,7 +43,7 @@ enum address_state {
 extern const char *const address_state_names[_ADDRESS_STATE_MAX];
 const char *address_state_to_string(enum address_state state);
 
-struct store_address {
+struct block_address {
         struct ip address;
         int64_t eni_key;
         enum address_state state;

@@ -23,7 +23,7 @@ bool eni_state_is_leaving(enum eni_state state)
         return state == ENI_DETACHING || state == ENI_DELETING;
 }
 
-bool store_eni_is_configured(const struct store_eni *eni)
+bool eni_is_configured(const struct eni *eni)
 {
         return (eni->managed || eni->primary) &&
                (eni->state == ENI_CONFIGURING || eni->state == ENI_READY || eni->state == ENI_DRAINING);

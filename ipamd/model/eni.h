@@ -35,7 +35,7 @@ enum eni_state eni_state_parse(const char *name); /* of a name that is one of th
 /* On its way back to EC2, with all its blocks. */
 bool eni_state_is_leaving(enum eni_state state);
 
-struct store_eni {
+struct eni {
         int64_t key; /* ours */
         enum eni_state state;
         bool primary;      /* device 0 of the instance: never drained */
@@ -66,6 +66,6 @@ struct store_eni {
  * Whether the host's network is made for it. The primary ENI carries the node's own traffic and all that leaves the VPC, also
  * where it is not ours to hand out.
  */
-bool store_eni_is_configured(const struct store_eni *eni);
+bool eni_is_configured(const struct eni *eni);
 
 #endif

@@ -9,7 +9,7 @@
 
 #include <vpcwire/addr.h>
 
-struct store_lease_key {
+struct lease_key {
         const char *network, *container_id, *ifname;
         /* What its host link would be called, or NULL. No part of the key: by it a lease found in the kernel gets its names. */
         const char *host_ifname;
@@ -21,24 +21,24 @@ const char *lease_state_to_string(enum lease_state state);
 enum lease_state lease_state_parse(const char *name); /* of a name that is one of theirs */
 
 /* Families of addresses, as bits. */
-enum { STORE_IPV4 = 1, STORE_IPV6 = 2 };
+enum { LEASE_IPV4 = 1, LEASE_IPV6 = 2 };
 
-struct store_lease_address {
+struct lease_address {
         struct ip address;
         bool lost; /* EC2 says that it is not ours any more; the running pod keeps it */
         const char *eni_id;
         unsigned device_index, network_card;
 };
 
-struct store_lease {
-        struct store_lease_key key;
+struct lease {
+        struct lease_key key;
         struct ip address; /* the first one; as wanted: this and no other; IP_NONE: the best that is free */
         enum lease_state state;
         bool lost;          /* any of its addresses */
         const char *eni_id; /* of the first address, as what follows */
         unsigned device_index, network_card;
         /* All of them, the first one first. As wanted: one of each of the families, or none at all; 0: IPv4. */
-        const struct store_lease_address *addresses;
+        const struct lease_address *addresses;
         size_t n_addresses;
         unsigned families;
         /*
@@ -87,10 +87,10 @@ const char *import_verdict_to_string(enum import_verdict verdict);
 enum import_verdict import_verdict_parse(const char *name); /* of a name that is one of theirs */
 
 /* The network of a pod whose link is all that is known of it; the key's ifname is then the name of that link. */
-#define STORE_NETWORK_UNKNOWN ""
+#define IMPORT_NETWORK_UNKNOWN ""
 
-struct store_import {
-        struct store_lease_key key;
+struct import {
+        struct lease_key key;
         struct ip address;
         const char *pod_namespace, *pod_name; /* "" where it does not say */
         int64_t since_wall_ms;

@@ -21,6 +21,7 @@
 #include "model/plan.h"
 #include "model/targets.h"
 
+/* What a plan needs to know of an ENI (model/eni.h): its counts as the planner counts them, and what is put off. */
 struct plan_eni {
         int64_t key;
         enum eni_state state;

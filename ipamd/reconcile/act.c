@@ -29,7 +29,7 @@ static int unknown_eni(const struct plan_action *action, struct err *err)
                        (long long)action->key);
 }
 
-int act_give_up(struct context *ctx, struct round *round, struct store_eni *eni, const char *why,
+int act_give_up(struct context *ctx, struct round *round, struct eni *eni, const char *why,
                 struct outcome *out, struct err *err)
 {
         bool done;
@@ -43,20 +43,20 @@ int act_give_up(struct context *ctx, struct round *round, struct store_eni *eni,
 }
 
 static int act_resync(struct reconcile *r, struct round *round, const struct plan_action *action _unused_,
-                      struct store_eni *eni _unused_, struct outcome *out, struct err *err)
+                      struct eni *eni _unused_, struct outcome *out, struct err *err)
 {
         out->again = true;
         return look_at_ec2(r, round, out, err);
 }
 
 static int act_find_subnets(struct reconcile *r, struct round *round, const struct plan_action *action,
-                            struct store_eni *none _unused_, struct outcome *out, struct err *err)
+                            struct eni *none _unused_, struct outcome *out, struct err *err)
 {
         return subnets_look_for_more(&r->subnets, &r->ctx, round, action, out, err);
 }
 
 static int act_drain(struct reconcile *r, struct round *round, const struct plan_action *action,
-                     struct store_eni *eni, struct outcome *out, struct err *err)
+                     struct eni *eni, struct outcome *out, struct err *err)
 {
         out->pool_changed = true;
         return store_eni_set_state(r->ctx.store, eni->key, ENI_DRAINING, action->reason, round->now_ms,
@@ -64,7 +64,7 @@ static int act_drain(struct reconcile *r, struct round *round, const struct plan
 }
 
 static int act_undrain(struct reconcile *r, struct round *round, const struct plan_action *action,
-                       struct store_eni *eni, struct outcome *out, struct err *err)
+                       struct eni *eni, struct outcome *out, struct err *err)
 {
         out->resync_network = true;
         return store_eni_set_state(r->ctx.store, eni->key, ENI_CONFIGURING, action->reason, round->now_ms,
@@ -76,7 +76,7 @@ static int act_undrain(struct reconcile *r, struct round *round, const struct pl
  * has answered it; once detached, a repeat fails with "not found", which is what we want to hear.
  */
 static int act_detach(struct reconcile *r, struct round *round, const struct plan_action *action,
-                      struct store_eni *eni, struct outcome *out, struct err *err)
+                      struct eni *eni, struct outcome *out, struct err *err)
 {
         const enum condition_kind name = CONDITION_DETACH;
         bool done = eni->state >= ENI_DETACHING; /* one that was given up may be attached all the same */
@@ -100,7 +100,7 @@ static int act_detach(struct reconcile *r, struct round *round, const struct pla
 }
 
 static int act_delete(struct reconcile *r, struct round *round, const struct plan_action *action,
-                      struct store_eni *eni, struct outcome *out, struct err *err)
+                      struct eni *eni, struct outcome *out, struct err *err)
 {
         const enum condition_kind name = CONDITION_DELETE;
         bool done = eni->state == ENI_DELETING;
@@ -125,7 +125,7 @@ static int act_delete(struct reconcile *r, struct round *round, const struct pla
 static const struct {
         bool names_eni;
         int (*run)(struct reconcile *r, struct round *round, const struct plan_action *action,
-                   struct store_eni *eni, struct outcome *out, struct err *err);
+                   struct eni *eni, struct outcome *out, struct err *err);
 } actions[_PLAN_ACTION_MAX] = {
         [PLAN_RESYNC] = {false, act_resync}, [PLAN_FIND_SUBNETS] = {false, act_find_subnets},
         [PLAN_CREATE] = {false, act_create}, [PLAN_RECREATE] = {true, act_recreate},
@@ -138,7 +138,7 @@ static const struct {
 int act(struct reconcile *r, struct round *round, const struct plan_action *action, struct outcome *out,
         struct err *err)
 {
-        struct store_eni *eni = observe_eni(round, action->key);
+        struct eni *eni = observe_eni(round, action->key);
         int e;
 
         log_debug("plan", LOG_STR("action", plan_action_to_string(action->kind)),

@@ -24,25 +24,25 @@ bool act_outcome_is_unknown(const struct ec2_result *result);
 bool act_is_slowed_down(const struct ec2_result *result);
 
 /* act_grow.c: an ENI comes to be. */
-int act_create(struct reconcile *r, struct round *round, const struct plan_action *action,
-               struct store_eni *eni, struct outcome *out, struct err *err);
-int act_recreate(struct reconcile *r, struct round *round, const struct plan_action *action,
-                 struct store_eni *eni, struct outcome *out, struct err *err);
-int act_attach(struct reconcile *r, struct round *round, const struct plan_action *action,
-               struct store_eni *eni, struct outcome *out, struct err *err);
-int act_mark(struct reconcile *r, struct round *round, const struct plan_action *action,
-             struct store_eni *eni, struct outcome *out, struct err *err);
+int act_create(struct reconcile *r, struct round *round, const struct plan_action *action, struct eni *eni,
+               struct outcome *out, struct err *err);
+int act_recreate(struct reconcile *r, struct round *round, const struct plan_action *action, struct eni *eni,
+                 struct outcome *out, struct err *err);
+int act_attach(struct reconcile *r, struct round *round, const struct plan_action *action, struct eni *eni,
+               struct outcome *out, struct err *err);
+int act_mark(struct reconcile *r, struct round *round, const struct plan_action *action, struct eni *eni,
+             struct outcome *out, struct err *err);
 
 /* act_addresses.c */
 /* Single addresses as blocks; in the round's arena. */
 struct prefix *act_hosts(struct round *round, const struct ip *addresses, size_t n);
-int act_assign(struct reconcile *r, struct round *round, const struct plan_action *action,
-               struct store_eni *eni, struct outcome *out, struct err *err);
-int act_unassign(struct reconcile *r, struct round *round, const struct plan_action *action,
-                 struct store_eni *eni, struct outcome *out, struct err *err);
+int act_assign(struct reconcile *r, struct round *round, const struct plan_action *action, struct eni *eni,
+               struct outcome *out, struct err *err);
+int act_unassign(struct reconcile *r, struct round *round, const struct plan_action *action, struct eni *eni,
+                 struct outcome *out, struct err *err);
 
 /* An ENI that will never be of use: deleted if it exists, forgotten if it does not. */
-int act_give_up(struct context *ctx, struct round *round, struct store_eni *eni, const char *why,
+int act_give_up(struct context *ctx, struct round *round, struct eni *eni, const char *why,
                 struct outcome *out, struct err *err);
 
 #endif

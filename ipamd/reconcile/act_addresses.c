@@ -21,7 +21,7 @@ struct prefix *act_hosts(struct round *round, const struct ip *addresses, size_t
         return blocks;
 }
 
-static int assign_failed(struct context *ctx, struct round *round, const struct store_eni *eni,
+static int assign_failed(struct context *ctx, struct round *round, const struct eni *eni,
                          const struct ec2_result *result, const struct err *cause, struct outcome *out,
                          struct err *err)
 {
@@ -44,8 +44,8 @@ static int assign_failed(struct context *ctx, struct round *round, const struct 
         return blocked_after_failure(ctx, round, CONDITION_ASSIGN, subject, result, cause, out, err);
 }
 
-int act_assign(struct reconcile *r, struct round *round, const struct plan_action *action,
-               struct store_eni *eni, struct outcome *out, struct err *err)
+int act_assign(struct reconcile *r, struct round *round, const struct plan_action *action, struct eni *eni,
+               struct outcome *out, struct err *err)
 {
         const enum condition_kind name = CONDITION_ASSIGN;
         struct context *ctx = &r->ctx;
@@ -81,7 +81,7 @@ int act_assign(struct reconcile *r, struct round *round, const struct plan_actio
 }
 
 /* What EC2 said is in *result, and written down. */
-static int unassign_call(struct context *ctx, struct round *round, const struct store_eni *eni,
+static int unassign_call(struct context *ctx, struct round *round, const struct eni *eni,
                          const struct prefix *blocks, size_t n, struct ec2_result *result,
                          struct outcome *out, struct err *err)
 {
@@ -105,8 +105,8 @@ static int unassign_call(struct context *ctx, struct round *round, const struct 
         return blocked_clear(ctx, round, name, eni->eni_id, err);
 }
 
-int act_unassign(struct reconcile *r, struct round *round, const struct plan_action *action,
-                 struct store_eni *eni, struct outcome *out, struct err *err)
+int act_unassign(struct reconcile *r, struct round *round, const struct plan_action *action, struct eni *eni,
+                 struct outcome *out, struct err *err)
 {
         const enum condition_kind name = CONDITION_UNASSIGN;
         struct context *ctx = &r->ctx;
@@ -127,11 +127,11 @@ int act_unassign(struct reconcile *r, struct round *round, const struct plan_act
         return act_is_slowed_down(&result) ? store_blocks_restore(ctx->store, eni->key, blocks, n, err) : 0;
 }
 
-static int finish_unassign(struct context *ctx, struct round *round, const struct store_eni *eni,
+static int finish_unassign(struct context *ctx, struct round *round, const struct eni *eni,
                            struct outcome *out, struct err *err)
 {
         struct ec2_result result;
-        struct store_block *all;
+        struct block *all;
         struct prefix *leaving;
         size_t n_all, n = 0;
 
@@ -150,7 +150,7 @@ int act_finish_unassigns(struct context *ctx, struct round *round, struct outcom
         const enum condition_kind name = CONDITION_UNASSIGN;
 
         for (size_t i = 0; i < round->n_enis; i++) {
-                const struct store_eni *eni = &round->enis[i];
+                const struct eni *eni = &round->enis[i];
 
                 if (!eni->leaving || eni->state >= ENI_DETACHING || eni->untagged ||
                     blocked_waits(round, name, eni->eni_id, out))

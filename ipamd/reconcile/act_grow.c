@@ -14,7 +14,7 @@
 #include "reconcile/create_request.h"
 
 /* It exists: creating -> attaching. */
-static int take_in(struct groups *groups, struct context *ctx, struct round *round, struct store_eni *eni,
+static int take_in(struct groups *groups, struct context *ctx, struct round *round, struct eni *eni,
                    const struct ec2_eni *made, struct outcome *out, struct err *err)
 {
         snprintf(eni->eni_id, sizeof(eni->eni_id), "%s", made->eni_id);
@@ -33,7 +33,7 @@ static int take_in(struct groups *groups, struct context *ctx, struct round *rou
 }
 
 /* Describe may lag behind the create call that was answered to nobody: looked for a few times. */
-static int not_shown(struct context *ctx, struct round *round, struct store_eni *eni, const struct err *cause,
+static int not_shown(struct context *ctx, struct round *round, struct eni *eni, const struct err *cause,
                      struct outcome *out, struct err *err)
 {
         const enum condition_kind recreate = CONDITION_RECREATE;
@@ -60,8 +60,8 @@ static int not_shown(struct context *ctx, struct round *round, struct store_eni 
  * The token made an ENI, and we would ask for another now: settings (tags, security groups) changed since. It is found by
  * its tag and taken in as it is; attached already, it is left to the next resync.
  */
-static int find_by_token(struct groups *groups, struct context *ctx, struct round *round,
-                         struct store_eni *eni, const struct err *cause, struct outcome *out, struct err *err)
+static int find_by_token(struct groups *groups, struct context *ctx, struct round *round, struct eni *eni,
+                         const struct err *cause, struct outcome *out, struct err *err)
 {
         const enum condition_kind recreate = CONDITION_RECREATE;
         const struct ec2_filter filters[] = {{"tag:" OURS_TAG_TOKEN, eni->client_token},
@@ -87,7 +87,7 @@ static int find_by_token(struct groups *groups, struct context *ctx, struct roun
 }
 
 /* What another subnet may mend is the subnet's; all else keeps us from creating anywhere. */
-static const char *create_subject(const struct ec2_result *result, const struct store_eni *eni)
+static const char *create_subject(const struct ec2_result *result, const struct eni *eni)
 {
         return result->class == EC2_FAILURE_CAPACITY_SUBNET || result->class == EC2_FAILURE_GONE
                        ? eni->subnet_id
@@ -98,9 +98,9 @@ static const char *create_subject(const struct ec2_result *result, const struct 
  * A refusal says that this call made nothing; of an earlier one with the same token, whose answer never came, it says
  * something only if EC2 looked at the request itself.
  */
-static int create_failed(struct groups *groups, struct context *ctx, struct round *round,
-                         struct store_eni *eni, bool repeated, const struct ec2_result *result,
-                         const struct err *cause, struct outcome *out, struct err *err)
+static int create_failed(struct groups *groups, struct context *ctx, struct round *round, struct eni *eni,
+                         bool repeated, const struct ec2_result *result, const struct err *cause,
+                         struct outcome *out, struct err *err)
 {
         const enum condition_kind create = CONDITION_CREATE, recreate = CONDITION_RECREATE;
 
@@ -116,7 +116,7 @@ static int create_failed(struct groups *groups, struct context *ctx, struct roun
         return store_eni_remove(ctx->store, eni->key, cause->msg, err);
 }
 
-static int create_call(struct groups *groups, struct context *ctx, struct round *round, struct store_eni *eni,
+static int create_call(struct groups *groups, struct context *ctx, struct round *round, struct eni *eni,
                        bool repeated, struct outcome *out, struct err *err)
 {
         struct ec2_create_eni request;
@@ -132,15 +132,15 @@ static int create_call(struct groups *groups, struct context *ctx, struct round 
 }
 
 int act_create(struct reconcile *r, struct round *round, const struct plan_action *action,
-               struct store_eni *none _unused_, struct outcome *out, struct err *err)
+               struct eni *none _unused_, struct outcome *out, struct err *err)
 {
         struct context *ctx = &r->ctx;
         struct subnet *other = subnets_find(&r->subnets, action->subnet_id);
-        struct store_eni eni = {.state = ENI_CREATING,
-                                .managed = true,
-                                .subnet_cidr = other ? other->cidr : ctx->identity.subnet_cidr,
-                                .device_index = action->device_index,
-                                .asked_addresses = action->count};
+        struct eni eni = {.state = ENI_CREATING,
+                          .managed = true,
+                          .subnet_cidr = other ? other->cidr : ctx->identity.subnet_cidr,
+                          .device_index = action->device_index,
+                          .asked_addresses = action->count};
 
         /* An earlier action of the same plan has learnt that the subnet is full: the next plan goes elsewhere. */
         if (blocked_now(round, CONDITION_CREATE, action->subnet_id)) {
@@ -157,7 +157,7 @@ int act_create(struct reconcile *r, struct round *round, const struct plan_actio
 }
 
 int act_recreate(struct reconcile *r, struct round *round, const struct plan_action *action _unused_,
-                 struct store_eni *eni, struct outcome *out, struct err *err)
+                 struct eni *eni, struct outcome *out, struct err *err)
 {
         return create_call(&r->groups, &r->ctx, round, eni, true, out, err);
 }
@@ -172,7 +172,7 @@ static unsigned count_attached(const struct round *round)
 }
 
 /* Refused for sure: nothing is in doubt any more, which would keep it from being deleted. */
-static int give_up_attaching(struct context *ctx, struct round *round, struct store_eni *eni, const char *why,
+static int give_up_attaching(struct context *ctx, struct round *round, struct eni *eni, const char *why,
                              struct outcome *out, struct err *err)
 {
         if (store_eni_set_in_doubt(ctx->store, eni->key, false, err) < 0)
@@ -184,7 +184,7 @@ static int give_up_attaching(struct context *ctx, struct round *round, struct st
  * Whether EC2 has refused it often enough. What says nothing about the ENI (throttled, put off, denied, no answer) is an
  * attempt for the pace of the next one, and none here.
  */
-static int refused_too_often(struct context *ctx, struct round *round, const struct store_eni *eni,
+static int refused_too_often(struct context *ctx, struct round *round, const struct eni *eni,
                              const struct ec2_result *result, const struct err *cause, bool *ret,
                              struct outcome *out, struct err *err)
 {
@@ -200,9 +200,9 @@ static int refused_too_often(struct context *ctx, struct round *round, const str
         return 0;
 }
 
-static int attach_failed(struct resync *resync, struct context *ctx, struct round *round,
-                         struct store_eni *eni, const struct ec2_result *result, const struct err *cause,
-                         struct outcome *out, struct err *err)
+static int attach_failed(struct resync *resync, struct context *ctx, struct round *round, struct eni *eni,
+                         const struct ec2_result *result, const struct err *cause, struct outcome *out,
+                         struct err *err)
 {
         const enum condition_kind name = CONDITION_ATTACH;
         enum ec2_repeat repeat = ec2_retry_repeat(EC2_ACTION_ATTACH_ENI, result->class);
@@ -224,8 +224,8 @@ static int attach_failed(struct resync *resync, struct context *ctx, struct roun
         return store_eni_set_in_doubt(ctx->store, eni->key, false, err);
 }
 
-int act_attach(struct reconcile *r, struct round *round, const struct plan_action *action,
-               struct store_eni *eni, struct outcome *out, struct err *err)
+int act_attach(struct reconcile *r, struct round *round, const struct plan_action *action, struct eni *eni,
+               struct outcome *out, struct err *err)
 {
         struct context *ctx = &r->ctx;
         const char *attachment_id;
@@ -253,7 +253,7 @@ int act_attach(struct reconcile *r, struct round *round, const struct plan_actio
 }
 
 int act_mark(struct reconcile *r, struct round *round, const struct plan_action *action _unused_,
-             struct store_eni *eni, struct outcome *out, struct err *err)
+             struct eni *eni, struct outcome *out, struct err *err)
 {
         struct context *ctx = &r->ctx;
         const enum condition_kind name = CONDITION_MARK;

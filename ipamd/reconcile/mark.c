@@ -27,7 +27,7 @@ void mark_see(struct unmarked *unmarked, const struct ec2_eni *eni, bool ours)
                strlen(eni->eni_id) + 1); /* ids fit: ec2_parse.c */
 }
 
-static const struct store_eni *find(const struct round *round, const char *eni_id)
+static const struct eni *find(const struct round *round, const char *eni_id)
 {
         for (size_t i = 0; i < round->n_enis; i++) {
                 if (strcmp(round->enis[i].eni_id, eni_id) == 0)
@@ -37,7 +37,7 @@ static const struct store_eni *find(const struct round *round, const char *eni_i
 }
 
 /* Not yet attached, or on its way out: its state has steps of its own. */
-static bool is_in_use(const struct store_eni *eni)
+static bool is_in_use(const struct eni *eni)
 {
         return *eni->attachment_id &&
                (eni->state == ENI_CONFIGURING || eni->state == ENI_READY || eni->state == ENI_DRAINING);
@@ -47,7 +47,7 @@ static bool is_in_use(const struct store_eni *eni)
 static int mark(struct context *ctx, struct round *round, const char *eni_id, struct outcome *out,
                 struct err *err)
 {
-        const struct store_eni *eni = find(round, eni_id);
+        const struct eni *eni = find(round, eni_id);
         struct ec2_result result;
         struct err cause;
         int e;

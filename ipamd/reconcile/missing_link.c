@@ -10,7 +10,7 @@
 #include "reconcile/network.h"
 
 /* A link that was here is gone; one that never was may still come. */
-static bool is_gone(const struct round *round, const struct store_eni *eni)
+static bool is_gone(const struct round *round, const struct eni *eni)
 {
         return eni->link_missing || eni->state != ENI_CONFIGURING ||
                round->now_ms - eni->since_ms >= LINK_COMES_MS;
@@ -25,7 +25,7 @@ static int64_t pause_ms(unsigned attempts)
         return pause < LINK_RESYNC_MAX_MS ? pause : LINK_RESYNC_MAX_MS;
 }
 
-static int ask_ec2(struct context *ctx, struct round *round, const struct store_eni *eni, struct outcome *out,
+static int ask_ec2(struct context *ctx, struct round *round, const struct eni *eni, struct outcome *out,
                    struct err *err)
 {
         if (blocked_waits(round, CONDITION_ENI_LINK, eni->eni_id, out))
@@ -40,7 +40,7 @@ static int ask_ec2(struct context *ctx, struct round *round, const struct store_
                              out, err);
 }
 
-int missing_link_see(struct context *ctx, struct round *round, const struct store_eni *eni, bool present,
+int missing_link_see(struct context *ctx, struct round *round, const struct eni *eni, bool present,
                      struct outcome *out, struct err *err)
 {
         if (present) {

@@ -22,10 +22,10 @@
 
 /* What one sync needs of the store, read at one time. */
 struct database_view {
-        struct store_block *blocks;
-        struct store_address *addresses;
-        struct store_lease *leases;
-        struct store_import *imports; /* while some are pending */
+        struct block *blocks;
+        struct block_address *addresses;
+        struct lease *leases;
+        struct import *imports; /* while some are pending */
         size_t n_blocks, n_addresses, n_leases, n_imports;
 };
 
@@ -47,7 +47,7 @@ static int database_read(struct context *ctx, const struct takeover *takeover, s
 static void add_recovered(const struct database_view *database, struct pod_sought *pods, size_t *n)
 {
         for (size_t i = 0; i < database->n_imports; i++) {
-                const struct store_import *import = &database->imports[i];
+                const struct import *import = &database->imports[i];
 
                 if (import->verdict == IMPORT_PENDING && !*import->key.network)
                         pods[(*n)++] = (struct pod_sought){.ip = import->address,
@@ -66,7 +66,7 @@ static bool waits_for_an_eni(const struct takeover *takeover, bool unlearned, st
         bool known = true;
 
         for (size_t i = 0; i < database->n_imports && known; i++) {
-                const struct store_import *import = &database->imports[i];
+                const struct import *import = &database->imports[i];
 
                 known = import->verdict != IMPORT_PENDING || *import->key.network;
                 for (size_t j = 0; j < database->n_blocks && !known; j++)
@@ -99,9 +99,9 @@ static struct node_view view_of(struct context *ctx, struct round *round,
                                  .block_imds = ctx->settings.block_imds};
 
         for (size_t i = 0; i < round->n_enis; i++) {
-                const struct store_eni *eni = &round->enis[i];
+                const struct eni *eni = &round->enis[i];
 
-                if (!store_eni_is_configured(eni))
+                if (!eni_is_configured(eni))
                         continue;
                 enis[view.n_enis++] = (struct node_eni){.key = eni->key,
                                                         .primary = eni->primary,
@@ -117,7 +117,7 @@ static struct node_view view_of(struct context *ctx, struct round *round,
                 }
         }
         for (size_t i = 0; i < database->n_leases; i++) {
-                const struct store_lease *lease = &database->leases[i];
+                const struct lease *lease = &database->leases[i];
 
                 if (lease->address_only && !*lease->host_ifname)
                         unwired[view.n_unwired++] = lease->address;
@@ -129,16 +129,15 @@ static struct node_view view_of(struct context *ctx, struct round *round,
 }
 
 /* What is to be offered now that the kernel routes the ENI: its blocks, and single addresses that nobody else has any more. */
-static struct prefix *find_routed(const struct network *network, struct round *round,
-                                  const struct store_eni *eni, const struct database_view *database,
-                                  size_t *ret_n)
+static struct prefix *find_routed(const struct network *network, struct round *round, const struct eni *eni,
+                                  const struct database_view *database, size_t *ret_n)
 {
         struct prefix *routed =
                 ARENA_ARRAY(round->arena, struct prefix, database->n_blocks + database->n_addresses);
         size_t n = 0;
 
         for (size_t i = 0; i < database->n_blocks; i++) {
-                const struct store_block *block = &database->blocks[i];
+                const struct block *block = &database->blocks[i];
                 bool is_one = block->prefix.bits == ip_max_bits(block->prefix.ip);
 
                 if (block->eni_key == eni->key && block->state == BLOCK_PREPARING &&
@@ -146,7 +145,7 @@ static struct prefix *find_routed(const struct network *network, struct round *r
                         routed[n++] = block->prefix;
         }
         for (size_t i = 0; i < database->n_addresses; i++) {
-                const struct store_address *address = &database->addresses[i];
+                const struct block_address *address = &database->addresses[i];
 
                 if (address->eni_key == eni->key && address->state == ADDRESS_PREPARING &&
                     !withhold_has(&network->withholding, address->address))
@@ -158,7 +157,7 @@ static struct prefix *find_routed(const struct network *network, struct round *r
 
 /* Rule 4: from here on, and not before, its addresses may be handed out. */
 static int eni_routed(struct network *network, struct context *ctx, struct round *round,
-                      const struct store_eni *eni, const char *ifname, const struct database_view *database,
+                      const struct eni *eni, const char *ifname, const struct database_view *database,
                       struct outcome *out, struct err *err)
 {
         unsigned n_free = 0;
@@ -183,7 +182,7 @@ static int report_eni(struct network *network, struct context *ctx, struct round
                       const struct node_eni_report *report, const struct database_view *database,
                       struct outcome *out, struct err *err)
 {
-        struct store_eni *eni = observe_eni(round, report->key);
+        struct eni *eni = observe_eni(round, report->key);
         const char *why = report->state == NODE_ENI_NO_LINK ? "its link is gone" : report->err.msg;
         bool done;
 
@@ -234,10 +233,10 @@ static int see_leaving_links(struct context *ctx, struct round *round, struct er
         size_t n = 0;
 
         for (size_t i = 0; i < round->n_enis; i++) {
-                const struct store_eni *eni = &round->enis[i];
+                const struct eni *eni = &round->enis[i];
                 struct eni_link found;
 
-                if (store_eni_is_configured(eni) || !*eni->eni_id)
+                if (eni_is_configured(eni) || !*eni->eni_id)
                         continue;
                 if (!links && link_dump(ctx->netlink, round->arena, &links, &n, err) < 0)
                         return err_wrap(err, "look at the links");
@@ -250,7 +249,7 @@ static int see_leaving_links(struct context *ctx, struct round *round, struct er
 static bool something_unrouted(const struct network *network, const struct round *round)
 {
         for (size_t i = 0; i < round->n_enis; i++) {
-                if (store_eni_is_configured(&round->enis[i]) && !round->enis[i].untagged &&
+                if (eni_is_configured(&round->enis[i]) && !round->enis[i].untagged &&
                     (round->enis[i].state == ENI_CONFIGURING ||
                      round->enis[i].preparing > withhold_count(&network->withholding, &round->enis[i])))
                         return true;

@@ -52,16 +52,16 @@ int network_tell(struct network *network, struct context *ctx, struct round *rou
                  const struct node_report *report, struct outcome *out, struct err *err);
 
 /* missing_link.c: whether the link of an attached ENI is in the kernel, as the last sync saw it. */
-int missing_link_see(struct context *ctx, struct round *round, const struct store_eni *eni, bool present,
+int missing_link_see(struct context *ctx, struct round *round, const struct eni *eni, bool present,
                      struct outcome *out, struct err *err);
 
 /* withhold.c: what a sync found occupied is withheld, and nothing else is. addresses: of the database. */
 int withhold_occupied(struct withholding *withholding, struct context *ctx, struct round *round,
-                      const struct node_report *report, const struct store_address *addresses, size_t n,
+                      const struct node_report *report, const struct block_address *addresses, size_t n,
                       struct outcome *out, struct err *err);
 bool withhold_has(const struct withholding *withholding, struct ip ip);
 /* How many of the ENI's preparing addresses are withheld: they are not on their way to become free. */
-unsigned withhold_count(const struct withholding *withholding, const struct store_eni *eni);
+unsigned withhold_count(const struct withholding *withholding, const struct eni *eni);
 void withhold_done(struct withholding *withholding);
 
 /* reclaim.c: leases whose pods are gone. */
@@ -73,6 +73,6 @@ int network_reclaim(struct reclaim *reclaim, struct context *ctx, struct round *
 /* A pod's link went away. */
 void reclaim_hasten(struct reclaim *reclaim);
 /* What is looked for in the kernel; it points into the lease. */
-struct pod_sought reclaim_pod_of(const struct store_lease *lease);
+struct pod_sought reclaim_pod_of(const struct lease *lease);
 
 #endif

@@ -29,7 +29,7 @@ int observe_store(struct context *ctx, struct round *round, struct err *err)
         return 0;
 }
 
-struct store_eni *observe_eni(struct round *round, int64_t key)
+struct eni *observe_eni(struct round *round, int64_t key)
 {
         for (size_t i = 0; i < round->n_enis; i++) {
                 if (round->enis[i].key == key)

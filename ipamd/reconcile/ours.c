@@ -53,7 +53,7 @@ static bool tag_is(const struct ec2_eni *eni, const char *key, const char *value
 }
 
 /* A create call without an answer is repeated with its token, and gets this ENI then. */
-static bool is_awaited(const struct store_eni *row, const char *token)
+static bool is_awaited(const struct eni *row, const char *token)
 {
         return row->state == ENI_CREATING && (!token || strcmp(row->client_token, token) == 0);
 }

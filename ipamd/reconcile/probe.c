@@ -27,12 +27,12 @@ enum {
  * The ENI that a dry run names: one of ours, because policies may be limited to our tags; the fewest leases on it, though
  * nothing is done. Without one it is the primary ENI, whose refusal then says little.
  */
-static const struct store_eni *pick_eni(const struct round *round)
+static const struct eni *pick_eni(const struct round *round)
 {
-        const struct store_eni *best = NULL;
+        const struct eni *best = NULL;
 
         for (size_t i = 0; i < round->n_enis; i++) {
-                const struct store_eni *eni = &round->enis[i];
+                const struct eni *eni = &round->enis[i];
 
                 if (!*eni->eni_id || !*eni->attachment_id || !eni->managed)
                         continue;
@@ -46,7 +46,7 @@ static const struct store_eni *pick_eni(const struct round *round)
 struct question {
         struct context *ctx;
         struct arena *arena;
-        const struct store_eni *eni;
+        const struct eni *eni;
 };
 
 static const struct ec2_call_options dry = {.dry_run = true};
@@ -157,7 +157,7 @@ static void note_unasked(struct probe *p, struct context *ctx, enum ec2_action a
 }
 
 /* What came of a dry run; where the next ones would fare the same they are not made. */
-static void take_answer(struct probe *p, enum ec2_action action, const struct store_eni *eni,
+static void take_answer(struct probe *p, enum ec2_action action, const struct eni *eni,
                         const struct ec2_result *result, const struct err *why)
 {
         if (result->class == EC2_FAILURE_NONE) {

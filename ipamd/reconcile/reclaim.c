@@ -8,7 +8,7 @@
 
 #include "reconcile/network.h"
 
-struct pod_sought reclaim_pod_of(const struct store_lease *lease)
+struct pod_sought reclaim_pod_of(const struct lease *lease)
 {
         return (struct pod_sought){.ip = lease->address,
                                    .host_ifname = lease->host_ifname,
@@ -16,7 +16,7 @@ struct pod_sought reclaim_pod_of(const struct store_lease *lease)
 }
 
 static int reclaim_one(struct reclaim *reclaim, struct context *ctx, struct round *round,
-                       const struct store_lease *lease, bool seen, struct outcome *out, struct err *err)
+                       const struct lease *lease, bool seen, struct outcome *out, struct err *err)
 {
         int64_t grace_ms =
                 ctx->settings.orphan_grace_ms + (lease->state == LEASE_RESERVED ? RESERVED_GRACE_MS : 0);
@@ -49,7 +49,7 @@ static int reclaim_one(struct reclaim *reclaim, struct context *ctx, struct roun
         return 0;
 }
 
-static int find_pods(struct context *ctx, struct round *round, const struct store_lease *leases, size_t n,
+static int find_pods(struct context *ctx, struct round *round, const struct lease *leases, size_t n,
                      struct pod_found **ret, struct err *err)
 {
         struct pod_sought *pods = ARENA_ARRAY(round->arena, struct pod_sought, n);
@@ -63,7 +63,7 @@ int network_reclaim(struct reclaim *reclaim, struct context *ctx, struct round *
                     struct err *err)
 {
         struct pod_found *found = NULL;
-        struct store_lease *leases;
+        struct lease *leases;
         size_t n_leases;
 
         if (round->now_ms < reclaim->due_ms) {

@@ -16,7 +16,7 @@
 #include "reconcile/blocked.h"
 #include "reconcile/resync.h"
 
-static struct store_eni *find_known(struct round *round, const char *eni_id)
+static struct eni *find_known(struct round *round, const char *eni_id)
 {
         for (size_t i = 0; i < round->n_enis; i++) {
                 if (strcmp(round->enis[i].eni_id, eni_id) == 0)
@@ -39,15 +39,15 @@ static bool is_ours(const struct reconcile *r, const struct ec2_eni *eni)
                (!*eni->interface_type || strcmp(eni->interface_type, "interface") == 0);
 }
 
-static void described_to_store(const struct reconcile *r, const struct ec2_eni *eni, struct store_eni *ret)
+static void described_to_store(const struct reconcile *r, const struct ec2_eni *eni, struct eni *ret)
 {
-        *ret = (struct store_eni){.primary = eni->device_index == 0 && eni->network_card == 0,
-                                  .managed = is_ours(r, eni),
-                                  .mac = eni->mac,
-                                  .primary_address = eni->primary,
-                                  .device_index = eni->device_index,
-                                  .network_card = eni->network_card,
-                                  .subnet_cidr = r->ctx.identity.subnet_cidr};
+        *ret = (struct eni){.primary = eni->device_index == 0 && eni->network_card == 0,
+                            .managed = is_ours(r, eni),
+                            .mac = eni->mac,
+                            .primary_address = eni->primary,
+                            .device_index = eni->device_index,
+                            .network_card = eni->network_card,
+                            .subnet_cidr = r->ctx.identity.subnet_cidr};
         snprintf(ret->eni_id, sizeof(ret->eni_id), "%s", eni->eni_id);
         snprintf(ret->attachment_id, sizeof(ret->attachment_id), "%s", eni->attachment_id);
         snprintf(ret->subnet_id, sizeof(ret->subnet_id), "%s", eni->subnet_id);
@@ -58,8 +58,8 @@ static void described_to_store(const struct reconcile *r, const struct ec2_eni *
  * On its way out, and attached: a resync before did not show it, or the answer to its attach call was lost before it was given
  * up. Without its attachment nobody would detach it, and its addresses would be nobody's for good.
  */
-static int see_leaving(struct reconcile *r, const struct store_eni *known, const struct ec2_eni *eni,
-                       bool ours, struct err *err)
+static int see_leaving(struct reconcile *r, const struct eni *known, const struct ec2_eni *eni, bool ours,
+                       struct err *err)
 {
         if (!ours || *known->attachment_id || strcmp(eni->attachment_status, "detaching") == 0)
                 return 0;
@@ -71,8 +71,7 @@ static int see_leaving(struct reconcile *r, const struct store_eni *known, const
  * one; without, it is let go after two resyncs. What it has is offered no more, meanwhile.
  */
 static int see_tag(struct reconcile *r, struct round *round, struct resync_answer *answer,
-                   const struct store_eni *known, struct store_eni *entry, struct outcome *out,
-                   struct err *err)
+                   const struct eni *known, struct eni *entry, struct outcome *out, struct err *err)
 {
         const char *name = arena_printf(round->arena, "tag of %s", entry->eni_id);
 
@@ -96,7 +95,7 @@ static int see_tag(struct reconcile *r, struct round *round, struct resync_answe
 
 /* 1: take it in; 0: not now, or not at all. */
 static int see_new(struct reconcile *r, struct round *round, struct resync_answer *answer,
-                   const struct ec2_eni *eni, struct store_eni *entry, struct outcome *out, struct err *err)
+                   const struct ec2_eni *eni, struct eni *entry, struct outcome *out, struct err *err)
 {
         int e = subnets_learn(&r->subnets, &r->ctx, round, entry, &answer->again_ms, out, err);
 
@@ -110,7 +109,7 @@ static int see_new(struct reconcile *r, struct round *round, struct resync_answe
 static int see_attached(struct reconcile *r, struct round *round, struct resync_answer *answer,
                         const struct ec2_eni *eni, struct outcome *out, struct err *err)
 {
-        struct store_eni *known = find_known(round, eni->eni_id), entry;
+        struct eni *known = find_known(round, eni->eni_id), entry;
         struct resync_blocks there = {0}; /* of somebody else's, none count */
         bool changed = false, tagged;
         int e;
@@ -187,10 +186,10 @@ static int take_in(struct reconcile *r, struct round *round, struct resync_answe
 }
 
 /* A row whose ENI is not attached to us, for sure by now. */
-static int absent_row(struct reconcile *r, struct round *round, const struct store_eni *eni,
+static int absent_row(struct reconcile *r, struct round *round, const struct eni *eni,
                       const struct ec2_eni *elsewhere, struct outcome *out, struct err *err)
 {
-        struct store_eni empty = *eni;
+        struct eni empty = *eni;
         bool done, changed;
 
         /* These may be a successor's by now (resync_make_way); what is not said stays as it is. */
@@ -217,7 +216,7 @@ static int absent_row(struct reconcile *r, struct round *round, const struct sto
 }
 
 /* This resync has not answered what it was asked: the next one for this ENI's sake comes later and later. */
-static int stays_in_doubt(struct reconcile *r, struct round *round, const struct store_eni *eni,
+static int stays_in_doubt(struct reconcile *r, struct round *round, const struct eni *eni,
                           struct outcome *out, struct err *err)
 {
         const enum condition_kind answer = CONDITION_RESYNC;
@@ -232,7 +231,7 @@ static int stays_in_doubt(struct reconcile *r, struct round *round, const struct
 }
 
 static int see_absent(struct reconcile *r, struct round *round, struct resync_answer *answer,
-                      const struct store_eni *eni, struct outcome *out, struct err *err)
+                      const struct eni *eni, struct outcome *out, struct err *err)
 {
         const struct ec2_eni *elsewhere = resync_find(&answer->ours, eni->eni_id);
 
@@ -266,7 +265,7 @@ static int see_absent(struct reconcile *r, struct round *round, struct resync_an
 }
 
 static int apply_row(struct reconcile *r, struct round *round, struct resync_answer *answer,
-                     const struct store_eni *eni, struct outcome *out, struct err *err)
+                     const struct eni *eni, struct outcome *out, struct err *err)
 {
         if (*eni->eni_id && resync_find(&answer->attached, eni->eni_id))
                 return 0;

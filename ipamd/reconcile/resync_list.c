@@ -37,7 +37,7 @@ bool resync_cannot_tell(const struct resync_answer *answer, const char *eni_id)
 static bool needs_ours(const struct round *round, const struct resync_answer *answer)
 {
         for (size_t i = 0; i < round->n_enis; i++) {
-                const struct store_eni *eni = &round->enis[i];
+                const struct eni *eni = &round->enis[i];
 
                 if (*eni->eni_id && eni->managed && !eni->primary &&
                     (eni->state == ENI_ATTACHING || eni->state == ENI_DELETING || eni->in_doubt) &&

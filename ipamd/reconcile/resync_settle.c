@@ -106,7 +106,7 @@ int resync_settle_given_back(struct context *ctx, struct round *round, const str
 
 /* ---- one that is gone, and has a successor ---- */
 
-static bool claims(const struct store_eni *row, const struct ec2_eni *shown)
+static bool claims(const struct eni *row, const struct ec2_eni *shown)
 {
         return (!mac_equal(shown->mac, (struct mac){0}) && mac_equal(row->mac, shown->mac)) ||
                (ip_is_set(shown->primary) && ip_equal(row->primary_address, shown->primary));
@@ -116,7 +116,7 @@ int resync_make_way(struct context *ctx, struct round *round, const struct resyn
                     const struct ec2_eni *shown, struct err *err)
 {
         for (size_t i = 0; i < round->n_enis; i++) {
-                const struct store_eni *row = &round->enis[i];
+                const struct eni *row = &round->enis[i];
 
                 if (!claims(row, shown) || strcmp(row->eni_id, shown->eni_id) == 0 || row->primary ||
                     row->state <= ENI_ATTACHING || row->state >= ENI_DETACHING ||
@@ -132,8 +132,8 @@ int resync_make_way(struct context *ctx, struct round *round, const struct resyn
 
 /* ---- the blocks of one ENI ---- */
 
-static const struct store_block *find_block(const struct store_block *all, size_t n,
-                                            const struct store_eni *eni, struct prefix block)
+static const struct block *find_block(const struct block *all, size_t n, const struct eni *eni,
+                                      struct prefix block)
 {
         for (size_t i = 0; i < n && eni; i++) {
                 if (all[i].eni_key == eni->key && prefix_equal(all[i].prefix, block))
@@ -148,7 +148,7 @@ static const struct store_block *find_block(const struct store_block *all, size_
  * that is for the next resync.
  */
 static int see_given_back(struct context *ctx, struct round *round, struct resync_answer *answer,
-                          const struct store_eni *known, const struct store_block *in_database,
+                          const struct eni *known, const struct block *in_database,
                           const struct store_given_back *row, struct outcome *out, struct err *err)
 {
         if (in_database && in_database->state == BLOCK_LEAVING)
@@ -165,9 +165,8 @@ static int see_given_back(struct context *ctx, struct round *round, struct resyn
 }
 
 static int add_shown(struct context *ctx, struct round *round, struct resync_answer *answer,
-                     const struct store_eni *known, const struct ec2_eni *shown,
-                     const struct store_block *all, size_t n_all, struct resync_blocks *ret,
-                     struct outcome *out, struct err *err)
+                     const struct eni *known, const struct ec2_eni *shown, const struct block *all,
+                     size_t n_all, struct resync_blocks *ret, struct outcome *out, struct err *err)
 {
         for (size_t i = 0; i < shown->n_secondary; i++) {
                 struct prefix block = prefix_host(shown->secondary[i]);
@@ -187,10 +186,10 @@ static int add_shown(struct context *ctx, struct round *round, struct resync_ans
 }
 
 int resync_blocks(struct resync *resync, struct context *ctx, struct round *round,
-                  struct resync_answer *answer, const struct store_eni *known, const struct ec2_eni *shown,
+                  struct resync_answer *answer, const struct eni *known, const struct ec2_eni *shown,
                   struct resync_blocks *ret, struct outcome *out, struct err *err)
 {
-        struct store_block *all;
+        struct block *all;
         size_t n_all, n_shown;
 
         if (store_blocks(ctx->store, round->arena, &all, &n_all, err) < 0)

@@ -83,7 +83,7 @@ int resync_make_way(struct context *ctx, struct round *round, const struct resyn
 
 /* The blocks of an ENI that count as there; known: its row, NULL where there is none. In the arena. */
 int resync_blocks(struct resync *resync, struct context *ctx, struct round *round,
-                  struct resync_answer *answer, const struct store_eni *known, const struct ec2_eni *shown,
+                  struct resync_answer *answer, const struct eni *known, const struct ec2_eni *shown,
                   struct resync_blocks *ret, struct outcome *out, struct err *err);
 
 /* EC2 deleted this ENI for us, and shows it once more. */

@@ -12,7 +12,7 @@ enum { ROUND_RETRY_MS = 2000 }; /* after a round that failed as a whole */
 struct round {
         struct arena *arena;
         int64_t now_ms;
-        struct store_eni *enis;
+        struct eni *enis;
         bool *link_present; /* of each ENI, in the kernel */
         size_t n_enis;
         struct condition *conditions;
@@ -23,6 +23,6 @@ struct round {
 
 /* observe.c: reads the store into the round. */
 int observe_store(struct context *ctx, struct round *round, struct err *err);
-struct store_eni *observe_eni(struct round *round, int64_t key);
+struct eni *observe_eni(struct round *round, int64_t key);
 
 #endif

@@ -29,7 +29,7 @@ static int first_resync(struct reconcile *r, struct err *err)
         int64_t after_start_ms =
                 now_ms + RESYNC_AFTER_START_MS + (int64_t)(context_random(&r->ctx) % RESYNC_AFTER_START_MS);
         const char *looked;
-        struct store_eni *enis;
+        struct eni *enis;
         size_t n;
 
         if (store_enis(r->ctx.store, now_ms, arena, &enis, &n, err) < 0 ||

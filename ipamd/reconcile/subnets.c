@@ -116,8 +116,8 @@ void subnets_forget(struct subnets *subnets)
         *subnets = (struct subnets){0};
 }
 
-static int ask_cidr(struct context *ctx, struct round *round, struct store_eni *eni,
-                    struct ec2_result *result, struct err *err)
+static int ask_cidr(struct context *ctx, struct round *round, struct eni *eni, struct ec2_result *result,
+                    struct err *err)
 {
         const char *ids[] = {eni->subnet_id};
         const struct ec2_selection which = {.ids = ids, .n_ids = 1};
@@ -132,7 +132,7 @@ static int ask_cidr(struct context *ctx, struct round *round, struct store_eni *
         return 0;
 }
 
-int subnets_learn(struct subnets *subnets, struct context *ctx, struct round *round, struct store_eni *eni,
+int subnets_learn(struct subnets *subnets, struct context *ctx, struct round *round, struct eni *eni,
                   int64_t *ret_again_ms, struct outcome *out, struct err *err)
 {
         const struct subnet *cached = subnets_find(subnets, eni->subnet_id);

@@ -30,7 +30,7 @@ struct subnet *subnets_find(struct subnets *subnets, const char *id);
  * The CIDR (for the gateway) of the subnet of an ENI that the database does not know yet. 1: known now; 0: EC2 does not say, and
  * *ret_again_ms becomes the time at which it may be asked again.
  */
-int subnets_learn(struct subnets *subnets, struct context *ctx, struct round *round, struct store_eni *eni,
+int subnets_learn(struct subnets *subnets, struct context *ctx, struct round *round, struct eni *eni,
                   int64_t *ret_again_ms, struct outcome *out, struct err *err);
 void subnets_forget(struct subnets *subnets);
 /* Whether the tags, the place and the free addresses of a subnet allow ENIs of this node in it. cluster may be NULL. */

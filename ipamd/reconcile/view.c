@@ -9,7 +9,7 @@ static int64_t later(int64_t a, int64_t b)
 }
 
 /* The next step of an ENI is whichever its state calls for; at most one of these is blocked, beside a look for its sake. */
-static int64_t step_not_before(const struct round *round, const struct store_eni *eni)
+static int64_t step_not_before(const struct round *round, const struct eni *eni)
 {
         static const enum condition_kind steps[] = {CONDITION_RESYNC, CONDITION_ATTACH, CONDITION_MARK,
                                                     CONDITION_DETACH, CONDITION_DELETE};
@@ -20,8 +20,8 @@ static int64_t step_not_before(const struct round *round, const struct store_eni
         return until;
 }
 
-static struct plan_eni view_eni(const struct reconcile *r, const struct round *round,
-                                const struct store_eni *eni, bool link_present)
+static struct plan_eni view_eni(const struct reconcile *r, const struct round *round, const struct eni *eni,
+                                bool link_present)
 {
         const enum condition_kind assign = CONDITION_ASSIGN;
         unsigned withheld = withhold_count(&r->network.withholding, eni), held = withheld + eni->doubted;

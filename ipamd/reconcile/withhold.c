@@ -11,7 +11,7 @@
 #include "reconcile/blocked.h"
 #include "reconcile/network.h"
 
-static const struct store_address *find(const struct store_address *addresses, size_t n, struct ip ip)
+static const struct block_address *find(const struct block_address *addresses, size_t n, struct ip ip)
 {
         for (size_t i = 0; i < n; i++) {
                 if (ip_equal(addresses[i].address, ip))
@@ -21,7 +21,7 @@ static const struct store_address *find(const struct store_address *addresses, s
 }
 
 /* *ret: it is withheld now. Not: an ADD was faster, or it is on its way back to EC2. */
-static int withhold_one(struct context *ctx, const struct store_address *address, bool *ret,
+static int withhold_one(struct context *ctx, const struct block_address *address, bool *ret,
                         struct outcome *out, struct err *err)
 {
         unsigned changed = 0;
@@ -54,7 +54,7 @@ static struct warning warn_of(struct round *round, const struct node_occupied *o
 }
 
 int withhold_occupied(struct withholding *withholding, struct context *ctx, struct round *round,
-                      const struct node_report *report, const struct store_address *addresses, size_t n,
+                      const struct node_report *report, const struct block_address *addresses, size_t n,
                       struct outcome *out, struct err *err)
 {
         struct warning *warnings = ARENA_ARRAY(round->arena, struct warning, report->n_occupied);
@@ -65,7 +65,7 @@ int withhold_occupied(struct withholding *withholding, struct context *ctx, stru
         withholding->n = 0;
         for (size_t i = 0; i < report->n_occupied; i++) {
                 const struct node_occupied *occupied = &report->occupied[i];
-                const struct store_address *address = find(addresses, n, occupied->ip);
+                const struct block_address *address = find(addresses, n, occupied->ip);
                 bool withheld = false;
 
                 if (occupied->of_pod || !address || withhold_has(withholding, occupied->ip))
@@ -90,7 +90,7 @@ bool withhold_has(const struct withholding *withholding, struct ip ip)
         return false;
 }
 
-unsigned withhold_count(const struct withholding *withholding, const struct store_eni *eni)
+unsigned withhold_count(const struct withholding *withholding, const struct eni *eni)
 {
         unsigned n = 0;
 

@@ -54,7 +54,7 @@ int handle_address(struct method_call *call, const void *request, void *reply, s
 {
         const struct ipam_address_request *wanted = request;
         struct ipam_address_reply *ret = reply;
-        struct store_address address;
+        struct block_address address;
         int r = store_address_get(call->rpc->options.store, wanted->address, call->now_ms, call->arena,
                                   &address, err);
 

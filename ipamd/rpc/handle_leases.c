@@ -16,8 +16,8 @@
 static int must_queue(struct rpc *rpc, const struct ipam_add_request *request, struct arena *arena, bool *ret,
                       struct err *err)
 {
-        const struct store_lease_key key = LEASE_KEY(request);
-        struct store_lease lease;
+        const struct lease_key key = LEASE_KEY(request);
+        struct lease lease;
         int r;
 
         parked_serve(rpc);
@@ -34,7 +34,7 @@ static int must_queue(struct rpc *rpc, const struct ipam_add_request *request, s
 
 /* It asks for what it cannot have: no wait helps. */
 static void refuse_add(struct method_call *call, const struct ipam_add_request *add,
-                       const struct store_lease *lease)
+                       const struct lease *lease)
 {
         const struct ipam_error error = lease_refused(lease);
 
@@ -48,7 +48,7 @@ int handle_add(struct method_call *call, const void *request, void *reply, struc
 {
         const struct ipam_add_request *add = request;
         enum lease_result result = LEASE_NONE_FREE;
-        struct store_lease lease;
+        struct lease lease;
         bool queue;
         int refused = handover_refuses(call, add, err);
 
@@ -91,7 +91,7 @@ static int check_addresses(const struct ip *addresses, size_t n, struct ip lease
 int handle_confirm(struct method_call *call, const void *request, void *reply _unused_, struct err *err)
 {
         const struct ipam_confirm_request *confirm = request;
-        const struct store_lease_key key = LEASE_KEY(confirm);
+        const struct lease_key key = LEASE_KEY(confirm);
         struct ip address = confirm->addresses[0];
         int r = check_addresses(confirm->addresses, confirm->n_addresses, address, err);
 
@@ -108,7 +108,7 @@ int handle_confirm(struct method_call *call, const void *request, void *reply _u
 int handle_del(struct method_call *call, const void *request, void *reply, struct err *err)
 {
         const struct ipam_del_request *del = request;
-        struct store_lease_key key = LEASE_KEY(del);
+        struct lease_key key = LEASE_KEY(del);
         struct ipam_del_reply *ret = reply;
         struct ip *address = ARENA_NEW(call->arena, struct ip);
         int r;
@@ -137,9 +137,9 @@ int handle_del(struct method_call *call, const void *request, void *reply, struc
 int handle_check(struct method_call *call, const void *request, void *reply, struct err *err)
 {
         const struct ipam_check_request *check = request;
-        struct store_lease_key key = LEASE_KEY(check);
+        struct lease_key key = LEASE_KEY(check);
         struct ipam_check_reply *ret = reply;
-        struct store_lease lease;
+        struct lease lease;
         int r;
 
         key.host_ifname = check->host_ifname;
@@ -169,7 +169,7 @@ int handle_gc(struct method_call *call, const void *request, void *reply, struct
         const struct ipam_gc_request *gc = request;
         struct ipam_gc_reply *ret = reply;
         struct ipam_attachment *alive = ARENA_ARRAY(call->arena, struct ipam_attachment, gc->n_attachments);
-        struct store_lease *leases;
+        struct lease *leases;
         size_t n;
 
         if (gc->n_attachments)

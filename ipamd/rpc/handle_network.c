@@ -16,8 +16,8 @@ static const char **list_cidrs(struct arena *arena, const struct prefix *cidrs, 
         return texts;
 }
 
-static const char **list_blocks(struct arena *arena, const struct store_eni *eni,
-                                const struct store_block *blocks, size_t n, size_t *ret_n)
+static const char **list_blocks(struct arena *arena, const struct eni *eni, const struct block *blocks,
+                                size_t n, size_t *ret_n)
 {
         const char **texts = ARENA_ARRAY(arena, const char *, n);
         size_t n_texts = 0;
@@ -33,8 +33,8 @@ static const char **list_blocks(struct arena *arena, const struct store_eni *eni
 static int list_enis(struct method_call *call, struct ipam_network_reply *network, struct err *err)
 {
         struct store *store = call->rpc->options.store;
-        struct store_block *blocks;
-        struct store_eni *enis;
+        struct block *blocks;
+        struct eni *enis;
         size_t n_blocks, n;
 
         if (store_enis(store, call->now_ms, call->arena, &enis, &n, err) < 0 ||
@@ -44,7 +44,7 @@ static int list_enis(struct method_call *call, struct ipam_network_reply *networ
         for (size_t i = 0; i < n; i++) {
                 struct ipam_network_eni *eni = &network->enis[network->n_enis];
 
-                if (!store_eni_is_configured(&enis[i]))
+                if (!eni_is_configured(&enis[i]))
                         continue;
                 *eni = (struct ipam_network_eni){.eni_id = enis[i].eni_id,
                                                  .device_index = enis[i].device_index,

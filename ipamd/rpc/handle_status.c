@@ -175,7 +175,7 @@ static const char *or_null(const char *text)
 
 static int list_enis(struct method_call *call, struct ipam_list_reply *list, struct err *err)
 {
-        struct store_eni *enis;
+        struct eni *enis;
         size_t n;
 
         if (store_enis(call->rpc->options.store, call->now_ms, call->arena, &enis, &n, err) < 0)
@@ -205,7 +205,7 @@ static int list_enis(struct method_call *call, struct ipam_list_reply *list, str
 
 static int list_leases(struct method_call *call, struct ipam_list_reply *list, struct err *err)
 {
-        struct store_lease *leases;
+        struct lease *leases;
         size_t n;
 
         if (store_leases(call->rpc->options.store, NULL, call->arena, &leases, &n, err) < 0)
@@ -234,7 +234,7 @@ static int list_leases(struct method_call *call, struct ipam_list_reply *list, s
 
 static int list_imports(struct method_call *call, struct ipam_list_reply *list, struct err *err)
 {
-        struct store_import *imports;
+        struct import *imports;
         size_t n;
 
         if (store_imports(call->rpc->options.store, call->arena, &imports, &n, err) < 0)

@@ -47,8 +47,8 @@ static struct ipam_error refusal(const struct rpc *rpc, struct arena *arena)
 
 int handover_refuses(struct method_call *call, const struct ipam_add_request *add, struct err *err)
 {
-        const struct store_lease_key key = LEASE_KEY(add);
-        struct store_lease lease;
+        const struct lease_key key = LEASE_KEY(add);
+        struct lease lease;
         struct ipam_error error;
         int r;
 

@@ -8,7 +8,7 @@
 
 #include "rpc/lease.h"
 
-struct ipam_error lease_not_found(const struct store_lease_key *key)
+struct ipam_error lease_not_found(const struct lease_key *key)
 {
         struct ipam_error error = {.id = IPAM_ERROR_LEASE_NOT_FOUND};
 
@@ -18,7 +18,7 @@ struct ipam_error lease_not_found(const struct store_lease_key *key)
         return error;
 }
 
-struct ipam_error lease_refused(const struct store_lease *lease)
+struct ipam_error lease_refused(const struct lease *lease)
 {
         struct ipam_error error = {.id = IPAM_ERROR_NO_ADDRESS};
 
@@ -68,9 +68,9 @@ static size_t list_spare_names(const struct ipam_add_request *request, struct ar
 }
 
 int lease_try(struct rpc *rpc, const struct ipam_add_request *request, int64_t now_ms, struct arena *arena,
-              enum lease_result *ret_result, struct store_lease *ret, struct err *err)
+              enum lease_result *ret_result, struct lease *ret, struct err *err)
 {
-        struct store_lease wanted = {
+        struct lease wanted = {
                 .key = LEASE_KEY(request),
                 .host_ifname = request->host_ifname ?: "",
                 .netns = request->netns ?: "",
@@ -92,7 +92,7 @@ int lease_try(struct rpc *rpc, const struct ipam_add_request *request, int64_t n
 }
 
 /* The node's own address in the lease's subnet: its first one where that is in it, else that of the lease's ENI. */
-static struct ip node_address_beside(const struct rpc *rpc, const struct store_lease *lease)
+static struct ip node_address_beside(const struct rpc *rpc, const struct lease *lease)
 {
         const struct ip primary = rpc->node.node.primary_address;
         struct prefix subnet;
@@ -103,7 +103,7 @@ static struct ip node_address_beside(const struct rpc *rpc, const struct store_l
         return lease->eni_address;
 }
 
-struct ipam_lease_address *lease_addresses(const struct rpc *rpc, const struct store_lease *lease,
+struct ipam_lease_address *lease_addresses(const struct rpc *rpc, const struct lease *lease,
                                            struct arena *arena, size_t *ret_n)
 {
         struct ipam_lease_address *address = ARENA_NEW(arena, struct ipam_lease_address);
@@ -122,7 +122,7 @@ struct ipam_lease_address *lease_addresses(const struct rpc *rpc, const struct s
         return address;
 }
 
-struct ipam_add_reply lease_add_reply(const struct rpc *rpc, const struct store_lease *lease, bool reused,
+struct ipam_add_reply lease_add_reply(const struct rpc *rpc, const struct lease *lease, bool reused,
                                       struct arena *arena)
 {
         struct ipam_add_reply reply = {

@@ -8,18 +8,18 @@
 
 /* The key in any request or reply struct that has network, container_id and ifname. */
 #define LEASE_KEY(from)                                                                                      \
-        ((struct store_lease_key){                                                                           \
+        ((struct lease_key){                                                                                 \
                 .network = (from)->network, .container_id = (from)->container_id, .ifname = (from)->ifname})
 
 /* Tries to lease for the request. *ret is as of store_lease_add(). Wakes the planner when the pool was drawn. */
 int lease_try(struct rpc *rpc, const struct ipam_add_request *request, int64_t now_ms, struct arena *arena,
-              enum lease_result *ret_result, struct store_lease *ret, struct err *err);
+              enum lease_result *ret_result, struct lease *ret, struct err *err);
 
 /* NoAddress, with why what was asked for cannot be had. */
-struct ipam_error lease_refused(const struct store_lease *lease);
+struct ipam_error lease_refused(const struct lease *lease);
 
 /* LeaseNotFound for this key. */
-struct ipam_error lease_not_found(const struct store_lease_key *key);
+struct ipam_error lease_not_found(const struct lease_key *key);
 
 /*
  * An ADD ends: one line, and counted. result says how, the reason (may be NULL) why;
@@ -29,11 +29,11 @@ void lease_end_add(const struct rpc *rpc, const struct ipam_add_request *request
                    const char *reason, struct ip address, int64_t since_ms);
 
 /* A lease as Add answers it, its addresses in the arena. */
-struct ipam_add_reply lease_add_reply(const struct rpc *rpc, const struct store_lease *lease, bool reused,
+struct ipam_add_reply lease_add_reply(const struct rpc *rpc, const struct lease *lease, bool reused,
                                       struct arena *arena);
 
 /* The addresses of a lease and what goes with each, as the RPC tells them: one today. */
-struct ipam_lease_address *lease_addresses(const struct rpc *rpc, const struct store_lease *lease,
+struct ipam_lease_address *lease_addresses(const struct rpc *rpc, const struct lease *lease,
                                            struct arena *arena, size_t *ret_n);
 /* The pool was drawn or refilled, or somebody waits: the planner should look. */
 void lease_wake(struct rpc *rpc);

@@ -12,13 +12,13 @@
 #include "rpc/reply.h"
 #include "rpc/status.h"
 
-static bool same_key(const struct ipam_add_request *request, const struct store_lease_key *key)
+static bool same_key(const struct ipam_add_request *request, const struct lease_key *key)
 {
         return strcmp(request->container_id, key->container_id) == 0 &&
                strcmp(request->ifname, key->ifname) == 0 && strcmp(request->network, key->network) == 0;
 }
 
-static bool key_waits(const struct rpc *rpc, const struct store_lease_key *key)
+static bool key_waits(const struct rpc *rpc, const struct lease_key *key)
 {
         for (const struct parked *p = rpc->parked_first; p; p = p->next)
                 if (same_key(&p->request, key))
@@ -30,7 +30,7 @@ static bool key_waits(const struct rpc *rpc, const struct store_lease_key *key)
 static void unlink_parked(struct parked *parked)
 {
         struct rpc *rpc = parked->rpc;
-        const struct store_lease_key key = LEASE_KEY(&parked->request);
+        const struct lease_key key = LEASE_KEY(&parked->request);
         struct err err;
 
         *(parked->previous ? &parked->previous->next : &rpc->parked_first) = parked->next;
@@ -112,7 +112,7 @@ static void hand_out(struct rpc *rpc, int64_t now_ms)
                 _cleanup_(arena_freep) struct arena *arena = arena_new();
                 struct ipam_add_reply reply;
                 enum lease_result result;
-                struct store_lease lease;
+                struct lease lease;
                 struct err err;
 
                 next = p->next;
@@ -211,7 +211,7 @@ int parked_add(struct connection *connection, struct arena *arena, const struct 
                bool oneway, struct err *err)
 {
         struct rpc *rpc = connection->rpc;
-        const struct store_lease_key key = LEASE_KEY(request);
+        const struct lease_key key = LEASE_KEY(request);
         int64_t now_ms = clock_boottime_ms();
         int64_t deadline_ms = now_ms + (request->timeout_ms ?: rpc->options.add_timeout_ms);
         struct parked *parked;
@@ -240,7 +240,7 @@ int parked_add(struct connection *connection, struct arena *arena, const struct 
         return 0;
 }
 
-void parked_cancel(struct rpc *rpc, const struct store_lease_key *key)
+void parked_cancel(struct rpc *rpc, const struct lease_key *key)
 {
         const struct ipam_error error = lease_not_found(key);
 

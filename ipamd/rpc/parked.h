@@ -17,7 +17,7 @@ int parked_add(struct connection *connection, struct arena *arena, const struct 
 void parked_serve(struct rpc *rpc);
 
 /* A DEL overtook: all that wait with this key are answered with LeaseNotFound. */
-void parked_cancel(struct rpc *rpc, const struct store_lease_key *key);
+void parked_cancel(struct rpc *rpc, const struct lease_key *key);
 
 /* The peer is gone: no answer. */
 void parked_drop(struct parked *parked);

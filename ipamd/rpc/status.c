@@ -5,7 +5,7 @@
 #define FACT_WRITTEN "written-ms"
 
 /* The primary ENI is attached by definition: once its addresses were routed, the node can have pods. */
-static bool is_set_up(const struct store_eni *enis, size_t n)
+static bool is_set_up(const struct eni *enis, size_t n)
 {
         for (size_t i = 0; i < n; i++)
                 if (enis[i].primary && enis[i].state == ENI_READY)
@@ -51,7 +51,7 @@ int status_facts(struct rpc *rpc, int64_t now_ms, struct arena *arena, struct re
                 .now_ms = now_ms,
         };
         struct condition *conditions;
-        struct store_eni *enis;
+        struct eni *enis;
         size_t n_enis, n_conditions;
 
         if (store_counts(rpc->options.store, now_ms, &facts.counts, err) < 0 ||

@@ -26,10 +26,10 @@ static enum address_state state_of(enum block_state block, bool leased, bool hel
         return ADDRESS_LEAVING;
 }
 
-static struct store_address read_address(sqlite3_stmt *s, struct arena *arena)
+static struct block_address read_address(sqlite3_stmt *s, struct arena *arena)
 {
         int64_t cooling_until_ms = stmt_int(s, 5);
-        struct store_address address = {
+        struct block_address address = {
                 .address = stmt_ip(s, 0),
                 .eni_key = stmt_int(s, 1),
                 .state = state_of(block_state_parse(stmt_peek(s, 2)), stmt_int(s, 3), stmt_int(s, 4),
@@ -45,7 +45,7 @@ static struct store_address read_address(sqlite3_stmt *s, struct arena *arena)
 }
 
 int store_address_get(struct store *store, struct ip address, int64_t now_ms, struct arena *arena,
-                      struct store_address *ret, struct err *err)
+                      struct block_address *ret, struct err *err)
 {
         _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
         /* The block that begins last before it is the only one that can have it. */
@@ -68,15 +68,15 @@ int store_address_get(struct store *store, struct ip address, int64_t now_ms, st
 
 static int by_address(const void *a, const void *b)
 {
-        return ip_compare(((const struct store_address *)a)->address,
-                          ((const struct store_address *)b)->address);
+        return ip_compare(((const struct block_address *)a)->address,
+                          ((const struct block_address *)b)->address);
 }
 
-int store_addresses(struct store *store, int64_t now_ms, struct arena *arena, struct store_address **ret,
+int store_addresses(struct store *store, int64_t now_ms, struct arena *arena, struct block_address **ret,
                     size_t *ret_n, struct err *err)
 {
         _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
-        _cleanup_free_ struct store_address *rows = NULL;
+        _cleanup_free_ struct block_address *rows = NULL;
         size_t n = 0, capacity = 0;
         int r = stmt_start(store,
                            SELECT_ADDRESS " FROM blocks b JOIN enis e ON e.key = b.eni AND e.managed = 1"

@@ -339,15 +339,13 @@ int store_give_back_again(struct store *store, int64_t key, struct prefix block,
 
 static int by_prefix(const void *a, const void *b)
 {
-        return prefix_compare(((const struct store_block *)a)->prefix,
-                              ((const struct store_block *)b)->prefix);
+        return prefix_compare(((const struct block *)a)->prefix, ((const struct block *)b)->prefix);
 }
 
-int store_blocks(struct store *store, struct arena *arena, struct store_block **ret, size_t *ret_n,
-                 struct err *err)
+int store_blocks(struct store *store, struct arena *arena, struct block **ret, size_t *ret_n, struct err *err)
 {
         _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
-        _cleanup_free_ struct store_block *rows = NULL;
+        _cleanup_free_ struct block *rows = NULL;
         size_t n = 0, capacity = 0;
         int r = stmt_start(store,
                            "SELECT b.first, b.bits, b.eni, b.state, b.taken FROM blocks b"
@@ -356,10 +354,10 @@ int store_blocks(struct store *store, struct arena *arena, struct store_block **
 
         while (r >= 0 && (r = stmt_step(store, s, err)) > 0) {
                 GROW(rows, n, capacity);
-                rows[n++] = (struct store_block){.prefix = stmt_prefix(s, 0),
-                                                 .eni_key = stmt_int(s, 2),
-                                                 .state = block_state_parse(stmt_peek(s, 3)),
-                                                 .taken = stmt_unsigned(s, 4)};
+                rows[n++] = (struct block){.prefix = stmt_prefix(s, 0),
+                                           .eni_key = stmt_int(s, 2),
+                                           .state = block_state_parse(stmt_peek(s, 3)),
+                                           .taken = stmt_unsigned(s, 4)};
         }
         if (r < 0)
                 return r;

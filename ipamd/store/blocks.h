@@ -14,7 +14,7 @@
 enum { STORE_LATE_MS = 2 * 60 * 1000 };
 
 /* All blocks of managed ENIs, ordered by address. */
-int store_blocks(struct store *store, struct arena *arena, struct store_block **ret, size_t *ret_n,
+int store_blocks(struct store *store, struct arena *arena, struct block **ret, size_t *ret_n,
                  struct err *err);
 
 /* EC2's own reply to Assign: new ones come in as preparing; known ones are left as they are. *ret_new counts. ERR_NOT_FOUND: no such ENI. */
@@ -56,13 +56,13 @@ int store_addresses_associated(struct store *store, const char *eni_id, const st
 
 /* One of any block; ERR_NOT_FOUND. */
 int store_address_get(struct store *store, struct ip address, int64_t now_ms, struct arena *arena,
-                      struct store_address *ret, struct err *err);
+                      struct block_address *ret, struct err *err);
 
 /*
  * Addresses of managed ENIs, ordered by address: all of blocks of one address; of larger ones those that are leased, cooling
  * or held.
  */
-int store_addresses(struct store *store, int64_t now_ms, struct arena *arena, struct store_address **ret,
+int store_addresses(struct store *store, int64_t now_ms, struct arena *arena, struct block_address **ret,
                     size_t *ret_n, struct err *err);
 
 /*

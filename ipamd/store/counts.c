@@ -42,7 +42,7 @@ static const char select_portions[] =
         "  WHERE a.lease IS NULL GROUP BY b.eni, portion, b.state";
 
 /* Where addresses of such blocks are counted that nobody has; of lost blocks there are none. */
-static unsigned *rest_of(struct store_eni *eni, enum block_state state)
+static unsigned *rest_of(struct eni *eni, enum block_state state)
 {
         switch (state) {
         case BLOCK_PREPARING: return &eni->preparing;
@@ -65,7 +65,7 @@ static void count_as(unsigned *to, unsigned *instead_of, unsigned n)
                 *to += n;
 }
 
-static void add_portion(struct store_eni *eni, enum portion portion, enum block_state state, unsigned n)
+static void add_portion(struct eni *eni, enum portion portion, enum block_state state, unsigned n)
 {
         unsigned *rest = rest_of(eni, state), *leased = state == BLOCK_LOST ? &eni->lost : &eni->leased;
         bool is_usable = state == BLOCK_USABLE;
@@ -82,7 +82,7 @@ static void add_portion(struct store_eni *eni, enum portion portion, enum block_
         }
 }
 
-static struct store_eni *find_eni(struct store_eni *enis, size_t n, int64_t key)
+static struct eni *find_eni(struct eni *enis, size_t n, int64_t key)
 {
         for (size_t i = 0; i < n; i++) {
                 if (enis[i].key == key)
@@ -92,8 +92,7 @@ static struct store_eni *find_eni(struct store_eni *enis, size_t n, int64_t key)
         return NULL;
 }
 
-static int read_portions(struct store *store, int64_t now_ms, struct store_eni *enis, size_t n,
-                         struct err *err)
+static int read_portions(struct store *store, int64_t now_ms, struct eni *enis, size_t n, struct err *err)
 {
         _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
         int r = stmt_start(store, select_portions, VALUES(SQL_INT(now_ms), SQL_INT(STORE_BLOCK_COUNTED_MAX)),
@@ -110,9 +109,9 @@ static int read_portions(struct store *store, int64_t now_ms, struct store_eni *
 
 /* ---- ENIs ---- */
 
-static struct store_eni read_eni(sqlite3_stmt *s)
+static struct eni read_eni(sqlite3_stmt *s)
 {
-        struct store_eni eni = {
+        struct eni eni = {
                 .key = stmt_int(s, 0),
                 .state = eni_state_parse(stmt_peek(s, 1)),
                 .primary = stmt_int(s, 2),
@@ -140,11 +139,11 @@ static struct store_eni read_eni(sqlite3_stmt *s)
         return eni;
 }
 
-static int read_enis(struct store *store, struct arena *arena, struct store_eni **ret, size_t *ret_n,
+static int read_enis(struct store *store, struct arena *arena, struct eni **ret, size_t *ret_n,
                      struct err *err)
 {
         _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
-        _cleanup_free_ struct store_eni *rows = NULL;
+        _cleanup_free_ struct eni *rows = NULL;
         size_t n = 0, capacity = 0;
         int r = stmt_start(store,
                            "SELECT key, state, is_primary, managed, in_doubt, primary_hex, device_index,"
@@ -165,8 +164,8 @@ static int read_enis(struct store *store, struct arena *arena, struct store_eni 
         return 0;
 }
 
-int store_enis(struct store *store, int64_t now_ms, struct arena *arena, struct store_eni **ret,
-               size_t *ret_n, struct err *err)
+int store_enis(struct store *store, int64_t now_ms, struct arena *arena, struct eni **ret, size_t *ret_n,
+               struct err *err)
 {
         _cleanup_(store_tx_done) struct store_tx tx = {0};
         int r = store_begin_read(store, &tx, err);
@@ -178,7 +177,7 @@ int store_enis(struct store *store, int64_t now_ms, struct arena *arena, struct 
 
 /* ---- the node ---- */
 
-static void add_eni(struct store_counts *counts, const struct store_eni *eni)
+static void add_eni(struct store_counts *counts, const struct eni *eni)
 {
         counts->total += eni->total;
         counts->leased += eni->leased;
@@ -208,7 +207,7 @@ int store_counts(struct store *store, int64_t now_ms, struct store_counts *ret, 
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         _cleanup_(store_tx_done) struct store_tx tx = {0};
         struct store_counts counts = {0};
-        struct store_eni *enis = NULL;
+        struct eni *enis = NULL;
         int64_t waiting = 0;
         size_t n = 0;
         int r = store_begin_read(store, &tx, err);

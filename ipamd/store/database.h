@@ -22,7 +22,7 @@
 #include <vpcwire/mem.h>
 
 struct store;
-struct store_import;
+struct import;
 
 enum {
         STORE_PATH_BYTES = 4096,
@@ -37,7 +37,7 @@ struct store_options {
         int64_t busy_timeout_ms; /* how long a call waits for other threads' transactions; 0: STORE_BUSY_TIMEOUT_MS */
         const char *generation_path; /* a file outside the database, see generation.h; NULL: none */
         /* For store_prepare(): which container has which address by which host link (key.ifname), as the kernel shows it. */
-        const struct store_import *running;
+        const struct import *running;
         size_t n_running;
 };
 

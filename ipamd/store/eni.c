@@ -26,7 +26,7 @@ static int commit_one(struct store_tx *tx, unsigned changes, int64_t key, struct
 
 /* ---- create ---- */
 
-int store_eni_begin(struct store *store, const struct store_eni *eni, int64_t now_ms, int64_t *ret_key,
+int store_eni_begin(struct store *store, const struct eni *eni, int64_t now_ms, int64_t *ret_key,
                     struct err *err)
 {
         _cleanup_(store_tx_done) struct store_tx tx = {0};
@@ -70,8 +70,8 @@ static int primary_is_of(struct store *store, int64_t key, struct ip address, st
                         VALUES(SQL_HEX(address), SQL_INT(key)), err);
 }
 
-int store_eni_created(struct store *store, int64_t key, const struct store_eni *eni,
-                      const struct prefix *blocks, size_t n, int64_t now_ms, struct err *err)
+int store_eni_created(struct store *store, int64_t key, const struct eni *eni, const struct prefix *blocks,
+                      size_t n, int64_t now_ms, struct err *err)
 {
         _cleanup_(store_tx_done) struct store_tx tx = {0};
         unsigned changes = 0;

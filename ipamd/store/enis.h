@@ -7,16 +7,16 @@
 #include "store/database.h"
 
 /* All ENIs by (network card, device index, key), with counts as of now. */
-int store_enis(struct store *store, int64_t now_ms, struct arena *arena, struct store_eni **ret,
-               size_t *ret_n, struct err *err);
+int store_enis(struct store *store, int64_t now_ms, struct arena *arena, struct eni **ret, size_t *ret_n,
+               struct err *err);
 
 /* Writes down the intent to create; *ret_key is the new row. Read from eni: client_token, subnet_id, subnet_cidr, device_index, network_card, asked_addresses. */
-int store_eni_begin(struct store *store, const struct store_eni *eni, int64_t now_ms, int64_t *ret_key,
+int store_eni_begin(struct store *store, const struct eni *eni, int64_t now_ms, int64_t *ret_key,
                     struct err *err);
 
 /* EC2's answer to create: eni_id, mac, primary_address, subnet; creating -> attaching; blocks come in as preparing. */
-int store_eni_created(struct store *store, int64_t key, const struct store_eni *eni,
-                      const struct prefix *blocks, size_t n, int64_t now_ms, struct err *err);
+int store_eni_created(struct store *store, int64_t key, const struct eni *eni, const struct prefix *blocks,
+                      size_t n, int64_t now_ms, struct err *err);
 
 /* attachment_id may be NULL (detached). */
 int store_eni_set_attachment(struct store *store, int64_t key, const char *attachment_id, struct err *err);
@@ -48,8 +48,8 @@ int store_eni_deleted(struct store *store, int64_t key, int64_t now_ms, struct e
  * lost. The last n_doubted of `blocks` are of the database, not shown, and not gone for sure: kept, and not
  * offered. in_doubt is cleared. *ret_changed tells whether anything was different.
  */
-int store_eni_observed(struct store *store, const struct store_eni *eni, const struct prefix *blocks,
-                       size_t n, size_t n_doubted, int64_t now_ms, bool *ret_changed, struct err *err);
+int store_eni_observed(struct store *store, const struct eni *eni, const struct prefix *blocks, size_t n,
+                       size_t n_doubted, int64_t now_ms, bool *ret_changed, struct err *err);
 
 /* EC2 did not show the ENI itself, once: nothing of it is offered until it does. */
 int store_eni_doubt(struct store *store, int64_t key, struct err *err);

@@ -12,7 +12,7 @@
         "EXISTS (SELECT 1 FROM addresses a JOIN temp.shown s ON s.hex = a.hex WHERE a.lease = l.key"         \
         " AND s.container_id = l.container_id)"
 
-static int insert_shown(struct store *store, const struct store_import *shown, struct err *err)
+static int insert_shown(struct store *store, const struct import *shown, struct err *err)
 {
         return stmt_run(store, "INSERT OR IGNORE INTO temp.shown VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                         VALUES(SQL_HEX(shown->address), SQL_TEXT(shown->key.container_id),
@@ -21,7 +21,7 @@ static int insert_shown(struct store *store, const struct store_import *shown, s
                         err);
 }
 
-int evidence_load(struct store *store, const struct store_import *shown, size_t n, struct err *err)
+int evidence_load(struct store *store, const struct import *shown, size_t n, struct err *err)
 {
         int r = stmt_run(store,
                          "CREATE TEMP TABLE shown (hex TEXT, container_id TEXT, host_ifname TEXT,"
@@ -51,7 +51,7 @@ int evidence_end_other_leases(struct store *store, int64_t now_ms, unsigned *ret
 /* ---- leases that the kernel contradicts ---- */
 
 struct contradicted {
-        struct store_lease_key key;
+        struct lease_key key;
         struct ip address;
         int64_t row;
         bool any_lost;

@@ -17,7 +17,7 @@ static int forget_given_back(struct store *store, struct err *err)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         struct store_given_back *rows = NULL;
-        struct store_import *imports = NULL;
+        struct import *imports = NULL;
         size_t n_rows = 0, n = 0;
         int r = store_given_back(store, arena, &rows, &n_rows, err);
 
@@ -56,7 +56,7 @@ int store_hold_imports(struct store *store, int64_t now_ms, struct err *err)
 }
 
 /* Its pod is ours already: the list is older than the lease. */
-static int has_lease(struct store *store, const struct store_import *import, struct err *err)
+static int has_lease(struct store *store, const struct import *import, struct err *err)
 {
         int64_t found = 0;
         int r = stmt_number(store,
@@ -68,7 +68,7 @@ static int has_lease(struct store *store, const struct store_import *import, str
         return r < 0 ? r : found != 0;
 }
 
-static int insert(struct store *store, const struct store_import *import, struct err *err)
+static int insert(struct store *store, const struct import *import, struct err *err)
 {
         int r = has_lease(store, import, err);
 
@@ -88,7 +88,7 @@ static int insert(struct store *store, const struct store_import *import, struct
         return r;
 }
 
-int store_import_begin(struct store *store, const struct store_import *imports, size_t n, bool *ret_done,
+int store_import_begin(struct store *store, const struct import *imports, size_t n, bool *ret_done,
                        struct err *err)
 {
         _cleanup_(store_tx_done) struct store_tx tx = {0};
@@ -119,11 +119,11 @@ int store_import_begin(struct store *store, const struct store_import *imports, 
         return 0;
 }
 
-int store_imports(struct store *store, struct arena *arena, struct store_import **ret, size_t *ret_n,
+int store_imports(struct store *store, struct arena *arena, struct import **ret, size_t *ret_n,
                   struct err *err)
 {
         _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
-        _cleanup_free_ struct store_import *rows = NULL;
+        _cleanup_free_ struct import *rows = NULL;
         size_t n = 0, capacity = 0;
         int r = stmt_start(store,
                            "SELECT hex, network, container_id, ifname, pod_namespace, pod_name,"
@@ -132,7 +132,7 @@ int store_imports(struct store *store, struct arena *arena, struct store_import 
 
         while (r >= 0 && (r = stmt_step(store, s, err)) > 0) {
                 GROW(rows, n, capacity);
-                rows[n++] = (struct store_import){
+                rows[n++] = (struct import){
                         .address = stmt_ip(s, 0),
                         .key = {stmt_text(s, 1, arena), stmt_text(s, 2, arena), stmt_text(s, 3, arena)},
                         .pod_namespace = stmt_text(s, 4, arena),
@@ -185,7 +185,7 @@ static int free_address(struct store *store, struct ip address, int64_t block, s
                       : r;
 }
 
-static int write_lease(struct store *store, const struct store_import *import, int64_t block,
+static int write_lease(struct store *store, const struct import *import, int64_t block,
                        const char *host_ifname, int64_t now_ms, struct err *err)
 {
         char text[512];
@@ -217,7 +217,7 @@ static int write_lease(struct store *store, const struct store_import *import, i
         return r == 0 ? store_note(store, EVENT_LEASE_ADDED, IP_TEXT(import->address), text, err) : r;
 }
 
-int store_import_take(struct store *store, const struct store_import *import, const char *host_ifname,
+int store_import_take(struct store *store, const struct import *import, const char *host_ifname,
                       int64_t now_ms, bool *ret_done, struct err *err)
 {
         _cleanup_(store_tx_done) struct store_tx tx = {0};

@@ -20,9 +20,9 @@
         " FROM leases l CROSS JOIN addresses a ON a.lease = l.key JOIN blocks b ON b.key = a.block"          \
         " JOIN enis e ON e.key = b.eni"
 
-static struct store_lease read_lease(sqlite3_stmt *s, struct arena *arena)
+static struct lease read_lease(sqlite3_stmt *s, struct arena *arena)
 {
-        return (struct store_lease){
+        return (struct lease){
                 .key = {stmt_text(s, 0, arena), stmt_text(s, 1, arena), stmt_text(s, 2, arena)},
                 .state = lease_state_parse(stmt_peek(s, 4)),
                 .host_ifname = stmt_text(s, 9, arena),
@@ -38,16 +38,15 @@ static struct store_lease read_lease(sqlite3_stmt *s, struct arena *arena)
 }
 
 /* The row's address, and what is of the ENI of the first one. */
-static void read_lease_address(sqlite3_stmt *s, struct arena *arena, struct store_lease *lease)
+static void read_lease_address(sqlite3_stmt *s, struct arena *arena, struct lease *lease)
 {
         bool is_first = stmt_int(s, 21) != 0;
-        struct store_lease_address *all =
-                ARENA_ARRAY(arena, struct store_lease_address, lease->n_addresses + 1);
-        struct store_lease_address address = {.address = stmt_ip(s, 3),
-                                              .lost = stmt_int(s, 5) != 0,
-                                              .eni_id = stmt_text(s, 6, arena),
-                                              .device_index = stmt_unsigned(s, 7),
-                                              .network_card = stmt_unsigned(s, 8)};
+        struct lease_address *all = ARENA_ARRAY(arena, struct lease_address, lease->n_addresses + 1);
+        struct lease_address address = {.address = stmt_ip(s, 3),
+                                        .lost = stmt_int(s, 5) != 0,
+                                        .eni_id = stmt_text(s, 6, arena),
+                                        .device_index = stmt_unsigned(s, 7),
+                                        .network_card = stmt_unsigned(s, 8)};
 
         for (size_t i = 0; i < lease->n_addresses; i++)
                 all[i + is_first] = lease->addresses[i];
@@ -70,7 +69,7 @@ static void read_lease_address(sqlite3_stmt *s, struct arena *arena, struct stor
  * container may have other interfaces, of which the database knows nothing.
  * 1: there is such a lease, and it bears the key now; 0: there is none.
  */
-static int name_recovered(struct store *store, const struct store_lease_key *key, struct err *err)
+static int name_recovered(struct store *store, const struct lease_key *key, struct err *err)
 {
         int r = stmt_run(
                 store,
@@ -82,8 +81,8 @@ static int name_recovered(struct store *store, const struct store_lease_key *key
 }
 
 /* Steps to the lease's row of a statement that ends in WHERE_KEY. 1: *ret stands on it, 0: there is none. */
-static int step_to(struct store *store, const char *sql, const struct store_lease_key *key,
-                   sqlite3_stmt **ret, struct err *err)
+static int step_to(struct store *store, const char *sql, const struct lease_key *key, sqlite3_stmt **ret,
+                   struct err *err)
 {
         for (bool named = !*key->network || !key->host_ifname;; named = true) {
                 int r = stmt_start(store, sql, VALUES(KEY_VALUES(key)), ret, err);
@@ -101,8 +100,8 @@ static int step_to(struct store *store, const char *sql, const struct store_leas
 }
 
 /* 1: there is one, and *ret_key its row; 0: there is none. */
-static int find_lease(struct store *store, const struct store_lease_key *key, struct arena *arena,
-                      struct store_lease *ret, int64_t *ret_key, struct err *err)
+static int find_lease(struct store *store, const struct lease_key *key, struct arena *arena,
+                      struct lease *ret, int64_t *ret_key, struct err *err)
 {
         _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
         int r = step_to(store, SELECT_LEASE WHERE_KEY, key, &s, err);
@@ -116,7 +115,7 @@ static int find_lease(struct store *store, const struct store_lease_key *key, st
         return r < 0 ? r : 1;
 }
 
-int store_note_lease(struct store *store, enum event_kind kind, const struct store_lease_key *key,
+int store_note_lease(struct store *store, enum event_kind kind, const struct lease_key *key,
                      struct ip address, const char *text, enum lease_end end, struct err *err)
 {
         char line[512];
@@ -127,7 +126,7 @@ int store_note_lease(struct store *store, enum event_kind kind, const struct sto
 }
 
 /* Of each of its addresses. */
-static int note_addresses(struct store *store, enum event_kind kind, const struct store_lease *lease,
+static int note_addresses(struct store *store, enum event_kind kind, const struct lease *lease,
                           const char *text, enum lease_end end, struct err *err)
 {
         int r = 0;
@@ -139,7 +138,7 @@ static int note_addresses(struct store *store, enum event_kind kind, const struc
 
 /* ---- add ---- */
 
-static int write_lease(struct store *store, const struct store_lease *wanted, const char *host_ifname,
+static int write_lease(struct store *store, const struct lease *wanted, const char *host_ifname,
                        const struct picked *picked, size_t n, int64_t now_ms, struct err *err)
 {
         int64_t key = 0;
@@ -161,8 +160,8 @@ static int write_lease(struct store *store, const struct store_lease *wanted, co
 }
 
 /* The key's own lease. The name of its link may be a newer sandbox's by now: then it gets a spare one. */
-static int give_again(struct store *store, const struct store_lease *wanted, struct arena *arena,
-                      struct store_lease *lease, enum lease_result *ret_result, struct err *err)
+static int give_again(struct store *store, const struct lease *wanted, struct arena *arena,
+                      struct lease *lease, enum lease_result *ret_result, struct err *err)
 {
         int r;
 
@@ -184,9 +183,8 @@ static int give_again(struct store *store, const struct store_lease *wanted, str
                                  VALUES(KEY_VALUES(&wanted->key), SQL_TEXT(lease->host_ifname)), err);
 }
 
-static int give_new(struct store *store, const struct store_lease *wanted, int64_t now_ms,
-                    struct arena *arena, enum lease_result *ret_result, struct store_lease *ret,
-                    struct err *err)
+static int give_new(struct store *store, const struct lease *wanted, int64_t now_ms, struct arena *arena,
+                    enum lease_result *ret_result, struct lease *ret, struct err *err)
 {
         const char *host_ifname = wanted->host_ifname;
         struct picked picked[STORE_FAMILIES_MAX];
@@ -194,7 +192,7 @@ static int give_new(struct store *store, const struct store_lease *wanted, int64
         size_t n;
         int r;
 
-        *ret = (struct store_lease){0};
+        *ret = (struct lease){0};
         r = store_find_free(store, wanted, now_ms, arena, picked, &n, ret_result, &ret->refusal, err);
         if (r <= 0)
                 return r;
@@ -213,13 +211,12 @@ static int give_new(struct store *store, const struct store_lease *wanted, int64
         return r < 0 ? r : 0;
 }
 
-int store_lease_add(struct store *store, const struct store_lease *wanted, int64_t now_ms,
-                    struct arena *arena, enum lease_result *ret_result, struct store_lease *ret,
-                    struct err *err)
+int store_lease_add(struct store *store, const struct lease *wanted, int64_t now_ms, struct arena *arena,
+                    enum lease_result *ret_result, struct lease *ret, struct err *err)
 {
         _cleanup_(store_tx_done) struct store_tx tx = {0};
         enum lease_result result = LEASE_NONE_FREE;
-        struct store_lease lease = {0};
+        struct lease lease = {0};
         int64_t key = 0;
         int r = store_begin(store, &tx, err);
 
@@ -242,14 +239,14 @@ int store_lease_add(struct store *store, const struct store_lease *wanted, int64
 
 /* ---- confirm, get, release ---- */
 
-static int no_lease(const struct store_lease_key *key, struct err *err)
+static int no_lease(const struct lease_key *key, struct err *err)
 {
         return err_set(err, ERR_NOT_FOUND, "no lease of container %s, interface %s in network %s",
                        key->container_id, key->ifname, key->network);
 }
 
 /* 1: it was reserved, and is wired now; 0: it was before. */
-static int wire(struct store *store, const struct store_lease *lease, int64_t key, struct err *err)
+static int wire(struct store *store, const struct lease *lease, int64_t key, struct err *err)
 {
         int r = stmt_run(store, "UPDATE leases SET state = 'wired', link_missing_since_ms = 0 WHERE key = ?1",
                          VALUES(SQL_INT(key)), err);
@@ -257,12 +254,11 @@ static int wire(struct store *store, const struct store_lease *lease, int64_t ke
         return r == 0 ? lease->state == LEASE_RESERVED : r;
 }
 
-int store_lease_confirm(struct store *store, const struct store_lease_key *key, struct ip address,
-                        struct err *err)
+int store_lease_confirm(struct store *store, const struct lease_key *key, struct ip address, struct err *err)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         _cleanup_(store_tx_done) struct store_tx tx = {0};
-        struct store_lease lease = {0};
+        struct lease lease = {0};
         int64_t row = 0;
         int r = store_begin(store, &tx, err);
 
@@ -277,8 +273,8 @@ int store_lease_confirm(struct store *store, const struct store_lease_key *key, 
         return r < 0 ? r : store_commit(&tx, err);
 }
 
-int store_lease_get(struct store *store, const struct store_lease_key *key, struct arena *arena,
-                    struct store_lease *ret, struct err *err)
+int store_lease_get(struct store *store, const struct lease_key *key, struct arena *arena, struct lease *ret,
+                    struct err *err)
 {
         int64_t row = 0;
         int r = find_lease(store, key, arena, ret, &row, err);
@@ -313,8 +309,8 @@ int store_end_lease(struct store *store, int64_t key, bool any_lost, int64_t now
         return r == 0 && any_lost ? store_remove_lost_blocks(store, err) : r;
 }
 
-int store_lease_release(struct store *store, const struct store_lease_key *key, enum lease_end end,
-                        int64_t now_ms, bool *ret_released, struct ip *ret_address, struct err *err)
+int store_lease_release(struct store *store, const struct lease_key *key, enum lease_end end, int64_t now_ms,
+                        bool *ret_released, struct ip *ret_address, struct err *err)
 {
         static const char *const words[_LEASE_END_MAX] = {
                 [LEASE_END_DEL] = "DEL",
@@ -323,7 +319,7 @@ int store_lease_release(struct store *store, const struct store_lease_key *key, 
         };
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         _cleanup_(store_tx_done) struct store_tx tx = {0};
-        struct store_lease lease = {0};
+        struct lease lease = {0};
         int64_t row = 0;
         int r;
 
@@ -351,14 +347,14 @@ int store_lease_release(struct store *store, const struct store_lease_key *key, 
 
 static int by_address(const void *a, const void *b)
 {
-        return ip_compare(((const struct store_lease *)a)->address, ((const struct store_lease *)b)->address);
+        return ip_compare(((const struct lease *)a)->address, ((const struct lease *)b)->address);
 }
 
-int store_leases(struct store *store, const char *network, struct arena *arena, struct store_lease **ret,
+int store_leases(struct store *store, const char *network, struct arena *arena, struct lease **ret,
                  size_t *ret_n, struct err *err)
 {
         _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
-        _cleanup_free_ struct store_lease *rows = NULL;
+        _cleanup_free_ struct lease *rows = NULL;
         size_t n = 0, capacity = 0;
         int64_t last = 0;
         int r = stmt_start(store, SELECT_LEASE " WHERE ?1 IS NULL OR l.network = ?1",
@@ -381,7 +377,7 @@ int store_leases(struct store *store, const char *network, struct arena *arena, 
         return 0;
 }
 
-int store_lease_link_seen(struct store *store, const struct store_lease_key *key, bool seen, int64_t now_ms,
+int store_lease_link_seen(struct store *store, const struct lease_key *key, bool seen, int64_t now_ms,
                           struct err *err)
 {
         if (seen)

@@ -51,7 +51,7 @@ static int find_holder(struct store *store, const char *host_ifname, struct aren
 }
 
 /* An older sandbox of the pod. With another uid it is another pod, which had the name before and still runs. */
-static bool is_same_pod(const struct holder *holder, const struct store_lease *wanted)
+static bool is_same_pod(const struct holder *holder, const struct lease *wanted)
 {
         const char *name = wanted->pod_name ?: "", *uid = wanted->pod_uid ?: "";
 
@@ -71,7 +71,7 @@ static int take_over(struct store *store, const struct holder *holder, struct er
                 err);
 }
 
-int store_choose_host_link(struct store *store, const struct store_lease *wanted, bool may_take_over,
+int store_choose_host_link(struct store *store, const struct lease *wanted, bool may_take_over,
                            struct arena *arena, const char **ret, const char **ret_refusal, struct err *err)
 {
         struct holder first = {0}, holder;
@@ -101,7 +101,7 @@ int store_choose_host_link(struct store *store, const struct store_lease *wanted
 
 /* ---- the address ---- */
 
-static const char *why_not(const struct store_address *address, int64_t now_ms, const char *owner,
+static const char *why_not(const struct block_address *address, int64_t now_ms, const char *owner,
                            struct arena *arena)
 {
         switch (address->state) {
@@ -141,7 +141,7 @@ static int explain(struct store *store, struct ip ip, int64_t now_ms, struct are
                    struct err *err)
 {
         const char *why = "no ENI of this node has it for pods", *owner = "";
-        struct store_address address;
+        struct block_address address;
         int r = store_address_get(store, ip, now_ms, arena, &address, err);
 
         if (r == 0)
@@ -154,17 +154,17 @@ static int explain(struct store *store, struct ip ip, int64_t now_ms, struct are
         return 0;
 }
 
-/* The family's bit in store_lease.families, in the order in which a lease has its addresses. */
+/* The family's bit in lease.families, in the order in which a lease has its addresses. */
 static const struct {
         unsigned bit, family;
-} families[STORE_FAMILIES_MAX] = {{STORE_IPV4, 4}, {STORE_IPV6, 6}};
+} families[STORE_FAMILIES_MAX] = {{LEASE_IPV4, 4}, {LEASE_IPV6, 6}};
 
-int store_find_free(struct store *store, const struct store_lease *wanted, int64_t now_ms,
-                    struct arena *arena, struct picked ret[static STORE_FAMILIES_MAX], size_t *ret_n,
+int store_find_free(struct store *store, const struct lease *wanted, int64_t now_ms, struct arena *arena,
+                    struct picked ret[static STORE_FAMILIES_MAX], size_t *ret_n,
                     enum lease_result *ret_result, const char **ret_refusal, struct err *err)
 {
         unsigned chosen = ip_is_set(wanted->address) ? sql_family(wanted->address) : 0;
-        unsigned bits = wanted->families || chosen ? wanted->families : STORE_IPV4;
+        unsigned bits = wanted->families || chosen ? wanted->families : LEASE_IPV4;
         int r = pick_sweep(store, now_ms, err);
 
         *ret_n = 0;

@@ -49,8 +49,8 @@ int store_facts(struct store *store, const char *group, struct arena *arena, str
 
 /* ---- pending ADDs ---- */
 
-int store_waiting_add(struct store *store, const struct store_lease_key *key, int64_t since_ms,
-                      int64_t deadline_ms, struct err *err)
+int store_waiting_add(struct store *store, const struct lease_key *key, int64_t since_ms, int64_t deadline_ms,
+                      struct err *err)
 {
         return stmt_run(store,
                         "INSERT INTO waiting (network, container_id, ifname, since_ms, deadline_ms)"
@@ -61,7 +61,7 @@ int store_waiting_add(struct store *store, const struct store_lease_key *key, in
                         err);
 }
 
-int store_waiting_remove(struct store *store, const struct store_lease_key *key, struct err *err)
+int store_waiting_remove(struct store *store, const struct lease_key *key, struct err *err)
 {
         return stmt_run(store, "DELETE FROM waiting WHERE network = ?1 AND container_id = ?2 AND ifname = ?3",
                         VALUES(SQL_TEXT(key->network), SQL_TEXT(key->container_id), SQL_TEXT(key->ifname)),

@@ -36,8 +36,8 @@ int store_facts(struct store *store, const char *group, struct arena *arena, str
 
 /* ---- pending ADDs for an address (written by the loop, read by the planner) ---- */
 
-int store_waiting_add(struct store *store, const struct store_lease_key *key, int64_t since_ms,
-                      int64_t deadline_ms, struct err *err);
-int store_waiting_remove(struct store *store, const struct store_lease_key *key, struct err *err);
+int store_waiting_add(struct store *store, const struct lease_key *key, int64_t since_ms, int64_t deadline_ms,
+                      struct err *err);
+int store_waiting_remove(struct store *store, const struct lease_key *key, struct err *err);
 
 #endif

@@ -9,7 +9,7 @@
 
 /* One observation on its way into the database. */
 struct observation {
-        const struct store_eni *eni;
+        const struct eni *eni;
         const struct prefix *blocks; /* the last n_doubted are not shown, and not gone for sure */
         size_t n, n_doubted;
         int64_t key, now_ms;
@@ -263,8 +263,8 @@ static int compare_blocks(struct store *store, struct observation *o, struct err
         return r;
 }
 
-int store_eni_observed(struct store *store, const struct store_eni *eni, const struct prefix *blocks,
-                       size_t n, size_t n_doubted, int64_t now_ms, bool *ret_changed, struct err *err)
+int store_eni_observed(struct store *store, const struct eni *eni, const struct prefix *blocks, size_t n,
+                       size_t n_doubted, int64_t now_ms, bool *ret_changed, struct err *err)
 {
         struct observation o = {
                 .eni = eni, .blocks = blocks, .n = n, .n_doubted = n_doubted, .now_ms = now_ms};

@@ -50,8 +50,8 @@ enum { STORE_FAMILIES_MAX = 2 };
  * lease_requested.c: an address of each family that `wanted` asks for, the one that it names or the best. 1: ret has *ret_n; 0:
  * *ret_result is NONE_FREE, or REFUSED and *ret_refusal (in the arena) says why.
  */
-int store_find_free(struct store *store, const struct store_lease *wanted, int64_t now_ms,
-                    struct arena *arena, struct picked ret[static STORE_FAMILIES_MAX], size_t *ret_n,
+int store_find_free(struct store *store, const struct lease *wanted, int64_t now_ms, struct arena *arena,
+                    struct picked ret[static STORE_FAMILIES_MAX], size_t *ret_n,
                     enum lease_result *ret_result, const char **ret_refusal, struct err *err);
 
 /* After pick_sweep(): blocks of the ENI to give back, of `max` addresses at most. ret has room for `max`. */

@@ -16,7 +16,7 @@ int restart_run(struct store *store, const struct store_options *options, const 
  * evidence.c: in the caller's transaction, once per connection and in this order. evidence_end_other_leases() is for
  * another boot, whose leases mean nothing but where the kernel bears them out.
  */
-int evidence_load(struct store *store, const struct store_import *shown, size_t n, struct err *err);
+int evidence_load(struct store *store, const struct import *shown, size_t n, struct err *err);
 int evidence_end_other_leases(struct store *store, int64_t now_ms, unsigned *ret_n, struct err *err);
 /* Counts the leases that the kernel contradicts, and the addresses that are held from now on. */
 int evidence_apply(struct store *store, int64_t now_ms, unsigned *ret_ended, unsigned *ret_held,

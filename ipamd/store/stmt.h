@@ -130,7 +130,7 @@ int store_note(struct store *store, enum event_kind kind, const char *subject, c
                struct err *err);
 
 /* The same of a lease; its key is in the text, and how it ended is also a field. */
-int store_note_lease(struct store *store, enum event_kind kind, const struct store_lease_key *key,
+int store_note_lease(struct store *store, enum event_kind kind, const struct lease_key *key,
                      struct ip address, const char *text, enum lease_end end, struct err *err);
 int store_note_lease_end(struct store *store, struct ip address, const char *text, enum lease_end end,
                          struct err *err);
@@ -160,7 +160,7 @@ int store_hold_imports(struct store *store, int64_t now_ms, struct err *err);
  * Chooses, in the order of `wanted`, a name for its host link that no other live lease has. An older sandbox's lease of the
  * same pod loses it, where may_take_over. 1: *ret is the name; 0: all are other pods', and *ret_refusal (in the arena) says so.
  */
-int store_choose_host_link(struct store *store, const struct store_lease *wanted, bool may_take_over,
+int store_choose_host_link(struct store *store, const struct lease *wanted, bool may_take_over,
                            struct arena *arena, const char **ret, const char **ret_refusal, struct err *err);
 
 /*

@@ -49,10 +49,10 @@ static void show(const char *what, double *us, size_t n)
 
 static void add_eni(struct store *store, unsigned device)
 {
-        struct store_eni eni = {.primary = device == 0,
-                                .managed = true,
-                                .device_index = device,
-                                .primary_address = ip_from_u32(0x0a000001U + (device << 8))};
+        struct eni eni = {.primary = device == 0,
+                          .managed = true,
+                          .device_index = device,
+                          .primary_address = ip_from_u32(0x0a000001U + (device << 8))};
         struct prefix blocks[PER_ENI];
         unsigned routed;
         struct err err;
@@ -66,10 +66,10 @@ static void add_eni(struct store *store, unsigned device)
         must(store_eni_set_state(store, device + 1, ENI_READY, "bench", 1, &done, &err), &err);
 }
 
-static struct store_lease wanted(unsigned i, char id[static 65])
+static struct lease wanted(unsigned i, char id[static 65])
 {
         snprintf(id, 65, "%064x", i * 2654435761U);
-        return (struct store_lease){
+        return (struct lease){
                 .key = {"vpcwire", id, "eth0"},
                 .host_ifname = id,
                 .netns = "/run/netns/cni-01234567-89ab-cdef-0123-456789abcdef",
@@ -89,7 +89,7 @@ static void measure(struct store *store)
         for (unsigned round = 0; round < ROUNDS; round++) {
                 for (unsigned i = 0; i < PODS; i++, n++, now_ms += 200) {
                         _cleanup_(arena_freep) struct arena *arena = arena_new();
-                        struct store_lease want, got;
+                        struct lease want, got;
                         enum lease_result result;
                         double start = now_us();
                         struct ip ip;

@@ -263,12 +263,8 @@ static void check_action(const struct model *model, const struct plan_action *a)
                         assert_true(model->now_ms < model->subnets[i].create_not_before_ms);
                 break;
         case PLAN_RECREATE: assert_int_equal(e->state, ENI_CREATING); break;
-        case PLAN_ATTACH:
-                assert_true(e->state == ENI_ATTACHING && !e->has_attachment && !e->in_doubt);
-                break;
-        case PLAN_MARK:
-                assert_true(e->state == ENI_ATTACHING && e->has_attachment && !e->in_doubt);
-                break;
+        case PLAN_ATTACH: assert_true(e->state == ENI_ATTACHING && !e->has_attachment && !e->in_doubt); break;
+        case PLAN_MARK: assert_true(e->state == ENI_ATTACHING && e->has_attachment && !e->in_doubt); break;
         case PLAN_ASSIGN:
                 assert_true(e->managed && !e->in_doubt && !e->full &&
                             model->now_ms >= e->grow_not_before_ms &&

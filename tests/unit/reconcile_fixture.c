@@ -141,7 +141,7 @@ struct round bench_round(struct bench *b, int64_t now_ms)
         return round;
 }
 
-struct store_eni *bench_eni(struct bench *b, struct round *round, int64_t key)
+struct eni *bench_eni(struct bench *b, struct round *round, int64_t key)
 {
         *round = bench_round(b, round->now_ms);
         return observe_eni(round, key);
@@ -172,7 +172,7 @@ void bench_look(struct bench *b, int64_t now_ms)
 const char *bench_eni_xml(struct bench *b, unsigned device, const char *owner, const struct ip *addresses,
                           size_t n)
 {
-        struct store_eni eni = fixture_eni(device);
+        struct eni eni = fixture_eni(device);
         const char *list = "";
 
         for (size_t i = 0; i < n; i++)

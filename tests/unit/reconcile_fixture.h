@@ -45,7 +45,7 @@ void bench_script(struct bench *b, const struct httpd_reply *replies, size_t n);
 
 /* A round at this time, with the store observed. */
 struct round bench_round(struct bench *b, int64_t now_ms);
-struct store_eni *bench_eni(struct bench *b, struct round *round, int64_t key);
+struct eni *bench_eni(struct bench *b, struct round *round, int64_t key);
 
 /* A fresh one: what it is given to shall be seen alone. */
 struct outcome *bench_out(struct bench *b);

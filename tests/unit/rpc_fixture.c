@@ -146,7 +146,7 @@ void fixture_pool_changed(struct fixture *fixture)
 static int64_t find_eni(struct fixture *fixture, const char *eni_id)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
-        struct store_eni *enis;
+        struct eni *enis;
         struct err err;
         size_t n;
 
@@ -160,7 +160,7 @@ static int64_t find_eni(struct fixture *fixture, const char *eni_id)
 
 void fixture_set_addresses(struct fixture *fixture, unsigned n)
 {
-        struct store_eni eni = {
+        struct eni eni = {
                 .state = ENI_CONFIGURING,
                 .primary = true,
                 .managed = true,

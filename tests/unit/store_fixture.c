@@ -75,9 +75,9 @@ struct prefix *fixture_hosts(struct arena *arena, const struct ip *addresses, si
         return blocks;
 }
 
-struct store_eni fixture_eni(unsigned device)
+struct eni fixture_eni(unsigned device)
 {
-        struct store_eni eni = {
+        struct eni eni = {
                 .primary = device == 0,
                 .managed = true,
                 .subnet_id = "subnet-1",
@@ -93,7 +93,7 @@ struct store_eni fixture_eni(unsigned device)
 
 int64_t fixture_ready_eni(struct fixture *f, unsigned device, unsigned n)
 {
-        struct store_eni eni = fixture_eni(device), *enis;
+        struct eni eni = fixture_eni(device), *enis;
         struct ip *addresses = ARENA_ARRAY(f->arena, struct ip, n);
         unsigned routed = 0;
         bool changed, done;
@@ -117,9 +117,9 @@ int64_t fixture_ready_eni(struct fixture *f, unsigned device, unsigned n)
         return key;
 }
 
-struct store_lease fixture_wanted(const char *container_id)
+struct lease fixture_wanted(const char *container_id)
 {
-        return (struct store_lease){
+        return (struct lease){
                 .key = {"net", container_id, "eth0"},
                 .host_ifname = container_id, /* a name is one lease's alone */
                 .netns = "/run/netns/x",
@@ -129,9 +129,9 @@ struct store_lease fixture_wanted(const char *container_id)
         };
 }
 
-struct store_lease fixture_lease(struct fixture *f, const char *container_id, int64_t now_ms)
+struct lease fixture_lease(struct fixture *f, const char *container_id, int64_t now_ms)
 {
-        struct store_lease wanted = fixture_wanted(container_id), got = {0};
+        struct lease wanted = fixture_wanted(container_id), got = {0};
         enum lease_result result = LEASE_NONE_FREE;
 
         assert_ok(store_lease_add(f->store, &wanted, now_ms, f->arena, &result, &got, &f->err), &f->err);
@@ -141,8 +141,8 @@ struct store_lease fixture_lease(struct fixture *f, const char *container_id, in
 
 const char *fixture_host_ifname(struct fixture *f, const char *container_id)
 {
-        const struct store_lease_key key = {"net", container_id, "eth0", NULL};
-        struct store_lease lease = {0};
+        const struct lease_key key = {"net", container_id, "eth0", NULL};
+        struct lease lease = {0};
 
         assert_ok(store_lease_get(f->store, &key, f->arena, &lease, &f->err), &f->err);
         return lease.host_ifname;
@@ -160,7 +160,7 @@ struct store_counts fixture_counts(struct fixture *f, int64_t now_ms)
 
 const char *fixture_eni_state(struct fixture *f, int64_t key)
 {
-        struct store_eni *enis;
+        struct eni *enis;
         size_t n;
 
         assert_ok(store_enis(f->store, NOW, f->arena, &enis, &n, &f->err), &f->err);
@@ -173,7 +173,7 @@ const char *fixture_eni_state(struct fixture *f, int64_t key)
 
 const char *fixture_address_state(struct fixture *f, struct ip address, int64_t now_ms)
 {
-        struct store_address *addresses;
+        struct block_address *addresses;
         size_t n;
 
         assert_ok(store_addresses(f->store, now_ms, f->arena, &addresses, &n, &f->err), &f->err);

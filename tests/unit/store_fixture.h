@@ -29,12 +29,12 @@ void fixture_restart(struct fixture *f, const char *boot_id);
 struct ip fixture_ip(unsigned eni, unsigned n); /* 10.0.<eni>.<n + 1>; n 0 is the primary one */
 /* Addresses as blocks of one; in the arena. */
 struct prefix *fixture_hosts(struct arena *arena, const struct ip *addresses, size_t n);
-struct store_eni fixture_eni(unsigned device); /* as EC2 shows it, attached */
+struct eni fixture_eni(unsigned device); /* as EC2 shows it, attached */
 /* An ENI of that device, observed, with n addresses, all routed; ready. Device 0 is the primary. */
 int64_t fixture_ready_eni(struct fixture *f, unsigned device, unsigned n);
-struct store_lease fixture_wanted(const char *container_id);
+struct lease fixture_wanted(const char *container_id);
 /* A lease, which must be given. */
-struct store_lease fixture_lease(struct fixture *f, const char *container_id, int64_t now_ms);
+struct lease fixture_lease(struct fixture *f, const char *container_id, int64_t now_ms);
 /* What the lease's link is called. */
 const char *fixture_host_ifname(struct fixture *f, const char *container_id);
 struct store_counts fixture_counts(struct fixture *f, int64_t now_ms);

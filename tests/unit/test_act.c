@@ -14,7 +14,7 @@ enum { SOON = NOW + 1000, WAIT_MS = 5000 };
 static const struct plan_action create = {.kind = PLAN_CREATE, .count = 1, .device_index = 1};
 
 /* The one ENI beside the primary, or NULL. */
-static struct store_eni *other(struct bench *b, struct round *round)
+static struct eni *other(struct bench *b, struct round *round)
 {
         *round = bench_round(b, round->now_ms);
         return round->n_enis > 1 ? &round->enis[1] : NULL;
@@ -23,7 +23,7 @@ static struct store_eni *other(struct bench *b, struct round *round)
 /* EC2 made eni-1 with an address beside the primary one. */
 static struct fake_answer made(struct bench *b)
 {
-        const struct store_eni as = fixture_eni(1);
+        const struct eni as = fixture_eni(1);
         struct ec2_eni *eni = ARENA_NEW(b->arena, struct ec2_eni);
 
         *eni = (struct ec2_eni){.eni_id = "eni-1",
@@ -36,7 +36,7 @@ static struct fake_answer made(struct bench *b)
 }
 
 /* An ENI that was created and waits for its attachment. */
-static struct store_eni *created(struct bench *b, struct round *round)
+static struct eni *created(struct bench *b, struct round *round)
 {
         struct fake_answer answer = made(b);
 
@@ -61,7 +61,7 @@ static void test_a_lost_create_is_repeated_word_for_word(void **state)
         struct bench *b = *state;
         struct fake_answer answers[] = {fake_refusal(0, "", "no answer"), made(b)};
         struct round round = bench_round(b, SOON);
-        struct store_eni *eni;
+        struct eni *eni;
 
         bench_answer(b, answers, 2);
         bench_act(b, &round, create);
@@ -151,7 +151,7 @@ static void test_a_lost_attach_stays_in_doubt(void **state)
 {
         struct bench *b = *state;
         struct round round;
-        struct store_eni *eni = created(b, &round);
+        struct eni *eni = created(b, &round);
 
         refuse(b, 0, "", "no answer");
         bench_act(b, &round, (struct plan_action){.kind = PLAN_ATTACH, .key = eni->key, .device_index = 1});
@@ -164,7 +164,7 @@ static void test_a_refused_attach_is_in_no_doubt(void **state)
 {
         struct bench *b = *state;
         struct round round;
-        struct store_eni *eni = created(b, &round);
+        struct eni *eni = created(b, &round);
 
         refuse(b, 503, "RequestLimitExceeded", "slow down");
         bench_act(b, &round, (struct plan_action){.kind = PLAN_ATTACH, .key = eni->key, .device_index = 2});
@@ -179,7 +179,7 @@ static void test_one_eni_too_many_is_given_up(void **state)
 {
         struct bench *b = *state;
         struct round round;
-        struct store_eni *eni = created(b, &round);
+        struct eni *eni = created(b, &round);
 
         refuse(b, 400, "AttachmentLimitExceeded", "no more");
         bench_act(b, &round, (struct plan_action){.kind = PLAN_ATTACH, .key = eni->key, .device_index = 1});
@@ -195,7 +195,7 @@ static void test_attaching_marks_and_configures(void **state)
         struct bench *b = *state;
         const struct fake_answer answers[] = {{.attachment_id = "eni-attach-1"}, done};
         struct round round;
-        struct store_eni *eni = created(b, &round);
+        struct eni *eni = created(b, &round);
 
         bench_answer(b, answers, 2);
         bench_act(b, &round, (struct plan_action){.kind = PLAN_ATTACH, .key = eni->key, .device_index = 1});
@@ -276,7 +276,7 @@ static void test_an_unassign_that_ec2_refuses_leaves_the_addresses_free(void **s
 static void test_an_unassign_never_takes_a_leased_or_cooling_address(void **state)
 {
         struct bench *b = *state;
-        struct store_lease lease = fixture_lease(b->f, "a", NOW), cooling = fixture_lease(b->f, "b", NOW);
+        struct lease lease = fixture_lease(b->f, "a", NOW), cooling = fixture_lease(b->f, "b", NOW);
         struct round round;
         struct ip address;
         bool released;

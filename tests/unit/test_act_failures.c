@@ -19,14 +19,8 @@ enum { SOON = NOW + 1000 };
 enum column { CREATE, RECREATE, ASSIGN, ATTACH, MARK, UNASSIGN, DETACH, DELETE, _COLUMN_MAX };
 
 static const enum plan_action_kind kinds[_COLUMN_MAX] = {
-        [CREATE] = PLAN_CREATE,
-        [RECREATE] = PLAN_RECREATE,
-        [ASSIGN] = PLAN_ASSIGN,
-        [ATTACH] = PLAN_ATTACH,
-        [MARK] = PLAN_MARK,
-        [UNASSIGN] = PLAN_UNASSIGN,
-        [DETACH] = PLAN_DETACH,
-        [DELETE] = PLAN_DELETE,
+        [CREATE] = PLAN_CREATE, [RECREATE] = PLAN_RECREATE, [ASSIGN] = PLAN_ASSIGN, [ATTACH] = PLAN_ATTACH,
+        [MARK] = PLAN_MARK,     [UNASSIGN] = PLAN_UNASSIGN, [DETACH] = PLAN_DETACH, [DELETE] = PLAN_DELETE,
 };
 
 /*
@@ -71,7 +65,7 @@ static void must(struct bench *b, int r)
 /* An ENI on which the action makes sense; its key. */
 static int64_t prepare(struct bench *b, enum column column)
 {
-        struct store_eni eni = fixture_eni(1);
+        struct eni eni = fixture_eni(1);
         int64_t key;
         bool done;
 
@@ -126,7 +120,7 @@ static void assert_blocked(const struct round *round, enum condition_kind kind, 
 static void check(struct bench *b, struct round *round, enum column column, int64_t key, char outcome,
                   enum ec2_failure_class class)
 {
-        const struct store_eni *eni;
+        const struct eni *eni;
 
         /* What is blocked is tried again when the block ends, not when something else happens to come. */
         if (strchr("BDLSRK", outcome))
@@ -259,7 +253,7 @@ static void test_a_full_eni_is_not_filled_and_growth_goes_elsewhere(void **state
 /* What EC2 shows of the ENI that the token made. */
 static struct ec2_eni made_before(struct bench *b)
 {
-        const struct store_eni as = fixture_eni(1);
+        const struct eni as = fixture_eni(1);
         struct ip *address = ARENA_NEW(b->arena, struct ip);
 
         *address = fixture_ip(1, 1);

@@ -60,7 +60,7 @@ static void write_file(struct fixture *f, const char *path, const char *text)
 static void test_no_file_is_no_pods(void **state)
 {
         struct fixture *f = *state;
-        struct store_import *imports;
+        struct import *imports;
         size_t n = 7;
 
         assert_ok(checkpoint_read(f->path, f->arena, &imports, &n, &f->err), &f->err);
@@ -70,7 +70,7 @@ static void test_no_file_is_no_pods(void **state)
 static void test_rows_of_all_cards(void **state)
 {
         struct fixture *f = *state;
-        struct store_import *imports;
+        struct import *imports;
         char card[112];
         size_t n;
 
@@ -91,7 +91,7 @@ static void test_rows_of_all_cards(void **state)
 static void test_what_may_be_absent(void **state)
 {
         struct fixture *f = *state;
-        struct store_import *imports;
+        struct import *imports;
         size_t n;
 
         write_file(f, f->path,
@@ -120,7 +120,7 @@ static void test_what_is_refused(void **state)
                 {FILE_OF("{\"containerID\":\"a\",\"ipv6\":\"2001:db8::1\"}"), "has no ipv4 address"},
         };
         struct fixture *f = *state;
-        struct store_import *imports;
+        struct import *imports;
         size_t n;
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -135,8 +135,8 @@ static void test_one_checkpoint_is_reported_from_another(void **state _unused_)
 {
         struct ip one = {.family = AF_INET, .bytes = {10, 0, 1, 5}},
                   two = {.family = AF_INET, .bytes = {10, 0, 1, 6}};
-        struct store_import rows[] = {{.address = one, .key.container_id = "a"},
-                                      {.address = two, .key.container_id = "b"}};
+        struct import rows[] = {{.address = one, .key.container_id = "a"},
+                                {.address = two, .key.container_id = "b"}};
         char all[CHECKPOINT_PRINT_BYTES], again[CHECKPOINT_PRINT_BYTES], first[CHECKPOINT_PRINT_BYTES],
                 other[CHECKPOINT_PRINT_BYTES], none[CHECKPOINT_PRINT_BYTES];
 

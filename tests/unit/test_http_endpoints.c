@@ -152,7 +152,7 @@ static struct ip lease(struct fixture *fixture, unsigned number)
 
 static void test_metrics_of_the_database(void **state)
 {
-        static const struct store_eni wanted = {.device_index = 1, .client_token = "token", .managed = true};
+        static const struct eni wanted = {.device_index = 1, .client_token = "token", .managed = true};
         struct fixture *fixture = *state;
         _cleanup_free_ char *before = NULL, *after = NULL;
         struct err err;

@@ -92,7 +92,7 @@ static void test_an_address_that_comes_back_is_no_suspect(void **state)
 static void test_a_leased_address_is_lost_and_its_lease_stays(void **state)
 {
         struct bench *b = *state;
-        struct store_lease lease = fixture_lease(b->f, "a", NOW), *leases;
+        struct lease lease = fixture_lease(b->f, "a", NOW), *leases;
         const char *enis[] = {primary(b, 0)};
         size_t n;
 
@@ -171,7 +171,7 @@ static void test_an_empty_answer_is_not_believed(void **state)
 static void test_an_attach_in_doubt_is_seen(void **state)
 {
         struct bench *b = *state;
-        struct store_eni eni = fixture_eni(1);
+        struct eni eni = fixture_eni(1);
         const char *enis[] = {primary(b, 3), bench_eni_xml(b, 1, INSTANCE, NULL, 0)};
         struct round round;
         int64_t key;
@@ -191,7 +191,7 @@ static void test_an_attach_in_doubt_is_seen(void **state)
 static void test_an_eni_that_somebody_else_attached_is_forgotten(void **state)
 {
         struct bench *b = *state;
-        struct store_eni eni = fixture_eni(1);
+        struct eni eni = fixture_eni(1);
         const char *attached[] = {primary(b, 3)}, *mine = bench_eni_xml(b, 1, INSTANCE, NULL, 0),
                    *at = strstr(mine, "<instanceId>" INSTANCE);
         const char *ours[] = {arena_printf(b->arena, "%.*s<instanceId>i-other%s", (int)(at - mine), mine,
@@ -238,7 +238,7 @@ static void test_a_detach_goes_on_when_the_eni_is_seen_attached_again(void **sta
 static void test_an_eni_given_up_that_is_attached_is_detached_and_deleted(void **state)
 {
         struct bench *b = *state;
-        struct store_eni eni = fixture_eni(1);
+        struct eni eni = fixture_eni(1);
         const char *with[] = {primary(b, 3), bench_eni_xml(b, 1, INSTANCE, NULL, 0)};
         struct httpd_reply replies[] = {{.body = "<DetachNetworkInterfaceResponse><return>true</return></"
                                                  "DetachNetworkInterfaceResponse>"},
@@ -384,7 +384,7 @@ static void test_a_refused_sweep_is_asked_again(void **state)
 static void test_a_resync_of_two_lists_ends_after_a_refusal(void **state)
 {
         struct bench *b = *state;
-        struct store_eni eni = fixture_eni(1);
+        struct eni eni = fixture_eni(1);
         const char *enis[] = {primary(b, 3)};
         struct httpd_reply replies[] = {
                 {.status = 503, .body = bench_error(b, "RequestLimitExceeded", "slow down")},
@@ -453,7 +453,7 @@ static void test_what_is_in_the_database_is_no_orphan(void **state)
 {
         static const char old[] = ORPHAN_TAGS(INSTANCE, "2024-01-01T00:00:00Z");
         struct bench *b = *state;
-        struct store_eni eni = fixture_eni(1);
+        struct eni eni = fixture_eni(1);
         struct orphan orphans[] = {
                 {"eni-1", old},
                 {"eni-awaited",

@@ -36,13 +36,13 @@ static struct route_info route_to(const char *address, unsigned oif)
                 .dst = prefix_host(ip_of(address)), .table = DATAPLANE_TABLE_PODS, .oif = oif};
 }
 
-static struct store_import import_of(const char *container, const char *ifname, const char *address,
-                                     const char *pod)
+static struct import import_of(const char *container, const char *ifname, const char *address,
+                               const char *pod)
 {
-        return (struct store_import){.key = {STORE_NETWORK_UNKNOWN, container, ifname},
-                                     .address = ip_of(address),
-                                     .pod_namespace = *pod ? "default" : "",
-                                     .pod_name = pod};
+        return (struct import){.key = {IMPORT_NETWORK_UNKNOWN, container, ifname},
+                               .address = ip_of(address),
+                               .pod_namespace = *pod ? "default" : "",
+                               .pod_name = pod};
 }
 
 static void test_a_pod_is_a_link_of_ours_and_a_route_to_it(void **state _unused_)
@@ -59,7 +59,7 @@ static void test_a_pod_is_a_link_of_ours_and_a_route_to_it(void **state _unused_
                                       route_to("10.0.1.7", 4), route_to("10.0.1.8", 5),
                                       route_to("10.0.1.9", 9), route_to("10.0.1.10", 7),
                                       route_to("10.0.2.0", 7), route_to("10.0.1.11", 7)};
-        struct store_import *found;
+        struct import *found;
         size_t n;
 
         routes[6].dst.bits = 24;
@@ -69,7 +69,7 @@ static void test_a_pod_is_a_link_of_ours_and_a_route_to_it(void **state _unused_
         assert_string_equal(IP_TEXT(found[0].address), "10.0.1.5");
         assert_string_equal(found[0].key.container_id, "first");
         assert_string_equal(found[0].key.ifname, "enia");
-        assert_string_equal(found[0].key.network, STORE_NETWORK_UNKNOWN);
+        assert_string_equal(found[0].key.network, IMPORT_NETWORK_UNKNOWN);
         assert_string_equal(IP_TEXT(found[1].address), "10.0.1.10");
         assert_string_equal(found[1].key.container_id, "second");
         recovered_of(arena, links, 1, NULL, 0, &found, &n);
@@ -79,12 +79,12 @@ static void test_a_pod_is_a_link_of_ours_and_a_route_to_it(void **state _unused_
 static void test_a_checkpoint_beside_them(void **state _unused_)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
-        const struct store_import recovered[] = {import_of("known", "enia", "10.0.1.5", ""),
-                                                 import_of("later", "enib", "10.0.1.6", "")};
-        struct store_import rows[] = {import_of("known", "eth0", "10.0.1.5", "web-0"),
-                                      import_of("earlier", "eth0", "10.0.1.6", "web-1"),
-                                      import_of("elsewhere", "eth0", "10.0.1.7", "web-2")};
-        struct store_import *joined;
+        const struct import recovered[] = {import_of("known", "enia", "10.0.1.5", ""),
+                                           import_of("later", "enib", "10.0.1.6", "")};
+        struct import rows[] = {import_of("known", "eth0", "10.0.1.5", "web-0"),
+                                import_of("earlier", "eth0", "10.0.1.6", "web-1"),
+                                import_of("elsewhere", "eth0", "10.0.1.7", "web-2")};
+        struct import *joined;
         size_t n, n_recovered;
 
         rows[0].since_wall_ms = 1718000000000;
@@ -107,11 +107,10 @@ static void test_a_checkpoint_beside_them(void **state _unused_)
 
 static void test_a_stranger_runs_and_has_no_lease_of_ours(void **state _unused_)
 {
-        const struct store_import row = import_of("theirs", "eth0", "10.0.1.5", "web-0");
-        const struct store_lease leases[] = {
-                {.key = {"net", "theirs", "eth0"}, .address = ip_of("10.0.1.5")},
-                {.key = {"net", "ours", "eth0"}, .address = ip_of("10.0.1.5")},
-                {.key = {"net", "theirs", "eth0"}, .address = ip_of("10.0.1.6")}};
+        const struct import row = import_of("theirs", "eth0", "10.0.1.5", "web-0");
+        const struct lease leases[] = {{.key = {"net", "theirs", "eth0"}, .address = ip_of("10.0.1.5")},
+                                       {.key = {"net", "ours", "eth0"}, .address = ip_of("10.0.1.5")},
+                                       {.key = {"net", "theirs", "eth0"}, .address = ip_of("10.0.1.6")}};
         const struct route_info routes[] = {route_to("10.0.1.6", 3), route_to("10.0.1.5", 4)};
         struct route_info subnet = route_to("10.0.1.5", 2);
 

@@ -153,7 +153,7 @@ static void test_a_late_resync_does_not_move_an_address_back(void **state)
         int64_t key = fixture_ready_eni(b->f, 1, 0);
         struct ip moved = fixture_ip(0, 1);
         const char *late[] = {shown(b, 0, INSTANCE, 3), bench_eni_xml(b, 1, INSTANCE, NULL, 0)};
-        struct store_address address;
+        struct block_address address;
         unsigned n;
 
         give_back(b, SOON);
@@ -192,10 +192,10 @@ static void test_what_a_pod_has_is_not_given_back_again(void **state)
 {
         struct bench *b = *state;
         const char *before[] = {shown(b, 0, INSTANCE, 3)};
-        const struct store_import running = {.key = {STORE_NETWORK_UNKNOWN, "one", "enia"},
-                                             .address = fixture_ip(0, 1),
-                                             .pod_namespace = "",
-                                             .pod_name = ""};
+        const struct import running = {.key = {IMPORT_NETWORK_UNKNOWN, "one", "enia"},
+                                       .address = fixture_ip(0, 1),
+                                       .pod_namespace = "",
+                                       .pod_name = ""};
 
         give_back(b, SOON);
         b->f->options.running = &running;
@@ -216,7 +216,7 @@ static void test_a_lease_on_what_was_given_back_makes_no_late_resync_true(void *
 {
         struct bench *b = *state;
         const char *late[] = {shown(b, 0, INSTANCE, 3)};
-        struct store_lease lease = fixture_lease(b->f, "dead", NOW), kept = fixture_lease(b->f, "kept", NOW);
+        struct lease lease = fixture_lease(b->f, "dead", NOW), kept = fixture_lease(b->f, "kept", NOW);
         bool released;
         struct ip address;
 
@@ -288,7 +288,7 @@ static void test_what_was_given_back_of_anothers_eni_needs_no_resync(void **stat
 
 /* ---- tags ---- */
 
-static struct store_eni only(struct bench *b, int64_t key, int64_t now_ms)
+static struct eni only(struct bench *b, int64_t key, int64_t now_ms)
 {
         struct round round = bench_round(b, now_ms);
 
@@ -301,7 +301,7 @@ static void without_the_tag(struct bench *b, const char *eni)
         const char *enis[] = {shown(b, 0, INSTANCE, 3), eni},
                    *back[] = {shown(b, 0, INSTANCE, 3), shown(b, 1, INSTANCE, 3)};
         int64_t key = fixture_ready_eni(b->f, 1, 3);
-        struct store_lease leases[4];
+        struct lease leases[4];
         struct round round;
 
         for (int i = 0; i < 4; i++)
@@ -499,7 +499,7 @@ static void test_an_eni_with_the_mac_and_primary_address_of_one_that_is_gone(voi
 {
         struct bench *b = *state;
         int64_t old = fixture_ready_eni(b->f, 1, 2);
-        struct store_eni eni = fixture_eni(1);
+        struct eni eni = fixture_eni(1);
         const char *mac = arena_strdup(b->arena, MAC_TEXT(eni.mac)),
                    *successor = replaced(b, shown(b, 2, INSTANCE, 1), IP_TEXT(fixture_ip(2, 0)),
                                          IP_TEXT(fixture_ip(1, 0)));
@@ -548,7 +548,7 @@ static void test_an_eni_that_is_gone_for_sure_takes_nothing_back_from_its_succes
 static void test_an_eni_on_its_way_in_makes_no_way(void **state)
 {
         struct bench *b = *state;
-        struct store_eni eni = fixture_eni(2), created = {.client_token = "token", .device_index = 2};
+        struct eni eni = fixture_eni(2), created = {.client_token = "token", .device_index = 2};
         const char *enis[] = {shown(b, 0, INSTANCE, 3),
                               replaced(b, shown(b, 1, INSTANCE, 1), IP_TEXT(fixture_ip(1, 0)),
                                        IP_TEXT(eni.primary_address))};
@@ -587,7 +587,7 @@ static void test_two_enis_with_one_mac_are_reported(void **state)
 static void test_an_address_that_one_resync_does_not_show_is_not_offered(void **state)
 {
         struct bench *b = *state;
-        struct store_lease lease = fixture_lease(b->f, "a", NOW);
+        struct lease lease = fixture_lease(b->f, "a", NOW);
         const char *without[] = {shown(b, 0, INSTANCE, 0)}, *with[] = {shown(b, 0, INSTANCE, 3)};
 
         bench_show(b, without, 1);
@@ -620,7 +620,7 @@ static void test_an_eni_on_its_way_in_is_not_doubted(void **state)
 {
         struct bench *b = *state;
         const char *without[] = {shown(b, 0, INSTANCE, 3)};
-        struct store_eni eni = fixture_eni(1);
+        struct eni eni = fixture_eni(1);
         struct ip address = fixture_ip(1, 1);
 
         eni.state = ENI_CREATING;
@@ -643,7 +643,7 @@ static void test_a_doubted_eni_that_comes_in_is_looked_at(void **state)
         struct bench *b = *state;
         struct httpd_reply reply = {.body = RETURNED("ModifyNetworkInterfaceAttribute"),
                                     .times = HTTPD_ALWAYS};
-        struct store_eni eni = fixture_eni(1);
+        struct eni eni = fixture_eni(1);
         struct ip address = fixture_ip(1, 1);
         struct round round;
 
@@ -668,7 +668,7 @@ static void test_a_doubted_eni_that_comes_in_is_looked_at(void **state)
 static void test_a_doubt_does_not_end_a_cooldown(void **state)
 {
         struct bench *b = *state;
-        struct store_lease lease = fixture_lease(b->f, "a", NOW);
+        struct lease lease = fixture_lease(b->f, "a", NOW);
         const char *without[] = {shown(b, 0, INSTANCE, 0)}, *with[] = {shown(b, 0, INSTANCE, 3)};
         struct ip address;
         bool released;

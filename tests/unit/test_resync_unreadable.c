@@ -102,7 +102,7 @@ static void test_when_nothing_can_be_read_nothing_changes(void **state)
 static void test_a_doubt_is_asked_about_more_and_more_slowly(void **state)
 {
         struct bench *b = *state;
-        struct store_eni eni = fixture_eni(1);
+        struct eni eni = fixture_eni(1);
         const char *enis[] = {primary(b)};
         int64_t key, at_ms = SOON;
         struct round round;

@@ -246,7 +246,8 @@ static void test_watch(void **state)
         assert_ok(ipam_watch_next(watcher, 20000, &event, &err), &err);
         assert_true(event.id > last_id);
         assert_string_equal(event.subject, "10.0.1.1");
-        assert_ok(store_event_add(fixture->store, EVENT_ENI_SEEN, "eni-7", "from the reconciler", &err), &err);
+        assert_ok(store_event_add(fixture->store, EVENT_ENI_SEEN, "eni-7", "from the reconciler", &err),
+                  &err);
         assert_ok(ipam_watch_next(watcher, 20000, &event, &err), &err);
         assert_string_equal(event.text, "from the reconciler");
         assert_ok(ipam_status(client, &status, &err), &err);

@@ -12,7 +12,7 @@
 
 static bool release(struct fixture *f, const char *container_id, int64_t now_ms)
 {
-        struct store_lease_key key = {"net", container_id, "eth0"};
+        struct lease_key key = {"net", container_id, "eth0"};
         bool released = false;
         struct ip ip;
 
@@ -28,9 +28,9 @@ static bool set_state(struct fixture *f, int64_t key, enum eni_state to, int64_t
         return done;
 }
 
-static struct store_eni read_eni(struct fixture *f, int64_t key, int64_t now_ms)
+static struct eni read_eni(struct fixture *f, int64_t key, int64_t now_ms)
 {
-        struct store_eni *enis;
+        struct eni *enis;
         size_t n;
 
         OK(store_enis(f->store, now_ms, f->arena, &enis, &n, &f->err));
@@ -39,14 +39,14 @@ static struct store_eni read_eni(struct fixture *f, int64_t key, int64_t now_ms)
                         return enis[i];
         }
         fail_msg("no ENI %lld", (long long)key);
-        return (struct store_eni){0};
+        return (struct eni){0};
 }
 
 /* ---- leases ---- */
 
 static void test_lease_life(void **state)
 {
-        struct store_lease wanted = fixture_wanted("c1"), got = {0};
+        struct lease wanted = fixture_wanted("c1"), got = {0};
         struct fixture *f = *state;
         enum lease_result result;
 
@@ -97,7 +97,7 @@ static void test_policy(void **state)
 
 static void test_only_ready_enis_give(void **state)
 {
-        struct store_lease wanted = fixture_wanted("x"), got;
+        struct lease wanted = fixture_wanted("x"), got;
         struct fixture *f = *state;
         int64_t key = fixture_ready_eni(f, 1, 3);
         enum lease_result result;
@@ -117,7 +117,7 @@ static void test_only_ready_enis_give(void **state)
 
 static void test_cooldown(void **state)
 {
-        struct store_lease wanted = fixture_wanted("y"), got;
+        struct lease wanted = fixture_wanted("y"), got;
         struct fixture *f = *state;
         enum lease_result result;
 
@@ -139,7 +139,7 @@ static void test_cooldown(void **state)
 
 static void test_leases_are_listed(void **state)
 {
-        struct store_lease other = fixture_wanted("z"), *leases, got;
+        struct lease other = fixture_wanted("z"), *leases, got;
         struct fixture *f = *state;
         enum lease_result result;
         size_t n;
@@ -162,7 +162,7 @@ static void test_leases_are_listed(void **state)
 static void test_link_seen(void **state)
 {
         struct fixture *f = *state;
-        struct store_lease lease;
+        struct lease lease;
 
         fixture_ready_eni(f, 0, 1);
         lease = fixture_lease(f, "x", NOW);
@@ -181,7 +181,7 @@ static void test_link_seen(void **state)
 
 static void test_waiting(void **state)
 {
-        struct store_lease wanted = fixture_wanted("x"), other = fixture_wanted("y");
+        struct lease wanted = fixture_wanted("x"), other = fixture_wanted("y");
         struct fixture *f = *state;
 
         OK(store_waiting_add(f->store, &wanted.key, NOW, NOW + 1, &f->err));
@@ -203,9 +203,9 @@ static void test_waiting(void **state)
 
 static void test_eni_life(void **state)
 {
-        struct store_eni eni = {
+        struct eni eni = {
                 .client_token = "t1", .subnet_id = "subnet-1", .device_index = 1, .asked_addresses = 2};
-        struct store_eni created = fixture_eni(1);
+        struct eni created = fixture_eni(1);
         struct ip addresses[] = {fixture_ip(1, 1), fixture_ip(1, 2), fixture_ip(1, 0)};
         struct fixture *f = *state;
         unsigned n = 0;
@@ -252,7 +252,7 @@ static void test_eni_life(void **state)
 static void test_created_with_the_address_of_one_that_is_gone(void **state)
 {
         struct fixture *f = *state;
-        struct store_eni created = fixture_eni(2), eni = {.client_token = "t1", .device_index = 2};
+        struct eni created = fixture_eni(2), eni = {.client_token = "t1", .device_index = 2};
         int64_t gone = fixture_ready_eni(f, 1, 1), key;
 
         fixture_lease(f, "x", NOW);
@@ -316,7 +316,7 @@ static void test_primary_is_never_drained(void **state)
 {
         struct fixture *f = *state;
         int64_t key = fixture_ready_eni(f, 0, 1);
-        struct store_eni second = fixture_eni(1);
+        struct eni second = fixture_eni(1);
         bool changed;
 
         assert_false(set_state(f, key, ENI_DRAINING, NOW));
@@ -331,7 +331,7 @@ static void test_primary_is_never_drained(void **state)
 static void test_observed(void **state)
 {
         struct ip shown[] = {fixture_ip(1, 1), fixture_ip(1, 2), fixture_ip(1, 3)};
-        struct store_eni eni = fixture_eni(1), read;
+        struct eni eni = fixture_eni(1), read;
         struct fixture *f = *state;
         int64_t key = fixture_ready_eni(f, 1, 3);
         bool changed = true;
@@ -363,10 +363,10 @@ static void test_observed(void **state)
 
 static void test_lost_and_found(void **state)
 {
-        struct store_eni eni = fixture_eni(1);
+        struct eni eni = fixture_eni(1);
         struct ip all[] = {fixture_ip(1, 1), fixture_ip(1, 2)};
         struct fixture *f = *state;
-        struct store_lease lease, *leases;
+        struct lease lease, *leases;
         bool changed;
         size_t n;
 
@@ -390,7 +390,7 @@ static void test_lost_and_found(void **state)
 
 static void test_address_that_moved(void **state)
 {
-        struct store_eni b = fixture_eni(2);
+        struct eni b = fixture_eni(2);
         struct ip moved[] = {fixture_ip(1, 1), fixture_ip(1, 2)};
         struct fixture *f = *state;
         int64_t key_b, key_a = fixture_ready_eni(f, 1, 2);
@@ -416,7 +416,7 @@ static void test_address_that_moved(void **state)
 static void test_foreign_eni(void **state)
 {
         struct ip shown[] = {fixture_ip(3, 1)};
-        struct store_eni eni = fixture_eni(3), *enis;
+        struct eni eni = fixture_eni(3), *enis;
         struct fixture *f = *state;
         bool changed;
         size_t n;
@@ -440,7 +440,7 @@ static void test_foreign_eni(void **state)
 
 static void test_take_and_give_back(void **state)
 {
-        struct store_eni eni = fixture_eni(1);
+        struct eni eni = fixture_eni(1);
         struct fixture *f = *state;
         int64_t key = fixture_ready_eni(f, 1, 4);
         struct prefix *taken;
@@ -577,8 +577,7 @@ static void test_events_of_one(void **state)
         struct fixture *f = *state;
         const struct store_event waiting = {
                 .subject = "ns/web", .text = "why", .pod = "ns/web", .container_id = "c1"};
-        struct store_lease wanted = {.key = {"net", "c1", "eth0"}, .pod_namespace = "ns", .pod_name = "web"},
-                           lease;
+        struct lease wanted = {.key = {"net", "c1", "eth0"}, .pod_namespace = "ns", .pod_name = "web"}, lease;
         enum lease_result result;
         struct store_event *events;
         struct ip address;
@@ -634,7 +633,7 @@ static void test_another_boot(void **state)
 {
         struct condition blocked = {CONDITION_CREATE, "", CAUSE_DENIED, "no", 3, NOW * 1000LL}, *list;
         const struct ip there[] = {fixture_ip(0, 1), fixture_ip(0, 2)};
-        struct store_eni eni = fixture_eni(0), *enis;
+        struct eni eni = fixture_eni(0), *enis;
         struct fixture *f = *state;
         const char *value;
         unsigned n_free;
@@ -678,11 +677,11 @@ static void test_a_clock_that_went_back(void **state)
         const int64_t day_ms = 24LL * 3600 * 1000;
         const int64_t now_ms = clock_boottime_ms();
         struct fixture *f = *state;
-        struct store_address cooling;
+        struct block_address cooling;
         struct condition *blocked;
-        struct store_lease lease, got, ends = fixture_wanted("ends");
+        struct lease lease, got, ends = fixture_wanted("ends");
         struct store_given_back *given_back;
-        struct store_eni *enis;
+        struct eni *enis;
         struct prefix *taken;
         struct ip address;
         bool done;
@@ -731,7 +730,7 @@ static void test_a_clock_that_goes_back_while_running(void **state)
 {
         const int64_t day_ms = 24LL * 3600 * 1000;
         struct fixture *f = *state;
-        struct store_lease wanted = fixture_wanted("next"), ends = fixture_wanted("ends"), got;
+        struct lease wanted = fixture_wanted("next"), ends = fixture_wanted("ends"), got;
         enum lease_result result;
         struct ip address;
         bool done;
@@ -756,8 +755,8 @@ static void test_withheld_addresses(void **state)
         const struct ip leased = fixture_lease(f, "stays", NOW).address,
                         cooling = fixture_lease(f, "goes", NOW).address;
         const struct ip all[] = {fixture_ip(0, 1), fixture_ip(0, 2), fixture_ip(0, 3)};
-        const struct store_lease wanted = fixture_wanted("late");
-        struct store_lease got;
+        const struct lease wanted = fixture_wanted("late");
+        struct lease got;
         enum lease_result result;
         unsigned n;
 

@@ -23,7 +23,7 @@ static struct prefix block(const char *text)
 static int64_t ready_eni(struct fixture *f, unsigned device, const struct prefix *blocks, size_t n)
 {
         int64_t key = fixture_ready_eni(f, device, 0);
-        struct store_eni eni = fixture_eni(device);
+        struct eni eni = fixture_eni(device);
         unsigned routed;
         bool changed;
 
@@ -46,7 +46,7 @@ static const char *lease(struct fixture *f, unsigned pod, int64_t now_ms)
 
 static void release(struct fixture *f, unsigned pod, int64_t now_ms)
 {
-        const struct store_lease_key key = {"net", pod_name(f, pod), "eth0", NULL};
+        const struct lease_key key = {"net", pod_name(f, pod), "eth0", NULL};
         bool done = false;
         struct ip ip;
 
@@ -54,8 +54,8 @@ static void release(struct fixture *f, unsigned pod, int64_t now_ms)
         assert_true(done);
 }
 
-static enum lease_result try_lease(struct fixture *f, const struct store_lease *wanted, int64_t now_ms,
-                                   struct store_lease *ret)
+static enum lease_result try_lease(struct fixture *f, const struct lease *wanted, int64_t now_ms,
+                                   struct lease *ret)
 {
         enum lease_result result;
 
@@ -70,7 +70,7 @@ static void test_a_28_until_it_is_exhausted(void **state)
 {
         const struct prefix blocks[] = {block("10.0.1.16/28")};
         struct fixture *f = *state;
-        struct store_lease more = fixture_wanted("more"), got;
+        struct lease more = fixture_wanted("more"), got;
 
         ready_eni(f, 1, blocks, 1);
         assert_int_equal(fixture_counts(f, NOW).free, OF_28);
@@ -119,7 +119,7 @@ static void test_the_fullest_block_first(void **state)
 {
         const struct prefix blocks[] = {block("10.0.1.16/28"), block("10.0.1.64/28"), block("10.0.1.9/32")};
         struct fixture *f = *state;
-        struct store_lease wanted = fixture_wanted("chosen"), got;
+        struct lease wanted = fixture_wanted("chosen"), got;
         struct prefix *taken;
         size_t n;
         int64_t key = ready_eni(f, 1, blocks, ARRAY_SIZE(blocks));
@@ -147,7 +147,7 @@ static void test_what_overlaps(void **state)
 {
         const struct prefix blocks[] = {block("10.0.1.9/32"), block("10.0.1.70/32"), block("10.0.1.71/32")};
         const struct prefix around[] = {block("10.0.1.0/28"), block("10.0.1.64/28")};
-        struct store_lease wanted = fixture_wanted("p2"), got;
+        struct lease wanted = fixture_wanted("p2"), got;
         struct fixture *f = *state;
         unsigned added;
         int64_t key = ready_eni(f, 1, blocks, ARRAY_SIZE(blocks));
@@ -183,10 +183,10 @@ static void test_a_block_that_drains(void **state)
 static void test_a_block_that_ec2_does_not_show(void **state)
 {
         const struct prefix blocks[] = {block("10.0.1.16/28")};
-        struct store_eni eni = fixture_eni(1);
+        struct eni eni = fixture_eni(1);
         struct fixture *f = *state;
-        struct store_lease wanted = fixture_wanted("late"), got;
-        struct store_lease *leases;
+        struct lease wanted = fixture_wanted("late"), got;
+        struct lease *leases;
         unsigned routed;
         bool changed;
         size_t n;
@@ -218,10 +218,10 @@ static void test_a_block_that_ec2_does_not_show(void **state)
 static void test_single_addresses_are_held(void **state)
 {
         const struct prefix blocks[] = {block("10.0.1.16/28")}, host = block("10.0.1.16/32");
-        const struct store_import import = {.key = {"aws-cni", "old", "eth0", NULL},
-                                            .address = block("10.0.1.17/32").ip,
-                                            .pod_namespace = "default",
-                                            .pod_name = "web"};
+        const struct import import = {.key = {"aws-cni", "old", "eth0", NULL},
+                                      .address = block("10.0.1.17/32").ip,
+                                      .pod_namespace = "default",
+                                      .pod_name = "web"};
         struct fixture *f = *state;
         unsigned n;
         bool done;
@@ -258,18 +258,18 @@ static void test_another_boot(void **state)
 
 /* ---- the second family ---- */
 
-static struct store_lease dual_stack(const char *container_id)
+static struct lease dual_stack(const char *container_id)
 {
-        struct store_lease wanted = fixture_wanted(container_id);
+        struct lease wanted = fixture_wanted(container_id);
 
-        wanted.families = STORE_IPV4 | STORE_IPV6;
+        wanted.families = LEASE_IPV4 | LEASE_IPV6;
         return wanted;
 }
 
 static void test_a_lease_of_both_families(void **state)
 {
         const struct prefix blocks[] = {block("10.0.1.16/28"), block("2600:1f13:1:2:3::/80")};
-        struct store_lease wanted = dual_stack("both"), got, again, *leases;
+        struct lease wanted = dual_stack("both"), got, again, *leases;
         struct store_event *events;
         struct fixture *f = *state;
         struct ip first;
@@ -312,7 +312,7 @@ static void test_one_family_is_exhausted(void **state)
 {
         const struct prefix blocks[] = {block("10.0.1.16/28")};
         const struct prefix ipv6 = block("2600::5/128");
-        struct store_lease wanted = dual_stack("both"), got;
+        struct lease wanted = dual_stack("both"), got;
         struct fixture *f = *state;
         unsigned routed, added;
         int64_t key = ready_eni(f, 1, blocks, 1);
@@ -333,10 +333,10 @@ static void test_one_family_is_exhausted(void **state)
 static void test_a_lease_of_both_families_at_a_start(void **state)
 {
         const struct prefix blocks[] = {block("10.0.1.16/28"), block("2600:1f13:1:2:3::/80")};
-        struct store_lease wanted = dual_stack("both"), got;
+        struct lease wanted = dual_stack("both"), got;
         struct fixture *f = *state;
-        struct store_import running = {
-                .key = {STORE_NETWORK_UNKNOWN, "both", "both", NULL}, .pod_namespace = "", .pod_name = ""};
+        struct import running = {
+                .key = {IMPORT_NETWORK_UNKNOWN, "both", "both", NULL}, .pod_namespace = "", .pod_name = ""};
 
         ready_eni(f, 1, blocks, 2);
         assert_int_equal(try_lease(f, &wanted, NOW, &got), LEASE_GIVEN);
@@ -352,9 +352,9 @@ static void test_a_lease_of_both_families_at_a_start(void **state)
 
 /* ---- marks and tables ---- */
 
-static struct store_eni eni_of(struct fixture *f, int64_t key)
+static struct eni eni_of(struct fixture *f, int64_t key)
 {
-        struct store_eni *enis;
+        struct eni *enis;
         size_t n;
 
         OK(store_enis(f->store, NOW, f->arena, &enis, &n, &f->err));
@@ -363,7 +363,7 @@ static struct store_eni eni_of(struct fixture *f, int64_t key)
                         return enis[i];
         }
         fail_msg("no ENI %lld", (long long)key);
-        return (struct store_eni){0};
+        return (struct eni){0};
 }
 
 static void assert_numbers(struct fixture *f, int64_t key, unsigned mark_index, unsigned route_table)
@@ -375,7 +375,7 @@ static void assert_numbers(struct fixture *f, int64_t key, unsigned mark_index, 
 static void test_numbers_of_enis(void **state)
 {
         struct fixture *f = *state;
-        struct store_eni moved = fixture_eni(2), card = fixture_eni(7);
+        struct eni moved = fixture_eni(2), card = fixture_eni(7);
         int64_t primary = fixture_ready_eni(f, 0, 0), second = fixture_ready_eni(f, 1, 0),
                 third = fixture_ready_eni(f, 2, 0), on_card = fixture_ready_eni(f, 7, 0);
         bool changed, done;

@@ -39,7 +39,7 @@ static void child(struct fixture *f, struct acknowledged *known, unsigned random
         }
         for (;;) {
                 unsigned i = (random = random * 1103515245U + 12345U) >> 16 & 31;
-                struct store_lease wanted, got;
+                struct lease wanted, got;
                 char id[16];
                 int r;
 
@@ -70,8 +70,8 @@ static void child(struct fixture *f, struct acknowledged *known, unsigned random
 static bool has_lease(struct fixture *f, unsigned i)
 {
         char id[16];
-        struct store_lease_key key = {"net", id, "eth0"};
-        struct store_lease lease;
+        struct lease_key key = {"net", id, "eth0"};
+        struct lease lease;
 
         snprintf(id, sizeof(id), "c%u", i);
         return store_lease_get(f->store, &key, f->arena, &lease, &f->err) == 0;
@@ -161,7 +161,7 @@ static void *work(void *data)
         w->failed = store_open(&w->f->options, &store, &w->err) < 0;
         for (unsigned i = 0; i < THREAD_ROUNDS && !w->failed; i++) {
                 enum lease_result result = LEASE_NONE_FREE;
-                struct store_lease wanted, got;
+                struct lease wanted, got;
                 char id[16];
 
                 snprintf(id, sizeof(id), "%c%u", w->name, i % 20);

@@ -8,17 +8,17 @@
 
 #include "store_fixture.h"
 
-static struct store_import shown(unsigned eni, unsigned n, const char *container_id, const char *link)
+static struct import shown(unsigned eni, unsigned n, const char *container_id, const char *link)
 {
-        return (struct store_import){.key = {STORE_NETWORK_UNKNOWN, container_id, link},
-                                     .address = fixture_ip(eni, n),
-                                     .pod_namespace = "",
-                                     .pod_name = ""};
+        return (struct import){.key = {IMPORT_NETWORK_UNKNOWN, container_id, link},
+                               .address = fixture_ip(eni, n),
+                               .pod_namespace = "",
+                               .pod_name = ""};
 }
 
 /* A start while the kernel shows this. */
-static struct store_prepared restart(struct fixture *f, const char *boot_id,
-                                     const struct store_import *running, size_t n)
+static struct store_prepared restart(struct fixture *f, const char *boot_id, const struct import *running,
+                                     size_t n)
 {
         struct store_prepared prepared = {0};
 
@@ -35,7 +35,7 @@ static struct store_prepared restart(struct fixture *f, const char *boot_id,
 
 static size_t count_imports(struct fixture *f, enum import_verdict verdict)
 {
-        struct store_import *imports;
+        struct import *imports;
         size_t n, count = 0;
 
         assert_ok(store_imports(f->store, f->arena, &imports, &n, &f->err), &f->err);
@@ -46,7 +46,7 @@ static size_t count_imports(struct fixture *f, enum import_verdict verdict)
 
 static bool has_lease(struct fixture *f, const char *container_id, struct ip address)
 {
-        struct store_lease *leases;
+        struct lease *leases;
         size_t n;
 
         assert_ok(store_leases(f->store, NULL, f->arena, &leases, &n, &f->err), &f->err);
@@ -62,8 +62,8 @@ static void test_what_agrees_is_left_alone(void **state)
 {
         struct fixture *f = *state;
         struct store_prepared prepared;
-        struct store_lease lease;
-        struct store_import running;
+        struct lease lease;
+        struct import running;
 
         fixture_ready_eni(f, 0, 3);
         lease = fixture_lease(f, "one", NOW);
@@ -78,8 +78,8 @@ static void test_what_agrees_is_left_alone(void **state)
 /* Free, cooling, leaving, or on no ENI that the database has: nobody gets it before the pod has its lease. */
 static void test_what_is_not_leased_is_held(void **state)
 {
-        const struct store_import running[] = {shown(0, 1, "one", "enia"), shown(0, 2, "two", "enib"),
-                                               shown(0, 3, "three", "enic"), shown(1, 1, "four", "enid")};
+        const struct import running[] = {shown(0, 1, "one", "enia"), shown(0, 2, "two", "enib"),
+                                         shown(0, 3, "three", "enic"), shown(1, 1, "four", "enid")};
         struct fixture *f = *state;
         int64_t key = fixture_ready_eni(f, 0, 3);
         struct store_prepared prepared;
@@ -90,7 +90,7 @@ static void test_what_is_not_leased_is_held(void **state)
 
         assert_ok(store_blocks_take(f->store, key, 1, NOW, f->arena, &taken, &n, &f->err), &f->err);
         fixture_lease(f, "x", NOW);
-        assert_ok(store_lease_release(f->store, &(const struct store_lease_key){"net", "x", "eth0", NULL},
+        assert_ok(store_lease_release(f->store, &(const struct lease_key){"net", "x", "eth0", NULL},
                                       LEASE_END_DEL, NOW, &done, &gone, &f->err),
                   &f->err);
         prepared = restart(f, "a", running, ARRAY_SIZE(running));
@@ -114,8 +114,8 @@ static void test_a_lease_that_the_kernel_contradicts_ends(void **state)
 {
         struct fixture *f = *state;
         const int64_t before_ms = clock_boottime_ms();
-        struct store_lease old, moved, stays;
-        struct store_import running[2];
+        struct lease old, moved, stays;
+        struct import running[2];
         struct store_prepared prepared;
 
         fixture_ready_eni(f, 0, 5);
@@ -149,7 +149,7 @@ static void test_a_lease_that_the_kernel_contradicts_ends(void **state)
 
 static void test_an_eni_that_drains_stays(void **state)
 {
-        const struct store_import running = shown(1, 1, "one", "enia");
+        const struct import running = shown(1, 1, "one", "enia");
         struct fixture *f = *state;
         int64_t key;
         bool done;
@@ -173,8 +173,8 @@ static void test_another_boot_id_while_pods_run(void **state)
 {
         struct fixture *f = *state;
         const int64_t before_ms = clock_boottime_ms();
-        struct store_lease one, two, got;
-        struct store_import running;
+        struct lease one, two, got;
+        struct import running;
 
         fixture_ready_eni(f, 0, 4);
         one = fixture_lease(f, "one", NOW);
@@ -195,8 +195,8 @@ static void test_another_boot_id_while_pods_run(void **state)
 static void test_rows_of_pods_that_have_their_lease_go(void **state)
 {
         struct fixture *f = *state;
-        struct store_lease one;
-        struct store_import running;
+        struct lease one;
+        struct import running;
         bool done;
 
         fixture_ready_eni(f, 0, 2);
@@ -218,8 +218,8 @@ static void test_rows_of_pods_that_have_their_lease_go(void **state)
 static void test_a_lease_ends_while_somebody_elses_row_waits(void **state)
 {
         struct fixture *f = *state;
-        struct store_import row;
-        struct store_lease one;
+        struct import row;
+        struct lease one;
         struct ip gone;
         bool done;
 

@@ -255,8 +255,8 @@ static void test_a_schema_that_is_not_ours(void **state)
 /* Rule 1 holds: what the kernel shows in use is nobody else's in the new one. */
 static void test_pods_that_run_while_it_is_damaged(void **state)
 {
-        const struct store_import running = {.key = {STORE_NETWORK_UNKNOWN, "one", "enia"},
-                                             .address = fixture_ip(0, 1)};
+        const struct import running = {.key = {IMPORT_NETWORK_UNKNOWN, "one", "enia"},
+                                       .address = fixture_ip(0, 1)};
         struct fixture *f = *state;
         struct store_prepared prepared;
 
@@ -391,12 +391,12 @@ static void test_schema_6(void **state)
         } states[] = {{"10.0.0.2", "leased"},    {"10.0.0.3", "free"},      {"10.0.0.4", "cooling"},
                       {"10.0.0.5", "preparing"}, {"10.0.0.6", "preparing"}, {"10.0.0.7", "preparing"},
                       {"10.0.0.200", "lost"},    {"10.255.3.99", "leaving"}};
-        const struct store_lease_key two = {"net", "two", "eth0", NULL};
+        const struct lease_key two = {"net", "two", "eth0", NULL};
         struct fixture *f = *state;
         struct store_given_back *given_back;
-        struct store_import *imports;
-        struct store_lease lease;
-        struct store_eni *enis;
+        struct import *imports;
+        struct lease lease;
+        struct eni *enis;
         int64_t key;
         size_t n;
 
@@ -437,8 +437,8 @@ static void test_schema_6(void **state)
         }
         assert_true(enis[2].untagged || enis[3].untagged);
         /* No key is used again. */
-        assert_ok(store_eni_begin(f->store, &(struct store_eni){.client_token = "t", .device_index = 9}, NOW,
-                                  &key, &f->err),
+        assert_ok(store_eni_begin(f->store, &(struct eni){.client_token = "t", .device_index = 9}, NOW, &key,
+                                  &f->err),
                   &f->err);
         assert_true(key > 7);
 }
@@ -538,7 +538,7 @@ static bool mount_folder(struct fixture *f, const char *how, int kib)
 }
 
 /* Container ids of almost a page each, so that the disk is soon full. */
-static struct store_lease wide(unsigned i, char id[static 2000])
+static struct lease wide(unsigned i, char id[static 2000])
 {
         snprintf(id, 2000, "%01999u", i);
         return fixture_wanted(id);
@@ -558,7 +558,7 @@ static void test_full_disk(void **state)
         fixture_restart(f, "a");
         fixture_ready_eni(f, 0, 200);
         while (given < 200 && r == 0) {
-                struct store_lease wanted = wide(given, id), got;
+                struct lease wanted = wide(given, id), got;
                 enum lease_result result;
 
                 r = store_lease_add(f->store, &wanted, NOW, f->arena, &result, &got, &f->err);
@@ -571,7 +571,7 @@ static void test_full_disk(void **state)
         assert_int_equal(fixture_counts(f, NOW).leased, given); /* the one that failed left nothing */
         fixture_check(f);
         for (unsigned i = 0; i < given; i++) {
-                struct store_lease lease = wide(i, id);
+                struct lease lease = wide(i, id);
                 struct ip ip;
                 bool done = false;
 
@@ -700,7 +700,7 @@ static void test_lock_is_no_link(void **state)
 static void test_schema_7(void **state)
 {
         struct fixture *f = *state;
-        struct store_import *imports;
+        struct import *imports;
         struct condition *list;
         size_t n;
 

@@ -219,7 +219,7 @@ static void test_an_older_copy(void **state)
 static void test_an_older_copy_from_before_a_resync_that_did_not_show_an_address(void **state)
 {
         struct copies *c = *state;
-        struct store_eni eni = fixture_eni(1);
+        struct eni eni = fixture_eni(1);
         struct ip shown[ADDRESSES];
         bool changed;
 
@@ -320,7 +320,7 @@ static void test_what_was_given_back_is_remembered_beside_an_older_copy(void **s
 {
         struct copies *c = *state;
         struct store_given_back *rows;
-        struct store_lease lease = fixture_lease(c->f, "c1", NOW);
+        struct lease lease = fixture_lease(c->f, "c1", NOW);
         struct prefix given_back[ADDRESSES];
         size_t n, n_given_back = 0;
 

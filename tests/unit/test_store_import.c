@@ -4,16 +4,16 @@
 
 #include "store_fixture.h"
 
-static struct store_import import_of(unsigned eni, unsigned n, const char *container_id)
+static struct import import_of(unsigned eni, unsigned n, const char *container_id)
 {
-        return (struct store_import){.key = {"aws-cni", container_id, "eth0"},
-                                     .address = fixture_ip(eni, n),
-                                     .pod_namespace = "default",
-                                     .pod_name = "web-0",
-                                     .since_wall_ms = 1718000000000};
+        return (struct import){.key = {"aws-cni", container_id, "eth0"},
+                               .address = fixture_ip(eni, n),
+                               .pod_namespace = "default",
+                               .pod_name = "web-0",
+                               .since_wall_ms = 1718000000000};
 }
 
-static void begin(struct fixture *f, const struct store_import *imports, size_t n)
+static void begin(struct fixture *f, const struct import *imports, size_t n)
 {
         bool done = false;
 
@@ -24,9 +24,9 @@ static void begin(struct fixture *f, const struct store_import *imports, size_t 
 /* An ENI that is ready, of whose addresses `n` the kernel routes all that may be offered. */
 static void see_eni(struct fixture *f, unsigned n)
 {
-        struct store_eni eni = fixture_eni(0);
+        struct eni eni = fixture_eni(0);
         struct ip addresses[8];
-        struct store_eni *enis;
+        struct eni *enis;
         unsigned n_free;
         bool changed, done;
         size_t n_enis;
@@ -43,9 +43,9 @@ static void see_eni(struct fixture *f, unsigned n)
         assert_ok(store_eni_set_state(f->store, enis[0].key, ENI_READY, "", NOW, &done, &f->err), &f->err);
 }
 
-static struct store_import only_import(struct fixture *f)
+static struct import only_import(struct fixture *f)
 {
-        struct store_import *imports;
+        struct import *imports;
         size_t n;
 
         assert_ok(store_imports(f->store, f->arena, &imports, &n, &f->err), &f->err);
@@ -56,8 +56,8 @@ static struct store_import only_import(struct fixture *f)
 static void test_a_pending_address_is_nobodys(void **state)
 {
         struct fixture *f = *state;
-        struct store_import import = import_of(0, 1, "old");
-        struct store_lease wanted, lease;
+        struct import import = import_of(0, 1, "old");
+        struct lease wanted, lease;
         enum lease_result result;
 
         begin(f, &import, 1);
@@ -75,8 +75,8 @@ static void test_a_pending_address_is_nobodys(void **state)
 static void test_a_pod_is_taken(void **state)
 {
         struct fixture *f = *state;
-        struct store_import import = import_of(0, 1, "old");
-        struct store_lease lease;
+        struct import import = import_of(0, 1, "old");
+        struct lease lease;
         struct ip released;
         bool done = true;
 
@@ -104,8 +104,8 @@ static void test_a_pod_is_taken(void **state)
 static void test_the_link_was_another_containers(void **state)
 {
         struct fixture *f = *state;
-        struct store_import import = import_of(0, 1, "new");
-        struct store_lease old, got;
+        struct import import = import_of(0, 1, "new");
+        struct lease old, got;
         bool done = false;
 
         begin(f, &import, 1);
@@ -123,7 +123,7 @@ static void test_the_link_was_another_containers(void **state)
 static void test_a_skipped_row_frees_its_address(void **state)
 {
         struct fixture *f = *state;
-        struct store_import import = import_of(0, 1, "old");
+        struct import import = import_of(0, 1, "old");
 
         begin(f, &import, 1);
         see_eni(f, 1);
@@ -141,7 +141,7 @@ static void test_a_draining_eni_with_a_pod_that_was_not_known(void **state)
 {
         struct fixture *f = *state;
         struct prefix host = prefix_host(fixture_ip(1, 1));
-        struct store_eni eni = fixture_eni(1);
+        struct eni eni = fixture_eni(1);
         int64_t key = fixture_ready_eni(f, 1, 1);
         bool done = false;
 
@@ -161,7 +161,7 @@ static void test_a_draining_eni_with_a_pod_that_was_not_known(void **state)
 static void test_it_happens_once(void **state)
 {
         struct fixture *f = *state;
-        struct store_import import = import_of(0, 1, "old");
+        struct import import = import_of(0, 1, "old");
         bool done = true;
 
         begin(f, NULL, 0);
@@ -175,8 +175,8 @@ static void test_it_happens_once(void **state)
 static void test_one_address_twice_is_refused_whole(void **state)
 {
         struct fixture *f = *state;
-        struct store_import imports[] = {import_of(0, 1, "a"), import_of(0, 2, "b"), import_of(0, 1, "c")};
-        struct store_import *kept;
+        struct import imports[] = {import_of(0, 1, "a"), import_of(0, 2, "b"), import_of(0, 1, "c")};
+        struct import *kept;
         bool done = false;
         size_t n;
 
@@ -191,7 +191,7 @@ static void test_one_address_twice_is_refused_whole(void **state)
 static void test_another_boot_forgets(void **state)
 {
         struct fixture *f = *state;
-        struct store_import import = import_of(0, 1, "old"), *imports;
+        struct import import = import_of(0, 1, "old"), *imports;
         size_t n;
 
         begin(f, &import, 1);
@@ -206,19 +206,17 @@ static void test_another_boot_forgets(void **state)
 static void test_a_recovered_pod_is_named_by_who_asks_for_it(void **state)
 {
         struct fixture *f = *state;
-        struct store_import imports[] = {import_of(0, 1, "one"), import_of(0, 2, "two"),
-                                         import_of(0, 3, "two")};
-        const struct store_lease_key one = {"net", "one", "eth0", "enia"},
-                                     two = {"net", "two", "eth0", "enib"},
-                                     other = {"net", "two", "net1", "end0"},
-                                     nameless = {"net", "two", "net1", NULL};
+        struct import imports[] = {import_of(0, 1, "one"), import_of(0, 2, "two"), import_of(0, 3, "two")};
+        const struct lease_key one = {"net", "one", "eth0", "enia"}, two = {"net", "two", "eth0", "enib"},
+                               other = {"net", "two", "net1", "end0"},
+                               nameless = {"net", "two", "net1", NULL};
         enum lease_result result;
-        struct store_lease lease;
+        struct lease lease;
         struct ip released;
         bool done = false;
 
         for (size_t i = 0; i < ARRAY_SIZE(imports); i++) {
-                imports[i].key.network = STORE_NETWORK_UNKNOWN;
+                imports[i].key.network = IMPORT_NETWORK_UNKNOWN;
                 imports[i].key.ifname = (const char *[]){"enia", "enib", "enic"}[i];
         }
         begin(f, imports, ARRAY_SIZE(imports));
@@ -243,12 +241,12 @@ static void test_a_recovered_pod_is_named_by_who_asks_for_it(void **state)
                   &f->err);
         assert_false(done);
         /* Which of the two is meant, its link tells. */
-        assert_ok(store_lease_add(f->store, &(struct store_lease){.key = two, .host_ifname = "enib"}, NOW,
-                                  f->arena, &result, &lease, &f->err),
+        assert_ok(store_lease_add(f->store, &(struct lease){.key = two, .host_ifname = "enib"}, NOW, f->arena,
+                                  &result, &lease, &f->err),
                   &f->err);
         assert_int_equal(result, LEASE_AGAIN);
         assert_ok(store_lease_confirm(f->store, &two, imports[1].address, &f->err), &f->err);
-        assert_ok(store_lease_add(f->store, &(struct store_lease){.key = other, .host_ifname = "end0"}, NOW,
+        assert_ok(store_lease_add(f->store, &(struct lease){.key = other, .host_ifname = "end0"}, NOW,
                                   f->arena, &result, &lease, &f->err),
                   &f->err);
         assert_int_equal(result, LEASE_GIVEN);

@@ -65,13 +65,13 @@ static struct ip some_address(struct world *w)
 }
 
 /* An ENI of the database; its key is 0 when there is none. */
-static struct store_eni some_eni(struct world *w)
+static struct eni some_eni(struct world *w)
 {
-        struct store_eni *enis;
+        struct eni *enis;
         size_t n;
 
         assert_ok(store_enis(w->f->store, w->now_ms, w->f->arena, &enis, &n, &w->f->err), &w->f->err);
-        return n ? enis[dice(w, (unsigned)n)] : (struct store_eni){0};
+        return n ? enis[dice(w, (unsigned)n)] : (struct eni){0};
 }
 
 static void refuse_nothing(struct world *w, int r)
@@ -85,7 +85,7 @@ static void refuse_nothing(struct world *w, int r)
 static void look(struct world *w)
 {
         unsigned device = dice(w, ENIS);
-        struct store_eni eni = fixture_eni(device);
+        struct eni eni = fixture_eni(device);
         struct prefix shown[BLOCKS];
         struct ip associated;
         size_t n = 0;
@@ -105,7 +105,7 @@ static void look(struct world *w)
 
 static void route(struct world *w)
 {
-        struct store_eni eni = some_eni(w);
+        struct eni eni = some_eni(w);
         struct prefix routed[BLOCKS + 1] = {[BLOCKS] = prefix_host(some_address(w))};
         unsigned n;
         bool done;
@@ -122,7 +122,7 @@ static void change_eni(struct world *w)
 {
         static const enum eni_state states[] = {ENI_CONFIGURING, ENI_READY, ENI_DRAINING, ENI_DETACHING,
                                                 ENI_DELETING};
-        struct store_eni eni = some_eni(w);
+        struct eni eni = some_eni(w);
         bool done;
 
         switch (dice(w, 5)) {
@@ -142,7 +142,7 @@ static void change_eni(struct world *w)
 
 static void change_address(struct world *w)
 {
-        struct store_eni eni = some_eni(w);
+        struct eni eni = some_eni(w);
         struct ip address = some_address(w);
         struct prefix block = some_block(w), *taken;
         size_t n_taken;
@@ -177,12 +177,12 @@ static bool runs_with(const struct world *w, struct ip address)
 static void add_pod(struct world *w)
 {
         unsigned pod = dice(w, PODS);
-        struct store_lease wanted = fixture_wanted(pod_name(pod)), got = {0};
+        struct lease wanted = fixture_wanted(pod_name(pod)), got = {0};
         enum lease_result result = LEASE_NONE_FREE;
 
         if (ip_is_set(w->has[pod]))
                 return;
-        wanted.families = (const unsigned[]){0, STORE_IPV4 | STORE_IPV6, STORE_IPV6}[dice(w, 3)];
+        wanted.families = (const unsigned[]){0, LEASE_IPV4 | LEASE_IPV6, LEASE_IPV6}[dice(w, 3)];
         refuse_nothing(
                 w, store_lease_add(w->f->store, &wanted, w->now_ms, w->f->arena, &result, &got, &w->f->err));
         if (result != LEASE_GIVEN && result != LEASE_AGAIN)
@@ -195,7 +195,7 @@ static void add_pod(struct world *w)
 static void delete_pod(struct world *w)
 {
         unsigned pod = dice(w, PODS);
-        const struct store_lease_key key = {"net", pod_name(pod), "eth0", NULL};
+        const struct lease_key key = {"net", pod_name(pod), "eth0", NULL};
         struct ip address;
         bool done;
 
@@ -207,7 +207,7 @@ static void delete_pod(struct world *w)
 /* The reconciler's takeover: the pod's lease, or, where it is gone, the address is nobody's. */
 static void settle_imports(struct world *w)
 {
-        struct store_import *imports;
+        struct import *imports;
         bool done;
         size_t n;
 
@@ -244,18 +244,18 @@ static void forget_a_lease(struct world *w)
 /* The daemon starts again; at times with another boot id, at times with a database that has lost a pod. */
 static void restart(struct world *w)
 {
-        struct store_import running[PODS];
+        struct import running[PODS];
         struct store_prepared prepared;
         struct fixture *f = w->f;
         size_t n = 0;
 
         for (unsigned i = 0; i < PODS; i++) {
                 if (ip_is_set(w->has[i]))
-                        running[n++] = (struct store_import){
-                                .key = {STORE_NETWORK_UNKNOWN, pod_name(i), pod_name(i)},
-                                .address = w->has[i],
-                                .pod_namespace = "",
-                                .pod_name = ""};
+                        running[n++] =
+                                (struct import){.key = {IMPORT_NETWORK_UNKNOWN, pod_name(i), pod_name(i)},
+                                                .address = w->has[i],
+                                                .pod_namespace = "",
+                                                .pod_name = ""};
         }
         f->store = store_free(f->store);
         if (dice(w, 4) == 0)

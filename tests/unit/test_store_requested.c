@@ -6,9 +6,9 @@
 
 static const char *const spares[] = {"spare1", "spare2"};
 
-static struct store_lease wants(const char *container_id, const char *pod, const char *uid)
+static struct lease wants(const char *container_id, const char *pod, const char *uid)
 {
-        struct store_lease wanted = fixture_wanted(container_id);
+        struct lease wanted = fixture_wanted(container_id);
 
         wanted.host_ifname = "eni0";
         wanted.pod_name = pod;
@@ -18,7 +18,7 @@ static struct store_lease wants(const char *container_id, const char *pod, const
         return wanted;
 }
 
-static enum lease_result add(struct fixture *f, const struct store_lease *wanted, struct store_lease *ret)
+static enum lease_result add(struct fixture *f, const struct lease *wanted, struct lease *ret)
 {
         enum lease_result result = LEASE_NONE_FREE;
 
@@ -26,18 +26,18 @@ static enum lease_result add(struct fixture *f, const struct store_lease *wanted
         return result;
 }
 
-static void given(struct fixture *f, const struct store_lease *wanted, const char *host_ifname)
+static void given(struct fixture *f, const struct lease *wanted, const char *host_ifname)
 {
-        struct store_lease got = {0};
+        struct lease got = {0};
 
         assert_int_equal(add(f, wanted, &got), LEASE_GIVEN);
         assert_string_equal(got.host_ifname, host_ifname);
 }
 
-static void refused(struct fixture *f, const struct store_lease *wanted, const char *why)
+static void refused(struct fixture *f, const struct lease *wanted, const char *why)
 {
         unsigned before = fixture_counts(f, NOW).leased;
-        struct store_lease got = {0};
+        struct lease got = {0};
 
         assert_int_equal(add(f, wanted, &got), LEASE_REFUSED);
         assert_contains(got.refusal, why);
@@ -47,8 +47,8 @@ static void refused(struct fixture *f, const struct store_lease *wanted, const c
 static void test_other_pods_get_spare_names(void **state)
 {
         struct fixture *f = *state;
-        struct store_lease first = wants("c1", "a", ""), second = wants("c2", "b", ""),
-                           third = wants("c3", "c", ""), fourth = wants("c4", "d", ""), old = fourth;
+        struct lease first = wants("c1", "a", ""), second = wants("c2", "b", ""),
+                     third = wants("c3", "c", ""), fourth = wants("c4", "d", ""), old = fourth;
 
         fixture_ready_eni(f, 0, 10);
         given(f, &first, "eni0");
@@ -63,8 +63,8 @@ static void test_other_pods_get_spare_names(void **state)
 static void test_the_newest_sandbox_has_the_name(void **state)
 {
         struct fixture *f = *state;
-        struct store_lease older = wants("c1", "a", "u1"), newer = wants("c2", "a", "u1"),
-                           other = wants("c3", "a", "u2"), got = {0};
+        struct lease older = wants("c1", "a", "u1"), newer = wants("c2", "a", "u1"),
+                     other = wants("c3", "a", "u2"), got = {0};
 
         fixture_ready_eni(f, 0, 10);
         given(f, &older, "eni0");
@@ -83,7 +83,7 @@ static void test_the_newest_sandbox_has_the_name(void **state)
 static void test_a_name_twice_cannot_be_written(void **state)
 {
         struct fixture *f = *state;
-        struct store_lease first = wants("c1", "a", ""), second = wants("c2", "b", "");
+        struct lease first = wants("c1", "a", ""), second = wants("c2", "b", "");
 
         fixture_ready_eni(f, 0, 10);
         given(f, &first, "eni0");
@@ -91,7 +91,7 @@ static void test_a_name_twice_cannot_be_written(void **state)
         fixture_sql_refused(f, "UPDATE leases SET host_ifname = 'eni0' WHERE container_id = 'c2'", "UNIQUE");
         /* A bridge leads to many pods. */
         for (int i = 0; i < 2; i++) {
-                struct store_lease alone = wants(i ? "c3" : "c4", "x", "");
+                struct lease alone = wants(i ? "c3" : "c4", "x", "");
 
                 alone.host_ifname = "cni0";
                 alone.address_only = true;
@@ -102,7 +102,7 @@ static void test_a_name_twice_cannot_be_written(void **state)
 static void test_a_chosen_address(void **state)
 {
         struct fixture *f = *state;
-        struct store_lease first = wants("c1", "a", ""), second = wants("c2", "b", ""), got = {0};
+        struct lease first = wants("c1", "a", ""), second = wants("c2", "b", ""), got = {0};
         struct ip ip;
         bool released;
 

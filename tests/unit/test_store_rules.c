@@ -14,9 +14,9 @@
  */
 static int setup(void **state)
 {
-        struct store_eni creating = {.client_token = "token", .subnet_id = "subnet-1", .device_index = 3};
-        struct store_lease middle;
-        struct store_eni primary;
+        struct eni creating = {.client_token = "token", .subnet_id = "subnet-1", .device_index = 3};
+        struct lease middle;
+        struct eni primary;
         struct fixture *f;
         struct ip released;
         int64_t key, other;
