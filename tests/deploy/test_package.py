@@ -36,14 +36,14 @@ def test_the_package_names_its_libraries(shipped):
 
 
 def used_actions():
-    table = (TOP / "ipamd/cloud/ec2_retry.c").read_text()
-    return {"ec2:" + name for name in re.findall(r'^\s*\[EC2_ACTION_\w+\] = \{"(\w+)"', table, re.M)}
+    table = (TOP / "ipamd/model/ec2.c").read_text()
+    return {"ec2:" + name for name in re.findall(r'^\s*\[EC2_ACTION_\w+\] = "(\w+)"', table, re.M)}
 
 
 def test_every_action_is_called():
     """Each action that the code has is sent by it, and each function that sends one is called by the daemon."""
     calls = "".join((TOP / "ipamd/cloud" / name).read_text() for name in ("ec2_actions.c", "ec2_describe.c"))
-    actions = re.findall(r"^\s*\[(EC2_ACTION_\w+)\] = ", (TOP / "ipamd/cloud/ec2_retry.c").read_text(), re.M)
+    actions = re.findall(r"^\s*\[(EC2_ACTION_\w+)\] = ", (TOP / "ipamd/model/ec2.c").read_text(), re.M)
     assert len(actions) == len(used_actions())
     assert [name for name in actions if not re.search(rf"\b{name}\b", calls)] == []
     functions = re.findall(r"^int ec2_(\w+)\(", calls, re.M)
