@@ -75,27 +75,13 @@ const char *const condition_cause_names[_CONDITION_CAUSE_MAX] = {
         [CAUSE_NO_DEFAULT_ROUTE] = "no-default-route",
 };
 
-const char *condition_kind_to_string(enum condition_kind kind)
-{
-        assert((unsigned)kind < _CONDITION_KIND_MAX);
-        return condition_kind_names[kind];
-}
+DEFINE_TO_STRING(condition_kind)
 
-const char *condition_cause_to_string(enum condition_cause cause)
-{
-        assert((unsigned)cause < _CONDITION_CAUSE_MAX);
-        return condition_cause_names[cause];
-}
+DEFINE_TO_STRING(condition_cause)
 
-enum condition_kind condition_kind_parse(const char *name)
-{
-        return (enum condition_kind)names_find(condition_kind_names, _CONDITION_KIND_MAX, name);
-}
+DEFINE_PARSE(condition_kind)
 
-enum condition_cause condition_cause_parse(const char *name)
-{
-        return (enum condition_cause)names_find(condition_cause_names, _CONDITION_CAUSE_MAX, name);
-}
+DEFINE_PARSE(condition_cause)
 
 enum condition_class condition_class(enum condition_kind kind)
 {

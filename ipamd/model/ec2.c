@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/ec2.h"
 
-#include <assert.h>
+#include "model/names.h"
 
 const char *const ec2_action_names[_EC2_ACTION_MAX] = {
         [EC2_ACTION_DESCRIBE_ENIS] = "DescribeNetworkInterfaces",
@@ -17,22 +17,14 @@ const char *const ec2_action_names[_EC2_ACTION_MAX] = {
         [EC2_ACTION_CREATE_TAGS] = "CreateTags",
 };
 
-const char *ec2_action_to_string(enum ec2_action action)
-{
-        assert((unsigned)action < _EC2_ACTION_MAX);
-        return ec2_action_names[action];
-}
+DEFINE_TO_STRING(ec2_action)
 
 const char *const ec2_failure_class_names[_EC2_FAILURE_MAX] = {
         [EC2_FAILURE_NONE] = "none",
         EC2_FAILURE_NAMES(EC2_FAILURE_),
 };
 
-const char *ec2_failure_class_to_string(enum ec2_failure_class class)
-{
-        assert((unsigned)class < _EC2_FAILURE_MAX);
-        return ec2_failure_class_names[class];
-}
+DEFINE_TO_STRING(ec2_failure_class)
 
 const char *const pace_class_names[_PACE_CLASS_MAX] = {
         [PACE_READS] = "reads",
@@ -40,8 +32,4 @@ const char *const pace_class_names[_PACE_CLASS_MAX] = {
         [PACE_ENIS] = "enis",
 };
 
-const char *pace_class_to_string(enum pace_class class)
-{
-        assert((unsigned)class < _PACE_CLASS_MAX);
-        return pace_class_names[class];
-}
+DEFINE_TO_STRING(pace_class)

@@ -1,22 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/eni.h"
 
-#include <assert.h>
-
 #include "model/names.h"
 
 const char *const eni_state_names[_ENI_STATE_MAX] = {ENI_STATE_NAMES(ENI_, "")};
 
-const char *eni_state_to_string(enum eni_state state)
-{
-        assert((unsigned)state < _ENI_STATE_MAX);
-        return eni_state_names[state];
-}
+DEFINE_TO_STRING(eni_state)
 
-enum eni_state eni_state_parse(const char *name)
-{
-        return (enum eni_state)names_find(eni_state_names, _ENI_STATE_MAX, name);
-}
+DEFINE_PARSE(eni_state)
 
 bool eni_state_is_leaving(enum eni_state state)
 {

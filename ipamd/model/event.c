@@ -2,6 +2,8 @@
 #include "model/event.h"
 
 #include <assert.h>
+
+#include "model/names.h"
 #include <string.h>
 
 const char *const event_kind_names[_EVENT_KIND_MAX] = {
@@ -33,11 +35,7 @@ const char *const event_kind_names[_EVENT_KIND_MAX] = {
         [EVENT_EC2_UNREADABLE] = "ec2-unreadable",
 };
 
-const char *event_kind_to_string(enum event_kind kind)
-{
-        assert((unsigned)kind < _EVENT_KIND_MAX);
-        return event_kind_names[kind];
-}
+DEFINE_TO_STRING(event_kind)
 
 enum event_kind event_kind_parse(const char *name)
 {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/lease.h"
 
-#include <assert.h>
-
 #include "model/names.h"
 
 const char *const lease_state_names[_LEASE_STATE_MAX] = {
@@ -10,16 +8,9 @@ const char *const lease_state_names[_LEASE_STATE_MAX] = {
         [LEASE_WIRED] = "wired",
 };
 
-const char *lease_state_to_string(enum lease_state state)
-{
-        assert((unsigned)state < _LEASE_STATE_MAX);
-        return lease_state_names[state];
-}
+DEFINE_TO_STRING(lease_state)
 
-enum lease_state lease_state_parse(const char *name)
-{
-        return (enum lease_state)names_find(lease_state_names, _LEASE_STATE_MAX, name);
-}
+DEFINE_PARSE(lease_state)
 
 const char *const lease_end_names[_LEASE_END_MAX] = {
         [LEASE_END_NONE] = "",
@@ -29,16 +20,9 @@ const char *const lease_end_names[_LEASE_END_MAX] = {
         [LEASE_END_CONTRADICTED] = "contradicted",
 };
 
-const char *lease_end_to_string(enum lease_end end)
-{
-        assert((unsigned)end < _LEASE_END_MAX);
-        return lease_end_names[end];
-}
+DEFINE_TO_STRING(lease_end)
 
-enum lease_end lease_end_parse(const char *name)
-{
-        return (enum lease_end)names_find(lease_end_names, _LEASE_END_MAX, name);
-}
+DEFINE_PARSE(lease_end)
 
 const char *const import_verdict_names[_IMPORT_VERDICT_MAX] = {
         [IMPORT_PENDING] = "pending",
@@ -46,13 +30,6 @@ const char *const import_verdict_names[_IMPORT_VERDICT_MAX] = {
         [IMPORT_SKIPPED] = "skipped",
 };
 
-const char *import_verdict_to_string(enum import_verdict verdict)
-{
-        assert((unsigned)verdict < _IMPORT_VERDICT_MAX);
-        return import_verdict_names[verdict];
-}
+DEFINE_TO_STRING(import_verdict)
 
-enum import_verdict import_verdict_parse(const char *name)
-{
-        return (enum import_verdict)names_find(import_verdict_names, _IMPORT_VERDICT_MAX, name);
-}
+DEFINE_PARSE(import_verdict)

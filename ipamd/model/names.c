@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/names.h"
 
-#include <assert.h>
 #include <string.h>
 
-int names_find(const char *const *names, int n, const char *name)
+int names_find(const char *const *names, unsigned n, const char *name)
 {
-        int value = 0;
+        unsigned value = 0;
 
         while (value < n && strcmp(name, names[value]) != 0)
                 value++;
         assert(value < n);
-        return value;
+        return (int)value;
 }
