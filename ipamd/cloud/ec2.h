@@ -88,8 +88,8 @@ struct ec2_options {
 
 /* An ENI as DescribeNetworkInterfaces and CreateNetworkInterface show it. Absent things are "" or zero. */
 struct ec2_eni {
-        const char *eni_id, *subnet_id, *vpc_id, *status, *description, *interface_type, *availability_zone;
-        const char *attachment_id, *attachment_status, *instance_id;
+        const char *eni_id, *subnet_id, *status, *description, *interface_type;
+        const char *attachment_id, *attachment_status;
         bool attached; /* an attachment was there */
         bool delete_on_termination;
         unsigned device_index, network_card;
@@ -163,10 +163,9 @@ struct ec2_subnet_list {
 };
 
 struct ec2_instance_type {
-        const char *name, *hypervisor;
+        const char *name;
         unsigned max_enis;     /* of the default network card where cards are listed, else of the instance */
         unsigned ipv4_per_eni; /* the primary address included */
-        bool bare_metal;
 };
 
 struct ec2;

@@ -170,7 +170,6 @@ static int parse_attachment(const struct xml *node, struct arena *arena, struct 
 
         eni->attachment_id = copy_text(attachment, "attachmentId", arena);
         eni->attachment_status = copy_text(attachment, "status", arena);
-        eni->instance_id = copy_text(attachment, "instanceId", arena);
         eni->attached = *eni->attachment_id != '\0';
         if (!eni->attached)
                 return 0;
@@ -211,11 +210,9 @@ static int parse_eni(const struct xml *node, struct arena *arena, struct ec2_eni
         int r;
 
         eni->subnet_id = copy_text(node, "subnetId", arena);
-        eni->vpc_id = copy_text(node, "vpcId", arena);
         eni->status = copy_text(node, "status", arena);
         eni->description = copy_text(node, "description", arena);
         eni->interface_type = copy_text(node, "interfaceType", arena);
-        eni->availability_zone = copy_text(node, "availabilityZone", arena);
         r = xml_get_mac(node, "macAddress", &eni->mac, err);
         if (r < 0)
                 return r;
@@ -320,10 +317,7 @@ int ec2_parse_instance_type(const struct xml *node, struct arena *arena, struct 
         r = get_id(node, "instanceType", arena, &type.name, err);
         if (r < 0)
                 return r;
-        type.hypervisor = copy_text(node, "hypervisor", arena); /* absent for bare metal */
-        r = xml_get_bool(node, "bareMetal", &type.bare_metal, err);
-        if (r >= 0)
-                r = get_max_enis(network, &type.max_enis, err);
+        r = get_max_enis(network, &type.max_enis, err);
         if (r >= 0)
                 r = xml_get_unsigned(network, "ipv4AddressesPerInterface", &type.ipv4_per_eni, err);
         if (r >= 0 && (type.max_enis == 0 || type.max_enis > MAX_ENIS || type.ipv4_per_eni == 0 ||

@@ -23,10 +23,9 @@ static json_t *json_from_attachment(const struct ec2_eni *eni)
 {
         if (!eni->attached)
                 return json_null();
-        return json_pack("{ss ss ss si si sb}", "attachment_id", eni->attachment_id, "status",
-                         eni->attachment_status, "instance_id", eni->instance_id, "device_index",
-                         (int)eni->device_index, "network_card", (int)eni->network_card,
-                         "delete_on_termination", (int)eni->delete_on_termination);
+        return json_pack("{ss ss si si sb}", "attachment_id", eni->attachment_id, "status",
+                         eni->attachment_status, "device_index", (int)eni->device_index, "network_card",
+                         (int)eni->network_card, "delete_on_termination", (int)eni->delete_on_termination);
 }
 
 json_t *json_from_eni(const struct ec2_eni *eni)
@@ -37,13 +36,12 @@ json_t *json_from_eni(const struct ec2_eni *eni)
                 json_array_append_new(groups, json_string(eni->groups[i]));
         for (size_t i = 0; i < eni->n_prefixes; i++)
                 json_array_append_new(prefixes, json_string(PREFIX_TEXT(eni->prefixes[i])));
-        return json_pack("{ss ss ss ss ss ss ss ss ss so so so so so}", "eni_id", eni->eni_id, "subnet_id",
-                         eni->subnet_id, "vpc_id", eni->vpc_id, "status", eni->status, "description",
-                         eni->description, "interface_type", eni->interface_type, "availability_zone",
-                         eni->availability_zone, "mac", MAC_TEXT(eni->mac), "primary", IP_TEXT(eni->primary),
-                         "secondary", json_from_addresses(eni->secondary, eni->n_secondary), "prefixes",
-                         prefixes, "groups", groups, "tags", json_from_tags(eni->tags, eni->n_tags),
-                         "attachment", json_from_attachment(eni));
+        return json_pack(
+                "{ss ss ss ss ss ss ss so so so so so}", "eni_id", eni->eni_id, "subnet_id", eni->subnet_id,
+                "status", eni->status, "description", eni->description, "interface_type", eni->interface_type,
+                "mac", MAC_TEXT(eni->mac), "primary", IP_TEXT(eni->primary), "secondary",
+                json_from_addresses(eni->secondary, eni->n_secondary), "prefixes", prefixes, "groups", groups,
+                "tags", json_from_tags(eni->tags, eni->n_tags), "attachment", json_from_attachment(eni));
 }
 
 json_t *json_from_subnet(const struct ec2_subnet *subnet)
@@ -57,9 +55,8 @@ json_t *json_from_subnet(const struct ec2_subnet *subnet)
 
 json_t *json_from_instance_type(const struct ec2_instance_type *type)
 {
-        return json_pack("{ss ss si si sb}", "name", type->name, "hypervisor", type->hypervisor, "max_enis",
-                         (int)type->max_enis, "ipv4_per_eni", (int)type->ipv4_per_eni, "bare_metal",
-                         (int)type->bare_metal);
+        return json_pack("{ss si si}", "name", type->name, "max_enis", (int)type->max_enis, "ipv4_per_eni",
+                         (int)type->ipv4_per_eni);
 }
 
 json_t *json_from_failure(const struct ec2_result *result, const struct err *err)
