@@ -97,7 +97,8 @@ bool eni_is_ready(const struct plan_eni *eni)
         return eni->state == ENI_READY && eni->has_attachment;
 }
 
-bool eni_is_taken_away(const struct plan_eni *eni)
+/* Was in use, and is not attached any more; its row stays for the pods that have its addresses, and so does its index. */
+static bool is_taken_away(const struct plan_eni *eni)
 {
         return (is_in_use(eni) || eni->state == ENI_DRAINING) && !eni->has_attachment;
 }
@@ -117,13 +118,13 @@ unsigned draft_room(const struct draft *draft, const struct plan_eni *eni)
 {
         unsigned used = eni->state == ENI_CREATING ? eni->asked_addresses : eni->total - eni->lost;
 
-        return eni->full || eni_is_taken_away(eni) || used >= draft->capacity ? 0 : draft->capacity - used;
+        return eni->full || is_taken_away(eni) || used >= draft->capacity ? 0 : draft->capacity - used;
 }
 
 /* A detached one waits only to be deleted. Other cards have places and indexes of their own. */
 bool eni_takes_place(const struct plan_eni *eni)
 {
-        return eni->network_card == 0 && !eni_is_taken_away(eni) &&
+        return eni->network_card == 0 && !is_taken_away(eni) &&
                (eni->state != ENI_DELETING || eni->has_attachment);
 }
 
@@ -133,7 +134,7 @@ static bool index_is_used(const struct draft *draft, const struct plan_eni *own,
                 const struct plan_eni *eni = draft->enis[i];
 
                 if (eni != own && eni->device_index == index &&
-                    (eni_takes_place(eni) || (eni->network_card == 0 && eni_is_taken_away(eni))))
+                    (eni_takes_place(eni) || (eni->network_card == 0 && is_taken_away(eni))))
                         return true;
         }
         for (size_t i = 0; i < draft->n; i++) {

@@ -49,8 +49,6 @@ bool draft_has(const struct draft *draft, enum plan_action_kind kind, const stru
 bool eni_takes_place(const struct plan_eni *eni);
 bool eni_is_ready(const struct plan_eni *eni);    /* the same, and routed */
 bool eni_is_attached(const struct plan_eni *eni); /* configuring or ready, and there */
-/* Was in use, and is not attached any more; its row stays for the pods that have its addresses, and so does its index. */
-bool eni_is_taken_away(const struct plan_eni *eni);
 /* Ours, and what it has and has room for counts. */
 bool eni_is_usable(const struct plan_eni *eni);
 bool eni_is_leaving(const struct plan_eni *eni); /* draining or further */

@@ -22,7 +22,8 @@ void ours_format_time(int64_t wall_s, char ret[static OURS_TIME_BYTES])
                 *ret = '\0';
 }
 
-bool ours_parse_time(const char *text, int64_t *ret_wall_s)
+/* Takes just the form that we write; else it is malformed: false. */
+static bool parse_time(const char *text, int64_t *ret_wall_s)
 {
         char again[OURS_TIME_BYTES];
         struct tm tm = {0};
@@ -69,8 +70,15 @@ static bool is_in_database(const struct round *round, const struct ec2_eni *eni)
         return false;
 }
 
-enum ours_verdict ours_judge(const struct context *ctx, struct round *round, const struct ec2_eni *eni,
-                             int64_t wall_ms, int64_t *ret_age_ms)
+enum verdict {
+        NOT_AN_ORPHAN, /* in use, in our database, somebody else's, or not provably ours */
+        YOUNG_ORPHAN,  /* *ret_age_ms old, and to be left alone as yet */
+        ORPHAN,        /* provably ours, unused, and in no database */
+};
+
+/* Is this ENI, which EC2 shows, lost? wall_ms is the time of day. */
+static enum verdict judge(const struct context *ctx, struct round *round, const struct ec2_eni *eni,
+                          int64_t wall_ms, int64_t *ret_age_ms)
 {
         const char *created_at = ec2_eni_tag(eni, OURS_TAG_CREATED_AT);
         int64_t created_s;
@@ -80,11 +88,11 @@ enum ours_verdict ours_judge(const struct context *ctx, struct round *round, con
             !tag_is(eni, OURS_TAG_INSTANCE, ctx->identity.instance_id) ||
             tag_is(eni, OURS_TAG_NO_MANAGE, "true") ||
             strcmp(eni->description, ours_description(ctx, round->arena)) != 0 ||
-            is_in_database(round, eni) || !created_at || !ours_parse_time(created_at, &created_s) ||
+            is_in_database(round, eni) || !created_at || !parse_time(created_at, &created_s) ||
             created_s > wall_ms / 1000)
-                return OURS_NOT_AN_ORPHAN;
+                return NOT_AN_ORPHAN;
         *ret_age_ms = wall_ms - created_s * 1000;
-        return *ret_age_ms <= OURS_ORPHAN_AGE_MS ? OURS_YOUNG_ORPHAN : OURS_ORPHAN;
+        return *ret_age_ms <= OURS_ORPHAN_AGE_MS ? YOUNG_ORPHAN : ORPHAN;
 }
 
 static int delete_orphan(struct context *ctx, struct round *round, const char *eni_id, struct outcome *out,
@@ -126,13 +134,13 @@ int ours_delete_orphans(struct sweep *sweep, struct context *ctx, struct round *
         int64_t again_ms = OURS_SWEEP_PERIOD_MS, age_ms = 0;
 
         for (size_t i = 0; i < n; i++) {
-                switch (ours_judge(ctx, round, &enis[i], clock_wall_ms(), &age_ms)) {
-                case OURS_NOT_AN_ORPHAN: break;
-                case OURS_YOUNG_ORPHAN:
+                switch (judge(ctx, round, &enis[i], clock_wall_ms(), &age_ms)) {
+                case NOT_AN_ORPHAN: break;
+                case YOUNG_ORPHAN:
                         if (OURS_ORPHAN_AGE_MS + 1000 - age_ms < again_ms)
                                 again_ms = OURS_ORPHAN_AGE_MS + 1000 - age_ms;
                         break;
-                case OURS_ORPHAN:
+                case ORPHAN:
                         if (delete_orphan(ctx, round, enis[i].eni_id, out, err) < 0)
                                 return err_wrap(err, "delete the orphan %s", enis[i].eni_id);
                         again_ms = sooner(round, enis[i].eni_id, again_ms);

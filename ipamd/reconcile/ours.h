@@ -24,22 +24,11 @@ struct sweep {
         int64_t due_ms; /* lost ENIs are looked for; 0: never */
 };
 
-/* createdAt is UTC, "2026-11-23T08:00:00Z". Parsing takes just that form, else it is malformed: false. */
+/* createdAt is UTC, "2026-11-23T08:00:00Z". */
 void ours_format_time(int64_t wall_s, char ret[static OURS_TIME_BYTES]);
-bool ours_parse_time(const char *text, int64_t *ret_wall_s);
 
 /* The description that our ENIs have; in the arena. */
 const char *ours_description(const struct context *ctx, struct arena *arena);
-
-enum ours_verdict {
-        OURS_NOT_AN_ORPHAN, /* in use, in our database, somebody else's, or not provably ours */
-        OURS_YOUNG_ORPHAN,  /* *ret_age_ms old, and to be left alone as yet */
-        OURS_ORPHAN,        /* provably ours, unused, and in no database */
-};
-
-/* Is this ENI, which EC2 shows, lost? wall_ms is the time of day. */
-enum ours_verdict ours_judge(const struct context *ctx, struct round *round, const struct ec2_eni *eni,
-                             int64_t wall_ms, int64_t *ret_age_ms);
 
 /* The ENIs that bear our tag, attached or not; in the round's arena. One call, as ec2_describe_enis_fn. */
 int ours_describe(struct context *ctx, struct round *round, const struct ec2_call_options *options,

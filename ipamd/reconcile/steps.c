@@ -5,6 +5,8 @@
  */
 #include "reconcile/steps.h"
 
+#include <assert.h>
+
 #include <vpcwire/clock.h>
 #include <vpcwire/log.h>
 
@@ -25,7 +27,14 @@ static void settle(struct reconcile *r, struct round *round, const struct outcom
 static int observe_again(struct reconcile *r, struct round *round, struct outcome *out _unused_,
                          struct err *err)
 {
-        return round->so_far.pool_changed ? observe_store(&r->ctx, round, err) : 0;
+        const size_t n_enis = round->n_enis;
+
+        if (!round->so_far.pool_changed)
+                return 0;
+        if (observe_store(&r->ctx, round, err) < 0)
+                return -(int)err->code;
+        assert(round->n_enis == n_enis); /* they come and go by acts; round->link_present is of the same ones */
+        return 0;
 }
 
 static int observe(struct reconcile *r, struct round *round, struct outcome *out _unused_, struct err *err)

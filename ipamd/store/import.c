@@ -152,11 +152,11 @@ int store_imports(struct store *store, struct arena *arena, struct import **ret,
 static int set_verdict(struct store *store, struct ip address, enum import_verdict verdict,
                        const char *reason, struct err *err)
 {
-        return stmt_run(store,
-                        "UPDATE imports SET verdict = ?2, reason = ?3 WHERE hex = ?1"
-                        " AND (verdict <> ?2 OR reason <> ?3)",
-                        VALUES(SQL_HEX(address), SQL_TEXT(import_verdict_names[verdict]), SQL_TEXT(reason)),
-                        err);
+        return stmt_run(
+                store,
+                "UPDATE imports SET verdict = ?2, reason = ?3 WHERE hex = ?1"
+                " AND (verdict <> ?2 OR reason <> ?3)",
+                VALUES(SQL_HEX(address), SQL_TEXT(import_verdict_to_string(verdict)), SQL_TEXT(reason)), err);
 }
 
 /*
