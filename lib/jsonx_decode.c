@@ -302,8 +302,10 @@ static int decode_member(struct reader *reader, const struct jsonx_field *field,
         if (!is_there(value)) {
                 if (field->flags & JSONX_REQUIRED)
                         return refuse_type(reader, field, "it is missing");
-                if (field->flags & JSONX_NEGATIVE_UNSET)
+                if (field->flags & JSONX_NEGATIVE_UNSET) {
+                        assert(field->type == JSONX_INT);
                         *(int64_t *)at = -1;
+                }
                 return 0;
         }
         if (field->first_of)

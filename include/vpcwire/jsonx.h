@@ -54,7 +54,7 @@ enum jsonx_flags {
         JSONX_REQUIRED = 1 << 0,  /* must be there when decoding, and be set when encoding */
         JSONX_NOT_EMPTY = 1 << 1, /* a string that is there is not "" */
         JSONX_NEGATIVE_UNSET =
-                1 << 2,            /* an int below 0 is unset: encoding leaves it out, decoding gives -1 */
+                1 << 2, /* a JSONX_INT below 0 is unset: encoding leaves it out, decoding gives -1 */
         JSONX_ZERO_UNSET = 1 << 3, /* an int that is 0 is unset: encoding leaves it out */
 };
 

@@ -6,6 +6,7 @@
  */
 #include "cloud/ec2_errors.h"
 
+#include <assert.h>
 #include <string.h>
 
 static const struct {
@@ -153,5 +154,6 @@ enum ec2_failure_class ec2_error_classify(long http_status, const char *code, co
 
 enum err_code ec2_failure_class_to_err_code(enum ec2_failure_class class)
 {
-        return (unsigned)class < _EC2_FAILURE_MAX ? err_codes[class] : ERR_INTERNAL;
+        assert((unsigned)class < _EC2_FAILURE_MAX);
+        return err_codes[class];
 }

@@ -2,6 +2,8 @@
 /* What may be repeated after which failure, and the backoff; two tables. */
 #include "cloud/ec2_retry.h"
 
+#include <assert.h>
+
 /*
  * What a second, identical request does when the first one was carried out after all:
  *   READ   nothing
@@ -64,7 +66,8 @@ static const struct {
 
 enum pace_class ec2_action_pace(enum ec2_action action)
 {
-        return (unsigned)action < _EC2_ACTION_MAX ? actions[action].pace : PACE_ENIS;
+        assert((unsigned)action < _EC2_ACTION_MAX);
+        return actions[action].pace;
 }
 
 bool ec2_action_has_dry_run(enum ec2_action action)
@@ -76,8 +79,7 @@ enum ec2_repeat ec2_retry_repeat(enum ec2_action action, enum ec2_failure_class 
 {
         bool ends = action == EC2_ACTION_DETACH_ENI || action == EC2_ACTION_DELETE_ENI;
 
-        if ((unsigned)action >= _EC2_ACTION_MAX || (unsigned)class >= _EC2_FAILURE_MAX)
-                return EC2_REPEAT_NEVER;
+        assert((unsigned)action < _EC2_ACTION_MAX && (unsigned)class < _EC2_FAILURE_MAX);
         if (class == EC2_FAILURE_GONE && ends)
                 return EC2_REPEAT_NEVER;
         if (class == EC2_FAILURE_IN_USE && action == EC2_ACTION_DELETE_ENI)
@@ -89,8 +91,7 @@ int64_t ec2_retry_delay_ms(enum ec2_failure_class class, unsigned attempt, uint6
 {
         int64_t span;
 
-        if ((unsigned)class >= _EC2_FAILURE_MAX)
-                return 0;
+        assert((unsigned)class < _EC2_FAILURE_MAX);
         span = rules[class].base_ms;
         for (unsigned i = 0; i < attempt && span < rules[class].cap_ms; i++)
                 span *= 2;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* ipamctl explain: the history of an address, or of a pod. */
-#include <string.h>
 
 #include <vpcwire/clock.h>
 

@@ -3,7 +3,6 @@
  * /v1/node: all that the node's page shows, in one answer. Bounded by what an instance can have (some hundreds of addresses),
  * the calls that are kept (metrics/calls.h) and the minutes of an hour.
  */
-#include <assert.h>
 #include <string.h>
 
 #include <vpcwire/clock.h>
@@ -86,8 +85,6 @@ static const struct jsonx_field call_fields[] = {
         JSONX_FIELD(struct calls_entry, took_us, JSONX_INT),
 };
 static const struct jsonx_schema call_schema = JSONX_SCHEMA(struct calls_entry, call_fields);
-static_assert(sizeof(((struct calls_entry *)0)->http_status) == sizeof(int64_t),
-              "a long is what JSONX_INT reads");
 
 static json_t *calls_json(struct calls *calls)
 {
@@ -123,10 +120,11 @@ static json_t *verbs_json(const struct latency *latency, int64_t now_ms, const s
                                                       (enum request_stage)stage);
 
                         if (summary.n)
-                                json_object_set_new(stages, request_stage_names[stage],
+                                json_object_set_new(stages,
+                                                    request_stage_to_string((enum request_stage)stage),
                                                     jsonx_encode(&summary_schema, &summary));
                 }
-                json_object_set_new(json, request_verb_names[verb], stages);
+                json_object_set_new(json, request_verb_to_string((enum request_verb)verb), stages);
         }
         return json;
 }
@@ -164,7 +162,7 @@ static json_t *pool_json(const struct metrics *metrics)
         int64_t missing = 0;
 
         add_missing(metrics, METRIC_GROWING, why, &missing);
-        for (int cause = CAUSE_UNDER_WAY; cause <= CAUSE_NODE_UNKNOWN; cause++)
+        for (int cause = CAUSE_OF_PLAN_FIRST; cause <= CAUSE_OF_PLAN_LAST; cause++)
                 add_missing(metrics, condition_cause_names[cause], why, &missing);
         return json_pack("{sI sI sI so}", "target",
                          (json_int_t)metrics_value(metrics, METRIC_POOL_TARGET, NO_LABELS), "missing",

@@ -13,7 +13,7 @@ enum { CALLS_MAX = 64 };
 struct calls_entry {
         int64_t at_wall_ms; /* of the answer */
         int64_t took_us;
-        long http_status; /* 0: no answer */
+        int64_t http_status; /* 0: no answer */
         char action[40], class[24], code[64];
         char why[200]; /* "": it succeeded */
 };

@@ -12,11 +12,14 @@
 
 #define HISTOGRAM_CELLS(n_bounds) ((n_bounds) + 2)
 
+/* Without the 0 at the end. */
 unsigned histogram_n_bounds(const int64_t *bounds);
+/* Counts `number` once. */
 void histogram_observe(const int64_t *bounds, _Atomic int64_t *cells, int64_t number);
 /* Adds all that `from` has observed, by the same bounds. */
 void histogram_merge(const int64_t *bounds, _Atomic int64_t *to, const _Atomic int64_t *from);
 
+/* How often something was observed. */
 int64_t histogram_count(const int64_t *bounds, const _Atomic int64_t *cells);
 /* The least bound that `percent` of all are not beyond; INT64_MAX: there is none. */
 int64_t histogram_quantile(const int64_t *bounds, const _Atomic int64_t *cells, unsigned percent);

@@ -54,7 +54,7 @@ const struct metric_row metric_rows[_METRIC_MAX] = {
                  "Time of ADD, DEL and CHECK by stage: rpc in the daemon, wait for an address, wire "
                  "in the plugin",
                  METRIC_KIND_HISTOGRAM,
-                 {{"verb", RANGE(request_verb_names, REQUEST_ADD, REQUEST_CHECK)},
+                 {{"verb", RANGE(request_verb_names, REQUEST_ADD, REQUEST_TIMED_LAST)},
                   {"stage", ALL(request_stage_names)}},
                  .buckets_us = stage_buckets_us,
                  .sparse = true},
@@ -133,7 +133,7 @@ const struct metric_row metric_rows[_METRIC_MAX] = {
         [METRIC_ACTIONS] = {"vpcwire_actions_total",
                             "Actions of the plan that were carried out or tried",
                             METRIC_KIND_COUNTER,
-                            {{"action", ALL(plan_action_names)}},
+                            {{"action", ALL(plan_action_kind_names)}},
                             .sparse = true},
 
         [METRIC_EC2_DENIED] = {"vpcwire_ec2_denied",
@@ -157,7 +157,8 @@ const struct metric_row metric_rows[_METRIC_MAX] = {
         [METRIC_POOL_MISSING] = {"vpcwire_pool_missing_addresses",
                                  "Addresses that are missing to the target, under each cause that holds",
                                  METRIC_KIND_GAUGE,
-                                 {{"why", RANGE(condition_cause_names, CAUSE_UNDER_WAY, CAUSE_NODE_UNKNOWN),
+                                 {{"why",
+                                   RANGE(condition_cause_names, CAUSE_OF_PLAN_FIRST, CAUSE_OF_PLAN_LAST),
                                    .more = METRIC_GROWING}}},
         [METRIC_POOL_SURPLUS] = {"vpcwire_pool_surplus_addresses", "Addresses beyond the target",
                                  METRIC_KIND_GAUGE},

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The names of conditions: here, and nowhere else by hand but in the schema and the RPC's definition, which tests compare. */
+/*
+ * The names of conditions. Calls that are put off are called as the plan's (plan.h), and causes that EC2 gives as its classes of
+ * failures (ec2.h). The schema and the RPC's definition list them all again, and test_model.c compares.
+ */
 #include "model/condition.h"
 
 #include <assert.h>
@@ -86,5 +89,6 @@ DEFINE_PARSE(condition_cause)
 enum condition_class condition_class(enum condition_kind kind)
 {
         assert((unsigned)kind < _CONDITION_KIND_MAX);
+        assert(classes[kind]);
         return classes[kind];
 }

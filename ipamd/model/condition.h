@@ -60,7 +60,7 @@ enum condition_kind {
 
 /* What sort of thing a kind is. */
 enum condition_class {
-        CONDITION_CLASS_BACK_OFF,
+        CONDITION_CLASS_BACK_OFF = 1,
         CONDITION_CLASS_STEP,
         CONDITION_CLASS_PLAN,
         CONDITION_CLASS_ENI,
@@ -114,6 +114,9 @@ enum condition_cause {
         CAUSE_NO_DEFAULT_ROUTE,
         _CONDITION_CAUSE_MAX,
 };
+
+/* The planner's causes of a shortage, one after the other. */
+enum { CAUSE_OF_PLAN_FIRST = CAUSE_UNDER_WAY, CAUSE_OF_PLAN_LAST = CAUSE_NODE_UNKNOWN };
 
 struct condition {
         enum condition_kind kind;

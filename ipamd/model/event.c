@@ -2,9 +2,9 @@
 #include "model/event.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "model/names.h"
-#include <string.h>
 
 const char *const event_kind_names[_EVENT_KIND_MAX] = {
         [EVENT_BOOT] = "boot",

@@ -17,7 +17,7 @@
 #define DEFINE_PARSE(x)                                                                                      \
         enum x x##_parse(const char *name)                                                                   \
         {                                                                                                    \
-                return (enum x)names_find(x##_names, ARRAY_SIZE(x##_names), name);                           \
+                return names_find(x##_names, ARRAY_SIZE(x##_names), name);                                   \
         }
 
 /* The value of this name, which must be one of them: a CHECK of the database sees to that. */

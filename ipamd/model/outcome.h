@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What a step of a round, or an act of its plan, leaves to be done by others. It is handed back, never set at a distance: a
- * function that takes no outcome causes no other round. The round adds them up (round.c); one that fails has left what it
+ * function that takes no outcome causes no other round. The round adds them up (reconcile/steps.c); one that fails has left what it
  * did until then.
  */
 #ifndef IPAMD_MODEL_OUTCOME_H

@@ -18,8 +18,8 @@ enum plan_action_kind {
         PLAN_DELETE,
         _PLAN_ACTION_MAX,
 };
-extern const char *const plan_action_names[_PLAN_ACTION_MAX];
-const char *plan_action_to_string(enum plan_action_kind kind);
+extern const char *const plan_action_kind_names[_PLAN_ACTION_MAX];
+const char *plan_action_kind_to_string(enum plan_action_kind kind);
 
 /* The names of all that EC2 is called for. A call that is put off (condition.h) has the same one as its kind. */
 #define PLAN_CALL_NAMES(prefix)                                                                              \

@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/request.h"
 
+#include "model/names.h"
+
 const char *const request_verb_names[_REQUEST_VERB_MAX] = {
         [REQUEST_ADD] = "add",         [REQUEST_DEL] = "del", [REQUEST_CHECK] = "check",
         [REQUEST_CONFIRM] = "confirm", [REQUEST_GC] = "gc",
 };
+
+DEFINE_TO_STRING(request_verb)
 
 const char *const request_stage_names[_REQUEST_STAGE_MAX] = {
         [REQUEST_RPC] = "rpc",
         [REQUEST_WAIT] = "wait",
         [REQUEST_WIRE] = "wire",
 };
+
+DEFINE_TO_STRING(request_stage)
 
 const char *const request_result_names[_REQUEST_RESULT_MAX] = {
         [REQUEST_GIVEN] = "given",
@@ -26,3 +32,5 @@ const char *const request_result_names[_REQUEST_RESULT_MAX] = {
         [REQUEST_INVALID] = "invalid",
         [REQUEST_FAILED] = "failed",
 };
+
+DEFINE_TO_STRING(request_result)

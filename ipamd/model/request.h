@@ -6,12 +6,14 @@
 enum request_verb {
         REQUEST_ADD,
         REQUEST_DEL,
-        REQUEST_CHECK, /* up to here their time is measured */
+        REQUEST_CHECK,
+        REQUEST_TIMED_LAST = REQUEST_CHECK, /* up to here their time is measured */
         REQUEST_CONFIRM,
         REQUEST_GC,
         _REQUEST_VERB_MAX,
 };
 extern const char *const request_verb_names[_REQUEST_VERB_MAX];
+const char *request_verb_to_string(enum request_verb verb);
 
 enum request_stage {
         REQUEST_RPC,  /* in the daemon */
@@ -20,6 +22,7 @@ enum request_stage {
         _REQUEST_STAGE_MAX,
 };
 extern const char *const request_stage_names[_REQUEST_STAGE_MAX];
+const char *request_stage_to_string(enum request_stage stage);
 
 enum request_result {
         /* of an ADD */
@@ -40,5 +43,6 @@ enum request_result {
         _REQUEST_RESULT_MAX,
 };
 extern const char *const request_result_names[_REQUEST_RESULT_MAX];
+const char *request_result_to_string(enum request_result result);
 
 #endif

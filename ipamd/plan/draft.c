@@ -50,6 +50,8 @@ enum condition_cause plan_cause(enum plan_reason reason)
         return causes[reason];
 }
 
+static_assert(_CONDITION_CAUSE_MAX <= 64, "each has a bit in struct plan's causes");
+
 void draft_stuck(struct draft *draft, const struct plan_stuck *stuck)
 {
         assert(draft->n_stuck < draft->max_stuck); /* it is above what the parts can add */

@@ -25,8 +25,8 @@ bool act_is_slowed_down(const struct ec2_result *result)
 /* The plan named an ENI that the round does not know: our own invariant broke. */
 static int unknown_eni(const struct plan_action *action, struct err *err)
 {
-        return err_set(err, ERR_INTERNAL, "%s of an unknown ENI %lld", plan_action_to_string(action->kind),
-                       (long long)action->key);
+        return err_set(err, ERR_INTERNAL, "%s of an unknown ENI %lld",
+                       plan_action_kind_to_string(action->kind), (long long)action->key);
 }
 
 int act_give_up(struct context *ctx, struct round *round, struct eni *eni, const char *why,
@@ -141,7 +141,7 @@ int act(struct reconcile *r, struct round *round, const struct plan_action *acti
         struct eni *eni = observe_eni(round, action->key);
         int e;
 
-        log_debug("plan", LOG_STR("action", plan_action_to_string(action->kind)),
+        log_debug("plan", LOG_STR("action", plan_action_kind_to_string(action->kind)),
                   LOG_STR("reason", action->reason), LOG_INT("count", action->count),
                   LOG_STR("eni", eni ? eni->eni_id : ""));
         if (actions[action->kind].names_eni && !eni)
@@ -150,6 +150,7 @@ int act(struct reconcile *r, struct round *round, const struct plan_action *acti
         e = actions[action->kind].run(r, round, action, eni, out, err);
         count_action(&r->ctx, action->kind, false);
         if (e < 0)
-                return err_wrap(err, "%s %s", plan_action_to_string(action->kind), eni ? eni->eni_id : "");
+                return err_wrap(err, "%s %s", plan_action_kind_to_string(action->kind),
+                                eni ? eni->eni_id : "");
         return 0;
 }

@@ -61,7 +61,7 @@ void count_plan(struct context *ctx, const struct plan *plan)
         metrics_set(metrics, METRIC_POOL_TARGET, NO_LABELS, plan->target);
         metrics_set(metrics, METRIC_POOL_SURPLUS, NO_LABELS, plan->surplus);
         metrics_set(metrics, METRIC_POOL_MISSING, LABELS(METRIC_GROWING), plan->n_stuck ? 0 : plan->shortage);
-        for (int cause = CAUSE_UNDER_WAY; cause <= CAUSE_NODE_UNKNOWN; cause++)
+        for (int cause = CAUSE_OF_PLAN_FIRST; cause <= CAUSE_OF_PLAN_LAST; cause++)
                 metrics_set(metrics, METRIC_POOL_MISSING, LABELS(condition_cause_names[cause]),
                             plan->causes & (UINT64_C(1) << cause) ? plan->shortage : 0);
 }
@@ -78,7 +78,8 @@ static const enum metric_operation operations[_PLAN_ACTION_MAX] = {
 void count_action(struct context *ctx, enum plan_action_kind kind, bool begins)
 {
         if (begins)
-                metrics_add(ctx->options.metrics, METRIC_ACTIONS, LABELS(plan_action_to_string(kind)), 1);
+                metrics_add(ctx->options.metrics, METRIC_ACTIONS, LABELS(plan_action_kind_to_string(kind)),
+                            1);
         metrics_set(ctx->options.metrics, METRIC_AWSCNI_IN_PROGRESS,
                     LABELS(metric_operation_names[operations[kind]]), begins);
 }

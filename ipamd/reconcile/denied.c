@@ -5,7 +5,6 @@
  */
 #include <vpcwire/log.h>
 
-#include "cloud/ec2_retry.h"
 #include "reconcile/report.h"
 
 static const char *fact_of(struct arena *arena, const char *action)

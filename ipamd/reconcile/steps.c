@@ -33,7 +33,8 @@ static int observe_again(struct reconcile *r, struct round *round, struct outcom
                 return 0;
         if (observe_store(&r->ctx, round, err) < 0)
                 return -(int)err->code;
-        assert(round->n_enis == n_enis); /* they come and go by acts; round->link_present is of the same ones */
+        assert(round->n_enis ==
+               n_enis); /* they come and go by acts; round->link_present is of the same ones */
         return 0;
 }
 

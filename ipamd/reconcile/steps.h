@@ -9,7 +9,7 @@
 struct reconcile;
 
 /*
- * round.c: one action after the other, and *ret_all is true. Or not all: somebody broke the host's network meanwhile, which is
+ * One action after the other, and *ret_all is true. Or not all: somebody broke the host's network meanwhile, which is
  * healed before the next call; or EC2 was looked at, and what it showed is planned on anew.
  */
 int round_carry_out(struct reconcile *r, struct round *round, const struct plan *plan, bool *ret_all,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <assert.h>
 #include <stddef.h>
 
 #include <vpcwire/clock.h>
@@ -22,8 +23,8 @@ static const int64_t bounds_us[] = {
         SIXTEENFOLD(LEAST << 20),
         0,
 };
-_Static_assert(ARRAY_SIZE(bounds_us) == LATENCY_BOUNDS + 1, "latency.h counts them");
-_Static_assert(LEAST << 24 >= LATENCY_US_MAX, "the last bound");
+static_assert(ARRAY_SIZE(bounds_us) == LATENCY_BOUNDS + 1, "latency.h counts them");
+static_assert(LEAST << 24 >= LATENCY_US_MAX, "the last bound");
 
 static void raise_max(struct latency_counts *counts, int64_t us)
 {
@@ -38,12 +39,13 @@ void latency_note(struct latency *latency, struct metrics *metrics, enum request
         struct latency_minute *now = &latency->minutes[minute % LATENCY_MINUTES];
         struct latency_counts *counts;
 
+        assert(verb <= REQUEST_TIMED_LAST);
         if (us > LATENCY_US_MAX)
                 us = LATENCY_US_MAX;
         if (us < 0)
                 us = 0;
         metrics_observe(metrics, METRIC_STAGE_SECONDS,
-                        LABELS(request_verb_names[verb], request_stage_names[stage]), us);
+                        LABELS(request_verb_to_string(verb), request_stage_to_string(stage)), us);
         if ((int)verb >= LATENCY_KEPT_VERBS)
                 return;
         if (now->minute != minute)

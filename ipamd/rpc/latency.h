@@ -37,7 +37,7 @@ struct latency {
         struct latency_minute minutes[LATENCY_MINUTES];
 };
 
-/* verb: one whose time is measured. */
+/* verb: up to REQUEST_TIMED_LAST. */
 void latency_note(struct latency *latency, struct metrics *metrics, enum request_verb verb,
                   enum request_stage stage, int64_t us);
 

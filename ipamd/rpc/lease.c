@@ -30,8 +30,8 @@ void lease_end_add(const struct rpc *rpc, const struct ipam_add_request *request
                    const char *reason, struct ip address, int64_t since_ms)
 {
         metrics_add(rpc->options.metrics, METRIC_REQUESTS,
-                    LABELS(request_verb_names[REQUEST_ADD], request_result_names[result]), 1);
-        log_info("add", LOG_STR("result", reason ?: request_result_names[result]),
+                    LABELS(request_verb_to_string(REQUEST_ADD), request_result_to_string(result)), 1);
+        log_info("add", LOG_STR("result", reason ?: request_result_to_string(result)),
                  LOG_STR("address", IP_TEXT(address)), LOG_STR("namespace", request->pod_namespace),
                  LOG_STR("pod", request->pod_name), LOG_STR("container", request->container_id),
                  LOG_STR("ifname", request->ifname), LOG_INT("ms", clock_boottime_ms() - since_ms));

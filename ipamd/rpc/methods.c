@@ -30,12 +30,11 @@ static const struct {
         int (*handler)(struct method_call *call, const void *request, void *reply, struct err *err);
         bool counted; /* as one of the plugin's requests */
         enum request_verb verb;
-        bool timed; /* the time of its verb is measured */
 } table[_IPAM_METHOD_MAX] = {
-        [IPAM_METHOD_ADD] = {handle_add, .counted = true, .verb = REQUEST_ADD, .timed = true},
+        [IPAM_METHOD_ADD] = {handle_add, .counted = true, .verb = REQUEST_ADD},
         [IPAM_METHOD_CONFIRM] = {handle_confirm, .counted = true, .verb = REQUEST_CONFIRM},
-        [IPAM_METHOD_DEL] = {handle_del, .counted = true, .verb = REQUEST_DEL, .timed = true},
-        [IPAM_METHOD_CHECK] = {handle_check, .counted = true, .verb = REQUEST_CHECK, .timed = true},
+        [IPAM_METHOD_DEL] = {handle_del, .counted = true, .verb = REQUEST_DEL},
+        [IPAM_METHOD_CHECK] = {handle_check, .counted = true, .verb = REQUEST_CHECK},
         [IPAM_METHOD_GC] = {handle_gc, .counted = true, .verb = REQUEST_GC},
         [IPAM_METHOD_STATUS] = {handle_status},
         [IPAM_METHOD_NETWORK] = {handle_network},
@@ -78,7 +77,8 @@ static void count_request(struct metrics *metrics, enum ipam_method_id id, enum 
 {
         if (table[id].counted)
                 metrics_add(metrics, METRIC_REQUESTS,
-                            LABELS(request_verb_names[table[id].verb], request_result_names[ended]), 1);
+                            LABELS(request_verb_to_string(table[id].verb), request_result_to_string(ended)),
+                            1);
 }
 
 /* ADDs end in many ways and tell them themselves (lease_end_add()); an ADD that fails here is reported here. */
@@ -97,7 +97,7 @@ static void count(const struct method_call *call, enum ipam_method_id id, int re
                 metrics_add(metrics, METRIC_AWSCNI_ERRORS, LABELS(METRIC_IN_RPC), 1);
         if (id == IPAM_METHOD_ADD)
                 metrics_add(metrics, METRIC_AWSCNI_ADD_REQUESTS, NO_LABELS, 1);
-        if (table[id].timed)
+        if (table[id].counted && table[id].verb <= REQUEST_TIMED_LAST)
                 latency_note(&call->rpc->latency, metrics, table[id].verb, REQUEST_RPC,
                              clock_boottime_us() - call->began_us);
 }

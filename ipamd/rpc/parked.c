@@ -81,7 +81,7 @@ static void finish(struct parked *parked, const struct ipam_add_reply *reply, co
         unlink_parked(parked);
         if (!reply)
                 note_parked(parked, EVENT_ADD_REFUSED,
-                            error->reason[0] ? error->reason : request_result_names[result]);
+                            error->reason[0] ? error->reason : request_result_to_string(result));
         lease_end_add(parked->rpc, &parked->request, result, error ? reason_of(error) : NULL,
                       reply ? reply->addresses[0].address : IP_NONE, parked->since_ms);
         if (reply)

@@ -5,7 +5,7 @@
 
 #include "rpc/state.h"
 
-/* Answers pending ADDs, if there is an answer by now. */
+/* Answers all who wait, if there is an answer by now. */
 void probe_serve(struct rpc *rpc);
 /* The peer is gone. */
 void probe_drop(struct connection *connection);

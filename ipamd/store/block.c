@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Blocks of ENIs: arrive, get routed, are withheld in part, leave. */
-#include <assert.h>
-#include <string.h>
-
 #include "store/pick.h"
 
 #define SQL_PREFIX(p)    SQL_INT(sql_family((p).ip)), SQL_HEX((p).ip), SQL_INT((p).bits)

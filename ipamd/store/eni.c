@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* ENIs: the steps of their life, one transaction each. What a Describe says of them is in observe.c. */
-#include <assert.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "store/pick.h"
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Leases of another daemon of this node, on their way to become ours. */
-#include <assert.h>
 #include <stdio.h>
-#include <string.h>
 
 #include <vpcwire/clock.h>
 

@@ -2,7 +2,6 @@
 /* Leases: who holds which address. The path of every ADD and DEL. */
 #include <assert.h>
 #include <stdio.h>
-#include <string.h>
 
 #include <vpcwire/clock.h>
 

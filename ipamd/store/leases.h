@@ -30,7 +30,7 @@ int store_lease_get(struct store *store, const struct lease_key *key, struct are
 
 /*
  * Ends a lease: its addresses cool (lost ones go for good); *ret_address is the first one. Unknown keys are fine: *ret_released is false then.
- * `end` goes to the event.
+ * `end` (LEASE_END_DEL, _GC or _LINK_GONE) goes to the event.
  */
 int store_lease_release(struct store *store, const struct lease_key *key, enum lease_end end, int64_t now_ms,
                         bool *ret_released, struct ip *ret_address, struct err *err);

@@ -73,6 +73,29 @@ int __wrap_store_note(struct store *store, enum event_kind kind, const char *sub
         return __real_store_note(store, kind, subject, words, err);
 }
 
+int __real_store_event_add(struct store *store, enum event_kind kind, const char *subject, const char *text,
+                           struct err *err);
+int __wrap_store_event_add(struct store *store, enum event_kind kind, const char *subject, const char *text,
+                           struct err *err);
+int __wrap_store_event_add(struct store *store, enum event_kind kind, const char *subject,
+                           const char *text _unused_, struct err *err)
+{
+        return __real_store_event_add(store, kind, subject, words, err);
+}
+
+int __real_store_event_add_for(struct store *store, enum event_kind kind, const struct store_event *event,
+                               struct err *err);
+int __wrap_store_event_add_for(struct store *store, enum event_kind kind, const struct store_event *event,
+                               struct err *err);
+int __wrap_store_event_add_for(struct store *store, enum event_kind kind, const struct store_event *event,
+                               struct err *err)
+{
+        struct store_event reworded = *event;
+
+        reworded.text = words;
+        return __real_store_event_add_for(store, kind, &reworded, err);
+}
+
 int __real_store_note_lease_end(struct store *store, struct ip address, const char *text, enum lease_end end,
                                 struct err *err);
 int __wrap_store_note_lease_end(struct store *store, struct ip address, const char *text, enum lease_end end,

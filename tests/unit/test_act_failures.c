@@ -100,7 +100,7 @@ static int64_t prepare(struct bench *b, enum column column)
 /* A back-off has the name of the action that it keeps from being tried. */
 static enum condition_kind condition_of(enum plan_action_kind action)
 {
-        return condition_kind_parse(plan_action_to_string(action));
+        return condition_kind_parse(plan_action_kind_to_string(action));
 }
 
 static void assert_blocked(const struct round *round, enum condition_kind kind, const char *object,
@@ -198,7 +198,7 @@ static void test_each_class_and_action_has_one_behaviour(void **state _unused_)
                 for (int column = 0; column < _COLUMN_MAX; column++) {
                         if (rows[row].outcome[column] == '-')
                                 continue;
-                        print_message("%s of %s\n", plan_action_to_string(kinds[column]),
+                        print_message("%s of %s\n", plan_action_kind_to_string(kinds[column]),
                                       ec2_failure_class_to_string(rows[row].class));
                         run_cell(row, (enum column)column);
                 }

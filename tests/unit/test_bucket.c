@@ -2,7 +2,6 @@
 /* The token bucket: its edges, and what holds whatever is taken when. Prints its seed. */
 #include "test.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <vpcwire/clock.h>

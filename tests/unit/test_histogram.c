@@ -2,7 +2,6 @@
 /* A histogram: its edges, and random numbers against the same numbers sorted. Prints its seed. */
 #include "test.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <vpcwire/clock.h>

@@ -21,6 +21,42 @@ static void test_names_are_read_back(void **state _unused_)
                         condition_cause_parse(condition_cause_to_string((enum condition_cause)cause)), cause);
 }
 
+/* Each name is read back, and stands in the schema, whose CHECKs let no other one in. */
+#define ASSERT_READ_BACK(f, x)                                                                               \
+        for (int i_ = 0; i_ < (int)ARRAY_SIZE(x##_names); i_++) {                                            \
+                assert_int_equal(x##_parse(x##_to_string(i_)), i_);                                          \
+                assert_in_schema(f, x##_names[i_]);                                                          \
+        }
+
+static void assert_in_schema(struct fixture *f, const char *name)
+{
+        sqlite3 *db = fixture_raw(f);
+        sqlite3_stmt *s = NULL;
+
+        assert_int_equal(sqlite3_prepare_v2(db,
+                                            "SELECT count(*) FROM sqlite_schema WHERE"
+                                            " instr(sql, 'CHECK') AND instr(sql, char(39) || ?1 || char(39))",
+                                            -1, &s, NULL),
+                         SQLITE_OK);
+        sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
+        assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+        if (sqlite3_column_int(s, 0) == 0)
+                fail_msg("no CHECK has '%s'", name);
+        sqlite3_finalize(s);
+        sqlite3_close(db);
+}
+
+static void test_states_are_read_back(void **state)
+{
+        struct fixture *f = *state;
+
+        ASSERT_READ_BACK(f, eni_state);
+        ASSERT_READ_BACK(f, block_state);
+        ASSERT_READ_BACK(f, lease_state);
+        ASSERT_READ_BACK(f, lease_end);
+        ASSERT_READ_BACK(f, import_verdict);
+}
+
 static void test_kinds_of_events_are_read_back(void **state _unused_)
 {
         for (int kind = 0; kind < _EVENT_KIND_MAX; kind++)
@@ -88,20 +124,19 @@ static void assert_same_name(const char *ours, const char *rpc)
                 assert_int_equal(ours[i] == '-' ? '_' : ours[i], rpc[i]);
 }
 
-#define ASSERT_SAME(names, first, wire, rpc_to_string, type)                                                 \
+#define ASSERT_SAME(names, first, wire, rpc_to_string)                                                       \
         for (int i_ = (first); i_ < (int)ARRAY_SIZE(names); i_++)                                            \
-        assert_same_name((names)[i_], rpc_to_string(wire((enum type)i_)))
+        assert_same_name((names)[i_], rpc_to_string(wire(i_)))
 
 static void test_the_rpc_has_the_same(void **state _unused_)
 {
-        ASSERT_SAME(condition_kind_names, 0, wire_kind, ipam_condition_kind_to_string, condition_kind);
-        ASSERT_SAME(condition_cause_names, 0, wire_cause, ipam_condition_cause_to_string, condition_cause);
-        ASSERT_SAME(eni_state_names, 0, wire_eni_state, ipam_eni_state_to_string, eni_state);
-        ASSERT_SAME(address_state_names, 0, wire_address_state, ipam_address_state_to_string, address_state);
-        ASSERT_SAME(lease_state_names, 0, wire_lease_state, ipam_lease_state_to_string, lease_state);
-        ASSERT_SAME(lease_end_names, LEASE_END_DEL, wire_lease_end, ipam_lease_end_to_string, lease_end);
-        ASSERT_SAME(import_verdict_names, 0, wire_import_verdict, ipam_import_verdict_to_string,
-                    import_verdict);
+        ASSERT_SAME(condition_kind_names, 0, wire_kind, ipam_condition_kind_to_string);
+        ASSERT_SAME(condition_cause_names, 0, wire_cause, ipam_condition_cause_to_string);
+        ASSERT_SAME(eni_state_names, 0, wire_eni_state, ipam_eni_state_to_string);
+        ASSERT_SAME(address_state_names, 0, wire_address_state, ipam_address_state_to_string);
+        ASSERT_SAME(lease_state_names, 0, wire_lease_state, ipam_lease_state_to_string);
+        ASSERT_SAME(lease_end_names, LEASE_END_DEL, wire_lease_end, ipam_lease_end_to_string);
+        ASSERT_SAME(import_verdict_names, 0, wire_import_verdict, ipam_import_verdict_to_string);
 }
 
 int main(void)
@@ -109,6 +144,7 @@ int main(void)
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_names_are_read_back),
                 cmocka_unit_test(test_kinds_of_events_are_read_back),
+                cmocka_unit_test_setup_teardown(test_states_are_read_back, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_the_schema_has_the_same, fixture_setup,
                                                 fixture_teardown),
                 cmocka_unit_test(test_causes_of_ec2_are_its_classes),

@@ -2,8 +2,6 @@
 /* node_check() against the real kernel: nothing after a sync; what somebody broke, by its name; and it changes nothing. */
 #include "node_world.h"
 
-#include <stdlib.h>
-
 #include "node/check.h"
 
 static const char *const kinds[] = {

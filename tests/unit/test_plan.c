@@ -1143,7 +1143,7 @@ static void render(const struct plan *plan, char *text, size_t bytes)
                 const struct plan_action *a = &plan->actions[i];
 
                 used += (size_t)snprintf(text + used, bytes - used, "%s%s", i ? ", " : "",
-                                         plan_action_to_string(a->kind));
+                                         plan_action_kind_to_string(a->kind));
                 if (a->key)
                         used += (size_t)snprintf(text + used, bytes - used, " %lld", (long long)a->key);
                 if (a->kind == PLAN_CREATE || a->kind == PLAN_ATTACH)
@@ -1264,7 +1264,7 @@ static void test_an_empty_view(void **state _unused_)
 static void test_actions_have_names(void **state _unused_)
 {
         for (int i = 0; i < _PLAN_ACTION_MAX; i++)
-                assert_non_null(plan_action_to_string((enum plan_action_kind)i));
+                assert_non_null(plan_action_kind_to_string((enum plan_action_kind)i));
 }
 
 int main(void)

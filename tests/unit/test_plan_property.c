@@ -132,7 +132,7 @@ static void come_to_rest(struct model *model, struct arena *arena, struct plan *
         fail_msg("no rest after %d rounds: shortage %u, surplus %u, stuck '%s', first action %s",
                  MOST_ROUNDS_TO_REST, plan->shortage, plan->surplus,
                  plan->n_stuck ? plan_stuck_text(plan, arena) : "",
-                 plan->n ? plan_action_to_string(plan->actions[0].kind) : "none");
+                 plan->n ? plan_action_kind_to_string(plan->actions[0].kind) : "none");
 }
 
 static void check_rest(struct model *model, struct arena *arena, const struct plan *plan)

@@ -138,7 +138,6 @@ static void test_repeat(void **state _unused_)
                 {EC2_ACTION_CREATE_ENI, EC2_FAILURE_REQUEST, EC2_REPEAT_NEVER},
                 {EC2_ACTION_CREATE_ENI, EC2_FAILURE_TOKEN_USED, EC2_REPEAT_AFTER_RESYNC},
                 {EC2_ACTION_CREATE_ENI, EC2_FAILURE_CREDENTIALS, EC2_REPEAT_AS_IS},
-                {EC2_ACTION_CREATE_ENI, (enum ec2_failure_class)99, EC2_REPEAT_NEVER},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

@@ -76,8 +76,10 @@ const CAUSES = {
   "under-way": "EC2 calls are under way",
   "assign-blocked": "EC2 gives no more addresses now",
   "create-blocked": "EC2 gives no more interfaces now",
+  "eni-leaving": "an interface must leave before another one fits",
   "eni-limit": "no more interfaces fit the instance",
   "pod-limit": "max pods is reached",
+  "type-limit": "the instance type takes no addresses for pods",
   cooling: "addresses are cooling",
   "node-unknown": "the node is not known yet",
 };
