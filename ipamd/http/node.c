@@ -69,7 +69,9 @@ static json_t *eni_json(const struct http_pool *pool, const struct eni *eni, int
         json_object_set_new(json, "state", json_string(eni_state_to_string(eni->state)));
         json_object_set_new(json, "subnet_cidr",
                             json_string(ip_is_set(eni->subnet_cidr.ip) ? PREFIX_TEXT(eni->subnet_cidr) : ""));
-        json_object_set_new(json, "primary_address", json_string(IP_TEXT(eni->primary_address)));
+        json_object_set_new(
+                json, "primary_address",
+                json_string(ip_is_set(eni->primary_address) ? IP_TEXT(eni->primary_address) : ""));
         json_object_set_new(json, "since_ms", json_integer(eni->since_ms + wall_minus_boot_ms));
         json_object_set_new(json, "addresses", addresses);
         return json;

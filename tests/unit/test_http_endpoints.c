@@ -217,10 +217,20 @@ static void test_enis_and_pods(void **state)
                     "state", "lost", "since_ms");
 }
 
+static void begin_eni(struct fixture *fixture)
+{
+        const struct eni eni = {.client_token = "token", .subnet_id = "subnet-1", .device_index = 1};
+        struct err err;
+        int64_t key;
+
+        assert_ok(store_eni_begin(fixture->store, &eni, clock_boottime_ms(), &key, &err), &err);
+}
+
 static void test_node(void **state)
 {
         _cleanup_json_ json_t *node = NULL;
-        json_t *call, *eni, *address, *hour;
+        static const char *const later[] = {"eni_id", "primary_address", "subnet_cidr"};
+        json_t *call, *eni, *begun, *address, *hour;
 
         calls_add(calls, &(const struct calls_entry){.action = "CreateNetworkInterface",
                                                      .class = "denied",
@@ -228,6 +238,7 @@ static void test_node(void **state)
                                                      .http_status = 403,
                                                      .why = "no \xff text"});
         (void)lease(*state, 1);
+        begin_eni(*state);
         node = ask_json("/v1/node");
         hour = json_object_get(json_object_get(node, "hour"), "add");
         call = json_array_get(json_object_get(node, "calls"), 0);
@@ -241,6 +252,9 @@ static void test_node(void **state)
         assert_string_equal(json_string_value(json_object_get(eni, "mac")), "02:00:00:00:00:01");
         ASSERT_KEYS(eni, "key", "eni_id", "device_index", "network_card", "state", "subnet_id", "subnet_cidr",
                     "mac", "primary_address", "primary", "managed", "since_ms", "addresses");
+        begun = json_array_get(json_object_get(node, "enis"), 1); /* EC2 has not said yet what it is */
+        for (size_t i = 0; i < ARRAY_SIZE(later); i++)
+                assert_string_equal(json_string_value(json_object_get(begun, later[i])), "");
         assert_true(json_is_true(json_object_get(json_object_get(node, "status"), "ready")));
         assert_in_range(json_array_size(json_object_get(node, "minutes")), 1, 2);
         assert_int_equal(json_integer_value(json_object_get(json_object_get(hour, "rpc"), "n")), 1);
