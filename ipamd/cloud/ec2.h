@@ -47,7 +47,6 @@ struct ec2_call_options {
         bool dry_run;
 };
 
-#define EC2_CODE_PACED "Paced"
 /* What EC2 answers to a dry run that is allowed. A failure as others are: nothing was done. */
 #define EC2_CODE_DRY_RUN "DryRunOperation"
 
@@ -58,16 +57,14 @@ struct ec2_result {
         char code[64];                /* EC2's code of a failure, "" where there was none */
         char request_id[64];          /* of a failure */
         /*
-         * Class THROTTLED: when it is worth trying again, by this node's pace (pace.h). With EC2_CODE_PACED the call was
-         * not made at all: nothing was asked, so nothing failed. 0 with all other classes.
+         * Class THROTTLED: when it is worth trying again, by this node's pace (pace.h); 0 with all other classes. `paced`:
+         * the call was not made at all, because this node makes too many: nothing was asked, so nothing failed.
          */
         int64_t wait_ms;
+        bool paced;
         bool dry_run;
         int64_t took_us; /* the call as a whole, credentials included */
 };
-
-/* The call was not made: this node makes too many. */
-bool ec2_result_is_pause(const struct ec2_result *result);
 
 /* Told of each call that was made; why: without secrets, "" after a success. */
 typedef void ec2_observe_fn(void *data, enum ec2_action action, const struct ec2_result *result,

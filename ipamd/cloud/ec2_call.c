@@ -7,7 +7,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include <vpcwire/clock.h>
 
@@ -211,73 +210,6 @@ static int understand(struct client *client, enum ec2_action action, const struc
         return 0;
 }
 
-static int64_t ask_pace(struct client *client, enum ec2_action action)
-{
-        uint64_t random = 0; /* without one there is no jitter, which is better than no call */
-
-        (void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
-        return pace_take(&client->pace, ec2_action_pace(action), clock_boottime_ms(), random);
-}
-
-bool ec2_result_is_pause(const struct ec2_result *result)
-{
-        return result->wait_ms && strcmp(result->code, EC2_CODE_PACED) == 0;
-}
-
-/* As for a call that the pace puts off: nothing is in doubt, EC2 never heard of it. */
-static int put_off(int64_t wait_ms, const char *why, struct ec2_result *result, struct err *err)
-{
-        *result = (struct ec2_result){
-                .class = EC2_FAILURE_THROTTLED, .code = EC2_CODE_PACED, .wait_ms = wait_ms};
-        return err_set(err, ERR_AGAIN, "not sent: %s; again in %lld ms", why, (long long)wait_ms);
-}
-
-/* May this call be made now? Otherwise it fails here, and says when. */
-static int keep_pace(struct client *client, bool follow_up, enum ec2_action action, struct ec2_result *result,
-                     struct err *err)
-{
-        int64_t wait_ms;
-
-        if (http_cancelled(client->cancel))
-                return put_off(1, "ipamd is stopping", result, err);
-        if (follow_up) {
-                pace_follow(&client->pace, ec2_action_pace(action), clock_boottime_ms());
-                return 0;
-        }
-        wait_ms = ask_pace(client, action);
-        return wait_ms ? put_off(wait_ms, "this node keeps its pace", result, err) : 0;
-}
-
-static enum pace_outcome pace_outcome(enum ec2_failure_class class)
-{
-        switch (class) {
-        case EC2_FAILURE_THROTTLED: return PACE_THROTTLED;
-        case EC2_FAILURE_TRANSIENT:
-        case EC2_FAILURE_TRANSPORT: return PACE_UNKNOWN;
-        case EC2_FAILURE_NONE:
-        case EC2_FAILURE_CAPACITY_SUBNET:
-        case EC2_FAILURE_CAPACITY_ENI:
-        case EC2_FAILURE_CAPACITY_INSTANCE:
-        case EC2_FAILURE_CAPACITY_ACCOUNT:
-        case EC2_FAILURE_GONE:
-        case EC2_FAILURE_IN_USE:
-        case EC2_FAILURE_TOKEN_USED:
-        case EC2_FAILURE_DENIED:
-        case EC2_FAILURE_CREDENTIALS:
-        case EC2_FAILURE_REQUEST:
-        case _EC2_FAILURE_MAX: break;
-        }
-        return PACE_ANSWERED;
-}
-
-/* Learns from the answer; a refusal by rate has emptied the bucket, and it says when there is something in it again. */
-static void report_pace(struct client *client, enum ec2_action action, struct ec2_result *result)
-{
-        pace_report(&client->pace, ec2_action_pace(action), pace_outcome(result->class), clock_boottime_ms());
-        if (result->class == EC2_FAILURE_THROTTLED)
-                result->wait_ms = ask_pace(client, action);
-}
-
 static int call(struct client *client, const struct ec2_call_options *options, enum ec2_action action,
                 const struct text *parameters, struct arena *arena, const struct xml **ret_root,
                 struct ec2_result *result, struct err *err)
@@ -299,14 +231,16 @@ static int call(struct client *client, const struct ec2_call_options *options, e
         r = credentials_get(client->credentials, &view, err);
         if (r < 0)
                 return r;
-        r = keep_pace(client, options->follow_up, action, result, err);
+        if (http_cancelled(client->cancel))
+                return ec2_put_off(1, "ipamd is stopping", result, err);
+        r = ec2_keep_pace(&client->pace, action, options->follow_up, result, err);
         if (r < 0)
                 return r;
         result->class = EC2_FAILURE_TRANSPORT;
         r = send_signed(client, &view, &body, &reply, err);
         if (r == 0)
                 r = understand(client, action, &view, &reply, arena, ret_root, result, err);
-        report_pace(client, action, result);
+        ec2_report_pace(&client->pace, action, result);
         return r;
 }
 
@@ -324,7 +258,7 @@ int ec2_call(struct ec2 *ec2, const struct ec2_call_options *options, enum ec2_a
         r = call(client, options, action, parameters, arena, ret_root, result, &cause);
         result->dry_run = options->dry_run;
         result->took_us = clock_boottime_us() - began_us;
-        if (client->observe && !ec2_result_is_pause(result))
+        if (client->observe && !result->paced)
                 client->observe(client->observe_data, action, result, cause.msg);
         if (r < 0) {
                 (void)err_wrap(&cause, "%s", ec2_action_to_string(action));

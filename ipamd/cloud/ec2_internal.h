@@ -37,6 +37,14 @@ int ec2_call(struct ec2 *ec2, const struct ec2_call_options *options, enum ec2_a
              const struct text *parameters, struct arena *arena, const struct xml **ret_root,
              struct ec2_result *result, struct err *err);
 
+/* ec2_pace.c: may this call be made now? Otherwise it fails here, as ec2_put_off(), and says when. */
+int ec2_keep_pace(struct pace *pace, enum ec2_action action, bool follow_up, struct ec2_result *result,
+                  struct err *err);
+/* The call is not made: nothing is in doubt, EC2 never heard of it. Returns -ERR_AGAIN. */
+int ec2_put_off(int64_t wait_ms, const char *why, struct ec2_result *result, struct err *err);
+/* Learns from the answer; a refusal by rate has emptied the bucket, and the result says when there is something in it again. */
+void ec2_report_pace(struct pace *pace, enum ec2_action action, struct ec2_result *result);
+
 /* For a reply that came, said success, and cannot be read: what it asked for may have happened. Returns -ERR_PROTOCOL. */
 int ec2_fail_reply(enum ec2_action action, struct ec2_result *result, struct err *err);
 /* For a request that was not made because an argument is wrong. Set err first; returns its code. */

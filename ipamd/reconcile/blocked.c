@@ -173,7 +173,7 @@ int blocked_after_failure(struct context *ctx, struct round *round, enum conditi
         int64_t delay_ms = ec2_retry_delay_ms(result->class, attempt - 1, context_random(ctx));
 
         out->again = true; /* what cannot be had here, the next plan may get elsewhere */
-        if (ec2_result_is_pause(result))
+        if (result->paced)
                 return keep_pace(ctx, round, kind, object, result->wait_ms, why, out, err);
         if (result->wait_ms)
                 delay_ms = result->wait_ms;

@@ -200,7 +200,7 @@ static bool ask(struct probe *p, struct context *ctx, struct round *round, size_
                                                          : "there is no ENI to name yet");
                 return true;
         }
-        if (questions[i].ask(&question, &result, &err) < 0 && ec2_result_is_pause(&result) &&
+        if (questions[i].ask(&question, &result, &err) < 0 && result.paced &&
             now_ms + result.wait_ms < p->deadline_ms) {
                 outcome_wake(out, now_ms + result.wait_ms);
                 return false;

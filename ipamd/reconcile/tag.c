@@ -35,7 +35,7 @@ int tag_primary(struct primary_tag *tag, struct context *ctx, struct round *roun
                 log_info("primary eni tagged", LOG_STR("eni", ctx->identity.eni_id));
                 return 0;
         }
-        if (ec2_result_is_pause(&result)) {
+        if (result.paced) {
                 tag->missing = true;
                 outcome_wake(out, round->now_ms + result.wait_ms);
                 return 0;

@@ -48,7 +48,7 @@ class Client:
                 reply = self._exchange(call, arguments)
                 if reply["ok"]:
                     return reply["result"]
-                if reply["code"] != "Paced":
+                if not reply["paced"]:
                     raise Refused(call, reply)
                 time.sleep(reply["wait_ms"] / 1000)  # the call was not sent, and this is when it may be
 

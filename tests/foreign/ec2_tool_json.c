@@ -61,11 +61,11 @@ json_t *json_from_instance_type(const struct ec2_instance_type *type)
 
 json_t *json_from_failure(const struct ec2_result *result, const struct err *err)
 {
-        return json_pack("{sb ss ss sI sI ss ss ss}", "ok", 0, "class",
+        return json_pack("{sb ss ss sI sb sI ss ss ss}", "ok", 0, "class",
                          ec2_failure_class_to_string(result->class), "code", result->code, "http_status",
-                         (json_int_t)result->http_status, "wait_ms", (json_int_t)result->wait_ms,
-                         "request_id", result->request_id, "err_code", err_code_to_string(err->code), "error",
-                         err->msg);
+                         (json_int_t)result->http_status, "paced", result->paced, "wait_ms",
+                         (json_int_t)result->wait_ms, "request_id", result->request_id, "err_code",
+                         err_code_to_string(err->code), "error", err->msg);
 }
 
 const char **strings_from_json(const json_t *list, struct arena *arena, size_t *ret_n)

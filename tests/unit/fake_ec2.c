@@ -26,7 +26,7 @@ struct fake_answer fake_refusal(long status, const char *code, const char *messa
 struct fake_answer fake_pause(int64_t wait_ms)
 {
         return (struct fake_answer){
-                .result = {.class = EC2_FAILURE_THROTTLED, .code = EC2_CODE_PACED, .wait_ms = wait_ms},
+                .result = {.class = EC2_FAILURE_THROTTLED, .paced = true, .wait_ms = wait_ms},
                 .message = "not sent: this node keeps its pace"};
 }
 
@@ -42,7 +42,7 @@ static int call(struct ec2 *ec2, const struct ec2_call_options *options, enum ec
         *ret = answer;
         *result = answer->result;
         result->dry_run = options && options->dry_run;
-        if (!ec2_result_is_pause(result)) {
+        if (!result->paced) {
                 assert_true(fake->n_calls < FAKE_EC2_CALLS_MAX);
                 fake->calls[fake->n_calls++] =
                         arena_printf(fake->arena, "%s%s%s%s%s", name, *what == ' ' ? "" : " ", what,
