@@ -91,6 +91,7 @@ enum condition_cause {
         CAUSE_STEP_FAILED, /* a step of a round: the message has the error */
         /* The planner's; of several, the one that decides what somebody must do. */
         CAUSE_UNDER_WAY,
+        CAUSE_OF_PLAN_FIRST = CAUSE_UNDER_WAY, /* of a shortage, one after the other */
         CAUSE_ASSIGN_BLOCKED,
         CAUSE_CREATE_BLOCKED,
         CAUSE_ENI_LEAVING, /* no place for another ENI, until one that is on its way out is gone */
@@ -99,6 +100,7 @@ enum condition_cause {
         CAUSE_TYPE_LIMIT, /* the instance type takes no addresses for pods */
         CAUSE_COOLING,
         CAUSE_NODE_UNKNOWN,
+        CAUSE_OF_PLAN_LAST = CAUSE_NODE_UNKNOWN,
         CAUSE_PUBLIC_ADDRESS, /* somebody put an Elastic IP on the ENI */
         /* An ENI. */
         CAUSE_TAG_MISSING,
@@ -114,9 +116,6 @@ enum condition_cause {
         CAUSE_NO_DEFAULT_ROUTE,
         _CONDITION_CAUSE_MAX,
 };
-
-/* The planner's causes of a shortage, one after the other. */
-enum { CAUSE_OF_PLAN_FIRST = CAUSE_UNDER_WAY, CAUSE_OF_PLAN_LAST = CAUSE_NODE_UNKNOWN };
 
 struct condition {
         enum condition_kind kind;

@@ -47,6 +47,7 @@ enum condition_cause plan_cause(enum plan_reason reason)
         };
 
         assert((unsigned)reason < _PLAN_REASON_MAX);
+        assert(causes[reason] >= CAUSE_OF_PLAN_FIRST && causes[reason] <= CAUSE_OF_PLAN_LAST);
         return causes[reason];
 }
 

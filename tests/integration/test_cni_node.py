@@ -149,6 +149,7 @@ def test_a_requested_address(node):
     refused = other.cni("ADD", args=f"{other.args};IP={free}")
     assert refused.code == 11 and "free again in" in refused.json["msg"], refused
     other.add()
+    assert node.metric("vpcwire_requests_total", verb="add", result="refused") == 4
 
 
 def test_add_while_the_daemon_restarts(node):

@@ -79,8 +79,7 @@ def test_a_full_subnet(ec2, reworded):  # noqa: F811
         while node.pool()["free"] > 0:
             pods.append(node.add_pod(f"p{len(pods)}"))
         wait_event(api, "SubnetHasNoFreeAddresses", type="Warning")
-        causes = {key[1] for key in blocked(node)}
-        assert "capacity_subnet" in causes, causes
+        wait_until(lambda: "capacity_subnet" in {key[1] for key in blocked(node)}, 120, why="no ENI is made")
         assert node.metric("vpcwire_ec2_calls_total", action="CreateNetworkInterface", **{"class": "capacity-subnet"}) >= 1
 
 
@@ -92,11 +91,10 @@ def test_pods_that_wait_in_vain(reworded):
         late = node.pod_netns("late")
         future = node.start_thread(late.cni, "ADD", conf=node.cni_conf(timeoutSeconds=240))
         wait_event(api, "PodAddressLimitReached", type="Warning")
-        assert status_code(node) == 50
-        assert node.status()["exhausted"]
+        wait_until(lambda: node.status()["exhausted"] and ("grow", "eni_limit", "") in blocked(node), 60)
+        wait_until(lambda: status_code(node) == 50, 60, why="a pod waits in vain")
+        wait_until(lambda: verdicts(node)["serving"] == {"fail"}, 60)
         check_words(node, node.status()["waiting_reason"])
-        assert ("grow", "eni_limit", "") in blocked(node)
-        assert verdicts(node)["serving"] == {"fail"}
         assert verdicts(node)["ec2"] == {"ok"}, "that a node is full is no trouble"
         assert node.metric("vpcwire_pool_missing_addresses", why="eni-limit") >= 1
         late.cni("DEL")
