@@ -88,17 +88,15 @@ enum metric_repair {
 };
 extern const char *const metric_repair_names[_METRIC_REPAIR_MAX];
 
-/* Values of labels that no enum has. */
-#define METRIC_GROWING                                                                                       \
-        "growing" /* of METRIC_POOL_MISSING, beside the planner's causes: it is being made good */
-#define METRIC_UNREADY                                                                                       \
-        "unready" /* of METRIC_ADDRESSES, beside their states: free, on an ENI that is not ready */
-#define METRIC_LOST         "lost"       /* of METRIC_LEASES, beside their states */
-#define METRIC_IN_RPC       "rpc"        /* of METRIC_AWSCNI_ERRORS, beside the steps of a round */
-#define METRIC_POD_DELETED  "PodDeleted" /* of METRIC_AWSCNI_DEL_REQUESTS */
-#define METRIC_ORPHAN_LEASE "lease"      /* of METRIC_ORPHANS */
+/* Values of labels that no enum has, by metric. Some stand beside an enum's names. */
+#define METRIC_GROWING      "growing"    /* POOL_MISSING: it is being made good */
+#define METRIC_UNREADY      "unready"    /* ADDRESSES: free, on an ENI that is not ready */
+#define METRIC_LOST         "lost"       /* LEASES */
+#define METRIC_IN_RPC       "rpc"        /* AWSCNI_ERRORS */
+#define METRIC_POD_DELETED  "PodDeleted" /* AWSCNI_DEL_REQUESTS */
+#define METRIC_ORPHAN_LEASE "lease"      /* ORPHANS */
 #define METRIC_ORPHAN_ENI   "eni"
-#define METRIC_PASS_ALL     "all" /* of METRIC_PASSES */
+#define METRIC_PASS_ALL     "all" /* PASSES */
 #define METRIC_PASS_POOL    "pool"
 
 enum { METRIC_LABELS_MAX = 3 };
