@@ -35,7 +35,7 @@ static void use_log_file(const char *path)
                 return;
         fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, LOG_FILE_MODE);
         if (fd < 0)
-                log_warn("cannot open logFile", LOG_STR("path", path), LOG_STR("error", strerror(errno)));
+                log_warn("cannot open logFile", LOG_STR("path", path), LOG_STR("err", strerror(errno)));
         else
                 log_init(fd, LOG_FORMAT_AUTO, LOG_LEVEL_INFO); /* open until the process ends */
 }

@@ -150,7 +150,7 @@ static int undo_unheard(struct call *call, int write_errno)
         struct err err;
 
         log_error("cannot write the result", LOG_STR("command", call->args.command),
-                  LOG_STR("container", call->args.container_id), LOG_STR("error", strerror(write_errno)));
+                  LOG_STR("container", call->args.container_id), LOG_STR("err", strerror(write_errno)));
         if (!call->verb->undone_by)
                 return 1;
         call->verb = verb_find(call->verb->undone_by);

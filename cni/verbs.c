@@ -80,9 +80,6 @@ static int status_from_reply(const struct ipam_status_reply *status, enum cni_co
                                status->impaired_reason ?: "no reason given");
         if (!status->ready)
                 return err_set(err, ERR_AGAIN, "ipamd is not ready: %s", status->reason ?: "no reason given");
-        if (status->exhausted)
-                return err_set(err, ERR_AGAIN, "pods wait in vain: %s",
-                               status->waiting_reason ?: "no reason given");
         return 0;
 }
 

@@ -41,3 +41,24 @@ const char *clock_wall_format(int64_t wall_ms, char text[static CLOCK_TEXT_BYTES
         snprintf(text, CLOCK_TEXT_BYTES, "%.19s.%03uZ", whole, (unsigned)(wall_ms % 1000) % 1000U);
         return text;
 }
+
+const char *clock_span_format(int64_t span_ms, char text[static CLOCK_SPAN_BYTES])
+{
+        enum { MINUTE = 60, HOUR = 60 * MINUTE, DAY = 24 * HOUR };
+        long long s = span_ms < 0 ? 0 : span_ms / 1000;
+
+        if (s < MINUTE)
+                snprintf(text, CLOCK_SPAN_BYTES, "%llds", s);
+        else if (s < HOUR)
+                snprintf(text, CLOCK_SPAN_BYTES, "%lldm%02llds", s / MINUTE, s % MINUTE);
+        else if (s < DAY)
+                snprintf(text, CLOCK_SPAN_BYTES, "%lldh%02lldm", s / HOUR, s % HOUR / MINUTE);
+        else
+                snprintf(text, CLOCK_SPAN_BYTES, "%lldd%lldh", s / DAY % 100000, s % DAY / HOUR);
+        return text;
+}
+
+const char *clock_until_format(int64_t span_ms, char text[static CLOCK_SPAN_BYTES])
+{
+        return clock_span_format(span_ms <= 0 ? 1000 : span_ms + 999, text);
+}

@@ -133,7 +133,8 @@ static void add_body(struct text *line, enum log_level level, const char *messag
                 text_add(line, "%-5s %s", level_names[level], message);
         }
         for (size_t i = 0; i < n; i++) {
-                if (numbers || fields[i].text)
+                /* A field without a value says nothing. */
+                if (fields[i].text ? *fields[i].text != '\0' : numbers)
                         add_field(line, &fields[i]);
         }
 }

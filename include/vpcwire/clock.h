@@ -16,4 +16,13 @@ enum { CLOCK_TEXT_BYTES = 25 };
 /* "2026-11-23T06:12:22.123Z" */
 const char *clock_wall_format(int64_t wall_ms, char text[static CLOCK_TEXT_BYTES]);
 
+enum { CLOCK_SPAN_BYTES = 16 };
+/*
+ * How long something takes, or is ago, as kubectl writes it: "42s", "12m05s", "3h20m", "5d3h". Less than 0 is 0s.
+ * The one way in which a duration is said to people.
+ */
+const char *clock_span_format(int64_t span_ms, char text[static CLOCK_SPAN_BYTES]);
+/* The same of a time to come, rounded up: what is not over is not "0s". */
+const char *clock_until_format(int64_t span_ms, char text[static CLOCK_SPAN_BYTES]);
+
 #endif

@@ -7,6 +7,8 @@
  *         log_info("eni attached", LOG_STR("eni", id), LOG_INT("device", 1));
  *         log_error("assign addresses", LOG_ERR(&err), LOG_STR("eni", id));
  *
+ * Keys are the same everywhere: err is what failed, reason why something is done or not, result one word.
+ *
  * A line that repeats too fast is counted instead of said, see log_repeat.h; debug lines are not. The count is said with the
  * first line of any kind after that time.
  *
@@ -33,7 +35,7 @@ struct log_field {
 
 #define LOG_STR(key_, value_) ((struct log_field){.key = (key_), .text = (value_) ?: ""})
 #define LOG_INT(key_, value_) ((struct log_field){.key = (key_), .number = (int64_t)(value_)})
-#define LOG_ERR(err_)         LOG_STR("error", (err_)->msg)
+#define LOG_ERR(err_)         LOG_STR("err", (err_)->msg)
 
 /* Once, before the first line. fd is kept, not owned. AUTO: text when fd is a terminal. */
 void log_init(int fd, enum log_format format, enum log_level level);
@@ -53,10 +55,12 @@ void log_write(enum log_level level, const char *message, const struct log_field
                         log_write((level), (message), LOG_FIELDS_(__VA_ARGS__) + 1,                          \
                                   ARRAY_SIZE(LOG_FIELDS_(__VA_ARGS__)) - 1);                                 \
         } while (0)
-#define log_debug(message, ...) LOG_AT_(LOG_LEVEL_DEBUG, message, __VA_ARGS__)
-#define log_info(message, ...)  LOG_AT_(LOG_LEVEL_INFO, message, __VA_ARGS__)
-#define log_warn(message, ...)  LOG_AT_(LOG_LEVEL_WARN, message, __VA_ARGS__)
-#define log_error(message, ...) LOG_AT_(LOG_LEVEL_ERROR, message, __VA_ARGS__)
+/* Of a level that a program decides. */
+#define log_at(level, message, ...) LOG_AT_(level, message, __VA_ARGS__)
+#define log_debug(message, ...)     LOG_AT_(LOG_LEVEL_DEBUG, message, __VA_ARGS__)
+#define log_info(message, ...)      LOG_AT_(LOG_LEVEL_INFO, message, __VA_ARGS__)
+#define log_warn(message, ...)      LOG_AT_(LOG_LEVEL_WARN, message, __VA_ARGS__)
+#define log_error(message, ...)     LOG_AT_(LOG_LEVEL_ERROR, message, __VA_ARGS__)
 
 /* "DEBUG", "INFO", "WARN" or "ERROR", any case. ERR_INVALID names the text and what is allowed. */
 const char *log_level_to_string(enum log_level level);

@@ -28,15 +28,16 @@ enum {
         CONFIG_TAGS_MAX = 40, /* EC2 takes 50 per ENI; the rest is ours */
         CONFIG_TAG_KEY_BYTES_MAX = 128,
         CONFIG_TAG_VALUE_BYTES_MAX = 256,
-        CONFIG_WARNINGS_MAX = 160,   /* one per setting, and one per tag */
+        CONFIG_WARNINGS_MAX = 192,   /* one per setting and per tag; names that are no settings; a reload */
         CONFIG_UNSUPPORTED_MAX = 64, /* rows of the table in unsupported.c */
 };
 
 /* What was understood, and is not done, or is done and will not be for ever. */
 struct config_warning {
-        const char *setting; /* its name in the table */
+        const char *setting; /* its name in the table, a name that is none, or the file */
         const char *text;    /* begins with the value, and ends with the remedy where there is one */
         bool renamed;        /* it is followed, by its old name */
+        bool pending;        /* SIGHUP found another value, which a restart takes */
 };
 
 struct config_warnings {
@@ -114,9 +115,11 @@ void config_log_warnings(const struct config *config);
 /*
  * SIGHUP: running takes the values that the table calls reloadable from fresh. Returns the names of the other settings whose values
  * differ and so need a restart, NULL behind the last one, in fresh's arena. Warnings go with the values: running has those
- * of what is in force. Fresh is only to be freed then.
+ * of what is in force, and one for each of these names. Fresh is only to be freed then.
  */
 const char *const *config_take_reloadable(struct config *running, struct config *fresh);
+/* SIGHUP: the file could not be taken. A warning about it stands until the next one is. */
+void config_reload_refused(struct config *running, const char *path, const struct err *why);
 
 /* Each setting that has a value, with the type that aws-vpc-cni's introspection gives it. The callback owns the value. */
 void config_each(const struct config *config, void (*visit)(void *data, const char *name, json_t *value),

@@ -8,6 +8,7 @@
 #include <vpcwire/file.h>
 
 #include "config/table.h"
+#include "config/unknown.h"
 #include "config/unsupported.h"
 #include "config/value.h"
 #include "config/warn.h"
@@ -58,6 +59,7 @@ static int load_environment(struct config *config, struct err *err)
                 }
         }
         load_unsupported_environment(config);
+        unknown_warn(config);
         return 0;
 }
 
@@ -95,7 +97,7 @@ static int load_line(struct config *config, const char *path, unsigned number, c
         setting = setting_find(line);
         if (!setting)
                 return err_set(err, ERR_INVALID, "%s:%u: unknown setting '%.64s'; the nearest is %s", path,
-                               number, line, setting_nearest(line));
+                               number, line, setting_nearest(line, NULL));
         value = trim(value);
         if (setting_take(config, setting, value, err) < 0)
                 return err_wrap(err, "%s:%u: %s", path, number, line);

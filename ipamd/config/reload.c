@@ -22,10 +22,14 @@ static void take_warnings(struct config *running, struct config *fresh, const ch
         for (const char *const *name = staying; *name; name++)
                 config_forget_warnings(fresh, *name);
         for (size_t i = 0; i < old.n; i++) {
-                if (!is_among(staying, old.list[i].setting))
+                if (!is_among(staying, old.list[i].setting) || old.list[i].pending)
                         continue;
                 config_warn(fresh, old.list[i].setting, "%s", old.list[i].text);
                 fresh->warnings.list[fresh->warnings.n - 1].renamed = old.list[i].renamed;
+        }
+        for (const char *const *name = staying; *name; name++) {
+                config_warn(fresh, *name, "its new value counts after a restart only; fix: restart ipamd");
+                fresh->warnings.list[fresh->warnings.n - 1].pending = true;
         }
         running->warnings = fresh->warnings;
         fresh->warnings = old;
@@ -44,4 +48,16 @@ const char *const *config_take_reloadable(struct config *running, struct config 
         }
         take_warnings(running, fresh, staying);
         return staying;
+}
+
+void config_reload_refused(struct config *running, const char *path, const struct err *why)
+{
+        const char *subject = arena_strdup(running->warnings.arena, path);
+
+        config_forget_warnings(running, path);
+        config_warn(
+                running, subject,
+                "not taken over on SIGHUP, the settings from before stay in force: %s; fix: correct it and "
+                "send SIGHUP again",
+                why->msg);
 }

@@ -2,6 +2,7 @@
 #include "config/table.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <string.h>
 
 #include <vpcwire/dataplane.h>
@@ -174,18 +175,22 @@ static unsigned distance_of(const char *a, const char *b)
         return row[n];
 }
 
-const char *setting_nearest(const char *name)
+const char *setting_nearest(const char *name, unsigned *ret_distance)
 {
         const char *best = settings[0].name;
-        unsigned best_distance = distance_of(name, best);
+        unsigned least = UINT_MAX;
 
-        for (size_t i = 1; i < n_settings; i++) {
-                unsigned distance = distance_of(name, settings[i].name);
+        for (size_t i = 0; i < n_settings; i++) {
+                /* WARM_ENI is the beginning of WARM_ENI_TARGET, though MAX_ENI has fewer other letters. */
+                bool begins = strncmp(settings[i].name, name, strlen(name)) == 0;
+                unsigned distance = begins ? 0 : distance_of(name, settings[i].name);
 
-                if (distance < best_distance) {
+                if (distance < least) {
                         best = settings[i].name;
-                        best_distance = distance;
+                        least = distance;
                 }
         }
+        if (ret_distance)
+                *ret_distance = distance_of(name, best);
         return best;
 }

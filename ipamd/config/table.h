@@ -46,7 +46,7 @@ extern const size_t n_settings;
 
 /* Also by its old name. NULL: there is none. */
 const struct setting *setting_find(const char *name);
-/* The name in the table that is most like this one. */
-const char *setting_nearest(const char *name);
+/* The name in the table that is most like this one, and how many characters differ (NULL: not asked). */
+const char *setting_nearest(const char *name, unsigned *ret_distance);
 
 #endif

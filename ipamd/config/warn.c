@@ -43,5 +43,5 @@ void config_log_warnings(const struct config *config)
 {
         for (size_t i = 0; i < config->warnings.n; i++)
                 log_warn("setting warning", LOG_STR("setting", config->warnings.list[i].setting),
-                         LOG_STR("why", config->warnings.list[i].text));
+                         LOG_STR("reason", config->warnings.list[i].text));
 }

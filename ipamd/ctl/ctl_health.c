@@ -36,17 +36,23 @@ static const struct probe *find_probe(const char *name)
         return NULL;
 }
 
-static void print(struct ctl *ctl, const char *probe, bool holds, const char *reason)
+/* Room is told, and decides nothing: a node without it is well. */
+static void print(struct ctl *ctl, const char *probe, bool holds, const char *reason, const char *room)
 {
         _cleanup_json_ json_t *json = NULL;
 
         if (!ctl->json) {
                 show_text(ctl->out, holds ? "ok" : reason, SHOW_PLAIN, false);
                 fputc('\n', ctl->out);
+                if (room) {
+                        fputs("room: ", ctl->out);
+                        show_text(ctl->out, room, SHOW_PLAIN, false);
+                        fputc('\n', ctl->out);
+                }
                 return;
         }
-        json = json_pack("{ss sb so?}", "probe", probe, "ok", holds, "reason",
-                         holds ? NULL : jsonx_string(reason));
+        json = json_pack("{ss sb so? so?}", "probe", probe, "ok", holds, "reason",
+                         holds ? NULL : jsonx_string(reason), "room", room ? jsonx_string(room) : NULL);
         json_dumpf(json, ctl->out, JSON_INDENT(2));
         fputc('\n', ctl->out);
 }
@@ -68,6 +74,7 @@ enum ctl_exit ctl_health(struct ctl *ctl)
         if (ipam_status(client, &status, &err) < 0)
                 return ctl_fail(ctl, &err);
         holds = probe->holds(&status);
-        print(ctl, probe->name, holds, status.reason ?: "not ready");
+        print(ctl, probe->name, holds, status.reason ?: "not ready",
+              probe->holds == is_ready ? status.room_summary : NULL);
         return holds ? CTL_OK : CTL_NO;
 }

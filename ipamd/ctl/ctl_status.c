@@ -29,6 +29,8 @@ static void show_node(struct ctl *ctl, const struct ipam_status_reply *status, i
         if (!node->instance_id) {
                 line(ctl, "node", SHOW_WARN, "not known yet");
         } else {
+                if (node->name)
+                        text_add(&text, "%s, ", node->name);
                 text_add(&text, "%s (%s) in %s, %s", node->instance_id, or_dash(node->instance_type),
                          or_dash(node->availability_zone), or_dash(node->subnet_id));
                 if (ip_is_set(node->primary_address))
@@ -43,6 +45,33 @@ static void show_node(struct ctl *ctl, const struct ipam_status_reply *status, i
         line(ctl, "ipamd", SHOW_PLAIN, text.text);
 }
 
+static void show_remedy(struct ctl *ctl, const char *remedy)
+{
+        _cleanup_(text_done) struct text text = {0};
+
+        text_add(&text, "fix: %s", remedy);
+        line(ctl, "", SHOW_PLAIN, text.text);
+}
+
+/* Whether there is an address for another pod; pods that wait for one are worth a word of their own. */
+static void show_room(struct ctl *ctl, const struct ipam_status_reply *status)
+{
+        static const enum show_colour colours[_IPAM_ROOM_STATE_MAX] = {
+                [IPAM_ROOM_STATE_AVAILABLE] = SHOW_PLAIN,
+                [IPAM_ROOM_STATE_SOON] = SHOW_PLAIN,
+                [IPAM_ROOM_STATE_NONE] = SHOW_WARN,
+        };
+        _cleanup_(text_done) struct text text = {0};
+
+        line(ctl, "room", colours[status->room], status->room_summary);
+        if (status->room_remedy)
+                show_remedy(ctl, status->room_remedy);
+        text_add(&text, "%lld pod%s, ipamctl pods shows them", (long long)status->pool.waiting,
+                 status->pool.waiting == 1 ? "" : "s");
+        if (status->pool.waiting)
+                line(ctl, "waiting", status->room == IPAM_ROOM_STATE_NONE ? SHOW_BAD : SHOW_WARN, text.text);
+}
+
 static void show_health(struct ctl *ctl, const struct ipam_status_reply *status)
 {
         _cleanup_(text_done) struct text text = {0};
@@ -53,8 +82,8 @@ static void show_health(struct ctl *ctl, const struct ipam_status_reply *status)
                 text_add(&text, "no: %s", or_dash(status->reason));
                 line(ctl, "ready", SHOW_BAD, text.text);
         }
-        if (status->waiting_reason)
-                line(ctl, "pods wait", status->exhausted ? SHOW_BAD : SHOW_WARN, status->waiting_reason);
+        if (status->room_summary)
+                show_room(ctl, status);
         if (status->impaired)
                 line(ctl, "impaired", SHOW_BAD, or_dash(status->impaired_reason));
 }
@@ -85,10 +114,6 @@ static void show_pool(struct ctl *ctl, const struct ipam_status_reply *status)
         text_add(&text, "%lld pods have an address that is not ours any more", (long long)pool->lost);
         if (pool->lost)
                 line(ctl, "lost", SHOW_BAD, text.text);
-        text_done(&text);
-        text_add(&text, "%lld", (long long)pool->waiting);
-        if (pool->waiting)
-                line(ctl, "waiting", SHOW_WARN, text.text);
 }
 
 static void show_targets(struct ctl *ctl, const struct ipam_targets *targets)
@@ -109,28 +134,66 @@ static void show_targets(struct ctl *ctl, const struct ipam_targets *targets)
         line(ctl, "targets", SHOW_PLAIN, text.text);
 }
 
+/* One cause puts off several calls at times: said once, with the calls and the next of their times. */
+static bool said_before(const struct ipam_status_reply *status, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                if (strcmp(status->blocked[i].reason, status->blocked[n].reason) == 0)
+                        return true;
+        return false;
+}
+
+static void add_calls(struct text *text, const struct ipam_status_reply *status, size_t first,
+                      int64_t *ret_until_ms)
+{
+        *ret_until_ms = status->blocked[first].until_ms;
+        for (size_t i = first; i < status->n_blocked; i++) {
+                const struct ipam_blocked *blocked = &status->blocked[i];
+
+                if (strcmp(blocked->reason, status->blocked[first].reason) != 0)
+                        continue;
+                text_add(text, "%s%s%s%s", i == first ? "" : ", ", blocked->action,
+                         blocked->subject[0] ? " " : "", blocked->subject);
+                if (blocked->until_ms && blocked->until_ms < *ret_until_ms)
+                        *ret_until_ms = blocked->until_ms;
+        }
+}
+
+static bool is_the_room_remedy(const struct ipam_status_reply *status, const char *remedy)
+{
+        return status->room_remedy && strcmp(status->room_remedy, remedy) == 0;
+}
+
 static void show_blocked(struct ctl *ctl, const struct ipam_status_reply *status, int64_t now_ms)
 {
         for (size_t i = 0; i < status->n_blocked; i++) {
                 const struct ipam_blocked *blocked = &status->blocked[i];
                 _cleanup_(text_done) struct text text = {0};
+                int64_t until_ms;
 
-                text_add(&text, "%s%s%s: %s", blocked->action, blocked->subject[0] ? " " : "",
-                         blocked->subject, blocked->reason);
-                if (blocked->until_ms)
-                        text_add(&text, " (again in %s)",
-                                 show_age(blocked->until_ms - now_ms, (char[SHOW_AGE_BYTES]){0}));
+                if (said_before(status, i))
+                        continue;
+                add_calls(&text, status, i, &until_ms);
+                text_add(&text, ": %s", blocked->reason);
+                if (until_ms)
+                        text_add(&text, ", next try in %s",
+                                 clock_until_format(until_ms - now_ms, (char[CLOCK_SPAN_BYTES]){0}));
                 line(ctl, "blocked", SHOW_WARN, text.text);
+                if (blocked->remedy && !is_the_room_remedy(status, blocked->remedy))
+                        show_remedy(ctl, blocked->remedy);
         }
 }
 
 static void show_warnings(struct ctl *ctl, const struct ipam_status_reply *status)
 {
         for (size_t i = 0; i < status->n_warnings; i++) {
+                const struct ipam_warning *warning = &status->warnings[i];
                 _cleanup_(text_done) struct text text = {0};
 
-                text_add(&text, "%s: %s", status->warnings[i].subject, status->warnings[i].reason);
+                text_add(&text, "%s: %s", warning->subject, warning->reason);
                 line(ctl, "warning", SHOW_WARN, text.text);
+                if (warning->remedy)
+                        show_remedy(ctl, warning->remedy);
         }
 }
 

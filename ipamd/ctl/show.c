@@ -147,18 +147,7 @@ void show_table(FILE *out, const struct show_table *table, unsigned width, bool 
 
 const char *show_age(int64_t age_ms, char text[static SHOW_AGE_BYTES])
 {
-        enum { MINUTE = 60, HOUR = 60 * MINUTE, DAY = 24 * HOUR };
-        long long s = age_ms < 0 ? 0 : age_ms / 1000;
-
-        if (s < MINUTE)
-                snprintf(text, SHOW_AGE_BYTES, "%llds", s);
-        else if (s < HOUR)
-                snprintf(text, SHOW_AGE_BYTES, "%lldm%02llds", s / MINUTE, s % MINUTE);
-        else if (s < DAY)
-                snprintf(text, SHOW_AGE_BYTES, "%lldh%02lldm", s / HOUR, s % HOUR / MINUTE);
-        else
-                snprintf(text, SHOW_AGE_BYTES, "%lldd%lldh", s / DAY % 100000, s % DAY / HOUR);
-        return text;
+        return clock_span_format(age_ms, text);
 }
 
 int show_parse_age(const char *text, int64_t *ret_ms)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <vpcwire/clock.h>
 #include <vpcwire/mem.h>
 
 enum show_colour { SHOW_PLAIN, SHOW_GOOD, SHOW_WARN, SHOW_BAD, SHOW_FAINT, _SHOW_COLOUR_MAX };
@@ -31,7 +32,7 @@ struct show_table {
         size_t n_rows;
 };
 
-enum { SHOW_AGE_BYTES = 16 };
+enum { SHOW_AGE_BYTES = CLOCK_SPAN_BYTES };
 
 /* Prints the table in at most `width` characters per line if it can (0: as wide as it is). */
 void show_table(FILE *out, const struct show_table *table, unsigned width, bool colours);

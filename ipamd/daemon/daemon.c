@@ -25,6 +25,7 @@
 #include "daemon/signals.h"
 #include "daemon/web.h"
 #include "install/announce.h"
+#include "metrics/metrics.h"
 #include "reconcile/reconcile.h"
 #include "report/alarm_watch.h"
 #include "rpc/server.h"
@@ -74,6 +75,7 @@ static const struct ipam_warning *warnings_of(const struct config *config)
 static struct rpc_settings rpc_settings_of(const struct config *config)
 {
         return (struct rpc_settings){
+                .node_name = config->node_name,
                 .targets = config->targets,
                 .cooldown_ms = (int64_t)config->ip_cooldown_s * 1000,
                 .mtu = config->pod_mtu,
@@ -234,8 +236,12 @@ static void reload(struct daemon *d)
 
         if (config_load(d->conf_path, &fresh, &err) < 0) {
                 log_error("reload failed; the old settings stay in force", LOG_ERR(&err));
+                config_reload_refused(d->config, d->conf_path, &err);
+                metrics_set(d->web.metrics, METRIC_CONFIG_RELOAD, NO_LABELS, 0);
+                apply_settings(d);
                 return;
         }
+        metrics_set(d->web.metrics, METRIC_CONFIG_RELOAD, NO_LABELS, 1);
         for (const char *const *name = config_take_reloadable(d->config, fresh); *name; name++)
                 log_warn("changed setting needs a restart", LOG_STR("setting", *name));
         config_log_warnings(d->config);
@@ -321,6 +327,7 @@ static int start(struct daemon *d, struct err *err)
         rpc.store = d->store;
         if (rpc_new(&d->loop, &rpc, &d->rpc, err) < 0)
                 return err_wrap(err, "serve");
+        metrics_set(d->web.metrics, METRIC_CONFIG_RELOAD, NO_LABELS, 1);
         tell_node(d);
         d->alarms = alarm_watch_new(&d->loop, d->store, c);
         if (start_announce(d, err) < 0)

@@ -59,7 +59,7 @@ static void tell_prepared(const struct store_options *options, const struct stor
 {
         if (*prepared->backup)
                 log_error("database unusable: kept as a backup; the new one starts from EC2 and the kernel",
-                          LOG_STR("why", prepared->why_backup), LOG_STR("backup", prepared->backup));
+                          LOG_STR("reason", prepared->why_backup), LOG_STR("backup", prepared->backup));
         if (prepared->outdated)
                 log_warn("database is an older copy: EC2 resync before anything is offered",
                          LOG_STR("database", options->path));

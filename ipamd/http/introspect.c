@@ -114,5 +114,5 @@ void http_get_readyz(void *data, const struct http_route *route _unused_, struct
                 return;
         }
         ret->status = status.ready ? 200 : 503;
-        text_add(&ret->body, "%s\n", status.ready ? "ok" : status.reason);
+        text_add(&ret->body, "%s\nroom: %s\n", status.ready ? "ok" : status.reason, status.room_summary);
 }

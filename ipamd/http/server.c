@@ -231,12 +231,12 @@ static void listen_or_wait(struct http_server *server)
         struct err err;
 
         if (start_daemon(server, &err) == 0) {
-                log_info("listening", LOG_STR("what", server->options.name));
+                log_info("listening", LOG_STR("listener", server->options.name));
                 return;
         }
         if (!server->reported)
-                log_warn("listening failed; retrying", LOG_STR("what", server->options.name), LOG_ERR(&err),
-                         LOG_INT("again_in_ms", HTTP_RETRY_MS));
+                log_warn("listening failed; retrying", LOG_STR("listener", server->options.name),
+                         LOG_ERR(&err), LOG_INT("retry_in_ms", HTTP_RETRY_MS));
         server->reported = true;
         uv_timer_start(&server->timer, on_timer, HTTP_RETRY_MS, 0);
 }

@@ -123,11 +123,11 @@ static void retry_later(struct kube *kube, int64_t at_least_ms, const char *why)
         if (delay_ms < at_least_ms)
                 delay_ms = at_least_ms;
         if (kube->failures == 1)
-                log_warn("event not delivered to Kubernetes; kept", LOG_STR("why", why),
-                         LOG_INT("again_in_ms", delay_ms));
+                log_warn("event not delivered to Kubernetes; kept", LOG_STR("reason", why),
+                         LOG_INT("retry_in_ms", delay_ms));
         else
-                log_debug("event not delivered to Kubernetes", LOG_STR("why", why),
-                          LOG_INT("again_in_ms", delay_ms));
+                log_debug("event not delivered to Kubernetes", LOG_STR("reason", why),
+                          LOG_INT("retry_in_ms", delay_ms));
         kube->sending->sending = false;
         kube->sending = NULL;
         kube->not_before_ms = clock_boottime_ms() + delay_ms;
@@ -196,7 +196,7 @@ static void wrong(struct kube *kube, const struct http_reply *reply)
         _cleanup_(arena_freep) struct arena *arena = arena_new();
 
         log_error("event rejected by Kubernetes; dropped", LOG_STR("reason", kube->sending->reason),
-                  LOG_STR("why", reply_message(arena, reply)));
+                  LOG_STR("reason", reply_message(arena, reply)));
         reported(kube);
 }
 

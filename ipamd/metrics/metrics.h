@@ -52,6 +52,7 @@ enum metric {
         METRIC_LEASES,
         METRIC_WAITING,
         METRIC_READY,
+        METRIC_CONFIG_RELOAD,
         METRIC_IMPAIRED,
         METRIC_BLOCKED,
         METRIC_ENIS,

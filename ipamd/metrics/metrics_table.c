@@ -177,6 +177,10 @@ const struct metric_row metric_rows[_METRIC_MAX] = {
                            {{"state", ALL(lease_state_names), .more = METRIC_LOST}}},
         [METRIC_WAITING] = {"vpcwire_waiting_requests", "ADDs that wait for an address now",
                             METRIC_KIND_GAUGE},
+        [METRIC_CONFIG_RELOAD] = {"vpcwire_config_reload_success",
+                                  "1: the settings of the last SIGHUP were taken; 0: refused, those from "
+                                  "before stay in force",
+                                  METRIC_KIND_GAUGE},
         [METRIC_READY] = {"vpcwire_ready", "1: the daemon can serve ADDs, whether or not an address is free",
                           METRIC_KIND_GAUGE},
         [METRIC_IMPAIRED] = {"vpcwire_impaired", "1: running pods are hurt", METRIC_KIND_GAUGE},

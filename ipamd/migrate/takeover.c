@@ -98,7 +98,7 @@ static int skip(const struct takeover_options *options, const struct import *imp
 
         log_warn("pod not taken over", LOG_STR("address", IP_TEXT(import->address)),
                  LOG_STR("pod", import->pod_name), LOG_STR("container", import->key.container_id),
-                 LOG_STR("why", reason));
+                 LOG_STR("reason", reason));
         out->again = true;
         return store_import_skip(options->store, import->address, reason, err);
 }
@@ -112,7 +112,7 @@ static int leave_second_address(const struct takeover_options *options, const st
         if (strcmp(import->reason, reason) != 0)
                 log_warn("address of a pod not taken over", LOG_STR("address", IP_TEXT(import->address)),
                          LOG_STR("pod", import->pod_name), LOG_STR("container", import->key.container_id),
-                         LOG_STR("why", reason));
+                         LOG_STR("reason", reason));
         return store_import_explain(options->store, import->address, reason, err);
 }
 
@@ -205,7 +205,7 @@ static void tidy_legacy(struct takeover *takeover, const struct takeover_options
         if (legacy_remove_xtables(options->xtables_lock, &n, &err) < 0) {
                 if (takeover->reported != err.code)
                         log_warn("aws-vpc-cni's chains not removed from iptables-legacy yet", LOG_ERR(&err),
-                                 LOG_INT("again_every_ms", LEGACY_RETRY_MS));
+                                 LOG_INT("retry_every_ms", LEGACY_RETRY_MS));
                 takeover->reported = err.code;
                 takeover->tidy_legacy_due_ms = round->now_ms + LEGACY_RETRY_MS;
                 outcome_wake(out, takeover->tidy_legacy_due_ms);

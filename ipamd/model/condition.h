@@ -121,7 +121,8 @@ struct condition {
         enum condition_kind kind;
         const char *object;
         enum condition_cause cause;
-        const char *message;
+        const char *
+                message; /* of an EC2 call that failed: EC2's text; else what is wrong. Said to people by words.h */
         unsigned attempts; /* 0: nothing is tried at the time */
         int64_t retry_at_ms; /* CLOCK_BOOTTIME: not tried again before; or it stands until then, unless seen again */
 };

@@ -69,11 +69,6 @@ bool draft_due(struct draft *draft, int64_t at_ms)
         return false;
 }
 
-long long draft_seconds_until(const struct draft *draft, int64_t at_ms)
-{
-        return (at_ms - draft->now_ms + 999) / 1000;
-}
-
 bool draft_has(const struct draft *draft, enum plan_action_kind kind, const struct plan_eni *eni)
 {
         for (size_t i = 0; i < draft->n; i++) {

@@ -41,8 +41,6 @@ struct plan_action *draft_add(struct draft *draft, enum plan_action_kind kind, c
 void draft_stuck(struct draft *draft, const struct plan_stuck *stuck);
 /* Whether the time has come; if not, the plan is to be made again then. */
 bool draft_due(struct draft *draft, int64_t at_ms);
-/* "12 s", rounded up, for reasons. */
-long long draft_seconds_until(const struct draft *draft, int64_t at_ms);
 bool draft_has(const struct draft *draft, enum plan_action_kind kind, const struct plan_eni *eni);
 
 /* On the default network card, whose places and device indexes we use. */

@@ -45,10 +45,8 @@ static void fill(struct draft *draft, struct growth *growth, const struct plan_e
         unsigned count = chunk(draft, growth, room);
 
         if (!draft_due(draft, eni->grow_not_before_ms)) {
-                draft_stuck(draft, &(struct plan_stuck){
-                                           .reason = PLAN_REASON_ASSIGN_LATER,
-                                           .device_index = eni->device_index,
-                                           .seconds = draft_seconds_until(draft, eni->grow_not_before_ms)});
+                draft_stuck(draft, &(struct plan_stuck){.reason = PLAN_REASON_ASSIGN_LATER,
+                                                        .device_index = eni->device_index});
                 /* Nobody waits: better to be patient than to open another ENI. */
                 if (draft->view->waiting == 0)
                         found(growth, count);
@@ -56,11 +54,9 @@ static void fill(struct draft *draft, struct growth *growth, const struct plan_e
         }
         if (!draft_due(draft, eni->subnet_not_before_ms)) {
                 /* No patience here: other subnets may have what this one lacks. */
-                draft_stuck(draft, &(struct plan_stuck){
-                                           .reason = PLAN_REASON_ASSIGN_LATER_IN_SUBNET,
-                                           .device_index = eni->device_index,
-                                           .subnet_id = eni->subnet_id,
-                                           .seconds = draft_seconds_until(draft, eni->subnet_not_before_ms)});
+                draft_stuck(draft, &(struct plan_stuck){.reason = PLAN_REASON_ASSIGN_LATER_IN_SUBNET,
+                                                        .device_index = eni->device_index,
+                                                        .subnet_id = eni->subnet_id});
                 return;
         }
         draft_add(draft, PLAN_ASSIGN, eni, count, "%u addresses are missing; device %u has room for %u",
@@ -156,11 +152,8 @@ static const struct plan_subnet *choose_subnet(struct draft *draft)
                 return NULL;
         }
         for (size_t i = 0; i < view->n_subnets; i++)
-                draft_stuck(draft,
-                            &(struct plan_stuck){.reason = PLAN_REASON_CREATE_LATER_IN_SUBNET,
-                                                 .subnet_id = view->subnets[i].id,
-                                                 .seconds = draft_seconds_until(
-                                                         draft, view->subnets[i].create_not_before_ms)});
+                draft_stuck(draft, &(struct plan_stuck){.reason = PLAN_REASON_CREATE_LATER_IN_SUBNET,
+                                                        .subnet_id = view->subnets[i].id});
         return NULL;
 }
 
@@ -181,10 +174,7 @@ static void create(struct draft *draft, struct growth *growth)
                 if (!has_place(draft, n))
                         return;
                 if (!draft_due(draft, draft->view->create_not_before_ms)) {
-                        draft_stuck(draft,
-                                    &(struct plan_stuck){.reason = PLAN_REASON_CREATE_LATER,
-                                                         .seconds = draft_seconds_until(
-                                                                 draft, draft->view->create_not_before_ms)});
+                        draft_stuck(draft, &(struct plan_stuck){.reason = PLAN_REASON_CREATE_LATER});
                         return;
                 }
                 subnet = choose_subnet(draft);

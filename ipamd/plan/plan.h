@@ -80,10 +80,10 @@ enum {
 enum plan_reason {
         PLAN_REASON_ENI_COMES,              /* device_index */
         PLAN_REASON_ENI_IN_DOUBT,           /* device_index */
-        PLAN_REASON_ASSIGN_LATER,           /* device_index, seconds */
-        PLAN_REASON_ASSIGN_LATER_IN_SUBNET, /* device_index, seconds, subnet_id */
-        PLAN_REASON_CREATE_LATER,           /* seconds */
-        PLAN_REASON_CREATE_LATER_IN_SUBNET, /* seconds, subnet_id */
+        PLAN_REASON_ASSIGN_LATER,           /* device_index */
+        PLAN_REASON_ASSIGN_LATER_IN_SUBNET, /* device_index, subnet_id */
+        PLAN_REASON_CREATE_LATER,
+        PLAN_REASON_CREATE_LATER_IN_SUBNET, /* subnet_id */
         PLAN_REASON_PLACE_LATER,            /* n ENIs there may be; places: one is on its way out */
         PLAN_REASON_MAX_ENI,                /* n */
         PLAN_REASON_ATTACH_LIMIT,           /* n: EC2 refused to attach more */
@@ -111,7 +111,6 @@ struct plan_stuck {
         unsigned device_index, n, held;
         unsigned places[_PLAN_PLACE_MAX];
         const char *subnet_id;
-        long long seconds; /* from now */
 };
 
 struct plan_action {

@@ -29,23 +29,18 @@ static const char *reason_text(const struct plan_stuck *s, struct arena *arena)
         case PLAN_REASON_ENI_COMES:
                 return arena_printf(arena, "the ENI at device %u is still under way", s->device_index);
         case PLAN_REASON_ENI_IN_DOUBT:
-                return arena_printf(arena, "the ENI at device %u is in doubt until the next resync",
-                                    s->device_index);
-        case PLAN_REASON_ASSIGN_LATER:
-                return arena_printf(arena,
-                                    "EC2 is asked for addresses on the ENI at device %u again in %lld s",
-                                    s->device_index, s->seconds);
-        case PLAN_REASON_ASSIGN_LATER_IN_SUBNET:
                 return arena_printf(
-                        arena,
-                        "EC2 is asked for addresses on the ENI at device %u again in %lld s, when it "
-                        "may have some in subnet %s",
-                        s->device_index, s->seconds, s->subnet_id);
-        case PLAN_REASON_CREATE_LATER:
-                return arena_printf(arena, "EC2 is asked for another ENI again in %lld s", s->seconds);
+                        arena, "whether the ENI at device %u exists is known after the next sync with EC2",
+                        s->device_index);
+        case PLAN_REASON_ASSIGN_LATER:
+                return arena_printf(arena, "the last call for addresses on the ENI at device %u failed",
+                                    s->device_index);
+        case PLAN_REASON_ASSIGN_LATER_IN_SUBNET:
+                return arena_printf(arena, "subnet %s had no addresses for the ENI at device %u",
+                                    s->subnet_id, s->device_index);
+        case PLAN_REASON_CREATE_LATER: return "the last call for another ENI failed";
         case PLAN_REASON_CREATE_LATER_IN_SUBNET:
-                return arena_printf(arena, "EC2 is asked for an ENI in subnet %s again in %lld s",
-                                    s->subnet_id, s->seconds);
+                return arena_printf(arena, "subnet %s had no address for another ENI", s->subnet_id);
         case PLAN_REASON_MAX_ENI: return arena_printf(arena, "MAX_ENI=%u is reached", s->n);
         case PLAN_REASON_ATTACH_LIMIT: return arena_printf(arena, "EC2 attaches no more than %u ENIs", s->n);
         case PLAN_REASON_ALL_FULL:
@@ -56,13 +51,13 @@ static const char *reason_text(const struct plan_stuck *s, struct arena *arena)
                         arena, "no place for another of the %u ENIs that this instance type can have: %s",
                         s->n, places_text(s, arena));
         case PLAN_REASON_POD_LIMIT:
-                return arena_printf(arena, "the node may have %u pods, and the pool has %u addresses", s->n,
+                return arena_printf(arena, "VPCWIRE_MAX_PODS=%u is reached, with %u addresses", s->n,
                                     s->held);
         case PLAN_REASON_TYPE_LIMIT: return "the instance type's limits allow no addresses for pods";
         case PLAN_REASON_PRIMARY_NOT_SEEN: return "the instance's own ENI has not been seen in EC2 yet";
         case PLAN_REASON_NOT_RESYNCED:
-                return "EC2 has not been looked at since the boot, and what it gave us before may be "
-                       "somebody else's now";
+                return "no sync with EC2 since the boot, and what it assigned before may be somebody else's "
+                       "now";
         case PLAN_REASON_COOLING:
                 return arena_printf(arena, "%u address%s cooling down", s->n, s->n == 1 ? " is" : "es are");
         case _PLAN_REASON_MAX: break;
@@ -76,7 +71,8 @@ const char *plan_stuck_text(const struct plan *plan, struct arena *arena)
         const char *text = reason_text(&plan->stuck[0], arena);
 
         for (size_t i = 1; i < plan->n_stuck; i++)
-                text = arena_printf(arena, "%s; %s", text, reason_text(&plan->stuck[i], arena));
+                if (plan->stuck[i].reason != PLAN_REASON_COOLING) /* it is in the counts that stand beside */
+                        text = arena_printf(arena, "%s; %s", text, reason_text(&plan->stuck[i], arena));
         return text;
 }
 

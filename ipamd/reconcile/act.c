@@ -35,7 +35,7 @@ int act_give_up(struct context *ctx, struct round *round, struct eni *eni, const
         bool done;
 
         log_warn("eni given up", LOG_STR("eni", *eni->eni_id ? eni->eni_id : eni->client_token),
-                 LOG_STR("why", why));
+                 LOG_STR("reason", why));
         out->again = true;
         if (!*eni->eni_id)
                 return store_eni_remove(ctx->store, eni->key, why, err);

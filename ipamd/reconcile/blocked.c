@@ -81,22 +81,6 @@ static int write_down(struct context *ctx, struct round *round, struct condition
         return store_condition_set(ctx->store, &condition, err);
 }
 
-/* For people. EC2's own words stay where we have no better ones. */
-static const char *sentence(struct arena *arena, enum ec2_failure_class class, const char *object,
-                            const char *why)
-{
-        if (class == EC2_FAILURE_CAPACITY_SUBNET)
-                return arena_printf(arena, "subnet %s has no free addresses", object);
-        if (class == EC2_FAILURE_CAPACITY_ACCOUNT)
-                return "the account has as many ENIs in this region as EC2 allows it "
-                       "(NetworkInterfaceLimitExceeded)";
-        if (class == EC2_FAILURE_CREDENTIALS)
-                return arena_printf(arena, "AWS does not take this node's credentials: %s", why);
-        if (class == EC2_FAILURE_THROTTLED)
-                return arena_printf(arena, "throttled: %s", why);
-        return why;
-}
-
 enum condition_cause blocked_cause(enum ec2_failure_class class)
 {
         static const enum condition_cause causes[_EC2_FAILURE_MAX] = {
@@ -154,7 +138,7 @@ static int keep_pace(struct context *ctx, struct round *round, enum condition_ki
 
         metrics_add(ctx->options.metrics, METRIC_EC2_PACED, LABELS(action), 1);
         log_debug("ec2 call deferred", LOG_STR("action", action), LOG_STR("object", object),
-                  LOG_INT("again_in_ms", wait_ms));
+                  LOG_INT("retry_in_ms", wait_ms));
         return write_down(ctx, round,
                           (struct condition){.kind = kind,
                                              .object = object,
@@ -180,10 +164,9 @@ int blocked_after_failure(struct context *ctx, struct round *round, enum conditi
         log_warn("ec2 call failed", LOG_STR("action", condition_kind_to_string(kind)),
                  LOG_STR("object", object), LOG_STR("class", ec2_failure_class_to_string(result->class)),
                  LOG_STR("code", result->code), LOG_STR("request_id", result->request_id),
-                 LOG_INT("attempt", attempt), LOG_INT("again_in_ms", delay_ms), LOG_ERR(why));
+                 LOG_INT("attempt", attempt), LOG_INT("retry_in_ms", delay_ms), LOG_ERR(why));
         return blocked_until(ctx, round, kind, object, clock_boottime_ms() + delay_ms,
-                             blocked_cause(result->class),
-                             sentence(round->arena, result->class, object, why->msg), out, err);
+                             blocked_cause(result->class), why->msg, out, err);
 }
 
 int blocked_clear(struct context *ctx, struct round *round, enum condition_kind kind, const char *object,

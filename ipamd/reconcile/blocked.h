@@ -14,7 +14,7 @@ enum {
 
 /*
  * An EC2 call failed, with this result and for this cause. Writes down that (kind, object) is not tried again before a time
- * that follows from the class and the number of attempts, and logs it. The message of the condition is made of both.
+ * that follows from the class and the number of attempts, and logs it. The message of the condition is EC2's own text (model/words.h).
  */
 int blocked_after_failure(struct context *ctx, struct round *round, enum condition_kind kind,
                           const char *object, const struct ec2_result *result, const struct err *cause,

@@ -29,7 +29,7 @@ static int warn(struct context *ctx, struct round *round, const struct firewall_
 
         if (!blocked_find(round, CONDITION_FIREWALL, drop->where)) {
                 log_warn("firewall drops pods' packets", LOG_STR("where", drop->where),
-                         LOG_STR("why", drop->why), LOG_STR("remedy", drop->remedy));
+                         LOG_STR("reason", drop->why), LOG_STR("remedy", drop->remedy));
                 out->pool_changed = true;
         }
         return blocked_until(ctx, round, CONDITION_FIREWALL, drop->where,

@@ -15,7 +15,7 @@ static void tell_credentials(struct health *reported, const struct credentials_h
                 log_warn(health->have_good
                                  ? "credentials cannot be refreshed; the old ones are used to their end"
                                  : "there are no good credentials",
-                         LOG_STR("why", health->why));
+                         LOG_STR("reason", health->why));
 }
 
 static void tell_clock(struct health *reported, const struct credentials_health *health)

@@ -73,7 +73,8 @@ static int forget_other_instance(struct context *ctx, struct takeover *takeover,
                 return err_wrap(err, "begin anew: the database is another instance's");
         log_error(
                 "database of another instance: kept as a backup; the new one starts from EC2 and the kernel",
-                LOG_STR("why", whose), LOG_STR("is", ctx->identity.instance_id), LOG_STR("backup", backup));
+                LOG_STR("reason", whose), LOG_STR("is", ctx->identity.instance_id),
+                LOG_STR("backup", backup));
         if (not_kept.code)
                 log_warn("no backup of the other instance's database", LOG_ERR(&not_kept));
         outcome_resync_ec2(out, round->now_ms);

@@ -201,7 +201,7 @@ static int report_eni(struct network *network, struct context *ctx, struct round
         }
         if (eni->state != ENI_READY)
                 return 0;
-        log_warn("addresses withheld", LOG_STR("eni", eni->eni_id), LOG_STR("why", why));
+        log_warn("addresses withheld", LOG_STR("eni", eni->eni_id), LOG_STR("reason", why));
         out->pool_changed = true;
         return store_eni_set_state(ctx->store, eni->key, ENI_CONFIGURING, why, round->now_ms, &done, err);
 }

@@ -19,13 +19,11 @@ static struct warning warn_of(struct round *round, const struct node_misled *mis
         return (struct warning){
                 .object = arena_strdup(round->arena, IP_TEXT(misled->ip)),
                 .cause = CAUSE_ROUTE_MISLED,
-                .message = arena_printf(
-                        round->arena,
-                        "its pod's link is not here, and table %d leads its packets to link %s of "
-                        "container %s; remove that route if it is wrong: ip route del %s table %d",
-                        DATAPLANE_TABLE_PODS, misled->ifname,
-                        *misled->container_id ? misled->container_id : "(unknown)", IP_TEXT(misled->ip),
-                        DATAPLANE_TABLE_PODS)};
+                .message = arena_printf(round->arena,
+                                        "its pod's link is not here, and table %d leads its packets to link "
+                                        "%s of container %s",
+                                        DATAPLANE_TABLE_PODS, misled->ifname,
+                                        *misled->container_id ? misled->container_id : "(unknown)")};
 }
 
 static void tell_taken_off(const struct node_occupied *occupied)
@@ -36,16 +34,13 @@ static void tell_taken_off(const struct node_occupied *occupied)
 
 static struct warning warn_of_local(struct round *round, const struct node_occupied *occupied)
 {
-        const char *ip = arena_strdup(round->arena, IP_TEXT(occupied->ip));
-
         return (struct warning){
-                .object = ip,
+                .object = arena_strdup(round->arena, IP_TEXT(occupied->ip)),
                 .cause = CAUSE_HOST_HAS_ADDRESS,
                 .message = arena_printf(
                         round->arena,
-                        "the host itself has this pod's address by link %s, so the pod gets no packets; "
-                        "take it off: ip address del %s dev %s",
-                        occupied->ifname, ip, occupied->ifname)};
+                        "the host itself has this pod's address on link %s, so the pod gets no packets",
+                        occupied->ifname)};
 }
 
 static size_t tell_local(struct round *round, const struct node_report *report, struct warning *ret)
@@ -70,10 +65,9 @@ static struct warning warn_of_strayed(struct round *round, const struct node_rep
                 .message = arena_printf(
                         round->arena,
                         "table main leads it %s%s, and not by the primary ENI's link %s: pods of that "
-                        "ENI do not reach it; give the route another range, or a higher metric "
-                        "(ip route show %s)",
-                        *strayed->ifname ? "by link " : "elsewhere", strayed->ifname, report->primary_ifname,
-                        strayed->dst)};
+                        "ENI do not reach it",
+                        *strayed->ifname ? "by link " : "elsewhere", strayed->ifname,
+                        report->primary_ifname)};
 }
 
 /* Others' table, so nobody but its owner can mend it; the pods of secondary ENIs do without it. */

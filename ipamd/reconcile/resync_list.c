@@ -88,6 +88,6 @@ int resync_tell_unreadable(struct resync *resync, struct context *ctx, struct ro
                 log_info("EC2's answers readable again");
                 return 0;
         }
-        log_warn("unreadable part of EC2's answer ignored", LOG_STR("what", text));
+        log_warn("unreadable part of EC2's answer ignored", LOG_STR("reason", text));
         return store_event_add(ctx->store, EVENT_EC2_UNREADABLE, "", text, err);
 }

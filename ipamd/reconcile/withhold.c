@@ -35,17 +35,14 @@ static int withhold_one(struct context *ctx, const struct block_address *address
 
 static struct warning warn_of(struct round *round, const struct node_occupied *occupied)
 {
-        const char *ip = arena_strdup(round->arena, IP_TEXT(occupied->ip));
-
         return (struct warning){
-                .object = ip,
+                .object = arena_strdup(round->arena, IP_TEXT(occupied->ip)),
                 .cause = occupied->local ? CAUSE_HOST_HAS_ADDRESS : CAUSE_NO_LEASE,
                 .message = occupied->local
                                    ? arena_printf(round->arena,
-                                                  "the host itself has this address by link %s, so no "
-                                                  "pod gets it; if "
-                                                  "that is not meant: ip address del %s dev %s",
-                                                  occupied->ifname, ip, occupied->ifname)
+                                                  "the host itself has this address on link %s, so no "
+                                                  "pod gets it",
+                                                  occupied->ifname)
                                    : arena_printf(round->arena,
                                                   "table %d leads this address to link %s, and no "
                                                   "lease says whose it "

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "model/words.h"
 #include "reconcile/reconcile.h"
 
 struct list {
@@ -85,6 +86,7 @@ static bool is_stale(const struct alarm_facts *facts, const struct condition *co
 static void add_condition(struct list *list, const struct condition *condition)
 {
         for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
+                const struct condition_words words = condition_words(condition, list->arena);
                 const struct rule *rule = &rules[i];
                 const char *object = rule->object ? condition->object : "";
 
@@ -93,7 +95,7 @@ static void add_condition(struct list *list, const struct condition *condition)
                 add(list, (struct kube_notice){.reason = rule->reason,
                                                .over_reason = rule->over_reason,
                                                .subject = object,
-                                               .message = condition->message,
+                                               .message = words_joined(&words, list->arena),
                                                .over_message = arena_printf(list->arena, "%s%s",
                                                                             rule->over_message, object)});
                 return;
@@ -102,15 +104,14 @@ static void add_condition(struct list *list, const struct condition *condition)
 
 static void add_denied(struct list *list, const struct store_fact *denied)
 {
-        add(list,
-            (struct kube_notice){
-                    .reason = "MissingIAMPermissions",
-                    .over_reason = "IAMPermissionsGranted",
-                    .subject = denied->name,
-                    .message = arena_printf(list->arena,
-                                            "allow ec2:%s in the IAM policy of this node's role. EC2: %s",
-                                            denied->name, denied->value),
-                    .over_message = arena_printf(list->arena, "EC2 carries out %s again", denied->name)});
+        const struct condition_words words = words_of_denied(denied->name, list->arena);
+
+        add(list, (struct kube_notice){.reason = "MissingIAMPermissions",
+                                       .over_reason = "IAMPermissionsGranted",
+                                       .subject = denied->name,
+                                       .message = words_joined(&words, list->arena),
+                                       .over_message = arena_printf(list->arena, "EC2 carries out %s again",
+                                                                    denied->name)});
 }
 
 static void add_setting(struct list *list, const struct config_warning *warning)
@@ -151,20 +152,22 @@ static bool is_limit(enum condition_cause cause)
  */
 static void add_limit(struct list *list, const struct alarm_facts *facts, const struct condition *grow)
 {
+        const struct condition_words words = condition_words(grow, list->arena);
         const struct store_counts *c = &facts->counts;
         bool soon = c->cooling + c->preparing + c->unready > 0;
 
         if (c->free == 0 && is_limit(grow->cause))
-                add(list, (struct kube_notice){.reason = "PodAddressLimitReached",
-                                               .over_reason = "PodAddressLimitOver",
-                                               .subject = "",
-                                               .message = arena_printf(
-                                                       list->arena,
-                                                       "pods wait for an address, and there can be no more "
-                                                       "on this node: %s (%u of %u leased)",
-                                                       grow->message, c->leased, c->total),
-                                               .over_message = "there are free addresses again",
-                                               .keeps = !c->waiting || soon});
+                add(list,
+                    (struct kube_notice){
+                            .reason = "PodAddressLimitReached",
+                            .over_reason = "PodAddressLimitOver",
+                            .subject = "",
+                            .message = arena_printf(list->arena,
+                                                    "pods wait for an address, and this node takes no "
+                                                    "more: %u of %u in use; %s",
+                                                    c->leased, c->total, words_joined(&words, list->arena)),
+                            .over_message = "there are free addresses again",
+                            .keeps = !c->waiting || soon});
 }
 
 void alarm_list(const struct alarm_facts *facts, struct arena *arena, struct kube_notice **ret, size_t *ret_n)

@@ -2,9 +2,12 @@
 #include <vpcwire/clock.h>
 
 #include "model/egress.h"
+#include "model/words.h"
 #include "rpc/handlers.h"
 #include "rpc/handover.h"
 #include "rpc/lease.h"
+#include "rpc/reason.h"
+#include "rpc/room.h"
 #include "rpc/server.h"
 #include "rpc/status.h"
 #include "rpc/wire.h"
@@ -23,30 +26,32 @@ static struct ipam_pool pool_of(const struct store_counts *counts)
         };
 }
 
-static void add_blocked(struct ipam_status_reply *status, const struct reason_facts *facts,
-                        struct arena *arena)
+static void add_blocked(struct ipam_status_reply *status, const struct pool_facts *facts, struct arena *arena)
 {
         int64_t wall_minus_boot_ms = clock_wall_ms() - facts->now_ms;
 
         status->blocked = ARENA_ARRAY(arena, struct ipam_blocked, facts->n_blocked);
         for (size_t i = 0; i < facts->n_blocked; i++) {
-                if (facts->blocked[i].retry_at_ms <= facts->now_ms)
+                const struct condition *blocked = &facts->blocked[i];
+                const struct condition_words words = condition_words(blocked, arena);
+
+                if (facts_is_over(facts, blocked))
                         continue;
                 status->blocked[status->n_blocked++] = (struct ipam_blocked){
-                        .action = condition_kind_to_string(facts->blocked[i].kind),
-                        .subject = facts->blocked[i].object,
-                        .reason = facts->blocked[i].message,
-                        .until_ms = facts->blocked[i].attempts
-                                            ? facts->blocked[i].retry_at_ms + wall_minus_boot_ms
-                                            : 0,
-                        .kind = wire_kind(facts->blocked[i].kind),
-                        .cause = wire_cause(facts->blocked[i].cause),
+                        .action = condition_kind_to_string(blocked->kind),
+                        .subject = blocked->object,
+                        .reason = words.what,
+                        .until_ms = blocked->attempts ? blocked->retry_at_ms + wall_minus_boot_ms : 0,
+                        .kind = wire_kind(blocked->kind),
+                        .cause = wire_cause(blocked->cause),
+                        .remedy = words.remedy,
+                        .detail = words.detail,
                 };
         }
 }
 
 static void add_warnings(struct ipam_status_reply *status, const struct rpc *rpc,
-                         const struct reason_facts *facts, struct arena *arena)
+                         const struct pool_facts *facts, struct arena *arena)
 {
         const struct rpc_settings *settings = &rpc->settings;
 
@@ -56,52 +61,48 @@ static void add_warnings(struct ipam_status_reply *status, const struct rpc *rpc
                 status->warnings[status->n_warnings++] =
                         (struct ipam_warning){.subject = "new pods", .reason = handover_reason(rpc, arena)};
         for (size_t i = 0; i < facts->n_warnings; i++) {
-                if (facts->warnings[i].retry_at_ms > facts->now_ms)
+                const struct condition *warning = &facts->warnings[i];
+                const struct condition_words words = condition_words(warning, arena);
+
+                if (!facts_is_over(facts, warning))
                         status->warnings[status->n_warnings++] =
-                                (struct ipam_warning){.subject = facts->warnings[i].object,
-                                                      .reason = facts->warnings[i].message,
-                                                      .kind = wire_kind(facts->warnings[i].kind),
-                                                      .cause = wire_cause(facts->warnings[i].cause)};
+                                (struct ipam_warning){.subject = warning->object,
+                                                      .reason = words.what,
+                                                      .kind = wire_kind(warning->kind),
+                                                      .cause = wire_cause(warning->cause),
+                                                      .remedy = words.remedy};
         }
         for (size_t i = 0; i < settings->n_warnings; i++)
                 status->warnings[status->n_warnings++] = settings->warnings[i];
 }
 
-/* Ready means that the daemon can serve. A full pool is a state of the node that no restart and no rollout mends. */
-static bool is_ready(const struct reason_facts *facts)
+/*
+ * Ready means that the daemon can serve. A full pool is a state of the node that no restart and no rollout mends; and runtimes
+ * make a NotReady node of one that is not ready, whose pods are evicted in the end. Room is a question of its own.
+ */
+static bool is_ready(const struct pool_facts *facts)
 {
         return facts->set_up && !facts->unwritable;
 }
 
-static bool is_short(const struct reason_facts *facts)
+static bool is_short(const struct pool_facts *facts)
 {
         return is_ready(facts) && facts->counts.waiting && facts->counts.free == 0;
-}
-
-/*
- * Runtimes make a NotReady node of it, whose pods are evicted in the end. So it stands for ADDs that are seen to wait in
- * vain: not for a count, and not while addresses are on their way.
- */
-static bool is_exhausted(const struct reason_facts *facts, size_t n_blocked)
-{
-        const struct store_counts *counts = &facts->counts;
-
-        return is_short(facts) && counts->cooling + counts->preparing + counts->unready == 0 && n_blocked > 0;
 }
 
 bool rpc_is_ready(struct rpc *rpc)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
-        struct reason_facts facts;
+        struct pool_facts facts;
 
         return status_facts(rpc, clock_boottime_ms(), arena, &facts, NULL) == 0 && is_ready(&facts);
 }
 
-/* After add_blocked(). */
 static void add_health(struct ipam_status_reply *status, const struct rpc *rpc,
-                       const struct reason_facts *facts, struct arena *arena)
+                       const struct pool_facts *facts, struct arena *arena)
 {
         char *reason = arena_alloc(arena, REASON_BYTES, 1);
+        struct room room;
 
         reason_no_address(facts, reason);
         status->set_up = facts->set_up;
@@ -110,7 +111,12 @@ static void add_health(struct ipam_status_reply *status, const struct rpc *rpc,
                 status->reason = reason;
         if (is_short(facts))
                 status->waiting_reason = reason;
-        status->exhausted = is_exhausted(facts, status->n_blocked);
+        room_of(facts, arena, &room);
+        status->room = room.state;
+        status->room_summary = room.summary;
+        status->room_cause = room.cause;
+        status->room_remedy = room.remedy;
+        status->addresses_limit = facts->limit;
         if (facts->counts.lost)
                 status->impaired_reason =
                         arena_printf(arena, "%u running pod%s addresses that EC2 no longer assigns here",
@@ -141,7 +147,7 @@ static struct ipam_targets targets_of(const struct rpc_settings *settings)
 
 int rpc_status(struct rpc *rpc, struct arena *arena, struct ipam_status_reply *ret, struct err *err)
 {
-        struct reason_facts facts;
+        struct pool_facts facts;
 
         if (status_facts(rpc, clock_boottime_ms(), arena, &facts, err) < 0)
                 return -ERR_INTERNAL;
@@ -157,6 +163,7 @@ int rpc_status(struct rpc *rpc, struct arena *arena, struct ipam_status_reply *r
                 .addresses_per_eni = rpc->node.addresses_per_eni,
                 .connmark = rpc->settings.egress ? rpc->settings.egress->mark : 0,
         };
+        ret->node.name = rpc->settings.node_name;
         add_blocked(ret, &facts, arena);
         add_health(ret, rpc, &facts, arena);
         add_warnings(ret, rpc, &facts, arena);

@@ -26,15 +26,24 @@ struct ipam_error lease_refused(const struct lease *lease)
         return error;
 }
 
+/* The pod has no address, and nobody took the request back. */
+static bool is_failure(enum request_result result)
+{
+        return result == REQUEST_NO_ADDRESS || result == REQUEST_REFUSED || result == REQUEST_INVALID ||
+               result == REQUEST_FAILED;
+}
+
 void lease_end_add(const struct rpc *rpc, const struct ipam_add_request *request, enum request_result result,
                    const char *reason, struct ip address, int64_t since_ms)
 {
         metrics_add(rpc->options.metrics, METRIC_REQUESTS,
                     LABELS(request_verb_to_string(REQUEST_ADD), request_result_to_string(result)), 1);
-        log_info("add", LOG_STR("result", reason ?: request_result_to_string(result)),
-                 LOG_STR("address", IP_TEXT(address)), LOG_STR("namespace", request->pod_namespace),
-                 LOG_STR("pod", request->pod_name), LOG_STR("container", request->container_id),
-                 LOG_STR("ifname", request->ifname), LOG_INT("ms", clock_boottime_ms() - since_ms));
+        log_at(is_failure(result) ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "add",
+               LOG_STR("result", request_result_to_string(result)), LOG_STR("reason", reason),
+               LOG_STR("address", ip_is_set(address) ? IP_TEXT(address) : ""),
+               LOG_STR("namespace", request->pod_namespace), LOG_STR("pod", request->pod_name),
+               LOG_STR("container", request->container_id), LOG_STR("ifname", request->ifname),
+               LOG_INT("ms", clock_boottime_ms() - since_ms));
 }
 
 void lease_wake(struct rpc *rpc)

@@ -21,6 +21,7 @@ enum {
 
 /* What comes from the daemon's settings: anew whenever they are read. */
 struct rpc_settings {
+        const char *node_name; /* as Kubernetes knows it; NULL: not set. Stays the caller's */
         struct pool_targets targets;
         int64_t cooldown_ms;
         unsigned mtu;                /* of pods; never 0 */

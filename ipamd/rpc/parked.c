@@ -9,6 +9,7 @@
 #include "rpc/connection.h"
 #include "rpc/lease.h"
 #include "rpc/parked.h"
+#include "rpc/reason.h"
 #include "rpc/reply.h"
 #include "rpc/status.h"
 
@@ -137,7 +138,7 @@ static void hand_out(struct rpc *rpc, int64_t now_ms)
 static void explain_none(struct rpc *rpc, int64_t now_ms, char reason[static REASON_BYTES])
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
-        struct reason_facts facts;
+        struct pool_facts facts;
         struct err err;
 
         if (status_facts(rpc, now_ms, arena, &facts, &err) < 0)

@@ -1,124 +1,124 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <stdio.h>
-#include <string.h>
-
-#include <vpcwire/ipam.h>
-
 #include "rpc/reason.h"
 
-enum { SECOND_MS = 1000 };
+#include <assert.h>
+#include <string.h>
 
-static void add(char *text, const char *format, ...) _printf_(2, 3);
-static void add(char *text, const char *format, ...)
+#include <vpcwire/clock.h>
+#include <vpcwire/ipam.h>
+#include <vpcwire/mem.h>
+
+#include "model/words.h"
+#include "rpc/room.h"
+
+static_assert(REASON_BYTES == IPAM_REASON_BYTES_MAX + 1, "as on the wire");
+
+/* A clause that has no room is left out as a whole. */
+static void add(char *text, const char *clause)
 {
-        size_t used = strlen(text);
-        va_list args;
+        size_t used = strlen(text), length = strlen(clause);
+        const char *separator = used ? "; " : "";
 
-        va_start(args, format);
-        vsnprintf(text + used, REASON_BYTES - used, format, args);
-        va_end(args);
+        if (used + strlen(separator) + length >= REASON_BYTES)
+                return;
+        memcpy(text + used, separator, strlen(separator));
+        memcpy(text + used + strlen(separator), clause, length + 1);
 }
 
-/* Rounded up: "in 0 s" would be a lie. */
-static long long seconds_until(int64_t at_ms, int64_t now_ms)
+/* The counts say it already; or it says only that a call is put off, which has a clause of its own. */
+static bool is_said_otherwise(const struct pool_facts *facts, const struct condition *condition)
 {
-        return at_ms <= now_ms ? 1 : (long long)((at_ms - now_ms + SECOND_MS - 1) / SECOND_MS);
+        bool full = facts->limit && facts->counts.leased + facts->counts.lost >= facts->limit;
+
+        if (condition->kind != CONDITION_GROW)
+                return false;
+        if (condition->cause == CAUSE_ENI_LIMIT || condition->cause == CAUSE_POD_LIMIT)
+                return full;
+        if (condition->cause == CAUSE_ASSIGN_BLOCKED || condition->cause == CAUSE_CREATE_BLOCKED ||
+            condition->cause == CAUSE_NODE_UNKNOWN)
+                return room_stopped_by(facts) != condition;
+        return condition->cause == CAUSE_COOLING;
 }
 
-static bool is_over(const struct reason_facts *facts, size_t i)
-{
-        return facts->blocked[i].retry_at_ms <= facts->now_ms;
-}
-
-static bool is_planners(const struct reason_facts *facts, size_t i)
-{
-        return facts->blocked[i].kind == CONDITION_GROW;
-}
-
-/* Then it names the limit, and what cools down. */
-static bool planner_speaks(const struct reason_facts *facts)
-{
-        for (size_t i = 0; i < facts->n_blocked; i++) {
-                if (is_planners(facts, i) && !is_over(facts, i))
-                        return true;
-        }
-        return false;
-}
-
-static void add_limit(const struct reason_facts *facts, char *text)
-{
-        bool known = facts->instance_type && facts->instance_type[0];
-
-        if (!planner_speaks(facts))
-                add(text, ", the most that %s%s can have", known ? "a " : "",
-                    known ? facts->instance_type : "this node");
-        else if (known)
-                add(text, " of this %s", facts->instance_type);
-}
-
-static void add_counts(const struct reason_facts *facts, char *text)
-{
-        const struct store_counts *counts = &facts->counts;
-
-        if (counts->total == 0)
-                add(text, "no free address: the node has none yet");
-        else
-                add(text, "no free address: %u of %u leased", counts->leased, counts->total);
-        if (counts->enis)
-                add(text, " on %u ENI%s", counts->enis, counts->enis == 1 ? "" : "s");
-        if (facts->max_enis && counts->enis >= facts->max_enis)
-                add_limit(facts, text);
-}
+struct said {
+        const char *clauses[REASON_BLOCKED_MAX];
+        size_t n;
+        const char *remedy; /* the first that there is */
+};
 
 /* One thing stops several calls at times: a full subnet both new ENIs and more addresses. What reads the same is said once. */
-static bool said_before(const struct reason_facts *facts, size_t n)
+static void say(struct said *said, const struct pool_facts *facts, const struct condition *condition,
+                struct arena *arena, char *text)
 {
-        for (size_t i = 0; i < n; i++) {
-                if (!is_over(facts, i) && strcmp(facts->blocked[i].message, facts->blocked[n].message) == 0)
-                        return true;
+        const struct condition_words words = condition_words(condition, arena);
+        char span[CLOCK_SPAN_BYTES];
+
+        for (size_t i = 0; i < said->n; i++)
+                if (strcmp(said->clauses[i], words.what) == 0)
+                        return;
+        if (said->n == REASON_BLOCKED_MAX)
+                return;
+        said->clauses[said->n++] = words.what;
+        if (!said->remedy)
+                said->remedy = words.remedy;
+        add(text, condition->attempts
+                          ? arena_printf(arena, "%s, next try in %s", words.what,
+                                         clock_until_format(condition->retry_at_ms - facts->now_ms, span))
+                          : words.what);
+}
+
+static void add_coming(const struct pool_facts *facts, struct arena *arena, char *text)
+{
+        const struct store_counts *counts = &facts->counts;
+        unsigned coming = counts->preparing + counts->unready;
+        char span[CLOCK_SPAN_BYTES];
+
+        if (counts->cooling)
+                add(text, arena_printf(arena, "%u cooling, next free in %s", counts->cooling,
+                                       clock_until_format(counts->next_cooled_ms - facts->now_ms, span)));
+        if (coming)
+                add(text, arena_printf(arena, "%u being prepared", coming));
+        if (counts->waiting > 1)
+                add(text, arena_printf(arena, "%u requests wait", counts->waiting));
+}
+
+static void add_remedy(const struct pool_facts *facts, const struct said *said, struct arena *arena,
+                       char *text)
+{
+        const char *remedy = said->remedy;
+        struct room room;
+
+        if (!remedy) {
+                room_of(facts, arena, &room);
+                remedy = room.remedy;
         }
-        return false;
+        if (remedy)
+                add(text, arena_printf(arena, "fix: %s", remedy));
 }
 
-static void add_cooling(const struct reason_facts *facts, char *text)
+void reason_no_address(const struct pool_facts *facts, char ret[static REASON_BYTES])
 {
-        const struct store_counts *counts = &facts->counts;
-        long long next_s = seconds_until(counts->next_cooled_ms, facts->now_ms);
-
-        if (counts->cooling && planner_speaks(facts))
-                add(text, "; one that cools down is free in %lld s", next_s);
-        else if (counts->cooling)
-                add(text, "; %u address%s cooling, next free in %lld s", counts->cooling,
-                    counts->cooling == 1 ? "" : "es", next_s);
-}
-
-void reason_no_address(const struct reason_facts *facts, char ret[static REASON_BYTES])
-{
-        const struct store_counts *counts = &facts->counts;
-        size_t shown = 0;
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        struct said said = {0};
 
         ret[0] = '\0';
         if (facts->unwritable)
-                add(ret, "%s", facts->unwritable);
+                add(ret, facts->unwritable);
         else if (!facts->set_up)
                 add(ret, "the node's network is not set up yet");
+        else if (facts->counts.total == 0)
+                add(ret, "no free address: the node has none yet");
         else
-                add_counts(facts, ret);
-        for (size_t i = 0; i < facts->n_blocked && shown < REASON_BLOCKED_MAX; i++) {
-                if (is_over(facts, i) || said_before(facts, i))
-                        continue;
-                add(ret, "; %s", facts->blocked[i].message);
-                if (facts->blocked[i].attempts)
-                        add(ret, " (next attempt in %lld s)",
-                            seconds_until(facts->blocked[i].retry_at_ms, facts->now_ms));
-                shown++;
+                add(ret, arena_printf(arena, "no free address: %s", room_counts_text(facts, arena)));
+        for (size_t i = 0; i < facts->n_blocked; i++) {
+                const struct condition *condition = &facts->blocked[i];
+
+                if (!facts_is_over(facts, condition) && !is_said_otherwise(facts, condition))
+                        say(&said, facts, condition, arena, ret);
         }
-        /* Else "next attempt in 1290 s" reads as "no pod for 21 minutes". */
-        if (shown && facts->set_up && !facts->unwritable)
-                add(ret, "; an address that a pod frees is given at once");
-        add_cooling(facts, ret);
-        if (counts->preparing + counts->unready)
-                add(ret, "; %u being prepared", counts->preparing + counts->unready);
-        if (counts->waiting > 1)
-                add(ret, "; %u requests wait", counts->waiting);
+        add_coming(facts, arena, ret);
+        add_remedy(facts, &said, arena, ret);
+        /* Else "next try in 21m" reads as "no pod for 21 minutes". */
+        if (said.n && facts->set_up && !facts->unwritable)
+                add(ret, "an address that a pod frees is given at once");
 }

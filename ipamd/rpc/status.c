@@ -13,7 +13,28 @@ static bool is_set_up(const struct eni *enis, size_t n)
         return false;
 }
 
-static void split(struct arena *arena, const struct condition *all, size_t n, struct reason_facts *facts)
+/* As aws-vpc-cni computes it: the places for ENIs less those that others' have, times the addresses of each. */
+static void set_limit(const struct rpc *rpc, const struct eni *enis, size_t n_enis, struct pool_facts *facts)
+{
+        const struct pool_targets *targets = &rpc->settings.targets;
+        int64_t places = rpc->node.max_enis, limit;
+
+        facts->limited_by = POOL_LIMIT_TYPE;
+        if (targets->max_eni && targets->max_eni < places) {
+                facts->limited_by = POOL_LIMIT_MAX_ENI;
+                places = facts->limit_value = targets->max_eni;
+        }
+        for (size_t i = 0; i < n_enis && places > 0; i++)
+                places -= !enis[i].managed;
+        limit = places * rpc->node.addresses_per_eni;
+        if (limit && targets->max_pods && targets->max_pods < limit) {
+                facts->limited_by = POOL_LIMIT_MAX_PODS;
+                limit = facts->limit_value = targets->max_pods;
+        }
+        facts->limit = (unsigned)limit;
+}
+
+static void split(struct arena *arena, const struct condition *all, size_t n, struct pool_facts *facts)
 {
         struct condition *blocked = ARENA_ARRAY(arena, struct condition, n);
         struct condition *warnings = ARENA_ARRAY(arena, struct condition, n);
@@ -42,11 +63,10 @@ static const char *why_unwritable(struct rpc *rpc, int64_t now_ms, struct arena 
         return NULL;
 }
 
-int status_facts(struct rpc *rpc, int64_t now_ms, struct arena *arena, struct reason_facts *ret,
+int status_facts(struct rpc *rpc, int64_t now_ms, struct arena *arena, struct pool_facts *ret,
                  struct err *err)
 {
-        struct reason_facts facts = {
-                .max_enis = rpc->node.max_enis,
+        struct pool_facts facts = {
                 .instance_type = rpc->node.node.instance_type,
                 .now_ms = now_ms,
         };
@@ -59,6 +79,7 @@ int status_facts(struct rpc *rpc, int64_t now_ms, struct arena *arena, struct re
             store_enis(rpc->options.store, now_ms, arena, &enis, &n_enis, err) < 0)
                 return -ERR_INTERNAL;
         split(arena, conditions, n_conditions, &facts);
+        set_limit(rpc, enis, n_enis, &facts);
         facts.set_up = is_set_up(enis, n_enis);
         facts.unwritable = why_unwritable(rpc, now_ms, arena);
         *ret = facts;

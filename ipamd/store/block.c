@@ -247,13 +247,10 @@ int store_addresses_associated(struct store *store, const char *eni_id, const st
 
 static int leave(struct store *store, struct prefix block, struct err *err)
 {
-        int r = stmt_run(store,
-                         "UPDATE blocks SET state = 'leaving' WHERE family = ?1 AND first = ?2 AND bits = ?3",
-                         VALUES(SQL_PREFIX(block)), err);
-
-        return r == 0 ? store_note(store, EVENT_ADDRESS_LEAVING, BLOCK_TEXT(block), "on its way back to EC2",
-                                   err)
-                      : r;
+        /* No event yet: the call may be refused, again and again. */
+        return stmt_run(store,
+                        "UPDATE blocks SET state = 'leaving' WHERE family = ?1 AND first = ?2 AND bits = ?3",
+                        VALUES(SQL_PREFIX(block)), err);
 }
 
 int store_blocks_take(struct store *store, int64_t key, unsigned max, int64_t now_ms, struct arena *arena,
@@ -303,8 +300,12 @@ int store_blocks_gone(struct store *store, int64_t key, const struct prefix *blo
 
         for (size_t i = 0; i < n && r == 0; i++) {
                 r = end_leaving(store, key, blocks[i], err);
-                if (r > 0)
-                        r = given_back_note(store, key, blocks[i], now_ms, err);
+                if (r <= 0)
+                        continue;
+                r = given_back_note(store, key, blocks[i], now_ms, err);
+                if (r == 0)
+                        r = store_note(store, EVENT_ADDRESS_LEAVING, BLOCK_TEXT(blocks[i]),
+                                       "given back to EC2", err);
         }
         return r == 0 ? store_commit(&tx, err) : r;
 }

@@ -44,9 +44,8 @@ int store_eni_begin(struct store *store, const struct eni *eni, int64_t now_ms, 
         if (r < 0)
                 return r;
         key = sqlite3_last_insert_rowid(store->db);
-        r = note_eni(store, EVENT_ENI_CREATING, "", key, eni->subnet_id, err);
-        if (r == 0)
-                r = store_commit(&tx, err);
+        /* No event yet: the call may be refused, again and again. */
+        r = store_commit(&tx, err);
         if (r < 0)
                 return r;
         *ret_key = key;
@@ -169,21 +168,26 @@ static const char *const may_enter[_ENI_STATE_MAX] = {
                          " AND (state = 'detaching' OR (state IN ('creating', 'attaching')" NONE_PENDING "))",
 };
 
-/* 1 and its id when it may, 0 when not. */
-static int ask(struct store *store, int64_t key, enum eni_state to, char ret_id[static EC2_ID_BYTES],
-               struct err *err)
+/* 1 and the id where the query has a row of this ENI, 0 where it has none. */
+static int ask_id(struct store *store, const char *sql, int64_t key, char ret_id[static EC2_ID_BYTES],
+                  struct err *err)
 {
         _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
-        int r;
+        int r = stmt_start(store, sql, VALUES(SQL_INT(key)), &s, err);
 
-        if ((unsigned)to >= _ENI_STATE_MAX || !may_enter[to])
-                return 0;
-        r = stmt_start(store, may_enter[to], VALUES(SQL_INT(key)), &s, err);
         if (r == 0)
                 r = stmt_step(store, s, err);
         if (r > 0)
                 stmt_copy(s, 0, ret_id, EC2_ID_BYTES);
         return r;
+}
+
+/* 1 and its id when it may, 0 when not. */
+static int ask(struct store *store, int64_t key, enum eni_state to, char ret_id[static EC2_ID_BYTES],
+               struct err *err)
+{
+        return (unsigned)to < _ENI_STATE_MAX && may_enter[to] ? ask_id(store, may_enter[to], key, ret_id, err)
+                                                              : 0;
 }
 
 /* With an ENI that leaves go the notes on its addresses: nobody waits for the end of what is held. */
@@ -252,10 +256,15 @@ static int remove_eni(struct store *store, int64_t key, const char *why, int64_t
                 "UPDATE blocks SET state = 'preparing' WHERE eni = ?1 AND state = 'usable'", delete_addresses,
                 "DELETE FROM blocks WHERE eni = ?1", "DELETE FROM enis WHERE key = ?1"};
         _cleanup_(store_tx_done) struct store_tx tx = {0};
+        char eni_id[EC2_ID_BYTES] = "";
         int64_t leases = 0;
         unsigned changes = 0;
         int r = store_begin(store, &tx, err);
 
+        if (r == 0)
+                r = ask_id(store, "SELECT eni_id FROM enis WHERE key = ?1", key, eni_id, err);
+        if (r >= 0)
+                r = 0;
         if (r == 0 && deleted_ms)
                 r = given_back_note(store, key, (struct prefix){0}, deleted_ms, err);
         if (r == 0)
@@ -271,7 +280,9 @@ static int remove_eni(struct store *store, int64_t key, const char *why, int64_t
                 r = stmt_run(store, steps[i], VALUES(SQL_INT(key)), err);
         if (r == 0) {
                 changes = store_changes(store);
-                r = note_eni(store, EVENT_ENI_REMOVED, "", key, why, err);
+                /* What EC2 never made is nobody's history. */
+                if (*eni_id)
+                        r = note_eni(store, EVENT_ENI_REMOVED, eni_id, key, why, err);
         }
         return r < 0 ? r : commit_one(&tx, changes, key, err);
 }

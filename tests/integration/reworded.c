@@ -5,8 +5,10 @@
  */
 #include <stdio.h>
 
+#include "model/words.h"
 #include "plan/plan.h"
 #include "rpc/reason.h"
+#include "rpc/room.h"
 #include "store/conditions.h"
 #include "store/history.h"
 #include "store/stmt.h"
@@ -47,10 +49,30 @@ const char *__wrap_plan_kept_text(const struct plan *plan _unused_, struct arena
         return words;
 }
 
-void __wrap_reason_no_address(const struct reason_facts *facts, char ret[static REASON_BYTES]);
-void __wrap_reason_no_address(const struct reason_facts *facts _unused_, char ret[static REASON_BYTES])
+void __wrap_reason_no_address(const struct pool_facts *facts, char ret[static REASON_BYTES]);
+void __wrap_reason_no_address(const struct pool_facts *facts _unused_, char ret[static REASON_BYTES])
 {
         snprintf(ret, REASON_BYTES, "%s", words);
+}
+
+struct condition_words __real_condition_words(const struct condition *condition, struct arena *arena);
+struct condition_words __wrap_condition_words(const struct condition *condition, struct arena *arena);
+struct condition_words __wrap_condition_words(const struct condition *condition, struct arena *arena)
+{
+        struct condition_words reworded = __real_condition_words(condition, arena);
+
+        reworded.what = words;
+        if (reworded.remedy)
+                reworded.remedy = words;
+        return reworded;
+}
+
+void __real_room_of(const struct pool_facts *facts, struct arena *arena, struct room *ret);
+void __wrap_room_of(const struct pool_facts *facts, struct arena *arena, struct room *ret);
+void __wrap_room_of(const struct pool_facts *facts, struct arena *arena, struct room *ret)
+{
+        __real_room_of(facts, arena, ret);
+        ret->summary = words;
 }
 
 int __real_store_condition_set(struct store *store, const struct condition *condition, struct err *err);

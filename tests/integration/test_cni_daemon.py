@@ -529,8 +529,9 @@ STATUSES = {
     "waits for EC2": ({**STATUS, "pool": {**POOL, "free": 0}}, None, ""),
     "not ready": ({**STATUS, "ready": False, "reason": "no credentials"}, 50, "no credentials"),
     "impaired": ({**STATUS, "impaired": True, "impaired_reason": "eth1 is gone"}, 51, "eth1 is gone"),
-    "pods wait": ({**STATUS, "pool": {**POOL, "free": 0, "waiting": 1}, "waiting_reason": "no free address", "exhausted": False}, None, ""),
-    "pods wait in vain": ({**STATUS, "pool": {**POOL, "free": 0, "waiting": 1}, "waiting_reason": "subnet is full", "exhausted": True}, 50, "subnet is full"),
+    "pods wait": ({**STATUS, "pool": {**POOL, "free": 0, "waiting": 1}, "waiting_reason": "no free address"}, None, ""),
+    "no room": ({**STATUS, "pool": {**POOL, "free": 0, "waiting": 1}, "waiting_reason": "subnet is full", "room": "none", "room_summary": "none"}, None, ""),
+    "no room, of a daemon that knows none": ({**STATUS, "pool": {**POOL, "free": 0, "waiting": 1}, "waiting_reason": "subnet is full", "exhausted": True}, None, ""),
     "full and blocked, and nobody waits": (
         {**STATUS, "pool": {**POOL, "free": 0}, "blocked": [{"action": "create-eni", "subject": "subnet-x", "reason": "throttled", "until_ms": 1}]},
         None,

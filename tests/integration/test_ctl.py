@@ -75,7 +75,7 @@ def test_history_of_a_pod_that_waits(node):
     assert "no free address" in waits
     wait_until(lambda: "waits" not in explain(node, "default/late"), 60, why="it is refused")
     refused = explain(node, "default/late")["events"][-1]
-    assert refused["kind"] == "add-refused" and "no free address: 3 of 3 leased" in refused["text"], refused
+    assert refused["kind"] == "add-refused" and "no free address: 3 of 3 in use, the limit by MAX_ENI=1" in refused["text"], refused
     waiter.socket.close()
     # And one that hangs up.
     waiter = node.connect()

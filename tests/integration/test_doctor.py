@@ -271,7 +271,7 @@ def test_what_only_the_daemon_knows(doctor):
             ("serving", "fail", {"ready": False, "reason": "no free address"}),
             ("serving", "fail", {"impaired": True, "impaired_reason": "2 running pods have addresses that EC2 no longer assigns here"}),
             ("serving", "warn", {"waiting_reason": "no free address"}),
-            ("serving", "fail", {"waiting_reason": "no free address; subnet is full", "exhausted": True}),
+            ("serving", "fail", {"waiting_reason": "no free address; subnet is full", "room": "none", "room_summary": "none"}),
             ("warnings", "warn", {"warnings": [{"subject": "10.0.1.9", "reason": "the host itself has this address"}]}),
             ("ec2", "warn", {"blocked": blocked}),
             ("warnings", "warn", {"warnings": [{"subject": "10.0.1.9", "reason": "a route leads its packets elsewhere"}]}),

@@ -84,7 +84,8 @@ def test_denied_and_allowed_again(vpc, make_node, account):
         assert event["involvedObject"] == {"apiVersion": "v1", "kind": "Node", "name": NODE_NAME, "uid": NODE_NAME}
         assert event["metadata"]["namespace"] == "default"
         assert event["source"] == {"component": "vpcwire", "host": NODE_NAME}
-        assert "ec2:AssignPrivateIpAddresses" in event["message"] and "UnauthorizedOperation" in event["message"]
+        assert event["message"].endswith("; fix: allow ec2:AssignPrivateIpAddresses in the IAM policy of this node's role"), event
+        assert "UnauthorizedOperation" not in event["message"], "EC2's own words are the log's and doctor's"
         assert "Encoded" not in event["message"]
         for name in ("firstTimestamp", "lastTimestamp"):
             at = datetime.datetime.fromisoformat(event[name])
@@ -121,7 +122,7 @@ def test_full_subnet(vpc, ec2, make_node, account):  # noqa: F811
     "code, reason, words",
     [
         ("NetworkInterfaceLimitExceeded", "NetworkInterfaceLimitReached", "account"),
-        ("AuthFailure", "AWSCredentialsRefused", "AuthFailure"),
+        ("AuthFailure", "AWSCredentialsRefused", "credentials"),
     ],
 )
 def test_refused_growth(vpc, make_node, account, code, reason, words):

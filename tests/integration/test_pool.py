@@ -84,7 +84,7 @@ def test_all_enis_full_then_an_address_comes_back(make_node):
     refused = late.cni("ADD", conf=node.cni_conf(timeoutSeconds=2))
     took_s = time.monotonic() - started
     assert refused.code == 11 and 1.5 < took_s < patient(8), (refused, took_s)
-    assert "3 ENIs" in refused.json["msg"] + refused.json.get("details", ""), refused
+    assert "9 of 9 in use, t3.small's limit; fix: " in refused.json["msg"] + refused.json.get("details", ""), refused
 
     future = node.start_thread(late.add, conf=node.cni_conf(timeoutSeconds=30))
     node.wait_pool(lambda pool: pool["waiting"] == 1, 10)

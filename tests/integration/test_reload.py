@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SIGHUP: what the table of settings calls reloadable is in force, and of the rest neither the value nor what is said about it."""
+"""SIGHUP: what the table of settings calls reloadable is in force; of the rest it is said that a restart takes it; what is refused is said, too."""
 import json
 import signal
 
@@ -43,7 +43,7 @@ def test_only_what_is_reloadable_is_taken(node):
     read_again(node, **CHANGED)
     assert {event["setting"] for event in events(node, "changed setting needs a restart")} == NEED_A_RESTART
     assert node.status()["targets"]["warm_ip"] == 3 and node.status()["connmark"] == 0x80
-    assert not_followed(node) == ["MAX_ENI"]
+    assert set(not_followed(node)) == {"MAX_ENI", *NEED_A_RESTART}
     now = in_force(node)
     assert {name for name in now if now[name] != at_start[name]} == {"WARM_IP_TARGET", "AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS"}
     assert netns.ip(node.add_pod("p").netns, "link", "show", "eth0")[0]["mtu"] == 9001
@@ -54,6 +54,31 @@ def test_a_value_in_force_stays_warned_of(make_node):
     node = make_node("n1", env={"ADDITIONAL_ENI_TAGS": CHANGED["ADDITIONAL_ENI_TAGS"], "MAX_ENI": "0"})
     assert sorted(not_followed(node)) == ["ADDITIONAL_ENI_TAGS", "MAX_ENI"]
     read_again(node, ADDITIONAL_ENI_TAGS="{}", MAX_ENI="2")
-    assert not_followed(node) == ["ADDITIONAL_ENI_TAGS"]
+    assert set(not_followed(node)) == {"ADDITIONAL_ENI_TAGS"}
     node.restart()
     assert not_followed(node) == []
+
+
+def test_a_refused_file(node):
+    """Nothing of it is taken, and everybody who looks is told until it is mended."""
+    conf = str(node.conf)
+    assert node.metric("vpcwire_config_reload_success") == 1
+    node.conf.write_text("WARM_IP_TARGET=4\nMINIMUM_IP_TARGET=many\n")
+    node.proc.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: not_followed(node) == [conf], READ_AGAIN_S, why="it is refused")
+    (warning,) = [warning for warning in node.status()["warnings"] if warning["subject"] == conf]
+    assert f"{conf}:2" in warning["reason"] and "many" in warning["reason"] and "SIGHUP" in warning["reason"]
+    assert "warm_ip" not in node.status()["targets"] and node.metric("vpcwire_config_reload_success") == 0
+    assert conf in node.web("/v1/node").text
+    (event,) = events(node, "reload failed; the old settings stay in force")
+    assert event["level"] == "error" and "many" in event["err"]
+    read_again(node, WARM_IP_TARGET="4")
+    assert not_followed(node) == [] and node.status()["targets"]["warm_ip"] == 4
+    assert node.metric("vpcwire_config_reload_success") == 1
+
+
+def test_names_that_are_no_settings(make_node):
+    node = make_node("n1", env={"WARM_IP_TARGETS": "2", "VPCWIRE_MAXPODS": "9"})
+    (first, second) = sorted((warning["subject"], warning["reason"]) for warning in node.status()["warnings"])
+    assert first[0] == "VPCWIRE_MAXPODS" and "VPCWIRE_MAX_PODS" in first[1]
+    assert second[0] == "WARM_IP_TARGETS" and second[1].endswith("the nearest is WARM_IP_TARGET")

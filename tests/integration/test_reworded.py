@@ -91,8 +91,9 @@ def test_pods_that_wait_in_vain(reworded):
         late = node.pod_netns("late")
         future = node.start_thread(late.cni, "ADD", conf=node.cni_conf(timeoutSeconds=240))
         wait_event(api, "PodAddressLimitReached", type="Warning")
-        wait_until(lambda: node.status()["exhausted"] and ("grow", "eni_limit", "") in blocked(node), 60)
-        wait_until(lambda: status_code(node) == 50, 60, why="a pod waits in vain")
+        wait_until(lambda: node.status()["room"] == "none" and ("grow", "eni_limit", "") in blocked(node), 60)
+        assert node.status()["room_cause"] == "eni_limit"
+        assert status_code(node) is None, "a full node is ready"
         wait_until(lambda: verdicts(node)["serving"] == {"fail"}, 60)
         check_words(node, node.status()["waiting_reason"])
         assert verdicts(node)["ec2"] == {"ok"}, "that a node is full is no trouble"

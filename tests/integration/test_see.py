@@ -174,18 +174,26 @@ def health(node, probe):
 
 @pytest.mark.node(env={"MAX_ENI": "1", "WARM_IP_TARGET": "1", "IP_COOLDOWN_PERIOD": "1"})
 def test_a_full_pool_is_ready(node):
-    """A pod that waits for an address is no reason to count aws-node as unavailable; runtimes are told when it waits in vain."""
+    """A full node works: its pods run, and nobody is told to take it for broken. Whether there is room is a line of its own, and steady."""
     pods = node.add_pods([f"p{i}" for i in range(3)])  # all that a t3.small's ENI has
     late = node.pod_netns("late")
     waiting = node.start_thread(node.cni, "ADD", late.container_id, late.path)
     node.wait_pool(lambda pool: pool["waiting"], 20, why="an ADD waits")
     assert [health(node, probe) for probe in ("live", "ready", "startup")] == [0, 0, 0] and node.web("/readyz").status == 200
-    told = wait_until(lambda: node.status().get("exhausted"), 20, why="no address can be had")
-    status = node.cni("STATUS", "", conf=node.cni_conf(cniVersion="1.1.0"))
-    assert told and status.code == 50 and "MAX_ENI=1 is reached" in status.json["msg"], status
+    room = "none, 3 of 3 in use, the limit by MAX_ENI=1"
+
+    def assert_no_room():
+        status = node.status()
+        assert (status["room"], status["room_summary"], status["room_cause"]) == ("none", room, "eni_limit"), status
+        assert "MAX_ENI" in status["room_remedy"] and status["addresses_limit"] == 3
+        assert f"room: {room}" in node.web("/readyz").text and node.web("/readyz").status == 200
+        assert node.ctl("health")["room"] == room
+        assert node.cni("STATUS", "", conf=node.cni_conf(cniVersion="1.1.0")).rc == 0
+
+    assert_no_room()
     pods.pop().delete()
     assert waiting.result().rc == 0, "a freed address is theirs who wait"
-    assert node.cni("STATUS", "", conf=node.cni_conf(cniVersion="1.1.0")).rc == 0, "full, and nobody waits"
+    assert_no_room()  # and nobody waits
 
 
 def test_probes(vpc, make_node):
@@ -200,7 +208,7 @@ def test_probes(vpc, make_node):
     def tells_why():
         """The reason says when EC2 is asked again, in seconds from now."""
         not_ready = node.web("/readyz")
-        return not_ready.status == 503 and not_ready.text.strip() == node.status()["reason"]
+        return not_ready.status == 503 and not_ready.text.splitlines()[0] == node.status()["reason"]
 
     wait_until(tells_why, 20, why="the page and the RPC give the same reason")
     node.stop()

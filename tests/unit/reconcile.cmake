@@ -4,6 +4,7 @@ add_library(test_reconcile_fixture STATIC reconcile_fixture.c fake_ec2.c store_f
 target_link_libraries(test_reconcile_fixture PUBLIC vw_flags ipamd_reconcile test_httpd PkgConfig::CMOCKA)
 target_link_options(test_reconcile_fixture INTERFACE -Wl,--wrap=clock_boottime_ms)
 vw_test(model ipamd_reconcile)
+vw_test(words ipamd_model)
 target_sources(test_model PRIVATE store_fixture.c)
 vw_test(identity_facts ipamd_reconcile)
 target_sources(test_identity_facts PRIVATE store_fixture.c)

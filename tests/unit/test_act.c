@@ -89,7 +89,7 @@ static void test_a_full_subnet_blocks_the_subnet_and_leaves_no_row(void **state)
         assert_int_equal(round.n_enis, 1);
         assert_true(blocked_now(&round, CONDITION_CREATE, SUBNET));
         assert_string_equal(blocked_find(&round, CONDITION_CREATE, SUBNET)->message,
-                            "subnet " SUBNET " has no free addresses");
+                            "CreateNetworkInterface: no free addresses");
         bench_act(b, &round, (struct plan_action){.kind = PLAN_ASSIGN, .key = round.enis[0].key, .count = 2});
         round = bench_round(b, SOON);
         assert_true(blocked_now(&round, CONDITION_ASSIGN, SUBNET));

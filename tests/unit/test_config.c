@@ -131,7 +131,52 @@ static void test_unknown_environment_is_ignored(void **state)
         setenv("WARM_PREFIX_TARGET", "1", 1);
         setenv("PATH_TO_NOWHERE", "\n", 1);
         setenv("AWS_SECRET_ACCESS_KEY", "not read here", 1);
-        load(f);
+        assert_int_equal(load(f)->warnings.n, 0);
+}
+
+/* Ours or aws-vpc-cni's, misspelt: ignored, and named. */
+static void test_names_that_are_no_settings(void **state)
+{
+        static const struct {
+                const char *name, *nearest; /* NULL: nobody's business */
+        } cases[] = {
+                {"WARM_IP_TARGETS", "WARM_IP_TARGET"},
+                {"WARM_ENI", "WARM_ENI_TARGET"},
+                {"MAX_ENIS", "MAX_ENI"},
+                {"AWS_VPC_K8S_CNI_LOG_LEVEL", "AWS_VPC_K8S_CNI_LOGLEVEL"},
+                {"VPCWIRE_COOLDOWN", "VPCWIRE_"},
+                {"IP_COOLDOWN_PERIODS", "IP_COOLDOWN_PERIOD"},
+                {"MAX_EN", "MAX_ENI"},
+                {"MAX_INT", NULL},
+                {"VPCWIRE_CONF", NULL},
+                {"VPCWIRE_SERVICE_HOST", NULL},
+                {"VPCWIRE_PORT_80_TCP", NULL},
+                {"AWS_VPC_K8S_CNI_CONFIGURE_RPFILTER", NULL},
+                {"AWS_EC2_ENDPOINT", NULL},
+        };
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                const struct config_warnings *warnings;
+
+                setenv(cases[i].name, "http://x", 1);
+                warnings = &load(f)->warnings;
+                if (cases[i].nearest) {
+                        assert_int_equal(warnings->n, 1);
+                        assert_string_equal(warnings->list[0].setting, cases[i].name);
+                        assert_contains(warnings->list[0].text, cases[i].nearest);
+                } else {
+                        assert_int_equal(warnings->n, 0);
+                }
+                unsetenv(cases[i].name);
+        }
+        for (int i = 0; i < 40; i++) { /* bounded, and none of them stops the start */
+                char name[32];
+
+                snprintf(name, sizeof(name), "WARM_%d", i);
+                setenv(name, "1", 1);
+        }
+        assert_int_equal(load(f)->warnings.n, 16);
 }
 
 static void test_other_names(void **state)
@@ -637,6 +682,7 @@ int main(void)
                 T(test_file_wins_over_environment),
                 T(test_zero_is_not_unset),
                 T(test_unknown_environment_is_ignored),
+                T(test_names_that_are_no_settings),
                 T(test_other_names),
                 T(test_refused_values),
                 T(test_edges_are_allowed),

@@ -133,14 +133,15 @@ static void test_all_that_need_a_restart_are_named(void **state _unused_)
                     is_named(names, "AWS_VPC_K8S_CNI_CONNMARK"));
 }
 
-/* "NAME NAME ": the settings that are warned of. */
+/* "NAME NAME* ": the settings that are warned of; *: that their new value needs a restart. */
 static char *warned_of(const struct config *config)
 {
         struct text text = {0};
 
         text_add(&text, "%s", "");
         for (size_t i = 0; i < config->warnings.n; i++)
-                text_add(&text, "%s ", config->warnings.list[i].setting);
+                text_add(&text, "%s%s ", config->warnings.list[i].setting,
+                         config->warnings.list[i].pending ? "*" : "");
         return text.text;
 }
 
@@ -153,8 +154,8 @@ static void test_what_is_said_goes_with_the_value(void **state _unused_)
                 {"MAX_ENI=0\n", "", ""},
                 {"MAX_ENI=0\n", "MAX_ENI=0\n", "MAX_ENI "},
                 /* a value that needs a restart, and so does what is said of it */
-                {"", RESERVED_TOO, ""},
-                {RESERVED_TOO, "MAX_ENI=0\n", "MAX_ENI ADDITIONAL_ENI_TAGS "},
+                {"", RESERVED_TOO, "ADDITIONAL_ENI_TAGS* "},
+                {RESERVED_TOO, "MAX_ENI=0\n", "MAX_ENI ADDITIONAL_ENI_TAGS ADDITIONAL_ENI_TAGS* "},
                 {RESERVED_TOO, RESERVED_TOO, "ADDITIONAL_ENI_TAGS "},
                 /* ... unless it comes to the same */
                 {"", RESERVED_TAG, "ADDITIONAL_ENI_TAGS "},
@@ -174,7 +175,40 @@ static void test_what_is_said_goes_with_the_value(void **state _unused_)
                 said = warned_of(running);
                 assert_string_equal(said, cases[i].said);
                 for (size_t j = 0; j < running->warnings.n; j++)
-                        assert_contains(running->warnings.list[j].text, "'"); /* still to be read */
+                        assert_contains(running->warnings.list[j].text, running->warnings.list[j].pending
+                                                                                ? "restart"
+                                                                                : "'"); /* still to be read */
+        }
+}
+
+/* What a reload says stands until the next one, and is said once however often that comes. */
+static void test_what_a_reload_says(void **state _unused_)
+{
+        _cleanup_(config_freep) struct config *running = load("");
+        static const struct {
+                const char *fresh, *said; /* NULL: refused */
+        } reloads[] = {{NULL, "/f "},
+                       {NULL, "/f "},
+                       {"VPCWIRE_DB=/b\n", "VPCWIRE_DB* "},
+                       {"VPCWIRE_DB=/b\n", "VPCWIRE_DB* "},
+                       {NULL, "VPCWIRE_DB* /f "},
+                       {"", ""}};
+        const struct err why = {.code = ERR_INVALID, .msg = "/f:3: WARM_IP_TARGET 'x'"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(reloads); i++) {
+                _cleanup_free_ char *said = NULL;
+
+                if (reloads[i].fresh) {
+                        struct config *fresh = load(reloads[i].fresh);
+
+                        config_take_reloadable(running, fresh);
+                        config_free(fresh);
+                } else {
+                        config_reload_refused(running, "/f", &why);
+                        assert_contains(running->warnings.list[running->warnings.n - 1].text, why.msg);
+                }
+                said = warned_of(running);
+                assert_string_equal(said, reloads[i].said);
         }
 }
 
@@ -183,6 +217,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup(test_each_row, clear),
                 cmocka_unit_test_setup(test_a_target_is_taken_back, clear),
+                cmocka_unit_test_setup(test_what_a_reload_says, clear),
                 cmocka_unit_test_setup(test_all_that_need_a_restart_are_named, clear),
                 cmocka_unit_test_setup(test_what_is_said_goes_with_the_value, clear),
         };

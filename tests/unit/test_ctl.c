@@ -140,8 +140,16 @@ static void assert_lines_fit(const char *text, size_t width)
 
 static struct ipam_status_reply sample_status(void)
 {
-        static struct ipam_blocked blocked[] = {{"create", "subnet-1", "subnet is full", 0, 0, 0},
-                                                {"grow", "", "all 3 ENIs are full", 0, 0, 0}};
+        static struct ipam_blocked blocked[] = {
+                {.action = "assign",
+                 .subject = "subnet-1",
+                 .reason = "subnet is full",
+                 .remedy = "free some"},
+                {.action = "create",
+                 .subject = "subnet-1",
+                 .reason = "subnet is full",
+                 .remedy = "free some"},
+                {.action = "grow", .subject = "", .reason = "all 3 ENIs are full", .remedy = "a larger one"}};
         int64_t now_ms = clock_wall_ms();
         struct ipam_status_reply status = {
                 .ready = true,
@@ -160,9 +168,12 @@ static struct ipam_status_reply sample_status(void)
                 .max_enis = 3,
                 .blocked = blocked,
                 .n_blocked = ARRAY_SIZE(blocked),
+                .room = IPAM_ROOM_STATE_AVAILABLE,
+                .room_summary = "3 free, 5 of at most 9 in use",
         };
 
-        blocked[0].until_ms = now_ms + 45500;
+        blocked[0].until_ms = now_ms + 50500;
+        blocked[1].until_ms = now_ms + 44500;
         return status;
 }
 
@@ -226,8 +237,12 @@ static void test_status(void **state _unused_)
         assert_contains(text.out, "ENIs       2 of 3\n");
         assert_contains(text.out, "addresses  9: 5 leased, 3 free, 1 cooling\n");
         assert_contains(text.out, "targets    WARM_ENI_TARGET=1, cooldown 30s\n");
-        assert_contains(text.out, "blocked    create subnet-1: subnet is full (again in 45s)\n");
-        assert_contains(text.out, "blocked    grow: all 3 ENIs are full\n");
+        assert_contains(text.out, "room       3 free, 5 of at most 9 in use\n");
+        assert_contains(text.out,
+                        "blocked    assign subnet-1, create subnet-1: subnet is full, next try in 45s\n"
+                        "           fix: free some\n"
+                        "blocked    grow: all 3 ENIs are full\n"
+                        "           fix: a larger one\n");
         assert_null(strstr(text.out, "impaired"));
         assert_null(strchr(text.out, '\033'));
 }
@@ -239,7 +254,10 @@ static void test_status_not_ready(void **state _unused_)
         _cleanup_(run_done) struct run text = {0};
 
         status.ready = false;
-        status.waiting_reason = "3 of 3 leased";
+        status.room = IPAM_ROOM_STATE_NONE;
+        status.room_summary = "none, 3 of 3 in use";
+        status.room_remedy = "a larger one";
+        status.pool.waiting = 2;
         status.reason = "no free address";
         status.impaired = true;
         status.impaired_reason = "two pods\033[31m";
@@ -251,9 +269,15 @@ static void test_status_not_ready(void **state _unused_)
         assert_int_equal(text.code, CTL_NO);
         assert_contains(text.out, "node       not known yet\n");
         assert_contains(text.out, "ready      no: no free address\n");
-        assert_contains(text.out, "pods wait  3 of 3 leased\n");
+        assert_contains(text.out, "room       none, 3 of 3 in use\n"
+                                  "           fix: a larger one\n"
+                                  "waiting    2 pods, ipamctl pods shows them\n");
+        assert_contains(text.out, "blocked    grow: all 3 ENIs are full\n");
+        assert_null(strstr(strstr(text.out, "blocked    grow"), "fix:")); /* said above */
         assert_contains(text.out, "impaired   two pods?[31m\n");
 }
+
+#define ROOM "room: 3 free, 5 of at most 9 in use\n"
 
 static void test_health(void **state _unused_)
 {
@@ -263,10 +287,10 @@ static void test_health(void **state _unused_)
                 enum ctl_exit code;
                 const char *out;
         } cases[] = {
-                {{"health"}, true, true, CTL_OK, "ok\n"},
-                {{"health", "ready"}, true, true, CTL_OK, "ok\n"},
-                {{"health"}, false, true, CTL_NO, "no free address?[31m\n"},
-                {{"health", "ready"}, false, true, CTL_NO, "no free address?[31m\n"},
+                {{"health"}, true, true, CTL_OK, "ok\n" ROOM},
+                {{"health", "ready"}, true, true, CTL_OK, "ok\n" ROOM},
+                {{"health"}, false, true, CTL_NO, "no free address?[31m\n" ROOM},
+                {{"health", "ready"}, false, true, CTL_NO, "no free address?[31m\n" ROOM},
                 {{"health", "startup"}, false, true, CTL_OK, "ok\n"},
                 {{"health", "startup"}, false, false, CTL_NO, "no free address?[31m\n"},
                 {{"health", "startup"},
@@ -279,7 +303,7 @@ static void test_health(void **state _unused_)
                  true,
                  true,
                  CTL_OK,
-                 "{\n  \"probe\": \"live\",\n  \"ok\": true,\n  \"reason\": null\n}\n"},
+                 "{\n  \"probe\": \"live\",\n  \"ok\": true,\n  \"reason\": null,\n  \"room\": null\n}\n"},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

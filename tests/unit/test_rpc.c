@@ -178,7 +178,10 @@ static void test_status(void **state)
                     status.targets.minimum_ip == 5 && status.targets.max_pods == 9 &&
                     status.targets.cooldown_ms == 30000);
         assert_int_equal(status.n_blocked, 1);
-        assert_string_equal(status.blocked[0].reason, "subnet is full");
+        assert_string_equal(status.blocked[0].reason, "subnet subnet-1 has no free addresses");
+        assert_string_equal(status.blocked[0].detail, "subnet is full");
+        assert_contains(status.blocked[0].remedy, "kubernetes.io/role/cni=1");
+        assert_int_equal(status.room, IPAM_ROOM_STATE_AVAILABLE);
         assert_string_equal(status.blocked[0].action, "create");
         assert_int_equal(status.blocked[0].kind, IPAM_CONDITION_KIND_CREATE);
         assert_int_equal(status.blocked[0].cause, IPAM_CONDITION_CAUSE_CAPACITY_SUBNET);

@@ -26,7 +26,7 @@ static void add_must_get(struct async_add *add, const char *address)
         assert_string_equal(IP_TEXT(add->address), address);
 }
 
-/* A full pool is no failure of the daemon: probes stay well, and only ADDs that wait in vain are told to runtimes. */
+/* A full pool is no failure of the daemon: it is ready, and has no room, whether or not somebody waits. */
 static void test_a_full_pool_is_ready(void **state)
 {
         struct fixture *fixture = *state;
@@ -46,18 +46,22 @@ static void test_a_full_pool_is_ready(void **state)
         assert_ok(ipam_status(client, &status, &err), &err);
         assert_true(status.ready && !status.reason && status.pool.waiting == 1);
         assert_contains(status.waiting_reason, "no free address");
-        assert_false(status.exhausted); /* the pool may grow */
+        assert_int_equal(status.room, IPAM_ROOM_STATE_SOON); /* the pool may grow */
 
         assert_ok(store_condition_set(fixture->store, &blocked, &err), &err);
         assert_ok(ipam_status(client, &status, &err), &err);
-        assert_true(status.ready && status.exhausted);
+        assert_true(status.ready && status.room == IPAM_ROOM_STATE_NONE);
+        assert_int_equal(status.room_cause, IPAM_CONDITION_CAUSE_ENI_LIMIT);
+        assert_contains(status.room_summary, "none, 1 in use; all ENIs are full");
         assert_contains(status.waiting_reason, "all ENIs are full");
+        assert_contains(status.room_remedy, "a larger instance type");
 
         fixture_set_addresses(fixture, 2);
         fixture_pool_changed(fixture);
         add_must_get(&add, "10.0.1.2");
         assert_ok(ipam_status(client, &status, &err), &err);
-        assert_true(status.ready && !status.exhausted && !status.waiting_reason); /* full, and nobody waits */
+        assert_true(status.ready && !status.waiting_reason); /* full, and nobody waits */
+        assert_int_equal(status.room, IPAM_ROOM_STATE_NONE);
 }
 
 static bool was_woken(struct fixture *fixture)
@@ -141,9 +145,9 @@ static void test_deadline_gives_the_reason(void **state)
         async_add_start(&other, fixture, 2, 150);
         fixture_wait_waiting(fixture, 1);
         assert_ok(ipam_status(client, &status, &err), &err);
-        assert_true(status.ready && status.pool.waiting == 1 && status.waiting_reason && !status.exhausted);
+        assert_true(status.ready && status.pool.waiting == 1 && status.waiting_reason);
         async_add_join(&other);
-        assert_string_equal(other.error.reason, "no free address: 1 of 1 leased on 1 ENI");
+        assert_string_equal(other.error.reason, "no free address: 1 in use");
         fixture_wait_waiting(fixture, 0);
         assert_ok(ipam_status(client, &status, &err), &err);
         assert_true(status.ready);

@@ -35,8 +35,8 @@ static void check_serving(struct doctor *d)
         if (!d->status->ready)
                 doctor_say(d, DOCTOR_FAIL, NULL, "%s", d->status->reason ?: "not ready");
         if (d->status->waiting_reason)
-                doctor_say(d, d->status->exhausted ? DOCTOR_FAIL : DOCTOR_WARN, NULL, "pods wait: %s",
-                           d->status->waiting_reason);
+                doctor_say(d, d->status->room == IPAM_ROOM_STATE_NONE ? DOCTOR_FAIL : DOCTOR_WARN, NULL,
+                           "pods wait: %s", d->status->waiting_reason);
         if (d->status->impaired)
                 doctor_say(d, DOCTOR_FAIL,
                            d->status->pool.lost ? "pods that ipamctl pods shows as lost must be recreated"

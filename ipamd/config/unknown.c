@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/unknown.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "config/table.h"
+#include "config/unsupported.h"
+#include "config/warn.h"
+
+enum {
+        UNKNOWN_MAX = 16,       /* that are warned of */
+        UNKNOWN_BYTES_MAX = 80, /* a longer name is nobody's slip */
+        LIKE_A_NAME_BYTES = 5,  /* one slip for as many letters, or it is another name */
+};
+
+/* Nobody else's variables begin so. */
+static const char *const prefixes[] = {"VPCWIRE_", "AWS_VPC_", "WARM_", "MINIMUM_IP_", "ENI_CONFIG_"};
+
+/* No settings, but ours: where they are, what ipamctl and the plugin read, and what Kubernetes makes of a Service's name. */
+static const char *const others[] = {"VPCWIRE_CONF", "VPCWIRE_SERVICE_", "VPCWIRE_PORT"};
+
+static bool begins_with_one_of(const char *name, const char *const *list, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                if (strncmp(name, list[i], strlen(list[i])) == 0)
+                        return true;
+        return false;
+}
+
+static bool is_known(const char *name)
+{
+        for (size_t i = 0; i < n_settings; i++) {
+                const char *names[] = {settings[i].second_name, settings[i].third_name};
+
+                for (size_t j = 0; j < ARRAY_SIZE(names); j++)
+                        if (names[j] && strcmp(name, names[j]) == 0)
+                                return true;
+        }
+        return setting_find(name) || unsupported_find(name) ||
+               begins_with_one_of(name, others, ARRAY_SIZE(others));
+}
+
+static bool looks_like_a_setting(const char *name, unsigned distance)
+{
+        return begins_with_one_of(name, prefixes, ARRAY_SIZE(prefixes)) ||
+               distance * LIKE_A_NAME_BYTES <= strlen(name);
+}
+
+void unknown_warn(struct config *config)
+{
+        unsigned n = 0;
+
+        for (char **variable = environ; variable && *variable && n < UNKNOWN_MAX; variable++) {
+                size_t length = strcspn(*variable, "=");
+                const char *name, *nearest;
+                unsigned distance;
+
+                if (length > UNKNOWN_BYTES_MAX || !(*variable)[length] || !(*variable)[length + 1])
+                        continue;
+                name = arena_printf(config->warnings.arena, "%.*s", (int)length, *variable);
+                nearest = setting_nearest(name, &distance);
+                if (is_known(name) || !looks_like_a_setting(name, distance))
+                        continue;
+                config_warn(config, name, "no setting has this name, so it is ignored; the nearest is %s",
+                            nearest);
+                n++;
+        }
+}

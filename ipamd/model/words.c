@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/words.h"
+
+#include <assert.h>
+
+#include "model/ec2.h"
+
+enum about { ABOUT_NOTHING, ABOUT_OBJECT, ABOUT_ACTION };
+
+/* "head", or "head" + what it is about + "tail". */
+struct wording {
+        const char *head; /* NULL: what: the condition's message; remedy: none is needed */
+        enum about about;
+        const char *tail;
+};
+
+/* By cause. Of an EC2 call that failed, the condition's message is EC2's own text, else it says what is wrong. */
+static const struct {
+        struct wording what, remedy;
+} rows[_CONDITION_CAUSE_MAX] = {
+        [CAUSE_THROTTLED] = {{"EC2 throttles this account's API calls"},
+                             {"nothing on this node, it slows down by itself; CloudTrail shows who calls "
+                              "most, AWS raises the limit"}},
+        [CAUSE_TRANSIENT] = {{"EC2 has an error of its own"}, {0}},
+        [CAUSE_TRANSPORT] = {{"EC2's API cannot be reached"},
+                             {"check DNS, routes, security groups and the VPC endpoint of the EC2 API"}},
+        [CAUSE_CAPACITY_SUBNET] =
+                {{"subnet ", ABOUT_OBJECT, " has no free addresses"},
+                 {"free addresses in it, or tag another subnet of this zone with kubernetes.io/role/cni=1"}},
+        [CAUSE_CAPACITY_ENI] = {{"EC2 takes no more addresses on ", ABOUT_OBJECT, ""}, {0}},
+        [CAUSE_CAPACITY_INSTANCE] = {{"EC2 attaches no more ENIs to this instance"}, {0}},
+        [CAUSE_CAPACITY_ACCOUNT] =
+                {{"the account is at its quota of ENIs in this region"},
+                 {"delete unused ENIs, or raise the quota 'Network interfaces per Region'"}},
+        [CAUSE_GONE] = {{"EC2 does not know it"}, {0}},
+        [CAUSE_IN_USE] = {{"EC2 says that it is in use"}, {0}},
+        [CAUSE_TOKEN_USED] = {{"EC2 carried this request out before, and does not show the result yet"}, {0}},
+        [CAUSE_DENIED] = {{"the node's IAM role may not call ec2:", ABOUT_ACTION, ""},
+                          {"allow ec2:", ABOUT_ACTION, " in the IAM policy of this node's role"}},
+        [CAUSE_CREDENTIALS] =
+                {{"AWS refuses this node's credentials"},
+                 {"check the role of the service account or the instance, and the node's clock"}},
+        [CAUSE_REQUEST] = {{"EC2 refuses ec2:", ABOUT_ACTION, ""}, {"read EC2's answer: ipamctl doctor"}},
+        [CAUSE_PACED] = {{"local rate limit of EC2 calls"}, {0}},
+        [CAUSE_ENI_LIMIT] = {{0},
+                             {"fewer pods on the node (kubelet's maxPods), a larger instance type, or a "
+                              "higher MAX_ENI where it is set"}},
+        [CAUSE_POD_LIMIT] = {{0}, {"raise VPCWIRE_MAX_PODS to kubelet's maxPods"}},
+        [CAUSE_TYPE_LIMIT] = {{0}, {"use another instance type"}},
+        [CAUSE_PUBLIC_ADDRESS] = {{0}, {"disassociate the public address, if the ENI shall go"}},
+        [CAUSE_TAG_MISSING] = {{0}, {"put the tag back, or delete the pods on it if it shall go"}},
+        [CAUSE_LINK_MISSING] = {{0},
+                                {"find out who detached it or took its link away (dmesg, CloudTrail); pods "
+                                 "on it must be deleted if it stays away"}},
+        [CAUSE_ROUTE_MISLED] = {{0},
+                                {"remove that route if it is wrong: ip route del ", ABOUT_OBJECT,
+                                 " table 512"}},
+        [CAUSE_HOST_HAS_ADDRESS] = {{0},
+                                    {"remove it from that link; ip address show to ", ABOUT_OBJECT,
+                                     " says where it is"}},
+        [CAUSE_NO_LEASE] = {{0},
+                            {"remove that route if no container uses it: ip route del ", ABOUT_OBJECT,
+                             " table 512"}},
+        [CAUSE_ROUTE_STRAYED] = {{0},
+                                 {"give the route another range, or a higher metric: ip route show ",
+                                  ABOUT_OBJECT, ""}},
+        [CAUSE_NO_DEFAULT_ROUTE] = {{0},
+                                    {"bring the primary ENI's default route back: ip route show default"}},
+};
+
+/* Of the kinds that are calls. */
+static const enum ec2_action actions[_CONDITION_KIND_MAX] = {
+        [CONDITION_RESYNC] = EC2_ACTION_DESCRIBE_ENIS,
+        [CONDITION_FIND_SUBNETS] = EC2_ACTION_DESCRIBE_SUBNETS,
+        [CONDITION_CREATE] = EC2_ACTION_CREATE_ENI,
+        [CONDITION_RECREATE] = EC2_ACTION_CREATE_ENI,
+        [CONDITION_ATTACH] = EC2_ACTION_ATTACH_ENI,
+        [CONDITION_ATTACH_REFUSED] = EC2_ACTION_ATTACH_ENI,
+        [CONDITION_MARK] = EC2_ACTION_MODIFY_ENI,
+        [CONDITION_MARK_AGAIN] = EC2_ACTION_MODIFY_ENI,
+        [CONDITION_SECURITY_GROUPS] = EC2_ACTION_MODIFY_ENI,
+        [CONDITION_ASSIGN] = EC2_ACTION_ASSIGN_ADDRESSES,
+        [CONDITION_UNASSIGN] = EC2_ACTION_UNASSIGN_ADDRESSES,
+        [CONDITION_DETACH] = EC2_ACTION_DETACH_ENI,
+        [CONDITION_DELETE] = EC2_ACTION_DELETE_ENI,
+        [CONDITION_DELETE_ORPHAN] = EC2_ACTION_DELETE_ENI,
+        [CONDITION_FIND_ORPHANS] = EC2_ACTION_DESCRIBE_ENIS,
+        [CONDITION_LEARN_SUBNET] = EC2_ACTION_DESCRIBE_SUBNETS,
+        [CONDITION_STEP_TAG_PRIMARY] = EC2_ACTION_CREATE_TAGS,
+};
+
+static const char *wording_text(const struct wording *wording, const char *object, const char *action,
+                                struct arena *arena)
+{
+        if (!wording->head || wording->about == ABOUT_NOTHING)
+                return wording->head;
+        return arena_printf(arena, "%s%s%s", wording->head, wording->about == ABOUT_OBJECT ? object : action,
+                            wording->tail);
+}
+
+struct condition_words condition_words(const struct condition *condition, struct arena *arena)
+{
+        enum condition_cause cause = condition->cause;
+        const char *action = ec2_action_to_string(actions[condition->kind]);
+        const char *what = wording_text(&rows[cause].what, condition->object, action, arena);
+
+        assert((unsigned)cause < _CONDITION_CAUSE_MAX && (unsigned)condition->kind < _CONDITION_KIND_MAX);
+        return (struct condition_words){
+                .what = what ?: condition->message,
+                .remedy = wording_text(&rows[cause].remedy, condition->object, action, arena),
+                .detail = what && cause != CAUSE_PACED ? condition->message : NULL,
+        };
+}
+
+struct condition_words words_of_denied(const char *action, struct arena *arena)
+{
+        return (struct condition_words){
+                .what = wording_text(&rows[CAUSE_DENIED].what, NULL, action, arena),
+                .remedy = wording_text(&rows[CAUSE_DENIED].remedy, NULL, action, arena),
+        };
+}
+
+const char *words_joined(const struct condition_words *words, struct arena *arena)
+{
+        return words->remedy ? arena_printf(arena, "%s; fix: %s", words->what, words->remedy) : words->what;
+}
