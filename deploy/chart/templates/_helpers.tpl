@@ -14,7 +14,56 @@ k8s-app: aws-node
 {{- end -}}
 
 {{- define "vpcwire.image" -}}
-{{- .Values.image.override | default (printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion)) -}}
+{{- $repository := .Values.image.overrideRepository | default .Values.image.repository -}}
+{{- .Values.image.override | default (printf "%s:%s" $repository (.Values.image.tag | default .Chart.AppVersion)) -}}
+{{- end -}}
+
+{{/* An existing DaemonSet keeps its selector: EKS's and ours have the first one, aws-vpc-cni's own chart makes the other. */}}
+{{- define "vpcwire.selector" -}}
+{{- if .Values.originalMatchLabels -}}
+k8s-app: aws-node
+{{- else -}}
+app.kubernetes.io/name: {{ .Values.nameOverride | default .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- with .Values.podLabels }}
+{{ include "vpcwire.texts" . }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Labels, annotations, settings: a line each, whose value is a text, also of true and 5; null is none. */}}
+{{- define "vpcwire.texts" -}}
+{{- $lines := list -}}
+{{- range $name, $value := . -}}
+{{- if not (kindIs "invalid" $value) -}}{{- $lines = append $lines (printf "%s: %s" $name (toString $value | quote)) -}}{{- end -}}
+{{- end -}}
+{{- join "\n" $lines -}}
+{{- end -}}
+
+{{/* A probe with our command, unless the owner has another way; timeoutSeconds in the probe itself wins. */}}
+{{- define "vpcwire.probe" -}}
+{{- $probe := deepCopy .probe -}}
+{{- if or $probe.httpGet $probe.tcpSocket $probe.grpc -}}
+{{- else if or (not $probe.exec) (include "vpcwire.foreignProbe" $probe) -}}
+{{- $_ := set $probe "exec" (dict "command" (list "/usr/bin/ipamctl" "health" .health)) -}}
+{{- end -}}
+{{- toYaml (merge $probe (dict "timeoutSeconds" .timeoutSeconds)) -}}
+{{- end -}}
+
+{{/* aws-vpc-cni's own probe, which every copy of its values has. */}}
+{{- define "vpcwire.foreignProbe" -}}
+{{- if contains "grpc-health-probe" (toString (.exec | default "")) -}}yes{{- end -}}
+{{- end -}}
+
+{{/* Kubernetes refuses privileged together with allowPrivilegeEscalation: false. */}}
+{{- define "vpcwire.securityContext" -}}
+{{- toYaml (.privileged | ternary (omit . "allowPrivilegeEscalation") .) -}}
+{{- end -}}
+
+{{/* What the chart says about its own mounts, and is no setting of the owner's. */}}
+{{- define "vpcwire.ownVariables" -}}
+{{- $names := list "HOST_CNI_BIN_PATH" "HOST_CNI_CONFDIR_PATH" "HOST_TMPFILES_PATH" "VPCWIRE_SYSCTL_FOLDER" "MY_NODE_NAME" -}}
+{{- toJson (.Values.cniConfig.enabled | ternary (append $names "VPCWIRE_CONFLIST") $names) -}}
 {{- end -}}
 
 {{- define "vpcwire.serviceAccountName" -}}

@@ -1,0 +1,99 @@
+{{/* SPDX-License-Identifier: Apache-2.0 */}}
+{{/*
+What the values ask for and cannot be had: all of it at once, each with its value and a reason. values.schema.json sees to names
+and types; files/aws-vpc-cni.yaml is the table of aws-vpc-cni's values, files/settings.json that of its settings and ours.
+*/}}
+{{- define "vpcwire.check" -}}
+{{- $wrong := list (include "vpcwire.checkValues" .) (include "vpcwire.checkSettings" .) (include "vpcwire.checkImage" .) (include "vpcwire.checkPod" .) -}}
+{{- with $wrong | join "" | trim -}}
+{{- printf "these values cannot be used:\n%s" . | fail -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A value by its path ("init.image"), as text; nothing where it is not set. */}}
+{{- define "vpcwire.value" -}}
+{{- $value := .values -}}
+{{- range splitList "." .path -}}
+{{- if kindIs "map" $value -}}{{- $value = get $value . -}}{{- else -}}{{- $value = "" -}}{{- end -}}
+{{- end -}}
+{{- if not (or (kindIs "invalid" $value) (eq (toString $value) "map[]")) -}}{{- toString $value -}}{{- end -}}
+{{- end -}}
+
+{{/* As JSON, what env, init.env and extraEnv set: that path -> name -> text. */}}
+{{- define "vpcwire.settings" -}}
+{{- $found := dict "env" dict "init.env" dict "extraEnv" dict -}}
+{{- range $path, $settings := dict "env" .Values.env "init.env" .Values.init.env -}}
+{{- range $name, $value := $settings -}}
+{{- if not (kindIs "invalid" $value) -}}{{- $_ := set (get $found $path) $name (toString $value) -}}{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- range .Values.extraEnv -}}{{- $_ := set $found.extraEnv .name (.value | default "") -}}{{- end -}}
+{{- toJson $found -}}
+{{- end -}}
+
+{{- define "vpcwire.checkValues" -}}
+{{- range $path, $refused := (.Files.Get "files/aws-vpc-cni.yaml" | fromYaml).refused -}}
+{{- if eq (include "vpcwire.value" (dict "values" $.Values "path" $path)) $refused.is }}
+- {{ $path }}: {{ $refused.is }}: {{ $refused.why }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "vpcwire.checkSettings" -}}
+{{- $known := .Files.Get "files/settings.json" | fromJson -}}
+{{- range $path, $settings := include "vpcwire.settings" . | fromJson -}}
+{{- range $name, $value := $settings -}}
+{{- $foreign := get $known.foreign $name -}}
+{{- if has $name (include "vpcwire.ownVariables" $ | fromJsonArray) }}
+- {{ $path }}.{{ $name }}: {{ $value }}: the chart itself sets this variable; take it out
+{{- else if and $foreign (eq (get (default dict $foreign) "effect") "refused") (has (lower $value) $foreign.values) }}
+- {{ $path }}.{{ $name }}: {{ $value }}: {{ $foreign.why }}
+{{- else if not (or $foreign (has $name $known.ours) (eq $path "extraEnv")) }}
+- {{ $path }}.{{ $name }}: {{ $value }}: ipamd has no such setting (deploy/SETTINGS.md has all of them); a variable for something else goes into extraEnv
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "vpcwire.checkImage" -}}
+{{- $tag := .Values.image.tag | default "" -}}
+{{- if contains "amazon-k8s-cni" (include "vpcwire.image" .) }}
+- image: {{ include "vpcwire.image" . }}: this is aws-vpc-cni's image; name the one that you built (deploy/README.md, "The image")
+{{- else if and (not .Values.image.override) (hasPrefix "v1." $tag) }}
+- image.tag: {{ $tag }}: this is a version of aws-vpc-cni; leave it empty for {{ .Chart.AppVersion }}, or give image.override the whole reference
+{{- end -}}
+{{- end -}}
+
+{{- define "vpcwire.checkPod" -}}
+{{- $add := (.Values.securityContext.capabilities | default dict).add | default list -}}
+{{- if not (or .Values.securityContext.privileged (has "NET_ADMIN" $add) (has "ALL" $add)) }}
+- securityContext.capabilities.add: {{ toJson $add }}: ipamd needs NET_ADMIN for the host's network
+{{- end -}}
+{{- if and .Values.cniConfig.enabled (regexMatch `"type"\s*:\s*"aws-cni"` .Values.cniConfig.fileContents) (ne (toString .Values.env.VPCWIRE_AWS_CNI_LINK) "true") }}
+- cniConfig.fileContents: "type": "aws-cni": our plugin's name is vpcwire; write that, or set env.VPCWIRE_AWS_CNI_LINK to true
+{{- end -}}
+{{- end -}}
+
+{{/* For NOTES.txt: values that are set and not followed, and why. */}}
+{{- define "vpcwire.notes" -}}
+{{- range $path, $why := (.Files.Get "files/aws-vpc-cni.yaml" | fromYaml).ignored -}}
+{{- if include "vpcwire.value" (dict "values" $.Values "path" $path) }}
+- {{ $path }}: {{ $why }}
+{{- end -}}
+{{- end -}}
+{{- range $probe := list "livenessProbe" "readinessProbe" -}}
+{{- if include "vpcwire.foreignProbe" (get $.Values $probe) }}
+- {{ $probe }}.exec: grpc-health-probe is not in the image; `ipamctl health` is asked
+{{- end -}}
+{{- end -}}
+{{- $known := (.Files.Get "files/settings.json" | fromJson).foreign -}}
+{{- range $path, $settings := include "vpcwire.settings" . | fromJson -}}
+{{- range $name, $value := $settings -}}
+{{- with get $known $name -}}
+{{- if or (eq .effect "ignored") (has (lower $value) .values) }}
+- {{ $path }}.{{ $name }}: {{ .why }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}

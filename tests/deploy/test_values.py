@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The chart with the values of an owner of aws-vpc-cni: each works, or is ignored and named in the notes, or is refused with its reason."""
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from conftest import TOOLS, TOP
+from test_manifests import CHART, containers, pod_spec, template
+
+# A values.yaml as owners have it for aws-vpc-cni's chart v1.23.1: every key of that chart, most at its default.
+OWNERS = """
+nameOverride: aws-node
+fullnameOverride: aws-node
+init:
+  image: {tag: v1.23.1, domain: amazonaws.com, region: eu-west-1, endpoint: ecr, account: "602401143452", pullPolicy: Always, override: null}
+  env: {DISABLE_TCP_EARLY_DEMUX: "false", ENABLE_IPv6: "false"}
+  securityContext: {privileged: true}
+  resources: {}
+nodeAgent:
+  enabled: true
+  image: {tag: v1.3.4, domain: amazonaws.com, region: eu-west-1, endpoint: ecr, account: "602401143452", pullPolicy: Always, override: null}
+  securityContext: {capabilities: {add: [NET_ADMIN]}, privileged: true}
+  enableCloudWatchLogs: "false"
+  enablePolicyEventLogs: "false"
+  networkPolicyAgentLogFileLocation: /var/log/aws-routed-eni/network-policy-agent.log
+  enableIpv6: "false"
+  metricsBindAddr: "8162"
+  healthProbeBindAddr: "8163"
+  conntrackCacheCleanupPeriod: 300
+  logLevel: debug
+  resources: {}
+image: {tag: v1.23.1, domain: amazonaws.com, region: eu-west-1, endpoint: ecr, account: "602401143452", pullPolicy: Always, override: null}
+env:
+  ADDITIONAL_ENI_TAGS: '{"team": "net"}'
+  ANNOTATE_POD_IP: "false"
+  AWS_VPC_CNI_NODE_PORT_SUPPORT: "true"
+  AWS_VPC_ENI_MTU: "9001"
+  AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG: "false"
+  AWS_VPC_K8S_CNI_EXTERNALSNAT: "false"
+  AWS_VPC_K8S_CNI_LOG_FILE: /host/var/log/aws-routed-eni/ipamd.log
+  AWS_VPC_K8S_CNI_LOGLEVEL: DEBUG
+  AWS_VPC_K8S_CNI_RANDOMIZESNAT: prng
+  AWS_VPC_K8S_CNI_VETHPREFIX: eni
+  AWS_VPC_K8S_PLUGIN_LOG_FILE: /var/log/aws-routed-eni/plugin.log
+  AWS_VPC_K8S_PLUGIN_LOG_LEVEL: DEBUG
+  CLUSTER_ENDPOINT: ""
+  DISABLE_INTROSPECTION: "false"
+  DISABLE_METRICS: "false"
+  DISABLE_NETWORK_RESOURCE_PROVISIONING: "false"
+  ENABLE_IPv4: "true"
+  ENABLE_IPv6: "false"
+  ENABLE_MULTI_NIC: "false"
+  ENABLE_POD_ENI: "false"
+  ENABLE_PREFIX_DELEGATION: "false"
+  ENABLE_SUBNET_DISCOVERY: "true"
+  NETWORK_POLICY_ENFORCING_MODE: standard
+  VPC_CNI_VERSION: v1.23.1
+  WARM_ENI_TARGET: "1"
+  WARM_PREFIX_TARGET: "1"
+extraEnv: []
+originalMatchLabels: false
+enableWindowsIpam: "false"
+enableNetworkPolicy: "false"
+enableWindowsPrefixDelegation: "false"
+warmWindowsPrefixTarget: 0
+warmWindowsIPTarget: 1
+minimumWindowsIPTarget: 3
+branchENICooldown: 60
+cniConfig: {enabled: false, fileContents: ""}
+imagePullSecrets: []
+priorityClassName: system-node-critical
+podSecurityContext: {}
+podAnnotations: {}
+podLabels: {}
+securityContext: {capabilities: {add: [NET_ADMIN, NET_RAW]}}
+serviceAccount: {create: true, name: null, annotations: {}}
+livenessProbe:
+  exec: {command: [/app/grpc-health-probe, "-addr=:50051", -connect-timeout=5s, -rpc-timeout=5s]}
+  initialDelaySeconds: 60
+livenessProbeTimeoutSeconds: 10
+readinessProbe:
+  exec: {command: [/app/grpc-health-probe, "-addr=:50051", -connect-timeout=5s, -rpc-timeout=5s]}
+  initialDelaySeconds: 1
+readinessProbeTimeoutSeconds: 10
+resources: {requests: {cpu: 25m}}
+updateStrategy: {type: RollingUpdate, rollingUpdate: {maxUnavailable: 10%}}
+nodeSelector: {}
+tolerations: [{operator: Exists}]
+affinity:
+  nodeAffinity:
+    requiredDuringSchedulingIgnoredDuringExecution:
+      nodeSelectorTerms: [{matchExpressions: [{key: kubernetes.io/os, operator: In, values: [linux]}]}]
+eniConfig: {create: false, region: eu-west-1, subnets: null}
+extraVolumes: []
+extraVolumeMounts: []
+"""
+OUR_IMAGE = ["--set", "image.tag="]
+
+
+def install(made):
+    return containers(made)[0]
+
+
+def daemon(made):
+    return containers(made)[1]
+
+
+def labels(made):
+    return made["DaemonSet"]["spec"]["template"]["metadata"]["labels"]
+
+
+def variable(container, name):
+    (found,) = [entry for entry in container["env"] if entry["name"] == name]
+    return found
+
+
+LIVENESS = {"exec": {"command": ["/usr/bin/ipamctl", "health", "live"]}, "periodSeconds": 10, "failureThreshold": 6}
+CHARTS_SELECTOR = {"app.kubernetes.io/name": "aws-node", "app.kubernetes.io/instance": "vpcwire"}
+AFFINITY = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": []}]}}}
+# Path, a value that is not the default, and what is made of it: where it is seen, and as what (if not as itself).
+WORKS = [
+    ("nameOverride", "other", lambda made: labels(made)["app.kubernetes.io/name"]),
+    ("fullnameOverride", "other", lambda made: made["DaemonSet"]["metadata"]["name"]),
+    ("init.env.VPCWIRE_AWS_CNI_LINK", "true", lambda made: variable(install(made), "VPCWIRE_AWS_CNI_LINK")["value"]),
+    ("init.securityContext.seLinuxOptions", {"type": "t"}, lambda made: install(made)["securityContext"]["seLinuxOptions"]),
+    ("init.resources.requests.cpu", "7m", lambda made: install(made)["resources"]["requests"]["cpu"]),
+    ("image.tag", "0.2.0", lambda made: daemon(made)["image"].split(":")[1]),
+    ("image.pullPolicy", "Always", lambda made: daemon(made)["imagePullPolicy"]),
+    ("image.override", "registry.example/v@sha256:00", lambda made: install(made)["image"]),
+    ("image.overrideRepository", "registry.example/v", lambda made: daemon(made)["image"].split(":")[0]),
+    ("env.WARM_IP_TARGET", 5, lambda made: made["ConfigMap"]["data"]["WARM_IP_TARGET"], "5"),
+    ("extraEnv", [{"name": "HTTPS_PROXY", "value": "http://p"}], lambda made: [variable(install(made), "HTTPS_PROXY")]),
+    ("extraEnv", [{"name": "X", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}], lambda made: [variable(daemon(made), "X")]),
+    ("originalMatchLabels", True, lambda made: made["DaemonSet"]["spec"]["selector"]["matchLabels"], {"k8s-app": "aws-node"}),
+    ("originalMatchLabels", False, lambda made: made["DaemonSet"]["spec"]["selector"]["matchLabels"], CHARTS_SELECTOR),
+    ("cniConfig.enabled", True, lambda made: variable(daemon(made), "VPCWIRE_CONFLIST")["value"], "/conflist/10-aws.conflist"),
+    ("imagePullSecrets", [{"name": "s"}], lambda made: pod_spec(made)["imagePullSecrets"]),
+    ("priorityClassName", "other", lambda made: pod_spec(made)["priorityClassName"]),
+    ("podSecurityContext", {"fsGroup": 1}, lambda made: sorted(pod_spec(made)["securityContext"]), ["fsGroup", "seccompProfile"]),
+    ("podAnnotations", {"a/b": True}, lambda made: made["DaemonSet"]["spec"]["template"]["metadata"]["annotations"]["a/b"], "true"),
+    ("podLabels", {"tier": 1}, lambda made: labels(made)["tier"], "1"),
+    ("securityContext.capabilities.add", ["NET_ADMIN", "NET_RAW"], lambda made: daemon(made)["securityContext"]["capabilities"]["add"]),
+    ("securityContext.privileged", True, lambda made: "allowPrivilegeEscalation" in daemon(made)["securityContext"], False),
+    ("serviceAccount.create", False, lambda made: "ServiceAccount" in made, False),
+    ("serviceAccount.name", "other", lambda made: pod_spec(made)["serviceAccountName"]),
+    ("serviceAccount.annotations", {"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/r"}, lambda made: made["ServiceAccount"]["metadata"]["annotations"]),
+    ("livenessProbe", {"timeoutSeconds": 4}, lambda made: daemon(made)["livenessProbe"], {**LIVENESS, "timeoutSeconds": 4}),
+    ("livenessProbe.tcpSocket", {"port": 1}, lambda made: "exec" in daemon(made)["livenessProbe"], False),
+    ("livenessProbeTimeoutSeconds", 9, lambda made: daemon(made)["livenessProbe"]["timeoutSeconds"]),
+    ("readinessProbe", {"initialDelaySeconds": 3}, lambda made: daemon(made)["readinessProbe"]["initialDelaySeconds"], 3),
+    ("readinessProbe.exec.command", ["/usr/bin/true"], lambda made: daemon(made)["readinessProbe"]["exec"]["command"]),
+    ("readinessProbeTimeoutSeconds", 9, lambda made: daemon(made)["readinessProbe"]["timeoutSeconds"]),
+    ("resources.requests.cpu", "25m", lambda made: daemon(made)["resources"]["requests"]["cpu"]),
+    ("updateStrategy", {"type": "OnDelete", "rollingUpdate": None}, lambda made: made["DaemonSet"]["spec"]["updateStrategy"], {"type": "OnDelete"}),
+    ("nodeSelector", {"a": "b"}, lambda made: pod_spec(made)["nodeSelector"]),
+    ("tolerations", [{"key": "k"}], lambda made: pod_spec(made)["tolerations"]),
+    ("affinity", AFFINITY, lambda made: pod_spec(made)["affinity"]),
+    ("extraVolumes", [{"name": "x", "emptyDir": {}}], lambda made: pod_spec(made)["volumes"][-1:]),
+    ("extraVolumeMounts", [{"name": "run", "mountPath": "/x"}], lambda made: daemon(made)["volumeMounts"][-1:]),
+    ("revisionHistoryLimit", 3, lambda made: made["DaemonSet"]["spec"]["revisionHistoryLimit"]),
+    ("terminationGracePeriodSeconds", 20, lambda made: pod_spec(made)["terminationGracePeriodSeconds"]),
+]
+# Nothing is made of it, and NOTES.txt has a line that says so.
+IGNORED = {
+    **{f"image.{name}": "x" for name in ("account", "domain", "endpoint", "region")},
+    "init.image": {"tag": "v1.23.1", "override": "registry.example/amazon-k8s-cni-init:v1.23.1"},
+    "init.securityContext.privileged": True,
+    "nodeAgent": {"enabled": True, "metricsBindAddr": "8162"},
+    "livenessProbe.exec": {"command": ["/app/grpc-health-probe"]},
+    "readinessProbe.exec": {"command": ["/app/grpc-health-probe"]},
+    "eniConfig.region": "eu-west-1",
+    "eniConfig.subnets": {"eu-west-1a": {"id": "subnet-1"}},
+    "enableWindowsPrefixDelegation": "false",
+    "warmWindowsPrefixTarget": 0,
+    "warmWindowsIPTarget": 1,
+    "minimumWindowsIPTarget": 3,
+    "branchENICooldown": 60,
+    "crd.create": True,
+    "cri.hostPath": "/run/containerd/containerd.sock",
+}
+# The chart fails, and says why.
+REFUSED = [
+    ("enableNetworkPolicy", "true", "no NetworkPolicy would be enforced"),
+    ("enableNetworkPolicy", True, "no NetworkPolicy would be enforced"),
+    ("enableWindowsIpam", "true", "amazon-vpc-cni"),
+    ("eniConfig.create", True, "there is no ENIConfig"),
+    ("image.tag", "v1.23.1", "version of aws-vpc-cni"),
+    ("image.override", "registry.example/amazon-k8s-cni:v1.23.1", "aws-vpc-cni's image"),
+    ("image.overrideRepository", "registry.example/amazon-k8s-cni", "aws-vpc-cni's image"),
+    ("env.AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG", "true", "there is no ENIConfig"),
+    ("env.ENABLE_POD_ENI", True, "there are no security groups for pods"),
+    ("env.ENABLE_IPv6", "T", "IPv4"),
+    ("env.ENABLE_IPv4", False, "IPv4"),
+    ("init.env.ENABLE_IPv6", "true", "IPv4"),
+    ("extraEnv", [{"name": "ENABLE_IMDS_ONLY_MODE", "value": "1"}], "extraEnv.ENABLE_IMDS_ONLY_MODE"),
+    ("extraEnv", [{"name": "MY_NODE_NAME", "value": "node"}], "the chart itself sets"),
+    ("env.HOST_CNI_BIN_PATH", "/x", "the chart itself sets"),
+    ("env.WARM_IP_TARGETS", 5, "deploy/SETTINGS.md"),
+    ("securityContext.capabilities.add", ["NET_RAW"], "NET_ADMIN"),
+    ("securityContext.runAsNonRoot", True, "must be root"),
+    ("cniConfig", {"enabled": True, "fileContents": '{"plugins": [{"type": "aws-cni"}]}'}, "VPCWIRE_AWS_CNI_LINK"),
+    # By the schema, with the name:
+    ("enableNetworkPolicies", True, "'enableNetworkPolicies'"),
+    ("image.repo", "x", "'repo'"),
+    ("init.environment", {}, "'environment'"),
+    ("originalMatchLabels", "no", "originalMatchLabels"),
+    ("enableNetworkPolicy", "strict", "enableNetworkPolicy"),
+    ("serviceAccount.role", "x", "'role'"),
+    ("extraEnv", [{"value": "x"}], "name"),
+]
+MORE = {"cniConfig.enabled": {"cniConfig": {"fileContents": "{}"}}}
+
+
+def nested(path, value):
+    for name in reversed(path.split(".")):
+        value = {name: value}
+    return value
+
+
+def leaves(values, path=""):
+    if not isinstance(values, dict) or not values:
+        yield path
+        return
+    for name, value in values.items():
+        yield from leaves(value, f"{path}.{name}" if path else name)
+
+
+def helm(verb, folder, values, *options):
+    """(exit code, all that it says) with one more file of values."""
+    file = folder / "values.yaml"
+    file.write_text(yaml.safe_dump(values))
+    command = [TOOLS / "helm", verb, "vpcwire", CHART, "--namespace", "kube-system", "--values", file, *options]
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout + done.stderr
+
+
+def notes(folder, values, *options):
+    code, text = helm("install", folder, values, "--dry-run=client", *options)
+    assert code == 0, text
+    return text.split("NOTES:")[1]
+
+
+def made_of(folder, *options):
+    return template("--values", folder / "values.yaml", *options)
+
+
+@pytest.mark.parametrize("row", WORKS, ids=[f"{path}-{value}" for path, value, *_ in WORKS])
+def test_works(tmp_path, row):
+    path, value, where, *seen = row
+    for number, values in enumerate((nested(path, value), MORE.get(path, {}))):
+        (tmp_path / f"{number}.yaml").write_text(yaml.safe_dump(values))
+    assert where(template("--values", tmp_path / "0.yaml", "--values", tmp_path / "1.yaml")) == (seen[0] if seen else value)
+
+
+@pytest.mark.parametrize("path", IGNORED)
+def test_is_ignored_and_said(tmp_path, path):
+    assert f"\n- {path}: " in notes(tmp_path, nested(path, IGNORED[path]))
+    assert made_of(tmp_path) == template()
+
+
+@pytest.mark.parametrize("path, value, word", REFUSED, ids=[f"{path}-{value}" for path, value, _ in REFUSED])
+def test_is_refused_with_a_reason(tmp_path, path, value, word):
+    code, text = helm("template", tmp_path, nested(path, value))
+    assert code != 0 and word in text and path.split(".")[0] in text, text
+
+
+def test_every_key_of_the_owners_is_in_a_table():
+    known = [row[0] for row in WORKS + REFUSED] + list(IGNORED)
+
+    def decided(leaf):
+        return any(leaf == path or leaf.startswith(f"{path}.") or path.startswith(f"{leaf}.") for path in known)
+
+    keys = [leaf for leaf in leaves(yaml.safe_load(OWNERS)) if not leaf.startswith(("env.", "init.env."))]
+    assert len(keys) > 60
+    assert [leaf for leaf in keys if not decided(leaf)] == []
+
+
+def test_an_owners_file_as_it_is(tmp_path):
+    """Only the image is not ours; that said, all else is made, and each name that does nothing is said."""
+    owners = yaml.safe_load(OWNERS)
+    code, text = helm("template", tmp_path, owners)
+    reasons = [line for line in text.splitlines() if line.startswith("- ")]
+    assert code != 0 and len(reasons) == 1 and reasons[0].startswith("- image.tag: v1.23.1"), text
+    made = made_of(tmp_path, *OUR_IMAGE)
+    assert made["ConfigMap"]["data"] == {name: value for name, value in owners["env"].items()}
+    assert install(made)["securityContext"]["privileged"] is False
+    assert daemon(made)["livenessProbe"] == {**LIVENESS, "initialDelaySeconds": 60, "timeoutSeconds": 10}
+    told = notes(tmp_path, owners, *OUR_IMAGE)
+    for path in ("image.region", "init.image", "nodeAgent", "livenessProbe.exec", "env.WARM_PREFIX_TARGET", "init.env.DISABLE_TCP_EARLY_DEMUX"):
+        assert f"\n- {path}: " in told, path
+    assert "ENABLE_POD_ENI:" not in told and "WARM_ENI_TARGET" not in told, "what asks for nothing is not mentioned"
+
+
+def test_all_that_is_wrong_is_said_at_once(tmp_path):
+    code, text = helm("template", tmp_path, {"enableNetworkPolicy": True, "env": {"ENABLE_IPv6": "true"}, "image": {"tag": "v1.2.3"}})
+    assert code != 0 and text.count("\n- ") == 3, text
+
+
+def test_notes_without_anything_to_say(tmp_path):
+    assert "not followed" not in notes(tmp_path, {})
+
+
+def test_the_schema_and_the_names_of_settings_are_fresh(tmp_path):
+    subprocess.run([sys.executable, CHART / "make.py", tmp_path], check=True)
+    for name in ("values.schema.json", "files/settings.json"):
+        assert (CHART / name).read_text() == (tmp_path / name).read_text(), "deploy/chart/make.py"
+
+
+def test_every_setting_is_in_the_schema(settings):
+    text = (CHART / "values.schema.json").read_text()
+    assert [name for name in settings if f'"{name}": {{' not in text] == []
+    assert "make.py" in (TOP / "deploy/chart/.helmignore").read_text()
