@@ -6,7 +6,7 @@ import sys
 import pytest
 import yaml
 
-from conftest import TOOLS, TOP
+from conftest import TOOLS, TOP, run
 from test_manifests import CHART, containers, pod_spec, template
 
 # A values.yaml as owners have it for aws-vpc-cni's chart v1.23.1: every key of that chart, most at its default.
@@ -92,6 +92,7 @@ affinity:
   nodeAffinity:
     requiredDuringSchedulingIgnoredDuringExecution:
       nodeSelectorTerms: [{matchExpressions: [{key: kubernetes.io/os, operator: In, values: [linux]}]}]
+podMonitor: {create: true, namespace: monitoring, labels: {release: prometheus}, interval: 30s, sampleLimit: 5000}
 eniConfig: {create: false, region: eu-west-1, subnets: null}
 extraVolumes: []
 extraVolumeMounts: []
@@ -159,6 +160,12 @@ WORKS = [
     ("affinity", AFFINITY, lambda made: pod_spec(made)["affinity"]),
     ("extraVolumes", [{"name": "x", "emptyDir": {}}], lambda made: pod_spec(made)["volumes"][-1:]),
     ("extraVolumeMounts", [{"name": "run", "mountPath": "/x"}], lambda made: daemon(made)["volumeMounts"][-1:]),
+    ("podMonitor", {"create": True, "interval": "30s"}, lambda made: made["PodMonitor"]["spec"]["podMetricsEndpoints"][0]["interval"], "30s"),
+    ("podMonitor", {"create": True, "sampleLimit": 5000}, lambda made: made["PodMonitor"]["spec"]["sampleLimit"], 5000),
+    ("podMonitor", {"create": True, "namespace": "m"}, lambda made: made["PodMonitor"]["metadata"]["namespace"], "m"),
+    ("podMonitor", {"create": True, "labels": {"release": "p"}}, lambda made: made["PodMonitor"]["metadata"]["labels"]["release"], "p"),
+    ("prometheusRule", {"create": True, "labels": {"release": "p"}}, lambda made: made["PrometheusRule"]["metadata"]["labels"]["release"], "p"),
+    ("env.VPCWIRE_METRICS_BIND_ADDRESS", "127.0.0.1:9", lambda made: daemon(made)["ports"][0]["containerPort"], 9),
     ("revisionHistoryLimit", 3, lambda made: made["DaemonSet"]["spec"]["revisionHistoryLimit"]),
     ("terminationGracePeriodSeconds", 20, lambda made: pod_spec(made)["terminationGracePeriodSeconds"]),
 ]
@@ -201,6 +208,7 @@ REFUSED = [
     ("securityContext.capabilities.add", ["NET_RAW"], "NET_ADMIN"),
     ("securityContext.runAsNonRoot", True, "must be root"),
     ("cniConfig", {"enabled": True, "fileContents": '{"plugins": [{"type": "aws-cni"}]}'}, "VPCWIRE_AWS_CNI_LINK"),
+    ("podMonitor.create", True, "env.DISABLE_METRICS"),
     # By the schema, with the name:
     ("enableNetworkPolicies", True, "'enableNetworkPolicies'"),
     ("image.repo", "x", "'repo'"),
@@ -210,7 +218,8 @@ REFUSED = [
     ("serviceAccount.role", "x", "'role'"),
     ("extraEnv", [{"value": "x"}], "name"),
 ]
-MORE = {"cniConfig.enabled": {"cniConfig": {"fileContents": "{}"}}}
+# What else must be given for one of these.
+MORE = {"cniConfig.enabled": {"cniConfig": {"fileContents": "{}"}}, "podMonitor.create": {"env": {"DISABLE_METRICS": "1"}}}
 
 
 def nested(path, value):
@@ -262,7 +271,7 @@ def test_is_ignored_and_said(tmp_path, path):
 
 @pytest.mark.parametrize("path, value, word", REFUSED, ids=[f"{path}-{value}" for path, value, _ in REFUSED])
 def test_is_refused_with_a_reason(tmp_path, path, value, word):
-    code, text = helm("template", tmp_path, nested(path, value))
+    code, text = helm("template", tmp_path, {**nested(path, value), **MORE.get(path, {})})
     assert code != 0 and word in text and path.split(".")[0] in text, text
 
 
@@ -312,3 +321,25 @@ def test_every_setting_is_in_the_schema(settings):
     text = (CHART / "values.schema.json").read_text()
     assert [name for name in settings if f'"{name}": {{' not in text] == []
     assert "make.py" in (TOP / "deploy/chart/.helmignore").read_text()
+
+
+def test_nothing_of_monitoring_by_itself():
+    assert sorted(template()) == ["ConfigMap", "DaemonSet", "Role", "RoleBinding", "ServiceAccount"]
+
+
+def test_metrics_alerts_and_dashboard_are_what_is_shipped(tmp_path):
+    """Also out of the packaged chart: to the letter, though both are full of braces that are not Helm's."""
+    run(TOOLS / "helm", "package", CHART, "--destination", tmp_path)
+    (archive,) = tmp_path.glob("*.tgz")
+    options = [word for name in ("podMonitor", "prometheusRule", "grafanaDashboard") for word in ("--set", f"{name}.create=true")]
+    made = list(yaml.safe_load_all(run(TOOLS / "helm", "template", "vpcwire", archive, "--namespace", "kube-system", *options)))
+    (monitor,) = [item for item in made if item["kind"] == "PodMonitor"]
+    (daemonset,) = [item for item in made if item["kind"] == "DaemonSet"]
+    pod = daemonset["spec"]["template"]
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    assert monitor["spec"]["podMetricsEndpoints"] == [{"port": pod["spec"]["containers"][0]["ports"][0]["name"], "path": "/metrics"}]
+    (rule,) = [item for item in made if item["kind"] == "PrometheusRule"]
+    assert rule["spec"] == yaml.safe_load((TOP / "deploy/dashboards/alerts.yaml").read_text())
+    (board,) = [item for item in made if item["metadata"]["name"] == "aws-node-dashboard"]
+    assert board["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert board["data"] == {"vpcwire.json": (TOP / "deploy/dashboards/vpcwire.json").read_text()}

@@ -69,6 +69,9 @@ and types; files/aws-vpc-cni.yaml is the table of aws-vpc-cni's values, files/se
 {{- if not (or .Values.securityContext.privileged (has "NET_ADMIN" $add) (has "ALL" $add)) }}
 - securityContext.capabilities.add: {{ toJson $add }}: ipamd needs NET_ADMIN for the host's network
 {{- end -}}
+{{- if and .Values.podMonitor.create (has (toString .Values.env.DISABLE_METRICS | lower) (list "true" "t" "1")) }}
+- podMonitor.create: true: with env.DISABLE_METRICS {{ .Values.env.DISABLE_METRICS }} there is nothing to read
+{{- end -}}
 {{- if and .Values.cniConfig.enabled (regexMatch `"type"\s*:\s*"aws-cni"` .Values.cniConfig.fileContents) (ne (toString .Values.env.VPCWIRE_AWS_CNI_LINK) "true") }}
 - cniConfig.fileContents: "type": "aws-cni": our plugin's name is vpcwire; write that, or set env.VPCWIRE_AWS_CNI_LINK to true
 {{- end -}}

@@ -73,3 +73,22 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "vpcwire.configMapName" -}}
 vpcwire
 {{- end -}}
+
+{{/* Namespace, labels and annotations of an object for Prometheus or Grafana: (list . VALUES). */}}
+{{- define "vpcwire.monitoringMetadata" -}}
+{{- $values := index . 1 -}}
+namespace: {{ $values.namespace | default (index . 0).Release.Namespace }}
+labels:
+  {{- include "vpcwire.labels" (index . 0) | nindent 2 }}
+  {{- with $values.labels }}
+  {{- include "vpcwire.texts" . | nindent 2 }}
+  {{- end }}
+{{- with $values.annotations }}
+annotations:
+  {{- include "vpcwire.texts" . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- define "vpcwire.metricsPort" -}}
+{{- regexFind "[0-9]+$" (.Values.env.VPCWIRE_METRICS_BIND_ADDRESS | default "") | default "61678" -}}
+{{- end -}}
