@@ -3,6 +3,8 @@
 import os
 import pathlib
 import re
+import shutil
+import subprocess
 import textwrap
 
 import kubernetes_validate
@@ -13,6 +15,8 @@ from conftest import BUILD, TOOLS, TOP, run
 
 KUBERNETES = ["1.27", "1.30", "1.33", "1.35"]
 CHART = TOP / "deploy/chart"
+PLACEHOLDER = "registry.invalid/set-your-registry/vpcwire"
+IMAGE = ["--set", f"image.repository={PLACEHOLDER}"]
 OWN_CONFLIST = ["--set", "cniConfig.enabled=true", "--set-file", f"cniConfig.fileContents={TOP}/deploy/cni/10-aws.conflist"]
 
 
@@ -31,7 +35,7 @@ def handover():
 
 
 def template(*options):
-    return documents(run(TOOLS / "helm", "template", "vpcwire", CHART, "--namespace", "kube-system", *options))
+    return documents(run(TOOLS / "helm", "template", "vpcwire", CHART, "--namespace", "kube-system", *IMAGE, *options))
 
 
 @pytest.fixture(scope="module")
@@ -52,16 +56,49 @@ def images(manifests):
     return {container["image"] for container in containers(manifests)}
 
 
-def test_the_image_gets_its_name_as_the_page_says(tmp_path):
-    """By the overlay and the option of deploy/README.md."""
-    readme = (TOP / "deploy/README.md").read_text()
-    overlay = re.search(r"^    resources: .*\n(?:    .*\n)+", readme, re.M)[0]
-    (name,) = set(re.findall(r"docker push (\S+)", readme))
-    (option,) = re.findall(r"--set (image\.override=\S+?)`", readme)
-    base = os.path.relpath(TOP / "deploy/kubernetes", tmp_path)
-    (tmp_path / "kustomization.yaml").write_text(textwrap.dedent(overlay).replace("../deploy/kubernetes", base))
-    assert images(documents(run(TOOLS / "kubectl", "kustomize", tmp_path))) == {name}
-    assert images(template("--set", option)) == {name}
+def commands(heading):
+    """The command lines of a section of deploy/README.md."""
+    (section,) = re.findall(rf"^## {heading}\n(.*?)^## ", (TOP / "deploy/README.md").read_text(), re.M | re.S)
+    return "".join(re.findall(r"^    .*\n", section, re.M))
+
+
+@pytest.fixture
+def typed(tmp_path):
+    """typed(LINES): what kubectl and helm make of lines of the page, typed in a copy of deploy/; nothing is built, pushed or installed."""
+    shutil.copytree(TOP / "deploy", tmp_path / "deploy")
+    play = """docker() { [ -f deploy/image/Dockerfile ]; }
+        kubectl() { [ "$1" != apply ] || "$TOOLS/kubectl" kustomize "$3"; echo ---; }
+        helm() { "$TOOLS/helm" template "${@:2}"; echo ---; }
+    """
+
+    def run_lines(lines):
+        text = run("bash", "-euc", play + textwrap.dedent(lines), cwd=tmp_path, env={**os.environ, "TOOLS": str(TOOLS)})
+        return [document for document in yaml.safe_load_all(text) if document]
+
+    return run_lines
+
+
+def test_the_image_gets_its_name_as_the_page_says(typed):
+    """Build, push, set, install: kustomize's manifests, the chart's and the handover's have the image that was pushed."""
+    going_back = "".join(line for line in commands("Going back").splitlines(True) if "apply" in line)
+    lines = commands("The image") + commands("Installing") + going_back
+    (pushed,) = re.findall(r"docker push (\S+)", lines)
+    made = [documents(yaml.safe_dump(document)) for document in typed(lines) if document["kind"] == "DaemonSet"]
+    assert [list(images(item)) for item in made] == [[pushed.replace("$registry", "registry.example")]] * 3
+
+
+def test_an_image_that_was_not_set_cannot_be_pulled(base, handover):
+    """And says what to do; RFC 6761: no name below "invalid" is ever given out."""
+    assert images(base) == images(handover) == {f"{PLACEHOLDER}:0.1.0"}
+    done = subprocess.run([TOOLS / "helm", "template", "vpcwire", CHART], capture_output=True, text=True)
+    assert done.returncode != 0 and "image.repository: not set" in done.stderr and "deploy/README.md" in done.stderr
+
+
+def test_the_overlay_keeps_the_owners_settings(typed, base):
+    made = typed(commands("An overlay"))
+    assert sorted(document["kind"] for document in made) == sorted(set(base) - {"ConfigMap"})
+    (daemonset,) = [document for document in made if document["kind"] == "DaemonSet"]
+    assert images({"DaemonSet": daemonset}) == {"registry.example/vpcwire:0.1.0"}
 
 
 def environment(container):
@@ -77,7 +114,7 @@ def test_valid_for_kubernetes(base, handover, chart, version):
 
 
 def test_helm_lint():
-    assert "0 chart(s) failed" in run(TOOLS / "helm", "lint", "--strict", CHART)
+    assert "0 chart(s) failed" in run(TOOLS / "helm", "lint", "--strict", CHART, *IMAGE)
 
 
 def test_the_chart_is_the_manifests(base, chart):
@@ -87,6 +124,9 @@ def test_the_chart_is_the_manifests(base, chart):
     for container in containers(chart):
         assert container.pop("imagePullPolicy") == "IfNotPresent"
     assert pod_spec(base) == pod_spec(chart)
+    pod_labels = [manifests["DaemonSet"]["spec"]["template"]["metadata"]["labels"] for manifests in (base, chart)]
+    assert pod_labels[0] == {"k8s-app": "aws-node", "app.kubernetes.io/name": "aws-node"}, "what monitors of aws-vpc-cni's pods select by"
+    assert pod_labels[1] == {**pod_labels[0], "app.kubernetes.io/instance": "vpcwire"}
     assert base["ConfigMap"]["data"] == chart["ConfigMap"]["data"]
     assert base["DaemonSet"]["metadata"]["name"] == chart["DaemonSet"]["metadata"]["name"] == "aws-node"
 

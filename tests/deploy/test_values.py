@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from conftest import TOOLS, TOP, run
-from test_manifests import CHART, containers, pod_spec, template
+from test_manifests import CHART, IMAGE, containers, pod_spec, template
 
 # A values.yaml as owners have it for aws-vpc-cni's chart v1.23.1: every key of that chart, most at its default.
 OWNERS = """
@@ -97,7 +97,7 @@ eniConfig: {create: false, region: eu-west-1, subnets: null}
 extraVolumes: []
 extraVolumeMounts: []
 """
-OUR_IMAGE = ["--set", "image.tag="]
+OUR_TAG = ["--set", "image.tag="]
 
 
 def install(made):
@@ -240,7 +240,7 @@ def helm(verb, folder, values, *options):
     """(exit code, all that it says) with one more file of values."""
     file = folder / "values.yaml"
     file.write_text(yaml.safe_dump(values))
-    command = [TOOLS / "helm", verb, "vpcwire", CHART, "--namespace", "kube-system", "--values", file, *options]
+    command = [TOOLS / "helm", verb, "vpcwire", CHART, "--namespace", "kube-system", "--values", file, *IMAGE, *options]
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=60)
     return done.returncode, done.stdout + done.stderr
 
@@ -292,11 +292,11 @@ def test_an_owners_file_as_it_is(tmp_path):
     code, text = helm("template", tmp_path, owners)
     reasons = [line for line in text.splitlines() if line.startswith("- ")]
     assert code != 0 and len(reasons) == 1 and reasons[0].startswith("- image.tag: v1.23.1"), text
-    made = made_of(tmp_path, *OUR_IMAGE)
+    made = made_of(tmp_path, *OUR_TAG)
     assert made["ConfigMap"]["data"] == {name: value for name, value in owners["env"].items()}
     assert install(made)["securityContext"]["privileged"] is False
     assert daemon(made)["livenessProbe"] == {**LIVENESS, "initialDelaySeconds": 60, "timeoutSeconds": 10}
-    told = notes(tmp_path, owners, *OUR_IMAGE)
+    told = notes(tmp_path, owners, *OUR_TAG)
     for path in ("image.region", "init.image", "nodeAgent", "livenessProbe.exec", "env.WARM_PREFIX_TARGET", "init.env.DISABLE_TCP_EARLY_DEMUX"):
         assert f"\n- {path}: " in told, path
     assert "ENABLE_POD_ENI:" not in told and "WARM_ENI_TARGET" not in told, "what asks for nothing is not mentioned"
@@ -332,7 +332,7 @@ def test_metrics_alerts_and_dashboard_are_what_is_shipped(tmp_path):
     run(TOOLS / "helm", "package", CHART, "--destination", tmp_path)
     (archive,) = tmp_path.glob("*.tgz")
     options = [word for name in ("podMonitor", "prometheusRule", "grafanaDashboard") for word in ("--set", f"{name}.create=true")]
-    made = list(yaml.safe_load_all(run(TOOLS / "helm", "template", "vpcwire", archive, "--namespace", "kube-system", *options)))
+    made = list(yaml.safe_load_all(run(TOOLS / "helm", "template", "vpcwire", archive, "--namespace", "kube-system", *IMAGE, *options)))
     (monitor,) = [item for item in made if item["kind"] == "PodMonitor"]
     (daemonset,) = [item for item in made if item["kind"] == "DaemonSet"]
     pod = daemonset["spec"]["template"]

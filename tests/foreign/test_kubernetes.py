@@ -17,6 +17,8 @@ from vpc.simulator import SUBNET_A, default_world
 NODES = 10
 ROLLOUT_S = 180
 AWS_NODE = ("daemonset", "aws-node")
+REGISTRY = "registry.invalid/set-your-registry"  # as in the manifests; kubelets that are played pull nothing
+IMAGE = ("--set", f"image.repository={REGISTRY}/vpcwire")
 ROLE = "eks.amazonaws.com/role-arn"
 EVERYBODYS = {"selfsubjectreviews.authentication.k8s.io", "selfsubjectaccessreviews.authorization.k8s.io", "selfsubjectrulesreviews.authorization.k8s.io"}
 pytestmark = pytest.mark.xdist_group("kubernetes")
@@ -46,6 +48,7 @@ def node(tmp_path_factory):
 @pytest.fixture(scope="module")
 def plane(node):
     made = ControlPlane(node.netns, node.folder / "kubernetes")
+    made.env["registry"] = REGISTRY  # of the documented lines
     yield made
     made.close()
 
@@ -167,17 +170,43 @@ def test_the_chart_is_the_same(plane, kubelets):
     plane.kubectl("apply", "--kustomize", "deploy/kubernetes")
     spec = pod_spec(plane)
     plane.kubectl("delete", "--kustomize", "deploy/kubernetes")
-    plane.helm("install", "vpcwire", "deploy/chart")
+    plane.helm("install", "vpcwire", "deploy/chart", *IMAGE)
     assert pod_spec(plane) == spec
     rolled_out(plane, kubelets)
     generation = plane.get(*AWS_NODE)["metadata"]["generation"]
-    plane.helm("upgrade", "vpcwire", "deploy/chart")
+    plane.helm("upgrade", "vpcwire", "deploy/chart", *IMAGE)
     assert plane.get(*AWS_NODE)["metadata"]["generation"] == generation, "nothing is rolled out for nothing"
-    plane.helm("upgrade", "vpcwire", "deploy/chart", "--set", "env.WARM_ENI_TARGET=2")
+    plane.helm("upgrade", "vpcwire", "deploy/chart", *IMAGE, "--set", "env.WARM_ENI_TARGET=2")
     rolled_out(plane, kubelets)
     assert plane.get(*AWS_NODE)["metadata"]["generation"] > generation, "a setting is"
     plane.helm("uninstall", "vpcwire")
     assert plane.get("daemonset,configmap", "--selector", "k8s-app=aws-node")["items"] == []
+
+
+def test_an_owners_settings_stay(plane, kubelets):
+    """By the overlay: the ConfigMap that is there is not written over, nor taken away."""
+    for line in documented("An overlay", "kubectl"):
+        plane.shell(line)
+    rolled_out(plane, kubelets)
+    plane.kubectl("patch", "configmap", "vpcwire", "--namespace", SYSTEM, "--type=merge", "--patch", '{"data": {"WARM_IP_TARGET": "5"}}')
+    plane.kubectl("apply", "--kustomize", "deploy/overlay")
+    assert plane.get("configmap", "vpcwire")["data"] == {"WARM_ENI_TARGET": "1", "WARM_IP_TARGET": "5"}
+
+
+def test_an_owners_values_take_the_place_of_its_own_charts(plane, kubelets):
+    """originalMatchLabels: false, as in values for aws-vpc-cni's chart: the selector that it made stays, and so the pods are replaced in order."""
+    items = aws_vpc_cni()
+    (daemonset,) = [item for item in items if item["kind"] == "DaemonSet"]
+    selector = {"app.kubernetes.io/name": "aws-node", "app.kubernetes.io/instance": "aws-vpc-cni"}
+    daemonset["spec"]["selector"]["matchLabels"] = selector
+    daemonset["spec"]["template"]["metadata"]["labels"].update(selector)
+    plane.kubectl("apply", "--filename", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+    rolled_out(plane, kubelets)
+    take_over = ("--take-ownership", "--server-side=false", "--force-replace", "--set", "serviceAccount.create=false")
+    plane.helm("install", "aws-vpc-cni", "deploy/chart", *IMAGE, *take_over, "--set", "originalMatchLabels=false")
+    rolled_out(plane, kubelets)
+    assert containers_of_pods(plane) == OURS
+    plane.helm("uninstall", "aws-vpc-cni")
 
 
 @pytest.mark.parametrize("before", [EKS, ()], ids=["by-eks", "by-apply"])
@@ -198,7 +227,7 @@ def test_changing_over(plane, kubelets, program, before):
     assert kubelets.worst == 1, "10 %"
     assert plane.get("serviceaccount", "aws-node")["metadata"]["annotations"][ROLE]
     if program == "helm":
-        plane.helm("upgrade", "vpcwire", "deploy/chart", "--set", "serviceAccount.create=false,env.WARM_ENI_TARGET=2")
+        plane.helm("upgrade", "vpcwire", "deploy/chart", *IMAGE, "--set", "serviceAccount.create=false,env.WARM_ENI_TARGET=2")
         rolled_out(plane, kubelets)
         plane.helm("uninstall", "vpcwire")
 

@@ -57,6 +57,9 @@ and types; files/aws-vpc-cni.yaml is the table of aws-vpc-cni's values, files/se
 
 {{- define "vpcwire.checkImage" -}}
 {{- $tag := .Values.image.tag | default "" -}}
+{{- if not (or .Values.image.override .Values.image.repository .Values.image.overrideRepository) }}
+- image.repository: not set: there is no image to pull; build it, push it to a registry of yours (deploy/README.md, "The image"), and --set image.repository=REGISTRY/vpcwire
+{{- end -}}
 {{- if contains "amazon-k8s-cni" (include "vpcwire.image" .) }}
 - image: {{ include "vpcwire.image" . }}: this is aws-vpc-cni's image; name the one that you built (deploy/README.md, "The image")
 {{- else if and (not .Values.image.override) (hasPrefix "v1." $tag) }}
