@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The Debian package, for nodes without Kubernetes' DaemonSets: `cmake --preset release`, build, `cpack` in build/release.
+# The image's Debian leaves out what is in share/doc, but for files of this name.
+install(FILES deploy/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
+install(FILES deploy/CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME vpcwire)
 set(CPACK_PACKAGE_CONTACT "vpcwire maintainers <vpcwire@localhost>")

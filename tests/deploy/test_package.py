@@ -35,6 +35,15 @@ def test_the_package_names_its_libraries(shipped):
         assert (shipped / "control" / script).stat().st_mode & 0o111
 
 
+def test_the_package_has_its_license_and_what_changed(shipped):
+    """As every file's SPDX line says; the image keeps of share/doc what is called copyright."""
+    folder = shipped / "files/usr/share/doc/vpcwire"
+    assert (folder / "copyright").read_bytes() == (TOP / "deploy/LICENSE").read_bytes()
+    assert "Apache License" in (folder / "copyright").read_text()
+    version = run(BUILD / "bin/ipamd", "--version").split()[1]
+    assert re.search(rf"^## \[({re.escape(version)}|Unreleased)\]$", (folder / "CHANGELOG.md").read_text(), re.M)
+
+
 def used_actions():
     table = (TOP / "ipamd/model/ec2.c").read_text()
     return {"ec2:" + name for name in re.findall(r'^\s*\[EC2_ACTION_\w+\] = "(\w+)"', table, re.M)}
