@@ -28,13 +28,22 @@ def foreign_setting(becomes, why):
     return {"effect": effect, "values": AS_GIVEN.get(value[1], [value[1]]) if value else [], "why": why}
 
 
+def own_setting(default, allowed, meaning):
+    """Its line, and what can be told of a value without ipamd: flags and numbers. A number that is too small can be as good as none."""
+    found = {"text": f"{meaning}; default: {default}; allowed: {allowed}", "allowed": allowed}
+    number = re.match(r"(\d+) to (\d+)(; less is as unset)?$", allowed)
+    if number:
+        found.update(maximum=int(number[2]), **({} if number[3] else {"minimum": int(number[1])}))
+    elif allowed.startswith("`true`, `false`"):
+        found["words"] = names(allowed)
+    return found
+
+
 def settings():
-    """Names of ours with their line, and aws-vpc-cni's that are not ours with what becomes of them."""
+    """Name -> what is known of it: ours, and aws-vpc-cni's that are not ours."""
     ours, foreign = SETTINGS.read_text().split("\n## ")
-    described = {}
-    for cell, default, allowed, meaning, _ in rows(ours):
-        described.update({name: f"{meaning}; default: {default}; allowed: {allowed}" for name in names(cell)})
-    return described, {names(cell)[0]: foreign_setting(becomes, why) for cell, becomes, why in rows(foreign)}
+    known = {name: own_setting(*cells) for cell, *cells, _ in rows(ours) for name in names(cell)}
+    return known, {names(cell)[0]: foreign_setting(becomes, why) for cell, becomes, why in rows(foreign)}
 
 
 def kind(*types, **more):
@@ -60,7 +69,7 @@ VALUES = record(
     imagePullSecrets=LIST,
     env=ENV,
     extraEnv=VARIABLES,
-    init=record(image=ANY, env=ENV, securityContext=MAP, resources=MAP),
+    init={**record(image=ANY, env=ENV, securityContext=MAP, resources=MAP), "required": ["env", "securityContext"]},
     cniConfig=record(enabled=FLAG, fileContents=TEXT),
     serviceAccount=record(create=FLAG, name=TEXT, annotations=TEXTS),
     originalMatchLabels=FLAG,
@@ -98,18 +107,22 @@ VALUES = record(
     cri=record(hostPath=ANY),
     **{"global": MAP},  # Helm's own, of a chart that has this one in it
 )
+# To Helm a section with nothing in it (`image:`) has no defaults either.
+SECTIONS = ["image", "env", "init", "cniConfig", "serviceAccount", "securityContext", "livenessProbe", "readinessProbe"]
+SECTIONS += ["podMonitor", "prometheusRule", "grafanaDashboard"]
 
 
-def schema(described, foreign):
-    texts = {**described, **{name: f"aws-vpc-cni's, {setting['effect']}: {setting['why']}" for name, setting in foreign.items()}}
+def schema(ours, foreign):
+    texts = {name: setting["text"] for name, setting in ours.items()}
+    texts.update({name: f"aws-vpc-cni's, {setting['effect']}: {setting['why']}" for name, setting in foreign.items()})
     env = {**TEXTS, "properties": {name: kind("string", "number", "boolean", description=text) for name, text in texts.items()}}
-    return {"$schema": "http://json-schema.org/draft-07/schema#", "definitions": {"env": env}, **VALUES, "type": "object"}
+    return {"$schema": "http://json-schema.org/draft-07/schema#", "definitions": {"env": env}, **VALUES, "type": "object", "required": SECTIONS}
 
 
 def main(folder=CHART):
-    described, foreign = settings()
-    known = {"ours": sorted(described), "foreign": foreign}
-    for name, content in {"values.schema.json": schema(described, foreign), "files/settings.json": known}.items():
+    ours, foreign = settings()
+    known = {"ours": {name: {key: setting[key] for key in setting if key != "text"} for name, setting in ours.items()}, "foreign": foreign}
+    for name, content in {"values.schema.json": schema(ours, foreign), "files/settings.json": known}.items():
         path = pathlib.Path(folder) / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")

@@ -6,7 +6,7 @@ import sys
 import pytest
 import yaml
 
-from conftest import TOOLS, TOP, run
+from conftest import BUILD, TOOLS, TOP, run
 from test_manifests import CHART, IMAGE, containers, pod_spec, template
 
 # A values.yaml as owners have it for aws-vpc-cni's chart v1.23.1: every key of that chart, most at its default.
@@ -205,12 +205,16 @@ REFUSED = [
     ("extraEnv", [{"name": "MY_NODE_NAME", "value": "node"}], "the chart itself sets"),
     ("env.HOST_CNI_BIN_PATH", "/x", "the chart itself sets"),
     ("env.WARM_IP_TARGETS", 5, "deploy/SETTINGS.md"),
+    ("env.WARM_IP_TARGET", 10001, "allowed is 0 to 10000"),
+    ("init.env.DISABLE_METRICS", "yes", "allowed is `true`, `false`"),
     ("securityContext.capabilities.add", ["NET_RAW"], "NET_ADMIN"),
     ("securityContext.runAsNonRoot", True, "must be root"),
     ("cniConfig", {"enabled": True, "fileContents": '{"plugins": [{"type": "aws-cni"}]}'}, "VPCWIRE_AWS_CNI_LINK"),
     ("podMonitor.create", True, "env.DISABLE_METRICS"),
     # By the schema, with the name:
     ("enableNetworkPolicies", True, "'enableNetworkPolicies'"),
+    ("serviceAccount", None, "serviceAccount"),
+    ("init.securityContext", None, "securityContext"),
     ("image.repo", "x", "'repo'"),
     ("init.environment", {}, "'environment'"),
     ("originalMatchLabels", "no", "originalMatchLabels"),
@@ -300,6 +304,26 @@ def test_an_owners_file_as_it_is(tmp_path):
     for path in ("image.region", "init.image", "nodeAgent", "livenessProbe.exec", "env.WARM_PREFIX_TARGET", "init.env.DISABLE_TCP_EARLY_DEMUX"):
         assert f"\n- {path}: " in told, path
     assert "ENABLE_POD_ENI:" not in told and "WARM_ENI_TARGET" not in told, "what asks for nothing is not mentioned"
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        *[("WARM_IP_TARGET", value) for value in ("", "0", "-1", "10000", "10001", "5.0", "+5", "many", " 5", "99999999999")],
+        *[("MAX_ENI", value) for value in ("0", "-3")],
+        *[("HTTP_TIMEOUT", value) for value in ("0", "1", "300", "301", "10s")],
+        *[("DISABLE_METRICS", value) for value in ("true", "T", "FALSE", "1", "yes", "2")],
+        *[("VPCWIRE_BLOCK_IMDS", value) for value in ("t", "True", "on")],
+        *[("AWS_VPC_K8S_CNI_LOGLEVEL", value) for value in ("DEBUG", "FATAL")],
+        *[("ENABLE_POD_ENI", value) for value in ("true", "TRUE", "0", "yes")],
+        *[("ENABLE_IPv4", value) for value in ("F", "true")],
+    ],
+)
+def test_the_chart_refuses_a_setting_where_ipamd_does(tmp_path, name, value):
+    code, text = helm("template", tmp_path, nested(f"env.{name}", value))
+    env = {name: value, "VPCWIRE_CONF": str(tmp_path / "none"), "HOST_CNI_BIN_PATH": str(tmp_path / "bin"), "VPCWIRE_PLUGIN": "/usr/bin/true"}
+    done = subprocess.run([BUILD / "bin/ipamd", "install"], env=env, capture_output=True, text=True, timeout=60)
+    assert (code == 0) == (done.returncode == 0), (text, done.stderr)
 
 
 def test_all_that_is_wrong_is_said_at_once(tmp_path):

@@ -48,9 +48,24 @@ and types; files/aws-vpc-cni.yaml is the table of aws-vpc-cni's values, files/se
 - {{ $path }}.{{ $name }}: {{ $value }}: the chart itself sets this variable; take it out
 {{- else if and $foreign (eq (get (default dict $foreign) "effect") "refused") (has (lower $value) $foreign.values) }}
 - {{ $path }}.{{ $name }}: {{ $value }}: {{ $foreign.why }}
-{{- else if not (or $foreign (has $name $known.ours) (eq $path "extraEnv")) }}
+{{- else if include "vpcwire.notAllowed" (list (get $known.ours $name) $value) }}
+- {{ $path }}.{{ $name }}: {{ $value }}: allowed is {{ (get $known.ours $name).allowed }}
+{{- else if not (or $foreign (hasKey $known.ours $name) (eq $path "extraEnv")) }}
 - {{ $path }}.{{ $name }}: {{ $value }}: ipamd has no such setting (deploy/SETTINGS.md has all of them); a variable for something else goes into extraEnv
 {{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* (list SETTING VALUE): whether ipamd would not start with it, as far as the table knows. An empty value is none. */}}
+{{- define "vpcwire.notAllowed" -}}
+{{- $setting := index . 0 | default dict -}}
+{{- $value := index . 1 -}}
+{{- if and $value $setting.words -}}
+{{- if not (has (lower $value) $setting.words) -}}yes{{- end -}}
+{{- else if and $value $setting.maximum -}}
+{{- if not (regexMatch "^-?[0-9]{1,9}$" $value) -}}yes
+{{- else if or (gt (int $value) (int $setting.maximum)) (and (hasKey $setting "minimum") (lt (int $value) (int $setting.minimum))) -}}yes
 {{- end -}}
 {{- end -}}
 {{- end -}}
