@@ -43,8 +43,8 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{/* A probe with our command, unless the owner has another way; timeoutSeconds in the probe itself wins. */}}
 {{- define "vpcwire.probe" -}}
 {{- $probe := deepCopy .probe -}}
-{{- if or $probe.httpGet $probe.tcpSocket $probe.grpc -}}
-{{- else if or (not $probe.exec) (include "vpcwire.foreignProbe" $probe) -}}
+{{- $other := or $probe.httpGet $probe.tcpSocket $probe.grpc -}}
+{{- if and (not $other) (or (not $probe.exec) (include "vpcwire.foreignProbe" $probe)) -}}
 {{- $_ := set $probe "exec" (dict "command" (list "/usr/bin/ipamctl" "health" .health)) -}}
 {{- end -}}
 {{- toYaml (merge $probe (dict "timeoutSeconds" .timeoutSeconds)) -}}
