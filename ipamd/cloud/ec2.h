@@ -232,6 +232,9 @@ typedef int ec2_create_tags_fn(struct ec2 *ec2, const struct ec2_call_options *o
 /* How many calls per second of this class this node allows itself now, in millionths. */
 typedef int64_t ec2_pace_rate_fn(const struct ec2 *ec2, enum pace_class class);
 
+/* EC2 throttles this node at this moment (pace_is_throttled()). */
+typedef bool ec2_is_throttled_fn(const struct ec2 *ec2);
+
 struct ec2_ops {
         ec2_describe_enis_fn *describe_enis;
         ec2_describe_subnets_fn *describe_subnets;
@@ -246,6 +249,7 @@ struct ec2_ops {
         ec2_delete_eni_fn *delete_eni;
         ec2_create_tags_fn *create_tags;
         ec2_pace_rate_fn *pace_rate;
+        ec2_is_throttled_fn *is_throttled;
         struct ec2 *(*free)(struct ec2 *ec2);
 };
 

@@ -289,6 +289,11 @@ static int64_t pace_rate(const struct ec2 *ec2, enum pace_class class)
         return ((const struct client *)ec2)->pace.buckets[class].rate;
 }
 
+static bool is_throttled(const struct ec2 *ec2)
+{
+        return pace_is_throttled(&((const struct client *)ec2)->pace, clock_boottime_ms());
+}
+
 static struct ec2 *free_client(struct ec2 *ec2)
 {
         client_free(client_of(ec2));
@@ -309,6 +314,7 @@ static const struct ec2_ops by_http = {
         .delete_eni = ec2_delete_eni,
         .create_tags = ec2_create_tags,
         .pace_rate = pace_rate,
+        .is_throttled = is_throttled,
         .free = free_client,
 };
 

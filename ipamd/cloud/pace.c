@@ -33,15 +33,22 @@ static int64_t per_second(const struct pace_bucket *b)
         return PACE_RATE_PER_SECOND >> (beyond < PACE_HALVINGS_MAX ? beyond : PACE_HALVINGS_MAX);
 }
 
-/* Tokens first, by the rate that was; then the rate. */
-static void advance(struct pace_bucket *b, int64_t now_ms)
+static int64_t rate_at(const struct pace_bucket *b, int64_t now_ms)
 {
         int64_t step_ms = at_most(now_ms - b->bucket.at_ms, STEP_MAX_MS);
 
-        if (step_ms <= 0)
+        return step_ms > 0 ? at_most(b->rate + (per_second(b) * step_ms) / 1000, PACE_RATE_MAX) : b->rate;
+}
+
+/* Tokens first, by the rate that was; then the rate. */
+static void advance(struct pace_bucket *b, int64_t now_ms)
+{
+        int64_t rate = rate_at(b, now_ms);
+
+        if (now_ms <= b->bucket.at_ms)
                 return;
         b->bucket = bucket_refilled(b->bucket, b->rate, now_ms);
-        b->rate = at_most(b->rate + (per_second(b) * step_ms) / 1000, PACE_RATE_MAX);
+        b->rate = rate;
 }
 
 static int64_t jittered(int64_t wait_ms, uint64_t random)
@@ -66,6 +73,17 @@ int64_t pace_take(struct pace *pace, enum pace_class class, int64_t now_ms, uint
         }
         b->not_before_ms = now_ms + jittered(missing / b->rate + 1, random);
         return b->not_before_ms - now_ms;
+}
+
+bool pace_is_throttled(const struct pace *pace, int64_t now_ms)
+{
+        for (int i = 0; i < _PACE_CLASS_MAX; i++) {
+                const struct pace_bucket *b = &pace->buckets[i];
+
+                if (b->refusals && rate_at(b, now_ms) < PACE_RATE_MAX)
+                        return true;
+        }
+        return false;
 }
 
 void pace_follow(struct pace *pace, enum pace_class class, int64_t now_ms)

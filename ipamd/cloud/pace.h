@@ -12,6 +12,7 @@
 #ifndef IPAMD_CLOUD_PACE_H
 #define IPAMD_CLOUD_PACE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "client/bucket.h"
@@ -61,6 +62,12 @@ void pace_init(struct pace *pace, int64_t now_ms);
  * jittered by `random` (any 64-bit number); the answer stands until then, so asking more often gains nothing.
  */
 int64_t pace_take(struct pace *pace, enum pace_class class, int64_t now_ms, uint64_t random);
+
+/*
+ * EC2 throttles this node at this moment: it refused a call by rate, answered none of that class since, and the time since then
+ * has not brought the rate back.
+ */
+bool pace_is_throttled(const struct pace *pace, int64_t now_ms);
 
 /*
  * A call that goes with one that passed, and without which that one was of no use: it does not wait, but it is counted, and

@@ -25,6 +25,7 @@ enum metric {
         /* counters: EC2 */
         METRIC_EC2_CALLS,
         METRIC_EC2_SECONDS,
+        METRIC_EC2_DRY_RUNS,
         METRIC_EC2_THROTTLES,
         METRIC_EC2_PACED,
         METRIC_AWSCNI_EC2_REQUESTS,

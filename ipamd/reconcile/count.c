@@ -37,6 +37,10 @@ void count_ec2_call(void *data, enum ec2_action id, const struct ec2_result *res
         struct metrics *metrics = ctx->options.metrics;
         bool failed = result->class != EC2_FAILURE_NONE;
 
+        if (result->dry_run) { /* looking changes nothing: not what alerts and the page go by */
+                metrics_add(metrics, METRIC_EC2_DRY_RUNS, LABELS(action), 1);
+                return;
+        }
         denied_observe(data, id, result, why);
         keep_call(data, action, result, why);
         metrics_add(metrics, METRIC_EC2_CALLS, LABELS(action, class), 1);

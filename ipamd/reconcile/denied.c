@@ -49,7 +49,7 @@ void denied_observe(void *data, enum ec2_action id, const struct ec2_result *res
         struct context *ctx = data;
         struct err err;
 
-        if (result->dry_run || (result->class != EC2_FAILURE_DENIED && result->class != EC2_FAILURE_NONE))
+        if (result->class != EC2_FAILURE_DENIED && result->class != EC2_FAILURE_NONE)
                 return; /* says nothing of permissions */
         arena = arena_new();
         if (tell(ctx, arena, action, result->class == EC2_FAILURE_DENIED, why, &err) < 0)

@@ -2,7 +2,7 @@
 /*
  * What an operator wants to know and only this thread can try: IMDS, the credentials, and each EC2 action that we use. It runs
  * when somebody asks, with dry runs at the pace of all calls; what the pace puts off comes in a later round, or is given up at
- * the deadline. The answer is a fact in the store, from which the loop hands it out.
+ * the deadline. An account that is throttled is asked nothing: the question would make it worse. The answer is a fact in the store, from which the loop hands it out.
  */
 #include <string.h>
 
@@ -193,6 +193,8 @@ static bool ask(struct probe *p, struct context *ctx, struct round *round, size_
                 note_unasked(p, ctx, questions[i].action);
                 return true;
         }
+        if (!p->stopped && ctx->ec2->ops->is_throttled(ctx->ec2))
+                p->stopped = "not asked: EC2 throttles this account at the moment";
         if (p->stopped || now_ms >= p->deadline_ms || (questions[i].names_eni && !question.eni)) {
                 note(p, questions[i].action, IPAM_PERMISSION_RESULT_UNKNOWN,
                      p->stopped

@@ -13,7 +13,7 @@ int denied_known(struct context *ctx, struct arena *arena, enum ec2_action actio
 /* What was denied in the life before is still so, until EC2 says else: into the metrics. */
 void denied_recall(struct context *ctx);
 
-/* count.c: the observer of a struct ec2; data is the context. */
+/* count.c: the observer of a struct ec2; data is the context. A dry run is counted as such, and nowhere else. */
 void count_ec2_call(void *data, enum ec2_action id, const struct ec2_result *result, const char *why);
 void count_plan(struct context *ctx, const struct plan *plan);
 /* Around one action of the plan. */

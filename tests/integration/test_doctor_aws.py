@@ -2,6 +2,7 @@
 """ipamctl doctor: what the daemon reaches of AWS, which it is asked to try (Probe), and kubelet against the limits of ours."""
 import concurrent.futures
 import http.client
+import json
 import re
 
 import boto3
@@ -41,6 +42,43 @@ def test_each_action_is_asked_for_and_nothing_is_done(doctor, vpc):
     assert [call for call in vpc.ctl("calls")["log"] if call["code"] == "DryRunOperation"] == calls, "asked again within a minute"
     assert (node.enis(), node.leases()) == (enis, leases)
     assert vpc.ctl("check")["violations"] == []
+
+
+def counts(node):
+    """What alerts and the page know of EC2 calls."""
+    kept = ("vpcwire_ec2_", "awscni_ec2api_", "awscni_aws_api_")
+    others = ("vpcwire_ec2_dry_runs_total", "vpcwire_ec2_pace_calls_per_second")
+    seen = {key: n for key, n in node.metrics().items() if key[0].startswith(kept) and key[0] not in others}
+    return seen, json.loads(node.web("/v1/node").text)["calls"]
+
+
+@pytest.mark.node(hop_limit=2)
+def test_looking_changes_nothing(doctor, vpc):
+    """Dry runs, denied ones too, are in no other metric, not on the page and in no event."""
+    node = doctor.node
+    node.wait_quiet()
+    node.wait_start_calls()
+    before, events = counts(node), node.call("Events")
+    vpc.ctl("set-denied", actions=["DescribeSubnets", "DetachNetworkInterface"])
+    doctor.assert_named("permissions", "fail")
+    assert counts(node) == before
+    assert node.metric("vpcwire_ec2_dry_runs_total", action="DetachNetworkInterface") == 1
+    assert node.call("Events") == events
+
+
+@pytest.mark.node(hop_limit=2)
+def test_a_throttled_account_is_not_asked(doctor, vpc):
+    node = doctor.node
+    node.wait_quiet()
+    vpc.ctl("set-faults", rules=[{"action": "*", "effect": "error", "code": "RequestLimitExceeded", "status": 503}])
+    with concurrent.futures.ThreadPoolExecutor(9) as pool:
+        for i in range(9):
+            pool.submit(node.call, "Add", network="n", container_id=f"c{i}", ifname="eth0", timeout_ms=15000)
+        node.wait_until(lambda: node.metric("vpcwire_ec2_throttles_total") >= 2, 30)
+        permissions = {p["action"]: p for p in node.call("Probe")["permissions"] if p["action"] in ASKED}
+    assert {p["result"] for p in permissions.values()} == {"unknown"}
+    assert all("throttles" in p["why"] for p in permissions.values()), permissions
+    assert not any(name == "vpcwire_ec2_dry_runs_total" for name, _ in node.metrics())
 
 
 @pytest.mark.node(hop_limit=2)

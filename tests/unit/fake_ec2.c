@@ -239,6 +239,11 @@ static int64_t pace_rate(const struct ec2 *ec2 _unused_, enum pace_class class _
         return 0;
 }
 
+static bool is_throttled(const struct ec2 *ec2 _unused_)
+{
+        return false;
+}
+
 static struct ec2 *fake_free(struct ec2 *ec2)
 {
         arena_free(arena_of(ec2));
@@ -262,6 +267,7 @@ struct fake_ec2 *fake_ec2_new(const struct fake_answer *answers, size_t n)
                 .delete_eni = delete_eni,
                 .create_tags = create_tags,
                 .pace_rate = pace_rate,
+                .is_throttled = is_throttled,
                 .free = fake_free,
         };
         struct fake_ec2 *fake = XNEW(struct fake_ec2);

@@ -95,6 +95,23 @@ static void test_answers_and_time_bring_the_rate_back(void **state _unused_)
         assert_in_range(take_all(&pace, PACE_READS, slow + 3600 * 1000), 9, 9);
 }
 
+static void test_throttled_ends_with_an_answer_or_with_time(void **state _unused_)
+{
+        struct pace pace;
+
+        pace_init(&pace, 0);
+        assert_false(pace_is_throttled(&pace, 0));
+        pace_report(&pace, PACE_ENIS, PACE_THROTTLED, 0);
+        pace_report(&pace, PACE_READS, PACE_ANSWERED, 0); /* says nothing of the other class */
+        assert_true(pace_is_throttled(&pace, 1000));
+        assert_false(pace_is_throttled(&pace, 60 * 1000));
+        pace_report(&pace, PACE_ENIS, PACE_ANSWERED, 1000);
+        assert_false(pace_is_throttled(&pace, 1000));
+        for (int i = 0; i < 40; i++)
+                pace_report(&pace, PACE_ENIS, PACE_THROTTLED, 1000);
+        assert_true(pace_is_throttled(&pace, 60 * 1000)); /* refusals in a row: it lasts */
+}
+
 /* Small steps are not rounded away: who asks often recovers as fast as who asks seldom. */
 static void test_time_counts_however_often_one_asks(void **state _unused_)
 {
@@ -381,6 +398,7 @@ int main(void)
                 cmocka_unit_test(test_a_burst_and_then_the_rate),
                 cmocka_unit_test(test_a_refusal_ends_the_burst_and_slows_down),
                 cmocka_unit_test(test_answers_and_time_bring_the_rate_back),
+                cmocka_unit_test(test_throttled_ends_with_an_answer_or_with_time),
                 cmocka_unit_test(test_time_counts_however_often_one_asks),
                 cmocka_unit_test(test_what_goes_with_a_call_is_paid_for_later),
                 cmocka_unit_test(test_jitter_spreads_and_never_comes_early),

@@ -9,6 +9,7 @@
 #include <vpcwire/clock.h>
 
 #include "cloud/ec2_retry.h"
+#include "metrics/calls.h"
 #include "reconcile_fixture.h"
 
 #define BURST_OF_ENI 24 /* calls that the pace lets through from rest */
@@ -53,8 +54,8 @@ static unsigned probe(struct bench *b)
 /* Assigning and unassigning have no dry run, and tagging the primary ENI is no need of anything else. */
 enum { NOT_ASKED = 3 };
 
-/* The result of an action in the database. */
-static const char *result(struct bench *b, const char *action)
+/* A field of an action's permission in the database. */
+static const char *permission_field(struct bench *b, const char *action, const char *field)
 {
         const char *text;
         json_t *json, *permission;
@@ -67,14 +68,23 @@ static const char *result(struct bench *b, const char *action)
         json_array_foreach(json_object_get(json, "permissions"), i, permission)
         {
                 if (strcmp(json_string_value(json_object_get(permission, "action")), action) == 0)
-                        text = arena_strdup(b->arena,
-                                            json_string_value(json_object_get(permission, "result")));
+                        text = arena_strdup(b->arena, json_string_value(json_object_get(permission, field)));
         }
         assert_false(json_is_true(json_object_get(json_object_get(json, "imds"), "reachable")));
         assert_true(json_is_true(json_object_get(json_object_get(json, "credentials"), "good")));
         json_decref(json);
         assert_non_null(text);
         return text;
+}
+
+static const char *result(struct bench *b, const char *action)
+{
+        return permission_field(b, action, "result");
+}
+
+static const char *why(struct bench *b, const char *action)
+{
+        return permission_field(b, action, "why");
 }
 
 static void test_each_is_asked_once_and_dry(void **state)
@@ -142,6 +152,60 @@ static void test_the_last_call_tells_of_what_cannot_be_asked(void **state)
         assert_string_equal(result(b, "AssignPrivateIpAddresses"), "unasked");
 }
 
+/* Looking changes nothing: neither what others see in the metrics and on the page, nor what is known of permissions. */
+static void test_a_dry_run_is_no_call_that_failed(void **state)
+{
+        struct bench *b = *state;
+        struct metrics *metrics = b->options.metrics = metrics_new();
+        struct calls *calls = b->options.calls = calls_new();
+        struct calls_entry seen[CALLS_MAX];
+
+        bench_restart(b, "a");
+        script(b, 403, bench_error(b, "UnauthorizedOperation", "no"));
+        probe(b);
+        assert_string_equal(result(b, "DescribeSubnets"), "denied");
+        assert_int_equal(metrics_value(metrics, METRIC_EC2_DRY_RUNS, LABELS("DescribeSubnets")), 1);
+        assert_int_equal(metrics_value(metrics, METRIC_EC2_CALLS, LABELS("DescribeSubnets", "denied")), 0);
+        assert_int_equal(metrics_value(metrics, METRIC_EC2_SECONDS, LABELS("DescribeSubnets")), 0);
+        assert_int_equal(metrics_value(metrics, METRIC_EC2_DENIED, LABELS("DescribeSubnets")), 0);
+        assert_int_equal(metrics_value(metrics, METRIC_AWSCNI_EC2_REQUESTS, LABELS("DescribeSubnets")), 0);
+        assert_int_equal(metrics_value(metrics, METRIC_AWSCNI_EC2_ERRORS, LABELS("DescribeSubnets")), 0);
+        assert_int_equal(
+                metrics_value(metrics, METRIC_AWSCNI_API_ERRORS, LABELS("DescribeSubnets", "denied")), 0);
+        assert_int_equal(
+                metrics_value(metrics, METRIC_AWSCNI_API_LATENCY, LABELS("DescribeSubnets", "true", "403")),
+                0);
+        assert_int_equal(calls_read(calls, seen), 0);
+        script(b, 503, bench_error(b, "RequestLimitExceeded", "slow down"));
+        probe(b);
+        assert_int_equal(metrics_value(metrics, METRIC_EC2_THROTTLES, NO_LABELS), 0);
+        b->options.metrics = NULL;
+        b->options.calls = NULL;
+        bench_restart(b, "a");
+        metrics_free(metrics);
+        calls_free(calls);
+}
+
+/* Neither is one that refuses by rate asked further, nor one that did so a moment ago asked at all. */
+static void test_a_throttled_account_is_not_asked(void **state)
+{
+        struct bench *b = *state;
+        struct ec2_result answer;
+
+        script(b, 503, bench_error(b, "RequestLimitExceeded", "slow down"));
+        assert_int_equal(b->r.ctx.ec2->ops->delete_eni(b->r.ctx.ec2, NULL, "eni-0", &answer, &b->f->err),
+                         -ERR_AGAIN);
+        probe(b);
+        assert_int_equal(httpd_requests(b->ec2), 1);
+        assert_string_equal(result(b, "DescribeSubnets"), "unknown");
+        assert_contains(why(b, "DescribeSubnets"), "throttles");
+        assert_string_equal(result(b, "AssignPrivateIpAddresses"), "unasked");
+        script(b, 503, bench_error(b, "RequestLimitExceeded", "slow down"));
+        probe(b);
+        assert_int_equal(httpd_requests(b->ec2), 1);
+        assert_string_equal(result(b, "DetachNetworkInterface"), "unknown");
+}
+
 static void test_the_pace_is_kept(void **state)
 {
         struct bench *b = *state;
@@ -188,6 +252,10 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_who_does_not_answer_is_not_asked_on, bench_setup,
                                                 bench_teardown),
                 cmocka_unit_test_setup_teardown(test_the_last_call_tells_of_what_cannot_be_asked, bench_setup,
+                                                bench_teardown),
+                cmocka_unit_test_setup_teardown(test_a_dry_run_is_no_call_that_failed, bench_setup,
+                                                bench_teardown),
+                cmocka_unit_test_setup_teardown(test_a_throttled_account_is_not_asked, bench_setup,
                                                 bench_teardown),
                 cmocka_unit_test_setup_teardown(test_the_pace_is_kept, bench_setup, bench_teardown),
                 cmocka_unit_test_setup_teardown(test_no_dry_run_is_sent_of_what_has_none, bench_setup,
