@@ -2,6 +2,8 @@
 /* /metrics: what was counted, and the database as it stands. */
 #include <stdio.h>
 
+#include <vpcwire/clock.h>
+
 #include "http/routes.h"
 #include "metrics/metrics.h"
 #include "metrics/process.h"
@@ -89,22 +91,21 @@ static void set_status(struct metrics *metrics, const struct ipam_status_reply *
 
 /* The gauges that are read from the database. */
 static int read_database(struct http_endpoints *http, struct arena *arena, struct http_pool *pool,
-                         struct err *err)
+                         struct ipam_status_reply *status, struct err *err)
 {
         struct metrics *metrics = http->options.metrics;
         unsigned leases[_LEASE_STATE_MAX];
-        struct ipam_status_reply status;
         struct store_counts counts;
 
         if (http_read_pool(http, arena, pool, err) < 0 ||
-            rpc_status(http->options.rpc, arena, &status, err) < 0 ||
+            rpc_status(http->options.rpc, arena, status, err) < 0 ||
             store_counts(http->options.store, pool->now_ms, &counts, err) < 0 ||
             store_lease_counts(http->options.store, leases, err) < 0)
                 return -(int)err->code;
-        set_status(metrics, &status);
+        set_status(metrics, status);
         set_pool(metrics, &counts);
         set_enis(metrics, pool);
-        set_limits(metrics, &status, pool);
+        set_limits(metrics, status, pool);
         for (int state = 0; state < _LEASE_STATE_MAX; state++)
                 metrics_set(metrics, METRIC_LEASES, LABELS(lease_state_to_string((enum lease_state)state)),
                             leases[state]);
@@ -128,6 +129,26 @@ static void write_blocks(const struct http_pool *pool, struct text *to)
         }
 }
 
+/* The reconciler asks EC2 once in a period of resyncs, and the daemon keeps at most SUBNETS_COUNTED_MAX of them. */
+static void write_subnets(const struct ipam_status_reply *status, struct text *to)
+{
+        static const char available[] = "vpcwire_subnet_available_addresses",
+                          age[] = "vpcwire_subnet_age_seconds";
+        int64_t now_ms = clock_wall_ms();
+
+        metrics_write_head(
+                to, available, "gauge",
+                "Free addresses of the subnet as EC2 counted them; vpcwire_subnet_age_seconds says "
+                "how long ago");
+        for (size_t i = 0; i < status->n_subnets; i++)
+                metrics_write_sample(to, available, "subnet_id", status->subnets[i].subnet_id,
+                                     status->subnets[i].available);
+        metrics_write_head(to, age, "gauge", "Time since EC2 counted the free addresses of the subnet");
+        for (size_t i = 0; i < status->n_subnets; i++)
+                metrics_write_sample(to, age, "subnet_id", status->subnets[i].subnet_id,
+                                     (now_ms - status->subnets[i].seen_at_ms) / 1000);
+}
+
 static void write_build(const char *name, struct text *to)
 {
         metrics_write_head(to, name, "gauge", "1, with the version as a label");
@@ -135,7 +156,7 @@ static void write_build(const char *name, struct text *to)
 }
 
 /* Labels that are in no list: ids and addresses, of which an instance has a few hundred; and the version. */
-static void write_rest(const struct http_pool *pool, struct text *to)
+static void write_rest(const struct http_pool *pool, const struct ipam_status_reply *status, struct text *to)
 {
         static const char per_eni[] = "awscni_assigned_ip_per_eni";
 
@@ -145,6 +166,7 @@ static void write_rest(const struct http_pool *pool, struct text *to)
                         metrics_write_sample(to, per_eni, "eni", pool->enis[i].eni_id,
                                              pool->enis[i].leased + pool->enis[i].lost);
         write_blocks(pool, to);
+        write_subnets(status, to);
         write_build("awscni_build_info", to);
         write_build("vpcwire_build_info", to);
         process_write(to);
@@ -154,13 +176,14 @@ void http_get_metrics(void *data, const struct http_route *route _unused_, struc
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         struct http_endpoints *http = data;
+        struct ipam_status_reply status;
         struct http_pool pool = {0};
         struct err err;
 
-        if (read_database(http, arena, &pool, &err) < 0) {
+        if (read_database(http, arena, &pool, &status, &err) < 0) {
                 http_answer_failed(ret, "metrics", &err);
                 return;
         }
         metrics_write(http->options.metrics, pool.now_ms, &ret->body);
-        write_rest(&pool, &ret->body);
+        write_rest(&pool, &status, &ret->body);
 }

@@ -50,6 +50,7 @@ static int recall(struct reconcile *r, struct err *err)
         if (first_resync(r, err) < 0 || takeover_start(&r->takeover, &takeover, &out, err) < 0)
                 return -(int)err->code;
         denied_recall(&r->ctx);
+        subnet_counts_start(&r->subnet_counts, &r->ctx, clock_boottime_ms());
         r->resync.due_ms = outcome_earlier(r->resync.due_ms, out.resync_ec2_ms);
         return 0;
 }

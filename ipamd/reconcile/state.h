@@ -15,6 +15,7 @@
 #include "reconcile/probe.h"
 #include "reconcile/report.h"
 #include "reconcile/resync_state.h"
+#include "reconcile/subnet_counts.h"
 #include "reconcile/subnets.h"
 #include "reconcile/wake.h"
 
@@ -31,6 +32,7 @@ struct reconcile {
         struct primary_tag tag;
         struct sweep sweep;
         struct subnets subnets;
+        struct subnet_counts subnet_counts;
         int64_t surplus_since_ms; /* the plan's: since when there is more than is wanted; 0: there is not */
         struct health health;
         struct probe probe;

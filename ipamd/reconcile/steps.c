@@ -87,6 +87,11 @@ static int sweep(struct reconcile *r, struct round *round, struct outcome *out, 
         return ours_sweep(&r->sweep, &r->ctx, round, out, err);
 }
 
+static int count_subnets(struct reconcile *r, struct round *round, struct outcome *out, struct err *err)
+{
+        return subnet_counts_follow(&r->subnet_counts, &r->ctx, &r->subnets, round, out, err);
+}
+
 /* Pure, but for what is told of it. */
 static int make_plan(struct reconcile *r, struct round *round, struct plan *ret, struct outcome *out,
                      struct err *err)
@@ -162,6 +167,7 @@ static const struct {
         /* What nothing waits for. */
         {CONDITION_STEP_TAG_PRIMARY, tag},
         {CONDITION_STEP_ORPHANS, sweep},
+        {CONDITION_STEP_STORE, count_subnets}, /* whose only failure is the store's */
         /* clang-format on */
 };
 

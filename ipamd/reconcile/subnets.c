@@ -11,6 +11,7 @@
 #include <vpcwire/log.h>
 
 #include "reconcile/blocked.h"
+#include "reconcile/subnet_counts.h"
 #include "reconcile/subnets.h"
 
 #define TAG_ROLE           "kubernetes.io/role/cni"
@@ -95,6 +96,8 @@ int subnets_look_for_more(struct subnets *subnets, struct context *ctx, struct r
         if (ctx->ec2->ops->describe_subnets(ctx->ec2, NULL, &which, round->arena, &list, &result, &cause) < 0)
                 return blocked_after_failure(ctx, round, kind, "", &result, &cause, out, err);
         take_in(subnets, ctx, &list);
+        if (subnet_counts_take(ctx, subnets, round, &list, err) < 0)
+                return -(int)err->code;
         subnets->due_ms = round->now_ms + SUBNETS_PERIOD_MS;
         log_info("subnets discovered", LOG_STR("zone", ctx->identity.zone), LOG_INT("usable", subnets->n),
                  LOG_INT("unreadable", list.n_unreadable), LOG_STR("reason", action->reason));

@@ -11,6 +11,7 @@
 #include "rpc/server.h"
 #include "rpc/status.h"
 #include "rpc/wire.h"
+#include "store/subnets.h"
 
 static struct ipam_pool pool_of(const struct store_counts *counts)
 {
@@ -74,6 +75,24 @@ static void add_warnings(struct ipam_status_reply *status, const struct rpc *rpc
         }
         for (size_t i = 0; i < settings->n_warnings; i++)
                 status->warnings[status->n_warnings++] = settings->warnings[i];
+}
+
+static int add_subnets(struct ipam_status_reply *status, struct store *store, struct arena *arena,
+                       struct err *err)
+{
+        const struct subnet_count *counts;
+        size_t n;
+
+        if (store_subnets(store, arena, &counts, &n, err) < 0)
+                return -ERR_INTERNAL;
+        status->subnets = ARENA_ARRAY(arena, struct ipam_subnet, n);
+        status->n_subnets = n;
+        for (size_t i = 0; i < n; i++)
+                status->subnets[i] = (struct ipam_subnet){.subnet_id = counts[i].id,
+                                                          .cidr = counts[i].cidr,
+                                                          .available = counts[i].available,
+                                                          .seen_at_ms = counts[i].seen_wall_ms};
+        return 0;
 }
 
 /*
@@ -167,7 +186,7 @@ int rpc_status(struct rpc *rpc, struct arena *arena, struct ipam_status_reply *r
         add_blocked(ret, &facts, arena);
         add_health(ret, rpc, &facts, arena);
         add_warnings(ret, rpc, &facts, arena);
-        return 0;
+        return add_subnets(ret, rpc->options.store, arena, err);
 }
 
 int handle_status(struct method_call *call, const void *request _unused_, void *reply, struct err *err)

@@ -11,5 +11,6 @@
 #include "store/imports.h"
 #include "store/leases.h"
 #include "store/notes.h"
+#include "store/subnets.h"
 
 #endif

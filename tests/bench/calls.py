@@ -108,7 +108,7 @@ def steady_hour(world, figures, seconds):
         pods += 1
         pause(1)
     calls = counter.take()
-    looks = calls.get("DescribeNetworkInterfaces", 0)
+    looks = calls.get("DescribeNetworkInterfaces", 0) + calls.get("DescribeSubnets", 0)
     others = sum(calls.values()) - looks
     note = f"{pods} pods came and went in {seconds} s"
     if whole:
@@ -116,7 +116,7 @@ def steady_hour(world, figures, seconds):
     else:
         hour = looks * period_s / seconds * HOUR_S / RESYNC_PERIOD_S["default"] + others * HOUR_S / seconds + SWEEPS_PER_HOUR
         figures.add("a steady hour", hour, goal=(0, 6), calls=calls, how=(
-            f"{note} with VPCWIRE_RESYNC_PERIOD={period_s}: {looks} looks, {others} other calls. Scaled: looks to the default"
+            f"{note} with VPCWIRE_RESYNC_PERIOD={period_s}: {looks} resyncs and counts of free addresses, {others} other calls. Scaled: the first to the default"
             f" period of {RESYNC_PERIOD_S['default']} s, other calls to the hour, and {SWEEPS_PER_HOUR} for the look for lost"
             " ENIs, once an hour, which was not observed. --steady 3600 watches an hour as it is"))
     world.drop(node)

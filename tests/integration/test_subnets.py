@@ -2,6 +2,7 @@
 """The node's subnet is full: pods get addresses of other subnets of the zone that bear the tag, and talk to everybody."""
 import contextlib
 import sqlite3
+import time
 
 import pytest
 
@@ -142,3 +143,33 @@ def test_database_are_lost_and_a_subnet_cannot_be_looked_up(vpc, by_hand, make_n
     wait_until(lambda: {lease["address"] for lease in node.leases()} == {pod.address for pod in pods}, 60, why="known again")
     assert ours_of_network(node) == before
     node.check_kernel()
+
+
+@pytest.mark.world(subnets=[OWN, SECOND, THIRD, *NOT_OURS], users=[USER])
+def test_free_addresses_per_subnet(vpc, by_hand, make_node):  # noqa: F811
+    """As EC2 counts them, with one call in a period of resyncs for all of the node's subnets; in Status and in the metrics."""
+    node = make_node("n1", subnet=OWN["id"], env={**ENV, "VPCWIRE_RESYNC_PERIOD": "10"})
+
+    def seen(free):
+        (own,) = node.status()["subnets"]
+        assert (own["subnet_id"], own["cidr"]) == (OWN["id"], OWN["cidr"])
+        assert own["available"] == node.metric("vpcwire_subnet_available_addresses", subnet_id=OWN["id"]) == free
+        return own
+
+    def free():
+        return by_hand.describe_subnets(SubnetIds=[OWN["id"]])["Subnets"][0]["AvailableIpAddressCount"]
+
+    wait_until(lambda: node.quiet()["free"] >= 1, 30)
+    assert "subnets" not in node.status() or node.status()["subnets"] == []
+    first = wait_until(lambda: seen(free()), 40, why="counted once after the start")
+    assert abs(first["seen_at_ms"] / 1000 - time.time()) < 60
+    fill(by_hand, OWN, leave=1)
+    vpc.calls_reset()
+    second = wait_until(lambda: seen(1), 40, why="counted again")
+    assert second["seen_at_ms"] - first["seen_at_ms"] >= 10000 and node.calls()[FIND] == 1, (first, second, node.calls())
+    assert node.status()["blocked"] == []
+
+    fill(by_hand, OWN)  # full: the others are looked for, and counted by that
+    node.add_pods(f"p{i}" for i in range(6))
+    wait_until(lambda: {s["subnet_id"] for s in node.status()["subnets"]} == {OWN["id"], SECOND["id"], THIRD["id"]}, 60)
+    node.check_database()

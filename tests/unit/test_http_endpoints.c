@@ -153,6 +153,8 @@ static struct ip lease(struct fixture *fixture, unsigned number)
 static void test_metrics_of_the_database(void **state)
 {
         static const struct eni wanted = {.device_index = 1, .client_token = "token", .managed = true};
+        struct subnet_count subnet = {
+                .id = "subnet-1", .available = 250, .seen_wall_ms = clock_wall_ms() - 9000};
         struct fixture *fixture = *state;
         _cleanup_free_ char *before = NULL, *after = NULL;
         struct err err;
@@ -160,7 +162,11 @@ static void test_metrics_of_the_database(void **state)
 
         assert_ok(store_eni_begin(fixture->store, &wanted, clock_boottime_ms(), &key, &err), &err);
         (void)lease(fixture, 1);
+        assert_ok(prefix_parse("10.0.0.0/24", &subnet.cidr, &err), &err);
+        assert_ok(store_subnets_set(fixture->store, &subnet, 1, &err), &err);
         before = ask(metrics_path, "/metrics");
+        assert_contains(before, "\nvpcwire_subnet_available_addresses{subnet_id=\"subnet-1\"} 250\n");
+        assert_contains(before, "\nvpcwire_subnet_age_seconds{subnet_id=\"subnet-1\"} 9");
         assert_contains(before, "Content-Type: text/plain; version=0.0.4");
         assert_contains(before, "\nvpcwire_addresses{state=\"leased\"} 1\n");
         assert_contains(before, "\nvpcwire_addresses{state=\"free\"} 2\n");

@@ -149,11 +149,16 @@ static void test_status(void **state)
         struct ipam_add_request request = fixture_request(fixture, 1, 1000);
         const struct condition blocked = {CONDITION_CREATE, "subnet-1", CAUSE_CAPACITY_SUBNET,
                                           "subnet is full", 1,          clock_boottime_ms() + 60000};
+        struct subnet_count counts[] = {{.id = "subnet-1", .available = 250, .seen_wall_ms = 1700000000000},
+                                        {.id = "subnet-2", .available = 0, .seen_wall_ms = 1700000000000}};
         struct ipam_status_reply status;
         struct ipam_add_reply add;
         struct err err;
 
+        assert_ok(prefix_parse("10.0.0.0/24", &counts[0].cidr, &err), &err);
+        assert_ok(prefix_parse("10.0.2.0/28", &counts[1].cidr, &err), &err);
         assert_ok(ipam_status(client, &status, &err), &err);
+        assert_int_equal(status.n_subnets, 0);
         assert_true(status.ready && !status.reason && !status.impaired);
         assert_string_equal(status.version, "9.8.7");
         assert_null(status.node.instance_id);
@@ -166,6 +171,7 @@ static void test_status(void **state)
 
         fixture_run(fixture, task_set_texts);
         assert_ok(store_condition_set(fixture->store, &blocked, &err), &err);
+        assert_ok(store_subnets_set(fixture->store, counts, ARRAY_SIZE(counts), &err), &err);
         assert_ok(ipam_add(client, &request, &add, &err), &err);
         assert_int_equal(add.addresses[0].mtu, 1500);
         assert_ok(ipam_status(client, &status, &err), &err);
@@ -177,6 +183,11 @@ static void test_status(void **state)
         assert_true(status.targets.warm_eni == 2 && status.targets.warm_ip == -1 &&
                     status.targets.minimum_ip == 5 && status.targets.max_pods == 9 &&
                     status.targets.cooldown_ms == 30000);
+        assert_int_equal(status.n_subnets, 2);
+        assert_string_equal(status.subnets[0].subnet_id, "subnet-1");
+        assert_string_equal(PREFIX_TEXT(status.subnets[0].cidr), "10.0.0.0/24");
+        assert_true(status.subnets[0].available == 250 && status.subnets[1].available == 0);
+        assert_int_equal(status.subnets[0].seen_at_ms, 1700000000000);
         assert_int_equal(status.n_blocked, 1);
         assert_string_equal(status.blocked[0].reason, "subnet subnet-1 has no free addresses");
         assert_string_equal(status.blocked[0].detail, "subnet is full");

@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include <vpcwire/clock.h>
+
 #include "reconcile_fixture.h"
 
 enum { SOON = NOW + 1000 };
@@ -199,6 +201,97 @@ static void test_adoption_goes_on_without_a_cidr(void **state)
         assert_null(blocked_find(&round, CONDITION_LEARN_SUBNET, "subnet-2"));
 }
 
+static void follow(struct bench *b, int64_t now_ms)
+{
+        struct round round = bench_round(b, now_ms);
+
+        assert_ok(subnet_counts_follow(&b->r.subnet_counts, &b->r.ctx, &b->r.subnets, &round, bench_out(b),
+                                       &b->f->err),
+                  &b->f->err);
+}
+
+static const struct subnet_count *counted(struct bench *b, size_t n)
+{
+        const struct subnet_count *counts;
+        size_t got;
+
+        assert_ok(store_subnets(b->f->store, b->arena, &counts, &got, &b->f->err), &b->f->err);
+        assert_int_equal(got, n);
+        return counts;
+}
+
+/* Once after the start, once in a period, and not while somebody waits; the node's own subnet is the first. */
+static void test_free_addresses_are_counted_once_in_a_period(void **state)
+{
+        struct bench *b = *state;
+        const int64_t period_ms = b->options.settings.resync_period_ms;
+        const char *first = arena_printf(b->arena, "%s%s", subnet_xml(b, "subnet-2", "10.2.0.0/24", 7),
+                                         subnet_xml(b, SUBNET, "10.0.0.0/16", 1234));
+        struct httpd_reply replies[] = {
+                {.body = subnets_reply(b, first)},
+                {.status = 403, .body = bench_error(b, "UnauthorizedOperation", "not allowed")},
+                {.body = subnets_reply(b, subnet_xml(b, SUBNET, "10.0.0.0/16", 0))},
+                {.body = subnets_reply(b, "<item><subnetId>" SUBNET "</subnetId></item>")}, /* IPv6 only */
+        };
+        const struct subnet_count *counts;
+        int64_t due_ms;
+
+        counted(b, 0);
+        bench_script(b, replies, ARRAY_SIZE(replies));
+        subnet_counts_start(&b->r.subnet_counts, &b->r.ctx, SOON);
+        follow(b, SOON);
+        assert_int_equal(httpd_requests(b->ec2), 0);
+        due_ms = b->out.wake_ms;
+        assert_in_range(due_ms, SOON + SUBNET_COUNTS_AFTER_START_MS, SOON + 2 * SUBNET_COUNTS_AFTER_START_MS);
+
+        follow(b, due_ms);
+        assert_int_equal(httpd_requests(b->ec2), 1);
+        assert_contains(httpd_request(b->ec2, 0)->body, "SubnetId.1=" SUBNET);
+        assert_null(strstr(httpd_request(b->ec2, 0)->body, "SubnetId.2"));
+        counts = counted(b, 1);
+        assert_string_equal(counts->id, SUBNET);
+        assert_string_equal(PREFIX_TEXT(counts->cidr), "10.0.0.0/16");
+        assert_int_equal(counts->available, 1234);
+        assert_in_range(clock_wall_ms() - counts->seen_wall_ms, 0, 60 * 1000);
+        assert_in_range(b->out.wake_ms, due_ms + period_ms, due_ms + period_ms + period_ms / 8);
+
+        due_ms = b->out.wake_ms;
+        follow(b, due_ms - 1);
+        assert_int_equal(httpd_requests(b->ec2), 1);
+        follow(b, due_ms); /* denied: what was known stays, with its age */
+        assert_int_equal(httpd_requests(b->ec2), 2);
+        assert_int_equal(counted(b, 1)->available, 1234);
+        due_ms = b->out.wake_ms;
+        follow(b, due_ms);
+        assert_int_equal(counted(b, 1)->available, 0);
+        assert_int_equal(httpd_requests(b->ec2), 3);
+        due_ms = b->out.wake_ms;
+        follow(b, due_ms);
+        counted(b, 0);
+}
+
+/* What EC2 shows of them anyway is taken, without a call for it. */
+static void test_free_addresses_come_with_other_subnets(void **state)
+{
+        struct bench *b = *state;
+        struct round round = bench_round(b, SOON);
+        const char *items = arena_printf(
+                b->arena,
+                "%s%s<item><subnetId>subnet-nobodys</subnetId><vpcId>" VPC "</vpcId><cidrBlock>"
+                "10.9.0.0/24</cidrBlock><availableIpAddressCount>9</availableIpAddressCount></item>",
+                subnet_xml(b, "subnet-2", "10.2.0.0/24", 7), subnet_xml(b, SUBNET, "10.0.0.0/16", 0));
+        struct httpd_reply reply = {.body = subnets_reply(b, items)};
+        const struct subnet_count *counts;
+
+        bench_script(b, &reply, 1);
+        bench_act(b, &round, (struct plan_action){.kind = PLAN_FIND_SUBNETS});
+        counts = counted(b, 2);
+        assert_string_equal(counts[0].id, SUBNET);
+        assert_int_equal(counts[0].available, 0);
+        assert_string_equal(counts[1].id, "subnet-2");
+        assert_int_equal(counts[1].available, 7);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
@@ -207,6 +300,8 @@ int main(void)
                 TEST(test_found_in_the_order_of_room_and_used),
                 TEST(test_denied_is_asked_again_slowly_and_stops_nothing),
                 TEST(test_adoption_goes_on_without_a_cidr),
+                TEST(test_free_addresses_are_counted_once_in_a_period),
+                TEST(test_free_addresses_come_with_other_subnets),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
