@@ -20,7 +20,7 @@ PANELS = [
     ("Pool: target and what is missing to it", "short", False, [
         (f"sum(vpcwire_pool_target_addresses{NODE})", "target"),
         (f"sum(awscni_total_ip_addresses{NODE})", "there"),
-        (f"sum by (why) (vpcwire_pool_missing_addresses{NODE})", "missing: {{why}}"),
+        (f"sum by (reason) (vpcwire_pool_missing_addresses{NODE})", "missing: {{reason}}"),
     ]),
     ("ADDs that wait, and ADDs without an address", "short", False, [
         (f"sum(vpcwire_waiting_requests{NODE})", "waiting"),
@@ -34,18 +34,18 @@ PANELS = [
     ("ENIs stuck in a passing state", "short", False, [(f"sum by (state) (vpcwire_enis_stuck{NODE})", "{{state}}")]),
     ("EC2 calls per minute", "short", True, [(f"60 * sum by (action) (rate(vpcwire_ec2_calls_total{NODE}[5m]))", "{{action}}")]),
     ("EC2 calls that failed, per minute", "short", True, [
-        ("60 * sum by (class) (rate(vpcwire_ec2_calls_total" + of('class!="none"') + "[5m]))", "{{class}}"),
+        ("60 * sum by (class) (rate(vpcwire_ec2_calls_total" + of('class!="ok"') + "[5m]))", "{{class}}"),
     ]),
-    ("Throttles and calls put off, per minute", "short", False, [
+    ("Throttles and calls delayed, per minute", "short", False, [
         (f"60 * sum(rate(vpcwire_ec2_throttles_total{NODE}[5m]))", "throttled"),
-        (f"60 * sum(rate(vpcwire_ec2_calls_put_off_total{NODE}[5m]))", "put off"),
+        (f"60 * sum(rate(vpcwire_ec2_calls_delayed_total{NODE}[5m]))", "delayed"),
     ]),
     ("Denied actions (IAM)", "short", False, [(f"sum by (action) (vpcwire_ec2_denied{NODE}) > 0", "{{action}}")]),
     ("Repairs of the host's network, per hour", "short", True, [
         (f"3600 * sum by (object) (rate(vpcwire_host_network_repairs_total{NODE}[15m]))", "{{object}}"),
     ]),
     ("Orphans reclaimed, per hour", "short", False, [(f"3600 * sum by (kind) (rate(vpcwire_orphans_reclaimed_total{NODE}[15m]))", "{{kind}}")]),
-    ("Age of the last resync, oldest node", "s", False, [(f"max(vpcwire_resync_age_seconds{NODE})", "resync")]),
+    ("Age of the last resync, oldest node", "s", False, [(f"max(vpcwire_ec2_sync_age_seconds{NODE})", "resync")]),
 ]
 
 

@@ -10,11 +10,12 @@
 
 enum {
         ENI_STUCK_MS =
-                60 * 1000, /* a passing state of an ENI takes seconds; EC2's slow days take many of them */
+                60 *
+                1000, /* a transitional state of an ENI takes seconds; EC2's slow days take many of them */
 };
 
 /* An ENI waits in `draining` for what cools on it, as long as a setting says. */
-static bool is_passing(enum eni_state state)
+static bool is_transitional(enum eni_state state)
 {
         return state != ENI_READY && state != ENI_DRAINING;
 }
@@ -36,7 +37,7 @@ static void set_enis(struct metrics *metrics, const struct http_pool *pool)
                                 oldest_ms = age_ms;
                 }
                 metrics_set(metrics, METRIC_ENIS, LABELS(name), n);
-                if (!is_passing((enum eni_state)state))
+                if (!is_transitional((enum eni_state)state))
                         continue;
                 metrics_set(metrics, METRIC_ENIS_STUCK, LABELS(name), n_stuck);
                 metrics_set(metrics, METRIC_ENI_AGE, LABELS(name), oldest_ms);
@@ -69,14 +70,18 @@ static void set_pool(struct metrics *metrics, const struct store_counts *counts)
 static void set_limits(struct metrics *metrics, const struct ipam_status_reply *status,
                        const struct http_pool *pool)
 {
-        int64_t places = status->max_enis, asked = status->targets.max_eni;
+        int64_t places = status->max_enis, asked = status->targets.max_eni, addresses;
+        int64_t pods = status->targets.max_pods;
 
         if (asked > 0 && asked < places)
                 places = asked;
         for (size_t i = 0; i < pool->n_enis && places > 0; i++)
                 places -= !pool->enis[i].managed;
         metrics_set(metrics, METRIC_AWSCNI_ENI_MAX, NO_LABELS, places);
-        metrics_set(metrics, METRIC_AWSCNI_IP_MAX, NO_LABELS, places * status->addresses_per_eni);
+        addresses = places * status->addresses_per_eni;
+        metrics_set(metrics, METRIC_AWSCNI_IP_MAX, NO_LABELS, addresses);
+        metrics_set(metrics, METRIC_ADDRESSES_LIMIT, NO_LABELS,
+                    pods > 0 && pods < addresses ? pods : addresses);
 }
 
 static void set_status(struct metrics *metrics, const struct ipam_status_reply *status)
@@ -117,7 +122,8 @@ static void write_blocks(const struct http_pool *pool, struct text *to)
 {
         static const char per_cidr[] = "awscni_assigned_ip_per_cidr";
 
-        metrics_write_head(to, "awscni_total_ipv4_prefixes", "gauge", "Prefixes (/28) of the pool: none");
+        metrics_write_head(to, "awscni_total_ipv4_prefixes", "gauge",
+                           "Prefixes (/28) of the pool; always 0, prefixes are not supported yet");
         text_add(to, "awscni_total_ipv4_prefixes 0\n");
         metrics_write_head(to, per_cidr, "gauge", "Addresses of the block that pods have");
         for (size_t i = 0; i < pool->n_addresses; i++) {
@@ -149,14 +155,33 @@ static void write_subnets(const struct ipam_status_reply *status, struct text *t
                                      (now_ms - status->subnets[i].seen_at_ms) / 1000);
 }
 
+/* What joins the others to a name that people know: * on (instance) group_left (node) vpcwire_node_info. */
+static void write_node(const char *name, const struct ipam_status_reply *status, struct text *to)
+{
+        static const char info[] = "vpcwire_node_info";
+        const struct metrics_label labels[] = {
+                {"node", name ?: status->node.instance_id},
+                {"instance_id", status->node.instance_id},
+                {"instance_type", status->node.instance_type},
+                {"availability_zone", status->node.availability_zone},
+                {"version", status->version},
+        };
+
+        metrics_write_head(to, info, "gauge",
+                           "1, with what the node is as labels; node: its name in Kubernetes (MY_NODE_NAME), "
+                           "else the instance's id");
+        metrics_write_labels(to, info, labels, ARRAY_SIZE(labels), 1);
+}
+
 static void write_build(const char *name, struct text *to)
 {
-        metrics_write_head(to, name, "gauge", "1, with the version as a label");
+        metrics_write_head(to, name, "gauge", "1, with the version of ipamd as a label");
         metrics_write_sample(to, name, "version", VPCWIRE_VERSION, 1);
 }
 
 /* Labels that are in no list: ids and addresses, of which an instance has a few hundred; and the version. */
-static void write_rest(const struct http_pool *pool, const struct ipam_status_reply *status, struct text *to)
+static void write_rest(const struct http_endpoints *http, const struct http_pool *pool,
+                       const struct ipam_status_reply *status, struct text *to)
 {
         static const char per_eni[] = "awscni_assigned_ip_per_eni";
 
@@ -167,6 +192,7 @@ static void write_rest(const struct http_pool *pool, const struct ipam_status_re
                                              pool->enis[i].leased + pool->enis[i].lost);
         write_blocks(pool, to);
         write_subnets(status, to);
+        write_node(http->options.node_name, status, to);
         write_build("awscni_build_info", to);
         write_build("vpcwire_build_info", to);
         process_write(to);
@@ -185,5 +211,5 @@ void http_get_metrics(void *data, const struct http_route *route _unused_, struc
                 return;
         }
         metrics_write(http->options.metrics, pool.now_ms, &ret->body);
-        write_rest(&pool, &status, &ret->body);
+        write_rest(http, &pool, &status, &ret->body);
 }

@@ -44,6 +44,7 @@ enum metric {
         METRIC_RESYNC_AGE,
         METRIC_CREDENTIALS_AGE,
         METRIC_CREDENTIALS_EXPIRY,
+        METRIC_CREDENTIALS_FAILING,
         METRIC_POOL_TARGET,
         METRIC_POOL_MISSING,
         METRIC_POOL_SURPLUS,
@@ -59,6 +60,7 @@ enum metric {
         METRIC_ENIS,
         METRIC_ENIS_STUCK,
         METRIC_ENI_AGE,
+        METRIC_ADDRESSES_LIMIT,
         METRIC_AWSCNI_ENI_ALLOCATED,
         METRIC_AWSCNI_ENI_MAX,
         METRIC_AWSCNI_IP_MAX,
@@ -132,9 +134,16 @@ int64_t metrics_value(const struct metrics *metrics, enum metric metric,
 /* All of it in Prometheus' text format 0.0.4. */
 void metrics_write(const struct metrics *metrics, int64_t now_ms, struct text *to);
 
+struct metrics_label {
+        const char *name, *value; /* value NULL: "" */
+};
+
 /* Lines for series that are in no table, because their labels are known only at run time (bounded by the caller). */
 void metrics_write_head(struct text *to, const char *name, const char *type, const char *help);
 void metrics_write_sample(struct text *to, const char *name, const char *label, const char *value,
+                          int64_t number);
+/* The same with n labels, at least one. */
+void metrics_write_labels(struct text *to, const char *name, const struct metrics_label *labels, size_t n,
                           int64_t number);
 
 #endif

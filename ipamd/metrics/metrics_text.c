@@ -131,8 +131,15 @@ void metrics_write_head(struct text *to, const char *name, const char *type, con
 void metrics_write_sample(struct text *to, const char *name, const char *label, const char *value,
                           int64_t number)
 {
+        metrics_write_labels(to, name, &(const struct metrics_label){label, value}, 1, number);
+}
+
+void metrics_write_labels(struct text *to, const char *name, const struct metrics_label *labels, size_t n,
+                          int64_t number)
+{
         text_add(to, "%s", name);
-        add_label(to, true, label, value);
+        for (size_t i = 0; i < n; i++)
+                add_label(to, i == 0, labels[i].name, labels[i].value ?: "");
         text_add(to, "} %lld\n", (long long)number);
 }
 

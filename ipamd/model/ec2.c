@@ -20,7 +20,7 @@ const char *const ec2_action_names[_EC2_ACTION_MAX] = {
 DEFINE_TO_STRING(ec2_action)
 
 const char *const ec2_failure_class_names[_EC2_FAILURE_MAX] = {
-        [EC2_FAILURE_NONE] = "none",
+        [EC2_FAILURE_NONE] = "ok",
         EC2_FAILURE_NAMES(EC2_FAILURE_),
 };
 

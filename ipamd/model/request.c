@@ -19,17 +19,11 @@ const char *const request_stage_names[_REQUEST_STAGE_MAX] = {
 DEFINE_TO_STRING(request_stage)
 
 const char *const request_result_names[_REQUEST_RESULT_MAX] = {
-        [REQUEST_GIVEN] = "given",
-        [REQUEST_AGAIN] = "again",
-        [REQUEST_NO_ADDRESS] = "no-address",
-        [REQUEST_REFUSED] = "refused",
-        [REQUEST_OVERTAKEN] = "overtaken",
-        [REQUEST_CALLER_GONE] = "caller-gone",
-        [REQUEST_STOPPING] = "stopping",
-        [REQUEST_HANDED_OVER] = "handed-over",
-        [REQUEST_DONE] = "done",
-        [REQUEST_UNKNOWN] = "unknown",
-        [REQUEST_INVALID] = "invalid",
+        [REQUEST_SUCCESS] = "success",       [REQUEST_AGAIN] = "again",
+        [REQUEST_NO_ADDRESS] = "no-address", [REQUEST_REFUSED] = "refused",
+        [REQUEST_OVERTAKEN] = "overtaken",   [REQUEST_CALLER_GONE] = "caller-gone",
+        [REQUEST_STOPPING] = "stopping",     [REQUEST_HANDED_OVER] = "handed-over",
+        [REQUEST_UNKNOWN] = "unknown",       [REQUEST_INVALID] = "invalid",
         [REQUEST_FAILED] = "failed",
 };
 

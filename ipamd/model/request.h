@@ -25,8 +25,8 @@ extern const char *const request_stage_names[_REQUEST_STAGE_MAX];
 const char *request_stage_to_string(enum request_stage stage);
 
 enum request_result {
+        REQUEST_SUCCESS,
         /* of an ADD */
-        REQUEST_GIVEN,
         REQUEST_AGAIN,       /* the key had a lease: the same one */
         REQUEST_NO_ADDRESS,  /* none became free in its time */
         REQUEST_REFUSED,     /* what it asked for cannot be had */
@@ -35,7 +35,6 @@ enum request_result {
         REQUEST_STOPPING,    /* the daemon stops */
         REQUEST_HANDED_OVER, /* the node is another daemon's */
         /* of all others */
-        REQUEST_DONE,
         REQUEST_UNKNOWN, /* there is no such lease */
         /* of any */
         REQUEST_INVALID,

@@ -107,10 +107,13 @@ void count_repairs(struct context *ctx, const struct node_repairs *repaired)
 void count_round(struct context *ctx, int64_t resynced_ms)
 {
         struct metrics *metrics = ctx->options.metrics;
+        struct credentials_health credentials;
         int64_t since_ms, expires_wall_ms;
 
         metrics_add(metrics, METRIC_ROUNDS, NO_LABELS, 1);
         metrics_set(metrics, METRIC_RESYNC_AGE, NO_LABELS, resynced_ms);
+        credentials_get_health(ctx->credentials, &credentials);
+        metrics_set(metrics, METRIC_CREDENTIALS_FAILING, NO_LABELS, credentials.failing);
         if (credentials_times(ctx->credentials, &since_ms, &expires_wall_ms)) {
                 metrics_set(metrics, METRIC_CREDENTIALS_AGE, NO_LABELS, since_ms);
                 metrics_set(metrics, METRIC_CREDENTIALS_EXPIRY, NO_LABELS, expires_wall_ms);

@@ -73,7 +73,7 @@ int handle_add(struct method_call *call, const void *request, void *reply, struc
         *(struct ipam_add_reply *)reply =
                 lease_add_reply(call->rpc, &lease, result == LEASE_AGAIN, call->arena);
         latency_note(&call->rpc->latency, call->rpc->options.metrics, REQUEST_ADD, REQUEST_WAIT, 0);
-        lease_end_add(call->rpc, add, result == LEASE_AGAIN ? REQUEST_AGAIN : REQUEST_GIVEN, NULL,
+        lease_end_add(call->rpc, add, result == LEASE_AGAIN ? REQUEST_AGAIN : REQUEST_SUCCESS, NULL,
                       lease.address, call->now_ms);
         return 0;
 }

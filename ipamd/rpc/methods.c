@@ -85,7 +85,7 @@ static void count_request(struct metrics *metrics, enum ipam_method_id id, enum 
 static void count(const struct method_call *call, enum ipam_method_id id, int result, const void *reply)
 {
         struct metrics *metrics = call->rpc->options.metrics;
-        enum request_result ended = result == 0                ? REQUEST_DONE
+        enum request_result ended = result == 0                ? REQUEST_SUCCESS
                                     : result == -ERR_NOT_FOUND ? REQUEST_UNKNOWN
                                                                : REQUEST_FAILED;
 

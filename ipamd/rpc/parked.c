@@ -130,7 +130,7 @@ static void hand_out(struct rpc *rpc, int64_t now_ms)
                         continue;
                 }
                 reply = lease_add_reply(rpc, &lease, result == LEASE_AGAIN, arena);
-                finish(p, &reply, NULL, result == LEASE_AGAIN ? REQUEST_AGAIN : REQUEST_GIVEN);
+                finish(p, &reply, NULL, result == LEASE_AGAIN ? REQUEST_AGAIN : REQUEST_SUCCESS);
         }
 }
 

@@ -226,7 +226,7 @@ def everything(answer):
                                      {"action": "grow", "subject": "", "reason": "all 3 ENIs are full", "until_ms": 0}],
                          "warnings": [{"subject": "subnet-2", "reason": HOSTILE}]}
     answer["status"]["node"] |= {"instance_id": HOSTILE, "vpc_id": HOSTILE}
-    failures = [("none", 200, ""), ("throttled", 503, "RequestLimitExceeded"), ("denied", 403, HOSTILE), ("transport", 0, "")]
+    failures = [("ok", 200, ""), ("throttled", 503, "RequestLimitExceeded"), ("denied", 403, HOSTILE), ("transport", 0, "")]
     answer["calls"] = [{"at_ms": now - i * 9_000, "action": "AssignPrivateIpAddresses", "class": failures[i % 4][0], "http_status": failures[i % 4][1],
                         "code": failures[i % 4][2], "why": HOSTILE, "took_us": 81_000 * (i + 1)} for i in range(64)]
     answer["minutes"] = [{"at_ms": now - (59 - i) * 60_000 - 30_000, "add": {"rpc": quantiles(i, 400), "wait": quantiles(i, 3000 if i % 9 else 2_000_000), "wire": quantiles(i, 14_000)},

@@ -50,7 +50,7 @@ def test_metrics(node):
         """The metrics, when both ends have counted the same calls: none is under way."""
         now, calls = node.metrics(), node.calls()
         assert {action: now[of("awscni_ec2api_req_count", fn=action)] for action in calls} == calls
-        assert now[of("vpcwire_ec2_calls_total", **{"action": "DescribeNetworkInterfaces", "class": "none"})] == calls["DescribeNetworkInterfaces"]
+        assert now[of("vpcwire_ec2_calls_total", **{"action": "DescribeNetworkInterfaces", "class": "ok"})] == calls["DescribeNetworkInterfaces"]
         return now
 
     now = wait_until(counted, 60, why="EC2's count of calls and the daemon's are the same")
@@ -60,8 +60,8 @@ def test_metrics(node):
         seconds("add", "rpc"): 2, seconds("add", "wait"): 2, seconds("add", "wire"): 2, seconds("check", "rpc"): 1, seconds("del", "rpc"): 2,
     }
     assert 0 < now[seconds("add", "wire", "sum")] < 60
-    assert now[of("vpcwire_requests_total", verb="add", result="given")] == 2
-    assert now[of("vpcwire_requests_total", verb="confirm", result="done")] == 2
+    assert now[of("vpcwire_requests_total", verb="add", result="success")] == 2
+    assert now[of("vpcwire_requests_total", verb="confirm", result="success")] == 2
     assert now[of("vpcwire_requests_total", verb="del", result="unknown")] == 1
     assert now[of("awscni_add_ip_req_count")] == 2
     pool = node.pool()
@@ -70,10 +70,14 @@ def test_metrics(node):
     assert now[of("vpcwire_leases", state="wired")] == 1 and now[of("awscni_assigned_ip_addresses")] == 1
     enis = node.enis()
     assert now[of("vpcwire_enis", state="ready")] == now[of("awscni_eni_allocated")] == len(enis)
-    assert now[of("awscni_eni_max")] == 3 and now[of("awscni_ip_max")] == 9, "a t3.small"
+    assert now[of("awscni_eni_max")] == 3 and now[of("awscni_ip_max")] == now[of("vpcwire_addresses_limit")] == 9, "a t3.small"
+    (info,) = [dict(labels) for name, labels in now if name == "vpcwire_node_info"]
+    shown = node.status()
+    assert info.pop("version") == shown["version"] and info.pop("node") == info["instance_id"], "without MY_NODE_NAME"
+    assert info == {key: shown["node"][key] for key in ("instance_id", "instance_type", "availability_zone")}
     assert sum(now[of("awscni_assigned_ip_per_eni", eni=eni["eni_id"])] for eni in enis) == 1
     assert now[of("vpcwire_pool_target_addresses")] == pool["free"] + pool["leased"] + pool["cooling"]
-    for age in ("vpcwire_resync_age_seconds", "vpcwire_credentials_age_seconds"):
+    for age in ("vpcwire_ec2_sync_age_seconds", "vpcwire_credentials_age_seconds"):
         assert 0 <= now[of(age)] < 600
 
     assert 0 < now[of("process_cpu_seconds_total")] < 3600 and now[of("process_cpu_seconds_total")] >= before[of("process_cpu_seconds_total")]

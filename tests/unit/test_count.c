@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cloud/ec2_retry.h"
 #include "metrics/calls.h"
@@ -37,7 +38,7 @@ static void test_ec2_calls(void **state)
         call_is(b, EC2_FAILURE_NONE, 200, "");
         call_is(b, EC2_FAILURE_THROTTLED, 503, "RequestLimitExceeded");
         call_is(b, EC2_FAILURE_TRANSPORT, 0, "");
-        assert_int_equal(value(b, METRIC_EC2_CALLS, LABELS(CREATE, "none")), 1);
+        assert_int_equal(value(b, METRIC_EC2_CALLS, LABELS(CREATE, "ok")), 1);
         assert_int_equal(value(b, METRIC_EC2_CALLS, LABELS(CREATE, "throttled")), 1);
         assert_int_equal(value(b, METRIC_EC2_SECONDS, LABELS(CREATE)), 3);
         assert_int_equal(value(b, METRIC_EC2_THROTTLES, NO_LABELS), 1);
@@ -100,6 +101,27 @@ static void test_plan(void **state)
         assert_int_equal(value(b, METRIC_POOL_MISSING, LABELS("eni-limit")), 0);
 }
 
+/* Known from the first try that failed until one that succeeds. */
+static void test_credentials_that_fail(void **state)
+{
+        _cleanup_(metrics_freep) struct metrics *metrics = metrics_new();
+        struct credentials_view view;
+        struct bench *b = *state;
+
+        b->options.metrics = metrics;
+        unsetenv("AWS_ACCESS_KEY_ID");
+        bench_restart(b, "a");
+        count_round(&b->r.ctx, 0);
+        assert_int_equal(value(b, METRIC_CREDENTIALS_FAILING, NO_LABELS), 0);
+        assert_true(credentials_get(b->r.ctx.credentials, &view, &b->f->err) < 0);
+        count_round(&b->r.ctx, 0);
+        assert_int_equal(value(b, METRIC_CREDENTIALS_FAILING, NO_LABELS), 1);
+        setenv("AWS_ACCESS_KEY_ID", "AKIATEST", 1);
+        assert_ok(credentials_get(b->r.ctx.credentials, &view, &b->f->err), &b->f->err);
+        count_round(&b->r.ctx, 0);
+        assert_int_equal(value(b, METRIC_CREDENTIALS_FAILING, NO_LABELS), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
@@ -107,6 +129,7 @@ int main(void)
                 TEST(test_ec2_calls),
                 TEST(test_denied),
                 TEST(test_plan),
+                TEST(test_credentials_that_fail),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

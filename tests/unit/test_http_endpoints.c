@@ -49,6 +49,7 @@ static void task_begin(struct fixture *fixture)
                                   &(const struct http_endpoints_options){.rpc = fixture->rpc,
                                                                          .store = fixture->loop_store,
                                                                          .metrics = metrics,
+                                                                         .node_name = "node-1",
                                                                          .calls = calls,
                                                                          .settings = each_setting,
                                                                          .metrics_bind = &m,
@@ -167,12 +168,13 @@ static void test_metrics_of_the_database(void **state)
         before = ask(metrics_path, "/metrics");
         assert_contains(before, "\nvpcwire_subnet_available_addresses{subnet_id=\"subnet-1\"} 250\n");
         assert_contains(before, "\nvpcwire_subnet_age_seconds{subnet_id=\"subnet-1\"} 9");
+        assert_contains(before, "\nvpcwire_node_info{node=\"node-1\",instance_id=\"\",");
         assert_contains(before, "Content-Type: text/plain; version=0.0.4");
         assert_contains(before, "\nvpcwire_addresses{state=\"leased\"} 1\n");
         assert_contains(before, "\nvpcwire_addresses{state=\"free\"} 2\n");
         assert_contains(before, "\nvpcwire_leases{state=\"reserved\"} 1\n");
         assert_contains(before, "\nvpcwire_ready 1\n");
-        assert_contains(before, "\nvpcwire_requests_total{verb=\"add\",result=\"given\"} 1\n");
+        assert_contains(before, "\nvpcwire_requests_total{verb=\"add\",result=\"success\"} 1\n");
         assert_contains(before, "\nvpcwire_enis{state=\"creating\"} 1\n");
         assert_contains(before, "\nvpcwire_enis_stuck{state=\"creating\"} 0\n");
         assert_ok(store_eni_remove(fixture->store, key, "test", &err), &err);

@@ -124,12 +124,12 @@ static void test_counters(void **state)
         metrics_add(metrics, METRIC_AWSCNI_ADD_REQUESTS, NO_LABELS, 3);
         metrics_add(metrics, METRIC_EC2_CALLS, LABELS("CreateNetworkInterface", "denied"), 1);
         metrics_add(metrics, METRIC_EC2_CALLS, LABELS("CreateNetworkInterface", "denied"), 1);
-        metrics_add(metrics, METRIC_EC2_CALLS, LABELS("DescribeSubnets", "none"), 1);
+        metrics_add(metrics, METRIC_EC2_CALLS, LABELS("DescribeSubnets", "ok"), 1);
         after = written(metrics, 0);
         assert_line(after, "awscni_add_ip_req_count 3");
         assert_line(after, "vpcwire_ec2_calls_total{action=\"CreateNetworkInterface\",class=\"denied\"} 2");
-        assert_line(after, "vpcwire_ec2_calls_total{action=\"DescribeSubnets\",class=\"none\"} 1");
-        assert_lacks(after, "action=\"CreateNetworkInterface\",class=\"none\"");
+        assert_line(after, "vpcwire_ec2_calls_total{action=\"DescribeSubnets\",class=\"ok\"} 1");
+        assert_lacks(after, "action=\"CreateNetworkInterface\",class=\"ok\"");
         assert_int_equal(metrics_value(metrics, METRIC_EC2_CALLS, LABELS("CreateNetworkInterface", "denied")),
                          2);
 }
@@ -143,12 +143,12 @@ static void test_unknown_values_are_one_series(void **state)
 
         for (int i = 0; i < 100; i++) {
                 snprintf(name, sizeof(name), "Invented%d", i);
-                metrics_add(metrics, METRIC_EC2_CALLS, LABELS(name, "none"), 1);
+                metrics_add(metrics, METRIC_EC2_CALLS, LABELS(name, "ok"), 1);
                 metrics_set(metrics, METRIC_ADDRESSES, LABELS(name), i);
         }
         metrics_add(metrics, METRIC_EC2_CALLS, LABELS(NULL, NULL), 1);
         text = written(metrics, 0);
-        assert_line(text, "vpcwire_ec2_calls_total{action=\"other\",class=\"none\"} 100");
+        assert_line(text, "vpcwire_ec2_calls_total{action=\"other\",class=\"ok\"} 100");
         assert_line(text, "vpcwire_ec2_calls_total{action=\"other\",class=\"other\"} 1");
         assert_line(text, "vpcwire_addresses{state=\"other\"} 99");
         assert_lacks(text, "Invented");
@@ -160,7 +160,7 @@ static void test_gauges(void **state)
         struct metrics *metrics = *state;
         _cleanup_free_ char *before = written(metrics, 5000), *after = NULL;
 
-        assert_lacks(before, "\nvpcwire_look_age_seconds "); /* no resync yet: no age */
+        assert_lacks(before, "\nvpcwire_ec2_sync_age_seconds "); /* no resync yet: no age */
         metrics_set(metrics, METRIC_RESYNC_AGE, NO_LABELS, 1000);
         metrics_set(metrics, METRIC_EC2_PACE, LABELS("reads"), 2500000);
         metrics_set(metrics, METRIC_CREDENTIALS_EXPIRY, NO_LABELS, 1700000000123);
@@ -168,9 +168,9 @@ static void test_gauges(void **state)
         metrics_set(metrics, METRIC_WAITING, NO_LABELS, 4);
         metrics_add(metrics, METRIC_BLOCKED, LABELS("create"), 2);
         after = written(metrics, 5500);
-        assert_line(after, "vpcwire_resync_age_seconds 4.5");
-        assert_line(after, "# TYPE vpcwire_resync_age_seconds gauge");
-        assert_line(after, "vpcwire_ec2_pace_calls_per_second{class=\"reads\"} 2.5");
+        assert_line(after, "vpcwire_ec2_sync_age_seconds 4.5");
+        assert_line(after, "# TYPE vpcwire_ec2_sync_age_seconds gauge");
+        assert_line(after, "vpcwire_ec2_rate_limit_calls_per_second{class=\"reads\"} 2.5");
         assert_line(after, "vpcwire_credentials_expiry_timestamp_seconds 1700000000.123");
         assert_line(after, "vpcwire_waiting_requests 4");
         assert_line(after, "vpcwire_blocked{step=\"create\"} 2");

@@ -75,7 +75,7 @@ const createCall = () => make("tr", {}, make("td", {class: "quiet"}), make("td",
 
 function updateCall(row, {at_ms, action, class: kind, http_status, code, why, took_us, nowMs}) {
   const [when, what, answer, took] = row.children;
-  const failed = kind !== "none";
+  const failed = kind !== "ok";
   setText(when, moment(at_ms, nowMs));
   setName(what.firstElementChild, action);
   setText(what.lastElementChild, failed ? [code, why].filter(Boolean).join(": ") : "");
@@ -91,7 +91,7 @@ export function showCalls(node) {
     seen.set(name, (seen.get(name) || 0) + 1);
     return {...call, key: `${name} ${seen.get(name)}`, nowMs: node.now_ms};
   });
-  const failed = calls.filter((call) => call.class !== "none").length;
+  const failed = calls.filter((call) => call.class !== "ok").length;
   sync(byId("calls").tBodies[0], calls, ({key}) => key, createCall, updateCall);
   setText(byId("calls-verdict"), calls.length ? (failed ? `${failed} of the last ${calls.length} failed` : `${plural(calls.length, "call")}, none failed`) : "none yet");
   setAttributes(byId("calls-verdict"), {"data-kind": failed ? "warn" : "ok"});

@@ -170,7 +170,7 @@ class Node:
 
         def made():
             done = self.metrics()
-            answered = {action: done[web.sample("vpcwire_ec2_calls_total", action=action, **{"class": "none"})] for action in (DESCRIBE, TAG)}
+            answered = {action: done[web.sample("vpcwire_ec2_calls_total", action=action, **{"class": "ok"})] for action in (DESCRIBE, TAG)}
             return answered[DESCRIBE] >= looks and answered[TAG]
 
         wait_until(made, 60, why="the calls of a start")
