@@ -8,8 +8,13 @@ import pytest
 import yaml
 
 from conftest import BUILD, TOP, run
+from test_alerts import NODES, WELL, series_of
 
 FOLDER = TOP / "deploy/dashboards"
+sys.path.insert(0, str(FOLDER))
+
+import make  # noqa: E402
+
 ADDED = {"instance", "le", "cluster"}  # by Prometheus, and by who has several clusters in one
 # Metrics whose labels' values are known at run time only: in no table.
 AT_RUN_TIME = {
@@ -78,3 +83,46 @@ def test_the_alerts_are_rules_for_prometheus():
         expr_labels = set(re.findall(r"\$labels\.(\w+)", json.dumps(rule["annotations"])))
         groups = [re.search(r"\bby \(([^)]*)\)", rule["expr"])[1], *re.findall(r"group_left \(([^)]*)\)", rule["expr"])]
         assert expr_labels <= set(re.findall(r"\w+", " ".join(groups))), rule["alert"]
+
+
+def test_each_panel_says_what_it_shows():
+    board = json.loads((FOLDER / "vpcwire.json").read_text())
+    panels = [panel for panel in board["panels"] if panel["type"] != "row"]
+    assert all(len(panel["description"]) > 20 and panel["targets"] for panel in panels)
+    assert [variable["name"] for variable in board["templating"]["list"]] == ["datasource", "cluster", "node"]
+    assert "ALERTS" in board["annotations"]["list"][0]["expr"]
+    places = {(x, y) for panel in board["panels"] for x in range(panel["gridPos"]["x"], panel["gridPos"]["x"] + panel["gridPos"]["w"])
+              for y in range(panel["gridPos"]["y"], panel["gridPos"]["y"] + panel["gridPos"]["h"])}
+    assert len(places) == sum(panel["gridPos"]["w"] * panel["gridPos"]["h"] for panel in board["panels"]), "two panels in one place"
+
+
+def test_the_dashboard_in_a_night(tmp_path):
+    """Two nodes, one with a pod that waits and an action that is denied: what the tiles and the table say."""
+    first = {"vpcwire_waiting_requests": [2], "vpcwire_ec2_denied{action='CreateNetworkInterface'}": [1], "awscni_assigned_ip_addresses": [27],
+             "vpcwire_pool_missing_addresses{reason='eni-limit'}": [9], "vpcwire_blocked{step='create'}": [1]}
+    series = []
+    for instance, node in NODES.items():
+        metrics = {**{metric: minutes[:1] for metric, minutes in WELL.items()}, **(first if node == "n1" else {})}
+        series += [series_of(metric, minutes, instance=instance) for metric, minutes in metrics.items()]
+        series.append(series_of(f"vpcwire_node_info{{node='{node}', instance_type='t3.small'}}", [1], instance=instance))
+    expected = {
+        "Nodes": [("", 2)], "Not ready": [("", 0)], "Down": [("", 0)], "Pods waiting": [("", 2)], "Affected": [("", 0)], "Denied": [("", 1)],
+        "facts": [("node='n1', instance_type='t3.small'", 1), ("node='n2', instance_type='t3.small'", 1)],
+        "Ready": [("node='n1'", 1), ("node='n2'", 1)], "Used": [("node='n1'", 27), ("node='n2'", 11)],
+        "Limit": [("node='n1'", 27), ("node='n2'", 27)], "Used %": [("node='n1'", 100), ("node='n2'", 100 * 11 / 27)],
+        "Waiting": [("node='n1'", 2), ("node='n2'", 0)], "missing": [("node='n1', reason='eni-limit'", 9)], "blocked": [("node='n1', step='create'", 1)],
+    }
+    queries = {**{title: query for title, _, query, _ in make.TILES}, **dict(make.TABLE)}
+    assert queries.keys() == expected.keys()
+    every = [query.replace("$cluster", ".*").replace("$node", ".*") for _, query in dashboard_queries()]
+    file = tmp_path / "night.yaml"
+    file.write_text(json.dumps({"evaluation_interval": "1m", "tests": [{
+        "interval": "1m", "input_series": series, "promql_expr_test": [
+            {"expr": queries[name].replace("$cluster", ".*").replace("$node", ".*"), "eval_time": "0m",
+             "exp_samples": [{"labels": "{" + labels.replace("'", '"') + "}", "value": value} for labels, value in samples]}
+            for name, samples in expected.items()],
+    }]}))
+    run("promtool", "test", "rules", file)
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(json.dumps({"groups": [{"name": "queries", "rules": [{"record": f"query:{i}", "expr": query} for i, query in enumerate(every)]}]}))
+    assert "SUCCESS" in run("promtool", "check", "rules", rules)
