@@ -17,7 +17,7 @@ static int64_t ask(struct pace *pace, enum ec2_action action)
 int ec2_put_off(int64_t wait_ms, const char *why, struct ec2_result *result, struct err *err)
 {
         *result = (struct ec2_result){.class = EC2_FAILURE_THROTTLED, .paced = true, .wait_ms = wait_ms};
-        return err_set(err, ERR_AGAIN, "not sent: %s; again in %lld ms", why, (long long)wait_ms);
+        return err_set(err, ERR_AGAIN, "not sent: %s; next try in %lld ms", why, (long long)wait_ms);
 }
 
 int ec2_keep_pace(struct pace *pace, enum ec2_action action, bool follow_up, struct ec2_result *result,
@@ -30,7 +30,7 @@ int ec2_keep_pace(struct pace *pace, enum ec2_action action, bool follow_up, str
                 return 0;
         }
         wait_ms = ask(pace, action);
-        return wait_ms ? ec2_put_off(wait_ms, "this node keeps its pace", result, err) : 0;
+        return wait_ms ? ec2_put_off(wait_ms, "delayed by this node's own rate limit", result, err) : 0;
 }
 
 static enum pace_outcome pace_outcome(enum ec2_failure_class class)
