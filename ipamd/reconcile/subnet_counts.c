@@ -5,6 +5,7 @@
  */
 #include "reconcile/subnet_counts.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -61,6 +62,16 @@ void subnet_counts_start(struct subnet_counts *counts, struct context *ctx, int6
                                                         : SUBNET_COUNTS_AFTER_START_MS);
 }
 
+/* NULL: EC2 does not show it, or it has no IPv4 addresses. */
+static const struct ec2_subnet *find(const struct ec2_subnet_list *list, const char *id)
+{
+        for (size_t i = 0; i < list->n; i++) {
+                if (strcmp(list->subnets[i].subnet_id, id) == 0)
+                        return list->subnets[i].cidr.bits ? &list->subnets[i] : NULL;
+        }
+        return NULL;
+}
+
 int subnet_counts_take(struct context *ctx, const struct subnets *others, const struct round *round,
                        const struct ec2_subnet_list *list, struct err *err)
 {
@@ -69,18 +80,14 @@ int subnet_counts_take(struct context *ctx, const struct subnets *others, const 
         size_t n = 0;
 
         for (size_t i = 0; i < wanted.n; i++) {
-                for (size_t k = 0; k < list->n; k++) {
-                        const struct ec2_subnet *subnet = &list->subnets[k];
+                const struct ec2_subnet *subnet = find(list, wanted.ids[i]);
 
-                        if (strcmp(subnet->subnet_id, wanted.ids[i]) != 0 || !subnet->cidr.bits)
-                                continue; /* without bits: IPv6 only */
-                        seen[n] = (struct subnet_count){.cidr = subnet->cidr,
-                                                        .available = subnet->available_addresses,
-                                                        .seen_wall_ms = clock_wall_ms()};
-                        snprintf(seen[n].id, sizeof(seen[n].id), "%s", subnet->subnet_id);
-                        n++;
-                        break;
-                }
+                if (!subnet)
+                        continue;
+                seen[n] = (struct subnet_count){.cidr = subnet->cidr,
+                                                .available = subnet->available_addresses,
+                                                .seen_wall_ms = clock_wall_ms()};
+                snprintf(seen[n++].id, sizeof(seen->id), "%s", subnet->subnet_id);
         }
         return store_subnets_set(ctx->store, seen, n, err);
 }
@@ -108,6 +115,7 @@ int subnet_counts_follow(struct subnet_counts *counts, struct context *ctx, cons
         if (!is_due(counts, round, out))
                 return 0;
         wanted = want_all(ctx, others, round);
+        assert(wanted.n); /* without ids EC2 shows all that there are */
         which = (struct ec2_selection){.ids = wanted.ids, .n_ids = wanted.n, .skips_unreadable = true};
         counts->due_ms = round->now_ms + jittered(ctx, ctx->settings.resync_period_ms);
         if (ctx->ec2->ops->describe_subnets(ctx->ec2, NULL, &which, round->arena, &list, &result, &cause) ==
