@@ -74,6 +74,9 @@ NIGHTS = {
     "a node that was taken away": (
         {metric: until(20, minutes[0], then=GONE) for metric, minutes in WELL.items()},
         {"kube_node_info{node='n1'}": until(20, 1, then=GONE), "kube_node_info{node='n2'}": always(1)}, {40: {}, 299: {}}),
+    "a node that went back to aws-vpc-cni": (
+        {metric: until(20, minutes[0], then=GONE) for metric, minutes in WELL.items() if not metric.startswith("up")},
+        {"kube_node_info{node='n1'}": always(1)}, {40: {}, 299: {}}),
     "a rollout": ({metric: [GONE if 20 <= minute < 23 else minutes[0] for minute in range(MINUTES)] for metric, minutes in WELL.items()},
                   {"kube_node_info{node='n1'}": always(1)}, {minute: {} for minute in range(19, 40)}),
     "a daemon that cannot serve": ({"vpcwire_ready": until(20, 1, then=0)}, {}, {24: {}, 40: {"VpcwireNotReady": "n1"}}),
