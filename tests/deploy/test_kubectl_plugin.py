@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+`kubectl vpcwire` where the cluster is odd: a kubectl that is played answers what no test cluster does at will. What is ordinary is tested
+with Kubernetes' own API server (tests/foreign/test_kubectl_vpcwire.py).
+"""
+import ast
+import hashlib
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+import zipfile
+
+import pytest
+import yaml
+
+from conftest import TOP
+
+PLUGIN = TOP / "deploy/kubectl/kubectl-vpcwire"
+DEADLINE_S = 120
+PLAYED = f"""#!{sys.executable}
+import json, os, sys, time
+world = json.load(open(os.environ["PLAYED_CLUSTER"]))
+words = [word for word in sys.argv[1:] if not word.startswith("-")]
+if words[0] == "get":
+    if "fails" in world:
+        sys.exit(world["fails"])
+    items = world[words[1]]
+    if words[1] == "pods" and "--all-namespaces" not in sys.argv:
+        items = [pod for pod in items if pod["metadata"]["namespace"] == "kube-system"]
+    print(json.dumps({{"items": items}}))
+else:
+    answer = world["exec"][words[1]]
+    time.sleep(answer.get("sleep", 0))
+    sys.stdout.buffer.write(answer.get("out", "").encode("latin1"))
+    sys.stderr.write(answer.get("err", ""))
+    sys.exit(answer.get("code", 0))
+"""
+
+
+def node(name, **labels):
+    return {"metadata": {"name": name, "labels": labels}}
+
+
+def daemon(on, name=None, **status):
+    metadata = {"name": name or f"aws-{on}", "namespace": "kube-system"}
+    return {"metadata": metadata, "spec": {"nodeName": on}, "status": {"phase": "Running", **status}}
+
+
+def pod(name, on, address, **status):
+    metadata = {"name": name, "namespace": "default", "uid": f"uid-{name}"}
+    return {"metadata": metadata, "spec": {"nodeName": on}, "status": {"phase": "Running", "podIP": address, **status}}
+
+
+def lease(name, address, **more):
+    return {"pod_namespace": "default", "pod_name": name, "address": address, "eni_id": "eni-1", "since_ms": 0, "state": "wired", **more}
+
+
+def leases(*those):
+    return {"out": json.dumps({"enis": [], "leases": those})}
+
+
+WELL = {"ready": True, "version": "0.1.0", "max_enis": 3, "addresses_per_eni": 3, "pool": {"leased": 2, "waiting": 0}, "blocked": [], "warnings": []}
+
+
+@pytest.fixture
+def play(tmp_path):
+    """play(world, *words): `kubectl-vpcwire WORDS` in that world."""
+    played = tmp_path / "bin/kubectl"
+    played.parent.mkdir()
+    played.write_text(PLAYED)
+    played.chmod(0o755)
+
+    def play(world, *words):
+        (tmp_path / "world.json").write_text(json.dumps({"nodes": [], "pods": [], "exec": {}, **world}))
+        env = {**os.environ, "PATH": f"{played.parent}:{os.environ['PATH']}", "PLAYED_CLUSTER": str(tmp_path / "world.json")}
+        command = [sys.executable, str(PLUGIN), *words]
+        return subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=DEADLINE_S)
+
+    return play
+
+
+def one_node(answer, **status):
+    return {"nodes": [node("a")], "pods": [daemon("a", **status)], "exec": {"aws-a": answer}}
+
+
+def crashing(reason):
+    return {"containerStatuses": [{"name": "aws-node", "state": {"waiting": {"reason": reason, "message": "back-off 5m"}}}]}
+
+
+@pytest.mark.parametrize(
+    ("world", "ready", "why"),
+    [
+        (one_node({"out": json.dumps(WELL)}), "yes", ""),
+        (one_node({"out": json.dumps({**WELL, "ready": False, "reason": "no EC2"}), "code": 1}), "no", "no EC2"),
+        (one_node({"out": json.dumps({**WELL, "waiting_reason": "subnet s is full"})}), "yes", "subnet s is full"),
+        (one_node({"err": "ipamctl: no ipamd at /x\ncommand terminated with exit code 1\n", "code": 1}), "no answer", "no ipamd at /x"),
+        (one_node({"err": 'error: Internal error occurred: exec: "ipamctl": not found\n', "code": 1}), "no answer", '"ipamctl": not found'),
+        (one_node({"out": '{"ready": tr', "code": 0}), "no answer", "is no JSON"),
+        (one_node({"code": 137}), "no answer", "ended with exit code 137"),
+        (one_node({"sleep": 60}), "no answer", "no answer within 2 s"),
+        (one_node({}, **crashing("CrashLoopBackOff")), "no", "aws-node: CrashLoopBackOff back-off 5m"),
+        (one_node({}, phase="Pending"), "no", "does not run: Pending"),
+        ({"nodes": [node("a", **{"kubernetes.io/os": "windows"})]}, "-", "kubernetes.io/os is windows"),
+        ({"nodes": [node("a")]}, "no pod", "no aws-node pod is on this node"),
+    ],
+)
+def test_a_row(play, world, ready, why):
+    done = play(world, "status", "--timeout", "2")
+    row = done.stdout.splitlines()[1]
+    assert re.split("  +", row)[1] == ready and (why in row if why else row.rstrip().endswith("0.1.0")), done.stdout
+    assert done.returncode == (0 if ready in ("yes", "-") else 1) and done.stderr == ""
+
+
+def test_a_reason_is_said_once_and_each_has_a_line(play):
+    full = {"action": "grow", "subject": "", "reason": "all full", "until_ms": 0}
+    blocked = [full, {"action": "assign", "subject": "eni-1", "reason": "denied", "until_ms": 1}]
+    done = play(one_node({"out": json.dumps({**WELL, "waiting_reason": "all full", "blocked": blocked})}), "status")
+    assert done.stdout.count("all full") == 1
+    first, second = done.stdout.splitlines()[1:3]
+    assert second.strip() == "assign eni-1: denied (next try in 0s)" and second.index("assign") == first.index("all full")
+
+
+def test_an_older_daemon_without_the_fields(play):
+    done = play(one_node({"out": json.dumps({"ready": True})}), "status")
+    assert done.returncode == 0 and done.stdout.splitlines()[1].split() == ["a", "yes", "?/?", "?", "?"]
+
+
+def test_while_one_pod_replaces_another(play):
+    """The one that stays is asked."""
+    goes = daemon("a", "aws-old")
+    goes["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    for pods in ([goes, daemon("a")], [daemon("a"), goes]):
+        assert play({"nodes": [node("a")], "pods": pods, "exec": {"aws-a": {"out": json.dumps(WELL)}}}, "status").returncode == 0
+
+
+def two_nodes(on_a, on_b, pods):
+    return {"nodes": [node("a"), node("b")], "pods": [daemon("a"), daemon("b"), *pods], "exec": {"aws-a": on_a, "aws-b": on_b}}
+
+
+def test_check_finds_an_address_that_two_have(play):
+    world = two_nodes(leases(lease("x", "10.0.0.1")), leases(lease("y", "10.0.0.1")), [pod("x", "a", "10.0.0.1"), pod("y", "b", "10.0.0.1")])
+    done = play(world, "check")
+    assert done.returncode == 1 and done.stdout.count("leased 2 times") == 2, done.stdout
+    assert "delete the pod" in done.stdout, "and what to do"
+
+
+@pytest.mark.parametrize(
+    ("held", "known", "what"),
+    [
+        (lease("x", "10.0.0.1", pod_uid="uid-x"), pod("x", "a", "10.0.0.1"), None),
+        (lease("x", "10.0.0.1", pod_uid="uid-older"), pod("x", "a", "10.0.0.1"), "leased to an earlier pod of this name"),
+        (lease("x", "10.0.0.1"), pod("x", "a", "10.0.0.2"), "no lease of it"),
+        (lease("x", "10.0.0.1", addresses=[{"address": "10.0.0.1"}, {"address": "10.0.0.2"}]), pod("x", "a", "10.0.0.2"), None),
+        (lease("x", "10.0.0.1"), pod("x", "a", "10.0.0.2", phase="Succeeded"), None),
+        ({**lease(None, "10.0.0.1"), "pod_namespace": None}, pod("x", "b", None), None),
+    ],
+)
+def test_check(play, held, known, what):
+    done = play(two_nodes(leases(held), leases(), [known]), "check")
+    assert done.returncode == (1 if what else 0) and (what or "all agree") in done.stdout, done.stdout + done.stderr
+
+
+def test_check_says_which_nodes_were_not_looked_at(play):
+    done = play(two_nodes(leases(), {"err": "error: gone\n", "code": 1}, [pod("x", "b", "10.0.0.9")]), "check")
+    assert done.returncode == 1 and "b: gone" in done.stderr and "no lease" not in done.stdout
+
+
+BUNDLE = {"out": "\x1f\x8bbundle"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (BUNDLE, None),
+        ({"out": "-\n"}, "is older than this plugin"),
+        ({"out": "\x1f\x8bhalf", "err": "ipamctl: disk full\ncommand terminated with exit code 1\n", "code": 1}, "disk full"),
+        ({"sleep": 60}, "not done within 2 s"),
+    ],
+)
+def test_bundle(play, tmp_path, answer, why):
+    """A file that is whole, and its owner's alone; or none. The other node's comes all the same."""
+    folder = tmp_path / "made/here"
+    done = play(two_nodes(answer, BUNDLE, []), "bundle", "--all", "--output", str(folder), "--timeout", "2")
+    names = sorted(path.name.rsplit("-", 1)[0] for path in folder.iterdir())
+    assert names == (["vpcwire-b"] if why else ["vpcwire-a", "vpcwire-b"]), done.stderr
+    assert done.returncode == (1 if why else 0) and (why or "") in done.stderr
+    assert {(path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) for path in folder.iterdir()} == {(b"\x1f\x8bbundle", 0o600)}
+
+
+def test_a_bundle_is_written_over_nothing(play, tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    done = play(one_node(BUNDLE), "bundle", "a", "-o", "mine")
+    assert done.returncode == 1 and "mine is there already" in done.stderr and (tmp_path / "mine").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["statsu"], "there is no command statsu; did you mean status?"),
+        (["help", "nonsense"], "there is no command nonsense"),
+        (["bundle"], "bundle of which node? NODE, or --all"),
+        (["bundle", "a", "--all"], "bundle of which node? NODE, or --all"),
+        (["bundle", "--all", "-o", "-"], "--output - is for one node"),
+        (["bundle", "a", "b", "-o", "one.tar.gz"], "--output FILE is for one node"),
+        (["doctor"], "required: NODE"),
+        (["explain"], "required: POD|ADDRESS"),
+        (["status", "--jsn"], "unrecognized arguments: --jsn"),
+        (["status", "--timeout", "0"], "0 is no number of seconds from 1"),
+        (["explain", "x", "--json"], "unrecognized arguments: --json"),
+        ([], "usage: kubectl vpcwire"),
+    ],
+)
+def test_wrong_usage(play, words, said):
+    done = play({"nodes": [node("a"), node("b")], "pods": [daemon("a"), daemon("b")]}, *words)
+    assert done.returncode == 2 and said in done.stderr and done.stdout == "", done.stderr
+
+
+@pytest.mark.parametrize("words", [["--help"], ["help"], ["help", "explain"], ["explain", "--help"]])
+def test_help(play, words):
+    done = play({}, *words)
+    assert done.returncode == 0 and "exit codes: 0" in done.stdout and done.stderr == ""
+
+
+def test_a_cluster_that_cannot_be_asked(play, tmp_path):
+    done = play({"fails": "error: the server has asked for the client to provide credentials"}, "status")
+    assert done.returncode == 3 and done.stderr == "kubectl vpcwire: kubectl get pods: the server has asked for the client to provide credentials\n"
+    (tmp_path / "bin/kubectl").unlink()
+    env = {**os.environ, "PATH": str(tmp_path / "bin")}
+    alone = subprocess.run([sys.executable, str(PLUGIN), "status"], env=env, capture_output=True, text=True, timeout=DEADLINE_S)
+    assert alone.returncode == 3 and "kubectl cannot be run" in alone.stderr
+
+
+def test_a_reader_that_has_seen_enough(play, tmp_path):
+    play(one_node({"out": json.dumps(WELL)}), "status")
+    env = {**os.environ, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "PLAYED_CLUSTER": str(tmp_path / "world.json")}
+    line = f"{sys.executable} {PLUGIN} status --json | true"
+    done = subprocess.run(["bash", "-c", line], env=env, capture_output=True, text=True, timeout=DEADLINE_S)
+    assert done.stderr == ""
+
+
+def test_it_is_python_3_8():
+    ast.parse(PLUGIN.read_text(), feature_version=(3, 8))
+
+
+def test_the_nodes_without_a_pod_are_those_of_the_daemonset():
+    """LEFT_OUT, held against the node affinity of the manifest."""
+    spec = yaml.safe_load((TOP / "deploy/kubernetes/daemonset.yaml").read_text())["spec"]["template"]["spec"]
+    (term,) = spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    wanted = [(e["key"], tuple(e["values"]) * (e["operator"] == "In"), tuple(e["values"]) * (e["operator"] == "NotIn")) for e in term["matchExpressions"]]
+    (value,) = [n.value for n in ast.parse(PLUGIN.read_text()).body if isinstance(n, ast.Assign) and n.targets[0].__dict__.get("id") == "LEFT_OUT"]
+    assert ast.literal_eval(value) == tuple(wanted)
+
+
+def test_krew_s_manifest(tmp_path):
+    """The archive has the plugin as a program, the manifest its checksum; both are the same whenever they are made."""
+    for name in ("one", "two"):
+        subprocess.run([sys.executable, str(TOP / "deploy/kubectl/pack.py"), "https://example.org/kubectl-vpcwire.zip", str(tmp_path / name)], check=True)
+    archive = (tmp_path / "one/kubectl-vpcwire.zip").read_bytes()
+    assert archive == (tmp_path / "two/kubectl-vpcwire.zip").read_bytes()
+    manifest = yaml.safe_load((tmp_path / "one/vpcwire.yaml").read_text())
+    (platform,) = manifest["spec"]["platforms"]
+    assert platform["uri"] == "https://example.org/kubectl-vpcwire.zip" and platform["sha256"] == hashlib.sha256(archive).hexdigest()
+    with zipfile.ZipFile(tmp_path / "one/kubectl-vpcwire.zip") as opened:
+        (entry,) = opened.infolist()
+        assert entry.filename == platform["bin"] and stat.S_IMODE(entry.external_attr >> 16) == 0o755
+        assert opened.read(entry) == PLUGIN.read_bytes()
+    version = (TOP / "CMakeLists.txt").read_text().split("VERSION ", 2)
+    assert any(text.startswith(manifest["spec"]["version"][1:]) for text in version)
+    assert len(manifest["spec"]["shortDescription"]) <= 50 and manifest["metadata"]["name"] == "vpcwire"

@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+`kubectl vpcwire` with Kubernetes' own kubectl and API server: two nodes whose daemons run, one whose kubelet does not answer, one without
+a pod, and one of a kind that gets none.
+"""
+import io
+import json
+import os
+import re
+import signal
+import tarfile
+
+import pytest
+
+from control_plane import BUILT, PROGRAMS, TOP, ControlPlane, Kubelets
+from kubelet import ExecKubelet, announce
+from vpc import Node, Simulator, wait_until
+from vpc.process import SANITIZER_OPTIONS
+from vpc.simulator import SUBNET_A, SUBNET_B, default_world
+
+pytestmark = pytest.mark.xdist_group("kubectl-vpcwire")
+DEAF_PORT = 1  # nobody listens there
+NO_POD, FARGATE = "node-without-pod", "node-of-fargate"
+SPACE = "shop"
+
+
+class Cluster:
+    """Its nodes and what a person types."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.simulator = Simulator(default_world(), folder / "vpc")
+        subnets = {"n1": SUBNET_A, "n2": SUBNET_B}
+        self.nodes = {f"node-{i}": Node(self.simulator, name, folder / name, subnet=subnet, public=True) for i, (name, subnet) in enumerate(subnets.items())}
+        self.plane = self.kubelets = None
+        self.served = []
+
+    def start(self):
+        first = self.nodes["node-0"]
+        for name, node in self.nodes.items():
+            node.env["MY_NODE_NAME"] = name
+            node.start()
+        self.plane = ControlPlane(first.netns, self.folder / "kubernetes")
+        self.plane.env["PATH"] = f"{TOP / 'deploy/kubectl'}:{self.plane.env['PATH']}"
+        self.kubelets = Kubelets(self.plane, len(self.nodes) + 1)
+        self.served = [ExecKubelet(self.plane, name, node) for name, node in self.nodes.items()]
+        announce(self.plane, f"node-{len(self.nodes)}", first.address, DEAF_PORT)
+        self.add_node(NO_POD, {})
+        self.add_node(FARGATE, {"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64", "eks.amazonaws.com/compute-type": "fargate"})
+        self.plane.helm("install", "vpcwire", "deploy/chart", "--set", "image.repository=registry.test/vpcwire,image.tag=1")
+        self.plane.kubectl("create", "namespace", SPACE)
+        self.plane.kubectl("create", "serviceaccount", "default", "--namespace", SPACE, check=False)
+        wait_until(self.has_pods, 120, why="a pod of the DaemonSet on each node")
+        return self
+
+    def add_node(self, name, labels):
+        item = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}}
+        self.plane.kubectl("apply", "--filename", "-", input=json.dumps(item))
+
+    def has_pods(self):
+        self.kubelets.check()
+        return len([pod for pod in self.plane.get("pods")["items"] if self.kubelets.is_ready(pod)]) == len(self.nodes) + 1
+
+    def type(self, *words, **kwargs):
+        """`kubectl vpcwire ...` where kubectl works."""
+        return self.nodes["node-0"].exec("kubectl", "vpcwire", *words, env=self.plane.env, cwd=self.folder, **kwargs)
+
+    def pod_object(self, name, node, address, **spec):
+        """A pod as the kubelet of `node` would report it once its network is there."""
+        spec = {"nodeName": node, "containers": [{"name": "c", "image": "registry.test/c"}], **spec}
+        item = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": SPACE}, "spec": spec}
+        self.plane.kubectl("apply", "--filename", "-", input=json.dumps(item))
+        status = {"status": {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}]}}
+        self.plane.kubectl("patch", "pod", name, "--namespace", SPACE, "--subresource=status", "--type=merge", "--patch", json.dumps(status))
+
+    def delete_object(self, name):
+        self.plane.kubectl("delete", "pod", name, "--namespace", SPACE, "--force", "--grace-period=0")
+
+    def close(self):
+        for kubelet in self.served:
+            kubelet.close()
+        if self.kubelets:
+            self.kubelets.close()
+        if self.plane:
+            self.plane.close()
+        for node in self.nodes.values():
+            if node.proc is not None and node.proc.alive():
+                node.kill9()
+            node.close()
+        self.simulator.destroy()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    if os.geteuid() != 0:
+        pytest.skip("root is needed to make network namespaces")
+    missing = [program.name for program in (*PROGRAMS, BUILT / "exec_kubelet") if not program.exists()]
+    if missing:
+        pytest.skip(f"not built, see build/log/kubernetes.log: {', '.join(missing)}")
+    made = Cluster(tmp_path_factory.mktemp("kubectl"))
+    try:
+        yield made.start()
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def pods(cluster):
+    """A pod on each of the nodes that answer, known to Kubernetes; by node."""
+    made = {}
+    for i, (name, node) in enumerate(cluster.nodes.items()):
+        made[name] = node.pod_netns(f"web-{i}", namespace=SPACE)
+        made[name].add()
+        cluster.pod_object(f"web-{i}", name, made[name].address)
+    yield made
+    for pod in made.values():
+        cluster.delete_object(pod.name)
+        pod.delete()
+
+
+def rows(text):
+    """The table's rows by their first cell. The cells of a row begin where those of the head do."""
+    head, *lines = text.split("\n\n")[0].splitlines()
+    starts = [match.start() for match in re.finditer(r"\S+(?: \S+)*", head)]
+    cells = [[line[i:j].strip() for i, j in zip(starts, [*starts[1:], None])] for line in lines]
+    return {row[0]: row[1:] for row in cells if row[0]}
+
+
+def test_status(cluster, pods):
+    done = cluster.type("status", check=False)
+    table = rows(done.stdout)
+    assert list(table) == ["node-0", "node-1", "node-2", FARGATE, NO_POD], done.stdout
+    for name in pods:
+        assert table[name][:3] == ["yes", "1/9", "0"] and table[name][4] == "", table
+    assert table["node-2"][0] == "no answer" and "connection refused" in table["node-2"][4], table
+    assert table[NO_POD][0] == "no pod" and "no aws-node pod" in table[NO_POD][4]
+    assert table[FARGATE][0] == "-" and "fargate" in table[FARGATE][4]
+    assert "2 of 4 nodes ready" in done.stdout and done.returncode == 1
+    assert cluster.type("status", "--node", "node-0", "--node", FARGATE).returncode == 0
+    wrong = cluster.type("status", "--node", "node-00", check=False)
+    assert wrong.returncode == 1 and "did you mean node-0" in wrong.stderr
+
+
+def test_status_for_programs(cluster, pods):
+    nodes = {node["node"]: node for node in json.loads(cluster.type("status", "--json", check=False).stdout)["nodes"]}
+    assert nodes["node-0"]["status"]["pool"]["leased"] == 1 and nodes["node-0"]["pod"].startswith("aws-node-")
+    assert nodes["node-2"]["status"] is None and nodes["node-2"]["why"]
+    assert [name for name, node in nodes.items() if not node["wanted"]] == [FARGATE]
+
+
+def test_a_full_node(cluster):
+    """What prevents more addresses is on the screen."""
+    node = cluster.nodes["node-0"]
+    made = [node.add_pod(f"many-{i}") for i in range(9)]
+
+    def full():
+        row = rows(cluster.type("status", "--node", "node-0").stdout)["node-0"]
+        (reason,) = [blocked["reason"] for blocked in node.status()["blocked"]]
+        assert row[:2] == ["yes", "9/9"] and reason in row[4], row
+        return row
+
+    wait_until(full, 30)
+    node.delete_pods(made)
+
+
+@pytest.mark.parametrize("how", ["dead", "hung", "kubelet"])
+def test_a_node_that_does_not_answer(cluster, how):
+    """It is a row with the reason, and holds up nobody."""
+    node, kubelet = cluster.nodes["node-1"], cluster.served[1]
+    hung = {"hung": node.proc.pid, "kubelet": kubelet.daemon.pid}.get(how)
+    if hung:
+        os.kill(hung, signal.SIGSTOP)
+    else:
+        node.stop()
+    try:
+        table = rows(cluster.type("status", "--timeout", "8", check=False).stdout)
+    finally:
+        if hung:
+            os.kill(hung, signal.SIGCONT)
+        else:
+            node.start()
+    assert table["node-0"][0] == "yes" and table["node-1"][0].startswith("no") and table["node-1"][4], table
+    assert ("no answer within 8 s" in table["node-1"][4]) == (how == "kubelet"), table
+
+
+def test_pods(cluster, pods):
+    done = cluster.type("pods", check=False)
+    table = rows(done.stdout)
+    assert [[table[name][i] for i in (0, 1, 4)] for name in pods] == [[f"{SPACE}/{pod.name}", pod.address, "wired"] for pod in pods.values()], done.stdout
+    assert done.returncode == 1 and "node-2: " in done.stderr, "what is not shown is named"
+    one = cluster.type("pods", "--node", "node-1", "--json")
+    assert [(lease["node"], lease["pod_name"]) for lease in json.loads(one.stdout)["leases"]] == [("node-1", "web-1")]
+    assert list(rows(cluster.type("pods", "-n", "nowhere", "--node", "node-0").stdout)) == []
+
+
+def test_explain(cluster, pods):
+    """Of a pod that runs its own node is asked; of one that is gone, and of an address, all."""
+    done = cluster.type("explain", "web-1", "-n", SPACE)
+    assert f"Kubernetes: {SPACE}/web-1: Running on node-1, address {pods['node-1'].address}" in done.stdout
+    assert "node-1:\n" in done.stdout and "wired" in done.stdout and "node-0:" not in done.stdout
+    assert done.stdout.splitlines()[0] == cluster.type("explain", f"{SPACE}/web-1").stdout.splitlines()[0]
+    assert "node-0:\n" in cluster.type("explain", pods["node-0"].address).stdout
+    gone = cluster.nodes["node-0"].pod_netns("gone", namespace=SPACE)
+    gone.add()
+    gone.delete()
+    done = cluster.type("explain", f"{SPACE}/gone")
+    assert "Kubernetes:" not in done.stdout and "node-0:\n" in done.stdout and "0 now, 1 ended" in done.stdout
+    never = cluster.type("explain", "never", check=False)
+    assert never.returncode == 1 and "knows of never" in never.stderr and "node-2: " in never.stderr
+
+
+def test_explain_a_pod_without_a_node(cluster):
+    cluster.plane.kubectl("run", "waits", "--image=registry.test/c", "--namespace", SPACE, '--overrides={"spec":{"nodeSelector":{"no":"such"}}}')
+    try:
+        said = wait_until(lambda: re.search("Kubernetes: .* on no node yet: .+", cluster.type("explain", "waits", check=False).stdout), 30)
+        assert f"{SPACE}/waits: Pending" in said[0]
+    finally:
+        cluster.delete_object("waits")
+
+
+def test_ipamctl_on_a_node(cluster, pods):
+    """Streams and exit codes are ipamctl's."""
+    events = cluster.type("ipamctl", "node-0", "events", "--last", "2")
+    assert len(events.stdout.splitlines()) == 2
+    there = cluster.type("doctor", "node-0", check=False)
+    node = cluster.nodes["node-0"]
+    here = node.exec(node.build / "bin/ipamctl", "doctor", check=False, env={**os.environ, **SANITIZER_OPTIONS, **node.env})
+    assert there.stdout == here.stdout and there.returncode == here.returncode > 0, there.stdout
+    assert cluster.type("ipamctl", "node-0", "nonsense", check=False).returncode == 2
+    deaf = cluster.type("doctor", NO_POD, check=False)
+    assert deaf.returncode == 1 and "no aws-node pod is on this node" in deaf.stderr
+
+
+def files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.xfail(strict=True, reason="ipamctl bundle does not write to standard output yet")
+def test_bundle(cluster):
+    folder = cluster.folder / "bundles"
+    done = cluster.type("bundle", "--all", "--output", folder, check=False)
+    assert done.returncode == 1 and "node-2: " in done.stderr and NO_POD in done.stderr and FARGATE not in done.stderr
+    made = [re.sub(r"-\d{8}T\d{6}Z", "", name) for name in files(folder)]
+    assert made == ["vpcwire-node-0.tar.gz", "vpcwire-node-1.tar.gz"], "whole ones only"
+    for path in folder.iterdir():
+        with tarfile.open(path) as archive:
+            assert any(name.endswith("status.json") for name in archive.getnames())
+    one = cluster.folder / "one.tar.gz"
+    assert cluster.type("bundle", "node-0", "-o", one).stdout == f"{one}\n"
+    before = one.read_bytes()
+    again = cluster.type("bundle", "node-0", "-o", one, check=False)
+    assert again.returncode == 1 and "is there already" in again.stderr and one.read_bytes() == before
+    assert tarfile.open(fileobj=io.BytesIO(cluster.type("bundle", "node-0", "-o", "-", text=False).stdout)).getnames()
+
+
+def test_a_bundle_that_cannot_be_had_leaves_no_file(cluster):
+    folder = cluster.folder / "none"
+    folder.mkdir()
+    done = cluster.type("bundle", "node-2", "--output", folder / "b.tar.gz", check=False)
+    assert done.returncode == 1 and "connection refused" in done.stderr and files(folder) == []
+
+
+def check(cluster):
+    """The differences on the nodes that answer: {(node, pod, what)}."""
+    done = cluster.type("check", "--json", "--node", "node-0", "--node", "node-1", check=False)
+    found = {(row["node"], row["pod"], row["what"]) for row in json.loads(done.stdout)["differences"]}
+    assert done.returncode == (1 if found else 0), done.stderr
+    return found
+
+
+def test_check(cluster, pods):
+    assert check(cluster) == set()
+    node = cluster.nodes["node-0"]
+    leaked = node.pod_netns("leaked", namespace=SPACE)
+    leaked.add()
+    assert check(cluster) == {("node-0", f"{SPACE}/leaked", "leased, and Kubernetes has no such pod")}
+    cluster.pod_object("leaked", "node-1", "10.0.2.250")
+    assert check(cluster) == {
+        ("node-0", f"{SPACE}/leaked", "leased, and Kubernetes has this pod on node-1"),
+        ("node-1", f"{SPACE}/leaked", "the pod has this address, and its node has no lease of it"),
+    }
+    cluster.delete_object("leaked")
+    leaked.delete()
+    cluster.pod_object("of-the-node", "node-0", node.address, hostNetwork=True)
+    assert check(cluster) == set(), "a pod with the node's own address needs no lease"
+    cluster.delete_object("of-the-node")
+    text = cluster.type("check", check=False)
+    assert text.returncode == 1 and "node-2: " in text.stderr and "all agree" in text.stdout
+
+
+def test_kubectl_s_options(cluster):
+    """They are passed on; what the cluster refuses is said in its words."""
+    wrong = cluster.type("status", "--context", "nowhere", check=False)
+    assert wrong.returncode == 3 and "nowhere" in wrong.stderr
+    nobody = cluster.type("status", "--as", "nobody", check=False)
+    assert nobody.returncode == 3 and "nobody" in nobody.stderr and "forbidden" in nobody.stderr
+    assert cluster.type("status", "--kubeconfig", cluster.plane.kubeconfig, "--node", "node-0").returncode == 0
+    elsewhere = cluster.type("status", "--daemon-namespace", "default", "--node", "node-0", check=False)
+    assert elsewhere.returncode == 1 and "no aws-node pod" in elsewhere.stdout
