@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # vpcwire on one machine, from nothing: a simulated VPC with two nodes, twelve pods with VPC addresses, and the proof that
-# their packets go where they should. Everything lives in network namespaces and in one folder under /run, with names
-# of this run alone, and is gone at the end.
+# their packets go where they should. Everything lives in namespaces (a node has its own network, and its own /etc, /opt and
+# /run/vpcwire) and in one folder under /run, with names of this run alone, and is gone at the end.
 set -u -o pipefail
+readonly called_in=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 # shellcheck source=deploy/prepare.sh
 . deploy/prepare.sh
@@ -11,14 +12,20 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 usage() {
         cat <<'USAGE'
 usage: sudo deploy/demo.sh [--keep]
-       sudo deploy/demo.sh --stop NAME
+       sudo deploy/demo.sh enter [--name NAME] NODE [COMMAND...]
+       sudo deploy/demo.sh page [--name NAME] [NODE]
+       sudo deploy/demo.sh stop [NAME]
 
 Installs what is needed (apt-get), builds, simulates a VPC with two t3.small nodes, makes six pods on each through the CNI
 plugin, shows what ipamd knows, tries who reaches whom, and removes it all again. Exit code 0 only if all of it held.
 
-  --keep       leave it running, and say how to look around and how to stop it
-  --stop NAME  end what --keep left running
-  --help       this text
+  --keep   leave it running; then:
+  enter    a shell on a node (node1, node2), where everything is where it is on a real one: ipamctl, the manual pages,
+           /run/vpcwire, the node's network; or COMMAND there, whose exit code it has
+  page     the node's page (of node1) for a browser on this machine: prints its address, until Ctrl-C
+  stop     ends it and removes everything
+  --name   which demo, where more than one runs
+  --help   this text
 USAGE
 }
 
@@ -35,6 +42,8 @@ readonly folder_prefix=/run/vpcwire-demo-
 
 readonly begun=${EPOCHREALTIME/./}
 step_begun=$begun step_name='' keep=no
+readonly page_port=61679
+readonly name_pattern='^d[0-9a-f]+$'
 name='' folder='' log='' # of this run: the prefix of its namespaces, where its files are, the output of the step
 declare -A address=()
 
@@ -77,6 +86,11 @@ spawn() { # LOG COMMAND...
         setsid "${@:2}" >>"$folder/$1.out" 2>>"$folder/$1.log" </dev/null &
         disown
         echo "$!" >"$folder/$1.pid"
+}
+
+# What a process of this run has in its environment, where its arguments do not name our folder.
+mark() {
+        echo "DEMO_FOLDER=$folder/"
 }
 
 # Whether a process is there and of this run: our child, or one whose arguments or environment name our folder.
@@ -149,24 +163,51 @@ start_vpc() {
         wait_for vpcsim test -s "$folder/vpcsim.out"
         $bin/vpcsim ctl "$folder/vpcsim.sock" internet-address "address=$internet_host" >"$log" 2>&1 ||
                 fail "vpcsim ctl internet-address" "$log"
-        spawn internet ip netns exec "$name-inet" env VPCWIRE_DEMO="$folder/" python3 -c "$source_server"
+        spawn internet ip netns exec "$name-inet" env "$(mark)" python3 -c "$source_server"
 }
 
 node_fact() { # NODE KEY
         json "next(n['$2'] for n in j['nodes'] if n['name'] == '$1')" <"$folder/vpcsim.out"
 }
 
-start_ipamd() { # NODE
-        local node=$1
+# The host of a node, beside its network: /etc and /opt of its own over those of this machine, and /run/vpcwire.
+readonly host_of_node="
+set -e
+mkdir \$1/over \$1/run
+mount -t tmpfs demo \$1/over
+for part in etc opt; do
+        mkdir \$1/over/\$part \$1/over/work-\$part
+        mount -t overlay -o lowerdir=/\$part,upperdir=\$1/over/\$part,workdir=\$1/over/work-\$part demo /\$part
+done
+mount --bind \$1/run /run/vpcwire
+touch \$1/there
+exec sleep infinity
+"
 
-        mkdir -p "$folder/$node"
-        spawn "$node" ip netns exec "$name-$node" env -i PATH="$PATH" \
-                VPCWIRE_SOCKET="$folder/$node/ipamd.sock" VPCWIRE_DB="$folder/$node/ipam.db" \
-                VPCWIRE_CONF="$folder/$node/ipamd.conf" AWS_EC2_ENDPOINT=http://198.51.100.1 "$PWD/$bin/ipamd"
+start_host() { # NODE
+        mkdir -p /run/vpcwire "$folder/$1"
+        spawn "host-$1" ip netns exec "$name-$1" env "$(mark)" bash -c "$host_of_node" host "$folder/$1"
+        wait_for "host-$1" test -e "$folder/$1/there"
+}
+
+on_host() { # NODE COMMAND...
+        nsenter --target "$(cat "$folder/host-$1.pid")" --mount --net "${@:2}"
+}
+
+start_ipamd() { # NODE: as the DaemonSet's two containers do
+        local ipamd
+
+        start_host "$1"
+        ipamd=(nsenter --target "$(cat "$folder/host-$1.pid")" --mount --net env -i PATH="$PATH" "$(mark)"
+                AWS_EC2_ENDPOINT=http://198.51.100.1 MY_NODE_NAME="$1"
+                HOST_CNI_BIN_PATH=/opt/cni/bin HOST_CNI_CONFDIR_PATH=/etc/cni/net.d
+                VPCWIRE_PLUGIN="$PWD/$bin/vpcwire" VPCWIRE_CONFLIST="$PWD/deploy/cni/10-aws.conflist" "$PWD/$bin/ipamd")
+        quietly "${ipamd[@]}" install
+        spawn "$1" "${ipamd[@]}"
 }
 
 ipamctl() { # NODE ARGUMENT...
-        VPCWIRE_SOCKET=$folder/$1/ipamd.sock $bin/ipamctl "${@:2}"
+        on_host "$1" "$PWD/$bin/ipamctl" "${@:2}"
 }
 
 node_ready() { # NODE
@@ -180,11 +221,10 @@ container_id() { # POD: 64 hex digits, as runtimes give them
 }
 
 cni() { # VERB NODE POD
-        ip netns exec "$name-$2" env -i PATH="$PATH" CNI_COMMAND="$1" CNI_CONTAINERID="$(container_id "$3")" \
+        on_host "$2" env -i PATH="$PATH" CNI_COMMAND="$1" CNI_CONTAINERID="$(container_id "$3")" \
                 CNI_NETNS="/run/netns/$name-$3" CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin \
-                CNI_ARGS="IgnoreUnknown=1;K8S_POD_NAMESPACE=demo;K8S_POD_NAME=$3" "$PWD/$bin/vpcwire" <<CONF
-{"cniVersion": "1.0.0", "name": "vpcwire", "type": "vpcwire", "socket": "$folder/$2/ipamd.sock"}
-CONF
+                CNI_ARGS="IgnoreUnknown=1;K8S_POD_NAMESPACE=demo;K8S_POD_NAME=$3" /opt/cni/bin/vpcwire \
+                <<<'{"cniVersion": "1.0.0", "name": "vpcwire", "type": "vpcwire"}'
 }
 
 add_pod() { # NODE POD
@@ -257,19 +297,29 @@ check_counters() {
 
 # ---- the end ----
 
+running_demos() { # their names
+        local folders
+
+        mapfile -t folders < <(compgen -G "$folder_prefix*")
+        printf '%s\n' "${folders[@]#"$folder_prefix"}" | grep -E "$name_pattern"
+}
+
 left_namespaces() { # [PATTERN]
         ip netns list | awk '{print $1}' | grep "^$name-.*${1:-}"
 }
 
 # Removes everything of this run, whatever state it is in. Fails if something would not go.
 tear_down() {
-        local code=0 node space
+        local code=0 node space page
 
-        for node in "${nodes[@]}" internet; do end "$node" || code=1; done
+        for page in "$folder"/page-*.pid; do page=${page##*/} && end "${page%.pid}" || code=1; done
+        for node in "${nodes[@]}" internet "${nodes[@]/#/host-}"; do end "$node" || code=1; done
         for space in $(left_namespaces -pod); do ip netns delete "$space" || code=1; done
         end vpcsim || code=1
         [ -z "$(left_namespaces)" ] || "$bin/vpcsim" clean --prefix "$name" || code=1
         rm -rf "$folder" || code=1
+        # What nodes had their own mounted at. Theirs who still run would lose it.
+        [ -n "$(running_demos)" ] || rmdir --ignore-fail-on-non-empty /run/vpcwire || code=1
         return "$code"
 }
 
@@ -302,16 +352,98 @@ print_how_to_look() {
         cat <<TEXT
 
 It goes on running. To look around:
-  sudo VPCWIRE_SOCKET=$folder/node1/ipamd.sock $bin/ipamctl status      (also: pods, enis, explain, events, watch)
-  sudo ip netns exec $name-node1 env VPCWIRE_SOCKET=$folder/node1/ipamd.sock VPCWIRE_DB=$folder/node1/ipam.db $bin/ipamctl doctor
-      (no container runtime is here, so cni-config and cni-plugin fail)
-  sudo ip netns exec $name-node1 ip rule                                (also: nft list table ip vpcwire)
+  sudo deploy/demo.sh enter node1                    (a shell on the node: ipamctl, man, ip rule, nft list table ip vpcwire, ...)
+  sudo deploy/demo.sh enter node1 ipamctl doctor     (or one command)
+  sudo deploy/demo.sh page                           (the node's page, in a browser)
   sudo ip netns exec $name-node1-pod1 ping ${address[node2-pod1]}
   sudo $bin/vpcsim ctl $folder/vpcsim.sock status
-  less $folder/node1.log
+  sudo less $folder/node1.log
 To stop it:
-  sudo deploy/demo.sh --stop $name
+  sudo deploy/demo.sh stop $name
 TEXT
+}
+
+# ---- looking at one that was kept ----
+
+use_running() { # [NAME]: the one that is named, or the one that runs
+        local demos=("$1")
+
+        [ -n "$1" ] || mapfile -t demos < <(running_demos)
+        case ${#demos[@]} in
+        0) usage_error "no demo is running: sudo deploy/demo.sh --keep" ;;
+        1) ;;
+        *) usage_error "more than one demo is running, name one: ${demos[*]}" ;;
+        esac
+        [[ ${demos[0]} =~ $name_pattern ]] && [ -d "$folder_prefix${demos[0]}" ] || usage_error "no demo '${demos[0]}' is running"
+        name=${demos[0]}
+        folder=$folder_prefix$name
+}
+
+usage_error() { # TEXT
+        echo "deploy/demo.sh: $1" >&2
+        exit 2
+}
+
+check_node() { # NODE
+        [[ " ${nodes[*]} " == *" $1 "* ]] || usage_error "there is no node '$1'; there are ${nodes[*]}"
+}
+
+enter() { # NODE [COMMAND...]
+        local command=("${@:2}")
+
+        check_node "${1:-}"
+        [ "${#command[@]}" -gt 0 ] || command=(bash --norc)
+        mkdir -p "$folder/man" && ln -sfn "$PWD/${bin%/*}/deploy/man" "$folder/man/man8"
+        on_host "$1" env --chdir="$called_in" PATH="$PWD/$bin:$PATH" MANPATH="$folder/man:" PS1="$1:\w# " "${command[@]}"
+}
+
+# Listens on this machine's loopback, then moves to the node's network and connects to its page from there.
+readonly page_relay="
+import asyncio, ctypes, os, socket, sys
+
+def listen(port):
+    try:
+        return socket.create_server(('127.0.0.1', port))
+    except OSError:
+        return socket.create_server(('127.0.0.1', 0))
+
+async def copy(reader, writer):
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    except OSError:
+        pass
+    writer.close()
+
+async def relay(reader, writer):
+    try:
+        page = await asyncio.open_connection('127.0.0.1', $page_port)
+    except OSError as error:
+        print(f'the node does not answer: {error.strerror}', file=sys.stderr)
+        return writer.close()
+    await asyncio.gather(copy(reader, page[1]), copy(page[0], writer))
+
+async def main(listener):
+    server = await asyncio.start_server(relay, sock=listener)
+    await server.serve_forever()
+
+listener = listen($page_port)
+CLONE_NEWNET = 0x40000000
+with open(sys.argv[1]) as namespace:
+    if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), CLONE_NEWNET) != 0:
+        sys.exit('setns: ' + os.strerror(ctypes.get_errno()))
+print(f'http://127.0.0.1:{listener.getsockname()[1]}/    (Ctrl-C ends it)', flush=True)
+try:
+    asyncio.run(main(listener))
+except KeyboardInterrupt:
+    pass
+"
+
+page() { # [NODE]
+        check_node "${1:-node1}"
+        echo $$ >"$folder/page-$$.pid"
+        exec env "$(mark)" python3 -c "$page_relay" "/run/netns/$name-${1:-node1}"
 }
 
 # ---- what happened ----
@@ -406,13 +538,23 @@ use() { # NAME: of the run
         trap 'interrupted 143' TERM
 }
 
-stop_kept() { # NAME
-        [[ $1 =~ ^d[0-9a-f]+$ ]] && [ -d "$folder_prefix$1" ] || {
-                echo "no demo '$1' is running" >&2
-                exit 1
-        }
-        use "$1"
+stop_kept() { # [NAME]
+        use_running "$1"
+        use "$name"
         exit 0
+}
+
+look_at() { # enter|page [--name NAME] ARGUMENT...
+        local verb=$1 which=''
+
+        shift
+        if [ "${1:-}" = --name ]; then
+                which=${2:-}
+                [ -n "$which" ] || usage_error "--name of which demo?"
+                shift 2
+        fi
+        use_running "$which"
+        "$verb" "$@"
 }
 
 run_demo() {
@@ -432,11 +574,11 @@ run_demo() {
 
 main() {
         case ${1:-} in
-        -h | --help)
+        -h | --help | help)
                 usage
                 exit 0
                 ;;
-        '' | --keep | --stop) ;;
+        '' | --keep | stop | --stop | enter | page) ;;
         *)
                 usage >&2
                 exit 2
@@ -446,8 +588,14 @@ main() {
                 echo "root is needed to make network namespaces, and to install packages: sudo deploy/demo.sh" >&2
                 exit 1
         fi
-        [ "${1:-}" != --stop ] || stop_kept "${2:-}"
-        [ "${1:-}" != --keep ] || keep=yes
+        case ${1:-} in
+        stop | --stop) stop_kept "${2:-}" ;;
+        enter | page)
+                look_at "$@"
+                exit
+                ;;
+        --keep) keep=yes ;;
+        esac
         run_demo
 }
 

@@ -6,15 +6,16 @@
 # CMakeLists.txt names the package of each library beside it: vw_dependency(NAME module package).
 mapfile -t packages_libraries < <(sed -n 's/^vw_dependency(\S* \S* \(\S*\))$/\1/p' CMakeLists.txt)
 packages_build=(gcc libc6-dev cmake ninja-build pkg-config python3 "${packages_libraries[@]}")
-# The demo makes nodes and pods with ip, pings, and asks a small server on the simulated internet which source it saw.
-packages_demo=("${packages_build[@]}" iproute2 iputils-ping procps)
+# The demo makes nodes and pods with ip, pings, and asks a small server on the simulated internet which source it saw; the rest is for
+# who looks inside, by README.
+packages_demo=("${packages_build[@]}" iproute2 iputils-ping procps curl man-db nftables sqlite3)
 # The tests, and what lint runs.
 packages_test=("${packages_demo[@]}"
         # what the tests put beside ours: runtimes, other plugins, firewalls, network managers
         busybox-static containerd containernetworking-plugins dbus dnsmasq-base iptables network-manager openssl runc systemd
         systemd-container
         # what they look and measure with
-        ca-certificates chromium chromium-driver nftables prometheus python3-venv strace
+        ca-certificates chromium chromium-driver prometheus python3-venv strace
         # the package and its libraries, the image, and machines for both
         buildah dpkg-dev file mmdebstrap
         # lint

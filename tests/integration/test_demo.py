@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""deploy/demo.sh, as a newcomer types it: it holds, ends clean when it is interrupted, and can be kept and stopped."""
+"""
+deploy/demo.sh, as a newcomer types it: it holds, ends clean when it is interrupted, and can be kept, looked at and stopped. README's lines
+for a node and for the demo are typed in it.
+"""
+import json
 import os
 import pathlib
 import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
+import urllib.request
 
 import pytest
 
-from vpc import netns, patient, wait_until
+from vpc import netns, patient, readme, wait_until
 
 # They share build/release: one after the other.
 pytestmark = pytest.mark.xdist_group("demo")
@@ -54,15 +60,117 @@ def test_demo_interrupted_leaves_nothing():
     assert process.returncode == 130, text
 
 
-def test_demo_kept_and_stopped():
+@pytest.fixture(scope="module")
+def kept():
+    """The name of a demo that was left running. It is stopped at the end, also what shows its page, and nothing is left."""
     process = start("--keep")
     text = process.communicate(timeout=DEADLINE_S)[0]
-    stop = re.search(r"--stop (\w+)", text)
+    stop = re.search(r"^  sudo deploy/demo.sh stop (\w+)$", text, re.M)
     assert process.returncode == 0 and stop, text
     assert f"{stop[1]}-node1" in netns.names(stop[1])
-    done = subprocess.run([str(DEMO), "--stop", stop[1]], capture_output=True, text=True, timeout=DEADLINE_S)
+    yield stop[1]
+    shown, _ = page(stop[1])
+    done = demo("stop", stop[1])
+    shown.communicate(timeout=DEADLINE_S)
     assert done.returncode == 0, done.stdout + done.stderr
     assert netns.names(stop[1]) == [] and not pathlib.Path(f"/run/vpcwire-demo-{stop[1]}").exists()
+
+
+def demo(*arguments, **kwargs):
+    kwargs = {"capture_output": True, "text": True, "timeout": DEADLINE_S, **({} if "input" in kwargs else {"stdin": subprocess.DEVNULL}), **kwargs}
+    return subprocess.run([str(DEMO), *arguments], **kwargs)
+
+
+def enter(kept, *command, **kwargs):
+    return demo("enter", "--name", kept, "node1", *command, **kwargs)
+
+
+# What lines of the block "On a node" say in a healthy demo.
+SAYS = {
+    "ipamctl status": "ready      yes",
+    "ipamctl pods": "demo/node1-pod1",
+    "ipamctl explain demo/node1-pod1": "wired",
+    "ipamctl log-level debug": "debug",
+    "man ipamctl ipamd vpcwire": "VPCWIRE(8)",
+    "curl -s localhost:61679": "<!DOCTYPE html>",
+    "ls /run/vpcwire": "ipam.db",
+    "sqlite3 -readonly /run/vpcwire/ipam.db 'select * from pods'": "node1-pod1",
+}
+NODE_LINES = readme.lines("On a node")
+
+
+@pytest.mark.parametrize("line", NODE_LINES)
+def test_readme_s_lines_for_a_node(kept, tmp_path, line):
+    """As they stand. python3 is that of the tests, which has PyPI's varlink."""
+    shell = f"PATH={pathlib.Path(sys.executable).parent}:$PATH && set -e && {line}"
+    done = enter(kept, "bash", "-c", shell, cwd=tmp_path, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+    assert done.returncode == 0 and done.stderr == "", done.stdout + done.stderr
+    assert SAYS.get(line, "") in done.stdout, done.stdout
+    assert bool(list(tmp_path.glob("vpcwire-*.tar.gz"))) == (line == "ipamctl bundle"), "files are written where one stands"
+    assert done.stdout or line == "ipamctl imports", "nothing was said"
+
+
+def test_what_they_say_is_of_lines_that_are_there():
+    assert set(SAYS) <= set(NODE_LINES) and len(NODE_LINES) > 15
+
+
+def test_demo_lines_of_readme():
+    """All are this script's, and each verb is tested here."""
+    lines = readme.lines("In the demo")
+    assert {line.split()[2] for line in lines} == {"--keep", "enter", "page", "stop"} and all(line.startswith("sudo deploy/demo.sh ") for line in lines)
+
+
+def test_a_node_is_another_host(kept):
+    """Its own /run/vpcwire, plugin and configuration, of which this machine sees nothing."""
+    seen = enter(kept, "bash", "-c", "ls /opt/cni/bin/vpcwire /etc/cni/net.d/10-aws.conflist /run/vpcwire/ipamd.sock").stdout.split()
+    assert len(seen) == 3 and not any(pathlib.Path(path).exists() for path in seen)
+    nodes = [demo("enter", "--name", kept, node, "ipamctl", "--json", "status").stdout for node in ("node1", "node2")]
+    assert len({json.loads(text)["node"]["instance_id"] for text in nodes}) == 2
+
+
+def test_a_shell_on_a_node(kept):
+    done = enter(kept, input="ipamctl health live; man -w ipamctl; exit 7\n")
+    assert done.returncode == 7 and done.stdout.splitlines()[0] == "ok" and "man8/ipamctl.8" in done.stdout, done.stdout + done.stderr
+
+
+def page(kept, *node):
+    """demo.sh page while it runs, and the address that it printed."""
+    process = start("page", "--name", kept, *node)
+    line = process.stdout.readline()
+    assert line.startswith("http://127.0.0.1:"), line + process.communicate(timeout=DEADLINE_S)[0]
+    return process, line.split()[0]
+
+
+def test_the_page_of_a_node(kept):
+    """For a browser here; two at a time have two ports; Ctrl-C ends it."""
+    one, of_node1 = page(kept)
+    other, of_node2 = page(kept, "node2")
+    with urllib.request.urlopen(of_node1, timeout=DEADLINE_S) as reply:
+        assert b"<!DOCTYPE html>" in reply.read()
+    ids = [json.load(urllib.request.urlopen(f"{url}v1/node", timeout=DEADLINE_S))["status"]["node"]["instance_id"] for url in (of_node1, of_node2)]
+    assert len(set(ids)) == 2
+    for process in (one, other):
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=DEADLINE_S)[0] == "" and process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["enter", "--name", "dffffffff", "node1"], "no demo 'dffffffff' is running"),
+        (["stop", "../../etc"], "no demo '../../etc' is running"),
+        (["enter", "--name"], "--name of which demo?"),
+        (["nonsense"], "usage: sudo deploy/demo.sh"),
+    ],
+)
+def test_wrong_usage(arguments, said):
+    done = demo(*arguments)
+    assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr, done.stderr
+
+
+def test_a_node_that_is_not_there(kept):
+    done = demo("enter", "--name", kept, "node3")
+    assert done.returncode == 2 and "there is no node 'node3'; there are node1 node2" in done.stderr
 
 
 @pytest.mark.parametrize("script", ["deploy/demo.sh", "tests/run.sh"])
