@@ -30,6 +30,8 @@ if words[0] == "get":
     items = world[words[1]]
     if words[1] == "pods" and "--all-namespaces" not in sys.argv:
         items = [pod for pod in items if pod["metadata"]["namespace"] == "kube-system"]
+    named = [word.partition("metadata.name=")[2] for word in sys.argv if word.startswith("--field-selector")]
+    items = [item for item in items if not named or item["metadata"]["name"] in named]
     print(json.dumps({{"items": items}}))
 else:
     answer = world["exec"][words[1]]
@@ -136,6 +138,18 @@ def test_while_one_pod_replaces_another(play):
         assert play({"nodes": [node("a")], "pods": pods, "exec": {"aws-a": {"out": json.dumps(WELL)}}}, "status").returncode == 0
 
 
+DOWN = "ipamctl: ipamd is down; what follows is its database's\ncommand terminated with exit code 1\n"
+
+
+def test_a_daemon_that_is_down_and_its_database_answers(play):
+    """What the database says is shown, and that it is the database's."""
+    status = {"ready": False, "reason": "ipamd does not answer", "pool": {"leased": 1, "waiting": 0}}
+    row = play(one_node({"out": json.dumps(status), "err": DOWN, "code": 1}), "status").stdout.splitlines()[1:3]
+    assert row[0].split() == ["a", "no", "1/?", "0", "?", *"ipamd does not answer".split()] and "database's" in row[1]
+    done = play(one_node({**leases(lease("x", "10.0.0.1")), "err": DOWN, "code": 1}), "pods")
+    assert done.returncode == 1 and "10.0.0.1" in done.stdout and done.stderr == "kubectl vpcwire: a: ipamd is down; what follows is its database's\n"
+
+
 def two_nodes(on_a, on_b, pods):
     return {"nodes": [node("a"), node("b")], "pods": [daemon("a"), daemon("b"), *pods], "exec": {"aws-a": on_a, "aws-b": on_b}}
 
@@ -166,6 +180,39 @@ def test_check(play, held, known, what):
 def test_check_says_which_nodes_were_not_looked_at(play):
     done = play(two_nodes(leases(), {"err": "error: gone\n", "code": 1}, [pod("x", "b", "10.0.0.9")]), "check")
     assert done.returncode == 1 and "b: gone" in done.stderr and "no lease" not in done.stdout
+
+
+def history(*kinds, **more):
+    """What ipamctl --json explain says, and, as the played kubectl does not tell them apart, its text."""
+    return {"out": json.dumps({"leases": [], "events": [{"kind": kind} for kind in kinds], **more})}
+
+
+@pytest.mark.parametrize(
+    ("on_a", "on_b", "shown"),
+    [
+        (history("lease-released"), {}, ["a"]),  # where Kubernetes has it: b is not asked
+        (history("boot"), history("lease-released"), ["b"]),
+        (history("lease-released"), history("lease-released"), ["a"]),
+        (history("boot"), {**history("boot"), "code": 1}, []),
+    ],
+)
+def test_explain(play, on_a, on_b, shown):
+    done = play(two_nodes(on_a, on_b, [pod("x", "a", "10.0.0.1")]), "explain", "x")
+    assert [line[0] for line in done.stdout.splitlines() if line in ("a:", "b:")] == shown, done.stdout
+    assert "Kubernetes: default/x: Running on a, address 10.0.0.1" in done.stdout
+    assert done.returncode == (0 if shown else 1) and ("knows of x" in done.stderr) == (not shown), done.stderr
+
+
+def test_explain_says_who_was_not_asked(play):
+    done = play(two_nodes(history("boot"), {"err": "error: gone\n", "code": 1}, []), "explain", "x")
+    assert done.returncode == 1 and done.stderr == "kubectl vpcwire: b: gone\nkubectl vpcwire: no node that answered knows of x\n"
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "2001:db8::1"])
+def test_explain_an_address(play, address):
+    """No pod of that name is looked for, and a node that has it says so, also without a history."""
+    done = play(two_nodes(history("boot", now={"known": True}), history("boot", now={"known": False}), [pod(address, "b", address)]), "explain", address)
+    assert done.returncode == 0 and "\na:\n" in done.stdout and "\nb:\n" not in done.stdout and "Kubernetes:" not in done.stdout
 
 
 BUNDLE = {"out": "\x1f\x8bbundle"}

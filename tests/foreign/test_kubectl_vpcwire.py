@@ -8,13 +8,14 @@ import json
 import os
 import re
 import signal
+import subprocess
 import tarfile
 
 import pytest
 
 from control_plane import BUILT, PROGRAMS, TOP, ControlPlane, Kubelets
 from kubelet import ExecKubelet, announce
-from vpc import Node, Simulator, wait_until
+from vpc import Node, Simulator, netns, readme, wait_until
 from vpc.process import SANITIZER_OPTIONS
 from vpc.simulator import SUBNET_A, SUBNET_B, default_world
 
@@ -104,7 +105,7 @@ def cluster(tmp_path_factory):
         made.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def pods(cluster):
     """A pod on each of the nodes that answer, known to Kubernetes; by node."""
     made = {}
@@ -151,7 +152,7 @@ def test_status_for_programs(cluster, pods):
 def test_a_full_node(cluster):
     """What prevents more addresses is on the screen."""
     node = cluster.nodes["node-0"]
-    made = [node.add_pod(f"many-{i}") for i in range(9)]
+    made = [node.add_pod(f"many-{i}") for i in range(9 - node.pool()["leased"])]
 
     def full():
         row = rows(cluster.type("status", "--node", "node-0").stdout)["node-0"]
@@ -218,13 +219,17 @@ def test_explain_a_pod_without_a_node(cluster):
         cluster.delete_object("waits")
 
 
+def doctor_here(node):
+    """What `ipamctl doctor` says on the node itself: of a machine that has no network configuration for a runtime, nothing good."""
+    return node.exec(node.build / "bin/ipamctl", "doctor", check=False, env={**os.environ, **SANITIZER_OPTIONS, **node.env})
+
+
 def test_ipamctl_on_a_node(cluster, pods):
     """Streams and exit codes are ipamctl's."""
     events = cluster.type("ipamctl", "node-0", "events", "--last", "2")
     assert len(events.stdout.splitlines()) == 2
     there = cluster.type("doctor", "node-0", check=False)
-    node = cluster.nodes["node-0"]
-    here = node.exec(node.build / "bin/ipamctl", "doctor", check=False, env={**os.environ, **SANITIZER_OPTIONS, **node.env})
+    here = doctor_here(cluster.nodes["node-0"])
     assert there.stdout == here.stdout and there.returncode == here.returncode > 0, there.stdout
     assert cluster.type("ipamctl", "node-0", "nonsense", check=False).returncode == 2
     deaf = cluster.type("doctor", NO_POD, check=False)
@@ -297,3 +302,49 @@ def test_kubectl_s_options(cluster):
     assert cluster.type("status", "--kubeconfig", cluster.plane.kubeconfig, "--node", "node-0").returncode == 0
     elsewhere = cluster.type("status", "--daemon-namespace", "default", "--node", "node-0", check=False)
     assert elsewhere.returncode == 1 and "no aws-node pod" in elsewhere.stdout
+
+
+# Lines of README's block "With kubectl" that do not end with 0 in this cluster.
+CODES = {
+    "kubectl vpcwire status": 1,  # node-2
+    "kubectl vpcwire pods": 1,
+    "kubectl vpcwire check": 1,
+}
+NOT_YET = [pytest.mark.xfail(strict=True, reason="as test_bundle")]
+KUBECTL_LINES = readme.lines("With kubectl")
+FOREVER = "kubectl -n kube-system port-forward AWS_NODE_POD 61679"
+
+
+def typed(cluster, line, folder):
+    """A line with names of this cluster in the place of the words in capitals."""
+    aws_node = next(pod["metadata"]["name"] for pod in cluster.plane.get("pods")["items"] if pod["spec"]["nodeName"] == "node-0")
+    names = {"NAMESPACE/POD": f"{SPACE}/web-0", "AWS_NODE_POD": aws_node, " NODE": " node-0", "/usr/local/bin": str(folder), "deploy/": f"{TOP}/deploy/"}
+    for word, name in names.items():
+        line = line.replace(word, name)
+    return ["bash", "-c", f"cd {folder} && {line}"]
+
+
+@pytest.mark.parametrize("line", [pytest.param(line, marks=NOT_YET if "bundle" in line else []) for line in KUBECTL_LINES if line != FOREVER])
+def test_readme_s_lines(cluster, pods, tmp_path, line):
+    done = cluster.nodes["node-0"].exec(*typed(cluster, line, tmp_path), env=cluster.plane.env, check=False)
+    code = doctor_here(cluster.nodes["node-0"]).returncode if "doctor" in line else CODES.get(line, 0)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert done.stdout or list(tmp_path.iterdir()), done.stderr
+    for made in tmp_path.glob("*.tar.gz"):
+        tarfile.open(made).close()
+
+
+def test_readme_s_page(cluster):
+    """What runs until it is interrupted."""
+    node = cluster.nodes["node-0"]
+    assert FOREVER in KUBECTL_LINES and set(CODES) <= set(KUBECTL_LINES)
+    line = typed(cluster, FOREVER.replace(" 61679", " :61679"), cluster.folder)  # the daemon itself has this port here
+    with netns.threads(node.netns) as inside:
+        forward = inside.call(subprocess.Popen, line, env=cluster.plane.env, stdout=subprocess.PIPE, text=True, start_new_session=True)
+        try:
+            port = int(re.match(r"Forwarding from 127.0.0.1:(\d+) -> 61679", forward.stdout.readline())[1])
+            page = node.web("/", to=port)
+        finally:
+            os.killpg(forward.pid, signal.SIGTERM)
+            forward.wait()
+    assert page.status == 200 and "<!DOCTYPE html>" in page.text
