@@ -7,10 +7,13 @@ import ast
 import hashlib
 import json
 import os
+import pathlib
 import re
+import signal
 import stat
 import subprocess
 import sys
+import time
 import zipfile
 
 import pytest
@@ -35,6 +38,7 @@ if words[0] == "get":
     print(json.dumps({{"items": items}}))
 else:
     answer = world["exec"][words[1]]
+    open(os.environ["PLAYED_CLUSTER"] + ".asked", "w").close()
     time.sleep(answer.get("sleep", 0))
     sys.stdout.buffer.write(answer.get("out", "").encode("latin1"))
     sys.stderr.write(answer.get("err", ""))
@@ -148,6 +152,14 @@ def test_a_daemon_that_is_down_and_its_database_answers(play):
     assert row[0].split() == ["a", "no", "1/?", "0", "?", *"ipamd does not answer".split()] and "database's" in row[1]
     done = play(one_node({**leases(lease("x", "10.0.0.1")), "err": DOWN, "code": 1}), "pods")
     assert done.returncode == 1 and "10.0.0.1" in done.stdout and done.stderr == "kubectl vpcwire: a: ipamd is down; what follows is its database's\n"
+
+
+def test_who_waits_is_among_the_pods(play):
+    """Where ipamctl says it."""
+    reply = {"leases": [lease("x", "10.0.0.1")], "waiting": [{"pod_namespace": "default", "pod_name": "y", "since_ms": 0, "deadline_ms": 1}]}
+    done = play(one_node({"out": json.dumps(reply)}), "pods")
+    assert [line.split()[1] for line in done.stdout.splitlines() if line.endswith("waits")] == ["default/y"]
+    assert [row["pod_name"] for row in json.loads(play(one_node({"out": json.dumps(reply)}), "pods", "--json").stdout)["waiting"]] == ["y"]
 
 
 def two_nodes(on_a, on_b, pods):
@@ -286,6 +298,22 @@ def test_a_reader_that_has_seen_enough(play, tmp_path):
     line = f"{sys.executable} {PLUGIN} status --json | true"
     done = subprocess.run(["bash", "-c", line], env=env, capture_output=True, text=True, timeout=DEADLINE_S)
     assert done.stderr == ""
+
+
+def test_interrupted(play, tmp_path):
+    """Ctrl-C ends it at once and without a word, however many nodes are asked."""
+    world = tmp_path / "world.json"
+    play(one_node({"sleep": 2 * DEADLINE_S}), "help")
+    env = {**os.environ, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "PLAYED_CLUSTER": str(world)}
+    process = subprocess.Popen(
+        [sys.executable, str(PLUGIN), "status"], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # also where whoever started us has it ignored
+    )
+    end = time.monotonic() + DEADLINE_S
+    while not pathlib.Path(f"{world}.asked").exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.communicate(timeout=DEADLINE_S)[0] == "" and process.returncode == 130
 
 
 def test_it_is_python_3_8():
