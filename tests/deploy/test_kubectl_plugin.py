@@ -120,6 +120,14 @@ def test_a_row(play, world, ready, why):
     assert done.returncode == (0 if ready in ("yes", "-") else 1) and done.stderr == ""
 
 
+def test_a_node_that_is_not_ready(play):
+    """Says so, where it does not answer: that is the cause."""
+    world = one_node({"err": "error: dial tcp: timeout\n", "code": 1})
+    world["nodes"][0]["status"] = {"conditions": [{"type": "Ready", "status": "Unknown", "message": "Kubelet stopped posting node status."}]}
+    row = play(world, "status").stdout.splitlines()[1]
+    assert row.endswith("dial tcp: timeout; Kubernetes says that the node is NotReady: Kubelet stopped posting node status.")
+
+
 def test_a_reason_is_said_once_and_each_has_a_line(play):
     full = {"action": "grow", "subject": "", "reason": "all full", "until_ms": 0}
     blocked = [full, {"action": "assign", "subject": "eni-1", "reason": "denied", "until_ms": 1}]
