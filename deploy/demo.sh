@@ -433,8 +433,8 @@ CLONE_NEWNET = 0x40000000
 with open(sys.argv[1]) as namespace:
     if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), CLONE_NEWNET) != 0:
         sys.exit('setns: ' + os.strerror(ctypes.get_errno()))
-print(f'http://127.0.0.1:{listener.getsockname()[1]}/    (Ctrl-C ends it)', flush=True)
 try:
+    print(f'http://127.0.0.1:{listener.getsockname()[1]}/    (Ctrl-C ends it)', flush=True)
     asyncio.run(main(listener))
 except KeyboardInterrupt:
     pass
