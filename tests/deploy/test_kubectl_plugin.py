@@ -257,6 +257,25 @@ def test_bundle(play, tmp_path, answer, why):
     assert {(path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) for path in folder.iterdir()} == {(b"\x1f\x8bbundle", 0o600)}
 
 
+@pytest.mark.parametrize("output", ["-", "b.tar.gz"])
+def test_a_bundle_of_a_node_that_gets_no_pod(play, tmp_path, output):
+    done = play({"nodes": [node("a", **{"kubernetes.io/os": "windows"})]}, "bundle", "a", "-o", output)
+    assert done.returncode == 1 and done.stderr.startswith("kubectl vpcwire: a: kubernetes.io/os is windows") and done.stdout == ""
+    assert play({"nodes": [node("a", **{"kubernetes.io/os": "windows"})]}, "bundle", "--all").returncode == 0
+
+
+def test_a_bundle_of_a_node_named_twice_is_one(play, tmp_path):
+    assert len(play(one_node(BUNDLE), "bundle", "a", "a").stdout.splitlines()) == len(list(tmp_path.glob("vpcwire-a-*.tar.gz"))) == 1
+
+
+def test_bundles_need_a_folder_that_can_be_made(play, tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    done = play(one_node(BUNDLE), "bundle", "--all", "-o", "mine")
+    assert done.returncode == 1 and done.stderr == "kubectl vpcwire: --output mine: File exists; it must be a folder\n"
+    done = play(one_node(BUNDLE), "bundle", "a", "-o", "no/such/folder")
+    assert done.returncode == 1 and "no/such/folder.part: No such file or directory" in done.stderr
+
+
 def test_a_bundle_is_written_over_nothing(play, tmp_path):
     (tmp_path / "mine").write_text("mine")
     done = play(one_node(BUNDLE), "bundle", "a", "-o", "mine")
