@@ -36,11 +36,21 @@ static struct show_cell number(struct arena *arena, int64_t n)
         return (struct show_cell){arena_printf(arena, "%lld", (long long)n)};
 }
 
-static struct show_cell pod_cell(struct arena *arena, const struct ipam_lease *lease)
+static struct show_cell pod_cell(struct arena *arena, const char *pod_namespace, const char *pod_name)
 {
-        if (!lease->pod_name)
+        if (!pod_name)
                 return (struct show_cell){NULL};
-        return (struct show_cell){arena_printf(arena, "%s/%s", lease->pod_namespace ?: "", lease->pod_name)};
+        return (struct show_cell){arena_printf(arena, "%s/%s", pod_namespace ?: "", pod_name)};
+}
+
+static struct show_cell container_cell(struct arena *arena, const char *container_id)
+{
+        return (struct show_cell){arena_printf(arena, "%.*s", CONTAINER_ID_SHOWN, container_id)};
+}
+
+static struct show_cell age_cell(struct arena *arena, int64_t age_ms)
+{
+        return (struct show_cell){arena_strdup(arena, show_age(age_ms, (char[SHOW_AGE_BYTES]){0}))};
 }
 
 static void show_pods(struct ctl *ctl, const struct ipam_list_reply *list, struct arena *arena)
@@ -54,24 +64,31 @@ static void show_pods(struct ctl *ctl, const struct ipam_list_reply *list, struc
                 {"STATE"},
                 {"AGE", .right = true},
         };
-        struct show_cell *cells = ARENA_ARRAY(arena, struct show_cell, list->n_leases * ARRAY_SIZE(columns));
+        const size_t n = list->n_leases + list->n_waiting;
+        struct show_cell *cells = ARENA_ARRAY(arena, struct show_cell, n * ARRAY_SIZE(columns)), *row = cells;
         int64_t now_ms = clock_wall_ms();
 
-        for (size_t i = 0; i < list->n_leases; i++) {
+        for (size_t i = 0; i < list->n_leases; i++, row += ARRAY_SIZE(columns)) {
                 const struct ipam_lease *lease = &list->leases[i];
-                struct show_cell *row = cells + i * ARRAY_SIZE(columns);
-                char age[SHOW_AGE_BYTES];
 
-                row[0] = pod_cell(arena, lease);
+                row[0] = pod_cell(arena, lease->pod_namespace, lease->pod_name);
                 row[1].text = arena_strdup(arena, IP_TEXT(lease->addresses[0].address));
                 row[2].text = lease->addresses[0].eni_id;
                 row[3] = number(arena, lease->addresses[0].device_index);
-                row[4].text = arena_printf(arena, "%.*s", CONTAINER_ID_SHOWN, lease->container_id);
+                row[4] = container_cell(arena, lease->container_id);
                 row[5] = lease_cell(lease->state);
-                row[6].text = arena_strdup(arena, show_age(now_ms - lease->since_ms, age));
+                row[6] = age_cell(arena, now_ms - lease->since_ms);
         }
-        show_table(ctl->out, &(struct show_table){columns, ARRAY_SIZE(columns), cells, list->n_leases},
-                   ctl->columns, ctl->colours);
+        for (size_t i = 0; i < list->n_waiting; i++, row += ARRAY_SIZE(columns)) {
+                const struct ipam_waiting *waiting = &list->waiting[i];
+
+                row[0] = pod_cell(arena, waiting->pod_namespace, waiting->pod_name);
+                row[4] = container_cell(arena, waiting->container_id);
+                row[5] = (struct show_cell){"waiting", SHOW_WARN};
+                row[6] = age_cell(arena, now_ms - waiting->since_ms);
+        }
+        show_table(ctl->out, &(struct show_table){columns, ARRAY_SIZE(columns), cells, n}, ctl->columns,
+                   ctl->colours);
 }
 
 static struct show_cell device_cell(struct arena *arena, const struct ipam_eni *eni)
@@ -131,11 +148,9 @@ static void show_imports(struct ctl *ctl, const struct ipam_list_reply *list, st
                 const struct ipam_import *import = &list->imports[i];
                 struct show_cell *row = cells + i * ARRAY_SIZE(columns);
 
-                if (import->pod_name)
-                        row[0].text =
-                                arena_printf(arena, "%s/%s", import->pod_namespace ?: "", import->pod_name);
+                row[0] = pod_cell(arena, import->pod_namespace, import->pod_name);
                 row[1].text = arena_strdup(arena, IP_TEXT(import->address));
-                row[2].text = arena_printf(arena, "%.*s", CONTAINER_ID_SHOWN, import->container_id);
+                row[2] = container_cell(arena, import->container_id);
                 row[3] = verdict_cell(import->verdict);
                 row[4].text = import->reason;
         }
@@ -160,6 +175,8 @@ static enum ctl_exit list(struct ctl *ctl, enum part part,
         case PART_PODS:
                 shown.leases = all.leases;
                 shown.n_leases = all.n_leases;
+                shown.waiting = all.waiting;
+                shown.n_waiting = all.n_waiting;
                 break;
         case PART_ENIS:
                 shown.enis = all.enis;

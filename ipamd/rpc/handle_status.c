@@ -282,10 +282,30 @@ static int list_imports(struct method_call *call, struct ipam_list_reply *list, 
         return 0;
 }
 
+/* On the wall clock, as peers read it. */
+static void list_waiting(struct method_call *call, struct ipam_list_reply *list)
+{
+        int64_t wall_minus_boot_ms = clock_wall_ms() - call->now_ms;
+
+        list->waiting = ARENA_ARRAY(call->arena, struct ipam_waiting, call->rpc->n_parked);
+        for (const struct parked *p = call->rpc->parked_first; p && list->n_waiting < IPAM_WAITING_MAX;
+             p = p->next)
+                list->waiting[list->n_waiting++] = (struct ipam_waiting){
+                        .network = p->request.network,
+                        .container_id = p->request.container_id,
+                        .ifname = p->request.ifname,
+                        .pod_namespace = or_null(p->request.pod_namespace),
+                        .pod_name = or_null(p->request.pod_name),
+                        .since_ms = p->since_ms + wall_minus_boot_ms,
+                        .deadline_ms = p->deadline_ms + wall_minus_boot_ms,
+                };
+}
+
 int handle_list(struct method_call *call, const void *request _unused_, void *reply, struct err *err)
 {
         if (list_enis(call, reply, err) < 0 || list_leases(call, reply, err) < 0 ||
             list_imports(call, reply, err) < 0)
                 return -ERR_INTERNAL;
+        list_waiting(call, reply);
         return 0;
 }

@@ -72,6 +72,9 @@ def test_history_of_a_pod_that_waits(node):
     waiter.send("Add", {"network": "vpcwire", "container_id": "c9", "ifname": "eth0", "timeout_ms": 20_000, "pod_namespace": "default",
                         "pod_name": "late"})
     waits = wait_until(lambda: explain(node, "late").get("waits"), 10, why="it waits")
+    waiting, = node.ctl("pods")["waiting"]
+    assert (waiting["pod_namespace"], waiting["pod_name"], waiting["deadline_ms"] - waiting["since_ms"]) == ("default", "late", 20_000)
+    assert [line.split()[5] for line in text_of(node, "pods").splitlines() if "default/late" in line] == ["waiting"]
     assert "no free address" in waits
     wait_until(lambda: "waits" not in explain(node, "default/late"), 60, why="it is refused")
     refused = explain(node, "default/late")["events"][-1]

@@ -208,13 +208,25 @@ static struct ipam_list_reply sample_list(void)
                  .ifname = "eth0",
                  .state = IPAM_LEASE_STATE_RESERVED},
         };
+        static struct ipam_waiting waiting[] = {{.network = "net",
+                                                 .container_id = "fedcba9876543210",
+                                                 .ifname = "eth0",
+                                                 .pod_namespace = "default",
+                                                 .pod_name = "web-9"}};
 
         for (uint32_t i = 0; i < ARRAY_SIZE(addresses); i++) {
                 addresses[i].address = ip_from_u32(0x0a000105 + i);
                 addresses[i].gateway = ip_from_u32(0xa9fe0101);
         }
         leases[0].since_ms = leases[1].since_ms = clock_wall_ms() - 7500000;
-        return (struct ipam_list_reply){enis, ARRAY_SIZE(enis), leases, ARRAY_SIZE(leases)};
+        waiting[0].since_ms = clock_wall_ms() - 12500;
+        waiting[0].deadline_ms = waiting[0].since_ms + 30000;
+        return (struct ipam_list_reply){.enis = enis,
+                                        .n_enis = ARRAY_SIZE(enis),
+                                        .leases = leases,
+                                        .n_leases = ARRAY_SIZE(leases),
+                                        .waiting = waiting,
+                                        .n_waiting = ARRAY_SIZE(waiting)};
 }
 
 /* ---- tests ---- */
@@ -344,6 +356,8 @@ static void test_pods(void **state _unused_)
                 assert_contains(text.out, "0123456789ab  wired     2h05m\n");
                 assert_contains(text.out, "-              10.0.1.6  ");
                 assert_contains(text.out, "short         reserved  2h05m\n");
+                assert_contains(text.out, "default/web-9  -         ");
+                assert_contains(text.out, "fedcba987654  waiting     12s\n");
         }
 }
 

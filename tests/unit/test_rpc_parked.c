@@ -64,6 +64,37 @@ static void test_a_full_pool_is_ready(void **state)
         assert_int_equal(status.room, IPAM_ROOM_STATE_NONE);
 }
 
+/* Who waits is listed in the order of arrival, on the wall clock, until it is served. */
+static void test_those_that_wait_are_listed(void **state)
+{
+        struct fixture *fixture = *state;
+        _cleanup_(ipam_client_freep) struct ipam_client *client = fixture_connect(fixture);
+        int64_t before_ms = clock_wall_ms();
+        struct ipam_list_reply list;
+        struct async_add adds[2];
+        struct err err;
+
+        for (unsigned i = 0; i < ARRAY_SIZE(adds); i++) {
+                async_add_start(&adds[i], fixture, i + 1, LONG_MS);
+                fixture_wait_waiting(fixture, i + 1);
+        }
+        assert_ok(ipam_list(client, &list, &err), &err);
+        assert_int_equal(list.n_waiting, ARRAY_SIZE(adds));
+        for (unsigned i = 0; i < ARRAY_SIZE(adds); i++) {
+                struct ipam_add_request request = fixture_request(fixture, i + 1, LONG_MS);
+
+                assert_string_equal(list.waiting[i].container_id, request.container_id);
+                assert_in_range(list.waiting[i].since_ms, before_ms - 1, clock_wall_ms() + 1);
+                assert_int_equal(list.waiting[i].deadline_ms - list.waiting[i].since_ms, LONG_MS);
+        }
+        fixture_set_addresses(fixture, 2);
+        fixture_pool_changed(fixture);
+        add_must_get(&adds[0], "10.0.1.1");
+        add_must_get(&adds[1], "10.0.1.2");
+        assert_ok(ipam_list(client, &list, &err), &err);
+        assert_int_equal(list.n_waiting, 0);
+}
+
 static bool was_woken(struct fixture *fixture)
 {
         return atomic_load(&fixture->wakes) == 1;
@@ -335,6 +366,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_a_full_pool_is_ready, setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_those_that_wait_are_listed, setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_answered_when_an_address_comes, setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_order_is_kept, setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_a_newcomer_does_not_overtake, setup, fixture_teardown),
