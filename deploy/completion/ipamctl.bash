@@ -3,9 +3,9 @@
 # what follows --help's layout here is tested by tests/integration/test_ctl_help.py.
 # shellcheck shell=bash
 
-# The first words of the lines of one part of the help: commands or options.
+# The first words of the lines of one part of the help, of a command where one is given: commands or options.
 _ipamctl_words() {
-        ipamctl --help 2>/dev/null | sed -n "/^$1:/,/^\$/s/^  \([a-z-][a-z-]*\).*/\1/p"
+        ipamctl ${2:+"$2"} --help 2>/dev/null | sed -n "/^$1:/,/^\$/s/^  \([a-z-][a-z-]*\).*/\1/p"
 }
 
 # What an option wants after it, as the help calls it (PATH, FILE, N, AGE); nothing where it wants nothing.
@@ -37,9 +37,10 @@ _ipamctl() {
                 return
                 ;;
         N,* | AGE,*) return ;;
-        *,-*,*) words=$(_ipamctl_words options) ;;
+        *,-*,*) words=$(_ipamctl_words options "$command") ;;
         *,*,'') words=$(_ipamctl_words commands) ;;
-        *,explain) words=$(ipamctl pods 2>/dev/null | awk 'NR > 1 { print $1; print $2 }') ;;
+        *,explain) words=$(ipamctl pods 2>/dev/null | awk 'NR > 1 { for (i = 1; i <= 2; i++) if ($i != "-") print $i }') ;;
+        *,help) words=$(_ipamctl_words commands) ;;
         *) words=$skip ;;
         esac
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/table.h"
 
-#include <ctype.h>
 #include <limits.h>
 #include <string.h>
 
 #include <vpcwire/dataplane.h>
-
-enum { NAME_BYTES_MAX = 64 };
+#include <vpcwire/nearest.h>
 
 #define FIELD(member) offsetof(struct config, member)
 
@@ -149,32 +147,6 @@ const struct setting *setting_find(const char *name)
         return NULL;
 }
 
-/* How many characters must change to make one name the other (Levenshtein). */
-static unsigned distance_of(const char *a, const char *b)
-{
-        unsigned row[NAME_BYTES_MAX + 1], above_left, above;
-        size_t n = strnlen(b, NAME_BYTES_MAX);
-
-        for (size_t j = 0; j <= n; j++)
-                row[j] = (unsigned)j;
-        for (size_t i = 0; a[i] && i < NAME_BYTES_MAX; i++) {
-                above_left = row[0];
-                row[0] = (unsigned)i + 1;
-                for (size_t j = 0; j < n; j++) {
-                        unsigned best = above_left + (toupper((unsigned char)a[i]) != b[j]);
-
-                        above = row[j + 1];
-                        if (above + 1 < best)
-                                best = above + 1;
-                        if (row[j] + 1 < best)
-                                best = row[j] + 1;
-                        above_left = above;
-                        row[j + 1] = best;
-                }
-        }
-        return row[n];
-}
-
 const char *setting_nearest(const char *name, unsigned *ret_distance)
 {
         const char *best = settings[0].name;
@@ -183,7 +155,7 @@ const char *setting_nearest(const char *name, unsigned *ret_distance)
         for (size_t i = 0; i < n_settings; i++) {
                 /* WARM_ENI is the beginning of WARM_ENI_TARGET, though MAX_ENI has fewer other letters. */
                 bool begins = strncmp(settings[i].name, name, strlen(name)) == 0;
-                unsigned distance = begins ? 0 : distance_of(name, settings[i].name);
+                unsigned distance = begins ? 0 : nearest_distance(name, settings[i].name);
 
                 if (distance < least) {
                         best = settings[i].name;
@@ -191,6 +163,6 @@ const char *setting_nearest(const char *name, unsigned *ret_distance)
                 }
         }
         if (ret_distance)
-                *ret_distance = distance_of(name, best);
+                *ret_distance = nearest_distance(name, best);
         return best;
 }

@@ -15,7 +15,8 @@ enum ctl_exit {
         CTL_OK = 0,
         CTL_NO = 1, /* the daemon says no, or is not there */
         CTL_USAGE = 2,
-        CTL_BROKEN = 2, /* doctor: something is broken; what is only to be looked at is CTL_NO */
+        CTL_WARNINGS = 3, /* doctor: something should be looked at */
+        CTL_BROKEN = 4,   /* doctor: something is broken */
 };
 
 enum { CTL_TIMEOUT_MS = 5000 };
@@ -30,7 +31,7 @@ struct ctl {
         bool in_container; /* the files under / are not the host's */
         const char *conf_folder, *bin_folder; /* in a container: where the CNI's are mounted; NULL: nowhere */
         bool json;
-        const char *output;   /* of export: a file; NULL: `out` */
+        const char *output;   /* a file; NULL: `out`, or where the command says */
         bool cancel;          /* of export: takes the last one back */
         const char *argument; /* what followed the command's name; NULL: nothing */
         long events_max;      /* of watch: stop after so many; 0: never */

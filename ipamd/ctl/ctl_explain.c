@@ -218,7 +218,7 @@ enum ctl_exit ctl_explain(struct ctl *ctl)
         struct err err;
 
         if (!ctl->argument) {
-                fprintf(ctl->err, "ipamctl: explain which pod, or which address?\n");
+                fprintf(ctl->err, "ipamctl: explain: name a pod or an address\n");
                 return CTL_USAGE;
         }
         if (ctl_connect(ctl, &client) < 0)
@@ -233,7 +233,7 @@ enum ctl_exit ctl_explain(struct ctl *ctl)
         else if (known)
                 show_account(ctl, &account, arena);
         else
-                fprintf(ctl->err, "ipamctl: nothing is known of %s\n", account.about);
+                fprintf(ctl->err, "ipamctl: no record of %s\n", account.about);
         history_done(&account.history);
         return known ? CTL_OK : CTL_NO;
 }

@@ -153,7 +153,8 @@ enum ctl_exit ctl_export(struct ctl *ctl)
         int e;
 
         if (!ctl->argument || strcmp(ctl->argument, TARGET) != 0) {
-                fprintf(ctl->err, "ipamctl: export knows " TARGET ", not '%s'\n", ctl->argument ?: "");
+                fprintf(ctl->err, "ipamctl: export: name the target, " TARGET "%s%s\n",
+                        ctl->argument ? ", not " : "", ctl->argument ?: "");
                 return CTL_USAGE;
         }
         if (ctl->cancel && ctl->output) {

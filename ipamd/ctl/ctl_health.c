@@ -66,7 +66,7 @@ enum ctl_exit ctl_health(struct ctl *ctl)
         bool holds;
 
         if (!probe) {
-                fprintf(ctl->err, "ipamctl: health knows live, ready and startup, not %s\n", ctl->argument);
+                fprintf(ctl->err, "ipamctl: health takes live, ready or startup, not %s\n", ctl->argument);
                 return CTL_USAGE;
         }
         if (ctl_connect(ctl, &client) < 0)

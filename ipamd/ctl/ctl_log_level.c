@@ -9,8 +9,10 @@ enum ctl_exit ctl_log_level(struct ctl *ctl)
         struct ipam_log_level_reply reply;
         struct err err;
 
-        if (ctl->argument && ipam_level_parse(ctl->argument, &request.level, &err) < 0)
-                return ctl_fail(ctl, &err);
+        if (ctl->argument && ipam_level_parse(ctl->argument, &request.level, &err) < 0) {
+                ctl_fail(ctl, &err);
+                return CTL_USAGE;
+        }
         if (ctl_connect(ctl, &client) < 0)
                 return CTL_NO;
         if (ipam_log_level(client, &request, &reply, &err) < 0)
@@ -20,7 +22,8 @@ enum ctl_exit ctl_log_level(struct ctl *ctl)
         else if (reply.level == reply.configured)
                 fprintf(ctl->out, "%s\n", ipam_level_to_string(reply.level));
         else
-                fprintf(ctl->out, "%s (the settings say %s, which counts again after a restart or SIGHUP)\n",
+                fprintf(ctl->out,
+                        "%s (the settings say %s, which are in force again after a restart or SIGHUP)\n",
                         ipam_level_to_string(reply.level), ipam_level_to_string(reply.configured));
         return CTL_OK;
 }

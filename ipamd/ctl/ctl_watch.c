@@ -1,34 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 /* ipamctl watch, and how an event is shown. */
-#include <string.h>
-
 #include <vpcwire/clock.h>
 
 #include "ctl/ctl.h"
 #include "ctl/show.h"
 
-enum { KIND_WIDTH = 16, SUBJECT_WIDTH = 21 };
+enum { KIND_WIDTH = 16, SUBJECT_WIDTH = 21, GAP = 2 };
 
-static void show_padded(struct ctl *ctl, const char *text, int width, enum show_colour colour)
+/* Returns how far the cursor went. */
+static unsigned show_padded(struct ctl *ctl, const char *text, unsigned width, enum show_colour colour)
 {
-        size_t n = strlen(text);
+        unsigned n = show_width(text), padded = n < width ? width : n;
 
         show_text(ctl->out, text, colour, ctl->colours);
-        fprintf(ctl->out, "%*s  ", n < (size_t)width ? width - (int)n : 0, "");
+        fprintf(ctl->out, "%*s", (int)(padded - n + GAP), "");
+        return padded + GAP;
 }
 
 void ctl_show_event(struct ctl *ctl, const struct ipam_event *event)
 {
         char at[CLOCK_TEXT_BYTES];
+        unsigned indent, column;
 
         if (ctl->json) {
                 ctl_print_json(ctl, IPAM_METHOD_WATCH, event, true);
                 return;
         }
-        show_padded(ctl, clock_wall_format(event->at_ms, at), 0, SHOW_FAINT);
-        show_padded(ctl, event->kind, KIND_WIDTH, SHOW_PLAIN);
-        show_padded(ctl, event->subject, SUBJECT_WIDTH, SHOW_PLAIN);
-        show_text(ctl->out, event->text, SHOW_PLAIN, false);
+        indent = show_padded(ctl, clock_wall_format(event->at_ms, at), 0, SHOW_FAINT);
+        column = indent + show_padded(ctl, event->kind, KIND_WIDTH, SHOW_PLAIN);
+        column += show_padded(ctl, event->subject, SUBJECT_WIDTH, SHOW_PLAIN);
+        show_wrapped(ctl->out, event->text, column, indent, ctl->columns);
         fputc('\n', ctl->out);
         fflush(ctl->out);
 }
@@ -49,7 +50,7 @@ enum ctl_exit ctl_watch(struct ctl *ctl)
                         return ctl_fail(ctl, &err);
                 ctl_show_event(ctl, &event);
                 if (ferror(ctl->out))
-                        return CTL_NO; /* nobody reads any more */
+                        return CTL_NO; /* the pipe is closed */
         }
         return CTL_OK;
 }

@@ -17,7 +17,7 @@ static bool starts_character(char c)
         return ((unsigned char)c & 0xc0) != 0x80;
 }
 
-static unsigned characters(const char *text)
+unsigned show_width(const char *text)
 {
         unsigned n = 0;
 
@@ -29,7 +29,7 @@ static unsigned characters(const char *text)
 /* At most `max` characters; what is cut ends in "~". */
 static void print_clean(FILE *out, const char *text, unsigned max)
 {
-        unsigned total = characters(text), n = 0;
+        unsigned total = show_width(text), n = 0;
 
         for (const char *c = text; *c; c++) {
                 if (starts_character(*c) && ++n >= max && total > max) {
@@ -49,6 +49,41 @@ void show_text(FILE *out, const char *text, enum show_colour colour, bool colour
         print_clean(out, text, UINT32_MAX);
         if (paint)
                 fputs("\033[0m", out);
+}
+
+/* How many bytes of the text are `max` characters, or fewer where a word ends before. */
+static size_t line_bytes(const char *text, unsigned max)
+{
+        size_t at = 0, word = 0;
+        unsigned n = 0;
+
+        for (; text[at]; at++) {
+                if (starts_character(text[at]) && ++n > max)
+                        return text[at] == ' ' || !word ? at : word;
+                if (text[at] == ' ' && at)
+                        word = at;
+        }
+        return at;
+}
+
+void show_wrapped(FILE *out, const char *text, unsigned at, unsigned indent, unsigned width)
+{
+        enum { LEAST = 20 }; /* a narrower column is not worth a line */
+
+        if (width < indent + LEAST)
+                width = UINT32_MAX;
+        for (bool first = true; *text || first; first = false) {
+                unsigned room = at < width ? width - at : 0;
+                size_t n = room < LEAST && show_width(text) > room ? 0 : line_bytes(text, room);
+                _cleanup_free_ char *line = xasprintf("%.*s", (int)n, text);
+
+                print_clean(out, line, UINT32_MAX);
+                text += n;
+                text += strspn(text, " ");
+                at = indent;
+                if (*text)
+                        fprintf(out, "\n%*s", (int)indent, "");
+        }
 }
 
 static const char *cell_text(const struct show_table *table, size_t row, size_t column)
@@ -72,9 +107,9 @@ static unsigned total_width(const unsigned *widths, size_t n)
 static void choose_widths(const struct show_table *table, unsigned width, unsigned widths[static COLUMNS_MAX])
 {
         for (size_t i = 0; i < table->n_columns; i++) {
-                widths[i] = characters(table->columns[i].title);
+                widths[i] = show_width(table->columns[i].title);
                 for (size_t row = 0; row < table->n_rows; row++) {
-                        unsigned n = characters(cell_text(table, row, i));
+                        unsigned n = show_width(cell_text(table, row, i));
 
                         widths[i] = n > widths[i] ? n : widths[i];
                 }
@@ -104,7 +139,7 @@ static void choose_widths(const struct show_table *table, unsigned width, unsign
 static void print_cell(FILE *out, const char *text, unsigned width, bool right, bool last,
                        enum show_colour colour, bool colours)
 {
-        unsigned n = characters(text), pad = n < width ? width - n : 0;
+        unsigned n = show_width(text), pad = n < width ? width - n : 0;
         bool paint = colours && colour != SHOW_PLAIN;
 
         if (right)

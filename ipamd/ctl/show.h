@@ -34,11 +34,20 @@ struct show_table {
 
 enum { SHOW_AGE_BYTES = CLOCK_SPAN_BYTES };
 
+/* As wide as the text is on a terminal. */
+unsigned show_width(const char *text);
+
 /* Prints the table in at most `width` characters per line if it can (0: as wide as it is). */
 void show_table(FILE *out, const struct show_table *table, unsigned width, bool colours);
 
 /* Text with control characters as '?', coloured if wanted. */
 void show_text(FILE *out, const char *text, enum show_colour colour, bool colours);
+
+/*
+ * The same without colours, on as many lines as it needs where it is wider than `width` (0: on one): the cursor is at
+ * column `at`, and each further line begins at `indent`. Broken between words where it can be.
+ */
+void show_wrapped(FILE *out, const char *text, unsigned at, unsigned indent, unsigned width);
 
 /* "8s", "4m10s", "2h05m", "3d4h"; "-" for what has no time, "0s" for the future. */
 const char *show_age(int64_t age_ms, char text[static SHOW_AGE_BYTES]);

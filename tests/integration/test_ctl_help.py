@@ -125,7 +125,10 @@ def test_completion(complete):
     assert complete("") == COMMANDS
     assert complete("ex") == starting(COMMANDS, "ex")
     assert complete("--json", "--socket", "/x", "ex") == starting(COMMANDS, "ex")
-    assert complete("pods", "-") == OPTIONS
+    assert complete("-") == OPTIONS
+    for command in COMMANDS:
+        assert complete(command, "-") == part(help_of("ipamctl", command), "options"), command
+    assert complete("help", "") == COMMANDS
     assert complete("--s") == starting(OPTIONS, "--s")
     assert complete("log-level", "") == ["debug", "info", "warn", "error"]
     assert complete("explain", "") == []
@@ -133,7 +136,7 @@ def test_completion(complete):
     operands = {command: operands_of(command) for command in COMMANDS}
     assert operands["health"] == ["live", "ready", "startup"] and operands["export"] == ["aws-vpc-cni"]
     for command in COMMANDS:
-        if operands[command] not in (["FILE"], ["POD", "ADDRESS"]):
+        if operands[command] not in (["FILE"], ["POD", "ADDRESS"], ["COMMAND"]):
             assert complete(command, "") == operands[command], command
     for option, argument in re.findall(r"^  (--\w+) +([A-Z]+) ", help_of("ipamctl"), re.M):
         completed = complete(option, "") if complete is complete_zsh else complete(option, "/etc/passw")

@@ -15,7 +15,7 @@ from test_repair import wired  # noqa: F401  (a fixture)
 from vpc import wait_until
 from vpc.process import SANITIZER_OPTIONS
 
-EXIT_CODES = {"ok": 0, "unchecked": 0, "warn": 1, "fail": 2}  # from good to bad
+EXIT_CODES = {"ok": 0, "unchecked": 0, "warn": 3, "fail": 4}  # from good to bad
 NETWORKD_CONF = "etc/systemd/networkd.conf.d/80-vpcwire.conf"
 NM_CONF = "etc/NetworkManager/conf.d/80-vpcwire.conf"
 NETWORKD_RUNS = {"run/systemd/netif/state": "OPER_STATE=routable\n"}

@@ -16,6 +16,7 @@
 #include <vpcwire/file.h>
 #include <vpcwire/log.h>
 #include <vpcwire/mem.h>
+#include <vpcwire/nearest.h>
 
 static void test_err_wraps_in_order(void **state _unused_)
 {
@@ -227,6 +228,19 @@ static void test_clock_format(void **state _unused_)
         assert_string_equal(clock_wall_format(1440938160123, text), "2015-08-30T12:36:00.123Z");
 }
 
+static void test_nearest_distance(void **state _unused_)
+{
+        static const struct {
+                const char *a, *b;
+                unsigned expect;
+        } cases[] = {{"", "", 0},         {"", "pods", 4},      {"pods", "", 4},         {"pods", "pods", 0},
+                     {"PODS", "pods", 0}, {"pod", "pods", 1},   {"statsu", "status", 2}, {"enis", "pods", 3},
+                     {"ab", "ba", 2},     {"events", "even", 2}};
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+                assert_int_equal(nearest_distance(cases[i].a, cases[i].b), cases[i].expect);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -241,6 +255,7 @@ int main(void)
                 cmocka_unit_test(test_file_round_trip),
                 cmocka_unit_test(test_log_lines_are_json),
                 cmocka_unit_test(test_clock_format),
+                cmocka_unit_test(test_nearest_distance),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -482,12 +482,34 @@ static void test_events_last(void **state _unused_)
 
         daemon_add_history(&daemon, 0);
         daemon_start(&daemon);
-        text = RUN(daemon.path, 80, "events", "--last=1");
+        text = RUN(daemon.path, 120, "events", "--last=1");
         daemon_stop(&daemon);
         assert_int_equal(text.code, CTL_OK);
         assert_string_equal(
                 text.out,
                 "2015-08-30T12:36:03.123Z  lease-released    10.0.1.5               net/c1/eth0: DEL\n");
+}
+
+static void test_events_fit_the_terminal(void **state _unused_)
+{
+        static const unsigned widths[] = {80, 120};
+        struct ipam_event event = {
+                1, 1440938160123, "add-refused", "default/web-7f9c6b5d4-x2x9q",
+                "no free address: 9 of 9 leased on 3 ENIs, all that a t3.small can have; next "
+                "try in 25 s, and more words that no line has room for"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(widths); i++) {
+                struct daemon daemon = {0};
+                _cleanup_(run_done) struct run text = {0};
+
+                daemon_add(&daemon, IPAM_METHOD_EVENTS, &(struct ipam_events_reply){&event, 1}, NULL, false);
+                daemon_add(&daemon, IPAM_METHOD_EVENTS, &(struct ipam_events_reply){0}, NULL, false);
+                daemon_start(&daemon);
+                text = RUN(daemon.path, widths[i], "events");
+                daemon_stop(&daemon);
+                assert_lines_fit(text.out, widths[i]);
+                assert_contains(text.out, " room for\n");
+        }
 }
 
 static void test_explain_address(void **state _unused_)
@@ -579,7 +601,7 @@ static void test_explain_the_unknown(void **state _unused_)
         text = RUN(daemon.path, 0, "explain", "10.9.9.9");
         daemon_stop(&daemon);
         assert_int_equal(text.code, CTL_NO);
-        assert_string_equal(text.err, "ipamctl: nothing is known of 10.9.9.9\n");
+        assert_string_equal(text.err, "ipamctl: no record of 10.9.9.9\n");
 }
 
 static void test_log_level(void **state _unused_)
@@ -590,7 +612,7 @@ static void test_log_level(void **state _unused_)
         } cases[] = {
                 {{IPAM_LEVEL_INFO, IPAM_LEVEL_INFO}, "info\n"},
                 {{IPAM_LEVEL_DEBUG, IPAM_LEVEL_INFO},
-                 "debug (the settings say info, which counts again after a restart or SIGHUP)\n"},
+                 "debug (the settings say info, which are in force again after a restart or SIGHUP)\n"},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -665,24 +687,47 @@ static void test_usage(void **state _unused_)
                 const char *out, *complaint;
         } cases[] = {
                 {{NULL}, CTL_USAGE, NULL, "usage: ipamctl"},
-                {{"frob"}, CTL_USAGE, NULL, "unknown command frob"},
-                {{"health", "well"}, CTL_USAGE, NULL, "health knows live, ready and startup, not well"},
+                {{"frob"}, CTL_USAGE, NULL, "unknown command frob; See ipamctl --help"},
+                {{"health", "well"}, CTL_USAGE, NULL, "health takes live, ready or startup, not well"},
                 {{"health", "live", "x"}, CTL_USAGE, NULL, "too many arguments: x"},
                 {{"pods", "x"}, CTL_USAGE, NULL, "too many arguments: x"},
                 {{"--frob"}, CTL_USAGE, NULL, "unknown option --frob"},
                 {{"-x"}, CTL_USAGE, NULL, "unknown option -x"},
                 {{"pods", "--socket"}, CTL_USAGE, NULL, "a value is missing after --socket"},
-                {{"watch", "--events", "0"}, CTL_USAGE, NULL, "--events wants a number from 1, not 0"},
+                {{"watch", "--events", "0"}, CTL_USAGE, NULL, "--events expects a number from 1, not 0"},
                 {{"watch", "--events", "1x"}, CTL_USAGE, NULL, "not 1x"},
-                {{"explain"}, CTL_USAGE, NULL, "explain which pod"},
-                {{"events", "--last", "0"}, CTL_USAGE, NULL, "--last wants a number from 1, not 0"},
-                {{"events", "--since", "2"}, CTL_USAGE, NULL, "the likes of 90s, 10m, 2h, 3d, not 2"},
+                {{"explain"}, CTL_USAGE, NULL, "name a pod or an address"},
+                {{"events", "--last", "0"}, CTL_USAGE, NULL, "--last expects a number from 1, not 0"},
+                {{"events", "--since", "2"}, CTL_USAGE, NULL, "expects e.g. 90s, 10m, 2h or 3d, not 2"},
                 {{"events", "--since", "-2h"}, CTL_USAGE, NULL, "not -2h"},
                 {{"events", "--since", "99999999999999999999h"}, CTL_USAGE, NULL, "not 9999"},
                 {{"events", "--since", "2hh"}, CTL_USAGE, NULL, "not 2hh"},
                 {{"--help"}, CTL_OK, "  watch     what happens", NULL},
                 {{"enis", "--help"}, CTL_OK, "DEV is the device index", NULL},
                 {{"--help", "--socket", "/x/y"}, CTL_OK, "socket: /x/y", NULL},
+                {{"statsu"},
+                 CTL_USAGE,
+                 NULL,
+                 "unknown command statsu; did you mean status? See ipamctl --help"},
+                {{"pods", "--jsn"}, CTL_USAGE, NULL, "unknown option --jsn; did you mean --json?"},
+                {{"pods", "--sokcet=/x"}, CTL_USAGE, NULL, "unknown option --sokcet; did you mean --socket?"},
+                {{"pods", "--last", "3"},
+                 CTL_USAGE,
+                 NULL,
+                 "pods does not take --last; it takes --socket --json --help\n"},
+                {{"--cancel", "bundle"},
+                 CTL_USAGE,
+                 NULL,
+                 "bundle does not take --cancel; it takes --socket --json --root"},
+                {{"--version", "pods"}, CTL_USAGE, NULL, "pods does not take --version"},
+                {{"--version"}, CTL_OK, "ipamctl " VPCWIRE_VERSION "\n", NULL},
+                {{"help"}, CTL_OK, "  watch     what happens", NULL},
+                {{"help", "enis"}, CTL_OK, "DEV is the device index", NULL},
+                {{"help", "enis", "x"}, CTL_USAGE, NULL, "too many arguments: x"},
+                {{"help", "enix"}, CTL_USAGE, NULL, "did you mean enis?"},
+                {{"help", "watch"}, CTL_OK, "  --events  N     end after N events\n", NULL},
+                {{"--help"}, CTL_OK, "  --last    N     events: the newest N\n", NULL},
+                {{"log-level", "loud"}, CTL_USAGE, NULL, "debug, info, warn, error"},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -730,6 +775,7 @@ int main(void)
                 cmocka_unit_test(test_watch),
                 cmocka_unit_test(test_events),
                 cmocka_unit_test(test_events_last),
+                cmocka_unit_test(test_events_fit_the_terminal),
                 cmocka_unit_test(test_explain_address),
                 cmocka_unit_test(test_explain_pod),
                 cmocka_unit_test(test_explain_waiting),

@@ -64,6 +64,35 @@ static void test_table_at_each_width(void **state _unused_)
         }
 }
 
+static void test_wrapping(void **state _unused_)
+{
+        static const struct {
+                unsigned at, width;
+                const char *text, *expect;
+        } cases[] = {
+                {10, 0, "a b\033 c", "a b? c"},
+                {10, 40, "", ""},
+                {10, 40, "it fits in here", "it fits in here"},
+                {10, 40, "the words of a longer text are kept whole",
+                 "the words of a longer text are\n    kept whole"},
+                {30, 40, "fits just!", "fits just!"},
+                {30, 40, "does not fit", "\n    does not fit"},
+                {60, 40, "behind the edge", "\n    behind the edge"},
+                {4, 24, "one-word-that-is-too-long", "one-word-that-is-too\n    -long"},
+                {4, 23, "too narrow to be worth it", "too narrow to be worth it"},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                _cleanup_free_ char *text = NULL;
+                size_t n;
+                FILE *out = open_memstream(&text, &n);
+
+                show_wrapped(out, cases[i].text, cases[i].at, 4, cases[i].width);
+                fclose(out);
+                assert_string_equal(text, cases[i].expect);
+        }
+}
+
 static void test_colours_do_not_move_columns(void **state _unused_)
 {
         _cleanup_free_ char *plain = print(0, false), *painted = print(0, true);
@@ -107,6 +136,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_table_at_each_width),
+                cmocka_unit_test(test_wrapping),
                 cmocka_unit_test(test_colours_do_not_move_columns),
                 cmocka_unit_test(test_age),
         };

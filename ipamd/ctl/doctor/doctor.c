@@ -351,7 +351,7 @@ static void find_cni_folders(struct doctor *doctor, const struct ctl *ctl)
 
 enum ctl_exit ctl_doctor(struct ctl *ctl)
 {
-        static const enum ctl_exit codes[_DOCTOR_VERDICT_MAX] = {CTL_OK, CTL_OK, CTL_NO, CTL_BROKEN};
+        static const enum ctl_exit codes[_DOCTOR_VERDICT_MAX] = {CTL_OK, CTL_OK, CTL_WARNINGS, CTL_BROKEN};
         _cleanup_(ipam_client_freep) struct ipam_client *client = NULL;
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         struct doctor doctor = {.arena = arena,
