@@ -21,6 +21,7 @@
 #include "daemon/commands.h"
 #include "daemon/database_open.h"
 #include "daemon/network.h"
+#include "daemon/notify.h"
 #include "daemon/sandbox.h"
 #include "daemon/signals.h"
 #include "daemon/web.h"
@@ -254,10 +255,13 @@ static void on_signal(uv_signal_t *signal, int number)
         struct daemon *d = signal->data;
 
         if (number == SIGHUP) {
+                notify_reloading();
                 reload(d);
+                notify_ready();
                 return;
         }
         log_info("stopping", LOG_INT("signal", number));
+        notify_stopping();
         uv_stop(&d->loop);
 }
 
@@ -377,6 +381,7 @@ int daemon_run(struct config *config, const char *conf_path, struct err *err)
         if (e == 0) {
                 log_info("serving", LOG_STR("version", VPCWIRE_VERSION),
                          LOG_STR("socket", config->socket_path), LOG_STR("database", config->db_path));
+                notify_ready();
                 uv_run(&d.loop, UV_RUN_DEFAULT);
         }
         stop(&d);

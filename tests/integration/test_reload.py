@@ -2,6 +2,8 @@
 """SIGHUP: what the table of settings calls reloadable is in force; of the rest it is said that a restart takes it; what is refused is said, too."""
 import json
 import signal
+import socket
+import time
 
 from vpc import netns, wait_until
 
@@ -82,3 +84,26 @@ def test_names_that_are_no_settings(make_node):
     (first, second) = sorted((warning["subject"], warning["reason"]) for warning in node.status()["warnings"])
     assert first[0] == "VPCWIRE_MAXPODS" and "VPCWIRE_MAX_PODS" in first[1]
     assert second[0] == "WARM_IP_TARGETS" and second[1].endswith("the nearest is WARM_IP_TARGET")
+
+
+def test_the_service_manager_is_told(make_node, tmp_path):
+    """By sd_notify(3): READY once it serves, each reload, and the end."""
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(str(tmp_path / "notify"))
+    manager.settimeout(READ_AGAIN_S)
+
+    def told():
+        return dict(line.split("=", 1) for line in manager.recv(4096).decode().splitlines())
+
+    node = make_node("n1", env={"NOTIFY_SOCKET": str(tmp_path / "notify")})
+    assert told() == {"READY": "1"}
+    read_again(node)
+    reloading = told()
+    assert reloading.pop("RELOADING") == "1" and 0 < int(reloading.pop("MONOTONIC_USEC")) <= time.monotonic_ns() // 1000 and not reloading
+    assert told() == {"READY": "1"}
+    node.stop()
+    assert told() == {"STOPPING": "1"}
+    # A service manager that is gone is no reason not to serve.
+    manager.close()
+    node.start()
+    assert events(node, "telling the service manager failed")[-1]["level"] == "warn"

@@ -61,6 +61,11 @@ def wait_serving(machine):
     wait_until(lambda: machine.path(CONFLIST).exists() and machine.path(PLUGIN).exists(), SERVES_S, why="and says so to the runtime")
 
 
+def unit_state(machine):
+    shown = machine.run("systemctl", "show", "--property=Type,ActiveState,SubState,NotifyAccess", UNIT).stdout
+    return dict(line.split("=", 1) for line in shown.splitlines())
+
+
 def main_pid(machine):
     return int(machine.run("systemctl", "show", "--property=MainPID", "--value", UNIT).stdout)
 
@@ -88,8 +93,13 @@ def test_the_package_on_a_machine_with_systemd(machine, pods):
 
     all_is_well()
     machine.run("systemctl", "restart", UNIT)
+    machine.run("ipamctl", "health", "live")  # it serves once systemctl is through
     wait_serving(machine)
     all_is_well()
+    before = main_pid(machine)
+    machine.run("systemctl", "reload", UNIT)
+    wait_until(lambda: unit_state(machine) == {"Type": "notify", "NotifyAccess": "main", "ActiveState": "active", "SubState": "running"}, SERVES_S, why="it has read its settings again")
+    assert main_pid(machine) == before
     killed_daemon_is_back(machine)
     all_is_well()
     machine.run("dpkg", "--install", PACKAGE)  # an upgrade
