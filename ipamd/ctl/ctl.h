@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include <vpcwire/ipam_client.h>
+#include <vpcwire/jsonx.h>
 
 enum ctl_exit {
         CTL_OK = 0,
@@ -20,6 +21,15 @@ enum ctl_exit {
 };
 
 enum { CTL_TIMEOUT_MS = 5000 };
+
+/* What to type next where the daemon fails: said with each such failure. */
+#define CTL_NEXT "ipamctl doctor"
+
+enum ctl_daemon {
+        CTL_DAEMON_ANSWERS,
+        CTL_DAEMON_DOWN,   /* nothing listens */
+        CTL_DAEMON_SILENT, /* it listens, and does not answer */
+};
 
 struct ctl {
         FILE *out, *err;
@@ -37,6 +47,10 @@ struct ctl {
         long events_max;      /* of watch: stop after so many; 0: never */
         long last;            /* of events: so many at most; 0: not said */
         int64_t since_ms;     /* of events: not older, wall clock; 0: not said */
+        struct {
+                enum ctl_daemon daemon; /* unless it answers, what is shown is its database's */
+                int64_t written_ms;     /* when it wrote that last, wall clock */
+        } offline;
 };
 
 /* The whole program. Options override what is in *ctl (socket_path must be set to the default). */
@@ -57,11 +71,17 @@ enum ctl_exit ctl_version(struct ctl *ctl);
 enum ctl_exit ctl_health(struct ctl *ctl);
 enum ctl_exit ctl_doctor(struct ctl *ctl);
 
-/* Connects, or says on `errors` why not. */
+/* Connects. The error is for people. */
+int ctl_try_connect(struct ctl *ctl, struct ipam_client **ret, struct err *err);
+/* The same, and says why not. */
 int ctl_connect(struct ctl *ctl, struct ipam_client **ret);
 /* "ipamctl: ...", and CTL_NO. */
 enum ctl_exit ctl_fail(struct ctl *ctl, const struct err *err);
-/* The reply as it came, indented (or on one line). */
+/* The same for what the daemon does not do: with the next command. */
+enum ctl_exit ctl_fail_next(struct ctl *ctl, const struct err *err);
+/* Prints it, indented or on one line, and lets it go. Where it is the database's, that is in it. */
+void ctl_put_json(struct ctl *ctl, json_t *json, bool one_line);
+/* The reply as it came. */
 void ctl_print_json(struct ctl *ctl, enum ipam_method_id id, const void *reply, bool one_line);
 
 /* One event on one line. */

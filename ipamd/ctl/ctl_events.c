@@ -34,7 +34,7 @@ static void turn_round(struct ipam_event *events, size_t n)
         }
 }
 
-int events_fetch(struct ipam_client *client, const struct ipam_events_request *wanted, size_t max,
+int events_fetch(struct source *source, const struct ipam_events_request *wanted, size_t max,
                  struct arena *arena, struct ipam_event **ret, size_t *ret_n, struct err *err)
 {
         struct ipam_events_request request = *wanted;
@@ -47,7 +47,7 @@ int events_fetch(struct ipam_client *client, const struct ipam_events_request *w
                 int r;
 
                 request.max = max - n < IPAM_EVENTS_MAX ? (int64_t)(max - n) : IPAM_EVENTS_MAX;
-                r = ipam_events(client, &request, &page, err);
+                r = source_events(source, &request, &page, err);
                 if (r < 0)
                         return r;
                 for (size_t i = 0; i < page.n_events && n < max; i++) {
@@ -63,18 +63,18 @@ int events_fetch(struct ipam_client *client, const struct ipam_events_request *w
 
 enum ctl_exit ctl_events(struct ctl *ctl)
 {
-        _cleanup_(ipam_client_freep) struct ipam_client *client = NULL;
+        _cleanup_(source_done) struct source source = {0};
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         size_t max = ctl->last ? (size_t)ctl->last : ctl->since_ms ? 0 : EVENTS_SHOWN, n;
         struct ipam_event *events;
         struct err err;
 
-        if (ctl_connect(ctl, &client) < 0)
+        if (source_open(ctl, &source) < 0)
                 return CTL_NO;
-        if (events_fetch(client, &(struct ipam_events_request){.since_ms = ctl->since_ms}, max, arena,
+        if (events_fetch(&source, &(struct ipam_events_request){.since_ms = ctl->since_ms}, max, arena,
                          &events, &n, &err) < 0)
-                return ctl_fail(ctl, &err);
+                return ctl_fail_next(ctl, &err);
         for (size_t i = 0; i < n && !ferror(ctl->out); i++)
                 ctl_show_event(ctl, &events[i]);
-        return CTL_OK;
+        return source_code(&source);
 }

@@ -20,7 +20,7 @@ struct account {
         struct history history;
 };
 
-static int gather(struct ipam_client *client, struct arena *arena, struct account *account, struct err *err)
+static int gather(struct source *source, struct arena *arena, struct account *account, struct err *err)
 {
         struct ipam_address_request address;
         struct ipam_events_request wanted = {0};
@@ -28,12 +28,12 @@ static int gather(struct ipam_client *client, struct arena *arena, struct accoun
 
         account->is_address = ip_parse(account->about, &address.address, NULL) == 0;
         *(account->is_address ? &wanted.subject : &wanted.pod) = account->about;
-        r = events_fetch(client, &wanted, 0, arena, &account->events, &account->n_events, err);
+        r = events_fetch(source, &wanted, 0, arena, &account->events, &account->n_events, err);
         if (r < 0)
                 return r;
         account->history = history_tell(account->events, account->n_events);
         /* Last: a reply lives until the next call. */
-        return account->is_address ? ipam_address(client, &address, &account->address, err) : 0;
+        return account->is_address ? source_address(source, &address, &account->address, err) : 0;
 }
 
 /* Boots are in every history; alone they are none. */
@@ -197,7 +197,7 @@ static void print_account(struct ctl *ctl, const struct account *account)
         const struct jsonx_schema *of_address = ipam_method(IPAM_METHOD_ADDRESS)->reply;
         const struct jsonx_schema *of_events = ipam_method(IPAM_METHOD_EVENTS)->reply;
         const struct ipam_events_reply events = {account->events, account->n_events};
-        _cleanup_json_ json_t *report = jsonx_encode(of_events, &events);
+        json_t *report = jsonx_encode(of_events, &events);
 
         json_object_update_new(report, jsonx_encode(&history_schema, &account->history));
         set_text(report, account->is_address ? "address" : "pod", account->about);
@@ -205,13 +205,12 @@ static void print_account(struct ctl *ctl, const struct account *account)
                 json_object_set_new(report, "now", jsonx_encode(of_address, &account->address));
         if (account->history.waiting)
                 set_text(report, "waits", account->history.waiting->text);
-        json_dumpf(report, ctl->out, JSON_INDENT(2));
-        fputc('\n', ctl->out);
+        ctl_put_json(ctl, report, false);
 }
 
 enum ctl_exit ctl_explain(struct ctl *ctl)
 {
-        _cleanup_(ipam_client_freep) struct ipam_client *client = NULL;
+        _cleanup_(source_done) struct source source = {0};
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         struct account account = {.about = ctl->argument};
         bool known;
@@ -221,11 +220,11 @@ enum ctl_exit ctl_explain(struct ctl *ctl)
                 fprintf(ctl->err, "ipamctl: explain: name a pod or an address\n");
                 return CTL_USAGE;
         }
-        if (ctl_connect(ctl, &client) < 0)
+        if (source_open(ctl, &source) < 0)
                 return CTL_NO;
-        if (gather(client, arena, &account, &err) < 0) {
+        if (gather(&source, arena, &account, &err) < 0) {
                 history_done(&account.history);
-                return ctl_fail(ctl, &err);
+                return ctl_fail_next(ctl, &err);
         }
         known = is_known(&account);
         if (ctl->json)
@@ -235,5 +234,5 @@ enum ctl_exit ctl_explain(struct ctl *ctl)
         else
                 fprintf(ctl->err, "ipamctl: no record of %s\n", account.about);
         history_done(&account.history);
-        return known ? CTL_OK : CTL_NO;
+        return known ? source_code(&source) : CTL_NO;
 }

@@ -167,5 +167,5 @@ enum ctl_exit ctl_export(struct ctl *ctl)
                 e = hold(client, false, &err);
         else
                 e = ctl->output ? hand_over(ctl, client, &err) : show(ctl, client, &err);
-        return e < 0 ? ctl_fail(ctl, &err) : CTL_OK;
+        return e < 0 ? ctl_fail_next(ctl, &err) : CTL_OK;
 }

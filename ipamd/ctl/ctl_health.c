@@ -72,7 +72,7 @@ enum ctl_exit ctl_health(struct ctl *ctl)
         if (ctl_connect(ctl, &client) < 0)
                 return CTL_NO;
         if (ipam_status(client, &status, &err) < 0)
-                return ctl_fail(ctl, &err);
+                return ctl_fail_next(ctl, &err);
         holds = probe->holds(&status);
         print(ctl, probe->name, holds, status.reason ?: "not ready",
               probe->holds == is_ready ? status.room_summary : NULL);

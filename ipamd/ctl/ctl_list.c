@@ -6,6 +6,7 @@
 
 #include "ctl/ctl.h"
 #include "ctl/show.h"
+#include "ctl/source.h"
 
 enum part { PART_PODS, PART_ENIS, PART_IMPORTS };
 
@@ -162,15 +163,15 @@ static void show_imports(struct ctl *ctl, const struct ipam_list_reply *list, st
 static enum ctl_exit list(struct ctl *ctl, enum part part,
                           void (*show)(struct ctl *, const struct ipam_list_reply *, struct arena *))
 {
-        _cleanup_(ipam_client_freep) struct ipam_client *client = NULL;
+        _cleanup_(source_done) struct source source = {0};
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         struct ipam_list_reply all, shown = {0};
         struct err err;
 
-        if (ctl_connect(ctl, &client) < 0)
+        if (source_open(ctl, &source) < 0)
                 return CTL_NO;
-        if (ipam_list(client, &all, &err) < 0)
-                return ctl_fail(ctl, &err);
+        if (source_list(&source, &all, &err) < 0)
+                return ctl_fail_next(ctl, &err);
         switch (part) {
         case PART_PODS:
                 shown.leases = all.leases;
@@ -191,7 +192,7 @@ static enum ctl_exit list(struct ctl *ctl, enum part part,
                 ctl_print_json(ctl, IPAM_METHOD_LIST, &shown, false);
         else
                 show(ctl, &shown, arena);
-        return CTL_OK;
+        return source_code(&source);
 }
 
 enum ctl_exit ctl_pods(struct ctl *ctl)

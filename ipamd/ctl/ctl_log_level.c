@@ -16,7 +16,7 @@ enum ctl_exit ctl_log_level(struct ctl *ctl)
         if (ctl_connect(ctl, &client) < 0)
                 return CTL_NO;
         if (ipam_log_level(client, &request, &reply, &err) < 0)
-                return ctl_fail(ctl, &err);
+                return ctl_fail_next(ctl, &err);
         if (ctl->json)
                 ctl_print_json(ctl, IPAM_METHOD_LOG_LEVEL, &reply, false);
         else if (reply.level == reply.configured)

@@ -6,6 +6,7 @@
 
 #include "ctl/ctl.h"
 #include "ctl/show.h"
+#include "ctl/source.h"
 
 enum { LABEL_WIDTH = 10 };
 
@@ -199,17 +200,23 @@ static void show_warnings(struct ctl *ctl, const struct ipam_status_reply *statu
 
 enum ctl_exit ctl_status(struct ctl *ctl)
 {
-        _cleanup_(ipam_client_freep) struct ipam_client *client = NULL;
+        _cleanup_(source_done) struct source source = {0};
         int64_t now_ms = clock_wall_ms();
         struct ipam_status_reply status;
         struct err err;
 
-        if (ctl_connect(ctl, &client) < 0)
+        if (source_open(ctl, &source) < 0)
                 return CTL_NO;
-        if (ipam_status(client, &status, &err) < 0)
-                return ctl_fail(ctl, &err);
+        if (source_status(&source, &status, &err) < 0)
+                return ctl_fail_next(ctl, &err);
+        if (source_code(&source) != CTL_OK)
+                status.reason = "ipamd does not answer";
         if (ctl->json) {
                 ctl_print_json(ctl, IPAM_METHOD_STATUS, &status, false);
+        } else if (source_code(&source) != CTL_OK) {
+                line(ctl, "node", SHOW_PLAIN, or_dash(status.node.instance_id));
+                show_health(ctl, &status);
+                show_pool(ctl, &status);
         } else {
                 show_node(ctl, &status, now_ms);
                 show_health(ctl, &status);
@@ -236,7 +243,7 @@ enum ctl_exit ctl_version(struct ctl *ctl)
         if (ctl_connect(ctl, &client) < 0)
                 result = CTL_NO;
         else if (ipam_status(client, &status, &err) < 0)
-                result = ctl_fail(ctl, &err);
+                result = ctl_fail_next(ctl, &err);
         if (result == CTL_OK)
                 json_object_set_new(versions, "ipamd", jsonx_string(or_dash(status.version)));
         if (ctl->json) {

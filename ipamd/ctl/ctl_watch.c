@@ -42,12 +42,12 @@ enum ctl_exit ctl_watch(struct ctl *ctl)
         if (ctl_connect(ctl, &client) < 0)
                 return CTL_NO;
         if (ipam_watch(client, &(struct ipam_watch_request){.after = -1}, &err) < 0)
-                return ctl_fail(ctl, &err);
+                return ctl_fail_next(ctl, &err);
         for (long n = 0; !ctl->events_max || n < ctl->events_max; n++) {
                 struct ipam_event event;
 
                 if (ipam_watch_next(client, -1, &event, &err) < 0)
-                        return ctl_fail(ctl, &err);
+                        return ctl_fail_next(ctl, &err);
                 ctl_show_event(ctl, &event);
                 if (ferror(ctl->out))
                         return CTL_NO; /* the pipe is closed */

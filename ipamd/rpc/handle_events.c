@@ -2,74 +2,19 @@
 /* Looking closer: what happened, one address, and how much is logged. */
 #include <assert.h>
 
-#include <vpcwire/clock.h>
 #include <vpcwire/log.h>
 
 #include "rpc/handlers.h"
-#include "rpc/wire.h"
-
-static const char *or_null(const char *text)
-{
-        return text && text[0] ? text : NULL;
-}
-
-struct ipam_event event_of(const struct store_event *event)
-{
-        return (struct ipam_event){
-                .id = event->id,
-                .at_ms = event->at_wall_ms,
-                .kind = event->kind,
-                .subject = event->subject,
-                .text = event->text,
-                .pod = or_null(event->pod),
-                .container_id = or_null(event->container_id),
-                .eni_id = or_null(event->eni_id),
-                .lease_end = wire_lease_end(event->lease_end),
-        };
-}
+#include "rpc/stored.h"
 
 int handle_events(struct method_call *call, const void *request, void *reply, struct err *err)
 {
-        const struct ipam_events_request *events = request;
-        const struct store_event_filter filter = {.before_id = events->before,
-                                                  .since_wall_ms = events->since_ms,
-                                                  .subject = events->subject,
-                                                  .pod = events->pod};
-        struct ipam_events_reply *ret = reply;
-        struct store_event *rows;
-        size_t n;
-
-        if (store_events_before(call->rpc->options.store, &filter,
-                                events->max ? (size_t)events->max : IPAM_EVENTS_MAX, call->arena, &rows, &n,
-                                err) < 0)
-                return -ERR_INTERNAL;
-        ret->events = ARENA_ARRAY(call->arena, struct ipam_event, n);
-        ret->n_events = n;
-        for (size_t i = 0; i < n; i++)
-                ret->events[i] = event_of(&rows[i]);
-        return 0;
+        return stored_events(call->rpc->options.store, request, call->arena, reply, err);
 }
 
 int handle_address(struct method_call *call, const void *request, void *reply, struct err *err)
 {
-        const struct ipam_address_request *wanted = request;
-        struct ipam_address_reply *ret = reply;
-        struct block_address address;
-        int r = store_address_get(call->rpc->options.store, wanted->address, call->now_ms, call->arena,
-                                  &address, err);
-
-        if (r < 0)
-                return r == -ERR_NOT_FOUND ? 0 : r; /* not known is an answer */
-        *ret = (struct ipam_address_reply){
-                .known = true,
-                .state = wire_address_state(address.state),
-                .eni_id = or_null(address.eni_id),
-                .device_index = address.device_index,
-                .until_ms = address.cooling_until_ms
-                                    ? address.cooling_until_ms + clock_wall_ms() - call->now_ms
-                                    : 0,
-        };
-        return 0;
+        return stored_address(call->rpc->options.store, request, call->now_ms, call->arena, reply, err);
 }
 
 /* The same levels in the same order. */

@@ -10,22 +10,9 @@
 #include "rpc/room.h"
 #include "rpc/server.h"
 #include "rpc/status.h"
+#include "rpc/stored.h"
 #include "rpc/wire.h"
 #include "store/subnets.h"
-
-static struct ipam_pool pool_of(const struct store_counts *counts)
-{
-        return (struct ipam_pool){
-                .total = counts->total,
-                .leased = counts->leased,
-                .free = counts->free,
-                .cooling = counts->cooling,
-                .preparing = (int64_t)counts->preparing + counts->unready,
-                .leaving = counts->leaving,
-                .lost = counts->lost,
-                .waiting = counts->waiting,
-        };
-}
 
 static void add_blocked(struct ipam_status_reply *status, const struct pool_facts *facts, struct arena *arena)
 {
@@ -175,7 +162,7 @@ int rpc_status(struct rpc *rpc, struct arena *arena, struct ipam_status_reply *r
                 .booted_ms = rpc->booted_wall_ms,
                 .started_ms = rpc->started_wall_ms,
                 .node = rpc->node.node,
-                .pool = pool_of(&facts.counts),
+                .pool = stored_pool(&facts.counts),
                 .targets = targets_of(&rpc->settings),
                 .enis = facts.counts.enis,
                 .max_enis = rpc->node.max_enis,
@@ -199,89 +186,6 @@ static const char *or_null(const char *text)
         return text && text[0] ? text : NULL;
 }
 
-static int list_enis(struct method_call *call, struct ipam_list_reply *list, struct err *err)
-{
-        struct eni *enis;
-        size_t n;
-
-        if (store_enis(call->rpc->options.store, call->now_ms, call->arena, &enis, &n, err) < 0)
-                return -ERR_INTERNAL;
-        list->enis = ARENA_ARRAY(call->arena, struct ipam_eni, n);
-        list->n_enis = n;
-        for (size_t i = 0; i < n; i++)
-                list->enis[i] = (struct ipam_eni){
-                        .eni_id = or_null(enis[i].eni_id),
-                        .device_index = enis[i].device_index,
-                        .network_card = enis[i].network_card,
-                        .route_table = enis[i].route_table,
-                        .state = wire_eni_state(enis[i].state),
-                        .mac = mac_equal(enis[i].mac, (struct mac){0})
-                                       ? NULL
-                                       : arena_strdup(call->arena, MAC_TEXT(enis[i].mac)),
-                        .subnet_id = or_null(enis[i].subnet_id),
-                        .primary = enis[i].primary,
-                        .primary_address = enis[i].primary_address,
-                        .total = enis[i].total,
-                        .leased = enis[i].leased,
-                        .free = enis[i].free,
-                        .cooling = enis[i].cooling,
-                };
-        return 0;
-}
-
-static int list_leases(struct method_call *call, struct ipam_list_reply *list, struct err *err)
-{
-        struct lease *leases;
-        size_t n;
-
-        if (store_leases(call->rpc->options.store, NULL, call->arena, &leases, &n, err) < 0)
-                return -ERR_INTERNAL;
-        list->leases = ARENA_ARRAY(call->arena, struct ipam_lease, n);
-        list->n_leases = n;
-        for (size_t i = 0; i < n; i++) {
-                list->leases[i] = (struct ipam_lease){
-                        .network = leases[i].key.network,
-                        .container_id = leases[i].key.container_id,
-                        .ifname = leases[i].key.ifname,
-                        .host_ifname = or_null(leases[i].host_ifname),
-                        .netns = or_null(leases[i].netns),
-                        .pod_namespace = or_null(leases[i].pod_namespace),
-                        .pod_name = or_null(leases[i].pod_name),
-                        .pod_uid = or_null(leases[i].pod_uid),
-                        .state = leases[i].lost ? IPAM_LEASE_STATE_LOST : wire_lease_state(leases[i].state),
-                        .since_ms = leases[i].since_wall_ms,
-                        .address_only = leases[i].address_only,
-                };
-                list->leases[i].addresses =
-                        lease_addresses(call->rpc, &leases[i], call->arena, &list->leases[i].n_addresses);
-        }
-        return 0;
-}
-
-static int list_imports(struct method_call *call, struct ipam_list_reply *list, struct err *err)
-{
-        struct import *imports;
-        size_t n;
-
-        if (store_imports(call->rpc->options.store, call->arena, &imports, &n, err) < 0)
-                return -ERR_INTERNAL;
-        list->imports = ARENA_ARRAY(call->arena, struct ipam_import, n);
-        list->n_imports = n;
-        for (size_t i = 0; i < n; i++)
-                list->imports[i] = (struct ipam_import){
-                        .address = imports[i].address,
-                        .network = imports[i].key.network,
-                        .container_id = imports[i].key.container_id,
-                        .ifname = imports[i].key.ifname,
-                        .pod_namespace = or_null(imports[i].pod_namespace),
-                        .pod_name = or_null(imports[i].pod_name),
-                        .verdict = wire_import_verdict(imports[i].verdict),
-                        .reason = or_null(imports[i].reason),
-                        .since_ms = imports[i].since_wall_ms,
-                };
-        return 0;
-}
-
 /* On the wall clock, as peers read it. */
 static void list_waiting(struct method_call *call, struct ipam_list_reply *list)
 {
@@ -303,8 +207,9 @@ static void list_waiting(struct method_call *call, struct ipam_list_reply *list)
 
 int handle_list(struct method_call *call, const void *request _unused_, void *reply, struct err *err)
 {
-        if (list_enis(call, reply, err) < 0 || list_leases(call, reply, err) < 0 ||
-            list_imports(call, reply, err) < 0)
+        const struct stored_node node = lease_node(call->rpc);
+
+        if (stored_list(call->rpc->options.store, &node, call->now_ms, call->arena, reply, err) < 0)
                 return -ERR_INTERNAL;
         list_waiting(call, reply);
         return 0;

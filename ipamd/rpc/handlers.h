@@ -40,8 +40,6 @@ int handle_network(struct method_call *call, const void *request, void *reply, s
 int handle_events(struct method_call *call, const void *request, void *reply, struct err *err);
 int handle_address(struct method_call *call, const void *request, void *reply, struct err *err);
 int handle_log_level(struct method_call *call, const void *request, void *reply, struct err *err);
-/* As Watch and Events tell it. Its texts are the store's. */
-struct ipam_event event_of(const struct store_event *event);
 
 /* probe.c */
 int handle_probe(struct method_call *call, const void *request, void *reply, struct err *err);

@@ -100,35 +100,17 @@ int lease_try(struct rpc *rpc, const struct ipam_add_request *request, int64_t n
         return r;
 }
 
-/* The node's own address in the lease's subnet: its first one where that is in it, else that of the lease's ENI. */
-static struct ip node_address_beside(const struct rpc *rpc, const struct lease *lease)
+struct stored_node lease_node(const struct rpc *rpc)
 {
-        const struct ip primary = rpc->node.node.primary_address;
-        struct prefix subnet;
-
-        if (ip_is_set(primary) && prefix_parse(lease->subnet_cidr, &subnet, NULL) == 0 &&
-            prefix_contains(subnet, primary))
-                return primary;
-        return lease->eni_address;
+        return (struct stored_node){rpc->settings.mtu, rpc->node.node.primary_address};
 }
 
 struct ipam_lease_address *lease_addresses(const struct rpc *rpc, const struct lease *lease,
                                            struct arena *arena, size_t *ret_n)
 {
-        struct ipam_lease_address *address = ARENA_NEW(arena, struct ipam_lease_address);
+        const struct stored_node node = lease_node(rpc);
 
-        *address = (struct ipam_lease_address){
-                .address = lease->address,
-                .eni_id = lease->eni_id,
-                .device_index = lease->device_index,
-                .network_card = lease->network_card,
-                .mtu = rpc->settings.mtu,
-                .node_address = node_address_beside(rpc, lease),
-        };
-        ip_parse(DATAPLANE_GATEWAY, &address->gateway, NULL);
-        prefix_parse(lease->subnet_cidr, &address->subnet, NULL); /* "" where it is not known */
-        *ret_n = 1;
-        return address;
+        return stored_lease_addresses(&node, lease, arena, ret_n);
 }
 
 struct ipam_add_reply lease_add_reply(const struct rpc *rpc, const struct lease *lease, bool reused,

@@ -5,6 +5,7 @@
 
 #include "model/request.h"
 #include "rpc/state.h"
+#include "rpc/stored.h"
 
 /* The key in any request or reply struct that has network, container_id and ifname. */
 #define LEASE_KEY(from)                                                                                      \
@@ -32,7 +33,9 @@ void lease_end_add(const struct rpc *rpc, const struct ipam_add_request *request
 struct ipam_add_reply lease_add_reply(const struct rpc *rpc, const struct lease *lease, bool reused,
                                       struct arena *arena);
 
-/* The addresses of a lease and what goes with each, as the RPC tells them: one today. */
+/* What the database does not know of this node. */
+struct stored_node lease_node(const struct rpc *rpc);
+/* stored_lease_addresses() of this node. */
 struct ipam_lease_address *lease_addresses(const struct rpc *rpc, const struct lease *lease,
                                            struct arena *arena, size_t *ret_n);
 /* The pool was drawn or refilled, or somebody waits: the planner should look. */

@@ -4,6 +4,7 @@
 #include "rpc/connection.h"
 #include "rpc/handlers.h"
 #include "rpc/reply.h"
+#include "rpc/stored.h"
 #include "rpc/watch.h"
 
 static void on_watch_timer(uv_timer_t *timer)
@@ -43,7 +44,7 @@ static int feed_once(struct connection *connection, size_t *ret_n, struct err *e
                          &events, &n, err) < 0)
                 return -ERR_INTERNAL;
         for (size_t i = 0; i < n && !connection->closing; i++) {
-                const struct ipam_event event = event_of(&events[i]);
+                const struct ipam_event event = stored_event(&events[i]);
 
                 reply_answer(connection, IPAM_METHOD_WATCH, &event, true);
                 connection->watch_after = events[i].id;

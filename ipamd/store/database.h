@@ -69,6 +69,12 @@ struct store_prepared {
 int store_prepare(const struct store_options *options, struct store_prepared *ret, struct err *err);
 
 int store_open(const struct store_options *options, struct store **ret, struct err *err);
+/*
+ * For looking at the database beside a daemon that does not run, or hangs: nothing is made, changed or locked, and it
+ * is in the way of no daemon's start. ERR_NOT_FOUND where there is none; ERR_INTERNAL where its schema is another version's.
+ * *ret_written_wall_ms: when it was written last.
+ */
+int store_open_read_only(const char *path, struct store **ret, int64_t *ret_written_wall_ms, struct err *err);
 struct store *store_free(struct store *store);
 DEFINE_CLEANUP(struct store *, store_free)
 void store_set_cooldown(struct store *store, int64_t cooldown_ms);

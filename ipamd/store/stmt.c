@@ -104,20 +104,25 @@ static int configure(struct store *store)
         return rc;
 }
 
-int store_connect(const char *path, struct store **ret, struct err *err)
+int store_connect_as(const char *path, const char *name, int flags, struct store **ret, struct err *err)
 {
         _cleanup_(store_freep) struct store *store = XNEW(struct store);
         int rc;
 
         store->path = xstrdup(path);
         store->busy_timeout_ms = STORE_BUSY_TIMEOUT_MS;
-        rc = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+        rc = sqlite3_open_v2(name, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
         if (rc == SQLITE_OK)
                 rc = configure(store);
         if (rc != SQLITE_OK)
                 return store_fail(store, rc, err);
         *ret = TAKE_PTR(store);
         return 0;
+}
+
+int store_connect(const char *path, struct store **ret, struct err *err)
+{
+        return store_connect_as(path, path, SQLITE_OPEN_READWRITE, ret, err);
 }
 
 struct store *store_free(struct store *store)

@@ -40,6 +40,8 @@ struct store {
 
 /* Opens the file (it exists) with our settings: busy handler, foreign keys, defensive mode. WAL is store_prepare()'s. */
 int store_connect(const char *path, struct store **ret, struct err *err);
+/* The same by a name of SQLite's (a URI of the path), and with its SQLITE_OPEN_ flags. */
+int store_connect_as(const char *path, const char *name, int flags, struct store **ret, struct err *err);
 
 /* The error of the connection's last call, which returned rc. */
 int store_fail(struct store *store, int rc, struct err *err);

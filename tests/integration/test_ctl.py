@@ -10,6 +10,7 @@ import stat
 import subprocess
 import tarfile
 import tempfile
+import time
 import urllib.request
 
 import pytest
@@ -155,10 +156,70 @@ def test_only_root_may_ask(node):
         shutil.copy(node.build / "bin/ipamctl", f"{folder}/ipamctl")
         env = {**os.environ, **SANITIZER_OPTIONS, "VPCWIRE_SOCKET": f"{folder}/s"}
         done = run("setpriv", "--reuid=65534", "--clear-groups", f"{folder}/ipamctl", "log-level", "error", check=False, env=env, cwd="/")
-        assert done.returncode == 1 and "root only" in done.stderr, done
+        assert done.returncode == 1 and "only root" in done.stderr and done.stderr.endswith("; next: sudo ipamctl\n"), done
     finally:
         shutil.rmtree(folder)
     assert node.ctl("log-level")["level"] == "info"
+
+
+# ---- without the daemon ----
+
+
+def without_a_daemon(node, *arguments):
+    """ipamctl's end, standard output and error; the database's files stay as they are."""
+    files = {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in node.db.parent.glob(node.db.name + "*")}
+    env = {**os.environ, **SANITIZER_OPTIONS, "VPCWIRE_SOCKET": str(node.socket), "VPCWIRE_DB": str(node.db)}
+    done = run(node.build / "bin/ipamctl", *arguments, env=env, check=False)
+    assert files == {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in node.db.parent.glob(node.db.name + "*")}
+    return done
+
+
+@pytest.mark.parametrize("how", ["stop", "kill9"])
+def test_a_dead_daemons_database_is_read(node, how):
+    pod = node.add_pod("web-0")
+    enis = node.enis()
+    before_ms = time.time() * 1000
+    getattr(node, how)()
+    assert list(node.db.parent.glob(node.db.name + "-wal")) == ([] if how == "stop" else [node.db.with_name(node.db.name + "-wal")])
+    for command, shown in [(["status"], "1 leased"), (["pods"], f"default/web-0  {pod.address} "), (["enis"], enis[0]["eni_id"]),
+                           (["explain", "default/web-0"], f"default/web-0  {pod.address} "), (["explain", pod.address], "leased"),
+                           (["events"], "lease-wired"), (["imports"], "VERDICT")]:
+        done = without_a_daemon(node, *command)
+        assert done.returncode == 1 and shown in done.stdout, (command, done)
+        assert "ipamd is down" in done.stderr and "next: ipamctl doctor" in done.stderr, (command, done.stderr)
+        text = without_a_daemon(node, "--json", *command).stdout
+        for answer in [json.loads(line) for line in text.splitlines()] if command == ["events"] else [json.loads(text)]:
+            assert answer["offline"]["daemon"] == "down", command
+            assert -60_000 < answer["offline"]["written_ms"] - before_ms < 10_000, command
+    assert json.loads(without_a_daemon(node, "--json", "status").stdout)["ready"] is False
+    assert "1 now, 0 ended" in without_a_daemon(node, "explain", "web-0").stdout
+    unknown = without_a_daemon(node, "explain", "nobody")
+    assert unknown.returncode == 1 and "no record of nobody" in unknown.stderr
+    for command in ("watch", "log-level", "health", "version"):
+        done = without_a_daemon(node, command)
+        assert done.returncode == 1 and done.stderr.endswith("; next: ipamctl doctor\n"), done
+    # A start is not kept from its database by one that reads it, nor is there one where there was none.
+    node.start()
+    assert [lease["address"] for lease in node.leases()] == [pod.address]
+    node.stop()
+    for path in node.db.parent.glob(node.db.name + "*"):
+        path.unlink()
+    done = without_a_daemon(node, "pods")
+    assert done.returncode == 1 and done.stdout == "" and "No such file" in done.stderr and "next: ipamctl doctor" in done.stderr
+    assert not list(node.db.parent.glob(node.db.name + "*"))
+
+
+def test_a_hung_daemons_database_is_read(node):
+    pod = node.add_pod("web-0")
+    os.kill(node.proc.pid, signal.SIGSTOP)
+    try:
+        done = without_a_daemon(node, "pods")
+        assert done.returncode == 1 and f"default/web-0  {pod.address} " in done.stdout
+        assert "ipamd does not answer" in done.stderr
+        assert json.loads(without_a_daemon(node, "--json", "pods").stdout)["offline"]["daemon"] == "silent"
+    finally:
+        os.kill(node.proc.pid, signal.SIGCONT)
+    assert node.ctl("pods")["leases"]
 
 
 # ---- bundle ----
@@ -182,7 +243,7 @@ def host(tmp_path):
 
 
 def make_bundle(node, host, path, check=True):
-    env = {**os.environ, **SANITIZER_OPTIONS, "VPCWIRE_SOCKET": str(node.socket), "AWS_SESSION_TOKEN": SECRETS[0], "WARM_IP_TARGET": "7"}
+    env = {**os.environ, **SANITIZER_OPTIONS, "VPCWIRE_SOCKET": str(node.socket), "VPCWIRE_DB": str(node.db), "AWS_SESSION_TOKEN": SECRETS[0], "WARM_IP_TARGET": "7"}
     env.pop("VPCWIRE_CONF", None)
     return node.exec(node.build / "bin/ipamctl", "bundle", "--root", host, path, env=env, check=check)
 
@@ -235,11 +296,12 @@ def test_bundle(make_node, host, tmp_path):
 
 def test_bundle_without_a_daemon(make_node, host, tmp_path):
     node = make_node("n1")
+    node.add_pod("web-0")
     node.stop()
     path = tmp_path / "bundle.tar.gz"
     make_bundle(node, host, path)
     inside = members(path)
-    assert "no ipamd at" in inside["daemon/status.txt"] and "no ipamd at" in inside["daemon/events.txt"]
+    assert "ipamd is down" in inside["daemon/status.txt"] and "lease-wired" in inside["daemon/events.txt"]
     assert all(f"table {family} vpcwire {{" in inside["host/nftables.txt"] for family in ("ip", "inet", "arp"))
     assert "daemon" in inside["doctor.txt"]
     # A disk that cannot hold it: an error, and nothing half-made.

@@ -655,9 +655,8 @@ static void test_no_daemon(void **state _unused_)
 
                 assert_int_equal(text.code, CTL_NO);
                 assert_string_equal(text.out, "");
-                assert_string_equal(
-                        text.err,
-                        "ipamctl: no ipamd at /nonexistent/s: there is no such socket; is it running?\n");
+                assert_string_equal(text.err,
+                                    "ipamctl: there is no socket /nonexistent/s; next: ipamctl doctor\n");
         }
 }
 
@@ -675,7 +674,7 @@ static void test_the_daemon_says_no(void **state _unused_)
                 text = RUN(daemon.path, 0, commands[i]);
                 daemon_stop(&daemon);
                 assert_int_equal(text.code, CTL_NO);
-                assert_string_equal(text.err, "ipamctl: because\n");
+                assert_string_equal(text.err, "ipamctl: because; next: ipamctl doctor\n");
         }
 }
 

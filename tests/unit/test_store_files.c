@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <vpcwire/clock.h>
 #include <vpcwire/file.h>
 
 #include "store/schema.h"
@@ -734,6 +735,45 @@ static void test_schema_7(void **state)
         fixture_check(f);
 }
 
+/* Beside a daemon that has it open (a log, and its index), after one that closed it, and with a name that means something in a URI. */
+static void test_read_only(void **state)
+{
+        struct fixture *f = *state;
+        _cleanup_(store_freep) struct store *looker = NULL;
+        struct store_counts counts;
+        int64_t written_ms;
+        char path[256];
+
+        snprintf(path, sizeof(path), "%s/a?b#c%%20d.db", f->folder);
+        f->options.path = path;
+        assert_fails(store_open_read_only(path, &looker, &written_ms, &f->err), ERR_NOT_FOUND);
+        assert_false(exists(path));
+        fixture_restart(f, "a");
+        fixture_ready_eni(f, 0, 3);
+        fixture_lease(f, "c1", NOW);
+        for (int open = 1; open >= 0; open--) {
+                assert_ok(store_open_read_only(path, &looker, &written_ms, &f->err), &f->err);
+                assert_ok(store_counts(looker, NOW, &counts, &f->err), &f->err);
+                assert_int_equal(counts.leased, 1);
+                assert_in_range(written_ms, clock_wall_ms() - 60000, clock_wall_ms() + 1000);
+                assert_true(store_fact_set(looker, "x", "y", &f->err) < 0);
+                if (open)
+                        fixture_lease(f, "c2", NOW); /* nobody is in its way */
+                looker = store_free(looker);
+                if (open)
+                        assert_ok(store_lease_release(
+                                          f->store,
+                                          &(struct lease_key){
+                                                  .network = "net", .container_id = "c2", .ifname = "eth0"},
+                                          LEASE_END_DEL, NOW, &(bool){0}, &(struct ip){0}, &f->err),
+                                  &f->err);
+                f->store = store_free(f->store);
+                assert_int_equal(exists(arena_printf(f->arena, "%s-wal", path)), 0);
+        }
+        assert_int_equal(exists(arena_printf(f->arena, "%s-shm", path)), 0);
+        unlink(path);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -763,6 +803,7 @@ int main(void)
                 T(test_lock),
                 T(test_lock_without_its_file),
                 T(test_lock_is_no_link),
+                T(test_read_only),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
