@@ -16,6 +16,7 @@ enum option_id {
         OPTION_EVENTS,
         OPTION_LAST,
         OPTION_SINCE,
+        OPTION_ALL,
         OPTION_ROOT,
         OPTION_OUTPUT,
         OPTION_CANCEL,
@@ -36,6 +37,7 @@ static const struct option_help {
         [OPTION_EVENTS] = {"events", "N", "end after N events"},
         [OPTION_LAST] = {"last", "N", "the newest N"},
         [OPTION_SINCE] = {"since", "AGE", "not older than AGE (90s, 10m, 2h, 3d)"},
+        [OPTION_ALL] = {"all", "", "what is well, too, and what is wrong because of something else"},
         [OPTION_ROOT] = {"root", "PATH", "where the host's files are, in a container"},
         [OPTION_OUTPUT] = {"output", "FILE", "write there, and not to standard output"},
         [OPTION_CANCEL] = {"cancel", "", "this node is not handed over after all; new pods are served again"},
@@ -85,12 +87,16 @@ static const struct command {
          "answers in time.\n",
          ctl_health, TAKES_MOST, "[live|ready|startup]"},
         {"doctor", "what is wrong on this node, what that breaks, and the remedy",
-         "To be run by root in the host's network; the daemon may be down. What cannot be looked at from "
-         "where it runs is\n"
-         "unchecked. Exit code 0 when all that was looked at is well, 3 when something should be looked at, "
-         "4 when something\n"
-         "is broken.\n",
-         ctl_doctor, TAKES_MOST | TAKES(OPTION_ROOT)},
+         "To be run by root in the host's network; the daemon may be down. Shows what is wrong, the worst "
+         "first, "
+         "and once where\n"
+         "one thing is the cause of others; --all shows each check. unchecked: it could not be looked at "
+         "from "
+         "here, and may be\n"
+         "well or not. Exit code 0 when nothing is wrong, 1 when it could not look at the node (not root, "
+         "another network\n"
+         "namespace), 3 when something should be looked at, 4 when something is broken.\n",
+         ctl_doctor, TAKES_MOST | TAKES(OPTION_ALL) | TAKES(OPTION_ROOT)},
         {"export", "the running pods as another daemon reads them: for going back to aws-vpc-cni",
          "Prints aws-vpc-cni's checkpoint. With --output it is written there, and aws-vpc-cni's routes and "
          "rules "
@@ -258,6 +264,7 @@ static enum ctl_exit take_option(struct ctl *ctl, enum option_id id, const char 
                         return fail_usage(ctl, "--since expects e.g. 90s, 10m, 2h or 3d, not ", value);
                 ctl->since_ms = clock_wall_ms() - age_ms;
                 break;
+        case OPTION_ALL: ctl->all = true; break;
         case OPTION_ROOT: ctl->root = value; break;
         case OPTION_OUTPUT: ctl->output = value; break;
         case OPTION_CANCEL: ctl->cancel = true; break;

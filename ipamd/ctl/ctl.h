@@ -43,6 +43,7 @@ struct ctl {
         bool json;
         const char *output;   /* a file; NULL: `out`, or where the command says */
         bool cancel;          /* of export: takes the last one back */
+        bool all;             /* of doctor: what is well, too */
         const char *argument; /* what followed the command's name; NULL: nothing */
         long events_max;      /* of watch: stop after so many; 0: never */
         long last;            /* of events: so many at most; 0: not said */

@@ -41,6 +41,7 @@ void bundle_daemon(struct bundle *bundle)
                 ctl.columns = 0;
                 ctl.argument = NULL;
                 ctl.since_ms = 1; /* all events */
+                ctl.all = true;
                 answers[i].run(&ctl);
                 fclose(ctl.out);
                 bundle_put(bundle, answers[i].name, text, n);

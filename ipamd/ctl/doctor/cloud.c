@@ -11,8 +11,10 @@ enum { TIME_BYTES = 32 };
 /* False: there is nothing to look at, and that is said. */
 static bool has_probe(struct doctor *d)
 {
-        if (!d->probe && d->probe_err.code == ERR_UNSUPPORTED)
-                doctor_say(d, DOCTOR_UNCHECKED, NULL, "this ipamd cannot be asked");
+        if (d->unprobed)
+                doctor_say(d, DOCTOR_UNCHECKED, NULL, "%s", d->unprobed);
+        else if (!d->probe && d->probe_err.code == ERR_UNSUPPORTED)
+                doctor_say(d, DOCTOR_UNCHECKED, NULL, "this ipamd is older, and has no answer to it");
         else if (!d->probe)
                 doctor_say(d, DOCTOR_WARN, NULL, "not known: %s", d->probe_err.msg);
         return d->probe;
@@ -68,17 +70,17 @@ static void check_credentials(struct doctor *d)
                 doctor_say(
                         d, DOCTOR_FAIL,
                         "give the instance a role, or set up what the message names; where IMDS hands them "
-                        "out, mend that first",
+                        "out, fix that first",
                         "%s", c->why ?: "there are none");
         else if (c->failing)
-                doctor_say(d, DOCTOR_WARN, "mend it before the ones in use end",
-                           "those in use are good until %s, and cannot be renewed: %s",
+                doctor_say(d, DOCTOR_WARN, "fix it before the ones in use expire",
+                           "those in use expire at %s, and cannot be renewed: %s",
                            format_time(c->expires_ms, until), c->why ?: "?");
         else if (c->expires_ms)
                 doctor_say(d, DOCTOR_OK, NULL, "from %s, good until %s", c->provider ?: "?",
                            format_time(c->expires_ms, until));
         else
-                doctor_say(d, DOCTOR_OK, NULL, "from %s, without an end", c->provider ?: "?");
+                doctor_say(d, DOCTOR_OK, NULL, "from %s, which do not expire", c->provider ?: "?");
 }
 
 static void check_clock(struct doctor *d)
@@ -134,13 +136,14 @@ static void check_permissions(struct doctor *d)
 
 static const struct doctor_check cloud_checks[] = {
         {"imds", check_imds, "answers",
-         "the node cannot learn who it is, nor renew credentials that come from there", DOCTOR_NEEDS_DAEMON},
+         "the node cannot learn who it is, nor renew credentials that come from there", DOCTOR_NEEDS_DAEMON,
+         DOCTOR_CAUSE_IMDS},
         {"credentials", check_credentials, "good", "EC2 is not asked for addresses, and gets none back",
-         DOCTOR_NEEDS_DAEMON},
+         DOCTOR_NEEDS_DAEMON, DOCTOR_CAUSE_CREDENTIALS, DOCTOR_CAUSE_IMDS},
         {"clock", check_clock, "agrees with AWS's",
          "ipamd signs by AWS's clock, other programs' calls are refused", DOCTOR_NEEDS_DAEMON},
-        {"permissions", check_permissions, "allowed", "the pool cannot become what it should be",
-         DOCTOR_NEEDS_DAEMON},
+        {"permissions", check_permissions, "allowed", "ipamd cannot allocate addresses for new pods",
+         DOCTOR_NEEDS_DAEMON, DOCTOR_CAUSE_PERMISSIONS, DOCTOR_CAUSE_IMDS | DOCTOR_CAUSE_CREDENTIALS},
 };
 
 struct doctor_checks doctor_checks_cloud(void)

@@ -13,14 +13,55 @@
 enum { DB_SPACE_BYTES_MIN = 16 * 1024 * 1024, PATH_BYTES = 512 };
 
 #define CNI_PROGRAM "vpcwire"
+#define UNIT        "vpcwire-ipamd.service"
 
+/* What runs the daemon here, as one types it. */
+struct manager {
+        const char *start, *log, *restart;
+};
+
+static const struct manager *find_manager(const struct doctor *d)
+{
+        static const struct manager systemd = {"systemctl start " UNIT, "journalctl -u " UNIT " -n 50",
+                                               "systemctl restart " UNIT},
+                                    kubernetes = {
+                                            "kubectl -n kube-system get pods -l k8s-app=aws-node -o wide",
+                                            "kubectl -n kube-system logs POD -c aws-node --tail 50",
+                                            "kubectl -n kube-system delete pod POD"};
+        static const char *const files[] = {"/lib/systemd/system/" UNIT, "/etc/systemd/system/" UNIT};
+
+        for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+                if (doctor_has_file(d, files[i]))
+                        return &systemd;
+        }
+        return &kubernetes;
+}
+
+/* A daemon that hangs is not started, and one that does not run is not waited for. */
 static void check_daemon(struct doctor *d)
 {
-        if (!d->status)
+        const struct manager *manager = find_manager(d);
+
+        if (d->status)
+                return;
+        if (d->daemon_err.code == ERR_DENIED)
+                doctor_say(d, DOCTOR_UNCHECKED, NULL, "only root may ask the daemon");
+        else if (d->daemon_err.code == ERR_NOT_FOUND || d->daemon_err.code == ERR_AGAIN)
+                doctor_say(d, DOCTOR_FAIL,
+                           arena_printf(d->arena, "%s; why it ended: %s", manager->start, manager->log),
+                           "it does not run: %s", d->daemon_err.msg);
+        else if (d->daemon_err.code == ERR_TIMEOUT)
                 doctor_say(
                         d, DOCTOR_FAIL,
-                        "start ipamd, or see why it ended: systemctl status vpcwire-ipamd, or its pod's logs",
-                        "%s", d->daemon_err.msg);
+                        arena_printf(
+                                d->arena,
+                                "ipamctl bundle, for a bug report; then %s (pods keep their network); what "
+                                "it did last: %s",
+                                manager->restart, manager->log),
+                        "it runs and hangs: %s", d->daemon_err.msg);
+        else
+                doctor_say(d, DOCTOR_FAIL, arena_printf(d->arena, "see its log: %s", manager->log), "%s",
+                           d->daemon_err.msg);
 }
 
 static void check_version(struct doctor *d)
@@ -41,7 +82,8 @@ static void check_serving(struct doctor *d)
                 doctor_say(d, DOCTOR_FAIL,
                            d->status->pool.lost ? "pods that ipamctl pods shows as lost must be recreated"
                                                 : NULL,
-                           "running pods are hurt: %s", d->status->impaired_reason ?: "no reason is given");
+                           "running pods are affected: %s",
+                           d->status->impaired_reason ?: "no reason is given");
 }
 
 /* A daemon that knows no kinds has their names as actions. */
@@ -75,15 +117,16 @@ static void check_settings(struct doctor *d)
 }
 
 static const struct doctor_check daemon_checks[] = {
-        {"daemon", check_daemon, "answers", "no pod gets an address, and nothing heals the host's network"},
+        {"daemon", check_daemon, "answers", "no pod gets an address, and nothing repairs the host's network",
+         0, DOCTOR_CAUSE_DAEMON, DOCTOR_CAUSE_DATABASE},
         {"version", check_version, "ipamctl and ipamd are " VPCWIRE_VERSION,
          "this report may not know what the daemon does", DOCTOR_NEEDS_DAEMON},
         {"serving", check_serving, "an ADD will be served", "new pods wait, or running ones are cut off",
-         DOCTOR_NEEDS_DAEMON},
+         DOCTOR_NEEDS_DAEMON, 0, DOCTOR_CAUSE_IMDS | DOCTOR_CAUSE_CREDENTIALS | DOCTOR_CAUSE_PERMISSIONS},
         {"settings", check_settings, "all are followed", "the node does not do what its settings say",
          DOCTOR_NEEDS_DAEMON},
-        {"ec2", check_blocked, "nothing stands in the way", "the pool cannot become what it should be",
-         DOCTOR_NEEDS_DAEMON},
+        {"ec2", check_blocked, "EC2 refuses nothing", "ipamd cannot allocate addresses for new pods",
+         DOCTOR_NEEDS_DAEMON, 0, DOCTOR_CAUSE_IMDS | DOCTOR_CAUSE_CREDENTIALS | DOCTOR_CAUSE_PERMISSIONS},
 };
 
 struct doctor_checks doctor_checks_daemon(void)
@@ -107,7 +150,7 @@ static void check_warnings(struct doctor *d)
 
 static const struct doctor_check warning_checks[] = {
         {"warnings", check_warnings, "the daemon has no other",
-         "packets of pods go astray, or addresses lie idle", DOCTOR_NEEDS_DAEMON},
+         "packets of pods are routed wrongly, or addresses are not used", DOCTOR_NEEDS_DAEMON},
 };
 
 struct doctor_checks doctor_checks_warnings(void)
@@ -125,24 +168,25 @@ static void check_database(struct doctor *d)
 
         if (!f && errno == ENOENT)
                 doctor_say(d, DOCTOR_FAIL,
-                           "call ipamctl with ipamd's VPCWIRE_DB; was the file removed, restart ipamd: it "
-                           "learns all anew but names of pods",
-                           "%s: is not there", d->db_path);
+                           "run ipamctl with ipamd's VPCWIRE_DB; if the file was removed, restart ipamd: "
+                           "it learns all but the pods' names again",
+                           "%s does not exist", d->db_path);
         else if (!f)
-                doctor_say(d, DOCTOR_FAIL, "call ipamctl as the user that ipamd runs as", "%s: %s",
-                           d->db_path, strerror(errno));
+                doctor_say(d, DOCTOR_FAIL, "run ipamctl as the user that ipamd runs as", "%s: %s", d->db_path,
+                           strerror(errno));
         else if (fread(begin, 1, sizeof(begin), f) != sizeof(begin) ||
                  memcmp(begin, magic, sizeof(magic)) != 0)
-                doctor_say(
-                        d, DOCTOR_FAIL,
-                        "stop ipamd, move the file away, start ipamd: it learns all anew but names of pods",
-                        "%s: is no SQLite database", d->db_path);
+                doctor_say(d, DOCTOR_FAIL,
+                           "stop ipamd, move the file away, start ipamd: it learns all but the pods' names "
+                           "again",
+                           "%s is not an SQLite database", d->db_path);
         else if (fstat(fileno(f), &st) == 0 && (st.st_mode & 077))
                 doctor_say(d, DOCTOR_WARN, "chmod 600 the file", "%s: others than its owner may open it",
                            d->db_path);
         else if (fstatvfs(fileno(f), &space) == 0 && space.f_bavail * space.f_frsize < DB_SPACE_BYTES_MIN)
-                doctor_say(d, DOCTOR_FAIL, "make room", "%s: %llu KiB are left on its file system",
-                           d->db_path, (unsigned long long)(space.f_bavail * space.f_frsize / 1024));
+                doctor_say(d, DOCTOR_FAIL, "free some space there",
+                           "%s: %llu KiB are left on its file system", d->db_path,
+                           (unsigned long long)(space.f_bavail * space.f_frsize / 1024));
         if (f)
                 fclose(f);
 }
@@ -185,14 +229,15 @@ static void check_program(struct doctor *d)
                 doctor_say(d, DOCTOR_FAIL,
                            "run ipamd install with HOST_CNI_BIN_PATH set (in Kubernetes the init container "
                            "does), or copy it there",
-                           "%s/" CNI_PROGRAM " is no program that can be run", d->bin_folder);
+                           "%s/" CNI_PROGRAM " is not there, or cannot be executed", d->bin_folder);
 }
 
 static const struct doctor_check file_checks[] = {
-        {"database", check_database, "readable, ours alone, with room to grow",
-         "the daemon cannot write its database: no pod gets an address"},
+        {"database", check_database, "readable, mode 0600, with room to grow",
+         "the daemon cannot write its database: no pod gets an address", DOCTOR_NEEDS_ROOT,
+         DOCTOR_CAUSE_DATABASE, DOCTOR_CAUSE_DAEMON},
         {"cni-config", check_cni, "names vpcwire first",
-         "the runtime does not call vpcwire: pods get no network, or another one"},
+         "the runtime does not call vpcwire: pods get no network, or another one", 0, 0, DOCTOR_CAUSE_DAEMON},
         {"cni-plugin", check_program, "can be run", "the runtime cannot call vpcwire: no pod starts or ends"},
 };
 

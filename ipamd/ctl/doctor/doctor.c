@@ -25,16 +25,6 @@ enum {
         COMPARE_AGAIN_MS = 300,
 };
 
-static const struct {
-        const char *name;
-        enum show_colour colour;
-} verdicts[_DOCTOR_VERDICT_MAX] = {
-        [DOCTOR_OK] = {"ok", SHOW_GOOD},
-        [DOCTOR_UNCHECKED] = {"unchecked", SHOW_PLAIN},
-        [DOCTOR_WARN] = {"warn", SHOW_WARN},
-        [DOCTOR_FAIL] = {"fail", SHOW_BAD},
-};
-
 void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *remedy, const char *format,
                 ...)
 {
@@ -48,6 +38,7 @@ void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *
         GROW(doctor->findings, doctor->n_findings, doctor->capacity);
         doctor->findings[doctor->n_findings++] = (struct doctor_finding){
                 .check = doctor->check->name,
+                .of = doctor->check,
                 .verdict = verdict,
                 .found = arena_strdup(doctor->arena, found),
                 .breaks = verdict < DOCTOR_WARN ? NULL : doctor->check->breaks,
@@ -175,14 +166,16 @@ static void gather_kernel(struct doctor *doctor)
 /* Why a check with these needs cannot look; NULL: it can. */
 static const char *find_lack(const struct doctor *doctor, unsigned needs)
 {
+        if (needs & DOCTOR_NEEDS_ROOT && !doctor->is_root)
+                return "only root can look";
         if (needs & DOCTOR_NEEDS_DAEMON && !doctor->list)
-                return "the daemon does not answer";
+                return doctor->is_root ? "the daemon does not answer" : "only root may ask the daemon";
         if (needs & DOCTOR_NEEDS_KERNEL && !doctor->nl)
                 return "the kernel cannot be asked by this user";
         if (needs & DOCTOR_NEEDS_HOST && !doctor->sees_host)
                 return "the host's files are not seen from this container; --root says where they are";
         if (needs & DOCTOR_NEEDS_HERE && doctor->elsewhere)
-                return "this is another network namespace than ipamd's, as links says";
+                return "this is another network namespace than ipamd's";
         if (needs & DOCTOR_NEEDS_WANTED && !doctor->compared)
                 return doctor->compare_err.msg;
         return NULL;
@@ -202,70 +195,6 @@ static void run_checks(struct doctor *doctor, struct doctor_checks all)
                 if (doctor->n_findings == before)
                         doctor_say(doctor, DOCTOR_OK, NULL, "%s", doctor->check->well);
         }
-}
-
-static void show_line(struct ctl *ctl, const char *label, const char *text, int indent)
-{
-        fprintf(ctl->out, "%*s%s", indent, "", label);
-        show_text(ctl->out, text, SHOW_PLAIN, false);
-        fputc('\n', ctl->out);
-}
-
-static void show_report(struct ctl *ctl, const struct doctor *doctor)
-{
-        enum { VERDICT_WIDTH = 11 };
-        unsigned counts[_DOCTOR_VERDICT_MAX] = {0};
-        int width = 0;
-
-        for (size_t i = 0; i < doctor->n_findings; i++) {
-                int n = (int)strlen(doctor->findings[i].check);
-
-                width = n > width ? n : width;
-        }
-        for (size_t i = 0; i < doctor->n_findings; i++) {
-                const struct doctor_finding *f = &doctor->findings[i];
-
-                counts[f->verdict]++;
-                show_text(ctl->out, verdicts[f->verdict].name, verdicts[f->verdict].colour, ctl->colours);
-                fprintf(ctl->out, "%*s%-*s  ", VERDICT_WIDTH - (int)strlen(verdicts[f->verdict].name), "",
-                        width, f->check);
-                show_line(ctl, "", f->found, 0);
-                if (f->breaks)
-                        show_line(ctl, "breaks: ", f->breaks, VERDICT_WIDTH + width + 2);
-                if (f->remedy)
-                        show_line(ctl, "remedy: ", f->remedy, VERDICT_WIDTH + width + 2);
-        }
-        fprintf(ctl->out, "\n%u well, %u to look at, %u broken", counts[DOCTOR_OK], counts[DOCTOR_WARN],
-                counts[DOCTOR_FAIL]);
-        if (counts[DOCTOR_UNCHECKED])
-                fprintf(ctl->out, ", %u not checked", counts[DOCTOR_UNCHECKED]);
-        fputc('\n', ctl->out);
-}
-
-static const struct jsonx_field finding_fields[] = {
-        JSONX_FIELD(struct doctor_finding, check, JSONX_STRING),
-        JSONX_FIELD(struct doctor_finding, found, JSONX_STRING),
-        JSONX_FIELD(struct doctor_finding, breaks, JSONX_STRING),
-        JSONX_FIELD(struct doctor_finding, remedy, JSONX_STRING),
-};
-static const struct jsonx_schema finding_schema = JSONX_SCHEMA(struct doctor_finding, finding_fields);
-
-static void show_json(struct ctl *ctl, const struct doctor *doctor, enum doctor_verdict worst)
-{
-        _cleanup_json_ json_t *report = json_object();
-        json_t *checks = json_array();
-
-        json_object_set_new(report, "verdict", json_string(verdicts[worst].name));
-        json_object_set_new(report, "checks", checks);
-        for (size_t i = 0; i < doctor->n_findings; i++) {
-                const struct doctor_finding *f = &doctor->findings[i];
-                json_t *check = jsonx_encode(&finding_schema, f);
-
-                json_object_set_new(check, "verdict", json_string(verdicts[f->verdict].name));
-                json_array_append_new(checks, check);
-        }
-        json_dumpf(report, ctl->out, JSON_INDENT(2));
-        fputc('\n', ctl->out);
 }
 
 static int compare_once(struct doctor *doctor, struct ipam_client *client, struct node *node,
@@ -318,16 +247,28 @@ static void compare(struct doctor *doctor, struct ipam_client *client)
         doctor->compared = true;
 }
 
+/* An account that EC2 throttles gets no dry runs on top. NULL: it does not. */
+static const char *find_throttling(const struct doctor *doctor)
+{
+        for (size_t i = 0; doctor->status && i < doctor->status->n_blocked; i++) {
+                if (doctor->status->blocked[i].cause == IPAM_CONDITION_CAUSE_THROTTLED)
+                        return "not asked: EC2 throttles this account, and dry runs would add to it";
+        }
+        return NULL;
+}
+
 static void run_all(struct doctor *doctor, struct ipam_client *client)
 {
         struct ipam_probe_reply *probe = ARENA_ARRAY(doctor->arena, struct ipam_probe_reply, 1);
 
+        doctor->unprobed = find_throttling(doctor);
         gather_kernel(doctor);
         find_enis(doctor);
         compare(doctor, client);
         /* The last: it may take its time, and a connection that did not answer in time is of no use any more. */
-        if (doctor->list && ipam_probe(client, probe, &doctor->probe_err) == 0)
+        if (doctor->list && !doctor->unprobed && ipam_probe(client, probe, &doctor->probe_err) == 0)
                 doctor->probe = probe;
+        run_checks(doctor, doctor_checks_place());
         run_checks(doctor, doctor_checks_daemon());
         run_checks(doctor, doctor_checks_cloud());
         run_checks(doctor, doctor_checks_limits());
@@ -351,33 +292,29 @@ static void find_cni_folders(struct doctor *doctor, const struct ctl *ctl)
 
 enum ctl_exit ctl_doctor(struct ctl *ctl)
 {
-        static const enum ctl_exit codes[_DOCTOR_VERDICT_MAX] = {CTL_OK, CTL_OK, CTL_WARNINGS, CTL_BROKEN};
         _cleanup_(ipam_client_freep) struct ipam_client *client = NULL;
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         struct doctor doctor = {.arena = arena,
                                 .root = ctl->root ?: "",
+                                .is_root = geteuid() == 0,
+                                .in_container = ctl->in_container,
                                 .sees_host = ctl->root || !ctl->in_container,
                                 .db_path = ctl->db_path,
                                 .veth_prefix = ctl->veth_prefix};
-        enum doctor_verdict worst = DOCTOR_OK;
         struct ipam_status_reply status;
         struct ipam_list_reply list;
+        enum ctl_exit code;
 
         find_cni_folders(&doctor, ctl);
-        if (ipam_client_connect(ctl->socket_path, CTL_TIMEOUT_MS, &client, &doctor.daemon_err) == 0 &&
+        if (ctl_try_connect(ctl, &client, &doctor.daemon_err) == 0 &&
             ipam_status(client, &status, &doctor.daemon_err) == 0 &&
             ipam_list(client, &list, &doctor.daemon_err) == 0) {
                 doctor.status = &status;
                 doctor.list = &list;
         }
         run_all(&doctor, client);
-        for (size_t i = 0; i < doctor.n_findings; i++)
-                worst = doctor.findings[i].verdict > worst ? doctor.findings[i].verdict : worst;
-        if (ctl->json)
-                show_json(ctl, &doctor, worst);
-        else
-                show_report(ctl, &doctor);
+        code = doctor_report(ctl, &doctor);
         free(doctor.findings);
         free(doctor.reported);
-        return codes[worst];
+        return code;
 }

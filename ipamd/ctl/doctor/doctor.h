@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * ipamctl doctor: looks at everything on this node that the pods' network stands on and says what is off, what that breaks
+ * ipamctl doctor: looks at everything on this node that the pods' network stands on and says what is wrong, what that breaks
  * and what to do. It changes nothing. It reads the host itself, so that it works while the daemon does not, and asks the
- * daemon for what only that knows. A check is a row of a table; the tables are in doctor_*.c by theme.
+ * daemon for what only that knows. A check is a row of a table; the tables are in the files beside this by theme. What of it
+ * all is shown, and in which order, is report.c's.
  */
 #ifndef IPAMD_CTL_DOCTOR_H
 #define IPAMD_CTL_DOCTOR_H
@@ -16,6 +17,7 @@
 #include <vpcwire/mem.h>
 #include <vpcwire/rule.h>
 
+#include "ctl/ctl.h"
 #include "node/check.h"
 
 enum doctor_verdict {
@@ -33,12 +35,26 @@ enum doctor_needs {
         DOCTOR_NEEDS_HOST = 1 << 2,   /* the host's files */
         DOCTOR_NEEDS_HERE = 1 << 3,   /* this is ipamd's network namespace, as far as its ENIs' links tell */
         DOCTOR_NEEDS_WANTED = 1 << 4, /* differences: the kernel was compared with what it should be */
+        DOCTOR_NEEDS_ROOT = 1 << 5,
+};
+
+/* A check that fails may be the cause of other checks' trouble, from the root of all to the last in line. */
+enum doctor_cause {
+        DOCTOR_CAUSE_KERNEL = 1 << 0,
+        DOCTOR_CAUSE_DATABASE = 1 << 1,
+        DOCTOR_CAUSE_DAEMON = 1 << 2,
+        DOCTOR_CAUSE_IMDS = 1 << 3,
+        DOCTOR_CAUSE_CREDENTIALS = 1 << 4,
+        DOCTOR_CAUSE_PERMISSIONS = 1 << 5,
 };
 
 struct doctor_finding {
         const char *check;
         enum doctor_verdict verdict;
         const char *found, *breaks, *remedy; /* the last two: NULL where nothing is known to be wrong */
+        const struct doctor_check *of;
+        const char *
+                caused_by; /* the name of the check that has found the cause; NULL: this is none's consequence */
 };
 
 struct doctor;
@@ -49,6 +65,7 @@ struct doctor_check {
         const char *well;                   /* what is found then */
         const char *breaks;                 /* what goes wrong where it is not */
         unsigned needs;                     /* enum doctor_needs */
+        unsigned is, because;               /* enum doctor_cause: which it is, and which may be behind it */
 };
 
 struct doctor_checks {
@@ -57,6 +74,7 @@ struct doctor_checks {
 };
 
 /* In the order of the report. */
+struct doctor_checks doctor_checks_place(void);
 struct doctor_checks doctor_checks_daemon(void);
 struct doctor_checks doctor_checks_cloud(void);
 struct doctor_checks doctor_checks_limits(void);
@@ -77,8 +95,9 @@ struct doctor_eni {
 
 struct doctor {
         struct arena *arena;
-        const char *root;                     /* the host's files are under it; "" is / itself */
-        bool sees_host;                       /* false: in a container, and nobody says where they are */
+        const char *root; /* the host's files are under it; "" is / itself */
+        bool is_root;
+        bool in_container, sees_host;         /* sees_host: the host's files are here, or --root says where */
         const char *conf_folder, *bin_folder; /* of the CNI, under root; NULL: not to be seen from here */
         const char *db_path, *veth_prefix;
         const struct ipam_status_reply
@@ -87,7 +106,8 @@ struct doctor {
         struct err daemon_err;                /* why not */
         const struct ipam_probe_reply *probe; /* NULL: nobody says; then probe_err tells why */
         struct err probe_err;
-        struct netlink *nl; /* NULL: the kernel cannot be asked */
+        const char *unprobed; /* why it was not asked; NULL: it was */
+        struct netlink *nl;   /* NULL: the kernel cannot be asked */
         struct link_info *links;
         size_t n_links;
         struct rule_info *rules;
@@ -107,6 +127,8 @@ struct doctor {
         size_t n_reported, reported_capacity;
 };
 
+/* What report.c makes of the findings: what is whose consequence, text or JSON, the exit code. */
+enum ctl_exit doctor_report(struct ctl *ctl, struct doctor *doctor);
 /* A finding of the check that runs. remedy may be NULL where the text says it all. */
 void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *remedy, const char *format,
                 ...) _printf_(4, 5);

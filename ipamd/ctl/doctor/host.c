@@ -27,7 +27,7 @@ static void check_firewall(struct doctor *d)
 
 static const struct doctor_check firewall_checks[] = {
         {"firewall", check_firewall, "none drops what is forwarded",
-         "packets of pods pass only where its rules accept them", DOCTOR_NEEDS_HERE},
+         "packets of pods pass only where its rules accept them", DOCTOR_NEEDS_HERE | DOCTOR_NEEDS_ROOT},
 };
 
 struct doctor_checks doctor_checks_firewall(void)
@@ -153,10 +153,10 @@ static void check_cloud_tools(struct doctor *d)
 }
 
 static const struct doctor_check host_checks[] = {
-        {"networkd", check_networkd, "leaves our rules and routes alone, or does not run",
+        {"networkd", check_networkd, "not running, or does not touch our rules and routes",
          "each time it configures a link our rules and routes are gone until ipamd has put them back",
          DOCTOR_NEEDS_HOST},
-        {"network-manager", check_network_manager, "leaves our links alone, or does not run",
+        {"network-manager", check_network_manager, "not running, or does not touch our links",
          "it may configure the pods' links and the ENIs in its own way", DOCTOR_NEEDS_HOST},
         {"cloud-tools", check_cloud_tools, "none configures ENIs",
          "rules and routes of its own for the same ENIs fight ours", DOCTOR_NEEDS_HOST},

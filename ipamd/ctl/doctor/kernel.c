@@ -168,7 +168,8 @@ static void check_kernel(struct doctor *d)
 }
 
 static const struct doctor_check kernel_checks[] = {
-        {"kernel", check_kernel, "has all that we use", "ipamd cannot set the node's network up", 0},
+        {"kernel", check_kernel, "has all that ipamd uses", "ipamd cannot set up the node's network",
+         DOCTOR_NEEDS_ROOT, DOCTOR_CAUSE_KERNEL},
 };
 
 struct doctor_checks doctor_checks_kernel(void)

@@ -251,7 +251,7 @@ static void check_max_pods(struct doctor *d)
 }
 
 static const struct doctor_check limit_checks[] = {
-        {"limits", check_limits, "fit", "the pool cannot become what the settings ask for",
+        {"limits", check_limits, "fit", "ipamd cannot allocate the addresses that the settings ask for",
          DOCTOR_NEEDS_DAEMON},
         {"max-pods", check_max_pods, "fit", "kubelet takes pods that never get an address",
          DOCTOR_NEEDS_HOST},

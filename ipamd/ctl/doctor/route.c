@@ -42,12 +42,6 @@ static void say_difference(struct doctor *d, enum doctor_verdict verdict,
 
 static void check_links(struct doctor *d)
 {
-        if (d->elsewhere) {
-                doctor_say(d, DOCTOR_FAIL, "run ipamctl in ipamd's (nsenter --net=/proc/PID/ns/net)",
-                           "none of the ENIs has a link here: this seems to be another network namespace "
-                           "than ipamd's");
-                return;
-        }
         for (size_t i = 0; d->nl && i < d->n_enis; i++) {
                 if (!d->enis[i].link)
                         doctor_say(d, DOCTOR_FAIL, "see dmesg, and whether EC2 still shows it attached",
@@ -90,9 +84,9 @@ static void check_shadows(struct doctor *d)
                         continue;
                 doctor_say(d, DOCTOR_WARN,
                            arena_printf(d->arena,
-                                        "give it a priority above %d, or remove it: ip rule del priority %u",
+                                        "give it a number above %d, or remove it: ip rule del priority %u",
                                         DATAPLANE_PRIORITY_ENI_ADDRESS, rule->priority),
-                           "another's rule stands before ours: %s", RULE_TEXT(rule));
+                           "a foreign rule has a higher priority than ours: %s", RULE_TEXT(rule));
         }
 }
 
@@ -186,14 +180,14 @@ static void check_gateway(struct doctor *d)
 static const struct doctor_check checks[] = {
         {"links", check_links, "each ENI's is here, up, with its address and MTU",
          "pods on that ENI cannot reach anything outside the node",
-         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL},
+         DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE},
         {"pod-links", check_pod_links, "each pod's has its container's id and our group",
-         "the node takes its pod's packets for another's, or for foreign ones",
+         "the node takes its pod's packets for another pod's, or for foreign ones",
          DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE | DOCTOR_NEEDS_WANTED},
-        {"rules", check_rules, "ours are here", "packets of pods take a wrong way and are dropped by EC2",
+        {"rules", check_rules, "ours are here", "packets of pods are routed wrongly, and EC2 drops them",
          DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE | DOCTOR_NEEDS_WANTED},
-        {"other-rules", check_shadows, "none stands before ours", "packets of pods may take another's way",
-         DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE},
+        {"other-rules", check_shadows, "no other rule has a higher priority",
+         "packets of pods may be routed wrongly", DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE},
         {"eni-routes", check_eni_routes, "each ENI's table leads out by it",
          "pods on that ENI cannot reach anything outside the node",
          DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE | DOCTOR_NEEDS_WANTED},
@@ -201,12 +195,13 @@ static const struct doctor_check checks[] = {
          DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE | DOCTOR_NEEDS_WANTED},
         {"nftables", check_nftables, "our table is as it should be",
          "pods on secondary ENIs cannot reach anything outside the node, and none the internet",
-         DOCTOR_NEEDS_HERE},
+         DOCTOR_NEEDS_HERE | DOCTOR_NEEDS_ROOT, 0, DOCTOR_CAUSE_KERNEL | DOCTOR_CAUSE_DAEMON},
         {"guards", check_guards, "our tables against forged packets are as they should be",
          "a pod may pass for another one, or reach what only the node itself should reach",
-         DOCTOR_NEEDS_HERE},
-        {"gateway", check_gateway, "the host answers for it", "a pod whose MAC was changed reaches nothing",
-         DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE},
+         DOCTOR_NEEDS_HERE | DOCTOR_NEEDS_ROOT, 0, DOCTOR_CAUSE_KERNEL | DOCTOR_CAUSE_DAEMON},
+        {"gateway", check_gateway, "proxy ARP entries are present",
+         "a pod whose MAC was changed reaches nothing", DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE, 0,
+         DOCTOR_CAUSE_DAEMON},
 };
 
 struct doctor_checks doctor_checks_route(void)
