@@ -117,6 +117,21 @@ static void show_pool(struct ctl *ctl, const struct ipam_status_reply *status)
                 line(ctl, "lost", SHOW_BAD, text.text);
 }
 
+/* EC2's own counts: of all that take addresses there, as old as they are. */
+static void show_subnets(struct ctl *ctl, const struct ipam_status_reply *status, int64_t now_ms)
+{
+        for (size_t i = 0; i < status->n_subnets; i++) {
+                const struct ipam_subnet *subnet = &status->subnets[i];
+                _cleanup_(text_done) struct text text = {0};
+                bool few = subnet->available <= status->addresses_per_eni;
+
+                text_add(&text, "%s %s: %lld addresses free for all, counted %s ago", subnet->subnet_id,
+                         PREFIX_TEXT(subnet->cidr), (long long)subnet->available,
+                         show_age(now_ms - subnet->seen_at_ms, (char[SHOW_AGE_BYTES]){0}));
+                line(ctl, i ? "" : "subnets", few ? SHOW_WARN : SHOW_PLAIN, text.text);
+        }
+}
+
 static void show_targets(struct ctl *ctl, const struct ipam_targets *targets)
 {
         const struct {
@@ -221,6 +236,7 @@ enum ctl_exit ctl_status(struct ctl *ctl)
                 show_node(ctl, &status, now_ms);
                 show_health(ctl, &status);
                 show_pool(ctl, &status);
+                show_subnets(ctl, &status, now_ms);
                 show_targets(ctl, &status.targets);
                 show_blocked(ctl, &status, now_ms);
                 show_warnings(ctl, &status);

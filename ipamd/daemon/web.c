@@ -33,7 +33,6 @@ int daemon_web_start(struct daemon_web *web, uv_loop_t *loop, struct rpc *rpc, s
                               .store = store,
                               .metrics = web->metrics,
                               .calls = web->calls,
-                              .node_name = c->node_name,
                               .settings = each_setting,
                               .settings_data = web,
                               .metrics_bind = c->no_metrics ? NULL : &metrics,

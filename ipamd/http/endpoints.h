@@ -25,7 +25,6 @@ struct http_endpoints_options {
         struct store *store;     /* the loop's connection */
         struct metrics *metrics; /* the server's */
         struct calls *calls;
-        const char *node_name; /* the Node's name in Kubernetes; NULL: not known; borrowed */
         void (*settings)(void *data, http_visit_setting *visit, void *to); /* each setting in force */
         void *settings_data;
         const struct bind *metrics_bind;       /* NULL: no /metrics; copied */

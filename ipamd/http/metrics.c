@@ -70,23 +70,24 @@ static void set_pool(struct metrics *metrics, const struct store_counts *counts)
 static void set_limits(struct metrics *metrics, const struct ipam_status_reply *status,
                        const struct http_pool *pool)
 {
-        int64_t places = status->max_enis, asked = status->targets.max_eni, addresses;
-        int64_t pods = status->targets.max_pods;
+        int64_t places = status->max_enis, asked = status->targets.max_eni;
 
         if (asked > 0 && asked < places)
                 places = asked;
         for (size_t i = 0; i < pool->n_enis && places > 0; i++)
                 places -= !pool->enis[i].managed;
         metrics_set(metrics, METRIC_AWSCNI_ENI_MAX, NO_LABELS, places);
-        addresses = places * status->addresses_per_eni;
-        metrics_set(metrics, METRIC_AWSCNI_IP_MAX, NO_LABELS, addresses);
-        metrics_set(metrics, METRIC_ADDRESSES_LIMIT, NO_LABELS,
-                    pods > 0 && pods < addresses ? pods : addresses);
+        metrics_set(metrics, METRIC_AWSCNI_IP_MAX, NO_LABELS, places * status->addresses_per_eni);
+        metrics_set(metrics, METRIC_ADDRESSES_LIMIT, NO_LABELS, status->addresses_limit);
 }
 
 static void set_status(struct metrics *metrics, const struct ipam_status_reply *status)
 {
         metrics_set(metrics, METRIC_READY, NO_LABELS, status->ready);
+        metrics_set(metrics, METRIC_ROOM, LABELS(METRIC_ROOM_AVAILABLE),
+                    status->room == IPAM_ROOM_STATE_AVAILABLE);
+        metrics_set(metrics, METRIC_ROOM, LABELS(METRIC_ROOM_SOON), status->room == IPAM_ROOM_STATE_SOON);
+        metrics_set(metrics, METRIC_ROOM, LABELS(METRIC_ROOM_NONE), status->room == IPAM_ROOM_STATE_NONE);
         metrics_set(metrics, METRIC_IMPAIRED, NO_LABELS, status->impaired);
         metrics_set(metrics, METRIC_STARTED, NO_LABELS, status->started_ms);
         metrics_clear(metrics, METRIC_BLOCKED);
@@ -156,11 +157,11 @@ static void write_subnets(const struct ipam_status_reply *status, struct text *t
 }
 
 /* What joins the others to a name that people know: * on (instance) group_left (node) vpcwire_node_info. */
-static void write_node(const char *name, const struct ipam_status_reply *status, struct text *to)
+static void write_node(const struct ipam_status_reply *status, struct text *to)
 {
         static const char info[] = "vpcwire_node_info";
         const struct metrics_label labels[] = {
-                {"node", name ?: status->node.instance_id},
+                {"node", status->node.name ?: status->node.instance_id},
                 {"instance_id", status->node.instance_id},
                 {"instance_type", status->node.instance_type},
                 {"availability_zone", status->node.availability_zone},
@@ -180,8 +181,7 @@ static void write_build(const char *name, struct text *to)
 }
 
 /* Labels that are in no list: ids and addresses, of which an instance has a few hundred; and the version. */
-static void write_rest(const struct http_endpoints *http, const struct http_pool *pool,
-                       const struct ipam_status_reply *status, struct text *to)
+static void write_rest(const struct http_pool *pool, const struct ipam_status_reply *status, struct text *to)
 {
         static const char per_eni[] = "awscni_assigned_ip_per_eni";
 
@@ -192,7 +192,7 @@ static void write_rest(const struct http_endpoints *http, const struct http_pool
                                              pool->enis[i].leased + pool->enis[i].lost);
         write_blocks(pool, to);
         write_subnets(status, to);
-        write_node(http->options.node_name, status, to);
+        write_node(status, to);
         write_build("awscni_build_info", to);
         write_build("vpcwire_build_info", to);
         process_write(to);
@@ -211,5 +211,5 @@ void http_get_metrics(void *data, const struct http_route *route _unused_, struc
                 return;
         }
         metrics_write(http->options.metrics, pool.now_ms, &ret->body);
-        write_rest(http, &pool, &status, &ret->body);
+        write_rest(&pool, &status, &ret->body);
 }

@@ -55,6 +55,7 @@ enum metric {
         METRIC_WAITING,
         METRIC_READY,
         METRIC_CONFIG_RELOAD,
+        METRIC_ROOM,
         METRIC_IMPAIRED,
         METRIC_BLOCKED,
         METRIC_ENIS,
@@ -93,15 +94,18 @@ enum metric_repair {
 extern const char *const metric_repair_names[_METRIC_REPAIR_MAX];
 
 /* Values of labels that no enum has, by metric. Some stand beside an enum's names. */
-#define METRIC_GROWING      "growing"    /* POOL_MISSING: it is being made good */
-#define METRIC_UNREADY      "unready"    /* ADDRESSES: free, on an ENI that is not ready */
-#define METRIC_LOST         "lost"       /* LEASES */
-#define METRIC_IN_RPC       "rpc"        /* AWSCNI_ERRORS */
-#define METRIC_POD_DELETED  "PodDeleted" /* AWSCNI_DEL_REQUESTS */
-#define METRIC_ORPHAN_LEASE "lease"      /* ORPHANS */
-#define METRIC_ORPHAN_ENI   "eni"
-#define METRIC_PASS_ALL     "all" /* PASSES */
-#define METRIC_PASS_POOL    "pool"
+#define METRIC_GROWING        "growing" /* POOL_MISSING: it is being made good */
+#define METRIC_UNREADY        "unready" /* ADDRESSES: free, on an ENI that is not ready */
+#define METRIC_LOST           "lost"    /* LEASES */
+#define METRIC_ROOM_AVAILABLE "available"
+#define METRIC_ROOM_SOON      "soon"
+#define METRIC_ROOM_NONE      "none"
+#define METRIC_IN_RPC         "rpc"        /* AWSCNI_ERRORS */
+#define METRIC_POD_DELETED    "PodDeleted" /* AWSCNI_DEL_REQUESTS */
+#define METRIC_ORPHAN_LEASE   "lease"      /* ORPHANS */
+#define METRIC_ORPHAN_ENI     "eni"
+#define METRIC_PASS_ALL       "all" /* PASSES */
+#define METRIC_PASS_POOL      "pool"
 
 enum { METRIC_LABELS_MAX = 3 };
 

@@ -186,6 +186,12 @@ const struct metric_row metric_rows[_METRIC_MAX] = {
                            {{"state", ALL(lease_state_names), .more = METRIC_LOST}}},
         [METRIC_WAITING] = {"vpcwire_waiting_requests", "Pods that wait for an address now",
                             METRIC_KIND_GAUGE},
+        [METRIC_ROOM] =
+                {"vpcwire_room",
+                 "1 for the state that holds; available: an address is free; soon: one comes without "
+                 "anybody's doing; none: not before something changes (a full node is ready all the same)",
+                 METRIC_KIND_GAUGE,
+                 {{"state", VALUES(METRIC_ROOM_AVAILABLE, METRIC_ROOM_SOON, METRIC_ROOM_NONE)}}},
         [METRIC_CONFIG_RELOAD] = {"vpcwire_config_reload_success",
                                   "1: the settings of the last SIGHUP were taken; 0: refused, those from "
                                   "before stay in force",

@@ -3,9 +3,11 @@
 
 #include <assert.h>
 
+#include <vpcwire/dataplane.h>
+
 #include "model/ec2.h"
 
-enum about { ABOUT_NOTHING, ABOUT_OBJECT, ABOUT_ACTION };
+enum about { ABOUT_NOTHING, ABOUT_OBJECT, ABOUT_ACTION, ABOUT_POD_ROUTE /* the command that removes it */ };
 
 /* "head", or "head" + what it is about + "tail". */
 struct wording {
@@ -52,15 +54,11 @@ static const struct {
         [CAUSE_LINK_MISSING] = {{0},
                                 {"find out who detached it or took its link away (dmesg, CloudTrail); pods "
                                  "on it must be deleted if it stays away"}},
-        [CAUSE_ROUTE_MISLED] = {{0},
-                                {"remove that route if it is wrong: ip route del ", ABOUT_OBJECT,
-                                 " table 512"}},
+        [CAUSE_ROUTE_MISLED] = {{0}, {"remove that route if it is wrong: ", ABOUT_POD_ROUTE, ""}},
         [CAUSE_HOST_HAS_ADDRESS] = {{0},
                                     {"remove it from that link; ip address show to ", ABOUT_OBJECT,
                                      " says where it is"}},
-        [CAUSE_NO_LEASE] = {{0},
-                            {"remove that route if no container uses it: ip route del ", ABOUT_OBJECT,
-                             " table 512"}},
+        [CAUSE_NO_LEASE] = {{0}, {"remove that route if no container uses it: ", ABOUT_POD_ROUTE, ""}},
         [CAUSE_ROUTE_STRAYED] = {{0},
                                  {"give the route another range, or a higher metric: ip route show ",
                                   ABOUT_OBJECT, ""}},
@@ -89,12 +87,24 @@ static const enum ec2_action actions[_CONDITION_KIND_MAX] = {
         [CONDITION_STEP_TAG_PRIMARY] = EC2_ACTION_CREATE_TAGS,
 };
 
+static const char *about_text(enum about about, const char *object, const char *action, struct arena *arena)
+{
+        switch (about) {
+        case ABOUT_OBJECT: return object;
+        case ABOUT_ACTION: return action;
+        case ABOUT_POD_ROUTE:
+                return arena_printf(arena, "ip route del %s table %d", object, DATAPLANE_TABLE_PODS);
+        case ABOUT_NOTHING: break;
+        }
+        return "";
+}
+
 static const char *wording_text(const struct wording *wording, const char *object, const char *action,
                                 struct arena *arena)
 {
         if (!wording->head || wording->about == ABOUT_NOTHING)
                 return wording->head;
-        return arena_printf(arena, "%s%s%s", wording->head, wording->about == ABOUT_OBJECT ? object : action,
+        return arena_printf(arena, "%s%s%s", wording->head, about_text(wording->about, object, action, arena),
                             wording->tail);
 }
 

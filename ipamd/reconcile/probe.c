@@ -297,7 +297,7 @@ static void finish(struct probe *p, struct context *ctx, struct outcome *out)
         json_object_set_new(json, STORE_PROBE_AT, json_integer(clock_boottime_ms()));
         text = json_dumps(json, JSON_COMPACT);
         if (!text || store_fact_set(ctx->store, STORE_FACT_PROBE, text, &err) < 0)
-                log_error("writing the probe's result failed", LOG_STR("reason", text ? err.msg : "no text"));
+                log_error("writing the probe's result failed", LOG_STR("err", text ? err.msg : "no text"));
         probe_forget(p);
         out->pool_changed = true;
 }

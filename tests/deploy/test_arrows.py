@@ -21,7 +21,7 @@ ARROWS = {
     "node": {"firewall", "model"},
     "migrate": {"firewall", "model", "node", "store"},
     "reconcile": {"client", "cloud", "firewall", "metrics", "migrate", "model", "node", "plan", "store"},
-    "report": {"config", "kube", "reconcile", "store"},
+    "report": {"config", "kube", "model", "reconcile", "store"},
     "rpc": {"metrics", "model", "store"},
     "http": {"metrics", "rpc", "store"},
     "ctl": {"firewall", "migrate", "model", "node", "rpc"},

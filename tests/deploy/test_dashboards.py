@@ -120,9 +120,7 @@ def test_the_dashboard_in_a_night(tmp_path):
         "interval": "1m", "input_series": series, "promql_expr_test": [
             {"expr": queries[name].replace("$cluster", ".*").replace("$node", ".*"), "eval_time": "0m",
              "exp_samples": [{"labels": "{" + labels.replace("'", '"') + "}", "value": value} for labels, value in samples]}
-            for name, samples in expected.items()],
+            for name, samples in expected.items()
+        ] + [{"expr": f"0 * (count({query}) or vector(0))", "eval_time": "0m", "exp_samples": [{"labels": "{}", "value": 0}]} for query in every],
     }]}))
-    run("promtool", "test", "rules", file)
-    rules = tmp_path / "rules.yaml"
-    rules.write_text(json.dumps({"groups": [{"name": "queries", "rules": [{"record": f"query:{i}", "expr": query} for i, query in enumerate(every)]}]}))
-    assert "SUCCESS" in run("promtool", "check", "rules", rules)
+    run("promtool", "test", "rules", file)  # whose expressions fail where two series have the same labels

@@ -97,7 +97,7 @@ def test_pods_that_wait_in_vain(reworded):
         wait_until(lambda: verdicts(node)["serving"] == {"fail"}, 60)
         check_words(node, node.status()["waiting_reason"])
         assert verdicts(node)["ec2"] == {"ok"}, "that a node is full is no trouble"
-        assert node.metric("vpcwire_pool_missing_addresses", why="eni-limit") >= 1
+        assert node.metric("vpcwire_pool_missing_addresses", reason="eni-limit") >= 1
         late.cni("DEL")
         assert future.result().code == 11
         assert node.metric("vpcwire_requests_total", verb="add", result="overtaken") == 1

@@ -49,7 +49,6 @@ static void task_begin(struct fixture *fixture)
                                   &(const struct http_endpoints_options){.rpc = fixture->rpc,
                                                                          .store = fixture->loop_store,
                                                                          .metrics = metrics,
-                                                                         .node_name = "node-1",
                                                                          .calls = calls,
                                                                          .settings = each_setting,
                                                                          .metrics_bind = &m,
@@ -68,6 +67,7 @@ static int setup(void **state)
         metrics = metrics_new();
         calls = calls_new();
         fixture->options.metrics = metrics;
+        fixture->options.settings.node_name = "node-1";
         fixture_set_addresses(fixture, 3);
         fixture_start(fixture);
         snprintf(metrics_path, sizeof(metrics_path), "%s/run/m", fixture->folder);

@@ -76,8 +76,9 @@ static void check_serving(struct doctor *d)
         if (!d->status->ready)
                 doctor_say(d, DOCTOR_FAIL, NULL, "%s", d->status->reason ?: "not ready");
         if (d->status->waiting_reason)
-                doctor_say(d, d->status->room == IPAM_ROOM_STATE_NONE ? DOCTOR_FAIL : DOCTOR_WARN, NULL,
-                           "pods wait: %s", d->status->waiting_reason);
+                doctor_say(d, d->status->room == IPAM_ROOM_STATE_NONE ? DOCTOR_FAIL : DOCTOR_WARN,
+                           d->status->room_remedy, "pods wait; room: %s",
+                           d->status->room_summary ?: d->status->waiting_reason);
         if (d->status->impaired)
                 doctor_say(d, DOCTOR_FAIL,
                            d->status->pool.lost ? "pods that ipamctl pods shows as lost must be recreated"
@@ -100,8 +101,9 @@ static void check_blocked(struct doctor *d)
         for (size_t i = 0; i < d->status->n_blocked; i++) {
                 const struct ipam_blocked *b = &d->status->blocked[i];
 
-                doctor_say(d, is_about_growth(b) ? DOCTOR_OK : DOCTOR_WARN, NULL, "%s%s%s: %s", b->action,
-                           b->subject[0] ? " " : "", b->subject, b->reason);
+                doctor_say(d, is_about_growth(b) ? DOCTOR_OK : DOCTOR_WARN, b->remedy, "%s%s%s: %s%s%s",
+                           b->action, b->subject[0] ? " " : "", b->subject, b->reason,
+                           b->detail ? "; EC2's answer: " : "", b->detail ?: "");
         }
 }
 
@@ -135,7 +137,7 @@ struct doctor_checks doctor_checks_daemon(void)
 }
 
 /*
- * What the daemon sees on the host and may not touch: the sentence says what to do. Settings have a check of their own, and so
+ * What the daemon sees on the host and may not touch. Settings have a check of their own, and so
  * has what this program has seen itself.
  */
 static void check_warnings(struct doctor *d)
@@ -144,7 +146,7 @@ static void check_warnings(struct doctor *d)
                 const struct ipam_warning *w = &d->status->warnings[i];
 
                 if (!w->setting && !doctor_has_reported(d, w->subject))
-                        doctor_say(d, DOCTOR_WARN, NULL, "%s: %s", w->subject, w->reason);
+                        doctor_say(d, DOCTOR_WARN, w->remedy, "%s: %s", w->subject, w->reason);
         }
 }
 
