@@ -125,6 +125,8 @@ void config_reload_refused(struct config *running, const char *path, const struc
 void config_each(const struct config *config, void (*visit)(void *data, const char *name, json_t *value),
                  void *data);
 
+/* Whether a setting is called so: ours, or one of aws-vpc-cni that we know of. Their values are no secrets. */
+bool config_knows(const char *name);
 /* The table for people: name, default, range, meaning. */
 void config_print_help(FILE *to);
 /* The same as a Markdown page, with whose name it is (deploy/SETTINGS.md). */

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "config/table.h"
-#include "config/unsupported.h"
 #include "config/warn.h"
 
 enum {
@@ -28,19 +27,6 @@ static bool begins_with_one_of(const char *name, const char *const *list, size_t
         return false;
 }
 
-static bool is_known(const char *name)
-{
-        for (size_t i = 0; i < n_settings; i++) {
-                const char *names[] = {settings[i].second_name, settings[i].third_name};
-
-                for (size_t j = 0; j < ARRAY_SIZE(names); j++)
-                        if (names[j] && strcmp(name, names[j]) == 0)
-                                return true;
-        }
-        return setting_find(name) || unsupported_find(name) ||
-               begins_with_one_of(name, others, ARRAY_SIZE(others));
-}
-
 static bool looks_like_a_setting(const char *name, unsigned distance)
 {
         return begins_with_one_of(name, prefixes, ARRAY_SIZE(prefixes)) ||
@@ -60,7 +46,8 @@ void unknown_warn(struct config *config)
                         continue;
                 name = arena_printf(config->warnings.arena, "%.*s", (int)length, *variable);
                 nearest = setting_nearest(name, &distance);
-                if (is_known(name) || !looks_like_a_setting(name, distance))
+                if (config_knows(name) || begins_with_one_of(name, others, ARRAY_SIZE(others)) ||
+                    !looks_like_a_setting(name, distance))
                         continue;
                 config_warn(config, name, "no setting has this name, so it is ignored; the nearest is %s",
                             nearest);

@@ -112,11 +112,14 @@ static const struct command {
          "Until it is restarted or reads its settings again (SIGHUP).\n", ctl_log_level, TAKES_MOST,
          "[debug|info|warn|error]"},
         {"bundle", "what a bug report needs, in one file (.tar.gz)",
-         "Writes FILE, or vpcwire-HOST-TIME.tar.gz here; never over another. Secrets are left out; read it "
-         "all the same "
-         "before\n"
-         "you give it away. To be run by root in the host's network; the daemon may be down.\n",
-         ctl_bundle, TAKES_MOST | TAKES(OPTION_ROOT), "[FILE]"},
+         "Writes FILE, or vpcwire-HOST-TIME.tar.gz here; never over another; - is standard output. Only what "
+         "is "
+         "known to be\n"
+         "harmless is in it: values of other keys and lines of other programs are not shown. index.txt has "
+         "what "
+         "was not found.\n"
+         "To be run by root in the host's network; the daemon may be down.\n",
+         ctl_bundle, TAKES_MOST | TAKES(OPTION_ROOT) | TAKES(OPTION_OUTPUT), "[FILE]"},
         {"version", "versions of ipamctl and of the daemon", "", ctl_version, TAKES_MOST},
         {"help", "what ipamctl can do, or one command", "", run_help, TAKES(OPTION_HELP), "[COMMAND]"},
 };

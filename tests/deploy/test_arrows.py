@@ -24,7 +24,7 @@ ARROWS = {
     "report": {"config", "kube", "model", "reconcile", "store"},
     "rpc": {"metrics", "model", "store"},
     "http": {"metrics", "rpc", "store"},
-    "ctl": {"firewall", "migrate", "model", "node", "rpc"},
+    "ctl": {"config", "firewall", "migrate", "model", "node", "rpc"},
     "daemon": {"config", "http", "install", "metrics", "migrate", "node", "reconcile", "report", "rpc", "store"},
 }
 

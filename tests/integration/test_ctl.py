@@ -3,7 +3,9 @@
 import contextlib
 import json
 import os
+import pathlib
 import pty
+import re
 import shutil
 import signal
 import stat
@@ -234,7 +236,9 @@ def host(tmp_path):
         "etc/cni/net.d/10-aws.conflist": json.dumps({"plugins": [{"type": "vpcwire", "apiToken": SECRETS[2]}]}),
         "etc/cni/net.d/99-other.conf": json.dumps({"type": "bridge", "mystery": "not ours to show"}),
         "var/log/vpcwire/ipamd.log": f'{{"msg":"call","url":"https://u:{SECRETS[3]}@ec2/","key":"{SECRETS[4]}"}}\n' * 50000 + '{"msg":"the last line"}\n',
-        "var/log/pods/kube-system_aws-node-x1_uid/aws-node/0.log": "a container's line\n",
+        "var/log/pods/kube-system_aws-node-x1_uid/aws-node/0.log": f'2026-11-30T11:54:55.5Z stderr F {{"msg":"a container\'s line","token":"{SECRETS[3]}"}}\n{SECRETS[1]}\n',
+        "var/lib/kubelet/config.yaml": f"maxPods: 29\n# {SECRETS[0]}\nstaticPodURL: {SECRETS[1]}\n",
+        "etc/containerd/config.toml": f'sandbox_image = "pause"\n[plugins."x".registry.configs."y".auth]\n  password = "{SECRETS[2]}"\n',
     }
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -242,10 +246,10 @@ def host(tmp_path):
     return root
 
 
-def make_bundle(node, host, path, check=True):
+def make_bundle(node, host, *to, check=True, **kwargs):
     env = {**os.environ, **SANITIZER_OPTIONS, "VPCWIRE_SOCKET": str(node.socket), "VPCWIRE_DB": str(node.db), "AWS_SESSION_TOKEN": SECRETS[0], "WARM_IP_TARGET": "7"}
     env.pop("VPCWIRE_CONF", None)
-    return node.exec(node.build / "bin/ipamctl", "bundle", "--root", host, path, env=env, check=check)
+    return node.exec(node.build / "bin/ipamctl", "bundle", "--root", host, *to, env=env, check=check, **kwargs)
 
 
 def members(path):
@@ -267,7 +271,14 @@ def test_bundle(make_node, host, tmp_path):
         "daemon/enis.json": "eni-",
         "daemon/events.txt": "lease-wired",
         "daemon/log-level.txt": "info",
+        "daemon/imports.json": '"imports": []',
+        "daemon/metrics.txt": "vpcwire_ec2_calls_total{",
+        "daemon/node.json": '"action":"DescribeNetworkInterfaces"',
         "doctor.txt": "forwarding",
+        "database.txt": f"{node.db}-wal: ",
+        "files/var/lib/kubelet/config.yaml": "maxPods: 29\nstaticPodURL: (not shown)\n",
+        "files/etc/containerd/config.toml": "  password = (not shown)\n",
+        "index.txt": "/etc/kubernetes/kubelet/config.json: not here: no such file\n",
         "host/system.txt": "Linux",
         "host/links.txt": " group 118\n",
         "host/addresses.txt": node.address,
@@ -287,11 +298,32 @@ def test_bundle(make_node, host, tmp_path):
     assert len(inside["logs/var/log/vpcwire/ipamd.log"]) <= 512 * 1024
     everything = "\n".join(inside.values())
     assert [secret for secret in [*SECRETS, *role_keys(node)] if secret in everything] == []
+    assert set(re.findall(r"^(.*): \d+ bytes$", inside["index.txt"], re.M)) == inside.keys() - {"index.txt"}
     assert "mystery" not in everything and "PATH=" not in inside["settings.txt"]
+    # To a file by its option, and to standard output.
+    other = tmp_path / "other.tar.gz"
+    assert make_bundle(node, host, "--output", other).stdout == f"{other}\n" and members(other).keys() == inside.keys()
+    with open(tmp_path / "piped", "wb") as piped:
+        command = [node.build / "bin/ipamctl", "bundle", "--root", host, "-"]
+        env = {**os.environ, **SANITIZER_OPTIONS, "VPCWIRE_SOCKET": str(node.socket), "VPCWIRE_DB": str(node.db)}
+        subprocess.run(["ip", "netns", "exec", node.netns, *command], stdout=piped, env=env, check=True)
+    assert members(tmp_path / "piped").keys() == inside.keys()
+    twice = make_bundle(node, host, "--output", other, "-", check=False)
+    assert twice.returncode == 2 and "one of FILE" in twice.stderr
     # Never over another file.
     before = path.read_bytes()
     refused = make_bundle(node, host, path, check=False)
     assert refused.returncode == 1 and "not overwritten" in refused.stderr and path.read_bytes() == before
+
+
+def test_all_keys_of_our_logs_are_shown():
+    """The bundle shows the values of keys that it knows to be ours."""
+    top = pathlib.Path(__file__).resolve().parents[2]
+    sources = [path.read_text() for folder in ("ipamd", "lib", "cni") for path in (top / folder).rglob("*.[ch]")]
+    keys = {key for text in sources for key in re.findall(r'\bLOG_(?:STR|INT)\(\s*"(\w+)"', text)} | {"time", "level", "msg", "more_times"}
+    table = (top / "ipamd/ctl/bundle/allow.c").read_text().split("log_keys[] = {")[1].split("};")[0]
+    known = set(re.findall(r'"(\w+)"', table))
+    assert "container" in keys and keys <= known, keys - known
 
 
 def test_bundle_without_a_daemon(make_node, host, tmp_path):
@@ -304,6 +336,7 @@ def test_bundle_without_a_daemon(make_node, host, tmp_path):
     assert "ipamd is down" in inside["daemon/status.txt"] and "lease-wired" in inside["daemon/events.txt"]
     assert all(f"table {family} vpcwire {{" in inside["host/nftables.txt"] for family in ("ip", "inet", "arp"))
     assert "daemon" in inside["doctor.txt"]
+    assert "daemon/metrics.txt: not here: " in inside["index.txt"] and "daemon/metrics.txt" not in inside
     # A disk that cannot hold it: an error, and nothing half-made.
     refused = make_bundle(node, host, "/dev/full/x", check=False)
     assert refused.returncode == 1 and "/dev/full/x" in refused.stderr

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Debian package on a machine with systemd and without Kubernetes' DaemonSets: installed, used, upgraded, removed."""
 import json
+import tarfile
 
 import package
 import pytest
@@ -105,6 +106,14 @@ def test_the_package_on_a_machine_with_systemd(machine, pods):
     machine.run("dpkg", "--install", PACKAGE)  # an upgrade
     wait_serving(machine)
     all_is_well()
+
+    machine.run("ipamctl", "bundle", "/root/bundle.tar.gz")
+    with tarfile.open(machine.path("/root/bundle.tar.gz")) as archive:
+        assert '"msg":"serving"' in archive.extractfile("logs/journal.log").read().decode()
+    machine.run("systemctl", "stop", UNIT)
+    assert "systemctl start vpcwire-ipamd.service" in machine.run("ipamctl", "doctor", check=False).stdout
+    machine.run("systemctl", "start", UNIT)
+    wait_serving(machine)
 
     refused = machine.run("dpkg", "--remove", "vpcwire", check=False)
     assert refused.returncode != 0 and "3 pods" in refused.stderr, refused

@@ -2,13 +2,14 @@
 /*
  * ipamctl bundle: what a bug report needs, from the daemon where it answers and from the host. A text is a row of a table;
  * what cannot be had is said in its place, and the rest goes on. All that goes into the archive passes bundle_put(),
- * which takes secrets out and bounds it.
+ * which shows of it what allow.h lets through and bounds it. index.txt has what is there, and what was not found.
  */
 #ifndef IPAMD_CTL_BUNDLE_H
 #define IPAMD_CTL_BUNDLE_H
 
 #include <vpcwire/mem.h>
 
+#include "ctl/bundle/allow.h"
 #include "ctl/bundle/tar.h"
 #include "ctl/ctl.h"
 
@@ -25,17 +26,23 @@ struct bundle {
         const char *root; /* "" is / */
         struct tar *tar;
         size_t bytes;
+        struct text index;
         struct err err; /* of the archive; its first stays */
         bool failed;
 };
 
 /* One text of the archive. */
-void bundle_put(struct bundle *bundle, const char *name, const char *text, size_t n);
+void bundle_put(struct bundle *bundle, enum allow how, const char *name, const char *text, size_t n);
+/* What should be there and could not be had. */
+void bundle_miss(struct bundle *bundle, const char *what, const char *why);
+/* One exchange with a server of this host, where a setting says that it listens. The caller owns *ret, the body. */
+int bundle_get(const char *bind, const char *path, char **ret, size_t *ret_n, struct err *err);
 
-/* The part of the daemon and of its settings (bundle.c), and of the host (bundle_host.c). */
+/* The parts: the daemon and its settings (daemon.c), the host's network (network.c), files and logs (files.c). */
 void bundle_daemon(struct bundle *bundle);
 void bundle_settings(struct bundle *bundle);
 void bundle_network(struct bundle *bundle);
 void bundle_files(struct bundle *bundle);
+void bundle_logs(struct bundle *bundle);
 
 #endif

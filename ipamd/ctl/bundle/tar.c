@@ -23,35 +23,43 @@ _Static_assert(sizeof(struct header) == BLOCK, "a header is one block");
 
 struct tar {
         char *path;
-        int fd;
+        int fd; /* of the file that is ours to keep or remove; -1: it is the caller's */
         gzFile gz;
         int64_t at_s;
         bool finished;
 };
 
+int tar_open(int fd, const char *name, int64_t at_s, struct tar **ret, struct err *err)
+{
+        _cleanup_(tar_freep) struct tar *tar = XNEW(struct tar);
+        int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+        *tar = (struct tar){.path = xstrdup(name), .fd = -1, .at_s = at_s};
+        tar->gz = copy < 0 ? NULL : gzdopen(copy, "wb");
+        if (!tar->gz) {
+                if (copy >= 0)
+                        close(copy);
+                return err_set(err, ERR_SYSTEM, "compress %s", name);
+        }
+        *ret = TAKE_PTR(tar);
+        return 0;
+}
+
 int tar_create(const char *path, int64_t at_s, struct tar **ret, struct err *err)
 {
         _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-        _cleanup_(tar_freep) struct tar *tar = NULL;
-        int copy;
+        int r;
 
         if (fd < 0 && errno == EEXIST)
                 return err_set(err, ERR_EXISTS, "%s exists; it is not overwritten", path);
         if (fd < 0)
                 return err_set_errno(err, errno, "make %s", path);
-        tar = XNEW(struct tar);
-        tar->path = xstrdup(path);
-        tar->fd = TAKE_FD(fd);
-        tar->at_s = at_s;
-        copy = fcntl(tar->fd, F_DUPFD_CLOEXEC, 0);
-        tar->gz = copy < 0 ? NULL : gzdopen(copy, "wb");
-        if (!tar->gz) {
-                if (copy >= 0)
-                        close(copy);
-                return err_set(err, ERR_SYSTEM, "compress %s", path);
-        }
-        *ret = TAKE_PTR(tar);
-        return 0;
+        r = tar_open(fd, path, at_s, ret, err);
+        if (r < 0)
+                unlink(path);
+        else
+                (*ret)->fd = TAKE_FD(fd);
+        return r;
 }
 
 static int put(struct tar *tar, const void *bytes, size_t n, struct err *err)
@@ -109,7 +117,7 @@ int tar_finish(struct tar *tar, struct err *err)
                 return r;
         rc = gzclose(tar->gz);
         tar->gz = NULL;
-        if (rc != Z_OK || fsync(tar->fd) < 0)
+        if (rc != Z_OK || (tar->fd >= 0 && fsync(tar->fd) < 0))
                 return err_set_errno(err, errno, "write %s", tar->path);
         tar->finished = true;
         return 0;
@@ -121,7 +129,7 @@ struct tar *tar_free(struct tar *tar)
                 return NULL;
         if (tar->gz)
                 gzclose(tar->gz);
-        if (!tar->finished)
+        if (tar->fd >= 0 && !tar->finished)
                 unlink(tar->path);
         if (tar->fd >= 0)
                 close(tar->fd);

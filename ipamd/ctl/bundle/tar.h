@@ -15,6 +15,8 @@ struct tar;
 
 /* A new file, mode 0600; ERR_EXISTS where there is one of that name, whatever it is. The texts' time is at_s. */
 int tar_create(const char *path, int64_t at_s, struct tar **ret, struct err *err);
+/* The same to an open file, which stays the caller's; name is for errors. */
+int tar_open(int fd, const char *name, int64_t at_s, struct tar **ret, struct err *err);
 /* A name that is too long is cut at its front. */
 int tar_add(struct tar *tar, const char *name, const void *bytes, size_t n, struct err *err);
 /* All is on the disk. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* bundle: what the daemon says, and its settings. */
+/* bundle: what the daemon says, over its socket and by HTTP, and its settings. */
 #include "ctl/bundle/bundle.h"
 
 #include <dirent.h>
@@ -20,13 +20,14 @@ static const struct {
         enum ctl_exit (*run)(struct ctl *ctl);
         bool json;
 } answers[] = {
-        {"daemon/version.txt", ctl_version, false},     {"daemon/status.txt", ctl_status, false},
-        {"daemon/status.json", ctl_status, true},       {"daemon/pods.json", ctl_pods, true},
-        {"daemon/enis.json", ctl_enis, true},           {"daemon/events.txt", ctl_events, false},
-        {"daemon/log-level.txt", ctl_log_level, false}, {"doctor.txt", ctl_doctor, false},
+        {"daemon/version.txt", ctl_version, false}, {"daemon/status.txt", ctl_status, false},
+        {"daemon/status.json", ctl_status, true},   {"daemon/pods.json", ctl_pods, true},
+        {"daemon/enis.json", ctl_enis, true},       {"daemon/imports.json", ctl_imports, true},
+        {"daemon/events.txt", ctl_events, false},   {"daemon/log-level.txt", ctl_log_level, false},
+        {"doctor.txt", ctl_doctor, false},
 };
 
-void bundle_daemon(struct bundle *bundle)
+static void put_answers(struct bundle *bundle)
 {
         for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
                 struct ctl ctl = *bundle->ctl;
@@ -44,28 +45,58 @@ void bundle_daemon(struct bundle *bundle)
                 ctl.all = true;
                 answers[i].run(&ctl);
                 fclose(ctl.out);
-                bundle_put(bundle, answers[i].name, text, n);
+                bundle->ctl->offline = ctl.offline;
+                bundle_put(bundle, ALLOW_PROSE, answers[i].name, text, n);
                 free(text);
         }
 }
 
+/* The last EC2 calls are in what the page asks for. */
+static void put_web(struct bundle *bundle)
+{
+        static const struct {
+                const char *name, *setting, *otherwise, *path;
+        } pages[] = {
+                {"daemon/metrics.txt", "VPCWIRE_METRICS_BIND_ADDRESS", "127.0.0.1:61678", "/metrics"},
+                {"daemon/node.json", "INTROSPECTION_BIND_ADDRESS", "127.0.0.1:61679", "/v1/node"},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(pages); i++) {
+                _cleanup_free_ char *text = NULL;
+                struct err err;
+                size_t n;
+
+                if (bundle_get(getenv(pages[i].setting) ?: pages[i].otherwise, pages[i].path, &text, &n,
+                               &err) < 0)
+                        bundle_miss(bundle, pages[i].name, err.msg);
+                else
+                        bundle_put(bundle, ALLOW_PROSE, pages[i].name, text, n);
+        }
+}
+
+void bundle_daemon(struct bundle *bundle)
+{
+        put_answers(bundle);
+        put_web(bundle);
+}
+
 /* ---- settings ---- */
 
-/* Variables that the daemon reads, by how they begin. Others of a process are nobody's business. */
-static const char *const settings[] = {
-        "VPCWIRE_", "AWS_",      "WARM_",        "MINIMUM_",      "MAX_",
-        "IP_",      "POD_",      "ENABLE_",      "DISABLE_",      "CLUSTER_",
-        "HTTP_",    "ANNOTATE_", "NO_PROXY",     "HTTPS_PROXY",   "ADDITIONAL_ENI_TAGS",
-        "CNI_",     "HOST_CNI_", "MY_NODE_NAME", "INTROSPECTION_"};
+/* Variables that the daemon may mean, by how they begin, or that it knows. Others of a process are nobody's business. */
+static const char *const prefixes[] = {"VPCWIRE_",  "AWS_",          "WARM_",   "MINIMUM_", "MAX_",
+                                       "IP_",       "POD_",          "ENABLE_", "DISABLE_", "CLUSTER_",
+                                       "HTTP_",     "ANNOTATE_",     "HTTPS_",  "NO_PROXY", "CNI_",
+                                       "HOST_CNI_", "INTROSPECTION_"};
 
 static void add_variable(struct text *to, const char *variable)
 {
-        for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
-                if (strncmp(variable, settings[i], strlen(settings[i])) == 0) {
-                        text_add(to, "%s\n", variable);
-                        return;
-                }
-        }
+        _cleanup_free_ char *name = xstrndup(variable, strcspn(variable, "="));
+        bool meant = allow_knows(ALLOW_SETTINGS, name);
+
+        for (size_t i = 0; i < ARRAY_SIZE(prefixes) && !meant; i++)
+                meant = strncmp(variable, prefixes[i], strlen(prefixes[i])) == 0;
+        if (meant)
+                allow(ALLOW_SETTINGS, variable, strlen(variable), to);
 }
 
 static bool same_netns(const char *pid)
@@ -127,8 +158,8 @@ void bundle_settings(struct bundle *bundle)
                  conf && conf[0] ? conf : "/etc/vpcwire/ipamd.conf");
         text_add(&text, "# %s\n", path);
         if (file_read(path, FILE_BYTES_MAX, &file, NULL, &err) == 0)
-                text_add(&text, "%s", file);
+                allow(ALLOW_SETTINGS, file, strlen(file), &text);
         else
                 text_add(&text, "(%s)\n", err.msg);
-        bundle_put(bundle, "settings.txt", text.text, text.bytes);
+        bundle_put(bundle, ALLOW_PROSE, "settings.txt", text.text, text.bytes);
 }

@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* bundle: the host, its network as the kernel has it, the CNI's files and logs. */
+/* bundle: the host, and its network as the kernel has it. */
 #include "ctl/bundle/bundle.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <glob.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
-#include <unistd.h>
 
 #include <linux/rtnetlink.h>
 
@@ -185,93 +181,9 @@ void bundle_network(struct bundle *bundle)
 
                 if ((views[i].netlink && !nl) || views[i].add(&v) < 0)
                         text_add(&v.text, "(%s)\n", v.err.msg);
-                bundle_put(bundle, views[i].name, v.text.text, v.text.bytes);
+                bundle_put(bundle, ALLOW_PROSE, views[i].name, v.text.text, v.text.bytes);
                 text_done(&v.text);
                 arena_free(v.arena);
         }
         netlink_free(nl);
-}
-
-/* ---- files ---- */
-
-static void put_conflist(struct bundle *bundle, const char *folder, const char *name, unsigned *n)
-{
-        _cleanup_free_ char *path = xasprintf("%s/%s", folder, name), *inside = xasprintf("cni/%s", name);
-        _cleanup_free_ char *text = NULL;
-        size_t bytes = 0;
-
-        if (*n >= BUNDLE_CONFLISTS_MAX || file_read(path, FILE_BYTES_MAX, &text, &bytes, NULL) < 0 ||
-            !strstr(text, "\"vpcwire\""))
-                return;
-        ++*n;
-        bundle_put(bundle, inside, text, bytes);
-}
-
-/* All names, since the runtime takes the first; what is in them only where it is ours. */
-static void put_conflists(struct bundle *bundle)
-{
-        _cleanup_free_ char *folder = xasprintf("%s/etc/cni/net.d", bundle->root);
-        _cleanup_(text_done) struct text names = {0};
-        struct dirent **entries = NULL;
-        unsigned ours = 0;
-        int n = scandir(folder, &entries, NULL, alphasort);
-
-        text_add(&names, "%s:\n", folder);
-        for (int i = 0; i < n; i++) {
-                if (entries[i]->d_name[0] != '.') {
-                        text_add(&names, "%s\n", entries[i]->d_name);
-                        put_conflist(bundle, folder, entries[i]->d_name, &ours);
-                }
-                free(entries[i]);
-        }
-        free(entries);
-        if (n < 0)
-                text_add(&names, "(it cannot be read)\n");
-        bundle_put(bundle, "cni/names.txt", names.text, names.bytes);
-}
-
-static void put_end(struct bundle *bundle, const char *path)
-{
-        _cleanup_free_ char *text = NULL, *inside = xasprintf("logs%s", path + strlen(bundle->root));
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-        off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END), from;
-        ssize_t n;
-        char *line;
-
-        if (size < 0)
-                return; /* it just went, or it is no file */
-        text = xcalloc(1, BUNDLE_LOG_BYTES_MAX);
-        from = size > BUNDLE_LOG_BYTES_MAX ? size - BUNDLE_LOG_BYTES_MAX : 0;
-        n = pread(fd, text, BUNDLE_LOG_BYTES_MAX, from);
-        if (n < 0)
-                return;
-        /* Not from the middle of a line: a secret whose name is cut off would not be known as one. */
-        line = from ? memchr(text, '\n', (size_t)n) : text;
-        if (line)
-                bundle_put(bundle, inside, line, (size_t)(text + n - line));
-}
-
-/* Where ipamd's and the plugin's lines are found: a container's log, or a file that somebody sends them to. */
-static void put_logs(struct bundle *bundle)
-{
-        static const char *const patterns[] = {"/var/log/vpcwire/*.log", "/var/log/aws-routed-eni/*.log",
-                                               "/var/log/pods/kube-system_aws-node-*/*/*.log"};
-        unsigned put = 0;
-
-        for (size_t i = 0; i < ARRAY_SIZE(patterns); i++) {
-                _cleanup_free_ char *pattern = xasprintf("%s%s", bundle->root, patterns[i]);
-                glob_t found;
-
-                if (glob(pattern, 0, NULL, &found) != 0)
-                        continue;
-                for (size_t j = 0; j < found.gl_pathc && put < BUNDLE_LOGS_MAX; j++, put++)
-                        put_end(bundle, found.gl_pathv[j]);
-                globfree(&found);
-        }
-}
-
-void bundle_files(struct bundle *bundle)
-{
-        put_conflists(bundle);
-        put_logs(bundle);
 }

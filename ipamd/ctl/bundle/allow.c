@@ -1,0 +1,462 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/bundle/allow.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include <vpcwire/jsonx.h>
+
+#include "config/config.h"
+
+enum {
+        OPAQUE_BYTES_MIN = 32, /* a longer word of capitals, small letters and digits is no word */
+        KEY_ID_BYTES = 20,
+        KEY_BYTES_MAX = 128,
+};
+
+/* ---- the lists ---- */
+
+/* All keys that ipamd's and the plugin's log has (a test compares). */
+static const char *const log_keys[] = {
+        "action",      "address",       "addresses",  "again_every_ms",
+        "again_in_ms", "ahead_ms",      "asked",      "attempt",
+        "backup",      "checkpoint",    "class",      "code",
+        "command",     "container",     "count",      "database",
+        "device",      "eni",           "err",        "error",
+        "failures",    "file",          "folder",     "from",
+        "groups",      "ifname",        "instance",   "is",
+        "kind",        "leases",        "left_out",   "level",
+        "lines",       "link",          "links",      "method",
+        "missing",     "more_times",    "ms",         "msg",
+        "n",           "namespace",     "neighbours", "network",
+        "new",         "new_addresses", "nft",        "object",
+        "objects",     "path",          "peer",       "pid",
+        "plugin",      "pod",           "pods",       "reason",
+        "released",    "remedy",        "request_id", "result",
+        "rounds",      "route",         "routes",     "rules",
+        "setting",     "signal",        "since_ms",   "socket",
+        "state",       "step",          "subject",    "subnet",
+        "successor",   "sysctls",       "time",       "to",
+        "type",        "unreadable",    "usable",     "version",
+        "was",         "what",          "where",      "why",
+        "zone",
+};
+
+static const char *const cni_keys[] = {
+        "bandwidth",
+        "bridge",
+        "capabilities",
+        "cniVersion",
+        "cniVersions",
+        "disableCheck",
+        "dst",
+        "enabled",
+        "externalSetMarkChain",
+        "gw",
+        "hairpinMode",
+        "ipMasq",
+        "ips",
+        "ipam",
+        "isDefaultGateway",
+        "isGateway",
+        "logFile",
+        "mac",
+        "markMaskBit",
+        "masqAll",
+        "mtu",
+        "name",
+        "pluginLogFile",
+        "pluginLogLevel",
+        "plugins",
+        "portMappings",
+        "promiscMode",
+        "routes",
+        "snat",
+        "socket",
+        "timeoutSeconds",
+        "type",
+        "vethPrefix",
+};
+
+static const char *const kubelet_keys[] = {
+        "address",
+        "apiVersion",
+        "cgroupDriver",
+        "cgroupRoot",
+        "cgroupsPerQOS",
+        "clusterDNS",
+        "clusterDomain",
+        "containerLogMaxFiles",
+        "containerLogMaxSize",
+        "containerRuntimeEndpoint",
+        "cpu",
+        "cpuManagerPolicy",
+        "enabled",
+        "enforceNodeAllocatable",
+        "ephemeral-storage",
+        "failSwapOn",
+        "hairpinMode",
+        "imageGCHighThresholdPercent",
+        "imageGCLowThresholdPercent",
+        "imagefs.available",
+        "iptablesDropBit",
+        "iptablesMasqueradeBit",
+        "kind",
+        "kubeAPIBurst",
+        "kubeAPIQPS",
+        "makeIPTablesUtilChains",
+        "maxParallelImagePulls",
+        "maxPods",
+        "memory",
+        "memory.available",
+        "mode",
+        "nodeStatusReportFrequency",
+        "nodeStatusUpdateFrequency",
+        "nodefs.available",
+        "nodefs.inodesFree",
+        "pid",
+        "pid.available",
+        "podCIDR",
+        "podPidsLimit",
+        "podsPerCore",
+        "port",
+        "protectKernelDefaults",
+        "providerID",
+        "readOnlyPort",
+        "registerNode",
+        "resolvConf",
+        "runtimeRequestTimeout",
+        "serializeImagePulls",
+        "shutdownGracePeriod",
+        "shutdownGracePeriodCriticalPods",
+        "staticPodPath",
+        "syncFrequency",
+        "topologyManagerPolicy",
+        "verbosity",
+};
+
+static const char *const containerd_keys[] = {
+        "BinaryName",
+        "SystemdCgroup",
+        "address",
+        "bin_dir",
+        "bin_dirs",
+        "conf_dir",
+        "conf_template",
+        "config_path",
+        "default_runtime_name",
+        "disable_apparmor",
+        "disable_cgroup",
+        "disabled_plugins",
+        "discard_unpacked_layers",
+        "enable_selinux",
+        "enable_unprivileged_icmp",
+        "enable_unprivileged_ports",
+        "gid",
+        "imports",
+        "ip_pref",
+        "level",
+        "max_conf_num",
+        "netns_mounts_under_state_dir",
+        "oom_score",
+        "pinned_images",
+        "required_plugins",
+        "root",
+        "runtime_type",
+        "sandbox",
+        "sandbox_image",
+        "sandboxer",
+        "setup_serially",
+        "snapshotter",
+        "state",
+        "stream_server_address",
+        "systemd_cgroup",
+        "uid",
+        "use_internal_loopback",
+        "version",
+};
+
+static const struct {
+        const char *const *keys;
+        size_t n;
+} lists[_ALLOW_MAX] = {
+        [ALLOW_LOG] = {log_keys, ARRAY_SIZE(log_keys)},
+        [ALLOW_CNI] = {cni_keys, ARRAY_SIZE(cni_keys)},
+        [ALLOW_KUBELET] = {kubelet_keys, ARRAY_SIZE(kubelet_keys)},
+        [ALLOW_CONTAINERD] = {containerd_keys, ARRAY_SIZE(containerd_keys)},
+};
+
+bool allow_knows(enum allow how, const char *key)
+{
+        if (how == ALLOW_SETTINGS)
+                return config_knows(key);
+        for (size_t i = 0; i < lists[how].n; i++) {
+                if (strcmp(lists[how].keys[i], key) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* ---- spans: each byte is looked at once, also by those who check that strings end ---- */
+
+/* Bytes up to the first of `stops`, which may be the end. */
+static size_t span_until(const char *from, const char *end, const char *stops)
+{
+        const char *c = from;
+
+        while (c < end && !(*c && strchr(stops, *c)))
+                c++;
+        return (size_t)(c - from);
+}
+
+/* Bytes that are all among `what`. */
+static size_t span_of(const char *from, const char *end, const char *what)
+{
+        const char *c = from;
+
+        while (c < end && *c && strchr(what, *c))
+                c++;
+        return (size_t)(c - from);
+}
+
+static bool starts_with(const char *from, const char *end, const char *word)
+{
+        size_t n = strlen(word);
+
+        return (size_t)(end - from) >= n && memcmp(from, word, n) == 0;
+}
+
+/* ---- values that are shown ---- */
+
+static bool in_token(char c)
+{
+        return isalnum((unsigned char)c) || (c && strchr("+/=_-", c));
+}
+
+/* https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html: AKIA and ASIA begin access key ids. */
+static bool is_key_id(const char *token, size_t n)
+{
+        if (n != KEY_ID_BYTES || (memcmp(token, "AKIA", 4) != 0 && memcmp(token, "ASIA", 4) != 0))
+                return false;
+        for (size_t i = 0; i < n; i++) {
+                if (!isupper((unsigned char)token[i]) && !isdigit((unsigned char)token[i]))
+                        return false;
+        }
+        return true;
+}
+
+/* Base64 and its like. Ids of EC2, of containers and of pods have small letters alone; a path begins with a slash. */
+static bool is_opaque(const char *token, size_t n)
+{
+        bool upper = false, lower = false, digit = false;
+
+        for (size_t i = 0; i < n; i++) {
+                upper |= isupper((unsigned char)token[i]) != 0;
+                lower |= islower((unsigned char)token[i]) != 0;
+                digit |= isdigit((unsigned char)token[i]) != 0;
+        }
+        return n >= OPAQUE_BYTES_MIN && *token != '/' && upper && lower && digit;
+}
+
+/* Behind "://": bytes of "user:password" where an '@' ends it; 0: there is none. */
+static size_t user_bytes(const char *text, const char *end)
+{
+        const char *c = text, *last = NULL;
+
+        for (; c < end && !strchr("/ \t\n\"'\\?#", *c); c++)
+                last = *c == '@' ? c : last;
+        return last ? (size_t)(last - text) : 0;
+}
+
+static void scrub(const char *text, size_t n, struct text *to)
+{
+        const char *end = text + n, *at = text;
+
+        while (at < end) {
+                const char *token = at;
+
+                while (at < end && in_token(*at))
+                        at++;
+                n = (size_t)(at - token);
+                if (is_key_id(token, n) || is_opaque(token, n))
+                        text_add(to, ALLOW_HIDDEN);
+                else
+                        text_add_bytes(to, token, n);
+                if (end - at >= 3 && memcmp(at, "://", 3) == 0) {
+                        text_add_bytes(to, at, 3);
+                        at += 3;
+                        n = user_bytes(at, end);
+                        if (n)
+                                text_add(to, ALLOW_HIDDEN);
+                        at += n;
+                } else if (at < end) {
+                        text_add_bytes(to, at++, 1);
+                }
+        }
+}
+
+/* ---- JSON ---- */
+
+static json_t *shown_value(const json_t *value, bool known)
+{
+        _cleanup_(text_done) struct text text = {0};
+
+        if (!known)
+                return json_string(ALLOW_HIDDEN);
+        if (!json_is_string(value))
+                return json_deep_copy(value);
+        scrub(json_string_value(value), json_string_length(value), &text);
+        return jsonx_string(text.text ?: "");
+}
+
+/* What of an object or a list may be shown; a list's items are its key's. jsonx_parse() bounds the depth. */
+static json_t *shown(enum allow how, const json_t *json, bool known) /* NOLINT(misc-no-recursion) */
+{
+        json_t *copy, *value;
+        const char *key;
+        size_t i;
+
+        if (json_is_object(json)) {
+                copy = json_object();
+                json_object_foreach((json_t *)(uintptr_t)json, key, value) json_object_set_new(
+                        copy, key, shown(how, value, json_is_boolean(value) || allow_knows(how, key)));
+                return copy;
+        }
+        if (!json_is_array(json))
+                return shown_value(json, known);
+        copy = json_array();
+        json_array_foreach(json, i, value) json_array_append_new(copy, shown(how, value, known));
+        return copy;
+}
+
+/* False: it is no JSON. */
+static bool add_json(enum allow how, const char *text, size_t n, size_t flags, struct text *to)
+{
+        _cleanup_json_ json_t *json = NULL, *copy = NULL;
+        _cleanup_free_ char *dump = NULL;
+
+        if (jsonx_parse(text, n, &json, NULL) < 0)
+                return false;
+        copy = shown(how, json, false);
+        dump = json_dumps(copy, flags | JSON_ENCODE_ANY);
+        text_add(to, "%s\n", dump ?: ALLOW_HIDDEN);
+        return true;
+}
+
+/* ---- lines ---- */
+
+/* A key without its quotes, and of a line of a list without the dash. */
+static void copy_key(const char *from, size_t n, char ret[static KEY_BYTES_MAX])
+{
+        while (n && strchr(" \t\"'", from[n - 1]))
+                n--;
+        while (n && strchr(" \t\"'", *from)) {
+                from++;
+                n--;
+        }
+        snprintf(ret, KEY_BYTES_MAX, "%.*s", (int)(n < KEY_BYTES_MAX ? n : 0), from);
+}
+
+/* "key: value", "key = value", "[section]", "- item" of the key above it; `known` goes from line to line. Comments are left out. */
+static void add_config_line(enum allow how, const char *line, size_t n, bool *known, struct text *to)
+{
+        const char *end = line + n, *c = line + span_of(line, end, " \t"), *value;
+        char key[KEY_BYTES_MAX];
+        size_t bytes;
+        bool item;
+
+        if (c >= end || *c == '#')
+                return;
+        item = end - c >= 2 && c[0] == '-' && c[1] == ' ';
+        c += item ? 2 : 0;
+        bytes = span_until(c, end, "=:");
+        value = c + bytes + 1;
+        if (how != ALLOW_SETTINGS && *c == '[' && end[-1] == ']') {
+                *known = false;
+                scrub(line, n, to);
+        } else if (value <= end) {
+                copy_key(c, bytes, key);
+                *known = allow_knows(how, key);
+                value += span_of(value, end, " \t");
+                text_add_bytes(to, line, (size_t)(value - line));
+                if (*known)
+                        scrub(value, (size_t)(end - value), to);
+                else if (value < end)
+                        text_add(to, ALLOW_HIDDEN);
+        } else if (item && *known) {
+                scrub(line, n, to);
+        } else {
+                text_add(to, ALLOW_HIDDEN);
+        }
+        text_add(to, "\n");
+}
+
+/* As log.c writes them for a terminal, "12:00:00.000 info  text key=value", and a word of ours about our end. */
+static bool is_ours(const char *line, const char *end)
+{
+        enum { CLOCK_BYTES = 12 };
+
+        return starts_with(line, end, "ipamd: ") || starts_with(line, end, "vpcwire") ||
+               (span_of(line, end, "0123456789:.") == CLOCK_BYTES &&
+                starts_with(line + CLOCK_BYTES, end, " "));
+}
+
+static void add_pairs(const char *line, size_t n, struct text *to)
+{
+        const char *end = line + n;
+
+        while (line < end) {
+                size_t word = span_until(line, end, " "), bytes = span_until(line, line + word, "=");
+                char key[KEY_BYTES_MAX];
+
+                copy_key(line, bytes, key);
+                if (bytes < word && !allow_knows(ALLOW_LOG, key))
+                        text_add(to, "%s=" ALLOW_HIDDEN, key);
+                else
+                        scrub(line, word, to);
+                line += word;
+                if (line < end)
+                        text_add_bytes(to, line++, 1);
+        }
+}
+
+/* What stands before the brace is a runtime's: time, stream and flag. */
+static void add_log_line(const char *line, size_t n, struct text *to)
+{
+        const char *brace = memchr(line, '{', n);
+        size_t head = brace ? (size_t)(brace - line) : n;
+        bool plain = brace && span_of(line, brace, "0123456789-:+.TZ stdouterFP") == head;
+
+        if (plain && head)
+                text_add_bytes(to, line, head);
+        if (plain && add_json(ALLOW_LOG, brace, n - head, JSON_COMPACT, to))
+                return;
+        if (!plain && is_ours(line, line + n))
+                add_pairs(line, n, to);
+        else
+                text_add(to, ALLOW_HIDDEN);
+        text_add(to, "\n");
+}
+
+void allow(enum allow how, const char *text, size_t n, struct text *to)
+{
+        _cleanup_free_ char *copy = xstrndup(text, n); /* a NUL ends it: no text goes on behind one */
+        bool known = false;
+
+        n = strlen(copy);
+        if (how == ALLOW_PROSE) {
+                scrub(copy, n, to);
+                return;
+        }
+        if (how != ALLOW_LOG && how != ALLOW_SETTINGS && add_json(how, copy, n, JSON_INDENT(2), to))
+                return;
+        for (const char *line = copy, *end = copy + n; line < end; line++) {
+                size_t bytes = span_until(line, end, "\n");
+
+                if (how == ALLOW_LOG)
+                        add_log_line(line, bytes, to);
+                else
+                        add_config_line(how, line, bytes, &known, to);
+                line += bytes;
+        }
+}
