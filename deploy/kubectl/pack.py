@@ -17,10 +17,11 @@ REGULAR_FILE, UNIX = 0o100755, 3
 
 def pack(folder):
     """The archive's SHA-256."""
-    entry = zipfile.ZipInfo(PLUGIN)
-    entry.external_attr, entry.create_system = REGULAR_FILE << 16, UNIX
     with zipfile.ZipFile(folder / ARCHIVE, "w") as archive:
-        archive.writestr(entry, (HERE / PLUGIN).read_bytes())
+        for path in (HERE / PLUGIN, HERE.parent / "LICENSE"):
+            entry = zipfile.ZipInfo(path.name)
+            entry.external_attr, entry.create_system = REGULAR_FILE << 16, UNIX
+            archive.writestr(entry, path.read_bytes())
     return hashlib.sha256((folder / ARCHIVE).read_bytes()).hexdigest()
 
 

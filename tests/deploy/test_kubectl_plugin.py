@@ -137,6 +137,20 @@ def test_a_reason_is_said_once_and_each_has_a_line(play):
     assert second.strip() == "assign eni-1: denied (next try in 0s)" and second.index("assign") == first.index("all full")
 
 
+def test_room(play):
+    """A full node is ready, and says so; a node at its limit with addresses free has nothing to say."""
+    grow = {"action": "grow", "subject": "", "reason": "all full", "until_ms": 0, "kind": "grow", "cause": "eni_limit"}
+    none = {"room": "none", "room_summary": "none, 9 of 9 in use, t3.small's limit", "room_remedy": "a larger instance type"}
+    full = {**WELL, "pool": {"leased": 8, "lost": 1, "waiting": 2}, "addresses_limit": 9, "waiting_reason": "no free address: 9 of 9", "blocked": [grow], **none}
+    done = play(one_node({"out": json.dumps(full)}), "status")
+    (line,) = done.stdout.splitlines()[1:2]
+    assert done.returncode == 0 and line.split()[:4] == ["a", "yes", "9/9", "2"] and line.endswith("room: none, 9 of 9 in use, t3.small's limit; fix: a larger instance type")
+    assert "no free address" not in done.stdout and "all full" not in done.stdout
+    roomy = {**full, "pool": {"leased": 7, "waiting": 0}, "room": "available", "room_summary": "2 free, 7 of at most 9 in use", "room_remedy": None, "waiting_reason": None}
+    done = play(one_node({"out": json.dumps(roomy)}), "status")
+    assert done.stdout.splitlines()[1].split() == ["a", "yes", "7/9", "0", "0.1.0"]
+
+
 def test_an_older_daemon_without_the_fields(play):
     done = play(one_node({"out": json.dumps({"ready": True})}), "status")
     assert done.returncode == 0 and done.stdout.splitlines()[1].split() == ["a", "yes", "?/?", "?", "?"]
@@ -366,7 +380,8 @@ def test_krew_s_manifest(tmp_path):
     (platform,) = manifest["spec"]["platforms"]
     assert platform["uri"] == "https://example.org/kubectl-vpcwire.zip" and platform["sha256"] == hashlib.sha256(archive).hexdigest()
     with zipfile.ZipFile(tmp_path / "one/kubectl-vpcwire.zip") as opened:
-        (entry,) = opened.infolist()
+        (entry, license) = opened.infolist()  # krew's index wants the license in it
+        assert license.filename == "LICENSE" and b"Apache License" in opened.read(license)
         assert entry.filename == platform["bin"] and stat.S_IMODE(entry.external_attr >> 16) == 0o755
         assert opened.read(entry) == PLUGIN.read_bytes()
     version = (TOP / "CMakeLists.txt").read_text().split("VERSION ", 2)

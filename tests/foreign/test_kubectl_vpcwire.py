@@ -239,7 +239,6 @@ def files(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-@pytest.mark.xfail(strict=True, reason="ipamctl bundle does not write to standard output yet")
 def test_bundle(cluster):
     folder = cluster.folder / "bundles"
     done = cluster.type("bundle", "--all", "--output", folder, check=False)
@@ -311,7 +310,6 @@ CODES = {
     "kubectl vpcwire pods": 1,
     "kubectl vpcwire check": 1,
 }
-NOT_YET = [pytest.mark.xfail(strict=True, reason="as test_bundle")]
 KUBECTL_LINES = readme.lines("With kubectl")
 FOREVER = "kubectl -n kube-system port-forward AWS_NODE_POD 61679"
 
@@ -325,7 +323,7 @@ def typed(cluster, line, folder):
     return ["bash", "-c", f"cd {folder} && {line}"]
 
 
-@pytest.mark.parametrize("line", [pytest.param(line, marks=NOT_YET if "bundle" in line else []) for line in KUBECTL_LINES if line != FOREVER])
+@pytest.mark.parametrize("line", [line for line in KUBECTL_LINES if line != FOREVER])
 def test_readme_s_lines(cluster, pods, tmp_path, line):
     done = cluster.nodes["node-0"].exec(*typed(cluster, line, tmp_path), env=cluster.plane.env, check=False)
     code = doctor_here(cluster.nodes["node-0"]).returncode if "doctor" in line else CODES.get(line, 0)
