@@ -428,12 +428,41 @@ static void test_a_denied_action_names_itself_once(void **state)
         assert_int_equal(count_events(b, "ec2-denied", &text), 2);
 }
 
+static size_t all_events(struct bench *b)
+{
+        struct store_event *events;
+        size_t n;
+
+        assert_ok(store_events(b->f->store, 0, 1000, b->arena, &events, &n, &b->f->err), &b->f->err);
+        return n;
+}
+
+/* A throttled account is asked again and again: what never happened must not push out the history. */
+static void test_a_refused_call_is_no_event(void **state)
+{
+        struct bench *b = *state;
+        struct round round = bench_round(b, SOON);
+        size_t before = all_events(b);
+
+        refuse(b, 503, "RequestLimitExceeded", "too many calls");
+        bench_act(b, &round, create);
+        bench_act(b, &round,
+                  (struct plan_action){.kind = PLAN_UNASSIGN, .key = round.enis[0].key, .count = 2});
+        bench_act(b, &round, (struct plan_action){.kind = PLAN_ASSIGN, .key = round.enis[0].key, .count = 2});
+        round = bench_round(b, SOON);
+        assert_true(blocked_find(&round, CONDITION_CREATE, "") &&
+                    blocked_find(&round, CONDITION_UNASSIGN, "eni-0") &&
+                    blocked_find(&round, CONDITION_ASSIGN, "eni-0"));
+        assert_int_equal(all_events(b), before);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_a_lost_create_is_repeated_word_for_word),
                 TEST(test_a_full_subnet_blocks_the_subnet_and_leaves_no_row),
+                TEST(test_a_refused_call_is_no_event),
                 TEST(test_a_full_subnet_is_asked_once),
                 TEST(test_nothing_is_done_on_a_view_that_a_resync_has_changed),
                 TEST(test_a_lost_attach_stays_in_doubt),
