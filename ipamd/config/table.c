@@ -7,8 +7,6 @@
 #include <vpcwire/dataplane.h>
 #include <vpcwire/nearest.h>
 
-#include "config/unsupported.h"
-
 #define FIELD(member) offsetof(struct config, member)
 
 /* Names of aws-vpc-cni where the meaning is the same; ours begin with VPCWIRE_. Sorted by theme, as --help shows them. */
@@ -147,21 +145,6 @@ const struct setting *setting_find(const char *name)
                         return &settings[i];
         }
         return NULL;
-}
-
-static bool is_called(const struct setting *setting, const char *name)
-{
-        return (setting->second_name && strcmp(setting->second_name, name) == 0) ||
-               (setting->third_name && strcmp(setting->third_name, name) == 0);
-}
-
-bool config_knows(const char *name)
-{
-        for (size_t i = 0; i < n_settings; i++) {
-                if (is_called(&settings[i], name))
-                        return true;
-        }
-        return setting_find(name) || unsupported_find(name);
 }
 
 const char *setting_nearest(const char *name, unsigned *ret_distance)

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "config/table.h"
+#include "config/unsupported.h"
 #include "config/warn.h"
 
 enum {
@@ -25,6 +26,21 @@ static bool begins_with_one_of(const char *name, const char *const *list, size_t
                 if (strncmp(name, list[i], strlen(list[i])) == 0)
                         return true;
         return false;
+}
+
+static bool is_called(const struct setting *setting, const char *name)
+{
+        return (setting->second_name && strcmp(setting->second_name, name) == 0) ||
+               (setting->third_name && strcmp(setting->third_name, name) == 0);
+}
+
+bool config_knows(const char *name)
+{
+        for (size_t i = 0; i < n_settings; i++) {
+                if (is_called(&settings[i], name))
+                        return true;
+        }
+        return setting_find(name) || unsupported_find(name);
 }
 
 static bool looks_like_a_setting(const char *name, unsigned distance)

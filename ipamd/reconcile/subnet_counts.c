@@ -12,7 +12,7 @@
 #include <vpcwire/clock.h>
 #include <vpcwire/log.h>
 
-#include "reconcile/subnets.h"
+#include "reconcile/subnet_list.h"
 #include "store/subnets.h"
 
 enum { JITTER_PART = 8 }; /* of a period: nodes that started together do not ask together */

@@ -4,21 +4,9 @@
 #define IPAMD_RECONCILE_SUBNETS_H
 
 #include "reconcile/round.h"
+#include "reconcile/subnet_list.h"
 
 enum { SUBNETS_PERIOD_MS = 10 * 60 * 1000 }; /* other subnets are asked for no more often */
-
-/* A subnet beside the node's own in which ENIs may be made. */
-struct subnet {
-        char id[EC2_ID_BYTES];
-        struct prefix cidr;
-        unsigned available; /* addresses, as EC2 counted them; less what we took since */
-};
-
-struct subnets {
-        struct subnet *list; /* the one with the most free addresses first */
-        size_t n;
-        int64_t due_ms; /* EC2 may be asked for them again */
-};
 
 /* PLAN_FIND_SUBNETS: asks EC2 which others there are. */
 int subnets_look_for_more(struct subnets *subnets, struct context *ctx, struct round *round,

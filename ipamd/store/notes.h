@@ -3,6 +3,7 @@
 #ifndef IPAMD_STORE_NOTES_H
 #define IPAMD_STORE_NOTES_H
 
+#include "model/lease.h"
 #include "store/database.h"
 
 /*

@@ -5,7 +5,8 @@
 #include <vpcwire/jsonx.h>
 #include <vpcwire/log.h>
 
-#include "store/store.h"
+#include "store/notes.h"
+#include "store/subnets.h"
 
 static const char FACT_SUBNETS[] = "subnets";
 
