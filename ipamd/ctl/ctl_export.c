@@ -110,7 +110,7 @@ static int list_settled(struct ipam_client *client, struct ipam_list_reply *ret,
                 if (clock_boottime_ms() >= deadline_ms)
                         return err_set(
                                 err, ERR_AGAIN,
-                                "for %d s now a pod has been getting %s, or is to be looked at with it; "
+                                "for %d s now the pod with %s has not been wired, or not been adopted; "
                                 "see `ipamctl pods` and `ipamctl imports`, and try again",
                                 SETTLE_MS / 1000, IP_TEXT(unsettled));
                 nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);

@@ -9,14 +9,15 @@
 /* The last write is all that a dead daemon leaves of its time. */
 static void tell_offline(const struct ctl *ctl, const struct err *why)
 {
+        bool down = ctl->offline.daemon == CTL_DAEMON_DOWN;
         int64_t written_ms = ctl->offline.written_ms;
 
         fprintf(ctl->err,
                 "ipamctl: ipamd %s: %s\n"
-                "ipamctl: since %s (%s ago) or later: it wrote its database then. What follows is from "
-                "there; "
-                "next: " CTL_NEXT "\n",
-                ctl->offline.daemon == CTL_DAEMON_DOWN ? "is down" : "does not answer", why->msg,
+                "ipamctl: %s since %s (%s ago) or later: its database was last written then. This is what "
+                "the "
+                "database says; next: " CTL_NEXT "\n",
+                down ? "is down" : "does not answer", why->msg, down ? "down" : "silent",
                 clock_wall_format(written_ms, (char[CLOCK_TEXT_BYTES]){0}),
                 show_age(clock_wall_ms() - written_ms, (char[SHOW_AGE_BYTES]){0}));
 }
