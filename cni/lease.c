@@ -101,7 +101,7 @@ static int try_to_ask(struct call *call, const struct lease_ask *what, struct ip
         int r = lease_connect(call, left_ms(call), ipam, err);
 
         if (r < 0) {
-                *ret_again = r == -ERR_AGAIN || r == -ERR_NOT_FOUND;
+                *ret_again = r == -ERR_AGAIN || r == -ERR_NOT_FOUND || r == -ERR_TIMEOUT;
                 return call_fail(call, CNI_CODE_TRY_AGAIN, err);
         }
         r = ask_once(call, what, ipam, ret, err);

@@ -61,7 +61,9 @@ static int connect_before(int fd, const struct sockaddr_un *address, int64_t dea
                 if (errno != EAGAIN && errno != EINTR)
                         return err_set_errno(err, errno, "connect to %s", address->sun_path);
                 if (left_ms(deadline_ms) == 0)
-                        return err_set(err, ERR_AGAIN, "%s has too many callers", address->sun_path);
+                        return err_set(err, ERR_TIMEOUT,
+                                       "%s has too many callers: the daemon does not take them",
+                                       address->sun_path);
                 poll(NULL, 0, CONNECT_RETRY_MS);
         }
 }

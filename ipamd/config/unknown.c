@@ -17,8 +17,23 @@ enum {
 /* Nobody else's variables begin so. */
 static const char *const prefixes[] = {"VPCWIRE_", "AWS_VPC_", "WARM_", "MINIMUM_IP_", "ENI_CONFIG_"};
 
-/* No settings, but ours: where they are, what ipamctl and the plugin read, and what Kubernetes makes of a Service's name. */
-static const char *const others[] = {"VPCWIRE_CONF", "VPCWIRE_SERVICE_", "VPCWIRE_PORT"};
+/* No setting, but ours: where they are. */
+static const char where_settings_are[] = "VPCWIRE_CONF";
+
+/* Kubernetes makes these of the names of Services, whatever they begin with: WARM_CACHE_PORT_80_TCP_ADDR. */
+static const char *const of_services[] = {"_SERVICE_HOST", "_SERVICE_PORT", "_PORT"};
+
+static bool is_of_a_service(const char *name)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(of_services); i++) {
+                const char *part = strstr(name, of_services[i]);
+                char behind = part ? part[strlen(of_services[i])] : 'x';
+
+                if (behind == '\0' || behind == '_')
+                        return true;
+        }
+        return false;
+}
 
 static bool begins_with_one_of(const char *name, const char *const *list, size_t n)
 {
@@ -62,7 +77,7 @@ void unknown_warn(struct config *config)
                         continue;
                 name = arena_printf(config->warnings.arena, "%.*s", (int)length, *variable);
                 nearest = setting_nearest(name, &distance);
-                if (config_knows(name) || begins_with_one_of(name, others, ARRAY_SIZE(others)) ||
+                if (config_knows(name) || strcmp(name, where_settings_are) == 0 || is_of_a_service(name) ||
                     !looks_like_a_setting(name, distance))
                         continue;
                 config_warn(config, name, "no setting has this name, so it is ignored; the nearest is %s",

@@ -225,7 +225,8 @@ enum ctl_exit ctl_status(struct ctl *ctl)
         if (source_status(&source, &status, &err) < 0)
                 return ctl_fail_next(ctl, &err);
         if (source_code(&source) != CTL_OK)
-                status.reason = "ipamd does not answer";
+                status.reason =
+                        ctl->offline.daemon == CTL_DAEMON_DOWN ? "ipamd is down" : "ipamd does not answer";
         if (ctl->json) {
                 ctl_print_json(ctl, IPAM_METHOD_STATUS, &status, false);
         } else if (source_code(&source) != CTL_OK) {

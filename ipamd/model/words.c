@@ -2,12 +2,19 @@
 #include "model/words.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include <vpcwire/dataplane.h>
 
 #include "model/ec2.h"
 
-enum about { ABOUT_NOTHING, ABOUT_OBJECT, ABOUT_ACTION, ABOUT_POD_ROUTE /* the command that removes it */ };
+enum about {
+        ABOUT_NOTHING,
+        ABOUT_OBJECT,
+        ABOUT_ACTION,
+        ABOUT_PERMISSIONS, /* that the action needs */
+        ABOUT_POD_ROUTE,   /* the command that removes it */
+};
 
 /* "head", or "head" + what it is about + "tail". */
 struct wording {
@@ -24,7 +31,7 @@ static const struct {
                              {"nothing on this node, it slows down by itself; CloudTrail shows who calls "
                               "most, AWS raises the limit"}},
         [CAUSE_TRANSIENT] = {{"EC2 has an error of its own"}, {0}},
-        [CAUSE_TRANSPORT] = {{"EC2's API cannot be reached"},
+        [CAUSE_TRANSPORT] = {{0}, /* the resolver, the route, the certificate, ...: the message knows which */
                              {"check DNS, routes, security groups and the VPC endpoint of the EC2 API"}},
         [CAUSE_CAPACITY_SUBNET] =
                 {{"subnet ", ABOUT_OBJECT, " has no free addresses"},
@@ -38,11 +45,12 @@ static const struct {
         [CAUSE_IN_USE] = {{"EC2 says that it is in use"}, {0}},
         [CAUSE_TOKEN_USED] = {{"EC2 carried this request out before, and does not show the result yet"}, {0}},
         [CAUSE_DENIED] = {{"the node's IAM role may not call ec2:", ABOUT_ACTION, ""},
-                          {"allow ec2:", ABOUT_ACTION, " in the IAM policy of this node's role"}},
+                          {"allow ec2:", ABOUT_PERMISSIONS, " in the IAM policy of this node's role"}},
         [CAUSE_CREDENTIALS] =
                 {{"AWS refuses this node's credentials"},
                  {"check the role of the service account or the instance, and the node's clock"}},
-        [CAUSE_REQUEST] = {{"EC2 refuses ec2:", ABOUT_ACTION, ""}, {"read EC2's answer: ipamctl doctor"}},
+        [CAUSE_REQUEST] = {{0}, /* what EC2 objects to is known to its answer alone */
+                           {"correct what EC2 objects to: security groups, tags, settings"}},
         [CAUSE_PACED] = {{"local rate limit of EC2 calls"}, {0}},
         [CAUSE_ENI_LIMIT] = {{0},
                              {"fewer pods on the node (kubelet's maxPods), a larger instance type, or a "
@@ -92,6 +100,12 @@ static const char *about_text(enum about about, const char *object, const char *
         switch (about) {
         case ABOUT_OBJECT: return object;
         case ABOUT_ACTION: return action;
+        case ABOUT_PERMISSIONS:
+                /* It is made with its tags, and EC2 says "UnauthorizedOperation" for either. */
+                return strcmp(action, ec2_action_names[EC2_ACTION_CREATE_ENI]) == 0
+                               ? arena_printf(arena, "%s and ec2:%s", action,
+                                              ec2_action_names[EC2_ACTION_CREATE_TAGS])
+                               : action;
         case ABOUT_POD_ROUTE:
                 return arena_printf(arena, "ip route del %s table %d", object, DATAPLANE_TABLE_PODS);
         case ABOUT_NOTHING: break;
@@ -111,10 +125,11 @@ static const char *wording_text(const struct wording *wording, const char *objec
 struct condition_words condition_words(const struct condition *condition, struct arena *arena)
 {
         enum condition_cause cause = condition->cause;
-        const char *action = ec2_action_to_string(actions[condition->kind]);
-        const char *what = wording_text(&rows[cause].what, condition->object, action, arena);
+        const char *action, *what;
 
         assert((unsigned)cause < _CONDITION_CAUSE_MAX && (unsigned)condition->kind < _CONDITION_KIND_MAX);
+        action = ec2_action_to_string(actions[condition->kind]);
+        what = wording_text(&rows[cause].what, condition->object, action, arena);
         return (struct condition_words){
                 .what = what ?: condition->message,
                 .remedy = wording_text(&rows[cause].remedy, condition->object, action, arena),

@@ -27,6 +27,7 @@ struct pool_facts {
         int64_t now_ms;
 };
 
+/* Not before its time. Of a call that failed, its time may be over and the next try not answered: see room.c. */
 static inline bool facts_is_over(const struct pool_facts *facts, const struct condition *condition)
 {
         return condition->retry_at_ms <= facts->now_ms;

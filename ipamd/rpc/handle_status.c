@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <vpcwire/clock.h>
+#include <vpcwire/log.h>
 
 #include "model/egress.h"
 #include "model/words.h"
@@ -64,14 +65,17 @@ static void add_warnings(struct ipam_status_reply *status, const struct rpc *rpc
                 status->warnings[status->n_warnings++] = settings->warnings[i];
 }
 
-static int add_subnets(struct ipam_status_reply *status, struct store *store, struct arena *arena,
-                       struct err *err)
+/* For people alone: that it cannot be read fails nothing else. */
+static void add_subnets(struct ipam_status_reply *status, struct store *store, struct arena *arena)
 {
         const struct subnet_count *counts;
+        struct err err;
         size_t n;
 
-        if (store_subnets(store, arena, &counts, &n, err) < 0)
-                return -ERR_INTERNAL;
+        if (store_subnets(store, arena, &counts, &n, &err) < 0) {
+                log_warn("free addresses of the subnets not read", LOG_ERR(&err));
+                return;
+        }
         status->subnets = ARENA_ARRAY(arena, struct ipam_subnet, n);
         status->n_subnets = n;
         for (size_t i = 0; i < n; i++)
@@ -79,7 +83,6 @@ static int add_subnets(struct ipam_status_reply *status, struct store *store, st
                                                           .cidr = counts[i].cidr,
                                                           .available = counts[i].available,
                                                           .seen_at_ms = counts[i].seen_wall_ms};
-        return 0;
 }
 
 /*
@@ -173,7 +176,8 @@ int rpc_status(struct rpc *rpc, struct arena *arena, struct ipam_status_reply *r
         add_blocked(ret, &facts, arena);
         add_health(ret, rpc, &facts, arena);
         add_warnings(ret, rpc, &facts, arena);
-        return add_subnets(ret, rpc->options.store, arena, err);
+        add_subnets(ret, rpc->options.store, arena);
+        return 0;
 }
 
 int handle_status(struct method_call *call, const void *request _unused_, void *reply, struct err *err)

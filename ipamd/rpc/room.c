@@ -6,12 +6,14 @@
 #include "model/words.h"
 #include "rpc/wire.h"
 
+enum { TRIED_AGAIN_MS = 60 * 1000 }; /* longer than a call takes, with all its own tries */
+
 static unsigned in_use(const struct pool_facts *facts)
 {
         return facts->counts.leased + facts->counts.lost;
 }
 
-static bool at_limit(const struct pool_facts *facts)
+bool room_at_limit(const struct pool_facts *facts)
 {
         return facts->limit && in_use(facts) >= facts->limit;
 }
@@ -31,7 +33,7 @@ const char *room_counts_text(const struct pool_facts *facts, struct arena *arena
 {
         unsigned n = in_use(facts);
 
-        if (at_limit(facts))
+        if (room_at_limit(facts))
                 return arena_printf(arena, "%u of %u in use, %s", n, facts->limit, limit_text(facts, arena));
         if (facts->limit)
                 return arena_printf(arena, "%u of at most %u in use", n, facts->limit);
@@ -46,12 +48,12 @@ static const struct condition *find_kind(const struct pool_facts *facts, enum co
         return NULL;
 }
 
-/* The calls that addresses come by, the likeliest first; the planner's word says only that one of them is put off. */
-static const struct condition *call_put_off(const struct pool_facts *facts)
-{
-        static const enum condition_kind calls[] = {CONDITION_ASSIGN,   CONDITION_CREATE, CONDITION_ATTACH,
-                                                    CONDITION_RECREATE, CONDITION_MARK,   CONDITION_RESYNC};
+/* The calls that addresses come by, the likeliest first. */
+static const enum condition_kind calls[] = {CONDITION_ASSIGN,   CONDITION_CREATE, CONDITION_ATTACH,
+                                            CONDITION_RECREATE, CONDITION_MARK,   CONDITION_RESYNC};
 
+static const struct condition *find_call(const struct pool_facts *facts)
+{
         for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
                 const struct condition *condition = find_kind(facts, calls[i]);
 
@@ -61,57 +63,86 @@ static const struct condition *call_put_off(const struct pool_facts *facts)
         return NULL;
 }
 
+/* A call that failed stands until it has succeeded: while it is tried again, nothing has changed yet. */
+static const struct condition *find_tried_again(const struct pool_facts *facts)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
+                for (size_t k = 0; k < facts->n_blocked; k++) {
+                        const struct condition *condition = &facts->blocked[k];
+
+                        if (condition->kind == calls[i] && condition->attempts &&
+                            facts_is_over(facts, condition) &&
+                            facts->now_ms - condition->retry_at_ms < TRIED_AGAIN_MS)
+                                return condition;
+                }
+        return NULL;
+}
+
+bool room_is_of_a_call(const struct condition *planner)
+{
+        return planner->cause == CAUSE_ASSIGN_BLOCKED || planner->cause == CAUSE_CREATE_BLOCKED ||
+               planner->cause == CAUSE_NODE_UNKNOWN;
+}
+
 const struct condition *room_stopped_by(const struct pool_facts *facts)
 {
         const struct condition *planner = find_kind(facts, CONDITION_GROW);
 
         if (!planner)
-                return find_kind(facts, CONDITION_RESYNC) ?: find_kind(facts, CONDITION_STEP_PLAN);
-        if (planner->cause == CAUSE_ASSIGN_BLOCKED || planner->cause == CAUSE_CREATE_BLOCKED ||
-            planner->cause == CAUSE_NODE_UNKNOWN)
-                return call_put_off(facts) ?: planner;
+                return find_kind(facts, CONDITION_RESYNC)
+                               ?: find_kind(facts, CONDITION_STEP_PLAN) ?: find_tried_again(facts);
+        if (room_is_of_a_call(planner))
+                return find_call(facts) ?: planner;
         if (planner->cause == CAUSE_UNDER_WAY || planner->cause == CAUSE_COOLING ||
             planner->cause == CAUSE_ENI_LEAVING)
                 return NULL; /* it passes by itself */
         return planner;
 }
 
+const char *room_tried_text(const struct pool_facts *facts, const struct condition *condition,
+                            const char *what, struct arena *arena)
+{
+        char span[CLOCK_SPAN_BYTES];
+
+        if (!condition->attempts)
+                return what;
+        if (facts_is_over(facts, condition))
+                return arena_printf(arena, "%s, tried again now", what);
+        return arena_printf(arena, "%s, next try in %s", what,
+                            clock_until_format(condition->retry_at_ms - facts->now_ms, span));
+}
+
+const char *room_cooling_text(const struct pool_facts *facts, struct arena *arena)
+{
+        char span[CLOCK_SPAN_BYTES];
+
+        if (!facts->counts.cooling)
+                return NULL;
+        return arena_printf(arena, "%u cooling, next free in %s", facts->counts.cooling,
+                            clock_until_format(facts->counts.next_cooled_ms - facts->now_ms, span));
+}
+
 static const char *coming_text(const struct pool_facts *facts, struct arena *arena)
 {
-        const struct store_counts *counts = &facts->counts;
-        unsigned coming = counts->preparing + counts->unready;
-        char span[CLOCK_SPAN_BYTES];
+        unsigned coming = facts->counts.preparing + facts->counts.unready;
 
         if (coming)
                 return arena_printf(arena, "%u being prepared", coming);
-        if (counts->cooling)
-                return arena_printf(arena, "%u cooling, next free in %s", counts->cooling,
-                                    clock_until_format(counts->next_cooled_ms - facts->now_ms, span));
-        return "more come when a pod needs them";
+        return room_cooling_text(facts, arena) ?: "more come when a pod needs them";
 }
 
-static const char *stopped_text(const struct pool_facts *facts, const struct condition *by,
-                                const struct condition_words *words, struct arena *arena)
-{
-        char span[CLOCK_SPAN_BYTES];
-
-        if (!by->attempts)
-                return words->what;
-        return arena_printf(arena, "%s, next try in %s", words->what,
-                            clock_until_format(by->retry_at_ms - facts->now_ms, span));
-}
-
+/* What has no remedy passes by itself. */
 static void set_stopped(const struct pool_facts *facts, const struct condition *by, struct arena *arena,
                         struct room *ret)
 {
         const struct condition_words words = condition_words(by, arena);
-        bool passes = by->cause == CAUSE_PACED;
 
-        ret->state = passes ? IPAM_ROOM_STATE_SOON : IPAM_ROOM_STATE_NONE;
+        ret->state = words.remedy ? IPAM_ROOM_STATE_NONE : IPAM_ROOM_STATE_SOON;
         ret->cause = wire_cause(by->cause);
         ret->remedy = words.remedy;
-        ret->summary = arena_printf(arena, "%s, %s; %s", passes ? "soon" : "none",
-                                    room_counts_text(facts, arena), stopped_text(facts, by, &words, arena));
+        ret->summary =
+                arena_printf(arena, "%s, %s; %s", words.remedy ? "none" : "soon",
+                             room_counts_text(facts, arena), room_tried_text(facts, by, words.what, arena));
 }
 
 static void set_at_limit(const struct pool_facts *facts, struct arena *arena, struct room *ret)
@@ -143,7 +174,7 @@ void room_of(const struct pool_facts *facts, struct arena *arena, struct room *r
                 ret->state = IPAM_ROOM_STATE_AVAILABLE;
                 ret->summary =
                         arena_printf(arena, "%u free, %s", counts->free, room_counts_text(facts, arena));
-        } else if (at_limit(facts)) {
+        } else if (room_at_limit(facts)) {
                 set_at_limit(facts, arena, ret);
         } else if (!counts->cooling && !counts->preparing && !counts->unready && stopped_by) {
                 set_stopped(facts, stopped_by, arena, ret);

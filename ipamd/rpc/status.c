@@ -31,7 +31,8 @@ static void set_limit(const struct rpc *rpc, const struct eni *enis, size_t n_en
                 facts->limited_by = POOL_LIMIT_MAX_PODS;
                 limit = facts->limit_value = targets->max_pods;
         }
-        facts->limit = (unsigned)limit;
+        /* A limit that was lowered takes nothing away that is there. */
+        facts->limit = limit && facts->counts.total > limit ? facts->counts.total : (unsigned)limit;
 }
 
 static void split(struct arena *arena, const struct condition *all, size_t n, struct pool_facts *facts)

@@ -243,8 +243,8 @@ def test_a_retry_after_of_centuries(make_node, account):
         node.wait_quiet(free=3)
         api.refuse(429, times=1, retry_after=9223372036854775807)
         tell_denied(node, "Something")
-        wait_until(lambda: "again_in_ms" in node.proc.text(), EVENT_S)
-        assert '"again_in_ms":300000' in node.proc.text(), "five minutes are the most"
+        wait_until(lambda: "retry_in_ms" in node.proc.text(), EVENT_S)
+        assert '"retry_in_ms":300000' in node.proc.text(), "five minutes are the most"
         serves(node, "web")
 
 

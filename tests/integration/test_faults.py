@@ -147,7 +147,7 @@ def test_15_denied(vpc, make_node):
     assert refused.code == 11, refused
     assert node.calls()[CREATE] == 1, node.calls()
     blocked = node.status()["blocked"]
-    assert any("UnauthorizedOperation" in item["reason"] and CREATE in item["reason"] for item in blocked), blocked
+    assert any("UnauthorizedOperation" in item.get("detail", "") and CREATE in item["reason"] and CREATE in item["remedy"] for item in blocked), blocked
     assert node.leases() and len(node.leases()) == 3
     assert node.metric("vpcwire_ec2_denied", action=CREATE) == 1
     assert node.metric("vpcwire_ec2_denied", action=ATTACH) == 0
@@ -157,16 +157,20 @@ def test_15_denied(vpc, make_node):
 
 
 @pytest.mark.parametrize(
-    "code",
-    ["NetworkInterfaceLimitExceeded", "SecurityGroupsPerInterfaceLimitExceeded", "InvalidGroup.NotFound"],
+    "code, words",
+    [
+        ("NetworkInterfaceLimitExceeded", "quota of ENIs"),
+        ("SecurityGroupsPerInterfaceLimitExceeded", "SecurityGroupsPerInterfaceLimitExceeded"),
+        ("InvalidGroup.NotFound", "InvalidGroup.NotFound"),
+    ],
 )
-def test_slow_refusals_of_create(vpc, make_node, code):
+def test_slow_refusals_of_create(vpc, make_node, code, words):
     """What no hurry mends is reported, asked again slowly, and leaves nothing."""
     node = warm_node(make_node)
     script(vpc, error(CREATE, code))
     add_from_pool(node, "p0", "p1", "p2")
     refused = node.pod_netns("late").cni("ADD", conf=node.cni_conf(timeoutSeconds=8))
-    assert refused.code == 11 and code in refused.stdout, refused
+    assert refused.code == 11 and words in refused.stdout, refused
     assert hits(vpc)[0] <= 3, hits(vpc)
     assert len(vpc.enis()) == 1 and len(node.enis()) == 1
 

@@ -151,6 +151,10 @@ static void test_names_that_are_no_settings(void **state)
                 {"VPCWIRE_CONF", NULL},
                 {"VPCWIRE_SERVICE_HOST", NULL},
                 {"VPCWIRE_PORT_80_TCP", NULL},
+                {"WARM_CACHE_SERVICE_HOST", NULL},
+                {"WARM_CACHE_SERVICE_PORT_HTTP", NULL},
+                {"WARM_CACHE_PORT", NULL},
+                {"VPCWIRE_CONFLIST_NAMES", "VPCWIRE_CONFLIST_NAME"},
                 {"AWS_VPC_K8S_CNI_CONFIGURE_RPFILTER", NULL},
                 {"AWS_EC2_ENDPOINT", NULL},
         };

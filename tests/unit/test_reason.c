@@ -13,15 +13,23 @@ enum { NOW_MS = 1000000 };
         "where it is set"
 #define FIX_SUBNET                                                                                           \
         "; fix: free addresses in it, or tag another subnet of this zone with kubernetes.io/role/cni=1"
-#define FIX_DENIED "; fix: allow ec2:AssignPrivateIpAddresses in the IAM policy of this node's role"
+#define SERVER_ERROR "EC2 has an error of its own"
+#define FIX_DENIED   "; fix: allow ec2:AssignPrivateIpAddresses in the IAM policy of this node's role"
 
 /* EC2's own words are never in a sentence: they are in no expectation. */
 #define EC2_SAYS "ec2 AssignPrivateIpAddresses: UnauthorizedOperation: You are not authorized"
 
 static const struct condition full = {CONDITION_CREATE, "subnet-x", CAUSE_CAPACITY_SUBNET,
                                       EC2_SAYS,         1,          NOW_MS + 39001};
-static const struct condition over = {CONDITION_CREATE, "subnet-x", CAUSE_CAPACITY_SUBNET,
-                                      "old news",       1,          NOW_MS};
+static const struct condition over = {CONDITION_UNASSIGN, "eni-1", CAUSE_DENIED, "old news", 1, NOW_MS};
+static const struct condition tried_again = {CONDITION_ASSIGN, "subnet-x", CAUSE_CAPACITY_SUBNET,
+                                             EC2_SAYS,         1,          NOW_MS - 2000};
+static const struct condition long_over = {CONDITION_ASSIGN, "subnet-x", CAUSE_CAPACITY_SUBNET,
+                                           EC2_SAYS,         1,          NOW_MS - 70000};
+static const struct condition server_error[] = {
+        {CONDITION_ASSIGN, "eni-1", CAUSE_TRANSIENT, EC2_SAYS, 1, NOW_MS + 2000},
+        {CONDITION_GROW, "", CAUSE_ASSIGN_BLOCKED, "the last call failed", 0, NOW_MS + 2000},
+};
 static const struct condition denied[] = {
         {CONDITION_ASSIGN, "eni-1", CAUSE_DENIED, EC2_SAYS, 1, NOW_MS + 1800000},
         {CONDITION_GROW, "", CAUSE_ASSIGN_BLOCKED, "the last call failed", 0, NOW_MS + 1800000},
@@ -125,6 +133,20 @@ static const struct {
          "no free address: 0 in use; 1 cooling, next free in 1s",
          IPAM_ROOM_STATE_SOON,
          "soon, 0 in use; 1 cooling, next free in 1s"},
+        /* While a call that failed is tried again, nothing has changed yet; long after, it says nothing. */
+        {{SMALL_POOL, BLOCKED_1(tried_again)},
+         "no free address: 3 of at most 9 in use" FIX_SUBNET,
+         IPAM_ROOM_STATE_NONE,
+         "none, 3 of at most 9 in use; subnet subnet-x has no free addresses, tried again now"},
+        {{SMALL_POOL, BLOCKED_1(long_over)},
+         "no free address: 3 of at most 9 in use",
+         IPAM_ROOM_STATE_SOON,
+         "soon, 3 of at most 9 in use; more come when a pod needs them"},
+        /* What has no remedy passes by itself. */
+        {{SMALL_POOL, BLOCKED(server_error)},
+         "no free address: 3 of at most 9 in use; " SERVER_ERROR ", next try in 2s" GIVEN,
+         IPAM_ROOM_STATE_SOON,
+         "soon, 3 of at most 9 in use; " SERVER_ERROR ", next try in 2s"},
         /* Below it, and the pool cannot grow. */
         {{SMALL_POOL, BLOCKED_1(full)},
          "no free address: 3 of at most 9 in use; subnet subnet-x has no free addresses, next try in "

@@ -26,7 +26,8 @@ static void test_of_every_cause(void **state _unused_)
         for (int cause = 0; cause < _CONDITION_CAUSE_MAX; cause++) {
                 const struct condition_words words =
                         words_of(arena, CONDITION_ASSIGN, "eni-1", (enum condition_cause)cause);
-                bool ec2_refused = cause <= CAUSE_REQUEST;
+                bool ec2_refused =
+                        cause <= CAUSE_REQUEST && cause != CAUSE_TRANSPORT && cause != CAUSE_REQUEST;
 
                 assert_true(words.what && *words.what);
                 assert_int_equal(words.detail && strcmp(words.detail, MESSAGE) == 0, ec2_refused);
@@ -47,6 +48,11 @@ static void test_that_they_name_the_thing(void **state _unused_)
                 {CONDITION_ATTACH, "eni-1", CAUSE_DENIED,
                  "the node's IAM role may not call ec2:AttachNetworkInterface; fix: allow "
                  "ec2:AttachNetworkInterface in the IAM policy of this node's role"},
+                {CONDITION_CREATE, "", CAUSE_DENIED,
+                 "the node's IAM role may not call ec2:CreateNetworkInterface; fix: allow "
+                 "ec2:CreateNetworkInterface and ec2:CreateTags in the IAM policy of this node's role"},
+                {CONDITION_CREATE, "", CAUSE_REQUEST,
+                 MESSAGE "; fix: correct what EC2 objects to: security groups, tags, settings"},
                 {CONDITION_RESYNC, "", CAUSE_DENIED,
                  "the node's IAM role may not call ec2:DescribeNetworkInterfaces; fix: allow "
                  "ec2:DescribeNetworkInterfaces in the IAM policy of this node's role"},
