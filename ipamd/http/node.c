@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * /v1/node: all that the node's page shows, in one answer. Bounded by what an instance can have (some hundreds of addresses),
- * the calls that are kept (metrics/calls.h) and the minutes of an hour.
+ * the calls that are kept (metrics/calls.h), the minutes of an hour, and connections that wait.
  */
-#include <string.h>
-
 #include <vpcwire/clock.h>
 #include <vpcwire/ipam.h>
 #include <vpcwire/jsonx.h>
@@ -14,17 +12,7 @@
 #include "metrics/metrics.h"
 #include "rpc/latency.h"
 
-enum { MINUTE_MS = 60 * 1000, SHORT_ID_CHARS = 12 };
-
-/*
- * Enough to find the container with a runtime's tools, too little to name the lease: who can name its key could ask for its
- * end, if he had the socket.
- */
-static void add_short_id(json_t *json, const char *container_id)
-{
-        if (strlen(container_id) > SHORT_ID_CHARS)
-                json_object_set_new(json, "container", json_sprintf("%.*s", SHORT_ID_CHARS, container_id));
-}
+enum { MINUTE_MS = 60 * 1000 };
 
 static json_t *address_json(const struct http_pool *pool, const struct block_address *address,
                             int64_t wall_minus_boot_ms)
@@ -42,7 +30,7 @@ static json_t *address_json(const struct http_pool *pool, const struct block_add
         json_object_set_new(json, "namespace", jsonx_string(lease->pod_namespace));
         json_object_set_new(json, "lease", json_string(lease_state_to_string(lease->state)));
         json_object_set_new(json, "since_ms", json_integer(lease->since_wall_ms));
-        add_short_id(json, lease->key.container_id);
+        http_add_short_id(json, lease->key.container_id);
         return json;
 }
 
@@ -179,11 +167,12 @@ void http_get_node(void *data, const struct http_route *route _unused_, struct h
         struct ipam_status_reply status;
         int64_t wall_ms = clock_wall_ms(), wall_minus_boot_ms;
         struct http_pool pool;
-        json_t *enis;
+        json_t *enis, *events;
         struct err err;
 
         if (rpc_status(http->options.rpc, arena, &status, &err) < 0 ||
-            http_read_pool(http, arena, &pool, &err) < 0) {
+            http_read_pool(http, arena, &pool, &err) < 0 ||
+            http_events(http->options.store, arena, &events, &err) < 0) {
                 http_answer_failed(ret, "node", &err);
                 return;
         }
@@ -192,9 +181,10 @@ void http_get_node(void *data, const struct http_route *route _unused_, struct h
         for (size_t i = 0; i < pool.n_enis; i++)
                 json_array_append_new(enis, eni_json(&pool, &pool.enis[i], wall_minus_boot_ms));
         http_answer_json(
-                ret, json_pack("{sI so so so so so so}", "now_ms", (json_int_t)wall_ms, "status",
+                ret, json_pack("{sI so so so so so so so so}", "now_ms", (json_int_t)wall_ms, "status",
                                jsonx_encode(ipam_method(IPAM_METHOD_STATUS)->reply, &status), "pool",
-                               pool_json(http->options.metrics), "enis", enis, "calls",
+                               pool_json(http->options.metrics), "enis", enis, "waiting",
+                               http_waiting(http->options.rpc, arena), "events", events, "calls",
                                calls_json(http->options.calls), "minutes",
                                minutes_json(rpc_latency(http->options.rpc), pool.now_ms, wall_minus_boot_ms),
                                "hour", verbs_json(rpc_latency(http->options.rpc), pool.now_ms, NULL)));

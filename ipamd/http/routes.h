@@ -32,16 +32,25 @@ void http_answer_json(struct http_answer *answer, json_t *json);
 /* 500, with the text; logged. */
 void http_answer_failed(struct http_answer *answer, const char *what, const struct err *err);
 
-/* expose.c */
+/* metrics.c */
 void http_get_metrics(void *data, const struct http_route *route, struct http_answer *ret);
-/* introspect_enis.c, introspect.c */
+/* enis.c, introspect.c */
 void http_get_enis(void *data, const struct http_route *route, struct http_answer *ret);
 void http_get_pods(void *data, const struct http_route *route, struct http_answer *ret);
 void http_get_network_settings(void *data, const struct http_route *route, struct http_answer *ret);
 void http_get_ipamd_settings(void *data, const struct http_route *route, struct http_answer *ret);
 void http_get_healthz(void *data, const struct http_route *route, struct http_answer *ret);
 void http_get_readyz(void *data, const struct http_route *route, struct http_answer *ret);
-/* introspect_node.c: all that the page shows. */
+/* node.c: all that the page shows. */
 void http_get_node(void *data, const struct http_route *route, struct http_answer *ret);
+
+/* node_parts.c: parts of it, as new references. */
+json_t *http_waiting(struct rpc *rpc, struct arena *arena);
+int http_events(struct store *store, struct arena *arena, json_t **ret, struct err *err);
+/*
+ * Enough to find the container with a runtime's tools, too little to name the lease: who can name its key could ask for its
+ * end, if he had the socket.
+ */
+void http_add_short_id(json_t *json, const char *container_id);
 
 #endif

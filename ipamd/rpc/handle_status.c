@@ -191,13 +191,12 @@ static const char *or_null(const char *text)
 }
 
 /* On the wall clock, as peers read it. */
-static void list_waiting(struct method_call *call, struct ipam_list_reply *list)
+void rpc_list_waiting(const struct rpc *rpc, struct arena *arena, struct ipam_list_reply *list)
 {
-        int64_t wall_minus_boot_ms = clock_wall_ms() - call->now_ms;
+        int64_t wall_minus_boot_ms = clock_wall_ms() - clock_boottime_ms();
 
-        list->waiting = ARENA_ARRAY(call->arena, struct ipam_waiting, call->rpc->n_parked);
-        for (const struct parked *p = call->rpc->parked_first; p && list->n_waiting < IPAM_WAITING_MAX;
-             p = p->next)
+        list->waiting = ARENA_ARRAY(arena, struct ipam_waiting, rpc->n_parked);
+        for (const struct parked *p = rpc->parked_first; p && list->n_waiting < IPAM_WAITING_MAX; p = p->next)
                 list->waiting[list->n_waiting++] = (struct ipam_waiting){
                         .network = p->request.network,
                         .container_id = p->request.container_id,
@@ -215,6 +214,6 @@ int handle_list(struct method_call *call, const void *request _unused_, void *re
 
         if (stored_list(call->rpc->options.store, &node, call->now_ms, call->arena, reply, err) < 0)
                 return -ERR_INTERNAL;
-        list_waiting(call, reply);
+        rpc_list_waiting(call->rpc, call->arena, reply);
         return 0;
 }

@@ -40,6 +40,8 @@ void rpc_set_impaired(struct rpc *rpc, const char *reason);
 
 /* Status, as the RPC answers it. In the arena, and of the server's own texts: to be read at once. */
 int rpc_status(struct rpc *rpc, struct arena *arena, struct ipam_status_reply *ret, struct err *err);
+/* The ADDs that wait, as List has them: sets the list's waiting alone, whose texts are the server's own, to be read at once. */
+void rpc_list_waiting(const struct rpc *rpc, struct arena *arena, struct ipam_list_reply *list);
 const struct latency *rpc_latency(const struct rpc *rpc);
 
 /* Would an ADD be served now, as Status tells it? False too when the store cannot be read. */

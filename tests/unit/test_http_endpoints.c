@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -238,7 +239,7 @@ static void test_node(void **state)
 {
         _cleanup_json_ json_t *node = NULL;
         static const char *const later[] = {"eni_id", "primary_address", "subnet_cidr"};
-        json_t *call, *eni, *begun, *address, *hour;
+        json_t *call, *eni, *begun, *address, *hour, *event;
 
         calls_add(calls, &(const struct calls_entry){.action = "CreateNetworkInterface",
                                                      .class = "denied",
@@ -264,12 +265,87 @@ static void test_node(void **state)
         for (size_t i = 0; i < ARRAY_SIZE(later); i++)
                 assert_string_equal(json_string_value(json_object_get(begun, later[i])), "");
         assert_true(json_is_true(json_object_get(json_object_get(node, "status"), "ready")));
+        assert_int_equal(json_array_size(json_object_get(node, "waiting")), 0);
+        event = json_array_get(json_object_get(node, "events"), 0);
+        ASSERT_KEYS(event, "id", "at_ms", "kind", "subject", "text", "pod");
+        assert_string_equal(json_string_value(json_object_get(event, "kind")), "lease-added");
+        assert_string_equal(json_string_value(json_object_get(event, "text")),
+                            "net/0123456789ab/eth0: <b>cart\"");
         assert_in_range(json_array_size(json_object_get(node, "minutes")), 1, 2);
         assert_int_equal(json_integer_value(json_object_get(json_object_get(hour, "rpc"), "n")), 1);
         ASSERT_KEYS(json_object_get(hour, "rpc"), "n", "p50_us", "p99_us", "max_us");
         address = json_array_get(json_object_get(eni, "addresses"), 0);
         assert_string_equal(json_string_value(json_object_get(address, "container")), "0123456789ab");
         assert_string_equal(json_string_value(json_object_get(address, "pod")), "<b>cart\"");
+}
+
+struct waiter {
+        struct fixture *fixture;
+        unsigned number;
+        const char *container_id, *pod_name;
+};
+
+/* Its Add waits until a Del ends it. */
+static void *wait_for_address(void *data)
+{
+        const struct waiter *waiter = data;
+        _cleanup_(ipam_client_freep) struct ipam_client *client = fixture_connect(waiter->fixture);
+        struct ipam_add_request request = fixture_request(waiter->fixture, waiter->number, 60000);
+        struct ipam_add_reply reply;
+        struct err err;
+
+        request.container_id = waiter->container_id;
+        request.pod_namespace = waiter->pod_name ? "shop" : NULL;
+        request.pod_name = waiter->pod_name;
+        assert_int_equal(ipam_add(client, &request, &reply, &err), -ERR_NOT_FOUND);
+        return NULL;
+}
+
+/* Who waits, in order, and what the history says of it: nowhere the container's whole id. */
+static void test_who_waits(void **state)
+{
+        enum { ADDRESSES = 3 };
+        static const char long_id[] = "fedcba9876543210fedcba9876543210";
+        struct waiter waiters[] = {{*state, 11, "0123456789abcdef0123", "<i>till"},
+                                   {*state, 12, long_id, NULL}};
+        _cleanup_(ipam_client_freep) struct ipam_client *client = fixture_connect(*state);
+        _cleanup_free_ char *answer = NULL;
+        json_t *waiting, *first, *second;
+        _cleanup_json_ json_t *node = NULL;
+        pthread_t threads[ARRAY_SIZE(waiters)];
+        struct ipam_add_request requests[ADDRESSES];
+        struct err err;
+
+        for (unsigned i = 1; i <= ADDRESSES; i++) {
+                requests[i - 1] = fixture_request(*state, i, 1000);
+                assert_ok(ipam_add(client, &requests[i - 1], &(struct ipam_add_reply){0}, &err), &err);
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(waiters); i++) {
+                assert_int_equal(pthread_create(&threads[i], NULL, wait_for_address, &waiters[i]), 0);
+                fixture_wait_waiting(*state, (unsigned)i + 1);
+        }
+        node = ask_json("/v1/node");
+        waiting = json_object_get(node, "waiting");
+        first = json_array_get(waiting, 0);
+        second = json_array_get(waiting, 1);
+        ASSERT_KEYS(first, "namespace", "pod", "container", "since_ms", "deadline_ms");
+        assert_string_equal(json_string_value(json_object_get(first, "pod")), "<i>till");
+        assert_int_equal(json_integer_value(json_object_get(first, "deadline_ms")) -
+                                 json_integer_value(json_object_get(first, "since_ms")),
+                         60000);
+        assert_string_equal(json_string_value(json_object_get(second, "container")), "fedcba987654");
+        assert_string_equal(json_string_value(json_object_get(
+                                    json_array_get(json_object_get(node, "events"), 0), "subject")),
+                            "fedcba987654");
+        answer = ask(introspection_path, "/v1/node");
+        assert_null(strstr(answer, long_id));
+        for (size_t i = 0; i < ARRAY_SIZE(waiters); i++) {
+                const struct ipam_del_request request = {
+                        .network = "net", .container_id = waiters[i].container_id, .ifname = "eth0"};
+
+                assert_ok(ipam_del(client, &request, &(struct ipam_del_reply){0}, &err), &err);
+                assert_int_equal(pthread_join(threads[i], NULL), 0);
+        }
 }
 
 static void test_settings(void **state _unused_)
@@ -538,6 +614,7 @@ int main(void)
                 TEST(test_metrics_of_the_database),
                 TEST(test_enis_and_pods),
                 TEST(test_node),
+                TEST(test_who_waits),
                 TEST(test_settings),
                 TEST(test_page),
                 TEST(test_what_is_answered),
