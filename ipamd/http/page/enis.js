@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // ENIs as rows, their addresses as cells, and who has one: on hover, on focus, on tap. Cells are made once and then only
 // changed, so a refresh takes away neither focus nor tooltip, and 700 of them cost little.
-import {age, byId, make, moment, plural, setAttributes, setText, sync} from "./parts.js";
-import {STATES, stateOf} from "./health.js";
+import {age, byId, make, moment, plural, setAttributes, setText, sync, until} from "./parts.js";
+import {matches, sought} from "./find.js";
+import {STATES, stateOf} from "./pool.js";
 
 const shown = new WeakMap(); // cell -> {address, state, label, ...}
 let nowMs = 0; // the daemon's, of the last answer
@@ -24,12 +25,12 @@ const createCell = () => make("button", {type: "button", class: "cell", tabindex
 function updateCell(cell, address) {
   shown.set(cell, address);
   setAttributes(cell, {"data-state": address.state, "aria-label": address.label});
-  cell.classList.toggle("miss", !matches(address));
+  cell.classList.toggle("miss", !matches(address.find));
 }
 
 // ---- rows ----
 
-const deviceOf = (eni) => (eni.network_card ? `card ${eni.network_card}, device ${eni.device_index}` : `device ${eni.device_index}`);
+export const deviceOf = (eni) => (eni.network_card ? `card ${eni.network_card}, device ${eni.device_index}` : `device ${eni.device_index}`);
 
 function createRow() {
   const title = make("h3", {}, make("span", {class: "device"}), make("span", {class: "badge"}), make("span", {class: "count quiet"}));
@@ -72,18 +73,14 @@ export function showEnis(node) {
 
 // ---- find ----
 
-let needle = "";
-
 const allCells = () => [...byId("eni-rows").querySelectorAll(".cell")];
-const matches = (address) => !needle || address.find.includes(needle);
 
 function showFound() {
-  setText(byId("found"), needle ? plural(allCells().filter((cell) => matches(shown.get(cell))).length, "address", "addresses") : "");
+  setText(byId("found"), sought() ? plural(allCells().filter((cell) => matches(shown.get(cell).find)).length, "address", "addresses") : "");
 }
 
-function find() {
-  needle = byId("find").value.trim().toLowerCase();
-  for (const cell of allCells()) cell.classList.toggle("miss", !matches(shown.get(cell)));
+export function findEnis() {
+  for (const cell of allCells()) cell.classList.toggle("miss", !matches(shown.get(cell).find));
   showFound();
 }
 
@@ -100,20 +97,19 @@ function fillTip(tip, address) {
   setText(head.children[2], STATES[address.state][0]);
   setText(meaning, STATES[address.state][1]);
   sync(list, rows, ([name]) => name, ([name]) => make("div", {}, make("dt", {}, name), make("dd", {}, make("bdi"))), (row, [name, value]) => {
-    const since = name === "Since" ? ` (${age(nowMs - address.since_ms)})` : name === "Until" ? ` (in ${age(address.until_ms - nowMs)})` : "";
+    const since = name === "Since" ? ` (${age(nowMs - address.since_ms)})` : name === "Until" ? ` (in ${until(address.until_ms - nowMs)})` : "";
     setText(row.lastElementChild.firstElementChild, value + since);
   });
 }
 
 const deviceName = ({eniId, device}) => (eniId ? `${eniId}, ${device}` : device);
 
-/** Below its cell, or above where there is no room; on a phone the style sheet has it at the bottom. */
+/** Left of the cells, where it hides none of them; on a phone the style sheet has it at the bottom. */
 function placeTip(tip, cell) {
   const at = cell.getBoundingClientRect(), own = tip.getBoundingClientRect(), gap = 8;
-  const left = Math.min(Math.max(gap, at.left + at.width / 2 - own.width / 2), document.documentElement.clientWidth - own.width - gap);
-  const below = at.bottom + gap;
-  tip.style.left = `${left}px`;
-  tip.style.top = `${below + own.height > window.innerHeight ? Math.max(gap, at.top - gap - own.height) : below}px`;
+  const left = cell.parentElement.getBoundingClientRect().left - own.width - 2 * gap;
+  tip.style.left = `${Math.max(gap, left)}px`;
+  tip.style.top = `${Math.max(gap, Math.min(at.top - gap, window.innerHeight - own.height - gap))}px`;
 }
 
 function showTip() {
@@ -172,5 +168,4 @@ export function startEnis() {
   document.addEventListener("click", (event) => choose(cellOf(event)));
   document.addEventListener("keydown", (event) => event.key === "Escape" && ((hovered = null), choose(null)));
   for (const name of ["scroll", "resize"]) window.addEventListener(name, showTip, {passive: true});
-  byId("find").addEventListener("input", find);
 }

@@ -71,14 +71,17 @@ export function showLatency(node) {
 
 // ---- EC2's answers ----
 
-const createCall = () => make("tr", {}, make("td", {class: "quiet"}), make("td", {}, make("span"), make("span", {class: "why"})), make("td"), make("td", {class: "number"}));
+const createCall = () => make("tr", {}, make("td", {class: "quiet"}), make("td", {}, make("span"), make("details", {class: "why"}, make("summary"), make("p"))), make("td"), make("td", {class: "number"}));
 
 function updateCall(row, {at_ms, action, class: kind, http_status, code, why, took_us, nowMs}) {
   const [when, what, answer, took] = row.children;
   const failed = kind !== "ok";
   setText(when, moment(at_ms, nowMs));
   setName(what.firstElementChild, action);
-  setText(what.lastElementChild, failed ? [code, why].filter(Boolean).join(": ") : "");
+  const more = what.lastElementChild;
+  setText(more.firstElementChild, code || "no answer");
+  setText(more.lastElementChild, why);
+  setAttributes(more, {hidden: failed && (code || why) ? null : ""});
   setText(answer, failed ? `✕ ${http_status ? `${http_status} ` : ""}${kind}` : `✓ ${http_status}`);
   setText(took, duration(took_us));
   setAttributes(row, {"data-failed": failed ? "" : null});

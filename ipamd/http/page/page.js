@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Asks /v1/node every few seconds and shows the answer; while there is none, says so over what was there last.
-import {age, byId, setAttributes, setText, time} from "./parts.js";
-import {showHealth, showPool} from "./health.js";
-import {showEnis, startEnis} from "./enis.js";
+import {age, byId, setAttributes, setText, time, zone} from "./parts.js";
+import {showHealth} from "./health.js";
+import {showPool} from "./pool.js";
+import {startFind} from "./find.js";
+import {findEnis, showEnis, startEnis} from "./enis.js";
+import {showPods, startPods} from "./pods.js";
+import {showEvents} from "./events.js";
 import {showCalls, showLatency} from "./latency.js";
 
 const EVERY_MS = 3000;
@@ -23,7 +27,7 @@ async function ask() {
 
 function whyNot(error) {
   if (error.name === "TimeoutError") return `it takes longer than ${PATIENCE_MS / 1000} s`;
-  return error instanceof TypeError ? "no answer from its address" : error.message;
+  return error instanceof TypeError ? "it cannot be reached" : error.message;
 }
 
 function show() {
@@ -32,6 +36,8 @@ function show() {
   if (!node || failure) return;
   showPool(node);
   showEnis(node);
+  showPods(node);
+  showEvents(node);
   showLatency(node);
   showCalls(node);
   setAttributes(byId("main"), {"data-state": "shown"});
@@ -45,7 +51,7 @@ function tick() {
     setText(byId("started"), `${age(node.now_ms + old - node.status.started_ms)} ago`);
   }
   if (failure) {
-    setText(byId("stale-why"), `No answer from ipamd: ${failure}. Trying again.`);
+    setText(byId("stale-why"), `No answer from ipamd: ${failure}. Trying again; ipamctl doctor on the node says why.`);
     setText(byId("stale-age"), node ? `What you see is ${age(old)} old.` : "");
   }
   setAttributes(byId("stale"), {hidden: failure ? null : ""});
@@ -70,5 +76,8 @@ async function refresh() {
 
 document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : refresh()));
 setInterval(() => document.hidden || tick(), 1000);
+setText(byId("zone"), `Times are your browser's: ${zone}; ipamctl says UTC`);
 startEnis();
+startPods();
+startFind(() => (findEnis(), showPods()));
 refresh();

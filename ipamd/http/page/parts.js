@@ -77,18 +77,25 @@ export function duration(us) {
   return us < 1e7 ? `${(us / 1e6).toFixed(1)} s` : `${Math.round(us / 1e6)} s`;
 }
 
-/** "now", "42 s", "5 min", "3 h", "12 d". */
+/** "42s", "12m05s", "3h20m", "5d3h": as ipamctl and kubectl have it (clock_span_format()). */
 export function age(ms) {
-  const s = Math.max(0, Math.round(ms / 1000));
-  if (s < 100) return `${s} s`;
-  if (s < 100 * 60) return `${Math.round(s / 60)} min`;
-  return s < 48 * 3600 ? `${Math.round(s / 3600)} h` : `${Math.round(s / 86400)} d`;
+  const s = Math.max(0, Math.floor(ms / 1000));
+  const [minutes, hours, days] = [60, 3600, 86400].map((unit) => Math.floor(s / unit));
+  const two = (n) => String(n).padStart(2, "0");
+  if (!minutes) return `${s}s`;
+  if (!hours) return `${minutes}m${two(s % 60)}s`;
+  return days ? `${days}d${hours % 24}h` : `${hours}h${two(minutes % 60)}m`;
 }
+
+/** The same of a time to come, rounded up: what is not over is not "0s". */
+export const until = (ms) => age(ms <= 0 ? 1000 : ms + 999);
 
 const clock = new Intl.DateTimeFormat(undefined, {hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23"});
 const calendar = new Intl.DateTimeFormat(undefined, {day: "numeric", month: "short"});
 
 /** The viewer's time of day. */
 export const time = (ms) => clock.format(ms);
+/** In which zone, for who compares it with ipamctl's UTC. */
+export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 /** With the date where it is not today's. */
 export const moment = (ms, nowMs) => (nowMs - ms < 20 * 3600e3 ? clock.format(ms) : `${calendar.format(ms)}, ${clock.format(ms)}`);
