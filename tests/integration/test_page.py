@@ -323,14 +323,14 @@ def test_one_notice_of_one_reason(browser, node):
     def blocked(kind, subject, cause, reason, seconds):
         return {"action": kind, "subject": subject, "kind": kind, "cause": cause, "reason": reason, "until_ms": now + seconds * 1000 if seconds else 0, "remedy": "ask", "detail": f"answer {cause}"}
 
-    answer["status"] |= {"ready": True, "blocked": [blocked("assign", "eni-1", "throttled", "EC2 throttles", 60), blocked("create", "", "throttled", "EC2 throttles", 5),
+    answer["status"] |= {"ready": True, "blocked": [blocked("assign", "eni-1", "throttled", "EC2 throttles", 60), blocked("assign", "eni-2", "throttled", "EC2 throttles", 60), blocked("create", "", "throttled", "EC2 throttles", 5),
                                                     blocked("grow", "", "assign_blocked", "EC2 refused", 0), blocked("unheard_of", "eni-2", "unheard_of", "something new", 0)]}
     with told(browser, node, answer) as server:
         browser.look_at(server)
         assert text(browser, "#health") == "Ready, 2 notices"
         first, second = notices(browser)
-        assert re.match(r"Cannot add addresses on eni-1, create an ENI.*EC2 throttles.*Next try in 5s, at", first) and first.count("EC2 throttles") == 1, first
-        assert second.startswith("unheard_of eni-2") and "something new" in second and "Next try" not in second, "of a newer daemon"
+        assert re.match(r"Cannot add addresses on eni-1, eni-2; cannot create an ENI.*EC2 throttles.*Next try in 5s, at", first) and first.count("EC2 throttles") == 1, first
+        assert second.startswith("Unheard_of eni-2") and "something new" in second and "Next try" not in second, "of a newer daemon"
 
 
 def test_the_last_events(browser, node):
@@ -359,7 +359,8 @@ def test_few_addresses_in_a_subnet(browser, node):
     answer["status"]["subnets"] = [{"subnet_id": f"subnet-{n}", "cidr": "10.0.1.0/24", "available": n, "seen_at_ms": answer["now_ms"]} for n in (worth, worth - 1)]
     with told(browser, node, answer) as server:
         browser.look_at(server)
-        assert texts(browser, "#subnets dd") == [f"10.0.1.0/24: {worth} free", f"10.0.1.0/24: {worth - 1} free, too few for an ENI"]
+        at = text(browser, "#data-age")
+        assert texts(browser, "#subnets dd") == [f"10.0.1.0/24: {worth} free at {at}", f"10.0.1.0/24: {worth - 1} free at {at}, too few for an ENI"]
         assert texts(browser, "#subnets [data-kind=warn] dt") == [f"subnet-{worth - 1}"]
 
 

@@ -63,11 +63,15 @@ const CANNOT = {
   shrink: "return addresses",
 };
 
-/** "Cannot add addresses on eni-1, create an ENI in subnet-1": of one reason. */
+/** "Cannot add addresses on eni-1, eni-2; create an ENI in subnet-1": of one reason. */
 function cannot(calls) {
-  const known = calls.filter(({kind}) => CANNOT[kind]).map(({kind, subject}) => (subject ? `${CANNOT[kind]} ${subject}` : CANNOT[kind].replace(/ (in|on|of)$/, "")));
-  const others = calls.filter(({kind}) => !CANNOT[kind]).map(({action, subject}) => [action, subject].filter(Boolean).join(" "));
-  return [known.length && `Cannot ${[...new Set(known)].join(", ")}`, ...new Set(others)].filter(Boolean).join("; ");
+  const subjects = new Map(); // what is done -> to what
+  for (const {kind, action, subject} of calls) {
+    const what = CANNOT[kind] ? `cannot ${CANNOT[kind]}` : action;
+    subjects.set(what, new Set([...(subjects.get(what) || []), ...(subject ? [subject] : [])]));
+  }
+  const text = [...subjects].map(([what, whom]) => (whom.size ? `${what} ${[...whom].join(", ")}` : what.replace(/ (in|on|of)$/, ""))).join("; ");
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** That the planner cannot grow is said by the room, or by the call that is put off. */

@@ -69,7 +69,7 @@ function createLegend([state]) {
 
 const orNot = (value) => (value === undefined ? "not set" : String(value));
 
-/** [name, value, kind, explanation]. */
+/** [name, value, kind]; of no kind where it is only a fact. */
 function facts({status: {targets, pool, enis, max_enis, addresses_limit}}) {
   return [
     ["ENIs", max_enis ? `${enis} of ${max_enis}` : String(enis)],
@@ -87,15 +87,15 @@ function facts({status: {targets, pool, enis, max_enis, addresses_limit}}) {
 function subnetFacts({now_ms, status: {subnets = [], addresses_per_eni}}) {
   return subnets.map(({subnet_id, cidr, available, seen_at_ms}) => {
     const few = addresses_per_eni > 0 && available < addresses_per_eni + 1;
-    return [subnet_id, `${cidr}: ${available} free${few ? ", too few for an ENI" : ""}`, few ? "warn" : "none", `counted by EC2 at ${moment(seen_at_ms, now_ms)}`];
+    return [subnet_id, `${cidr}: ${available} free at ${moment(seen_at_ms, now_ms)}${few ? ", too few for an ENI" : ""}`, few ? "warn" : "none"];
   });
 }
 
 function showFacts(list, rows) {
-  sync(list, rows, ([name]) => name, () => make("div", {}, make("dt"), make("dd")), (row, [name, value, kind = "none", explanation = ""]) => {
+  sync(list, rows, ([name]) => name, () => make("div", {}, make("dt"), make("dd")), (row, [name, value, kind = "none"]) => {
     setText(row.children[0], name);
     setText(row.children[1], value);
-    setAttributes(row, {"data-kind": kind, title: explanation || null});
+    setAttributes(row, {"data-kind": kind});
   });
 }
 
