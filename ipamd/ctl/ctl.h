@@ -36,6 +36,7 @@ struct ctl {
         bool colours;
         unsigned columns; /* of the terminal; 0: no limit */
         const char *socket_path;
+        const char *conf_path; /* of doctor: the file of ipamd's settings; NULL: the usual one */
         const char *db_path, *veth_prefix,
                 *root;     /* of doctor and bundle. root: the host's files are under it; NULL is / */
         bool in_container; /* the files under / are not the host's */

@@ -27,6 +27,7 @@ int main(int argc, char **argv)
                 .out = stdout,
                 .err = stderr,
                 .socket_path = environment(IPAM_SOCKET_ENV) ?: IPAM_SOCKET_DEFAULT,
+                .conf_path = environment("VPCWIRE_CONF"),
                 .db_path = environment("VPCWIRE_DB") ?: "/run/vpcwire/ipam.db",
                 .veth_prefix = environment("AWS_VPC_K8S_CNI_VETHPREFIX") ?: "eni",
                 .conf_folder = environment("HOST_CNI_CONFDIR_PATH"),

@@ -47,8 +47,9 @@ static const struct {
         [CAUSE_DENIED] = {{"the node's IAM role may not call ec2:", ABOUT_ACTION, ""},
                           {"allow ec2:", ABOUT_PERMISSIONS, " in the IAM policy of this node's role"}},
         [CAUSE_CREDENTIALS] =
-                {{"AWS refuses this node's credentials"},
-                 {"check the role of the service account or the instance, and the node's clock"}},
+                {{"this node has no credentials that AWS accepts"},
+                 {"ipamctl doctor says why: IMDS, the role of the instance or the service account, or the "
+                  "node's clock"}},
         [CAUSE_REQUEST] = {{0}, /* what EC2 objects to is known to its answer alone */
                            {"correct what EC2 objects to: security groups, tags, settings"}},
         [CAUSE_PACED] = {{"local rate limit of EC2 calls"}, {0}},

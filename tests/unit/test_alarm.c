@@ -74,7 +74,7 @@ static const struct alarm_case cases[] = {
          {{CONDITION_RESYNC, "", CAUSE_CREDENTIALS, "ExpiredToken", 3, SOON}},
          {{0}},
          {"AWSCredentialsRefused/"},
-         "AWS refuses this node's credentials"},
+         "this node has no credentials that AWS accepts"},
         {"a count of refusals is no call that is put off",
          {0},
          {{CONDITION_ATTACH_REFUSED, "eni-1", CAUSE_CREDENTIALS, "ExpiredToken", 3, SOON}},

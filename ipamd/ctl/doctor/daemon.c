@@ -6,7 +6,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
+#include "config/config.h"
 #include "ctl/doctor/doctor.h"
 #include "model/condition.h"
 
@@ -37,6 +39,31 @@ static const struct manager *find_manager(const struct doctor *d)
         return &kubernetes;
 }
 
+/* Why no start can succeed. NULL: the file of settings does not prevent it; of the daemon's environment nothing is known. */
+static const char *find_refused_settings(const struct doctor *d)
+{
+        _cleanup_(config_freep) struct config *config = NULL;
+        struct err err;
+
+        return config_load(d->conf_path, &config, &err) < 0 ? arena_strdup(d->arena, err.msg) : NULL;
+}
+
+static void say_down(struct doctor *d, const struct manager *manager)
+{
+        const char *refused = find_refused_settings(d);
+
+        if (refused)
+                doctor_say(d, DOCTOR_FAIL, arena_printf(d->arena, "correct it; then %s", manager->start),
+                           "it does not run, and cannot start with its settings: %s", refused);
+        else
+                doctor_say(d, DOCTOR_FAIL,
+                           arena_printf(d->arena, "%s; why it ended: %s%s", manager->start, manager->log,
+                                        d->daemon_err.code == ERR_NOT_FOUND
+                                                ? "; if it runs, type ipamctl with its VPCWIRE_SOCKET"
+                                                : ""),
+                           "it does not run: %s", d->daemon_err.msg);
+}
+
 /* A daemon that hangs is not started, and one that does not run is not waited for. */
 static void check_daemon(struct doctor *d)
 {
@@ -47,9 +74,7 @@ static void check_daemon(struct doctor *d)
         if (d->daemon_err.code == ERR_DENIED)
                 doctor_say(d, DOCTOR_UNCHECKED, NULL, "only root may ask the daemon");
         else if (d->daemon_err.code == ERR_NOT_FOUND || d->daemon_err.code == ERR_AGAIN)
-                doctor_say(d, DOCTOR_FAIL,
-                           arena_printf(d->arena, "%s; why it ended: %s", manager->start, manager->log),
-                           "it does not run: %s", d->daemon_err.msg);
+                say_down(d, manager);
         else if (d->daemon_err.code == ERR_TIMEOUT)
                 doctor_say(
                         d, DOCTOR_FAIL,
@@ -168,7 +193,10 @@ static void check_database(struct doctor *d)
         struct stat st;
         FILE *f = fopen(d->db_path, "re");
 
-        if (!f && errno == ENOENT)
+        if (!f && errno == ENOENT && !d->status)
+                doctor_say(d, DOCTOR_UNCHECKED, NULL, "%s does not exist; ipamd makes it when it starts",
+                           d->db_path);
+        else if (!f && errno == ENOENT)
                 doctor_say(d, DOCTOR_FAIL,
                            "run ipamctl with ipamd's VPCWIRE_DB; if the file was removed, restart ipamd: "
                            "it learns all but the pods' names again",
@@ -193,6 +221,18 @@ static void check_database(struct doctor *d)
                 fclose(f);
 }
 
+/* Others than root may be kept out of the host's folders: what they do not see may be there. */
+static bool is_kept_out(struct doctor *d, const char *folder)
+{
+        char path[PATH_BYTES];
+
+        snprintf(path, sizeof(path), "%s%s", d->root, folder);
+        if (access(path, R_OK | X_OK) == 0 || errno != EACCES)
+                return false;
+        doctor_say(d, DOCTOR_UNCHECKED, NULL, "this user may not look into %s", path);
+        return true;
+}
+
 /* Runtimes take the first by name. */
 static void check_cni(struct doctor *d)
 {
@@ -204,6 +244,8 @@ static void check_cni(struct doctor *d)
                            "the host's network configurations are not mounted here");
                 return;
         }
+        if (is_kept_out(d, d->conf_folder))
+                return;
         if (doctor_list_folder(d, d->conf_folder, patterns, ARRAY_SIZE(patterns), &names) == 0) {
                 doctor_say(d, DOCTOR_FAIL,
                            "let ipamd put 10-aws.conflist there (HOST_CNI_CONFDIR_PATH; it does so once it "
@@ -226,6 +268,8 @@ static void check_program(struct doctor *d)
                 doctor_say(d, DOCTOR_UNCHECKED, NULL, "the host's folder of plugins is not mounted here");
                 return;
         }
+        if (is_kept_out(d, d->bin_folder))
+                return;
         snprintf(path, sizeof(path), "%s%s/" CNI_PROGRAM, d->root, d->bin_folder);
         if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & S_IXUSR))
                 doctor_say(d, DOCTOR_FAIL,

@@ -13,6 +13,7 @@
 #include <vpcwire/file.h>
 #include <vpcwire/netlink.h>
 
+#include "config/config.h"
 #include "ctl/ctl.h"
 #include "ctl/doctor/network_view.h"
 #include "ctl/show.h"
@@ -300,6 +301,7 @@ enum ctl_exit ctl_doctor(struct ctl *ctl)
                                 .in_container = ctl->in_container,
                                 .sees_host = ctl->root || !ctl->in_container,
                                 .db_path = ctl->db_path,
+                                .conf_path = ctl->conf_path ?: CONFIG_PATH_DEFAULT,
                                 .veth_prefix = ctl->veth_prefix};
         struct ipam_status_reply status;
         struct ipam_list_reply list;

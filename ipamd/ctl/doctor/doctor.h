@@ -99,7 +99,7 @@ struct doctor {
         bool is_root;
         bool in_container, sees_host;         /* sees_host: the host's files are here, or --root says where */
         const char *conf_folder, *bin_folder; /* of the CNI, under root; NULL: not to be seen from here */
-        const char *db_path, *veth_prefix;
+        const char *db_path, *conf_path, *veth_prefix; /* conf_path: the file of ipamd's settings */
         const struct ipam_status_reply
                 *status; /* NULL: the daemon does not answer; then there is no list either */
         const struct ipam_list_reply *list;

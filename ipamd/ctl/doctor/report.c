@@ -34,6 +34,18 @@ static const char *find_cause(const struct doctor *doctor, unsigned cause)
         return NULL;
 }
 
+/* Of two that may be behind one another, one is the cause: else both would be folded, and neither shown. */
+static bool is_caused_by(const struct doctor *doctor, const char *check, const char *cause)
+{
+        for (size_t i = 0; i < doctor->n_findings; i++) {
+                const struct doctor_finding *f = &doctor->findings[i];
+
+                if (f->caused_by && strcmp(f->check, check) == 0 && strcmp(f->caused_by, cause) == 0)
+                        return true;
+        }
+        return false;
+}
+
 /* The first in the order of enum doctor_cause: what is behind the others, too. */
 static void trace(struct doctor *doctor)
 {
@@ -41,8 +53,12 @@ static void trace(struct doctor *doctor)
                 struct doctor_finding *f = &doctor->findings[i];
 
                 for (unsigned cause = 1; cause <= f->of->because && !f->caused_by; cause <<= 1) {
-                        if (f->verdict >= DOCTOR_WARN && f->of->because & cause)
-                                f->caused_by = find_cause(doctor, cause);
+                        const char *check = f->verdict >= DOCTOR_WARN && f->of->because & cause
+                                                    ? find_cause(doctor, cause)
+                                                    : NULL;
+
+                        if (check && !is_caused_by(doctor, check, f->check))
+                                f->caused_by = check;
                 }
         }
 }
