@@ -38,6 +38,10 @@ if words[0] == "get":
     print(json.dumps({{"items": items}}))
 else:
     answer = world["exec"][words[1]]
+    asked = os.environ["PLAYED_CLUSTER"] + ".again." + words[1]
+    if os.path.exists(asked):
+        answer = answer.get("again", answer)
+    open(asked, "w").close()
     open(os.environ["PLAYED_CLUSTER"] + ".asked", "w").close()
     time.sleep(answer.get("sleep", 0))
     sys.stdout.buffer.write(answer.get("out", "").encode("latin1"))
@@ -80,6 +84,8 @@ def play(tmp_path):
     played.chmod(0o755)
 
     def play(world, *words):
+        for asked in tmp_path.glob("world.json.again.*"):
+            asked.unlink()
         (tmp_path / "world.json").write_text(json.dumps({"nodes": [], "pods": [], "exec": {}, **world}))
         env = {**os.environ, "PATH": f"{played.parent}:{os.environ['PATH']}", "PLAYED_CLUSTER": str(tmp_path / "world.json")}
         command = [sys.executable, str(PLUGIN), *words]
@@ -134,7 +140,7 @@ def test_a_reason_is_said_once_and_each_has_a_line(play):
     done = play(one_node({"out": json.dumps({**WELL, "waiting_reason": "all full", "blocked": blocked})}), "status")
     assert done.stdout.count("all full") == 1
     first, second = done.stdout.splitlines()[1:3]
-    assert second.strip() == "assign eni-1: denied (next try in 0s)" and second.index("assign") == first.index("all full")
+    assert second.strip() == "assign eni-1: denied (next try in 1s)" and second.index("assign") == first.index("all full")
 
 
 def test_room(play):
@@ -176,6 +182,23 @@ def test_a_daemon_that_is_down_and_its_database_answers(play):
     assert done.returncode == 1 and "10.0.0.1" in done.stdout and done.stderr == "kubectl vpcwire: a: ipamd is down; what follows is its database's\n"
 
 
+@pytest.mark.parametrize(("daemon_is", "said"), [("down", "ipamd is down"), ("silent", "ipamd does not answer")])
+def test_since_when_the_daemon_is_down(play, daemon_is, said):
+    """As ipamctl says it in its reply; of what it says to people, only one line of two would be shown."""
+    reply = {"ready": False, "reason": "x", "pool": {}, "leases": [], "offline": {"daemon": daemon_is, "written_ms": 1700000000000}}
+    played = {"out": json.dumps(reply), "err": "ipamctl: ipamd is down: why\nipamctl: down since then. What follows is from there\n", "code": 1}
+    for command in ("status", "pods"):
+        done = play(one_node(played), command)
+        assert f"{said} since 2023-11-14T22:13:20Z (" in done.stdout + done.stderr and "What follows" not in done.stdout + done.stderr
+
+
+def test_spans_are_written_as_ipamctl_does():
+    plugin = {"__name__": "plugin"}
+    exec(compile(PLUGIN.read_text(), PLUGIN, "exec"), plugin)
+    assert [plugin["span"](s * 1000 + 999) for s in (-5, 0, 59, 725, 12000, 442800)] == ["0s", "0s", "59s", "12m05s", "3h20m", "5d3h"]
+    assert [plugin["until"](ms) for ms in (-1, 0, 1, 59001, 59000)] == ["1s", "1s", "1s", "1m00s", "59s"]
+
+
 def test_who_waits_is_among_the_pods(play):
     """Where ipamctl says it."""
     reply = {"leases": [lease("x", "10.0.0.1")], "waiting": [{"pod_namespace": "default", "pod_name": "y", "since_ms": 0, "deadline_ms": 1}]}
@@ -214,6 +237,16 @@ def test_check(play, held, known, what):
 def test_check_says_which_nodes_were_not_looked_at(play):
     done = play(two_nodes(leases(), {"err": "error: gone\n", "code": 1}, [pod("x", "b", "10.0.0.9")]), "check")
     assert done.returncode == 1 and "b: gone" in done.stderr and "no lease" not in done.stdout
+
+
+def test_check_keeps_what_a_node_said_that_did_not_answer_twice(play):
+    """What could not be looked at again is no agreement."""
+    on_a = {**leases(lease("gone", "10.0.0.1")), "again": {"err": "error: timed out\n", "code": 1}}
+    done = play(two_nodes(on_a, leases(), []), "check")
+    assert done.returncode == 1 and "Kubernetes has no such pod" in done.stdout and "a: timed out" in done.stderr, done.stdout + done.stderr
+    passing = {**leases(lease("gone", "10.0.0.1")), "again": leases()}
+    done = play(two_nodes(passing, leases(), []), "check")
+    assert done.returncode == 0 and "all agree" in done.stdout
 
 
 def history(*kinds, **more):
