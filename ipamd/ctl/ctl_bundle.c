@@ -52,8 +52,12 @@ static void fill(struct bundle *bundle)
 {
         _cleanup_(text_done) struct text index = {0};
 
+        text_add(&bundle->index, "Only values of keys that are known to be harmless are shown. A line of a "
+                                 "log is taken for ipamd's or "
+                                 "the\nplugin's by its form: {\"time\":..., \"level\":..., \"msg\":...}, or "
+                                 "12:00:00.000 and a text; other "
+                                 "lines are not shown.\n\n");
         bundle_daemon(bundle);
-        bundle_settings(bundle);
         bundle_network(bundle);
         bundle_files(bundle);
         bundle_logs(bundle);

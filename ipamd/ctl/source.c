@@ -65,9 +65,14 @@ int source_open(struct ctl *ctl, struct source *ret)
         if (ctl->offline.daemon ==
             CTL_DAEMON_SILENT) { /* of the command before, in a bundle: once is enough */
                 err_set(&err, ERR_TIMEOUT, "it did not a moment ago");
-                return open_database(ret, CTL_DAEMON_SILENT, &err);
+                r = open_database(ret, CTL_DAEMON_SILENT, &err);
+                if (r < 0)
+                        ctl_fail_next(ctl, &err);
+                return r;
         }
         r = ctl_try_connect(ctl, &ret->client, &err);
+        if (r == 0)
+                ctl->offline.daemon = CTL_DAEMON_ANSWERS; /* the command before may have found none */
         if (r < 0 && r != -ERR_DENIED && open_database(ret, CTL_DAEMON_DOWN, &err) == 0)
                 return 0;
         if (r < 0)

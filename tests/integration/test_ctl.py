@@ -227,6 +227,9 @@ def test_a_hung_daemons_database_is_read(node):
 # ---- bundle ----
 
 
+ENTRY = '"time":"2026-11-30T11:54:55.500Z","level":"info","msg":'  # as our lines begin
+
+
 @pytest.fixture
 def host(tmp_path):
     """A host's files with a secret in each."""
@@ -235,8 +238,8 @@ def host(tmp_path):
         "etc/vpcwire/ipamd.conf": f"MAX_ENI=3\n# AWS_SECRET_ACCESS_KEY={SECRETS[1]}\n",
         "etc/cni/net.d/10-aws.conflist": json.dumps({"plugins": [{"type": "vpcwire", "apiToken": SECRETS[2]}]}),
         "etc/cni/net.d/99-other.conf": json.dumps({"type": "bridge", "mystery": "not ours to show"}),
-        "var/log/vpcwire/ipamd.log": f'{{"msg":"call","url":"https://u:{SECRETS[3]}@ec2/","key":"{SECRETS[4]}"}}\n' * 50000 + '{"msg":"the last line"}\n',
-        "var/log/pods/kube-system_aws-node-x1_uid/aws-node/0.log": f'2026-11-30T11:54:55.5Z stderr F {{"msg":"a container\'s line","token":"{SECRETS[3]}"}}\n{SECRETS[1]}\n',
+        "var/log/vpcwire/ipamd.log": f'{{{ENTRY}"call","url":"https://u:{SECRETS[3]}@ec2/","key":"{SECRETS[4]}"}}\n' * 50000 + f'{{{ENTRY}"the last line"}}\n',
+        "var/log/pods/kube-system_aws-node-x1_uid/aws-node/0.log": f'2026-11-30T11:54:55.5Z stderr F {{{ENTRY}"a container\'s line","token":"{SECRETS[3]}"}}\n{SECRETS[1]}\n',
         "var/lib/kubelet/config.yaml": f"maxPods: 29\n# {SECRETS[0]}\nstaticPodURL: {SECRETS[1]}\n",
         "etc/containerd/config.toml": f'sandbox_image = "pause"\n[plugins."x".registry.configs."y".auth]\n  password = "{SECRETS[2]}"\n',
     }
@@ -258,9 +261,12 @@ def members(path):
 
 
 def test_bundle(make_node, host, tmp_path):
-    node = make_node("n1", env={"AWS_CONTAINER_AUTHORIZATION_TOKEN": SECRETS[0]})
+    # Where its pages are the bundle learns from the daemon's environment, and not from ours.
+    node = make_node("n1", env={"AWS_CONTAINER_AUTHORIZATION_TOKEN": SECRETS[0], "VPCWIRE_METRICS_BIND_ADDRESS": "127.0.0.1:7171", "INTROSPECTION_BIND_ADDRESS": ""})
     pod = node.add_pod("web-0")
     path = tmp_path / "bundle.tar.gz"
+    for i in range(17):
+        (host / f"var/log/vpcwire/more-{i:02}.log").write_text("")
     assert make_bundle(node, host, path).stdout == f"{path}\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600 and path.stat().st_size < 1024 * 1024
     inside = members(path)
@@ -299,6 +305,7 @@ def test_bundle(make_node, host, tmp_path):
     everything = "\n".join(inside.values())
     assert [secret for secret in [*SECRETS, *role_keys(node)] if secret in everything] == []
     assert set(re.findall(r"^(.*): \d+ bytes$", inside["index.txt"], re.M)) == inside.keys() - {"index.txt"}
+    assert "/var/log/vpcwire/*.log: not here: it is 18 files, the first 16 are here\n" in inside["index.txt"]
     assert "mystery" not in everything and "PATH=" not in inside["settings.txt"]
     # To a file by its option, and to standard output.
     other = tmp_path / "other.tar.gz"
@@ -334,6 +341,8 @@ def test_bundle_without_a_daemon(make_node, host, tmp_path):
     make_bundle(node, host, path)
     inside = members(path)
     assert "ipamd is down" in inside["daemon/status.txt"] and "lease-wired" in inside["daemon/events.txt"]
+    assert "ipamd is down" in inside["daemon/status.json.err"] and json.loads(inside["daemon/status.json"])["offline"]["daemon"] == "down"
+    assert all(json.loads(text) for name, text in inside.items() if name.endswith(".json"))
     assert all(f"table {family} vpcwire {{" in inside["host/nftables.txt"] for family in ("ip", "inet", "arp"))
     assert "daemon" in inside["doctor.txt"]
     assert "daemon/metrics.txt: not here: " in inside["index.txt"] and "daemon/metrics.txt" not in inside

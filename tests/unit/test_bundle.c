@@ -8,10 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ctl/bundle/allow.h"
-#include "ctl/bundle/tar.h"
+#include "ctl/bundle/bundle.h"
 
-#define SECRET "Tr0ub4dor-and-3-more"
+#define SECRET  "Tr0ub4dor-and-3-more"
+#define NO_JSON "(not shown: it begins as JSON, and is none)\n"
 
 static char *allowed(enum allow how, const char *text)
 {
@@ -48,6 +48,10 @@ static void test_allow(void **state _unused_)
                  "Bearer (not shown), then"},
                 {ALLOW_PROSE, "0123456789abcdef0123456789abcdef0123456789abcdef",
                  "0123456789abcdef0123456789abcdef0123456789abcdef"},
+                {ALLOW_PROSE, "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_ACCESS_KEY_ID=(not shown)"},
+                {ALLOW_PROSE, "key=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY==", "key=(not shown)=="},
+                {ALLOW_PROSE, "key /JalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "key (not shown)"},
+                {ALLOW_PROSE, "key /var/JalrXUtnFEMI+K7MDENG/bPxRfiCYEXAMPLE", "key (not shown)"},
 
                 {ALLOW_SETTINGS, "MAX_ENI=3\nAWS_SECRET_ACCESS_KEY=" SECRET "\n",
                  "MAX_ENI=3\nAWS_SECRET_ACCESS_KEY=(not shown)\n"},
@@ -58,12 +62,24 @@ static void test_allow(void **state _unused_)
                 {ALLOW_LOG,
                  "{\"time\":\"t\",\"level\":\"info\",\"msg\":\"m\",\"token\":\"" SECRET "\",\"n\":1}\n",
                  "{\"time\":\"t\",\"level\":\"info\",\"msg\":\"m\",\"token\":\"(not shown)\",\"n\":1}\n"},
-                {ALLOW_LOG, "2026-11-30T11:54:55.5Z stderr F {\"msg\":\"http://a:" SECRET "@b\"}",
-                 "2026-11-30T11:54:55.5Z stderr F {\"msg\":\"http://(not shown)@b\"}\n"},
+                {ALLOW_LOG,
+                 "2026-11-30T11:54:55.5Z stderr F "
+                 "{\"time\":\"t\",\"level\":\"warn\",\"msg\":\"http://a:" SECRET "@b\"}",
+                 "2026-11-30T11:54:55.5Z stderr F "
+                 "{\"time\":\"t\",\"level\":\"warn\",\"msg\":\"http://(not shown)@b\"}\n"},
+                /* Of other programs, by their form. */
+                {ALLOW_LOG, "{\"level\":\"info\",\"ts\":\"t\",\"msg\":\"" SECRET "\"}\n", "(not shown)\n"},
+                {ALLOW_LOG, "{\"level\":\"info\",\"msg\":\"" SECRET "\",\"time\":\"t\"}\n", "(not shown)\n"},
+                {ALLOW_LOG, "{\"time\":\"t\",\"level\":\"fatal\",\"msg\":\"" SECRET "\"}\n", "(not shown)\n"},
+                {ALLOW_LOG, "{\"time\":\"t\",\"level\":\"info\",\"err\":\"" SECRET "\"}\n", "(not shown)\n"},
                 {ALLOW_LOG, "2026-11-30T11:54:55.5Z stderr F " SECRET "\n" SECRET " {\"msg\":1}\n{\"msg\":\n",
                  "(not shown)\n(not shown)\n(not shown)\n"},
                 {ALLOW_LOG, "12:00:00.123 info  the text eni=eni-1 token=" SECRET "\n",
                  "12:00:00.123 info  the text eni=eni-1 token=(not shown)\n"},
+                {ALLOW_LOG, "12:00:00.123 info  x secret=\"a \\\" " SECRET " b\" err=\"two words\" n=1\n",
+                 "12:00:00.123 info  x secret=(not shown) err=\"two words\" n=1\n"},
+                {ALLOW_LOG, "12:00:00.123 info  x secret=\"a " SECRET "\n",
+                 "12:00:00.123 info  x secret=(not shown)\n"},
                 {ALLOW_LOG, "ipamd: x.c:1: f: Assertion `0' failed.\n",
                  "ipamd: x.c:1: f: Assertion `0' failed.\n"},
 
@@ -78,6 +94,25 @@ static void test_allow(void **state _unused_)
                  "maxPods: 29\nclusterDNS:\n- 10.0.0.2\nstaticPodURLHeader:\n  x:\n(not shown)\n"},
                 {ALLOW_KUBELET, "{\"maxPods\":29,\"staticPodURL\":\"" SECRET "\"}",
                  "{\n  \"maxPods\": 29,\n  \"staticPodURL\": \"(not shown)\"\n}\n"},
+                /* What begins as JSON, and is none. */
+                {ALLOW_CNI, "{\"name\": \"x\", \"token\": \"" SECRET "\",}", NO_JSON},
+                {ALLOW_CNI, "\n {\n\"name\": \"x\", \"token\": \"" SECRET "\"\n", NO_JSON},
+                {ALLOW_KUBELET, "[{\"name\": \"x\", \"token\": \"" SECRET "\"}", NO_JSON},
+                {ALLOW_CONTAINERD, "{\"root\": \"x\", \"token\": \"" SECRET "\"", NO_JSON},
+                /* A second key of a line. */
+                {ALLOW_CNI, "x\n\"name\": \"x\", \"token\": \"" SECRET "\"\n",
+                 "(not shown)\n\"name\": (not shown)\n"},
+                {ALLOW_KUBELET,
+                 "port: 1\nkind: {token: " SECRET "}\n- " SECRET "\nmode: it's, token: " SECRET "\n",
+                 "port: 1\nkind: (not shown)\n(not shown)\nmode: (not shown)\n"},
+                {ALLOW_KUBELET,
+                 "[\"--token\", \"" SECRET "\"]x\nproviderID: aws:///us-east-1a/i-1\naddress: [a, b]\n",
+                 NO_JSON},
+                {ALLOW_KUBELET,
+                 "x:\n  [\"" SECRET "\"]\nproviderID: aws:///us-east-1a/i-1\naddress: [a, b]\n",
+                 "x:\n(not shown)\nproviderID: aws:///us-east-1a/i-1\naddress: [a, b]\n"},
+                {ALLOW_CONTAINERD, "root = {a = \"b\", token = \"" SECRET "\"}\nstate = \"/run: a=b\"\n",
+                 "root = (not shown)\nstate = \"/run: a=b\"\n"},
                 {ALLOW_KUBELET, "kind: |\n  " SECRET "\n", "kind: |\n(not shown)\n"},
                 {ALLOW_CONTAINERD,
                  "[plugins.\"a\".registry.configs.\"b\".auth]\n  password = \"" SECRET
@@ -93,6 +128,37 @@ static void test_allow(void **state _unused_)
 
                 assert_string_equal(got, cases[i].expect);
                 assert_null(strstr(got, SECRET));
+        }
+}
+
+/* A NUL hides nothing of what comes after it, and no key that stands there is missed. */
+static void test_allow_nul(void **state _unused_)
+{
+        static const char settings[] = "MAX_ENI=3\0\nTOKEN=" SECRET "\nWARM_IP_TARGET=2\n";
+        _cleanup_(text_done) struct text got = {0};
+
+        allow(ALLOW_SETTINGS, settings, sizeof(settings) - 1, &got);
+        assert_string_equal(got.text, "MAX_ENI=3?\nTOKEN=(not shown)\nWARM_IP_TARGET=2\n");
+}
+
+static void test_keep_end(void **state _unused_)
+{
+        static const struct {
+                const char *text;
+                size_t bytes_max;
+                const char *expect;
+        } cases[] = {
+                {"", 0, ""},       {"a\nb\n", 4, "a\nb\n"}, {"a\nb\n", 3, "b\n"}, {"a\nb\n", 2, "b\n"},
+                {"a\nb\n", 1, ""}, {"a\nb", 1, "b"},        {"abc", 2, ""},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                _cleanup_(text_done) struct text text = {0};
+
+                text_add(&text, "%s", cases[i].text);
+                bundle_keep_end(&text, cases[i].bytes_max);
+                assert_string_equal(text.text, cases[i].expect);
+                assert_int_equal(text.bytes, strlen(cases[i].expect));
         }
 }
 
@@ -205,10 +271,9 @@ static void test_tar(void **state _unused_)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_allow),
-                cmocka_unit_test(test_allow_random),
-                cmocka_unit_test(test_allow_of_much),
-                cmocka_unit_test(test_tar),
+                cmocka_unit_test(test_allow),         cmocka_unit_test(test_allow_nul),
+                cmocka_unit_test(test_keep_end),      cmocka_unit_test(test_allow_random),
+                cmocka_unit_test(test_allow_of_much), cmocka_unit_test(test_tar),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <vpcwire/jsonx.h>
+#include <vpcwire/log.h>
 
 #include "config/config.h"
 
@@ -12,6 +13,7 @@ enum {
         OPAQUE_BYTES_MIN = 32, /* a longer word of capitals, small letters and digits is no word */
         KEY_ID_BYTES = 20,
         KEY_BYTES_MAX = 128,
+        NUL_SHOWN = '?',
 };
 
 /* ---- the lists ---- */
@@ -290,7 +292,7 @@ static bool starts_with(const char *from, const char *end, const char *word)
 
 static bool in_token(char c)
 {
-        return isalnum((unsigned char)c) || (c && strchr("+/=_-", c));
+        return isalnum((unsigned char)c) || (c && strchr("+/_-", c));
 }
 
 /* https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html: AKIA and ASIA begin access key ids. */
@@ -305,7 +307,21 @@ static bool is_key_id(const char *token, size_t n)
         return true;
 }
 
-/* Base64 and its like. Ids of EC2, of containers and of pods have small letters alone; a path begins with a slash. */
+/* Below which of a host's folders: base64 begins with a slash, too. */
+static bool is_path(const char *token, size_t n)
+{
+        static const char *const folders[] = {"/dev/", "/etc/", "/home/", "/host/", "/lib/",
+                                              "/mnt/", "/opt/", "/proc/", "/root/", "/run/",
+                                              "/sys/", "/tmp/", "/usr/",  "/var/"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+                if (starts_with(token, token + n, folders[i]))
+                        return !memchr(token, '+', n);
+        }
+        return false;
+}
+
+/* Base64 and its like. Ids of EC2, of containers and of pods have small letters alone. */
 static bool is_opaque(const char *token, size_t n)
 {
         bool upper = false, lower = false, digit = false;
@@ -315,7 +331,7 @@ static bool is_opaque(const char *token, size_t n)
                 lower |= islower((unsigned char)token[i]) != 0;
                 digit |= isdigit((unsigned char)token[i]) != 0;
         }
-        return n >= OPAQUE_BYTES_MIN && *token != '/' && upper && lower && digit;
+        return n >= OPAQUE_BYTES_MIN && upper && lower && digit && !is_path(token, n);
 }
 
 /* Behind "://": bytes of "user:password" where an '@' ends it; 0: there is none. */
@@ -389,13 +405,23 @@ static json_t *shown(enum allow how, const json_t *json, bool known) /* NOLINT(m
         return copy;
 }
 
-/* False: it is no JSON. */
+/* As log.c begins each line; few others put the time first. */
+static bool is_log_entry(const char *text, size_t n, const json_t *json)
+{
+        enum log_level level;
+        const char *name = json_string_value(json_object_get(json, "level"));
+
+        return starts_with(text, text + n, "{\"time\":\"") && name &&
+               log_level_parse(name, &level, NULL) == 0 && json_is_string(json_object_get(json, "msg"));
+}
+
+/* False: it is no JSON, or as a line of a log not ours. */
 static bool add_json(enum allow how, const char *text, size_t n, size_t flags, struct text *to)
 {
         _cleanup_json_ json_t *json = NULL, *copy = NULL;
         _cleanup_free_ char *dump = NULL;
 
-        if (jsonx_parse(text, n, &json, NULL) < 0)
+        if (jsonx_parse(text, n, &json, NULL) < 0 || (how == ALLOW_LOG && !is_log_entry(text, n, json)))
                 return false;
         copy = shown(how, json, false);
         dump = json_dumps(copy, flags | JSON_ENCODE_ANY);
@@ -417,6 +443,28 @@ static void copy_key(const char *from, size_t n, char ret[static KEY_BYTES_MAX])
         snprintf(ret, KEY_BYTES_MAX, "%.*s", (int)(n < KEY_BYTES_MAX ? n : 0), from);
 }
 
+/*
+ * Whether another key follows in a value, as in JSON that was cut and in YAML's and TOML's inline tables: only the first of
+ * a line is judged.
+ */
+static bool has_key(const char *value, const char *end)
+{
+        char quote = 0;
+
+        for (const char *c = value; c < end; c++) {
+                if (quote) {
+                        quote = *c == quote ? 0 : quote;
+                } else if (*c == '"' || *c == '\'') {
+                        quote = *c;
+                } else if (*c == '{' || *c == '=' ||
+                           (*c == ':' && (c + 1 == end || strchr(" \t\"'", c[1]) ||
+                                          (c > value && strchr("\"'", c[-1]))))) {
+                        return true;
+                }
+        }
+        return quote != 0;
+}
+
 /* "key: value", "key = value", "[section]", "- item" of the key above it; `known` goes from line to line. Comments are left out. */
 static void add_config_line(enum allow how, const char *line, size_t n, bool *known, struct text *to)
 {
@@ -431,13 +479,13 @@ static void add_config_line(enum allow how, const char *line, size_t n, bool *kn
         c += item ? 2 : 0;
         bytes = span_until(c, end, "=:");
         value = c + bytes + 1;
-        if (how != ALLOW_SETTINGS && *c == '[' && end[-1] == ']') {
+        if (how == ALLOW_CONTAINERD && *c == '[' && end[-1] == ']') {
                 *known = false;
                 scrub(line, n, to);
         } else if (value <= end) {
                 copy_key(c, bytes, key);
-                *known = allow_knows(how, key);
                 value += span_of(value, end, " \t");
+                *known = allow_knows(how, key) && (how == ALLOW_SETTINGS || !has_key(value, end));
                 text_add_bytes(to, line, (size_t)(value - line));
                 if (*known)
                         scrub(value, (size_t)(end - value), to);
@@ -461,12 +509,24 @@ static bool is_ours(const char *line, const char *end)
                 starts_with(line + CLOCK_BYTES, end, " "));
 }
 
+/* Of "word", "key=value" and "key=\"a value\"", in which log.c writes a quote with a backslash. */
+static size_t pair_bytes(const char *pair, const char *end)
+{
+        const char *c = pair + span_until(pair, end, " =");
+
+        if (end - c < 2 || *c != '=' || !strchr("\"'", c[1]))
+                return (size_t)(c - pair) + span_until(c, end, " ");
+        for (char quote = *++c; ++c < end && *c != quote;)
+                c += *c == '\\' && c + 1 < end;
+        return (size_t)(c - pair) + span_until(c, end, " ");
+}
+
 static void add_pairs(const char *line, size_t n, struct text *to)
 {
         const char *end = line + n;
 
         while (line < end) {
-                size_t word = span_until(line, end, " "), bytes = span_until(line, line + word, "=");
+                size_t word = pair_bytes(line, end), bytes = span_until(line, line + word, "=");
                 char key[KEY_BYTES_MAX];
 
                 copy_key(line, bytes, key);
@@ -498,18 +558,32 @@ static void add_log_line(const char *line, size_t n, struct text *to)
         text_add(to, "\n");
 }
 
+/* Lines of JSON that does not parse are no lines of configuration. In TOML '[' begins a section. */
+static bool begins_as_json(enum allow how, const char *text, const char *end)
+{
+        const char *c = text + span_of(text, end, " \t\r\n");
+
+        return how != ALLOW_LOG && how != ALLOW_SETTINGS && c < end &&
+               (*c == '{' || (*c == '[' && how != ALLOW_CONTAINERD));
+}
+
 void allow(enum allow how, const char *text, size_t n, struct text *to)
 {
-        _cleanup_free_ char *copy = xstrndup(text, n); /* a NUL ends it: no text goes on behind one */
+        _cleanup_free_ char *copy = xcalloc(n + 1, 1);
         bool known = false;
 
-        n = strlen(copy);
+        for (size_t i = 0; i < n; i++)
+                copy[i] = text[i] ? text[i] : NUL_SHOWN;
         if (how == ALLOW_PROSE) {
                 scrub(copy, n, to);
                 return;
         }
         if (how != ALLOW_LOG && how != ALLOW_SETTINGS && add_json(how, copy, n, JSON_INDENT(2), to))
                 return;
+        if (begins_as_json(how, copy, copy + n)) {
+                text_add(to, "(not shown: it begins as JSON, and is none)\n");
+                return;
+        }
         for (const char *line = copy, *end = copy + n; line < end; line++) {
                 size_t bytes = span_until(line, end, "\n");
 

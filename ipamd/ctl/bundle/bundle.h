@@ -17,8 +17,7 @@ enum {
         BUNDLE_TEXT_BYTES_MAX = 4 * 1024 * 1024,
         BUNDLE_BYTES_MAX = 32 * 1024 * 1024, /* of all texts together */
         BUNDLE_LOG_BYTES_MAX = 512 * 1024,   /* of the end of each log */
-        BUNDLE_LOGS_MAX = 16,
-        BUNDLE_CONFLISTS_MAX = 16,
+        BUNDLE_FILES_MAX = 16,               /* of one pattern */
 };
 
 struct bundle {
@@ -35,12 +34,13 @@ struct bundle {
 void bundle_put(struct bundle *bundle, enum allow how, const char *name, const char *text, size_t n);
 /* What should be there and could not be had. */
 void bundle_miss(struct bundle *bundle, const char *what, const char *why);
-/* One exchange with a server of this host, where a setting says that it listens. The caller owns *ret, the body. */
+/* Of a text that may grow without end, its end: at most so many bytes, from the beginning of a line on. */
+void bundle_keep_end(struct text *text, size_t bytes_max);
+/* One exchange with a server of this host, in CTL_TIMEOUT_MS, where a setting says that it listens. The caller owns *ret, the body. */
 int bundle_get(const char *bind, const char *path, char **ret, size_t *ret_n, struct err *err);
 
-/* The parts: the daemon and its settings (daemon.c), the host's network (network.c), files and logs (files.c). */
+/* The parts: the daemon, its settings and pages (daemon.c), the host's network (network.c), files and logs (files.c). */
 void bundle_daemon(struct bundle *bundle);
-void bundle_settings(struct bundle *bundle);
 void bundle_network(struct bundle *bundle);
 void bundle_files(struct bundle *bundle);
 void bundle_logs(struct bundle *bundle);

@@ -10,6 +10,8 @@
 
 #include <vpcwire/file.h>
 
+#include "config/config.h"
+
 enum { PATH_BYTES = 512, FILE_BYTES_MAX = 256 * 1024 };
 
 extern char **environ;
@@ -31,11 +33,14 @@ static void put_answers(struct bundle *bundle)
 {
         for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
                 struct ctl ctl = *bundle->ctl;
-                char *text = NULL;
-                size_t n = 0;
+                _cleanup_free_ char *text = NULL, *errors = NULL;
+                _cleanup_free_ char *name_of_errors = xasprintf("%s.err", answers[i].name);
+                size_t n = 0, n_errors = 0;
 
-                ctl.out = ctl.err = open_memstream(&text, &n);
-                if (!ctl.out)
+                /* In a text they stand where a terminal has them; JSON would not parse. */
+                ctl.out = open_memstream(&text, &n);
+                ctl.err = answers[i].json ? open_memstream(&errors, &n_errors) : ctl.out;
+                if (!ctl.out || !ctl.err)
                         abort();
                 ctl.json = answers[i].json;
                 ctl.colours = false;
@@ -45,39 +50,14 @@ static void put_answers(struct bundle *bundle)
                 ctl.all = true;
                 answers[i].run(&ctl);
                 fclose(ctl.out);
+                if (answers[i].json)
+                        fclose(ctl.err);
                 bundle->ctl->offline = ctl.offline;
-                bundle_put(bundle, ALLOW_PROSE, answers[i].name, text, n);
-                free(text);
+                if (n || !n_errors)
+                        bundle_put(bundle, ALLOW_PROSE, answers[i].name, text, n);
+                if (n_errors)
+                        bundle_put(bundle, ALLOW_PROSE, name_of_errors, errors, n_errors);
         }
-}
-
-/* The last EC2 calls are in what the page asks for. */
-static void put_web(struct bundle *bundle)
-{
-        static const struct {
-                const char *name, *setting, *otherwise, *path;
-        } pages[] = {
-                {"daemon/metrics.txt", "VPCWIRE_METRICS_BIND_ADDRESS", "127.0.0.1:61678", "/metrics"},
-                {"daemon/node.json", "INTROSPECTION_BIND_ADDRESS", "127.0.0.1:61679", "/v1/node"},
-        };
-
-        for (size_t i = 0; i < ARRAY_SIZE(pages); i++) {
-                _cleanup_free_ char *text = NULL;
-                struct err err;
-                size_t n;
-
-                if (bundle_get(getenv(pages[i].setting) ?: pages[i].otherwise, pages[i].path, &text, &n,
-                               &err) < 0)
-                        bundle_miss(bundle, pages[i].name, err.msg);
-                else
-                        bundle_put(bundle, ALLOW_PROSE, pages[i].name, text, n);
-        }
-}
-
-void bundle_daemon(struct bundle *bundle)
-{
-        put_answers(bundle);
-        put_web(bundle);
 }
 
 /* ---- settings ---- */
@@ -109,57 +89,137 @@ static bool same_netns(const char *pid)
                ours.st_ino == theirs.st_ino;
 }
 
-static void add_daemon(struct text *to, const char *pid)
+/* The environment that a process began with, one NUL behind each variable. */
+struct environment {
+        char *text;
+        size_t n;
+};
+
+static bool is_daemon(const char *pid)
 {
-        _cleanup_free_ char *name = NULL, *variables = NULL;
+        _cleanup_free_ char *name = NULL;
         char path[PATH_BYTES];
-        size_t n = 0;
 
         snprintf(path, sizeof(path), "/proc/%s/comm", pid);
-        if (file_read(path, FILE_BYTES_MAX, &name, NULL, NULL) < 0 || strcmp(name, "ipamd\n") != 0 ||
-            !same_netns(pid))
-                return;
-        snprintf(path, sizeof(path), "/proc/%s/environ", pid);
-        text_add(to, "# environment of ipamd, process %s\n", pid);
-        if (file_read(path, FILE_BYTES_MAX, &variables, &n, NULL) < 0) {
-                text_add(to, "(it cannot be read)\n");
-                return;
-        }
-        for (size_t at = 0; at < n; at += strlen(variables + at) + 1)
-                add_variable(to, variables + at);
+        return *pid >= '1' && *pid <= '9' && file_read(path, FILE_BYTES_MAX, &name, NULL, NULL) == 0 &&
+               strcmp(name, "ipamd\n") == 0 && same_netns(pid);
 }
 
-static void add_daemons(struct text *to)
+/* Of each daemon in this network, into the text; the caller owns the last one's that can be read. */
+static struct environment read_daemons(struct text *to)
 {
+        struct environment ret = {0};
         DIR *proc = opendir("/proc");
         struct dirent *entry;
 
         while (proc && (entry = readdir(proc))) {
-                if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
-                        add_daemon(to, entry->d_name);
+                struct environment found = {0};
+                char path[PATH_BYTES];
+
+                if (!is_daemon(entry->d_name))
+                        continue;
+                snprintf(path, sizeof(path), "/proc/%s/environ", entry->d_name);
+                text_add(to, "# environment of ipamd, process %s\n", entry->d_name);
+                if (file_read(path, FILE_BYTES_MAX, &found.text, &found.n, NULL) < 0) {
+                        text_add(to, "(it cannot be read)\n");
+                        continue;
+                }
+                for (size_t at = 0; at < found.n; at += strlen(found.text + at) + 1)
+                        add_variable(to, found.text + at);
+                free(ret.text);
+                ret = found;
         }
         if (proc)
                 closedir(proc);
+        return ret;
 }
 
-void bundle_settings(struct bundle *bundle)
+/* The settings as text; returns the daemon's environment, which the caller owns. */
+static struct environment put_settings(struct bundle *bundle, const char *conf_path)
 {
-        const char *conf = getenv("VPCWIRE_CONF");
         _cleanup_(text_done) struct text text = {0};
         _cleanup_free_ char *file = NULL;
-        char path[PATH_BYTES];
+        struct environment daemon;
         struct err err;
+        size_t n;
 
         text_add(&text, "# environment of this command\n");
         for (char **variable = environ; *variable; variable++)
                 add_variable(&text, *variable);
-        add_daemons(&text);
-        snprintf(path, sizeof(path), "%s%s", bundle->root,
-                 conf && conf[0] ? conf : "/etc/vpcwire/ipamd.conf");
-        text_add(&text, "# %s\n", path);
-        if (file_read(path, FILE_BYTES_MAX, &file, NULL, &err) == 0)
-                allow(ALLOW_SETTINGS, file, strlen(file), &text);
+        daemon = read_daemons(&text);
+        text_add(&text, "# %s\n", conf_path);
+        if (file_read(conf_path, FILE_BYTES_MAX, &file, &n, &err) == 0)
+                allow(ALLOW_SETTINGS, file, n, &text);
         else
                 text_add(&text, "(%s)\n", err.msg);
         bundle_put(bundle, ALLOW_PROSE, "settings.txt", text.text, text.bytes);
+        return daemon;
+}
+
+/* ---- pages ---- */
+
+/* As the daemon took its settings when it started; a file that it would refuse now is left out. */
+static int load_config(const struct environment *daemon, const char *conf_path, struct config **ret,
+                       struct err *err)
+{
+        char **ours = environ, **theirs = NULL;
+        size_t n = 0, capacity = 0;
+        int r;
+
+        for (size_t at = 0; at < daemon->n; at += strlen(daemon->text + at) + 1) {
+                GROW(theirs, n, capacity);
+                theirs[n++] = daemon->text + at;
+        }
+        GROW(theirs, n, capacity);
+        theirs[n] = NULL;
+        environ = daemon->n ? theirs : ours;
+        r = config_load(conf_path, ret, err);
+        if (r < 0)
+                r = config_load("/dev/null", ret, err);
+        environ = ours;
+        free(theirs);
+        return r;
+}
+
+static void put_page(struct bundle *bundle, const char *name, const char *bind, const char *path)
+{
+        _cleanup_free_ char *text = NULL;
+        struct err err;
+        size_t n;
+
+        if (!bind)
+                bundle_miss(bundle, name, "it is turned off by a setting");
+        else if (bundle_get(bind, path, &text, &n, &err) < 0)
+                bundle_miss(bundle, name, err.msg);
+        else
+                bundle_put(bundle, ALLOW_PROSE, name, text, n);
+}
+
+/* The last EC2 calls are in what the node's page asks for. */
+static void put_pages(struct bundle *bundle, const struct environment *daemon, const char *conf_path)
+{
+        static const char metrics[] = "daemon/metrics.txt", node[] = "daemon/node.json";
+        _cleanup_(config_freep) struct config *config = NULL;
+        struct err err;
+
+        if (load_config(daemon, conf_path, &config, &err) < 0) {
+                bundle_miss(bundle, metrics, err.msg);
+                bundle_miss(bundle, node, err.msg);
+                return;
+        }
+        put_page(bundle, metrics, config->no_metrics ? NULL : config->metrics_bind, "/metrics");
+        put_page(bundle, node, config->no_introspection ? NULL : config->introspection_bind, "/v1/node");
+}
+
+void bundle_daemon(struct bundle *bundle)
+{
+        const char *conf = getenv("VPCWIRE_CONF");
+        _cleanup_free_ char *conf_path =
+                xasprintf("%s%s", bundle->root, conf && conf[0] ? conf : CONFIG_PATH_DEFAULT);
+        struct environment daemon;
+
+        put_answers(bundle);
+        daemon = put_settings(bundle, conf_path);
+        put_pages(bundle, &daemon, conf_path);
+        free(daemon.text);
 }

@@ -20,7 +20,6 @@
 
 enum {
         FILE_BYTES_MAX = 256 * 1024,
-        FILES_MAX = 16,     /* of one pattern */
         JOURNAL_MS = 10000, /* so long journalctl may take */
 };
 
@@ -37,8 +36,15 @@ static const struct {
 };
 
 /* Where ipamd's and the plugin's lines are found: a container's log, or a file that somebody sends them to. */
-static const char *const logs[] = {"/var/log/vpcwire/*.log", "/var/log/aws-routed-eni/*.log",
-                                   "/var/log/pods/kube-system_aws-node-*/*/*.log"};
+static const char *const logs[] = {"/var/log/vpcwire/*.log", "/var/log/pods/kube-system_aws-node-*/*/*.log"};
+
+static void miss_rest(struct bundle *bundle, const char *what, size_t n)
+{
+        _cleanup_free_ char *why = xasprintf("it is %zu files, the first %d are here", n, BUNDLE_FILES_MAX);
+
+        if (n > BUNDLE_FILES_MAX)
+                bundle_miss(bundle, what, why);
+}
 
 /* Each file of the host that matches, in the order of their names; none is missed by its pattern. */
 static void each_file(struct bundle *bundle, const char *pattern,
@@ -49,8 +55,9 @@ static void each_file(struct bundle *bundle, const char *pattern,
 
         if (glob(full, 0, NULL, &found) != 0)
                 bundle_miss(bundle, pattern, "no such file");
-        for (size_t i = 0; i < found.gl_pathc && i < FILES_MAX; i++)
+        for (size_t i = 0; i < found.gl_pathc && i < BUNDLE_FILES_MAX; i++)
                 put(bundle, found.gl_pathv[i], how);
+        miss_rest(bundle, pattern, found.gl_pathc);
         globfree(&found);
 }
 
@@ -69,17 +76,16 @@ static void put_file(struct bundle *bundle, const char *path, enum allow how)
                 bundle_put(bundle, how, inside, text, n);
 }
 
-static void put_conflist(struct bundle *bundle, const char *folder, const char *name, unsigned *n)
+static void put_conflist(struct bundle *bundle, const char *folder, const char *name, size_t *n)
 {
         _cleanup_free_ char *path = xasprintf("%s/%s", folder, name), *inside = xasprintf("cni/%s", name);
         _cleanup_free_ char *text = NULL;
         size_t bytes = 0;
 
-        if (*n >= BUNDLE_CONFLISTS_MAX || file_read(path, FILE_BYTES_MAX, &text, &bytes, NULL) < 0 ||
-            !strstr(text, "\"vpcwire\""))
+        if (file_read(path, FILE_BYTES_MAX, &text, &bytes, NULL) < 0 || !strstr(text, "\"vpcwire\""))
                 return;
-        ++*n;
-        bundle_put(bundle, ALLOW_CNI, inside, text, bytes);
+        if (++*n <= BUNDLE_FILES_MAX)
+                bundle_put(bundle, ALLOW_CNI, inside, text, bytes);
 }
 
 /* All names, since the runtime takes the first; what is in them only where it is ours. */
@@ -91,7 +97,7 @@ static void put_conflists(struct bundle *bundle)
         _cleanup_free_ char *folder = xasprintf("%s%s", bundle->root, where);
         _cleanup_(text_done) struct text names = {0};
         struct dirent **entries = NULL;
-        unsigned ours = 0;
+        size_t ours = 0;
         int n = scandir(folder, &entries, NULL, alphasort);
 
         text_add(&names, "%s:\n", folder);
@@ -103,6 +109,7 @@ static void put_conflists(struct bundle *bundle)
                 free(entries[i]);
         }
         free(entries);
+        miss_rest(bundle, folder, ours);
         if (n < 0)
                 bundle_miss(bundle, folder, strerrordesc_np(errno));
         bundle_put(bundle, ALLOW_PROSE, "cni/names.txt", names.text, names.bytes);
@@ -117,7 +124,7 @@ static void put_database(struct bundle *bundle)
 
         if (!bundle->ctl->db_path || glob(pattern, 0, NULL, &found) != 0)
                 bundle_miss(bundle, pattern, "no such file");
-        for (size_t i = 0; i < found.gl_pathc && i < FILES_MAX; i++) {
+        for (size_t i = 0; i < found.gl_pathc && i < BUNDLE_FILES_MAX; i++) {
                 char at[CLOCK_TEXT_BYTES];
                 struct stat st;
 
@@ -126,6 +133,7 @@ static void put_database(struct bundle *bundle)
                                  (long long)st.st_size, st.st_mode & 07777,
                                  clock_wall_format((int64_t)st.st_mtim.tv_sec * 1000, at));
         }
+        miss_rest(bundle, pattern, found.gl_pathc);
         globfree(&found);
         if (text.bytes)
                 bundle_put(bundle, ALLOW_PROSE, "database.txt", text.text, text.bytes);
@@ -163,21 +171,37 @@ static void put_end(struct bundle *bundle, const char *path, enum allow how)
                 bundle_put(bundle, how, inside, line, (size_t)(text + n - line));
 }
 
-/* All that comes before it ends, or its time does. */
-static void read_all(int fd, int64_t until_ms, struct text *to)
+void bundle_keep_end(struct text *text, size_t bytes_max)
+{
+        size_t cut = text->bytes > bytes_max ? text->bytes - bytes_max : 0;
+        /* Not from the middle of a line: it would not be known for what it is. */
+        const char *from = cut ? memchr(text->text + cut - 1, '\n', bytes_max + 1) : NULL;
+
+        if (cut) {
+                cut = from ? (size_t)(from + 1 - text->text) : text->bytes;
+                text->bytes -= cut;
+                memmove(text->text, text->text + cut, text->bytes + 1);
+        }
+}
+
+/* The end of all that comes before it ends, or its time does. */
+static void read_end(int fd, int64_t until_ms, struct text *to)
 {
         char piece[8192];
         ssize_t n = 1;
 
-        while (n > 0 && to->bytes < BUNDLE_LOG_BYTES_MAX && clock_boottime_ms() < until_ms) {
+        while (n > 0 && clock_boottime_ms() < until_ms) {
                 struct pollfd ready = {.fd = fd, .events = POLLIN};
 
                 if (poll(&ready, 1, (int)(until_ms - clock_boottime_ms())) <= 0)
-                        return;
+                        break;
                 n = read(fd, piece, sizeof(piece));
                 if (n > 0)
                         text_add_bytes(to, piece, (size_t)n);
+                if (to->bytes >= 2 * (size_t)BUNDLE_LOG_BYTES_MAX)
+                        bundle_keep_end(to, BUNDLE_LOG_BYTES_MAX);
         }
+        bundle_keep_end(to, BUNDLE_LOG_BYTES_MAX);
 }
 
 static int spawn_journal(const char *program, int out, pid_t *ret, struct err *err)
@@ -212,8 +236,8 @@ static int read_journal(struct text *ret, struct err *err)
         if (spawn_journal("/usr/bin/journalctl", out, &pid, err) < 0)
                 return -(int)err->code;
         close(TAKE_FD(out));
-        read_all(in, clock_boottime_ms() + JOURNAL_MS, ret);
-        kill(pid, SIGKILL); /* it has ended, unless there was too much, or it hangs */
+        read_end(in, clock_boottime_ms() + JOURNAL_MS, ret);
+        kill(pid, SIGKILL); /* it has ended, unless it hangs */
         waitpid(pid, NULL, 0);
         return ret->bytes ? 0 : err_set(err, ERR_NOT_FOUND, "it has no line of vpcwire-ipamd.service");
 }

@@ -4,14 +4,14 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <vpcwire/bind.h>
-#include <vpcwire/file.h>
+#include <vpcwire/clock.h>
 
 union any_address {
         struct sockaddr any;
@@ -45,44 +45,89 @@ static socklen_t address_of(const struct bind *bind, union any_address *ret)
 }
 
 /* "HTTP/1.1 200 OK", lines, an empty line, the body, which is moved to the front. */
-static int take_body(const char *where, char *reply, size_t *n, struct err *err)
+static int take_body(const char *where, struct text *reply, struct err *err)
 {
-        char *body = strstr(reply, "\r\n\r\n");
+        const char *text = reply->text ?: "", *body = strstr(text, "\r\n\r\n");
 
-        if (strncmp(reply, "HTTP/1.", 7) != 0 || !body)
+        if (strncmp(text, "HTTP/1.", 7) != 0 || !body)
                 return err_set(err, ERR_PROTOCOL, "%s: this is no HTTP", where);
-        if (strncmp(reply + 8, " 200", 4) != 0)
-                return err_set(err, ERR_UNSUPPORTED, "%s: %.*s", where, (int)strcspn(reply, "\r"), reply);
+        if (strncmp(text + 8, " 200", 4) != 0)
+                return err_set(err, ERR_UNSUPPORTED, "%s: %.*s", where, (int)strcspn(text, "\r"), text);
         body += 4;
-        *n -= (size_t)(body - reply);
-        memmove(reply, body, *n + 1);
+        reply->bytes -= (size_t)(body - text);
+        memmove(reply->text, body, reply->bytes + 1);
+        return 0;
+}
+
+/* Until the socket can be read or written, or the time is over. */
+static int wait_for(int fd, short events, int64_t until_ms, const char *where, struct err *err)
+{
+        int64_t left_ms = until_ms - clock_boottime_ms();
+        struct pollfd ready = {.fd = fd, .events = events};
+        int n = left_ms > 0 ? poll(&ready, 1, (int)left_ms) : 0;
+
+        if (n < 0)
+                return err_set_errno(err, errno, "%s", where);
+        return n ? 0
+                 : err_set(err, ERR_TIMEOUT, "%s: no whole answer within %d s", where, CTL_TIMEOUT_MS / 1000);
+}
+
+static int send_request(int fd, const union any_address *address, socklen_t length, const char *request,
+                        int64_t until_ms, const char *where, struct err *err)
+{
+        int e = 0;
+
+        if (connect(fd, &address->any, length) < 0 && errno != EINPROGRESS)
+                return err_set_errno(err, errno, "%s", where);
+        if (wait_for(fd, POLLOUT, until_ms, where, err) < 0)
+                return -(int)err->code;
+        if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &e, &(socklen_t){sizeof(e)}) < 0 || e)
+                return err_set_errno(err, e ?: errno, "%s", where);
+        if (send(fd, request, strlen(request), MSG_NOSIGNAL) != (ssize_t)strlen(request))
+                return err_set_errno(err, errno, "%s", where);
+        return 0;
+}
+
+static int read_reply(int fd, int64_t until_ms, const char *where, struct text *ret, struct err *err)
+{
+        char piece[8192];
+        ssize_t n = 1;
+
+        while (n > 0) {
+                if (wait_for(fd, POLLIN, until_ms, where, err) < 0)
+                        return -(int)err->code;
+                n = read(fd, piece, sizeof(piece));
+                if (n < 0)
+                        return err_set_errno(err, errno, "%s", where);
+                text_add_bytes(ret, piece, (size_t)n);
+                if (ret->bytes > BUNDLE_TEXT_BYTES_MAX)
+                        return err_set(err, ERR_LIMIT, "%s: more than %d bytes", where,
+                                       BUNDLE_TEXT_BYTES_MAX);
+        }
         return 0;
 }
 
 int bundle_get(const char *bind, const char *path, char **ret, size_t *ret_n, struct err *err)
 {
-        const struct timeval patience = {.tv_sec = CTL_TIMEOUT_MS / 1000};
+        const int64_t until_ms = clock_boottime_ms() + CTL_TIMEOUT_MS;
         _cleanup_free_ char *request = xasprintf("GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n", path);
-        _cleanup_free_ char *where = xasprintf("http %s%s", bind, path), *reply = NULL;
+        _cleanup_free_ char *where = xasprintf("http %s%s", bind, path);
+        _cleanup_(text_done) struct text reply = {0};
         _cleanup_close_ int fd = -1;
         union any_address address;
         struct bind parsed;
         socklen_t length;
-        size_t n;
 
         if (bind_parse(bind, &parsed, err) < 0)
                 return -(int)err->code;
         length = address_of(&parsed, &address);
-        fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
-            setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
-            connect(fd, &address.any, length) < 0 ||
-            send(fd, request, strlen(request), MSG_NOSIGNAL) != (ssize_t)strlen(request))
+        fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0)
                 return err_set_errno(err, errno, "%s", where);
-        if (file_read_fd(fd, where, BUNDLE_TEXT_BYTES_MAX, &reply, &n, err) < 0 ||
-            take_body(where, reply, &n, err) < 0)
+        if (send_request(fd, &address, length, request, until_ms, where, err) < 0 ||
+            read_reply(fd, until_ms, where, &reply, err) < 0 || take_body(where, &reply, err) < 0)
                 return -(int)err->code;
-        *ret = TAKE_PTR(reply);
-        *ret_n = n;
+        *ret_n = reply.bytes;
+        *ret = TAKE_PTR(reply.text);
         return 0;
 }
