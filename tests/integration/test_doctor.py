@@ -404,6 +404,15 @@ def test_without_the_daemon(doctor):
     assert doctor.assert_named("daemon", "fail")[0]["remedy"].startswith("systemctl start ")
 
 
+@pytest.mark.parametrize("database, cause", [("missing", "daemon"), ("garbage", "database")])
+def test_a_dead_daemon_and_its_database(doctor, tmp_path, database, cause):
+    """One is the cause of the other, so one of them is always shown: ipamd makes a database that is missing, and cannot start with garbage."""
+    doctor.node.stop()
+    (tmp_path / "garbage").write_bytes(b"this is no database at all")
+    shown = doctor.run(db=tmp_path / database)
+    assert shown.stdout.startswith(f"fail       {cause} "), shown.stdout
+
+
 def test_a_daemon_that_hangs_is_not_to_be_started(doctor):
     os.kill(doctor.node.proc.pid, signal.SIGSTOP)
     try:

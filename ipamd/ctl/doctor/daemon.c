@@ -185,6 +185,7 @@ struct doctor_checks doctor_checks_warnings(void)
         return (struct doctor_checks){warning_checks, ARRAY_SIZE(warning_checks)};
 }
 
+/* A dead daemon is why there is none, or is dead because of what is wrong with it: never both, or neither would be shown. */
 static void check_database(struct doctor *d)
 {
         static const char magic[] = "SQLite format 3";
@@ -281,7 +282,7 @@ static void check_program(struct doctor *d)
 static const struct doctor_check file_checks[] = {
         {"database", check_database, "readable, mode 0600, with room to grow",
          "the daemon cannot write its database: no pod gets an address", DOCTOR_NEEDS_ROOT,
-         DOCTOR_CAUSE_DATABASE, DOCTOR_CAUSE_DAEMON},
+         DOCTOR_CAUSE_DATABASE},
         {"cni-config", check_cni, "names vpcwire first",
          "the runtime does not call vpcwire: pods get no network, or another one", 0, 0, DOCTOR_CAUSE_DAEMON},
         {"cni-plugin", check_program, "can be run", "the runtime cannot call vpcwire: no pod starts or ends"},
