@@ -17,14 +17,15 @@ usage: sudo deploy/demo.sh [--keep]
        sudo deploy/demo.sh stop [NAME]
 
 Installs what is needed (apt-get), builds, simulates a VPC with two t3.small nodes, makes six pods on each through the CNI
-plugin, shows what ipamd knows, tries who reaches whom, and removes it all again. Exit code 0 only if all of it held.
+plugin, shows what ipamd knows, checks that all pods reach each other and the internet, and removes everything again.
+Exit code 0 only if every check passed.
 
-  --keep   leave it running; then:
+  --keep   keep it running; then:
   enter    a shell on a node (node1, node2), where everything is where it is on a real one: ipamctl, the manual pages,
-           /run/vpcwire, the node's network; or COMMAND there, whose exit code it has
+           /run/vpcwire, the node's network; or run COMMAND there, and exit with its exit code
   page     the node's page (of node1) for a browser on this machine: prints its address, until Ctrl-C
-  stop     ends it and removes everything
-  --name   which demo, where more than one runs
+  stop     stop it and remove everything
+  --name   which demo, if more than one is running
   --help   this text
 USAGE
 }
@@ -351,7 +352,7 @@ interrupted() { # EXIT-CODE
 print_how_to_look() {
         cat <<TEXT
 
-It goes on running. To look around:
+It keeps running. To look around:
   sudo deploy/demo.sh enter node1                    (a shell on the node: ipamctl, man, ip rule, nft list table ip vpcwire, ...)
   sudo deploy/demo.sh enter node1 ipamctl doctor     (or one command)
   sudo deploy/demo.sh page                           (the node's page, in a browser)
@@ -511,7 +512,7 @@ try() {
                 try_internet "$node"
                 ok "source seen: $(node_fact "$node" public_address)"
         done
-        step "the fabric's count of wrong sources"
+        step "packets with a wrong source address"
         check_counters
         ok 0
 }
@@ -524,7 +525,7 @@ take_down() {
                 for pod in $(pods_of "$node"); do delete_pod "$node" "$pod"; done
                 ok
         done
-        step "the fabric's count of wrong sources"
+        step "packets with a wrong source address"
         check_counters
         ok 0
 }
@@ -579,10 +580,7 @@ main() {
                 exit 0
                 ;;
         '' | --keep | stop | --stop | enter | page) ;;
-        *)
-                usage >&2
-                exit 2
-                ;;
+        *) usage_error "unknown argument '$1'; see deploy/demo.sh --help" ;;
         esac
         if [ "$(id -u)" -ne 0 ]; then
                 echo "root is needed to make network namespaces, and to install packages: sudo deploy/demo.sh" >&2

@@ -37,12 +37,12 @@ def quantile(q):
 TILES = [
     ("Nodes", "Nodes whose ipamd is scraped.", f"count({NODES})", None),
     ("Not ready", "Nodes on which no new pod can start: `ipamctl status` on the node says why.", count(here("vpcwire_ready") + " == 0"), 1),
-    ("Down", "Nodes that are still scraped, and whose ipamd does not answer.",
+    ("Down", "Nodes that Prometheus still scrapes, but whose ipamd does not answer.",
      count(f"max by (cluster, instance) (up == 0 and on (cluster, instance) last_over_time(vpcwire_node_info{CHOSEN}[1d]))"), 1),
     ("Pods waiting", "Pods that wait for an address at this moment.", f"sum({here('vpcwire_waiting_requests')}) or vector(0)", 1),
     ("Affected", "Nodes whose running pods are affected: their address is lost, or their packets are routed wrongly.",
      count(here("vpcwire_impaired") + " == 1"), 1),
-    ("Denied", "Nodes to which EC2 denies an action, for want of an IAM permission.",
+    ("Denied", "Nodes to which EC2 denies an action, because an IAM permission is missing.",
      count(f"max by (cluster, node) ({here('vpcwire_ec2_denied')}) == 1"), 1),
 ]
 
@@ -63,7 +63,7 @@ HIDDEN = ("facts", "missing", "blocked")  # whose number says nothing
 # row: [(title, description, unit, stacked, [(query, legend)])]
 ROWS = {
     "Pods": [
-        ("Addresses by state", "Of all nodes together. free: usable at once. cooling: released a short while ago (IP_COOLDOWN_PERIOD).",
+        ("Addresses by state", "On all nodes together. leased: in use by pods. free: usable at once. cooling: released a short while ago (IP_COOLDOWN_PERIOD).",
          "short", True, [(f"sum by (state) ({here('vpcwire_addresses')})", "{{state}}")]),
         ("Pods that wait, and pods that got no address", "A pod waits for up to 30 seconds; then the runtime gets an error with the reason, and tries again.",
          "short", False, [
@@ -74,48 +74,48 @@ ROWS = {
          "s", False, [(quantile(0.5), "p50 {{stage}}"), (quantile(0.99), "p99 {{stage}}")]),
     ],
     "Room": [
-        ("Used and limit", "Addresses that pods have, and what the nodes can have at most: by instance type, MAX_ENI and VPCWIRE_MAX_PODS.",
+        ("Used and limit", "Addresses in use by pods, and what the nodes can have at most: by instance type, MAX_ENI and VPCWIRE_MAX_PODS.",
          "short", False, [
              (f"sum({here('awscni_assigned_ip_addresses')})", "used"),
              (f"sum({here('awscni_total_ip_addresses')})", "assigned by EC2"),
              (f"sum({here('vpcwire_addresses_limit')})", "limit"),
          ]),
-        ("Pool: target and what is missing to it", "What the nodes keep ahead of need (WARM_ENI_TARGET and others). missing: by reason; a node may have several.",
+        ("Pool: target, and what is missing", "Addresses that the nodes should have, in use and free (WARM_ENI_TARGET and others). missing: by reason; a node may have several.",
          "short", False, [
              (f"sum({here('vpcwire_pool_target_addresses')})", "target"),
              (f"sum by (reason) ({here('vpcwire_pool_missing_addresses')}) > 0", "missing: {{reason}}"),
          ]),
-        ("Free addresses per subnet", "As EC2 counted them; each node asks once in VPCWIRE_RESYNC_PERIOD (30 minutes).",
+        ("Free addresses per subnet", "As counted by EC2; each node reads it once in VPCWIRE_RESYNC_PERIOD (30 minutes).",
          "short", False, [(f"min by (subnet_id) ({here('vpcwire_subnet_available_addresses')})", "{{subnet_id}}")]),
     ],
     "Network interfaces": [
-        ("ENIs by state", "creating, attaching, configuring, ready; draining, detaching, deleting on the way back.",
+        ("ENIs by state", "On the way in: creating, attaching, configuring, ready; on the way out: draining, detaching, deleting.",
          "short", True, [(f"sum by (state) ({here('vpcwire_enis')})", "{{state}}")]),
         ("ENIs in a transitional state for more than a minute", "`ipamctl enis` on the node names them.",
          "short", False, [(f"sum by (node, state) ({here('vpcwire_enis_stuck')}) > 0", "{{node}} {{state}}")]),
-        ("Changes of the pool per hour", "What was made or tried: ENIs created, attached, detached, deleted; addresses assigned and unassigned.",
+        ("Changes of the pool per hour", "Made or tried: ENIs created, attached, detached, deleted; addresses assigned and unassigned.",
          "short", True, [(f"sum by (action) ({rate('vpcwire_actions_total', '15m', 3600)})", "{{action}}")]),
     ],
     "EC2": [
         ("EC2 calls per minute", "A quiet node makes about five in an hour.", "short", True, [(f"sum by (action) ({rate('vpcwire_ec2_calls_total')})", "{{action}}")]),
         ("EC2 calls that failed, per minute", "By class of the failure; dry runs of `ipamctl doctor` do not count.",
          "short", True, [("sum by (class) (" + rate('vpcwire_ec2_calls_total{class!="ok"}') + ")", "{{class}}")]),
-        ("Calls throttled and delayed, per minute", "throttled: EC2 refused them by its rate limit. delayed: the node's own rate limit, which follows EC2's.",
+        ("Calls throttled and delayed, per minute", "throttled: refused by EC2's rate limit. delayed: by the node's local rate limit, which adapts to EC2's.",
          "short", False, [
              (f"sum({rate('vpcwire_ec2_throttles_total')})", "throttled"),
              (f"sum({rate('vpcwire_ec2_calls_delayed_total')})", "delayed"),
          ]),
         ("Denied actions", "Nodes to which EC2 denies the action. Compare their role with deploy/iam/policy.json.",
          "short", False, [(f"sum by (action) ({here('vpcwire_ec2_denied')}) > 0", "{{action}}")]),
-        ("Time since the last sync with EC2, oldest node", "More than VPCWIRE_RESYNC_PERIOD (30 minutes) and a little: EC2 cannot be reached, or refuses.",
+        ("Time since the last sync with EC2, oldest node", "If it is clearly more than VPCWIRE_RESYNC_PERIOD (30 minutes), EC2 cannot be reached or refuses.",
          "s", False, [(f"max({here('vpcwire_ec2_sync_age_seconds')})", "oldest")]),
         ("Nodes that cannot renew their AWS credentials", "`ipamctl doctor` on the node names the provider and its error.",
          "short", False, [(f"sum({here('vpcwire_credentials_failing')})", "nodes")]),
     ],
     "Host": [
-        ("Repairs of the host's network, per hour", "Objects that were missing or wrong and were corrected. New ENIs count, too; without them there is next to nothing.",
+        ("Repairs of the host's network, per hour", "Objects that were missing or wrong and were repaired. New ENIs count, too; otherwise this should be near zero.",
          "short", True, [(f"sum by (object) ({rate('vpcwire_host_network_repairs_total', '15m', 3600)})", "{{object}}")]),
-        ("Reclaimed per hour", "Leases whose pod is gone, and ENIs that the database had lost.",
+        ("Reclaimed per hour", "Leases of pods that are gone, and unattached ENIs missing in the database.",
          "short", False, [(f"sum by (kind) ({rate('vpcwire_orphans_reclaimed_total', '15m', 3600)})", "{{kind}}")]),
         ("Memory and CPU of ipamd, largest node", "CPU in seconds per hour.",
          "short", False, [
@@ -207,7 +207,7 @@ def dashboard():
     return {
         "uid": "vpcwire",
         "title": "vpcwire",
-        "description": "Addresses for pods on EC2: which nodes are well, which have room, and what prevents more.",
+        "description": "Addresses for pods on EC2: which nodes are healthy, which have room, and what prevents more.",
         "tags": ["kubernetes", "network"],
         "schemaVersion": 39,
         "editable": True,

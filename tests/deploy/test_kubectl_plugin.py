@@ -110,11 +110,11 @@ def crashing(reason):
         (one_node({"out": json.dumps({**WELL, "waiting_reason": "subnet s is full"})}), "yes", "subnet s is full"),
         (one_node({"err": "ipamctl: no ipamd at /x\ncommand terminated with exit code 1\n", "code": 1}), "no answer", "no ipamd at /x"),
         (one_node({"err": 'error: Internal error occurred: exec: "ipamctl": not found\n', "code": 1}), "no answer", '"ipamctl": not found'),
-        (one_node({"out": '{"ready": tr', "code": 0}), "no answer", "is no JSON"),
+        (one_node({"out": '{"ready": tr', "code": 0}), "no answer", "is not JSON"),
         (one_node({"code": 137}), "no answer", "ended with exit code 137"),
         (one_node({"sleep": 60}), "no answer", "no answer within 2 s"),
         (one_node({}, **crashing("CrashLoopBackOff")), "no", "aws-node: CrashLoopBackOff back-off 5m"),
-        (one_node({}, phase="Pending"), "no", "does not run: Pending"),
+        (one_node({}, phase="Pending"), "no", "is not running: Pending"),
         ({"nodes": [node("a", **{"kubernetes.io/os": "windows"})]}, "-", "kubernetes.io/os is windows"),
         ({"nodes": [node("a")]}, "no pod", "no aws-node pod is on this node"),
     ],
@@ -223,7 +223,7 @@ def test_check_finds_an_address_that_two_have(play):
     [
         (lease("x", "10.0.0.1", pod_uid="uid-x"), pod("x", "a", "10.0.0.1"), None),
         (lease("x", "10.0.0.1", pod_uid="uid-older"), pod("x", "a", "10.0.0.1"), "leased to an earlier pod of this name"),
-        (lease("x", "10.0.0.1"), pod("x", "a", "10.0.0.2"), "no lease of it"),
+        (lease("x", "10.0.0.1"), pod("x", "a", "10.0.0.2"), "no lease for it"),
         (lease("x", "10.0.0.1", addresses=[{"address": "10.0.0.1"}, {"address": "10.0.0.2"}]), pod("x", "a", "10.0.0.2"), None),
         (lease("x", "10.0.0.1"), pod("x", "a", "10.0.0.2", phase="Succeeded"), None),
         ({**lease(None, "10.0.0.1"), "pod_namespace": None}, pod("x", "b", None), None),
@@ -291,7 +291,7 @@ BUNDLE = {"out": "\x1f\x8bbundle"}
         (BUNDLE, None),
         ({"out": "-\n"}, "is older than this plugin"),
         ({"out": "\x1f\x8bhalf", "err": "ipamctl: disk full\ncommand terminated with exit code 1\n", "code": 1}, "disk full"),
-        ({"sleep": 60}, "not done within 2 s"),
+        ({"sleep": 60}, "no complete bundle within 2 s"),
     ],
 )
 def test_bundle(play, tmp_path, answer, why):
@@ -326,7 +326,7 @@ def test_bundles_need_a_folder_that_can_be_made(play, tmp_path):
 def test_a_bundle_is_written_over_nothing(play, tmp_path):
     (tmp_path / "mine").write_text("mine")
     done = play(one_node(BUNDLE), "bundle", "a", "-o", "mine")
-    assert done.returncode == 1 and "mine is there already" in done.stderr and (tmp_path / "mine").read_text() == "mine"
+    assert done.returncode == 1 and "mine exists already" in done.stderr and (tmp_path / "mine").read_text() == "mine"
 
 
 @pytest.mark.parametrize(
@@ -334,14 +334,14 @@ def test_a_bundle_is_written_over_nothing(play, tmp_path):
     [
         (["statsu"], "there is no command statsu; did you mean status?"),
         (["help", "nonsense"], "there is no command nonsense"),
-        (["bundle"], "bundle of which node? NODE, or --all"),
-        (["bundle", "a", "--all"], "bundle of which node? NODE, or --all"),
+        (["bundle"], "bundle needs NODE or --all"),
+        (["bundle", "a", "--all"], "bundle needs NODE or --all"),
         (["bundle", "--all", "-o", "-"], "--output - is for one node"),
         (["bundle", "a", "b", "-o", "one.tar.gz"], "--output FILE is for one node"),
         (["doctor"], "required: NODE"),
         (["explain"], "required: POD|ADDRESS"),
         (["status", "--jsn"], "unrecognized arguments: --jsn"),
-        (["status", "--timeout", "0"], "0 is no number of seconds from 1"),
+        (["status", "--timeout", "0"], "0 is not a number of seconds from 1 up"),
         (["explain", "x", "--json"], "unrecognized arguments: --json"),
         ([], "usage: kubectl vpcwire"),
     ],

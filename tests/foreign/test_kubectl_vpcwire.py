@@ -252,7 +252,7 @@ def test_bundle(cluster):
     assert cluster.type("bundle", "node-0", "-o", one).stdout == f"{one}\n"
     before = one.read_bytes()
     again = cluster.type("bundle", "node-0", "-o", one, check=False)
-    assert again.returncode == 1 and "is there already" in again.stderr and one.read_bytes() == before
+    assert again.returncode == 1 and "exists already" in again.stderr and one.read_bytes() == before
     cluster.nodes["node-0"].exec("bash", "-c", "kubectl vpcwire bundle node-0 -o - >piped.tar.gz", env=cluster.plane.env, cwd=cluster.folder)
     with tarfile.open(cluster.folder / "piped.tar.gz") as archive:
         assert archive.getnames()
@@ -278,11 +278,11 @@ def test_check(cluster, pods):
     node = cluster.nodes["node-0"]
     leaked = node.pod_netns("leaked", namespace=SPACE)
     leaked.add()
-    assert check(cluster) == {("node-0", f"{SPACE}/leaked", "leased, and Kubernetes has no such pod")}
+    assert check(cluster) == {("node-0", f"{SPACE}/leaked", "leased, but Kubernetes has no such pod")}
     cluster.pod_object("leaked", "node-1", "10.0.2.250")
     assert check(cluster) == {
-        ("node-0", f"{SPACE}/leaked", "leased, and Kubernetes has this pod on node-1"),
-        ("node-1", f"{SPACE}/leaked", "the pod has this address, and its node has no lease of it"),
+        ("node-0", f"{SPACE}/leaked", "leased, but Kubernetes has this pod on node-1"),
+        ("node-1", f"{SPACE}/leaked", "the pod has this address, but its node has no lease for it"),
     }
     cluster.delete_object("leaked")
     leaked.delete()
