@@ -80,8 +80,8 @@ void call_parse_own_lenient(struct call *call)
         struct err err;
 
         if (netconf_parse_settings(&call->conf, &call->settings, &err) < 0)
-                log_warn("going on with defaults", LOG_ERR(&err));
+                log_warn("network configuration not usable; using defaults", LOG_ERR(&err));
         use_log_file(call->settings.log_file);
         if (args_parse_pod(call->args.args, &call->pod, &err) < 0)
-                log_warn("going on without the pod's name", LOG_ERR(&err));
+                log_warn("CNI_ARGS not usable; continuing without the pod's name", LOG_ERR(&err));
 }

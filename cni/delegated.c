@@ -64,9 +64,10 @@ static int take_reply(const struct call *call, const struct ipam_add_reply *repl
         const struct ipam_lease_address *given = &reply->addresses[0];
 
         if (!ip_is_set(given->subnet.ip) || !ip_is_set(given->node_address))
-                return err_set(err, ERR_UNSUPPORTED,
-                               "ipamd does not say which subnet %s is in: it is older than this plugin",
-                               IP_TEXT(given->address));
+                return err_set(
+                        err, ERR_UNSUPPORTED,
+                        "ipamd does not say which subnet %s is in: it is older than this plugin, update it",
+                        IP_TEXT(given->address));
         *ret = (struct result_address){
                 .address = {.ip = given->address, .bits = given->subnet.bits},
                 .gateway = gateway_is_on_host(call->conf.type) ? given->node_address
@@ -146,7 +147,7 @@ static int lease_alone(struct call *call, struct ipam_client **ipam, struct resu
         if (r == 0)
                 r = lease_confirm(call, ipam, &reply, 0, err);
         if (r < 0 && lease_release(call, 0, NULL, &undo) < 0)
-                log_warn("lease stays until ipamd gives up waiting for its confirmation",
+                log_warn("lease not released; ipamd releases it when its confirmation is overdue",
                          LOG_STR("container", call->args.container_id), LOG_ERR(&undo));
         return r;
 }
@@ -197,10 +198,10 @@ int delegated_del(struct call *call, json_t **ret_result _unused_, struct err *e
         if (r >= 0 || r == -ERR_INVALID) /* a name that the daemon refuses never had a lease */
                 return 0;
         if (!*call->conf.name) {
-                log_warn("lease stays until GC or a reboot", LOG_ERR(err));
+                log_warn("lease not released; GC or a reboot releases it", LOG_ERR(err));
                 return 0; /* asking again would not help */
         }
-        err_wrap(err, "give the address back");
+        err_wrap(err, "release the address");
         return call_fail(call, CNI_CODE_TRY_AGAIN, err);
 }
 

@@ -28,7 +28,7 @@ static int find(struct netlink *host, const struct route_info *route, struct rou
 
 static int refuse(const struct route_info *there, const struct link_info *link, struct err *err)
 {
-        return err_set(err, ERR_EXISTS, "%s leads to the link %s of container '%.64s' by now",
+        return err_set(err, ERR_EXISTS, "the host route to %s now leads to link %s of container '%.64s'",
                        IP_TEXT(there->dst.ip), link->name, link->alias);
 }
 

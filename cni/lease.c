@@ -134,12 +134,14 @@ int lease_check_given(const struct call *call, const struct ipam_add_reply *repl
         struct ip address = reply->addresses[0].address;
 
         if (reply->n_addresses > 1)
-                return err_set(err, ERR_UNSUPPORTED, "ipamd gave %zu addresses; a pod is wired with one",
+                return err_set(err, ERR_UNSUPPORTED,
+                               "ipamd gave %zu addresses; this plugin sets up a pod with one",
                                reply->n_addresses);
         if (!ip_is_set(call->requested.address) || ip_equal(call->requested.address, address))
                 return 0;
         return err_set(err, ERR_UNSUPPORTED,
-                       "%s was asked for and ipamd gave %s: it is older than this plugin and cannot choose",
+                       "%s was requested and ipamd gave %s: it is older than this plugin and ignores "
+                       "requests, update it",
                        IP_TEXT(call->requested.address), IP_TEXT(address));
 }
 
@@ -235,7 +237,7 @@ int lease_release(const struct call *call, int64_t wire_us, struct ip *ret_addre
         int r;
 
         if (!*call->conf.name)
-                return err_set(err, ERR_UNSUPPORTED, "the network that it was made for is not known");
+                return err_set(err, ERR_UNSUPPORTED, "the network's name is not known");
         r = lease_connect(call, RPC_TIMEOUT_MS, &ipam, err);
         if (r == 0)
                 r = ipam_del(ipam, &request, &reply, err);

@@ -209,7 +209,8 @@ static int check_ipam(const json_t *value, struct settings *settings _unused_, s
 
         if (*type)
                 return err_set(err, ERR_UNSUPPORTED,
-                               "ipam.type '%.64s': vpcwire hands out addresses itself, remove ipam", type);
+                               "ipam.type '%.64s': vpcwire gives pods their addresses itself, remove ipam",
+                               type);
         return 0;
 }
 
@@ -228,9 +229,9 @@ static int check_route(const json_t *route, size_t i, struct err *err)
         struct ip ip;
 
         if (prefix_parse(dst, &prefix, NULL) < 0)
-                return err_set(err, ERR_INVALID, "ipam.routes[%zu].dst '%.64s' is no CIDR", i, dst);
+                return err_set(err, ERR_INVALID, "ipam.routes[%zu].dst '%.64s' is not a CIDR", i, dst);
         if (gateway && ip_parse(json_string_value(gateway) ?: "", &ip, NULL) < 0)
-                return err_set(err, ERR_INVALID, "ipam.routes[%zu].gw '%.64s' is no address", i,
+                return err_set(err, ERR_INVALID, "ipam.routes[%zu].gw '%.64s' is not an IP address", i,
                                string_at(route, "gw"));
         json_object_foreach((json_t *)(uintptr_t)route, key, value)
         {

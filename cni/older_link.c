@@ -40,13 +40,14 @@ static int check_leases(const struct call *call, const struct ipam_list_reply *l
                         have_ours = ip_equal(lease->addresses[0].address, address);
                 else if (is_of_lease(link, lease) && !is_our_pod(lease, call))
                         return err_set(err, ERR_EXISTS,
-                                       "link %s of the host belongs to pod %s/%s (container %.64s), which "
-                                       "runs: it is left alone",
+                                       "host link %s belongs to pod %s/%s (container %.64s), which is "
+                                       "running: it is not replaced",
                                        link->name, lease->pod_namespace ?: "", lease->pod_name ?: "",
                                        lease->container_id);
         }
         return have_ours ? 0
-                         : err_set(err, ERR_NOT_FOUND, "the lease of %s ended meanwhile", IP_TEXT(address));
+                         : err_set(err, ERR_NOT_FOUND, "the lease of %s was released meanwhile",
+                                   IP_TEXT(address));
 }
 
 int older_link_remove(const struct call *call, struct ipam_client *ipam, struct wire *wire,
@@ -61,10 +62,10 @@ int older_link_remove(const struct call *call, struct ipam_client *ipam, struct 
         if (r < 0)
                 return r;
         if (strcmp(link.kind, "veth") != 0)
-                return err_set(err, ERR_EXISTS, "link %s of the host exists and is no veth", link.name);
+                return err_set(err, ERR_EXISTS, "host link %s exists and is not a veth", link.name);
         if (!host_link_is_ours(&link, wiring->container_id, wiring->ifname)) {
                 if (ipam_list(ipam, &list, err) < 0)
-                        return err_wrap(err, "ask ipamd whose link %s of the host is", link.name);
+                        return err_wrap(err, "ask ipamd whose host link %s is", link.name);
                 if (check_leases(call, &list, &link, wiring->address, err) < 0)
                         return -(int)err->code;
         }

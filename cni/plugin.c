@@ -37,7 +37,7 @@ static int check_values(struct call *call, struct err *err)
 
         if (r == 0 || !call->verb->is_lenient)
                 return r;
-        log_warn("nothing can be there of what is malformed", LOG_ERR(err));
+        log_warn("malformed input: there can be nothing to delete", LOG_ERR(err));
         call->never_was = true;
         return 0;
 }
@@ -123,7 +123,7 @@ static int prepare(const char *const env[], int stdin_fd, struct call *call, str
         r = read_conf(call, stdin_fd, err);
         if (r == 0 || !call->verb->is_lenient)
                 return r;
-        log_warn("going on with what is known", LOG_ERR(err));
+        log_warn("network configuration not usable; deleting without it", LOG_ERR(err));
         call->code = CNI_CODE_NONE;
         return 0;
 }
@@ -155,7 +155,7 @@ static int undo_unheard(struct call *call, int write_errno)
                 return 1;
         call->verb = verb_find(call->verb->undone_by);
         if (run_verb(call, &(json_t *){NULL}, &err) < 0)
-                log_error("cannot undo it", LOG_STR("container", call->args.container_id), LOG_ERR(&err));
+                log_error("undo failed", LOG_STR("container", call->args.container_id), LOG_ERR(&err));
         return 1;
 }
 

@@ -13,7 +13,7 @@ static int parse_address(const char *where, const char *text, struct ip *ret, st
         if (ip_parse(text, ret, NULL) == 0)
                 return 0;
         if (prefix_parse(text, &prefix, NULL) < 0)
-                return err_set(err, ERR_INVALID, "%s '%.64s' is no address", where, text);
+                return err_set(err, ERR_INVALID, "%s '%.64s' is not an IP address", where, text);
         *ret = prefix.ip;
         return 0;
 }
@@ -26,8 +26,8 @@ static int parse_mac(const char *where, const char *text, struct mac *ret, struc
                 return 0;
         if (mac_parse(text, &mac, NULL) < 0 || (mac.bytes[0] & MAC_GROUP) || mac_equal(mac, (struct mac){0}))
                 return err_set(err, ERR_INVALID,
-                               "%s '%.64s' is no MAC of one interface (six bytes, such as 02:00:5e:10:00:01; "
-                               "no group address, not all zero)",
+                               "%s '%.64s' is not a unicast MAC address (six bytes, such as "
+                               "02:00:5e:10:00:01; not multicast, not all zero)",
                                where, text);
         *ret = mac;
         return 0;
@@ -56,7 +56,7 @@ static int take_ips(const char *where, const json_t *list, struct ip *ret, struc
         if (!text)
                 return err_set(err, ERR_INVALID, "%s must be a list of addresses", where);
         if (json_array_size(list) > 1)
-                return err_set(err, ERR_INVALID, "%s has %zu addresses: a pod gets one", where,
+                return err_set(err, ERR_INVALID, "%s has %zu addresses: a pod gets exactly one", where,
                                json_array_size(list));
         return parse_address(where, text, ret, err);
 }

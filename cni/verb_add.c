@@ -109,9 +109,10 @@ static void undo(struct add *add)
         struct err err;
 
         if (add->wired && wire_unmake(add->wire, &add->wiring, &err) < 0)
-                log_error("link stays behind", LOG_STR("link", add->wiring.host_ifname), LOG_ERR(&err));
+                log_error("undo failed: the host link is left", LOG_STR("link", add->wiring.host_ifname),
+                          LOG_ERR(&err));
         else if (lease_release(add->call, 0, NULL, &err) < 0)
-                log_warn("lease stays until ipamd sees that its link is gone",
+                log_warn("lease not released; ipamd reclaims it when its link is gone",
                          LOG_STR("container", add->call->args.container_id), LOG_ERR(&err));
 }
 

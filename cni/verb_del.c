@@ -43,7 +43,7 @@ int verb_del(struct call *call, json_t **ret_result _unused_, struct err *err)
         if (r < 0)
                 return r;
         if (lease_release(call, clock_boottime_us() - began_us, NULL, &ignored) < 0)
-                log_warn("lease stays until ipamd sees that its link is gone",
+                log_warn("lease not released; ipamd reclaims it when its link is gone",
                          LOG_STR("container", call->args.container_id), LOG_ERR(&ignored));
         return 0;
 }

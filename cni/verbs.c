@@ -76,7 +76,7 @@ static int status_from_reply(const struct ipam_status_reply *status, enum cni_co
 {
         *ret_code = status->impaired ? CNI_CODE_LIMITED : CNI_CODE_NOT_AVAILABLE;
         if (status->impaired)
-                return err_set(err, ERR_AGAIN, "running pods are impaired: %s",
+                return err_set(err, ERR_AGAIN, "running pods are affected: %s",
                                status->impaired_reason ?: "no reason given");
         if (!status->ready)
                 return err_set(err, ERR_AGAIN, "ipamd is not ready: %s", status->reason ?: "no reason given");

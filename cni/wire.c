@@ -138,9 +138,9 @@ static int explain_taken_route(struct wire *wire, const struct wire_objects *obj
                 if (prefix_equal(route->dst, ours->dst) && route->priority == ours->priority &&
                     route->oif != ours->oif && link_get(wire->pod, route->oif, &link, NULL) == 0)
                         return err_set(err, ERR_EXISTS,
-                                       "the pod has the route %s by %s already, and a pod has one default "
-                                       "route: vpcwire can wire one interface of a pod, before any other "
-                                       "plugin that sets that route",
+                                       "the pod has the route %s via %s already: vpcwire sets the pod's "
+                                       "default route, so it must be called once per pod, and before any "
+                                       "other plugin that sets one",
                                        PREFIX_TEXT(route->dst), link.name);
         }
         return -(int)err->code;

@@ -50,13 +50,14 @@ static int find_host_end(struct wire *wire, const struct link_info *pod, struct 
         int r;
 
         if (strcmp(pod->kind, "veth") != 0 || !pod->peer_ifindex)
-                return err_set(err, ERR_NOT_FOUND, "%s of the pod is no veth with an end on the host",
-                               pod->name);
+                return err_set(err, ERR_NOT_FOUND,
+                               "the pod's interface %s is not a veth with a peer on the host", pod->name);
         r = link_get(wire->host, pod->peer_ifindex, &host, err);
         if (r < 0)
                 return err_wrap(err, "host end of %s", pod->name);
         if (host.peer_ifindex != pod->ifindex || strcmp(host.kind, "veth") != 0)
-                return err_set(err, ERR_NOT_FOUND, "%s of the pod has no end on the host", pod->name);
+                return err_set(err, ERR_NOT_FOUND, "the pod's interface %s has no peer on the host",
+                               pod->name);
         *ret = host;
         return 0;
 }
@@ -138,7 +139,7 @@ static int check_host_answers(struct wire *wire, const struct wire_objects *want
 
         if (r < 0 || neigh_proxy_has(links, n, want->host_ifindex))
                 return r;
-        return err_set(err, ERR_NOT_FOUND, "permanent neighbour %s at %s is missing in the pod",
+        return err_set(err, ERR_NOT_FOUND, "the pod has no permanent neighbour entry %s with MAC %s",
                        IP_TEXT(want->neighbour.ip), MAC_TEXT(want->neighbour.mac));
 }
 
@@ -157,7 +158,7 @@ static int check_neighbour(struct wire *wire, const struct wire_objects *want, s
                         continue;
                 if (list[i].has_mac && mac_equal(list[i].mac, want->neighbour.mac))
                         return 0;
-                return err_set(err, ERR_INVALID, "neighbour %s is permanently at %s in the pod, not at %s",
+                return err_set(err, ERR_INVALID, "the pod's neighbour entry %s has MAC %s, not %s",
                                IP_TEXT(want->neighbour.ip), MAC_TEXT(list[i].mac),
                                MAC_TEXT(want->neighbour.mac));
         }

@@ -25,13 +25,13 @@ static int usage(FILE *to)
                 "settings]\n\n"
                 "Gives the pods of this EC2 node addresses of its VPC: keeps network interfaces and "
                 "addresses\n"
-                "ahead of need, serves the CNI plugin on a unix socket, and keeps the host's routing "
-                "right.\n\n"
-                "  install     puts the CNI plugin into HOST_CNI_BIN_PATH\n"
-                "  uninstall   takes plugin and network configuration away again, and our part of the host's "
-                "network;\n"
-                "              --force: although pods run; --handover: another daemon has them, and the "
-                "plugin stays\n"
+                "ready for new pods, serves the CNI plugin on a unix socket, and keeps the host's "
+                "routing correct.\n\n"
+                "  install     copies the CNI plugin into HOST_CNI_BIN_PATH\n"
+                "  uninstall   removes the plugin, the network configuration and our part of the host's "
+                "network,\n"
+                "              and restores the files that they replaced; --force: even while pods run;\n"
+                "              --handover: another daemon has the pods now, and the plugin stays for them\n"
                 "  settings    prints the table below as Markdown\n\n"
                 "Settings come from the environment, then from the file that VPCWIRE_CONF names\n"
                 "(default " CONFIG_PATH_DEFAULT "; KEY=value lines, read again on SIGHUP):\n\n");
@@ -123,7 +123,8 @@ int main(int argc, char **argv)
         sysctl_set_folder(config->sysctl_folder);
         config_log_warnings(config);
         if (command->run(config, conf_path, &err) < 0) {
-                log_error(command->name ? "not done" : "ipamd cannot go on", LOG_ERR(&err));
+                log_error(command->name ? "command failed" : "ipamd stops: it cannot continue",
+                          LOG_ERR(&err));
                 return EXIT_FAILURE;
         }
         return EXIT_SUCCESS;

@@ -85,7 +85,7 @@ int prefix_parse(const char *text, struct prefix *ret, struct err *err)
                 return err_set(err, ERR_INVALID, "'%.64s' is not a CIDR (address/bits)", text);
         for (const char *c = slash + 1; *c; c++, digits++) {
                 if (*c < '0' || *c > '9' || digits >= 3)
-                        return err_set(err, ERR_INVALID, "'%.64s' has a prefix length that is no number",
+                        return err_set(err, ERR_INVALID, "'%.64s' has a prefix length that is not a number",
                                        text);
                 bits = bits * 10 + (unsigned)(*c - '0');
         }

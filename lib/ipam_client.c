@@ -110,7 +110,7 @@ int ipam_watch_next(struct ipam_client *client, int timeout_ms, struct ipam_even
         int r;
 
         if (client->watch_ended)
-                return err_set(err, ERR_AGAIN, "the daemon ended the stream of events");
+                return err_set(err, ERR_AGAIN, "ipamd ended the stream of events");
         r = varlink_client_receive(client->varlink, timeout_ms, &message, &reply, err);
         if (r < 0)
                 return r;

@@ -59,13 +59,13 @@ static int describe(const struct ipam_error *error, enum err_code code, const js
                 return err_set(err, code, "no lease for container %s, interface %s in network %s",
                                error->container_id, error->ifname, error->network);
         case IPAM_ERROR_INVALID_REQUEST:
-                return err_set(err, code, "the daemon refuses %s '%s' (allowed: %s)", error->field,
-                               error->value, error->allowed);
+                return err_set(err, code, "ipamd refuses %s '%s' (allowed: %s)", error->field, error->value,
+                               error->allowed);
         case IPAM_ERROR_OTHER:
         case IPAM_ERROR_NONE:
         case _IPAM_ERROR_MAX: break;
         }
-        return err_set(err, code, "the daemon answers %s%s%.200s", error->name, parameter ? ": " : "",
+        return err_set(err, code, "ipamd answers %s%s%.200s", error->name, parameter ? ": " : "",
                        parameter ?: "");
 }
 

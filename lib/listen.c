@@ -44,7 +44,7 @@ static int check_path(const struct sockaddr_un *address, bool *ret_stale, struct
         if (lstat(address->sun_path, &st) < 0)
                 return errno == ENOENT ? 0 : err_set_errno(err, errno, "look at %s", address->sun_path);
         if (!S_ISSOCK(st.st_mode))
-                return err_set(err, ERR_EXISTS, "%s is there already, and is no socket", address->sun_path);
+                return err_set(err, ERR_EXISTS, "%s exists and is not a socket", address->sun_path);
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0)
                 return err_set_errno(err, errno, "make a unix socket");

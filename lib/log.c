@@ -174,8 +174,8 @@ static bool write_lost(void)
         if (reader.torn)
                 text_add(&line, "\n");
         add_head(&line);
-        add_body(&line, LOG_LEVEL_WARN, "lines lost: the log is not read", &LOG_INT("lines", reader.lost), 1,
-                 true);
+        add_body(&line, LOG_LEVEL_WARN, "log lines lost: nobody reads the log",
+                 &LOG_INT("lines", reader.lost), 1, true);
         text_add(&line, logger.json ? "}\n" : "\n");
         if (!write_pieces(line.text, line.bytes))
                 return false;

@@ -183,7 +183,7 @@ int neigh_table_limit(struct netlink *nl, int family, uint32_t *ret, struct err 
         if (r < 0)
                 return r;
         if (!search.found)
-                return err_set(err, ERR_NOT_FOUND, "the kernel tells no limit of its neighbour table");
+                return err_set(err, ERR_NOT_FOUND, "the kernel does not report its neighbour table's limit");
         *ret = search.limit;
         return 0;
 }

@@ -30,7 +30,7 @@ int netns_open(const char *path, int *ret_fd, struct err *err)
         if (fstatfs(fd, &fs) < 0)
                 return err_set_errno(err, errno, "look at %s", path);
         if (fs.f_type != NSFS_MAGIC || ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET)
-                return err_set(err, ERR_INVALID, "%s is no network namespace", path);
+                return err_set(err, ERR_INVALID, "%s is not a network namespace", path);
         *ret_fd = TAKE_FD(fd);
         return 0;
 }
@@ -68,7 +68,8 @@ void netns_leave(struct netns_guard *guard)
         if (guard->previous_fd < 0)
                 return;
         if (setns(guard->previous_fd, CLONE_NEWNET) < 0) {
-                fprintf(stderr, "cannot return to the own network namespace: %s\n", strerrordesc_np(errno));
+                fprintf(stderr, "cannot return to the process's own network namespace: %s\n",
+                        strerrordesc_np(errno));
                 abort();
         }
         close(guard->previous_fd);

@@ -44,7 +44,7 @@ static int wait_for(int fd, short events, int64_t deadline_ms, const char *what,
                 if (r > 0)
                         return 0;
                 if (r == 0)
-                        return err_set(err, ERR_TIMEOUT, "%s: the daemon did not answer in time", what);
+                        return err_set(err, ERR_TIMEOUT, "%s: ipamd did not answer in time", what);
                 if (errno != EINTR)
                         return err_set_errno(err, errno, "%s: poll", what);
         }
@@ -57,12 +57,11 @@ static int connect_before(int fd, const struct sockaddr_un *address, int64_t dea
                 if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
                         return 0;
                 if (errno == ECONNREFUSED)
-                        return err_set(err, ERR_AGAIN, "no daemon listens on %s", address->sun_path);
+                        return err_set(err, ERR_AGAIN, "ipamd does not listen on %s", address->sun_path);
                 if (errno != EAGAIN && errno != EINTR)
                         return err_set_errno(err, errno, "connect to %s", address->sun_path);
                 if (left_ms(deadline_ms) == 0)
-                        return err_set(err, ERR_TIMEOUT,
-                                       "%s has too many callers: the daemon does not take them",
+                        return err_set(err, ERR_TIMEOUT, "ipamd has too many clients on %s, and accepts none",
                                        address->sun_path);
                 poll(NULL, 0, CONNECT_RETRY_MS);
         }
@@ -146,7 +145,7 @@ static int receive_some(struct varlink_client *client, int64_t deadline_ms, stru
         if (n < 0 && (errno == EINTR || errno == EAGAIN))
                 return 0;
         if (n == 0 || (n < 0 && errno == ECONNRESET))
-                return err_set(err, ERR_AGAIN, "the daemon closed the connection before it answered");
+                return err_set(err, ERR_AGAIN, "ipamd closed the connection before it answered");
         if (n < 0)
                 return err_set_errno(err, errno, "receive the reply");
         r = varlink_queue_feed(&client->queue, bytes, (size_t)n, err);

@@ -7,7 +7,7 @@ import sys
 
 CHART = pathlib.Path(__file__).resolve().parent
 SETTINGS = CHART.parent / "SETTINGS.md"
-EFFECTS = {"stops the start": "refused", "is warned of": "warned"}
+EFFECTS = {"stops ipamd from starting": "refused", "is ignored, with a warning": "warned"}
 AS_GIVEN = {"true": ["true", "t", "1"], "false": ["false", "f", "0"]}  # as ipamd reads a flag
 
 
@@ -31,7 +31,7 @@ def foreign_setting(becomes, why):
 def own_setting(default, allowed, meaning):
     """Its line, and what can be told of a value without ipamd: flags and numbers. A number that is too small can be as good as none."""
     found = {"text": f"{meaning}; default: {default}; allowed: {allowed}", "allowed": allowed}
-    number = re.match(r"(\d+) to (\d+)(; less is as unset)?$", allowed)
+    number = re.match(r"(\d+) to (\d+)(; less means unset)?$", allowed)
     if number:
         found.update(maximum=int(number[2]), **({} if number[3] else {"minimum": int(number[1])}))
     elif allowed.startswith("`true`, `false`"):

@@ -58,13 +58,13 @@ int http_parse_url(const char *text, struct http_url *ret, struct err *err)
         if (!url)
                 abort(); /* out of memory, see mem.h */
         if (curl_url_set(url, CURLUPART_URL, text, 0) != CURLUE_OK)
-                return err_set(err, ERR_INVALID, "it is no URL");
+                return err_set(err, ERR_INVALID, "it is not a URL");
         scheme = url_part(url, CURLUPART_SCHEME);
         user = url_part(url, CURLUPART_USER);
         password = url_part(url, CURLUPART_PASSWORD);
         fragment = url_part(url, CURLUPART_FRAGMENT);
         if (!scheme || (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0))
-                return err_set(err, ERR_INVALID, "it is no http:// or https:// URL");
+                return err_set(err, ERR_INVALID, "it is not an http:// or https:// URL");
         if (user || password || fragment)
                 return err_set(err, ERR_INVALID, "its URL has a user, a password or a fragment");
         ret->is_https = strcmp(scheme, "https") == 0;

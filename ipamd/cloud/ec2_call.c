@@ -226,7 +226,7 @@ static int call(struct client *client, const struct ec2_call_options *options, e
                 text_add(&body, "&DryRun=true");
         *result = (struct ec2_result){.class = EC2_FAILURE_REQUEST};
         if (options->dry_run && !ec2_action_has_dry_run(action))
-                return err_set(err, ERR_UNSUPPORTED, "EC2 has no dry run of it");
+                return err_set(err, ERR_UNSUPPORTED, "EC2 has no dry run for this action");
         result->class = EC2_FAILURE_CREDENTIALS;
         r = credentials_get(client->credentials, &view, err);
         if (r < 0)
@@ -331,7 +331,7 @@ int ec2_new(const struct ec2_options *options, struct ec2 **ret, struct err *err
         int r;
 
         if (!options->region || !*options->region)
-                return err_set(err, ERR_INVALID, "EC2: no region");
+                return err_set(err, ERR_INVALID, "EC2: the region is not known");
         r = http_parse_endpoint(options->endpoint, &client->url, &client->host, err);
         if (r < 0) {
                 (void)err_wrap(err, "EC2");

@@ -30,7 +30,7 @@ int ec2_keep_pace(struct pace *pace, enum ec2_action action, bool follow_up, str
                 return 0;
         }
         wait_ms = ask(pace, action);
-        return wait_ms ? ec2_put_off(wait_ms, "delayed by this node's own rate limit", result, err) : 0;
+        return wait_ms ? ec2_put_off(wait_ms, "delayed by the local rate limit", result, err) : 0;
 }
 
 static enum pace_outcome pace_outcome(enum ec2_failure_class class)

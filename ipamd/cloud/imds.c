@@ -98,8 +98,8 @@ static const struct status *find_status(long status)
                  ": IMDS is disabled for this instance (metadata option HttpEndpoint), or the request came "
                  "through "
                  "a proxy"},
-                {404, ERR_NOT_FOUND, ": there is no such thing"},
-                {429, ERR_AGAIN, ": IMDS asks us to slow down"},
+                {404, ERR_NOT_FOUND, ": not found"},
+                {429, ERR_AGAIN, ": IMDS throttles this node's requests"},
         };
         static const struct status below_500 = {0, ERR_PROTOCOL, ""}, other = {0, ERR_AGAIN, ""};
 
@@ -174,15 +174,14 @@ static int fetch_token(struct imds *imds, struct err *err)
         r = http_exchange(imds->http, &request, &reply, err);
         if (r < 0) {
                 (void)err_wrap(err, "IMDS: token%s",
-                               r == -ERR_TIMEOUT
-                                       ? " (is the metadata option HttpPutResponseHopLimit too low for "
-                                         "where we run?)"
-                                       : "");
+                               r == -ERR_TIMEOUT ? " (is the metadata option HttpPutResponseHopLimit too low "
+                                                   "for ipamd's network?)"
+                                                 : "");
                 return r;
         }
         if (reply.status == 404)
-                return err_set(err, ERR_UNSUPPORTED,
-                               "IMDS: there is no version 2 at %s (HTTP 404 for a token)", imds->url);
+                return err_set(err, ERR_UNSUPPORTED, "IMDS: %s does not offer IMDSv2 (HTTP 404 for a token)",
+                               imds->url);
         if (reply.status != 200)
                 return status_error(reply.status, "token", err);
         return keep_token(imds, &reply, err);
@@ -258,7 +257,7 @@ int imds_peek(struct imds *imds, const char *path, const char **ret, struct err 
         int r;
 
         if (!is_path(path))
-                return err_set(err, ERR_INVALID, "IMDS: '%s' is no path below meta-data", path);
+                return err_set(err, ERR_INVALID, "IMDS: '%s' is not a path below meta-data", path);
         r = exchange_get(imds, path, &reply, err);
         if (r < 0)
                 return r;

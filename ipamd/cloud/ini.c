@@ -46,7 +46,7 @@ static int read_section(char *line, const struct ini_reader *reader, struct plac
         *end = '\0';
         rest = trim(end + 1);
         if (*rest && !is_comment(*rest))
-                return err_set(err, ERR_INVALID, "something behind a section's ']'");
+                return err_set(err, ERR_INVALID, "text after a section's ']'");
         *place = (struct place){.section = trim(line + 1)};
         if (reader->on_section)
                 reader->on_section(reader->data, place->section);

@@ -40,7 +40,7 @@ static int fetch(struct provider_context *context, struct secret *secret, struct
         int r;
 
         if (!imds)
-                return provider_skip(context, "not to be asked here");
+                return provider_skip(context, "not used here");
         r = get_role(imds, arena, &role, err);
         if (r < 0)
                 return r;

@@ -86,7 +86,7 @@ int provider_json_read(const char *body, bool needs_code, struct secret *secret,
         object = json_loadb(body, n, JSON_REJECT_DUPLICATES, &error);
         /* jansson's own text quotes what it stumbled over, which may be a secret. */
         if (!object)
-                return err_set(err, ERR_PROTOCOL, "no JSON: line %d, column %d", error.line, error.column);
+                return err_set(err, ERR_PROTOCOL, "not JSON: line %d, column %d", error.line, error.column);
         if (!json_is_object(object))
                 return err_set(err, ERR_PROTOCOL, "the JSON is not an object");
         return read_object(object, needs_code, secret, err);

@@ -83,17 +83,17 @@ static int check(const struct profile *profile, const char *path, struct err *er
         const struct secret *s = profile->secret;
 
         if (profile->refused_with_keys)
-                return err_set(err, ERR_UNSUPPORTED, "%s: '%s' asks for %s, which is not done here; %s", path,
+                return err_set(err, ERR_UNSUPPORTED, "%s: '%s' needs %s, which is not supported; %s", path,
                                profile->name, profile->refused_with_keys,
-                               "give it static keys, or the node a role");
+                               "use static keys, or give the node a role");
         if (*s->access_key_id && *s->secret_access_key)
                 return 1;
         if (*s->access_key_id || *s->secret_access_key)
                 return err_set(err, ERR_DENIED, "%s: '%s' has no %s", path, profile->name,
                                *s->access_key_id ? "aws_secret_access_key" : "aws_access_key_id");
         if (profile->refused)
-                return err_set(err, ERR_UNSUPPORTED, "%s: '%s' asks for %s, which is not done here; %s", path,
-                               profile->name, profile->refused, "give it static keys, or the node a role");
+                return err_set(err, ERR_UNSUPPORTED, "%s: '%s' needs %s, which is not supported; %s", path,
+                               profile->name, profile->refused, "use static keys, or give the node a role");
         return 0;
 }
 

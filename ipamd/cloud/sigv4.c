@@ -69,8 +69,7 @@ static int check(const struct sigv4_request *request, struct err *err)
 
         for (size_t i = 0; i < ARRAY_SIZE(required); i++)
                 if (!required[i].value || !*required[i].value)
-                        return err_set(err, ERR_INVALID, "nothing can be signed without a %s",
-                                       required[i].name);
+                        return err_set(err, ERR_INVALID, "cannot sign without a %s", required[i].name);
         if (!is_time(request->time))
                 return err_set(err, ERR_INVALID, "time '%s' is not like '20150830T123600Z'", request->time);
         if (!find_header(request, "host"))

@@ -113,7 +113,7 @@ static int parse_run(struct parse *p, const char *bytes, size_t n, struct err *e
         if (stopped(p))
                 return err_set(err, p->err.code, "%s", p->err.msg);
         if (status != XML_STATUS_OK)
-                return err_set(err, ERR_PROTOCOL, "no XML: %s at line %lu, column %lu",
+                return err_set(err, ERR_PROTOCOL, "not XML: %s at line %lu, column %lu",
                                XML_ErrorString(XML_GetErrorCode(p->parser)),
                                XML_GetCurrentLineNumber(p->parser), XML_GetCurrentColumnNumber(p->parser));
         return 0;

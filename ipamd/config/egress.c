@@ -70,7 +70,8 @@ int config_take_cidrs(struct config *config, const char *name, const char *value
         }
         if (n_skipped)
                 config_warn(config, name,
-                            "%s%s left out: IPv4 CIDRs with commas in between are allowed, 10.0.0.0/8,...",
+                            "%s%s left out: allowed are IPv4 CIDRs separated by commas, such as "
+                            "10.0.0.0/8,192.168.0.0/16",
                             skipped.text, n_skipped > SKIPPED_SHOWN ? " and more are" : " is");
         *ret = cidrs;
         return 0;
@@ -103,7 +104,8 @@ void config_take_snat_ports(struct config *config, const char *name, const char 
                         return;
                 }
         }
-        config_warn(config, name, "'%.64s' is taken as prng: prng, hashrandom or none are allowed", value);
+        config_warn(config, name,
+                    "'%.64s' is not allowed, prng is used: prng, hashrandom or none are allowed", value);
 }
 
 bool config_cidrs_equal(const struct cidrs *a, const struct cidrs *b)

@@ -96,7 +96,7 @@ static int load_line(struct config *config, const char *path, unsigned number, c
         }
         setting = setting_find(line);
         if (!setting)
-                return err_set(err, ERR_INVALID, "%s:%u: unknown setting '%.64s'; the nearest is %s", path,
+                return err_set(err, ERR_INVALID, "%s:%u: unknown setting '%.64s'; did you mean %s?", path,
                                number, line, setting_nearest(line, NULL));
         value = trim(value);
         if (setting_take(config, setting, value, err) < 0)
@@ -144,7 +144,7 @@ static int check_together(struct config *config, struct err *err)
         if (config->cluster_endpoint &&
             strncmp(config->cluster_endpoint, "https://", strlen("https://")) != 0)
                 return err_set(err, ERR_INVALID,
-                               "CLUSTER_ENDPOINT '%s' does not begin with https://: it is sent a token",
+                               "CLUSTER_ENDPOINT '%s' does not begin with https://: a token is sent there",
                                config->cluster_endpoint);
         if (strcmp(config->db_path, config->socket_path) == 0)
                 return err_set(err, ERR_INVALID, "VPCWIRE_DB and VPCWIRE_SOCKET are the same file '%s'",

@@ -36,9 +36,9 @@ static void print_allowed(FILE *to, const struct setting *setting)
                 [SETTING_TAGS] = "JSON object of strings",
                 [SETTING_BOOL] = "`true`, `false`",
                 [SETTING_FLAG] = "`true`, `false`, `t`, `f`, `1`, `0`",
-                [SETTING_CIDRS] = "IPv4 CIDRs, with commas in between; else is left out",
+                [SETTING_CIDRS] = "IPv4 CIDRs separated by commas; anything else is left out",
                 [SETTING_MARK] = mark,
-                [SETTING_SNAT_PORTS] = "`prng`, `hashrandom`, `none`; else is `prng`",
+                [SETTING_SNAT_PORTS] = "`prng`, `hashrandom`, `none`; anything else means `prng`",
                 [SETTING_IP_MODE] = "`IPv4`, `IPv6`",
                 [SETTING_LOG_LEVEL] = "`debug`, `info`, `warn`, `error`",
                 [SETTING_LOG_FORMAT] = "`auto`, `text`, `json`",
@@ -46,7 +46,7 @@ static void print_allowed(FILE *to, const struct setting *setting)
 
         if (setting->type == SETTING_NUMBER)
                 fprintf(to, "%u to %u%s", setting->minimum, setting->maximum,
-                        setting->low_is_unset ? "; less is as unset" : "");
+                        setting->low_is_unset ? "; less means unset" : "");
         else
                 fputs(texts[setting->type], to);
 }

@@ -28,7 +28,8 @@ static void take_warnings(struct config *running, struct config *fresh, const ch
                 fresh->warnings.list[fresh->warnings.n - 1].renamed = old.list[i].renamed;
         }
         for (const char *const *name = staying; *name; name++) {
-                config_warn(fresh, *name, "its new value counts after a restart only; fix: restart ipamd");
+                config_warn(fresh, *name,
+                            "its new value takes effect after a restart only; fix: restart ipamd");
                 fresh->warnings.list[fresh->warnings.n - 1].pending = true;
         }
         running->warnings = fresh->warnings;
@@ -55,9 +56,8 @@ void config_reload_refused(struct config *running, const char *path, const struc
         const char *subject = arena_strdup(running->warnings.arena, path);
 
         config_forget_warnings(running, path);
-        config_warn(
-                running, subject,
-                "not taken over on SIGHUP, the settings from before stay in force: %s; fix: correct it and "
-                "send SIGHUP again",
-                why->msg);
+        config_warn(running, subject,
+                    "refused on SIGHUP, the previous settings stay in force: %s; fix: correct it and send "
+                    "SIGHUP again",
+                    why->msg);
 }

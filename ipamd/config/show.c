@@ -93,7 +93,7 @@ static json_t *setting_json(const struct config *config, const struct setting *s
         if (!text)
                 return NULL;
         return json_string(setting->type == SETTING_URL && strchr(text, '@')
-                                   ? "(not shown: it may have a password in it)"
+                                   ? "(not shown: it may contain a password)"
                                    : text);
 }
 

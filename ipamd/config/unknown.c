@@ -80,7 +80,7 @@ void unknown_warn(struct config *config)
                 if (config_knows(name) || strcmp(name, where_settings_are) == 0 || is_of_a_service(name) ||
                     !looks_like_a_setting(name, distance))
                         continue;
-                config_warn(config, name, "no setting has this name, so it is ignored; the nearest is %s",
+                config_warn(config, name, "there is no such setting, so it is ignored; did you mean %s?",
                             nearest);
                 n++;
         }

@@ -57,8 +57,8 @@ static int take_number(struct config *config, const struct setting *setting, con
 
         if (setting->low_is_unset && is_low(setting, value)) {
                 take_no_number(config, setting);
-                config_warn(config, setting->name, "'%.64s' is as good as unset: %u..%u are allowed", value,
-                            setting->minimum, setting->maximum);
+                config_warn(config, setting->name, "'%.64s' is ignored, as if unset: %u..%u are allowed",
+                            value, setting->minimum, setting->maximum);
                 return 0;
         }
         if (digits && digits <= 9 && !value[digits])
@@ -159,7 +159,7 @@ static int take_tag(struct config *config, const struct setting *setting, const 
         const char *text = json_string_value(value);
 
         if (!text)
-                return err_set(err, ERR_INVALID, "tag '%.64s' has a value that is no string", key);
+                return err_set(err, ERR_INVALID, "tag '%.64s' has a value that is not a string", key);
         if (strlen(key) < 1 || strlen(key) > CONFIG_TAG_KEY_BYTES_MAX ||
             strlen(text) > CONFIG_TAG_VALUE_BYTES_MAX)
                 return err_set(err, ERR_INVALID,

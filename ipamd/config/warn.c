@@ -22,7 +22,7 @@ void config_warn(struct config *config, const char *setting, const char *format,
 
 void config_warn_renamed(struct config *config, const char *setting, const char *old_name, const char *value)
 {
-        config_warn(config, setting, "'%.64s' is taken from %s, which is called %s now: rename it", value,
+        config_warn(config, setting, "'%.64s' is read from %s, whose name is now %s: rename it", value,
                     old_name, setting);
         config->warnings.list[config->warnings.n - 1].renamed = true;
 }

@@ -34,13 +34,14 @@ static const struct option_help {
 } options[_OPTION_MAX] = {
         [OPTION_SOCKET] = {"socket", "PATH", "the daemon's socket", 's'},
         [OPTION_JSON] = {"json", "", "the answer as JSON", 'j'},
-        [OPTION_EVENTS] = {"events", "N", "end after N events"},
-        [OPTION_LAST] = {"last", "N", "the newest N"},
-        [OPTION_SINCE] = {"since", "AGE", "not older than AGE (90s, 10m, 2h, 3d)"},
-        [OPTION_ALL] = {"all", "", "what is well, too, and what is wrong because of something else"},
-        [OPTION_ROOT] = {"root", "PATH", "where the host's files are, in a container"},
+        [OPTION_EVENTS] = {"events", "N", "stop after N events"},
+        [OPTION_LAST] = {"last", "N", "only the newest N"},
+        [OPTION_SINCE] = {"since", "AGE", "only those not older than AGE (90s, 10m, 2h, 3d)"},
+        [OPTION_ALL] = {"all", "",
+                        "every check, also those that are OK and those that fail because of another"},
+        [OPTION_ROOT] = {"root", "PATH", "where the host's root file system is mounted, in a container"},
         [OPTION_OUTPUT] = {"output", "FILE", "write there, and not to standard output"},
-        [OPTION_CANCEL] = {"cancel", "", "this node is not handed over after all; new pods are served again"},
+        [OPTION_CANCEL] = {"cancel", "", "cancel the handover: ipamd gives addresses to new pods again"},
         [OPTION_VERSION] = {"version", "", "the version of ipamctl"},
         [OPTION_HELP] = {"help", "", "this text; with a command, that command's", 'h'},
 };
@@ -55,21 +56,22 @@ static const struct command {
 } commands[] = {
         {"status", "the node, its pool, and what prevents it from working",
          "Exit code 0 when the node can serve new pods, 1 when it cannot.\n", ctl_status, TAKES_MOST},
-        {"pods", "which pod has which address, and which waits for one",
-         "One line per lease, by address; then the pods that wait, in the order in which they are served.\n",
+        {"pods", "which pod has which address, and which pods wait for one",
+         "One line per lease, by address; then the pods that wait, in the order in which they get an "
+         "address.\n",
          ctl_pods, TAKES_MOST},
         {"enis", "the network interfaces and how full they are",
          "DEV is the device index, with the network card before it (card/index) on cards other than 0.\n",
          ctl_enis, TAKES_MOST},
         {"imports", "the pods that ran before ipamd's database was created, and what became of them",
-         "Pods of aws-vpc-cni, or ours when the database was lost. "
-         "pending: its link or its ENI is not seen yet; taken: adopted, it has a lease; skipped: it has no "
-         "lease, and WHY.\n",
+         "Pods of aws-vpc-cni, or our own where the database was lost. pending: its link or its ENI is not "
+         "seen yet;\n"
+         "taken: adopted, it has a lease; skipped: it has no lease, and WHY says why.\n",
          ctl_imports, TAKES_MOST},
         {"explain", "the history of a pod or an address",
-         "A pod is NAMESPACE/NAME, or NAME in any namespace. Its leases, ended ones too, how they ended, and "
-         "what it "
-         "waited for;\n"
+         "A pod is NAMESPACE/NAME, or NAME in any namespace. Shows its leases, also past ones, how they "
+         "ended, and "
+         "what it waited for;\n"
          "of an address, who had it when, and on which ENI. As far back as events are kept.\n",
          ctl_explain, TAKES_MOST, "POD|ADDRESS"},
         {"events", "what happened",
@@ -77,38 +79,30 @@ static const struct command {
          ctl_events, TAKES_MOST | TAKES(OPTION_LAST) | TAKES(OPTION_SINCE)},
         {"watch", "what happens, as it happens", "Runs until it is interrupted or the daemon stops.\n",
          ctl_watch, TAKES_MOST | TAKES(OPTION_EVENTS)},
-        {"health", "whether the daemon is well, for probes",
-         "ready (what is asked without an argument): the daemon can serve, whether or not an address is "
-         "free; "
-         "live: it\n"
-         "answers; startup: the node's network has been set up. Exit code 0 when it is so, 1 when it is not "
-         "or "
-         "nothing\n"
-         "answers in time.\n",
+        {"health", "whether the daemon is healthy, for probes",
+         "ready (the default): the daemon can serve, whether or not an address is free; live: it answers;\n"
+         "startup: the node's network has been set up. Exit code 0 when it is so, 1 when it is not or "
+         "nothing answers in time.\n",
          ctl_health, TAKES_MOST, "[live|ready|startup]"},
-        {"doctor", "what is wrong on this node, what that breaks, and the remedy",
-         "To be run by root in the host's network; the daemon may be down. Shows what is wrong, the worst "
-         "first, "
-         "and once where\n"
-         "one thing is the cause of others; --all shows each check. unchecked: it could not be looked at "
-         "from "
-         "here, and may be\n"
-         "well or not. Exit code 0 when nothing is wrong, 1 when it could not look at the node (not root, "
-         "another network\n"
-         "namespace), 3 when something should be looked at, 4 when something is broken.\n",
+        {"doctor", "what is wrong on this node, what that breaks, and how to fix it",
+         "Run it as root in the host's network namespace; the daemon may be down. Shows what is wrong, the "
+         "worst first; checks\n"
+         "that fail only because of another one are counted below it, and --all shows them. unchecked: could "
+         "not be checked from\n"
+         "here, may be OK or not. Exit code 0 when nothing is wrong, 1 when the node could not be checked "
+         "(not root, another\n"
+         "network namespace), 3 when something should be checked, 4 when something is broken.\n",
          ctl_doctor, TAKES_MOST | TAKES(OPTION_ALL) | TAKES(OPTION_ROOT)},
-        {"export", "the running pods as another daemon reads them: for going back to aws-vpc-cni",
-         "Prints aws-vpc-cni's checkpoint. With --output it is written there, and aws-vpc-cni's routes and "
-         "rules "
-         "are\n"
-         "put beside ours, so that it can be started in the place of ipamd; then `ipamd uninstall "
-         "--handover`.\n"
-         "From then on no new pod is served here: aws-vpc-cni would not know of it and give its address "
-         "away. "
-         "--cancel ends\n"
-         "that.\n",
+        {"export", "the running pods in aws-vpc-cni's format, for going back to it",
+         "Prints aws-vpc-cni's checkpoint. With --output it is written to that file, and aws-vpc-cni's "
+         "routes and rules are added\n"
+         "beside ours, so that aws-vpc-cni can be started in place of ipamd; then run `ipamd uninstall "
+         "--handover`. From then on\n"
+         "new pods wait on this node: aws-vpc-cni would not know of them, and would give their addresses to "
+         "others. --cancel\n"
+         "ends that.\n",
          ctl_export, TAKES_MOST | TAKES(OPTION_OUTPUT) | TAKES(OPTION_CANCEL), "aws-vpc-cni"},
-        {"log-level", "from which level on the daemon logs, or switches it",
+        {"log-level", "the daemon's log level, or sets it",
          "Until it is restarted or reads its settings again (SIGHUP).\n", ctl_log_level, TAKES_MOST,
          "[debug|info|warn|error]"},
         {"bundle", "what a bug report needs, in one file (.tar.gz)",
@@ -121,7 +115,7 @@ static const struct command {
          "To be run by root in the host's network; the daemon may be down.\n",
          ctl_bundle, TAKES_MOST | TAKES(OPTION_ROOT) | TAKES(OPTION_OUTPUT), "[FILE]"},
         {"version", "versions of ipamctl and of the daemon", "", ctl_version, TAKES_MOST},
-        {"help", "what ipamctl can do, or one command", "", run_help, TAKES(OPTION_HELP), "[COMMAND]"},
+        {"help", "help for ipamctl, or for one command", "", run_help, TAKES(OPTION_HELP), "[COMMAND]"},
 };
 
 /* ---- help ---- */

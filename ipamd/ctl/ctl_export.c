@@ -67,7 +67,7 @@ static int export_to(const char *path, const struct ipam_list_reply *list, const
         _cleanup_free_ char *line = xasprintf("%s\n", text);
 
         if (write_host(list, err) < 0)
-                return err_wrap(err, "write aws-vpc-cni's routes and rules");
+                return err_wrap(err, "add aws-vpc-cni's routes and rules");
         return file_replace(path, line, strlen(line), FILE_MODE, err);
 }
 
@@ -76,7 +76,8 @@ static int hold(struct ipam_client *client, bool on, struct err *err)
         struct ipam_handover_reply reply;
 
         if (ipam_handover(client, &(struct ipam_handover_request){.hold = on}, &reply, err) < 0)
-                return err_wrap(err, on ? "have no new pods served" : "have new pods served again");
+                return err_wrap(err, on ? "stop giving addresses to new pods"
+                                        : "give addresses to new pods again");
         return 0;
 }
 
@@ -108,11 +109,10 @@ static int list_settled(struct ipam_client *client, struct ipam_list_reply *ret,
                 if (!ip_is_set(unsettled))
                         return 0;
                 if (clock_boottime_ms() >= deadline_ms)
-                        return err_set(
-                                err, ERR_AGAIN,
-                                "for %d s now the pod with %s has not been wired, or not been adopted; "
-                                "see `ipamctl pods` and `ipamctl imports`, and try again",
-                                SETTLE_MS / 1000, IP_TEXT(unsettled));
+                        return err_set(err, ERR_AGAIN,
+                                       "for %d s the pod with %s has been starting, or waiting to be "
+                                       "adopted; see `ipamctl pods` and `ipamctl imports`, and try again",
+                                       SETTLE_MS / 1000, IP_TEXT(unsettled));
                 nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
         }
 }
@@ -130,8 +130,9 @@ static int hand_over(struct ctl *ctl, struct ipam_client *client, struct err *er
                 if (export_to(ctl->output, &list, text, err) == 0)
                         return 0;
         }
-        return err_wrap(
-                err, "not exported, and new pods wait until it is, or `ipamctl --cancel export " TARGET "`");
+        return err_wrap(err,
+                        "not exported; new pods wait until it is, or until `ipamctl --cancel export " TARGET
+                        "`");
 }
 
 static int show(struct ctl *ctl, struct ipam_client *client, struct err *err)

@@ -110,7 +110,7 @@ static void show_enis(struct ctl *ctl, const struct ipam_list_reply *list, struc
                 {"SUBNET", .dropped = 2},
                 {"MAC", .dropped = 1},
                 {"TOTAL", .right = true},
-                {"LEASED", .right = true},
+                {"USED", .right = true},
                 {"FREE", .right = true},
                 {"COOLING", .right = true},
         };

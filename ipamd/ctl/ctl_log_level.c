@@ -22,8 +22,7 @@ enum ctl_exit ctl_log_level(struct ctl *ctl)
         else if (reply.level == reply.configured)
                 fprintf(ctl->out, "%s\n", ipam_level_to_string(reply.level));
         else
-                fprintf(ctl->out,
-                        "%s (the settings say %s, which are in force again after a restart or SIGHUP)\n",
+                fprintf(ctl->out, "%s (until a restart or SIGHUP; the settings say %s)\n",
                         ipam_level_to_string(reply.level), ipam_level_to_string(reply.configured));
         return CTL_OK;
 }

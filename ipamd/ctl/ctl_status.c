@@ -86,7 +86,7 @@ static void show_health(struct ctl *ctl, const struct ipam_status_reply *status)
         if (status->room_summary)
                 show_room(ctl, status);
         if (status->impaired)
-                line(ctl, "impaired", SHOW_BAD, or_dash(status->impaired_reason));
+                line(ctl, "affected", SHOW_BAD, or_dash(status->impaired_reason));
 }
 
 static void add_count(struct text *text, int64_t n, const char *what)
@@ -105,14 +105,17 @@ static void show_pool(struct ctl *ctl, const struct ipam_status_reply *status)
                 text_add(&text, " of %lld", (long long)status->max_enis);
         line(ctl, "ENIs", SHOW_PLAIN, text.text);
         text_done(&text);
-        text_add(&text, "%lld: %lld leased, %lld free", (long long)pool->total, (long long)pool->leased,
+        text_add(&text, "%lld: %lld in use, %lld free", (long long)pool->total, (long long)pool->leased,
                  (long long)pool->free);
         add_count(&text, pool->cooling, "cooling");
         add_count(&text, pool->preparing, "being prepared");
         add_count(&text, pool->leaving, "leaving");
         line(ctl, "addresses", SHOW_PLAIN, text.text);
         text_done(&text);
-        text_add(&text, "%lld pods have an address that is not ours any more", (long long)pool->lost);
+        text_add(&text,
+                 "%lld pods have an address that EC2 no longer assigns to this node; delete them, so that "
+                 "new ones get others",
+                 (long long)pool->lost);
         if (pool->lost)
                 line(ctl, "lost", SHOW_BAD, text.text);
 }
@@ -125,7 +128,7 @@ static void show_subnets(struct ctl *ctl, const struct ipam_status_reply *status
                 _cleanup_(text_done) struct text text = {0};
                 bool few = subnet->available <= status->addresses_per_eni;
 
-                text_add(&text, "%s %s: %lld addresses free for all, counted %s ago", subnet->subnet_id,
+                text_add(&text, "%s %s: %lld free addresses, counted by EC2 %s ago", subnet->subnet_id,
                          PREFIX_TEXT(subnet->cidr), (long long)subnet->available,
                          show_age(now_ms - subnet->seen_at_ms, (char[SHOW_AGE_BYTES]){0}));
                 line(ctl, i ? "" : "subnets", few ? SHOW_WARN : SHOW_PLAIN, text.text);

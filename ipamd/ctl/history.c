@@ -62,7 +62,7 @@ static const char *end_of(const struct ipam_event *event)
                 [IPAM_LEASE_END_DEL] = "DEL",
                 [IPAM_LEASE_END_GC] = "GC",
                 [IPAM_LEASE_END_LINK_GONE] = "reclaimed: its host link is gone",
-                [IPAM_LEASE_END_CONTRADICTED] = "the kernel shows another pod with its address",
+                [IPAM_LEASE_END_CONTRADICTED] = "the kernel shows that another pod has its address",
         };
 
         return words[event->lease_end] ?: event->text;
@@ -92,7 +92,7 @@ static void on_boot(struct history *history, const struct ipam_event *event)
                 if (history->leases[i].until_ms)
                         continue;
                 history->leases[i].until_ms = event->at_ms;
-                history->leases[i].end = "the node booted";
+                history->leases[i].end = "the node rebooted";
         }
         history->waiting = NULL;
 }

@@ -64,7 +64,7 @@ int source_open(struct ctl *ctl, struct source *ret)
         *ret = (struct source){.ctl = ctl};
         if (ctl->offline.daemon ==
             CTL_DAEMON_SILENT) { /* of the command before, in a bundle: once is enough */
-                err_set(&err, ERR_TIMEOUT, "it did not a moment ago");
+                err_set(&err, ERR_TIMEOUT, "it did not answer a moment ago");
                 r = open_database(ret, CTL_DAEMON_SILENT, &err);
                 if (r < 0)
                         ctl_fail_next(ctl, &err);

@@ -56,12 +56,12 @@ static void prepare_conflist(const struct install_paths *paths)
         struct err err;
 
         if (install_boot_rule(paths, &changed, &err) < 0)
-                log_warn("network configuration stays over the next boot", LOG_ERR(&err));
+                log_warn("network configuration will not be removed at the next boot", LOG_ERR(&err));
         if (changed)
-                log_info("network configuration is removed at each boot",
+                log_info("network configuration will be removed at each boot",
                          LOG_STR("folder", paths->tmpfiles_folder));
         if (install_ask_plugins(paths, &err) < 0)
-                log_warn("runtimes do not ask for STATUS", LOG_ERR(&err));
+                log_warn("container runtimes will not call STATUS", LOG_ERR(&err));
 }
 
 int command_install(const struct config *config, struct err *err)
@@ -72,7 +72,7 @@ int command_install(const struct config *config, struct err *err)
 
         if (need_folders(config, err) < 0 || install_plugin(&paths, &changed, err) < 0)
                 return -(int)err->code;
-        log_info(changed ? "plugin installed" : "plugin is there already",
+        log_info(changed ? "plugin installed" : "plugin is already installed",
                  LOG_STR("folder", paths.bin_folder), LOG_STR("version", VPCWIRE_VERSION));
         if (!paths.conf_folder)
                 return 0;
@@ -82,7 +82,7 @@ int command_install(const struct config *config, struct err *err)
             install_withdraw_conflist(&paths, INSTALL_FOR_NOW, &withdrawn, err) < 0)
                 return -(int)err->code;
         if (withdrawn)
-                log_info("network configuration of an earlier boot withdrawn until the daemon serves",
+                log_info("network configuration of an earlier boot removed until the daemon serves",
                          LOG_STR("folder", paths.conf_folder));
         prepare_conflist(&paths);
         return 0;
@@ -148,7 +148,7 @@ static int withdraw(const struct config *config, const struct install_paths *pat
             install_remove_boot_rule(paths, err) < 0)
                 return -(int)err->code;
         unlink(marker);
-        log_info(changed ? "network configuration withdrawn" : "no network configuration of ours is there",
+        log_info(changed ? "network configuration removed" : "network configuration was not installed",
                  LOG_STR("folder", paths->conf_folder));
         return 0;
 }
@@ -180,7 +180,8 @@ static int leave_network_of_no_pods(size_t pods, struct err *err)
 
         if (r != -ERR_DENIED)
                 return r;
-        log_warn("host network left as it is until the next boot: CAP_NET_ADMIN is missing", LOG_ERR(err));
+        log_warn("host network not cleaned up, it stays until the next boot: CAP_NET_ADMIN is missing",
+                 LOG_ERR(err));
         return 0;
 }
 
@@ -194,14 +195,13 @@ static int remove_plugin(const struct config *config, const struct install_paths
         if (count_pods(config, &pods, err) < 0 && !force)
                 return -(int)err->code;
         if (pods && !force)
-                return err_set(
-                        err, ERR_BUSY,
-                        "%zu pods of ours run on this node and need the plugin to be deleted: drain the "
-                        "node first, or --force",
-                        pods);
+                return err_set(err, ERR_BUSY,
+                               "%zu pods of ours run on this node, and deleting them needs the plugin: drain "
+                               "the node first, or use --force",
+                               pods);
         if (install_remove_plugin(paths, &changed, err) < 0)
                 return -(int)err->code;
-        log_info(changed ? "plugin removed" : "no plugin of ours is there",
+        log_info(changed ? "plugin removed" : "plugin was not installed",
                  LOG_STR("folder", paths->bin_folder));
         if (leave_network_of_no_pods(pods, err) < 0)
                 return -(int)err->code;

@@ -58,16 +58,17 @@ int database_remove(const struct config *config, struct err *err)
 static void tell_prepared(const struct store_options *options, const struct store_prepared *prepared)
 {
         if (*prepared->backup)
-                log_error("database unusable: kept as a backup; the new one starts from EC2 and the kernel",
-                          LOG_STR("reason", prepared->why_backup), LOG_STR("backup", prepared->backup));
+                log_error(
+                        "database unusable: kept as a backup, and a new one is made from EC2 and the kernel",
+                        LOG_STR("reason", prepared->why_backup), LOG_STR("backup", prepared->backup));
         if (prepared->outdated)
-                log_warn("database is an older copy: EC2 resync before anything is offered",
+                log_warn("database is an older copy: pods get no address before a sync with EC2",
                          LOG_STR("database", options->path));
         if (prepared->ended)
-                log_warn("leases ended: the kernel contradicts them", LOG_STR("database", options->path),
-                         LOG_INT("leases", prepared->ended));
+                log_warn("leases released: the kernel shows other pods with their addresses",
+                         LOG_STR("database", options->path), LOG_INT("leases", prepared->ended));
         if (prepared->held)
-                log_warn("running pods unknown to the database: their addresses are held",
+                log_warn("running pods unknown to the database: no other pod gets their addresses",
                          LOG_STR("database", options->path), LOG_INT("pods", prepared->held));
 }
 
@@ -90,7 +91,7 @@ static int open_database(const struct store_options *options, struct database_lo
 static int begin_anew(const struct config *config, const struct store_options *options,
                       struct database_locks *locks, struct store **store, struct err *err)
 {
-        log_warn("aws-vpc-cni has run here since: new database",
+        log_warn("aws-vpc-cni has run here since: starting with a new database",
                  LOG_STR("checkpoint", config->backing_store));
         *store = store_free(*store);
         close_one(&locks->database);

@@ -47,7 +47,7 @@ static bool all_expected(struct daemon_network *network, const struct node_wired
         size_t n;
 
         if (store_leases(network->store, NULL, arena, &leases, &n, &err) < 0) {
-                log_warn("leases unreadable", LOG_ERR(&err));
+                log_warn("reading the leases failed", LOG_ERR(&err));
                 return false;
         }
         pods = ARENA_ARRAY(arena, struct pod_sought, n);
@@ -79,7 +79,8 @@ static void on_readable(uv_poll_t *poll, int status, int events _unused_)
         struct err err;
 
         if (node_monitor_read(network->monitor, &changed, &err) < 0) {
-                log_error("kernel notifications lost: the network is compared every minute", LOG_ERR(&err));
+                log_error("kernel notifications lost: the host network is compared once a minute instead",
+                          LOG_ERR(&err));
                 for (int i = 0; i < NODE_MONITOR_FDS; i++)
                         uv_poll_stop(&network->polls[i]);
                 return;

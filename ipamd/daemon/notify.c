@@ -50,7 +50,7 @@ static void notify(const char *state)
         struct err err;
 
         if (name && *name && send_state(name, state, &err) < 0)
-                log_warn("telling the service manager failed", LOG_STR("state", state), LOG_ERR(&err));
+                log_warn("notifying the service manager failed", LOG_STR("state", state), LOG_ERR(&err));
 }
 
 void notify_ready(void)

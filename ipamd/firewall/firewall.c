@@ -295,8 +295,8 @@ int firewall_table_text(const char *family, const char *table, char **ret, struc
                 return r;
         nft_ctx_output_set_flags(nft, 0); /* text, with the counters */
         if (nft_run_cmd_from_buffer(nft, command) != 0)
-                return err_set(err, ERR_NOT_FOUND, "no nftables table %s %s that this user may see", family,
-                               table);
+                return err_set(err, ERR_NOT_FOUND,
+                               "there is no nftables table %s %s, or this user cannot see it", family, table);
         *ret = xstrdup(nft_ctx_get_output_buffer(nft));
         return 0;
 }

@@ -61,7 +61,7 @@ static int check_entries(const struct xtables *table, struct err *err)
         for (; (entry = xtables_entry(table, offset)); offset += entry->next_offset)
                 n++;
         if (offset != table->info.size || n != table->info.num_entries)
-                return err_set(err, ERR_PROTOCOL, "iptables-legacy's table %s is not understood",
+                return err_set(err, ERR_PROTOCOL, "iptables-legacy's table %s cannot be understood",
                                table->info.name);
         return 0;
 }

@@ -126,7 +126,7 @@ static void write_blocks(const struct http_pool *pool, struct text *to)
         metrics_write_head(to, "awscni_total_ipv4_prefixes", "gauge",
                            "Prefixes (/28) of the pool; always 0, prefixes are not supported yet");
         text_add(to, "awscni_total_ipv4_prefixes 0\n");
-        metrics_write_head(to, per_cidr, "gauge", "Addresses of the block that pods have");
+        metrics_write_head(to, per_cidr, "gauge", "Addresses of the block that are in use by pods");
         for (size_t i = 0; i < pool->n_addresses; i++) {
                 const struct block_address *address = &pool->addresses[i];
                 char cidr[IP_TEXT_BYTES + sizeof("/32")];
@@ -143,10 +143,9 @@ static void write_subnets(const struct ipam_status_reply *status, struct text *t
                           age[] = "vpcwire_subnet_age_seconds";
         int64_t now_ms = clock_wall_ms();
 
-        metrics_write_head(
-                to, available, "gauge",
-                "Free addresses of the subnet as EC2 counted them; vpcwire_subnet_age_seconds says "
-                "how long ago");
+        metrics_write_head(to, available, "gauge",
+                           "Free addresses of the subnet, as counted by EC2; vpcwire_subnet_age_seconds says "
+                           "how long ago");
         for (size_t i = 0; i < status->n_subnets; i++)
                 metrics_write_sample(to, available, "subnet_id", status->subnets[i].subnet_id,
                                      status->subnets[i].available);
@@ -169,8 +168,8 @@ static void write_node(const struct ipam_status_reply *status, struct text *to)
         };
 
         metrics_write_head(to, info, "gauge",
-                           "1, with what the node is as labels; node: its name in Kubernetes (MY_NODE_NAME), "
-                           "else the instance's id");
+                           "1, with facts about the node as labels; node: its name in Kubernetes "
+                           "(MY_NODE_NAME), else the instance's id");
         metrics_write_labels(to, info, labels, ARRAY_SIZE(labels), 1);
 }
 
@@ -185,7 +184,7 @@ static void write_rest(const struct http_pool *pool, const struct ipam_status_re
 {
         static const char per_eni[] = "awscni_assigned_ip_per_eni";
 
-        metrics_write_head(to, per_eni, "gauge", "Addresses of the ENI that pods have");
+        metrics_write_head(to, per_eni, "gauge", "Addresses of the ENI that are in use by pods");
         for (size_t i = 0; i < pool->n_enis; i++)
                 if (pool->enis[i].managed && pool->enis[i].eni_id[0])
                         metrics_write_sample(to, per_eni, "eni", pool->enis[i].eni_id,

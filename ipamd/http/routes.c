@@ -55,7 +55,7 @@ void http_answer_json(struct http_answer *answer, json_t *json)
 
 void http_answer_failed(struct http_answer *answer, const char *what, const struct err *err)
 {
-        log_error("cannot show", LOG_STR("object", what), LOG_ERR(err));
+        log_error("cannot answer a request by HTTP", LOG_STR("object", what), LOG_ERR(err));
         text_done(&answer->body);
         answer->status = 500;
         answer->content_type = TEXT_TYPE;

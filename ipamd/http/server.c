@@ -121,10 +121,10 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
                 return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD are served here");
         if (server->options.only_local_names && !http_host_is_local(host))
                 return refuse(connection, MHD_HTTP_MISDIRECTED_REQUEST,
-                              "the Host header must be an address or localhost");
+                              "the Host header must be an IP address or localhost");
         route = find_route(server, path, accept);
         if (!route)
-                return refuse(connection, MHD_HTTP_NOT_FOUND, "there is nothing here");
+                return refuse(connection, MHD_HTTP_NOT_FOUND, "not found; /v1 lists what there is");
         answer = (struct http_answer){.status = MHD_HTTP_OK, .content_type = route->content_type};
         route->answer(server->options.data, route, &answer);
         return send_answer(connection, &answer);

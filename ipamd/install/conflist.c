@@ -176,7 +176,7 @@ int install_withdraw_conflist(const struct install_paths *paths, enum install_wi
                 r = how == INSTALL_FOR_GOOD ? place_take_away(path, &changed, err)
                                             : place_remove(path, &changed, err);
         if (r < 0)
-                return err_wrap(err, "withdraw the network configuration");
+                return err_wrap(err, "remove the network configuration");
         *ret_changed = changed;
         return 0;
 }

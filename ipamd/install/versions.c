@@ -97,7 +97,7 @@ static bool can(const struct install_paths *paths, const char *type)
         if (!*type || strchr(type, '/'))
                 return false;
         if (ask(program, &answer, &err) < 0) {
-                log_info("plugin not asked for its versions", LOG_STR("plugin", type), LOG_ERR(&err));
+                log_info("plugin's CNI versions not known", LOG_STR("plugin", type), LOG_ERR(&err));
                 return false;
         }
         json_array_foreach(json_object_get(answer, "supportedVersions"), i, version)
@@ -105,7 +105,8 @@ static bool can(const struct install_paths *paths, const char *type)
                 if (json_is_string(version) && strcmp(json_string_value(version), INSTALL_CNI_STATUS) == 0)
                         return true;
         }
-        log_info("plugin does not speak CNI " INSTALL_CNI_STATUS ", so runtimes do not ask for STATUS",
+        log_info("plugin does not speak CNI " INSTALL_CNI_STATUS
+                 ", so container runtimes will not call STATUS",
                  LOG_STR("plugin", type));
         return false;
 }

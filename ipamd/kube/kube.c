@@ -256,7 +256,7 @@ void kube_tell(struct kube *kube, const struct kube_notice *notices, size_t n, b
         size_t left_out = notices_set(&kube->notices, notices, n, ret_any_lasts);
 
         if (left_out && !kube->left_out_reported)
-                log_warn("too many events for Kubernetes; some dropped", LOG_INT("left_out", left_out));
+                log_warn("too many events for Kubernetes; some are dropped", LOG_INT("left_out", left_out));
         kube->left_out_reported = left_out > 0;
         send_next(kube);
 }

@@ -31,7 +31,7 @@ static int parse_row(const json_t *row, struct arena *arena, struct import *ret,
 
         if (!*ipv4)
                 return err_set(err, ERR_INVALID,
-                               "container '%.64s' has no ipv4 address; IPv6 pods are not taken over",
+                               "container '%.64s' has no ipv4 address; IPv6 pods cannot be adopted",
                                import.key.container_id);
         if (ip_parse(ipv4, &import.address, err) < 0)
                 return err_wrap(err, "container '%.64s'", import.key.container_id);

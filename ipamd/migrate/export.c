@@ -105,7 +105,7 @@ static int write_pod(struct netlink *nl, const struct ipam_list_reply *list, con
                                  .protocol = RTPROT_BOOT};
 
         if (!link)
-                return err_set(err, ERR_NOT_FOUND, "no link of the host is its; it was called %s",
+                return err_set(err, ERR_NOT_FOUND, "its host link is missing; its name was %s",
                                lease->host_ifname);
         route.oif = link->ifindex;
         if (route_replace(nl, &route, err) < 0)

@@ -36,8 +36,7 @@ int running_import(const char *backing_store, struct store *store, const struct 
         if (!done)
                 return 0;
         if (n)
-                log_info("takeover of aws-vpc-cni's pods begins", LOG_STR("file", backing_store),
-                         LOG_INT("pods", n));
+                log_info("adopting aws-vpc-cni's pods", LOG_STR("file", backing_store), LOG_INT("pods", n));
         return store_fact_set(store, STORE_FACT_CHECKPOINT, running->print, err);
 }
 

@@ -31,7 +31,7 @@ int takeover_start(struct takeover *takeover, const struct takeover_options *opt
         size_t n;
 
         if (store_imports(options->store, arena, &imports, &n, err) < 0)
-                return err_wrap(err, "read what is to be taken over");
+                return err_wrap(err, "read the pods to adopt");
         for (size_t i = 0; i < n; i++)
                 takeover->pending |= imports[i].verdict == IMPORT_PENDING;
         takeover->tidy = n > 0 || (options->backing_store && access(options->backing_store, F_OK) == 0);
@@ -94,9 +94,9 @@ static const struct link_info *find_link(const struct kernel *kernel, const stru
 static int skip(const struct takeover_options *options, const struct import *import, struct outcome *out,
                 struct err *err)
 {
-        const char *reason = "no link on this host leads to the address: its pod is gone";
+        const char *reason = "no link on this host has a route to the address: its pod is gone";
 
-        log_warn("pod not taken over", LOG_STR("address", IP_TEXT(import->address)),
+        log_warn("pod not adopted", LOG_STR("address", IP_TEXT(import->address)),
                  LOG_STR("pod", import->pod_name), LOG_STR("container", import->key.container_id),
                  LOG_STR("reason", reason));
         out->again = true;
@@ -107,10 +107,10 @@ static int skip(const struct takeover_options *options, const struct import *imp
 static int leave_second_address(const struct takeover_options *options, const struct import *import,
                                 struct err *err)
 {
-        const char *reason = "its pod runs and has another address already, and pods of ours have one";
+        const char *reason = "its pod is running and already has another address; our pods have one each";
 
         if (strcmp(import->reason, reason) != 0)
-                log_warn("address of a pod not taken over", LOG_STR("address", IP_TEXT(import->address)),
+                log_warn("address of a pod not adopted", LOG_STR("address", IP_TEXT(import->address)),
                          LOG_STR("pod", import->pod_name), LOG_STR("container", import->key.container_id),
                          LOG_STR("reason", reason));
         return store_import_explain(options->store, import->address, reason, err);
@@ -137,8 +137,8 @@ static int take(struct takeover *takeover, const struct takeover_options *option
         if (!done)
                 return store_import_explain(
                         options->store, import->address,
-                        "its pod runs; EC2 does not show the address on a ready ENI of ours", err);
-        log_info("pod taken over", LOG_STR("address", IP_TEXT(import->address)),
+                        "its pod is running, but EC2 does not show the address on a ready ENI of ours", err);
+        log_info("pod adopted", LOG_STR("address", IP_TEXT(import->address)),
                  LOG_STR("namespace", import->pod_namespace), LOG_STR("pod", import->pod_name),
                  LOG_STR("link", link->name));
         out->pool_changed = true;
@@ -204,7 +204,7 @@ static void tidy_legacy(struct takeover *takeover, const struct takeover_options
         }
         if (legacy_remove_xtables(options->xtables_lock, &n, &err) < 0) {
                 if (takeover->reported != err.code)
-                        log_warn("aws-vpc-cni's chains not removed from iptables-legacy yet", LOG_ERR(&err),
+                        log_warn("removing aws-vpc-cni's chains from iptables-legacy failed", LOG_ERR(&err),
                                  LOG_INT("retry_every_ms", LEGACY_RETRY_MS));
                 takeover->reported = err.code;
                 takeover->tidy_legacy_due_ms = round->now_ms + LEGACY_RETRY_MS;
@@ -244,7 +244,7 @@ int takeover_step(struct takeover *takeover, const struct takeover_options *opti
                                 continue;
                         pending++;
                         if (take_one(takeover, options, round, &kernel, &imports[i], out, err) < 0)
-                                return err_wrap(err, "take over %s", IP_TEXT(imports[i].address));
+                                return err_wrap(err, "adopt %s", IP_TEXT(imports[i].address));
                 }
                 takeover->pending = pending > 0;
         }

@@ -28,22 +28,22 @@ static const struct {
         struct wording what, remedy;
 } rows[_CONDITION_CAUSE_MAX] = {
         [CAUSE_THROTTLED] = {{"EC2 throttles this account's API calls"},
-                             {"nothing on this node, it slows down by itself; CloudTrail shows who calls "
-                              "most, AWS raises the limit"}},
-        [CAUSE_TRANSIENT] = {{"EC2 has an error of its own"}, {0}},
+                             {"nothing to do on this node, it slows down by itself; CloudTrail shows who "
+                              "calls most, AWS can raise the limit"}},
+        [CAUSE_TRANSIENT] = {{"EC2 answers with a server error"}, {0}},
         [CAUSE_TRANSPORT] = {{0}, /* the resolver, the route, the certificate, ...: the message knows which */
                              {"check DNS, routes, security groups and the VPC endpoint of the EC2 API"}},
-        [CAUSE_CAPACITY_SUBNET] =
-                {{"subnet ", ABOUT_OBJECT, " has no free addresses"},
-                 {"free addresses in it, or tag another subnet of this zone with kubernetes.io/role/cni=1"}},
-        [CAUSE_CAPACITY_ENI] = {{"EC2 takes no more addresses on ", ABOUT_OBJECT, ""}, {0}},
+        [CAUSE_CAPACITY_SUBNET] = {{"subnet ", ABOUT_OBJECT, " has no free addresses"},
+                                   {"release addresses in it, or tag another subnet of this zone with "
+                                    "kubernetes.io/role/cni=1"}},
+        [CAUSE_CAPACITY_ENI] = {{"EC2 assigns no more addresses to ", ABOUT_OBJECT, ""}, {0}},
         [CAUSE_CAPACITY_INSTANCE] = {{"EC2 attaches no more ENIs to this instance"}, {0}},
         [CAUSE_CAPACITY_ACCOUNT] =
                 {{"the account is at its quota of ENIs in this region"},
                  {"delete unused ENIs, or raise the quota 'Network interfaces per Region'"}},
         [CAUSE_GONE] = {{"EC2 does not know it"}, {0}},
         [CAUSE_IN_USE] = {{"EC2 says that it is in use"}, {0}},
-        [CAUSE_TOKEN_USED] = {{"EC2 carried this request out before, and does not show the result yet"}, {0}},
+        [CAUSE_TOKEN_USED] = {{"EC2 has already done this, but does not show the result yet"}, {0}},
         [CAUSE_DENIED] = {{"the node's IAM role may not call ec2:", ABOUT_ACTION, ""},
                           {"allow ec2:", ABOUT_PERMISSIONS, " in the IAM policy of this node's role"}},
         [CAUSE_CREDENTIALS] =
@@ -52,17 +52,17 @@ static const struct {
                   "node's clock"}},
         [CAUSE_REQUEST] = {{0}, /* what EC2 objects to is known to its answer alone */
                            {"correct what EC2 objects to: security groups, tags, settings"}},
-        [CAUSE_PACED] = {{"local rate limit of EC2 calls"}, {0}},
-        [CAUSE_ENI_LIMIT] = {{0},
-                             {"fewer pods on the node (kubelet's maxPods), a larger instance type, or a "
-                              "higher MAX_ENI where it is set"}},
+        [CAUSE_PACED] = {{"delayed by the local rate limit of EC2 calls"}, {0}},
+        [CAUSE_ENI_LIMIT] =
+                {{0},
+                 {"lower kubelet's maxPods, use a larger instance type, or raise MAX_ENI where it is set"}},
         [CAUSE_POD_LIMIT] = {{0}, {"raise VPCWIRE_MAX_PODS to kubelet's maxPods"}},
         [CAUSE_TYPE_LIMIT] = {{0}, {"use another instance type"}},
-        [CAUSE_PUBLIC_ADDRESS] = {{0}, {"disassociate the public address, if the ENI shall go"}},
-        [CAUSE_TAG_MISSING] = {{0}, {"put the tag back, or delete the pods on it if it shall go"}},
+        [CAUSE_PUBLIC_ADDRESS] = {{0}, {"disassociate the public address to let ipamd delete the ENI"}},
+        [CAUSE_TAG_MISSING] = {{0}, {"restore the tag, or delete the pods on the ENI to let ipamd drop it"}},
         [CAUSE_LINK_MISSING] = {{0},
-                                {"find out who detached it or took its link away (dmesg, CloudTrail); pods "
-                                 "on it must be deleted if it stays away"}},
+                                {"find out who detached it or removed its link (dmesg, CloudTrail); if it "
+                                 "does not come back, delete the pods on it"}},
         [CAUSE_ROUTE_MISLED] = {{0}, {"remove that route if it is wrong: ", ABOUT_POD_ROUTE, ""}},
         [CAUSE_HOST_HAS_ADDRESS] = {{0},
                                     {"remove it from that link; ip address show to ", ABOUT_OBJECT,
@@ -72,7 +72,7 @@ static const struct {
                                  {"give the route another range, or a higher metric: ip route show ",
                                   ABOUT_OBJECT, ""}},
         [CAUSE_NO_DEFAULT_ROUTE] = {{0},
-                                    {"bring the primary ENI's default route back: ip route show default"}},
+                                    {"restore the default route via the primary ENI: ip route show default"}},
 };
 
 /* Of the kinds that are calls. */

@@ -178,7 +178,7 @@ static int begin(struct sync *sync, struct err *err)
         if (r < 0)
                 return r;
         if (!sync->want.primary)
-                return err_set(err, ERR_NOT_FOUND, "the primary ENI's link is not there");
+                return err_set(err, ERR_NOT_FOUND, "the primary ENI's link is missing");
         sync_begin_report(sync);
         return 0;
 }

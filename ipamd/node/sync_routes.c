@@ -41,7 +41,8 @@ static int check_obstacle(struct sync *sync, const struct route_info *wanted, st
 
         for (size_t i = 0; r == 0 && i < n; i++) {
                 if (route_compare_key(&seen[i], wanted) == 0 && !sync_leads_the_same_way(wanted, &seen[i]))
-                        r = err_set(err, ERR_EXISTS, "add route %s: another's is in its place: %s",
+                        r = err_set(err, ERR_EXISTS,
+                                    "add route %s: another program's route is in its place: %s",
                                     ROUTE_TEXT(wanted), ROUTE_TEXT(&seen[i]));
         }
         return r;

@@ -124,9 +124,10 @@ static int find_primary(const struct node_want *want, const struct link_info **r
                 if (one->err.code)
                         return -(int)one->err.code;
                 if (one->link && !node_link_name_is_plain(one->link->name))
-                        return err_set(err, ERR_INVALID,
-                                       "the primary interface's name '%s' has odd characters",
-                                       one->link->name);
+                        return err_set(
+                                err, ERR_INVALID,
+                                "the primary interface's name '%s' has characters that are not allowed",
+                                one->link->name);
                 *ret = one->link;
                 return 0;
         }

@@ -57,9 +57,7 @@ static struct node_want_eni find_link(const struct search *s)
         want.link = found.link;
         if (!found.link && all.other)
                 err_set(&want.err, ERR_EXISTS,
-                        "ENI %s: the links %s and %s have its MAC, and it cannot be told which of them it "
-                        "is; "
-                        "none is touched",
+                        "ENI %s: links %s and %s both have its MAC, so neither is touched",
                         MAC_TEXT(s->eni->mac), all.one->name, all.other->name);
         return want;
 }
@@ -69,16 +67,18 @@ static int check_eni(const struct node_want_eni *want, const char *veth_prefix, 
         const struct node_eni *eni = want->eni;
 
         if (eni->address.family != AF_INET || eni->subnet.ip.family != AF_INET || eni->subnet.bits > 30)
-                return err_set(err, ERR_INVALID, "ENI %s: address %s in subnet %s is no IPv4 ENI",
+                return err_set(err, ERR_INVALID, "ENI %s: address %s in subnet %s is not IPv4",
                                MAC_TEXT(eni->mac), IP_TEXT(eni->address), PREFIX_TEXT(eni->subnet));
         if (want->link && strncmp(want->link->name, veth_prefix, strlen(veth_prefix)) == 0)
                 return err_set(err, ERR_INVALID,
-                               "ENI %s: its link is called %s, which begins with the pods' prefix '%s'",
+                               "ENI %s: its link's name %s begins with the prefix of pods' links, '%s' "
+                               "(AWS_VPC_K8S_CNI_VETHPREFIX)",
                                MAC_TEXT(eni->mac), want->link->name, veth_prefix);
         if (eni->primary)
                 return 0;
         if (want->link && !node_link_name_is_plain(want->link->name))
-                return err_set(err, ERR_INVALID, "ENI %s: its link's name '%s' has odd characters",
+                return err_set(err, ERR_INVALID,
+                               "ENI %s: its link's name '%s' has characters that are not allowed",
                                MAC_TEXT(eni->mac), want->link->name);
         if (eni->mark_index < 1 || eni->mark_index > DATAPLANE_ENI_INDEX_MAX ||
             !dataplane_table_is_ours(eni->route_table))

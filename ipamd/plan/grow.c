@@ -59,7 +59,7 @@ static void fill(struct draft *draft, struct growth *growth, const struct plan_e
                                                         .subnet_id = eni->subnet_id});
                 return;
         }
-        draft_add(draft, PLAN_ASSIGN, eni, count, "%u addresses are missing; device %u has room for %u",
+        draft_add(draft, PLAN_ASSIGN, eni, count, "%u more addresses needed; device %u has room for %u",
                   growth->shortage, eni->device_index, room);
         draft->n_helping++;
         found(growth, count);
@@ -89,7 +89,7 @@ static void use_draining(struct draft *draft, struct growth *growth)
                 if (!eni_is_usable(eni) || eni->state != ENI_DRAINING || eni->in_doubt || !(back + room))
                         continue;
                 draft_add(draft, PLAN_UNDRAIN, eni, back,
-                          "%u addresses are missing; the draining ENI at device %u has %u", growth->shortage,
+                          "%u more addresses needed; the draining ENI at device %u has %u", growth->shortage,
                           eni->device_index, back);
                 draft->n_helping++;
                 growth->left -= back; /* max_pods counted them all along */
@@ -146,7 +146,7 @@ static const struct plan_subnet *choose_subnet(struct draft *draft)
         }
         if (view->finds_subnets && draft_due(draft, view->find_subnets_due_ms)) {
                 draft_add(draft, PLAN_FIND_SUBNETS, NULL, 0,
-                          "no ENI can be made in the %zu known subnets; others may have room",
+                          "no ENI can be created in the %zu known subnets; others may have free addresses",
                           view->n_subnets);
                 draft->n_helping++;
                 return NULL;
@@ -183,7 +183,7 @@ static void create(struct draft *draft, struct growth *growth)
                 count = fits(subnet, count);
                 index = draft_free_index(draft, NULL);
                 action = draft_add(draft, PLAN_CREATE, NULL, count,
-                                   "%u addresses are missing; no room on %u of %u ENIs", growth->shortage,
+                                   "%u more addresses needed; %u of %u ENIs have no room", growth->shortage,
                                    draft->slots + n, draft_places(draft));
                 action->device_index = index;
                 action->subnet_id = subnet->id;

@@ -124,7 +124,7 @@ static enum give_back give_back_eni(struct draft *draft, unsigned surplus)
                         continue;
                 }
                 draft_add(draft, PLAN_DRAIN, eni, 0,
-                          "%u free addresses are %u more than needed, and device %u has no pod",
+                          "%u free addresses are %u more than needed, and device %u has no pods",
                           draft->free_here, surplus, eni->device_index);
                 return GIVE_BACK_DONE;
         }
@@ -150,7 +150,7 @@ static enum give_back gather(struct draft *draft)
                 if (!count)
                         continue;
                 draft_add(draft, PLAN_ASSIGN, other, count,
-                          "device %u has room for addresses of device %u, which has no pod",
+                          "device %u has room for the addresses of device %u, which has no pods",
                           other->device_index, eni->device_index);
                 left -= count;
         }

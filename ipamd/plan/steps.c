@@ -33,7 +33,7 @@ void plan_resync(struct draft *draft)
                           eni->device_index);
                 draft->n_helping++;
         } else if (due) {
-                draft_add(draft, PLAN_RESYNC, NULL, 0, "a resync is due");
+                draft_add(draft, PLAN_RESYNC, NULL, 0, "a sync with EC2 is due");
         }
 }
 
@@ -55,9 +55,10 @@ static void plan_attaching(struct draft *draft, const struct plan_eni *eni)
 
         if (eni->has_attachment) {
                 draft_add(draft, PLAN_MARK, eni, 0,
-                          "attached at device %u; it must go when the instance goes", eni->device_index);
+                          "attached at device %u; must be deleted with the instance (DeleteOnTermination)",
+                          eni->device_index);
         } else if (is_one_too_many(draft)) {
-                draft_add(draft, PLAN_DELETE, eni, 0, "given up: EC2 attaches no more than %u ENIs",
+                draft_add(draft, PLAN_DELETE, eni, 0, "abandoned: EC2 attaches no more than %u ENIs",
                           draft->view->max_enis_seen);
                 return;
         } else {
@@ -80,7 +81,8 @@ void plan_forward(struct draft *draft)
                         continue;
                 if (eni->state == ENI_CREATING && draft_due(draft, eni->step_not_before_ms)) {
                         draft_add(draft, PLAN_RECREATE, eni, eni->asked_addresses,
-                                  "its create call for device %u has no answer yet", eni->device_index);
+                                  "the call that creates it, for device %u, has had no answer yet",
+                                  eni->device_index);
                         draft->n_helping++;
                 }
                 if (eni->state == ENI_ATTACHING && !eni->in_doubt &&
@@ -97,7 +99,7 @@ static void plan_draining(struct draft *draft, const struct plan_eni *eni)
                 return;
         if (draft_due(draft, eni->step_not_before_ms))
                 draft_add(draft, PLAN_DETACH, eni, 0,
-                          "drained: none of its %u addresses is leased or cooling", eni->total);
+                          "drained: none of its %u addresses is in use or cooling", eni->total);
 }
 
 static void plan_gone(struct draft *draft, const struct plan_eni *eni)
@@ -111,7 +113,7 @@ static void plan_gone(struct draft *draft, const struct plan_eni *eni)
         if (eni->has_attachment)
                 draft_add(draft, PLAN_DETACH, eni, 0, "still attached at device %u", eni->device_index);
         else
-                draft_add(draft, PLAN_DELETE, eni, 0, "detached, and not needed any more");
+                draft_add(draft, PLAN_DELETE, eni, 0, "detached and no longer needed");
 }
 
 void plan_backward(struct draft *draft)

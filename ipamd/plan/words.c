@@ -10,8 +10,8 @@ static const char *places_text(const struct plan_stuck *s, struct arena *arena)
         static const char *const words[_PLAN_PLACE_MAX] = {
                 [PLAN_PLACE_FULL] = "full",
                 [PLAN_PLACE_NOT_OURS] = "not ours",
-                [PLAN_PLACE_LEAVING] = "on the way out",
-                [PLAN_PLACE_WITHOUT_LINK] = "without a link",
+                [PLAN_PLACE_LEAVING] = "being removed",
+                [PLAN_PLACE_WITHOUT_LINK] = "without a link on the host",
         };
         const char *text = "";
 
@@ -27,37 +27,37 @@ static const char *reason_text(const struct plan_stuck *s, struct arena *arena)
 {
         switch (s->reason) {
         case PLAN_REASON_ENI_COMES:
-                return arena_printf(arena, "the ENI at device %u is still under way", s->device_index);
+                return arena_printf(arena, "the ENI at device %u is still being set up", s->device_index);
         case PLAN_REASON_ENI_IN_DOUBT:
-                return arena_printf(
-                        arena, "whether the ENI at device %u exists is known after the next sync with EC2",
-                        s->device_index);
+                return arena_printf(arena,
+                                    "the next sync with EC2 will show whether the ENI at device %u exists",
+                                    s->device_index);
         case PLAN_REASON_ASSIGN_LATER:
                 return arena_printf(arena, "the last call for addresses on the ENI at device %u failed",
                                     s->device_index);
         case PLAN_REASON_ASSIGN_LATER_IN_SUBNET:
-                return arena_printf(arena, "subnet %s had no addresses for the ENI at device %u",
+                return arena_printf(arena, "subnet %s had no free addresses for the ENI at device %u",
                                     s->subnet_id, s->device_index);
         case PLAN_REASON_CREATE_LATER: return "the last call for another ENI failed";
         case PLAN_REASON_CREATE_LATER_IN_SUBNET:
-                return arena_printf(arena, "subnet %s had no address for another ENI", s->subnet_id);
+                return arena_printf(arena, "subnet %s had no free address for another ENI", s->subnet_id);
         case PLAN_REASON_MAX_ENI: return arena_printf(arena, "MAX_ENI=%u is reached", s->n);
         case PLAN_REASON_ATTACH_LIMIT: return arena_printf(arena, "EC2 attaches no more than %u ENIs", s->n);
         case PLAN_REASON_ALL_FULL:
                 return arena_printf(arena, "all %u ENIs that this instance type can have are full", s->n);
         case PLAN_REASON_PLACE_LATER:
         case PLAN_REASON_NO_PLACE:
-                return arena_printf(
-                        arena, "no place for another of the %u ENIs that this instance type can have: %s",
-                        s->n, places_text(s, arena));
+                return arena_printf(arena,
+                                    "no room for another ENI: of the %u that this instance type can have, %s",
+                                    s->n, places_text(s, arena));
         case PLAN_REASON_POD_LIMIT:
                 return arena_printf(arena, "VPCWIRE_MAX_PODS=%u is reached, with %u addresses", s->n,
                                     s->held);
-        case PLAN_REASON_TYPE_LIMIT: return "the instance type's limits allow no addresses for pods";
-        case PLAN_REASON_PRIMARY_NOT_SEEN: return "the instance's own ENI has not been seen in EC2 yet";
+        case PLAN_REASON_TYPE_LIMIT: return "this instance type can have no addresses for pods";
+        case PLAN_REASON_PRIMARY_NOT_SEEN: return "EC2 has not shown the instance's primary ENI yet";
         case PLAN_REASON_NOT_RESYNCED:
-                return "no sync with EC2 since the boot, and what it assigned before may be somebody else's "
-                       "now";
+                return "no sync with EC2 since the boot yet; until then, addresses from before it are not "
+                       "used";
         case PLAN_REASON_COOLING:
                 return arena_printf(arena, "%u address%s cooling down", s->n, s->n == 1 ? " is" : "es are");
         case _PLAN_REASON_MAX: break;
@@ -78,7 +78,7 @@ const char *plan_stuck_text(const struct plan *plan, struct arena *arena)
 
 const char *plan_kept_text(const struct plan *plan, struct arena *arena)
 {
-        return arena_printf(arena,
-                            "the ENI at device %u is not needed, and kept: it has the public address %s",
-                            plan->kept->device_index, plan->kept->public_address);
+        return arena_printf(
+                arena, "the ENI at device %u is not needed, but kept, because it has the public address %s",
+                plan->kept->device_index, plan->kept->public_address);
 }

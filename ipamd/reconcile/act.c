@@ -34,7 +34,7 @@ int act_give_up(struct context *ctx, struct round *round, struct eni *eni, const
 {
         bool done;
 
-        log_warn("eni given up", LOG_STR("eni", *eni->eni_id ? eni->eni_id : eni->client_token),
+        log_warn("eni abandoned", LOG_STR("eni", *eni->eni_id ? eni->eni_id : eni->client_token),
                  LOG_STR("reason", why));
         out->again = true;
         if (!*eni->eni_id)

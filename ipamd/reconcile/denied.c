@@ -32,7 +32,7 @@ static int tell(struct context *ctx, struct arena *arena, const char *action, bo
         if (before == denied)
                 return 0;
         if (store_event_add(ctx->store, denied ? EVENT_EC2_DENIED : EVENT_EC2_ALLOWED, action,
-                            denied ? why : "EC2 carries it out again", err) < 0)
+                            denied ? why : "EC2 allows it again", err) < 0)
                 return -(int)err->code;
         return store_fact_set(ctx->store, fact_of(arena, action), denied ? why : "", err);
 }

@@ -10,11 +10,11 @@ static void tell_credentials(struct health *reported, const struct credentials_h
                 return;
         reported->credentials_failing = health->failing;
         if (!health->failing)
-                log_info("credentials available again");
+                log_info("AWS credentials available again");
         else
-                log_warn(health->have_good
-                                 ? "credentials cannot be refreshed; the old ones are used to their end"
-                                 : "there are no good credentials",
+                log_warn(health->have_good ? "AWS credentials cannot be renewed; the current ones are used "
+                                             "until they expire"
+                                           : "no valid AWS credentials",
                          LOG_STR("reason", health->why));
 }
 
@@ -26,9 +26,10 @@ static void tell_clock(struct health *reported, const struct credentials_health 
                 return;
         reported->clock_wrong = wrong;
         if (wrong)
-                log_warn("clock skew: signing with AWS's time", LOG_INT("ahead_ms", health->ahead_ms));
+                log_warn("clock differs from AWS's; using AWS's time for signing",
+                         LOG_INT("ahead_ms", health->ahead_ms));
         else
-                log_info("clock skew over");
+                log_info("clock agrees with AWS's again");
 }
 
 void health_tell(struct health *reported, struct context *ctx)

@@ -71,10 +71,10 @@ static int forget_other_instance(struct context *ctx, struct takeover *takeover,
                     arena_printf(round->arena, "%s, and this is %s", whose, ctx->identity.instance_id),
                     backup, &not_kept, err) < 0)
                 return err_wrap(err, "begin anew: the database is another instance's");
-        log_error(
-                "database of another instance: kept as a backup; the new one starts from EC2 and the kernel",
-                LOG_STR("reason", whose), LOG_STR("is", ctx->identity.instance_id),
-                LOG_STR("backup", backup));
+        log_error("database of another instance: kept as a backup, and a new one is made from EC2 and the "
+                  "kernel",
+                  LOG_STR("reason", whose), LOG_STR("is", ctx->identity.instance_id),
+                  LOG_STR("backup", backup));
         if (not_kept.code)
                 log_warn("no backup of the other instance's database", LOG_ERR(&not_kept));
         outcome_resync_ec2(out, round->now_ms);

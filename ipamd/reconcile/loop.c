@@ -51,7 +51,7 @@ static void *thread_main(void *data)
                 struct wake_call call;
 
                 if (at_ms == 0 && ++in_a_row > ROUNDS_WITHOUT_PAUSE_MAX) {
-                        log_error("reconcile does not settle; pausing", LOG_INT("rounds", in_a_row));
+                        log_error("reconcile loop does not settle; pausing", LOG_INT("rounds", in_a_row));
                         in_a_row = 0;
                         at_ms = clock_boottime_ms() + ROUND_RETRY_MS;
                 } else if (at_ms != 0) {

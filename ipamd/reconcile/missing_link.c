@@ -35,7 +35,7 @@ static int ask_ec2(struct context *ctx, struct round *round, const struct eni *e
                              round->now_ms +
                                      pause_ms(blocked_attempts(round, CONDITION_ENI_LINK, eni->eni_id)),
                              CAUSE_LINK_MISSING,
-                             arena_printf(round->arena, "the link of %s (device %u) is not on this node",
+                             arena_printf(round->arena, "the link of %s (device %u) is missing on this node",
                                           eni->eni_id, eni->device_index),
                              out, err);
 }

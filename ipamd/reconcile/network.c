@@ -168,7 +168,7 @@ static int eni_routed(struct network *network, struct context *ctx, struct round
         if (n && store_blocks_routed(ctx->store, eni->key, routed, n, &n_free, err) < 0)
                 return err_wrap(err, "offer the addresses of %s", eni->eni_id);
         if (eni->state == ENI_CONFIGURING &&
-            store_eni_set_state(ctx->store, eni->key, ENI_READY, "routed", round->now_ms, &done, err) < 0)
+            store_eni_set_state(ctx->store, eni->key, ENI_READY, "routes set", round->now_ms, &done, err) < 0)
                 return err_wrap(err, "mark %s ready", eni->eni_id);
         if (n_free || done) {
                 out->pool_changed = true;

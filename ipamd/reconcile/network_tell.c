@@ -9,9 +9,9 @@
 /* Somebody took a pod's packets from it. Twice in a row is no accident, so each time is reported. */
 static void tell_repaired(const struct node_misled *misled)
 {
-        log_error("foreign route to a pod replaced", LOG_STR("address", IP_TEXT(misled->ip)),
-                  LOG_STR("route", misled->route), LOG_STR("link", misled->ifname),
-                  LOG_STR("container", misled->container_id));
+        log_error("another program's route to a pod replaced by ours",
+                  LOG_STR("address", IP_TEXT(misled->ip)), LOG_STR("route", misled->route),
+                  LOG_STR("link", misled->ifname), LOG_STR("container", misled->container_id));
 }
 
 static struct warning warn_of(struct round *round, const struct node_misled *misled)
@@ -20,7 +20,7 @@ static struct warning warn_of(struct round *round, const struct node_misled *mis
                 .object = arena_strdup(round->arena, IP_TEXT(misled->ip)),
                 .cause = CAUSE_ROUTE_MISLED,
                 .message = arena_printf(round->arena,
-                                        "its pod's link is not here, and table %d leads its packets to link "
+                                        "its pod's link is missing, and table %d routes its packets to link "
                                         "%s of container %s",
                                         DATAPLANE_TABLE_PODS, misled->ifname,
                                         *misled->container_id ? misled->container_id : "(unknown)")};
@@ -39,7 +39,7 @@ static struct warning warn_of_local(struct round *round, const struct node_occup
                 .cause = CAUSE_HOST_HAS_ADDRESS,
                 .message = arena_printf(
                         round->arena,
-                        "the host itself has this pod's address on link %s, so the pod gets no packets",
+                        "the host itself has this pod's address, on link %s, so the pod gets no packets",
                         occupied->ifname)};
 }
 
@@ -62,12 +62,11 @@ static struct warning warn_of_strayed(struct round *round, const struct node_rep
         return (struct warning){
                 .object = strayed->dst,
                 .cause = CAUSE_ROUTE_STRAYED,
-                .message = arena_printf(
-                        round->arena,
-                        "table main leads it %s%s, and not by the primary ENI's link %s: pods of that "
-                        "ENI do not reach it",
-                        *strayed->ifname ? "by link " : "elsewhere", strayed->ifname,
-                        report->primary_ifname)};
+                .message = arena_printf(round->arena,
+                                        "the main routing table routes it %s%s, not via the primary ENI's "
+                                        "link %s: pods on that ENI cannot reach it",
+                                        *strayed->ifname ? "via link " : "elsewhere", strayed->ifname,
+                                        report->primary_ifname)};
 }
 
 /* Others' table, so nobody but its owner can mend it; the pods of secondary ENIs do without it. */
@@ -81,9 +80,8 @@ static int tell_main(struct context *ctx, struct round *round, const struct node
                 warnings[n++] = warn_of_strayed(round, report, &report->strayed[i]);
         if (report->no_default)
                 warnings[n++] = (struct warning){"default", CAUSE_NO_DEFAULT_ROUTE,
-                                                 "table main has no default route: pods of the primary ENI "
-                                                 "cannot reach anything beyond "
-                                                 "its subnet"};
+                                                 "the main routing table has no default route: pods on the "
+                                                 "primary ENI cannot reach anything outside its subnet"};
         return warn_exactly(ctx, round, CONDITION_MAIN_ROUTE, warnings, n,
                             round->now_ms + 2 * NETWORK_PERIOD_MS, out, err);
 }

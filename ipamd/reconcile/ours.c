@@ -109,7 +109,7 @@ static int delete_orphan(struct context *ctx, struct round *round, const char *e
                                              out, err);
         log_warn("orphan eni deleted", LOG_STR("eni", eni_id));
         if (store_event_add(ctx->store, EVENT_ENI_ORPHAN_DELETED, eni_id,
-                            "it had our tags, was attached to nothing, and was not in the database", err) < 0)
+                            "it had our tags, was not attached, and was not in the database", err) < 0)
                 return -(int)err->code;
         metrics_add(ctx->options.metrics, METRIC_ORPHANS, LABELS(METRIC_ORPHAN_ENI), 1);
         return blocked_clear(ctx, round, CONDITION_DELETE_ORPHAN, eni_id, err);

@@ -151,7 +151,7 @@ static void note_unasked(struct probe *p, struct context *ctx, enum ec2_action a
         if (denied_known(ctx, p->arena, action, &denied, &err) < 0)
                 note(p, action, IPAM_PERMISSION_RESULT_UNKNOWN, err.msg);
         else if (denied)
-                note(p, action, IPAM_PERMISSION_RESULT_DENIED, "EC2 refused the last call");
+                note(p, action, IPAM_PERMISSION_RESULT_DENIED, "EC2 denied the last call");
         else
                 note(p, action, IPAM_PERMISSION_RESULT_UNASKED, NULL);
 }
@@ -161,17 +161,16 @@ static void take_answer(struct probe *p, enum ec2_action action, const struct en
                         const struct ec2_result *result, const struct err *why)
 {
         if (result->class == EC2_FAILURE_NONE) {
-                p->stopped = "what answers as EC2 carries out dry runs";
+                p->stopped = "this EC2 endpoint ignores DryRun, so nothing more is tried";
                 note(p, action, IPAM_PERMISSION_RESULT_ALLOWED, NULL);
         } else if (strcmp(result->code, EC2_CODE_DRY_RUN) == 0) {
                 note(p, action, IPAM_PERMISSION_RESULT_ALLOWED, NULL);
         } else if (result->class == EC2_FAILURE_DENIED && eni && eni->primary) {
                 note(p, action, IPAM_PERMISSION_RESULT_UNKNOWN,
-                     arena_printf(
-                             p->arena,
-                             "denied for the primary ENI %s, as a policy limited to tags does; ipamd has "
-                             "no other ENI yet",
-                             eni->eni_id));
+                     arena_printf(p->arena,
+                                  "denied for the primary ENI %s, as by a policy limited to tags; there is "
+                                  "no other ENI yet to try it with",
+                                  eni->eni_id));
         } else if (result->class == EC2_FAILURE_DENIED) {
                 note(p, action, IPAM_PERMISSION_RESULT_DENIED, why->msg);
         } else {
@@ -194,12 +193,12 @@ static bool ask(struct probe *p, struct context *ctx, struct round *round, size_
                 return true;
         }
         if (!p->stopped && ctx->ec2->ops->is_throttled(ctx->ec2))
-                p->stopped = "not asked: EC2 throttles this account at the moment";
+                p->stopped = "not checked: EC2 throttles this account";
         if (p->stopped || now_ms >= p->deadline_ms || (questions[i].names_eni && !question.eni)) {
                 note(p, questions[i].action, IPAM_PERMISSION_RESULT_UNKNOWN,
                      p->stopped
-                             ?: now_ms >= p->deadline_ms ? "there was no time to ask"
-                                                         : "there is no ENI to name yet");
+                             ?: now_ms >= p->deadline_ms ? "there was no time to check"
+                                                         : "there is no ENI to check it with yet");
                 return true;
         }
         if (questions[i].ask(&question, &result, &err) < 0 && result.paced &&
@@ -271,7 +270,7 @@ static void begin(struct probe *p, struct context *ctx)
         p->reply.permissions = ARENA_ARRAY(p->arena, struct ipam_permission, _EC2_ACTION_MAX);
         probe_imds(p, ctx);
         if (!ctx->ec2)
-                p->stopped = "not asked: this node does not know its region yet";
+                p->stopped = "not checked: the node's region is not known yet";
 }
 
 void probe_want(struct probe *p)

@@ -81,14 +81,14 @@ static int see_tag(struct reconcile *r, struct round *round, struct resync_answe
                 return blocked_clear(&r->ctx, round, CONDITION_ENI_TAG, entry->eni_id, err);
         entry->managed = entry->untagged = true;
         if (!known->untagged)
-                log_error("eni without our tag: no more addresses of it are offered",
+                log_error("eni without our tag: new pods get none of its addresses",
                           LOG_STR("eni", entry->eni_id), LOG_INT("pods", known->leased + known->lost));
         return blocked_say(&r->ctx, round, CONDITION_ENI_TAG, entry->eni_id,
                            round->now_ms + CONDITION_STANDS_MS, CAUSE_TAG_MISSING,
                            arena_printf(round->arena,
                                         "EC2 shows %s without the tag " OURS_TAG_INSTANCE
                                         "=%s, or with " OURS_TAG_NO_MANAGE
-                                        "=true: its pods keep their addresses, and no other gets one of it",
+                                        "=true: its pods keep their addresses, and no new pod gets one",
                                         entry->eni_id, r->ctx.identity.instance_id),
                            out, err);
 }
@@ -101,7 +101,7 @@ static int see_new(struct reconcile *r, struct round *round, struct resync_answe
 
         r->resync.unlearned |= e == 0;
         if (e > 0)
-                log_info(entry->managed ? "eni adopted" : "foreign eni seen", LOG_STR("eni", eni->eni_id),
+                log_info(entry->managed ? "eni found" : "foreign eni found", LOG_STR("eni", eni->eni_id),
                          LOG_INT("device", eni->device_index), LOG_INT("addresses", eni->n_secondary));
         return e;
 }
@@ -178,11 +178,12 @@ static int take_in(struct reconcile *r, struct round *round, struct resync_answe
         r->resync.unlearned = true;
         log_error("eni skipped: EC2's answer contradicts the database", LOG_STR("eni", eni->eni_id),
                   LOG_ERR(&cause));
-        return blocked_say(
-                &r->ctx, round, CONDITION_ENI_TAKE_IN, eni->eni_id, round->now_ms + CONDITION_STANDS_MS,
-                CAUSE_DOES_NOT_FIT,
-                arena_printf(round->arena, "what EC2 shows of %s is left out: %s", eni->eni_id, cause.msg),
-                out, err);
+        return blocked_say(&r->ctx, round, CONDITION_ENI_TAKE_IN, eni->eni_id,
+                           round->now_ms + CONDITION_STANDS_MS, CAUSE_DOES_NOT_FIT,
+                           arena_printf(round->arena,
+                                        "EC2's answer about %s contradicts the database and is ignored: %s",
+                                        eni->eni_id, cause.msg),
+                           out, err);
 }
 
 /* A row whose ENI is not attached to us, for sure by now. */
@@ -209,10 +210,10 @@ static int absent_row(struct reconcile *r, struct round *round, const struct eni
         }
         if (eni->managed && !eni->primary && elsewhere && strcmp(elsewhere->status, "available") == 0 &&
             eni->state == ENI_ATTACHING)
-                return store_eni_set_state(r->ctx.store, eni->key, ENI_DELETING, "never got attached",
+                return store_eni_set_state(r->ctx.store, eni->key, ENI_DELETING, "was never attached",
                                            round->now_ms, &done, err);
         log_warn("eni no longer attached to this instance", LOG_STR("eni", eni->eni_id));
-        return store_eni_remove(r->ctx.store, eni->key, "EC2 does not show it attached", err);
+        return store_eni_remove(r->ctx.store, eni->key, "EC2 shows it as not attached", err);
 }
 
 /* This resync has not answered what it was asked: the next one for this ENI's sake comes later and later. */
@@ -227,7 +228,8 @@ static int stays_in_doubt(struct reconcile *r, struct round *round, const struct
                 return 0;
         return blocked_until(
                 &r->ctx, round, answer, eni->eni_id, round->now_ms + delay_ms, CAUSE_NOT_SHOWN,
-                arena_printf(round->arena, "EC2 does not show yet what became of %s", eni->eni_id), out, err);
+                arena_printf(round->arena, "EC2 does not show yet whether %s was changed", eni->eni_id), out,
+                err);
 }
 
 static int see_absent(struct reconcile *r, struct round *round, struct resync_answer *answer,
@@ -242,7 +244,7 @@ static int see_absent(struct reconcile *r, struct round *round, struct resync_an
                 if (!answer->asked_ours || elsewhere ||
                     !resync_absence_is_settled(&r->resync, round, answer, eni->eni_id))
                         return 0;
-                return store_eni_remove(r->ctx.store, eni->key, "EC2 does not show it any more", err);
+                return store_eni_remove(r->ctx.store, eni->key, "EC2 no longer shows it", err);
         case ENI_ATTACHING:
                 if (!*eni->attachment_id && elsewhere && strcmp(elsewhere->status, "available") == 0)
                         return store_eni_set_in_doubt(r->ctx.store, eni->key, false,

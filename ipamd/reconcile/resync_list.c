@@ -85,9 +85,9 @@ int resync_tell_unreadable(struct resync *resync, struct context *ctx, struct ro
         free(resync->unreadable);
         resync->unreadable = *text ? xstrdup(text) : NULL;
         if (!*text) {
-                log_info("EC2's answers readable again");
+                log_info("EC2's answers can be read again");
                 return 0;
         }
-        log_warn("unreadable part of EC2's answer ignored", LOG_STR("reason", text));
+        log_warn("part of EC2's answer cannot be read and is ignored", LOG_STR("reason", text));
         return store_event_add(ctx->store, EVENT_EC2_UNREADABLE, "", text, err);
 }

@@ -126,7 +126,7 @@ int subnet_counts_follow(struct subnet_counts *counts, struct context *ctx, cons
         if (result.paced)
                 counts->due_ms = round->now_ms + result.wait_ms;
         else
-                log_warn("free addresses of the subnets not known", LOG_ERR(&cause));
+                log_warn("counting the subnets' free addresses failed", LOG_ERR(&cause));
         outcome_wake(out, counts->due_ms);
         return 0;
 }

@@ -64,7 +64,7 @@ static int tell_kept(struct context *ctx, struct round *round, const struct plan
         if (is_current(before, CAUSE_PUBLIC_ADDRESS, message, round->now_ms))
                 return 0;
         if (!before)
-                log_info("eni not given back", LOG_STR("reason", message));
+                log_info("eni kept", LOG_STR("reason", message));
         return blocked_say(ctx, round, CONDITION_SHRINK, "", round->now_ms + CONDITION_STANDS_MS,
                            CAUSE_PUBLIC_ADDRESS, message, out, err);
 }

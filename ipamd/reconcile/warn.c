@@ -24,7 +24,7 @@ static int forget_mended(struct context *ctx, struct round *round, enum conditio
         for (size_t i = 0; i < n_before; i++) {
                 if (before[i].kind != kind || is_among(warnings, n, before[i].object))
                         continue;
-                log_info("condition over", LOG_STR("object", before[i].object),
+                log_info("problem over", LOG_STR("object", before[i].object),
                          LOG_STR("reason", before[i].message));
                 out->pool_changed = true;
                 if (blocked_clear(ctx, round, kind, before[i].object, err) < 0)
@@ -41,7 +41,7 @@ int warn_exactly(struct context *ctx, struct round *round, enum condition_kind k
                 const struct condition *before = blocked_find(round, kind, warnings[i].object);
 
                 if (!before || before->cause != warnings[i].cause)
-                        log_error("condition found", LOG_STR("kind", condition_kind_to_string(kind)),
+                        log_error("problem found", LOG_STR("kind", condition_kind_to_string(kind)),
                                   LOG_STR("object", warnings[i].object),
                                   LOG_STR("reason", warnings[i].message));
                 if (blocked_until(ctx, round, kind, warnings[i].object, until_ms, warnings[i].cause,

@@ -38,16 +38,16 @@ static struct warning warn_of(struct round *round, const struct node_occupied *o
         return (struct warning){
                 .object = arena_strdup(round->arena, IP_TEXT(occupied->ip)),
                 .cause = occupied->local ? CAUSE_HOST_HAS_ADDRESS : CAUSE_NO_LEASE,
-                .message = occupied->local
-                                   ? arena_printf(round->arena,
-                                                  "the host itself has this address on link %s, so no "
-                                                  "pod gets it",
-                                                  occupied->ifname)
-                                   : arena_printf(round->arena,
-                                                  "table %d leads this address to link %s, and no "
-                                                  "lease says whose it "
-                                                  "is, so no pod gets it",
-                                                  DATAPLANE_TABLE_PODS, occupied->ifname)};
+                .message =
+                        occupied->local
+                                ? arena_printf(
+                                          round->arena,
+                                          "the host itself has this address, on link %s, so no pod gets it",
+                                          occupied->ifname)
+                                : arena_printf(round->arena,
+                                               "table %d routes this address to link %s, but no lease has "
+                                               "it, so no pod gets it",
+                                               DATAPLANE_TABLE_PODS, occupied->ifname)};
 }
 
 int withhold_occupied(struct withholding *withholding, struct context *ctx, struct round *round,

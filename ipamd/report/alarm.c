@@ -25,27 +25,27 @@ static const struct rule {
         const char *reason, *over_reason, *over_message;
 } rules[] = {
         {ANY_CALL, CAUSE_CAPACITY_SUBNET, 0, true, "SubnetHasNoFreeAddresses", "SubnetHasFreeAddresses",
-         "EC2 does not refuse addresses in it any more: subnet "},
+         "EC2 assigns addresses again in subnet "},
         {ANY_CALL, CAUSE_CAPACITY_ACCOUNT, 0, false, "NetworkInterfaceLimitReached",
-         "NetworkInterfaceLimitOver", "EC2 does not refuse new ENIs any more for the account's limit"},
+         "NetworkInterfaceLimitOver", "EC2 creates ENIs again, the account is below its quota"},
         {ANY_CALL, CAUSE_CREDENTIALS, 3, false, "AWSCredentialsRefused", "AWSCredentialsAccepted",
-         "AWS takes this node's credentials again"},
+         "AWS accepts this node's credentials again"},
         {CONDITION_STEP_NETWORK, ANY_CAUSE, 2, false, "HostNetworkImpaired", "HostNetworkRepaired",
-         "the host's routes, rules and firewall tables for pods are what they should be again"},
+         "the host's routes, rules and firewall tables for pods are correct again"},
         {CONDITION_ENI_LINK, ANY_CAUSE, 0, true, "ENILinkMissing", "ENILinkPresent",
-         "its link is on the node again, or it is not attached any more: "},
+         "its link is back on the node, or it is no longer attached: "},
         {CONDITION_ENI_TAG, ANY_CAUSE, 0, true, "ENITagMissing", "ENITagPresent",
-         "EC2 shows our tag on it again, or no pod has an address of it any more: "},
+         "EC2 shows our tag on it again, or no pod uses an address of it any more: "},
         {CONDITION_ENI_TAKE_IN, ANY_CAUSE, 0, true, "ENINotUnderstood", "ENIUnderstood",
-         "what EC2 shows of it fits again, or it is not attached any more: "},
+         "EC2's answer about it agrees with the database again, or it is no longer attached: "},
         {CONDITION_FIREWALL, ANY_CAUSE, 0, true, "FirewallDropsPodPackets", "FirewallPassesPodPackets",
-         "it does not drop what is forwarded for pods any more: "},
+         "it no longer drops forwarded packets of pods: "},
         {CONDITION_POD_ROUTE, ANY_CAUSE, 0, true, "PodRouteMisled", "PodRouteRestored",
-         "its packets come to its pod again: "},
+         "its packets reach its pod again: "},
         {CONDITION_OCCUPIED, ANY_CAUSE, 0, true, "PodAddressOccupied", "PodAddressAvailable",
-         "no link of the host has it any more: "},
+         "no link of the host has this address any more: "},
         {CONDITION_MAIN_ROUTE, ANY_CAUSE, 0, true, "PrimaryRouteTaken", "PrimaryRouteRestored",
-         "table main leads by the primary ENI again: "},
+         "the main routing table routes via the primary ENI again: "},
 };
 
 static bool has(const struct list *list, const char *reason, const char *subject)
@@ -106,12 +106,12 @@ static void add_denied(struct list *list, const struct store_fact *denied)
 {
         const struct condition_words words = words_of_denied(denied->name, list->arena);
 
-        add(list, (struct kube_notice){.reason = "MissingIAMPermissions",
-                                       .over_reason = "IAMPermissionsGranted",
-                                       .subject = denied->name,
-                                       .message = words_joined(&words, list->arena),
-                                       .over_message = arena_printf(list->arena, "EC2 carries out %s again",
-                                                                    denied->name)});
+        add(list, (struct kube_notice){
+                          .reason = "MissingIAMPermissions",
+                          .over_reason = "IAMPermissionsGranted",
+                          .subject = denied->name,
+                          .message = words_joined(&words, list->arena),
+                          .over_message = arena_printf(list->arena, "EC2 allows %s again", denied->name)});
 }
 
 static void add_setting(struct list *list, const struct config_warning *warning)
@@ -121,7 +121,7 @@ static void add_setting(struct list *list, const struct config_warning *warning)
                           .over_reason = "SettingFollowed",
                           .subject = warning->setting,
                           .message = arena_printf(list->arena, "%s: %s", warning->setting, warning->text),
-                          .over_message = arena_printf(list->arena, "%s is followed", warning->setting)});
+                          .over_message = arena_printf(list->arena, "%s takes effect", warning->setting)});
 }
 
 static void add_lost(struct list *list, const struct store_counts *counts)
@@ -134,10 +134,10 @@ static void add_lost(struct list *list, const struct store_counts *counts)
                             .subject = "",
                             .message = arena_printf(
                                     list->arena,
-                                    "EC2 does not assign the addresses of %u running pod%s to this node any "
-                                    "more; delete these pods, so that new ones get others (ipamctl pods)",
+                                    "EC2 no longer assigns the addresses of %u running pod%s to this node; "
+                                    "delete these pods, so that new ones get others (ipamctl pods)",
                                     counts->lost, counts->lost == 1 ? "" : "s"),
-                            .over_message = "no running pod has a lost address any more"});
+                            .over_message = "no running pod has a lost address"});
 }
 
 /* The node is at a limit that somebody set; all else that keeps the pool from growing passes with time. */
@@ -158,16 +158,16 @@ static void add_limit(struct list *list, const struct alarm_facts *facts, const 
 
         if (c->free == 0 && is_limit(grow->cause))
                 add(list,
-                    (struct kube_notice){
-                            .reason = "PodAddressLimitReached",
-                            .over_reason = "PodAddressLimitOver",
-                            .subject = "",
-                            .message = arena_printf(list->arena,
-                                                    "pods wait for an address, and this node takes no "
-                                                    "more: %u of %u in use; %s",
-                                                    c->leased, c->total, words_joined(&words, list->arena)),
-                            .over_message = "there are free addresses again",
-                            .keeps = !c->waiting || soon});
+                    (struct kube_notice){.reason = "PodAddressLimitReached",
+                                         .over_reason = "PodAddressLimitOver",
+                                         .subject = "",
+                                         .message = arena_printf(list->arena,
+                                                                 "pods wait for an address, and this node "
+                                                                 "can have no more: %u of %u in use; %s",
+                                                                 c->leased, c->total,
+                                                                 words_joined(&words, list->arena)),
+                                         .over_message = "addresses are free again",
+                                         .keeps = !c->waiting || soon});
 }
 
 void alarm_list(const struct alarm_facts *facts, struct arena *arena, struct kube_notice **ret, size_t *ret_n)

@@ -61,7 +61,7 @@ struct alarm_watch *alarm_watch_new(uv_loop_t *loop, struct store *store, const 
         struct err err;
 
         if (kube_new(loop, &options, &watch->kube, &err) < 0) {
-                log_info("Kubernetes Events are off", LOG_STR("reason", err.msg));
+                log_info("events to Kubernetes are off", LOG_STR("reason", err.msg));
                 free(watch);
                 return NULL;
         }

@@ -80,7 +80,7 @@ static void refuse_bytes(struct connection *connection, const struct err *why)
 {
         _cleanup_json_ json_t *parameters = json_object();
 
-        log_warn("rpc peer sent bad bytes", LOG_ERR(why), LOG_INT("pid", connection->pid));
+        log_warn("rpc client sent a malformed message", LOG_ERR(why), LOG_INT("pid", connection->pid));
         json_object_set_new(parameters, "parameter", jsonx_string(why->msg));
         connection->hangup = true;
         uv_read_stop((uv_stream_t *)&connection->pipe);

@@ -24,17 +24,18 @@ int handover_load(struct store *store, int64_t *ret_since_ms, struct err *err)
                 return err_wrap(err, "read whether the node is handed over");
         *ret_since_ms = value ? strtoll(value, NULL, 10) : 0;
         if (*ret_since_ms)
-                log_warn("no new pod is served: the node is handed over", LOG_INT("since_ms", *ret_since_ms));
+                log_warn("new pods get no address: the node is handed over",
+                         LOG_INT("since_ms", *ret_since_ms));
         return 0;
 }
 
 const char *handover_reason(const struct rpc *rpc, struct arena *arena)
 {
-        return arena_printf(arena,
-                            "this node was exported to another daemon %" PRId64
-                            " s ago, which would give new pods' addresses away; `ipamctl --cancel export "
-                            "aws-vpc-cni` takes that back",
-                            (clock_wall_ms() - rpc->held_since_wall_ms) / 1000);
+        return arena_printf(
+                arena,
+                "this node was exported to another daemon %" PRId64
+                " s ago, which does not know of new pods; `ipamctl --cancel export aws-vpc-cni` cancels that",
+                (clock_wall_ms() - rpc->held_since_wall_ms) / 1000);
 }
 
 static struct ipam_error refusal(const struct rpc *rpc, struct arena *arena)
@@ -68,8 +69,8 @@ int handover_refuses(struct method_call *call, const struct ipam_add_request *ad
 static int note(struct rpc *rpc, int64_t since_ms, struct arena *arena, struct err *err)
 {
         const char *value = since_ms ? arena_printf(arena, "%" PRId64, since_ms) : "";
-        const char *text = since_ms ? "no new pod is served: the node is handed over"
-                                    : "new pods are served again: the node is not handed over";
+        const char *text = since_ms ? "new pods get no address: the node is handed over"
+                                    : "new pods get addresses again: the handover is cancelled";
 
         if (store_fact_set(rpc->options.store, fact, value, err) < 0 ||
             store_event_add(rpc->options.store, EVENT_HANDOVER, "node", text, err) < 0)

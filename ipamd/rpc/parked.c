@@ -142,7 +142,7 @@ static void explain_none(struct rpc *rpc, int64_t now_ms, char reason[static REA
         struct err err;
 
         if (status_facts(rpc, now_ms, arena, &facts, &err) < 0)
-                snprintf(reason, REASON_BYTES, "no free address; and %.300s", err.msg);
+                snprintf(reason, REASON_BYTES, "no free address; the reason is not known: %.300s", err.msg);
         else
                 reason_no_address(&facts, reason);
 }

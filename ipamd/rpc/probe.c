@@ -81,9 +81,7 @@ void probe_serve(struct rpc *rpc)
 static void on_deadline(uv_timer_t *timer)
 {
         const struct ipam_error error = {.id = IPAM_ERROR_NOT_READY,
-                                         .reason =
-                                                 "ipamd is still busy with AWS, which does not answer or is "
-                                                 "slow; its log tells more"};
+                                         .reason = "AWS does not answer ipamd, or is slow; see ipamd's log"};
 
         finish_all(timer->data, NULL, &error);
 }

@@ -72,7 +72,7 @@ static void add_coming(const struct pool_facts *facts, struct arena *arena, stru
         if (coming)
                 add(sentence, arena_printf(arena, "%u being prepared", coming));
         if (counts->waiting > 1)
-                add(sentence, arena_printf(arena, "%u requests wait", counts->waiting));
+                add(sentence, arena_printf(arena, "%u pods wait", counts->waiting));
 }
 
 static const char *head_text(const struct pool_facts *facts, struct arena *arena)
@@ -82,7 +82,7 @@ static const char *head_text(const struct pool_facts *facts, struct arena *arena
         if (!facts->set_up)
                 return "the node's network is not set up yet";
         if (facts->counts.total == 0)
-                return "no free address: the node has none yet";
+                return "no free address: the node has no addresses yet";
         return arena_printf(arena, "no free address: %s", room_counts_text(facts, arena));
 }
 
@@ -124,5 +124,5 @@ void reason_no_address(const struct pool_facts *facts, char ret[static REASON_BY
                 add(&sentence, fix);
         /* Else "next try in 21m" reads as "no pod for 21 minutes". */
         if (said.n && facts->set_up && !facts->unwritable)
-                add(&sentence, "an address that a pod frees is given at once");
+                add(&sentence, "an address that another pod releases is used at once");
 }

@@ -21,9 +21,9 @@ bool room_at_limit(const struct pool_facts *facts)
 static const char *limit_text(const struct pool_facts *facts, struct arena *arena)
 {
         switch (facts->limited_by) {
-        case POOL_LIMIT_MAX_ENI: return arena_printf(arena, "the limit by MAX_ENI=%u", facts->limit_value);
+        case POOL_LIMIT_MAX_ENI: return arena_printf(arena, "the limit of MAX_ENI=%u", facts->limit_value);
         case POOL_LIMIT_MAX_PODS:
-                return arena_printf(arena, "the limit by VPCWIRE_MAX_PODS=%u", facts->limit_value);
+                return arena_printf(arena, "the limit of VPCWIRE_MAX_PODS=%u", facts->limit_value);
         case POOL_LIMIT_TYPE: break;
         }
         return arena_printf(arena, "%s's limit", facts->instance_type ?: "this instance type");
@@ -128,7 +128,7 @@ static const char *coming_text(const struct pool_facts *facts, struct arena *are
 
         if (coming)
                 return arena_printf(arena, "%u being prepared", coming);
-        return room_cooling_text(facts, arena) ?: "more come when a pod needs them";
+        return room_cooling_text(facts, arena) ?: "more are assigned when a pod needs one";
 }
 
 /* What has no remedy passes by itself. */

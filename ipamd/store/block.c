@@ -329,7 +329,7 @@ int store_give_back_again(struct store *store, int64_t key, struct prefix block,
                         err);
         if (r == 0 && store_changes(store))
                 r = store_note(store, EVENT_ADDRESS_LEAVING, BLOCK_TEXT(block),
-                               "given back before, and EC2 shows it still: given back once more", err);
+                               "already given back, but EC2 still shows it: given back again", err);
         return r == 0 ? store_commit(&tx, err) : r;
 }
 

@@ -87,7 +87,8 @@ int files_check(const char *path, struct err *err)
                 /* SQLite would take an empty file with a log for a new database, and throw the log away. */
                 if (r == 0 && st.st_size == 0 && beside.st_size > 0 && i != 1)
                         r = err_set(err, ERR_PROTOCOL,
-                                    "database %s is empty, but %s is not: its content was lost", path, name);
+                                    "database %s is empty, but %s is not: the database's content was lost",
+                                    path, name);
         }
         return r;
 }

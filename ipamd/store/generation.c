@@ -106,7 +106,7 @@ static int write_or_remove(const char *path, const char *bytes, size_t n, struct
                         return -(int)why.code;
                 }
         }
-        log_warn("generation file not written: EC2 resync at the next start", LOG_ERR(&why));
+        log_warn("generation file not written: the next start syncs with EC2 first", LOG_ERR(&why));
         return 0;
 }
 

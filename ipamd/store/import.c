@@ -210,8 +210,8 @@ static int write_lease(struct store *store, const struct import *import, int64_t
                              VALUES(SQL_HEX(import->address), SQL_INT(block),
                                     SQL_INT(sqlite3_last_insert_rowid(store->db))),
                              err);
-        snprintf(text, sizeof(text), "%s/%s/%s: taken over: %s", import->key.network,
-                 import->key.container_id, import->key.ifname, import->pod_name);
+        snprintf(text, sizeof(text), "%s/%s/%s: adopt: %s", import->key.network, import->key.container_id,
+                 import->key.ifname, import->pod_name);
         return r == 0 ? store_note(store, EVENT_LEASE_ADDED, IP_TEXT(import->address), text, err) : r;
 }
 

@@ -167,7 +167,7 @@ static int give_again(struct store *store, const struct lease *wanted, struct ar
         *ret_result = LEASE_AGAIN;
         if (ip_is_set(wanted->address) && !ip_equal(wanted->address, lease->address)) {
                 *ret_result = LEASE_REFUSED;
-                lease->refusal = arena_printf(arena, "%s was asked for, and the container has %s already",
+                lease->refusal = arena_printf(arena, "%s was requested, but the container already has %s",
                                               IP_TEXT(wanted->address), IP_TEXT(lease->address));
                 return 0;
         }
@@ -268,7 +268,7 @@ int store_lease_confirm(struct store *store, const struct lease_key *key, struct
         if (r > 0)
                 r = wire(store, &lease, row, err);
         if (r > 0)
-                r = note_addresses(store, EVENT_LEASE_WIRED, &lease, "the pod has it", LEASE_END_NONE, err);
+                r = note_addresses(store, EVENT_LEASE_WIRED, &lease, "the pod uses it", LEASE_END_NONE, err);
         return r < 0 ? r : store_commit(&tx, err);
 }
 

@@ -93,7 +93,7 @@ int store_choose_host_link(struct store *store, const struct lease *wanted, bool
         *ret_refusal = arena_printf(arena, "the host link %s belongs to %s%s", wanted->host_ifname,
                                     describe(first.pod_namespace, first.pod_name, first.container_id, arena),
                                     wanted->n_spare_host_ifnames
-                                            ? ", and all spare names are taken, too"
+                                            ? ", and all spare names are in use"
                                             : ", and the CNI plugin is too old to use another name: update "
                                               "the plugin on this node");
         return 0;
@@ -111,7 +111,8 @@ static const char *why_not(const struct block_address *address, int64_t now_ms, 
                 return arena_printf(arena, "it was released a short while ago, and is free again in %lld s",
                                     (long long)(address->cooling_until_ms - now_ms + MS_PER_S - 1) /
                                             MS_PER_S);
-        case ADDRESS_FREE: return arena_printf(arena, "its ENI %s gives out nothing now", address->eni_id);
+        case ADDRESS_FREE:
+                return arena_printf(arena, "pods get no addresses of its ENI %s now", address->eni_id);
         case ADDRESS_PREPARING:
         case ADDRESS_LEAVING:
         case _ADDRESS_STATE_MAX: break;
@@ -140,7 +141,7 @@ static int find_owner(struct store *store, struct ip address, struct arena *aren
 static int explain(struct store *store, struct ip ip, int64_t now_ms, struct arena *arena, const char **ret,
                    struct err *err)
 {
-        const char *why = "no ENI of this node has it for pods", *owner = "";
+        const char *why = "it is not an address for pods on this node's ENIs", *owner = "";
         struct block_address address;
         int r = store_address_get(store, ip, now_ms, arena, &address, err);
 
@@ -150,7 +151,7 @@ static int explain(struct store *store, struct ip ip, int64_t now_ms, struct are
                 why = why_not(&address, now_ms, owner, arena);
         if (r < 0 && r != -ERR_NOT_FOUND)
                 return r;
-        *ret = arena_printf(arena, "%s was asked for: %s", IP_TEXT(ip), why);
+        *ret = arena_printf(arena, "%s was requested: %s", IP_TEXT(ip), why);
         return 0;
 }
 

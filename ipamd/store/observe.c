@@ -68,7 +68,7 @@ static int insert_eni(struct store *store, struct observation *o, int64_t now_ms
         o->changed = true;
         return store_note(store, EVENT_ENI_SEEN, o->eni->eni_id,
                           o->eni->managed ? "seen in EC2 for the first time"
-                                          : "seen in EC2 for the first time; not ours, left alone",
+                                          : "seen in EC2 for the first time; foreign, left alone",
                           err);
 }
 
@@ -102,7 +102,7 @@ static int update_eni(struct store *store, struct observation *o, struct err *er
         if (r < 0 || !store_changes(store))
                 return r;
         o->changed = true;
-        return store_note(store, EVENT_ENI_SEEN, o->eni->eni_id, "brought up to date with EC2", err);
+        return store_note(store, EVENT_ENI_SEEN, o->eni->eni_id, "changed in EC2", err);
 }
 
 static int find_eni(struct store *store, struct observation *o, struct err *err)
@@ -172,7 +172,7 @@ static int forget(struct store *store, const struct observation *o, const struct
                   struct err *err)
 {
         int r = store_note(store, EVENT_ADDRESS_GONE, BLOCK_TEXT(block->prefix),
-                           "EC2 does not show it here any more", err);
+                           "EC2 no longer shows it on this node", err);
 
         if (r == 0 && block->state == BLOCK_LEAVING && o->eni->managed)
                 r = given_back_note(store, o->key, block->prefix, o->now_ms, err);
@@ -200,7 +200,7 @@ static int doubt(struct store *store, struct observation *o, const struct known_
                 return r;
         o->changed = true;
         return store_note(store, EVENT_ADDRESS_DOUBTED, BLOCK_TEXT(block->prefix),
-                          "a resync did not show it: not offered until the next one", err);
+                          "missing in a sync with EC2: no pod gets it until the next one", err);
 }
 
 int store_eni_doubt(struct store *store, int64_t key, struct err *err)
@@ -221,7 +221,7 @@ static int compare_shown(struct store *store, struct observation *o, const struc
 
         if (r == 0 && block->state == BLOCK_LOST)
                 r = set_state(store, o, block, BLOCK_PREPARING, EVENT_ADDRESS_FOUND,
-                              "EC2 shows it again; its lease went on", err);
+                              "EC2 shows it again; its pod kept it", err);
         return r;
 }
 
@@ -242,7 +242,7 @@ static int compare_block(struct store *store, struct observation *o, const struc
                 return doubt(store, o, block, err);
         if (block->leased && !lost)
                 return set_state(store, o, block, BLOCK_LOST, EVENT_ADDRESS_LOST,
-                                 "EC2 does not show it any more, but a pod uses it", err);
+                                 "EC2 no longer shows it, but a pod uses it", err);
         return 0;
 }
 

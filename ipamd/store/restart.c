@@ -31,10 +31,8 @@ static int after_another_copy(struct store *store, const struct generation_file 
 {
         int r = generation_adopt(store, last, now_ms, err);
 
-        return r == 0 ? store_note(
-                                store, EVENT_DATABASE_OUTDATED, "",
-                                "another copy of it was in use last; EC2 is asked before anything is offered",
-                                err)
+        return r == 0 ? store_note(store, EVENT_DATABASE_OUTDATED, "",
+                                   "this is an older copy; pods get no address before a sync with EC2", err)
                       : r;
 }
 
@@ -68,7 +66,7 @@ static int after_boot(struct store *store, bool is_first, int64_t now_ms, struct
                 r = doubt_all(store, err);
         if (r < 0)
                 return r;
-        snprintf(text, sizeof(text), "another boot: %u leases ended", ended);
+        snprintf(text, sizeof(text), "node rebooted: %u leases released", ended);
         return store_note(store, EVENT_BOOT, "", is_first ? "the database is new" : text, err);
 }
 
@@ -101,7 +99,9 @@ static int after_clock(struct store *store, int64_t now_ms, struct err *err)
                      VALUES(SQL_INT(now_ms)), err);
         if (r == 0) /* or an answer of the future would stay the newest */
                 r = stmt_run(store, "DELETE FROM facts WHERE name = '" STORE_FACT_PROBE "'", NO_VALUES, err);
-        return r == 0 ? store_note(store, EVENT_CLOCK, "", "this boot's clock went back", err) : r;
+        return r == 0 ? store_note(store, EVENT_CLOCK, "",
+                                   "the node's clock went back (a snapshot was restored)", err)
+                      : r;
 }
 
 static int after_start(struct store *store, int64_t now_ms, struct err *err)

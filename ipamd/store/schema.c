@@ -261,15 +261,14 @@ static int read_versions(struct store *store, int64_t *ret_id, int64_t *ret_vers
                 return 0;
         }
         if (*ret_id != SCHEMA_APPLICATION_ID || *ret_version < 1)
-                return err_set(err, ERR_UNSUPPORTED,
-                               "%s is a database of another program; move it away, or set VPCWIRE_DB to "
-                               "another path",
-                               store->path);
+                return err_set(
+                        err, ERR_UNSUPPORTED,
+                        "%s is another program's database: move it away, or set VPCWIRE_DB to another path",
+                        store->path);
         if (*ret_version > schema_version)
                 return err_set(err, ERR_UNSUPPORTED,
-                               "%s has schema version %lld, this ipamd knows up to %d; run the newer ipamd "
-                               "again, or "
-                               "drain the node and remove the file",
+                               "%s has schema version %lld, this ipamd knows up to %d: run the newer ipamd, "
+                               "or drain the node and remove the file",
                                store->path, (long long)*ret_version, schema_version);
         return 0;
 }

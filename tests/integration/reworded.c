@@ -16,11 +16,10 @@
 #undef err_set
 #undef err_set_errno
 
-static const char words[] = "subnet subnet-x has no free addresses (NetworkInterfaceLimitExceeded, "
-                            "UnauthorizedOperation); AWS does not take "
-                            "this node's credentials; MAX_ENI=2 is reached; EC2 attaches no more than 2 "
-                            "ENIs; the node may have 3 pods; 1 is "
-                            "on the way out; DEL; GC; reclaimed: its host link is gone";
+static const char words[] =
+        "subnet subnet-x has no free addresses (NetworkInterfaceLimitExceeded, UnauthorizedOperation); AWS "
+        "does not take this node's credentials; MAX_ENI=2 is reached; EC2 attaches no more than 2 ENIs; the "
+        "node may have 3 pods; 1 is being removed; DEL; GC; reclaimed: its host link is gone";
 
 // NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 int __real_err_set(struct err *err, enum err_code code, const char *format, ...) _printf_(3, 4);

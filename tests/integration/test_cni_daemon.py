@@ -366,7 +366,7 @@ def test_new_sandbox_of_the_same_pod(host):
 REFUSALS = {
     "another pod's": ([listed("a" * 64, pod_name="web-1")], "web-1"),
     "another pod's of the name": ([listed("a" * 64, pod_uid="1")], "web-0"),
-    "nobody's, and our lease is gone": ([], "ended meanwhile"),
+    "nobody's, and our lease is gone": ([], "was released meanwhile"),
     "no answer": (None, "closed"),
 }
 
@@ -414,7 +414,7 @@ def test_a_late_add(host):
     netns.execute(host.name, "ip", "route", "add", ADDRESS, "dev", "eni0123456789a", "table", "512", "proto", "118", "scope", "link")
     with host.daemon() as daemon:
         late = host.cni("ADD")
-        assert late.code == 101 and f"{ADDRESS} leads to the link eni0123456789a of container '{'a' * 64}'" in late.json["msg"], late
+        assert late.code == 101 and f"the host route to {ADDRESS} now leads to link eni0123456789a of container '{'a' * 64}'" in late.json["msg"], late
         assert daemon.methods() == ["Add", "Del"]
     assert host.routes() == [(ADDRESS, "eni0123456789a")] and host.links(host.pod) == ["lo"]
     netns.execute(host.name, "ip", "link", "delete", "eni0123456789a")
@@ -429,7 +429,7 @@ def test_a_late_add_of_a_bridge_or_ptp(host):
     for conf in ({"type": "ptp"}, {"type": "bridge", "isGateway": True}):
         with host.daemon(Add={**LEASE, "subnet": "10.0.1.0/24", "node_address": "10.0.1.4"}) as daemon:
             late = host.cni("ADD", ipam={"type": "vpcwire", "socket": str(host.socket)}, **conf)
-            assert late.rc == 1 and "leads to the link eni0123456789a" in late.json["msg"], late
+            assert late.rc == 1 and "leads to link eni0123456789a" in late.json["msg"], late
             assert daemon.methods() == ["Add", "Del"]
         host.socket.unlink()
     assert host.routes() == [(ADDRESS, "eni0123456789a")]
@@ -457,7 +457,7 @@ def test_del_succeeds_whatever_the_daemon_says(host, answer):
     with host.daemon(Del=answer):
         assert host.cni("ADD").rc == 0
         result = host.cni("DEL")
-        assert (result.rc, result.stdout) == (0, "") and "lease stays" in result.stderr
+        assert (result.rc, result.stdout) == (0, "") and "lease not released" in result.stderr
 
 
 def test_del_while_the_daemon_is_down(host):

@@ -111,7 +111,7 @@ def test_daemon_down(node):
     pod.delete()
     assert node.pod_links() == {} and node.pod_routes() == []
     node.start()
-    wait_until(lambda: node.leases() == [], 30, why="the lease without a link is released")
+    wait_until(lambda: node.leases() == [], 30, why="the lease without a link on the host is released")
 
 
 def test_del_of_what_never_was(node):
@@ -141,7 +141,7 @@ def test_a_requested_address(node):
     assert asked.address == free and asked.result.json["interfaces"][1]["mac"] == "02:00:5e:10:00:01"
     node.check_kernel()
     other = node.pod_netns("other")
-    for address, why in ((first.address, "pod default/first has it"), ("203.0.113.7", "no ENI of this node has it"), (node.call("Status")["node"]["primary_address"], "no ENI")):
+    for address, why in ((first.address, "pod default/first has it"), ("203.0.113.7", "not an address for pods"), (node.call("Status")["node"]["primary_address"], "not an address for pods")):
         refused = other.cni("ADD", args=f"{other.args};IP={address}")
         assert refused.code == 11 and address in refused.json["msg"] and why in refused.json["msg"], refused
     assert len(node.leases()) == 2
@@ -197,7 +197,7 @@ def test_a_late_add(node, tmp_path, same_name):
     with Late(node, tmp_path / "relay.sock", meanwhile).relay:
         refused = late.cni("ADD", conf=node.cni_conf(socket=str(tmp_path / "relay.sock")))
     assert refused.code == 101, refused
-    assert ("ended meanwhile" if same_name else f"{owner.address} leads to the link") in refused.json["msg"], refused
+    assert ("was released meanwhile" if same_name else f"{owner.address} now leads to link") in refused.json["msg"], refused
     assert owner.cni("CHECK", conf=node.cni_conf(prevResult=owner.result.json)).rc == 0
     assert [lease["container_id"] for lease in node.leases()] == [owner.container_id]
     node.check_kernel()

@@ -81,7 +81,7 @@ def test_history_of_a_pod_that_waits(node):
     assert "no free address" in waits
     wait_until(lambda: "waits" not in explain(node, "default/late"), 60, why="it is refused")
     refused = explain(node, "default/late")["events"][-1]
-    assert refused["kind"] == "add-refused" and "no free address: 3 of 3 in use, the limit by MAX_ENI=1" in refused["text"], refused
+    assert refused["kind"] == "add-refused" and "no free address: 3 of 3 in use, the limit of MAX_ENI=1" in refused["text"], refused
     waiter.socket.close()
     # And one that hangs up.
     waiter = node.connect()
@@ -183,7 +183,7 @@ def test_a_dead_daemons_database_is_read(node, how):
     before_ms = time.time() * 1000
     getattr(node, how)()
     assert list(node.db.parent.glob(node.db.name + "-wal")) == ([] if how == "stop" else [node.db.with_name(node.db.name + "-wal")])
-    for command, shown in [(["status"], "1 leased"), (["pods"], f"default/web-0  {pod.address} "), (["enis"], enis[0]["eni_id"]),
+    for command, shown in [(["status"], "1 in use"), (["pods"], f"default/web-0  {pod.address} "), (["enis"], enis[0]["eni_id"]),
                            (["explain", "default/web-0"], f"default/web-0  {pod.address} "), (["explain", pod.address], "leased"),
                            (["events"], "lease-wired"), (["imports"], "VERDICT")]:
         done = without_a_daemon(node, *command)

@@ -175,8 +175,8 @@ def test_a_healthy_node_is_well_in_text_and_json(doctor):
     done = doctor.run("--all")
     assert {line.split()[1] for line in done.stdout.splitlines() if line.startswith("ok ")} == names
     assert len({line.index(line.split()[2]) for line in done.stdout.splitlines() if line.startswith("ok ")}) == 1, "not aligned"
-    assert done.stdout.endswith(f"\n\n{len(names)} well, 0 to look at, 0 broken\n") and "\033" not in done.stdout
-    assert doctor.run().stdout == f"{len(names)} well, 0 to look at, 0 broken (--all shows each)\n"
+    assert done.stdout.endswith(f"\n\n{len(names)} OK, 0 to check, 0 broken\n") and "\033" not in done.stdout
+    assert doctor.run().stdout == f"{len(names)} OK, 0 to check, 0 broken (--all shows each)\n"
     known = {check for check, *_ in KERNEL + FILES} | {"place", "daemon", "version", "serving", "settings", "warnings", "ec2", "database", "conntrack", "kernel", "neighbours"}
     known |= {"imds", "credentials", "clock", "permissions", "limits"}
     assert names == known, "a check without a test, or a test without a check"
@@ -280,7 +280,7 @@ def test_what_only_the_daemon_knows(doctor):
             ("warnings", "warn", {"warnings": [{"subject": "10.0.1.9", "reason": "the host itself has this address"}]}),
             ("ec2", "warn", {"blocked": blocked}),
             ("warnings", "warn", {"warnings": [{"subject": "10.0.1.9", "reason": "a route leads its packets elsewhere"}]}),
-            ("settings", "warn", {"warnings": [{"subject": "MAX_ENI", "reason": "'0' is as good as unset", "setting": True}]}),
+            ("settings", "warn", {"warnings": [{"subject": "MAX_ENI", "reason": "'0' is ignored, as if unset", "setting": True}]}),
         ]:
             fake.answers["Status"] = {**copy.deepcopy(well), **changes}
             doctor.assert_named(check, verdict)
@@ -298,7 +298,7 @@ def test_what_only_the_daemon_knows(doctor):
             fake.answers["Status"] = well
             doctor.assert_well()
     named = doctor.assert_named("daemon", "fail")
-    assert named[0]["found"].startswith("it does not run: there is no socket"), named
+    assert named[0]["found"].startswith("it is not running: there is no socket"), named
     assert [finding["check"] for finding in doctor.troubles()] == ["daemon"], "the rest is seen without it"
 
 
@@ -325,8 +325,8 @@ def test_a_full_connection_table(doctor, tmp_path):
 def test_a_kernel_that_lacks_what_we_use(doctor):
     named = doctor.assert_named("kernel", "fail", before=["setpriv", "--bounding-set", "-net_admin"])
     assert {finding["found"].split(":")[0] for finding in named} == {
-        "nf_tables", "nftables nat", "nftables fib", "connection marks", "maps of intervals", "nat before routing", "directions of connections",
-        "the way in, after routing", "reject", "counters", "nftables inet", "nftables fib in inet", "reject in inet", "nftables arp",
+        "nf_tables", "nftables nat", "nftables fib", "connection marks", "interval maps", "nat in prerouting", "ct direction",
+        "iifname in postrouting", "reject", "counters", "nftables inet", "nftables fib in inet", "reject in inet", "nftables arp",
         "veth", "policy rules"}
 
 
@@ -385,7 +385,7 @@ def test_in_another_network_than_the_daemons(doctor):
     elsewhere = {"before": ("unshare", "--net")}
     assert doctor.troubles(**elsewhere) == []
     place, = [finding for finding in doctor.findings(**elsewhere) if finding["check"] == "place"]
-    assert "another network namespace" in place["found"] and place["remedy"].startswith("nsenter"), place
+    assert "not ipamd's network namespace" in place["found"] and place["remedy"].startswith("nsenter"), place
     shown = doctor.run(**elsewhere)
     assert shown.returncode == 1 and shown.stdout.startswith("unchecked  place ") and len(shown.stdout.splitlines()) < 8, shown.stdout
     assert doctor.unchecked(**elsewhere) == {
@@ -399,7 +399,7 @@ def test_without_the_daemon(doctor):
     assert doctor.unchecked() == {"version", "serving", "settings", "warnings", "ec2", "imds", "credentials", "clock", "permissions", "limits", "links", "pod-links",
                                   "rules", "forwarding", "rp_filter", "eni-sysctls", "eni-routes", "pod-routes", "addresses", "neighbours"}
     daemon, = doctor.assert_named("daemon", "fail")
-    assert daemon["found"].startswith("it does not run: ") and daemon["remedy"].startswith("kubectl "), daemon
+    assert daemon["found"].startswith("it is not running: ") and daemon["remedy"].startswith("kubectl "), daemon
     doctor.write("lib/systemd/system/vpcwire-ipamd.service", "")
     assert doctor.assert_named("daemon", "fail")[0]["remedy"].startswith("systemctl start ")
 
@@ -419,7 +419,7 @@ def test_a_daemon_that_hangs_is_not_to_be_started(doctor):
         daemon, = doctor.assert_named("daemon", "fail")
     finally:
         os.kill(doctor.node.proc.pid, signal.SIGCONT)
-    assert daemon["found"].startswith("it runs and hangs: ") and "start" not in daemon["remedy"].replace("restart", ""), daemon
+    assert daemon["found"].startswith("it is running, but hangs: ") and "start" not in daemon["remedy"].replace("restart", ""), daemon
     doctor.assert_well()
 
 
@@ -471,4 +471,4 @@ def test_a_throttled_account_is_not_asked(doctor):
         assert doctor.unchecked() == {"imds", "credentials", "clock", "permissions"}
         assert "Probe" not in fake.methods()
         shown = doctor.run().stdout
-        assert "unchecked  imds, credentials, clock, permissions  not asked: EC2 throttles" in shown, shown
+        assert "unchecked  imds, credentials, clock, permissions  not checked: EC2 throttles" in shown, shown

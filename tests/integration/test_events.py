@@ -362,7 +362,7 @@ def test_a_node_without_kubernetes(make_node, account, missing):
         tell_denied(node, "Something")
         serves(node, "p")
         text = node.proc.text()
-        assert text.count("Kubernetes Events are off") == 1 and missing in text
+        assert text.count("events to Kubernetes are off") == 1 and missing in text
         assert api.requests == []
 
 

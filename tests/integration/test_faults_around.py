@@ -60,13 +60,13 @@ def test_16_clocks_differ(vpc, make_node):
     vpc.ctl("set-delays", clock_ahead_s=3 * 3600)
     pods = node.add_pods(f"p{i}" for i in range(5))
     wait_settled(vpc, node, 2)
-    assert len(lines(node, "clock skew: signing")) == 1, lines(node, "clock")
+    assert len(lines(node, "using AWS's time for signing")) == 1, lines(node, "clock")
     vpc.ctl("set-delays", clock_ahead_s=0)
     for pod in pods:
         pod.delete()
     node.add_pods(f"q{i}" for i in range(8))
     wait_settled(vpc, node, 3)
-    wait_until(lambda: len(lines(node, "clock skew over")) == 1, 30, why="told that it is over")
+    wait_until(lambda: len(lines(node, "clock agrees with AWS's again")) == 1, 30, why="told that it is over")
 
 
 @pytest.mark.parametrize(

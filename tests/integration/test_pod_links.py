@@ -112,7 +112,7 @@ def test_a_pods_packets_are_led_to_another(node, command):
 
     def told():
         entries = map(json.loads, node.proc.text().splitlines())
-        return [entry["address"] for entry in entries if "foreign route to a pod replaced" in entry["msg"]]
+        return [entry["address"] for entry in entries if "another program's route to a pod replaced by ours" in entry["msg"]]
 
     wait_until(lambda: told() == [pod.address], HEAL_DEADLINE_S)
     assert not node.status()["impaired"]

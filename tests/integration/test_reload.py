@@ -83,7 +83,7 @@ def test_names_that_are_no_settings(make_node):
     node = make_node("n1", env={"WARM_IP_TARGETS": "2", "VPCWIRE_MAXPODS": "9"})
     (first, second) = sorted((warning["subject"], warning["reason"]) for warning in node.status()["warnings"])
     assert first[0] == "VPCWIRE_MAXPODS" and "VPCWIRE_MAX_PODS" in first[1]
-    assert second[0] == "WARM_IP_TARGETS" and second[1].endswith("the nearest is WARM_IP_TARGET")
+    assert second[0] == "WARM_IP_TARGETS" and second[1].endswith("did you mean WARM_IP_TARGET?")
 
 
 def test_the_service_manager_is_told(make_node, tmp_path):
@@ -106,4 +106,4 @@ def test_the_service_manager_is_told(make_node, tmp_path):
     # A service manager that is gone is no reason not to serve.
     manager.close()
     node.start()
-    assert events(node, "telling the service manager failed")[-1]["level"] == "warn"
+    assert events(node, "notifying the service manager failed")[-1]["level"] == "warn"

@@ -184,7 +184,7 @@ def test_a_full_pool_is_ready(node):
     waiting = node.start_thread(node.cni, "ADD", late.container_id, late.path)
     node.wait_pool(lambda pool: pool["waiting"], 20, why="an ADD waits")
     assert [health(node, probe) for probe in ("live", "ready", "startup")] == [0, 0, 0] and node.web("/readyz").status == 200
-    room = "none, 3 of 3 in use, the limit by MAX_ENI=1"
+    room = "none, 3 of 3 in use, the limit of MAX_ENI=1"
 
     def assert_no_room():
         status = node.status()

@@ -149,7 +149,7 @@ def test_a_row_without_a_pod_is_skipped(old):
         return imports
 
     imports = wait_until(skipped, 30)  # one after the other
-    assert "table main leads" not in node.proc.text(), "aws-vpc-cni's host routes are no trouble"
+    assert "the main routing table routes" not in node.proc.text(), "aws-vpc-cni's host routes are no trouble"
     assert all("its pod is gone" in row["reason"] for row in imports)
     wait_until(lambda: node.pool()["total"] - node.pool()["free"] == 3, 30, why="its address is free")
 
@@ -173,7 +173,7 @@ def test_files_of_further_network_cards(old):
         return len(pending) == 1 and pending[0].get("reason") and pending[0]
 
     left = wait_until(the_one_that_is_reported, 30, why="the other one is reported")
-    assert left["address"] == third.old_address and "has another address already" in left["reason"]
+    assert left["address"] == third.old_address and "already has another address" in left["reason"]
     fresh = node.add_pods(["new-0", "new-1"])
     assert third.old_address not in {pod.address for pod in fresh}, "it is in use"
     with echo.serving(third.netns):

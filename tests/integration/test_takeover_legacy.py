@@ -12,7 +12,7 @@ from vpc.kube_proxy import IptablesLegacy
 
 ENV = {"WARM_IP_TARGET": "1", "MINIMUM_IP_TARGET": "2", "IP_COOLDOWN_PERIOD": "1"}
 LEGACY = "iptables-legacy"
-NOT_YET = "aws-vpc-cni's chains not removed from iptables-legacy yet"
+NOT_YET = "removing aws-vpc-cni's chains from iptables-legacy failed"
 REMOVED = "aws-vpc-cni's leftovers in iptables-legacy removed"
 OBJECTS = 2 + 2 + 1 + 3  # chains, jumps to them, and the lone rules of nat and mangle
 TABLES = "/proc/net/ip_tables_names"

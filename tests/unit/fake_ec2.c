@@ -27,7 +27,7 @@ struct fake_answer fake_pause(int64_t wait_ms)
 {
         return (struct fake_answer){
                 .result = {.class = EC2_FAILURE_THROTTLED, .paced = true, .wait_ms = wait_ms},
-                .message = "not sent: delayed by this node's own rate limit"};
+                .message = "not sent: delayed by the local rate limit"};
 }
 
 /* What the next call gets. `what` is of the call, in the fake's arena. */

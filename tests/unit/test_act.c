@@ -379,7 +379,7 @@ static void test_a_call_put_off_is_no_attempt(void **state)
         bench_act(b, &round, assign);
         blocked = blocked_find(&round, CONDITION_ASSIGN, "eni-0");
         assert_int_equal(blocked->attempts, 1);
-        assert_contains(blocked->message, "own rate limit");
+        assert_contains(blocked->message, "local rate limit");
         assert_in_range(blocked->retry_at_ms, until_ms, clock_boottime_ms() + WAIT_MS);
         assert_int_equal(b->fake->n_calls, 1);
         round = bench_round(b, SOON);

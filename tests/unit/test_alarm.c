@@ -7,7 +7,7 @@
 enum { NOW = 1000000, SOON = NOW + 5000, OLD = NOW - ALARM_STALE_MS };
 
 #define FULL_TEXT "subnet subnet-1 has no free addresses"
-#define TAKEN     "no place for another of the 3 ENIs that this instance type can have: 1 is full, 2 are not ours"
+#define TAKEN     "no room for another ENI: of the 3 that this instance type can have, 1 is full, 2 are not ours"
 #define LIMIT     "all 3 ENIs that this instance type can have are full"
 #define WAITING   .waiting = 1, .leased = 9, .total = 9
 
@@ -138,17 +138,17 @@ static const struct alarm_case cases[] = {
          TAKEN},
         {"a place that will be had, and pods wait",
          {WAITING},
-         {{CONDITION_GROW, "", CAUSE_ENI_LEAVING, TAKEN ", 1 is on the way out", 1, SOON}},
+         {{CONDITION_GROW, "", CAUSE_ENI_LEAVING, TAKEN ", 1 is being removed", 1, SOON}},
          {{0}},
          {0},
          NULL},
         {"a link that is gone",
          {0},
          {{CONDITION_ENI_LINK, "eni-1", CAUSE_LINK_MISSING,
-           "the link of eni-1 (device 1) is not on this node", 1, SOON}},
+           "the link of eni-1 (device 1) is missing on this node", 1, SOON}},
          {{0}},
          {"ENILinkMissing/eni-1"},
-         "not on this node"},
+         "is missing on this node"},
         {"a tag that is gone",
          {0},
          {{CONDITION_ENI_TAG, "eni-1", CAUSE_TAG_MISSING, "EC2 shows eni-1 without the tag", 1, SOON}},
@@ -229,9 +229,9 @@ static void test_cases(void **state _unused_)
 
 static void test_settings_that_are_not_followed(void **state _unused_)
 {
-        static const struct config_warning settings[] = {{"MAX_ENI", "'0' is as good as unset"},
+        static const struct config_warning settings[] = {{"MAX_ENI", "'0' is ignored, as if unset"},
                                                          {"ANNOTATE_POD_IP", "'true' is not supported"},
-                                                         {"NEW", "'1' is taken from OLD", .renamed = true}};
+                                                         {"NEW", "'1' is read from OLD", .renamed = true}};
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         struct kube_notice *notices;
         size_t n;

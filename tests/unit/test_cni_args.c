@@ -303,7 +303,7 @@ static void test_requested(void **state _unused_)
                  "{\"args\":{\"cni\":{\"ips\":[\"10.0.1.8\"]}},\"runtimeConfig\":{\"ips\":[\"10.0.1.9/"
                  "16\"]}}",
                  "10.0.1.9", "00:00:00:00:00:00", NULL},
-                {"IP=10.0.1", "{}", NULL, NULL, "CNI_ARGS: IP '10.0.1' is no address"},
+                {"IP=10.0.1", "{}", NULL, NULL, "CNI_ARGS: IP '10.0.1' is not an IP address"},
                 {"MAC=01:00:5e:10:00:01", "{}", NULL, NULL, "CNI_ARGS: MAC '01:00:5e:10:00:01'"},
                 {"MAC=00:00:00:00:00:00", "{}", NULL, NULL, "MAC '00:00:00:00:00:00'"},
                 {"MAC=x", "{}", NULL, NULL, "MAC 'x'"},

@@ -394,8 +394,8 @@ static void test_check_names_what_is_broken(void **state _unused_)
                 {break_address, {"10.0.1.7/32", "not on"}},
                 {break_default_route, {"0.0.0.0/0", "missing in the pod"}},
                 {break_gateway_route, {"169.254.1.1", "missing in the pod"}},
-                {break_neighbour, {"neighbour 169.254.1.1", "not at"}},
-                {lose_gateway, {"neighbour 169.254.1.1", "missing"}},
+                {break_neighbour, {"neighbour entry 169.254.1.1 has MAC", ", not "}},
+                {lose_gateway, {"no permanent neighbour entry", "169.254.1.1"}},
                 {break_host_route, {"10.0.1.7/32", "missing on the host"}},
                 {break_rp_filter, {"rp_filter is 0", HOST_NAME}},
                 {break_link, {"eth0", "get link"}},
@@ -608,7 +608,7 @@ static void test_route_of_another(void **state _unused_)
                 wiring = wanted();
                 if (takers[i].is_refused) {
                         assert_fails(wire_make(wire, &wiring, &err), ERR_EXISTS);
-                        assert_contains(err.msg, "10.0.1.7 leads to the link other0");
+                        assert_contains(err.msg, "10.0.1.7 now leads to link other0");
                         assert_contains(err.msg, takers[i].alias);
                         assert_int_equal(count_pod_routes(), 1);
                         assert_int_equal(count_links(world.host), 3);

@@ -256,11 +256,11 @@ static void test_refused_values(void **state)
                 {"CLUSTER_NAME", "two words", "without spaces"},
                 {"ADDITIONAL_ENI_TAGS", "{", "JSON object"},
                 {"ADDITIONAL_ENI_TAGS", "[]", "JSON object"},
-                {"ADDITIONAL_ENI_TAGS", "{\"a\": 1}", "no string"},
+                {"ADDITIONAL_ENI_TAGS", "{\"a\": 1}", "not a string"},
                 {"ADDITIONAL_ENI_TAGS", "{\"a\": \"1\", \"a\": \"2\"}", "JSON object"},
                 {"ADDITIONAL_ENI_TAGS", "{\"\": \"1\"}", "bytes of key"},
                 {"ADDITIONAL_ENI_TAGS", "{\"aws:x\": \"1\"}", "EC2's own"},
-                {"ADDITIONAL_ENI_TAGS", "{\"a\": {\"b\": \"c\"}}", "no string"},
+                {"ADDITIONAL_ENI_TAGS", "{\"a\": {\"b\": \"c\"}}", "not a string"},
         };
         struct fixture *f = *state;
 
@@ -567,8 +567,8 @@ static void test_bad_lines(void **state)
         static const struct {
                 const char *text, *where, *what;
         } cases[] = {
-                {"WARM_ENI_TARGET=1\nWARM_IP_TARGT=2\n", ":2:", "the nearest is WARM_IP_TARGET"},
-                {"\n\nmax_enis=2\n", ":3:", "the nearest is MAX_ENI"},
+                {"WARM_ENI_TARGET=1\nWARM_IP_TARGT=2\n", ":2:", "did you mean WARM_IP_TARGET?"},
+                {"\n\nmax_enis=2\n", ":3:", "did you mean MAX_ENI?"},
                 {"just words\n", ":1:", "not KEY=value"},
                 {"=5\n", ":1:", "unknown setting"},
                 {"WARM_ENI_TARGET=\n", ":1:", "WARM_ENI_TARGET"},
@@ -619,8 +619,8 @@ static void test_an_old_name_is_followed_with_a_warning(void **state)
         assert_string_equal(f->config->warnings.list[0].setting, "VPCWIRE_RESYNC_PERIOD");
         assert_true(f->config->warnings.list[0].renamed);
         assert_string_equal(f->config->warnings.list[0].text,
-                            "'60' is taken from VPCWIRE_LOOK_PERIOD, which is called VPCWIRE_RESYNC_PERIOD "
-                            "now: rename it");
+                            "'60' is read from VPCWIRE_LOOK_PERIOD, whose name is now VPCWIRE_RESYNC_PERIOD"
+                            ": rename it");
         setenv("VPCWIRE_RESYNC_PERIOD", "70", 1);
         assert_int_equal(load(f)->resync_period_s, 70);
         assert_int_equal(f->config->warnings.n, 0);

@@ -99,8 +99,8 @@ static void test_left_out_as_aws_vpc_cni_leaves_it_out(void **state _unused_)
                 {EXEMPT, "a,b,c,d,10.0.0.0/8", "'a', 'b', 'c' and more are left out", 1},
                 {EXTERNAL, "192.0.2.1,10.0.0.0/8", "'192.0.2.1' is left out", 1},
                 {EXTERNAL, "10.0.0.0/8 192.168.0.0/16", "'10.0.0.0/8 192.168.0.0/16' is left out", 0},
-                {"AWS_VPC_K8S_CNI_RANDOMIZESNAT", "PRNG", "'PRNG' is taken as prng", 0},
-                {"AWS_VPC_K8S_CNI_RANDOMIZESNAT", "random", "'random' is taken as prng", 0},
+                {"AWS_VPC_K8S_CNI_RANDOMIZESNAT", "PRNG", "'PRNG' is not allowed, prng is used", 0},
+                {"AWS_VPC_K8S_CNI_RANDOMIZESNAT", "random", "'random' is not allowed, prng is used", 0},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

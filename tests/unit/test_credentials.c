@@ -114,11 +114,11 @@ static void test_nothing_anywhere(void **state _unused_)
 
         clearenv();
         assert_fails(credentials_get(credentials, &view, &err), ERR_DENIED);
-        assert_string_equal(err.msg, "no credentials: not set up: environment: AWS_ACCESS_KEY_ID is not set, "
-                                     "profile: there is no 'default', "
-                                     "web identity: AWS_WEB_IDENTITY_TOKEN_FILE is not set, "
-                                     "container: AWS_CONTAINER_CREDENTIALS_FULL_URI is not set, "
-                                     "instance metadata: not to be asked here");
+        assert_string_equal(
+                err.msg,
+                "no credentials: not set up: environment: AWS_ACCESS_KEY_ID is not set, profile: there is no "
+                "'default', web identity: AWS_WEB_IDENTITY_TOKEN_FILE is not set, container: "
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI is not set, instance metadata: not used here");
 }
 
 static void test_imds_and_refresh(void **state _unused_)
@@ -216,10 +216,10 @@ static void test_bad_documents(void **state _unused_)
                 enum err_code code;
                 const char *says;
         } cases[] = {
-                {"", ERR_PROTOCOL, "no JSON"},
-                {"<html>SECRET</html>", ERR_PROTOCOL, "no JSON: line 1"},
-                {"{\"Code\":\"Success\",\"SecretAccessKey\":\"SECRET", ERR_PROTOCOL, "no JSON: line 1"},
-                {"{\"SecretAccessKey\":SECRET}", ERR_PROTOCOL, "no JSON: line 1"},
+                {"", ERR_PROTOCOL, "not JSON"},
+                {"<html>SECRET</html>", ERR_PROTOCOL, "not JSON: line 1"},
+                {"{\"Code\":\"Success\",\"SecretAccessKey\":\"SECRET", ERR_PROTOCOL, "not JSON: line 1"},
+                {"{\"SecretAccessKey\":SECRET}", ERR_PROTOCOL, "not JSON: line 1"},
                 {"[\"SECRET\"]", ERR_PROTOCOL, "not an object"},
                 {"{}", ERR_PROTOCOL, "Code is missing"},
                 {"{\"Code\":7}", ERR_PROTOCOL, "Code is missing"},

@@ -247,7 +247,7 @@ static void test_status(void **state _unused_)
         assert_contains(text.out, "ipamd      1.2.3, started 4m10s ago; node booted 2h05m ago\n");
         assert_contains(text.out, "ready      yes\n");
         assert_contains(text.out, "ENIs       2 of 3\n");
-        assert_contains(text.out, "addresses  9: 5 leased, 3 free, 1 cooling\n");
+        assert_contains(text.out, "addresses  9: 5 in use, 3 free, 1 cooling\n");
         assert_contains(text.out, "targets    WARM_ENI_TARGET=1, cooldown 30s\n");
         assert_contains(text.out, "room       3 free, 5 of at most 9 in use\n");
         assert_contains(text.out,
@@ -255,7 +255,7 @@ static void test_status(void **state _unused_)
                         "           fix: free some\n"
                         "blocked    grow: all 3 ENIs are full\n"
                         "           fix: a larger one\n");
-        assert_null(strstr(text.out, "impaired"));
+        assert_null(strstr(text.out, "affected"));
         assert_null(strchr(text.out, '\033'));
 }
 
@@ -286,7 +286,7 @@ static void test_status_not_ready(void **state _unused_)
                                   "waiting    2 pods, ipamctl pods shows them\n");
         assert_contains(text.out, "blocked    grow: all 3 ENIs are full\n");
         assert_null(strstr(strstr(text.out, "blocked    grow"), "fix:")); /* said above */
-        assert_contains(text.out, "impaired   two pods?[31m\n");
+        assert_contains(text.out, "affected   two pods?[31m\n");
 }
 
 #define ROOM "room: 3 free, 5 of at most 9 in use\n"
@@ -601,7 +601,7 @@ static void test_explain_the_unknown(void **state _unused_)
         text = RUN(daemon.path, 0, "explain", "10.9.9.9");
         daemon_stop(&daemon);
         assert_int_equal(text.code, CTL_NO);
-        assert_string_equal(text.err, "ipamctl: no record of 10.9.9.9\n");
+        assert_string_equal(text.err, "ipamctl: no record of 10.9.9.9 on this node\n");
 }
 
 static void test_log_level(void **state _unused_)
@@ -612,7 +612,7 @@ static void test_log_level(void **state _unused_)
         } cases[] = {
                 {{IPAM_LEVEL_INFO, IPAM_LEVEL_INFO}, "info\n"},
                 {{IPAM_LEVEL_DEBUG, IPAM_LEVEL_INFO},
-                 "debug (the settings say info, which are in force again after a restart or SIGHUP)\n"},
+                 "debug (until a restart or SIGHUP; the settings say info)\n"},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -724,8 +724,8 @@ static void test_usage(void **state _unused_)
                 {{"help", "enis"}, CTL_OK, "DEV is the device index", NULL},
                 {{"help", "enis", "x"}, CTL_USAGE, NULL, "too many arguments: x"},
                 {{"help", "enix"}, CTL_USAGE, NULL, "did you mean enis?"},
-                {{"help", "watch"}, CTL_OK, "  --events  N     end after N events\n", NULL},
-                {{"--help"}, CTL_OK, "  --last    N     events: the newest N\n", NULL},
+                {{"help", "watch"}, CTL_OK, "  --events  N     stop after N events\n", NULL},
+                {{"--help"}, CTL_OK, "  --last    N     events: only the newest N\n", NULL},
                 {{"log-level", "loud"}, CTL_USAGE, NULL, "debug, info, warn, error"},
         };
 

@@ -54,7 +54,7 @@ static const struct {
          {{"lease-added", "10.0.1.5", "d/web", "c1", ""},
           {"lease-added", "10.0.1.6", "d/web", "c2", ""},
           {"boot", "", NULL, NULL, "another boot: 2 leases ended"}},
-         {{"d/web", 1, 0, 0, 0, 3, "the node booted"}, {"d/web", 2, 0, 0, 0, 3, "the node booted"}},
+         {{"d/web", 1, 0, 0, 0, 3, "the node rebooted"}, {"d/web", 2, 0, 0, 0, 3, "the node rebooted"}},
          NULL},
         {"lost",
          {{"lease-added", "10.0.1.5", "d/web", "c1", ""}, {"address-lost", "10.0.1.5", "d/web", "c1", ""}},

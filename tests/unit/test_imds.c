@@ -139,7 +139,7 @@ static void test_token_failures(void **state _unused_)
                 const char *says;
         } cases[] = {
                 {{.status = 403}, ERR_DENIED, "disabled for this instance"},
-                {{.status = 404}, ERR_UNSUPPORTED, "version 2"},
+                {{.status = 404}, ERR_UNSUPPORTED, "IMDSv2"},
                 {{.status = 400}, ERR_PROTOCOL, "400"},
                 {{.status = 503}, ERR_AGAIN, "503"},
                 {{.status = 200}, ERR_PROTOCOL, "0 bytes"},

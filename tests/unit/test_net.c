@@ -604,7 +604,7 @@ static void test_netns_open_refuses_others(void **state)
         assert_fails(netns_open("/run/netns/none", &fd, &w->err), ERR_NOT_FOUND);
         assert_fails(netns_open("/proc/self/ns/mnt", &fd, &w->err), ERR_INVALID);
         assert_fails(netns_open("/etc/passwd", &fd, &w->err), ERR_INVALID);
-        assert_contains(w->err.msg, "/etc/passwd is no network namespace");
+        assert_contains(w->err.msg, "/etc/passwd is not a network namespace");
         assert_fails(netns_open("/run", &fd, &w->err), ERR_INVALID);
         assert_int_equal(mkfifo("/run/fifo", 0600), 0);
         assert_fails(netns_open("/run/fifo", &fd, &w->err), ERR_INVALID);

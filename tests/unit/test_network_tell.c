@@ -75,7 +75,7 @@ static void test_no_default_route_is_reported_for_as_long_as_there_is_none(void 
         struct bench *b = *state;
 
         assert_null(main_after(b, false));
-        assert_contains(main_after(b, true), "table main has no default route");
+        assert_contains(main_after(b, true), "the main routing table has no default route");
         assert_null(main_after(b, false));
 }
 

@@ -333,7 +333,7 @@ static const struct plan_case growing[] = {
          &small,
          "",
          3,
-         .stuck = "no place for another of the 3 ENIs that this instance type can have: 1 is full, 2 are not "
+         .stuck = "no room for another ENI: of the 3 that this instance type can have, 1 is full, 2 are not "
                   "ours"},
         {"one is on its way out",
          {PRIMARY(.leased = 3), READY(1, .leased = 3), ENI(3, 2, DETACHING, .leaving = 3)},
@@ -342,7 +342,7 @@ static const struct plan_case growing[] = {
          &small,
          "detach 3",
          2,
-         .stuck = "2 are full, 1 is on the way out"},
+         .stuck = "2 are full, 1 is being removed"},
         {"one has lost its link",
          {PRIMARY(.leased = 3), READY(1, .leased = 3),
           LINKLESS(3, 2, CONFIGURING, .leased = 3, .link_missing = true)},
@@ -351,7 +351,7 @@ static const struct plan_case growing[] = {
          &small,
          "",
          2,
-         .stuck = "2 are full, 1 is without a link"},
+         .stuck = "2 are full, 1 is without a link on the host"},
         {"ENIs of other network cards take none",
          {PRIMARY(.leased = 3), FOREIGN(1, .network_card = 1)},
          {0},
@@ -483,7 +483,7 @@ static const struct plan_case limited[] = {
          &(const struct plan_limits){2, 1},
          "",
          1,
-         .stuck = "allow no addresses"},
+         .stuck = "can have no addresses for pods"},
         {"create failed: not before its time",
          {PRIMARY(.leased = 3)},
          {.create_not_before_ms = LATER},
@@ -538,7 +538,7 @@ static const struct plan_case limited[] = {
          &small,
          "",
          2,
-         .stuck = "device 1 is still under way",
+         .stuck = "device 1 is still being set up",
          .wake_ms = LATER},
         {"an ENI under way that is too small gets company",
          {PRIMARY(.leased = 3), UNATTACHED(2, 1, ATTACHING, .preparing = 1)},
@@ -613,7 +613,7 @@ static const struct plan_case steps[] = {
          &small,
          "",
          3,
-         .stuck = "whether the ENI at device 0 exists is known after",
+         .stuck = "the next sync with EC2 will show whether the ENI at device 0 exists",
          .wake_ms = LATER},
         {"in doubt: neither detached nor deleted",
          {PRIMARY(.free = 3), ENI(2, 1, DRAINING, .in_doubt = true),
@@ -1068,7 +1068,8 @@ static const struct plan_case in_subnets[] = {
          &small,
          "",
          3,
-         .stuck = "subnet own had no address for another ENI; subnet b had no address for another ENI",
+         .stuck = "subnet own had no free address for another ENI; subnet b had no free address for another "
+                  "ENI",
          .wake_ms = NOW + 7000},
         {"other subnets are not wanted",
          {PRIMARY(.leased = 3)},
@@ -1077,7 +1078,7 @@ static const struct plan_case in_subnets[] = {
          &small,
          "",
          3,
-         .stuck = "subnet own had no address for another ENI",
+         .stuck = "subnet own had no free address for another ENI",
          .wake_ms = LATER},
         {"what another subnet does not mend: nobody asks for one",
          {PRIMARY(.leased = 3)},
@@ -1126,7 +1127,7 @@ static const struct plan_case in_subnets[] = {
          &small,
          "",
          1,
-         .stuck = "subnet own had no addresses for the ENI at device 0",
+         .stuck = "subnet own had no free addresses for the ENI at device 0",
          .wake_ms = LATER},
         {"a resync that failed is not repeated for a doubt before its time",
          {PRIMARY(.in_doubt = true, .free = 3)},
@@ -1222,7 +1223,7 @@ static void test_a_kept_eni_is_explained(void **state _unused_)
         plan_make(&view, &(struct pool_targets){0}, &small, NOW, arena, &plan);
         assert_int_equal(plan.n, 0);
         assert_string_equal(plan_kept_text(&plan, arena),
-                            "the ENI at device 1 is not needed, and kept: it has the public address "
+                            "the ENI at device 1 is not needed, but kept, because it has the public address "
                             "203.0.113.9");
 }
 

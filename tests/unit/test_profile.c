@@ -167,7 +167,7 @@ static void test_broken_files(void **state)
         } cases[] = {
                 {"[default]\nSECRET\n", ERR_INVALID, "line 2: neither"},
                 {"[default\nSECRET = 1\n", ERR_INVALID, "line 1: a section without"},
-                {"[default] SECRET\n", ERR_INVALID, "line 1: something behind"},
+                {"[default] SECRET\n", ERR_INVALID, "line 1: text after"},
                 {"\n\n= SECRET\n", ERR_INVALID, "line 3: a value without a key"},
                 {"[default]\naws_access_key_id = A\n", ERR_DENIED, "has no aws_secret_access_key"},
                 {"[default]\naws_secret_access_key = SECRET\n", ERR_DENIED, "has no aws_access_key_id"},
@@ -260,7 +260,7 @@ static void test_what_is_not_done_is_said(void **state)
                 assert_fails(get(f), ERR_UNSUPPORTED);
                 assert_contains(f->err.msg, "no credentials: profile: ");
                 assert_contains(f->err.msg, cases[i].asks);
-                assert_contains(f->err.msg, "which is not done here");
+                assert_contains(f->err.msg, "which is not supported");
                 assert_null(strstr(f->err.msg, "SECRET"));
         }
         write_file(f, f->config_path, "[default]\ncredential_process = x\n" KEYS("ONE"));

@@ -146,7 +146,7 @@ static void test_web_identity_refusals(void **state)
                 {400, STS_ERROR("Throttling", "Rate exceeded"), ERR_AGAIN, "Throttling"},
                 {503, "<html>SECRET", ERR_AGAIN, "HTTP 503 without an error code"},
                 {404, "", ERR_DENIED, "HTTP 404 without an error code"},
-                {200, "", ERR_PROTOCOL, "no XML"},
+                {200, "", ERR_PROTOCOL, "not XML"},
                 {200, "<SECRET/>", ERR_PROTOCOL, "not <AssumeRoleWithWebIdentityResponse>"},
                 {200, "<AssumeRoleWithWebIdentityResponse/>", ERR_PROTOCOL, "no <Credentials>"},
                 {200, STS_REPLY("", "2015-08-30T13:36:00Z"), ERR_PROTOCOL, "AccessKeyId is missing"},
@@ -282,7 +282,7 @@ static void test_agent_failures(void **state)
                 {302, "SECRET", ERR_DENIED, "127.0.0.1: HTTP 302"},
                 {429, "SECRET", ERR_AGAIN, "HTTP 429"},
                 {500, "SECRET", ERR_AGAIN, "HTTP 500"},
-                {200, "{\"SECRET\"", ERR_PROTOCOL, "no JSON"},
+                {200, "{\"SECRET\"", ERR_PROTOCOL, "not JSON"},
                 {200, "{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"SECRET\"}", ERR_PROTOCOL, "Token is"},
         };
         struct fixture *f = *state;

@@ -7,13 +7,12 @@
 
 enum { NOW_MS = 1000000 };
 
-#define GIVEN "; an address that a pod frees is given at once"
+#define GIVEN "; an address that another pod releases is used at once"
 #define FIX_LIMIT                                                                                            \
-        "; fix: fewer pods on the node (kubelet's maxPods), a larger instance type, or a higher MAX_ENI "    \
-        "where it is set"
+        "; fix: lower kubelet's maxPods, use a larger instance type, or raise MAX_ENI where it is set"
 #define FIX_SUBNET                                                                                           \
-        "; fix: free addresses in it, or tag another subnet of this zone with kubernetes.io/role/cni=1"
-#define SERVER_ERROR "EC2 has an error of its own"
+        "; fix: release addresses in it, or tag another subnet of this zone with kubernetes.io/role/cni=1"
+#define SERVER_ERROR "EC2 answers with a server error"
 #define FIX_DENIED   "; fix: allow ec2:AssignPrivateIpAddresses in the IAM policy of this node's role"
 
 /* EC2's own words are never in a sentence: they are in no expectation. */
@@ -77,9 +76,9 @@ static const struct {
          IPAM_ROOM_STATE_NONE,
          "none, the database: disk full"},
         {{.set_up = true},
-         "no free address: the node has none yet",
+         "no free address: the node has no addresses yet",
          IPAM_ROOM_STATE_SOON,
-         "soon, 0 in use; more come when a pod needs them"},
+         "soon, 0 in use; more are assigned when a pod needs one"},
         /* At the limit: the same whether or not the planner says so at this second, or a pod waits. */
         {{FULL_NODE},
          "no free address: 9 of 9 in use, t3.small's limit" FIX_LIMIT,
@@ -93,7 +92,7 @@ static const struct {
           .counts = {.total = 9, .leased = 8, .lost = 1, .enis = 3, .waiting = 2},
           .limit = 9,
           BLOCKED_1(at_limit)},
-         "no free address: 9 of 9 in use, this instance type's limit; 2 requests wait" FIX_LIMIT,
+         "no free address: 9 of 9 in use, this instance type's limit; 2 pods wait" FIX_LIMIT,
          IPAM_ROOM_STATE_NONE,
          "none, 9 of 9 in use, this instance type's limit"},
         {{.set_up = true,
@@ -101,18 +100,18 @@ static const struct {
           .limit = 3,
           .limited_by = POOL_LIMIT_MAX_ENI,
           .limit_value = 1},
-         "no free address: 3 of 3 in use, the limit by MAX_ENI=1" FIX_LIMIT,
+         "no free address: 3 of 3 in use, the limit of MAX_ENI=1" FIX_LIMIT,
          IPAM_ROOM_STATE_NONE,
-         "none, 3 of 3 in use, the limit by MAX_ENI=1"},
+         "none, 3 of 3 in use, the limit of MAX_ENI=1"},
         {{.set_up = true,
           .counts = {.total = 8, .leased = 8, .enis = 3},
           .limit = 8,
           .limited_by = POOL_LIMIT_MAX_PODS,
           .limit_value = 8},
-         "no free address: 8 of 8 in use, the limit by VPCWIRE_MAX_PODS=8; fix: raise VPCWIRE_MAX_PODS to "
+         "no free address: 8 of 8 in use, the limit of VPCWIRE_MAX_PODS=8; fix: raise VPCWIRE_MAX_PODS to "
          "kubelet's maxPods",
          IPAM_ROOM_STATE_NONE,
-         "none, 8 of 8 in use, the limit by VPCWIRE_MAX_PODS=8"},
+         "none, 8 of 8 in use, the limit of VPCWIRE_MAX_PODS=8"},
         /* At the limit with an address free: room, and nothing to say. */
         {{.set_up = true,
           .counts = {.total = 9, .leased = 7, .free = 2, .enis = 3},
@@ -141,7 +140,7 @@ static const struct {
         {{SMALL_POOL, BLOCKED_1(long_over)},
          "no free address: 3 of at most 9 in use",
          IPAM_ROOM_STATE_SOON,
-         "soon, 3 of at most 9 in use; more come when a pod needs them"},
+         "soon, 3 of at most 9 in use; more are assigned when a pod needs one"},
         /* What has no remedy passes by itself. */
         {{SMALL_POOL, BLOCKED(server_error)},
          "no free address: 3 of at most 9 in use; " SERVER_ERROR ", next try in 2s" GIVEN,
@@ -152,7 +151,7 @@ static const struct {
          "no free address: 3 of at most 9 in use; subnet subnet-x has no free addresses, next try in "
          "40s" FIX_SUBNET GIVEN,
          IPAM_ROOM_STATE_SOON,
-         "soon, 3 of at most 9 in use; more come when a pod needs them"},
+         "soon, 3 of at most 9 in use; more are assigned when a pod needs one"},
         {{SMALL_POOL, BLOCKED(twice)},
          "no free address: 3 of at most 9 in use; subnet subnet-x has no free addresses, next try in "
          "40s" FIX_SUBNET GIVEN,
@@ -165,9 +164,10 @@ static const struct {
          "none, 3 of at most 9 in use; the node's IAM role may not call ec2:AssignPrivateIpAddresses, next "
          "try in 30m00s"},
         {{SMALL_POOL, BLOCKED(paced)},
-         "no free address: 3 of at most 9 in use; local rate limit of EC2 calls, next try in 2s" GIVEN,
+         "no free address: 3 of at most 9 in use; delayed by the local rate limit of EC2 calls, next try in "
+         "2s" GIVEN,
          IPAM_ROOM_STATE_SOON,
-         "soon, 3 of at most 9 in use; local rate limit of EC2 calls, next try in 2s"},
+         "soon, 3 of at most 9 in use; delayed by the local rate limit of EC2 calls, next try in 2s"},
         {{SMALL_POOL, BLOCKED_1(no_place)},
          "no free address: 3 of at most 9 in use; no place for another of the 3 ENIs: 1 is not "
          "ours" FIX_LIMIT GIVEN,
@@ -176,22 +176,21 @@ static const struct {
         {{SMALL_POOL, BLOCKED_1(under_way)},
          "no free address: 3 of at most 9 in use; the ENI at device 2 is still under way" GIVEN,
          IPAM_ROOM_STATE_SOON,
-         "soon, 3 of at most 9 in use; more come when a pod needs them"},
+         "soon, 3 of at most 9 in use; more are assigned when a pod needs one"},
         {{SMALL_POOL, BLOCKED_1(odd)},
          "no free address: 3 of at most 9 in use; what EC2 shows of eni-1 is left out" GIVEN,
          IPAM_ROOM_STATE_SOON,
-         "soon, 3 of at most 9 in use; more come when a pod needs them"},
+         "soon, 3 of at most 9 in use; more are assigned when a pod needs one"},
         {{SMALL_POOL, BLOCKED_1(over)},
          "no free address: 3 of at most 9 in use",
          IPAM_ROOM_STATE_SOON,
-         "soon, 3 of at most 9 in use; more come when a pod needs them"},
+         "soon, 3 of at most 9 in use; more are assigned when a pod needs one"},
         {{.set_up = true,
           .counts = {.total = 6, .leased = 3, .preparing = 2, .unready = 1, .enis = 2, .waiting = 4},
           .limit = 9,
           BLOCKED(denied)},
          "no free address: 3 of at most 9 in use; the node's IAM role may not call "
-         "ec2:AssignPrivateIpAddresses, next try in 30m00s; 3 being prepared; 4 requests wait" FIX_DENIED
-                 GIVEN,
+         "ec2:AssignPrivateIpAddresses, next try in 30m00s; 3 being prepared; 4 pods wait" FIX_DENIED GIVEN,
          IPAM_ROOM_STATE_SOON,
          "soon, 3 of at most 9 in use; 3 being prepared"},
 };
@@ -240,7 +239,7 @@ static void test_nothing_is_cut(void **state _unused_)
         facts.counts = (struct store_counts){.total = 3, .leased = 3, .waiting = 2};
         text[REASON_BYTES] = 'Z';
         reason_no_address(&facts, text);
-        assert_string_equal(text, "no free address: 3 of at most 9 in use; 2 requests wait" GIVEN);
+        assert_string_equal(text, "no free address: 3 of at most 9 in use; 2 pods wait" GIVEN);
         assert_int_equal(text[REASON_BYTES], 'Z');
 }
 

@@ -287,7 +287,7 @@ static void test_socket_file(void **state)
         snprintf(path, sizeof(path), "%s/ipam.db", fixture->folder);
         options.socket_path = path;
         assert_fails(rpc_new(&loop, &options, &second, &err), ERR_EXISTS);
-        assert_contains(err.msg, "no socket");
+        assert_contains(err.msg, "not a socket");
         options.socket_path = "/dev/null/x/s";
         assert_true(rpc_new(&loop, &options, &second, &err) < 0);
         uv_loop_close(&loop);

@@ -113,13 +113,13 @@ static void test_a_chosen_address(void **state)
         assert_int_equal(add(f, &first, &got), LEASE_AGAIN);
         refused(f, &second, "pod default/a has it");
         first.address = fixture_ip(0, 8);
-        refused(f, &first, "has 10.0.0.8 already");
+        refused(f, &first, "already has 10.0.0.8");
         first.address = second.address;
         assert_ok(store_lease_release(f->store, &first.key, LEASE_END_DEL, NOW, &released, &ip, &f->err),
                   &f->err);
         refused(f, &second, "released a short while ago");
         second.address = fixture_ip(9, 1);
-        refused(f, &second, "10.0.9.2 was asked for: no ENI of this node has it");
+        refused(f, &second, "10.0.9.2 was requested: it is not an address for pods");
         fixture_check(f);
 }
 

@@ -15,9 +15,8 @@ static const char *said;
 static const char *const sayings[] = {
         NULL, "", "bla",
         "subnet subnet-x has no free addresses (NetworkInterfaceLimitExceeded); AWS does not take this "
-        "node's credentials; "
-        "MAX_ENI=2 is reached; EC2 attaches no more than 2 ENIs; the node may have 3 pods; 1 is on the way "
-        "out"};
+        "node's credentials; MAX_ENI=2 is reached; EC2 attaches no more than 2 ENIs; the node may have 3 "
+        "pods; 1 is being removed"};
 
 // NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 const char *__real_plan_stuck_text(const struct plan *plan, struct arena *arena);

@@ -57,7 +57,7 @@ static void test_that_they_name_the_thing(void **state _unused_)
                  "the node's IAM role may not call ec2:DescribeNetworkInterfaces; fix: allow "
                  "ec2:DescribeNetworkInterfaces in the IAM policy of this node's role"},
                 {CONDITION_CREATE, "subnet-x", CAUSE_CAPACITY_SUBNET,
-                 "subnet subnet-x has no free addresses; fix: free addresses in it, or tag another subnet "
+                 "subnet subnet-x has no free addresses; fix: release addresses in it, or tag another subnet "
                  "of this zone with kubernetes.io/role/cni=1"},
                 {CONDITION_DELETE, "eni-1", CAUSE_IN_USE, "EC2 says that it is in use"},
                 {CONDITION_POD_ROUTE, "10.0.1.7", CAUSE_ROUTE_MISLED,

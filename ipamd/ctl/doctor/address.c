@@ -61,7 +61,7 @@ static void check_address(struct doctor *d, const struct ifaddr *address)
         remedy = arena_printf(d->arena, "ip address del %s dev %s; find who puts it there",
                               PREFIX_TEXT(address->prefix), link->name);
         if (lease)
-                doctor_say(d, DOCTOR_FAIL, remedy, "%s of %s/%s is an address of the host, too, on %s",
+                doctor_say(d, DOCTOR_FAIL, remedy, "%s of %s/%s is also an address of the host, on %s",
                            IP_TEXT(address->prefix.ip), lease->pod_namespace ?: "-", lease->pod_name ?: "-",
                            link->name);
         else if (eni && address->scope == RT_SCOPE_UNIVERSE &&
@@ -122,15 +122,15 @@ static void tell_neighbours(struct doctor *d, uint64_t used, uint64_t most, uint
         const uint64_t enough = most > 2 * (uint64_t)limit ? most : 2 * (uint64_t)limit;
         bool tight = doctor_neighbours_are_tight(used, most, limit);
 
-        doctor_say(
-                d, tight ? DOCTOR_WARN : DOCTOR_OK,
-                tight ? arena_printf(d->arena,
-                                     "sysctl -w net.ipv4.neigh.default.gc_thresh3=%llu, and gc_thresh2 to "
-                                     "half of it",
-                                     (unsigned long long)enough)
-                      : NULL,
-                "%llu of the %u that the kernel's table takes (gc_thresh3); the node's subnet can have %llu",
-                (unsigned long long)used, limit, (unsigned long long)most);
+        doctor_say(d, tight ? DOCTOR_WARN : DOCTOR_OK,
+                   tight ? arena_printf(d->arena,
+                                        "sysctl -w net.ipv4.neigh.default.gc_thresh3=%llu, and gc_thresh2 to "
+                                        "half of it",
+                                        (unsigned long long)enough)
+                         : NULL,
+                   "%llu of the %u that the kernel's neighbour table can hold (gc_thresh3); the node's "
+                   "subnet can have %llu",
+                   (unsigned long long)used, limit, (unsigned long long)most);
 }
 
 static void check_neighbours(struct doctor *d)
@@ -152,10 +152,10 @@ static void check_neighbours(struct doctor *d)
 }
 
 static const struct doctor_check address_checks[] = {
-        {"addresses", check_addresses, "none of the host's is a pod's", "that pod cannot be reached",
+        {"addresses", check_addresses, "no address of the host is a pod's", "that pod cannot be reached",
          DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE},
-        {"neighbours", check_neighbours, "the kernel's table has room",
-         "once it is full, the node and the pods of its primary ENI reach no new peer in the subnet",
+        {"neighbours", check_neighbours, "the kernel's neighbour table has room",
+         "once it is full, the node and the pods on its primary ENI cannot reach new peers in the subnet",
          DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE},
 };
 

@@ -14,7 +14,7 @@ static bool has_probe(struct doctor *d)
         if (d->unprobed)
                 doctor_say(d, DOCTOR_UNCHECKED, NULL, "%s", d->unprobed);
         else if (!d->probe && d->probe_err.code == ERR_UNSUPPORTED)
-                doctor_say(d, DOCTOR_UNCHECKED, NULL, "this ipamd is older, and has no answer to it");
+                doctor_say(d, DOCTOR_UNCHECKED, NULL, "this ipamd is older than ipamctl and cannot answer");
         else if (!d->probe)
                 doctor_say(d, DOCTOR_WARN, NULL, "not known: %s", d->probe_err.msg);
         return d->probe;
@@ -27,23 +27,21 @@ static void check_imds(struct doctor *d)
         if (!imds)
                 return;
         if (!imds->reachable)
-                doctor_say(
-                        d, DOCTOR_FAIL,
-                        "aws ec2 modify-instance-metadata-options --http-endpoint enabled --instance-id ...; "
-                        "if it is enabled, see that no firewall and no route of this host keeps "
-                        "169.254.169.254 away",
-                        "%s", imds->why ?: "not reachable");
+                doctor_say(d, DOCTOR_FAIL,
+                           "aws ec2 modify-instance-metadata-options --http-endpoint enabled --instance-id "
+                           "...; if it is enabled, check that no firewall and no route on this host blocks "
+                           "169.254.169.254",
+                           "%s", imds->why ?: "not reachable");
         else if (imds->hops > 1)
                 doctor_say(d, DOCTOR_OK, NULL,
-                           "answers at %s; hop limit 2 or more: pods get tokens too, and with them the "
+                           "answers at %s; hop limit 2 or more: pods can get tokens too, and with them the "
                            "credentials of the node's role",
                            imds->url ?: "?");
         else if (imds->hops == 1)
-                doctor_say(
-                        d, DOCTOR_OK, NULL,
-                        "answers at %s; hop limit 1: this host gets tokens, pods of a network of their own "
-                        "do not",
-                        imds->url ?: "?");
+                doctor_say(d, DOCTOR_OK, NULL,
+                           "answers at %s; hop limit 1: this host can get tokens, pods cannot (unless they "
+                           "use the host's network)",
+                           imds->url ?: "?");
         else
                 doctor_say(d, DOCTOR_OK, NULL, "answers at %s; hop limit not known: %s", imds->url ?: "?",
                            imds->why ?: "?");
@@ -69,12 +67,11 @@ static void check_credentials(struct doctor *d)
         if (!c->good)
                 doctor_say(
                         d, DOCTOR_FAIL,
-                        "give the instance a role, or set up what the message names; where IMDS hands them "
-                        "out, fix that first",
+                        "attach an IAM role to the instance, or set up the provider that the message names",
                         "%s", c->why ?: "there are none");
         else if (c->failing)
-                doctor_say(d, DOCTOR_WARN, "fix it before the ones in use expire",
-                           "those in use expire at %s, and cannot be renewed: %s",
+                doctor_say(d, DOCTOR_WARN, "fix it before the current ones expire",
+                           "the current ones expire at %s, and cannot be renewed: %s",
                            format_time(c->expires_ms, until), c->why ?: "?");
         else if (c->expires_ms)
                 doctor_say(d, DOCTOR_OK, NULL, "from %s, good until %s", c->provider ?: "?",
@@ -88,7 +85,8 @@ static void check_clock(struct doctor *d)
         const struct ipam_credentials *c = has_probe(d) ? &d->probe->credentials : NULL;
 
         if (c && c->clock_ahead_ms)
-                doctor_say(d, DOCTOR_WARN, "let chrony follow 169.254.169.123, the Amazon Time Sync Service",
+                doctor_say(d, DOCTOR_WARN,
+                           "set chrony's server to 169.254.169.123, the Amazon Time Sync Service",
                            "this machine's clock is %lld s %s AWS's", (long long)c->clock_ahead_ms / 1000,
                            c->clock_behind ? "behind" : "ahead of");
 }
@@ -97,8 +95,8 @@ static void say_denied(struct doctor *d, const struct ipam_permission *p)
 {
         doctor_say(d, DOCTOR_FAIL,
                    arena_printf(d->arena,
-                                "allow ec2:%s in the policy of the role that ipamd uses; the answer is asked "
-                                "for again after a minute",
+                                "allow ec2:%s in the IAM policy of the role that ipamd uses, then run doctor "
+                                "again after a minute",
                                 p->action),
                    "ec2:%s is denied%s%s", p->action, p->why ? ": " : "", p->why ?: "");
 }
@@ -129,19 +127,21 @@ static void check_permissions(struct doctor *d)
         }
         if (well)
                 doctor_say(d, DOCTOR_OK, NULL,
-                           "EC2 allows the %u actions that can be asked for; none was refused of those that "
-                           "cannot (%s)",
+                           "EC2 allows the %u actions that a dry run can check; it has refused none of the "
+                           "others (%s)",
                            n_allowed, unasked.text ?: "none");
 }
 
 static const struct doctor_check cloud_checks[] = {
         {"imds", check_imds, "answers",
-         "the node cannot learn who it is, nor renew credentials that come from there", DOCTOR_NEEDS_DAEMON,
-         DOCTOR_CAUSE_IMDS},
-        {"credentials", check_credentials, "good", "EC2 is not asked for addresses, and gets none back",
-         DOCTOR_NEEDS_DAEMON, DOCTOR_CAUSE_CREDENTIALS, DOCTOR_CAUSE_IMDS},
+         "ipamd cannot learn about its instance, or renew the credentials that come from there",
+         DOCTOR_NEEDS_DAEMON, DOCTOR_CAUSE_IMDS},
+        {"credentials", check_credentials, "good",
+         "ipamd can neither get addresses from EC2 nor give them back", DOCTOR_NEEDS_DAEMON,
+         DOCTOR_CAUSE_CREDENTIALS, DOCTOR_CAUSE_IMDS},
         {"clock", check_clock, "agrees with AWS's",
-         "ipamd signs by AWS's clock, other programs' calls are refused", DOCTOR_NEEDS_DAEMON},
+         "ipamd corrects its signatures; EC2 may refuse the calls of other programs on this node",
+         DOCTOR_NEEDS_DAEMON},
         {"permissions", check_permissions, "allowed", "ipamd cannot allocate addresses for new pods",
          DOCTOR_NEEDS_DAEMON, DOCTOR_CAUSE_PERMISSIONS, DOCTOR_CAUSE_IMDS | DOCTOR_CAUSE_CREDENTIALS},
 };

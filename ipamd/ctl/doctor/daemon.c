@@ -72,18 +72,16 @@ static void check_daemon(struct doctor *d)
         if (d->status)
                 return;
         if (d->daemon_err.code == ERR_DENIED)
-                doctor_say(d, DOCTOR_UNCHECKED, NULL, "only root may ask the daemon");
+                doctor_say(d, DOCTOR_UNCHECKED, NULL, "only root can ask the daemon");
         else if (d->daemon_err.code == ERR_NOT_FOUND || d->daemon_err.code == ERR_AGAIN)
                 say_down(d, manager);
         else if (d->daemon_err.code == ERR_TIMEOUT)
-                doctor_say(
-                        d, DOCTOR_FAIL,
-                        arena_printf(
-                                d->arena,
-                                "ipamctl bundle, for a bug report; then %s (pods keep their network); what "
-                                "it did last: %s",
-                                manager->restart, manager->log),
-                        "it runs and hangs: %s", d->daemon_err.msg);
+                doctor_say(d, DOCTOR_FAIL,
+                           arena_printf(d->arena,
+                                        "first ipamctl bundle, for a bug report; then %s (pods keep their "
+                                        "network); its last log lines: %s",
+                                        manager->restart, manager->log),
+                           "it is running, but hangs: %s", d->daemon_err.msg);
         else
                 doctor_say(d, DOCTOR_FAIL, arena_printf(d->arena, "see its log: %s", manager->log), "%s",
                            d->daemon_err.msg);
@@ -106,10 +104,10 @@ static void check_serving(struct doctor *d)
                            d->status->room_summary ?: d->status->waiting_reason);
         if (d->status->impaired)
                 doctor_say(d, DOCTOR_FAIL,
-                           d->status->pool.lost ? "pods that ipamctl pods shows as lost must be recreated"
+                           d->status->pool.lost ? "delete the pods that ipamctl pods shows as lost, so that "
+                                                  "new ones get other addresses"
                                                 : NULL,
-                           "running pods are affected: %s",
-                           d->status->impaired_reason ?: "no reason is given");
+                           "running pods are affected: %s", d->status->impaired_reason ?: "no reason given");
 }
 
 /* A daemon that knows no kinds has their names as actions. */
@@ -144,12 +142,13 @@ static void check_settings(struct doctor *d)
 }
 
 static const struct doctor_check daemon_checks[] = {
-        {"daemon", check_daemon, "answers", "no pod gets an address, and nothing repairs the host's network",
+        {"daemon", check_daemon, "answers", "new pods get no address, and nothing repairs the host's network",
          0, DOCTOR_CAUSE_DAEMON, DOCTOR_CAUSE_DATABASE},
         {"version", check_version, "ipamctl and ipamd are " VPCWIRE_VERSION,
-         "this report may not know what the daemon does", DOCTOR_NEEDS_DAEMON},
-        {"serving", check_serving, "an ADD will be served", "new pods wait, or running ones are cut off",
-         DOCTOR_NEEDS_DAEMON, 0, DOCTOR_CAUSE_IMDS | DOCTOR_CAUSE_CREDENTIALS | DOCTOR_CAUSE_PERMISSIONS},
+         "this report may be wrong about the daemon", DOCTOR_NEEDS_DAEMON},
+        {"serving", check_serving, "new pods can get an address",
+         "new pods wait, or running ones have no network", DOCTOR_NEEDS_DAEMON, 0,
+         DOCTOR_CAUSE_IMDS | DOCTOR_CAUSE_CREDENTIALS | DOCTOR_CAUSE_PERMISSIONS},
         {"settings", check_settings, "all are followed", "the node does not do what its settings say",
          DOCTOR_NEEDS_DAEMON},
         {"ec2", check_blocked, "EC2 refuses nothing", "ipamd cannot allocate addresses for new pods",
@@ -176,8 +175,8 @@ static void check_warnings(struct doctor *d)
 }
 
 static const struct doctor_check warning_checks[] = {
-        {"warnings", check_warnings, "the daemon has no other",
-         "packets of pods are routed wrongly, or addresses are not used", DOCTOR_NEEDS_DAEMON},
+        {"warnings", check_warnings, "the daemon reports no others",
+         "packets of pods are routed wrongly, or some addresses stay unused", DOCTOR_NEEDS_DAEMON},
 };
 
 struct doctor_checks doctor_checks_warnings(void)
@@ -199,8 +198,8 @@ static void check_database(struct doctor *d)
                            d->db_path);
         else if (!f && errno == ENOENT)
                 doctor_say(d, DOCTOR_FAIL,
-                           "run ipamctl with ipamd's VPCWIRE_DB; if the file was removed, restart ipamd: "
-                           "it learns all but the pods' names again",
+                           "run ipamctl with ipamd's VPCWIRE_DB; if the file was removed, restart ipamd: it "
+                           "recovers everything but the pods' names",
                            "%s does not exist", d->db_path);
         else if (!f)
                 doctor_say(d, DOCTOR_FAIL, "run ipamctl as the user that ipamd runs as", "%s: %s", d->db_path,
@@ -208,15 +207,15 @@ static void check_database(struct doctor *d)
         else if (fread(begin, 1, sizeof(begin), f) != sizeof(begin) ||
                  memcmp(begin, magic, sizeof(magic)) != 0)
                 doctor_say(d, DOCTOR_FAIL,
-                           "stop ipamd, move the file away, start ipamd: it learns all but the pods' names "
-                           "again",
+                           "stop ipamd, move the file away, start ipamd: it recovers everything but the "
+                           "pods' names",
                            "%s is not an SQLite database", d->db_path);
         else if (fstat(fileno(f), &st) == 0 && (st.st_mode & 077))
-                doctor_say(d, DOCTOR_WARN, "chmod 600 the file", "%s: others than its owner may open it",
+                doctor_say(d, DOCTOR_WARN, "chmod 600 the file", "%s: users other than its owner may open it",
                            d->db_path);
         else if (fstatvfs(fileno(f), &space) == 0 && space.f_bavail * space.f_frsize < DB_SPACE_BYTES_MIN)
                 doctor_say(d, DOCTOR_FAIL, "free some space there",
-                           "%s: %llu KiB are left on its file system", d->db_path,
+                           "%s: only %llu KiB are free on its file system", d->db_path,
                            (unsigned long long)(space.f_bavail * space.f_frsize / 1024));
         if (f)
                 fclose(f);
@@ -275,17 +274,19 @@ static void check_program(struct doctor *d)
         if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & S_IXUSR))
                 doctor_say(d, DOCTOR_FAIL,
                            "run ipamd install with HOST_CNI_BIN_PATH set (in Kubernetes the init container "
-                           "does), or copy it there",
-                           "%s/" CNI_PROGRAM " is not there, or cannot be executed", d->bin_folder);
+                           "does it), or copy it there",
+                           "%s/" CNI_PROGRAM " is missing, or cannot be executed", d->bin_folder);
 }
 
 static const struct doctor_check file_checks[] = {
-        {"database", check_database, "readable, mode 0600, with room to grow",
-         "the daemon cannot write its database: no pod gets an address", DOCTOR_NEEDS_ROOT,
+        {"database", check_database, "readable, mode 0600, with free disk space",
+         "the daemon cannot write its database: new pods get no address", DOCTOR_NEEDS_ROOT,
          DOCTOR_CAUSE_DATABASE},
         {"cni-config", check_cni, "names vpcwire first",
-         "the runtime does not call vpcwire: pods get no network, or another one", 0, 0, DOCTOR_CAUSE_DAEMON},
-        {"cni-plugin", check_program, "can be run", "the runtime cannot call vpcwire: no pod starts or ends"},
+         "the container runtime does not call vpcwire: pods get no network, or another plugin's", 0, 0,
+         DOCTOR_CAUSE_DAEMON},
+        {"cni-plugin", check_program, "is executable",
+         "the container runtime cannot call vpcwire: no pod can start or stop"},
 };
 
 struct doctor_checks doctor_checks_files(void)

@@ -168,15 +168,16 @@ static void gather_kernel(struct doctor *doctor)
 static const char *find_lack(const struct doctor *doctor, unsigned needs)
 {
         if (needs & DOCTOR_NEEDS_ROOT && !doctor->is_root)
-                return "only root can look";
+                return "only root can check this";
         if (needs & DOCTOR_NEEDS_DAEMON && !doctor->list)
-                return doctor->is_root ? "the daemon does not answer" : "only root may ask the daemon";
+                return doctor->is_root ? "the daemon does not answer" : "only root can ask the daemon";
         if (needs & DOCTOR_NEEDS_KERNEL && !doctor->nl)
-                return "the kernel cannot be asked by this user";
+                return "this user cannot read the kernel's network state";
         if (needs & DOCTOR_NEEDS_HOST && !doctor->sees_host)
-                return "the host's files are not seen from this container; --root says where they are";
+                return "the host's files are not visible in this container; say with --root where they are "
+                       "mounted";
         if (needs & DOCTOR_NEEDS_HERE && doctor->elsewhere)
-                return "this is another network namespace than ipamd's";
+                return "this is not ipamd's network namespace";
         if (needs & DOCTOR_NEEDS_WANTED && !doctor->compared)
                 return doctor->compare_err.msg;
         return NULL;
@@ -253,7 +254,7 @@ static const char *find_throttling(const struct doctor *doctor)
 {
         for (size_t i = 0; doctor->status && i < doctor->status->n_blocked; i++) {
                 if (doctor->status->blocked[i].cause == IPAM_CONDITION_CAUSE_THROTTLED)
-                        return "not asked: EC2 throttles this account, and dry runs would add to it";
+                        return "not checked: EC2 throttles this account, and dry runs would make it worse";
         }
         return NULL;
 }

@@ -19,15 +19,16 @@ static void check_firewall(struct doctor *d)
         }
         for (size_t i = 0; i < n; i++) {
                 doctor_say(d, DOCTOR_WARN, drops[i].remedy,
-                           "%s: %s, and no rule of it accepts all packets from and to pods", drops[i].where,
+                           "%s: %s, and no rule in it accepts all packets from and to pods", drops[i].where,
                            drops[i].why);
                 doctor_note_reported(d, drops[i].where);
         }
 }
 
 static const struct doctor_check firewall_checks[] = {
-        {"firewall", check_firewall, "none drops what is forwarded",
-         "packets of pods pass only where its rules accept them", DOCTOR_NEEDS_HERE | DOCTOR_NEEDS_ROOT},
+        {"firewall", check_firewall, "none drops forwarded packets",
+         "packets of pods are dropped unless one of its rules accepts them",
+         DOCTOR_NEEDS_HERE | DOCTOR_NEEDS_ROOT},
 };
 
 struct doctor_checks doctor_checks_firewall(void)
@@ -96,7 +97,7 @@ static void check_networkd(struct doctor *d)
                                            "[Network] %s=no in /etc/systemd/networkd.conf.d/80-vpcwire.conf; "
                                            "systemctl restart systemd-networkd",
                                            keys[i]),
-                                   "systemd-networkd runs, and %s is not \"no\"", keys[i]);
+                                   "systemd-networkd is running, and %s is not \"no\"", keys[i]);
         }
 }
 
@@ -118,7 +119,8 @@ static void check_network_manager(struct doctor *d)
                                 "interface-name:eth0 in /etc/NetworkManager/conf.d/80-vpcwire.conf; "
                                 "systemctl reload NetworkManager",
                                 d->veth_prefix),
-                        "NetworkManager runs, and its unmanaged-devices do not have interface-name:%s*",
+                        "NetworkManager is running, and its unmanaged-devices do not include "
+                        "interface-name:%s*",
                         d->veth_prefix);
 }
 
@@ -128,7 +130,7 @@ static void check_network_manager(struct doctor *d)
         "addresses"
 #define CLOUD_INIT_CURE                                                                                      \
         "updates: {network: {when: [boot-new-instance]}} in /etc/cloud/cloud.cfg.d/99-vpcwire.cfg; remove "  \
-        "that rule; udevadm control --reload"
+        "that udev rule; udevadm control --reload"
 
 /* Programs of cloud images that configure further ENIs in a way of their own. */
 static void check_cloud_tools(struct doctor *d)
@@ -154,12 +156,13 @@ static void check_cloud_tools(struct doctor *d)
 
 static const struct doctor_check host_checks[] = {
         {"networkd", check_networkd, "not running, or does not touch our rules and routes",
-         "each time it configures a link our rules and routes are gone until ipamd has put them back",
+         "each time it configures a link, it removes our rules and routes; they are missing until ipamd "
+         "restores them",
          DOCTOR_NEEDS_HOST},
         {"network-manager", check_network_manager, "not running, or does not touch our links",
-         "it may configure the pods' links and the ENIs in its own way", DOCTOR_NEEDS_HOST},
+         "it may change the pods' links and the ENIs' links", DOCTOR_NEEDS_HOST},
         {"cloud-tools", check_cloud_tools, "none configures ENIs",
-         "rules and routes of its own for the same ENIs fight ours", DOCTOR_NEEDS_HOST},
+         "it adds its own rules and routes for the same ENIs, which conflict with ours", DOCTOR_NEEDS_HOST},
 };
 
 struct doctor_checks doctor_checks_host(void)

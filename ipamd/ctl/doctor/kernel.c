@@ -33,19 +33,19 @@ static const struct {
          "CONFIG_NFT_FIB_IPV4"},
         {"connection marks", IP INPUT "add rule ip vpcwire_try c ct mark set ct mark | 0x1",
          "CONFIG_NF_CONNTRACK_MARK"},
-        {"maps of intervals",
+        {"interval maps",
          "add table ip vpcwire_try; add chain ip vpcwire_try j; "
          "add map ip vpcwire_try m { type ipv4_addr : verdict; flags interval; }; "
          "add element ip vpcwire_try m { 192.0.2.0/28 : jump j }",
          "CONFIG_NF_TABLES, Linux 5.6"},
-        {"nat before routing",
+        {"nat in prerouting",
          IP "{ type nat hook prerouting priority dstnat; }; "
             "add rule ip vpcwire_try c ct state new fib daddr oifname != { \"a\", \"b\" } drop",
          "CONFIG_NFT_NAT"},
-        {"directions of connections",
+        {"ct direction",
          IP INPUT "add rule ip vpcwire_try c ct direction reply ct mark & 0x100 vmap { 0x100 : accept }",
          "CONFIG_NFT_CT"},
-        {"the way in, after routing",
+        {"iifname in postrouting",
          IP "{ type nat hook postrouting priority srcnat; }; "
             "add rule ip vpcwire_try c iifname \"eni*\" meta iifgroup 1 accept",
          "CONFIG_NF_TABLES, Linux 5.7"},
@@ -80,7 +80,7 @@ static void try_veth(struct doctor *d, struct netlink *nl)
         struct err err;
 
         if (link_create_veth(nl, &veth, &err) < 0)
-                doctor_say(d, DOCTOR_FAIL, "a kernel with CONFIG_VETH", "veth: %s", err.msg);
+                doctor_say(d, DOCTOR_FAIL, "use a kernel with CONFIG_VETH", "veth: %s", err.msg);
 }
 
 /* A kernel that does not know the protocol of a rule takes it and forgets it: then ours are nobody's. */
@@ -98,14 +98,15 @@ static void try_rule(struct doctor *d, struct netlink *nl)
 
         if (rule_add(nl, &rule, &err) < 0 || rule_add(nl, &jump, &err) < 0 ||
             rule_dump(nl, d->arena, AF_INET, &rules, &n, &err) < 0) {
-                doctor_say(d, DOCTOR_FAIL, "a kernel with CONFIG_IP_MULTIPLE_TABLES", "policy rules: %s",
+                doctor_say(d, DOCTOR_FAIL, "use a kernel with CONFIG_IP_MULTIPLE_TABLES", "policy rules: %s",
                            err.msg);
                 return;
         }
         for (size_t i = 0; i < n; i++)
                 kept |= rules[i].priority == rule.priority && rules[i].protocol == DATAPLANE_PROTOCOL;
         if (!kept)
-                doctor_say(d, DOCTOR_FAIL, "Linux 4.17 or later", "policy rules: they bear no protocol");
+                doctor_say(d, DOCTOR_FAIL, "use Linux 4.17 or later",
+                           "policy rules: the kernel does not store their protocol");
 }
 
 /* In a new namespace. */
@@ -128,7 +129,7 @@ static void try_nftables(struct doctor *d, size_t i, enum firewall_how how)
         struct err err;
 
         if (firewall_try(features[i].commands, how, &err) < 0)
-                doctor_say(d, DOCTOR_FAIL, arena_printf(d->arena, "a kernel with %s", features[i].option),
+                doctor_say(d, DOCTOR_FAIL, arena_printf(d->arena, "use a kernel with %s", features[i].option),
                            "%s: %s", features[i].what, err.msg);
 }
 
@@ -161,9 +162,10 @@ static void check_kernel(struct doctor *d)
                 if (i < ARRAY_SIZE(features))
                         try_nftables(d, i, FIREWALL_DRY);
                 else
-                        doctor_say(d, DOCTOR_UNCHECKED, NULL,
-                                   "veth and policy rules: no network namespace to try them in: %s",
-                                   strerror(errno));
+                        doctor_say(
+                                d, DOCTOR_UNCHECKED, NULL,
+                                "veth and policy rules: cannot make a network namespace to try them in: %s",
+                                strerror(errno));
         }
 }
 

@@ -41,9 +41,9 @@ static void check_target(struct doctor *d, const char *setting, int64_t value, i
 {
         if (value > most)
                 doctor_say(d, DOCTOR_WARN,
-                           arena_printf(d->arena, "%s of %lld at the most%s, or a larger instance type",
+                           arena_printf(d->arena, "set %s to at most %lld%s, or use a larger instance type",
                                         setting, (long long)most,
-                                        d->status->targets.max_eni > 0 ? ", a larger MAX_ENI" : ""),
+                                        d->status->targets.max_eni > 0 ? ", raise MAX_ENI" : ""),
                            "%s is %lld, and this node (%s) has room for %lld %s", setting, (long long)value,
                            d->status->node.instance_type ?: "?", (long long)most, what);
 }
@@ -55,8 +55,9 @@ static void check_limits(struct doctor *d)
         struct room room;
 
         if (!get_room(d, &room)) {
-                doctor_say(d, DOCTOR_WARN, "allow ec2:DescribeInstanceTypes, from which they come",
-                           "those of instance type %s are not known", d->status->node.instance_type ?: "?");
+                doctor_say(d, DOCTOR_WARN, "allow ec2:DescribeInstanceTypes, which reports them",
+                           "the limits of instance type %s are not known",
+                           d->status->node.instance_type ?: "?");
                 return;
         }
         check_target(d, "MINIMUM_IP_TARGET", targets->minimum_ip, room.addresses, "addresses");
@@ -218,7 +219,7 @@ static void check_max_pods(struct doctor *d)
 
         if (!kubelet.runs) {
                 doctor_say(d, kubelet.seen ? DOCTOR_OK : DOCTOR_UNCHECKED, NULL, "%s",
-                           kubelet.seen ? "no kubelet is here" : "whether a kubelet runs cannot be seen");
+                           kubelet.seen ? "no kubelet runs here" : "cannot see whether a kubelet runs");
                 return;
         }
         if (!get_room(d, &room)) {
@@ -228,32 +229,31 @@ static void check_max_pods(struct doctor *d)
         }
         fit = room.addresses + HOST_PODS;
         if (kubelet.max_pods > fit)
-                doctor_say(
-                        d, DOCTOR_WARN,
-                        arena_printf(
-                                d->arena,
-                                "set kubelet's maxPods to %lld: %lld ENIs x %lld addresses for pods + %d "
-                                "on the host's; or take a larger instance type",
-                                (long long)fit, (long long)room.enis, (long long)room.addresses_per_eni,
-                                HOST_PODS),
-                        "kubelet takes up to %ld pods (%s), and this node can have %lld addresses for them",
-                        kubelet.max_pods, kubelet.where, (long long)room.addresses);
+                doctor_say(d, DOCTOR_WARN,
+                           arena_printf(d->arena,
+                                        "set kubelet's maxPods to %lld (%lld ENIs x %lld addresses + %d pods "
+                                        "with hostNetwork), or use a larger instance type",
+                                        (long long)fit, (long long)room.enis,
+                                        (long long)room.addresses_per_eni, HOST_PODS),
+                           "kubelet accepts up to %ld pods (%s), but this node can have only %lld addresses "
+                           "for them",
+                           kubelet.max_pods, kubelet.where, (long long)room.addresses);
         else if (ours >= 0 && kubelet.max_pods > ours + HOST_PODS)
                 doctor_say(d, DOCTOR_WARN,
                            arena_printf(d->arena, "set VPCWIRE_MAX_PODS to %ld, or lower kubelet's maxPods",
                                         kubelet.max_pods - HOST_PODS),
-                           "kubelet takes up to %ld pods (%s), and VPCWIRE_MAX_PODS is %lld",
+                           "kubelet accepts up to %ld pods (%s), but VPCWIRE_MAX_PODS is %lld",
                            kubelet.max_pods, kubelet.where, (long long)ours);
         else
                 doctor_say(d, DOCTOR_OK, NULL,
-                           "kubelet's %ld (%s) fit into %lld addresses + %d on the host's", kubelet.max_pods,
-                           kubelet.where, (long long)room.addresses, HOST_PODS);
+                           "kubelet's %ld (%s) fit: %lld addresses + %d pods with hostNetwork",
+                           kubelet.max_pods, kubelet.where, (long long)room.addresses, HOST_PODS);
 }
 
 static const struct doctor_check limit_checks[] = {
         {"limits", check_limits, "fit", "ipamd cannot allocate the addresses that the settings ask for",
          DOCTOR_NEEDS_DAEMON},
-        {"max-pods", check_max_pods, "fit", "kubelet takes pods that never get an address",
+        {"max-pods", check_max_pods, "fit", "kubelet accepts pods that never get an address",
          DOCTOR_NEEDS_HOST},
 };
 

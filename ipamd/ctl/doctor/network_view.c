@@ -139,7 +139,7 @@ int network_view_make(struct arena *arena, const struct ipam_network_reply *netw
 {
         *ret = (struct node_view){0};
         if (add_settings(arena, network, ret, err) < 0 || add_enis(arena, network, ret, err) < 0)
-                return err_wrap(err, "what the daemon makes the host's network from");
+                return err_wrap(err, "the host network that the daemon wants");
         add_pods(arena, list, ret);
         return 0;
 }

@@ -181,7 +181,7 @@ static void show_report(struct ctl *ctl, const struct doctor *doctor)
                 show_problems(ctl, doctor, width);
         if (ctl->all || counts[DOCTOR_OK] < doctor->n_findings)
                 fputc('\n', ctl->out);
-        fprintf(ctl->out, "%u well, %u to look at, %u broken", counts[DOCTOR_OK], counts[DOCTOR_WARN],
+        fprintf(ctl->out, "%u OK, %u to check, %u broken", counts[DOCTOR_OK], counts[DOCTOR_WARN],
                 counts[DOCTOR_FAIL]);
         if (counts[DOCTOR_UNCHECKED])
                 fprintf(ctl->out, ", %u not checked", counts[DOCTOR_UNCHECKED]);

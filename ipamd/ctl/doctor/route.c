@@ -14,7 +14,7 @@
 
 #include "ctl/doctor/doctor.h"
 
-static const char HEALS[] = "ipamd puts it back within a second; if it is gone again, find who removes it";
+static const char HEALS[] = "ipamd restores it within a second; if it is gone again, find out who removes it";
 
 static bool is_enis(const struct doctor *d, const struct node_difference *difference)
 {
@@ -25,9 +25,8 @@ static bool is_enis(const struct doctor *d, const struct node_difference *differ
         return false;
 }
 
-static const char *const kinds[] = {[NODE_MISSING] = "is not there",
-                                    [NODE_CHANGED] = "is not as it should be",
-                                    [NODE_EXTRA] = "should not be there"};
+static const char *const kinds[] = {
+        [NODE_MISSING] = "is missing", [NODE_CHANGED] = "is wrong", [NODE_EXTRA] = "should not be there"};
 
 static void say_difference(struct doctor *d, enum doctor_verdict verdict,
                            const struct node_difference *difference)
@@ -44,7 +43,7 @@ static void check_links(struct doctor *d)
 {
         for (size_t i = 0; d->nl && i < d->n_enis; i++) {
                 if (!d->enis[i].link)
-                        doctor_say(d, DOCTOR_FAIL, "see dmesg, and whether EC2 still shows it attached",
+                        doctor_say(d, DOCTOR_FAIL, "check dmesg, and whether EC2 still shows it as attached",
                                    "%s (%s) has no link here", d->enis[i].eni->eni_id ?: "?",
                                    d->enis[i].eni->mac ?: "?");
         }
@@ -82,11 +81,13 @@ static void check_shadows(struct doctor *d)
                 if (rule->priority == 0 || rule->priority > DATAPLANE_PRIORITY_ENI_ADDRESS ||
                     rule->protocol == DATAPLANE_PROTOCOL || rule->fwmask || rule->iif[0])
                         continue;
-                doctor_say(d, DOCTOR_WARN,
-                           arena_printf(d->arena,
-                                        "give it a number above %d, or remove it: ip rule del priority %u",
-                                        DATAPLANE_PRIORITY_ENI_ADDRESS, rule->priority),
-                           "a foreign rule has a higher priority than ours: %s", RULE_TEXT(rule));
+                doctor_say(
+                        d, DOCTOR_WARN,
+                        arena_printf(
+                                d->arena,
+                                "give it a priority number above %d, or remove it: ip rule del priority %u",
+                                DATAPLANE_PRIORITY_ENI_ADDRESS, rule->priority),
+                        "a foreign rule has a higher priority than ours: %s", RULE_TEXT(rule));
         }
 }
 
@@ -121,7 +122,7 @@ static void check_table_is_there(struct doctor *d, const char *family)
         if (firewall_table_chains(d->arena, family, DATAPLANE_NFT_TABLE, &chains, &n, &err) < 0)
                 doctor_say(d, DOCTOR_FAIL, "run it as root, on a kernel with nf_tables", "%s", err.msg);
         else if (!n)
-                doctor_say(d, DOCTOR_FAIL, HEALS, "nftables table %s " DATAPLANE_NFT_TABLE " is not there",
+                doctor_say(d, DOCTOR_FAIL, HEALS, "nftables table %s " DATAPLANE_NFT_TABLE " is missing",
                            family);
 }
 
@@ -173,35 +174,37 @@ static void check_gateway(struct doctor *d)
                                         "ip neigh add proxy " DATAPLANE_GATEWAY
                                         " dev %s; ipamd does so within a minute",
                                         first),
-                           "on %zu pods' links, say %s, the node does not answer ARP for " DATAPLANE_GATEWAY,
+                           "on the links of %zu pods, one is %s, the node does not answer ARP "
+                           "for " DATAPLANE_GATEWAY,
                            missing, first);
 }
 
 static const struct doctor_check checks[] = {
-        {"links", check_links, "each ENI's is here, up, with its address and MTU",
+        {"links", check_links, "each ENI's link is up, with its address and MTU",
          "pods on that ENI cannot reach anything outside the node",
          DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE},
-        {"pod-links", check_pod_links, "each pod's has its container's id and our group",
-         "the node takes its pod's packets for another pod's, or for foreign ones",
+        {"pod-links", check_pod_links, "each pod's link has its container's id as alias, and our group",
+         "the node treats this pod's packets as another pod's, or as foreign ones",
          DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE | DOCTOR_NEEDS_WANTED},
-        {"rules", check_rules, "ours are here", "packets of pods are routed wrongly, and EC2 drops them",
+        {"rules", check_rules, "all of ours are present",
+         "packets of pods are routed wrongly, and EC2 drops them",
          DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE | DOCTOR_NEEDS_WANTED},
         {"other-rules", check_shadows, "no other rule has a higher priority",
          "packets of pods may be routed wrongly", DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE},
-        {"eni-routes", check_eni_routes, "each ENI's table leads out by it",
+        {"eni-routes", check_eni_routes, "each ENI's table routes via that ENI",
          "pods on that ENI cannot reach anything outside the node",
          DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE | DOCTOR_NEEDS_WANTED},
-        {"pod-routes", check_pod_routes, "each pod has one", "that pod cannot be reached",
+        {"pod-routes", check_pod_routes, "each pod has its route", "that pod cannot be reached",
          DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE | DOCTOR_NEEDS_WANTED},
-        {"nftables", check_nftables, "our table is as it should be",
-         "pods on secondary ENIs cannot reach anything outside the node, and none the internet",
+        {"nftables", check_nftables, "our table is correct",
+         "pods on secondary ENIs cannot reach anything outside the node, and no pod the internet",
          DOCTOR_NEEDS_HERE | DOCTOR_NEEDS_ROOT, 0, DOCTOR_CAUSE_KERNEL | DOCTOR_CAUSE_DAEMON},
-        {"guards", check_guards, "our tables against forged packets are as they should be",
-         "a pod may pass for another one, or reach what only the node itself should reach",
+        {"guards", check_guards, "our tables against forged packets are correct",
+         "a pod may forge another pod's address, or reach what only the node itself should reach",
          DOCTOR_NEEDS_HERE | DOCTOR_NEEDS_ROOT, 0, DOCTOR_CAUSE_KERNEL | DOCTOR_CAUSE_DAEMON},
         {"gateway", check_gateway, "proxy ARP entries are present",
-         "a pod whose MAC was changed reaches nothing", DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE, 0,
-         DOCTOR_CAUSE_DAEMON},
+         "a pod whose MAC address was changed cannot reach anything", DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE,
+         0, DOCTOR_CAUSE_DAEMON},
 };
 
 struct doctor_checks doctor_checks_route(void)

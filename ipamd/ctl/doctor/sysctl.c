@@ -103,7 +103,7 @@ static void check_forwarding(struct doctor *d)
         check_link(d, wanted, 1, "all", DOCTOR_FAIL);
         if (d->n_findings == before)
                 doctor_say(d, DOCTOR_UNCHECKED, NULL,
-                           "on for the node; which links are the ENIs' is not known without the daemon");
+                           "on for the node; without the daemon it is not known which links are the ENIs'");
 }
 
 static void check_rp_filter(struct doctor *d)
@@ -148,7 +148,8 @@ static void check_pod_links(struct doctor *d)
         }
         if (read_link("ipv4", "all", "rp_filter") == 2)
                 doctor_say(d, DOCTOR_WARN, "sysctl -w net.ipv4.conf.all.rp_filter=0",
-                           "net.ipv4.conf.all.rp_filter is 2: the strict check of the pods' links is off");
+                           "net.ipv4.conf.all.rp_filter is 2, which turns off the strict check on the pods' "
+                           "links");
 }
 
 /* A router's links take ICMP redirects only where both say so (ip-sysctl.rst). */
@@ -166,24 +167,23 @@ static void check_conntrack(struct doctor *d)
         long percent = max > 0 && count >= 0 ? count * 100 / max : 0;
 
         if (max < 0 || count < 0)
-                doctor_say(d, DOCTOR_UNCHECKED, NULL, "this kernel does not say how full it is");
+                doctor_say(d, DOCTOR_UNCHECKED, NULL, "this kernel does not report it");
         else if (percent >= CONNTRACK_WARN_PERCENT)
                 doctor_say(d, percent >= CONNTRACK_FAIL_PERCENT ? DOCTOR_FAIL : DOCTOR_WARN,
-                           "raise net.netfilter.nf_conntrack_max, or find who opens so many connections",
+                           "raise net.netfilter.nf_conntrack_max, or find out who opens so many connections",
                            "%ld of %ld connections are in use (%ld %%)", count, max, percent);
 }
 
 static const struct doctor_check checks[] = {
-        {"forwarding", check_forwarding, "on", "no packet passes between a pod and anything else",
-         DOCTOR_NEEDS_HERE},
+        {"forwarding", check_forwarding, "on", "pods have no network", DOCTOR_NEEDS_HERE},
         {"rp_filter", check_rp_filter, "not strict on the ENIs' links",
-         "packets that come in by another ENI than their answer leaves by are dropped",
+         "packets are dropped when the reply leaves by another ENI",
          DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE | DOCTOR_NEEDS_WANTED},
         {"eni-sysctls", check_eni_links, "OK",
-         "the node answers for addresses that are not its own, or accepts routes that any host offers",
+         "the node answers ARP for addresses that are not its own, or accepts routes from any host",
          DOCTOR_NEEDS_DAEMON | DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE | DOCTOR_NEEDS_WANTED},
         {"pod-sysctls", check_pod_links, "OK",
-         "a pod may pass for another one, or reach what only the node itself should reach",
+         "a pod may forge another pod's address, or reach what only the node itself should reach",
          DOCTOR_NEEDS_KERNEL | DOCTOR_NEEDS_HERE},
         {"redirects", check_redirects, "not accepted", "any host in the subnet can divert the node's traffic",
          DOCTOR_NEEDS_HERE},
