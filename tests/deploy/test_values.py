@@ -326,6 +326,47 @@ def test_the_chart_refuses_a_setting_where_ipamd_does(tmp_path, name, value):
     assert (code == 0) == (done.returncode == 0), (text, done.stderr)
 
 
+def setting(path, name, value):
+    return {"extraEnv": [{"name": name, "value": value}]} if path == "extraEnv" else nested(f"{path}.{name}", value)
+
+
+def rendered(folder, values):
+    (folder / "values.yaml").write_text(yaml.safe_dump(values))
+    return made_of(folder)
+
+
+@pytest.mark.parametrize("path", ["env", "extraEnv"])
+@pytest.mark.parametrize("bind", ["127.0.0.1:61678", "localhost:61678", "[::1]:61678", "unix:/run/m.sock"])
+def test_a_monitor_of_what_only_the_node_can_read_is_refused(tmp_path, path, bind):
+    code, text = helm("template", tmp_path, {"podMonitor": {"create": True}, **setting(path, "VPCWIRE_METRICS_BIND_ADDRESS", bind)})
+    assert code != 0 and f"with {path}.VPCWIRE_METRICS_BIND_ADDRESS {bind} the metrics are for the node alone" in text, text
+
+
+@pytest.mark.parametrize("bind", [":7000", "0.0.0.0:7000", "10.0.0.1:7000", "[::]:7000", "[fd00::1]:7000"])
+def test_a_monitor_reads_the_port_of_the_setting(tmp_path, bind):
+    for path in ("env", "extraEnv"):
+        made = rendered(tmp_path, {"podMonitor": {"create": True}, **setting(path, "VPCWIRE_METRICS_BIND_ADDRESS", bind)})
+        assert made["PodMonitor"] and daemon(made)["ports"] == [{"name": "metrics", "containerPort": 7000, "protocol": "TCP"}]
+
+
+@pytest.mark.parametrize(("link", "off"), [("true", "true"), ("TRUE", "T"), ("True", "1")])
+@pytest.mark.parametrize("path", ["env", "init.env", "extraEnv"])
+def test_what_ipamd_takes_for_true_is_true(tmp_path, path, link, off):
+    """Wherever the setting stands."""
+    linked = {"cniConfig": {"enabled": True, "fileContents": '{"plugins": [{"type": "aws-cni"}]}'}}
+    assert helm("template", tmp_path, {**linked, **setting(path, "VPCWIRE_AWS_CNI_LINK", link)})[0] == 0
+    code, text = helm("template", tmp_path, {"podMonitor": {"create": True}, **setting(path, "DISABLE_METRICS", off)})
+    refused = f"with {path}.DISABLE_METRICS {off} there is nothing to read" in text
+    assert (code != 0) == refused == (path != "init.env"), text  # that is not the daemon's
+
+
+def test_no_value_and_0_are_two_things(tmp_path):
+    assert rendered(tmp_path, {"revisionHistoryLimit": 0})["DaemonSet"]["spec"]["revisionHistoryLimit"] == 0
+    assert "revisionHistoryLimit" not in rendered(tmp_path, {"revisionHistoryLimit": None})["DaemonSet"]["spec"]
+    context = daemon(rendered(tmp_path, {"securityContext": {"privileged": None}}))["securityContext"]
+    assert context["allowPrivilegeEscalation"] is False and "privileged" not in context
+
+
 def test_all_that_is_wrong_is_said_at_once(tmp_path):
     code, text = helm("template", tmp_path, {"enableNetworkPolicy": True, "env": {"ENABLE_IPv6": "true"}, "image": {"tag": "v1.2.3"}})
     assert code != 0 and text.count("\n- ") == 3, text

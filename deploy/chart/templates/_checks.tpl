@@ -31,6 +31,19 @@ and types; files/aws-vpc-cni.yaml is the table of aws-vpc-cni's values, files/se
 {{- toJson $found -}}
 {{- end -}}
 
+{{/* (list . NAME PATH...), the paths as Kubernetes has them, later ones win: as JSON, path, value, and isTrue, which is as ipamd takes it. */}}
+{{- define "vpcwire.setting" -}}
+{{- $found := dict "path" "" "value" "" "isTrue" false -}}
+{{- $settings := include "vpcwire.settings" (index . 0) | fromJson -}}
+{{- $name := index . 1 -}}
+{{- range $path := slice . 2 -}}
+{{- with get (get $settings $path) $name -}}
+{{- $found = dict "path" $path "value" (toString .) "isTrue" (has (toString . | lower) (list "true" "t" "1")) -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $found -}}
+{{- end -}}
+
 {{- define "vpcwire.checkValues" -}}
 {{- range $path, $refused := (.Files.Get "files/aws-vpc-cni.yaml" | fromYaml).refused -}}
 {{- if eq (include "vpcwire.value" (dict "values" $.Values "path" $path)) $refused.is }}
@@ -87,10 +100,15 @@ and types; files/aws-vpc-cni.yaml is the table of aws-vpc-cni's values, files/se
 {{- if not (or .Values.securityContext.privileged (has "NET_ADMIN" $add) (has "ALL" $add)) }}
 - securityContext.capabilities.add: {{ toJson $add }}: ipamd needs NET_ADMIN for the host's network
 {{- end -}}
-{{- if and .Values.podMonitor.create (has (toString .Values.env.DISABLE_METRICS | lower) (list "true" "t" "1")) }}
-- podMonitor.create: true: with env.DISABLE_METRICS {{ .Values.env.DISABLE_METRICS }} there is nothing to read
+{{- $off := include "vpcwire.setting" (list . "DISABLE_METRICS" "env" "extraEnv") | fromJson -}}
+{{- $bind := include "vpcwire.setting" (list . "VPCWIRE_METRICS_BIND_ADDRESS" "env" "extraEnv") | fromJson -}}
+{{- if and .Values.podMonitor.create $off.isTrue }}
+- podMonitor.create: true: with {{ $off.path }}.DISABLE_METRICS {{ $off.value }} there is nothing to read
 {{- end -}}
-{{- if and .Values.cniConfig.enabled (regexMatch `"type"\s*:\s*"aws-cni"` .Values.cniConfig.fileContents) (ne (toString .Values.env.VPCWIRE_AWS_CNI_LINK) "true") }}
+{{- if and .Values.podMonitor.create (regexMatch `^(unix:|127\.|localhost:|\[[0:]*1\]:)` $bind.value) }}
+- podMonitor.create: true: with {{ $bind.path }}.VPCWIRE_METRICS_BIND_ADDRESS {{ $bind.value }} the metrics are for the node alone; take it out, or set it to :61678
+{{- end -}}
+{{- if and .Values.cniConfig.enabled (regexMatch `"type"\s*:\s*"aws-cni"` .Values.cniConfig.fileContents) (not (include "vpcwire.setting" (list . "VPCWIRE_AWS_CNI_LINK" "env" "init.env" "extraEnv") | fromJson).isTrue) }}
 - cniConfig.fileContents: "type": "aws-cni": our plugin's name is vpcwire; write that, or set env.VPCWIRE_AWS_CNI_LINK to true
 {{- end -}}
 {{- end -}}

@@ -57,7 +57,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{/* Kubernetes refuses privileged together with allowPrivilegeEscalation: false. */}}
 {{- define "vpcwire.securityContext" -}}
-{{- toYaml (.privileged | ternary (omit . "allowPrivilegeEscalation") .) -}}
+{{- toYaml (ternary (omit . "allowPrivilegeEscalation") . (eq .privileged true)) -}}
 {{- end -}}
 
 {{/* What the chart says about its own mounts, and is no setting of the owner's. */}}
@@ -90,5 +90,5 @@ annotations:
 {{- end -}}
 
 {{- define "vpcwire.metricsPort" -}}
-{{- regexFind "[0-9]+$" (.Values.env.VPCWIRE_METRICS_BIND_ADDRESS | default "") | default "61678" -}}
+{{- regexFind "[0-9]+$" (include "vpcwire.setting" (list . "VPCWIRE_METRICS_BIND_ADDRESS" "env" "extraEnv") | fromJson).value | default "61678" -}}
 {{- end -}}
