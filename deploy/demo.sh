@@ -40,6 +40,7 @@ readonly stop_deadline_s=120
 readonly reply_deadline_s=60
 readonly bin=build/release/bin
 readonly folder_prefix=/run/vpcwire-demo-
+readonly made_run=/run/vpcwire-demo.made # there where a demo made /run/vpcwire; the last one that ends removes both
 
 readonly begun=${EPOCHREALTIME/./}
 step_begun=$begun step_name='' keep=no
@@ -186,7 +187,8 @@ exec sleep infinity
 "
 
 start_host() { # NODE
-        mkdir -p /run/vpcwire "$folder/$1"
+        [ -d /run/vpcwire ] || { touch "$made_run" && mkdir /run/vpcwire; }
+        mkdir -p "$folder/$1"
         spawn "host-$1" ip netns exec "$name-$1" env "$(mark)" bash -c "$host_of_node" host "$folder/$1"
         wait_for "host-$1" test -e "$folder/$1/there"
 }
@@ -319,9 +321,15 @@ tear_down() {
         end vpcsim || code=1
         [ -z "$(left_namespaces)" ] || "$bin/vpcsim" clean --prefix "$name" || code=1
         rm -rf "$folder" || code=1
-        # What nodes had their own mounted at. Theirs who still run would lose it.
-        [ -n "$(running_demos)" ] || rmdir --ignore-fail-on-non-empty /run/vpcwire || code=1
+        [ -n "$(running_demos)" ] || remove_run || code=1
         return "$code"
+}
+
+# What nodes had their own mounted at, unless it is the host's. Theirs who still run would lose it.
+remove_run() {
+        [ -e "$made_run" ] || return 0
+        [ ! -d /run/vpcwire ] || rmdir --ignore-fail-on-non-empty /run/vpcwire || return
+        rm "$made_run"
 }
 
 check_nothing_left() {

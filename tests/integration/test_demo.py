@@ -166,6 +166,21 @@ def test_the_page_of_a_node(kept):
 
 
 @pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (":", ""),  # interrupted before a node was started
+        ("mkdir /run/vpcwire", "vpcwire"),  # the host's own
+        ("mkdir /run/vpcwire; touch /run/vpcwire-demo.made", ""),
+        ("mkdir /run/vpcwire /run/vpcwire-demo-d2; touch /run/vpcwire-demo.made", "vpcwire vpcwire-demo-d2 vpcwire-demo.made"),  # another runs
+    ],
+)
+def test_only_what_a_demo_made_is_removed(before, after):
+    script = f"mount -t tmpfs test /run; mkdir /run/vpcwire-demo-d1; {before}; {DEMO} stop d1; code=$?; echo left: $(ls /run | grep vpcwire); exit $code"
+    done = subprocess.run(["unshare", "--mount", "bash", "-c", script], capture_output=True, text=True, timeout=DEADLINE_S)
+    assert done.returncode == 0 and done.stdout.splitlines()[-1] == f"left: {after}".strip(), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["enter", "--name", "dffffffff", "node1"], "no demo 'dffffffff' is running"),
