@@ -14,8 +14,9 @@
 struct varlink_client;
 
 /*
- * Connects. ERR_NOT_FOUND: there is no socket at path (or its folder is missing); ERR_AGAIN: no daemon listens on it, or
- * its backlog is full until timeout_ms has passed; ERR_DENIED: we may not open it; ERR_INVALID: the path is too long.
+ * Connects. ERR_NOT_FOUND: there is no socket at path (or its folder is missing); ERR_AGAIN: no daemon listens on it;
+ * ERR_TIMEOUT: its backlog is full until timeout_ms has passed; ERR_DENIED: we may not open it; ERR_INVALID: the path is too
+ * long.
  */
 int varlink_client_connect(const char *path, int timeout_ms, struct varlink_client **ret, struct err *err);
 struct varlink_client *varlink_client_free(struct varlink_client *client);

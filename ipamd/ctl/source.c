@@ -73,7 +73,8 @@ int source_open(struct ctl *ctl, struct source *ret)
         r = ctl_try_connect(ctl, &ret->client, &err);
         if (r == 0)
                 ctl->offline.daemon = CTL_DAEMON_ANSWERS; /* the command before may have found none */
-        if (r < 0 && r != -ERR_DENIED && open_database(ret, CTL_DAEMON_DOWN, &err) == 0)
+        if (r < 0 && r != -ERR_DENIED &&
+            open_database(ret, r == -ERR_TIMEOUT ? CTL_DAEMON_SILENT : CTL_DAEMON_DOWN, &err) == 0)
                 return 0;
         if (r < 0)
                 ctl_fail_next(ctl, &err);

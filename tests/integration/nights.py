@@ -7,6 +7,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import tempfile
 import typing
 
@@ -150,6 +151,30 @@ def hung(host):
 
 
 @contextlib.contextmanager
+def hung_and_called(host):
+    """Its callers are so many that the kernel takes no more: a runtime asks for the STATUS again and again."""
+    with hung(host) as how, contextlib.ExitStack() as callers:
+        while True:
+            caller = callers.enter_context(socket.socket(socket.AF_UNIX))
+            caller.setblocking(False)
+            try:
+                caller.connect(str(host.node.socket))
+            except BlockingIOError:
+                yield how
+                return
+
+
+@contextlib.contextmanager
+def something_else_listens(host):
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(host.root / "other.sock"))
+        other.listen()
+        host.node.start_thread(lambda: other.accept()[0].close())
+        host.env = {"VPCWIRE_SOCKET": str(host.root / "other.sock")}
+        yield {}
+
+
+@contextlib.contextmanager
 def not_root(host):
     folder = tempfile.mkdtemp()
     try:
@@ -192,6 +217,9 @@ NIGHTS = [
     Night("daemon dead", "doctor", 4, dead, ("does not run",), ("systemctl start",)),
     Night("daemon hung", "status", 1, hung, ("does not answer",), ("ipamctl doctor",)),
     Night("daemon hung", "doctor", 4, hung, ("runs and hangs",), ("systemctl restart",)),
+    Night("daemon hung, with many callers", "status", 1, hung_and_called, ("does not answer",), ("ipamctl doctor",)),
+    Night("daemon hung, with many callers", "doctor", 4, hung_and_called, ("runs and hangs",), ("systemctl restart",)),
+    Night("something else listens", "doctor", 4, something_else_listens, ("fail       daemon           the daemon closed the connection",), ("journalctl",)),
     Night("not root", "status", 1, not_root, ("only root",), ("sudo ipamctl",)),
     Night("not root", "doctor", 1, not_root, ("not by root",), ("sudo ipamctl doctor",)),
     Night("setting refused by SIGHUP", "status", 0, refused_reload, ("WARM_IP_TARGET", "many"), ("fix: correct it and send SIGHUP again",)),

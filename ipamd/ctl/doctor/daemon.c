@@ -73,7 +73,7 @@ static void check_daemon(struct doctor *d)
                 return;
         if (d->daemon_err.code == ERR_DENIED)
                 doctor_say(d, DOCTOR_UNCHECKED, NULL, "only root can ask the daemon");
-        else if (d->daemon_err.code == ERR_NOT_FOUND || d->daemon_err.code == ERR_AGAIN)
+        else if (!d->is_reached && (d->daemon_err.code == ERR_NOT_FOUND || d->daemon_err.code == ERR_AGAIN))
                 say_down(d, manager);
         else if (d->daemon_err.code == ERR_TIMEOUT)
                 doctor_say(d, DOCTOR_FAIL,

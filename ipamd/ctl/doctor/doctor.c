@@ -309,8 +309,8 @@ enum ctl_exit ctl_doctor(struct ctl *ctl)
         enum ctl_exit code;
 
         find_cni_folders(&doctor, ctl);
-        if (ctl_try_connect(ctl, &client, &doctor.daemon_err) == 0 &&
-            ipam_status(client, &status, &doctor.daemon_err) == 0 &&
+        doctor.is_reached = ctl_try_connect(ctl, &client, &doctor.daemon_err) == 0;
+        if (doctor.is_reached && ipam_status(client, &status, &doctor.daemon_err) == 0 &&
             ipam_list(client, &list, &doctor.daemon_err) == 0) {
                 doctor.status = &status;
                 doctor.list = &list;

@@ -104,6 +104,7 @@ struct doctor {
                 *status; /* NULL: the daemon does not answer; then there is no list either */
         const struct ipam_list_reply *list;
         struct err daemon_err;                /* why not */
+        bool is_reached;                      /* something listens on its socket */
         const struct ipam_probe_reply *probe; /* NULL: nobody says; then probe_err tells why */
         struct err probe_err;
         const char *unprobed; /* why it was not asked; NULL: it was */
