@@ -183,6 +183,16 @@ static bool is_the_room_remedy(const struct ipam_status_reply *status, const cha
         return status->room_remedy && strcmp(status->room_remedy, remedy) == 0;
 }
 
+/* Of what room says already, with the call that is delayed where there is one. */
+static bool room_says_it(const struct ipam_blocked *blocked)
+{
+        return blocked->kind == IPAM_CONDITION_KIND_GROW &&
+               (blocked->cause == IPAM_CONDITION_CAUSE_ENI_LIMIT ||
+                blocked->cause == IPAM_CONDITION_CAUSE_POD_LIMIT ||
+                blocked->cause == IPAM_CONDITION_CAUSE_ASSIGN_BLOCKED ||
+                blocked->cause == IPAM_CONDITION_CAUSE_CREATE_BLOCKED);
+}
+
 static void show_blocked(struct ctl *ctl, const struct ipam_status_reply *status, int64_t now_ms)
 {
         for (size_t i = 0; i < status->n_blocked; i++) {
@@ -190,7 +200,7 @@ static void show_blocked(struct ctl *ctl, const struct ipam_status_reply *status
                 _cleanup_(text_done) struct text text = {0};
                 int64_t until_ms;
 
-                if (said_before(status, i))
+                if (said_before(status, i) || room_says_it(blocked))
                         continue;
                 add_calls(&text, status, i, &until_ms);
                 text_add(&text, ": %s", blocked->reason);

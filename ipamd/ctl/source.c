@@ -14,9 +14,8 @@ static void tell_offline(const struct ctl *ctl, const struct err *why)
 
         fprintf(ctl->err,
                 "ipamctl: ipamd %s: %s\n"
-                "ipamctl: %s since %s (%s ago) or later: its database was last written then. This is what "
-                "the "
-                "database says; next: " CTL_NEXT "\n",
+                "ipamctl: %s since %s (%s ago) or later: its database was last written then. This is "
+                "what the database says; next: " CTL_NEXT "\n",
                 down ? "is down" : "does not answer", why->msg, down ? "down" : "silent",
                 clock_wall_format(written_ms, (char[CLOCK_TEXT_BYTES]){0}),
                 show_age(clock_wall_ms() - written_ms, (char[SHOW_AGE_BYTES]){0}));

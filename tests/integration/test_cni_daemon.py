@@ -442,7 +442,7 @@ def test_two_interfaces_of_a_pod(host):
     with host.daemon(Add=lambda request: LEASE if request["ifname"] == "eth0" else {**LEASE, "address": "10.0.1.8"}) as daemon:
         first = host.cni("ADD")
         second = host.cni("ADD", ifname="net1")
-        assert second.code == 101 and "169.254.1.1" in second.json["msg"] and "by eth0 already" in second.json["msg"], second
+        assert second.code == 101 and "169.254.1.1" in second.json["msg"] and "via eth0 already" in second.json["msg"], second
         assert daemon.calls[-1][0] == "Del" and daemon.calls[-1][1]["ifname"] == "net1"
         assert daemon.calls[-2][1]["host_ifname"] not in (HOST_LINK, None)
         for _ in range(2):
@@ -491,7 +491,7 @@ def test_check_of_the_lease(host, name):
         ("pod", "ip link set eth0 down", "eth0"),
         ("pod", "ip address flush dev eth0", ADDRESS),
         ("pod", "ip route delete default", "0.0.0.0/0"),
-        ("pod", "ip neighbour replace 169.254.1.1 lladdr 02:00:00:00:00:99 nud permanent dev eth0", "neighbour 169.254.1.1"),
+        ("pod", "ip neighbour replace 169.254.1.1 lladdr 02:00:00:00:00:99 nud permanent dev eth0", "neighbour entry 169.254.1.1"),
         ("pod", "ip link delete eth0", "eth0"),
         ("host", f"ip link set {HOST_LINK} down", HOST_LINK),
         ("host", f"ip link set {HOST_LINK} alias other", "alias"),

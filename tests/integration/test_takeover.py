@@ -287,7 +287,7 @@ def test_an_exported_node_serves_no_new_pod(make_node, tmp_path):
 def test_an_export_that_fails_says_that_new_pods_wait(make_node, tmp_path):
     """An earlier file may be there, which does not know of them."""
     node = make_node("n1", env=HELD)
-    with pytest.raises(AssertionError, match="not exported, and new pods wait until it is.*no-such-folder"):
+    with pytest.raises(AssertionError, match="not exported; new pods wait until it is.*no-such-folder"):
         node.export("--output", tmp_path / "no-such-folder/ipam.json")
     assert "exported to another daemon" in node.pod_netns("late").cni("ADD").json["msg"]
     node.export("--cancel")
