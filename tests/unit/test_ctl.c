@@ -14,6 +14,7 @@
 
 #include "ctl/ctl.h"
 #include "ctl/doctor/doctor.h"
+#include "ctl/source.h"
 
 /* ---- a daemon that knows one answer per method ---- */
 
@@ -762,6 +763,30 @@ static void test_doctor_tells_when_neighbours_fill_their_table(void **state)
                                  cases[i].tight);
 }
 
+/* One struct ctl is for all commands of a bundle, and a daemon may start, or hang, in the middle of it. */
+static void test_source_after_another(void **state _unused_)
+{
+        struct daemon daemon = {0};
+        struct ctl found = {.offline.daemon = CTL_DAEMON_DOWN};
+        struct ctl hung = {.offline.daemon = CTL_DAEMON_SILENT, .db_path = "/nonexistent/ipam.db"};
+        _cleanup_free_ char *text = NULL;
+        struct source source;
+        size_t n;
+
+        daemon_start(&daemon);
+        found.socket_path = daemon.path;
+        assert_int_equal(source_open(&found, &source), 0);
+        source_done(&source);
+        daemon_stop(&daemon);
+        assert_int_equal(found.offline.daemon, CTL_DAEMON_ANSWERS);
+
+        hung.err = open_memstream(&text, &n);
+        assert_true(source_open(&hung, &source) < 0);
+        fclose(hung.err);
+        assert_non_null(strstr(text, "did not a moment ago"));
+        assert_non_null(strstr(text, "/nonexistent/ipam.db"));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -783,6 +808,7 @@ int main(void)
                 cmocka_unit_test(test_log_level),
                 cmocka_unit_test(test_version),
                 cmocka_unit_test(test_no_daemon),
+                cmocka_unit_test(test_source_after_another),
                 cmocka_unit_test(test_the_daemon_says_no),
                 cmocka_unit_test(test_usage),
                 cmocka_unit_test(test_doctor_tells_when_neighbours_fill_their_table),
