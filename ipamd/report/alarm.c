@@ -86,12 +86,13 @@ static bool is_stale(const struct alarm_facts *facts, const struct condition *co
 static void add_condition(struct list *list, const struct condition *condition)
 {
         for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
-                const struct condition_words words = condition_words(condition, list->arena);
                 const struct rule *rule = &rules[i];
                 const char *object = rule->object ? condition->object : "";
+                struct condition_words words;
 
                 if (!matches(rule, condition))
                         continue;
+                words = condition_words(condition, list->arena);
                 add(list, (struct kube_notice){.reason = rule->reason,
                                                .over_reason = rule->over_reason,
                                                .subject = object,

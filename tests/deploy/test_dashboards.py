@@ -68,7 +68,7 @@ def test_a_query_asks_for_what_there_is(expr):
 
 
 def test_the_page_has_words_for_each_cause():
-    words = re.search(r"const CAUSES = \{(.*?)\};", (TOP / "ipamd/http/page/health.js").read_text(), re.S).group(1)
+    words = re.search(r"const CAUSES = \{(.*?)\};", (TOP / "ipamd/http/page/pool.js").read_text(), re.S).group(1)
     assert set(re.findall(r'^\s*"?([\w-]+)"?: "', words, re.M)) == set(metrics()["vpcwire_pool_missing_addresses"]["reason"])
 
 
