@@ -2,16 +2,22 @@
 /* What goes into a bundle: secrets do not; and the archive is one that others can read. */
 #include "test.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "ctl/bundle/bundle.h"
 
 #define SECRET  "Tr0ub4dor-and-3-more"
 #define NO_JSON "(not shown: it begins as JSON, and is none)\n"
+
+enum { HANGS_S = 300 };
 
 static char *allowed(enum allow how, const char *text)
 {
@@ -186,7 +192,7 @@ static void test_allow_random(void **state _unused_)
 /* Each byte is looked at a few times, and not once for each before it: this ends in a second, or not in an hour. */
 static void test_allow_of_much(void **state _unused_)
 {
-        enum { BYTES = 2 * 1024 * 1024, HANGS_S = 300 };
+        enum { BYTES = 2 * 1024 * 1024 };
         static const char *const parts[] = {"a.",
                                             "a",
                                             "://",
@@ -216,6 +222,44 @@ static void test_allow_of_much(void **state _unused_)
                         free(allowed(how, text));
         }
         alarm(0);
+}
+
+/* Sends a byte now and then, and never ends, until it is killed. */
+static _Noreturn void drip(int listener)
+{
+        enum { PAUSE_US = 100 * 1000 };
+        int fd = accept(listener, NULL, NULL);
+
+        while (send(fd, "x", 1, MSG_NOSIGNAL) == 1)
+                usleep(PAUSE_US);
+        _exit(0);
+}
+
+/* A server that is slow for ever: the time is for all of its answer. */
+static void test_get_ends(void **state _unused_)
+{
+        struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        socklen_t length = sizeof(address);
+        char where[32], *text;
+        struct err err;
+        size_t n;
+        pid_t pid;
+
+        assert_int_equal(bind(listener, (struct sockaddr *)&address, length), 0);
+        assert_int_equal(listen(listener, 1), 0);
+        assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
+        pid = fork();
+        if (pid == 0)
+                drip(listener);
+        close(listener);
+        snprintf(where, sizeof(where), "127.0.0.1:%d", ntohs(address.sin_port));
+        alarm(HANGS_S);
+        assert_fails(bundle_get(where, "/x", &text, &n, &err), ERR_TIMEOUT);
+        alarm(0);
+        assert_non_null(strstr(err.msg, "/x: no whole answer within 5 s"));
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
 }
 
 static void run(const char *command)
@@ -273,7 +317,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_allow),         cmocka_unit_test(test_allow_nul),
                 cmocka_unit_test(test_keep_end),      cmocka_unit_test(test_allow_random),
-                cmocka_unit_test(test_allow_of_much), cmocka_unit_test(test_tar),
+                cmocka_unit_test(test_allow_of_much), cmocka_unit_test(test_get_ends),
+                cmocka_unit_test(test_tar),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
