@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The database as ipamctl looks at it where no daemon answers. */
 #include <errno.h>
+#include <poll.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "store/files.h"
 #include "store/schema.h"
+
+enum { TRIES = 4, PAUSE_MS = 50 };
 
 static int64_t written_ms(const struct stat *st)
 {
@@ -29,7 +33,7 @@ static char *uri_of(const char *path, const char *query)
  * With a log, SQLite reads it by the index beside it as it is (readonly_shm). Without one the main file has all, and nobody
  * writes it (immutable); else SQLite would make log and index anew.
  */
-int store_open_read_only(const char *path, struct store **ret, int64_t *ret_written_wall_ms, struct err *err)
+static int open_once(const char *path, struct store **ret, int64_t *ret_written_wall_ms, struct err *err)
 {
         _cleanup_free_ char *log = xasprintf("%s-wal", path), *index = xasprintf("%s-shm", path), *uri = NULL;
         _cleanup_(store_freep) struct store *store = NULL;
@@ -52,4 +56,16 @@ int store_open_read_only(const char *path, struct store **ret, int64_t *ret_writ
                 *ret_written_wall_ms = written_ms(&log_st);
         *ret = TAKE_PTR(store);
         return 0;
+}
+
+/* A daemon that starts or ends just now makes or removes log and index one after the other. */
+int store_open_read_only(const char *path, struct store **ret, int64_t *ret_written_wall_ms, struct err *err)
+{
+        int r = open_once(path, ret, ret_written_wall_ms, err);
+
+        for (unsigned i = 1; i < TRIES && r < 0 && access(path, R_OK) == 0; i++) {
+                poll(NULL, 0, PAUSE_MS);
+                r = open_once(path, ret, ret_written_wall_ms, err);
+        }
+        return r;
 }

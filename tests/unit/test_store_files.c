@@ -735,6 +735,32 @@ static void test_schema_7(void **state)
         fixture_check(f);
 }
 
+/* A daemon that closes its database takes the index away before the log. A copy, of which SQLite in here knows nothing. */
+static void test_read_only_while_the_daemon_changes(void **state)
+{
+        struct fixture *f = *state;
+        _cleanup_(store_freep) struct store *looker = NULL;
+        char command[1024], path[256], index[300];
+        int64_t written_ms;
+        pid_t child;
+
+        fixture_restart(f, "a");
+        fixture_ready_eni(f, 0, 3);
+        snprintf(path, sizeof(path), "%s/copy.db", f->folder);
+        snprintf(index, sizeof(index), "%s-shm", path);
+        snprintf(command, sizeof(command), "cp -p %s %s && cp -p %s-wal %s-wal && cp -p %s-shm %s/aside",
+                 f->options.path, path, f->options.path, path, f->options.path, f->folder);
+        assert_int_equal(system(command), 0);
+        snprintf(command, sizeof(command), "%s/aside", f->folder);
+        child = fork();
+        if (child == 0) {
+                usleep(20000);
+                _exit(rename(command, index) == 0 ? 0 : 1);
+        }
+        assert_ok(store_open_read_only(path, &looker, &written_ms, &f->err), &f->err);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
 /* Beside a daemon that has it open (a log, and its index), after one that closed it, and with a name that means something in a URI. */
 static void test_read_only(void **state)
 {
@@ -804,6 +830,7 @@ int main(void)
                 T(test_lock_without_its_file),
                 T(test_lock_is_no_link),
                 T(test_read_only),
+                T(test_read_only_while_the_daemon_changes),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
