@@ -7,7 +7,6 @@ long it takes, how many lines it is, the first of them. What the lines must say 
 import time
 
 import bench
-from nights import NIGHTS, Host
 
 GOAL_S = 1.0
 FIRST_LINE_COLUMNS = 110
@@ -15,6 +14,8 @@ FIRST_LINE_COLUMNS = 110
 
 def run(night):
     """What the command printed, standard error first as on a terminal, and its seconds."""
+    from nights import Host  # which needs the tests' packages
+
     with bench.world(**night.world) as world:
         node = world.node("n1", instance_type="t3.small", hop_limit=2, subnet=night.subnet, env=night.env).start()
         host = Host(world.simulator, node, world.folder / "host")
@@ -25,6 +26,8 @@ def run(night):
 
 
 def measure(options, figures):
+    from nights import NIGHTS
+
     figures.title("Commands and seconds until cause and remedy are on the screen")
     for night in NIGHTS:
         text, seconds = run(night)

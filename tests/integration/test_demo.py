@@ -186,7 +186,7 @@ def test_only_what_a_demo_made_is_removed(before, after):
         (["enter", "--name", "dffffffff", "node1"], "no demo 'dffffffff' is running"),
         (["stop", "../../etc"], "no demo '../../etc' is running"),
         (["enter", "--name"], "--name of which demo?"),
-        (["nonsense"], "usage: sudo deploy/demo.sh"),
+        (["nonsense"], "unknown argument 'nonsense'"),
     ],
 )
 def test_wrong_usage(arguments, said):

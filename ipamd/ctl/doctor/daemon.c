@@ -54,14 +54,15 @@ static void say_down(struct doctor *d, const struct manager *manager)
 
         if (refused)
                 doctor_say(d, DOCTOR_FAIL, arena_printf(d->arena, "correct it; then %s", manager->start),
-                           "it does not run, and cannot start with its settings: %s", refused);
+                           "it is not running, and cannot start with its settings: %s", refused);
         else
                 doctor_say(d, DOCTOR_FAIL,
-                           arena_printf(d->arena, "%s; why it ended: %s%s", manager->start, manager->log,
+                           arena_printf(d->arena, "%s; see why it stopped: %s%s", manager->start,
+                                        manager->log,
                                         d->daemon_err.code == ERR_NOT_FOUND
                                                 ? "; if it runs, type ipamctl with its VPCWIRE_SOCKET"
                                                 : ""),
-                           "it does not run: %s", d->daemon_err.msg);
+                           "it is not running: %s", d->daemon_err.msg);
 }
 
 /* A daemon that hangs is not started, and one that does not run is not waited for. */
