@@ -27,9 +27,9 @@ struct wording {
 static const struct {
         struct wording what, remedy;
 } rows[_CONDITION_CAUSE_MAX] = {
-        [CAUSE_THROTTLED] = {{"EC2 throttles this account's API calls"},
-                             {"nothing to do on this node, it slows down by itself; CloudTrail shows who "
-                              "calls most, AWS can raise the limit"}},
+        [CAUSE_THROTTLED] =
+                {{"EC2 throttles this account's API calls"},
+                 {"if it lasts: CloudTrail shows which clients call most, AWS can raise the limit"}},
         [CAUSE_TRANSIENT] = {{"EC2 answers with a server error"}, {0}},
         [CAUSE_TRANSPORT] = {{0}, /* the resolver, the route, the certificate, ...: the message knows which */
                              {"check DNS, routes, security groups and the VPC endpoint of the EC2 API"}},
@@ -37,7 +37,8 @@ static const struct {
                                    {"release addresses in it, or tag another subnet of this zone with "
                                     "kubernetes.io/role/cni=1"}},
         [CAUSE_CAPACITY_ENI] = {{"EC2 assigns no more addresses to ", ABOUT_OBJECT, ""}, {0}},
-        [CAUSE_CAPACITY_INSTANCE] = {{"EC2 attaches no more ENIs to this instance"}, {0}},
+        [CAUSE_CAPACITY_INSTANCE] = {{"EC2 attaches no more ENIs to this instance"},
+                                     {"detach ENIs that are not needed, or use a larger instance type"}},
         [CAUSE_CAPACITY_ACCOUNT] =
                 {{"the account is at its quota of ENIs in this region"},
                  {"delete unused ENIs, or raise the quota 'Network interfaces per Region'"}},
@@ -59,20 +60,23 @@ static const struct {
         [CAUSE_POD_LIMIT] = {{0}, {"raise VPCWIRE_MAX_PODS to kubelet's maxPods"}},
         [CAUSE_TYPE_LIMIT] = {{0}, {"use another instance type"}},
         [CAUSE_PUBLIC_ADDRESS] = {{0}, {"disassociate the public address to let ipamd delete the ENI"}},
-        [CAUSE_TAG_MISSING] = {{0}, {"restore the tag, or delete the pods on the ENI to let ipamd drop it"}},
+        [CAUSE_TAG_MISSING] = {{0},
+                               {"put the tag back on the ENI, or delete its pods (ipamctl pods): then it is "
+                                "not used any more"}},
         [CAUSE_LINK_MISSING] = {{0},
-                                {"find out who detached it or removed its link (dmesg, CloudTrail); if it "
-                                 "does not come back, delete the pods on it"}},
+                                {"find out who detached it or removed its link (dmesg, CloudTrail); if the "
+                                 "link does not come back, delete the pods on this ENI (ipamctl pods)"}},
         [CAUSE_ROUTE_MISLED] = {{0}, {"remove that route if it is wrong: ", ABOUT_POD_ROUTE, ""}},
         [CAUSE_HOST_HAS_ADDRESS] = {{0},
                                     {"remove it from that link; ip address show to ", ABOUT_OBJECT,
                                      " says where it is"}},
         [CAUSE_NO_LEASE] = {{0}, {"remove that route if no container uses it: ", ABOUT_POD_ROUTE, ""}},
         [CAUSE_ROUTE_STRAYED] = {{0},
-                                 {"give the route another range, or a higher metric: ip route show ",
-                                  ABOUT_OBJECT, ""}},
+                                 {"remove that route, narrow it, or give it a higher metric: ip route show ",
+                                  ABOUT_OBJECT, " shows it"}},
         [CAUSE_NO_DEFAULT_ROUTE] = {{0},
-                                    {"restore the default route via the primary ENI: ip route show default"}},
+                                    {"add it again: ip route add default via GATEWAY dev LINK; a DHCP client "
+                                     "or a network manager may have removed it"}},
 };
 
 /* Of the kinds that are calls. */

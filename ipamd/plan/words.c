@@ -4,12 +4,12 @@
 
 #include "plan/plan.h"
 
-/* "1 is full, 2 are not ours" */
+/* "1 is full, 2 are of other software" */
 static const char *places_text(const struct plan_stuck *s, struct arena *arena)
 {
         static const char *const words[_PLAN_PLACE_MAX] = {
                 [PLAN_PLACE_FULL] = "full",
-                [PLAN_PLACE_NOT_OURS] = "not ours",
+                [PLAN_PLACE_NOT_OURS] = "of other software",
                 [PLAN_PLACE_LEAVING] = "being removed",
                 [PLAN_PLACE_WITHOUT_LINK] = "without a link on the host",
         };

@@ -112,17 +112,18 @@ static void add_denied(struct list *list, const struct store_fact *denied)
                           .over_reason = "IAMPermissionsGranted",
                           .subject = denied->name,
                           .message = words_joined(&words, list->arena),
-                          .over_message = arena_printf(list->arena, "EC2 allows %s again", denied->name)});
+                          .over_message = arena_printf(list->arena, "EC2 now allows ec2:%s", denied->name)});
 }
 
 static void add_setting(struct list *list, const struct config_warning *warning)
 {
-        add(list, (struct kube_notice){
-                          .reason = "SettingNotFollowed",
-                          .over_reason = "SettingFollowed",
-                          .subject = warning->setting,
-                          .message = arena_printf(list->arena, "%s: %s", warning->setting, warning->text),
-                          .over_message = arena_printf(list->arena, "%s takes effect", warning->setting)});
+        add(list,
+            (struct kube_notice){
+                    .reason = "SettingNotFollowed",
+                    .over_reason = "SettingFollowed",
+                    .subject = warning->setting,
+                    .message = arena_printf(list->arena, "%s: %s", warning->setting, warning->text),
+                    .over_message = arena_printf(list->arena, "%s: the warning is over", warning->setting)});
 }
 
 static void add_lost(struct list *list, const struct store_counts *counts)

@@ -107,7 +107,7 @@ const char *room_tried_text(const struct pool_facts *facts, const struct conditi
         if (!condition->attempts)
                 return what;
         if (facts_is_over(facts, condition))
-                return arena_printf(arena, "%s, tried again now", what);
+                return arena_printf(arena, "%s, retrying now", what);
         return arena_printf(arena, "%s, next try in %s", what,
                             clock_until_format(condition->retry_at_ms - facts->now_ms, span));
 }
@@ -131,18 +131,24 @@ static const char *coming_text(const struct pool_facts *facts, struct arena *are
         return room_cooling_text(facts, arena) ?: "more are assigned when a pod needs one";
 }
 
-/* What has no remedy passes by itself. */
+/* What has no remedy passes by itself, and throttling most of the time. */
+static bool passes(const struct condition *by, const struct condition_words *words)
+{
+        return !words->remedy || by->cause == CAUSE_THROTTLED;
+}
+
 static void set_stopped(const struct pool_facts *facts, const struct condition *by, struct arena *arena,
                         struct room *ret)
 {
         const struct condition_words words = condition_words(by, arena);
+        bool soon = passes(by, &words);
 
-        ret->state = words.remedy ? IPAM_ROOM_STATE_NONE : IPAM_ROOM_STATE_SOON;
+        ret->state = soon ? IPAM_ROOM_STATE_SOON : IPAM_ROOM_STATE_NONE;
         ret->cause = wire_cause(by->cause);
         ret->remedy = words.remedy;
         ret->summary =
-                arena_printf(arena, "%s, %s; %s", words.remedy ? "none" : "soon",
-                             room_counts_text(facts, arena), room_tried_text(facts, by, words.what, arena));
+                arena_printf(arena, "%s, %s; %s", soon ? "soon" : "none", room_counts_text(facts, arena),
+                             room_tried_text(facts, by, words.what, arena));
 }
 
 static void set_at_limit(const struct pool_facts *facts, struct arena *arena, struct room *ret)

@@ -783,7 +783,7 @@ static void test_source_after_another(void **state _unused_)
         hung.err = open_memstream(&text, &n);
         assert_true(source_open(&hung, &source) < 0);
         fclose(hung.err);
-        assert_non_null(strstr(text, "did not a moment ago"));
+        assert_non_null(strstr(text, "did not answer a moment ago"));
         assert_non_null(strstr(text, "/nonexistent/ipam.db"));
 }
 

@@ -333,8 +333,8 @@ static const struct plan_case growing[] = {
          &small,
          "",
          3,
-         .stuck = "no room for another ENI: of the 3 that this instance type can have, 1 is full, 2 are not "
-                  "ours"},
+         .stuck = "no room for another ENI: of the 3 that this instance type can have, 1 is full, 2 are of "
+                  "other software"},
         {"one is on its way out",
          {PRIMARY(.leased = 3), READY(1, .leased = 3), ENI(3, 2, DETACHING, .leaving = 3)},
          {.waiting = 1},

@@ -136,7 +136,7 @@ static const struct {
         {{SMALL_POOL, BLOCKED_1(tried_again)},
          "no free address: 3 of at most 9 in use" FIX_SUBNET,
          IPAM_ROOM_STATE_NONE,
-         "none, 3 of at most 9 in use; subnet subnet-x has no free addresses, tried again now"},
+         "none, 3 of at most 9 in use; subnet subnet-x has no free addresses, retrying now"},
         {{SMALL_POOL, BLOCKED_1(long_over)},
          "no free address: 3 of at most 9 in use",
          IPAM_ROOM_STATE_SOON,
