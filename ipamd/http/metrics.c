@@ -201,7 +201,7 @@ void http_get_metrics(void *data, const struct http_route *route _unused_, struc
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         struct http_endpoints *http = data;
-        struct ipam_status_reply status;
+        struct ipam_status_reply status = {0};
         struct http_pool pool = {0};
         struct err err;
 
