@@ -101,7 +101,7 @@ def subnet_full(host):
 @contextlib.contextmanager
 def denied(host):
     host.node.wait_quiet(free=3)
-    host.simulator.ctl("set-denied", actions=["AssignPrivateIpAddresses"])
+    host.simulator.ctl("set-denied", actions=["CreateNetworkInterface"])  # the first ENI is full: it is all that would help
     host.node.add_pods(["p0", "p1", "p2"])
     with host.waiting():
         wait_until(lambda: host.is_blocked("denied"), DAY_S)
@@ -209,17 +209,17 @@ def wrong_socket(host):
 NIGHTS = [
     Night("full node", "status", 0, full, ("room", "none"), ("fix: ",), env=TINY),
     Night("subnet full", "status", 0, subnet_full, (SMALL_SUBNET["id"], "no free addresses"), ("fix: ",), env=GROWS, world=SMALL_WORLD, subnet=SMALL_SUBNET["id"]),
-    Night("permission denied", "status", 0, denied, ("may not call ec2:AssignPrivateIpAddresses",), ("allow ec2:AssignPrivateIpAddresses",), env=GROWS),
+    Night("permission denied", "status", 0, denied, ("may not call ec2:CreateNetworkInterface",), ("allow ec2:CreateNetworkInterface and ec2:CreateTags",), env=GROWS),
     Night("account throttled", "status", 0, throttled, ("throttle",), ("fix: ",), env=GROWS),
     Night("IMDS away", "status", 0, imds_away, ("no credentials that AWS accepts",), ("fix: ipamctl doctor says why: IMDS",), env=GROWS, world={"credentials_ttl_s": 900}),
     Night("IMDS away", "doctor", 4, imds_away, ("fail       imds", "403"), ("modify-instance-metadata-options",), env=GROWS, world={"credentials_ttl_s": 900}),
     Night("daemon dead", "status", 1, dead, ("ipamd is down",), ("ipamctl doctor",)),
-    Night("daemon dead", "doctor", 4, dead, ("does not run",), ("systemctl start",)),
+    Night("daemon dead", "doctor", 4, dead, ("it is not running",), ("systemctl start",)),
     Night("daemon hung", "status", 1, hung, ("does not answer",), ("ipamctl doctor",)),
-    Night("daemon hung", "doctor", 4, hung, ("runs and hangs",), ("systemctl restart",)),
+    Night("daemon hung", "doctor", 4, hung, ("it is running, but hangs",), ("systemctl restart",)),
     Night("daemon hung, with many callers", "status", 1, hung_and_called, ("does not answer",), ("ipamctl doctor",)),
-    Night("daemon hung, with many callers", "doctor", 4, hung_and_called, ("runs and hangs",), ("systemctl restart",)),
-    Night("something else listens", "doctor", 4, something_else_listens, ("fail       daemon           the daemon closed the connection",), ("journalctl",)),
+    Night("daemon hung, with many callers", "doctor", 4, hung_and_called, ("it is running, but hangs",), ("systemctl restart",)),
+    Night("something else listens", "doctor", 4, something_else_listens, ("fail       daemon           ipamd closed the connection",), ("journalctl",)),
     Night("not root", "status", 1, not_root, ("only root",), ("sudo ipamctl",)),
     Night("not root", "doctor", 1, not_root, ("not by root",), ("sudo ipamctl doctor",)),
     Night("setting refused by SIGHUP", "status", 0, refused_reload, ("WARM_IP_TARGET", "many"), ("fix: correct it and send SIGHUP again",)),
