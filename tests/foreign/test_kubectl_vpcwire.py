@@ -160,6 +160,7 @@ def test_a_full_node(cluster):
 
     wait_until(full, 30)
     node.delete_pods(made)
+    wait_until(lambda: not node.pool()["cooling"], 60, why="the next test's pods have addresses")
 
 
 @pytest.mark.parametrize("how", ["dead", "hung", "kubelet"])
