@@ -107,8 +107,8 @@ def test_the_package_on_a_machine_with_systemd(machine, pods):
     wait_serving(machine)
     all_is_well()
 
-    machine.run("ipamctl", "bundle", "/root/bundle.tar.gz")
-    with tarfile.open(machine.path("/root/bundle.tar.gz")) as archive:
+    machine.run("ipamctl", "bundle", "/var/tmp/bundle.tar.gz")
+    with tarfile.open(machine.path("/var/tmp/bundle.tar.gz")) as archive:
         assert '"msg":"serving"' in archive.extractfile("logs/journal.log").read().decode()
     machine.run("systemctl", "stop", UNIT)
     assert "systemctl start vpcwire-ipamd.service" in machine.run("ipamctl", "doctor", check=False).stdout

@@ -307,12 +307,11 @@ static bool is_key_id(const char *token, size_t n)
         return true;
 }
 
-/* Below which of a host's folders: base64 begins with a slash, too. */
+/* Below which of a host's folders, of those that node software uses: base64 begins with a slash, too. */
 static bool is_path(const char *token, size_t n)
 {
-        static const char *const folders[] = {"/dev/", "/etc/", "/home/", "/host/", "/lib/",
-                                              "/mnt/", "/opt/", "/proc/", "/root/", "/run/",
-                                              "/sys/", "/tmp/", "/usr/",  "/var/"};
+        static const char *const folders[] = {"/dev/", "/etc/", "/host/", "/lib/", "/opt/", "/proc/",
+                                              "/run/", "/sys/", "/tmp/",  "/usr/", "/var/"};
 
         for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
                 if (starts_with(token, token + n, folders[i]))
