@@ -328,7 +328,7 @@ def test_all_keys_of_our_logs_are_shown():
     top = pathlib.Path(__file__).resolve().parents[2]
     sources = [path.read_text() for folder in ("ipamd", "lib", "cni") for path in (top / folder).rglob("*.[ch]")]
     keys = {key for text in sources for key in re.findall(r'\bLOG_(?:STR|INT)\(\s*"(\w+)"', text)} | {"time", "level", "msg", "more_times"}
-    table = (top / "ipamd/ctl/bundle/allow.c").read_text().split("log_keys[] = {")[1].split("};")[0]
+    table = (top / "ipamd/ctl/bundle/allow_keys.c").read_text().split("log_keys[] = {")[1].split("};")[0]
     known = set(re.findall(r'"(\w+)"', table))
     assert "container" in keys and keys <= known, keys - known
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What of a text may go to others: the values of keys that are known to be harmless, each kind of text with its own list
- * (allow.c). All other values are replaced, and so are a line that has no key, a line of a log that is not of our form, and
+ * (allow_keys.c). All other values are replaced, and so are a line that has no key, a line of a log that is not of our form, and
  * a text that begins as JSON and is none. In values that are shown, what can only be a secret is still replaced: keys of AWS,
  * tokens, user and password in URLs. Pure; the time is linear in the text.
  */
