@@ -16,8 +16,11 @@ static int64_t ask(struct pace *pace, enum ec2_action action)
 
 int ec2_put_off(int64_t wait_ms, const char *why, struct ec2_result *result, struct err *err)
 {
+        char span[CLOCK_SPAN_BYTES];
+
         *result = (struct ec2_result){.class = EC2_FAILURE_THROTTLED, .paced = true, .wait_ms = wait_ms};
-        return err_set(err, ERR_AGAIN, "not sent: %s; next try in %lld ms", why, (long long)wait_ms);
+        return err_set(err, ERR_AGAIN, "not sent: %s; next try in %s", why,
+                       clock_until_format(wait_ms, span));
 }
 
 int ec2_keep_pace(struct pace *pace, enum ec2_action action, bool follow_up, struct ec2_result *result,

@@ -4,6 +4,7 @@
 
 #include "ctl/ctl.h"
 #include "ctl/show.h"
+#include "model/event.h"
 
 enum { KIND_WIDTH = 16, SUBJECT_WIDTH = 21, GAP = 2 };
 
@@ -19,6 +20,7 @@ static unsigned show_padded(struct ctl *ctl, const char *text, unsigned width, e
 
 void ctl_show_event(struct ctl *ctl, const struct ipam_event *event)
 {
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
         char at[CLOCK_TEXT_BYTES];
         unsigned indent, column;
 
@@ -28,8 +30,10 @@ void ctl_show_event(struct ctl *ctl, const struct ipam_event *event)
         }
         indent = show_padded(ctl, clock_wall_format(event->at_ms, at), 0, SHOW_FAINT);
         column = indent + show_padded(ctl, event->kind, KIND_WIDTH, SHOW_PLAIN);
-        column += show_padded(ctl, event->subject, SUBJECT_WIDTH, SHOW_PLAIN);
-        show_wrapped(ctl->out, event->text, column, indent, ctl->columns);
+        column += show_padded(ctl, event_short_ids(event->subject, event->container_id, arena), SUBJECT_WIDTH,
+                              SHOW_PLAIN);
+        show_wrapped(ctl->out, event_short_ids(event->text, event->container_id, arena), column, indent,
+                     ctl->columns);
         fputc('\n', ctl->out);
         fflush(ctl->out);
 }

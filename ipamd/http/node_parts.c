@@ -6,9 +6,10 @@
 #include <vpcwire/jsonx.h>
 
 #include "http/routes.h"
+#include "model/event.h"
 #include "rpc/stored.h"
 
-enum { SHORT_ID_CHARS = 12, EVENTS_SHOWN = 20 };
+enum { EVENTS_SHOWN = 20 };
 
 void http_add_short_id(json_t *json, const char *container_id)
 {
@@ -49,18 +50,6 @@ static const struct jsonx_field event_fields[] = {
 };
 static const struct jsonx_schema event_schema = JSONX_SCHEMA(struct ipam_event, event_fields);
 
-/* The text with each container id of this event cut as elsewhere; in the arena. */
-static const char *short_ids(const char *text, const char *container_id, struct arena *arena)
-{
-        const char *at =
-                container_id && strlen(container_id) > SHORT_ID_CHARS ? strstr(text, container_id) : NULL;
-
-        if (!at)
-                return text;
-        return arena_printf(arena, "%.*s%s", (int)(at - text) + SHORT_ID_CHARS, text,
-                            short_ids(at + strlen(container_id), container_id, arena));
-}
-
 int http_events(struct store *store, struct arena *arena, json_t **ret, struct err *err)
 {
         struct ipam_events_reply reply = {0};
@@ -74,8 +63,8 @@ int http_events(struct store *store, struct arena *arena, json_t **ret, struct e
         for (size_t i = 0; i < reply.n_events; i++) {
                 struct ipam_event *event = &reply.events[i];
 
-                event->subject = short_ids(event->subject, event->container_id, arena);
-                event->text = short_ids(event->text, event->container_id, arena);
+                event->subject = event_short_ids(event->subject, event->container_id, arena);
+                event->text = event_short_ids(event->text, event->container_id, arena);
                 json_array_append_new(json, jsonx_encode(&event_schema, event));
         }
         *ret = json;

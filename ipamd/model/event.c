@@ -54,3 +54,14 @@ enum event_kind event_of_eni_state(enum eni_state state)
         assert((unsigned)state < _ENI_STATE_MAX);
         return (enum event_kind)(EVENT_ENI_CREATING + (int)state);
 }
+
+const char *event_short_ids(const char *text, const char *container_id, struct arena *arena)
+{
+        const char *at =
+                container_id && strlen(container_id) > SHORT_ID_CHARS ? strstr(text, container_id) : NULL;
+
+        if (!at)
+                return text;
+        return arena_printf(arena, "%.*s%s", (int)(at - text) + SHORT_ID_CHARS, text,
+                            event_short_ids(at + strlen(container_id), container_id, arena));
+}

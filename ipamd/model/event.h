@@ -6,6 +6,8 @@
 #ifndef IPAMD_MODEL_EVENT_H
 #define IPAMD_MODEL_EVENT_H
 
+#include <vpcwire/mem.h>
+
 #include "model/eni.h"
 
 enum event_kind {
@@ -52,5 +54,9 @@ const char *event_kind_to_string(enum event_kind kind);
 enum event_kind event_kind_parse(const char *name);
 /* That an ENI is in this state now. */
 enum event_kind event_of_eni_state(enum eni_state state);
+
+enum { SHORT_ID_CHARS = 12 }; /* of a container's id: as runtimes' tools show it, and find it by */
+/* For people: an event's subject or text with the event's container id (NULL: none) cut. In the arena, or `text` itself. */
+const char *event_short_ids(const char *text, const char *container_id, struct arena *arena);
 
 #endif

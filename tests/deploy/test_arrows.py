@@ -23,7 +23,7 @@ ARROWS = {
     "reconcile": {"client", "cloud", "firewall", "metrics", "migrate", "model", "node", "plan", "store"},
     "report": {"config", "kube", "model", "reconcile", "store"},
     "rpc": {"metrics", "model", "store"},
-    "http": {"metrics", "rpc", "store"},
+    "http": {"metrics", "model", "rpc", "store"},
     "ctl": {"config", "firewall", "migrate", "model", "node", "rpc"},
     "daemon": {"config", "http", "install", "metrics", "migrate", "node", "reconcile", "report", "rpc", "store"},
 }

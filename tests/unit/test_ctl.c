@@ -491,6 +491,25 @@ static void test_events_last(void **state _unused_)
                 "2015-08-30T12:36:03.123Z  lease-released    10.0.1.5               net/c1/eth0: DEL\n");
 }
 
+/* All of an event of a pod in one line of 120 columns: the container's id as runtimes' tools have it. */
+static void test_events_have_short_ids(void **state _unused_)
+{
+        static char id[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+        struct ipam_event event = {1, 1440938163123, "lease-released", "10.0.1.5", NULL, "d/web", id, "eni-1",
+                                   0};
+        struct daemon daemon = {0};
+        _cleanup_(run_done) struct run text = {0};
+
+        event.text = "vpcwire/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef/eth0: DEL";
+        daemon_add(&daemon, IPAM_METHOD_EVENTS, &(struct ipam_events_reply){&event, 1}, NULL, false);
+        daemon_add(&daemon, IPAM_METHOD_EVENTS, &(struct ipam_events_reply){0}, NULL, false);
+        daemon_start(&daemon);
+        text = RUN(daemon.path, 120, "events");
+        daemon_stop(&daemon);
+        assert_string_equal(text.out, "2015-08-30T12:36:03.123Z  lease-released    10.0.1.5               "
+                                      "vpcwire/0123456789ab/eth0: DEL\n");
+}
+
 static void test_events_fit_the_terminal(void **state _unused_)
 {
         static const unsigned widths[] = {80, 120};
@@ -799,6 +818,7 @@ int main(void)
                 cmocka_unit_test(test_watch),
                 cmocka_unit_test(test_events),
                 cmocka_unit_test(test_events_last),
+                cmocka_unit_test(test_events_have_short_ids),
                 cmocka_unit_test(test_events_fit_the_terminal),
                 cmocka_unit_test(test_explain_address),
                 cmocka_unit_test(test_explain_pod),

@@ -2,11 +2,10 @@
 /* doctor: what the daemon reaches of AWS. It is asked to try, because it has the credentials and the way. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+
+#include <vpcwire/clock.h>
 
 #include "ctl/doctor/doctor.h"
-
-enum { TIME_BYTES = 32 };
 
 /* False: there is nothing to look at, and that is said. */
 static bool has_probe(struct doctor *d)
@@ -47,20 +46,10 @@ static void check_imds(struct doctor *d)
                            imds->why ?: "?");
 }
 
-static const char *format_time(int64_t wall_ms, char text[static TIME_BYTES])
-{
-        time_t seconds = wall_ms / 1000;
-        struct tm tm;
-
-        gmtime_r(&seconds, &tm);
-        strftime(text, TIME_BYTES, "%Y-%m-%dT%H:%M:%SZ", &tm);
-        return text;
-}
-
 static void check_credentials(struct doctor *d)
 {
         const struct ipam_credentials *c = has_probe(d) ? &d->probe->credentials : NULL;
-        char until[TIME_BYTES];
+        char until[CLOCK_TEXT_BYTES];
 
         if (!c)
                 return;
@@ -72,10 +61,10 @@ static void check_credentials(struct doctor *d)
         else if (c->failing)
                 doctor_say(d, DOCTOR_WARN, "fix it before the current ones expire",
                            "the current ones expire at %s, and cannot be renewed: %s",
-                           format_time(c->expires_ms, until), c->why ?: "?");
+                           clock_wall_format(c->expires_ms, until), c->why ?: "?");
         else if (c->expires_ms)
                 doctor_say(d, DOCTOR_OK, NULL, "from %s, good until %s", c->provider ?: "?",
-                           format_time(c->expires_ms, until));
+                           clock_wall_format(c->expires_ms, until));
         else
                 doctor_say(d, DOCTOR_OK, NULL, "from %s, which do not expire", c->provider ?: "?");
 }
