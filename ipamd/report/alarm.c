@@ -166,7 +166,7 @@ static void add_limit(struct list *list, const struct alarm_facts *facts, const 
                                          .message = arena_printf(list->arena,
                                                                  "pods wait for an address, and this node "
                                                                  "can have no more: %u of %u in use; %s",
-                                                                 c->leased, c->total,
+                                                                 c->leased + c->lost, c->total,
                                                                  words_joined(&words, list->arena)),
                                          .over_message = "addresses are free again",
                                          .keeps = !c->waiting || soon});

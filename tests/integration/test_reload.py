@@ -5,7 +5,7 @@ import signal
 import socket
 import time
 
-from vpc import netns, wait_until
+from vpc import netns, patient, wait_until
 
 READ_AGAIN_S = 10
 
@@ -90,7 +90,7 @@ def test_the_service_manager_is_told(make_node, tmp_path):
     """By sd_notify(3): READY once it serves, each reload, and the end."""
     manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     manager.bind(str(tmp_path / "notify"))
-    manager.settimeout(READ_AGAIN_S)
+    manager.settimeout(patient(READ_AGAIN_S))
 
     def told():
         return dict(line.split("=", 1) for line in manager.recv(4096).decode().splitlines())
