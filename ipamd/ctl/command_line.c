@@ -194,8 +194,9 @@ static enum ctl_exit fail_unknown(struct ctl *ctl, const char *what, const char 
         }
         fprintf(ctl->err, "ipamctl: unknown %s %s%s; ", what, dashes, word);
         if (nearest)
-                fprintf(ctl->err, "did you mean %s%s? ", dashes, nearest);
-        fprintf(ctl->err, "See ipamctl --help\n");
+                fprintf(ctl->err, "did you mean %s%s? See ipamctl --help\n", dashes, nearest);
+        else
+                fputs("see ipamctl --help\n", ctl->err);
         return CTL_USAGE;
 }
 

@@ -706,7 +706,7 @@ static void test_usage(void **state _unused_)
                 const char *out, *complaint;
         } cases[] = {
                 {{NULL}, CTL_USAGE, NULL, "usage: ipamctl"},
-                {{"frob"}, CTL_USAGE, NULL, "unknown command frob; See ipamctl --help"},
+                {{"frob"}, CTL_USAGE, NULL, "unknown command frob; see ipamctl --help"},
                 {{"health", "well"}, CTL_USAGE, NULL, "health takes live, ready or startup, not well"},
                 {{"health", "live", "x"}, CTL_USAGE, NULL, "too many arguments: x"},
                 {{"pods", "x"}, CTL_USAGE, NULL, "too many arguments: x"},
