@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/ctl.h"
 
+#include "config/config.h"
+
 int ctl_try_connect(struct ctl *ctl, struct ipam_client **ret, struct err *err)
 {
         int r = ipam_client_connect(ctl->socket_path, CTL_TIMEOUT_MS, ret, err);
@@ -20,6 +22,12 @@ int ctl_connect(struct ctl *ctl, struct ipam_client **ret)
         if (r < 0)
                 ctl_fail_next(ctl, &err);
         return r;
+}
+
+char *ctl_conf_path(const struct ctl *ctl)
+{
+        return ctl->conf_path ? xstrdup(ctl->conf_path)
+                              : xasprintf("%s%s", ctl->root ?: "", CONFIG_PATH_DEFAULT);
 }
 
 enum ctl_exit ctl_fail(struct ctl *ctl, const struct err *err)

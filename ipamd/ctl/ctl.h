@@ -36,7 +36,7 @@ struct ctl {
         bool colours;
         unsigned columns; /* of the terminal; 0: no limit */
         const char *socket_path;
-        const char *conf_path; /* of doctor: the file of ipamd's settings; NULL: the usual one */
+        const char *conf_path; /* the file of ipamd's settings; NULL: the usual one (ctl_conf_path()) */
         const char *db_path, *veth_prefix,
                 *root;     /* of doctor and bundle. root: the host's files are under it; NULL is / */
         bool in_container; /* the files under / are not the host's */
@@ -78,6 +78,8 @@ int ctl_try_connect(struct ctl *ctl, struct ipam_client **ret, struct err *err);
 /* The same, and says why not. */
 int ctl_connect(struct ctl *ctl, struct ipam_client **ret);
 /* "ipamctl: ...", and CTL_NO. */
+/* The file of ipamd's settings: where VPCWIRE_CONF says, else the usual one, below --root. The caller owns it. */
+char *ctl_conf_path(const struct ctl *ctl);
 enum ctl_exit ctl_fail(struct ctl *ctl, const struct err *err);
 /* The same for what the daemon does not do: with the next command. */
 enum ctl_exit ctl_fail_next(struct ctl *ctl, const struct err *err);

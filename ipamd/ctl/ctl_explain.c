@@ -232,7 +232,10 @@ enum ctl_exit ctl_explain(struct ctl *ctl)
         else if (known)
                 show_account(ctl, &account, arena);
         else
-                fprintf(ctl->err, "ipamctl: no record of %s on this node\n", account.about);
+                fprintf(ctl->err,
+                        "ipamctl: no record of %s on this node; next: kubectl vpcwire explain, which asks "
+                        "all nodes\n",
+                        account.about);
         history_done(&account.history);
         return known ? source_code(&source) : CTL_NO;
 }

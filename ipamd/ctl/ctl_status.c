@@ -183,14 +183,17 @@ static bool is_the_room_remedy(const struct ipam_status_reply *status, const cha
         return status->room_remedy && strcmp(status->room_remedy, remedy) == 0;
 }
 
-/* Of what room says already, with the call that is delayed where there is one. */
+/* The planner's word that room says already, with the call that is delayed where there is one; or that passes by itself. */
 static bool room_says_it(const struct ipam_blocked *blocked)
 {
-        return blocked->kind == IPAM_CONDITION_KIND_GROW &&
-               (blocked->cause == IPAM_CONDITION_CAUSE_ENI_LIMIT ||
-                blocked->cause == IPAM_CONDITION_CAUSE_POD_LIMIT ||
-                blocked->cause == IPAM_CONDITION_CAUSE_ASSIGN_BLOCKED ||
-                blocked->cause == IPAM_CONDITION_CAUSE_CREATE_BLOCKED);
+        static const bool said[_IPAM_CONDITION_CAUSE_MAX] = {
+                [IPAM_CONDITION_CAUSE_ENI_LIMIT] = true,      [IPAM_CONDITION_CAUSE_POD_LIMIT] = true,
+                [IPAM_CONDITION_CAUSE_ASSIGN_BLOCKED] = true, [IPAM_CONDITION_CAUSE_CREATE_BLOCKED] = true,
+                [IPAM_CONDITION_CAUSE_UNDER_WAY] = true,      [IPAM_CONDITION_CAUSE_COOLING] = true,
+                [IPAM_CONDITION_CAUSE_ENI_LEAVING] = true,
+        };
+
+        return blocked->kind == IPAM_CONDITION_KIND_GROW && said[blocked->cause];
 }
 
 static void show_blocked(struct ctl *ctl, const struct ipam_status_reply *status, int64_t now_ms)

@@ -33,8 +33,10 @@ static int open_database(struct source *source, enum ctl_daemon daemon, struct e
                 return -(int)why->code;
         r = store_open_read_only(ctl->db_path, &source->store, &ctl->offline.written_ms, &err);
         if (r < 0) {
-                err_set(why, daemon_err.code, "%.200s; its database cannot be read either: %.250s",
-                        daemon_err.msg, err.msg);
+                fprintf(ctl->err, "ipamctl: %s\n", daemon_err.msg);
+                *why = err;
+                why->code = daemon_err.code;
+                err_wrap(why, "its database cannot be read either");
                 return r;
         }
         source->arena = arena_new();

@@ -12,6 +12,7 @@
 #include <vpcwire/clock.h>
 #include <vpcwire/log.h>
 
+#include "reconcile/resync_state.h"
 #include "reconcile/subnet_list.h"
 #include "store/subnets.h"
 
@@ -92,14 +93,16 @@ int subnet_counts_take(struct context *ctx, const struct subnets *others, const 
         return store_subnets_set(ctx->store, seen, n, err);
 }
 
-/* Pending ADDs and the round's own calls go first. */
+/* The round's own calls go first; pending ADDs, too, for a while: pods may wait for hours, because the subnet is full. */
 static bool is_due(const struct subnet_counts *counts, const struct round *round, struct outcome *out)
 {
-        if (!round->n_enis || round->so_far.again || round->counts.waiting)
+        int64_t due_ms = counts->due_ms + (round->counts.waiting ? RESYNC_YIELDS_MS : 0);
+
+        if (!round->n_enis || round->so_far.again)
                 return false;
-        if (counts->due_ms <= round->now_ms)
+        if (due_ms <= round->now_ms)
                 return true;
-        outcome_wake(out, counts->due_ms);
+        outcome_wake(out, due_ms);
         return false;
 }
 

@@ -278,7 +278,7 @@ int store_blocks_take(struct store *store, int64_t key, unsigned max, int64_t no
         return 0;
 }
 
-/* 1: it was leaving, and its row is gone. */
+/* 1: it was leaving, and its row is gone. The event is first: its ENI is found by the row. */
 static int end_leaving(struct store *store, int64_t eni_key, struct prefix block, struct err *err)
 {
         int64_t key = 0;
@@ -287,9 +287,12 @@ static int end_leaving(struct store *store, int64_t eni_key, struct prefix block
                                    SQL_INT(sql_family(block.ip))),
                             &key, err);
 
-        if (r > 0)
+        if (r <= 0)
+                return r;
+        r = store_note(store, EVENT_ADDRESS_LEAVING, BLOCK_TEXT(block), "given back to EC2", err);
+        if (r == 0)
                 r = store_block_remove(store, key, err);
-        return r < 0 ? r : key != 0;
+        return r < 0 ? r : 1;
 }
 
 int store_blocks_gone(struct store *store, int64_t key, const struct prefix *blocks, size_t n, int64_t now_ms,
@@ -300,12 +303,8 @@ int store_blocks_gone(struct store *store, int64_t key, const struct prefix *blo
 
         for (size_t i = 0; i < n && r == 0; i++) {
                 r = end_leaving(store, key, blocks[i], err);
-                if (r <= 0)
-                        continue;
-                r = given_back_note(store, key, blocks[i], now_ms, err);
-                if (r == 0)
-                        r = store_note(store, EVENT_ADDRESS_LEAVING, BLOCK_TEXT(blocks[i]),
-                                       "given back to EC2", err);
+                if (r > 0)
+                        r = given_back_note(store, key, blocks[i], now_ms, err);
         }
         return r == 0 ? store_commit(&tx, err) : r;
 }

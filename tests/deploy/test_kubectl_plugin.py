@@ -5,6 +5,7 @@ with Kubernetes' own API server (tests/foreign/test_kubectl_vpcwire.py).
 """
 import ast
 import hashlib
+import io
 import json
 import os
 import pathlib
@@ -13,6 +14,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tarfile
 import time
 import zipfile
 
@@ -36,6 +38,9 @@ if words[0] == "get":
     named = [word.partition("metadata.name=")[2] for word in sys.argv if word.startswith("--field-selector")]
     items = [item for item in items if not named or item["metadata"]["name"] in named]
     print(json.dumps({{"items": items}}))
+elif words[0] == "logs":
+    log = world["exec"][words[1]].get("previous" if "--previous" in sys.argv else "log")
+    sys.exit("error: no log" if log is None else sys.stdout.write(log) and 0)
 else:
     answer = world["exec"][words[1]]
     asked = os.environ["PLAYED_CLUSTER"] + ".again." + words[1]
@@ -75,6 +80,13 @@ def leases(*those):
 WELL = {"ready": True, "version": "0.1.0", "max_enis": 3, "addresses_per_eni": 3, "pool": {"leased": 2, "waiting": 0}, "blocked": [], "warnings": []}
 
 
+def static_pod(name, on, address, its_hash):
+    """As the API server has it: a mirror, with an uid of its own."""
+    mirror = pod(name, on, address)
+    mirror["metadata"]["annotations"] = {"kubernetes.io/config.mirror": its_hash}
+    return mirror
+
+
 @pytest.fixture
 def play(tmp_path):
     """play(world, *words): `kubectl-vpcwire WORDS` in that world."""
@@ -83,13 +95,13 @@ def play(tmp_path):
     played.write_text(PLAYED)
     played.chmod(0o755)
 
-    def play(world, *words):
+    def play(world, *words, text=True):
         for asked in tmp_path.glob("world.json.again.*"):
             asked.unlink()
         (tmp_path / "world.json").write_text(json.dumps({"nodes": [], "pods": [], "exec": {}, **world}))
         env = {**os.environ, "PATH": f"{played.parent}:{os.environ['PATH']}", "PLAYED_CLUSTER": str(tmp_path / "world.json")}
         command = [sys.executable, str(PLUGIN), *words]
-        return subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=DEADLINE_S)
+        return subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=text, timeout=DEADLINE_S)
 
     return play
 
@@ -222,6 +234,8 @@ def test_check_finds_an_address_that_two_have(play):
     ("held", "known", "what"),
     [
         (lease("x", "10.0.0.1", pod_uid="uid-x"), pod("x", "a", "10.0.0.1"), None),
+        (lease("x", "10.0.0.1", pod_uid="hash"), static_pod("x", "a", "10.0.0.1", "hash"), None),
+        (lease("x", "10.0.0.1", pod_uid="hash-older"), static_pod("x", "a", "10.0.0.1", "hash"), "leased to an earlier pod of this name"),
         (lease("x", "10.0.0.1", pod_uid="uid-older"), pod("x", "a", "10.0.0.1"), "leased to an earlier pod of this name"),
         (lease("x", "10.0.0.1"), pod("x", "a", "10.0.0.2"), "no lease for it"),
         (lease("x", "10.0.0.1", addresses=[{"address": "10.0.0.1"}, {"address": "10.0.0.2"}]), pod("x", "a", "10.0.0.2"), None),
@@ -282,7 +296,18 @@ def test_explain_an_address(play, address):
     assert done.returncode == 0 and "\na:\n" in done.stdout and "\nb:\n" not in done.stdout and "Kubernetes:" not in done.stdout
 
 
-BUNDLE = {"out": "\x1f\x8bbundle"}
+def archive(**files):
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w:gz") as tar:
+        for name, text in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text.encode()))
+    return made.getvalue().decode("latin1")
+
+
+OURS = '{"time":"2026-01-01T00:00:00.000Z","level":"info","msg":"serving"}\n'
+BUNDLE = {"out": archive(status="well"), "log": OURS + "token=another program's\n", "previous": OURS}
 
 
 @pytest.mark.parametrize(
@@ -290,6 +315,7 @@ BUNDLE = {"out": "\x1f\x8bbundle"}
     [
         (BUNDLE, None),
         ({"out": "-\n"}, "is older than this plugin"),
+        ({"out": archive(status="well")[:-20]}, "or the connection broke"),
         ({"out": "\x1f\x8bhalf", "err": "ipamctl: disk full\ncommand terminated with exit code 1\n", "code": 1}, "disk full"),
         ({"sleep": 60}, "no complete bundle within 2 s"),
     ],
@@ -301,7 +327,23 @@ def test_bundle(play, tmp_path, answer, why):
     names = sorted(path.name.rsplit("-", 1)[0] for path in folder.iterdir())
     assert names == (["vpcwire-b"] if why else ["vpcwire-a", "vpcwire-b"]), done.stderr
     assert done.returncode == (1 if why else 0) and (why or "") in done.stderr
-    assert {(path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) for path in folder.iterdir()} == {(b"\x1f\x8bbundle", 0o600)}
+    for path in folder.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert inside(path) == {"status": "well", "logs/aws-node.log": OURS + "(not shown)\n", "logs/aws-node.previous.log": OURS}
+
+
+def inside(path):
+    with tarfile.open(path) as tar:
+        return {member.name: tar.extractfile(member).read().decode() for member in tar}
+
+
+def test_a_bundle_without_logs_is_one(play, tmp_path):
+    """A container that has not ended has no log of before; and rights may be missing."""
+    assert play(one_node({"out": BUNDLE["out"]}), "bundle", "a", "-o", "mine").returncode == 0
+    assert inside(tmp_path / "mine") == {"status": "well"}
+    piped = play(one_node({"out": BUNDLE["out"]}), "bundle", "a", "-o", "-", text=False)
+    (tmp_path / "piped").write_bytes(piped.stdout)
+    assert piped.returncode == 0 and inside(tmp_path / "piped") == {"status": "well"}
 
 
 @pytest.mark.parametrize("output", ["-", "b.tar.gz"])

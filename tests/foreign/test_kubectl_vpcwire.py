@@ -249,6 +249,7 @@ def test_bundle(cluster):
     for path in folder.iterdir():
         with tarfile.open(path) as archive:
             assert any(name.endswith("status.json") for name in archive.getnames())
+            assert '"msg":"serving"' in archive.extractfile("logs/aws-node.log").read().decode()
     one = cluster.folder / "one.tar.gz"
     assert cluster.type("bundle", "node-0", "-o", one).stdout == f"{one}\n"
     before = one.read_bytes()

@@ -17,6 +17,11 @@
 #define SECRET  "Tr0ub4dor-and-3-more"
 #define NO_JSON "(not shown: it begins as JSON, and is none)\n"
 
+/* More than the 100 bytes of ustar's name. */
+#define LOG_OF_A_POD                                                                                         \
+        "logs/var/log/pods/kube-system_aws-node-x7k2p_0b5c1c0e-6d2b-4a6c-9a55-2f0f4f6d7e11/"                 \
+        "aws-vpc-cni-init/0.log"
+
 enum { HANGS_S = 300 };
 
 static char *allowed(enum allow how, const char *text)
@@ -287,13 +292,15 @@ static void test_tar(void **state _unused_)
         assert_ok(tar_add(tar, "a/big", big, 5000, &err), &err);
         assert_ok(tar_add(tar, "a/block", big, 512, &err), &err);
         assert_ok(tar_add(tar, name, "x", 1, &err), &err);
+        assert_ok(tar_add(tar, LOG_OF_A_POD, "x", 1, &err), &err);
         assert_ok(tar_finish(tar, &err), &err);
         tar_free(tar);
         assert_int_equal(stat(path, &st), 0);
         assert_int_equal(st.st_mode & 07777, 0600);
         /* As GNU tar reads it, which checks the sums. */
-        snprintf(command, sizeof(command), "cd %s && tar xzf b.tar.gz && test ! -s a/empty && test -f n*/end",
-                 folder);
+        snprintf(command, sizeof(command),
+                 "cd %s && tar xzf b.tar.gz && test ! -s a/empty && test -f n*/end && test -f %s", folder,
+                 LOG_OF_A_POD);
         run(command);
         snprintf(command, sizeof(command),
                  "test $(wc -c < %s/a/big) = 5000 && test $(wc -c < %s/a/block) = 512", folder, folder);

@@ -621,7 +621,9 @@ static void test_explain_the_unknown(void **state _unused_)
         text = RUN(daemon.path, 0, "explain", "10.9.9.9");
         daemon_stop(&daemon);
         assert_int_equal(text.code, CTL_NO);
-        assert_string_equal(text.err, "ipamctl: no record of 10.9.9.9 on this node\n");
+        assert_string_equal(
+                text.err, "ipamctl: no record of 10.9.9.9 on this node; next: kubectl vpcwire explain, which "
+                          "asks all nodes\n");
 }
 
 static void test_log_level(void **state _unused_)

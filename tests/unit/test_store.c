@@ -438,6 +438,16 @@ static void test_foreign_eni(void **state)
 
 /* ---- addresses on their way out ---- */
 
+static const struct store_event *last_event(struct fixture *f)
+{
+        struct store_event *events;
+        size_t n;
+
+        OK(store_events(f->store, 0, SIZE_MAX, f->arena, &events, &n, &f->err));
+        assert_true(n > 0);
+        return &events[n - 1];
+}
+
 static void test_take_and_give_back(void **state)
 {
         struct eni eni = fixture_eni(1);
@@ -455,6 +465,8 @@ static void test_take_and_give_back(void **state)
         assert_int_equal(fixture_counts(f, NOW).leaving, 2);
         OK(store_blocks_restore(f->store, key, taken, 1, &f->err));
         OK(store_blocks_gone(f->store, key, taken, 2, NOW, &f->err)); /* the restored one stays */
+        assert_string_equal(last_event(f)->kind, "address-leaving");
+        assert_string_equal(last_event(f)->eni_id, eni.eni_id); /* whose row is gone */
         assert_int_equal(fixture_counts(f, NOW).free, 1);
         assert_int_equal(fixture_counts(f, NOW).total, 3);
         OK(store_blocks_take(f->store, key, 1, NOW, f->arena, &taken, &n, &f->err));

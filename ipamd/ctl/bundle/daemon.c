@@ -213,9 +213,7 @@ static void put_pages(struct bundle *bundle, const struct environment *daemon, c
 
 void bundle_daemon(struct bundle *bundle)
 {
-        const char *conf = getenv("VPCWIRE_CONF");
-        _cleanup_free_ char *conf_path =
-                xasprintf("%s%s", bundle->root, conf && conf[0] ? conf : CONFIG_PATH_DEFAULT);
+        _cleanup_free_ char *conf_path = ctl_conf_path(bundle->ctl);
         struct environment daemon;
 
         put_answers(bundle);

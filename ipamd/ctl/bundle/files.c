@@ -54,7 +54,11 @@ static void each_file(struct bundle *bundle, const char *pattern,
         glob_t found = {0};
 
         if (glob(full, 0, NULL, &found) != 0)
-                bundle_miss(bundle, pattern, "no such file");
+                bundle_miss(bundle, pattern,
+                            bundle->ctl->in_container && !*bundle->root
+                                    ? "the host's files are not seen from this container (kubectl vpcwire "
+                                      "bundle adds the log; for the rest, run ipamctl on the host)"
+                                    : "no such file");
         for (size_t i = 0; i < found.gl_pathc && i < BUNDLE_FILES_MAX; i++)
                 put(bundle, found.gl_pathv[i], how);
         miss_rest(bundle, pattern, found.gl_pathc);

@@ -69,6 +69,19 @@ static int put(struct tar *tar, const void *bytes, size_t n, struct err *err)
         return 0;
 }
 
+/* A name that has no room is in two pieces, with a '/' between them that is in neither. What has no room at all loses its front. */
+static void set_name(struct header *header, const char *name)
+{
+        size_t n = strlen(name), skipped = n > TAR_NAME_BYTES_MAX ? n - TAR_NAME_BYTES_MAX : 0;
+        const char *slash = skipped ? strchr(name + skipped - 1, '/') : NULL;
+
+        if (slash && (size_t)(slash - name) <= sizeof(header->prefix)) {
+                memcpy(header->prefix, name, (size_t)(slash - name));
+                skipped = (size_t)(slash + 1 - name);
+        }
+        snprintf(header->name, sizeof(header->name), "%s", name + skipped);
+}
+
 /* The sum of the header's bytes, its own field taken as blanks. */
 static void seal(struct header *header)
 {
@@ -84,7 +97,6 @@ static void seal(struct header *header)
 int tar_add(struct tar *tar, const char *name, const void *bytes, size_t n, struct err *err)
 {
         static const char zeros[BLOCK];
-        size_t name_bytes = strlen(name), skipped = 0;
         struct header header = {.mode = "0000600",
                                 .uid = "0000000",
                                 .gid = "0000000",
@@ -95,9 +107,7 @@ int tar_add(struct tar *tar, const char *name, const void *bytes, size_t n, stru
                                 .group = "root"};
         int r;
 
-        if (name_bytes > TAR_NAME_BYTES_MAX)
-                skipped = name_bytes - TAR_NAME_BYTES_MAX;
-        snprintf(header.name, sizeof(header.name), "%s", name + skipped);
+        set_name(&header, name);
         snprintf(header.size, sizeof(header.size), "%011o", (unsigned)n);
         snprintf(header.mtime, sizeof(header.mtime), "%011llo",
                  (unsigned long long)tar->at_s & 077777777777ULL);

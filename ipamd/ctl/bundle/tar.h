@@ -17,7 +17,7 @@ struct tar;
 int tar_create(const char *path, int64_t at_s, struct tar **ret, struct err *err);
 /* The same to an open file, which stays the caller's; name is for errors. */
 int tar_open(int fd, const char *name, int64_t at_s, struct tar **ret, struct err *err);
-/* A name that is too long is cut at its front. */
+/* A name that is too long for ustar (two pieces) is cut at its front. */
 int tar_add(struct tar *tar, const char *name, const void *bytes, size_t n, struct err *err);
 /* All is on the disk. */
 int tar_finish(struct tar *tar, struct err *err);

@@ -39,13 +39,19 @@ static const struct manager *find_manager(const struct doctor *d)
         return &kubernetes;
 }
 
-/* Why no start can succeed. NULL: the file of settings does not prevent it; of the daemon's environment nothing is known. */
+/* Why no start can succeed. NULL: the file of settings does not prevent it. The daemon's environment is not known, and this
+ * program's says nothing of it. */
 static const char *find_refused_settings(const struct doctor *d)
 {
         _cleanup_(config_freep) struct config *config = NULL;
+        char **ours = environ;
         struct err err;
+        int r;
 
-        return config_load(d->conf_path, &config, &err) < 0 ? arena_strdup(d->arena, err.msg) : NULL;
+        environ = (char *[]){NULL};
+        r = config_load(d->conf_path, &config, &err);
+        environ = ours;
+        return r < 0 ? arena_strdup(d->arena, err.msg) : NULL;
 }
 
 static void say_down(struct doctor *d, const struct manager *manager)

@@ -252,9 +252,14 @@ static void compare(struct doctor *doctor, struct ipam_client *client)
 /* An account that EC2 throttles gets no dry runs on top. NULL: it does not. */
 static const char *find_throttling(const struct doctor *doctor)
 {
+        static const char text[] =
+                "not checked: EC2 throttles this account, and dry runs would make it worse";
+
+        if (doctor->status && doctor->status->room_cause == IPAM_CONDITION_CAUSE_THROTTLED)
+                return text; /* also while the call is tried again */
         for (size_t i = 0; doctor->status && i < doctor->status->n_blocked; i++) {
                 if (doctor->status->blocked[i].cause == IPAM_CONDITION_CAUSE_THROTTLED)
-                        return "not checked: EC2 throttles this account, and dry runs would make it worse";
+                        return text;
         }
         return NULL;
 }
@@ -296,13 +301,14 @@ enum ctl_exit ctl_doctor(struct ctl *ctl)
 {
         _cleanup_(ipam_client_freep) struct ipam_client *client = NULL;
         _cleanup_(arena_freep) struct arena *arena = arena_new();
+        _cleanup_free_ char *conf_path = ctl_conf_path(ctl);
         struct doctor doctor = {.arena = arena,
                                 .root = ctl->root ?: "",
                                 .is_root = geteuid() == 0,
                                 .in_container = ctl->in_container,
                                 .sees_host = ctl->root || !ctl->in_container,
                                 .db_path = ctl->db_path,
-                                .conf_path = ctl->conf_path ?: CONFIG_PATH_DEFAULT,
+                                .conf_path = conf_path,
                                 .veth_prefix = ctl->veth_prefix};
         struct ipam_status_reply status;
         struct ipam_list_reply list;

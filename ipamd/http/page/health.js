@@ -74,8 +74,8 @@ function cannot(calls) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** That the planner cannot grow is said by the room, or by the call that is put off. */
-const SAID_OTHERWISE = ["eni_limit", "pod_limit", "assign_blocked", "create_blocked"];
+/** That the planner cannot grow is said by the room, or by the call that is delayed; or it passes by itself. */
+const SAID_OTHERWISE = ["eni_limit", "pod_limit", "assign_blocked", "create_blocked", "under_way", "cooling", "eni_leaving"];
 const isSaid = ({kind, cause}, status) => kind === "grow" && (SAID_OTHERWISE.includes(cause) || cause === status.room_cause);
 
 function blockedNotices({status, now_ms}) {
