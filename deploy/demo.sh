@@ -408,7 +408,9 @@ enter() { # NODE [COMMAND...]
 
 # Listens on this machine's loopback, then moves to the node's network and connects to its page from there.
 readonly page_relay="
-import asyncio, ctypes, os, socket, sys
+import asyncio, ctypes, os, signal, socket, sys
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 def listen(port):
     try:
@@ -434,19 +436,19 @@ async def relay(reader, writer):
     await asyncio.gather(copy(reader, page[1]), copy(page[0], writer))
 
 async def main(listener):
+    interrupted = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupted.set)
     server = await asyncio.start_server(relay, sock=listener)
-    await server.serve_forever()
+    print(f'http://127.0.0.1:{listener.getsockname()[1]}/    (Ctrl-C ends it)', flush=True)
+    await interrupted.wait()
+    server.close()
 
 listener = listen($page_port)
 CLONE_NEWNET = 0x40000000
 with open(sys.argv[1]) as namespace:
     if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), CLONE_NEWNET) != 0:
         sys.exit('setns: ' + os.strerror(ctypes.get_errno()))
-try:
-    print(f'http://127.0.0.1:{listener.getsockname()[1]}/    (Ctrl-C ends it)', flush=True)
-    asyncio.run(main(listener))
-except KeyboardInterrupt:
-    pass
+asyncio.run(main(listener))
 "
 
 page() { # [NODE]
