@@ -3,6 +3,7 @@
 `kubectl vpcwire` with Kubernetes' own kubectl and API server: two nodes whose daemons run, one whose kubelet does not answer, one without
 a pod, and one of a kind that gets none.
 """
+import contextlib
 import json
 import os
 import re
@@ -14,8 +15,8 @@ import pytest
 
 from control_plane import BUILT, PROGRAMS, TOP, ControlPlane, Kubelets
 from kubelet import ExecKubelet, announce
-from vpc import Node, Simulator, netns, readme, wait_until
-from vpc.process import SANITIZER_OPTIONS
+from vpc import Node, Simulator, netns, patient, readme, wait_until
+from vpc.process import SANITIZER_OPTIONS, first_line
 from vpc.simulator import SUBNET_A, SUBNET_B, default_world
 
 pytestmark = pytest.mark.xdist_group("kubectl-vpcwire")
@@ -23,6 +24,7 @@ DEAF_PORT = 1  # nobody listens there
 NO_POD, FARGATE = "node-without-pod", "node-of-fargate"
 SPACE = "shop"
 ANSWER_S = 20  # a node's time to answer: far above what one takes that is well, ipamctl's own patience with a hung daemon included
+PATIENT_ANSWER_S = int(patient(ANSWER_S))
 
 
 class Cluster:
@@ -66,13 +68,18 @@ class Cluster:
         """`kubectl vpcwire ...` where kubectl works."""
         return self.nodes["node-0"].exec("kubectl", "vpcwire", *words, env=self.plane.env, cwd=self.folder, **kwargs)
 
+    @contextlib.contextmanager
     def pod_object(self, name, node, address, **spec):
-        """A pod as the kubelet of `node` would report it once its network is there."""
+        """A pod as the kubelet of `node` would report it once its network is there; deleted at the end."""
         spec = {"nodeName": node, "containers": [{"name": "c", "image": "registry.test/c"}], **spec}
         item = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": SPACE}, "spec": spec}
         self.plane.kubectl("apply", "--filename", "-", input=json.dumps(item))
         status = {"status": {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}]}}
-        self.plane.kubectl("patch", "pod", name, "--namespace", SPACE, "--subresource=status", "--type=merge", "--patch", json.dumps(status))
+        try:
+            self.plane.kubectl("patch", "pod", name, "--namespace", SPACE, "--subresource=status", "--type=merge", "--patch", json.dumps(status))
+            yield
+        finally:
+            self.delete_object(name)
 
     def delete_object(self, name):
         self.plane.kubectl("delete", "pod", name, "--namespace", SPACE, "--force", "--grace-period=0")
@@ -105,18 +112,28 @@ def cluster(tmp_path_factory):
         made.close()
 
 
+@contextlib.contextmanager
+def leased(node, name):
+    """A pod with an address, of which Kubernetes does not know; deleted at the end."""
+    pod = node.pod_netns(name, namespace=SPACE)
+    try:
+        pod.add()
+        yield pod
+    finally:
+        pod.delete()
+
+
 @pytest.fixture(scope="module")
 def pods(cluster):
-    """A pod on each of the nodes that answer, known to Kubernetes; by node."""
-    made = {}
-    for i, (name, node) in enumerate(cluster.nodes.items()):
-        made[name] = node.pod_netns(f"web-{i}", namespace=SPACE)
-        made[name].add()
-        cluster.pod_object(f"web-{i}", name, made[name].address)
-    yield made
-    for pod in made.values():
-        cluster.delete_object(pod.name)
-        pod.delete()
+    """A pod on each of the nodes that answer, known to Kubernetes; by node. What the nodes do to have addresses again is over."""
+    with contextlib.ExitStack() as ends:
+        made = {}
+        for i, (name, node) in enumerate(cluster.nodes.items()):
+            made[name] = ends.enter_context(leased(node, f"web-{i}"))
+            ends.enter_context(cluster.pod_object(f"web-{i}", name, made[name].address))
+        for node in cluster.nodes.values():
+            node.wait_quiet(leased=1)
+        yield made
 
 
 def rows(text):
@@ -152,16 +169,20 @@ def test_status_for_programs(cluster, pods):
 def test_a_full_node(cluster):
     """What prevents more addresses is on the screen."""
     node = cluster.nodes["node-0"]
-    made = [node.add_pod(f"many-{i}") for i in range(9 - node.pool()["leased"])]
+    made = []
 
     def full():
         row = rows(cluster.type("status", "--node", "node-0").stdout)["node-0"]
         assert row[:2] == ["yes", "9/9"] and "room: none, 9 of 9 in use, t3.small's limit; fix: " in row[4], row
         return row
 
-    wait_until(full, 30)
-    node.delete_pods(made)
-    wait_until(lambda: not node.pool()["cooling"], 60, why="the next test's pods have addresses")
+    try:
+        while node.pool()["leased"] < 9:
+            made.append(node.add_pod(f"many-{len(made)}"))
+        wait_until(full, 30)
+    finally:
+        node.delete_pods(made)
+        wait_until(lambda: not node.pool()["cooling"], 60, why="the next test's pods have addresses")
 
 
 @pytest.mark.parametrize("how", ["dead", "hung", "kubelet"])
@@ -169,19 +190,20 @@ def test_a_node_that_does_not_answer(cluster, how):
     """It is a row with the reason, and holds up nobody."""
     node, kubelet = cluster.nodes["node-1"], cluster.served[1]
     hung = {"hung": node.proc.pid, "kubelet": kubelet.daemon.pid}.get(how)
+    answer_s = ANSWER_S if how == "kubelet" else PATIENT_ANSWER_S  # which is waited for to its end, or not at all
     if hung:
         os.kill(hung, signal.SIGSTOP)
     else:
         node.stop()
     try:
-        table = rows(cluster.type("status", "--timeout", str(ANSWER_S), check=False).stdout)
+        table = rows(cluster.type("status", "--timeout", str(answer_s), check=False).stdout)
     finally:
         if hung:
             os.kill(hung, signal.SIGCONT)
         else:
             node.start()
     assert table["node-0"][0] == "yes" and table["node-1"][0].startswith("no") and table["node-1"][4], table
-    assert (f"no answer within {ANSWER_S} s" in table["node-1"][4]) == (how == "kubelet"), table
+    assert (f"no answer within {answer_s} s" in table["node-1"][4]) == (how == "kubelet"), table
 
 
 def test_pods(cluster, pods):
@@ -201,9 +223,8 @@ def test_explain(cluster, pods):
     assert "node-1:\n" in done.stdout and "wired" in done.stdout and "node-0:" not in done.stdout
     assert done.stdout.splitlines()[0] == cluster.type("explain", f"{SPACE}/web-1").stdout.splitlines()[0]
     assert "node-0:\n" in cluster.type("explain", pods["node-0"].address).stdout
-    gone = cluster.nodes["node-0"].pod_netns("gone", namespace=SPACE)
-    gone.add()
-    gone.delete()
+    with leased(cluster.nodes["node-0"], "gone"):
+        pass
     done = cluster.type("explain", f"{SPACE}/gone")
     assert "Kubernetes:" not in done.stdout and "node-0:\n" in done.stdout and "0 now, 1 ended" in done.stdout
     never = cluster.type("explain", "never", check=False)
@@ -219,18 +240,24 @@ def test_explain_a_pod_without_a_node(cluster):
         cluster.delete_object("waits")
 
 
-def doctor_here(node):
+def doctor_here(node, *options):
     """What `ipamctl doctor` says on the node itself: of a machine that has no network configuration for a runtime, nothing good."""
-    return node.exec(node.build / "bin/ipamctl", "doctor", check=False, env={**os.environ, **SANITIZER_OPTIONS, **node.env})
+    return node.exec(node.build / "bin/ipamctl", "doctor", *options, check=False, env={**os.environ, **SANITIZER_OPTIONS, **node.env})
+
+
+def verdicts(text):
+    """What doctor's JSON says that is the same a moment later."""
+    report = json.loads(text)
+    return report["verdict"], [(check["check"], check["verdict"]) for check in report["checks"]]
 
 
 def test_ipamctl_on_a_node(cluster, pods):
     """Streams and exit codes are ipamctl's."""
     events = cluster.type("ipamctl", "node-0", "events", "--last", "2")
     assert len(events.stdout.splitlines()) == 2
-    there = cluster.type("doctor", "node-0", check=False)
-    here = doctor_here(cluster.nodes["node-0"])
-    assert there.stdout == here.stdout and there.returncode == here.returncode > 0, there.stdout
+    there = cluster.type("doctor", "node-0", "--json", check=False)
+    here = doctor_here(cluster.nodes["node-0"], "--json")
+    assert verdicts(there.stdout) == verdicts(here.stdout) and there.returncode == here.returncode > 0, there.stdout
     assert cluster.type("ipamctl", "node-0", "nonsense", check=False).returncode == 2
     deaf = cluster.type("doctor", NO_POD, check=False)
     assert deaf.returncode == 1 and "no aws-node pod is on this node" in deaf.stderr
@@ -278,19 +305,15 @@ def check(cluster):
 def test_check(cluster, pods):
     assert check(cluster) == set()
     node = cluster.nodes["node-0"]
-    leaked = node.pod_netns("leaked", namespace=SPACE)
-    leaked.add()
-    assert check(cluster) == {("node-0", f"{SPACE}/leaked", "leased, but Kubernetes has no such pod")}
-    cluster.pod_object("leaked", "node-1", "10.0.2.250")
-    assert check(cluster) == {
-        ("node-0", f"{SPACE}/leaked", "leased, but Kubernetes has this pod on node-1"),
-        ("node-1", f"{SPACE}/leaked", "the pod has this address, but its node has no lease for it"),
-    }
-    cluster.delete_object("leaked")
-    leaked.delete()
-    cluster.pod_object("of-the-node", "node-0", node.address, hostNetwork=True)
-    assert check(cluster) == set(), "a pod with the node's own address needs no lease"
-    cluster.delete_object("of-the-node")
+    with leased(node, "leaked"):
+        assert check(cluster) == {("node-0", f"{SPACE}/leaked", "leased, but Kubernetes has no such pod")}
+        with cluster.pod_object("leaked", "node-1", "10.0.2.250"):
+            assert check(cluster) == {
+                ("node-0", f"{SPACE}/leaked", "leased, but Kubernetes has this pod on node-1"),
+                ("node-1", f"{SPACE}/leaked", "the pod has this address, but its node has no lease for it"),
+            }
+    with cluster.pod_object("of-the-node", "node-0", node.address, hostNetwork=True):
+        assert check(cluster) == set(), "a pod with the node's own address needs no lease"
     text = cluster.type("check", check=False)
     assert text.returncode == 1 and "node-2: " in text.stderr and "all agree" in text.stdout
 
@@ -312,6 +335,21 @@ CODES = {
     "kubectl vpcwire pods": 1,
     "kubectl vpcwire check": 1,
 }
+# What each of them prints, and the file that it makes where one stands.
+SAYS = {
+    "install deploy/kubectl/kubectl-vpcwire /usr/local/bin": ("", "kubectl-vpcwire"),
+    "kubectl vpcwire status": ("2 of 4 nodes ready", None),
+    "kubectl vpcwire pods": (f"{SPACE}/web-0", None),
+    "kubectl vpcwire explain NAMESPACE/POD": (f"Kubernetes: {SPACE}/web-0: Running on node-0", None),
+    "kubectl vpcwire check": ("2 nodes: all agree with Kubernetes' pods", None),
+    "kubectl vpcwire doctor NODE": (" broken", None),
+    "kubectl vpcwire ipamctl NODE events --since 1h": ("lease-wired", None),
+    "kubectl vpcwire bundle NODE": ("vpcwire-node-0-", "vpcwire-node-0-*.tar.gz"),
+    "kubectl -n kube-system get pods -l k8s-app=aws-node -o wide": ("node-0", None),
+    "kubectl -n kube-system exec AWS_NODE_POD -- ipamctl status": ("ready      yes", None),
+    "kubectl -n kube-system exec AWS_NODE_POD -- ipamctl bundle - >bundle.tar.gz": ("", "bundle.tar.gz"),
+    "kubectl -n kube-system logs AWS_NODE_POD": ('"level":"info"', None),
+}
 KUBECTL_LINES = readme.lines("With kubectl")
 FOREVER = "kubectl -n kube-system port-forward AWS_NODE_POD 61679"
 
@@ -330,20 +368,23 @@ def test_readme_s_lines(cluster, pods, tmp_path, line):
     done = cluster.nodes["node-0"].exec(*typed(cluster, line, tmp_path), env=cluster.plane.env, check=False)
     code = doctor_here(cluster.nodes["node-0"]).returncode if "doctor" in line else CODES.get(line, 0)
     assert done.returncode == code, done.stdout + done.stderr
-    assert done.stdout or list(tmp_path.iterdir()), done.stderr
-    for made in tmp_path.glob("*.tar.gz"):
-        tarfile.open(made).close()
+    said, file = SAYS[line]
+    assert said in done.stdout and bool(done.stdout) == bool(said), done.stdout + done.stderr
+    made = list(tmp_path.iterdir())
+    assert [path for path in made if not (file and path.match(file))] == [] and len(made) == (file is not None), made
+    for path in tmp_path.glob("*.tar.gz"):
+        tarfile.open(path).close()
 
 
 def test_readme_s_page(cluster):
     """What runs until it is interrupted."""
     node = cluster.nodes["node-0"]
-    assert FOREVER in KUBECTL_LINES and set(CODES) <= set(KUBECTL_LINES)
+    assert {FOREVER, *SAYS} == set(KUBECTL_LINES) and set(CODES) <= set(SAYS)
     line = typed(cluster, FOREVER.replace(" 61679", " :61679"), cluster.folder)  # the daemon itself has this port here
     with netns.threads(node.netns) as inside:
         forward = inside.call(subprocess.Popen, line, env=cluster.plane.env, stdout=subprocess.PIPE, text=True, start_new_session=True)
         try:
-            port = int(re.match(r"Forwarding from 127.0.0.1:(\d+) -> 61679", forward.stdout.readline())[1])
+            port = int(re.match(r"Forwarding from 127.0.0.1:(\d+) -> 61679", first_line(forward))[1])
             page = node.web("/", to=port)
         finally:
             os.killpg(forward.pid, signal.SIGTERM)

@@ -53,11 +53,12 @@ class Host:
         """A pod that gets no address."""
         pod = self.node.pod_netns(name)
         future = self.node.start_thread(pod.cni, "ADD", conf=self.node.cni_conf(timeoutSeconds=240))
-        wait_until(lambda: self.node.pool()["waiting"] == 1, DAY_S)
         try:
+            wait_until(lambda: self.node.pool()["waiting"] == 1, DAY_S)
             yield
         finally:
-            pod.cni("DEL")
+            done = pod.cni("DEL")
+            assert done.rc == 0, f"it does not end the ADD, which waits for minutes: {done}"
             future.result()
 
     def is_blocked(self, cause):
@@ -75,6 +76,16 @@ class Night:
     env: dict = dataclasses.field(default_factory=dict)
     world: dict = dataclasses.field(default_factory=dict)
     subnet: str = SUBNET_A
+
+
+@contextlib.contextmanager
+def scripted(host, *rules):
+    """Calls fail by these rules until the end."""
+    script(host.simulator, *rules)
+    try:
+        yield
+    finally:
+        script(host.simulator)
 
 
 @contextlib.contextmanager
@@ -102,35 +113,35 @@ def subnet_full(host):
 def denied(host):
     host.node.wait_quiet(free=3)
     host.simulator.ctl("set-denied", actions=["CreateNetworkInterface"])  # the first ENI is full: it is all that would help
-    host.node.add_pods(["p0", "p1", "p2"])
-    with host.waiting():
-        wait_until(lambda: host.is_blocked("denied"), DAY_S)
-        yield {}
+    try:
+        host.node.add_pods(["p0", "p1", "p2"])
+        with host.waiting():
+            wait_until(lambda: host.is_blocked("denied"), DAY_S)
+            yield {}
+    finally:
         host.simulator.ctl("set-denied", actions=[])
 
 
 @contextlib.contextmanager
 def throttled(host):
     host.node.wait_quiet(free=3)
-    script(host.simulator, error("*", "RequestLimitExceeded", status=503))
-    host.node.add_pods(["p0", "p1", "p2"])
-    with host.waiting():
-        wait_until(lambda: host.is_blocked("throttled"), DAY_S)
-        yield {}
-        script(host.simulator)
+    with scripted(host, error("*", "RequestLimitExceeded", status=503)):
+        host.node.add_pods(["p0", "p1", "p2"])
+        with host.waiting():
+            wait_until(lambda: host.is_blocked("throttled"), DAY_S)
+            yield {}
 
 
 @contextlib.contextmanager
 def imds_away(host):
     """As seen by a daemon that starts: it has no credentials yet."""
     host.node.wait_quiet(free=3)
-    script(host.simulator, {"service": "imds", "action": "*", "effect": "error", "status": 403})
-    host.node.restart()
-    host.node.add_pods(["p0", "p1", "p2"])
-    with host.waiting():
-        wait_until(lambda: host.node.status()["blocked"], DAY_S)
-        yield {}
-        script(host.simulator)
+    with scripted(host, {"service": "imds", "action": "*", "effect": "error", "status": 403}):
+        host.node.restart()
+        host.node.add_pods(["p0", "p1", "p2"])
+        with host.waiting():
+            wait_until(lambda: host.node.status()["blocked"], DAY_S)
+            yield {}
 
 
 @contextlib.contextmanager

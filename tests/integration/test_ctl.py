@@ -17,9 +17,10 @@ import urllib.request
 
 import pytest
 
-from vpc import wait_until
+from vpc import patient, wait_until
 from vpc.process import SANITIZER_OPTIONS, run
 
+ADD_TIMEOUT_MS_MAX = 240_000  # io.vpcwire.ipam.varlink
 SECRETS = ["Zq7-plain-secret", "Zq7-conf-secret-31", "Zq7-json-secret-31", "Zq7-url-secret-31", "AKIAZQ7EXAMPLE000000"]
 
 
@@ -71,24 +72,25 @@ def test_history_of_a_pod_and_its_address(make_node):
 def test_history_of_a_pod_that_waits(node):
     node.wait_quiet(total=3)
     node.add_pods(["a", "b", "c"])
+    late = {"network": "vpcwire", "container_id": "c9", "ifname": "eth0", "pod_namespace": "default", "pod_name": "late"}
+    timeout_ms = min(int(patient(20) * 1000), ADD_TIMEOUT_MS_MAX)
     waiter = node.connect()
-    waiter.send("Add", {"network": "vpcwire", "container_id": "c9", "ifname": "eth0", "timeout_ms": 20_000, "pod_namespace": "default",
-                        "pod_name": "late"})
+    waiter.send("Add", {**late, "timeout_ms": timeout_ms})
     waits = wait_until(lambda: explain(node, "late").get("waits"), 10, why="it waits")
     waiting, = node.ctl("pods")["waiting"]
-    assert (waiting["pod_namespace"], waiting["pod_name"], waiting["deadline_ms"] - waiting["since_ms"]) == ("default", "late", 20_000)
+    assert (waiting["pod_namespace"], waiting["pod_name"], waiting["deadline_ms"] - waiting["since_ms"]) == ("default", "late", timeout_ms)
     assert [line.split()[5] for line in text_of(node, "pods").splitlines() if "default/late" in line] == ["waiting"]
     assert "no free address" in waits
-    wait_until(lambda: "waits" not in explain(node, "default/late"), 60, why="it is refused")
-    refused = explain(node, "default/late")["events"][-1]
-    assert refused["kind"] == "add-refused" and "no free address: 3 of 3 in use, the limit of MAX_ENI=1" in refused["text"], refused
+    # It hangs up.
     waiter.socket.close()
-    # And one that hangs up.
-    waiter = node.connect()
-    waiter.send("Add", {"network": "vpcwire", "container_id": "c10", "ifname": "eth0", "pod_namespace": "default", "pod_name": "gone"})
-    wait_until(lambda: explain(node, "gone")["waits"], 10, why="it waits")
-    waiter.socket.close()
-    wait_until(lambda: explain(node, "gone")["events"][-1]["kind"] == "add-given-up", 10, why="it is forgotten")
+    wait_until(lambda: explain(node, "late")["events"][-1]["kind"] == "add-given-up", 10, why="it is forgotten")
+    assert "waits" not in explain(node, "late")
+    # It comes again, and its time runs out.
+    with node.connect() as waiter:
+        waiter.send("Add", {**late, "timeout_ms": 1000})
+        wait_until(lambda: explain(node, "default/late")["events"][-1]["kind"] == "add-refused", 60, why="it is refused")
+    history = explain(node, "default/late")
+    assert "waits" not in history and "no free address: 3 of 3 in use, the limit of MAX_ENI=1" in history["events"][-1]["text"], history
 
 
 def test_past_events(make_node):
@@ -178,10 +180,11 @@ def without_a_daemon(node, *arguments):
 
 @pytest.mark.parametrize("how", ["stop", "kill9"])
 def test_a_dead_daemons_database_is_read(node, how):
+    before_ms = time.time() * 1000
     pod = node.add_pod("web-0")
     enis = node.enis()
-    before_ms = time.time() * 1000
     getattr(node, how)()
+    after_ms = time.time() * 1000
     assert list(node.db.parent.glob(node.db.name + "-wal")) == ([] if how == "stop" else [node.db.with_name(node.db.name + "-wal")])
     for command, shown in [(["status"], "1 in use"), (["pods"], f"default/web-0  {pod.address} "), (["enis"], enis[0]["eni_id"]),
                            (["explain", "default/web-0"], f"default/web-0  {pod.address} "), (["explain", pod.address], "leased"),
@@ -192,7 +195,7 @@ def test_a_dead_daemons_database_is_read(node, how):
         text = without_a_daemon(node, "--json", *command).stdout
         for answer in [json.loads(line) for line in text.splitlines()] if command == ["events"] else [json.loads(text)]:
             assert answer["offline"]["daemon"] == "down", command
-            assert -60_000 < answer["offline"]["written_ms"] - before_ms < 10_000, command
+            assert before_ms <= answer["offline"]["written_ms"] <= after_ms, command
     assert json.loads(without_a_daemon(node, "--json", "status").stdout)["ready"] is False
     assert "1 now, 0 ended" in without_a_daemon(node, "explain", "web-0").stdout
     unknown = without_a_daemon(node, "explain", "nobody")

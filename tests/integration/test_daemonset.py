@@ -173,7 +173,6 @@ def test_going_back(runtime, daemonset, shipped):
     """By the commands of deploy/README.md: exported from the daemon's container, and what is ours taken away by a DaemonSet's pod."""
     node = runtime.node
     daemonset.start()
-    wait_until(runtime.network_ready, 30, why="the runtime sees the conflist")
     pod = runtime.run_pod("web")
     export = daemonset.exec("/usr/bin/ipamctl", "export", "aws-vpc-cni", "--output", "/var/run/aws-node/ipam.json")
     assert export.exit_code == 0, export.stderr

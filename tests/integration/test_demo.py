@@ -6,7 +6,6 @@ for a node and for the demo are typed in it.
 import json
 import os
 import pathlib
-import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +16,7 @@ import urllib.request
 import pytest
 
 from vpc import netns, patient, readme, wait_until
+from vpc.process import first_line
 
 # They share build/release: one after the other.
 pytestmark = pytest.mark.xdist_group("demo")
@@ -64,16 +64,21 @@ def test_demo_interrupted_leaves_nothing():
 def kept():
     """The name of a demo that was left running. It is stopped at the end, also what shows its page, and nothing is left."""
     process = start("--keep")
-    text = process.communicate(timeout=DEADLINE_S)[0]
-    stop = re.search(r"^  sudo deploy/demo.sh stop (\w+)$", text, re.M)
-    assert process.returncode == 0 and stop, text
-    assert f"{stop[1]}-node1" in netns.names(stop[1])
-    yield stop[1]
-    shown, _ = page(stop[1])
-    done = demo("stop", stop[1])
+    name = f"d{process.pid:x}"
+    try:
+        text = process.communicate(timeout=DEADLINE_S)[0]
+        assert process.returncode == 0 and f"  sudo deploy/demo.sh stop {name}" in text.splitlines(), text
+        assert f"{name}-node1" in netns.names(name)
+        yield name
+        shown, _ = page(name)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=DEADLINE_S)
+        done = demo("stop", name)
     shown.communicate(timeout=DEADLINE_S)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert netns.names(stop[1]) == [] and not pathlib.Path(f"/run/vpcwire-demo-{stop[1]}").exists()
+    assert netns.names(name) == [] and not pathlib.Path(f"/run/vpcwire-demo-{name}").exists()
 
 
 def demo(*arguments, **kwargs):
@@ -143,7 +148,7 @@ def test_a_shell_on_a_node(kept):
 def page(kept, *node):
     """demo.sh page while it runs, and the address that it printed."""
     process = start("page", "--name", kept, *node)
-    line = process.stdout.readline()
+    line = first_line(process)
     assert line.startswith("http://127.0.0.1:"), line + process.communicate(timeout=DEADLINE_S)[0]
     return process, line.split()[0]
 

@@ -191,7 +191,8 @@ class Containerd:
         }
 
     def run_pod(self, name, deadline_s=patient(120), **changes):
-        """The new sandbox's id."""
+        """The new sandbox's id. As a kubelet does, it waits for the runtime's word that the node has a network."""
+        wait_until(self.network_ready, 30, why="the runtime sees the conflist")
         return self.client.call("RunPodSandbox", deadline_s, config=self.pod_config(name, **changes)).pod_sandbox_id
 
     def address(self, pod):

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import select
 import signal
 import subprocess
 import time
@@ -52,6 +53,13 @@ def run(*command, check=True, timeout=60, **kwargs):
     if check and done.returncode != 0:
         raise AssertionError(f"{command}: exit code {done.returncode}: {done.stderr.strip()} {done.stdout.strip()}")
     return done
+
+
+def first_line(process, deadline_s=60):
+    """What a process says first on its standard output, a pipe: a line, or "" where it ended; DeadlineError after patient(deadline_s)."""
+    if not select.select([process.stdout], [], [], patient(deadline_s))[0]:
+        raise DeadlineError(f"said nothing within {patient(deadline_s)} s: {process.args}")
+    return process.stdout.readline()
 
 
 def sanitizer_reports(text):
