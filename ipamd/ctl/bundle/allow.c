@@ -21,7 +21,7 @@ static json_t *shown_value(const json_t *value, bool known)
         _cleanup_(text_done) struct text text = {0};
 
         if (!known)
-                return json_string(ALLOW_HIDDEN);
+                return json_string(SCRUB_HIDDEN);
         if (!json_is_string(value))
                 return json_deep_copy(value);
         scrub(json_string_value(value), json_string_length(value), &text);
@@ -68,7 +68,7 @@ static bool add_json(enum allow how, const char *text, size_t n, size_t flags, s
                 return false;
         copy = shown(how, json, false);
         dump = json_dumps(copy, flags | JSON_ENCODE_ANY);
-        text_add(to, "%s\n", dump ?: ALLOW_HIDDEN);
+        text_add(to, "%s\n", dump ?: SCRUB_HIDDEN);
         return true;
 }
 
@@ -133,11 +133,11 @@ static void add_config_line(enum allow how, const char *line, size_t n, bool *kn
                 if (*known)
                         scrub(value, (size_t)(end - value), to);
                 else if (value < end)
-                        text_add(to, ALLOW_HIDDEN);
+                        text_add(to, SCRUB_HIDDEN);
         } else if (item && *known) {
                 scrub(line, n, to);
         } else {
-                text_add(to, ALLOW_HIDDEN);
+                text_add(to, SCRUB_HIDDEN);
         }
         text_add(to, "\n");
 }
@@ -174,7 +174,7 @@ static void add_pairs(const char *line, size_t n, struct text *to)
 
                 copy_key(line, bytes, key);
                 if (bytes < word && !allow_knows(ALLOW_LOG, key))
-                        text_add(to, "%s=" ALLOW_HIDDEN, key);
+                        text_add(to, "%s=" SCRUB_HIDDEN, key);
                 else
                         scrub(line, word, to);
                 line += word;
@@ -197,7 +197,7 @@ static void add_log_line(const char *line, size_t n, struct text *to)
         if (!plain && is_ours(line, line + n))
                 add_pairs(line, n, to);
         else
-                text_add(to, ALLOW_HIDDEN);
+                text_add(to, SCRUB_HIDDEN);
         text_add(to, "\n");
 }
 

@@ -13,8 +13,6 @@
 
 #include <vpcwire/mem.h>
 
-#define ALLOW_HIDDEN "(not shown)"
-
 enum allow {
         ALLOW_PROSE,      /* what our own programs and the kernel say: without keys */
         ALLOW_LOG,        /* lines of ipamd and of the plugin, also as a container's runtime keeps them */

@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "ctl/bundle/allow.h"
 #include "ctl/bundle/span.h"
 
 enum {
@@ -76,7 +75,7 @@ void scrub(const char *text, size_t n, struct text *to)
                         at++;
                 n = (size_t)(at - token);
                 if (is_key_id(token, n) || is_opaque(token, n))
-                        text_add(to, ALLOW_HIDDEN);
+                        text_add(to, SCRUB_HIDDEN);
                 else
                         text_add_bytes(to, token, n);
                 if (end - at >= 3 && memcmp(at, "://", 3) == 0) {
@@ -84,7 +83,7 @@ void scrub(const char *text, size_t n, struct text *to)
                         at += 3;
                         n = user_bytes(at, end);
                         if (n)
-                                text_add(to, ALLOW_HIDDEN);
+                                text_add(to, SCRUB_HIDDEN);
                         at += n;
                 } else if (at < end) {
                         text_add_bytes(to, at++, 1);

@@ -5,7 +5,9 @@
 
 #include <vpcwire/mem.h>
 
-/* Appends the text, n bytes without a NUL, with ALLOW_HIDDEN in the place of each secret. */
+#define SCRUB_HIDDEN "(not shown)"
+
+/* Appends the text, n bytes without a NUL, with SCRUB_HIDDEN in the place of each secret. */
 void scrub(const char *text, size_t n, struct text *to);
 
 #endif
