@@ -316,6 +316,7 @@ BUNDLE = {"out": archive(status="well"), "log": OURS + "token=another program's\
         (BUNDLE, None),
         ({"out": "-\n"}, "is older than this plugin"),
         ({"out": archive(status="well")[:-20]}, "or the connection broke"),
+        ({"out": archive(status="well")[:-8] + "\0" * 8}, "or the connection broke"),  # its sum is wrong
         ({"out": "\x1f\x8bhalf", "err": "ipamctl: disk full\ncommand terminated with exit code 1\n", "code": 1}, "disk full"),
         ({"sleep": 60}, "no complete bundle within 2 s"),
     ],
