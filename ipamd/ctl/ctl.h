@@ -77,9 +77,9 @@ enum ctl_exit ctl_doctor(struct ctl *ctl);
 int ctl_try_connect(struct ctl *ctl, struct ipam_client **ret, struct err *err);
 /* The same, and says why not. */
 int ctl_connect(struct ctl *ctl, struct ipam_client **ret);
-/* "ipamctl: ...", and CTL_NO. */
 /* The file of ipamd's settings: where VPCWIRE_CONF says, else the usual one, below --root. The caller owns it. */
 char *ctl_conf_path(const struct ctl *ctl);
+/* "ipamctl: ...", and CTL_NO. */
 enum ctl_exit ctl_fail(struct ctl *ctl, const struct err *err);
 /* The same for what the daemon does not do: with the next command. */
 enum ctl_exit ctl_fail_next(struct ctl *ctl, const struct err *err);
