@@ -248,7 +248,7 @@ def test_the_list_of_pods(browser, node):
 
 @contextlib.contextmanager
 def waiting_pods(node, n):
-    """ADDs that wait for an address as long as this lasts."""
+    """ADDs that wait for an address as long as this lasts, the first the longest."""
     keys = [{"network": "page", "container_id": f"{0xabc + i:064x}", "ifname": "eth0"} for i in range(n)]
 
     def add(i):
@@ -256,16 +256,17 @@ def waiting_pods(node, n):
             node.call("Add", **keys[i], netns=f"/run/netns/w{i}", pod_namespace="shop", pod_name=f"checkout-{i}", address_only=True, timeout_ms=200_000)
 
     threads = [threading.Thread(target=add, args=(i,)) for i in range(n)]
-    for thread in threads:
-        thread.start()
     try:
-        node.wait_pool(lambda pool: pool["waiting"] == n)
+        for i, thread in enumerate(threads):
+            thread.start()
+            node.wait_pool(lambda pool, so_far=i + 1: pool["waiting"] == so_far)
         yield
     finally:
         for key in keys:
             node.call("Del", **key)
         for thread in threads:
-            thread.join()
+            if thread.ident:
+                thread.join()
 
 
 @pytest.mark.node(env={"MY_NODE_NAME": "ip-10-0-1-23.ec2.internal"})
