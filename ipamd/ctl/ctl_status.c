@@ -207,7 +207,9 @@ static void show_blocked(struct ctl *ctl, const struct ipam_status_reply *status
                         continue;
                 add_calls(&text, status, i, &until_ms);
                 text_add(&text, ": %s", blocked->reason);
-                if (until_ms)
+                if (until_ms && until_ms <= now_ms)
+                        text_add(&text, ", retrying now");
+                else if (until_ms)
                         text_add(&text, ", next try in %s",
                                  clock_until_format(until_ms - now_ms, (char[CLOCK_SPAN_BYTES]){0}));
                 line(ctl, "blocked", SHOW_WARN, text.text);

@@ -114,6 +114,11 @@ static int read_vpc_cidrs(void *data, struct arena *arena, const struct prefix *
         return 0;
 }
 
+static int64_t read_looked_ms(void *data)
+{
+        return reconcile_looked_ms(((const struct daemon *)data)->reconcile);
+}
+
 static void on_probe(void *data)
 {
         struct daemon *d = data;
@@ -320,6 +325,8 @@ static int start(struct daemon *d, struct err *err)
                                   .wake_data = d,
                                   .vpc_cidrs = read_vpc_cidrs,
                                   .vpc_cidrs_data = d,
+                                  .looked_ms = read_looked_ms,
+                                  .looked_data = d,
                                   .probe = on_probe,
                                   .probe_data = d};
 

@@ -107,6 +107,11 @@ void reconcile_set(struct reconcile *r, const struct reconcile_settings *setting
         wake_set(&r->wake, settings);
 }
 
+int64_t reconcile_looked_ms(const struct reconcile *r)
+{
+        return r->looked_ms;
+}
+
 struct node_ports reconcile_ports(const struct reconcile *r)
 {
         return node_ports(r->ctx.node);

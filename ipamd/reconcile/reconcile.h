@@ -84,6 +84,12 @@ void reconcile_wake(struct reconcile *reconcile, unsigned why);
 /* Any thread: new settings, from the next round on. */
 void reconcile_set(struct reconcile *reconcile, const struct reconcile_settings *settings);
 
+/*
+ * Any thread: when the last round began (CLOCK_BOOTTIME) that left nothing to do at once; before the first, when all began. What it
+ * decided is in the store.
+ */
+int64_t reconcile_looked_ms(const struct reconcile *reconcile);
+
 /* For node_monitor_open(): the reconciler's own changes of the network are no news. */
 struct node_ports reconcile_ports(const struct reconcile *reconcile);
 

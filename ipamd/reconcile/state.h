@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The reconciler as a whole: what its steps share, and what each keeps from one round to the next. For those who join steps; a step
- * itself is given what its signature says, and nothing else. Of the thread, but for `wake`.
+ * itself is given what its signature says, and nothing else. Of the thread, but for `wake` and `looked_ms`.
  */
 #ifndef IPAMD_RECONCILE_STATE_H
 #define IPAMD_RECONCILE_STATE_H
@@ -37,6 +37,7 @@ struct reconcile {
         struct health health;
         struct probe probe;
         struct wake wake;
+        _Atomic int64_t looked_ms; /* reconcile_looked_ms() */
 };
 
 /*

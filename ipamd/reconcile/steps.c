@@ -219,6 +219,8 @@ int64_t round_run(struct reconcile *r)
                 r->ctx.options.changed(r->ctx.options.changed_data);
         if (e == 0 && round.so_far.again)
                 return 0;
+        if (e == 0)
+                r->looked_ms = round.now_ms;
         outcome_wake(&round.so_far, e < 0 ? round.now_ms + ROUND_RETRY_MS : r->network.due_ms);
         return round.so_far.wake_ms ?: -1;
 }

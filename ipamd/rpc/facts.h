@@ -24,13 +24,22 @@ struct pool_facts {
         const char *instance_type; /* NULL: not known */
         bool set_up;               /* the primary ENI is known and was ready once */
         const char *unwritable;    /* why nothing can be written into the database; NULL: it can */
-        int64_t now_ms;
+        int64_t now_ms, looked_ms; /* rpc_options.looked_ms */
 };
 
-/* Not before its time. Of a call that failed, its time may be over and the next try not answered: see room.c. */
-static inline bool facts_is_over(const struct pool_facts *facts, const struct condition *condition)
+static inline bool facts_is_due(const struct pool_facts *facts, const struct condition *condition)
 {
         return condition->retry_at_ms <= facts->now_ms;
+}
+
+/*
+ * What failed stands until it was tried again: while the call is under way, and be it the ten seconds of one that hangs, nothing has
+ * changed. A look that began after its time and has ended either tried again or found no more need.
+ */
+static inline bool facts_is_over(const struct pool_facts *facts, const struct condition *condition)
+{
+        return facts_is_due(facts, condition) &&
+               (!condition->attempts || condition->retry_at_ms <= facts->looked_ms);
 }
 
 #endif

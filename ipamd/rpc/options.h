@@ -50,6 +50,9 @@ struct rpc_options {
                 void *data); /* somebody wants to know what is in reach; the answer is STORE_FACT_PROBE, and
                                       rpc_pool_changed(). NULL: nobody can. Must not wait */
         void *probe_data;
+        /* When the reconciler began to look the last time that it left nothing to do at once (CLOCK_BOOTTIME). NULL: always now. */
+        int64_t (*looked_ms)(void *data);
+        void *looked_data;
         const char *version;      /* NULL: the build's */
         unsigned connections_max; /* 0: RPC_CONNECTIONS_MAX */
         int64_t idle_ms;          /* 0: RPC_IDLE_MS. Of a connection that completes no call */

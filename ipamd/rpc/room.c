@@ -6,8 +6,6 @@
 #include "model/words.h"
 #include "rpc/wire.h"
 
-enum { TRIED_AGAIN_MS = 60 * 1000 }; /* longer than a call takes, with all its own tries */
-
 static unsigned in_use(const struct pool_facts *facts)
 {
         return facts->counts.leased + facts->counts.lost;
@@ -63,16 +61,15 @@ static const struct condition *find_call(const struct pool_facts *facts)
         return NULL;
 }
 
-/* A call that failed stands until it has succeeded: while it is tried again, nothing has changed yet. */
+/* The planner's own word ends when the call's time has come; the call's stands while it is tried again. */
 static const struct condition *find_tried_again(const struct pool_facts *facts)
 {
         for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
                 for (size_t k = 0; k < facts->n_blocked; k++) {
                         const struct condition *condition = &facts->blocked[k];
 
-                        if (condition->kind == calls[i] && condition->attempts &&
-                            facts_is_over(facts, condition) &&
-                            facts->now_ms - condition->retry_at_ms < TRIED_AGAIN_MS)
+                        if (condition->kind == calls[i] && facts_is_due(facts, condition) &&
+                            !facts_is_over(facts, condition))
                                 return condition;
                 }
         return NULL;
@@ -106,7 +103,7 @@ const char *room_tried_text(const struct pool_facts *facts, const struct conditi
 
         if (!condition->attempts)
                 return what;
-        if (facts_is_over(facts, condition))
+        if (facts_is_due(facts, condition))
                 return arena_printf(arena, "%s, retrying now", what);
         return arena_printf(arena, "%s, next try in %s", what,
                             clock_until_format(condition->retry_at_ms - facts->now_ms, span));

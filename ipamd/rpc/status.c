@@ -64,12 +64,19 @@ static const char *why_unwritable(struct rpc *rpc, int64_t now_ms, struct arena 
         return NULL;
 }
 
+static int64_t looked_ms(const struct rpc_options *options, int64_t now_ms)
+{
+        return options->looked_ms ? options->looked_ms(options->looked_data) : now_ms;
+}
+
 int status_facts(struct rpc *rpc, int64_t now_ms, struct arena *arena, struct pool_facts *ret,
                  struct err *err)
 {
         struct pool_facts facts = {
                 .instance_type = rpc->node.node.instance_type,
                 .now_ms = now_ms,
+                .looked_ms = looked_ms(&rpc->options,
+                                       now_ms), /* before the conditions that it is held against are read */
         };
         struct condition *conditions;
         struct eni *enis;

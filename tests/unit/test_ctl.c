@@ -16,6 +16,18 @@
 #include "ctl/doctor/doctor.h"
 #include "ctl/source.h"
 
+/* It stands still: what was 12 seconds ago when the answer was made is so when it is shown. (As in reconcile_fixture.c.) */
+int64_t __real_clock_wall_ms(void); // NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
+int64_t __wrap_clock_wall_ms(void); // NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
+int64_t __wrap_clock_wall_ms(void)  // NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
+{
+        static int64_t now_ms;
+
+        if (!now_ms)
+                now_ms = __real_clock_wall_ms();
+        return now_ms;
+}
+
 /* ---- a daemon that knows one answer per method ---- */
 
 struct daemon {
@@ -258,6 +270,28 @@ static void test_status(void **state _unused_)
                         "           fix: a larger one\n");
         assert_null(strstr(text.out, "affected"));
         assert_null(strchr(text.out, '\033'));
+}
+
+/* The time of the next try is over while it is under way. */
+static void test_status_retrying(void **state _unused_)
+{
+        struct ipam_blocked blocked = {.action = "assign",
+                                       .subject = "eni-1",
+                                       .reason = "EC2 hangs",
+                                       .kind = IPAM_CONDITION_KIND_ASSIGN,
+                                       .cause = IPAM_CONDITION_CAUSE_TRANSPORT,
+                                       .until_ms = clock_wall_ms() - 2000};
+        struct ipam_status_reply status = sample_status();
+        struct daemon daemon = {0};
+        _cleanup_(run_done) struct run text = {0};
+
+        status.blocked = &blocked;
+        status.n_blocked = 1;
+        daemon_add(&daemon, IPAM_METHOD_STATUS, &status, NULL, false);
+        daemon_start(&daemon);
+        text = RUN(daemon.path, 0, "status");
+        daemon_stop(&daemon);
+        assert_contains(text.out, "blocked    assign eni-1: EC2 hangs, retrying now\n");
 }
 
 static void test_status_not_ready(void **state _unused_)
@@ -812,6 +846,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_status),
+                cmocka_unit_test(test_status_retrying),
                 cmocka_unit_test(test_status_not_ready),
                 cmocka_unit_test(test_health),
                 cmocka_unit_test(test_pods),

@@ -5,7 +5,7 @@
 #include "rpc/reason.h"
 #include "rpc/room.h"
 
-enum { NOW_MS = 1000000 };
+enum { NOW_MS = 1000000, LOOKED_MS = NOW_MS - 9000 };
 
 #define GIVEN "; an address that another pod releases is used at once"
 #define FIX_LIMIT                                                                                            \
@@ -20,11 +20,12 @@ enum { NOW_MS = 1000000 };
 
 static const struct condition full = {CONDITION_CREATE, "subnet-x", CAUSE_CAPACITY_SUBNET,
                                       EC2_SAYS,         1,          NOW_MS + 39001};
-static const struct condition over = {CONDITION_UNASSIGN, "eni-1", CAUSE_DENIED, "old news", 1, NOW_MS};
+static const struct condition over = {CONDITION_UNASSIGN, "eni-1", CAUSE_DENIED, "old news", 1, LOOKED_MS};
+static const struct condition said_until_now = {CONDITION_STEP_STORE, "", CAUSE_STEP_FAILED, "x", 0, NOW_MS};
 static const struct condition tried_again = {CONDITION_ASSIGN, "subnet-x", CAUSE_CAPACITY_SUBNET,
-                                             EC2_SAYS,         1,          NOW_MS - 2000};
-static const struct condition long_over = {CONDITION_ASSIGN, "subnet-x", CAUSE_CAPACITY_SUBNET,
-                                           EC2_SAYS,         1,          NOW_MS - 70000};
+                                             EC2_SAYS,         1,          LOOKED_MS + 1};
+static const struct condition not_needed = {CONDITION_ASSIGN, "subnet-x", CAUSE_CAPACITY_SUBNET,
+                                            EC2_SAYS,         1,          LOOKED_MS};
 static const struct condition server_error[] = {
         {CONDITION_ASSIGN, "eni-1", CAUSE_TRANSIENT, EC2_SAYS, 1, NOW_MS + 2000},
         {CONDITION_GROW, "", CAUSE_ASSIGN_BLOCKED, "the last call failed", 0, NOW_MS + 2000},
@@ -132,12 +133,13 @@ static const struct {
          "no free address: 0 in use; 1 cooling, next free in 1s",
          IPAM_ROOM_STATE_SOON,
          "soon, 0 in use; 1 cooling, next free in 1s"},
-        /* While a call that failed is tried again, nothing has changed yet; long after, it says nothing. */
+        /* While a call that failed is tried again, nothing has changed yet; after a look that did not need it, it says nothing. */
         {{SMALL_POOL, BLOCKED_1(tried_again)},
-         "no free address: 3 of at most 9 in use" FIX_SUBNET,
+         "no free address: 3 of at most 9 in use; subnet subnet-x has no free addresses, retrying "
+         "now" FIX_SUBNET GIVEN,
          IPAM_ROOM_STATE_NONE,
          "none, 3 of at most 9 in use; subnet subnet-x has no free addresses, retrying now"},
-        {{SMALL_POOL, BLOCKED_1(long_over)},
+        {{SMALL_POOL, BLOCKED_1(not_needed)},
          "no free address: 3 of at most 9 in use",
          IPAM_ROOM_STATE_SOON,
          "soon, 3 of at most 9 in use; more are assigned when a pod needs one"},
@@ -181,6 +183,10 @@ static const struct {
          "no free address: 3 of at most 9 in use; what EC2 shows of eni-1 is left out" GIVEN,
          IPAM_ROOM_STATE_SOON,
          "soon, 3 of at most 9 in use; more are assigned when a pod needs one"},
+        {{SMALL_POOL, BLOCKED_1(said_until_now)},
+         "no free address: 3 of at most 9 in use",
+         IPAM_ROOM_STATE_SOON,
+         "soon, 3 of at most 9 in use; more are assigned when a pod needs one"},
         {{SMALL_POOL, BLOCKED_1(over)},
          "no free address: 3 of at most 9 in use",
          IPAM_ROOM_STATE_SOON,
@@ -202,6 +208,7 @@ static void test_reasons(void **state _unused_)
                 char text[REASON_BYTES];
 
                 facts.now_ms = NOW_MS;
+                facts.looked_ms = LOOKED_MS;
                 reason_no_address(&facts, text);
                 if (cases[i].reason)
                         assert_string_equal(text, cases[i].reason);
@@ -216,6 +223,7 @@ static void test_room(void **state _unused_)
                 struct room room;
 
                 facts.now_ms = NOW_MS;
+                facts.looked_ms = LOOKED_MS;
                 room_of(&facts, arena, &room);
                 assert_string_equal(room.summary, cases[i].summary);
                 assert_int_equal(room.state, cases[i].room);

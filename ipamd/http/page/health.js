@@ -88,7 +88,7 @@ function blockedNotices({status, now_ms}) {
       kind: "warn",
       what: cannot(calls),
       why,
-      when: Number.isFinite(next) ? `Next try in ${until(next - now_ms)}, at ${time(next)}` : "",
+      when: !Number.isFinite(next) ? "" : next <= now_ms ? "Retrying now" : `Next try in ${until(next - now_ms)}, at ${time(next)}`,
       fix: calls.find(({remedy}) => remedy)?.remedy,
       details: [...new Set(calls.map(({detail}) => detail).filter(Boolean))],
     };
