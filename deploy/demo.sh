@@ -84,10 +84,16 @@ inside() { # NAMESPACE COMMAND...
 
 # ---- what runs in the background, each in a session of its own, so that Ctrl-C reaches only this script ----
 
-spawn() { # LOG COMMAND...
+spawn() { # LOG COMMAND...: an interruption waits until what began can be found and ended
+        local code=''
+
+        trap 'code=130' INT
+        trap 'code=143' TERM
         setsid "${@:2}" >>"$folder/$1.out" 2>>"$folder/$1.log" </dev/null &
         disown
         echo "$!" >"$folder/$1.pid"
+        on_interruption
+        [ -z "$code" ] || interrupted "$code"
 }
 
 # What a process of this run has in its environment, where its arguments do not name our folder.
@@ -337,8 +343,9 @@ check_nothing_left() {
 
         left=$(left_namespaces) && fail "namespaces left: $left"
         [ ! -e "$folder" ] || fail "left: $folder"
-        left=$(grep -lsF -f <(echo "$folder/") /proc/[0-9]*/environ) && fail "processes left: $left"
-        return 0
+        # The exit code says nothing: it is 2 when any process of the machine ended meanwhile.
+        left=$(grep -lsF -f <(echo "$folder/") /proc/[0-9]*/environ)
+        [ -z "$left" ] || fail "processes left: $left"
 }
 
 finish() {
@@ -355,6 +362,11 @@ interrupted() { # EXIT-CODE
         echo
         echo "interrupted"
         exit "$1"
+}
+
+on_interruption() {
+        trap 'interrupted 130' INT
+        trap 'interrupted 143' TERM
 }
 
 print_how_to_look() {
@@ -545,8 +557,7 @@ use() { # NAME: of the run
         folder=$folder_prefix$1
         log=$folder/step.log
         trap finish EXIT
-        trap 'interrupted 130' INT
-        trap 'interrupted 143' TERM
+        on_interruption
 }
 
 stop_kept() { # [NAME]
