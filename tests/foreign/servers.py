@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The EC2s that the tests run against, each a process of its own on a loopback port: vpcsim, moto, LocalStack."""
+import contextlib
 import datetime
 import http.client
 import json
 import os
 import pathlib
+import random
 import socket
 import sys
 import urllib.request
@@ -27,9 +29,13 @@ NO_EC2 = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": [
 
 
 def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
+    """Of those that no connection is given for its own end: it stays free until the server has it."""
+    first = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.SystemRandom().randrange(first // 2, first)
+        with contextlib.suppress(OSError), socket.socket() as taken:
+            taken.bind(("127.0.0.1", port))
+            return port
 
 
 class Server:

@@ -46,7 +46,8 @@ def add_fails(node):
     fill(node)  # also what SQLite has given back meanwhile
     result = node.cni("ADD", pod.container_id, pod.path)
     if result.rc == 0:
-        node.cni("DEL", pod.container_id, pod.path)
+        node.ballast.unlink()  # else DEL could fail, and the next ADD have nothing to write
+        assert node.cni("DEL", pod.container_id, pod.path).rc == 0
     assert result.rc == 1 and FULL in result.json["msg"] and str(node.db) in result.json["msg"], result
     return pod
 
@@ -55,6 +56,7 @@ def test_a_full_disk_under_the_database(node):
     """Not ready until there is room again, because an ADD would fail; and then at once, without a restart."""
     node.start()
     kept, gone = node.add_pods(["kept", "gone"])
+    wait_until(lambda: node.quiet()["free"] >= 2, 30, why="no other write, which would leave room in the WAL where it fails")
     late = wait_until(lambda: add_fails(node), 30, why="it is full")
     status = node.status()
     assert not status["ready"] and FULL in status["reason"]

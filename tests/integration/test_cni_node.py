@@ -94,11 +94,15 @@ def test_gc(node):
 
 def test_status_follows_the_daemon(node):
     conf = node.cni_conf(cniVersion="1.1.0")
-    assert node.cni("STATUS", None, conf=conf).rc == 0
+
+    def serves():
+        return node.cni("STATUS", None, conf=conf).rc == 0
+
+    wait_until(serves, why="STATUS waits half a second for an answer, and no longer")
     node.stop()
     assert node.cni("STATUS", None, conf=conf).code == 50
     node.start()
-    assert node.cni("STATUS", None, conf=conf).rc == 0
+    wait_until(serves)
 
 
 @pytest.mark.node(env={"VPCWIRE_ORPHAN_GRACE_PERIOD": "2"})
@@ -132,6 +136,7 @@ def test_without_a_pod_name(node):
     assert node.leases() == [] and node.pod_links() == {}
 
 
+@pytest.mark.node(env={"IP_COOLDOWN_PERIOD": "600"})
 def test_a_requested_address(node):
     """As podman asks for one. What is free is given; what is not is refused, and why."""
     first = node.add_pod("first")

@@ -30,9 +30,9 @@ def settled(node):
     return True
 
 
-@pytest.mark.world(delays={"attach_ms": 3000})  # 29 of 40 can be served at once: the kill is not too late
+@pytest.mark.world(delays={"attach_ms": 15000})  # 29 of 40 can be served at once: the kill is not too late
 @pytest.mark.node(instance_type="m5.4xlarge", env={"IP_COOLDOWN_PERIOD": "1"})
-def test_kill_in_the_middle_of_40_adds(node, rng):
+def test_kill_in_the_middle_of_40_adds(vpc, node, rng):
     node.wait_quiet(free=29)
     pods = [node.pod_netns(f"p{i}") for i in range(40)]
     conf = node.cni_conf(timeoutSeconds=20)
@@ -40,6 +40,7 @@ def test_kill_in_the_middle_of_40_adds(node, rng):
     futures = [node.start_thread(pod.cni, "ADD", conf=conf) for pod in pods]
     wait_until(lambda: len(node.leases()) >= kill_at, 30, why=f"{kill_at} leases")
     node.kill9()
+    vpc.ctl("set-delays", attach_ms=3000)
     results = [future.result() for future in futures]
     failed = [pod for pod, result in zip(pods, results) if result.rc != 0]
     print(f"killed at {kill_at} leases; {len(failed)} of 40 ADDs failed")
@@ -77,7 +78,7 @@ def test_kill_at_random_moments_while_growing(vpc, make_node, rng):
         node.kill9()
     node.start()
     wait_until(lambda: settled(node), 60)
-    assert vpc.orphans() == [], "created, and attached to nobody"
+    wait_until(lambda: vpc.orphans() == [], 10, why="created, and attached to nobody")  # long before the look for lost ENIs, which would hide it
 
 
 @pytest.mark.world(delays={"attach_ms": 50, "detach_ms": 400})
@@ -94,7 +95,7 @@ def test_kill_while_shrinking(vpc, make_node, rng):
         node.kill9()
         node.start()
     wait_until(lambda: len(vpc.enis("n1")) == 1 and settled(node), 240, why="one ENI, and quiet")
-    assert vpc.orphans() == []
+    wait_until(lambda: vpc.orphans() == [], 10, why="attached to nobody")
 
 
 def test_daemon_down_while_pods_are_deleted(make_node):

@@ -145,6 +145,7 @@ def role_keys(node):
 def test_no_secret_in_the_log(make_node):
     node = make_node("n1", env={"AWS_VPC_K8S_CNI_LOGLEVEL": "debug"})
     node.add_pod("p").delete()
+    node.stop()  # the last line is a whole one
     log = node.log.read_text()
     for line in log.splitlines():
         assert {"time", "level", "msg"} <= json.loads(line).keys()  # one event, one line
@@ -216,6 +217,7 @@ def test_a_dead_daemons_database_is_read(node, how):
 
 def test_a_hung_daemons_database_is_read(node):
     pod = node.add_pod("web-0")
+    node.wait_quiet(total=6)  # it writes nothing while it is stopped, not even to the end of a call
     os.kill(node.proc.pid, signal.SIGSTOP)
     try:
         done = without_a_daemon(node, "pods")
@@ -267,6 +269,8 @@ def test_bundle(make_node, host, tmp_path):
     # Where its pages are the bundle learns from the daemon's environment, and not from ours.
     node = make_node("n1", env={"AWS_CONTAINER_AUTHORIZATION_TOKEN": SECRETS[0], "VPCWIRE_METRICS_BIND_ADDRESS": "127.0.0.1:7171", "INTROSPECTION_BIND_ADDRESS": ""})
     pod = node.add_pod("web-0")
+    node.wait_quiet(total=6)
+    wait_until(lambda: '"action":"DescribeNetworkInterfaces"' in node.web("/v1/node").text, 60, why="the calls of a start")
     path = tmp_path / "bundle.tar.gz"
     for i in range(17):
         (host / f"var/log/vpcwire/more-{i:02}.log").write_text("")

@@ -57,6 +57,10 @@ def leases(runtime):
     return rpc.call(runtime.path("/run/vpcwire/ipamd.sock"), "List", {})["leases"]
 
 
+def enis(runtime):
+    return rpc.call(runtime.path("/run/vpcwire/ipamd.sock"), "List", {})["enis"]
+
+
 OF_THIS_MACHINE = {"firewall", "imds"}  # the runtime's own rules, and a world without a hop limit
 
 
@@ -128,6 +132,7 @@ def test_least_privilege_is_enough(runtime, daemonset):
     assert "CapEff:\t0000000000001000" in status, "CAP_NET_ADMIN alone"
     assert "NoNewPrivs:\t1" in status
     assert "Seccomp_filters:\t2" in status, "the runtime's filter, and ours"
+    wait_until(lambda: [eni["state"] for eni in enis(runtime)] == ["ready"] * 2, 60, why="the spare ENI is there: nothing is half made")
     checks = json.loads(daemonset.exec("/usr/bin/ipamctl", "--json", "doctor").stdout)["checks"]
     assert [check for check in checks if check["verdict"] in ("warn", "fail") and check["check"] not in OF_THIS_MACHINE] == []
     unchecked = {check["check"] for check in checks if check["verdict"] == "unchecked"}

@@ -348,7 +348,7 @@ SETTINGS = {
 def test_any_setting_is_as_well(make_node, tmp_path, name):
     node = make_node("n1", env={name: SETTINGS[name], "WARM_ENI_TARGET": "2"})
     node.add_pod("p0")
-    node.wait_quiet()
+    node.wait_quiet(total=9)
     Doctor(node, tmp_path / "host").assert_well()
 
 

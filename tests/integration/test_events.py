@@ -231,10 +231,8 @@ def test_retry_after_is_honoured(make_node, account):
         node.wait_quiet(free=3)
         api.refuse(429, times=1, retry_after=6)
         tell_denied(node, "Something")
-        wait_until(lambda: api.requests, EVENT_S)
-        started = time.monotonic()
         wait_event(api, DENIED)
-        assert time.monotonic() - started > 5
+        assert api.moments[1] - api.moments[0] > 5
 
 
 def test_a_retry_after_of_centuries(make_node, account):

@@ -116,9 +116,10 @@ def grown_node(vpc, make_node, **changes):
 
 def test_4_attachment_limit(vpc, make_node):
     """EC2 takes fewer ENIs than the table says: the new one goes, and no other is made."""
-    node = warm_node(make_node)
+    node = warm_node(make_node, **NOTHING_HANGS)
     script(vpc, error(ATTACH, "AttachmentLimitExceeded"))
     add_from_pool(node, "p0", "p1", "p2")
+    wait_until(lambda: len(node.enis()) == 1 and "no more than 1 ENIs" in str(node.status()["blocked"]), 60, why="it is known")
     refused = node.pod_netns("late").cni("ADD", conf=node.cni_conf(timeoutSeconds=5))
     assert refused.code == 11 and "no more than 1 ENIs" in refused.json["msg"] + refused.json.get("details", ""), refused
     wait_until(lambda: vpc.orphans() == [] and len(vpc.enis()) == 1, 60, why="the ENI that found no place is deleted")
@@ -139,10 +140,11 @@ def test_13_throttled_as_long_as_it_lasts(vpc, make_node):
 
 def test_15_denied(vpc, make_node):
     """Told once with the action's name, asked again slowly, served from the pool meanwhile."""
-    node = warm_node(make_node)
+    node = warm_node(make_node, **NOTHING_HANGS)
     vpc.ctl("set-denied", actions=[CREATE])
     vpc.calls_reset()
     add_from_pool(node, "p0", "p1", "p2")
+    wait_until(lambda: "UnauthorizedOperation" in str(node.status()["blocked"]), 30, why="it is known")
     refused = node.pod_netns("late").cni("ADD", conf=node.cni_conf(timeoutSeconds=8))
     assert refused.code == 11, refused
     assert node.calls()[CREATE] == 1, node.calls()
@@ -166,9 +168,10 @@ def test_15_denied(vpc, make_node):
 )
 def test_slow_refusals_of_create(vpc, make_node, code, words):
     """What no hurry mends is reported, asked again slowly, and leaves nothing."""
-    node = warm_node(make_node)
+    node = warm_node(make_node, **NOTHING_HANGS)
     script(vpc, error(CREATE, code))
     add_from_pool(node, "p0", "p1", "p2")
+    wait_until(lambda: words in str(node.status()["blocked"]), 30, why="it is known")
     refused = node.pod_netns("late").cni("ADD", conf=node.cni_conf(timeoutSeconds=8))
     assert refused.code == 11 and words in refused.stdout, refused
     assert hits(vpc)[0] <= 3, hits(vpc)

@@ -152,7 +152,7 @@ def test_28_detached_by_hand(vpc, make_node, by_hand):  # noqa: F811
     for pod in victims:
         pod.delete()
     wait_until(lambda: node.pool()["lost"] == 0 and gone["id"] not in [eni["eni_id"] for eni in node.enis()], 120, why="the rest goes")
-    assert cni_status(node).rc == 0
+    wait_until(lambda: cni_status(node).rc == 0, 30, why="the daemon has heard of it, too")
 
 
 def test_33_metadata_disabled(vpc, make_node):

@@ -137,7 +137,8 @@ def test_a_new_boot_brings_no_other_conflist_back(host):
     host.conflist.write_text(theirs)
     host.run("install")
     host.node.start()
-    wait_until(lambda: host.conflist.read_text() != theirs, 30, why="the conflist is announced")
+    host.wait_conflist()
+    assert host.conflist.read_text() != theirs
     host.node.stop()
     host.marker.write_text("00000000-0000-0000-0000-000000000000\n")
     host.run("install")
@@ -161,7 +162,8 @@ def test_what_was_there_comes_back(host):
     assert (host.bin / "aws-cni").readlink() == pathlib.Path("vpcwire")
     assert json.loads(host.conflist.read_text()) == theirs, "the other daemon may still serve"
     host.node.start()
-    wait_until(lambda: host.conflist.read_text() == host.template.read_text(), 30, why="the conflist is announced")
+    host.wait_conflist()
+    assert host.conflist.read_text() == host.template.read_text()
     host.run("install")
     assert host.names() == sorted(["10-aws.conflist", "10-aws.conflist" + SAVED, "aws-cni", "aws-cni" + SAVED, "portmap", "vpcwire"])
     host.node.stop()
@@ -343,7 +345,7 @@ def test_a_conf_folder_that_takes_nothing_does_not_stop_the_daemon(host):
         host.node.add_pod("web").delete()
         subprocess.run(["mount", "-o", "remount,nr_inodes=100", host.conf], check=True)
         host.wait_conflist()
-    host.node.stop()
+        host.node.stop()  # what the daemon has open in there would keep it mounted
     assert host.node.log.read_text().count("installing the network configuration failed") == 1
 
 

@@ -66,7 +66,7 @@ def test_pods_come_and_go_while_kube_proxy_restarts(node, mode):
     if missing:
         pytest.skip(f"missing here: {missing}")
     stay = node.add_pods(["stay0", "stay1"])
-    node.wait_quiet()  # an ENI that is on its way has no address yet
+    node.wait_quiet(total=6)  # an ENI that is on its way has no address yet
     services = many_services([pod.address for pod in stay])
     proxy = MODES[mode](node.netns, [eni["primary_address"] for eni in node.enis()], {pod.address for pod in stay}, "")
     with Restarts(proxy, services) as restarts, echo.serving(*(pod.netns for pod in stay)):

@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from faults import ASSIGN, DELETE, DESCRIBE, DETACH, ENV, GIVES_BACK_SOON, NOTHING_HANGS, UNASSIGN, USER, by_hand, in_ec2, wait_settled, warm_node  # noqa: F401
-from vpc import wait_until
+from vpc import patient, wait_until
 
 INSTANCE_TAG, NO_MANAGE_TAG = "node.k8s.amazonaws.com/instance_id", "node.k8s.amazonaws.com/no_manage"
 
@@ -30,6 +30,7 @@ def test_addresses_that_were_given_back_are_not_brought_back(vpc, make_node):
     node.env["MINIMUM_IP_TARGET"] = "1"
     node.start()
     wait_until(lambda: len(in_ec2(vpc)) == 1, 60, why="four addresses are given back")
+    wait_until(lambda: node.pool()["total"] == 1, 60, why="and the answer is written down")
     node.env["VPCWIRE_SHRINK_DELAY"] = "600"  # what is believed to be there stays to be given to pods
     node.restart()
     wait_resync(node)
@@ -56,7 +57,7 @@ def test_an_eni_without_our_tag_keeps_its_pods(vpc, make_node, by_hand, tag):  #
     wait_resync(node)
     assert last.address in [lease["address"] for lease in node.leases() if lease["state"] == "wired"]
     node.check_kernel()
-    last.exec("ping", "-c1", "-W5", node.address)
+    last.exec("ping", "-c1", f"-W{patient(5):.0f}", node.address)
     assert last.address in node.exec("nft", "list", "ruleset").stdout and last.address in before
     others = node.add_pods(f"o{i}" for i in range(2))
     assert not {pod.address for pod in others} & set(eni["addresses"]), "nothing more of it is given out"

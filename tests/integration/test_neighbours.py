@@ -27,6 +27,12 @@ PROFILE = ["type", "ethernet", "ifname", "eth1", "con-name", "theirs", "ipv4.met
 PROFILE += ["ipv4.addresses", "192.0.2.9/24", "ipv6.method", "disabled"]
 
 
+def is_subscribed(process, node):
+    """Whether its rtnetlink socket, whose port is its pid, hears of anything."""
+    sockets = [line.split() for line in node.exec("cat", "/proc/net/netlink").stdout.splitlines()[1:]]
+    return any(fields[1:3] == ["0", str(process.pid)] and int(fields[3], 16) for fields in sockets)
+
+
 @contextlib.contextmanager
 def deletions(node):
     """A list that the kernel's words about deleted rules, routes and addresses are added to."""
@@ -36,6 +42,7 @@ def deletions(node):
     thread = threading.Thread(target=lambda: [seen.append(line) for line in process.stdout if line.startswith("Deleted")], daemon=True)
     thread.start()
     try:
+        wait_until(lambda: is_subscribed(process, node), HEAL_DEADLINE_S, why="ip monitor listens")
         yield seen
     finally:
         process.terminate()
@@ -62,6 +69,7 @@ def test_networkd_that_flushes_foreign_rules_and_routes(wired, tmp_path):
     before = host_network(wired)
     with deletions(wired) as seen, Networkd(wired, tmp_path / "networkd").configure(NETWORKD) as networkd:
         for again in range(2):
+            wait_until(lambda: any("192.0.2.9/24" in line for line in seen), HEAL_DEADLINE_S, why="its start is over, which flushes, too")
             seen.clear()
             networkd.exec("networkctl", "reconfigure", "eth1")
             wait_until(lambda: any("lookup 512" in line for line in seen), HEAL_DEADLINE_S, why="networkd flushed the rules")
@@ -69,6 +77,7 @@ def test_networkd_that_flushes_foreign_rules_and_routes(wired, tmp_path):
             wait_until(lambda: any("192.0.2.9/24" in line for line in seen), HEAL_DEADLINE_S, why="its own address was taken away")
             assert_healed(wired, before)
             if not again:
+                seen.clear()
                 networkd.restart()
     assert_healed(wired, before)
 

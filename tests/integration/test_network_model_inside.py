@@ -59,7 +59,7 @@ def one_of_each_eni(node):
 def ping(namespace, address, packet_bytes, check=True):
     """One packet of that size that must not be fragmented."""
     size = str(packet_bytes - PING_HEADERS)
-    command = ["ping", "-n", "-c", "1", "-W", "3", "-M", "do", "-s", size, address]
+    command = ["ping", "-n", "-c", "1", "-W", f"{patient(3):.0f}", "-M", "do", "-s", size, address]
     return netns.execute(namespace, *command, check=check)
 
 
@@ -75,7 +75,7 @@ def test_containers_of_one_pod_share_localhost_and_the_ports(world):
         server = container.call(netns.popen, "python3", "-c", serve)
         try:
             assert server.stdout.readline() == "up\n"
-            with container.call(socket.create_connection, ("127.0.0.1", port), 5) as client:
+            with container.call(socket.create_connection, ("127.0.0.1", port), patient(5)) as client:
                 assert client.recv(2) == b"hi"
             with pytest.raises(OSError, match="in use"):
                 container.call(socket.create_server, ("", port))

@@ -85,9 +85,8 @@ def test_a_set_outgrows_its_size(vpc, make_node):
     node.env["MINIMUM_IP_TARGET"] = "17"
     node.restart()
     node.wait_quiet(60, total=17)
-    after = handles(node)
-    assert set(before) <= set(after)
-    assert "size 32" in node.exec("nft", "list", "map", "ip", "vpcwire", "eni_of").stdout
+    wait_until(lambda: "size 32" in node.exec("nft", "list", "map", "ip", "vpcwire", "eni_of").stdout, 60, why="the set has grown")
+    assert set(before) <= set(handles(node))
     node.add_pods(f"p{i}" for i in range(17))
     node.check_kernel()
 

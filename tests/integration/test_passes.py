@@ -41,6 +41,7 @@ class Passes:
     """Those since it was made."""
 
     def __init__(self, node):
+        node.wait_start_calls(looks=2)  # the pool's first addresses and the look for lost ENIs have passes of their own
         self.node, self.before, self.since = node, settled(node), time.monotonic()
 
     def check(self):

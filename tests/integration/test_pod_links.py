@@ -136,7 +136,7 @@ def test_another_has_a_pods_packets_and_its_link_is_gone(node):
     for i in range(2):
         reclaim_another(node, f"gone{i}")
     assert pod.address in [lease["address"] for lease in node.leases()]
-    assert told()
+    wait_until(told, HEAL_DEADLINE_S)
     node.exec("ip", "route", "del", pod.address, "table", "512")
     wait_until(lambda: not node.status()["impaired"] and not node.status()["warnings"], HEAL_DEADLINE_S)
     reclaim_another(node, "last")

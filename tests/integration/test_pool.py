@@ -58,12 +58,12 @@ def test_subnet_exhausted_then_freed_while_adds_wait(vpc, ec2, make_node):
     while node.pool()["free"] > 0:
         pods.append(node.add_pod(f"more{len(pods)}"))
 
+    wait_until(lambda: node.status()["blocked"], why="what is blocked is reported")
     pod = node.pod_netns("refused")
     refused = pod.cni("ADD", conf=node.cni_conf(timeoutSeconds=2))
     assert refused.code == 11, refused
     text = refused.json["msg"] + refused.json.get("details", "")
     assert SMALL_SUBNET["id"] in text, text
-    assert node.status()["blocked"], "what is blocked is reported"
     assert pod.cni("DEL").rc == 0
 
     waiting = [node.start_thread(node.add_pod, f"waits{i}", conf=node.cni_conf(timeoutSeconds=240)) for i in range(2)]
@@ -156,6 +156,7 @@ def test_growth_costs_three_calls(vpc, make_node):
     wait_until(lambda: node.quiet()["free"] >= 1, 20)
     calls = node.calls()
     assert calls.pop("DescribeNetworkInterfaces", 0) <= 1, "the look for lost ENIs, some seconds after the start"
+    assert calls.pop("DescribeSubnets", 0) <= 1, "what is left in the subnet, a minute after the start"
     assert calls == {
         "CreateNetworkInterface": 1,
         "AttachNetworkInterface": 1,
@@ -182,6 +183,7 @@ def test_restart_with_a_valid_database_needs_no_ec2(vpc, make_node):
     node = make_node("n1")
     first = node.add_pod("before")
     node.wait_quiet()
+    node.wait_start_calls()
     node.stop()
     vpc.calls_reset()
     node.env["AWS_EC2_ENDPOINT"] = "http://198.51.100.254"  # nobody is there

@@ -106,4 +106,4 @@ def test_the_service_manager_is_told(make_node, tmp_path):
     # A service manager that is gone is no reason not to serve.
     manager.close()
     node.start()
-    assert events(node, "notifying the service manager failed")[-1]["level"] == "warn"
+    wait_until(lambda: events(node, "notifying the service manager failed")[-1]["level"] == "warn", READ_AGAIN_S, why="it is said")

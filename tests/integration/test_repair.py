@@ -44,7 +44,7 @@ def host_network(node):
 def wired(node):
     """A node whose two ENIs carry six pods, all quiet."""
     node.add_pods(f"p{i}" for i in range(6))
-    happens_within(lambda: all(eni["state"] == "ready" for eni in node.enis()) and len(node.enis()) == 3, HEAL_DEADLINE_S)
+    node.wait_until(lambda: len(node.enis()) == 3 and node.quiet(), 60, why="the pool grows")
     return node
 
 
@@ -166,7 +166,7 @@ def test_a_storm_of_others_changes(node, tmp_path):
     command = ["ip", "netns", "exec", node.netns, "sh", "-c", STORM, "storm", tmp_path / "batch"]
     with subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL) as storm:
         try:
-            happens_within(lambda: node.ip("address", "show", "dev", "storm0"), 30)
+            node.wait_until(lambda: node.ip("address", "show", "dev", "storm0"), 30)
             permissions = node.call("Probe")["permissions"]
             assert not [p for p in permissions if p["result"] == "unknown"], permissions
             node.add_pods(f"p{i}" for i in range(1, 6))

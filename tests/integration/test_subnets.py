@@ -20,6 +20,7 @@ NOT_OURS = [
 ]
 ENV = {"WARM_IP_TARGET": "1", "IP_COOLDOWN_PERIOD": "1"}
 CREATE, FIND = "CreateNetworkInterface", "DescribeSubnets"
+COUNTED_S = 60  # after a start the addresses left in the known subnets are counted
 
 
 def fill(ec2, subnet, leave=0):
@@ -43,11 +44,19 @@ def subnets_of(vpc):
 
 def full_node(vpc, ec2, make_node, **env):
     """A node whose own subnet has nothing left, with one address for a pod."""
+    began = time.monotonic()
     node = make_node("n1", subnet=OWN["id"], env={**ENV, **env})
+    node.began = began
     wait_until(lambda: node.quiet()["free"] >= 1, 30)
     fill(ec2, OWN)
     vpc.calls_reset()
     return node
+
+
+def check_finds(node, n):
+    """So often EC2 was asked for subnets; on a machine so slow that it is time to count them, once more."""
+    calls = node.calls()
+    assert n <= calls.get(FIND, 0) <= n + (time.monotonic() - node.began >= COUNTED_S), calls
 
 
 def ours_of_network(node):
@@ -66,7 +75,8 @@ def test_pods_get_addresses_of_another_subnet(vpc, by_hand, make_node):  # noqa:
     assert subnets_of(vpc) == {THIRD["id"]}
     made = len(vpc.enis("n1")) - 1
     calls = node.calls()
-    assert calls[FIND] == 1 and calls[CREATE] == made, calls
+    check_finds(node, 1)
+    assert calls[CREATE] == made, calls
     assert calls["AttachNetworkInterface"] == calls["ModifyNetworkInterfaceAttribute"] == made, calls
     node.check_database()
     node.check_kernel()
@@ -98,7 +108,7 @@ def test_the_next_one_when_that_is_full_too_and_the_reason_names_them(vpc, by_ha
     refused = node.pod_netns("refused").cni("ADD", conf=node.cni_conf(timeoutSeconds=5))
     text = refused.stdout
     assert refused.code == 11 and f"subnet {OWN['id']} has no free" in text and f"subnet {SECOND['id']} has no free" in text, refused
-    assert node.calls()[FIND] == 1, node.calls()
+    check_finds(node, 1)
     assert len({pod.address for pod in pods}) == len(pods)
 
 
@@ -110,7 +120,8 @@ def test_not_allowed_to_ask_for_subnets(vpc, by_hand, make_node):  # noqa: F811
     ours = node.add_pod("first")
     refused = node.pod_netns("refused").cni("ADD", conf=node.cni_conf(timeoutSeconds=5))
     assert refused.code == 11 and f"subnet {OWN['id']} has no free" in refused.stdout, refused
-    assert node.calls()[FIND] == 1 and CREATE not in node.calls(), node.calls()
+    check_finds(node, 1)
+    assert CREATE not in node.calls(), node.calls()
     assert [(kind, subject) for kind, subject in events(node) if kind == "ec2-denied"] == [("ec2-denied", FIND)]
     ours.delete()
     node.add_pod("second")
@@ -121,7 +132,8 @@ def test_not_wanted(vpc, by_hand, make_node):  # noqa: F811
     node = full_node(vpc, by_hand, make_node, ENABLE_SUBNET_DISCOVERY="false")
     node.add_pod("first")
     refused = node.pod_netns("refused").cni("ADD", conf=node.cni_conf(timeoutSeconds=3))
-    assert refused.code == 11 and FIND not in node.calls(), (refused, node.calls())
+    assert refused.code == 11, refused
+    check_finds(node, 0)
 
 
 @pytest.mark.world(subnets=[OWN, SECOND, THIRD, *NOT_OURS], users=[USER])

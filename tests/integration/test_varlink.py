@@ -123,6 +123,7 @@ def test_replies_are_what_the_interface_says(node, client):
     assert one_is_the_first(ask("Add", **KEY, timeout_ms=30000)) and one_is_the_first(ask("Del", **KEY))
     assert len(ask("Events")["events"]) > 3
     ask("List")
+    node.wait_quiet(leased=0)  # an ENI that is being made is in List and not in Network
     network = ask("Network")
     assert [eni["device_index"] for eni in network["enis"]] == sorted(eni["device_index"] for eni in node.enis()) and network["vpc_cidrs"] == ["10.0.0.0/16"]
     with node.connect() as connection:

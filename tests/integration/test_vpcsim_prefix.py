@@ -275,7 +275,7 @@ FABRIC_IPV6 = {
 }
 
 
-def ping(node, address, source=None, wait_s=10):
+def ping(node, address, source=None, wait_s=60):
     """Whether an answer comes; a node that is not asked yet is asked again each second."""
     options = ["-I", source] if source else []
     return node.exec("ping", "-c", "1", "-w", str(wait_s), *options, address, check=False).returncode == 0

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -47,6 +48,32 @@ void node_packets_gateway(struct node_world *w, const char *ifname, const char *
         assert_ok(neigh_replace_permanent(w->nl, &neigh, &w->err), &w->err);
 }
 
+/* Its queue is there: what is sent before is dropped, and nobody sends it again. */
+static void wait_running(struct node_world *w, const char *fabric_ifname)
+{
+        int64_t deadline = clock_boottime_ms() + DEADLINE_MS;
+        struct link_info link;
+
+        for (;;) {
+                assert_ok(link_get_by_name(w->fabric_nl, fabric_ifname, &link, &w->err), &w->err);
+                if (link.running)
+                        return;
+                if (clock_boottime_ms() > deadline)
+                        fail_msg("%s does not run", fabric_ifname);
+                poll(NULL, 0, 1);
+        }
+}
+
+/* Packets that one CPU sends arrive in their order; those of two may overtake one another. */
+static void stay_on_this_cpu(void)
+{
+        cpu_set_t one;
+
+        CPU_ZERO(&one);
+        CPU_SET(sched_getcpu(), &one);
+        assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+}
+
 int node_packets_setup(void **state)
 {
         struct node_world *w;
@@ -59,6 +86,9 @@ int node_packets_setup(void **state)
         node_world_sync(w);
         node_packets_gateway(w, "eth0", "f0");
         node_packets_gateway(w, "eth1", "f1");
+        wait_running(w, "f0");
+        wait_running(w, "f1");
+        stay_on_this_cpu();
         node_packets_taps[0] = tap_open(w, "f0");
         node_packets_taps[1] = tap_open(w, "f1");
         return 0;

@@ -43,6 +43,8 @@ int fixture_teardown(void **state);
 /* Runs on the loop's thread, and waits for it. */
 void fixture_run(struct fixture *fixture, void (*task)(struct fixture *fixture));
 void fixture_pool_changed(struct fixture *fixture);
+/* The loop has accepted who connected and read what was sent until now. */
+void fixture_catch_up(struct fixture *fixture);
 
 /* As the reconciler would: the primary ENI with n routed addresses 10.0.1.1.., ready; later calls add up to n. */
 void fixture_set_addresses(struct fixture *fixture, unsigned n);

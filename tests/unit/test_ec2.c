@@ -19,6 +19,13 @@ struct world {
         struct arena *arena;
 };
 
+/* The pace's clock stands: what it puts off is put off, however long a test takes to look. (As in reconcile_fixture.c.) */
+int64_t __wrap_clock_boottime_ms(void); // NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
+int64_t __wrap_clock_boottime_ms(void)  // NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
+{
+        return 24 * 3600 * 1000;
+}
+
 static const struct ec2_selection all = {0};
 
 static struct world world_start_with(const struct httpd_reply *script, size_t n, unsigned timeout_ms)

@@ -26,6 +26,16 @@ static uint64_t wait_wrong_source(struct fabric *fabric, uint64_t expect)
         return fixture_counters(fabric).wrong_source_packets;
 }
 
+/* Those to or from an address without a public one, as above. */
+static uint64_t wait_no_public(struct fabric *fabric, uint64_t expect)
+{
+        int64_t deadline_ms = clock_boottime_ms() + PACKETS_DEADLINE_MS;
+
+        while (fixture_counters(fabric).no_public_packets < expect && clock_boottime_ms() < deadline_ms)
+                poll(NULL, 0, 1);
+        return fixture_counters(fabric).no_public_packets;
+}
+
 static void open_space(const char *node, struct fabric_space *ret)
 {
         struct err err;
@@ -211,7 +221,6 @@ static void test_nat_both_ways(void **state)
 {
         _cleanup_close_ int inet_listener = -1, out = -1, out_server = -1;
         _cleanup_close_ int node_listener = -1, in = -1, in_server = -1;
-        int64_t deadline_ms = clock_boottime_ms() + PACKETS_DEADLINE_MS;
         struct err err;
         struct ip peer;
 
@@ -237,9 +246,7 @@ static void test_nat_both_ways(void **state)
         assert_ok(fabric_set_public(*state, packets_ip(N1_IP), packets_ip("203.0.113.11"), &err), &err);
         assert_false(packets_exchange(out, out_server, PACKETS_ABSENCE_MS));
         assert_false(packets_exchange(in_server, in, PACKETS_ABSENCE_MS));
-        while (fixture_counters(*state).no_public_packets < 2 && clock_boottime_ms() < deadline_ms)
-                poll(NULL, 0, 1);
-        assert_true(fixture_counters(*state).no_public_packets >= 2);
+        assert_true(wait_no_public(*state, 2) >= 2);
         assert_true(packets_ping(SPACE("inet"), "198.51.100.7", "203.0.113.11", 56, PACKETS_DEADLINE_MS));
         assert_int_equal(fixture_counters(*state).wrong_source_packets, 0);
 }
@@ -267,12 +274,12 @@ static void test_no_public_address_no_internet(void **state)
 
         assert_ok(fabric_add_internet_address(*state, packets_ip("198.51.100.9"), &err), &err);
         assert_false(packets_ping(SPACE("n2"), NULL, "198.51.100.9", 56, PACKETS_ABSENCE_MS));
-        assert_int_equal(fixture_counters(*state).no_public_packets, 1);
+        assert_int_equal(wait_no_public(*state, 1), 1);
         assert_ok(fabric_set_public(*state, packets_ip(N2_IP), packets_ip("203.0.113.20"), &err), &err);
         assert_true(packets_ping(SPACE("n2"), NULL, "198.51.100.9", 56, PACKETS_DEADLINE_MS));
         assert_ok(fabric_set_public(*state, packets_ip(N2_IP), IP_NONE, &err), &err);
         assert_false(packets_ping(SPACE("n2"), NULL, "198.51.100.9", 56, PACKETS_ABSENCE_MS));
-        assert_int_equal(fixture_counters(*state).no_public_packets, 2);
+        assert_int_equal(wait_no_public(*state, 2), 2);
         /* Private ranges end at the border, unseen. */
         assert_false(packets_ping(SPACE("n2"), NULL, "192.168.1.1", 56, PACKETS_ABSENCE_MS));
         assert_int_equal(fixture_counters(*state).no_public_packets, 2);

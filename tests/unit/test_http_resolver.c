@@ -13,7 +13,7 @@
 
 #define SILENT_NAME "ec2.silent.test"
 
-enum { TIMEOUT_MS = 300, SILENCE_S = 60 };
+enum { TIMEOUT_MS = 1000, SILENCE_S = 60 };
 
 static sem_t asked, over;
 
@@ -44,7 +44,8 @@ static void test_a_resolver_that_hangs(void **state _unused_)
                                              .connect_timeout_ms = TIMEOUT_MS,
                                              .no_proxy = true};
         const struct http_request request = {.method = "GET", .url = "http://" SILENT_NAME ":1/"};
-        int64_t start_ms = clock_boottime_ms();
+        int64_t start_ms = clock_boottime_ms(), took_ms;
+        struct timespec end;
         struct http_reply reply;
         struct http *http;
         struct err err;
@@ -54,8 +55,12 @@ static void test_a_resolver_that_hangs(void **state _unused_)
         assert_ok(http_new(&options, &http, &err), &err);
         assert_fails(http_exchange(http, &request, &reply, &err), ERR_TIMEOUT);
         http_free(http);
-        assert_int_equal(sem_trywait(&asked), 0);
-        assert_true(clock_boottime_ms() - start_ms < SILENCE_S * 1000 / 2);
+        took_ms = clock_boottime_ms() - start_ms;
+        clock_gettime(CLOCK_REALTIME, &end);
+        end.tv_sec += TEST_PATIENCE_MS / 1000;
+        /* curl's thread may come to it later than we give up */
+        assert_int_equal(sem_timedwait(&asked, &end), 0);
+        assert_true(took_ms < SILENCE_S * 1000 / 2);
         sem_post(&over);
 }
 

@@ -506,7 +506,7 @@ static void test_client_add_in_pieces(void **state _unused_)
                 struct err err;
 
                 server_start(&server);
-                assert_ok(ipam_client_connect(server.path, 5000, &client, &err), &err);
+                assert_ok(ipam_client_connect(server.path, TEST_PATIENCE_MS, &client, &err), &err);
                 assert_ok(ipam_add(client, &request, &add, &err), &err);
                 server_stop(&server);
                 assert_int_equal(add.n_addresses, 1);

@@ -189,7 +189,7 @@ static void test_a_reader_that_stops(void **state _unused_)
         memset(long_text, 'x', LONG_BYTES);
         assert_int_equal(pipe(pipes), 0);
         log_init(pipes[1], LOG_FORMAT_JSON, LOG_LEVEL_DEBUG);
-        alarm(60); /* else it would wait for ever */
+        alarm(TEST_PATIENCE_MS / 1000); /* else it would wait for ever */
         for (int i = 0; i < SAID; i++)
                 log_debug("looked", LOG_STR("text", i % 10 ? "short" : long_text), LOG_INT("one", 1));
         alarm(0);

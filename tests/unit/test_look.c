@@ -389,7 +389,7 @@ static void test_a_resync_of_two_lists_ends_after_a_refusal(void **state)
         struct httpd_reply replies[] = {
                 {.status = 503, .body = bench_error(b, "RequestLimitExceeded", "slow down")},
                 {.body = bench_describe(b, enis, 1), .times = HTTPD_ALWAYS}};
-        int64_t end_ms = clock_boottime_ms() + TEST_PATIENCE_MS, key;
+        int64_t end_ms = clock_boottime_ms() + TEST_PATIENCE_MS, start_ms, key;
         struct round round;
 
         /* Not attached yet: only our tag finds it. */
@@ -397,9 +397,10 @@ static void test_a_resync_of_two_lists_ends_after_a_refusal(void **state)
         assert_ok(store_eni_begin(b->f->store, &eni, NOW, &key, &b->f->err), &b->f->err);
         assert_ok(store_eni_created(b->f->store, key, &eni, NULL, 0, NOW, &b->f->err), &b->f->err);
         bench_script(b, replies, 2);
+        start_ms = clock_boottime_ms();
         bench_look(b, SOON);
         round = bench_round(b, SOON);
-        assert_true(blocked_find(&round, CONDITION_RESYNC, "")->retry_at_ms > clock_boottime_ms());
+        assert_true(blocked_find(&round, CONDITION_RESYNC, "")->retry_at_ms > start_ms);
         while (httpd_requests(b->ec2) < 2 && clock_boottime_ms() < end_ms) {
                 usleep(10 * 1000);
                 bench_look(b, SOON);

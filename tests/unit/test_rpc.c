@@ -244,25 +244,26 @@ static void test_watch(void **state)
 
         /* Everything from the start: the ENI's history is there. */
         assert_ok(ipam_watch(watcher, &(struct ipam_watch_request){.after = 0}, &err), &err);
-        assert_ok(ipam_watch_next(watcher, 20000, &event, &err), &err);
+        assert_ok(ipam_watch_next(watcher, TEST_PATIENCE_MS, &event, &err), &err);
         assert_true(event.id >= 1 && event.kind[0] && event.at_ms <= clock_wall_ms());
         assert_ok(store_event_last_id(fixture->store, &last_id, &err), &err);
         while (event.id < last_id)
-                assert_ok(ipam_watch_next(watcher, 20000, &event, &err), &err);
+                assert_ok(ipam_watch_next(watcher, TEST_PATIENCE_MS, &event, &err), &err);
         assert_fails(ipam_watch_next(watcher, 20, &event, &err), ERR_TIMEOUT);
         ipam_client_free(watcher);
 
         /* From now on: what the loop does, and what the other thread does without telling. */
         watcher = fixture_connect(fixture);
         assert_ok(ipam_watch(watcher, &(struct ipam_watch_request){.after = -1}, &err), &err);
+        fixture_catch_up(fixture); /* else "now" is after the ADD where the loop is late */
         assert_fails(ipam_watch_next(watcher, 50, &event, &err), ERR_TIMEOUT);
         assert_ok(ipam_add(client, &request, &add, &err), &err);
-        assert_ok(ipam_watch_next(watcher, 20000, &event, &err), &err);
+        assert_ok(ipam_watch_next(watcher, TEST_PATIENCE_MS, &event, &err), &err);
         assert_true(event.id > last_id);
         assert_string_equal(event.subject, "10.0.1.1");
         assert_ok(store_event_add(fixture->store, EVENT_ENI_SEEN, "eni-7", "from the reconciler", &err),
                   &err);
-        assert_ok(ipam_watch_next(watcher, 20000, &event, &err), &err);
+        assert_ok(ipam_watch_next(watcher, TEST_PATIENCE_MS, &event, &err), &err);
         assert_string_equal(event.text, "from the reconciler");
         assert_ok(ipam_status(client, &status, &err), &err);
 }

@@ -92,7 +92,7 @@ static void compare(struct fixture *f, struct acknowledged *known)
 static void wait_for_work(const struct acknowledged *known, unsigned before)
 {
         const struct timespec moment = {.tv_nsec = 200 * 1000};
-        time_t deadline = time(NULL) + 30;
+        time_t deadline = time(NULL) + TEST_PATIENCE_MS / 1000;
 
         while (known->operations == before && time(NULL) < deadline)
                 nanosleep(&moment, NULL);

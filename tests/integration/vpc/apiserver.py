@@ -9,6 +9,7 @@ import http.server
 import json
 import ssl
 import threading
+import time
 import urllib.parse
 
 from .process import run
@@ -39,10 +40,11 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class ApiServer:
-    """`events` are the objects by name; `requests` is (method, status) of each; fault is a status, HANG, CLOSE or None."""
+    """`events` are the objects by name; `requests` is (method, status) of each, `moments` when it was answered; fault is a status,
+    HANG, CLOSE or None. Who sees an Event sees the request that made it."""
 
     def __init__(self, node, account, port=0):
-        self.account, self.events, self.requests = account, {}, []
+        self.account, self.events, self.requests, self.moments = account, {}, [], []
         self.tokens = {(account / "token").read_text()}
         self.fault, self.retry_after, self.times = None, None, None
         self.released = threading.Event()
@@ -91,6 +93,10 @@ class ApiServer:
 
     # ---- the server ----
 
+    def _note(self, method, status):
+        self.requests.append((method, status))
+        self.moments.append(time.monotonic())
+
     def _take_fault(self):
         with self._lock:
             fault = self.fault
@@ -101,16 +107,21 @@ class ApiServer:
 
     def answer(self, method, path, headers, body):
         """(status, object)"""
+        with self._lock:
+            status, answer = self._answer(method, path, headers, body)
+            self._note(method, status)
+            return status, json.dumps(answer).encode()
+
+    def _answer(self, method, path, headers, body):
         if headers.get("Authorization") not in {f"Bearer {token}" for token in self.tokens}:
             return 401, {"kind": "Status", "message": "Unauthorized"}
-        with self._lock:
-            if method == "POST" and path == EVENTS and headers.get("Content-Type") == "application/json":
-                return self._create(json.loads(body))
-            name = urllib.parse.unquote(path.removeprefix(EVENTS + "/"))
-            if method == "PATCH" and path.startswith(EVENTS + "/"):
-                if headers.get("Content-Type") != "application/merge-patch+json":
-                    return 415, {"kind": "Status", "message": "no such patch"}
-                return self._patch(name, json.loads(body))
+        if method == "POST" and path == EVENTS and headers.get("Content-Type") == "application/json":
+            return self._create(json.loads(body))
+        name = urllib.parse.unquote(path.removeprefix(EVENTS + "/"))
+        if method == "PATCH" and path.startswith(EVENTS + "/"):
+            if headers.get("Content-Type") != "application/merge-patch+json":
+                return 415, {"kind": "Status", "message": "no such patch"}
+            return self._patch(name, json.loads(body))
         return 403, {"kind": "Status", "message": f"{method} {path} is forbidden"}
 
     def _create(self, event):
@@ -143,19 +154,16 @@ class ApiServer:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 fault = api._take_fault()
                 if fault in (HANG, CLOSE):
-                    api.requests.append((self.command, fault))
+                    api._note(self.command, fault)
                     if fault == HANG:
                         api.released.wait(60)
                     self.close_connection = True
                     return
-                if isinstance(fault, bytes):
-                    status, answer = 200, fault
-                elif fault:
-                    status, answer = fault, b'{"kind": "Status", "message": "by script"}'
+                if fault:
+                    status, answer = (200, fault) if isinstance(fault, bytes) else (fault, b'{"kind": "Status", "message": "by script"}')
+                    api._note(self.command, status)
                 else:
                     status, answer = api.answer(self.command, self.path, self.headers, body)
-                    answer = json.dumps(answer).encode()
-                api.requests.append((self.command, status))
                 self.send_response(status)
                 if fault and api.retry_after:
                     self.send_header("Retry-After", str(api.retry_after))

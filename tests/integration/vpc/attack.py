@@ -117,9 +117,16 @@ def counter(node, name):
     return int(node.exec("nft", "list", "counter", *GUARD, name).stdout.split("packets ")[1].split()[0])
 
 
+def carry(node):
+    """Whether all of the node's veths do that are up."""
+    return all(link["operstate"] == "UP" for link in node.ip("link", "show", "type", "veth") if "UP" in link["flags"])
+
+
 @contextlib.contextmanager
 def standing_still(node):
-    """The daemon does, so that what is taken away stays away; at the end it runs again, and its guards are back."""
+    """The daemon does, so that what is taken away stays away; at the end it runs again, and its guards are back. Before that the
+    links carry: one that has just been made throws away what it is given, until the kernel has seen its carrier."""
+    wait_until(lambda: carry(node), DEADLINE_S, why="the pods' links carry")
     node.proc.process.send_signal(signal.SIGSTOP)
     try:
         yield

@@ -58,11 +58,13 @@ class Host:
         return sorted(path.name for folder in (self.bin, self.conf) if folder.exists() for path in folder.iterdir())
 
     def network(self):
-        """What is in the node's network of ours: rules, routes to pods, nftables tables."""
+        """What is in the node's network of ours: rules, routes to pods (a link's carrier comes a moment after it), nftables tables."""
         rules = [rule for rule in self.node.ip("rule", "show") if rule.get("protocol") == "118"]
         tables = [line for line in self.node.exec("nft", "list", "tables").stdout.splitlines() if line.endswith(" vpcwire")]
         routes = [route for route in self.node.ip("route", "show", "table", "all") if route.get("table") == "512"]
+        routes = [{**route, "flags": [flag for flag in route["flags"] if flag != "linkdown"]} for route in routes]
         return rules, routes, tables
 
     def wait_conflist(self):
-        return wait_until(lambda: self.conflist.exists(), 30, why="the conflist is announced")
+        """The daemon has put it there, and has said so: until then, an install takes it for an earlier boot's."""
+        return wait_until(lambda: self.conflist.exists() and self.marker.exists(), 30, why="the conflist is announced")

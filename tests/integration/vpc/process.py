@@ -40,7 +40,7 @@ def happens_within(what, deadline_s, why=""):
             last = what()
             if last:
                 return last
-        except (AssertionError, OSError, LookupError, ValueError, subprocess.SubprocessError) as error:
+        except (AssertionError, EOFError, OSError, LookupError, ValueError, subprocess.SubprocessError) as error:
             last = error
         if time.monotonic() > end:
             raise DeadlineError(f"not within {deadline_s} s: {why or getattr(what, '__name__', what)}; last: {last!r}")

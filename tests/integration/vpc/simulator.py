@@ -38,7 +38,7 @@ class Simulator:
 
     def __init__(self, world, folder, build=BUILD, options=()):
         # what makes a name unique: pytest's worker processes, and other runs of the suite at the same time
-        self.prefix = f"t{secrets.token_hex(2)}{next(_serial) % 100}"
+        self.prefix = f"t{secrets.token_hex(3)}{next(_serial) % 100}"
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.control_path = self.folder / "vpcsim.sock"

@@ -6,10 +6,11 @@ KUBE-EXT-* (traffic from outside), KUBE-SVL-* (only the endpoints on this node),
 KUBE-MARK-MASQ and KUBE-POSTROUTING. Of table filter: KUBE-FORWARD, and what has no endpoints.
 """
 from .. import netns
+from ..deadline import patient
 from .model import MASQUERADE_MARK, KubeProxy
 
 MARK = f"0x{MASQUERADE_MARK:x}"
-LOCK_WAIT_S = 60
+LOCK_WAIT_S = round(patient(60))  # it is the machine's: tests side by side wait for one another
 
 # (table, chain, match, target): how packets come to kube-proxy's chains
 JUMPS = (
