@@ -149,8 +149,7 @@ int act(struct reconcile *r, struct round *round, const struct plan_action *acti
         count_action(&r->ctx, action->kind, true);
         e = actions[action->kind].run(r, round, action, eni, out, err);
         count_action(&r->ctx, action->kind, false);
-        if (e < 0)
-                return err_wrap(err, "%s %s", plan_action_kind_to_string(action->kind),
-                                eni ? eni->eni_id : "");
-        return 0;
+        if (e < 0 && eni)
+                return err_wrap(err, "%s %s", plan_action_kind_to_string(action->kind), eni->eni_id);
+        return e;
 }

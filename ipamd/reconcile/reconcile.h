@@ -85,8 +85,8 @@ void reconcile_wake(struct reconcile *reconcile, unsigned why);
 void reconcile_set(struct reconcile *reconcile, const struct reconcile_settings *settings);
 
 /*
- * Any thread: when the last round began (CLOCK_BOOTTIME) that left nothing to do at once; before the first, when all began. What it
- * decided is in the store.
+ * Any thread: when the last round that failed or left nothing to do at once began (CLOCK_BOOTTIME); 0 before the first: what was known
+ * before a restart stands. What it decided is in the store.
  */
 int64_t reconcile_looked_ms(const struct reconcile *reconcile);
 

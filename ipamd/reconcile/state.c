@@ -57,7 +57,7 @@ static int recall(struct reconcile *r, struct err *err)
 
 int reconcile_open(struct reconcile *r, const struct reconcile_options *options, struct err *err)
 {
-        *r = (struct reconcile){.network = {.due = true}, .looked_ms = clock_boottime_ms()};
+        *r = (struct reconcile){.network = {.due = true}};
         wake_init(&r->wake);
         if (context_open(&r->ctx, options, err) < 0)
                 return -(int)err->code;

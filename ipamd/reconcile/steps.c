@@ -204,6 +204,17 @@ static int run_steps(struct reconcile *r, struct round *round)
         return 0;
 }
 
+/* What failed and is not needed any more ends with a look after its time. What is needed has its try then. */
+static void look_when_over(struct round *round)
+{
+        for (size_t i = 0; i < round->n_conditions; i++) {
+                const struct condition *condition = &round->conditions[i];
+
+                if (condition->attempts && condition->retry_at_ms > round->now_ms)
+                        outcome_wake(&round->so_far, condition->retry_at_ms);
+        }
+}
+
 int64_t round_run(struct reconcile *r)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
@@ -211,6 +222,9 @@ int64_t round_run(struct reconcile *r)
         int e = run_steps(r, &round);
         struct outcome probed = {0};
 
+        /* Also where a step failed: nothing of what comes after it is under way. */
+        if (e < 0 || !round.so_far.again)
+                r->looked_ms = round.now_ms;
         count_round(&r->ctx, r->resync.resynced_ms);
         health_tell(&r->health, &r->ctx);
         probe_run(&r->probe, &r->ctx, &r->wake, &round, &probed);
@@ -219,8 +233,7 @@ int64_t round_run(struct reconcile *r)
                 r->ctx.options.changed(r->ctx.options.changed_data);
         if (e == 0 && round.so_far.again)
                 return 0;
-        if (e == 0)
-                r->looked_ms = round.now_ms;
+        look_when_over(&round);
         outcome_wake(&round.so_far, e < 0 ? round.now_ms + ROUND_RETRY_MS : r->network.due_ms);
         return round.so_far.wake_ms ?: -1;
 }

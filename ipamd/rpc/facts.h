@@ -33,8 +33,8 @@ static inline bool facts_is_due(const struct pool_facts *facts, const struct con
 }
 
 /*
- * What failed stands until it was tried again: while the call is under way, and be it the ten seconds of one that hangs, nothing has
- * changed. A look that began after its time and has ended either tried again or found no more need.
+ * What failed stands until it has been tried again: while the call is under way, even for the ten seconds of one that hangs, nothing
+ * has changed. A look that began after its time and is over has tried again, found no more need, or could not.
  */
 static inline bool facts_is_over(const struct pool_facts *facts, const struct condition *condition)
 {

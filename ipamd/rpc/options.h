@@ -50,7 +50,7 @@ struct rpc_options {
                 void *data); /* somebody wants to know what is in reach; the answer is STORE_FACT_PROBE, and
                                       rpc_pool_changed(). NULL: nobody can. Must not wait */
         void *probe_data;
-        /* When the reconciler began to look the last time that it left nothing to do at once (CLOCK_BOOTTIME). NULL: always now. */
+        /* When the last look of the reconciler that is over began (CLOCK_BOOTTIME; 0: none is). NULL: always now. */
         int64_t (*looked_ms)(void *data);
         void *looked_data;
         const char *version;      /* NULL: the build's */

@@ -64,7 +64,7 @@ static const char *why_unwritable(struct rpc *rpc, int64_t now_ms, struct arena 
         return NULL;
 }
 
-static int64_t looked_ms(const struct rpc_options *options, int64_t now_ms)
+static int64_t read_looked_ms(const struct rpc_options *options, int64_t now_ms)
 {
         return options->looked_ms ? options->looked_ms(options->looked_data) : now_ms;
 }
@@ -75,8 +75,8 @@ int status_facts(struct rpc *rpc, int64_t now_ms, struct arena *arena, struct po
         struct pool_facts facts = {
                 .instance_type = rpc->node.node.instance_type,
                 .now_ms = now_ms,
-                .looked_ms = looked_ms(&rpc->options,
-                                       now_ms), /* before the conditions that it is held against are read */
+                /* before the conditions, which may only be newer */
+                .looked_ms = read_looked_ms(&rpc->options, now_ms),
         };
         struct condition *conditions;
         struct eni *enis;

@@ -148,11 +148,15 @@ def test_a_node_that_is_not_ready(play):
 
 def test_a_reason_is_said_once_and_each_has_a_line(play):
     full = {"action": "grow", "subject": "", "reason": "all full", "until_ms": 0}
-    blocked = [full, {"action": "assign", "subject": "eni-1", "reason": "denied", "until_ms": 1}]
+    now_ms = time.time() * 1000
+    tries = [("assign", "denied", now_ms - 2000), ("create", "refused", now_ms + 3_599_000), ("attach", "refused", now_ms + 7_200_000), ("mark", "old", 1)]
+    blocked = [full] + [{"action": action, "subject": "eni-1", "reason": reason, "until_ms": int(until_ms)} for action, reason, until_ms in tries]
     done = play(one_node({"out": json.dumps({**WELL, "waiting_reason": "all full", "blocked": blocked})}), "status")
     assert done.stdout.count("all full") == 1
-    first, second = done.stdout.splitlines()[1:3]
-    assert second.strip() == "assign eni-1: denied (retrying now)" and second.index("assign") == first.index("all full")
+    first, denied, refused, old = done.stdout.splitlines()[1:5]
+    assert denied.strip() == "assign eni-1: denied (retrying now)" and denied.index("assign") == first.index("all full")
+    assert re.fullmatch(r" *create eni-1: refused \(next try in (1h00m|59m\d\ds)\)", refused), "the first of its times"
+    assert old.strip() == "mark eni-1: old", "where the clocks differ so much nothing is said of times"
 
 
 def test_room(play):

@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from faults import ASSIGN, error, script
 from vpc import wait_until
 
 FULL = "database or disk is full"
@@ -71,6 +72,20 @@ def test_a_full_disk_under_the_database(node):
     for pod in (late, gone, kept):
         pod.delete()
     assert node.leases() == []
+
+
+def test_a_full_disk_is_not_ec2s_fault(node, vpc):
+    """EC2 is asked for nothing any more: what it refused last is not why pods wait."""
+    node.start()
+    wait_until(lambda: node.quiet()["free"] >= 2, 30)
+    script(vpc, error(ASSIGN, "InternalError", status=500))
+    node.add_pods(["one", "two"])
+    wait_until(lambda: any(blocked["kind"] == "assign" for blocked in node.status()["blocked"]), 30)
+    wait_until(lambda: add_fails(node), 30, why="it is full")
+    wait_until(lambda: not any(blocked["kind"] == "assign" for blocked in node.status()["blocked"]), 30)
+    script(vpc)
+    node.ballast.unlink()
+    wait_until(lambda: node.quiet()["free"] >= 2, 60, why="it grows again")
 
 
 def test_a_start_with_a_full_disk(node):

@@ -24,12 +24,6 @@ ADD_TIMEOUT_MS_MAX = 240_000  # io.vpcwire.ipam.varlink
 SECRETS = ["Zq7-plain-secret", "Zq7-conf-secret-31", "Zq7-json-secret-31", "Zq7-url-secret-31", "AKIAZQ7EXAMPLE000000"]
 
 
-def text_of(node, *arguments):
-    """What people see."""
-    env = {**os.environ, **SANITIZER_OPTIONS, "VPCWIRE_SOCKET": str(node.socket)}
-    return run(node.build / "bin/ipamctl", *arguments, env=env).stdout
-
-
 def explain(node, subject):
     return node.ctl("explain", subject)
 
@@ -58,7 +52,7 @@ def test_history_of_a_pod_and_its_address(make_node):
     node.cni("ADD", "other", netns=node.pod_netns("x").path, args="K8S_POD_NAMESPACE=prod;K8S_POD_NAME=web-0")
     assert [("until_ms" in lease) for lease in explain(node, "default/web-0")["leases"]] == [True, False]
     assert {lease["pod"] for lease in explain(node, "web-0")["leases"]} == {"default/web-0", "prod/web-0"}
-    shown = text_of(node, "explain", "default/web-0")
+    shown = node.screen("explain", "default/web-0")
     assert "leases     1 now, 1 ended" in shown and f"default/web-0  {address}" in shown and " DEL\n" in shown
     unknown = node.ctl("explain", "nobody", check=False)
     assert unknown.returncode == 1 and json.loads(unknown.stdout)["leases"] == []
@@ -79,7 +73,7 @@ def test_history_of_a_pod_that_waits(node):
     waits = wait_until(lambda: explain(node, "late").get("waits"), 10, why="it waits")
     waiting, = node.ctl("pods")["waiting"]
     assert (waiting["pod_namespace"], waiting["pod_name"], waiting["deadline_ms"] - waiting["since_ms"]) == ("default", "late", timeout_ms)
-    assert [line.split()[5] for line in text_of(node, "pods").splitlines() if "default/late" in line] == ["waiting"]
+    assert [line.split()[5] for line in node.screen("pods").splitlines() if "default/late" in line] == ["waiting"]
     assert "no free address" in waits
     # It hangs up.
     waiter.socket.close()
@@ -97,16 +91,16 @@ def test_past_events(make_node):
     node = make_node("n1", env={"IP_COOLDOWN_PERIOD": "0", "MAX_ENI": "1"})
     node.wait_quiet(free=3)
     node.add_pod("web-0").delete()
-    last = text_of(node, "events", "--last", "2").splitlines()
+    last = node.screen("events", "--last", "2").splitlines()
     assert [line.split()[1] for line in last] == ["lease-wired", "lease-released"]
     with node.connect() as connection:  # more than a page of them
         for number in range(260):
             key = {"network": "vpcwire", "container_id": f"many-{number}", "ifname": "eth0"}
             connection.call("Add", {**key, "timeout_ms": 30000})
             connection.call("Del", key)
-    ids = [json.loads(line)["id"] for line in text_of(node, "--json", "events", "--since", "1h").splitlines()]
+    ids = [json.loads(line)["id"] for line in node.screen("--json", "events", "--since", "1h").splitlines()]
     assert len(ids) > 520 and ids == list(range(1, len(ids) + 1))
-    assert len(text_of(node, "events").splitlines()) == 100
+    assert len(node.screen("events").splitlines()) == 100
     assert node.ctl("events", "--since", "nonsense", check=False).returncode == 2
 
 
@@ -380,7 +374,7 @@ def on_terminal(node, *arguments, **env):
 
 def test_json_of_every_command(node, tmp_path):
     node.add_pod("web-0")
-    usage = text_of(node, "--help").split("\ncommands:\n")[1].split("\n\n")[0]
+    usage = node.screen("--help").split("\ncommands:\n")[1].split("\n\n")[0]
     commands = [line.split()[0] for line in usage.splitlines()]
     assert {"status", "watch", "doctor"} <= set(commands)
     commands.remove("watch")  # test_watch()
@@ -399,7 +393,7 @@ def test_colours_are_for_terminals(node):
     for command in (["status"], ["pods"], ["enis"], ["--last", "5", "events"], ["explain", "default/web-0"]):
         assert "\033[" in on_terminal(node, *command), command
         assert "\033" not in on_terminal(node, *command, NO_COLOR="1"), command
-        assert "\033" not in text_of(node, *command), command
+        assert "\033" not in node.screen(*command), command
     assert "\033[" in on_terminal(node, "pods", NO_COLOR=""), "empty is as unset"
     assert "\033" not in on_terminal(node, "--json", "status")
 
@@ -410,7 +404,7 @@ def test_watch(node):
     node.wait_quiet(free=3)  # so that only pods make events
     env = {**os.environ, **SANITIZER_OPTIONS, "VPCWIRE_SOCKET": str(node.socket)}
     node.add_pod("before").delete()
-    before = json.loads(text_of(node, "--json", "--last", "1", "events"))["id"]
+    before = json.loads(node.screen("--json", "--last", "1", "events"))["id"]
     command = [node.build / "bin/ipamctl", "--json", "--events", "4", "watch"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as watch:
 

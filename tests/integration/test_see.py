@@ -13,7 +13,7 @@ import urllib.parse
 import pytest
 
 from vpc import netns, patient, wait_until
-from vpc.process import Daemon, SANITIZER_OPTIONS, run
+from vpc.process import Daemon
 from vpc.web import METRICS, get, sample as of
 
 README = pathlib.Path(__file__).parents[2] / "deploy/README.md"
@@ -22,11 +22,6 @@ PROMETHEUS_YAML = f"""
 global: {{scrape_interval: 5s, scrape_timeout: 5s}}
 scrape_configs: [{{job_name: vpcwire, static_configs: [{{targets: ['127.0.0.1:{METRICS}']}}]}}]
 """
-
-
-def text_of(node, *arguments):
-    """What people see."""
-    return run(node.build / "bin/ipamctl", *arguments, env={**os.environ, **SANITIZER_OPTIONS, "VPCWIRE_SOCKET": str(node.socket)}).stdout
 
 
 def seconds(verb, stage, kind="count"):
@@ -203,25 +198,6 @@ def test_a_full_pool_is_ready(node):
     pods.pop().delete()
     assert waiting.result().rc == 0, "a freed address is theirs who wait"
     assert_no_room()  # and nobody waits
-
-
-@pytest.mark.node(env={"WARM_ENI_TARGET": "0", "WARM_IP_TARGET": "1", "HTTP_TIMEOUT": "2"})
-def test_a_reason_stands_while_the_call_is_tried_again(node, vpc):
-    """Where EC2 hangs, most of the time is spent in a try: who looks then must see why pods wait, too."""
-    node.wait_quiet(free=1)
-    node.wait_start_calls()
-    vpc.ctl("set-faults", rules=[{"action": "*", "effect": "hang"}])
-    node.call("Add", network="n", container_id="c", ifname="eth0", address_only=True, timeout_ms=1000)
-    wait_until(lambda: node.status()["blocked"], 30, why="the first try has failed")
-    failed, retrying = vpc.ctl("faults")["rules"][0]["seen"], 0
-    while vpc.ctl("faults")["rules"][0]["seen"] < failed + 3:
-        status, text = node.status(), text_of(node, "status")
-        assert any("no complete reply in time" in blocked["reason"] for blocked in status["blocked"]), status
-        assert "no complete reply in time" in text, text
-        retrying += "retrying now" in text
-    assert retrying, "tries were under way meanwhile"
-    vpc.ctl("set-faults", rules=[])
-    wait_until(lambda: not node.status()["blocked"] and node.pool()["free"], 60)
 
 
 def test_probes(vpc, make_node):

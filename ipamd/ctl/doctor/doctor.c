@@ -256,7 +256,7 @@ static const char *find_throttling(const struct doctor *doctor)
                 "not checked: EC2 throttles this account, and dry runs would make it worse";
 
         if (doctor->status && doctor->status->room_cause == IPAM_CONDITION_CAUSE_THROTTLED)
-                return text; /* also while the call is tried again */
+                return text; /* of a daemon whose blocked calls are not listed while they are tried again */
         for (size_t i = 0; doctor->status && i < doctor->status->n_blocked; i++) {
                 if (doctor->status->blocked[i].cause == IPAM_CONDITION_CAUSE_THROTTLED)
                         return text;

@@ -117,6 +117,11 @@ class Node:
         done = run(self.build / "bin/ipamctl", "--json", *arguments, check=check, env=env)
         return json.loads(done.stdout) if check else done
 
+    def screen(self, *arguments):
+        """What `ipamctl ...` shows people."""
+        env = {**os.environ, **SANITIZER_OPTIONS, "VPCWIRE_SOCKET": str(self.socket)}
+        return run(self.build / "bin/ipamctl", *arguments, env=env).stdout
+
     def export(self, *options):
         """`ipamctl export aws-vpc-cni` in the node's namespace."""
         env = {**os.environ, **SANITIZER_OPTIONS, "VPCWIRE_SOCKET": str(self.socket)}
