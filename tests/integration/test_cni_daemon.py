@@ -278,7 +278,8 @@ def test_a_frozen_daemon_takes_no_longer_than_said(host):
     with host.daemon(Add=never):
         started = time.monotonic()
         assert host.cni("ADD", timeoutSeconds=4).code == 11
-        assert 3 < time.monotonic() - started and time.monotonic() - asked[0] < 8.5, "and not 5 s more"
+        took_s, asked_s = time.monotonic() - started, time.monotonic() - asked[0]
+        assert 3 < took_s < patient(8.5) and asked_s < 8.5, "and not 5 s more"
     host.socket.unlink()
     started = time.monotonic()
     assert host.cni("STATUS", timeoutSeconds=240).code == 50 and host.cni("DEL", timeoutSeconds=240).rc == 0

@@ -98,7 +98,7 @@ def test_status_follows_the_daemon(node):
     def serves():
         return node.cni("STATUS", None, conf=conf).rc == 0
 
-    wait_until(serves, why="STATUS waits half a second for an answer, and no longer")
+    wait_until(serves, why="STATUS is answered in its half second")
     node.stop()
     assert node.cni("STATUS", None, conf=conf).code == 50
     node.start()

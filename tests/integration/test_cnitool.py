@@ -63,7 +63,7 @@ def test_every_verb_and_version(node, tmp_path):
             pod.exec("ip", "addr", "flush", "dev", "eth0")
             tool("check", pod, code=1)
         if version >= "1.1.0":
-            wait_until(lambda: tool("status", pod), why="STATUS waits half a second for an answer, and no longer")
+            wait_until(lambda: tool("status", pod), why="STATUS is answered in its half second")
             conf = node.cni_conf(name=NETWORK)
             other = node.add_pod("other", conf=conf)
             tool("gc", pod)  # libcni DELs what it remembers, and names no attachments to us: no reason to destroy any

@@ -78,7 +78,7 @@ def test_kill_at_random_moments_while_growing(vpc, make_node, rng):
         node.kill9()
     node.start()
     wait_until(lambda: settled(node), 60)
-    wait_until(lambda: vpc.orphans() == [], 10, why="created, and attached to nobody")  # long before the look for lost ENIs, which would hide it
+    wait_until(lambda: vpc.orphans() == [], 10, why="created, and attached to nobody")  # no look for lost ENIs hides it: those younger than 5 minutes are left alone
 
 
 @pytest.mark.world(delays={"attach_ms": 50, "detach_ms": 400})

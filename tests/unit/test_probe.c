@@ -213,9 +213,10 @@ static void test_the_pace_is_kept(void **state)
         size_t n;
 
         script(b, 412, bench_error(b, EC2_CODE_DRY_RUN, "Request would have succeeded"));
-        while (!answer.paced)
+        while (!answer.paced && httpd_requests(b->ec2) < 4 * BURST_OF_ENI)
                 (void)b->r.ctx.ec2->ops->delete_eni(b->r.ctx.ec2, &dry, "eni-0", &answer, &b->f->err);
         n = httpd_requests(b->ec2);
+        assert_true(answer.paced);
         assert_true(n >= BURST_OF_ENI);
         assert_in_range(probe(b), 2, 100);
         assert_int_equal(httpd_requests(b->ec2), n + _EC2_ACTION_MAX - NOT_ASKED);

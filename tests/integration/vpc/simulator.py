@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """vpcsim as a fixture holds it: start, talk to its control socket, stop, and prove that nothing is left."""
-import itertools
 import json
 import os
 import pathlib
 import secrets
 import socket
+import string
 import subprocess
 
 from . import netns
@@ -14,7 +14,7 @@ from .process import BUILD, Daemon, wait_until
 
 READY_DEADLINE_S = 20
 SUBNET_A, SUBNET_B = "subnet-aaaa0000000000001", "subnet-aaaa0000000000002"
-_serial = itertools.count()
+PREFIX_BYTES = 8  # vpcsim takes no longer ones
 
 
 def default_world(**changes):
@@ -38,7 +38,7 @@ class Simulator:
 
     def __init__(self, world, folder, build=BUILD, options=()):
         # what makes a name unique: pytest's worker processes, and other runs of the suite at the same time
-        self.prefix = f"t{secrets.token_hex(3)}{next(_serial) % 100}"
+        self.prefix = "t" + "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(PREFIX_BYTES - 1))
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.control_path = self.folder / "vpcsim.sock"
