@@ -339,13 +339,16 @@ remove_run() {
 }
 
 check_nothing_left() {
-        local left
+        local left deadline=$((SECONDS + stop_deadline_s))
 
         left=$(left_namespaces) && fail "namespaces left: $left"
         [ ! -e "$folder" ] || fail "left: $folder"
-        # The exit code says nothing: it is 2 when any process of the machine ended meanwhile.
-        left=$(grep -lsF -f <(echo "$folder/") /proc/[0-9]*/environ)
-        [ -z "$left" ] || fail "processes left: $left"
+        # What a process that was ended had started may still be ending. (The exit code says nothing: it is 2 when any process of
+        # the machine ended meanwhile.)
+        while left=$(grep -lsF -f <(echo "$folder/") /proc/[0-9]*/environ); [ -n "$left" ]; do
+                [ "$SECONDS" -lt "$deadline" ] || fail "processes left: $left"
+                sleep 0.05
+        done
 }
 
 finish() {

@@ -340,7 +340,7 @@ static int start(struct daemon *d, struct err *err)
                 return err_wrap(err, "serve");
         metrics_set(d->web.metrics, METRIC_CONFIG_RELOAD, NO_LABELS, 1);
         tell_node(d);
-        d->alarms = alarm_watch_new(&d->loop, d->store, c);
+        d->alarms = alarm_watch_new(&d->loop, d->store, c, read_looked_ms, d);
         if (start_announce(d, err) < 0)
                 return -(int)err->code;
         return daemon_web_start(&d->web, &d->loop, d->rpc, d->store, err);

@@ -9,6 +9,7 @@
 #ifndef IPAMD_MODEL_CONDITION_H
 #define IPAMD_MODEL_CONDITION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What a condition is about; the object says of which subnet, ENI, address, ... */
@@ -135,5 +136,16 @@ const char *condition_cause_to_string(enum condition_cause cause);
 enum condition_kind condition_kind_parse(const char *name);
 enum condition_cause condition_cause_parse(const char *name);
 enum condition_class condition_class(enum condition_kind kind);
+
+/*
+ * looked_ms: when the last look of the reconciler that is over began. What failed stands until it has been tried again: while the call
+ * is under way, even for the ten seconds of one that hangs, nothing has changed. A look that began after its time and is over has tried
+ * again, found no more need, or could not.
+ */
+static inline bool condition_is_over(const struct condition *condition, int64_t now_ms, int64_t looked_ms)
+{
+        return condition->retry_at_ms <= now_ms &&
+               (!condition->attempts || condition->retry_at_ms <= looked_ms);
+}
 
 #endif

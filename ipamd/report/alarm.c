@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <vpcwire/clock.h>
+
 #include "model/words.h"
 #include "reconcile/reconcile.h"
 
@@ -80,7 +82,8 @@ static bool matches(const struct rule *rule, const struct condition *condition)
 
 static bool is_stale(const struct alarm_facts *facts, const struct condition *condition)
 {
-        return condition->retry_at_ms + ALARM_STALE_MS <= facts->now_ms;
+        return condition->retry_at_ms + ALARM_STALE_MS <= facts->now_ms &&
+               condition_is_over(condition, facts->now_ms, facts->looked_ms);
 }
 
 static void add_condition(struct list *list, const struct condition *condition)
@@ -199,14 +202,14 @@ void alarm_list(const struct alarm_facts *facts, struct arena *arena, struct kub
         *ret_n = list.n;
 }
 
-int alarm_read(struct store *store, int64_t now_ms, struct arena *arena, struct alarm_facts *ret,
+int alarm_read(struct store *store, int64_t looked_ms, struct arena *arena, struct alarm_facts *ret,
                struct err *err)
 {
-        struct alarm_facts facts = {.now_ms = now_ms};
+        struct alarm_facts facts = {.now_ms = clock_boottime_ms(), .looked_ms = looked_ms};
         struct condition *conditions;
         struct store_fact *denied;
 
-        if (store_counts(store, now_ms, &facts.counts, err) < 0 ||
+        if (store_counts(store, facts.now_ms, &facts.counts, err) < 0 ||
             store_conditions(store, arena, &conditions, &facts.n_conditions, err) < 0 ||
             store_facts(store, RECONCILE_FACT_DENIED, arena, &denied, &facts.n_denied, err) < 0)
                 return err_wrap(err, "read what is wrong");

@@ -13,12 +13,12 @@
 #include "store/store.h"
 
 enum {
-        /* A refusal is forgotten so long after it might be tried again: nobody needs it any more. */
+        /* A refusal that is over is told of no more so long after it might be tried again: it may come back at once. */
         ALARM_STALE_MS = 30 * 1000,
 };
 
 struct alarm_facts {
-        int64_t now_ms;
+        int64_t now_ms, looked_ms; /* condition_is_over() */
         struct store_counts counts;
         const struct condition *conditions;
         size_t n_conditions;
@@ -32,8 +32,8 @@ struct alarm_facts {
 void alarm_list(const struct alarm_facts *facts, struct arena *arena, struct kube_notice **ret,
                 size_t *ret_n);
 
-/* Reads the facts; in the arena. */
-int alarm_read(struct store *store, int64_t now_ms, struct arena *arena, struct alarm_facts *ret,
+/* Reads the facts; in the arena. looked_ms was read before: the conditions may only be newer. */
+int alarm_read(struct store *store, int64_t looked_ms, struct arena *arena, struct alarm_facts *ret,
                struct err *err);
 
 #endif

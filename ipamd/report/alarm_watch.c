@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 
-#include <vpcwire/clock.h>
 #include <vpcwire/log.h>
 
 #include "config/config.h"
@@ -14,6 +13,8 @@ struct alarm_watch {
         struct store *store;
         const struct config *config;
         struct kube *kube;
+        int64_t (*looked_ms)(void *data);
+        void *looked_data;
         uv_timer_t timer;
         bool soon; /* the timer runs for a change */
 };
@@ -30,7 +31,7 @@ static void on_timer(uv_timer_t *timer)
         size_t n;
 
         watch->soon = false;
-        if (alarm_read(watch->store, clock_boottime_ms(), arena, &facts, &err) < 0)
+        if (alarm_read(watch->store, watch->looked_ms(watch->looked_data), arena, &facts, &err) < 0)
                 log_error("reading the conditions failed", LOG_ERR(&err));
         else {
                 facts.settings = settings->list;
@@ -50,7 +51,8 @@ void alarm_watch_changed(struct alarm_watch *watch)
         uv_timer_start(&watch->timer, on_timer, ALARM_SOON_MS, 0);
 }
 
-struct alarm_watch *alarm_watch_new(uv_loop_t *loop, struct store *store, const struct config *config)
+struct alarm_watch *alarm_watch_new(uv_loop_t *loop, struct store *store, const struct config *config,
+                                    int64_t (*looked_ms)(void *data), void *looked_data)
 {
         const struct kube_options options = {.node_name = config->node_name,
                                              .endpoint = config->cluster_endpoint,
@@ -67,6 +69,8 @@ struct alarm_watch *alarm_watch_new(uv_loop_t *loop, struct store *store, const 
         }
         watch->store = store;
         watch->config = config;
+        watch->looked_ms = looked_ms;
+        watch->looked_data = looked_data;
         uv_timer_init(loop, &watch->timer);
         watch->timer.data = watch;
         alarm_watch_changed(watch);

@@ -18,9 +18,11 @@ enum {
 };
 
 /*
- * NULL where this node is none of Kubernetes, which is said once. Store and settings stay the caller's, and may change.
+ * NULL where this node is none of Kubernetes, which is said once. Store and settings stay the caller's, and may change. looked_ms: as
+ * condition_is_over() has it; must not wait.
  */
-struct alarm_watch *alarm_watch_new(uv_loop_t *loop, struct store *store, const struct config *config);
+struct alarm_watch *alarm_watch_new(uv_loop_t *loop, struct store *store, const struct config *config,
+                                    int64_t (*looked_ms)(void *data), void *looked_data);
 
 /* The memory goes when the loop has run its close callbacks. NULL is fine. Returns NULL. */
 struct alarm_watch *alarm_watch_free(struct alarm_watch *watch);

@@ -32,14 +32,9 @@ static inline bool facts_is_due(const struct pool_facts *facts, const struct con
         return condition->retry_at_ms <= facts->now_ms;
 }
 
-/*
- * What failed stands until it has been tried again: while the call is under way, even for the ten seconds of one that hangs, nothing
- * has changed. A look that began after its time and is over has tried again, found no more need, or could not.
- */
 static inline bool facts_is_over(const struct pool_facts *facts, const struct condition *condition)
 {
-        return facts_is_due(facts, condition) &&
-               (!condition->attempts || condition->retry_at_ms <= facts->looked_ms);
+        return condition_is_over(condition, facts->now_ms, facts->looked_ms);
 }
 
 #endif

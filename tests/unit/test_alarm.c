@@ -198,6 +198,7 @@ static void check(const struct alarm_case *c)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         const struct alarm_facts facts = {.now_ms = NOW,
+                                          .looked_ms = NOW,
                                           .counts = c->counts,
                                           .conditions = c->conditions,
                                           .n_conditions = count_conditions(c),
@@ -227,6 +228,24 @@ static void test_cases(void **state _unused_)
                 check(&cases[i]);
 }
 
+/* Several calls that hang may take longer in a row than what is over is still told of. */
+static void test_a_call_that_is_tried_again(void **state _unused_)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        const struct condition condition = {CONDITION_CREATE, "subnet-1", CAUSE_CAPACITY_SUBNET,
+                                            FULL_TEXT,        1,          OLD};
+        struct alarm_facts facts = {
+                .now_ms = NOW, .looked_ms = OLD - 1, .conditions = &condition, .n_conditions = 1};
+        struct kube_notice *notices;
+        size_t n;
+
+        alarm_list(&facts, arena, &notices, &n);
+        assert_int_equal(n, 1);
+        facts.looked_ms = OLD;
+        alarm_list(&facts, arena, &notices, &n);
+        assert_int_equal(n, 0);
+}
+
 static void test_settings_that_are_not_followed(void **state _unused_)
 {
         static const struct config_warning settings[] = {{"MAX_ENI", "'0' is ignored, as if unset"},
@@ -247,6 +266,7 @@ int main(void)
 {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_cases),
+                cmocka_unit_test(test_a_call_that_is_tried_again),
                 cmocka_unit_test(test_settings_that_are_not_followed),
         };
 

@@ -44,7 +44,7 @@ static const char *alarm_of(struct bench *b, unsigned waiting)
         struct kube_notice *notices;
         size_t n;
 
-        assert_ok(alarm_read(b->f->store, clock_boottime_ms(), b->arena, &facts, &b->f->err), &b->f->err);
+        assert_ok(alarm_read(b->f->store, b->r.looked_ms, b->arena, &facts, &b->f->err), &b->f->err);
         facts.counts = (struct store_counts){.waiting = waiting, .leased = 9, .total = 9};
         alarm_list(&facts, b->arena, &notices, &n);
         assert_in_range(n, 0, 1);
