@@ -45,8 +45,8 @@ def count_pytest(case):
     return (0, 0, 1) if case.find("skipped") is not None else (1, 0, 0)
 
 
-def main():
-    kind, path = sys.argv[1:]
+def count(kind, path):
+    """(passed, failed, skipped) of a file written by ctest or pytest. Raises OSError, SyntaxError (xml.etree's ParseError)."""
     count_case = {"ctest": count_program, "pytest": count_pytest}[kind]
     verdicts = {}
     for number, case in enumerate(ElementTree.parse(path).iter("testcase")):
@@ -55,8 +55,8 @@ def main():
         passed, failed, skipped = count_case(case)
         if failed or key not in verdicts:
             verdicts[key] = (passed, failed, skipped)
-    print(*(sum(column) for column in zip(*verdicts.values())) if verdicts else (0, 1, 0))
+    return tuple(sum(column) for column in zip(*verdicts.values())) if verdicts else (0, 1, 0)
 
 
 if __name__ == "__main__":
-    main()
+    print(*count(*sys.argv[1:]))
