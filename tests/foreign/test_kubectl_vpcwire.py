@@ -14,7 +14,7 @@ import tarfile
 import pytest
 
 from control_plane import BUILT, PROGRAMS, TOP, ControlPlane, Kubelets
-from kubelet import ExecKubelet, announce
+from exec_kubelet import ExecKubelet, announce
 from vpc import Node, Simulator, netns, patient, readme, wait_until
 from vpc.process import SANITIZER_OPTIONS, first_line
 from vpc.simulator import SUBNET_A, SUBNET_B, default_world
