@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Kubernetes' own API server, some of its controllers, and its scheduler, with Debian's etcd, in a network
-namespace. They are real; Kubelets is played: it says that a pod runs once one is bound to a node, and lets it go when it is deleted.
+Kubernetes' own API server, some of its controllers, and its scheduler, with Debian's etcd, in a network namespace. They are real.
+So are kubelets where there are some (kubernetes_cluster.py); else Kubelets plays them: it says that a pod runs once one is bound to a
+node, and lets it go when it is deleted.
 """
 import contextlib
 import http.client
@@ -17,18 +18,25 @@ from vpc.process import Daemon, run, wait_until
 TOP = pathlib.Path(__file__).parents[2]
 BUILT, TOOLS = TOP / "build/kubernetes", TOP / "build/tools"
 PROGRAMS = (BUILT / "kube-apiserver", BUILT / "kube-controller-manager", BUILT / "kube-scheduler", TOOLS / "kubectl", TOOLS / "helm")
-PORT, ETCD_PORT, ETCD_PEER_PORT = 6443, 2379, 2380  # on the namespace's own loopback
+PORT, ETCD_PORT, ETCD_PEER_PORT = 6443, 2379, 2380  # etcd's on the namespace's own loopback
+LOOPBACK = "127.0.0.1"
 START_DEADLINE_S = 120
 POLL_S = 0.05
 SYSTEM = "kube-system"
-CONTROLLERS = "daemonset-controller,garbage-collector-controller,serviceaccount-controller"
+CONTROLLERS = ("daemonset-controller", "garbage-collector-controller", "serviceaccount-controller")
+OWNER = "owner"
+OWNERS_GROUP, NODES_GROUP = "system:masters", "system:nodes"
 
 
 class ControlPlane:
-    """kubectl() and helm() as its owner; close() ends all."""
+    """
+    kubectl() and helm() as its owner; close() ends all. `address`: of the namespace, where the API server listens and is found.
+    `users`: name -> group (or "") of those who have a token besides the owner; kubeconfig_of(name) is such a user's.
+    """
 
-    def __init__(self, namespace, folder):
+    def __init__(self, namespace, folder, address=LOOPBACK, controllers=CONTROLLERS, users=None):
         self.namespace, self.folder, self.daemons = namespace, pathlib.Path(folder), []
+        self.address, self.controllers, self.users = address, controllers, {OWNER: OWNERS_GROUP, **(users or {})}
         self.folder.mkdir()
         self.kubeconfig = self.folder / "kubeconfig"
         self.env = {**os.environ, "KUBECONFIG": str(self.kubeconfig), "HOME": str(self.folder), "PATH": f"{TOOLS}:{os.environ['PATH']}"}
@@ -40,21 +48,23 @@ class ControlPlane:
             raise
 
     def _start(self):
-        key = self.folder / "accounts.key"
+        key, authority = self.folder / "accounts.key", self.certificates / "apiserver.crt"
         run("openssl", "genrsa", "-out", key, "2048")
-        (self.folder / "tokens.csv").write_text('owner-token,owner,owner,"system:masters"\n')
+        (self.folder / "tokens.csv").write_text("".join(f'{self.token(user)},{user},{user},"{group}"\n' for user, group in self.users.items()))
         self._run("etcd", f"--data-dir={self.folder}/etcd", *self._etcd_addresses())
         self._run(
-            BUILT / "kube-apiserver", f"--etcd-servers=http://127.0.0.1:{ETCD_PORT}", f"--secure-port={PORT}", "--bind-address=127.0.0.1",
+            BUILT / "kube-apiserver", f"--etcd-servers=http://127.0.0.1:{ETCD_PORT}", f"--secure-port={PORT}", f"--bind-address={self.address}",
             f"--cert-dir={self.certificates}", f"--service-account-key-file={key}", f"--service-account-signing-key-file={key}",
             "--service-account-issuer=https://kubernetes.default.svc", f"--token-auth-file={self.folder}/tokens.csv",
             "--authorization-mode=Node,RBAC", "--service-cluster-ip-range=172.20.0.0/16", "--allow-privileged",
+            "--kubelet-preferred-address-types=InternalIP",
         )
-        wait_until((self.certificates / "apiserver.crt").exists, START_DEADLINE_S, why="the API server's certificate")
-        self.kubeconfig.write_text(json.dumps(self._kubeconfig()))
+        wait_until(authority.exists, START_DEADLINE_S, why="the API server's certificate")
+        self.kubeconfig_of(OWNER).rename(self.kubeconfig)
         wait_until(lambda: self.kubectl("get", "--raw", "/readyz") == "ok", START_DEADLINE_S, why=f"the API server; logs in {self.folder}")
         alone = (f"--kubeconfig={self.kubeconfig}", "--leader-elect=false", "--secure-port=0")
-        self._run(BUILT / "kube-controller-manager", *alone, f"--controllers={CONTROLLERS}")
+        accounts = (f"--service-account-private-key-file={key}", f"--root-ca-file={authority}")
+        self._run(BUILT / "kube-controller-manager", *alone, *accounts, f"--controllers={','.join(self.controllers)}")
         self._run(BUILT / "kube-scheduler", *alone)
 
     @staticmethod
@@ -62,16 +72,24 @@ class ControlPlane:
         clients, peers = f"http://127.0.0.1:{ETCD_PORT}", f"http://127.0.0.1:{ETCD_PEER_PORT}"
         return f"--listen-client-urls={clients}", f"--advertise-client-urls={clients}", f"--listen-peer-urls={peers}"
 
-    def _kubeconfig(self):
-        cluster = {"server": f"https://127.0.0.1:{PORT}", "certificate-authority": str(self.certificates / "apiserver.crt")}
-        return {
+    @staticmethod
+    def token(user):
+        return f"token-of-{user}"
+
+    def kubeconfig_of(self, user):
+        """A file with which that user finds the API server."""
+        cluster = {"server": f"https://{self.address}:{PORT}", "certificate-authority": str(self.certificates / "apiserver.crt")}
+        config = {
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "c", "cluster": cluster}],
-            "users": [{"name": "owner", "user": {"token": "owner-token"}}],
-            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "owner"}}],
+            "users": [{"name": user, "user": {"token": self.token(user)}}],
+            "contexts": [{"name": "c", "context": {"cluster": "c", "user": user}}],
             "current-context": "c",
         }
+        path = self.folder / f"kubeconfig-{user.replace(':', '-')}"
+        path.write_text(json.dumps(config))
+        return path
 
     def _run(self, program, *arguments):
         log = self.folder / f"{pathlib.Path(program).name}.log"
@@ -83,18 +101,18 @@ class ControlPlane:
 
     # ---- what an owner does ----
 
-    def _run_inside(self, *words, **kwargs):
+    def run_inside(self, *words, **kwargs):
         return run("ip", "netns", "exec", self.namespace, *words, env=self.env, cwd=TOP, **kwargs).stdout
 
     def shell(self, line):
         """A line of documentation, in the repository's top folder."""
-        return self._run_inside("bash", "-eo", "pipefail", "-c", line)
+        return self.run_inside("bash", "-eo", "pipefail", "-c", line)
 
     def kubectl(self, *arguments, **kwargs):
-        return self._run_inside("kubectl", *arguments, **kwargs)
+        return self.run_inside("kubectl", *arguments, **kwargs)
 
     def helm(self, *arguments):
-        return self._run_inside("helm", "--namespace", SYSTEM, *arguments)
+        return self.run_inside("helm", "--namespace", SYSTEM, *arguments)
 
     def get(self, *arguments, namespace=SYSTEM):
         return json.loads(self.kubectl("get", "--namespace", namespace, "--output", "json", *arguments))
@@ -135,8 +153,8 @@ class Kubelets:
 
     def _call_once(self, method, path, body):
         context = ssl.create_default_context(cafile=self.plane.certificates / "apiserver.crt")
-        headers = {"Authorization": "Bearer owner-token", "Content-Type": "application/merge-patch+json" if method == "PATCH" else "application/json"}
-        with contextlib.closing(http.client.HTTPSConnection("127.0.0.1", PORT, context=context, timeout=300)) as connection:
+        headers = {"Authorization": f"Bearer {self.plane.token(OWNER)}", "Content-Type": "application/merge-patch+json" if method == "PATCH" else "application/json"}
+        with contextlib.closing(http.client.HTTPSConnection(self.plane.address, PORT, context=context, timeout=300)) as connection:
             connection.request(method, path, body and json.dumps(body), headers)
             reply = connection.getresponse()
             return reply.status, json.loads(reply.read())
