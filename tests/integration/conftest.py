@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures: `vpc` is a VPC without nodes, `node` and `nodes` have ipamd running. Each proves at its end that nothing is left."""
 import os
+import signal
 import sys
+import threading
 
 import pytest
 
@@ -13,7 +15,13 @@ from vpc.process import BUILD  # noqa: E402
 from vpc.simulator import SUBNET_A, SUBNET_B, default_world  # noqa: E402
 
 
+def _terminated(*_):
+    raise KeyboardInterrupt
+
+
 def pytest_configure(config):
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminated)  # else it would end without its fixtures, and daemons and namespaces would be left
     config.addinivalue_line("markers", "world(**changes): keys of the world file for the vpc fixture")
     config.addinivalue_line("markers", "tls(certificate=...): EC2 of the vpc fixture speaks TLS, with a certificate of its own CA")
     config.addinivalue_line("markers", "slow: waits a minute or more by its nature; started first")

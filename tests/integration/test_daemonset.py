@@ -99,20 +99,12 @@ def test_install_serve_restart_uninstall(runtime, daemonset):
     wait_until(lambda: not runtime.network_ready(), 30, why="the runtime sees that the conflist has gone")
 
 
-def boot(runtime):
-    """What a boot does to the node before its containerd starts, as systemd does it."""
-    runtime.kill9()
-    runtime.inside("sh", "-c", "rm -rf /run/vpcwire/*")
-    runtime.inside("systemd-tmpfiles", "--boot", "--remove", "/etc/tmpfiles.d/vpcwire.conf")
-    runtime.start()
-
-
 def test_a_boot_begins_without_network(runtime, daemonset):
     """Else the runtime would call the node ready, and each pod would fail, until our init container has run."""
     daemonset.start()
     wait_until(runtime.network_ready, 30, why="the runtime sees the conflist")
     assert daemonset.stop() == 0
-    boot(runtime)
+    runtime.reboot()
     assert not runtime.network_ready() and installed(runtime) == ["vpcwire"]
     daemonset.start()
     wait_until(runtime.network_ready, 30, why="the runtime sees the conflist")

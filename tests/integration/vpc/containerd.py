@@ -1,53 +1,63 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Debian's containerd and runc on a simulated node, in mount and pid namespaces of their own: nothing of the host is touched.
+"""containerd and runc on a simulated node, in its box: Debian's containerd 1.6, or one of the versions from 2.0 on with Debian's runc.
 
-A small init holds the namespaces, so that containerd may be killed and started again while its pods run on; when the init is
-killed, the kernel kills all that is left in there.
+containerd may be killed and started again while its pods run on; when the box goes, they go.
 """
-import contextlib
 import hashlib
 import io
 import json
 import os
 import pathlib
 import shutil
-import subprocess
-import sys
 import tarfile
 
 import grpc
 
 from . import cri
+from .box import Box
 from .deadline import patient
-from .process import BUILD, SANITIZER_OPTIONS, run, wait_until
+from .process import BUILD, wait_until
 
 CNI_PLUGINS = pathlib.Path("/usr/lib/cni")  # Debian's containernetworking-plugins
-# Fixed places below /run: shims' sockets and runc's state; what our manifests name.
-PRIVATE_RUN = ("/run/containerd", "/run/vpcwire", "/run/aws-node")
-CGROUPS = pathlib.Path("/sys/fs/cgroup")
+# As on a node, and seen in the box only.
+ROOT, STATE, CNI_BIN, CNI_CONF = "/var/lib/containerd", "/run/containerd", "/opt/cni/bin", "/etc/cni/net.d"
+SOCKET = f"{STATE}/containerd.sock"
 CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 PAUSE_IMAGE = "local.test/pause:1"
 BUSYBOX_NAMES = ("sh", "sleep", "nc", "ping", "ip", "cat", "wget", "httpd")
-INIT = "import os, signal\nsignal.signal(signal.SIGCHLD, lambda *_: None)\nwhile True:\n try: os.waitpid(-1, 0)\n except ChildProcessError: signal.pause()"
 START_DEADLINE_S = 60
-CONFIG = """
-version = 2
-root = "{root}"
-state = "{state}"
+CONFIG = f"""
+root = "{ROOT}"
+state = "{STATE}"
 disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper",
   "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.aufs"]
 [grpc]
-  address = "{socket}"
+  address = "{SOCKET}"
+"""
+CRI_OF_1 = f"""version = 2
+{CONFIG}
 [plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "{image}"
+  sandbox_image = "{PAUSE_IMAGE}"
   disable_apparmor = true
   restrict_oom_score_adj = true
-  netns_mounts_under_state_dir = true
   [plugins."io.containerd.grpc.v1.cri".containerd]
     snapshotter = "native"
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "{cni_bin}"
-    conf_dir = "{cni_conf}"
+    bin_dir = "{CNI_BIN}"
+    conf_dir = "{CNI_CONF}"
+"""
+CRI_OF_2 = f"""version = 3
+{CONFIG}
+[plugins."io.containerd.cri.v1.images"]
+  snapshotter = "native"
+  [plugins."io.containerd.cri.v1.images".pinned_images]
+    sandbox = "{PAUSE_IMAGE}"
+[plugins."io.containerd.cri.v1.runtime"]
+  disable_apparmor = true
+  restrict_oom_score_adj = true
+  [plugins."io.containerd.cri.v1.runtime".cni]
+    bin_dirs = ["{CNI_BIN}"]
+    conf_dir = "{CNI_CONF}"
 """
 
 
@@ -81,96 +91,78 @@ def pause_image(path):
 
 
 class Containerd:
-    """start(), kill9(), close(); run_pod() and the like are what a kubelet does."""
+    """start(), kill9(), reboot(), close(); run_pod() and the like are what a kubelet does."""
 
-    def __init__(self, node, folder, conflist=None):
-        """Without a conflist, and without our plugin: somebody in there will install them."""
+    def __init__(self, node, folder, conflist=None, programs=None):
+        """Without a conflist, and without our plugin: somebody in there will install them. programs: the folder with the programs of a
+        containerd from 2.0 on, in the place of Debian's."""
         self.node, self.folder = node, pathlib.Path(folder)
-        self.state = pathlib.Path(f"/run/{node.simulator.prefix}-containerd")  # short: shims make unix sockets below it
-        self.socket = self.state / "containerd.sock"
         self.cni_bin, self.cni_conf = self.folder / "cni-bin", self.folder / "cni-conf"
-        self.cgroup = f"/{node.simulator.prefix}"
         self.log = self.folder / "containerd.log"
-        self.process = None
-        for path in (self.folder, self.state, self.cni_bin, self.cni_conf):
+        for path in (self.folder, self.cni_bin, self.cni_conf):
             path.mkdir(parents=True, exist_ok=True)
         for plugin in CNI_PLUGINS.iterdir():
             (self.cni_bin / plugin.name).symlink_to(plugin)
         if conflist:
             shutil.copy(BUILD / "bin/vpcwire", self.cni_bin / "vpcwire")
             (self.cni_conf / "10-aws.conflist").write_text(json.dumps(conflist))
-        (self.folder / "config.toml").write_text(
-            CONFIG.format(
-                root=self.folder / "root", state=self.state / "state", socket=self.socket, image=PAUSE_IMAGE,
-                cni_bin=self.cni_bin, cni_conf=self.cni_conf,
-            )
-        )
-        self.init = subprocess.Popen(
-            ["nsenter", f"--net=/run/netns/{node.netns}", "unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
-            + ["--propagation", "private", sys.executable, "-c", INIT]
-        )
-        wait_until(lambda: self.init_pid(), why="the box's init")
-        for path in ("/var/lib", "/opt", "/etc"):  # containerd's and libcni's fixed places, as the box sees them
-            self.overlay(path)
-        self.inside("mkdir", "-p", "/var/lib/cni", "/opt/cni", "/etc/cni", *PRIVATE_RUN)
-        for path in PRIVATE_RUN:
-            self.inside("mount", "-t", "tmpfs", "tmpfs", path)
-        for path, here in (("/opt/cni/bin", self.cni_bin), ("/etc/cni/net.d", self.cni_conf)):
-            self.inside("rm", "-rf", path)
-            self.inside("ln", "-s", here, path)
-        self.client = cri.Client(self.socket)
-        self.start()
-        pause_image(self.folder / "pause.tar")
-        self.ctr("images", "import", self.folder / "pause.tar")
+        self.config = self.folder / "config.toml"
+        self.config.write_text(CRI_OF_2 if programs else CRI_OF_1)
+        self.env = {"PATH": f"{programs}:{os.environ['PATH']}"} if programs else {}
+        self.process = self.client = None
+        self.box = Box(node, self.folder, {CNI_BIN: self.cni_bin, CNI_CONF: self.cni_conf})
+        try:
+            self._boot()
+            pause_image(self.folder / "pause.tar")
+            self.ctr("images", "import", self.folder / "pause.tar")
+        except BaseException:
+            self.close()
+            raise
 
-    def init_pid(self):
-        """The pid, seen from here, of the init in the box."""
-        children = pathlib.Path(f"/proc/{self.init.pid}/task/{self.init.pid}/children").read_text().split()
-        return int(children[0]) if children else None
-
-    def overlay(self, path):
-        """Writes below path stay in the box."""
-        layers = self.state / "overlay" / path.strip("/").replace("/", "-")
-        for part in ("upper", "work"):
-            (layers / part).mkdir(parents=True)
-        options = f"lowerdir={path},upperdir={layers}/upper,workdir={layers}/work"
-        self.inside("mount", "-t", "overlay", "-o", options, "overlay", path)
-
-    def enter(self):
-        return ["nsenter", "--target", str(self.init_pid()), "--mount", "--pid", "--net"]
+    @property
+    def cgroup(self):
+        return self.box.cgroup
 
     def inside(self, *command, **kwargs):
         """A command in the box."""
-        return run(*self.enter(), *command, **kwargs)
+        return self.box.run(*command, **kwargs)
+
+    def path(self, inside):
+        """From here, a path in the box."""
+        return self.box.path(inside)
 
     def ctr(self, *arguments):
         """The runtime's own command line; the plugin inherits its environment too."""
-        return self.inside("ctr", "--address", self.socket, "--namespace", "k8s.io", *arguments)
+        return self.inside("ctr", "--address", SOCKET, "--namespace", "k8s.io", *arguments)
 
     # ---- containerd itself ----
 
+    def _boot(self):
+        self.client = cri.Client(self.path(SOCKET))
+        self.start()
+
+    def reboot(self):
+        """All pods and containerd go at once; containerd starts, and finds on the disk what it had."""
+        self.client.close()
+        self.box.reboot()
+        self.process.wait(patient(20))
+        self._boot()
+
     def start(self):
         """The plugin inherits containerd's environment, as it does on a node."""
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(
-                [*self.enter(), "containerd", "--config", self.folder / "config.toml"],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **SANITIZER_OPTIONS},
-            )
+        self.process = self.box.popen("containerd", "--config", self.config, log=self.log, env=self.env)
         wait_until(self.ready, START_DEADLINE_S, why=f"containerd; its log: {self.log}")
 
     def ready(self):
+        assert self.process.poll() is None, f"containerd ended: {self.log}"
         try:
             return self.client.call("Status", 5).status.conditions
         except grpc.RpcError as error:
             raise AssertionError(str(error)) from error
 
-    def path(self, inside):
-        """From here, a path in the box."""
-        return pathlib.Path(f"/proc/{self.init_pid()}/root{inside}")
-
     def kill9(self):
         """containerd only; its pods' shims run on."""
-        self.inside("pkill", "-KILL", "-x", "containerd", check=False)
+        self.box.kill9("containerd")
         self.process.wait(patient(20))
 
     def network_ready(self):
@@ -225,19 +217,8 @@ class Containerd:
     # ---- the end ----
 
     def close(self):
-        self.client.close()
-        pid = self.init_pid()
-        if pid:
-            os.kill(pid, 9)
-        self.init.wait(patient(20))
+        if self.client:
+            self.client.close()
+        self.box.close()
         if self.process:
             self.process.wait(patient(20))
-        shutil.rmtree(self.state, ignore_errors=True)
-        with contextlib.suppress(AssertionError):
-            wait_until(self.remove_cgroups, 60, why="cgroups removed")
-
-    def remove_cgroups(self):
-        for top in CGROUPS.glob(f"*{self.cgroup}"):
-            for path in sorted([path for path in top.rglob("*") if path.is_dir()] + [top], reverse=True):
-                path.rmdir()
-        return not list(CGROUPS.glob(f"*{self.cgroup}"))
