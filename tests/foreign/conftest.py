@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parent.parent / "integration")]
+TESTS = pathlib.Path(__file__).parents[1]
+sys.path[:0] = [str(path) for path in (TESTS / "foreign", TESTS / "integration", TESTS)]
 
 import servers  # noqa: E402
 from client import Client  # noqa: E402
