@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures: `server` is one of three EC2s, `client` our EC2 client talking to it. They are ended with the session."""
+import os
 import pathlib
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 TESTS = pathlib.Path(__file__).parents[1]
 sys.path[:0] = [str(path) for path in (TESTS / "foreign", TESTS / "integration", TESTS)]
 
+import kubernetes_cluster  # noqa: E402
 import servers  # noqa: E402
 from client import Client  # noqa: E402
 from gaps import GAPS  # noqa: E402
@@ -73,3 +75,28 @@ def make_client(server, tmp_path):
 def client(server, make_client):
     """Our client with a session of the node's role."""
     return make_client(credentials=server.credentials())
+
+
+@pytest.fixture(scope="session")
+def cluster(request, tmp_path_factory):
+    """The cluster of kubernetes_cluster.py. Its tests are of one xdist_group; nothing in it left by an ENI that does not own its source."""
+    if os.geteuid() != 0:
+        pytest.skip("root is needed to make network namespaces")
+    missing = kubernetes_cluster.missing()
+    if missing:
+        pytest.skip(f"not built, see build/log/kubernetes.log: {', '.join(missing)}")
+    made = kubernetes_cluster.KubernetesCluster(tmp_path_factory.mktemp("cluster"))
+    failed_before = request.session.testsfailed
+    try:
+        yield made.start()
+        if request.session.testsfailed == failed_before:
+            made.simulator.check()
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="session")
+def web(cluster):
+    """The Deployment `web` over both nodes."""
+    cluster.apply(kubernetes_cluster.web())
+    cluster.rolled_out("deployment", kubernetes_cluster.WEB)

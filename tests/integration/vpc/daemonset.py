@@ -31,14 +31,14 @@ def libraries(program):
     return set(re.findall(r"(/\S+)\s+\(0x", run("ldd", program).stdout))
 
 
-def our_image(path, package):
+def our_image(path, package, name=IMAGE):
     """The package's files, the libraries that it depends on, certificates; nothing else, no shell."""
     root = pathlib.Path(package) / "files"
     files = {str(file.relative_to(root)): file.read_bytes() for file in root.rglob("*") if file.is_file()}
     needed = libraries(root / "usr/sbin/ipamd") | libraries(root / "usr/bin/ipamctl")
     files.update({name.lstrip("/"): pathlib.Path(name).resolve().read_bytes() for name in needed})
     files[CA_BUNDLE.lstrip("/")] = pathlib.Path(CA_BUNDLE).read_bytes()
-    image_archive(path, IMAGE, files, ["/usr/sbin/ipamd"], OWNER)
+    image_archive(path, name, files, ["/usr/sbin/ipamd"], OWNER)
 
 
 class DaemonSetPod:
