@@ -219,18 +219,18 @@ class KubernetesCluster:
 
     # ---- who reaches whom ----
 
-    def ask(self, space, address, port=WEB_PORT, path=WHO):
-        """From a network namespace: [name of the pod that answers, the source it saw], or [] after an error."""
-        return netns.call_in(space, get_words, address, port, path)
+    def ask(self, space, target, port=WEB_PORT, bind=""):
+        """From a network namespace (and from its address `bind`): [name of the pod that answers, the source it saw]."""
+        return netns.call_in(space, get_words, target, port, WHO, bind)
 
     def ask_all(self, space, targets):
         """The answers of (address, port)s, asked one after the other."""
         with netns.threads(space) as inside:
-            return [inside.call(get_words, address, port, WHO) for address, port in targets]
+            return [inside.call(get_words, target, port, WHO) for target, port in targets]
 
 
-def get_words(address, port, path):
-    with contextlib.closing(http.client.HTTPConnection(address, port, timeout=patient(10))) as connection:
+def get_words(target, port, path, bind=""):
+    with contextlib.closing(http.client.HTTPConnection(target, port, timeout=patient(10), source_address=(bind, 0))) as connection:
         connection.request("GET", path)
         reply = connection.getresponse()
         text = reply.read().decode()
