@@ -179,8 +179,8 @@ class KubernetesCluster:
         return rpc.call(self.nodes[name].box.path("/run/vpcwire/ipamd.sock"), "List", {})
 
     def leased(self, name):
-        """Pod's name -> address, on a node."""
-        return {lease["pod_name"]: lease["address"] for lease in self.books(name)["leases"]}
+        """Pod's name -> address, on a node; of pods that are known by name: a daemon that lost its books knows its pods by the kernel."""
+        return {lease["pod_name"]: lease["address"] for lease in self.books(name)["leases"] if "pod_name" in lease}
 
     def check_kernel(self, name):
         """Of a node: one link and one route per lease, no more."""
