@@ -13,10 +13,11 @@ import kubernetes_cluster  # noqa: E402
 import servers  # noqa: E402
 from client import Client  # noqa: E402
 from gaps import GAPS  # noqa: E402
-from vpc.process import BUILD  # noqa: E402
+from vpc.process import BUILD, end_in_order_on_sigterm  # noqa: E402
 
 
 def pytest_configure(config):
+    end_in_order_on_sigterm()
     config.addinivalue_line("markers", "needs(gap): fails on the servers that have this gap in gaps.py, and must")
 
 

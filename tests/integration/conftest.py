@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures: `vpc` is a VPC without nodes, `node` and `nodes` have ipamd running. Each proves at its end that nothing is left."""
 import os
-import signal
 import sys
-import threading
 
 import pytest
 
@@ -11,17 +9,12 @@ sys.path.insert(0, os.path.dirname(__file__))
 sys.path.insert(1, os.path.dirname(os.path.dirname(__file__)))
 
 from vpc import Node, Simulator  # noqa: E402
-from vpc.process import BUILD  # noqa: E402
+from vpc.process import BUILD, end_in_order_on_sigterm  # noqa: E402
 from vpc.simulator import SUBNET_A, SUBNET_B, default_world  # noqa: E402
 
 
-def _terminated(*_):
-    raise KeyboardInterrupt
-
-
 def pytest_configure(config):
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _terminated)  # else it would end without its fixtures, and daemons and namespaces would be left
+    end_in_order_on_sigterm()
     config.addinivalue_line("markers", "world(**changes): keys of the world file for the vpc fixture")
     config.addinivalue_line("markers", "tls(certificate=...): EC2 of the vpc fixture speaks TLS, with a certificate of its own CA")
     config.addinivalue_line("markers", "slow: waits a minute or more by its nature; started first")

@@ -6,6 +6,7 @@ import re
 import select
 import signal
 import subprocess
+import threading
 import time
 
 from .deadline import patient
@@ -20,6 +21,16 @@ SANITIZER_OPTIONS = {
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=99",
     "LSAN_OPTIONS": "exitcode=99",
 }
+
+
+def _interrupted(*_):
+    raise KeyboardInterrupt
+
+
+def end_in_order_on_sigterm():
+    """As on Ctrl-C. By itself SIGTERM ends a test run without its fixtures, and daemons and namespaces are left."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _interrupted)
 
 
 class DeadlineError(AssertionError):
