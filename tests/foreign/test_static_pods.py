@@ -62,7 +62,7 @@ class StaticNode(KubeletNode):
         path.with_name(f".{path.name}").rename(path)
 
     def take(self, name):
-        (self.manifests / f"{name}.json").unlink()
+        (self.manifests / f"{name}.json").unlink(missing_ok=True)
 
     def pods(self):
         """By the names of their manifests; a kubelet adds the node's."""
@@ -166,7 +166,10 @@ def world(request, tmp_path_factory):
 
 @pytest.fixture
 def node(world, name):
-    return world.nodes[name]
+    """Whatever becomes of a test, the next one's node has the same pods."""
+    yield world.nodes[name]
+    world.nodes[name].put(world.daemon)
+    world.nodes[name].take("late")
 
 
 def test_pods_of_two_nodes_reach_each_other_and_the_world(world):
