@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nodes as boxes (vpc/box.py): what is theirs and what outlives a reboot, and that nothing is left, however the test run ends."""
+import contextlib
 import os
 import pathlib
 import signal
-import subprocess
 import sys
 import tempfile
 
@@ -96,10 +96,18 @@ def nothing_of_a_box(name, disk):
     return True
 
 
-def nothing_of_a_run(prefix, disk):
-    assert netns.names(prefix) == []
-    said = subprocess.run(["pgrep", "--full", prefix], capture_output=True, text=True).stdout
-    assert said == "", said
+def processes_of(folder):
+    """Pids of processes with this folder in their command line or in a variable: vpcsim, daemons, runtimes, their holder."""
+    found = []
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it may have ended
+            if str(folder).encode() in (process / "cmdline").read_bytes() + (process / "environ").read_bytes():
+                found.append(int(process.name))
+    return found
+
+
+def nothing_of_a_run(prefix, disk, folder):
+    assert netns.names(prefix) == [] and processes_of(folder) == []
     return nothing_of_a_box(f"{prefix}-n1", disk)
 
 
@@ -119,6 +127,8 @@ def stop_in_the_middle(folder, how):
     run = Daemon([sys.executable, "-m", "pytest", *options, test], folder / "run.log", env=env)
     try:
         prefix, pid, disk = wait_until(lambda: told.read_text().split(), 60, why=f"it stands still:\n{run.tail()}")
+        names = {pathlib.Path(f"/proc/{found}/comm").read_text().strip() for found in processes_of(folder)}
+        assert {"vpcsim", "ipamd", "containerd"} <= names, names
         assert pathlib.Path(f"/proc/{pid}").exists() and pathlib.Path(disk).is_dir()
         run.process.send_signal(how)
         run.process.wait(patient(60))
@@ -130,7 +140,7 @@ def stop_in_the_middle(folder, how):
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=lambda how: how.name)
 def test_a_run_that_is_interrupted_leaves_nothing(short_folder, how):
     prefix, disk = stop_in_the_middle(short_folder, how)
-    wait_until(lambda: nothing_of_a_run(prefix, disk), 60, why="nothing of it is left")
+    wait_until(lambda: nothing_of_a_run(prefix, disk, short_folder), 60, why="nothing of it is left")
 
 
 def test_a_run_that_is_killed_leaves_no_box(short_folder):
@@ -139,5 +149,7 @@ def test_a_run_that_is_killed_leaves_no_box(short_folder):
     try:
         wait_until(lambda: [path for path in [*groups(f"{prefix}-n1"), pathlib.Path(disk)] if path.exists()] == [], 60, why="the box is gone")
     finally:
-        subprocess.run(["pkill", "--full", prefix], check=False)
-        wait_until(lambda: netns.names(prefix) == [], 60, why="vpcsim ends on SIGTERM")
+        for pid in processes_of(short_folder):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        wait_until(lambda: nothing_of_a_run(prefix, disk, short_folder), 60, why="daemons and vpcsim end on SIGTERM")
