@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
+#include <vpcwire/mem.h>
+#include <vpcwire/pod_name.h>
+
 #include "older_link.h"
 
 static bool is_our_lease(const struct ipam_lease *lease, const struct call *call)
@@ -10,13 +13,17 @@ static bool is_our_lease(const struct ipam_lease *lease, const struct call *call
                strcmp(lease->ifname, call->args.ifname) == 0;
 }
 
+static struct pod_name pod_of(const struct ipam_lease *lease)
+{
+        return (struct pod_name){lease->pod_namespace, lease->pod_name, lease->pod_uid};
+}
+
 static bool is_our_pod(const struct ipam_lease *lease, const struct call *call)
 {
-        const char *uid = lease->pod_uid ?: "";
+        const struct pod_name ours = {call->pod.namespace, call->pod.name, call->pod.uid},
+                              theirs = pod_of(lease);
 
-        return *call->pod.name && strcmp(lease->pod_name ?: "", call->pod.name) == 0 &&
-               strcmp(lease->pod_namespace ?: "", call->pod.namespace) == 0 &&
-               (!*uid || !*call->pod.uid || strcmp(uid, call->pod.uid) == 0);
+        return pod_name_is_same(&ours, &theirs);
 }
 
 /* By the container's id that it bears, or by its name in the database. */
@@ -26,6 +33,17 @@ static bool is_of_lease(const struct link_info *link, const struct ipam_lease *l
                 return false;
         return strcmp(link->alias, lease->container_id) == 0 ||
                strcmp(link->name, lease->host_ifname ?: "") == 0;
+}
+
+static int belongs_to(const struct link_info *link, const struct ipam_lease *lease, struct err *err)
+{
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        const struct pod_name pod = pod_of(lease);
+
+        return err_set(
+                err, ERR_EXISTS,
+                "host link %s belongs to pod %s (container %.64s), which is running: it is not replaced",
+                link->name, pod_name_text(&pod, arena) ?: "-", lease->container_id);
 }
 
 static int check_leases(const struct call *call, const struct ipam_list_reply *list,
@@ -39,11 +57,7 @@ static int check_leases(const struct call *call, const struct ipam_list_reply *l
                 if (is_our_lease(lease, call))
                         have_ours = ip_equal(lease->addresses[0].address, address);
                 else if (is_of_lease(link, lease) && !is_our_pod(lease, call))
-                        return err_set(err, ERR_EXISTS,
-                                       "host link %s belongs to pod %s/%s (container %.64s), which is "
-                                       "running: it is not replaced",
-                                       link->name, lease->pod_namespace ?: "", lease->pod_name ?: "",
-                                       lease->container_id);
+                        return belongs_to(link, lease, err);
         }
         return have_ours ? 0
                          : err_set(err, ERR_NOT_FOUND, "the lease of %s was released meanwhile",

@@ -2,6 +2,7 @@
 #include <vpcwire/clock.h>
 #include <vpcwire/log.h>
 #include <vpcwire/netlink.h>
+#include <vpcwire/pod_name.h>
 
 #include "lease.h"
 #include "verbs.h"
@@ -15,11 +16,12 @@ static int remove_link(struct call *call, struct err *err)
                                            .pod_name = call->pod.name,
                                            .container_id = call->args.container_id,
                                            .ifname = call->args.ifname};
+        const struct pod_name named = {.namespace = pod.pod_namespace, .name = pod.pod_name};
         const struct wire_owner owner = {.host_ifname = name,
                                          .container_id = call->args.container_id,
                                          .ifname = call->args.ifname,
                                          .pod = &pod,
-                                         .unnamed = !*call->pod.name};
+                                         .unnamed = !pod_name_is_known(&named)};
         int r;
 
         host_link_name(call->settings.veth_prefix, &call->pod, call->args.container_id, call->args.ifname,

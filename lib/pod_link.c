@@ -6,6 +6,7 @@
 
 #include <vpcwire/mem.h>
 #include <vpcwire/pod_link.h>
+#include <vpcwire/pod_name.h>
 
 #define HEX_DIGITS "0123456789abcdef"
 
@@ -23,13 +24,14 @@ void pod_link_digits(const char *key, char ret[static POD_LINK_DIGITS + 1])
 
 static bool has_pod(const struct pod_link_owner *owner)
 {
-        return owner->pod_name && *owner->pod_name;
+        return pod_name_is_known(
+                &(struct pod_name){.namespace = owner->pod_namespace, .name = owner->pod_name});
 }
 
 static void add_first_key(const struct pod_link_owner *owner, struct text *key)
 {
         if (has_pod(owner))
-                text_add(key, "%s.%s", owner->pod_namespace ?: "", owner->pod_name);
+                text_add(key, "%s.%s", owner->pod_namespace, owner->pod_name);
         else
                 text_add(key, "%s", owner->container_id);
         if (strcmp(owner->ifname, "eth0") != 0)
@@ -40,7 +42,7 @@ static void add_first_key(const struct pod_link_owner *owner, struct text *key)
 static void add_spare_key(const struct pod_link_owner *owner, unsigned nth, struct text *key)
 {
         if (has_pod(owner))
-                text_add(key, "%s/%s", owner->pod_namespace ?: "", owner->pod_name);
+                text_add(key, "%s/%s", owner->pod_namespace, owner->pod_name);
         else
                 text_add(key, "%s", owner->container_id);
         text_add(key, "/%s#%u", owner->ifname, nth);

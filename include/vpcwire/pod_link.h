@@ -19,7 +19,7 @@ enum {
 /* The digits of any text, NUL-terminated. */
 void pod_link_digits(const char *key, char ret[static POD_LINK_DIGITS + 1]);
 
-/* Whose link it is. Without a pod's name ("" or NULL) the container's id stands for the pod. */
+/* Whose link it is. Without a pod's name and namespace (see pod_name.h) the container's id stands for the pod. */
 struct pod_link_owner {
         const char *pod_namespace, *pod_name, *container_id;
         const char *

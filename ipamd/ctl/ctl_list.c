@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <vpcwire/clock.h>
+#include <vpcwire/pod_name.h>
 
 #include "ctl/ctl.h"
 #include "ctl/show.h"
@@ -39,9 +40,8 @@ static struct show_cell number(struct arena *arena, int64_t n)
 
 static struct show_cell pod_cell(struct arena *arena, const char *pod_namespace, const char *pod_name)
 {
-        if (!pod_name)
-                return (struct show_cell){NULL};
-        return (struct show_cell){arena_printf(arena, "%s/%s", pod_namespace ?: "", pod_name)};
+        return (struct show_cell){
+                pod_name_text(&(struct pod_name){.namespace = pod_namespace, .name = pod_name}, arena)};
 }
 
 static struct show_cell container_cell(struct arena *arena, const char *container_id)

@@ -5,6 +5,7 @@
 
 #include <vpcwire/clock.h>
 #include <vpcwire/log.h>
+#include <vpcwire/pod_name.h>
 
 #include "rpc/connection.h"
 #include "rpc/lease.h"
@@ -47,9 +48,9 @@ static void unlink_parked(struct parked *parked)
 static void note_parked(const struct parked *parked, enum event_kind kind, const char *text)
 {
         const struct ipam_add_request *request = &parked->request;
-        bool named = request->pod_name && request->pod_name[0];
-        _cleanup_free_ char *pod =
-                named ? xasprintf("%s/%s", request->pod_namespace ?: "", request->pod_name) : NULL;
+        const char *pod = pod_name_text(
+                &(struct pod_name){.namespace = request->pod_namespace, .name = request->pod_name},
+                parked->arena);
         struct err err;
 
         if (store_event_add_for(parked->rpc->options.store, kind,

@@ -36,7 +36,9 @@ static int note_address(struct store *store, enum event_kind kind, const char *s
                 store,
                 "INSERT INTO events (at_wall_ms, kind, subject, text, lease_end, pod, container_id, eni_id)"
                 " SELECT ?1, ?2, ?3, ?4, ?7,"
-                " CASE WHEN l.pod_name <> '' THEN l.pod_namespace || '/' || l.pod_name ELSE '' END,"
+                " CASE WHEN l.pod_name <> '' AND l.pod_namespace <> '' THEN l.pod_namespace || '/' || "
+                "l.pod_name"
+                "  ELSE coalesce(l.pod_name, '') END,"
                 " coalesce(l.container_id, ''), coalesce(e.eni_id, '')"
                 " FROM (SELECT 1) LEFT JOIN addresses a ON a.hex = ?5 LEFT JOIN leases l ON l.key = a.lease"
                 " LEFT JOIN blocks b ON b.key = coalesce(a.block, (SELECT key FROM blocks"

@@ -14,7 +14,8 @@ struct store_event {
         const char *kind;    /* the name of an enum event_kind, or what another version of us wrote */
         const char *subject; /* an address, an ENI id, a lease key; what a person would search for */
         const char *text;
-        const char *pod;          /* "namespace/name"; "": no pod, or not known */
+        const char
+                *pod; /* "namespace/name", or a name alone (vpcwire/pod_name.h); "": no pod, or not known */
         const char *container_id; /* ""... */
         const char *eni_id;       /* "": the subject is no address, or the ENI itself */
         enum lease_end lease_end; /* of EVENT_LEASE_RELEASED */

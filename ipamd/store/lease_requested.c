@@ -6,16 +6,19 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <vpcwire/pod_name.h>
+
 #include "store/pick.h"
 
 enum { CONTAINER_ID_SHOWN = 12, MS_PER_S = 1000 };
 
-/* "default/web", or the container where the pod has no name. */
-static const char *describe(const char *pod_namespace, const char *pod_name, const char *container_id,
-                            struct arena *arena)
+/* "pod default/web", or the container where the pod has no name. */
+static const char *describe(const struct pod_name *pod, const char *container_id, struct arena *arena)
 {
-        if (*pod_name)
-                return arena_printf(arena, "pod %s/%s", pod_namespace, pod_name);
+        const char *text = pod_name_text(pod, arena);
+
+        if (text)
+                return arena_printf(arena, "pod %s", text);
         return arena_printf(arena, "container %.*s", CONTAINER_ID_SHOWN, container_id);
 }
 
@@ -24,7 +27,7 @@ static const char *describe(const char *pod_namespace, const char *pod_name, con
 /* Who has a name. The row's statement must be over before the next one begins, so all of it is copied. */
 struct holder {
         const char *network, *container_id, *ifname;
-        const char *pod_namespace, *pod_name, *pod_uid;
+        struct pod_name pod;
 };
 
 /* 1: *ret has it; 0: nobody has. */
@@ -41,24 +44,20 @@ static int find_holder(struct store *store, const char *host_ifname, struct aren
         if (r == 0)
                 r = stmt_step(store, s, err);
         if (r > 0)
-                *ret = (struct holder){.network = stmt_text(s, 0, arena),
-                                       .container_id = stmt_text(s, 1, arena),
-                                       .ifname = stmt_text(s, 2, arena),
-                                       .pod_namespace = stmt_text(s, 3, arena),
-                                       .pod_name = stmt_text(s, 4, arena),
-                                       .pod_uid = stmt_text(s, 5, arena)};
+                *ret = (struct holder){
+                        .network = stmt_text(s, 0, arena),
+                        .container_id = stmt_text(s, 1, arena),
+                        .ifname = stmt_text(s, 2, arena),
+                        .pod = {stmt_text(s, 3, arena), stmt_text(s, 4, arena), stmt_text(s, 5, arena)}};
         return r;
 }
 
-/* An older sandbox of the pod. With another uid it is another pod, which had the name before and still runs. */
+/* An older sandbox of the pod. */
 static bool is_same_pod(const struct holder *holder, const struct lease *wanted)
 {
-        const char *name = wanted->pod_name ?: "", *uid = wanted->pod_uid ?: "";
+        const struct pod_name pod = {wanted->pod_namespace, wanted->pod_name, wanted->pod_uid};
 
-        return *name && strcmp(holder->pod_name, name) == 0 &&
-               strcmp(holder->pod_namespace, wanted->pod_namespace ?: "") == 0 &&
-               strcmp(holder->ifname, wanted->key.ifname) == 0 &&
-               (!*uid || !*holder->pod_uid || strcmp(holder->pod_uid, uid) == 0);
+        return pod_name_is_same(&holder->pod, &pod) && strcmp(holder->ifname, wanted->key.ifname) == 0;
 }
 
 static int take_over(struct store *store, const struct holder *holder, struct err *err)
@@ -91,7 +90,7 @@ int store_choose_host_link(struct store *store, const struct lease *wanted, bool
                 return 1;
         }
         *ret_refusal = arena_printf(arena, "the host link %s belongs to %s%s", wanted->host_ifname,
-                                    describe(first.pod_namespace, first.pod_name, first.container_id, arena),
+                                    describe(&first.pod, first.container_id, arena),
                                     wanted->n_spare_host_ifnames
                                             ? ", and all spare names are in use"
                                             : ", and the CNI plugin is too old to use another name: update "
@@ -132,8 +131,9 @@ static int find_owner(struct store *store, struct ip address, struct arena *aren
         if (r == 0)
                 r = stmt_step(store, s, err);
         if (r > 0)
-                *ret = describe(stmt_text(s, 0, arena), stmt_text(s, 1, arena), stmt_text(s, 2, arena),
-                                arena);
+                *ret = describe(&(struct pod_name){.namespace = stmt_text(s, 0, arena),
+                                                   .name = stmt_text(s, 1, arena)},
+                                stmt_text(s, 2, arena), arena);
         return r < 0 ? r : 0;
 }
 

@@ -10,6 +10,7 @@ from vpc.pod import new_container_id
 
 # SHA-1 of "default.p1803518" and of "default.p8024346" begin with the same 44 bits.
 CLASH = ("p1803518", "p8024346")
+MANY = 9  # a t3.small has room for no more; names and spare names of one pod are fewer
 
 
 def first_name(key):
@@ -162,3 +163,18 @@ def test_a_link_that_was_renamed_to_the_name(node):
     assert netns.ip(first.netns, "link", "show", "eth0")
     for change in (("down",), ("name", link_of(first)), ("up",)):
         node.exec("ip", "link", "set", wanted if change != ("up",) else link_of(first), *change)
+
+
+def test_a_name_without_a_namespace(node):
+    """It is a container's of a runtime without Kubernetes, and may be another one's while the first runs: none loses its link."""
+    pods = [node.pod_netns(f"p{i}") for i in range(MANY)]
+    for pod in pods:
+        pod.add(args="IgnoreUnknown=1;K8S_POD_NAME=web")
+    assert len({link_of(pod) for pod in pods}) == MANY
+    for pod in pods:
+        check(node, pod)
+    node.check_kernel()
+    assert [row.split()[0] for row in node.screen("pods").splitlines()[1:]] == ["web"] * MANY
+    for pod in pods:
+        assert pod.cni("DEL", args="IgnoreUnknown=1;K8S_POD_NAME=web").rc == 0
+    assert node.leases() == [] and node.pod_links() == {}

@@ -17,6 +17,7 @@
 #include <vpcwire/log.h>
 #include <vpcwire/mem.h>
 #include <vpcwire/nearest.h>
+#include <vpcwire/pod_name.h>
 
 static void test_err_wraps_in_order(void **state _unused_)
 {
@@ -241,6 +242,34 @@ static void test_nearest_distance(void **state _unused_)
                 assert_int_equal(nearest_distance(cases[i].a, cases[i].b), cases[i].expect);
 }
 
+static void test_pod_names(void **state _unused_)
+{
+        static const struct {
+                struct pod_name a, b;
+                bool same;
+                const char *text; /* of a */
+        } cases[] = {
+                {{"default", "web", "u1"}, {"default", "web", "u1"}, true, "default/web"},
+                {{"default", "web", ""}, {"default", "web", "u1"}, true, "default/web"},
+                {{"default", "web", "u2"}, {"default", "web", "u1"}, false, "default/web"},
+                {{"default", "web", NULL}, {"prod", "web", NULL}, false, "default/web"},
+                {{"default", "web", NULL}, {"default", "db", NULL}, false, "default/web"},
+                {{"", "web", ""}, {"", "web", ""}, false, "web"},
+                {{NULL, "web", "u1"}, {NULL, "web", "u1"}, false, "web"},
+                {{"default", "", ""}, {"default", NULL, ""}, false, NULL},
+                {{NULL, NULL, NULL}, {NULL, NULL, NULL}, false, NULL},
+        };
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                const char *text = pod_name_text(&cases[i].a, arena);
+
+                assert_int_equal(pod_name_is_same(&cases[i].a, &cases[i].b), cases[i].same);
+                assert_int_equal(pod_name_is_same(&cases[i].b, &cases[i].a), cases[i].same);
+                assert_true(cases[i].text ? text && strcmp(text, cases[i].text) == 0 : !text);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -256,6 +285,7 @@ int main(void)
                 cmocka_unit_test(test_log_lines_are_json),
                 cmocka_unit_test(test_clock_format),
                 cmocka_unit_test(test_nearest_distance),
+                cmocka_unit_test(test_pod_names),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

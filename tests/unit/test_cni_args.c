@@ -213,7 +213,8 @@ static void test_host_link_names(void **state _unused_)
                 {"eni", "kube-system", "coredns-5d78c9869d-abcde", "c1", "eth0", "eni4d5f75c480c"},
                 {"vpc_", "default", "web-0", "c1", "eth0", "vpc_0d7763386da"},
                 {"x", "", "", "0123abcd", "eth0", "xab90526a4e7"},
-                {"eni", "", "web", "c1", "eth0", "enie7008ae5742"},
+                /* without a namespace the name is no pod's: the container's id, as where there is none */
+                {"eni", "", "web", "0123abcd", "eth0", "eniab90526a4e7"},
                 {"eni", "default", "web-0", "c1", "net1", "enide80847183d"},
         };
 

@@ -79,6 +79,22 @@ static void test_the_newest_sandbox_has_the_name(void **state)
         assert_string_equal(fixture_host_ifname(f, "c2"), "eni0");
 }
 
+/* Without a namespace a name is no pod's: its container may have got another one, and runs. */
+static void test_a_name_alone_takes_nothing_over(void **state)
+{
+        struct fixture *f = *state;
+        struct lease first = wants("c1", "web", ""), second = wants("c2", "web", "");
+
+        first.pod_namespace = second.pod_namespace = "";
+        fixture_ready_eni(f, 0, 10);
+        given(f, &first, "eni0");
+        given(f, &second, "spare1");
+        assert_string_equal(fixture_host_ifname(f, "c1"), "eni0");
+        second.key.container_id = "c3";
+        second.n_spare_host_ifnames = 0;
+        refused(f, &second, "the host link eni0 belongs to pod web, and the CNI plugin is too old");
+}
+
 /* The rule holds for whoever writes into the file. */
 static void test_a_name_twice_cannot_be_written(void **state)
 {
@@ -130,6 +146,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 T(test_other_pods_get_spare_names),
                 T(test_the_newest_sandbox_has_the_name),
+                T(test_a_name_alone_takes_nothing_over),
                 T(test_a_name_twice_cannot_be_written),
                 T(test_a_chosen_address),
         };

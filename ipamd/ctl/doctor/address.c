@@ -8,6 +8,7 @@
 #include <vpcwire/ifaddr.h>
 #include <vpcwire/neigh.h>
 #include <vpcwire/netlink.h>
+#include <vpcwire/pod_name.h>
 #include <vpcwire/route.h>
 
 #include "ctl/doctor/doctor.h"
@@ -61,8 +62,12 @@ static void check_address(struct doctor *d, const struct ifaddr *address)
         remedy = arena_printf(d->arena, "ip address del %s dev %s; find who puts it there",
                               PREFIX_TEXT(address->prefix), link->name);
         if (lease)
-                doctor_say(d, DOCTOR_FAIL, remedy, "%s of %s/%s is also an address of the host, on %s",
-                           IP_TEXT(address->prefix.ip), lease->pod_namespace ?: "-", lease->pod_name ?: "-",
+                doctor_say(d, DOCTOR_FAIL, remedy, "%s of %s is also an address of the host, on %s",
+                           IP_TEXT(address->prefix.ip),
+                           pod_name_text(&(struct pod_name){.namespace = lease->pod_namespace,
+                                                            .name = lease->pod_name},
+                                         d->arena)
+                                   ?: lease->container_id,
                            link->name);
         else if (eni && address->scope == RT_SCOPE_UNIVERSE &&
                  !ip_equal(eni->eni->primary_address, address->prefix.ip))
