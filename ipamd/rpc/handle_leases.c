@@ -12,7 +12,7 @@
 #include "rpc/reply.h"
 #include "rpc/wire.h"
 
-/* Those who came before go first; only a key that has its lease already, or asks for one address, need not queue. */
+/* Those who came before go first; only a key that has its lease already, comes back to it, or asks for one address, need not queue. */
 static int must_queue(struct rpc *rpc, const struct ipam_add_request *request, struct arena *arena, bool *ret,
                       struct err *err)
 {
@@ -26,6 +26,8 @@ static int must_queue(struct rpc *rpc, const struct ipam_add_request *request, s
                 return 0;
         }
         r = store_lease_get(rpc->options.store, &key, arena, &lease, err);
+        if (r == -ERR_NOT_FOUND)
+                r = store_lease_can_return(rpc->options.store, &key, err) ?: -ERR_NOT_FOUND;
         if (r < 0 && r != -ERR_NOT_FOUND)
                 return r;
         *ret = r < 0;

@@ -160,10 +160,31 @@ static const struct {
         unsigned bit, family;
 } families[STORE_FAMILIES_MAX] = {{LEASE_IPV4, 4}, {LEASE_IPV6, 6}};
 
+/* Its own first, which may be what it asks for; `chosen`: that and no other. */
+static int pick(struct store *store, const struct lease *wanted, unsigned family, bool chosen,
+                struct picked *ret, bool *ret_own, struct err *err)
+{
+        struct ip address = chosen ? wanted->address : IP_NONE;
+        int r = pick_own(store, &wanted->key, family, address, ret, err);
+
+        *ret_own = r > 0;
+        if (r != 0)
+                return r;
+        return chosen ? pick_this(store, address, ret, err) : pick_address(store, family, ret, err);
+}
+
+int store_lease_can_return(struct store *store, const struct lease_key *key, struct err *err)
+{
+        struct picked own;
+
+        return pick_own(store, key, families[0].family, IP_NONE, &own, err);
+}
+
 int store_find_free(struct store *store, const struct lease *wanted, int64_t now_ms, struct arena *arena,
                     struct picked ret[static STORE_FAMILIES_MAX], size_t *ret_n,
                     enum lease_result *ret_result, const char **ret_refusal, struct err *err)
 {
+        bool own[STORE_FAMILIES_MAX] = {false};
         unsigned chosen = ip_is_set(wanted->address) ? sql_family(wanted->address) : 0;
         unsigned bits = wanted->families || chosen ? wanted->families : LEASE_IPV4;
         int r = pick_sweep(store, now_ms, err);
@@ -174,8 +195,7 @@ int store_find_free(struct store *store, const struct lease *wanted, int64_t now
 
                 if (!(bits & families[i].bit) && !is_chosen)
                         continue;
-                r = is_chosen ? pick_this(store, wanted->address, &ret[*ret_n], err)
-                              : pick_address(store, families[i].family, &ret[*ret_n], err);
+                r = pick(store, wanted, families[i].family, is_chosen, &ret[*ret_n], &own[*ret_n], err);
                 if (r == 0) {
                         *ret_result = is_chosen ? LEASE_REFUSED : LEASE_NONE_FREE;
                         return is_chosen ? explain(store, wanted->address, now_ms, arena, ret_refusal, err)
@@ -183,5 +203,7 @@ int store_find_free(struct store *store, const struct lease *wanted, int64_t now
                 }
                 ++*ret_n;
         }
+        for (size_t i = 0; i < *ret_n && r >= 0; i++)
+                r = own[i] ? pick_end_cooldown(store, ret[i].address, err) : 0;
         return r < 0 ? r : 1;
 }

@@ -89,6 +89,28 @@ int pick_this(struct store *store, struct ip address, struct picked *ret, struct
         return r;
 }
 
+int pick_own(struct store *store, const struct lease_key *key, unsigned family, struct ip address,
+             struct picked *ret, struct err *err)
+{
+        _cleanup_(stmt_donep) sqlite3_stmt *s = NULL;
+        int r = stmt_start(store, STORE_PICK_OWN,
+                           VALUES(SQL_TEXT(key->network), SQL_TEXT(key->container_id), SQL_TEXT(key->ifname),
+                                  SQL_INT(family), SQL_HEX(address)),
+                           &s, err);
+
+        if (r == 0)
+                r = stmt_step(store, s, err);
+        if (r > 0)
+                *ret = (struct picked){stmt_ip(s, 0), stmt_int(s, 1)};
+        return r;
+}
+
+int pick_end_cooldown(struct store *store, struct ip address, struct err *err)
+{
+        return stmt_run(store, "DELETE FROM addresses WHERE hex = ?1 AND lease IS NULL AND held = 0",
+                        VALUES(SQL_HEX(address)), err);
+}
+
 /* ---- what is given back ---- */
 
 int pick_leaving(struct store *store, int64_t eni_key, unsigned max, struct prefix *ret, size_t *ret_n,

@@ -3,6 +3,8 @@
  * What is free, and which of it is given out, or back, first. The policy of the pool is here and nowhere else:
  *
  * - An address is free while its block is usable and no row says that it is leased, held or cooling (STORE_IS_USED).
+ * - What cools after a lease is free for that lease's own key, and given to it first: a container that comes back (podman
+ *   reloads or restarts it under its id) is no stranger to those who knew it by the address, and the old lease's link is gone.
  * - Given to pods: of ENIs that are ready, in the order of (network card, device index), so that later ones empty; in an
  *   ENI the fullest block first, for the same reason, of equal ones the longest unused; in a block what was not given
  *   out for the longest time.
@@ -27,6 +29,14 @@
 #define STORE_PICK_BLOCK                                                                                     \
         STORE_FREE_BLOCKS                                                                                    \
         " ORDER BY e.network_card, e.device_index, e.key, b.taken DESC, b.free_since_ms, b.first LIMIT 1"
+/* ?1 to ?3: a lease's key, ?4 as ?1 above, ?5: the one that it must be, or "". */
+#define STORE_PICK_OWN                                                                                       \
+        "SELECT a.hex, a.block FROM addresses a JOIN blocks b ON b.key = a.block AND b.state = 'usable'"     \
+        " JOIN enis e ON e.key = b.eni AND e.state = 'ready' AND e.managed = 1"                              \
+        " WHERE a.had_by = " STORE_KEY_TEXT(                                                                 \
+                "?1", "?2",                                                                                  \
+                "?3") " AND a.lease IS NULL AND a.held = 0"                                                  \
+                      " AND b.family = ?4 AND ?5 IN ('', a.hex) ORDER BY a.usable_from_ms DESC LIMIT 1"
 
 /*
  * For who is going to give: rows that say nothing any more go, so that what has no row is free. No cooldown ends later than one
@@ -43,6 +53,14 @@ struct picked {
 int pick_address(struct store *store, unsigned family, struct picked *ret, struct err *err);
 /* After pick_sweep(): is this one free? 1: *ret is it; 0: not. */
 int pick_this(struct store *store, struct ip address, struct picked *ret, struct err *err);
+/*
+ * After pick_sweep(): what the key itself had last, of a family, and cools: `address`, or the newest if that is IP_NONE. 1: *ret
+ * is it; 0: there is none.
+ */
+int pick_own(struct store *store, const struct lease_key *key, unsigned family, struct ip address,
+             struct picked *ret, struct err *err);
+/* For who is given what pick_own() found, at once: its cooldown is over, and nobody else may come between. */
+int pick_end_cooldown(struct store *store, struct ip address, struct err *err);
 
 enum { STORE_FAMILIES_MAX = 2 };
 

@@ -233,8 +233,9 @@ static const char *const versions[][2] = {{version_1}, {version_2}, {version_3},
                                           {version_4}, {version_5}, {version_6}};
 
 /* Each ends with NULL. */
-static const char *const *const scripts[] = {versions[0], versions[1], versions[2],      versions[3],
-                                             versions[4], versions[5], schema_version_7, schema_version_8};
+static const char *const *const scripts[] = {versions[0],      versions[1],      versions[2],
+                                             versions[3],      versions[4],      versions[5],
+                                             schema_version_7, schema_version_8, schema_version_9};
 
 const int schema_version = ARRAY_SIZE(scripts);
 

@@ -8,8 +8,8 @@
 enum { SCHEMA_APPLICATION_ID = 0x76776970 /* "vwip" */ };
 
 extern const int schema_version;
-/* schema_7.c, schema_8.c: their scripts, one after the other; each ends with NULL. */
-extern const char *const schema_version_7[], *const schema_version_8[];
+/* schema_7.c and those after it: their scripts, one after the other; each ends with NULL. */
+extern const char *const schema_version_7[], *const schema_version_8[], *const schema_version_9[];
 /* The triggers that go with the table imports, and come with it. */
 extern const char schema_rules_on_imports[];
 

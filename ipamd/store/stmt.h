@@ -142,10 +142,15 @@ int store_end_lease(struct store *store, int64_t key, bool any_lost, int64_t now
 /* Lost blocks of which no pod has an address any more. */
 int store_remove_lost_blocks(struct store *store, struct err *err);
 
+/* A lease's key as one text; no part of it has a '/'. Of a row l, or of parameters. */
+#define STORE_KEY_TEXT(network, container_id, ifname) network " || '/' || " container_id " || '/' || " ifname
+
 /* The addresses of leases that end: the beginning of a statement whose end says which. ?1: the end of their cooldown. */
 #define STORE_END_ADDRESSES                                                                                  \
-        "UPDATE addresses SET lease = NULL, usable_from_ms = max(?1, 1), held = EXISTS (SELECT 1 FROM"       \
-        " imports i WHERE i.hex = addresses.hex AND i.verdict = 'pending') WHERE lease "
+        "UPDATE addresses SET lease = NULL, usable_from_ms = max(?1, 1), had_by = (SELECT " STORE_KEY_TEXT(  \
+                "l.network", "l.container_id",                                                               \
+                "l.ifname") " FROM leases l WHERE l.key = addresses.lease), held = EXISTS (SELECT 1 FROM"    \
+                            " imports i WHERE i.hex = addresses.hex AND i.verdict = 'pending') WHERE lease "
 
 /* Addresses with a pending import are nobody's: not free, not on their way back to EC2, and neither is their ENI. */
 int store_hold_imports(struct store *store, int64_t now_ms, struct err *err);

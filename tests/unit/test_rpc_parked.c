@@ -252,10 +252,14 @@ static void test_a_cooled_address_is_handed_out(void **state _unused_)
         fixture_free(fixture);
 }
 
+/* Neither while it has its lease, nor when it comes back to the address, which cools and is for nobody who waits. */
 static void test_a_known_key_need_not_queue(void **state)
 {
         struct fixture *fixture = *state;
+        _cleanup_(ipam_client_freep) struct ipam_client *client = fixture_connect(fixture);
         struct async_add holder, waiter, again;
+        struct ipam_del_reply reply;
+        struct err err;
 
         fixture_set_addresses(fixture, 1);
         async_add_start(&holder, fixture, 1, LONG_MS);
@@ -265,6 +269,11 @@ static void test_a_known_key_need_not_queue(void **state)
         async_add_start(&again, fixture, 1, LONG_MS);
         add_must_get(&again, "10.0.1.1");
         assert_true(again.reply.reused);
+        assert_ok(ipam_del(client, &(struct ipam_del_request){"net", "c1", "eth0"}, &reply, &err), &err);
+        assert_true(reply.released);
+        async_add_start(&again, fixture, 1, LONG_MS);
+        add_must_get(&again, "10.0.1.1");
+        assert_false(again.reply.reused);
         fixture_set_addresses(fixture, 2);
         fixture_pool_changed(fixture);
         add_must_get(&waiter, "10.0.1.2");

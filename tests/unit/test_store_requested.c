@@ -139,6 +139,80 @@ static void test_a_chosen_address(void **state)
         fixture_check(f);
 }
 
+static void release(struct fixture *f, const struct lease *lease)
+{
+        struct ip ip;
+        bool released;
+
+        assert_ok(store_lease_release(f->store, &lease->key, LEASE_END_DEL, NOW, &released, &ip, &f->err),
+                  &f->err);
+        assert_true(released);
+}
+
+/* All that there is was given, and c1's is cooling. */
+static struct ip cooling_of_c1(struct fixture *f)
+{
+        struct lease lease;
+
+        fixture_ready_eni(f, 0, 3);
+        lease = fixture_lease(f, "c1", NOW);
+        fixture_lease(f, "c2", NOW);
+        while (fixture_counts(f, NOW).free)
+                fixture_lease(f, arena_printf(f->arena, "more%u", fixture_counts(f, NOW).free), NOW);
+        release(f, &lease);
+        assert_string_equal(fixture_address_state(f, lease.address, NOW), "cooling");
+        return lease.address;
+}
+
+static void test_who_comes_back_has_it_at_once(void **state)
+{
+        struct fixture *f = *state;
+        struct ip address = cooling_of_c1(f);
+        struct lease wanted = fixture_wanted("c1"), got = {0};
+
+        for (int i = 0; i < 3; i++) {
+                wanted.address = i == 1 ? address : IP_NONE; /* as podman reloads a network */
+                assert_int_equal(store_lease_can_return(f->store, &wanted.key, &f->err), 1);
+                assert_int_equal(add(f, &wanted, &got), LEASE_GIVEN);
+                assert_true(ip_equal(got.address, address));
+                assert_int_equal(store_lease_can_return(f->store, &wanted.key, &f->err), 0);
+                assert_int_equal(fixture_counts(f, NOW).cooling, 0);
+                fixture_check(f);
+                release(f, &got);
+        }
+        /* A pod in between, and it is nobody's own any more. */
+        wanted = fixture_wanted("c9");
+        assert_int_equal(store_lease_add(f->store, &wanted, NOW + COOLDOWN_MS, f->arena,
+                                         &(enum lease_result){0}, &got, &f->err),
+                         0);
+        assert_true(ip_equal(got.address, address));
+        release(f, &got);
+        wanted = fixture_wanted("c1");
+        assert_int_equal(add(f, &wanted, &got), LEASE_NONE_FREE);
+}
+
+static void test_what_cools_is_no_others(void **state)
+{
+        struct fixture *f = *state;
+        struct ip address = cooling_of_c1(f);
+        struct lease others[] = {fixture_wanted("c3"), fixture_wanted("c1"), fixture_wanted("c1")}, got = {0},
+                     both = fixture_wanted("c1");
+
+        others[1].key.ifname = "eth1";
+        others[2].key.network = "another";
+        for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+                assert_int_equal(store_lease_can_return(f->store, &others[i].key, &f->err), 0);
+                assert_int_equal(add(f, &others[i], &got), LEASE_NONE_FREE);
+                others[i].address = address;
+                refused(f, &others[i], "released a short while ago");
+        }
+        /* Where it comes back and cannot have all that it asks for, the cooldown goes on. */
+        both.families = LEASE_IPV4 | LEASE_IPV6;
+        assert_int_equal(add(f, &both, &got), LEASE_NONE_FREE);
+        assert_string_equal(fixture_address_state(f, address, NOW), "cooling");
+        fixture_check(f);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -149,6 +223,8 @@ int main(void)
                 T(test_a_name_alone_takes_nothing_over),
                 T(test_a_name_twice_cannot_be_written),
                 T(test_a_chosen_address),
+                T(test_who_comes_back_has_it_at_once),
+                T(test_what_cools_is_no_others),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
