@@ -12,7 +12,7 @@ packages_demo=("${packages_build[@]}" iproute2 iputils-ping procps curl man-db n
 # The tests, and what lint runs.
 packages_test=("${packages_demo[@]}"
         # what the tests put beside ours: runtimes, other plugins, firewalls, network managers
-        busybox-static containerd containernetworking-plugins dbus dnsmasq-base iptables network-manager openssl runc systemd
+        busybox-static containerd containernetworking-plugins dbus dnsmasq-base iptables network-manager openssl podman runc systemd
         systemd-container
         # what they look and measure with
         ca-certificates chromium chromium-driver prometheus python3-venv strace
