@@ -15,6 +15,7 @@
 #include "daemon/commands.h"
 #include "daemon/daemon.h"
 #include "daemon/signals.h"
+#include "node/kernel.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -22,7 +23,7 @@ static int usage(FILE *to)
 {
         fprintf(to,
                 "usage: ipamd [--help | --version | install | uninstall [--force | --handover] | "
-                "settings]\n\n"
+                "settings | kernel]\n\n"
                 "Gives the pods of this EC2 node addresses of its VPC: keeps network interfaces and "
                 "addresses\n"
                 "ready for new pods, serves the CNI plugin on a unix socket, and keeps the host's "
@@ -32,7 +33,8 @@ static int usage(FILE *to)
                 "network,\n"
                 "              and restores the files that they replaced; --force: even while pods run;\n"
                 "              --handover: another daemon has the pods now, and the plugin stays for them\n"
-                "  settings    prints the table below as Markdown\n\n"
+                "  settings    prints the table below as Markdown\n"
+                "  kernel      prints what is asked of the kernel as Markdown\n\n"
                 "Settings come from the environment, then from the file that VPCWIRE_CONF names\n"
                 "(default " CONFIG_PATH_DEFAULT "; KEY=value lines, read again on SIGHUP):\n\n");
         config_print_help(to);
@@ -76,6 +78,15 @@ static const struct command {
         {"uninstall", "--handover", run_uninstall_handover},
 };
 
+/* What is the same on every node. */
+static const struct {
+        const char *name;
+        void (*print)(FILE *to);
+} pages[] = {
+        {"settings", config_print_markdown},
+        {"kernel", kernel_print_markdown},
+};
+
 static bool is_equal(const char *a, const char *b)
 {
         return a && b ? strcmp(a, b) == 0 : !a && !b;
@@ -106,9 +117,11 @@ int main(int argc, char **argv)
                 return usage(stdout);
         if (argc == 2 && strcmp(argv[1], "--version") == 0)
                 return puts("ipamd " VPCWIRE_VERSION) < 0;
-        if (argc == 2 && strcmp(argv[1], "settings") == 0) {
-                config_print_markdown(stdout);
-                return EXIT_SUCCESS;
+        for (size_t i = 0; i < ARRAY_SIZE(pages) && argc == 2; i++) {
+                if (strcmp(argv[1], pages[i].name) == 0) {
+                        pages[i].print(stdout);
+                        return EXIT_SUCCESS;
+                }
         }
         if (!command) {
                 fprintf(stderr, "ipamd: unknown argument '%s'\n", argv[argc > 2 ? 2 : 1]);

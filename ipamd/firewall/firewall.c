@@ -3,6 +3,7 @@
  * nftables' side, through libnftables' JSON. Rules are listed chain by chain: kube-proxy alone may have 100,000 of them, of
  * which none is in the few chains that matter here.
  */
+#include <errno.h>
 #include <malloc.h>
 #include <string.h>
 
@@ -313,7 +314,7 @@ int firewall_try(const char *commands, enum firewall_how how, struct err *err)
         if (nft_run_cmd_from_buffer(nft, commands) == 0)
                 return 0;
         said = nft_ctx_get_error_buffer(nft);
-        if (!said[0])
+        if (!said[0] || strstr(said, strerrordesc_np(EPERM)))
                 return err_set(err, ERR_DENIED, "nftables cannot be used by this user");
         return err_set(err, ERR_SYSTEM, "%.*s", (int)strcspn(said, "\n"), said);
 }

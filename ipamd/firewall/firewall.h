@@ -38,7 +38,7 @@ enum firewall_how {
         FIREWALL_DRY,    /* the kernel takes it and does nothing */
 };
 
-/* Runs nft commands. The error has nft's first line. */
+/* Runs nft commands. The error has nft's first line; ERR_DENIED: this process may not use nftables. */
 int firewall_try(const char *commands, enum firewall_how how, struct err *err);
 
 #endif

@@ -13,6 +13,18 @@ def test_the_page_of_settings_is_fresh():
     assert (TOP / "deploy/SETTINGS.md").read_text() == run(BUILD / "bin/ipamd", "settings"), "build/release/bin/ipamd settings > deploy/SETTINGS.md"
 
 
+def test_the_page_of_the_kernel_is_fresh():
+    assert (TOP / "deploy/KERNEL.md").read_text() == run(BUILD / "bin/ipamd", "kernel"), "build/release/bin/ipamd kernel > deploy/KERNEL.md"
+
+
+def test_the_readme_names_the_oldest_kernel():
+    page = (TOP / "deploy/KERNEL.md").read_text()
+    minimum, oldest = re.search(r"Linux (\S+) is the minimum,\n(\S+) the oldest", page).groups()
+    readme = (TOP / "README.md").read_text()
+    assert f"{oldest} is the oldest kernel" in readme and f"{minimum} is the minimum" in readme
+    assert minimum in re.findall(r" \| (\d+\.\d+) \| ", page), "a feature says why"
+
+
 def test_the_package_installs_its_plugin(shipped, tmp_path):
     """The programs as packaged, stripped, run; the plugin is static and small."""
     files = shipped / "files"

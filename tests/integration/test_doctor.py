@@ -9,6 +9,7 @@ import pathlib
 import re
 import shutil
 import signal
+import subprocess
 import tempfile
 
 import pytest
@@ -117,11 +118,11 @@ class Doctor:
         (self.root / path).write_text(text)
         return self.root / path
 
-    def run(self, *options, before=(), db=None, container=None):
+    def run(self, *options, before=(), db=None, container=None, program="ipamctl"):
         """container: the variables of one, in which nobody says --root."""
         env = {**os.environ, **SANITIZER_OPTIONS, "VPCWIRE_DB": str(db or self.node.db), "VPCWIRE_SOCKET": str(self.node.socket)}
         root = () if container is not None else ("--root", self.root)
-        command = [*before, self.node.build / "bin/ipamctl", *root, *options, "doctor"]
+        command = [*before, self.node.build / "bin" / program, *root, *options, "doctor"]
         return self.node.exec(*command, check=False, env={**env, **(container or {})})
 
     def findings(self, **options):
@@ -322,12 +323,56 @@ def test_a_full_connection_table(doctor, tmp_path):
         doctor.assert_named("conntrack", verdict, before=instead)
 
 
-def test_a_kernel_that_lacks_what_we_use(doctor):
-    named = doctor.assert_named("kernel", "fail", before=["setpriv", "--bounding-set", "-net_admin"])
-    assert {finding["found"].split(":")[0] for finding in named} == {
-        "nf_tables", "nftables nat", "nftables fib", "connection marks", "interval maps", "nat in prerouting", "ct direction",
-        "iifname in postrouting", "reject", "counters", "nftables inet", "nftables fib in inet", "reject in inet", "nftables arp",
-        "veth", "policy rules"}
+def other_kernel(doctor, release=None, lacks=(), before=()):
+    """What doctor says of a kernel that calls itself so and lacks these."""
+    env = [f"KERNEL_LACKS=,{','.join(lacks)},", *([f"KERNEL_RELEASE={release}"] if release else [])]
+    return [(finding["verdict"], finding["found"], finding.get("remedy")) for finding in doctor.findings(program="ipamctl_other_kernel", before=[*before, "env", *env])
+            if finding["check"] == "kernel"]
+
+
+@pytest.mark.parametrize("before", [(), ("setpriv", "--bounding-set", "-sys_admin")], ids=["host", "container"])
+def test_a_kernel_that_lacks_what_we_use(doctor, before):
+    table = subprocess.run([doctor.node.build / "bin/ipamd", "kernel"], capture_output=True, text=True, check=True).stdout
+    features = re.findall(r"^\| (.+?) \| .* \| (\d+\.\d+) \| (?:`(.+?)`)? \| (.*)\|$", table, re.M)
+    always = {name for name, _, _, setting in features if not setting.strip()}
+    assert {"veth", "policy rules", "nf_tables", "nftables fib", "nftables inet", "nftables arp"} <= always and len(features) == len(always) + 1
+    assert [verdict for verdict, *_ in other_kernel(doctor, before=before)] == ["ok"]
+    for name, since, option, setting in features:
+        said = other_kernel(doctor, lacks=[name], before=before)
+        if name in always:
+            (verdict, found, remedy), = said
+            assert verdict == "fail" and found.startswith(f"{name} is missing (") and found.endswith("No such file or directory"), said
+            assert remedy.startswith(f"use Linux {since} or later") and option in remedy, said
+        else:
+            assert [verdict for verdict, *_ in said] == ["ok"], "it is for a setting that is not set"
+    assert {found.split(" is missing")[0] for _, found, _ in other_kernel(doctor, lacks=[name for name, *_ in features], before=before)} == always
+
+
+def test_a_kernel_that_is_too_old(doctor):
+    for release, verdict in (("4.14.355-275.amzn2.x86_64", "fail"), ("5.6.19", "fail"), ("5.7.1", "warn"), ("5.9.16", "warn"), ("5.10.0-33-cloud-amd64", "ok"), ("6.12.1", "ok"), ("odd", "unchecked")):
+        (said, found, remedy), = other_kernel(doctor, release=release)
+        assert said == verdict and (verdict == "ok" or release in found), found
+        assert remedy == ("use Linux 5.10 or later" if verdict in ("warn", "fail") else None), remedy
+
+
+def test_a_feature_that_only_a_setting_needs(doctor):
+    """Missing where the setting is on; without the daemon nobody knows whether it is."""
+    def ask():
+        said, = other_kernel(doctor, lacks=["reject in inet"])
+        return said
+    off = doctor.node.call("Network")
+    assert off["block_imds"] is False and ask()[0] == "ok"
+    with stand_in(doctor.node) as fake:
+        fake.answers["Network"] = {**off, "block_imds": True}
+        verdict, found, remedy = ask()
+        assert verdict == "fail" and "reject in inet" in found and remedy.endswith("or set VPCWIRE_BLOCK_IMDS=false"), (found, remedy)
+    verdict, found, _ = ask()
+    assert verdict == "unchecked" and "VPCWIRE_BLOCK_IMDS" in found, found
+
+
+def test_without_the_right_to_ask_the_kernel_nothing_is_called_missing(doctor):
+    named = doctor.assert_named("kernel", "unchecked", before=["setpriv", "--bounding-set", "-net_admin"])
+    assert len(named) == 1 and "CAP_NET_ADMIN" in named[0]["remedy"], named
 
 
 # Each setting that the host's network is made from, as others have it.
@@ -367,7 +412,7 @@ def test_what_cannot_be_looked_at_is_not_called_well(doctor):
     pod = {"KUBERNETES_SERVICE_HOST": "10.100.0.1"}
     mounted = {**pod, "HOST_CNI_CONFDIR_PATH": str(doctor.root / "etc/cni/net.d"), "HOST_CNI_BIN_PATH": str(doctor.root / "opt/cni/bin")}
     least = ["setpriv", "--bounding-set", "-sys_admin"]
-    assert doctor.unchecked(container=mounted, before=least) == files | {"kernel"}
+    assert doctor.unchecked(container=mounted, before=least) == files
     assert doctor.troubles(container=mounted, before=least) == []
     assert doctor.unchecked(container=pod) == files | {"cni-config", "cni-plugin"}
     done = doctor.run(container=pod)

@@ -310,6 +310,7 @@ enum ctl_exit ctl_doctor(struct ctl *ctl)
                                 .db_path = ctl->db_path,
                                 .conf_path = conf_path,
                                 .veth_prefix = ctl->veth_prefix};
+        struct ipam_network_reply network;
         struct ipam_status_reply status;
         struct ipam_list_reply list;
         enum ctl_exit code;
@@ -320,6 +321,8 @@ enum ctl_exit ctl_doctor(struct ctl *ctl)
             ipam_list(client, &list, &doctor.daemon_err) == 0) {
                 doctor.status = &status;
                 doctor.list = &list;
+                if (ipam_network(client, &network, NULL) == 0)
+                        doctor.network = &network;
         }
         run_all(&doctor, client);
         code = doctor_report(ctl, &doctor);

@@ -103,9 +103,10 @@ struct doctor {
         const struct ipam_status_reply
                 *status; /* NULL: the daemon does not answer; then there is no list either */
         const struct ipam_list_reply *list;
-        struct err daemon_err;                /* why not */
-        bool is_reached;                      /* something listens on its socket */
-        const struct ipam_probe_reply *probe; /* NULL: nobody says; then probe_err tells why */
+        const struct ipam_network_reply *network; /* what it makes the host's network of; NULL: nobody says */
+        struct err daemon_err;                    /* why not */
+        bool is_reached;                          /* something listens on its socket */
+        const struct ipam_probe_reply *probe;     /* NULL: nobody says; then probe_err tells why */
         struct err probe_err;
         const char *unprobed; /* why it was not asked; NULL: it was */
         struct netlink *nl;   /* NULL: the kernel cannot be asked */
