@@ -96,11 +96,11 @@ static void test_what_attach_refuses(void **state)
 static int create_with_token(struct fixture *f, const char *token, const char *fingerprint,
                              struct world_eni *ret)
 {
-        return world_create_eni(f->world,
-                                &(struct world_create_eni){.subnet_id = SUBNET_A,
-                                                           .client_token = token,
-                                                           .fingerprint = fingerprint},
-                                f->arena, ret, &f->err);
+        return world_create_eni(
+                f->world,
+                &(struct world_create_eni){.subnet_id = SUBNET_A,
+                                           .token = {"CreateNetworkInterface", token, fingerprint}},
+                f->arena, ret, &f->err);
 }
 
 static void test_client_token_makes_one_eni(void **state)

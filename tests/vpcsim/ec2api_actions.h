@@ -29,6 +29,8 @@ ec2api_handler ec2api_assign_ipv4, ec2api_unassign_ipv4, ec2api_assign_ipv6, ec2
 /* ec2api_describe.c */
 ec2api_handler ec2api_describe_enis, ec2api_describe_instances, ec2api_describe_subnets, ec2api_describe_vpcs,
         ec2api_describe_groups, ec2api_describe_instance_types;
+/* ec2api_trunk.c */
+ec2api_handler ec2api_associate_trunk, ec2api_disassociate_trunk, ec2api_describe_associations;
 
 /* ec2api_sts.c */
 ec2api_handler ec2api_assume_role, ec2api_assume_role_with_web_identity, ec2api_get_caller_identity;

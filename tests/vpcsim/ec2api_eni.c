@@ -74,25 +74,31 @@ static int read_tags(const struct ec2api_request *request, struct world_create_e
         return 0;
 }
 
+static int check_type(const struct ec2api_request *request, const char *type, struct err *err)
+{
+        static const char *const types[] = {"interface", "trunk", "branch"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+                if (strcmp(types[i], type) == 0)
+                        return 0;
+        return world_refuse(request->world, err, "InvalidParameterValue",
+                            "Value (%.64s) for parameter InterfaceType is invalid.", type);
+}
+
 int ec2api_create_eni(struct ec2api_request *request, struct err *err)
 {
-        const char *type = ec2api_text(request, "InterfaceType");
         struct world_create_eni create = {
                 .subnet_id = ec2api_text(request, "SubnetId"),
                 .description = ec2api_text(request, "Description"),
-                .client_token = ec2api_text(request, "ClientToken"),
-                .fingerprint = ec2api_fingerprint(request),
+                .type = ec2api_text(request, "InterfaceType") ?: "interface",
+                .token = ec2api_client_token(request),
         };
         struct world_eni eni;
         int r;
 
-        if (create.client_token && create.client_token[0] == '\0')
-                create.client_token = NULL;
         create.n_groups = ec2api_list(request, "SecurityGroupId", &create.groups);
-        if (type && strcmp(type, "interface") != 0)
-                return world_refuse(request->world, err, "InvalidParameterValue",
-                                    "Value (%.64s) for parameter InterfaceType is invalid.", type);
-        if ((r = ec2api_asked(request, &create_ipv4, &create.ipv4, err)) < 0 ||
+        if ((r = check_type(request, create.type, err)) < 0 ||
+            (r = ec2api_asked(request, &create_ipv4, &create.ipv4, err)) < 0 ||
             (r = read_primary(request, &create, err)) < 0 ||
             (r = ec2api_asked_check(request, &create_ipv4, &create.ipv4, err)) < 0 ||
             (r = ec2api_asked(request, &create_ipv6, &create.ipv6, err)) < 0 ||
@@ -105,7 +111,7 @@ int ec2api_create_eni(struct ec2api_request *request, struct err *err)
         xmlout_open(request->reply, "networkInterface");
         ec2api_render_eni(request->reply, request->world, &eni, false);
         xmlout_close(request->reply, "networkInterface");
-        xmlout_text(request->reply, "clientToken", create.client_token);
+        xmlout_text(request->reply, "clientToken", create.token.text);
         return 0;
 }
 

@@ -118,7 +118,7 @@ void ec2api_render_eni(struct text *out, const struct world *world, const struct
         xmlout_text(out, "ownerId", world_account(world));
         if (!in_instance)
                 xmlout_bool(out, "requesterManaged", false);
-        xmlout_text(out, "status", eni->attachment ? "in-use" : "available");
+        xmlout_text(out, "status", world_eni_status(eni));
         xmlout_text(out, "macAddress", eni->mac);
         xmlout_text(out, "privateIpAddress", IP_TEXT(eni->addresses[0].ip));
         xmlout_bool(out, "sourceDestCheck", eni->source_dest_check);
@@ -134,5 +134,5 @@ void ec2api_render_eni(struct text *out, const struct world *world, const struct
         ec2api_render_cidrs(out, "ipv6AddressesSet", "ipv6Address", eni->ipv6, eni->n_ipv6, true);
         if (has_ipv6_prefix(eni))
                 ec2api_render_cidrs(out, "ipv6PrefixSet", "ipv6Prefix", eni->ipv6, eni->n_ipv6, false);
-        xmlout_text(out, "interfaceType", "interface");
+        xmlout_text(out, "interfaceType", eni->type);
 }

@@ -301,3 +301,14 @@ const char *ec2api_fingerprint(const struct ec2api_request *request)
         }
         return arena_strdup(request->arena, text.text);
 }
+
+struct world_token ec2api_client_token(const struct ec2api_request *request)
+{
+        const char *text = ec2api_text(request, "ClientToken");
+
+        return (struct world_token){
+                .action = request->action,
+                .text = text && *text ? text : NULL,
+                .fingerprint = ec2api_fingerprint(request),
+        };
+}

@@ -67,5 +67,7 @@ const char *ec2api_caller_arn(const struct ec2api_request *request);
 
 /* All that was asked but the client token, as one text: equal texts are equal requests. */
 const char *ec2api_fingerprint(const struct ec2api_request *request);
+/* ClientToken; an empty one is none. */
+struct world_token ec2api_client_token(const struct ec2api_request *request);
 
 #endif

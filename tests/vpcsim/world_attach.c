@@ -141,6 +141,7 @@ int world_attach_eni(struct world *world, const char *eni_id, const char *instan
                 return world_refuse(world, err, "InvalidParameterValue",
                                     "Value (%u) for parameter deviceIndex is invalid.", device_index);
         if ((r = check_attach(world, eni_id, instance_id, device_index, arena, err)) < 0 ||
+            (r = world_check_trunk_attach(world, eni_id, instance_id, arena, err)) < 0 ||
             (r = world_insert_attachment(world, eni_id, instance_id, device_index, "attaching", false, id,
                                          err)) < 0)
                 return r;

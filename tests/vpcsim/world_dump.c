@@ -25,6 +25,14 @@ static json_t *attachment_to_json(const struct world_attachment *attachment)
                          (int)attachment->delete_on_termination);
 }
 
+static json_t *association_to_json(const struct world_association *association)
+{
+        if (!association)
+                return json_null();
+        return json_pack("{s:s, s:s, s:i}", "id", association->id, "trunk", association->trunk_id, "vlan",
+                         (int)association->vlan);
+}
+
 static json_t *cidrs_to_json(const struct prefix *cidrs, size_t n)
 {
         json_t *array = json_array();
@@ -42,13 +50,13 @@ static json_t *eni_to_json(const struct world_eni *eni)
                 json_array_append_new(addresses, json_string(IP_TEXT(eni->addresses[i].ip)));
         for (size_t i = 0; i < eni->n_groups; i++)
                 json_array_append_new(groups, json_string(eni->groups[i].id));
-        return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "id", eni->id,
-                         "subnet_id", eni->subnet_id, "mac", eni->mac, "status",
-                         eni->attachment ? "in-use" : "available", "description", eni->description,
-                         "attachment", attachment_to_json(eni->attachment), "addresses", addresses,
-                         "prefixes", cidrs_to_json(eni->prefixes, eni->n_prefixes), "ipv6",
-                         cidrs_to_json(eni->ipv6, eni->n_ipv6), "groups", groups, "tags",
-                         tags_to_json(eni->tags, eni->n_tags));
+        return json_pack(
+                "{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", eni->id, "type",
+                eni->type, "subnet_id", eni->subnet_id, "mac", eni->mac, "status", world_eni_status(eni),
+                "description", eni->description, "attachment", attachment_to_json(eni->attachment),
+                "association", association_to_json(eni->association), "addresses", addresses, "prefixes",
+                cidrs_to_json(eni->prefixes, eni->n_prefixes), "ipv6", cidrs_to_json(eni->ipv6, eni->n_ipv6),
+                "groups", groups, "tags", tags_to_json(eni->tags, eni->n_tags));
 }
 
 static int dump_subnets(struct world *world, struct arena *arena, json_t *array, struct err *err)
@@ -152,6 +160,14 @@ static const char *const rules[] = {
         "has_link",
         "SELECT eni || ' has a link before it is attached' FROM attachment WHERE status = 'attaching' AND "
         "has_link",
+        "SELECT o.branch || ' is a branch of ' || o.trunk || ', which is no trunk' FROM trunk_association o "
+        "JOIN eni e ON e.id = o.trunk WHERE e.type <> 'trunk'",
+        "SELECT o.branch || ' is a branch and attached' FROM trunk_association o JOIN attachment t ON t.eni "
+        "= "
+        "o.branch",
+        "SELECT i.name || ' has more branches than ' || i.type || ' takes' FROM instance i WHERE (SELECT "
+        "count(*) FROM trunk_association o JOIN attachment t ON t.eni = o.trunk WHERE t.instance = i.id) > "
+        "i.max_branches",
         "SELECT ip || ' has a public address and is not a primary one' FROM address WHERE public IS NOT NULL "
         "AND NOT"
         " is_primary",

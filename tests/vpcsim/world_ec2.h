@@ -17,6 +17,7 @@ enum {
         WORLD_MAX_TAGS = 50,
         WORLD_MAX_DEVICE_INDEX = 255,
         WORLD_TOKEN_CHARACTERS = 64, /* of a ClientToken */
+        WORLD_MAX_VLAN = 4094,
 };
 
 /* EC2's code of the last call that was refused ("AttachmentLimitExceeded"), NULL when nothing was refused. */
@@ -54,17 +55,31 @@ struct world_group {
         const char *id, *name, *vpc_id, *description;
 };
 
+/* A branch ENI on a trunk. */
+struct world_association {
+        const char *id, *trunk_id, *branch_id;
+        unsigned vlan;
+};
+
 struct world_eni {
+        const char *type; /* "interface", "trunk", "branch" */
         const char *id, *subnet_id, *vpc_id, *zone, *description, *mac;
-        struct world_address *addresses;     /* IPv4; the primary one first */
-        struct prefix *prefixes;             /* IPv4, /28 */
-        struct prefix *ipv6;                 /* /128: an address; /80: a prefix */
-        struct world_attachment *attachment; /* NULL: status is "available" */
+        struct world_address *addresses;       /* IPv4; the primary one first */
+        struct prefix *prefixes;               /* IPv4, /28 */
+        struct prefix *ipv6;                   /* /128: an address; /80: a prefix */
+        struct world_attachment *attachment;   /* NULL: none */
+        struct world_association *association; /* of a branch; NULL: none */
         struct world_group *groups;
         struct world_tag *tags;
         size_t n_addresses, n_prefixes, n_ipv6, n_groups, n_tags;
         bool source_dest_check;
 };
+
+/* "in-use" or "available". */
+static inline const char *world_eni_status(const struct world_eni *eni)
+{
+        return eni->attachment || eni->association ? "in-use" : "available";
+}
 
 struct world_subnet {
         const char *id, *vpc_id, *zone, *cidr, *ipv6_cidr; /* NULL: no IPv6 */
@@ -90,6 +105,7 @@ struct world_instance {
 struct world_instance_type {
         const char *name;
         unsigned max_enis, ipv4_per_eni;
+        unsigned max_branches; /* of all trunks of an instance; 0: it takes no trunk */
 };
 
 /* Which objects are asked for. EC2's wildcards * and ? work in filter values. */
@@ -132,7 +148,13 @@ struct world_asked {
         unsigned n_addresses, n_prefixes;
 };
 
+/* A ClientToken, and of which request. text NULL: there is none. */
+struct world_token {
+        const char *action, *text, *fingerprint;
+};
+
 struct world_create_eni {
+        const char *type; /* NULL: "interface" */
         const char *subnet_id;
         const char *description;
         const char *const *groups; /* none: the VPC's default group */
@@ -140,8 +162,7 @@ struct world_create_eni {
         size_t n_groups, n_tags;
         struct ip primary;             /* IP_NONE: chosen by the world; not repeated in ipv4 */
         struct world_asked ipv4, ipv6; /* beside the primary one */
-        const char *client_token;      /* NULL: none */
-        const char *fingerprint;       /* of the whole request, for the token */
+        struct world_token token;
 };
 
 int world_create_eni(struct world *world, const struct world_create_eni *request, struct arena *arena,
@@ -152,6 +173,20 @@ int world_delete_eni(struct world *world, const char *eni_id, struct err *err);
 int world_attach_eni(struct world *world, const char *eni_id, const char *instance_id, unsigned device_index,
                      struct arena *arena, const char **ret_attachment_id, struct err *err);
 int world_detach_eni(struct world *world, const char *attachment_id, struct err *err);
+
+struct world_associate {
+        const char *trunk_id, *branch_id;
+        unsigned vlan;
+        struct world_token token;
+};
+
+int world_associate_trunk(struct world *world, const struct world_associate *request, struct arena *arena,
+                          struct world_association *ret, struct err *err);
+int world_disassociate_trunk(struct world *world, const char *id, const struct world_token *token,
+                             struct err *err);
+int world_find_associations(struct world *world, const struct world_query *query, struct arena *arena,
+                            struct world_association **ret, size_t *ret_n, int64_t *ret_next,
+                            struct err *err);
 
 /* Members that are NULL stay as they are. */
 struct world_modify_eni {

@@ -123,11 +123,11 @@ static int insert_row(struct world *world, const struct world_create_eni *reques
                 world_random_bytes(mac.bytes, sizeof(mac.bytes));
                 mac.bytes[0] = 0x02;
                 r = DB_RUN(world->db, err,
-                           "INSERT INTO eni (id, subnet, vpc, mac, description) SELECT ?, id, vpc, ?, ? FROM "
-                           "subnet"
-                           " WHERE id = ?",
+                           "INSERT INTO eni (id, subnet, vpc, mac, description, type) SELECT ?, id, vpc, ?, "
+                           "?, ? "
+                           "FROM subnet WHERE id = ?",
                            DB_TEXT(id), DB_TEXT(MAC_TEXT(mac)), DB_TEXT(request->description ?: ""),
-                           DB_TEXT(request->subnet_id));
+                           DB_TEXT(request->type ?: "interface"), DB_TEXT(request->subnet_id));
                 if (r != -ERR_EXISTS)
                         break;
         }
@@ -153,59 +153,21 @@ int world_insert_eni(struct world *world, const struct world_create_eni *request
         return world_write_tags(world, ret_id, request->tags, request->n_tags, err);
 }
 
-/* 1: the token was used for just this request before, and *ret_id is the ENI it made. */
-static int look_up_token(struct world *world, const struct world_create_eni *request, struct arena *arena,
-                         const char **ret_id, struct err *err)
-{
-        const char *fingerprint;
-        int r;
-
-        if (strlen(request->client_token) > WORLD_TOKEN_CHARACTERS)
-                return world_refuse(world, err, "InvalidParameterValue",
-                                    "ClientToken must be at most %d characters", WORLD_TOKEN_CHARACTERS);
-        r = DB_READ_TEXT(world->db, arena, &fingerprint, err,
-                         "SELECT fingerprint FROM client_token WHERE token = ?",
-                         DB_TEXT(request->client_token));
-        if (r < 0)
-                return r == -ERR_NOT_FOUND ? 0 : r;
-        if (strcmp(fingerprint, request->fingerprint) != 0)
-                return world_refuse(
-                        world, err, "IdempotentParameterMismatch",
-                        "Arguments on this idempotent request are inconsistent with arguments used in"
-                        " previous request(s).");
-        r = DB_READ_TEXT(world->db, arena, ret_id, err, "SELECT eni FROM client_token WHERE token = ?",
-                         DB_TEXT(request->client_token));
-        return r < 0 ? r : 1;
-}
-
 int world_create_eni(struct world *world, const struct world_create_eni *request, struct arena *arena,
                      struct world_eni *ret, struct err *err)
 {
         _cleanup_transaction_ struct db_transaction transaction = {0};
-        char new_id[WORLD_ID_BYTES];
-        const char *id = new_id;
+        char id[WORLD_ID_BYTES];
+        const char *made;
         int r;
 
-        if (request->client_token) {
-                r = look_up_token(world, request, arena, &id, err);
-                if (r < 0)
-                        return r;
-                if (r == 1) {
-                        r = world_exists(world, WORLD_ENI, id, err);
-                        return r < 0 ? r : world_load_eni(world, id, false, arena, ret, err);
-                }
-        }
-        if ((r = db_begin(world->db, &transaction, err)) < 0 ||
-            (r = world_insert_eni(world, request, arena, new_id, err)) < 0)
-                return r;
-        if (request->client_token) {
-                r = DB_RUN(world->db, err, "INSERT INTO client_token VALUES (?, ?, ?)",
-                           DB_TEXT(request->client_token), DB_TEXT(request->fingerprint), DB_TEXT(new_id));
-                if (r < 0)
-                        return r;
-        }
-        r = world_load_eni(world, new_id, false, arena, ret, err);
-        if (r < 0)
+        r = world_find_token(world, &request->token, arena, &made, err);
+        if (r == 1 && (r = world_exists(world, WORLD_ENI, made, err)) == 0)
+                return world_load_eni(world, made, false, arena, ret, err);
+        if (r < 0 || (r = db_begin(world->db, &transaction, err)) < 0 ||
+            (r = world_insert_eni(world, request, arena, id, err)) < 0 ||
+            (r = world_keep_token(world, &request->token, id, err)) < 0 ||
+            (r = world_load_eni(world, id, false, arena, ret, err)) < 0)
                 return r;
         return db_commit(&transaction, err);
 }
@@ -214,7 +176,8 @@ int world_drop_eni(struct world *world, const char *eni_id, struct err *err)
 {
         int r;
 
-        if ((r = DB_RUN(world->db, err, "DELETE FROM address WHERE eni = ?", DB_TEXT(eni_id))) < 0 ||
+        if ((r = world_drop_associations(world, eni_id, err)) < 0 ||
+            (r = DB_RUN(world->db, err, "DELETE FROM address WHERE eni = ?", DB_TEXT(eni_id))) < 0 ||
             (r = DB_RUN(world->db, err, "DELETE FROM ipv6 WHERE eni = ?", DB_TEXT(eni_id))) < 0 ||
             (r = DB_RUN(world->db, err, "DELETE FROM eni_group WHERE eni = ?", DB_TEXT(eni_id))) < 0 ||
             (r = DB_RUN(world->db, err, "DELETE FROM tag WHERE resource = ?", DB_TEXT(eni_id))) < 0)

@@ -251,15 +251,17 @@ static int read_instance_types(struct world *world, const json_t *types, struct 
         {
                 json_int_t enis = json_integer_value(json_object_get(item, "max_enis"));
                 json_int_t addresses = json_integer_value(json_object_get(item, "ipv4_per_eni"));
+                json_int_t branches = json_integer_value(json_object_get(item, "max_branches"));
 
-                r = world_refuse_unknown(item, KNOWN("max_enis", "ipv4_per_eni"), name, err);
+                r = world_refuse_unknown(item, KNOWN("max_enis", "ipv4_per_eni", "max_branches"), name, err);
                 if (r < 0)
                         return err_wrap(err, "instance_types");
                 if (enis < 1 || enis > MAX_INSTANCE_ENIS || addresses < 1 ||
-                    addresses > WORLD_ENI_MAX_ADDRESSES)
+                    addresses > WORLD_ENI_MAX_ADDRESSES || branches < 0 || branches > WORLD_MAX_VLAN)
                         return err_set(err, ERR_INVALID,
-                                       "instance_types: %.64s: want max_enis 1 to %d, ipv4_per_eni 1 to %d",
-                                       name, MAX_INSTANCE_ENIS, WORLD_ENI_MAX_ADDRESSES);
+                                       "instance_types: %.64s: want max_enis 1 to %d, ipv4_per_eni 1 to %d, "
+                                       "max_branches 0 to %d",
+                                       name, MAX_INSTANCE_ENIS, WORLD_ENI_MAX_ADDRESSES, WORLD_MAX_VLAN);
         }
         json_object_update(world->instance_types, (json_t *)(uintptr_t)types);
         return 0;

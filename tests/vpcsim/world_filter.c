@@ -17,6 +17,7 @@ struct filter_row {
 #define OF_ATTACHMENT(what) "EXISTS (SELECT 1 FROM attachment a WHERE a.eni = o.id AND " what " GLOB ?)"
 #define OF_ADDRESS(what)    "EXISTS (SELECT 1 FROM address a WHERE a.eni = o.id AND " what " GLOB ?)"
 #define OF_SUBNET(what)     "EXISTS (SELECT 1 FROM subnet s WHERE s.id = o.subnet AND s." what " GLOB ?)"
+#define IS_BRANCH           "EXISTS (SELECT 1 FROM trunk_association t WHERE t.branch = o.id)"
 #define TRUTH(what)         "CASE " what " WHEN 0 THEN 'false' ELSE 'true' END"
 
 static const struct filter_row eni_filters[] = {
@@ -25,11 +26,12 @@ static const struct filter_row eni_filters[] = {
         {"vpc-id", "o.vpc GLOB ?"},
         {"description", "o.description GLOB ?"},
         {"mac-address", "o.mac GLOB ?"},
-        {"interface-type", "'interface' GLOB ?"},
+        {"interface-type", "iif(" IS_BRANCH ", 'branch', o.type) GLOB ?"},
         {"source-dest-check", TRUTH("o.source_dest_check") " GLOB ?"},
         {"availability-zone", OF_SUBNET("zone")},
-        {"status",
-         "iif(EXISTS (SELECT 1 FROM attachment a WHERE a.eni = o.id), 'in-use', 'available') GLOB ?"},
+        {"status", "iif(EXISTS (SELECT 1 FROM attachment a WHERE a.eni = o.id) OR " IS_BRANCH
+                   ", 'in-use', 'available') GLOB "
+                   "?"},
         {"private-ip-address", OF_ADDRESS("a.is_primary AND a.ip")},
         {"addresses.private-ip-address", OF_ADDRESS("a.last = a.number AND a.ip")},
         {"addresses.primary", OF_ADDRESS(TRUTH("a.is_primary"))},
@@ -87,6 +89,12 @@ static const struct filter_row instance_filters[] = {
         {0},
 };
 
+static const struct filter_row association_filters[] = {
+        {"interface-protocol", "'VLAN' GLOB ?"},
+        {"gre-key", "NULL GLOB ?"},
+        {0},
+};
+
 static const struct {
         const char *table, *not_found, *text, *text_of_several;
         const struct filter_row *filters;
@@ -102,6 +110,9 @@ static const struct {
                          "The security groups '%s' do not exist", group_filters},
         [WORLD_INSTANCE] = {"instance", "InvalidInstanceID.NotFound", "The instance ID '%s' does not exist",
                             "The instance IDs '%s' do not exist", instance_filters},
+        [WORLD_ASSOCIATION] = {"trunk_association", "InvalidAssociationID.NotFound",
+                               "The association ID '%s' does not exist",
+                               "The association IDs '%s' do not exist", association_filters},
 };
 
 /* One SQL text with its values. */

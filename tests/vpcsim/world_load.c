@@ -141,6 +141,20 @@ static int load_attachment(struct world *world, struct arena *arena, struct worl
         return 0;
 }
 
+/* With it any ENI is a branch. */
+static int load_association(struct world *world, struct arena *arena, struct world_eni *eni, struct err *err)
+{
+        struct world_association association;
+        int r = world_load_association(world, "branch", eni->id, arena, &association, err);
+
+        if (r < 0)
+                return r == -ERR_NOT_FOUND ? 0 : r;
+        eni->type = "branch";
+        eni->association = ARENA_NEW(arena, struct world_association);
+        *eni->association = association;
+        return 0;
+}
+
 int world_load_eni(struct world *world, const char *eni_id, bool imds, struct arena *arena,
                    struct world_eni *ret, struct err *err)
 {
@@ -148,10 +162,11 @@ int world_load_eni(struct world *world, const char *eni_id, bool imds, struct ar
         struct world_eni eni;
         int r;
 
-        r = DB_PREPARE(world->db, &statement, err,
-                       "SELECT e.id, e.subnet, e.vpc, s.zone, e.description, e.mac, e.source_dest_check"
-                       " FROM eni e JOIN subnet s ON s.id = e.subnet WHERE e.id = ?",
-                       DB_TEXT(eni_id));
+        r = DB_PREPARE(
+                world->db, &statement, err,
+                "SELECT e.id, e.subnet, e.vpc, s.zone, e.description, e.mac, e.source_dest_check, e.type"
+                " FROM eni e JOIN subnet s ON s.id = e.subnet WHERE e.id = ?",
+                DB_TEXT(eni_id));
         if (r < 0)
                 return r;
         r = db_next(statement, err);
@@ -165,11 +180,13 @@ int world_load_eni(struct world *world, const char *eni_id, bool imds, struct ar
                 .description = db_column_text(statement, 4, arena),
                 .mac = db_column_text(statement, 5, arena),
                 .source_dest_check = sqlite3_column_int(statement, 6),
+                .type = db_column_text(statement, 7, arena),
         };
         if ((r = load_addresses(world, imds, arena, &eni, err)) < 0 ||
             (r = load_ipv6(world, imds, arena, &eni, err)) < 0 ||
             (r = load_groups(world, arena, &eni, err)) < 0 ||
             (r = load_attachment(world, arena, &eni, err)) < 0 ||
+            (r = load_association(world, arena, &eni, err)) < 0 ||
             (r = world_load_tags(world, eni.id, arena, &eni.tags, &eni.n_tags, err)) < 0)
                 return r;
         *ret = eni;

@@ -135,12 +135,13 @@ static int insert_instance(struct world *world, const struct node_request *reque
         if (n > 0)
                 return err_set(err, ERR_EXISTS, "there is a node '%s' already", request->name);
         r = DB_RUN(world->db, err,
-                   "INSERT INTO instance (id, name, type, max_enis, ipv4_per_eni, subnet, hop_limit, "
+                   "INSERT INTO instance (id, name, type, max_enis, ipv4_per_eni, max_branches, subnet, "
+                   "hop_limit, "
                    "launch_wall_ms)"
-                   " SELECT ?, ?, ?, ?, ?, id, ?, ? FROM subnet WHERE id = ? OR name = ?",
+                   " SELECT ?, ?, ?, ?, ?, ?, id, ?, ? FROM subnet WHERE id = ? OR name = ?",
                    DB_TEXT(id), DB_TEXT(request->name), DB_TEXT(request->type), DB_NUMBER(type.max_enis),
-                   DB_NUMBER(type.ipv4_per_eni), DB_NUMBER(request->hop_limit), DB_NUMBER(clock_wall_ms()),
-                   DB_TEXT(request->subnet), DB_TEXT(request->subnet));
+                   DB_NUMBER(type.ipv4_per_eni), DB_NUMBER(type.max_branches), DB_NUMBER(request->hop_limit),
+                   DB_NUMBER(clock_wall_ms()), DB_TEXT(request->subnet), DB_TEXT(request->subnet));
         if (r < 0)
                 return r;
         if (db_changes(world->db) == 0)

@@ -10,7 +10,7 @@
 #include "world_imds.h"
 
 enum {
-        WORLD_ID_BYTES = 32, /* "eni-attach-" and 17 hex digits, and the NUL */
+        WORLD_ID_BYTES = 32, /* "trunk-assoc-" and 17 hex digits, and the NUL */
         WORLD_RESERVED_ADDRESSES =
                 5,           /* of each subnet: network, router, DNS, one for the future, broadcast */
         WORLD_MIN_BITS = 16, /* of a subnet's and a VPC's CIDR */
@@ -25,6 +25,7 @@ enum world_kind {
         WORLD_VPC,
         WORLD_GROUP,
         WORLD_INSTANCE,
+        WORLD_ASSOCIATION,
         _WORLD_KIND_MAX,
 };
 
@@ -116,6 +117,22 @@ int world_insert_eni(struct world *world, const struct world_create_eni *request
 int world_write_tags(struct world *world, const char *id, const struct world_tag *tags, size_t n,
                      struct err *err);
 int world_drop_eni(struct world *world, const char *eni_id, struct err *err);
+
+/* world_token.c: 1 where just this request made something before (*ret_made), 0 where not, or without a token. */
+int world_find_token(struct world *world, const struct world_token *token, struct arena *arena,
+                     const char **ret_made, struct err *err);
+int world_keep_token(struct world *world, const struct world_token *token, const char *made, struct err *err);
+
+/* world_trunk.c */
+unsigned world_max_branches(const char *type, unsigned max_enis, unsigned ipv4_per_eni);
+/* By a column: "id", or "branch", of which there is one at most. ERR_NOT_FOUND. */
+int world_load_association(struct world *world, const char *column, const char *id, struct arena *arena,
+                           struct world_association *ret, struct err *err);
+/* What forbids it, beside what holds of any ENI. */
+int world_check_trunk_attach(struct world *world, const char *eni_id, const char *instance_id,
+                             struct arena *arena, struct err *err);
+/* Of an ENI that goes, trunk or branch. */
+int world_drop_associations(struct world *world, const char *eni_id, struct err *err);
 
 /* world_node.c: as `add-node` answers. */
 json_t *world_node_to_json(const struct world_instance *node);

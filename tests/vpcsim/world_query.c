@@ -230,6 +230,7 @@ int world_find_instance_type(struct world *world, const char *name, struct world
                         .name = name,
                         .max_enis = (unsigned)json_integer_value(json_object_get(own, "max_enis")),
                         .ipv4_per_eni = (unsigned)json_integer_value(json_object_get(own, "ipv4_per_eni")),
+                        .max_branches = (unsigned)json_integer_value(json_object_get(own, "max_branches")),
                 };
                 return 0;
         }
@@ -237,7 +238,8 @@ int world_find_instance_type(struct world *world, const char *name, struct world
         if (!limits)
                 return world_refuse(world, err, "InvalidInstanceType",
                                     "The following supplied instance types do not exist: [%.64s]", name);
-        *ret = (struct world_instance_type){name, limits->max_enis, limits->ipv4_per_eni};
+        *ret = (struct world_instance_type){name, limits->max_enis, limits->ipv4_per_eni,
+                                            world_max_branches(name, limits->max_enis, limits->ipv4_per_eni)};
         return 0;
 }
 
