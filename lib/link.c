@@ -224,6 +224,26 @@ int link_create_veth(struct netlink *nl, const struct link_veth *veth, struct er
         return netlink_request(nl, msg, err, "create link %s with peer %s", veth->name, veth->peer_name);
 }
 
+int link_create_vlan(struct netlink *nl, const struct link_vlan *vlan, struct err *err)
+{
+        struct nlattr *linkinfo, *data;
+        struct nl_msg *msg;
+        int r = link_check_name(vlan->name, err);
+
+        if (r < 0)
+                return r;
+        msg = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, vlan->name);
+        message_put_u32(msg, IFLA_LINK, vlan->parent_ifindex);
+        linkinfo = message_nest(msg, IFLA_LINKINFO);
+        message_put_string(msg, IFLA_INFO_KIND, "vlan");
+        data = message_nest(msg, IFLA_INFO_DATA);
+        message_put(msg, IFLA_VLAN_ID, &vlan->id, sizeof(vlan->id));
+        nla_nest_end(msg, data);
+        nla_nest_end(msg, linkinfo);
+        return netlink_request(nl, msg, err, "create link %s, VLAN %u of link %u", vlan->name, vlan->id,
+                               vlan->parent_ifindex);
+}
+
 static int change_link(struct netlink *nl, unsigned ifindex, const char *name,
                        const struct link_change *change, struct err *err)
 {

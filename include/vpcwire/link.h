@@ -80,6 +80,15 @@ struct link_veth {
 
 int link_create_veth(struct netlink *nl, const struct link_veth *veth, struct err *err);
 
+/* A VLAN (802.1Q) of another link, with that one's MAC and MTU. Down. ERR_UNSUPPORTED where the kernel has no VLANs. */
+struct link_vlan {
+        const char *name;
+        unsigned parent_ifindex;
+        uint16_t id;
+};
+
+int link_create_vlan(struct netlink *nl, const struct link_vlan *vlan, struct err *err);
+
 enum link_admin { LINK_ADMIN_KEEP, LINK_ADMIN_UP, LINK_ADMIN_DOWN };
 
 /* What to change, all in one request; zero fields stay as they are. */

@@ -2,8 +2,11 @@
 /* See fabric_fixture.h. */
 #include "test.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
+
+#include <vpcwire/clock.h>
 
 #include "fabric_fixture.h"
 #include "fabric_packets.h"
@@ -87,6 +90,15 @@ struct fabric_counters fixture_counters(struct fabric *fabric)
 
         assert_ok(fabric_read_counters(fabric, &counters, &err), &err);
         return counters;
+}
+
+uint64_t fixture_wait_wrong_source(struct fabric *fabric, uint64_t expect)
+{
+        int64_t deadline_ms = clock_boottime_ms() + PACKETS_DEADLINE_MS;
+
+        while (fixture_counters(fabric).wrong_source_packets < expect && clock_boottime_ms() < deadline_ms)
+                poll(NULL, 0, 1);
+        return fixture_counters(fabric).wrong_source_packets;
 }
 
 bool fixture_start(void)

@@ -25,6 +25,8 @@ int fixture_attach(struct fabric *fabric, const char *eni_id, const char *node, 
                    const char *address, struct err *err);
 struct prefix fixture_cidr(const char *text);
 struct fabric_counters fixture_counters(struct fabric *fabric);
+/* Forwarding happens in the sender's context or in a softirq soon after: waits until the number is there. */
+uint64_t fixture_wait_wrong_source(struct fabric *fabric, uint64_t expect);
 
 /* Each test gets its fabric as *state, and fails if the fabric leaves anything. */
 #define WITH_FABRIC(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)

@@ -16,17 +16,7 @@
 #include "fabric_fixture.h"
 #include "fabric_packets.h"
 
-/* Forwarding happens in the sender's context or in a softirq soon after: wait until the number is there. */
-static uint64_t wait_wrong_source(struct fabric *fabric, uint64_t expect)
-{
-        int64_t deadline_ms = clock_boottime_ms() + PACKETS_DEADLINE_MS;
-
-        while (fixture_counters(fabric).wrong_source_packets < expect && clock_boottime_ms() < deadline_ms)
-                poll(NULL, 0, 1);
-        return fixture_counters(fabric).wrong_source_packets;
-}
-
-/* Those to or from an address without a public one, as above. */
+/* Those to or from an address without a public one, as fixture_wait_wrong_source(). */
 static uint64_t wait_no_public(struct fabric *fabric, uint64_t expect)
 {
         int64_t deadline_ms = clock_boottime_ms() + PACKETS_DEADLINE_MS;
@@ -137,7 +127,7 @@ static void test_secondary_address(void **state)
         assert_ok(fabric_set_addresses(*state, "eni-2", addresses, 1, &err), &err);
         assert_false(packets_ping(SPACE("n1"), NULL, "10.0.1.21", 56, PACKETS_ABSENCE_MS));
         assert_false(packets_ping(SPACE("n2"), "10.0.1.21", N3_IP, 56, PACKETS_ABSENCE_MS));
-        assert_int_equal(wait_wrong_source(*state, 1), 1);
+        assert_int_equal(fixture_wait_wrong_source(*state, 1), 1);
         assert_ok(fabric_set_addresses(*state, "eni-3", (struct ip[]){packets_ip(N3_IP), addresses[1]}, 2,
                                        &err),
                   &err);
@@ -190,7 +180,7 @@ static void test_forged_source_is_dropped_and_reported(void **state)
         packets_send_forged(SPACE("n1"), N3_IP, N2_IP);       /* of another ENI */
         packets_send_forged(SPACE("n1"), N3_IP, N2_IP);
         packets_send_forged(SPACE("n1"), N1_IP, N2_IP); /* its own */
-        assert_int_equal(wait_wrong_source(*state, 3), 3);
+        assert_int_equal(fixture_wait_wrong_source(*state, 3), 3);
         assert_ok(fabric_read_offenders(*state, &offenders, &n, &err), &err);
         assert_int_equal(n, 2);
         for (size_t i = 0; i < n; i++) {

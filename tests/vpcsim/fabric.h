@@ -4,7 +4,7 @@
  * nothing of EC2; the world tells it what is attached where.
  *
  *   <prefix>-<node>   a node: eth<device index> for each attached ENI, born with the ENI's MAC
- *   <prefix>-vpc      the fabric: one link per attached ENI, gateways (.1 of each subnet), the IMDS address, a /32 route
+ *   <prefix>-vpc      the fabric: one link per attached ENI, of a branch a VLAN on its trunk's, gateways (.1 of each subnet), the IMDS address, a /32 route
  *                     and a permanent neighbour per assigned address, proxy ARP for everything, and an nftables table that
  *                     drops and counts each packet whose source is not assigned to the ENI that it came from
  *   <prefix>-<network> a peered VPC or a site behind a gateway: both ways, without translation, and no further
@@ -71,6 +71,13 @@ struct fabric_eni {
  * IPv6 addresses, they are on it too, and a default route via fe80::1.
  */
 int fabric_attach(struct fabric *fabric, const struct fabric_eni *eni, struct err *err);
+/*
+ * A branch: its packets are those with its VLAN (802.1Q) on the trunk's link. What makes links of them in the node is not
+ * known here: eni->node and eni->device_index do not count. It goes with its trunk. ERR_UNSUPPORTED: the kernel has no
+ * VLANs.
+ */
+int fabric_attach_branch(struct fabric *fabric, const struct fabric_eni *eni, const char *trunk_id,
+                         unsigned vlan, struct err *err);
 int fabric_set_addresses(struct fabric *fabric, const char *eni_id, const struct ip *addresses, size_t n,
                          struct err *err);
 /* The fabric's side of them: the node is told nothing. */

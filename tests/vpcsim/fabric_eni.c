@@ -111,21 +111,39 @@ int fabric_set_unchecked(struct fabric *fabric, const char *eni_id, bool uncheck
         return 0;
 }
 
-static int bring_up(struct fabric *fabric, const struct fabric_space *node, const struct fabric_eni *eni,
-                    const char *link, struct err *err)
+static int give_addresses(struct fabric *fabric, const struct fabric_eni *eni, struct err *err)
 {
         int r = fabric_set_addresses(fabric, eni->eni_id, eni->addresses, eni->n_addresses, err);
 
         if (r == 0)
                 r = fabric_set_ipv6(fabric, eni->eni_id, eni->ipv6, eni->n_ipv6, err);
-        if (r == 0)
-                r = fabric_set_unchecked(fabric, eni->eni_id, eni->unchecked, err);
-        if (r < 0 || eni->device_index > 0)
-                return r;
-        r = fabric_link_boot_primary(node, eni, err);
+        return r < 0 ? r : fabric_set_unchecked(fabric, eni->eni_id, eni->unchecked, err);
+}
+
+/* As the boot of an instance does. */
+static int boot(struct fabric *fabric, const struct fabric_space *node, const struct fabric_eni *eni,
+                const char *link, struct err *err)
+{
+        int r = fabric_link_boot_primary(node, eni, err);
+
         if (r == 0)
                 r = fabric_ipv6_boot_primary(node, eni, err);
         return r < 0 ? r : fabric_space_wait_running(&fabric->vpc, link, err);
+}
+
+static int check_new(struct fabric *fabric, const struct fabric_eni *eni, struct err *err)
+{
+        if (fabric_find_link(fabric, eni->eni_id))
+                return err_set(err, ERR_EXISTS, "%s is attached", eni->eni_id);
+        if (eni->n_addresses == 0)
+                return err_set(err, ERR_INVALID, "attach %s: it has no address", eni->eni_id);
+        return 0;
+}
+
+static void keep(struct fabric *fabric, struct fabric_link *link)
+{
+        GROW(fabric->links, fabric->n_links, fabric->links_capacity);
+        fabric->links[fabric->n_links++] = link;
 }
 
 int fabric_attach(struct fabric *fabric, const struct fabric_eni *eni, struct err *err)
@@ -136,19 +154,60 @@ int fabric_attach(struct fabric *fabric, const struct fabric_eni *eni, struct er
 
         if (!node)
                 return err_set(err, ERR_NOT_FOUND, "attach %s: no node %s", eni->eni_id, eni->node);
-        if (fabric_find_link(fabric, eni->eni_id))
-                return err_set(err, ERR_EXISTS, "%s is attached", eni->eni_id);
-        if (eni->n_addresses == 0)
-                return err_set(err, ERR_INVALID, "attach %s: it has no address", eni->eni_id);
+        r = check_new(fabric, eni, err);
+        if (r < 0)
+                return r;
         r = fabric_link_create(&fabric->vpc, &node->space, eni, ++fabric->links_made, &link, err);
         if (r < 0)
                 return err_wrap(err, "attach %s to %s", eni->eni_id, eni->node);
-        GROW(fabric->links, fabric->n_links, fabric->links_capacity);
-        fabric->links[fabric->n_links++] = link;
-        r = bring_up(fabric, &node->space, eni, link->name, err);
+        keep(fabric, link);
+        r = give_addresses(fabric, eni, err);
+        if (r == 0 && eni->device_index == 0)
+                r = boot(fabric, &node->space, eni, link->name, err);
         if (r < 0) {
                 (void)fabric_detach(fabric, eni->eni_id, NULL);
                 return err_wrap(err, "attach %s to %s", eni->eni_id, eni->node);
+        }
+        return 0;
+}
+
+int fabric_attach_branch(struct fabric *fabric, const struct fabric_eni *eni, const char *trunk_id,
+                         unsigned vlan, struct err *err)
+{
+        const struct fabric_link *trunk = fabric_find_link(fabric, trunk_id);
+        struct fabric_link *link;
+        int r;
+
+        if (!trunk || trunk->trunk_id)
+                return err_set(err, ERR_NOT_FOUND, "branch %s: no trunk %s", eni->eni_id, trunk_id);
+        r = check_new(fabric, eni, err);
+        if (r < 0)
+                return r;
+        r = fabric_link_create_branch(&fabric->vpc, trunk, eni, (uint16_t)vlan, ++fabric->links_made, &link,
+                                      err);
+        if (r < 0)
+                return err_wrap(err, "branch %s of %s", eni->eni_id, trunk_id);
+        keep(fabric, link);
+        r = give_addresses(fabric, eni, err);
+        if (r < 0) {
+                (void)fabric_detach(fabric, eni->eni_id, NULL);
+                return err_wrap(err, "branch %s of %s", eni->eni_id, trunk_id);
+        }
+        return 0;
+}
+
+static int detach_branches(struct fabric *fabric, const char *trunk_id, struct err *err)
+{
+        for (size_t i = fabric->n_links; i-- > 0;) {
+                const struct fabric_link *link = fabric->links[i];
+                _cleanup_free_ char *eni_id = xstrdup(link->eni_id);
+                int r;
+
+                if (!link->trunk_id || strcmp(link->trunk_id, trunk_id) != 0)
+                        continue;
+                r = fabric_detach(fabric, eni_id, err); /* the last one comes to its place */
+                if (r < 0)
+                        return r;
         }
         return 0;
 }
@@ -161,6 +220,9 @@ int fabric_detach(struct fabric *fabric, const char *eni_id, struct err *err)
 
         if (!link)
                 return err_set(err, ERR_NOT_FOUND, "%s is not attached", eni_id);
+        r = link->trunk_id ? 0 : detach_branches(fabric, eni_id, err);
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < link->n_addresses; i++)
                 fabric_nft_change_address(&commands, false, link->name, link->addresses[i]);
         for (size_t i = 0; i < link->n_ipv6; i++)

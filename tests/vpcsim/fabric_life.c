@@ -143,18 +143,27 @@ int fabric_add_node(struct fabric *fabric, const char *node, struct err *err)
         return r < 0 ? err_wrap(err, "add node %s", node) : 0;
 }
 
+/* Any; NULL: it has none. */
+static const struct fabric_link *find_link_of(const struct fabric *fabric, const char *node)
+{
+        for (size_t i = 0; i < fabric->n_links; i++) {
+                if (strcmp(fabric->links[i]->node, node) == 0)
+                        return fabric->links[i];
+        }
+        return NULL;
+}
+
 int fabric_remove_node(struct fabric *fabric, const char *node, struct err *err)
 {
         struct fabric_node *found = fabric_find_node(fabric, node);
+        const struct fabric_link *link;
         int r;
 
         if (!found)
                 return err_set(err, ERR_NOT_FOUND, "no node %s", node);
-        for (size_t i = fabric->n_links; i-- > 0;) {
-                _cleanup_free_ char *eni_id = xstrdup(fabric->links[i]->eni_id);
+        while ((link = find_link_of(fabric, node))) {
+                _cleanup_free_ char *eni_id = xstrdup(link->eni_id);
 
-                if (strcmp(fabric->links[i]->node, node) != 0)
-                        continue;
                 r = fabric_detach(fabric, eni_id, err);
                 if (r < 0)
                         return err_wrap(err, "remove node %s", node);

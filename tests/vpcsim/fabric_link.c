@@ -25,6 +25,7 @@ void fabric_link_free(struct fabric_link *link)
                 return;
         free(link->eni_id);
         free(link->node);
+        free(link->trunk_id);
         free(link->addresses);
         free(link->ipv6);
         free(link);
@@ -72,22 +73,27 @@ static int prepare_fabric_end(const struct fabric_space *vpc, struct fabric_link
         return link_change(vpc->nl, link->ifindex, &change, err);
 }
 
-int fabric_link_create(const struct fabric_space *vpc, const struct fabric_space *node,
-                       const struct fabric_eni *eni, unsigned number, struct fabric_link **ret,
-                       struct err *err)
+static int make(const struct fabric_eni *eni, const char *node, unsigned number, struct fabric_link **ret,
+                struct err *err)
 {
         struct fabric_link *link;
-        int r;
 
         if (number > NODE_LINK_NUMBER_MAX)
                 return err_set(err, ERR_LIMIT, "%u links were made; %d are allowed in a run", number,
                                NODE_LINK_NUMBER_MAX);
         link = XNEW(struct fabric_link);
         link->eni_id = xstrdup(eni->eni_id);
-        link->node = xstrdup(eni->node);
+        link->node = xstrdup(node);
         link->mac = eni->mac;
         snprintf(link->name, sizeof(link->name), "eni%u", number);
-        r = make_pair(vpc, node, eni, number, link, err);
+        *ret = link;
+        return 0;
+}
+
+/* r: how its making went. On failure nothing is left. */
+static int finish(const struct fabric_space *vpc, struct fabric_link *link, int r, struct fabric_link **ret,
+                  struct err *err)
+{
         if (r < 0) {
                 fabric_link_free(link);
                 return r;
@@ -99,6 +105,33 @@ int fabric_link_create(const struct fabric_space *vpc, const struct fabric_space
         }
         *ret = link;
         return 0;
+}
+
+int fabric_link_create(const struct fabric_space *vpc, const struct fabric_space *node,
+                       const struct fabric_eni *eni, unsigned number, struct fabric_link **ret,
+                       struct err *err)
+{
+        struct fabric_link *link;
+        int r = make(eni, eni->node, number, &link, err);
+
+        if (r < 0)
+                return r;
+        return finish(vpc, link, make_pair(vpc, node, eni, number, link, err), ret, err);
+}
+
+int fabric_link_create_branch(const struct fabric_space *vpc, const struct fabric_link *trunk,
+                              const struct fabric_eni *eni, uint16_t vlan, unsigned number,
+                              struct fabric_link **ret, struct err *err)
+{
+        struct link_vlan request = {.parent_ifindex = trunk->ifindex, .id = vlan};
+        struct fabric_link *link;
+        int r = make(eni, trunk->node, number, &link, err);
+
+        if (r < 0)
+                return r;
+        link->trunk_id = xstrdup(trunk->eni_id);
+        request.name = link->name;
+        return finish(vpc, link, link_create_vlan(vpc->nl, &request, err), ret, err);
 }
 
 int fabric_link_add_routes(const struct fabric_space *vpc, const struct fabric_link *link,

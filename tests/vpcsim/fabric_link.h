@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * An attached ENI: a veth pair between the fabric and a node, and the fabric's routes and neighbours for its addresses.
+ * An attached ENI: a veth pair between the fabric and a node, or of a branch a VLAN on its trunk's, and the fabric's routes
+ * and neighbours for its addresses.
  * Internal to fabric*.c.
  */
 #ifndef VPCSIM_FABRIC_LINK_H
@@ -13,6 +14,7 @@
 
 struct fabric_link {
         char *eni_id, *node;
+        char *trunk_id;             /* of a branch; NULL: it is none */
         char name[LINK_NAME_BYTES]; /* in the fabric */
         unsigned ifindex;           /* in the fabric */
         struct mac mac;             /* the ENI's */
@@ -29,7 +31,11 @@ struct fabric_link {
 int fabric_link_create(const struct fabric_space *vpc, const struct fabric_space *node,
                        const struct fabric_eni *eni, unsigned number, struct fabric_link **ret,
                        struct err *err);
-/* Deletes the pair (fine when it is gone) and frees the link. */
+/* The same for a branch: its link is a VLAN of the trunk's, and the node's side of it is the node's to make. */
+int fabric_link_create_branch(const struct fabric_space *vpc, const struct fabric_link *trunk,
+                              const struct fabric_eni *eni, uint16_t vlan, unsigned number,
+                              struct fabric_link **ret, struct err *err);
+/* Deletes the link, of a pair both (fine when it is gone) and frees the link. */
 int fabric_link_delete(const struct fabric_space *vpc, struct fabric_link *link, struct err *err);
 /* Frees the struct, and leaves the pair. */
 void fabric_link_free(struct fabric_link *link);

@@ -74,12 +74,11 @@ int world_tell_addresses(struct world *world, const char *eni_id, struct err *er
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         struct world_eni eni;
         struct ip *addresses;
-        int64_t has_link;
+        bool has_link;
         size_t n;
         int r;
 
-        r = DB_READ_NUMBER(world->db, &has_link, err,
-                           "SELECT count(*) FROM attachment WHERE eni = ? AND has_link", DB_TEXT(eni_id));
+        r = world_has_link(world, eni_id, &has_link, err);
         if (r < 0 || !has_link || !world->fabric)
                 return r;
         r = world_load_eni(world, eni_id, false, arena, &eni, err);

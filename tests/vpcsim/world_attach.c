@@ -30,24 +30,33 @@ int world_insert_attachment(struct world *world, const char *eni_id, const char 
                 DB_NUMBER(done ? -1 : now + world->options.attach_ms), DB_NUMBER(done ? now : -1));
 }
 
-/* Where an ENI is to be plugged in: the fabric's view of it. */
-static int describe_to_fabric(struct world *world, const struct world_eni *eni, struct arena *arena,
-                              struct fabric_eni *ret, struct err *err)
+int world_has_link(struct world *world, const char *eni_id, bool *ret, struct err *err)
 {
-        const char *node, *cidr;
+        int64_t n;
+        int r;
+
+        r = DB_READ_NUMBER(world->db, &n, err,
+                           "SELECT count(*) FROM attachment WHERE has_link AND eni IN (?, (SELECT trunk FROM"
+                           " trunk_association WHERE branch = ?))",
+                           DB_TEXT(eni_id), DB_TEXT(eni_id));
+        *ret = r == 0 && n > 0;
+        return r;
+}
+
+int world_describe_to_fabric(struct world *world, const struct world_eni *eni, struct arena *arena,
+                             struct fabric_eni *ret, struct err *err)
+{
+        const char *cidr;
         struct ip *addresses;
         size_t n = world_list_delivered(eni, arena, &addresses);
         int r;
 
-        if ((r = DB_READ_TEXT(world->db, arena, &node, err, "SELECT name FROM instance WHERE id = ?",
-                              DB_TEXT(eni->attachment->instance_id))) < 0 ||
-            (r = DB_READ_TEXT(world->db, arena, &cidr, err, "SELECT cidr FROM subnet WHERE id = ?",
-                              DB_TEXT(eni->subnet_id))) < 0)
+        r = DB_READ_TEXT(world->db, arena, &cidr, err, "SELECT cidr FROM subnet WHERE id = ?",
+                         DB_TEXT(eni->subnet_id));
+        if (r < 0)
                 return r;
         *ret = (struct fabric_eni){
                 .eni_id = eni->id,
-                .node = node,
-                .device_index = eni->attachment->device_index,
                 .addresses = addresses,
                 .n_addresses = n,
                 .ipv6 = eni->ipv6,
@@ -59,19 +68,34 @@ static int describe_to_fabric(struct world *world, const struct world_eni *eni, 
         return 0;
 }
 
-int world_plug(struct world *world, const char *eni_id, struct err *err)
+static int plug_in(struct world *world, const char *eni_id, struct err *err)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         struct fabric_eni plug;
         struct world_eni eni;
         int r;
 
-        if (world->fabric) {
-                if ((r = world_load_eni(world, eni_id, false, arena, &eni, err)) < 0 ||
-                    (r = describe_to_fabric(world, &eni, arena, &plug, err)) < 0 ||
-                    (r = fabric_attach(world->fabric, &plug, err)) < 0)
-                        return r;
-        }
+        if ((r = world_load_eni(world, eni_id, false, arena, &eni, err)) < 0 ||
+            (r = world_describe_to_fabric(world, &eni, arena, &plug, err)) < 0 ||
+            (r = DB_READ_TEXT(world->db, arena, &plug.node, err, "SELECT name FROM instance WHERE id = ?",
+                              DB_TEXT(eni.attachment->instance_id))) < 0)
+                return r;
+        plug.device_index = eni.attachment->device_index;
+        r = fabric_attach(world->fabric, &plug, err);
+        if (r < 0)
+                return r;
+        r = world_plug_branches(world, eni_id, arena, err);
+        if (r < 0)
+                (void)fabric_detach(world->fabric, eni_id, NULL);
+        return r;
+}
+
+int world_plug(struct world *world, const char *eni_id, struct err *err)
+{
+        int r = world->fabric ? plug_in(world, eni_id, err) : 0;
+
+        if (r < 0)
+                return r;
         return DB_RUN(world->db, err, "UPDATE attachment SET has_link = 1 WHERE eni = ?", DB_TEXT(eni_id));
 }
 

@@ -230,15 +230,12 @@ static int set_description(struct world *world, const struct world_modify_eni *r
 
 static int set_check(struct world *world, const struct world_modify_eni *request, struct err *err)
 {
-        int64_t has_link;
+        bool has_link;
         int r;
 
         if ((r = DB_RUN(world->db, err, "UPDATE eni SET source_dest_check = ? WHERE id = ?",
                         DB_NUMBER(*request->source_dest_check), DB_TEXT(request->eni_id))) < 0 ||
-            (r = DB_READ_NUMBER(world->db, &has_link, err,
-                                "SELECT count(*) FROM attachment WHERE eni = ? AND has_link",
-                                DB_TEXT(request->eni_id))) < 0 ||
-            !has_link || !world->fabric)
+            (r = world_has_link(world, request->eni_id, &has_link, err)) < 0 || !has_link || !world->fabric)
                 return r;
         return fabric_set_unchecked(world->fabric, request->eni_id, !*request->source_dest_check, err);
 }

@@ -199,11 +199,10 @@ static int tell_fabric(struct world *world, const char *eni_id, struct err *err)
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         struct world_eni eni;
-        int64_t has_link;
+        bool has_link;
         int r;
 
-        r = DB_READ_NUMBER(world->db, &has_link, err,
-                           "SELECT count(*) FROM attachment WHERE eni = ? AND has_link", DB_TEXT(eni_id));
+        r = world_has_link(world, eni_id, &has_link, err);
         if (r < 0 || !has_link || !world->fabric ||
             (r = world_load_eni(world, eni_id, false, arena, &eni, err)) < 0)
                 return r;

@@ -29,6 +29,8 @@ enum world_kind {
         _WORLD_KIND_MAX,
 };
 
+struct fabric_eni;
+
 struct world_options {
         unsigned attach_ms, detach_ms, imds_lag_ms, describe_lag_ms, credentials_ttl_s;
         unsigned clock_ahead_s, page_items;
@@ -131,6 +133,8 @@ int world_load_association(struct world *world, const char *column, const char *
 /* What forbids it, beside what holds of any ENI. */
 int world_check_trunk_attach(struct world *world, const char *eni_id, const char *instance_id,
                              struct arena *arena, struct err *err);
+/* Of a trunk whose link has come. They go with it. */
+int world_plug_branches(struct world *world, const char *trunk_id, struct arena *arena, struct err *err);
 /* Of an ENI that goes, trunk or branch. */
 int world_drop_associations(struct world *world, const char *eni_id, struct err *err);
 
@@ -142,5 +146,10 @@ int world_insert_attachment(struct world *world, const char *eni_id, const char 
                             unsigned device_index, const char *status, bool delete_on_termination,
                             char ret_id[static WORLD_ID_BYTES], struct err *err);
 int world_plug(struct world *world, const char *eni_id, struct err *err);
+/* Whether an ENI's packets come to its instance: by its own link, or by that of the trunk whose branch it is. */
+int world_has_link(struct world *world, const char *eni_id, bool *ret, struct err *err);
+/* All but where it is plugged in. */
+int world_describe_to_fabric(struct world *world, const struct world_eni *eni, struct arena *arena,
+                             struct fabric_eni *ret, struct err *err);
 
 #endif

@@ -6,6 +6,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#include "fabric.h"
 #include "world_private.h"
 
 /* Instances that take no trunk: all of these families but their bare metal. */
@@ -169,6 +170,46 @@ static int check_vlan(struct world *world, const struct world_eni *trunk, unsign
         return trunk->attachment ? check_limit(world, trunk->attachment->instance_id, n + 1, err) : 0;
 }
 
+static int plug(struct world *world, const struct world_association *association, struct arena *arena,
+                struct err *err)
+{
+        struct fabric_eni eni;
+        struct world_eni branch;
+        int r;
+
+        if ((r = world_load_eni(world, association->branch_id, false, arena, &branch, err)) < 0 ||
+            (r = world_describe_to_fabric(world, &branch, arena, &eni, err)) < 0)
+                return r;
+        return fabric_attach_branch(world->fabric, &eni, association->trunk_id, association->vlan, err);
+}
+
+static int unplug(struct world *world, const char *branch_id, struct err *err)
+{
+        bool has_link;
+        int r = world_has_link(world, branch_id, &has_link, err);
+
+        return r < 0 || !has_link || !world->fabric ? r : fabric_detach(world->fabric, branch_id, err);
+}
+
+int world_plug_branches(struct world *world, const char *trunk_id, struct arena *arena, struct err *err)
+{
+        _cleanup_statement_ sqlite3_stmt *statement = NULL;
+        int r;
+
+        r = DB_PREPARE(world->db, &statement, err,
+                       "SELECT branch, vlan FROM trunk_association WHERE trunk = ?", DB_TEXT(trunk_id));
+        while (r >= 0 && (r = db_next(statement, err)) > 0) {
+                const struct world_association association = {
+                        .trunk_id = trunk_id,
+                        .branch_id = db_column_text(statement, 0, arena),
+                        .vlan = (unsigned)sqlite3_column_int(statement, 1),
+                };
+
+                r = plug(world, &association, arena, err);
+        }
+        return r;
+}
+
 static int insert(struct world *world, const struct world_associate *request,
                   char ret_id[static WORLD_ID_BYTES], struct err *err)
 {
@@ -189,6 +230,7 @@ int world_associate_trunk(struct world *world, const struct world_associate *req
         char id[WORLD_ID_BYTES];
         const char *made;
         struct ends ends;
+        bool has_link;
         int r;
 
         r = world_find_token(world, &request->token, arena, &made, err);
@@ -201,7 +243,9 @@ int world_associate_trunk(struct world *world, const struct world_associate *req
             (r = check_ends(world, &ends, err)) < 0 ||
             (r = check_vlan(world, &ends.trunk, request->vlan, err)) < 0 ||
             (r = db_begin(world->db, &transaction, err)) < 0 || (r = insert(world, request, id, err)) < 0 ||
-            (r = world_load_association(world, "id", id, arena, ret, err)) < 0)
+            (r = world_load_association(world, "id", id, arena, ret, err)) < 0 ||
+            (r = world_has_link(world, request->branch_id, &has_link, err)) < 0 ||
+            (has_link && world->fabric && (r = plug(world, ret, arena, err)) < 0))
                 return r;
         return db_commit(&transaction, err);
 }
@@ -211,6 +255,7 @@ int world_disassociate_trunk(struct world *world, const char *id, const struct w
 {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         _cleanup_transaction_ struct db_transaction transaction = {0};
+        struct world_association association;
         const char *made;
         int r;
 
@@ -218,6 +263,8 @@ int world_disassociate_trunk(struct world *world, const char *id, const struct w
         if (r == 1)
                 return 0; /* done before */
         if (r < 0 || (r = world_exists(world, WORLD_ASSOCIATION, id, err)) < 0 ||
+            (r = world_load_association(world, "id", id, arena, &association, err)) < 0 ||
+            (r = unplug(world, association.branch_id, err)) < 0 ||
             (r = db_begin(world->db, &transaction, err)) < 0 ||
             (r = DB_RUN(world->db, err, "DELETE FROM trunk_association WHERE id = ?", DB_TEXT(id))) < 0 ||
             (r = world_keep_token(world, token, id, err)) < 0)
@@ -227,6 +274,14 @@ int world_disassociate_trunk(struct world *world, const char *id, const struct w
 
 int world_drop_associations(struct world *world, const char *eni_id, struct err *err)
 {
+        struct world_association association;
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        int r = world_load_association(world, "branch", eni_id, arena, &association, err);
+
+        if (r == 0)
+                r = unplug(world, eni_id, err);
+        if (r < 0 && r != -ERR_NOT_FOUND)
+                return r;
         return DB_RUN(world->db, err, "DELETE FROM trunk_association WHERE trunk = ? OR branch = ?",
                       DB_TEXT(eni_id), DB_TEXT(eni_id));
 }
