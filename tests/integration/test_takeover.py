@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """From aws-vpc-cni to us while pods run: no byte is lost, every address stays, and nothing of the old remains."""
 import concurrent.futures
+import contextlib
 import hashlib
 import json
+import os
 import secrets
 
 import pytest
 
 from vpc import echo, patient, wait_until
-from vpc.aws_cni import USER, AwsCni
+from vpc.asking import Asking
+from vpc.aws_cni import USER, VERSIONS, AwsCni
 from vpc.host import Host
 from vpc.rpc import RpcError
 from vpc.stream import Stream
@@ -16,15 +19,22 @@ from vpc.stream import Stream
 ENV = {"WARM_IP_TARGET": "1", "MINIMUM_IP_TARGET": "3", "IP_COOLDOWN_PERIOD": "1", "VPCWIRE_ORPHAN_GRACE_PERIOD": "2"}
 INTERNET_HOST = "198.51.100.10"
 NOTHING = ([], [], [])
+KERNEL_CHECKS = ("links", "rp_filter", "pod-links", "rules", "other-rules", "eni-routes", "pod-routes", "nftables", "guards", "firewall")
 
 pytestmark = pytest.mark.world(users=[USER])
 
 
+@pytest.fixture(params=VERSIONS)
+def version(request):
+    """aws-vpc-cni's."""
+    return request.param
+
+
 @pytest.fixture
-def old(make_node, tmp_path):
+def old(make_node, tmp_path, version):
     """A t3.small with three pods of aws-vpc-cni: one on the primary ENI, two on a second one."""
     node = make_node("n1", env=ENV, start=False)
-    old = AwsCni(node, tmp_path)
+    old = AwsCni(node, tmp_path, version)
     node.env["AWS_VPC_K8S_CNI_BACKING_STORE"] = str(old.checkpoint)
     old.add_addresses(2)
     old.add_eni(3)
@@ -32,7 +42,7 @@ def old(make_node, tmp_path):
     return old
 
 
-def test_who_came_between_an_uninstall_and_a_return(make_node, tmp_path):
+def test_who_came_between_an_uninstall_and_a_return(make_node, tmp_path, version):
     """All in one boot: what our database said when we went says nothing of aws-vpc-cni's pods."""
     node = make_node("n1", start=False, env={**ENV, "WARM_IP_TARGET": "1", "MINIMUM_IP_TARGET": "1"})
     host = Host(node, tmp_path)
@@ -46,7 +56,7 @@ def test_who_came_between_an_uninstall_and_a_return(make_node, tmp_path):
     before.delete()
     node.stop()
     host.run("uninstall")
-    theirs = AwsCni(node, tmp_path)
+    theirs = AwsCni(node, tmp_path, version)
     theirs.free[0].append(ours)
     pod = theirs.add_pod("web-0", 0)
     theirs.write_checkpoint()
@@ -55,7 +65,7 @@ def test_who_came_between_an_uninstall_and_a_return(make_node, tmp_path):
     assert node.add_pod("new").address != ours
 
 
-def test_who_came_between_with_our_database_left(make_node, tmp_path):
+def test_who_came_between_with_our_database_left(make_node, tmp_path, version):
     """A way back without a word: aws-vpc-cni's DaemonSet in the place of ours, and then ours again, all in one boot."""
     node = make_node("n1", env={**ENV, "WARM_IP_TARGET": "1", "MINIMUM_IP_TARGET": "2"})
     node.env["AWS_VPC_K8S_CNI_BACKING_STORE"] = str(tmp_path / "ipam.json")
@@ -64,7 +74,7 @@ def test_who_came_between_with_our_database_left(make_node, tmp_path):
     ours = before.address
     before.delete()
     node.stop()
-    theirs = AwsCni(node, tmp_path)
+    theirs = AwsCni(node, tmp_path, version)
     theirs.free[0].append(ours)
     pod = theirs.add_pod("web-0", 0)
     theirs.write_checkpoint()
@@ -95,23 +105,56 @@ def taken_over(old, *pods):
     return True
 
 
+def doctor_of_kernel(node):
+    env = {**os.environ, "VPCWIRE_SOCKET": str(node.socket), "VPCWIRE_DB": str(node.db)}
+    report = json.loads(node.exec(node.build / "bin/ipamctl", "--json", "doctor", check=False, env=env).stdout)
+    return {finding["check"]: finding["verdict"] for finding in report["checks"] if finding["check"] in KERNEL_CHECKS}
+
+
+def expected_sources(node, *pods):
+    """Asking's: each pod asks all others and the internet."""
+    addresses = {pod: getattr(pod, "old_address", None) or pod.address for pod in pods}
+    return {
+        pod.netns: {**{address: addresses[pod] for other, address in addresses.items() if other is not pod}, INTERNET_HOST: node.public_address}
+        for pod in pods
+    }
+
+
+@contextlib.contextmanager
+def talking(vpc, node, pods):
+    """Two connections that stay and ever new ones between all of them and with the internet; gives what waits until all go on."""
+    first, second, third = pods[:3]
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(echo.serving(*(pod.netns for pod in pods), node.netns, vpc.internet))
+        all_that_moves = [
+            stack.enter_context(Stream(first.netns, second.netns, second.old_address, 7001)),
+            stack.enter_context(Stream(third.netns, vpc.internet, INTERNET_HOST, 7002)),
+            stack.enter_context(Asking(expected_sources(node, *pods))),
+        ]
+
+        def go_on():
+            before = [each.moved() for each in all_that_moves]
+            wait_until(lambda: all(each.moved() > count + 1 for each, count in zip(all_that_moves, before)), 60, why="all go on")
+
+        go_on()
+        yield go_on
+        go_on()
+
+
 def test_pods_are_taken_over_while_they_talk(vpc, old):
     node, (first, second, third) = old.node, old.pods
     vpc.ctl("internet-address", address=INTERNET_HOST)
     old.write_checkpoint()
-    with Stream(first.netns, second.netns, second.old_address, 7001) as inside:
-        with Stream(third.netns, vpc.internet, INTERNET_HOST, 7002) as outside:
-            node.start()
-            wait_until(lambda: taken_over(old, first, second, third), 30, why="taken over")
-            moved = inside.moved(), outside.moved()
-            wait_until(lambda: inside.moved() > moved[0] and outside.moved() > moved[1], 60, why="both go on")
+    assert all(old.left()), "rules, routes and packet filter"
+    with talking(vpc, node, old.pods):
+        node.start()
+        wait_until(lambda: taken_over(old, first, second, third), 30, why="taken over")
     for lease in node.leases():
         assert lease["state"] == "wired" and lease["network"] == "aws-cni" and lease["pod_namespace"] == "default"
-    with echo.serving(*(pod.netns for pod in old.pods), node.netns, vpc.internet):
+    assert doctor_of_kernel(node) == dict.fromkeys(KERNEL_CHECKS, "ok")
+    with echo.serving(*(pod.netns for pod in old.pods), node.netns):
         for pod in old.pods:
-            echo.assert_source(pod.netns, [other.old_address for other in old.pods if other is not pod], pod.old_address)
             echo.assert_source(pod.netns, [node.address], pod.old_address)
-            echo.assert_source(pod.netns, [INTERNET_HOST], node.public_address)
     fresh = node.add_pods(["new-0", "new-1"])
     assert not {pod.address for pod in fresh} & {pod.old_address for pod in old.pods}
     for pod in old.pods:
@@ -121,10 +164,10 @@ def test_pods_are_taken_over_while_they_talk(vpc, old):
     assert node.leases() == [] and node.pod_links() == {} and node.pod_routes() == []
 
 
-def test_a_mark_of_ones_own(make_node, tmp_path):
+def test_a_mark_of_ones_own(make_node, tmp_path, version):
     """AWS_VPC_K8S_CNI_CONNMARK is the cluster's: what aws-vpc-cni made with it is known by it."""
     node = make_node("n1", env={**ENV, "AWS_VPC_K8S_CNI_CONNMARK": "0x100000"}, start=False)
-    theirs = AwsCni(node, tmp_path, mark="0x100000")
+    theirs = AwsCni(node, tmp_path, version, mark="0x100000")
     node.env["AWS_VPC_K8S_CNI_BACKING_STORE"] = str(theirs.checkpoint)
     theirs.add_addresses(1)
     pod = theirs.add_pod("web-0", 0)
@@ -213,38 +256,32 @@ def stand_in_for_aws_cni(old):
 
 def test_back_to_aws_vpc_cni(vpc, old):
     """There and back while pods talk, those of ours among them; then nothing of ours is left."""
-    node, (first, second, third) = old.node, old.pods
+    node = old.node
     vpc.ctl("internet-address", address=INTERNET_HOST)
     old.write_checkpoint()
     node.env.update(HOST_CNI_BIN_PATH=str(node.folder / "bin"), VPCWIRE_PLUGIN=str(node.build / "bin/vpcwire"))
-    with Stream(first.netns, second.netns, second.old_address, 7001) as inside:
-        with Stream(third.netns, vpc.internet, INTERNET_HOST, 7002) as outside:
-            node.start()
-            wait_until(lambda: taken_over(old, *old.pods), 30, why="taken over")
-            ours = node.add_pods(["new-0", "new-1"])
-            assert json.loads(node.export().stdout)["version"] == "vpc-cni-ipam/1"
-            node.export("--output", old.checkpoint)
-            assert old.checkpoint.stat().st_mode & 0o777 == 0o600
-            busy = node.command_line("uninstall", "--handover", check=False)
-            assert busy.returncode == 1 and "stop ipamd first" in busy.stderr
-            node.stop()
-            stand_in_for_aws_cni(old)
-            node.command_line("uninstall", "--handover")
-            moved = inside.moved(), outside.moved()
-            wait_until(lambda: inside.moved() > moved[0] and outside.moved() > moved[1], 60, why="both go on")
-    rows = json.loads(old.checkpoint.read_text())["allocations"]
-    assert sorted(row["ipv4"] for row in rows) == sorted([pod.old_address for pod in old.pods] + [pod.address for pod in ours])
-    assert {row["containerID"] for row in rows} == {pod.container_id for pod in [*old.pods, *ours]}
-    assert not [rule for rule in node.ip("rule", "show") if rule.get("protocol") == "118"]
-    assert node.pod_routes() == [] and "vpcwire" not in node.exec("nft", "list", "tables").stdout
-    with echo.serving(*(pod.netns for pod in [*old.pods, *ours]), vpc.internet):
-        for pod in [*old.pods, *ours]:
-            address = getattr(pod, "old_address", None) or pod.address
-            others = [getattr(other, "old_address", None) or other.address for other in [*old.pods, *ours] if other is not pod]
-            echo.assert_source(pod.netns, others, address)
-            echo.assert_source(pod.netns, [INTERNET_HOST], node.public_address)
-    node.start()  # and here again: the database went, so all of them are taken over anew
-    wait_until(lambda: len(node.leases()) == 5 and old.left() == NOTHING, 30, why="taken over again")
+    node.start()
+    wait_until(lambda: taken_over(old, *old.pods), 30, why="taken over")
+    ours = node.add_pods(["new-0", "new-1"])
+    with talking(vpc, node, [*old.pods, *ours]) as go_on:
+        assert json.loads(node.export().stdout)["version"] == "vpc-cni-ipam/1"
+        node.export("--output", old.checkpoint)
+        assert old.checkpoint.stat().st_mode & 0o777 == 0o600
+        busy = node.command_line("uninstall", "--handover", check=False)
+        assert busy.returncode == 1 and "stop ipamd first" in busy.stderr
+        node.stop()
+        stand_in_for_aws_cni(old)
+        go_on()  # both stand
+        node.command_line("uninstall", "--handover")
+        rows = json.loads(old.checkpoint.read_text())["allocations"]
+        assert sorted(row["ipv4"] for row in rows) == sorted([pod.old_address for pod in old.pods] + [pod.address for pod in ours])
+        assert {row["containerID"] for row in rows} == {pod.container_id for pod in [*old.pods, *ours]}
+        assert not [rule for rule in node.ip("rule", "show") if rule.get("protocol") == "118"]
+        assert node.pod_routes() == [] and "vpcwire" not in node.exec("nft", "list", "tables").stdout
+        go_on()
+        node.start()  # and here again: the database went, so all of them are taken over anew
+        wait_until(lambda: len(node.leases()) == 5 and old.left() == NOTHING, 30, why="taken over again")
+
 
 HELD = {"IP_COOLDOWN_PERIOD": "1", "MAX_ENI": "1"}
 

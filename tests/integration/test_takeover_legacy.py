@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from vpc import patient, wait_until
-from vpc.aws_cni import USER, AwsCni
+from vpc.aws_cni import USER, VERSIONS, AwsCni
 from vpc.kube_proxy import IptablesLegacy
 
 ENV = {"WARM_IP_TARGET": "1", "MINIMUM_IP_TARGET": "2", "IP_COOLDOWN_PERIOD": "1"}
@@ -68,15 +68,21 @@ def others(node):
     return [re.sub(r"^(:\w+ \w+) \[.*", r"\1", line) for line in lines(node) if not ITS_OWN.search(line)]
 
 
+@pytest.fixture(params=VERSIONS)
+def version(request):
+    """aws-vpc-cni's."""
+    return request.param
+
+
 @pytest.fixture
-def old(make_node, tmp_path):
+def old(make_node, tmp_path, version):
     """A t3.small with a pod of aws-vpc-cni, whose chains stand in iptables-legacy among other people's."""
     node = make_node("n1", env={**ENV, "XTABLES_LOCKFILE": str(tmp_path / "xtables.lock")}, start=False)
     missing = IptablesLegacy.missing(node.netns)
     if missing:
         pytest.skip(f"missing here: {missing}")
     restore(node, FOREIGN)
-    old = AwsCni(node, tmp_path, LEGACY)
+    old = AwsCni(node, tmp_path, version, LEGACY)
     restore(node, AFTER)
     node.env["AWS_VPC_K8S_CNI_BACKING_STORE"] = str(old.checkpoint)
     old.add_addresses(1)
@@ -145,10 +151,10 @@ def test_beside_others_who_write(old):
     assert len([line for line in others(node) if "10.100.1." in line]) == rules
 
 
-def test_no_table_is_made(make_node, tmp_path):
+def test_no_table_is_made(make_node, tmp_path, version):
     """Where iptables-legacy is not in use it stays so: looking loads nothing, and no lock is asked for."""
     node = make_node("n1", env={**ENV, "XTABLES_LOCKFILE": "/nonexistent/xtables.lock"}, start=False)
-    old = AwsCni(node, tmp_path)
+    old = AwsCni(node, tmp_path, version)
     node.env["AWS_VPC_K8S_CNI_BACKING_STORE"] = str(old.checkpoint)
     old.write_checkpoint()  # of a node on which no pod ran
     assert node.exec("cat", TABLES).stdout == ""

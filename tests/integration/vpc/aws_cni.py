@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A node as aws-vpc-cni leaves it: ENIs with its tags, its links, rules, routes and iptables chains, pods, and its checkpoint."""
+"""A node as aws-vpc-cni leaves it: ENIs with its tags, its links, rules, routes and packet filter, pods, and its checkpoint."""
 import hashlib
 import json
 import pathlib
@@ -14,13 +14,28 @@ from .process import run
 USER = {"access_key_id": "AKIATAKEOVER00000000", "secret_access_key": "aws-vpc-cni-secret"}
 GATEWAY = "169.254.1.1"
 MARK = "0x80"
+VERSIONS = ("1.22", "1.23")  # they differ in what marks a new connection
+NFT_TABLE = """
+table ip aws-cni {
+    chain snat-mark {
+        counter ip daddr 10.0.0.0/16 return
+        counter ct mark set ct mark or %(mark)s
+    }
+    chain nat-prerouting {
+        type nat hook prerouting priority dstnat + 10; policy accept;
+        fib daddr type local return
+        iifname "eni*" counter jump snat-mark
+        counter meta mark set ct mark and %(mark)s
+    }
+}
+"""
 
 
 class AwsCni:
     """add_eni(), add_pod() and write_checkpoint() make the node; row() what the checkpoint says of a pod."""
 
-    def __init__(self, node, folder, program="iptables-nft", mark=MARK):
-        self.node, self.simulator, self.program, self.mark = node, node.simulator, program, mark
+    def __init__(self, node, folder, version, program="iptables-nft", mark=MARK):
+        self.node, self.simulator, self.version, self.program, self.mark = node, node.simulator, version, program, mark
         self.checkpoint = pathlib.Path(folder) / "ipam.json"
         self.rows, self.enis = [], []
         self.ec2 = boto3.client(
@@ -60,28 +75,45 @@ class AwsCni:
         run("ip", "netns", "exec", self.node.netns, self.program, "-w", "-t", table, *arguments)
 
     def filter(self):
-        """Its chains as version 1.19 and later have them, by iptables-nft or iptables-legacy."""
-        snat, connmark = "AWS-SNAT-CHAIN-0", "AWS-CONNMARK-CHAIN-0"
-        restore = ["-j", "CONNMARK", "--restore-mark", "--nfmask", self.mark, "--ctmask", self.mark]
-        for chain in (snat, connmark):
-            self.iptables("nat", "-N", chain)
-        self.iptables("nat", "-A", "POSTROUTING", "-m", "comment", "--comment", "AWS SNAT CHAIN", "-j", snat)
-        self.iptables("nat", "-A", snat, "-d", "10.0.0.0/16", "-m", "comment", "--comment", "AWS SNAT CHAIN", "-j", "RETURN")
+        """What it has of packet filter."""
+        self.filter_snat()
+        if self.version == "1.23" and self.program == "iptables-nft":
+            self.node.exec("nft", "-f", "-", input=NFT_TABLE % {"mark": self.mark})
+        else:
+            self.filter_connmark()
+        self.filter_primary()
+
+    def restore_mark(self):
+        return ["-j", "CONNMARK", "--restore-mark", "--nfmask", self.mark, "--ctmask", self.mark]
+
+    def filter_snat(self):
+        chain = "AWS-SNAT-CHAIN-0"
+        self.iptables("nat", "-N", chain)
+        self.iptables("nat", "-A", "POSTROUTING", "-m", "comment", "--comment", "AWS SNAT CHAIN", "-j", chain)
+        self.iptables("nat", "-A", chain, "-d", "10.0.0.0/16", "-m", "comment", "--comment", "AWS SNAT CHAIN", "-j", "RETURN")
         self.iptables(
-            "nat", "-A", snat, "!", "-o", "vlan+", "-m", "comment", "--comment", "AWS, SNAT", "-m", "addrtype", "!", "--dst-type", "LOCAL",
+            "nat", "-A", chain, "!", "-o", "vlan+", "-m", "comment", "--comment", "AWS, SNAT", "-m", "addrtype", "!", "--dst-type", "LOCAL",
             *["-j", "SNAT", "--to-source", self.node.address, "--random-fully"],
         )
-        self.iptables("nat", "-A", "PREROUTING", "-i", "eni+", "-m", "comment", "--comment", "AWS, outbound connections", "-j", connmark)
-        self.iptables("nat", "-A", connmark, "-d", "10.0.0.0/16", "-m", "comment", "--comment", "AWS CONNMARK CHAIN, VPC CIDR", "-j", "RETURN")
-        self.iptables("nat", "-A", connmark, "-m", "comment", "--comment", "AWS, CONNMARK", "-j", "CONNMARK", "--set-xmark", f"{self.mark}/{self.mark}")
-        self.iptables("nat", "-A", "PREROUTING", "-m", "comment", "--comment", "AWS, CONNMARK", *restore)
-        primary = ["-m", "comment", "--comment", "AWS, primary ENI"]
+
+    def filter_connmark(self):
+        """As 1.22 has it everywhere, and 1.23 where iptables is iptables-legacy."""
+        chain = "AWS-CONNMARK-CHAIN-0"
+        comment = "AWS CONNMARK CHAIN" if self.version == "1.23" else "AWS CONNMARK CHAIN, VPC CIDR"
+        self.iptables("nat", "-N", chain)
+        self.iptables("nat", "-A", "PREROUTING", "-i", "eni+", "-m", "comment", "--comment", "AWS, outbound connections", "-j", chain)
+        self.iptables("nat", "-A", chain, "-d", "10.0.0.0/16", "-m", "comment", "--comment", comment, "-j", "RETURN")
+        self.iptables("nat", "-A", chain, "-m", "comment", "--comment", "AWS, CONNMARK", "-j", "CONNMARK", "--set-xmark", f"{self.mark}/{self.mark}")
+        self.iptables("nat", "-A", "PREROUTING", "-m", "comment", "--comment", "AWS, CONNMARK", *self.restore_mark())
+
+    def filter_primary(self):
+        comment = ["-m", "comment", "--comment", "AWS, primary ENI"]
         self.iptables(
-            "mangle", "-A", "PREROUTING", "-i", "eth0", *primary, "-m", "addrtype", "--dst-type", "LOCAL", "--limit-iface-in",
+            "mangle", "-A", "PREROUTING", "-i", "eth0", *comment, "-m", "addrtype", "--dst-type", "LOCAL", "--limit-iface-in",
             *["-j", "CONNMARK", "--set-xmark", f"{self.mark}/{self.mark}"],
         )
         for pods in ("eni+", "vlan+"):
-            self.iptables("mangle", "-A", "PREROUTING", "-i", pods, *primary, *restore)
+            self.iptables("mangle", "-A", "PREROUTING", "-i", pods, *comment, *self.restore_mark())
 
     def add_addresses(self, count):
         """To the primary ENI."""
@@ -110,7 +142,6 @@ class AwsCni:
         self.route("add", "default", "via", gateway, "dev", name, "table", table)
         self.secondary[address] = table
         self.rule("add", "from", address, "lookup", table, "priority", "32765")
-        self.sysctl(f"conf.{name}.rp_filter", 2)
         self.free[device] = [entry["PrivateIpAddress"] for entry in eni["PrivateIpAddresses"] if not entry["Primary"]]
 
     def wait_link(self, mac):
@@ -161,6 +192,6 @@ class AwsCni:
         """Its rules, host routes and packet filter that are still there."""
         rules = [r for r in self.node.ip("rule", "show") if r["priority"] in (512, 1536, 1024, 32765) and r.get("protocol") != "118"]
         routes = [route["dst"] for route in self.node.ip("route", "show", "table", "main") if route.get("dev", "").startswith("eni")]
-        nft = [line.strip() for line in self.node.exec("nft", "list", "ruleset").stdout.splitlines() if "AWS-" in line]
+        nft = [line.strip() for line in self.node.exec("nft", "list", "ruleset").stdout.splitlines() if "AWS-" in line or "aws-cni" in line]
         rest = [run("ip", "netns", "exec", self.node.netns, f"iptables-{which}-save").stdout for which in ("nft", "legacy")]
         return rules, routes, nft + [line for text in rest for line in text.splitlines() if "AWS" in line]
