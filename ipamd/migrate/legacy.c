@@ -94,6 +94,8 @@ static const struct {
         {"mangle", "PREROUTING", "iifname * counter meta mark set ct mark and #"},
 };
 
+#define OWN_TABLE "aws-cni"
+
 static const char chain_prefixes[][16] = {"AWS-SNAT-", "AWS-CONNMARK-"};
 
 static bool word_matches(const char *pattern, size_t p, const char *word, size_t n, uint32_t connmark)
@@ -230,43 +232,49 @@ static void see_rules(struct nft_ctx *nft, struct listing *listing)
         }
 }
 
-static int clean_table(struct nft_ctx *nft, const char *table, uint32_t connmark, unsigned *n,
-                       struct err *err)
+static void see_table(struct nft_ctx *nft, struct listing *listing, const char *table)
 {
-        struct listing listing = {.table = table, .connmark = connmark};
-        int r = 0;
-
-        see_chains(nft, &listing);
-        /* Its lone rules are known for its own only beside its chains. */
-        if (listing.chains.text || strcmp(table, "mangle") == 0) {
-                see_rules(nft, &listing);
-                text_add(&listing.deletes, "%s%s", listing.flushes.text ?: "", listing.chains.text ?: "");
-                r = listing.n ? run(nft, listing.deletes.text, err) : 0;
-        }
-        if (r == 0)
-                *n += listing.n;
-        text_done(&listing.deletes);
-        text_done(&listing.flushes);
-        text_done(&listing.chains);
-        return r;
+        listing->table = table;
+        see_chains(nft, listing);
+        /* Its lone rules are known for its own only beside its chains, which are in the nat table. */
+        if (listing->chains.text)
+                see_rules(nft, listing);
 }
 
+/* From version 1.23 on what marks connections is in a table of its own. */
+static void see_own_table(struct nft_ctx *nft, struct listing *listing)
+{
+        _cleanup_free_ char *text = ask(nft, "list table ip " OWN_TABLE);
+
+        if (!text)
+                return;
+        text_add(&listing->chains, "delete table ip " OWN_TABLE "\n");
+        listing->n++;
+}
+
+static void listing_done(struct listing *listing)
+{
+        text_done(&listing->deletes);
+        text_done(&listing->flushes);
+        text_done(&listing->chains);
+}
+
+/* In one step: whoever is killed between two would not know the rest for aws-vpc-cni's, and packets would meet half of it. */
 static int clean(struct nft_ctx *nft, uint32_t connmark, unsigned *n, struct err *err)
 {
-        unsigned before = *n;
+        _cleanup_(listing_done) struct listing listing = {.connmark = connmark};
 
         nft_ctx_output_set_flags(nft, NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_HANDLE);
-        if (clean_table(nft, "nat", connmark, n, err) < 0)
-                return -(int)err->code;
-        /* The mangle table has no chain of its own by which to know it. */
-        if (*n > before && clean_table(nft, "mangle", connmark, n, err) < 0)
-                return -(int)err->code;
-        if (nft_run_cmd_from_buffer(nft, "list table ip aws-cni") != 0) {
-                (void)nft_ctx_get_error_buffer(nft);
+        see_table(nft, &listing, "nat");
+        see_table(nft, &listing, "mangle");
+        see_own_table(nft, &listing);
+        if (!listing.n)
                 return 0;
-        }
-        ++*n;
-        return run(nft, "delete table ip aws-cni", err);
+        text_add(&listing.deletes, "%s%s", listing.flushes.text ?: "", listing.chains.text ?: "");
+        if (run(nft, listing.deletes.text, err) < 0)
+                return -(int)err->code;
+        *n += listing.n;
+        return 0;
 }
 
 /* With a context of its own, which keeps in memory what it has seen of other people's tables. */

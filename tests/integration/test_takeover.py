@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import secrets
+import select
+import subprocess
 
 import pytest
 
@@ -162,6 +164,41 @@ def test_pods_are_taken_over_while_they_talk(vpc, old):
     for pod in fresh:
         pod.delete()
     assert node.leases() == [] and node.pod_links() == {} and node.pod_routes() == []
+
+
+def test_its_packet_filter_goes_in_one_step(old):
+    """Of its lone rules nobody could say whose they are when the chains beside them had gone; and no packet meets a half."""
+    node = old.node
+    old.write_checkpoint()
+    with subprocess.Popen(["ip", "netns", "exec", node.netns, "nft", "monitor"], stdout=subprocess.PIPE, text=True) as monitor:
+        try:
+            wait_until(lambda: is_heard(node, monitor), 30, why="the monitor listens")
+            node.start()
+            wait_until(lambda: taken_over(old, *old.pods), 30, why="taken over")
+            node.exec("nft", "add table ip the-end")
+            steps = read_steps(monitor, "table ip the-end")
+        finally:
+            monitor.terminate()
+    (step,) = [step for step in steps if any(line.startswith(("delete chain ip nat", "delete table ip aws-cni")) for line in step)]
+    rules = {table: sum(line.startswith(f"delete rule ip {table} PREROUTING") for line in step) for table in ("nat", "mangle")}
+    assert rules == {"nat": 2 if old.version == "1.22" else 0, "mangle": 3}, step
+
+
+def is_heard(node, monitor):
+    node.exec("nft", "add table ip the-beginning; delete table ip the-beginning")
+    return select.select([monitor.stdout], [], [], 0)[0]
+
+
+def read_steps(monitor, last):
+    """What changed, by generation, up to the one that says `last`."""
+    steps = [[]]
+    while not any(last in line for line in steps[-1]):
+        line = monitor.stdout.readline().strip()
+        assert line, "it ended before that"
+        steps[-1].append(line)
+        if line.startswith("# new generation"):
+            steps.append([])
+    return steps
 
 
 def test_a_mark_of_ones_own(make_node, tmp_path, version):
