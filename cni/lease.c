@@ -109,10 +109,27 @@ static int try_to_ask(struct call *call, const struct lease_ask *what, struct ip
         return r == -ERR_NOT_FOUND ? call_fail(call, CNI_CODE_TRY_AGAIN, err) : r;
 }
 
+static bool is_answered(const struct ipam_client *ipam)
+{
+        return ipam && ipam_client_error(ipam)->id != IPAM_ERROR_NONE;
+}
+
+/* The last try says only that nobody answered; what the daemon said before is why. */
+static void add_earlier(const struct err *said, struct err *err)
+{
+        struct err last = *err;
+
+        *err = *said;
+        err->code = last.code;
+        err->sys_errno = last.sys_errno;
+        err_wrap(err, "%.*s; before that", ERR_MESSAGE_BYTES / 2, last.msg);
+}
+
 int lease_ask(struct call *call, const struct lease_ask *what, struct ipam_client **ipam,
               struct ipam_add_reply *ret, struct err *err)
 {
         int pause_ms = RECONNECT_PAUSE_MS;
+        struct err said = {0};
         bool again = false;
         int r;
 
@@ -120,6 +137,10 @@ int lease_ask(struct call *call, const struct lease_ask *what, struct ipam_clien
                 r = try_to_ask(call, what, ipam, ret, &again, err);
                 if (r == 0)
                         return 0;
+                if (is_answered(*ipam))
+                        said = *err;
+                else if (said.code)
+                        add_earlier(&said, err);
                 *ipam = ipam_client_free(*ipam);
                 if (!again || left_ms(call) <= pause_ms + LAST_TRY_MS)
                         return r;

@@ -267,6 +267,19 @@ def test_the_last_answer_is_the_reason(host):
     host.assert_clean()
 
 
+@pytest.mark.parametrize("ends", ["in silence", "away"])
+def test_an_earlier_answer_is_the_reason_where_the_last_try_has_none(host, ends):
+    """The daemon said what is wrong, and froze or went away: an ADD whose time is over says so too."""
+    answers = iter([RemoteError("NotReady", reason="no credentials"), SILENCE if ends == "in silence" else CLOSE])
+    with host.daemon(Add=lambda _: next(answers, CLOSE)) as daemon:
+        result = host.cni("ADD", timeoutSeconds=4)
+        assert daemon.methods().count("Add") >= 2
+        why = "did not answer in time" if ends == "in silence" else "closed"
+        assert result.code == 11 and why in result.json["msg"] and "before that" in result.json["msg"], result
+        assert result.json["msg"].count("no credentials") == 1, result
+    host.assert_clean()
+
+
 def test_a_frozen_daemon_takes_no_longer_than_said(host):
     """timeoutSeconds is all of an ADD, connecting and asking; and STATUS and DEL without a daemon wait for nobody."""
     asked = []
