@@ -4,6 +4,11 @@
 
 #include <vpcwire/clock.h>
 
+enum {
+        PAIR_US = 50, /* three readings take less, unless somebody else has the processor meanwhile */
+        PAIR_TRIES = 8,
+};
+
 static int64_t now_ms(clockid_t id)
 {
         struct timespec ts;
@@ -17,17 +22,38 @@ int64_t clock_boottime_ms(void)
         return now_ms(CLOCK_BOOTTIME);
 }
 
-int64_t clock_boottime_us(void)
+static int64_t now_us(clockid_t id)
 {
         struct timespec ts;
 
-        clock_gettime(CLOCK_BOOTTIME, &ts);
+        clock_gettime(id, &ts);
         return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+int64_t clock_boottime_us(void)
+{
+        return now_us(CLOCK_BOOTTIME);
 }
 
 int64_t clock_wall_ms(void)
 {
         return now_ms(CLOCK_REALTIME);
+}
+
+int64_t clock_wall_minus_boottime_ms(void)
+{
+        int64_t best_us = INT64_MAX, difference_us = 0;
+
+        for (int i = 0; i < PAIR_TRIES && best_us > PAIR_US; i++) {
+                int64_t before_us = now_us(CLOCK_BOOTTIME), wall_us = now_us(CLOCK_REALTIME);
+                int64_t took_us = now_us(CLOCK_BOOTTIME) - before_us;
+
+                if (took_us >= best_us)
+                        continue;
+                best_us = took_us;
+                difference_us = wall_us - before_us - took_us / 2;
+        }
+        return (difference_us + 500) / 1000;
 }
 
 const char *clock_wall_format(int64_t wall_ms, char text[static CLOCK_TEXT_BYTES])

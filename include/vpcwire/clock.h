@@ -12,6 +12,12 @@ int64_t clock_boottime_ms(void);
 int64_t clock_boottime_us(void);
 int64_t clock_wall_ms(void); /* since 1970-01-01T00:00:00Z */
 
+/*
+ * What a time on CLOCK_BOOTTIME is later on the wall clock, by now. Both are read together, and again where the thread had
+ * to wait in between: one clock after the other would be wrong by that wait.
+ */
+int64_t clock_wall_minus_boottime_ms(void);
+
 enum { CLOCK_TEXT_BYTES = 25 };
 /* "2026-11-23T06:12:22.123Z" */
 const char *clock_wall_format(int64_t wall_ms, char text[static CLOCK_TEXT_BYTES]);

@@ -53,7 +53,7 @@ static json_t *cidr_json(const struct http_pool *pool, const struct block_addres
         json_t *used =
                 lease || address->cooling_until_ms
                         ? used_json(address, lease,
-                                    address->cooling_until_ms - cooldown_ms + clock_wall_ms() - pool->now_ms)
+                                    address->cooling_until_ms - cooldown_ms + clock_wall_minus_boottime_ms())
                         : json_object();
 
         return json_pack("{s{ss ss} so sb ss}", "Cidr", "IP", IP_TEXT(address->address), "Mask", MASK_HOST,

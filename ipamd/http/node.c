@@ -165,7 +165,7 @@ void http_get_node(void *data, const struct http_route *route _unused_, struct h
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         struct http_endpoints *http = data;
         struct ipam_status_reply status;
-        int64_t wall_ms = clock_wall_ms(), wall_minus_boot_ms;
+        int64_t wall_ms = clock_wall_ms(), wall_minus_boot_ms = clock_wall_minus_boottime_ms();
         struct http_pool pool;
         json_t *enis, *events;
         struct err err;
@@ -176,7 +176,6 @@ void http_get_node(void *data, const struct http_route *route _unused_, struct h
                 http_answer_failed(ret, "node", &err);
                 return;
         }
-        wall_minus_boot_ms = wall_ms - pool.now_ms;
         enis = json_array();
         for (size_t i = 0; i < pool.n_enis; i++)
                 json_array_append_new(enis, eni_json(&pool, &pool.enis[i], wall_minus_boot_ms));

@@ -106,7 +106,7 @@ static void write_files(struct text *to)
 
 void process_write(struct text *to)
 {
-        int64_t boot_wall_ms = clock_wall_ms() - clock_boottime_ms();
+        int64_t boot_wall_ms = clock_wall_minus_boottime_ms();
         struct stat_line line;
 
         write_cpu(to);

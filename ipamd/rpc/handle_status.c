@@ -17,7 +17,7 @@
 
 static void add_blocked(struct ipam_status_reply *status, const struct pool_facts *facts, struct arena *arena)
 {
-        int64_t wall_minus_boot_ms = clock_wall_ms() - facts->now_ms;
+        int64_t wall_minus_boot_ms = clock_wall_minus_boottime_ms();
 
         status->blocked = ARENA_ARRAY(arena, struct ipam_blocked, facts->n_blocked);
         for (size_t i = 0; i < facts->n_blocked; i++) {
@@ -193,7 +193,7 @@ static const char *or_null(const char *text)
 /* On the wall clock, as peers read it. */
 void rpc_list_waiting(const struct rpc *rpc, struct arena *arena, struct ipam_list_reply *list)
 {
-        int64_t wall_minus_boot_ms = clock_wall_ms() - clock_boottime_ms();
+        int64_t wall_minus_boot_ms = clock_wall_minus_boottime_ms();
 
         list->waiting = ARENA_ARRAY(arena, struct ipam_waiting, rpc->n_parked);
         for (const struct parked *p = rpc->parked_first; p && list->n_waiting < IPAM_WAITING_MAX; p = p->next)

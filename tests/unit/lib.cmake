@@ -1,4 +1,6 @@
 vw_test(bind vpcwire)
+vw_test(clock vpcwire)
+target_link_options(test_clock PRIVATE -Wl,--wrap=clock_gettime)
 vw_test(diff vpcwire_net)
 vw_test(net vpcwire_net)
 vw_test(firewall ipamd_firewall)
