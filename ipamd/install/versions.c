@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <vpcwire/clock.h>
 #include <vpcwire/file.h>
 #include <vpcwire/jsonx.h>
 #include <vpcwire/log.h>
@@ -24,26 +24,41 @@
 
 enum {
         ANSWER_MS = 10 * 1000,
+        LOOK_MS = 5,
         ANSWER_BYTES_MAX = 64 * 1024,
         STATE_MODE = 0644,
 };
 
 #define QUESTION "{\"cniVersion\":\"" INSTALL_CNI_STATUS "\"}"
 
+/* 1: it has ended; 0: not in ANSWER_MS. Asked again and again, for not every sandbox lets a process be polled (pidfd_open). */
+static int has_ended(pid_t pid, int *ret_status)
+{
+        int64_t deadline_ms = clock_boottime_ms() + ANSWER_MS;
+        pid_t r;
+
+        for (;;) {
+                r = waitpid(pid, ret_status, WNOHANG);
+                if (r != 0 && !(r < 0 && errno == EINTR))
+                        return r < 0 ? -1 : 1;
+                if (clock_boottime_ms() >= deadline_ms)
+                        return 0;
+                poll(NULL, 0, LOOK_MS);
+        }
+}
+
 /* Ends it when it takes too long. 0: it ended well. */
 static int wait_for(pid_t pid, const char *program, struct err *err)
 {
-        _cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-        struct pollfd end = {.fd = fd, .events = POLLIN};
-        bool late = fd >= 0 && poll(&end, 1, ANSWER_MS) == 0;
-        int status;
+        int status = 0, r = has_ended(pid, &status);
 
-        if (late)
-                kill(pid, SIGKILL);
-        if (waitpid(pid, &status, 0) < 0)
+        if (r < 0)
                 return err_set_errno(err, errno, "wait for %s", program);
-        if (late)
+        if (r == 0) {
+                kill(pid, SIGKILL);
+                (void)waitpid(pid, &status, 0);
                 return err_set(err, ERR_TIMEOUT, "%s gave no answer in %d s", program, ANSWER_MS / 1000);
+        }
         if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
                 return err_set(err, ERR_SYSTEM, "%s failed", program);
         return 0;

@@ -120,6 +120,7 @@ def test_status_is_asked_where_all_plugins_can(host):
         CAN.replace(',"1.1.0"', ""),  # as Debian 12's
         "#!/bin/sh\nexit 1\n",
         "#!/bin/sh\necho nonsense\n",
+        "#!/bin/sh\nexec sleep 3600\n",  # is ended
         "no program",
         None,
     ],
