@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import secrets
-import select
 import subprocess
 
 import pytest
@@ -15,6 +14,7 @@ from vpc import echo, patient, wait_until
 from vpc.asking import Asking
 from vpc.aws_cni import USER, VERSIONS, AwsCni
 from vpc.host import Host
+from vpc.nft_monitor import is_heard, read_steps
 from vpc.rpc import RpcError
 from vpc.stream import Stream
 
@@ -182,23 +182,6 @@ def test_its_packet_filter_goes_in_one_step(old):
     (step,) = [step for step in steps if any(line.startswith(("delete chain ip nat", "delete table ip aws-cni")) for line in step)]
     rules = {table: sum(line.startswith(f"delete rule ip {table} PREROUTING") for line in step) for table in ("nat", "mangle")}
     assert rules == {"nat": 2 if old.version == "1.22" else 0, "mangle": 3}, step
-
-
-def is_heard(node, monitor):
-    node.exec("nft", "add table ip the-beginning; delete table ip the-beginning")
-    return select.select([monitor.stdout], [], [], 0)[0]
-
-
-def read_steps(monitor, last):
-    """What changed, by generation, up to the one that says `last`."""
-    steps = [[]]
-    while not any(last in line for line in steps[-1]):
-        line = monitor.stdout.readline().strip()
-        assert line, "it ended before that"
-        steps[-1].append(line)
-        if line.startswith("# new generation"):
-            steps.append([])
-    return steps
 
 
 def test_a_mark_of_ones_own(make_node, tmp_path, version):
