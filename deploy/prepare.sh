@@ -24,6 +24,8 @@ packages_test=("${packages_demo[@]}"
         groff-base zsh)
 # What Kubernetes' control plane stores its objects in, for the tests against that.
 packages_foreign=(etcd-server)
+# Machines with kernels of their own, and what kube-proxy's IPVS mode is written with.
+packages_vm=(busybox-static cpio e2fsprogs ipset ipvsadm kmod qemu-system-x86)
 
 # packages_missing NAME...: prints those that are not installed.
 packages_missing() {

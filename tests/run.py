@@ -25,21 +25,23 @@ PARTS = {
     "deploy": "what is shipped beside the programs: manifests, chart, policies, package",
     "foreign": "our EC2 client and the daemon against moto and LocalStack (from PyPI), what is shipped against Kubernetes' own\n"
     "programs (from Go modules)",
+    "vm": "on other kernels, in machines of qemu: --kernel 5.10, 6.1 (default), 6.12 or all; -m quick: some of it",
     "lint": "clang-format, clang-tidy, shellcheck. clang-tidy checks what changed since the branch left main (on main: since\n"
     "it last passed), and what includes that; --all: everything",
-    "ci": "what .ci/run runs: all of the above, `lint --all`",
+    "ci": "what .ci/run runs: all of the above, `lint --all` and `vm -m quick`",
 }
-NEED_ROOT = ("integration", "foreign")
+NEED_ROOT = ("integration", "foreign", "vm")
 TESTS = {  # the steps that a part is for; all that these need is run before them
     "unit": ("unit tests", "unit tests as shipped"),
     "integration": ("integration tests",),
     "deploy": ("deploy tests",),
     "foreign": ("foreign tests",),
+    "vm": ("vm tests",),
     "lint": ("clang-format", "shellcheck", "python syntax", "clang-tidy"),
 }
 PARTS_OF = {
     "all": ("lint", "unit", "integration", "deploy"),
-    "ci": ("lint", "unit", "integration", "deploy", "foreign"),
+    "ci": ("lint", "unit", "integration", "deploy", "foreign", "vm"),
 }
 BUILT = ("build asan", "build release", "python packages", "tools of others")
 
@@ -72,8 +74,8 @@ def ctest(preset):
     return (*words.split(), "--test-output-size-passed", "1000000", "--test-output-size-failed", "1000000")
 
 
-def pytest(folder, arguments):
-    words = f"{PYTHON} -m pytest {folder} --numprocesses {WORKERS} --dist loadgroup --junitxml {{junit}}"
+def pytest(folder, arguments, workers=WORKERS):
+    words = f"{PYTHON} -m pytest {folder} --numprocesses {workers} --dist loadgroup --junitxml {{junit}}"
     return (*words.split(), *arguments)
 
 
@@ -91,7 +93,7 @@ for path in sys.argv[1:]:
     compile(open(path).read(), path, "exec", flags=ast.PyCF_ONLY_AST)"""
 
 
-def table(tidy_arguments, pytest_arguments):
+def table(tidy_arguments, pytest_arguments, vm_arguments):
     """All steps. What takes long and is waited for by nobody stands last among what may begin at once."""
 
     def setup(name, command, *needs, after=(), nice=0):
@@ -125,6 +127,9 @@ def table(tidy_arguments, pytest_arguments):
         # Some hundreds of modules of others: what cannot be had today is no fault of ours. Its tests are then skipped, and say so.
         Step("kubernetes", Kind.OPTIONAL, (PYTHON, "tests/fetch_tools.py", "kubernetes", "build/kubernetes"), ("python packages",), ("tools of others",), NICE),
         check("clang-tidy", ("python3", "tests/tidy.py", *tidy_arguments), "build asan", nice=NICE),
+        setup("qemu", install("packages_vm"), "packages", after=("etcd",)),
+        # One machine at a time: each has as many processors as are here.
+        Step("vm tests", Kind.PYTEST, pytest("tests/vm", vm_arguments, workers=1), (*BUILT, "qemu"), ("kubernetes",), NICE, PYTEST_ENVIRONMENT),
         suite("foreign", (*BUILT, "moto", "localstack", "etcd"), after=("kubernetes", "deploy tests")),
     )
 
@@ -137,9 +142,9 @@ def parse(argv):
         usage=f"sudo tests/run.sh [{'|'.join(PARTS)}] [ARGUMENT...]",
         description="Builds and tests everything, from a bare Debian 12 on. Steps write their output to build/log/.\n"
         "tests/README.md says more.\n\n" + parts,
-        epilog="ARGUMENTs of integration, deploy and foreign go to pytest, say: -k crash -x. Root is needed for network namespaces\n"
+        epilog="ARGUMENTs of integration, deploy, foreign and vm go to pytest, say: -k crash -x. Root is needed for network namespaces\n"
         'and to install what is missing with apt-get. Without root "all" and "unit" run what needs none and say what they\n'
-        'left out; "integration" and "foreign" are refused.',
+        'left out; "integration", "foreign" and "vm" are refused.',
     )
     parser.add_argument("part", nargs="?", choices=PARTS, default="all", help=argparse.SUPPRESS)
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
@@ -160,11 +165,18 @@ def main(argv):
             return 1
         print("not root: no packages are installed, and tests that need network namespaces are skipped")
         left_out = [part for part in parts if part in NEED_ROOT]
-    tidy = ["--all"] if chosen.part == "ci" else chosen.arguments if chosen.part == "lint" else []
     several = len(parts) > 1
     names = [name for part in parts if part not in left_out for name in TESTS[part]]
     shown = names[0] if not several and len(names) == 1 else None
-    plan = steps.closure(table(tidy, [] if several else chosen.arguments), names)
+    everything = chosen.part == "ci"
+    plan = steps.closure(
+        table(
+            tidy_arguments=["--all"] if everything else [] if several else chosen.arguments,
+            pytest_arguments=[] if several else chosen.arguments,
+            vm_arguments=["-m", "quick"] if everything else chosen.arguments,
+        ),
+        names,
+    )
     counts = steps.run(plan, LOGS, shown)
     for part in left_out:
         print(f"NOT RUN, for want of root: {part} tests")

@@ -12,7 +12,7 @@ import pytest
 
 from conftest import TOP, run
 
-LISTS = ("packages_test", "packages_foreign")
+LISTS = ("packages_test", "packages_foreign", "packages_vm")
 # In a minimal Debian whatever a package says of itself.
 BASE_PRIORITIES = ("required",)
 BASE = ("apt",)

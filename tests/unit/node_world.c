@@ -43,6 +43,22 @@ unsigned node_world_ifindex(struct node_world *w, const char *name)
         return link.ifindex;
 }
 
+bool node_world_rename(struct node_world *w, unsigned ifindex, const char *name)
+{
+        const struct link_change rename = {.new_name = name}, down = {.admin = LINK_ADMIN_DOWN},
+                                 up = {.admin = LINK_ADMIN_UP};
+        int r = link_change(w->nl, ifindex, &rename, &w->err);
+
+        if (r == -(int)ERR_BUSY) {
+                assert_ok(link_change(w->nl, ifindex, &down, &w->err), &w->err);
+                assert_ok(link_change(w->nl, ifindex, &rename, &w->err), &w->err);
+                assert_ok(link_change(w->nl, ifindex, &up, &w->err), &w->err);
+                return false;
+        }
+        assert_ok(r, &w->err);
+        return true;
+}
+
 static int make_namespace(struct node_world *w)
 {
         int fd = -1;

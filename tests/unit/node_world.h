@@ -59,6 +59,8 @@ unsigned node_world_sync(struct node_world *w);
 /* Runs nft commands as an administrator would; fails the test if they fail. Returns the output, in the arena. */
 const char *node_world_nft(struct node_world *w, const char *commands);
 unsigned node_world_ifindex(struct node_world *w, const char *name);
+/* Where it is up and Linux older than 6.2, by way of down: then its routes and neighbours go. Returns whether it stayed up. */
+bool node_world_rename(struct node_world *w, unsigned ifindex, const char *name);
 /* Our routes of a table, or all rules, one a line, in the arena. */
 const char *node_world_routes(struct node_world *w, uint32_t table);
 const char *node_world_rules(struct node_world *w);

@@ -171,7 +171,7 @@ static void change_pod_link(struct node_world *w, const struct link_change *chan
 
 static void pod_link_renamed(struct node_world *w)
 {
-        change_pod_link(w, &(struct link_change){.new_name = "uplink7"});
+        node_world_rename(w, node_world_ifindex(w, w->pods[0].host_ifname), "uplink7");
         w->pods[0].host_ifname = "uplink7"; /* for those that come after */
 }
 

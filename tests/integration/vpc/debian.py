@@ -16,10 +16,15 @@ REACH_S = 20
 MAKE_DEADLINE_S = 600
 
 
+def places():
+    """Where apt gets Debian's packages from: sorted (address, codename, component); empty where apt knows none."""
+    listed = run("apt-get", "indextargets", "--format", "$(ORIGIN) $(REPO_URI) $(CODENAME) $(COMPONENT)", "Created-By: Packages").stdout
+    return sorted({tuple(line.split()[1:]) for line in listed.splitlines() if line.startswith("Debian ")})
+
+
 def sources():
     """Where this machine gets Debian's packages from, as lines of sources.list; skips the test when it has none, or none is there."""
-    listed = run("apt-get", "indextargets", "--format", "$(ORIGIN) $(REPO_URI) $(CODENAME) $(COMPONENT)", "Created-By: Packages").stdout
-    rows = sorted({tuple(line.split()[1:]) for line in listed.splitlines() if line.startswith("Debian ")})
+    rows = places()
     if not rows:
         pytest.skip("apt knows no place of Debian's packages (apt-get indextargets lists none)")
     for uri, codename, _ in rows:
