@@ -75,22 +75,44 @@ static void add_rule(struct node_want *want, struct rule_info rule)
         want->rules[want->n_rules++] = rule;
 }
 
+/*
+ * The node's own packets are what comes from no link and has an address of an ENI, or none yet. A pod's packet comes from no link,
+ * either, where IPVS sends it on: it has the pod's address, and must go by its mark.
+ */
+static void add_own_packets(struct node_want *want, struct ip source)
+{
+        add_rule(want, (struct rule_info){.priority = DATAPLANE_PRIORITY_OWN_PACKETS,
+                                          .src = prefix_host(source),
+                                          .iif = "lo",
+                                          .goto_priority = DATAPLANE_PRIORITY_ENI_ADDRESS});
+}
+
+static void make_own_packets(struct node_want *want)
+{
+        if (!want->n_addresses) /* of secondary ENIs, to whose rules these lead */
+                return;
+        add_own_packets(want, (struct ip){.family = AF_INET});
+        for (size_t i = 0; i < want->n_enis; i++) {
+                const struct node_want_eni *one = &want->enis[i];
+
+                if (one->eni->primary || node_want_eni_is_configured(one))
+                        add_own_packets(want, one->eni->address);
+        }
+}
+
 static void make_rules(struct arena *arena, const struct node_view *view, struct node_want *want)
 {
         const struct egress *egress = view->egress;
         const struct cidrs *services = &egress->external_services;
 
-        want->rules = ARENA_ARRAY(arena, struct rule_info, 3 + services->n + 2 * want->n_enis);
+        want->rules = ARENA_ARRAY(arena, struct rule_info, 3 + services->n + 3 * want->n_enis);
         add_rule(want,
                  (struct rule_info){.priority = DATAPLANE_PRIORITY_PODS, .table = DATAPLANE_TABLE_PODS});
         add_rule(want, (struct rule_info){.priority = DATAPLANE_PRIORITY_CONNMARK,
                                           .table = RT_TABLE_MAIN,
                                           .fwmark = egress->mark,
                                           .fwmask = egress->mark});
-        if (want->n_addresses) /* of secondary ENIs, whose rules follow */
-                add_rule(want, (struct rule_info){.priority = DATAPLANE_PRIORITY_OWN_PACKETS,
-                                                  .iif = "lo",
-                                                  .goto_priority = DATAPLANE_PRIORITY_ENI_ADDRESS});
+        make_own_packets(want);
         for (size_t i = 0; i < services->n; i++)
                 add_rule(want, (struct rule_info){.priority = DATAPLANE_PRIORITY_EXTERNAL_SERVICE,
                                                   .table = RT_TABLE_MAIN,

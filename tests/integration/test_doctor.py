@@ -54,7 +54,7 @@ KERNEL = [
     ("pod-links", "warn", ["ip link set {link} group 0"], ["ip link set {link} group 118"]),
     ("rules", "fail", ["ip rule del priority 512"], ["ip rule add priority 512 lookup 512 protocol 118"]),
     ("rules", "fail", ["ip rule del priority 1024"], ["ip rule add priority 1024 fwmark 0x80/0x80 lookup main protocol 118"]),
-    ("rules", "fail", ["ip rule del priority 1534"], ["ip rule add priority 1534 iif lo goto 1537 protocol 118"]),
+    ("rules", "fail", ["ip rule del priority 1534 from {eni} iif lo"], ["ip rule add priority 1534 from {eni} iif lo goto 1537 protocol 118"]),
     ("rules", "fail", ["ip rule del priority 1536 lookup 2"], ["ip rule add priority 1536 fwmark 0x102/0x1f02 lookup 2 protocol 118"]),
     ("rules", "fail", ["ip rule del priority 1537 lookup 2"], ["ip rule add priority 1537 from {eni} lookup 2 protocol 118"]),
     ("other-rules", "warn", ["ip rule add priority 100 to 10.0.0.0/8 lookup main"], ["ip rule del priority 100"]),

@@ -7,7 +7,7 @@ import pytest
 
 from vpc import dns, echo, netns, wait_until
 from vpc.cluster import INTERNET_HOST, Cluster
-from vpc.kube_proxy import MODES, Service, missing_for_ipvs
+from vpc.kube_proxy import MODES, Service
 
 pytestmark = pytest.mark.xdist_group("services")
 PODS_PER_NODE = 10  # an ENI of a t3.medium has five: they fill two
@@ -85,13 +85,13 @@ class World:
         self.sync()
         return service
 
-    def sync(self, detect_local=""):
+    def sync(self, detect_local="", **options):
         """Both kube-proxies write all their rules."""
         for node in self.cluster.nodes:
             addresses = [eni["primary_address"] for eni in node.enis() if eni["state"] == "ready"]
             proxy = self.mode(node.netns, addresses, {pod.address for pod in node.pods}, detect_local)
             self.proxies[node.name] = proxy
-            proxy.sync(self.services)
+            proxy.sync(self.services, **options)
 
     def remove(self):
         for proxy in self.proxies.values():
@@ -288,9 +288,13 @@ def test_pods_that_are_known_by_their_interfaces(world):
         world.sync()
 
 
-# ---- the modes ----
-
-
-def test_ipvs_mode():
-    """Tells what is missing; kube-proxy's IPVS mode is to be tested where a kernel has it."""
-    pytest.skip(f"missing here: {missing_for_ipvs()}")
+@pytest.mark.parametrize("world", ["ipvs"], indirect=True, scope="module")
+def test_with_strict_arp(world):
+    """IPVS mode's setting: the node then answers ARP for an address on the link alone that has it."""
+    world.sync(strict_arp=True)
+    for node in world.cluster.nodes:
+        node.ip("neigh", "flush", "all")
+    try:
+        assert_services(world)
+    finally:
+        world.sync()

@@ -389,6 +389,7 @@ static void test_rule_that_leads_on(void **state)
         const struct rule_info on = {.family = AF_INET,
                                      .priority = 1534,
                                      .goto_priority = 1537,
+                                     .src = cidr("0.0.0.0/32"),
                                      .iif = "lo",
                                      .protocol = DATAPLANE_PROTOCOL};
         struct rule_info *seen;
@@ -398,7 +399,7 @@ static void test_rule_that_leads_on(void **state)
         assert_ok(rule_dump(w->nl, w->arena, AF_INET, &seen, &n, &w->err), &w->err);
         assert_int_equal(rule_compare(&seen[1], &on), 0);
         assert_false(seen[1].other);
-        assert_string_equal(RULE_TEXT(&seen[1]), "1534: iif lo goto 1537 proto 118");
+        assert_string_equal(RULE_TEXT(&seen[1]), "1534: from 0.0.0.0/32 iif lo goto 1537 proto 118");
         assert_ok(rule_delete(w->nl, &on, &w->err), &w->err);
         assert_fails(rule_delete(w->nl, &on, &w->err), ERR_NOT_FOUND);
 }

@@ -42,6 +42,10 @@ class Done:
     output: str
 
 
+class MachineDiedError(Exception):
+    """Waiting for it is over."""
+
+
 class Machine:
     """Up when it is made."""
 
@@ -86,16 +90,16 @@ class Machine:
 
     def wait_up(self):
         def is_up():
-            self._check_alive("while it booted")
+            self._check_runs("while it booted")
             return (self.share / "up").exists()
 
         wait_until(is_up, UP_DEADLINE_S, why=f"Linux {self.kernel.version} is up")
         (self.share / "up").unlink()
 
-    def run(self, *command, check=True, deadline_s=JOB_DEADLINE_S, env=None):
+    def run(self, *command, check=True, deadline_s=JOB_DEADLINE_S, env=None, cwd="/"):
         """A command's Done; its times inside are ours by SLOWNESS."""
         words = [f"{name}={value}" for name, value in (env or {}).items()] + [str(part) for part in command]
-        done = self.shell("exec env " + shlex.join(words), deadline_s)
+        done = self.shell(f"cd {shlex.quote(str(cwd))} && exec env {shlex.join(words)}", deadline_s)
         if check and done.code:
             raise AssertionError(f"{command} in Linux {self.kernel.release}: exit code {done.code}: {done.output}")
         return done
@@ -105,7 +109,8 @@ class Machine:
         job = self.begin(text)
 
         def has_ended():
-            return (job / "code").exists() or self._check_alive(f"during: {text}")
+            self._check_alive(f"during: {text}")
+            return (job / "code").exists()
 
         wait_until(has_ended, deadline_s * SLOWNESS, why=f"in Linux {self.kernel.release}: {text}")
         return Done(int((job / "code").read_text()), (job / "output").read_text(errors="replace"))
@@ -133,8 +138,14 @@ class Machine:
         """A path of the shared folder as the machine names it."""
         return INSIDE / path
 
+    def _check_runs(self, when):
+        if self.process.poll() is not None:
+            raise MachineDiedError(f"the machine ended {when}\n{self.tail()}")
+
     def _check_alive(self, when):
-        assert self.process.poll() is None, f"the machine ended {when}\n{self.tail()}"
+        self._check_runs(when)
+        if (self.share / "up").exists():
+            raise MachineDiedError(f"the machine booted anew {when}\n{self.tail()}")
 
     def tail(self, lines=40):
         """The end of what the kernel, and qemu, said."""
@@ -148,7 +159,7 @@ class Machine:
         assert self.process.returncode == 0, self.tail()
 
     def close(self):
-        if self.process.poll() is None:
+        if self.process and self.process.poll() is None:
             self.cut_power()
         for path in (self.disk, self.initrd):
             path.unlink(missing_ok=True)

@@ -44,6 +44,7 @@ class Iptables(KubeProxy):
     """Full syncs with iptables-restore --noflush, as kube-proxy does at its start."""
 
     binary = ""  # "iptables-nft"
+    jumps = JUMPS
 
     @classmethod
     def missing(cls, namespace):
@@ -69,7 +70,7 @@ class Iptables(KubeProxy):
 
     def _add_jumps(self):
         there = {table: self.execute(self.binary, "-w", "-t", table, "-S").stdout for table in ("filter", "nat")}
-        missing = [jump for jump in JUMPS if not self._has_jump(there[jump[0]], jump)]
+        missing = [jump for jump in self.jumps if not self._has_jump(there[jump[0]], jump)]
         for table in ("filter", "nat"):
             rules = [f"-A {chain} {match} -j {target}\n" for t, chain, match, target in missing if t == table]
             if rules:
