@@ -11,8 +11,8 @@ SOURCES = pathlib.Path(__file__).resolve().parents[1] / "unit"
 DEADLINE_S = 900 / FACTOR  # as ctest's own
 # They make namespaces, or read what the kernel keeps of them.
 NAMES = (
-    "cni_wire", "fabric", "fabric_life", "firewall", "main_table", "net", "node_check", "node_guards", "node_marks", "node_monitor",
-    "node_packets", "node_pool", "node_sync", "sandbox", "xtables",
+    "cni_wire", "fabric", "fabric_branch", "fabric_life", "firewall", "main_table", "net", "node_check", "node_guards", "node_kernel", "node_marks",
+    "node_monitor", "node_packets", "node_pool", "node_sync", "sandbox", "xtables",
 )
 # What shows that a source makes namespaces, or asks the kernel for what only root gets.
 KERNEL_WORDS = ("unshare(", "node_world.h", "node_packets.h", "fabric_fixture.h", "SYS_unshare")
