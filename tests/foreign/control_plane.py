@@ -153,7 +153,8 @@ class Kubelets:
 
     def _call_once(self, method, path, body):
         context = ssl.create_default_context(cafile=self.plane.certificates / "apiserver.crt")
-        headers = {"Authorization": f"Bearer {self.plane.token(OWNER)}", "Content-Type": "application/merge-patch+json" if method == "PATCH" else "application/json"}
+        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        headers = {"Authorization": f"Bearer {self.plane.token(OWNER)}", "Content-Type": kind}
         with contextlib.closing(http.client.HTTPSConnection(self.plane.address, PORT, context=context, timeout=300)) as connection:
             connection.request(method, path, body and json.dumps(body), headers)
             reply = connection.getresponse()

@@ -129,7 +129,7 @@ class KubeletNode:
     # ---- the node ----
 
     def power_cycle(self):
-        """Off without a word to anybody, and on: the runtime is up again when this returns. What ran besides is started by start_kubelet() and start_proxy()."""
+        """Off without a word to anybody, and on: the runtime is up again when this returns; kubelet and kube-proxy are the caller's to start."""
         self.runtime.reboot()
         for process in (self.kubelet, self.proxy and self.proxy[2]):
             if process:

@@ -52,7 +52,7 @@ def test_coredns_answers_through_its_service(cluster, web):
 
 
 def test_probes_on_each_eni(cluster, web):
-    """A readiness probe that fails takes the pod out of its Service, and one that succeeds puts it back."""
+    """A pod is ready while its readiness probe succeeds, and is not restarted for one that fails."""
     for place, item in cluster.places(cluster.pods(WEB)).items():
         name = name_of(item)
         for command, status in (("rm", "False"), ("touch", "True")):

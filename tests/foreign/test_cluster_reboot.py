@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A node of a cluster of real parts goes off without a word, and on again: its pods come back, with the daemon's database on tmpfs and on disk."""
+"""A node of a cluster of real parts goes off without a word, and on again: pods come back, with the daemon's database on tmpfs and on disk."""
 import json
 
 import pytest
@@ -13,7 +13,11 @@ REBOOTED = "n2"
 DISK = "/var/lib/vpcwire"
 ON_DISK = {
     "spec": {"template": {"spec": {
-        "containers": [{"name": "aws-node", "env": [{"name": "VPCWIRE_DB", "value": f"{DISK}/ipam.db"}], "volumeMounts": [{"name": "disk", "mountPath": DISK}]}],
+        "containers": [{
+            "name": "aws-node",
+            "env": [{"name": "VPCWIRE_DB", "value": f"{DISK}/ipam.db"}],
+            "volumeMounts": [{"name": "disk", "mountPath": DISK}],
+        }],
         "volumes": [{"name": "disk", "hostPath": {"path": DISK, "type": "DirectoryOrCreate"}}],
     }}}
 }
