@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Services in a cluster of real parts, by Kubernetes' own kube-proxy in each of its modes, to pods on each ENI of both nodes."""
+import socket
+
 import pytest
 
 from cluster_objects import DNS_ADDRESS, DOMAIN, WEB_PORT, service
@@ -10,6 +12,7 @@ from vpc.cluster import INTERNET_HOST
 pytestmark = pytest.mark.xdist_group("cluster")
 MODES = ("nftables", "iptables")
 PLACE = "place"  # the label of a pod that a Service has for its only one
+TRY_S = 2
 NODE_PORTS = {"Cluster": 30080, "Local": 30081}
 
 
@@ -30,10 +33,18 @@ def places(cluster, web):
 
 @pytest.fixture(scope="module", params=MODES)
 def mode(cluster, request):
-    """kube-proxy in this mode on both nodes, and nothing of the other's rules."""
+    """kube-proxy in this mode on both nodes, its rules written, and nothing of the other's."""
     for node in cluster.nodes.values():
         cluster.start_proxy(node, request.param)
+    for name, node in cluster.nodes.items():
+        wait_until(lambda node=node: netns.call_in(node.node.netns, connects, DNS_ADDRESS, dns.PORT), 60, why=f"kube-proxy of {name} has written its rules")
     return request.param
+
+
+def connects(target, port):
+    """A try is short: what was sent before there were rules is never answered."""
+    with socket.create_connection((target, port), timeout=TRY_S):
+        return True
 
 
 def answers(cluster, space, target, port, expected, bind=""):
