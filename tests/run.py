@@ -97,16 +97,18 @@ def table(tidy_arguments, pytest_arguments, vm_arguments):
     """All steps. What takes long and is waited for by nobody stands last among what may begin at once."""
 
     def setup(name, command, *needs, after=(), nice=0):
-        return Step(name, Kind.SETUP, command, needs, after, nice)
+        return Step(name, Kind.SETUP, command, needs, after=after, nice=nice)
 
     def check(name, command, *needs, nice=0):
-        return Step(name, Kind.CHECK, command, needs, (), nice)
+        return Step(name, Kind.CHECK, command, needs, nice=nice)
 
     def unit(name, preset, after=()):
-        return Step(name, Kind.CTEST, ctest(preset), ("build asan", f"build {preset}"), after, 0, CTEST_ENVIRONMENT)
+        return Step(name, Kind.CTEST, ctest(preset), ("build asan", f"build {preset}"), after=after, environment=CTEST_ENVIRONMENT)
 
-    def suite(name, needs, after):
-        return Step(f"{name} tests", Kind.PYTEST, pytest(f"tests/{name}", pytest_arguments), needs, after, 0, PYTEST_ENVIRONMENT)
+    def suite(name, arguments, needs, **how):
+        return Step(f"{name} tests", Kind.PYTEST, pytest(f"tests/{name}", **arguments), needs, environment=PYTEST_ENVIRONMENT, **how)
+
+    usual = {"arguments": pytest_arguments}
 
     return (
         setup("packages", install("packages_test")),
@@ -122,15 +124,15 @@ def table(tidy_arguments, pytest_arguments, vm_arguments):
         check("python syntax", ("bash", "-c", f"find lib tests -name '*.py' -print0 | xargs -0 python3 -W error -c '{PYTHON_SYNTAX}'"), "packages"),
         unit("unit tests", "asan"),
         unit("unit tests as shipped", "release", after=("unit tests",)),
-        suite("integration", BUILT, after=("unit tests as shipped",)),
-        suite("deploy", BUILT, after=("integration tests",)),
+        suite("integration", usual, BUILT, after=("unit tests as shipped",)),
+        suite("deploy", usual, BUILT, after=("integration tests",)),
         # Some hundreds of modules of others: what cannot be had today is no fault of ours. Its tests are then skipped, and say so.
-        Step("kubernetes", Kind.OPTIONAL, (PYTHON, "tests/fetch_tools.py", "kubernetes", "build/kubernetes"), ("python packages",), ("tools of others",), NICE),
+        Step("kubernetes", Kind.OPTIONAL, (PYTHON, "tests/fetch_tools.py", "kubernetes", "build/kubernetes"), ("python packages",), nice=NICE),
         check("clang-tidy", ("python3", "tests/tidy.py", *tidy_arguments), "build asan", nice=NICE),
         setup("qemu", install("packages_vm"), "packages", after=("etcd",)),
         # One machine at a time: each has as many processors as are here.
-        Step("vm tests", Kind.PYTEST, pytest("tests/vm", vm_arguments, workers=1), (*BUILT, "qemu"), ("kubernetes",), NICE, PYTEST_ENVIRONMENT),
-        suite("foreign", (*BUILT, "moto", "localstack", "etcd"), after=("kubernetes", "deploy tests")),
+        suite("vm", {"arguments": vm_arguments, "workers": 1}, (*BUILT, "qemu"), after=("kubernetes",), nice=NICE),
+        suite("foreign", usual, (*BUILT, "moto", "localstack", "etcd"), wants=("kubernetes",), after=("deploy tests",)),
     )
 
 

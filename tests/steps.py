@@ -39,7 +39,8 @@ class Step:
     kind: Kind
     command: tuple
     needs: tuple = ()  # names of steps that must have passed
-    after: tuple = ()  # names of steps that must have ended, those of them that are run
+    wants: tuple = ()  # names of steps that must have ended, well or not
+    after: tuple = ()  # as `wants`, but only those of them that are run anyway
     nice: int = 0
     environment: tuple = ()  # (name, value)
 
@@ -64,14 +65,14 @@ class Interrupted(Exception):
 
 
 def closure(steps, names):
-    """The steps of these names, and all that they need, in the order of the table."""
+    """The steps of these names, and all that they need and want, in the order of the table."""
     by_name = {step.name: step for step in steps}
     wanted, waiting = set(), list(names)
     while waiting:
         name = waiting.pop()
         if name not in wanted:
             wanted.add(name)
-            waiting += by_name[name].needs
+            waiting += [*by_name[name].needs, *by_name[name].wants]
     return [step for step in steps if step.name in wanted]
 
 
@@ -94,7 +95,7 @@ class Runner:
     def run(self):
         graph = graphlib.TopologicalSorter()
         for step in self.steps.values():
-            graph.add(step.name, *step.needs, *(name for name in step.after if name in self.steps))
+            graph.add(step.name, *step.needs, *step.wants, *(name for name in step.after if name in self.steps))
         graph.prepare()
         try:
             while graph.is_active():

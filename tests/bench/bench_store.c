@@ -105,7 +105,8 @@ static void measure(struct store *store)
                         want = wanted((i + PODS / 2) % PODS,
                                       id); /* half are leased, some cool, all the time */
                         start = now_us();
-                        must(store_lease_release(store, &want.key, "bench", now_ms, &released, &ip, &err),
+                        must(store_lease_release(store, &want.key, LEASE_END_DEL, now_ms, &released, &ip,
+                                                 &err),
                              &err);
                         release[n] = now_us() - start;
                 }

@@ -20,8 +20,8 @@ import sys
 sys.path.insert(0, {tests!r})
 import steps
 from steps import Kind, Step
-def step(name, line, kind=Kind.SETUP, needs=(), after=()):
-    return Step(name, kind, ("bash", "-c", line), needs, after)
+def step(name, line, kind=Kind.SETUP, needs=(), wants=(), after=()):
+    return Step(name, kind, ("bash", "-c", line), needs, wants, after)
 """
 
 
@@ -100,9 +100,10 @@ def test_a_junit_file_of_an_earlier_run_counts_for_nothing(run_steps, tmp_path):
     assert counts(run_steps("step('a', 'true', kind=Kind.PYTEST)")) == "[0, 1, 0]"
 
 
-def test_only_what_was_asked_for_and_what_that_needs(run_steps):
-    said = run_steps("step('a', 'true')", "step('b', 'true', needs=('a',))", "step('c', 'true', after=('b',))", only="steps.closure(table, ['b'])")
-    assert re.findall(r"^ok    (\w)", said, re.M) == ["a", "b"]
+def test_only_what_was_asked_for_and_what_that_needs_and_wants(run_steps):
+    table = ["step('a', 'true')", "step('b', 'false', kind=Kind.OPTIONAL, needs=('a',))", "step('c', 'true', wants=('b',))", "step('d', 'true', after=('c',))"]
+    said = run_steps(*table, only="steps.closure(table, ['c'])")
+    assert re.findall(r"^(\w+) +(\w)  ", said, re.M) == [("ok", "a"), ("FAIL", "b"), ("ok", "c")]
 
 
 def test_the_table_says_where_the_time_went(run_steps):

@@ -118,12 +118,15 @@ static void test_restart_changes_only_nft(void **state)
 
 static bool kernel_is_at_least(unsigned major, unsigned minor)
 {
-        unsigned running[2] = {0};
+        unsigned long running_major, running_minor;
         struct utsname name;
+        char *end;
 
         assert_int_equal(uname(&name), 0);
-        assert_int_equal(sscanf(name.release, "%u.%u", &running[0], &running[1]), 2);
-        return running[0] > major || (running[0] == major && running[1] >= minor);
+        running_major = strtoul(name.release, &end, 10);
+        assert_int_equal(*end, '.');
+        running_minor = strtoul(end + 1, &end, 10);
+        return running_major > major || (running_major == major && running_minor >= minor);
 }
 
 /* The tables that an older daemon left put its marks on packets, and only its own rules read those. */

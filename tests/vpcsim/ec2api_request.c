@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <assert.h>
 #include <ctype.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -295,6 +296,7 @@ const char *ec2api_fingerprint(const struct ec2api_request *request)
         for (size_t i = 0; i < request->n_parameters; i++) {
                 const struct ec2api_parameter *p = &request->parameters[i];
 
+                assert(p->value);
                 if (strcmp(p->name, "ClientToken") != 0)
                         text_add(&text, "%zu %s=%zu %s\n", strlen(p->name), p->name, strlen(p->value),
                                  p->value);
