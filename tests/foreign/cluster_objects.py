@@ -58,7 +58,7 @@ def web_container(**more):
     return {
         "name": "web",
         "image": WEB_IMAGE,
-        "startupProbe": {"exec": {"command": ["cat", f"/www/{LIVE_FILE}"]}, "periodSeconds": 1, "failureThreshold": 60},
+        "startupProbe": {"exec": {"command": ["cat", f"/www/{LIVE_FILE}"]}, "periodSeconds": 1, "timeoutSeconds": 10, "failureThreshold": 60},
         "livenessProbe": {"tcpSocket": {"port": WEB_PORT}, "periodSeconds": 1, "timeoutSeconds": 10, "failureThreshold": 6},
         "readinessProbe": http_probe(f"/{READY_FILE}", timeoutSeconds=10),
         **more,
