@@ -10,7 +10,7 @@ from vpc.process import run
 BUSYBOX = "/bin/busybox"
 SCRIPT = pathlib.Path(__file__).parent / "guest/initrd.sh"
 MODULES = ("virtio_pci", "virtio_blk", "9pnet_virtio", "9p", "overlay", "crc32c_generic", "ext4", "virtio_rng")
-EMPTY_FOLDERS = ("proc", "sys", "dev", "host", "disk", "share", "root")
+EMPTY_FOLDERS = ("proc", "sys", "dev", "host", "disk", "share", "system")
 
 
 def make(kernel, path):

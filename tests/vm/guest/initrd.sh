@@ -19,10 +19,10 @@ mount -t 9p -o "ro,cache=loose,$options" host /host || give_up "no root of the h
 mount -t 9p -o "$options" share /share || give_up "no shared folder"
 mount -t ext4 /dev/vda /disk || give_up "no disk"
 mkdir -p /disk/upper /disk/work
-mount -t overlay -o lowerdir=/host,upperdir=/disk/upper,workdir=/disk/work overlay /root || give_up "no overlay"
-mkdir -p /root/mnt/share /root/mnt/disk
-mount --move /share /root/mnt/share && mount --move /disk /root/mnt/disk || give_up "no /mnt"
+mount -t overlay -o lowerdir=/host,upperdir=/disk/upper,workdir=/disk/work overlay /system || give_up "no overlay"
+mkdir -p /system/mnt/share /system/mnt/disk
+mount --move /share /system/mnt/share && mount --move /disk /system/mnt/disk || give_up "no /mnt"
 for folder in proc sys dev; do
-        mount --move "/$folder" "/root/$folder" || give_up "no /$folder"
+        mount --move "/$folder" "/system/$folder" || give_up "no /$folder"
 done
-exec switch_root /root /bin/bash /mnt/share/init.sh
+exec switch_root /system /bin/bash /mnt/share/init.sh
