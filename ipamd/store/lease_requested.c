@@ -204,6 +204,6 @@ int store_find_free(struct store *store, const struct lease *wanted, int64_t now
                 ++*ret_n;
         }
         for (size_t i = 0; i < *ret_n && r >= 0; i++)
-                r = own[i] ? pick_end_cooldown(store, ret[i].address, err) : 0;
+                r = own[i] ? pick_end_cooldown(store, ret[i].address, now_ms, err) : 0;
         return r < 0 ? r : 1;
 }

@@ -105,10 +105,17 @@ int pick_own(struct store *store, const struct lease_key *key, unsigned family, 
         return r;
 }
 
-int pick_end_cooldown(struct store *store, struct ip address, struct err *err)
+int pick_end_cooldown(struct store *store, struct ip address, int64_t now_ms, struct err *err)
 {
-        return stmt_run(store, "DELETE FROM addresses WHERE hex = ?1 AND lease IS NULL AND held = 0",
-                        VALUES(SQL_HEX(address)), err);
+        /* It ends now, not later: a block's free_since_ms is made of it, and one in the future is a clock that went back (restart.c). */
+        int r = stmt_run(store,
+                         "UPDATE addresses SET usable_from_ms = min(usable_from_ms, ?2)"
+                         " WHERE hex = ?1 AND lease IS NULL AND held = 0",
+                         VALUES(SQL_HEX(address), SQL_INT(now_ms)), err);
+
+        return r < 0 ? r
+                     : stmt_run(store, "DELETE FROM addresses WHERE hex = ?1 AND lease IS NULL AND held = 0",
+                                VALUES(SQL_HEX(address)), err);
 }
 
 /* ---- what is given back ---- */

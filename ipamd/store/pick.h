@@ -60,7 +60,7 @@ int pick_this(struct store *store, struct ip address, struct picked *ret, struct
 int pick_own(struct store *store, const struct lease_key *key, unsigned family, struct ip address,
              struct picked *ret, struct err *err);
 /* For who is given what pick_own() found, at once: its cooldown is over, and nobody else may come between. */
-int pick_end_cooldown(struct store *store, struct ip address, struct err *err);
+int pick_end_cooldown(struct store *store, struct ip address, int64_t now_ms, struct err *err);
 
 enum { STORE_FAMILIES_MAX = 2 };
 

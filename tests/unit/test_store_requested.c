@@ -2,6 +2,8 @@
 /* What a new lease asks for by name: its host link, which is one live lease's alone, and perhaps its address. */
 #include "test.h"
 
+#include <vpcwire/clock.h>
+
 #include "store_fixture.h"
 
 static const char *const spares[] = {"spare1", "spare2"};
@@ -191,6 +193,40 @@ static void test_who_comes_back_has_it_at_once(void **state)
         assert_int_equal(add(f, &wanted, &got), LEASE_NONE_FREE);
 }
 
+/* A cooldown that ends early leaves no time of the future behind, which at a restart would be a clock that went back. */
+static void test_a_restart_after_it_came_back(void **state)
+{
+        const int64_t now_ms = clock_boottime_ms(), later_ms = now_ms + 2 * COOLDOWN_MS;
+        struct fixture *f = *state;
+        struct condition *blocked;
+        struct lease lease, got;
+        struct ip address;
+        bool released;
+        size_t n;
+
+        fixture_ready_eni(f, 0, 1);
+        lease = fixture_lease(f, "c1", now_ms);
+        assert_ok(store_lease_release(f->store, &lease.key, LEASE_END_DEL, now_ms, &released, &address,
+                                      &f->err),
+                  &f->err);
+        got = fixture_lease(f, "c1", now_ms);
+        assert_true(ip_equal(got.address, address));
+        assert_ok(store_condition_set(f->store,
+                                      &(const struct condition){.kind = CONDITION_ASSIGN,
+                                                                .object = "eni-0",
+                                                                .cause = CAUSE_THROTTLED,
+                                                                .message = "",
+                                                                .retry_at_ms = later_ms,
+                                                                .attempts = 2},
+                                      &f->err),
+                  &f->err);
+        fixture_restart(f, "a");
+        assert_ok(store_conditions(f->store, f->arena, &blocked, &n, &f->err), &f->err);
+        assert_int_equal(n, 1);
+        assert_int_equal(blocked[0].retry_at_ms, later_ms);
+        fixture_check(f);
+}
+
 static void test_what_cools_is_no_others(void **state)
 {
         struct fixture *f = *state;
@@ -224,6 +260,7 @@ int main(void)
                 T(test_a_name_twice_cannot_be_written),
                 T(test_a_chosen_address),
                 T(test_who_comes_back_has_it_at_once),
+                T(test_a_restart_after_it_came_back),
                 T(test_what_cools_is_no_others),
         };
 
