@@ -117,12 +117,13 @@ static bool is_answered(const struct ipam_client *ipam)
 /* The last try says only that nobody answered; what the daemon said before is why. */
 static void add_earlier(const struct err *said, struct err *err)
 {
+        static const char before[] = "; before that";
         struct err last = *err;
 
         *err = *said;
         err->code = last.code;
         err->sys_errno = last.sys_errno;
-        err_wrap(err, "%.*s; before that", ERR_MESSAGE_BYTES / 2, last.msg);
+        err_wrap(err, "%.*s%s", ERR_CONTEXT_MAX - (int)strlen(before), last.msg, before);
 }
 
 int lease_ask(struct call *call, const struct lease_ask *what, struct ipam_client **ipam,

@@ -88,6 +88,7 @@ int(err_wrap)(struct err *err, const char *format, ...)
         vsnprintf(context, sizeof(context), format, args);
         va_end(args);
         /* Truncation drops the cause's tail, never the terminating NUL: precision keeps both parts in bounds. */
-        snprintf(err->msg, sizeof(err->msg), "%.*s: %.*s", 200, context, ERR_MESSAGE_BYTES - 204, inner);
+        snprintf(err->msg, sizeof(err->msg), "%.*s: %.*s", ERR_CONTEXT_MAX, context,
+                 ERR_MESSAGE_BYTES - ERR_CONTEXT_MAX - 4, inner);
         return err->code ? -(int)err->code : -ERR_INTERNAL;
 }

@@ -31,7 +31,10 @@ enum err_code {
         _ERR_MAX,
 };
 
-enum { ERR_MESSAGE_BYTES = 512 };
+enum {
+        ERR_MESSAGE_BYTES = 512,
+        ERR_CONTEXT_MAX = 200, /* characters of it that err_wrap() puts before the cause */
+};
 
 struct err {
         enum err_code code;
@@ -50,7 +53,7 @@ int err_set(struct err *err, enum err_code code, const char *format, ...) _print
 int err_set_errno(struct err *err, int sys_errno, const char *format, ...) _printf_(3, 4);
 
 /*
- * Puts "context: " before the text of an error that is set. Returns -err->code, the code it already holds; with err
+ * Puts "context: " before the text of an error that is set; of a long one the first ERR_CONTEXT_MAX characters. Returns -err->code, the code it already holds; with err
  * NULL it cannot know and returns -ERR_INTERNAL, so keep the callee's return value where err may be NULL.
  */
 int err_wrap(struct err *err, const char *format, ...) _printf_(2, 3);

@@ -76,8 +76,9 @@ static void add_rule(struct node_want *want, struct rule_info rule)
 }
 
 /*
- * The node's own packets are what comes from no link and has an address of an ENI, or none yet. A pod's packet comes from no link,
- * either, where IPVS sends it on: it has the pod's address, and must go by its mark.
+ * The node's own packets come from no link and have the address of an ENI of ours, or none yet. A pod's packet comes from no link,
+ * either, where IPVS sends it on: it has the pod's address, and must go by its mark. So what the node sends from any other address
+ * goes as pods' packets do: to external services by main.
  */
 static void add_own_packets(struct node_want *want, struct ip source)
 {
