@@ -373,8 +373,11 @@ static void test_wired_is_kept(void **state)
         struct node_world *w = *state;
         struct node_wired wired[2] = {0};
 
+        /* A link that the monitor has not yet come to in its first list, and of which the kernel speaks just then, counts as new. */
         read_now(w);
-        assert_int_equal(take_wired(wired), 0);
+        take_wired(wired);
+        assert_int_equal(read_now(w), 0);
+        assert_false(node_monitor_has_wired(monitor));
         node_world_add_pod(w, "10.0.1.22", 1, true);
         assert_int_equal(read_now(w), 0);
         assert_true(node_monitor_has_wired(monitor));

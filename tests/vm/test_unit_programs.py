@@ -14,9 +14,6 @@ NAMES = (
     "cni_wire", "fabric", "fabric_branch", "fabric_life", "firewall", "main_table", "net", "node_check", "node_guards", "node_kernel", "node_marks",
     "node_monitor", "node_packets", "node_pool", "node_sync", "sandbox", "xtables",
 )
-# Not of the quick choice: in a slow machine test_wired_is_kept was once told of a changed link that nobody had changed, and it is not
-# understood yet.
-NOT_QUICK = {"node_monitor"}
 # What shows that a source makes namespaces, or asks the kernel for what only root gets.
 KERNEL_WORDS = ("unshare(", "node_world.h", "node_packets.h", "fabric_fixture.h", "SYS_unshare")
 NO_KERNEL = {"http_store"}  # its namespace is there so that nobody answers
@@ -26,7 +23,8 @@ def program(name):
     return RELEASE_BUILD / "bin" / f"test_{name}"
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name in NOT_QUICK else pytest.mark.quick) for name in NAMES])
+@pytest.mark.quick
+@pytest.mark.parametrize("name", NAMES)
 def test_program(machine, name):
     done = machine.run(program(name), deadline_s=DEADLINE_S, check=False)
     assert done.code == 0 and "[  PASSED  ]" in done.output, f"test_{name} in Linux {machine.kernel.release}: {done.code}\n{done.output}"
