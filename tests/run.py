@@ -160,6 +160,9 @@ def tests_in(part):
 def main(argv):
     chosen = parse(argv)
     parts = PARTS_OF.get(chosen.part, (chosen.part,))
+    if chosen.arguments and (len(parts) > 1 or chosen.part == "unit"):
+        print(f"tests/run.sh {chosen.part} takes no arguments, and was given: {' '.join(chosen.arguments)}", file=sys.stderr)
+        return 2
     root, left_out = os.geteuid() == 0, []
     if not root:
         if chosen.part in NEED_ROOT:

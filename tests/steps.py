@@ -19,6 +19,7 @@ import time
 import count
 
 END_WAIT_S = 60  # how long a step that is ended has for its own cleaning
+ENDING = (signal.SIGINT, signal.SIGTERM)
 SHOWN_LINES = {False: 40, True: 400}  # of a failed step's log: of others, of tests
 BAR = 40  # characters
 
@@ -120,7 +121,7 @@ class Runner:
         show = step.name == self.shown
         junit = self.junit(step)
         junit.unlink(missing_ok=True)
-        with open(self.log(step), "wb") as log:
+        with uninterrupted(), open(self.log(step), "wb") as log:
             process = subprocess.Popen(
                 [word.replace("{junit}", str(junit)) for word in step.command],
                 env={**os.environ, **dict(step.environment)},
@@ -128,12 +129,13 @@ class Runner:
                 stdout=subprocess.PIPE if show else log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=hear_signals,
             )
+            reader = threading.Thread(target=self.show, args=(process, self.log(step))) if show else None
+            self.runs[step.name] = Run(process, time.monotonic(), reader)
         lower_priority(process.pid, step.nice)
-        reader = threading.Thread(target=self.show, args=(process, self.log(step))) if show else None
         if reader:
             reader.start()
-        self.runs[step.name] = Run(process, time.monotonic(), reader)
         return True
 
     def show(self, process, path):
@@ -207,6 +209,11 @@ class Runner:
                 yield f"{began_s:7.0f} {took_s:6.0f} {run.cpu_s:6.0f}  {bar:{BAR + 1}} {name}"
 
 
+def hear_signals():
+    """In a new process, which begins with its maker's mask."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+
+
 def lower_priority(pid, nice):
     """Of a new session. Where the kernel groups processes by session, it weighs the groups, not the processes."""
     if not nice:
@@ -227,15 +234,25 @@ def interrupt(number, _frame):
     raise Interrupted(signal.Signals(number).name)
 
 
+@contextlib.contextmanager
+def uninterrupted():
+    """Signals wait: a step that was started and not yet written down would be left running."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
 def run(steps, logs, shown=None):
-    """Runs them all; (counts, whether it came to its end). The table is printed when more than one step was run."""
-    os.makedirs(logs, exist_ok=True)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    """Runs them all, prints where the time went, and returns [passed, failed, skipped]. What could not be run to its end is one failure."""
+    for number in ENDING:
         signal.signal(number, interrupt)
     runner = Runner(steps, logs, shown)
     try:
+        os.makedirs(logs, exist_ok=True)
         runner.run()
-    except Interrupted as why:
+    except (Interrupted, OSError) as why:
         print(f"ended by {why} before all was run", file=sys.stderr)
         runner.counts[1] += 1
     for line in runner.table():

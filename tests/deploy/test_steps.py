@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """tests/steps.py, which runs all tests: what waits for what, what a failure does, what is counted, and that nothing is left."""
+import contextlib
 import os
 import re
 import signal
@@ -106,6 +107,17 @@ def test_only_what_was_asked_for_and_what_that_needs_and_wants(run_steps):
     assert re.findall(r"^(\w+) +(\w)  ", said, re.M) == [("ok", "a"), ("FAIL", "b"), ("ok", "c")]
 
 
+def test_where_no_log_can_be_written_nothing_passes(run_steps, tmp_path):
+    (tmp_path / "log").write_text("in the way")
+    assert counts(run_steps("step('a', 'true', kind=Kind.CHECK)")) == "[0, 1, 0]"
+
+
+@pytest.mark.parametrize("part", ["all", "ci", "unit"])
+def test_arguments_that_nobody_reads_are_refused(part):
+    done = subprocess.run([TOP / "tests/run.sh", part, "-k", "crash"], capture_output=True, text=True, timeout=DEADLINE_S)
+    assert done.returncode == 2 and f"tests/run.sh {part} takes no arguments, and was given: -k crash" in done.stderr
+
+
 def test_the_table_says_where_the_time_went(run_steps):
     said = run_steps("step('long', 'sleep 1.2')", "step('short', 'true')")
     assert re.search(r"^where the time went \(\d+ s, \d+ s of CPU, \d+ processors\)$", said, re.M)
@@ -129,6 +141,9 @@ def test_a_signal_ends_all_of_it(program, tmp_path, number):
     finally:
         process.kill()
         process.wait()
+        for pid in re.findall(r"ready (\d+)", log.read_text() if log.exists() else ""):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(int(pid), signal.SIGKILL)
     said = (tmp_path / "out").read_text()
     assert "cleaned" in log.read_text()
     wait_for(lambda: not living(group))

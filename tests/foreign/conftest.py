@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures: `server` is one of three EC2s, `client` our EC2 client talking to it. They are ended with the session."""
-import os
 import pathlib
 import sys
 
@@ -11,6 +10,7 @@ sys.path[:0] = [str(path) for path in (TESTS / "foreign", TESTS / "integration",
 
 import kubernetes_cluster  # noqa: E402
 import servers  # noqa: E402
+import world_of_kubelets  # noqa: E402
 from client import Client  # noqa: E402
 from gaps import GAPS  # noqa: E402
 from vpc.process import BUILD, end_in_order_on_sigterm  # noqa: E402
@@ -81,19 +81,7 @@ def client(server, make_client):
 @pytest.fixture(scope="session")
 def cluster(request, tmp_path_factory):
     """The cluster of kubernetes_cluster.py. Its tests are of one xdist_group; nothing in it left by an ENI that does not own its source."""
-    if os.geteuid() != 0:
-        pytest.skip("root is needed to make network namespaces")
-    missing = kubernetes_cluster.missing()
-    if missing:
-        pytest.skip(f"not built, see build/log/kubernetes.log: {', '.join(missing)}")
-    made = kubernetes_cluster.KubernetesCluster(tmp_path_factory.mktemp("cluster"))
-    failed_before = request.session.testsfailed
-    try:
-        yield made.start()
-        if request.session.testsfailed == failed_before:
-            made.simulator.check()
-    finally:
-        made.close()
+    yield from world_of_kubelets.run(request, kubernetes_cluster.NEEDED, lambda: kubernetes_cluster.KubernetesCluster(tmp_path_factory.mktemp("cluster")))
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import http.client
 import json
 
 import package
+import world_of_kubelets
 from cluster_objects import DNS_ADDRESS, WEB_PORT, WHO, coredns, coredns_image, deployment, pod_spec, shipped_image, web_container, web_image
 from control_plane import BUILT, NODES_GROUP, PROGRAMS, SYSTEM, TOP, ControlPlane
 from kubelet import KubeletNode
@@ -36,16 +37,12 @@ DEADLINE_S = 180
 NEEDED = (*PROGRAMS, *(BUILT / name for name in ("kubelet", "kube-proxy", "coredns", "containerd", "containerd-shim-runc-v2")))
 
 
-def missing():
-    """The programs that this needs and that are not here."""
-    return [program.name for program in NEEDED if not program.exists()]
-
-
 class KubernetesCluster:
     """start() it, close() it. Its nodes by name; what an owner does; and who reaches whom."""
 
     def __init__(self, folder):
         self.folder, self.nodes, self.plane, self.mode = folder, {}, None, "nftables"
+        self.made = []  # every node, also of a start that failed
         self.simulator = Simulator(default_world(), folder / "vpc")
         self.control = self.simulator.add_node("control", subnet=SUBNET_A)
         self.simulator.ctl("internet-address", address=INTERNET_HOST)
@@ -69,7 +66,9 @@ class KubernetesCluster:
 
     def _make_node(self, name):
         node = Node(self.simulator, name, self.folder / name, instance_type=INSTANCE_TYPE, subnet=NODES[name], public=True)
-        return KubeletNode(node, self.folder / name / "box", programs=NEWER_RUNTIME.get(name), dns=DNS_ADDRESS)
+        made = KubeletNode(node, self.folder / name / "box", programs=NEWER_RUNTIME.get(name), dns=DNS_ADDRESS)
+        self.made.append(made)
+        return made
 
     def images(self):
         """Archives of what runs here, made once."""
@@ -92,14 +91,7 @@ class KubernetesCluster:
         self.start_proxy(node)
 
     def close(self):
-        """What is left of it goes; an error of one part keeps no other."""
-        with contextlib.ExitStack() as ends:
-            ends.callback(self.simulator.destroy)
-            for node in self.nodes.values():
-                ends.callback(node.node.close)
-                ends.callback(node.close)
-            if self.plane:
-                ends.callback(self.plane.close)
+        world_of_kubelets.close(self.simulator, self.made, *([self.plane] if self.plane else []))
 
     # ---- what an owner does ----
 
@@ -137,7 +129,7 @@ class KubernetesCluster:
         thing = self.get(kind, name, namespace=namespace)
         status = thing["status"]
         is_new = status["observedGeneration"] == thing["metadata"]["generation"]
-        return is_new and status.get("updatedNumberScheduled") == status["numberAvailable"] == status["desiredNumberScheduled"]
+        return is_new and status.get("updatedNumberScheduled") == status.get("numberAvailable") == status["desiredNumberScheduled"]
 
     def exec(self, pod, *command, namespace="default", check=True):
         """What a command in a pod's container says."""
@@ -199,10 +191,15 @@ class KubernetesCluster:
 
         wait_until(settled, DEADLINE_S, why=f"ENIs of {name}")
 
-    def restarted(self, daemon_pod):
-        """The daemon's container was started anew, and runs."""
+    def daemon(self, daemon_pod):
+        """What Kubernetes says of the daemon's container."""
         (status,) = self.get("pod", daemon_pod, namespace=SYSTEM)["status"]["containerStatuses"]
-        return status["restartCount"] and "running" in status["state"]
+        return status
+
+    def restarted(self, daemon_pod, before):
+        """The daemon's container was started anew, since it was `before`, and runs."""
+        status = self.daemon(daemon_pod)
+        return status["restartCount"] > before["restartCount"] and "running" in status["state"]
 
     def device(self, pod):
         """The device index of the ENI that a pod's address is on."""

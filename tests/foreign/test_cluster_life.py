@@ -9,7 +9,7 @@ import pytest
 from cluster_objects import WEB_PORT, pod, pod_spec, web_container
 from control_plane import SYSTEM
 from kubernetes_cluster import ADDRESSES_PER_ENI, AWS_NODE, DEADLINE_S, ENIS, WEB, WEB_PODS, address, is_ready, name_of
-from vpc import wait_until
+from vpc import patient, wait_until
 from vpc.stream import Stream
 
 pytestmark = pytest.mark.xdist_group("cluster")
@@ -90,13 +90,18 @@ def test_a_part_that_is_killed(cluster, web, part):
     assert restarts(cluster) == before
 
 
+def has_successor(cluster, victim):
+    pods = cluster.pods(WEB)
+    return len(pods) == WEB_PODS and all(map(is_ready, pods)) and name_of(victim) not in map(name_of, pods)
+
+
 def test_a_pod_deleted_by_force(cluster, web):
     """Kubernetes forgets it at once; the node ends it, takes its address back, and its successor is another pod."""
     for victim in cluster.places(cluster.pods(WEB)).values():
         node = victim["spec"]["nodeName"]
         cluster.kubectl("delete", "pod", name_of(victim), "--force", "--grace-period=0")
         wait_until(lambda node=node, victim=victim: name_of(victim) not in cluster.leased(node), DEADLINE_S, why="its address is back")
-        cluster.rolled_out("deployment", WEB)
+        wait_until(lambda victim=victim: has_successor(cluster, victim), DEADLINE_S, why="another pod is in its place")
     for name in cluster.nodes:
         wait_until(lambda name=name: cluster.check_kernel(name), DEADLINE_S, why="links and routes are those of the leases")
 
@@ -104,7 +109,7 @@ def test_a_pod_deleted_by_force(cluster, web):
 def test_a_drain(cluster, few_web_pods):
     """All that ran there runs elsewhere, and the node has no lease any more; afterwards it takes pods again."""
     drained, other = cluster.nodes
-    cluster.kubectl("drain", drained, "--ignore-daemonsets", "--delete-emptydir-data", "--force", f"--timeout={DEADLINE_S}s", timeout=2 * DEADLINE_S)
+    cluster.kubectl("drain", drained, "--ignore-daemonsets", "--delete-emptydir-data", "--force", f"--timeout={int(patient(DEADLINE_S))}s", timeout=2 * DEADLINE_S)
     try:
         cluster.rolled_out("deployment", WEB)
         assert {item["spec"]["nodeName"] for item in cluster.pods(WEB)} == {other}
@@ -118,7 +123,7 @@ def test_a_drain(cluster, few_web_pods):
 def test_a_full_node(cluster, few_web_pods):
     """It stays ready for its running pods, the pod that waits says why, and gets the address that becomes free."""
     full = next(iter(cluster.nodes))
-    room = ADDRESSES_PER_ENI * ENIS - len(cluster.leased(full))
+    room = ADDRESSES_PER_ENI * ENIS - len(cluster.books(full)["leases"])
     names = [f"{FILLER}-{i}" for i in range(room)]
     cluster.apply(*(pod(name, pod_spec(web_container(), nodeName=full)) for name in names))
     cluster.wait("condition=Ready", *(f"pod/{name}" for name in names))

@@ -57,14 +57,20 @@ def reboot(cluster, between=lambda: None):
 
 def test_books_on_tmpfs(cluster, web):
     """Nothing is left but the disk. Without EC2 the daemon cannot serve, and the node is not ready; with it, it is."""
+    daemon = cluster.daemon_pod(REBOOTED)
+    before = cluster.daemon(daemon)
+
+    def has_no_network():
+        status, said = cluster.ready(REBOOTED)
+        assert status == "False" and "cni plugin not initialized" in said, (status, said)
+        return True
+
     cluster.simulator.ctl("set-faults", rules=NO_EC2)
     try:
         node = reboot(cluster)
         assert not node.box.path("/run/vpcwire").exists()
-        daemon = cluster.daemon_pod(REBOOTED)
-        wait_until(lambda: cluster.restarted(daemon), DEADLINE_S, why="the daemon's container runs")
-        status, said = cluster.ready(REBOOTED)
-        assert status == "False" and "cni plugin not initialized" in said, (status, said)
+        wait_until(lambda: cluster.restarted(daemon, before), DEADLINE_S, why="the daemon's container runs")
+        wait_until(has_no_network, DEADLINE_S, why="the node says that it has no network")
         assert not node.runtime.network_ready()
     finally:
         cluster.simulator.ctl("set-faults", rules=[])
@@ -96,9 +102,11 @@ def test_books_on_disk(cluster, web, books_on_disk):
     """What they have of the old boot is released, and no pod of the new one has an address twice."""
     node = cluster.nodes[REBOOTED]
     assert cluster.books(REBOOTED)["leases"] and node.box.path(books_on_disk).exists()
-    reboot(cluster, between=lambda: another_boot(node.box, books_on_disk))
     daemon = cluster.daemon_pod(REBOOTED)
+    before = cluster.daemon(daemon)
+    reboot(cluster, between=lambda: another_boot(node.box, books_on_disk))
+    wait_until(lambda: cluster.restarted(daemon, before), DEADLINE_S, why="the daemon's container runs")
     wait_until(cluster.all_ready, DEADLINE_S, why="nodes are ready")
-    events = cluster.exec(daemon, "ipamctl", "events", "--since", "1h", namespace=SYSTEM)
+    events = wait_until(lambda: cluster.exec(daemon, "ipamctl", "events", "--since", "1h", namespace=SYSTEM), DEADLINE_S)
     assert "node rebooted: " in events, events
     whole_again(cluster)

@@ -3,12 +3,11 @@
 The real kubelet without an API server: on two nodes, with Debian's containerd and with one of version 2. Their static pods are
 aws-node, from the manifest that is shipped, and some that want an address; what happens to a node happens to these.
 """
-import contextlib
 import json
-import os
 
 import package
 import pytest
+import world_of_kubelets
 
 from control_plane import BUILT
 from kubelet import KubeletNode
@@ -129,12 +128,7 @@ class World:
         return self
 
     def close(self):
-        """What is left of it goes; an error of one part keeps no other."""
-        with contextlib.ExitStack() as ends:
-            ends.callback(self.simulator.destroy)
-            for node in self.nodes.values():
-                ends.callback(node.node.close)
-                ends.callback(node.close)
+        world_of_kubelets.close(self.simulator, self.nodes.values())
 
     def everybody_is_reached(self):
         """Each pod from each, and the internet, with the source that it ought to have."""
@@ -149,19 +143,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(request, tmp_path_factory):
-    if os.geteuid() != 0:
-        pytest.skip("root is needed to make network namespaces")
-    missing = [program.name for program in NEEDED if not program.exists()]
-    if missing:
-        pytest.skip(f"not built, see build/log/kubernetes.log: {', '.join(missing)}")
-    made = World(tmp_path_factory.mktemp("static"))
-    failed_before = request.session.testsfailed
-    try:
-        yield made.start()
-        if request.session.testsfailed == failed_before:
-            made.simulator.check()
-    finally:
-        made.close()
+    yield from world_of_kubelets.run(request, NEEDED, lambda: World(tmp_path_factory.mktemp("static")))
 
 
 @pytest.fixture
@@ -192,9 +174,9 @@ def test_a_pod_comes_and_goes(node):
 @each_node
 def test_the_daemon_is_killed(world, node):
     """Its kubelet starts it anew; pods keep their addresses, and the node its network."""
-    before = node.leases()
+    before, restarts = node.leases(), node.pod(DAEMON)["status"]["containerStatuses"][0]["restartCount"]
     node.box.kill9("ipamd")
-    wait_until(lambda: node.pod(DAEMON)["status"]["containerStatuses"][0]["restartCount"] > 0, RUN_DEADLINE_S, why="it is started anew")
+    wait_until(lambda: node.pod(DAEMON)["status"]["containerStatuses"][0]["restartCount"] > restarts, RUN_DEADLINE_S, why="it is started anew")
     assert node.runtime.network_ready(), "a restart is no reason to call the node not ready"
     node.wait_runs(DAEMON)
     assert node.leases() == before

@@ -96,6 +96,12 @@ def nothing_of_a_box(name, disk):
     return True
 
 
+def name_of(pid):
+    """Nothing of one that ended meanwhile."""
+    with contextlib.suppress(OSError):
+        return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+
+
 def processes_of(folder):
     """Pids of processes with this folder in their command line or in a variable: vpcsim, daemons, runtimes, their holder."""
     found = []
@@ -127,7 +133,7 @@ def stop_in_the_middle(folder, how):
     run = Daemon([sys.executable, "-m", "pytest", *options, test], folder / "run.log", env=env)
     try:
         prefix, pid, disk = wait_until(lambda: told.read_text().split(), 60, why=f"it stands still:\n{run.tail()}")
-        names = {pathlib.Path(f"/proc/{found}/comm").read_text().strip() for found in processes_of(folder)}
+        names = {name_of(found) for found in processes_of(folder)}
         assert {"vpcsim", "ipamd", "containerd"} <= names, names
         assert pathlib.Path(f"/proc/{pid}").exists() and pathlib.Path(disk).is_dir()
         run.process.send_signal(how)
