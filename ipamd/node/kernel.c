@@ -158,11 +158,10 @@ static void print_row(FILE *to, const struct kernel_feature *feature)
 void kernel_print_markdown(FILE *to)
 {
         fprintf(to,
-                "# What vpcwire asks of the kernel\n\nMade by `ipamd kernel`; `ipamctl doctor` tries each "
-                "row on "
-                "the kernel that runs. Linux %u.%u is the minimum,\n%u.%u the oldest that vpcwire has run "
-                "on. The "
-                "kernel loads its modules itself when they are first used.\n\n"
+                "# What vpcwire asks of the kernel\n\n"
+                "Made by `ipamd kernel`; `ipamctl doctor` tries each row on the kernel that runs. "
+                "Linux %u.%u is the minimum,\n%u.%u the oldest that vpcwire has run on. "
+                "The kernel loads its modules itself when they are first used.\n\n"
                 "| feature | what for | since Linux | configuration | only with |\n|---|---|---|---|---|\n",
                 kernel_minimum.major, kernel_minimum.minor, kernel_oldest_run.major, kernel_oldest_run.minor);
         for (size_t i = 0; i < n_kernel_features; i++)

@@ -39,7 +39,7 @@ enum { KERNEL_RELEASE_BYTES = 65 };
 int kernel_running(struct kernel_version *ret, char release[static KERNEL_RELEASE_BYTES], struct err *err);
 
 /*
- * Tries one, and changes nothing: in a network namespace of its own, or, where none may be made (in the daemon's container),
+ * Tries one, and changes nothing but the modules that the kernel loads for it: in a network namespace of its own, or, where none may be made (in the daemon's container),
  * by requests that the kernel looks at and does not carry out. ERR_DENIED: this process may not ask; any other error: the
  * kernel lacks it. Not while other threads run.
  */

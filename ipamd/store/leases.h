@@ -21,7 +21,10 @@ enum lease_result {
 int store_lease_add(struct store *store, const struct lease *wanted, int64_t now_ms, struct arena *arena,
                     enum lease_result *ret_result, struct lease *ret, struct err *err);
 
-/* Whether store_lease_add() gives the key what it had last and what cools (pick.h), which nobody else can have: 1 or 0. */
+/*
+ * Whether store_lease_add() gives the key the IPv4 address that it had last and that cools (pick.h), which nobody else can have: 1 or
+ * 0. Right after a store_lease_add() of anybody, which sweeps what cools no more.
+ */
 int store_lease_can_return(struct store *store, const struct lease_key *key, struct err *err);
 
 /* reserved -> wired. ERR_NOT_FOUND when the key has no lease, or one on another address. Confirming twice is fine. */
