@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from vpc.ping import answers, ping
 from vpc.process import wait_until
 from vpc.simulator import SUBNET_A, SUBNET_B
 
@@ -50,11 +51,6 @@ def add_branch(ec2, node, trunk, vlan, subnet=SUBNET_A):
     return eni["NetworkInterfaceId"], address
 
 
-def ping(node, address, source=None, wait_s=60):
-    options = ["-I", source] if source else []
-    return node.exec("ping", "-c", "1", "-w", str(wait_s), *options, address, check=False).returncode == 0
-
-
 def test_ipamd_leaves_a_trunk_alone(vpc, make_node):
     """It is no ENI of the pool: no address more, no rule, and it stays."""
     node = make_node("n1", instance_type="m5.large", env={"VPCWIRE_RESYNC_PERIOD": "10", "WARM_ENI_TARGET": "1"})
@@ -78,17 +74,17 @@ def test_packets_of_branches(vpc, make_node):
     trunks = [add_trunk(ec2, node) for node in (here, there)]
     _, red = add_branch(ec2, here, trunks[0], 1)
     blue_eni, blue = add_branch(ec2, there, trunks[1], 1)
-    assert ping(here, blue, source=red) and ping(there, red, source=blue)
-    assert ping(here, there.address, source=red) and ping(there, red)
+    assert answers(here, blue, source=red) and answers(there, red, source=blue)
+    assert answers(here, there.address, source=red) and answers(there, red)
     ec2.assign_private_ip_addresses(NetworkInterfaceId=blue_eni, PrivateIpAddresses=["10.0.1.222"])
     there.ip("address", "add", "10.0.1.222/32", "dev", "vlan.eth.1")
     there.ip("rule", "add", "from", "10.0.1.222", "lookup", "101", "priority", "10")
-    assert ping(here, "10.0.1.222", source=red)
+    assert answers(here, "10.0.1.222", source=red)
     association, = [item["AssociationId"] for item in ec2.describe_trunk_interface_associations()["InterfaceAssociations"] if item["BranchInterfaceId"] == blue_eni]
     ec2.disassociate_trunk_interface(AssociationId=association)
-    assert not ping(here, blue, source=red, wait_s=1) and ping(here, there.address, source=red)
+    assert not ping(here, blue, source=red) and answers(here, there.address, source=red)
     ec2.associate_trunk_interface(TrunkInterfaceId=trunks[1], BranchInterfaceId=blue_eni, VlanId=1)
-    assert ping(here, blue, source=red), "its VLAN has come again"
+    assert answers(here, blue, source=red), "its VLAN has come again"
 
 
 @vlans
@@ -99,5 +95,5 @@ def test_pods_of_ipamd_beside_branches(vpc, make_node):
     other = vpc.add_node("n2", subnet=SUBNET_B)
     _, branch = add_branch(ec2, node, add_trunk(ec2, node), 7)
     pod = node.add_pod("p0")
-    assert ping(node, other["primary_address"], source=branch)
-    assert ping(node, other["primary_address"], source=node.address) and ping(pod, other["primary_address"])
+    assert answers(node, other["primary_address"], source=branch)
+    assert answers(node, other["primary_address"], source=node.address) and answers(pod, other["primary_address"])

@@ -9,6 +9,7 @@ import pytest
 
 from vpc import patient, wait_until
 from vpc.host import CONFLIST
+from vpc.ping import answers
 from vpc.process import BUILD, SANITIZER_OPTIONS
 
 CNITOOL = pathlib.Path(os.environ.get("VPCWIRE_TOOLS", pathlib.Path(__file__).parents[2] / "build/tools")) / "cnitool"
@@ -57,7 +58,7 @@ def test_every_verb_and_version(node, tmp_path):
         assert result["cniVersion"] == version
         (lease,) = node.leases()
         assert address(version, result) == lease["address"]
-        wait_until(lambda: node.exec("ping", "-c", "1", "-W", "5", lease["address"]), 60, why="it answers")
+        assert answers(node, lease["address"])
         if version >= "0.4.0":
             tool("check", pod)
             pod.exec("ip", "addr", "flush", "dev", "eth0")

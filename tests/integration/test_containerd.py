@@ -13,6 +13,7 @@ import pytest
 
 from vpc import echo, netns, patient, wait_until
 from vpc.containerd import PAUSE_IMAGE, Containerd
+from vpc.ping import answers
 
 CONFLIST = pathlib.Path(__file__).parents[2] / "deploy/cni/10-aws.conflist"
 AT_ONCE, PODS = 16, 100
@@ -193,7 +194,7 @@ def test_ctr_run(node, make_runtime):
     running = node.start_thread(runtime.ctr, "run", *options, PAUSE_IMAGE, "solo", "/bin/sleep", "1000000")
     (lease,) = wait_until(node.leases, 30, why="the container has an address")
     assert "pod_name" not in lease and lease["container_id"].endswith("solo")
-    wait_until(lambda: node.exec("ping", "-c", "1", "-W", "1", lease["address"]), 30, why="it answers")
+    assert answers(node, lease["address"])
     wait_until(lambda: "RUNNING" in runtime.ctr("tasks", "ls").stdout, 30, why="it runs: it has its address before it is started")
     wait_until(lambda: runtime.ctr("tasks", "kill", "--signal", "KILL", "solo"), 30, why="it is killed")
     assert "exit code 137" in str(running.exception()), "ended by the signal"

@@ -13,6 +13,7 @@ import pytest
 from vpc import cri, image, netns, rpc, wait_until
 from vpc.containerd import Containerd
 from vpc.daemonset import OWNER, DaemonSetPod, our_image
+from vpc.ping import answers
 from vpc.process import RELEASE_BUILD
 from vpc.stream import Stream
 
@@ -185,7 +186,7 @@ def test_going_back(runtime, daemonset, shipped):
     runtime.delete_pod(handover.sandbox)
     assert rules_of_ours(node) == [] and "vpcwire" not in node.exec("nft", "list", "tables").stdout
     assert installed(runtime) == ["vpcwire"], "the plugin is there for our pods' ends"
-    node.exec("ping", "-c", "1", "-W", "10", runtime.address(pod))
+    assert answers(node, runtime.address(pod))
     daemonset.start()  # and here again
     wait_until(lambda: [lease["address"] for lease in leases(runtime)] == [runtime.address(pod)], 60, why="taken over")
     wait_until(runtime.network_ready, 30, why="the runtime sees the conflist")

@@ -5,7 +5,8 @@ import sqlite3
 import pytest
 
 from faults import ASSIGN, DELETE, DESCRIBE, DETACH, ENV, GIVES_BACK_SOON, NOTHING_HANGS, UNASSIGN, USER, by_hand, in_ec2, wait_settled, warm_node  # noqa: F401
-from vpc import patient, wait_until
+from vpc import wait_until
+from vpc.ping import answers
 
 INSTANCE_TAG, NO_MANAGE_TAG = "node.k8s.amazonaws.com/instance_id", "node.k8s.amazonaws.com/no_manage"
 
@@ -57,7 +58,7 @@ def test_an_eni_without_our_tag_keeps_its_pods(vpc, make_node, by_hand, tag):  #
     wait_resync(node)
     assert last.address in [lease["address"] for lease in node.leases() if lease["state"] == "wired"]
     node.check_kernel()
-    last.exec("ping", "-c1", f"-W{patient(5):.0f}", node.address)
+    assert answers(last, node.address)
     assert last.address in node.exec("nft", "list", "ruleset").stdout and last.address in before
     others = node.add_pods(f"o{i}" for i in range(2))
     assert not {pod.address for pod in others} & set(eni["addresses"]), "nothing more of it is given out"

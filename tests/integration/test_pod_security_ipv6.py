@@ -6,11 +6,19 @@ import socket
 import pytest
 
 from vpc import netns, patient, wait_until
-from vpc.attack import DEADLINE_S, ETH_P_IPV6, GUARD, Listener, counter, host_link, send_raw, standing_still, sysctl, take_away, udp6
+from vpc.attack import DEADLINE_S, ETH_P_IPV6, GUARD, Listener, counter, host_link, rename, send_raw, standing_still, sysctl, take_away, udp6
 
 IMDS, BESIDE_IMDS = "fd00:ec2::254", "fd00:ec2::253"
 ATTACKER, FORGED = "fd01::2", "fd01::99"
 ROUTER = "fe80::1"
+
+
+def lead_to(pod, link, *addresses):
+    """The node's routes to addresses of a pod, by that link."""
+    mac = netns.ip(pod.netns, "link", "show", "eth0")[0]["address"]
+    for address in addresses:
+        pod.node.exec("ip", "-6", "neigh", "replace", address, "lladdr", mac, "dev", link, "nud", "permanent")
+        pod.node.exec("ip", "-6", "route", "add", f"{address}/128", "dev", link)
 
 
 def give_address(pod, *addresses):
@@ -19,14 +27,14 @@ def give_address(pod, *addresses):
     sysctl(node, f"ipv6.conf.{link}.disable_ipv6", 0)
     sysctl(node, "ipv6.conf.all.forwarding", 1)
     host_mac = node.ip("link", "show", link)[0]["address"]
-    pod_mac = netns.ip(pod.netns, "link", "show", "eth0")[0]["address"]
     pod.exec("sysctl", "-qw", "net.ipv6.conf.eth0.disable_ipv6=0")
     pod.exec("ip", "-6", "neigh", "replace", ROUTER, "lladdr", host_mac, "dev", "eth0", "nud", "permanent")
     pod.exec("ip", "-6", "route", "add", "default", "via", ROUTER, "dev", "eth0")
     for address in addresses:
         pod.exec("ip", "-6", "address", "add", f"{address}/128", "dev", "eth0", "nodad")
-        node.exec("ip", "-6", "neigh", "replace", address, "lladdr", pod_mac, "dev", link, "nud", "permanent")
-        node.exec("ip", "-6", "route", "add", f"{address}/128", "dev", link)
+    # with nodad, too, an address is tentative until the kernel has come to it
+    wait_until(lambda: not netns.ip(pod.netns, "-6", "address", "show", "tentative"), DEADLINE_S, why="the addresses may be used")
+    lead_to(pod, link, *addresses)
 
 
 def link_local(namespace, link):
@@ -69,7 +77,8 @@ def test_metadata_is_blocked_for_pods(node, pods):
         assert connects(attacker.netns, BESIDE_IMDS) and connects(node.netns, IMDS)
         assert not connects(attacker.netns, IMDS)
         with standing_still(node):
-            node.exec("ip", "link", "set", host_link(attacker), "name", "uplink7")
+            rename(node, host_link(attacker), "uplink7")
+            lead_to(attacker, "uplink7", ATTACKER)
             assert not connects(attacker.netns, IMDS), "its link has another name"
             take_away(node, GUARD)
             assert connects(attacker.netns, IMDS), "without the guard it answers"

@@ -4,6 +4,7 @@ import ipaddress
 
 import pytest
 
+from vpc.ping import answers, ping
 from vpc.plain import SMALL, SUBNET_A, SUBNET_B, USER, VPC, WORLD
 from vpc.plain import addresses, create, ec2, eni_of, free, refused, sim  # noqa: F401 (fixtures)
 from vpc.process import run, wait_until
@@ -275,12 +276,6 @@ FABRIC_IPV6 = {
 }
 
 
-def ping(node, address, source=None, wait_s=60):
-    """Whether an answer comes; a node that is not asked yet is asked again each second."""
-    options = ["-I", source] if source else []
-    return node.exec("ping", "-c", "1", "-w", str(wait_s), *options, address, check=False).returncode == 0
-
-
 def links(node):
     return {link["ifname"] for link in node.ip("link", "show")}
 
@@ -295,21 +290,21 @@ def test_packets_of_a_prefix(vpc, make_node):
     ends = [str(address) for address in ipaddress.ip_network(prefix["Ipv4Prefix"])]
     for address in (ends[0], ends[-1]):
         there.ip("address", "add", f"{address}/32", "dev", "lo")
-        assert ping(here, address) and ping(there, here.address, source=address)
+        assert answers(here, address) and answers(there, here.address, source=address)
     ec2.unassign_private_ip_addresses(NetworkInterfaceId=eni_id, Ipv4Prefixes=[prefix["Ipv4Prefix"]])
-    assert not ping(here, ends[0], wait_s=1)
+    assert not ping(here, ends[0])
 
 
 @pytest.mark.world(**FABRIC_IPV6)
 def test_ipv6_packets(vpc, make_node):
     here, there = (make_node(name, start=False, ipv6=True) for name in ("n1", "n2"))
     ec2 = vpc.client(USER)
-    assert ping(here, "2001:db8:1:101::5") and ping(there, "2001:db8:1:101::4")
+    assert answers(here, "2001:db8:1:101::5") and answers(there, "2001:db8:1:101::4")
     eni_id = there.facts["primary_eni"]
     prefix = ec2.assign_ipv6_addresses(NetworkInterfaceId=eni_id, Ipv6PrefixCount=1)["AssignedIpv6Prefixes"][0]
     pod = str(ipaddress.ip_network(prefix)[0xABCDEF012345])
     there.ip("address", "add", f"{pod}/128", "dev", "lo")
-    assert ping(here, pod) and ping(there, "2001:db8:1:101::4", source=pod)
+    assert answers(here, pod) and answers(there, "2001:db8:1:101::4", source=pod)
     # an ENI without IPv6 at its attachment, and one that takes its own along
     second = ec2.create_network_interface(SubnetId=SUBNET_A, Ipv6AddressCount=1)["NetworkInterface"]
     ec2.attach_network_interface(
@@ -321,9 +316,9 @@ def test_ipv6_packets(vpc, make_node):
     there.ip("address", "add", f"{address}/128", "dev", "eth1", "nodad")
     there.ip("-6", "route", "add", "default", "via", "fe80::1", "dev", "eth1", "table", "2")
     there.ip("-6", "rule", "add", "from", address, "lookup", "2")
-    assert ping(here, address)
+    assert answers(here, address)
     ec2.unassign_ipv6_addresses(NetworkInterfaceId=eni_id, Ipv6Prefixes=[prefix])
-    assert not ping(here, pod, wait_s=1) and ping(here, "2001:db8:1:101::5")
+    assert not ping(here, pod) and answers(here, "2001:db8:1:101::5")
     attachment = eni_of(ec2, second["NetworkInterfaceId"])["Attachment"]["AttachmentId"]
     ec2.detach_network_interface(AttachmentId=attachment)
     wait_until(lambda: "eth1" not in links(there))

@@ -122,6 +122,14 @@ def carry(node):
     return all(link["operstate"] == "UP" for link in node.ip("link", "show", "type", "veth") if "UP" in link["flags"])
 
 
+def rename(node, link, name):
+    """As an administrator does it, who must put the link down for it (before Linux 6.2); and it carries again."""
+    for change in (("down",), ("name", name)):
+        node.exec("ip", "link", "set", link, *change)
+    node.exec("ip", "link", "set", name, "up")
+    wait_until(lambda: carry(node), DEADLINE_S, why=f"{name} carries")
+
+
 @contextlib.contextmanager
 def standing_still(node):
     """The daemon does, so that what is taken away stays away; at the end it runs again, and its guards are back. Before that the
