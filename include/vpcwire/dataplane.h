@@ -7,6 +7,7 @@
  *   priority 512   lookup 512                      pods: one host route per pod, no default, so a miss falls through
  *            1024  fwmark 0x80/0x80 lookup main    connections that must use the primary interface (the mark is a setting)
  *            1534  from <own> iif lo goto 1537     what the node sends from its ENIs' addresses: no mark there is ours
+ *            1534  iif lo fwmark 0 goto 1537       and from all others, if it has no mark of ours
  *            1535  to <external service> lookup main
  *            1536  fwmark <mark> lookup <table>    a secondary ENI's addresses, marked in nftables
  *            1537  from <primary address> lookup <table>

@@ -77,27 +77,28 @@ static void add_rule(struct node_want *want, struct rule_info rule)
 
 /*
  * The node's own packets come from no link and have the address of an ENI of ours, or none yet. A pod's packet comes from no link,
- * either, where IPVS sends it on: it has the pod's address, and must go by its mark. So what the node sends from any other address
- * goes as pods' packets do: to external services by main.
+ * either, where IPVS sends it on: it has the pod's address, and must go by its mark. What has no mark of ours is no such packet (an
+ * ENI's that is not managed, a virtual address): it goes as the host's routes say, external services or not.
  */
-static void add_own_packets(struct node_want *want, struct ip source)
+static void add_own_packets(struct node_want *want, struct rule_info rule)
 {
-        add_rule(want, (struct rule_info){.priority = DATAPLANE_PRIORITY_OWN_PACKETS,
-                                          .src = prefix_host(source),
-                                          .iif = "lo",
-                                          .goto_priority = DATAPLANE_PRIORITY_ENI_ADDRESS});
+        rule.priority = DATAPLANE_PRIORITY_OWN_PACKETS;
+        strcpy(rule.iif, "lo");
+        rule.goto_priority = DATAPLANE_PRIORITY_ENI_ADDRESS;
+        add_rule(want, rule);
 }
 
 static void make_own_packets(struct node_want *want)
 {
         if (!want->n_addresses) /* of secondary ENIs, to whose rules these lead */
                 return;
-        add_own_packets(want, (struct ip){.family = AF_INET});
+        add_own_packets(want, (struct rule_info){.fwmask = DATAPLANE_MARK_MASK});
+        add_own_packets(want, (struct rule_info){.src = prefix_host((struct ip){.family = AF_INET})});
         for (size_t i = 0; i < want->n_enis; i++) {
                 const struct node_want_eni *one = &want->enis[i];
 
                 if (one->eni->primary || node_want_eni_is_configured(one))
-                        add_own_packets(want, one->eni->address);
+                        add_own_packets(want, (struct rule_info){.src = prefix_host(one->eni->address)});
         }
 }
 
@@ -106,7 +107,7 @@ static void make_rules(struct arena *arena, const struct node_view *view, struct
         const struct egress *egress = view->egress;
         const struct cidrs *services = &egress->external_services;
 
-        want->rules = ARENA_ARRAY(arena, struct rule_info, 3 + services->n + 3 * want->n_enis);
+        want->rules = ARENA_ARRAY(arena, struct rule_info, 4 + services->n + 3 * want->n_enis);
         add_rule(want,
                  (struct rule_info){.priority = DATAPLANE_PRIORITY_PODS, .table = DATAPLANE_TABLE_PODS});
         add_rule(want, (struct rule_info){.priority = DATAPLANE_PRIORITY_CONNMARK,

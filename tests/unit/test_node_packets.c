@@ -76,6 +76,46 @@ static void test_eni_address_by_its_eni(void **state _unused_)
         node_packets_assert(node_packets_await("10.0.2.5"), 1, "10.0.1.20");
 }
 
+/* An address of the host that is no ENI's of ours, with its way out by eth1, as for an ENI that is not managed. */
+static void add_own_address(struct node_world *w, const char *address)
+{
+        const struct prefix own = world_cidr(address);
+        const struct rule_info rule = {
+                .family = AF_INET, .priority = 20000, .src = own, .table = 99, .protocol = RTPROT_STATIC};
+        const struct route_info way = {.dst = world_cidr("0.0.0.0/0"),
+                                       .gateway = world_ip("10.0.1.1"),
+                                       .onlink = true,
+                                       .oif = node_world_ifindex(w, "eth1"),
+                                       .table = 99,
+                                       .protocol = RTPROT_STATIC};
+
+        assert_ok(ifaddr_add(w->nl, &(struct ifaddr){.ifindex = 1, .prefix = own}, &w->err), &w->err);
+        assert_ok(route_add(w->nl, &way, &w->err), &w->err);
+        assert_ok(rule_add(w->nl, &rule, &w->err), &w->err);
+}
+
+/* External services are reached by the primary ENI by pods; the node's own packets go as the host's routes say. */
+static void test_own_packets_to_an_external_service(void **state)
+{
+        static const struct {
+                const char *source;
+                int tap;
+        } expect[] = {{"10.0.1.10", 0}, {"10.0.1.20", 1}, {"10.0.1.99", 1}};
+        struct node_world *w = *state;
+
+        w->egress.external_services = (struct cidrs){{world_cidr("198.51.100.0/24")}, 1};
+        node_world_sync(w);
+        add_own_address(w, "10.0.1.99/32");
+        for (size_t i = 0; i < ARRAY_SIZE(expect); i++) {
+                _cleanup_close_ int host = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+                const struct sockaddr_in own = node_packets_sockaddr(expect[i].source, PORT);
+
+                assert_int_equal(bind(host, (const struct sockaddr *)&own, sizeof(own)), 0);
+                node_packets_send(host, "198.51.100.1", PORT);
+                node_packets_assert(node_packets_await("198.51.100.1"), expect[i].tap, expect[i].source);
+        }
+}
+
 /*
  * A NodePort as kube-proxy would do it, without masquerade: DNAT to a pod on the second ENI. The reply must leave by the
  * primary ENI with its address, or the client would not know it.
@@ -123,6 +163,7 @@ int main(void)
                 PACKET_TEST(test_exempt_destination_keeps_the_source),
                 PACKET_TEST(test_pod_to_pod_and_host_to_pod),
                 PACKET_TEST(test_eni_address_by_its_eni),
+                PACKET_TEST(test_own_packets_to_an_external_service),
                 PACKET_TEST(test_node_port_reply_by_the_primary),
         };
         int r = node_world_begin();

@@ -28,7 +28,7 @@ static void test_first_sync_makes_all_second_nothing(void **state)
         assert_int_not_equal(node_world_sync(w), 0);
         assert_int_equal(w->report.repaired.links, 3); /* MTU of both, up */
         assert_int_equal(w->report.repaired.addresses, 1);
-        assert_int_equal(w->report.repaired.rules, 7);
+        assert_int_equal(w->report.repaired.rules, 8);
         assert_int_equal(w->report.repaired.routes, 3); /* two of the ENI, one of a pod */
         assert_int_equal(w->report.repaired.neighbours, 2);
         assert_int_equal(w->report.repaired.nft, NODE_NFT_TABLES);
@@ -51,6 +51,7 @@ static void test_first_sync_makes_all_second_nothing(void **state)
         assert_contains(rules, "512: lookup 512 proto 118\n");
         assert_contains(rules, "1024: fwmark 0x80/0x80 lookup 254 proto 118\n");
         assert_contains(rules, "1536: fwmark 0x102/0x1f02 lookup 2 proto 118\n");
+        assert_contains(rules, "1534: fwmark 0x0/0x1f02 iif lo goto 1537 proto 118\n");
         assert_contains(rules, "1534: from 0.0.0.0/32 iif lo goto 1537 proto 118\n");
         assert_contains(rules, "1534: from 10.0.1.10/32 iif lo goto 1537 proto 118\n");
         assert_contains(rules, "1537: from 10.0.1.20/32 lookup 2 proto 118\n");
@@ -316,7 +317,7 @@ static void break_nft_element(struct node_world *w)
 static void break_own_packets_rule(struct node_world *w)
 {
         const struct rule_info rule = {
-                .family = AF_INET, .priority = 1534, .goto_priority = 1537, .iif = "lo"};
+                .family = AF_INET, .priority = 1534, .goto_priority = 1537, .iif = "lo", .fwmask = 0x1f02};
 
         assert_ok(rule_delete(w->nl, &rule, &w->err), &w->err);
 }

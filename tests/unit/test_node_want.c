@@ -166,6 +166,7 @@ static void test_rules(void **state)
                 "1534: from 0.0.0.0/32 iif lo goto 1537 proto 118",
                 "1534: from 10.0.1.10/32 iif lo goto 1537 proto 118",
                 "1534: from 10.0.1.20/32 iif lo goto 1537 proto 118",
+                "1534: fwmark 0x0/0x1f02 iif lo goto 1537 proto 118",
                 "1535: to 10.50.0.0/16 lookup 254 proto 118",
                 "1536: fwmark 0x102/0x1f02 lookup 2 proto 118",
                 "1537: from 10.0.1.20/32 lookup 2 proto 118",
@@ -534,7 +535,7 @@ static void test_bad_eni_stands_alone(void **state)
                 assert_int_equal(c->want.enis[2].err.code, cases[i].expect);
                 assert_int_equal(c->want.enis[1].err.code, ERR_NONE);
                 assert_int_equal(c->want.n_addresses, good ? 2 : 1);
-                assert_int_equal(c->want.n_rules, good ? 11 : 8);
+                assert_int_equal(c->want.n_rules, good ? 12 : 9);
                 assert_int_equal(c->want.n_routes, good ? 6 : 4);
         }
 }
