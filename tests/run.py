@@ -15,8 +15,8 @@ PYTHON = "build/venv/bin/python"
 PROCESSORS = os.cpu_count() or 1
 # Integration tests mostly wait, so more of them than processors run side by side.
 WORKERS = PROCESSORS * 2
-# Long steps that the tests need late, or not at all: they take what is left of the processors.
-NICE = 10
+# Long steps take what is left of the processors: first those that the last tests wait for, and last what nothing waits for.
+WAITED_FOR, BESIDE, LAST = 5, 10, 19
 
 PARTS = {
     "all": "(default) lint, unit, integration, deploy",
@@ -117,8 +117,8 @@ def table(tidy_arguments, pytest_arguments, vm_arguments):
         setup("build release", build("release"), "build asan"),
         setup("python packages", venv("build/venv", "tests/requirements.txt"), "packages"),
         setup("tools of others", (PYTHON, "tests/fetch_tools.py", "tools", "build/tools"), "python packages"),
-        setup("moto", venv("build/venv-moto", "tests/foreign/requirements-moto.txt"), "packages", nice=NICE),
-        setup("localstack", venv("build/venv-localstack", "tests/foreign/requirements-localstack.txt"), "packages", nice=NICE),
+        setup("moto", venv("build/venv-moto", "tests/foreign/requirements-moto.txt"), "packages", nice=WAITED_FOR),
+        setup("localstack", venv("build/venv-localstack", "tests/foreign/requirements-localstack.txt"), "packages", nice=WAITED_FOR),
         check("clang-format", ("bash", "-c", f"{C_FILES} | xargs -0 clang-format --dry-run -Werror"), "packages"),
         check("shellcheck", ("bash", "-c", f"{SHELL_SCRIPTS} | xargs -0 shellcheck --external-sources --severity=warning"), "packages"),
         check("python syntax", ("bash", "-c", f"find lib tests -name '*.py' -print0 | xargs -0 python3 -W error -c '{PYTHON_SYNTAX}'"), "packages"),
@@ -127,11 +127,11 @@ def table(tidy_arguments, pytest_arguments, vm_arguments):
         suite("integration", usual, BUILT, after=("unit tests as shipped",)),
         suite("deploy", usual, BUILT, after=("integration tests",)),
         # Some hundreds of modules of others: what cannot be had today is no fault of ours. Its tests are then skipped, and say so.
-        Step("kubernetes", Kind.OPTIONAL, (PYTHON, "tests/fetch_tools.py", "kubernetes", "build/kubernetes"), ("python packages",), nice=NICE),
-        check("clang-tidy", ("python3", "tests/tidy.py", *tidy_arguments), "build asan", nice=NICE),
+        Step("kubernetes", Kind.OPTIONAL, (PYTHON, "tests/fetch_tools.py", "kubernetes", "build/kubernetes"), ("python packages",), nice=WAITED_FOR),
+        check("clang-tidy", ("python3", "tests/tidy.py", *tidy_arguments), "build asan", nice=LAST),
         setup("qemu", install("packages_vm"), "packages", after=("etcd",)),
         # One machine at a time: each has as many processors as are here.
-        suite("vm", {"arguments": vm_arguments, "workers": 1}, (*BUILT, "qemu"), after=("kubernetes",), nice=NICE),
+        suite("vm", {"arguments": vm_arguments, "workers": 1}, (*BUILT, "qemu"), after=("kubernetes",), nice=BESIDE),
         suite("foreign", usual, (*BUILT, "moto", "localstack", "etcd"), wants=("kubernetes",), after=("deploy tests",)),
     )
 

@@ -56,7 +56,7 @@ static int wait_for(pid_t pid, const char *program, struct err *err)
                 return err_set_errno(err, errno, "wait for %s", program);
         if (r == 0) {
                 kill(pid, SIGKILL);
-                (void)waitpid(pid, &status, 0);
+                (void)TEMP_FAILURE_RETRY(waitpid(pid, &status, 0));
                 return err_set(err, ERR_TIMEOUT, "%s gave no answer in %d s", program, ANSWER_MS / 1000);
         }
         if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)

@@ -221,8 +221,9 @@ int stored_address(struct store *store, const struct ipam_address_request *reque
                 .state = wire_address_state(address.state),
                 .eni_id = or_null(address.eni_id),
                 .device_index = address.device_index,
-                .until_ms =
-                        address.cooling_until_ms ? address.cooling_until_ms + clock_wall_ms() - now_ms : 0,
+                .until_ms = address.cooling_until_ms
+                                    ? address.cooling_until_ms + clock_wall_minus_boottime_ms()
+                                    : 0,
         };
         return 0;
 }

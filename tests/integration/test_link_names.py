@@ -6,6 +6,7 @@ import json
 import pytest
 
 from vpc import netns, wait_until
+from vpc.links import rename
 from vpc.pod import new_container_id
 
 # SHA-1 of "default.p1803518" and of "default.p8024346" begin with the same 44 bits.
@@ -154,15 +155,13 @@ def test_a_link_that_was_renamed_to_the_name(node):
     """Somebody gave a running pod's link the name that another pod's would have: that pod is refused, and the first stays."""
     first = node.add_pod("first")
     wanted = first_name("default.second")
-    for change in (("down",), ("name", wanted), ("up",)):
-        node.exec("ip", "link", "set", link_of(first) if change != ("up",) else wanted, *change)
+    rename(node, link_of(first), wanted)
     refused = node.pod_netns("second").cni("ADD")
     assert refused.code == 101 and "default/first" in refused.json["msg"], refused
     links = json.loads(node.exec("ip", "-j", "link", "show", wanted).stdout)
     assert links[0]["ifalias"] == first.container_id
     assert netns.ip(first.netns, "link", "show", "eth0")
-    for change in (("down",), ("name", link_of(first)), ("up",)):
-        node.exec("ip", "link", "set", wanted if change != ("up",) else link_of(first), *change)
+    rename(node, wanted, link_of(first))
 
 
 def test_a_name_without_a_namespace(node):

@@ -5,15 +5,35 @@ import json
 import pytest
 
 from vpc import echo, wait_until
+from vpc.links import rename
 
 HEAL_DEADLINE_S = 60  # only ends a hang
 ENV = {"IP_COOLDOWN_PERIOD": "0", "VPCWIRE_ORPHAN_GRACE_PERIOD": "1"}
 
+NEW_NAME = "uplink7"
+
+
+def renamed(node, link):
+    rename(node, link, NEW_NAME)
+
+
+def set_down(node, link):
+    node.ip("link", "set", link, "down")
+
+
+def set_up(node, link):
+    node.ip("link", "set", link, "up")
+
+
+def alias_cleared(node, link):
+    node.ip("link", "set", link, "alias", "")
+
+
 CHANGES = {
-    "renamed": ["ip link set {link} name uplink7"],
-    "renamed while it is down": ["ip link set {link} down", "ip link set {link} name uplink7", "ip link set uplink7 up"],
-    "alias cleared": ["ip link set {link} alias ''"],
-    "renamed and alias cleared": ["ip link set {link} name uplink7", "ip link set uplink7 alias ''"],
+    "renamed": [renamed],
+    "renamed while it is down": [set_down, renamed, set_up],
+    "alias cleared": [alias_cleared],
+    "renamed and alias cleared": [renamed, alias_cleared],
 }
 
 
@@ -28,9 +48,9 @@ def link_of(node, pod):
     return next(link for link in node.ip("link", "show") if link["ifindex"] == peer)
 
 
-def change(node, pod, commands):
-    for command in commands:
-        node.exec("sh", "-c", command.format(link=link_of(node, pod)["ifname"]))
+def change(node, pod, steps):
+    for step in steps:
+        step(node, link_of(node, pod)["ifname"])
 
 
 def reclaim_another(node, name):
@@ -45,11 +65,11 @@ def route_of(node, address):
     return [route["dev"] for route in routes if route["dst"] == address]
 
 
-@pytest.mark.parametrize("commands", CHANGES.values(), ids=CHANGES)
-def test_a_changed_link_keeps_its_pod(node, commands):
+@pytest.mark.parametrize("steps", CHANGES.values(), ids=CHANGES)
+def test_a_changed_link_keeps_its_pod(node, steps):
     pod, other = node.add_pod("p0"), node.add_pod("p1")
     before = link_of(node, pod)
-    change(node, pod, commands)
+    change(node, pod, steps)
     for i in range(2):
         reclaim_another(node, f"gone{i}")
     assert pod.address in [lease["address"] for lease in node.leases()]
@@ -73,12 +93,12 @@ def test_a_changed_link_keeps_its_pod(node, commands):
     wait_until(lambda: not route_of(node, pod.address), HEAL_DEADLINE_S)  # a renamed link goes with the pod's namespace
 
 
-@pytest.mark.parametrize("commands", CHANGES.values(), ids=CHANGES)
-def test_del_takes_a_changed_link_away(node, commands):
+@pytest.mark.parametrize("steps", CHANGES.values(), ids=CHANGES)
+def test_del_takes_a_changed_link_away(node, steps):
     """At once, though the pod's namespace stays: not only when the kernel comes to it."""
     pod = node.add_pod("p0")
     ifindex = link_of(node, pod)["ifindex"]
-    change(node, pod, commands)
+    change(node, pod, steps)
     assert pod.cni("DEL").rc == 0
     assert ifindex not in [link["ifindex"] for link in node.ip("link", "show")]
     assert node.leases() == [] and route_of(node, pod.address) == []
@@ -90,7 +110,7 @@ def test_an_export_follows_a_renamed_link(node, tmp_path):
     change(node, pod, CHANGES["renamed"])
     node.export("--output", tmp_path / "ipam.json")
     main = node.ip("-4", "route", "show", "table", "main")
-    assert [route["dev"] for route in main if route["dst"] == pod.address] == ["uplink7"]
+    assert [route["dev"] for route in main if route["dst"] == pod.address] == [NEW_NAME]
 
 
 MISLEADING = {

@@ -7,7 +7,8 @@ import pytest
 
 from vpc import netns, patient, wait_until
 from vpc.attack import (ARP_GUARD, DEADLINE_S, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, GUARD, Listener, arp, arp_answers, counter,
-                        host_link, icmp6, ip_packet, rename, send_raw, standing_still, sysctl, take_away)
+                        host_link, icmp6, ip_packet, send_raw, standing_still, sysctl, take_away)
+from vpc.links import rename
 from vpc.ping import answers
 
 IMDS = "169.254.169.254"

@@ -6,7 +6,8 @@ import socket
 import pytest
 
 from vpc import netns, patient, wait_until
-from vpc.attack import DEADLINE_S, ETH_P_IPV6, GUARD, Listener, counter, host_link, rename, send_raw, standing_still, sysctl, take_away, udp6
+from vpc.attack import DEADLINE_S, ETH_P_IPV6, GUARD, Listener, counter, host_link, send_raw, standing_still, sysctl, take_away, udp6
+from vpc.links import rename
 
 IMDS, BESIDE_IMDS = "fd00:ec2::254", "fd00:ec2::253"
 ATTACKER, FORGED = "fd01::2", "fd01::99"
@@ -18,7 +19,7 @@ def lead_to(pod, link, *addresses):
     mac = netns.ip(pod.netns, "link", "show", "eth0")[0]["address"]
     for address in addresses:
         pod.node.exec("ip", "-6", "neigh", "replace", address, "lladdr", mac, "dev", link, "nud", "permanent")
-        pod.node.exec("ip", "-6", "route", "add", f"{address}/128", "dev", link)
+        pod.node.exec("ip", "-6", "route", "replace", f"{address}/128", "dev", link)
 
 
 def give_address(pod, *addresses):

@@ -242,7 +242,7 @@ static int read_journal(struct text *ret, struct err *err)
         close(TAKE_FD(out));
         read_end(in, clock_boottime_ms() + JOURNAL_MS, ret);
         kill(pid, SIGKILL); /* it has ended, unless it hangs */
-        waitpid(pid, NULL, 0);
+        (void)TEMP_FAILURE_RETRY(waitpid(pid, NULL, 0));
         return ret->bytes ? 0 : err_set(err, ERR_NOT_FOUND, "it has no line of vpcwire-ipamd.service");
 }
 

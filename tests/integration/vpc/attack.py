@@ -9,6 +9,7 @@ import struct
 
 from . import netns
 from .deadline import patient
+from .links import carry
 from .process import run, wait_until
 
 ETH_P_ALL, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6 = 3, 0x0806, 0x0800, 0x86DD
@@ -117,23 +118,10 @@ def counter(node, name):
     return int(node.exec("nft", "list", "counter", *GUARD, name).stdout.split("packets ")[1].split()[0])
 
 
-def carry(node):
-    """Whether all of the node's veths do that are up."""
-    return all(link["operstate"] == "UP" for link in node.ip("link", "show", "type", "veth") if "UP" in link["flags"])
-
-
-def rename(node, link, name):
-    """As an administrator does it, who must put the link down for it (before Linux 6.2); and it carries again."""
-    for change in (("down",), ("name", name)):
-        node.exec("ip", "link", "set", link, *change)
-    node.exec("ip", "link", "set", name, "up")
-    wait_until(lambda: carry(node), DEADLINE_S, why=f"{name} carries")
-
-
 @contextlib.contextmanager
 def standing_still(node):
     """The daemon does, so that what is taken away stays away; at the end it runs again, and its guards are back. Before that the
-    links carry: one that has just been made throws away what it is given, until the kernel has seen its carrier."""
+    links carry."""
     wait_until(lambda: carry(node), DEADLINE_S, why="the pods' links carry")
     node.proc.process.send_signal(signal.SIGSTOP)
     try:
