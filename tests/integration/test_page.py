@@ -461,13 +461,12 @@ def test_a_hidden_page_asks_nothing(browser, node):
     """And asks at once when it is seen again."""
     with told(browser, node, says(node)) as server:
         browser.look_at(server)
-        browser.script("Object.defineProperty(document, 'hidden', {value: true, configurable: true}); document.dispatchEvent(new Event('visibilitychange'))")
-        browser.driver.execute_async_script("setTimeout(arguments[0], 5000)")  # what was asked just before comes in
-        asked = server.asked
+        browser.script("const fetch = window.fetch; window.asked = 0; window.fetch = (...what) => (++window.asked, fetch(...what))")
+        asked = browser.script("Object.defineProperty(document, 'hidden', {value: true, configurable: true}); document.dispatchEvent(new Event('visibilitychange')); return window.asked")
         browser.driver.execute_async_script("setTimeout(arguments[0], 7000)")
-        assert server.asked == asked
+        assert browser.script("return window.asked") == asked
         browser.script("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
-        wait_until(lambda: server.asked > asked, DEADLINE_S)
+        wait_until(lambda: browser.script("return window.asked") > asked, DEADLINE_S)
 
 
 def test_after_an_upgrade_the_new_page_comes(browser, node):

@@ -20,7 +20,6 @@ NOT_OURS = [
 ]
 ENV = {"WARM_IP_TARGET": "1", "IP_COOLDOWN_PERIOD": "1"}
 CREATE, FIND = "CreateNetworkInterface", "DescribeSubnets"
-COUNTED_S = 60  # after a start the addresses left in the known subnets are counted
 
 
 def fill(ec2, subnet, leave=0):
@@ -44,9 +43,7 @@ def subnets_of(vpc):
 
 def full_node(vpc, ec2, make_node, **env):
     """A node whose own subnet has nothing left, with one address for a pod."""
-    began = time.monotonic()
     node = make_node("n1", subnet=OWN["id"], env={**ENV, **env})
-    node.began = began
     wait_until(lambda: node.quiet()["free"] >= 1, 30)
     fill(ec2, OWN)
     vpc.calls_reset()
@@ -56,7 +53,7 @@ def full_node(vpc, ec2, make_node, **env):
 def check_finds(node, n):
     """So often EC2 was asked for subnets; on a machine so slow that it is time to count them, once more."""
     calls = node.calls()
-    assert n <= calls.get(FIND, 0) <= n + (time.monotonic() - node.began >= COUNTED_S), calls
+    assert n <= calls.get(FIND, 0) <= n + node.may_have_counted_subnets(), calls
 
 
 def ours_of_network(node):

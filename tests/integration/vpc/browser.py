@@ -89,7 +89,7 @@ class Told:
     """A daemon that says what the test wants: the real one's files and headers, with another /v1/node."""
 
     def __init__(self, node, answer):
-        self.answer, self.asked = answer, 0
+        self.answer = answer
         told = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -97,7 +97,6 @@ class Told:
                 real = node.web(self.path)
                 body = real.text.encode()
                 if self.path == "/v1/node":
-                    told.asked += 1
                     body = json.dumps(told.answer).encode()
                 self.send_response(real.status)
                 for name, value in real.headers.items():
