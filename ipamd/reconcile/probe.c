@@ -9,6 +9,7 @@
 #include <vpcwire/clock.h>
 #include <vpcwire/log.h>
 
+#include "client/ttl_drops.h"
 #include "cloud/ec2_retry.h"
 #include "reconcile/create_request.h"
 #include "reconcile/probe.h"
@@ -225,21 +226,32 @@ static int try_imds(const struct context *ctx, unsigned min_ttl, struct err *err
 }
 
 /*
- * The hop limit is no leaf of the metadata, and asking EC2 for it needs a permission that nothing else here does. But it is
- * the TTL of the packets that carry a token, and the kernel can be told to drop those that would not reach a pod.
+ * How far a token gets; 0: not known. The hop limit is no leaf of the metadata, and asking EC2 for it needs a permission that
+ * nothing else here does. But it is the TTL of the packets that carry a token, and the kernel can be told to drop those that
+ * would not reach a pod. It counts them: silence alone may be that of a busy machine.
  */
+static int try_hops(const struct context *ctx, struct err *err)
+{
+        uint64_t before, after;
+        int r;
+
+        if (ttl_drops_read(&before, err) < 0)
+                return 0;
+        r = try_imds(ctx, HOPS_TO_PODS, err);
+        if (r == 0)
+                return HOPS_TO_PODS;
+        return r == -ERR_TIMEOUT && ttl_drops_read(&after, NULL) == 0 && after > before ? 1 : 0;
+}
+
 static void probe_imds(struct probe *p, struct context *ctx)
 {
         struct ipam_imds *imds = &p->reply.imds;
         struct err err;
-        int e;
 
         imds->url = imds_url(ctx->imds);
         imds->reachable = try_imds(ctx, 0, &err) == 0;
-        e = imds->reachable ? try_imds(ctx, HOPS_TO_PODS, &err) : -(int)err.code;
-        if (imds->reachable && (e == 0 || e == -ERR_TIMEOUT))
-                imds->hops = e == 0 ? HOPS_TO_PODS : 1;
-        else
+        imds->hops = imds->reachable ? try_hops(ctx, &err) : 0;
+        if (imds->hops == 0)
                 imds->why = arena_strdup(p->arena, err.msg);
 }
 

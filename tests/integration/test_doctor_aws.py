@@ -10,7 +10,7 @@ import pytest
 
 from fake_ipamd import RemoteError
 from test_doctor import Doctor, doctor, stand_in, wired  # noqa: F401  (fixtures)
-from vpc import netns, patient
+from vpc import netns, patient, wait_until
 
 # EC2 has no dry run of the last two.
 ASKED = {"DescribeNetworkInterfaces", "DescribeSubnets", "DescribeInstanceTypes", "CreateNetworkInterface", "AttachNetworkInterface",
@@ -137,9 +137,19 @@ def test_the_hop_limit_is_seen(make_node, tmp_path, limit):
     """By the packets themselves. A pod gets a token where the doctor says so."""
     node = make_node("n1", hop_limit=limit)
     doctor = Doctor(node, tmp_path / "host")
-    assert node.call("Probe")["imds"]["hops"] == min(limit, 2)
+    # not known is what the daemon calls it where no reply came in time; it asks again after a minute
+    assert wait_until(lambda: node.call("Probe")["imds"]["hops"], 120) == min(limit, 2)
     assert ("hop limit 1:" if limit == 1 else "hop limit 2 or more") in found(doctor, "imds")[0]
     assert netns.call_in(node.add_pod("p1").netns, gets_a_token, NO_TOKEN_S if limit == 1 else patient(NO_TOKEN_S)) == (limit > 1)
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+def test_a_reply_that_does_not_come_says_nothing_of_hops(make_node, vpc, tmp_path, limit):
+    node = make_node("n1", hop_limit=limit)
+    vpc.ctl("set-faults", rules=[{"service": "imds", "action": "*/api/token", "effect": "hang", "nth": 2}])
+    imds = node.call("Probe")["imds"]
+    assert (imds["reachable"], imds["hops"]) == (True, 0), imds
+    assert "hop limit not known" in found(Doctor(node, tmp_path / "host"), "imds")[0]
 
 
 @pytest.mark.node(hop_limit=2)
