@@ -13,7 +13,7 @@ import pytest
 from cni_host import ADDRESS, GOOD, HOST_LINK, LEASE, PLUGIN, POOL, STATUS, Host, lease_of, listed, listed_address
 from fake_ipamd import CLOSE, SILENCE, RemoteError
 from vpc import netns, patient, wait_until
-from vpc.pod import environment, new_container_id, run_plugin
+from vpc.pod import UNHEARD, environment, new_container_id, run_plugin
 from vpc.process import SANITIZER_OPTIONS
 
 
@@ -141,7 +141,7 @@ def heard(answer, ask):
 
     def in_time():
         result = ask()
-        return result if answer is SILENCE or "did not answer in time" not in result.stdout else None
+        return result if answer is SILENCE or UNHEARD not in result.stdout else None
 
     return wait_until(in_time, why="a daemon's answer")
 
@@ -280,7 +280,7 @@ def test_an_earlier_answer_is_the_reason_where_the_last_try_has_none(host, ends)
             return result if daemon.methods().count("Add") >= 2 else None
 
         result = wait_until(asked_again, why="an ADD that asks twice")
-        why = "did not answer in time" if ends == "in silence" else "closed"
+        why = UNHEARD if ends == "in silence" else "closed"
         assert result.code == 11 and why in result.json["msg"] and "before that" in result.json["msg"], result
         assert result.json["msg"].count("no credentials") == 1, result
     host.assert_clean()

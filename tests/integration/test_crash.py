@@ -30,17 +30,17 @@ def settled(node):
     return True
 
 
-@pytest.mark.world(delays={"attach_ms": 15000})  # 29 of 40 can be served at once: the kill is not too late
 @pytest.mark.node(instance_type="m5.4xlarge", env={"IP_COOLDOWN_PERIOD": "1"})
 def test_kill_in_the_middle_of_40_adds(vpc, node, rng):
     node.wait_quiet(free=29)
+    vpc.ctl("set-stuck", attaching=True)  # 29 of 40 can be served at once: the kill is not too late
     pods = [node.pod_netns(f"p{i}") for i in range(40)]
     conf = node.cni_conf(timeoutSeconds=20)
     kill_at = rng.randrange(1, 30)
     futures = [node.start_thread(pod.cni, "ADD", conf=conf) for pod in pods]
     wait_until(lambda: len(node.leases()) >= kill_at, 30, why=f"{kill_at} leases")
     node.kill9()
-    vpc.ctl("set-delays", attach_ms=3000)
+    vpc.ctl("set-stuck", attaching=False)
     results = [future.result() for future in futures]
     failed = [pod for pod, result in zip(pods, results) if result.rc != 0]
     print(f"killed at {kill_at} leases; {len(failed)} of 40 ADDs failed")

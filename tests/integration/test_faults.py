@@ -120,8 +120,8 @@ def test_4_attachment_limit(vpc, make_node):
     script(vpc, error(ATTACH, "AttachmentLimitExceeded"))
     add_from_pool(node, "p0", "p1", "p2")
     wait_until(lambda: len(node.enis()) == 1 and "no more than 1 ENIs" in str(node.status()["blocked"]), 60, why="it is known")
-    refused = node.pod_netns("late").cni("ADD", conf=node.cni_conf(timeoutSeconds=5))
-    assert refused.code == 11 and "no more than 1 ENIs" in refused.json["msg"] + refused.json.get("details", ""), refused
+    text = node.pod_netns("late").refused(5)
+    assert "no more than 1 ENIs" in text, text
     wait_until(lambda: vpc.orphans() == [] and len(vpc.enis()) == 1, 60, why="the ENI that found no place is deleted")
     assert node.calls()[ATTACH] <= 3, node.calls()
 
@@ -145,8 +145,7 @@ def test_15_denied(vpc, make_node):
     vpc.calls_reset()
     add_from_pool(node, "p0", "p1", "p2")
     wait_until(lambda: "UnauthorizedOperation" in str(node.status()["blocked"]), 30, why="it is known")
-    refused = node.pod_netns("late").cni("ADD", conf=node.cni_conf(timeoutSeconds=8))
-    assert refused.code == 11, refused
+    node.pod_netns("late").refused(8)
     assert node.calls()[CREATE] == 1, node.calls()
     blocked = node.status()["blocked"]
     assert any("UnauthorizedOperation" in item.get("detail", "") and CREATE in item["reason"] and CREATE in item["remedy"] for item in blocked), blocked
@@ -172,8 +171,8 @@ def test_slow_refusals_of_create(vpc, make_node, code, words):
     script(vpc, error(CREATE, code))
     add_from_pool(node, "p0", "p1", "p2")
     wait_until(lambda: words in str(node.status()["blocked"]), 30, why="it is known")
-    refused = node.pod_netns("late").cni("ADD", conf=node.cni_conf(timeoutSeconds=8))
-    assert refused.code == 11 and words in refused.stdout, refused
+    text = node.pod_netns("late").refused(8)
+    assert words in text, text
     assert hits(vpc)[0] <= 3, hits(vpc)
     assert len(vpc.enis()) == 1 and len(node.enis()) == 1
 

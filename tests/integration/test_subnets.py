@@ -102,9 +102,8 @@ def test_the_next_one_when_that_is_full_too_and_the_reason_names_them(vpc, by_ha
     fill(by_hand, SECOND)
     while node.pool()["free"] > 0:
         pods.append(node.add_pod(f"more{len(pods)}"))
-    refused = node.pod_netns("refused").cni("ADD", conf=node.cni_conf(timeoutSeconds=5))
-    text = refused.stdout
-    assert refused.code == 11 and f"subnet {OWN['id']} has no free" in text and f"subnet {SECOND['id']} has no free" in text, refused
+    text = node.pod_netns("refused").refused(5)
+    assert f"subnet {OWN['id']} has no free" in text and f"subnet {SECOND['id']} has no free" in text, text
     check_finds(node, 1)
     assert len({pod.address for pod in pods}) == len(pods)
 
@@ -115,8 +114,8 @@ def test_not_allowed_to_ask_for_subnets(vpc, by_hand, make_node):  # noqa: F811
     node = full_node(vpc, by_hand, make_node)
     vpc.ctl("set-denied", actions=[FIND])
     ours = node.add_pod("first")
-    refused = node.pod_netns("refused").cni("ADD", conf=node.cni_conf(timeoutSeconds=5))
-    assert refused.code == 11 and f"subnet {OWN['id']} has no free" in refused.stdout, refused
+    text = node.pod_netns("refused").refused(5)
+    assert f"subnet {OWN['id']} has no free" in text, text
     check_finds(node, 1)
     assert CREATE not in node.calls(), node.calls()
     assert [(kind, subject) for kind, subject in events(node) if kind == "ec2-denied"] == [("ec2-denied", FIND)]
@@ -128,8 +127,7 @@ def test_not_allowed_to_ask_for_subnets(vpc, by_hand, make_node):  # noqa: F811
 def test_not_wanted(vpc, by_hand, make_node):  # noqa: F811
     node = full_node(vpc, by_hand, make_node, ENABLE_SUBNET_DISCOVERY="false")
     node.add_pod("first")
-    refused = node.pod_netns("refused").cni("ADD", conf=node.cni_conf(timeoutSeconds=3))
-    assert refused.code == 11, refused
+    node.pod_netns("refused").refused(3)
     check_finds(node, 0)
 
 

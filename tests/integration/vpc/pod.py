@@ -11,6 +11,8 @@ from .deadline import patient
 from .process import SANITIZER_OPTIONS, sanitizer_reports
 
 PLUGIN_DEADLINE_S = 270  # beyond the longest timeoutSeconds
+UNHEARD = "did not answer in time"  # what the plugin says of a daemon
+REFUSAL_TRIES = 5
 
 
 @dataclasses.dataclass
@@ -111,6 +113,17 @@ class Pod:
         assert result.rc == 0, f"ADD of {self.name}: {result}"
         self.result = result
         return result
+
+    def refused(self, timeout_s):
+        """ADD that the daemon must refuse when its time is over; all that it says. On a slow machine the plugin's own time may end
+        before the refusal is there: then it is asked again."""
+
+        for _ in range(REFUSAL_TRIES):
+            result = self.cni("ADD", conf=self.node.cni_conf(timeoutSeconds=timeout_s))
+            if UNHEARD not in result.stdout:
+                break
+        assert result.code == 11 and UNHEARD not in result.stdout, result
+        return result.json["msg"] + result.json.get("details", "")
 
     def delete(self, **changes):
         """DEL, which must succeed, and the namespace goes as a runtime does it."""
