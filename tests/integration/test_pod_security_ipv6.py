@@ -22,6 +22,16 @@ def lead_to(pod, link, *addresses):
         pod.node.exec("ip", "-6", "route", "replace", f"{address}/128", "dev", link)
 
 
+def add_address(namespace, address, link):
+    """Also with nodad a worker of the kernel comes for it, when nobody changes links: before that it is nobody's."""
+    netns.execute(namespace, "ip", "-6", "address", "add", f"{address}/128", "dev", link, "nodad")
+
+    def is_ours():
+        return address in [route["dst"] for route in netns.ip(namespace, "-6", "route", "show", "table", "local")]
+
+    wait_until(is_ours, DEADLINE_S, why=f"{address} is local")
+
+
 def give_address(pod, *addresses):
     """What an administrator would do for IPv6 in a pod: addresses, a default route, and the node's routes back."""
     node, link = pod.node, host_link(pod)
@@ -32,9 +42,7 @@ def give_address(pod, *addresses):
     pod.exec("ip", "-6", "neigh", "replace", ROUTER, "lladdr", host_mac, "dev", "eth0", "nud", "permanent")
     pod.exec("ip", "-6", "route", "add", "default", "via", ROUTER, "dev", "eth0")
     for address in addresses:
-        pod.exec("ip", "-6", "address", "add", f"{address}/128", "dev", "eth0", "nodad")
-    # with nodad, too, an address is tentative until the kernel has come to it
-    wait_until(lambda: not netns.ip(pod.netns, "-6", "address", "show", "tentative"), DEADLINE_S, why="the addresses may be used")
+        add_address(pod.netns, address, "eth0")
     lead_to(pod, link, *addresses)
 
 
@@ -73,7 +81,7 @@ def pods(node):
 def test_metadata_is_blocked_for_pods(node, pods):
     """By setting; the node itself still reaches it, and the pods what is beside it."""
     attacker, server = pods
-    node.exec("ip", "-6", "address", "add", "fd01::1/128", "dev", "lo")
+    add_address(node.netns, "fd01::1", "lo")
     with netns.call_in(server.netns, lambda: socket.create_server(("::", 80), family=socket.AF_INET6)):
         assert connects(attacker.netns, BESIDE_IMDS) and connects(node.netns, IMDS)
         assert not connects(attacker.netns, IMDS)
