@@ -13,7 +13,7 @@ import pytest
 from cni_host import ADDRESS, GOOD, HOST_LINK, LEASE, PLUGIN, POOL, STATUS, Host, lease_of, listed, listed_address
 from fake_ipamd import CLOSE, SILENCE, RemoteError
 from vpc import netns, patient, wait_until
-from vpc.pod import UNHEARD, environment, new_container_id, run_plugin
+from vpc.pod import UNHEARD, environment, heard, new_container_id, run_plugin
 from vpc.process import SANITIZER_OPTIONS
 
 
@@ -136,14 +136,8 @@ BAD_ADDS = {
 }
 
 
-def heard(answer, ask):
-    """ask()'s result. The plugin's patience is fixed, and may end before our answer is there: then it is asked again."""
-
-    def in_time():
-        result = ask()
-        return result if answer is SILENCE or UNHEARD not in result.stdout else None
-
-    return wait_until(in_time, why="a daemon's answer")
+def answered(answer, call):
+    return call() if answer is SILENCE else heard(call)
 
 
 @pytest.mark.parametrize("name", BAD_ADDS)
@@ -151,7 +145,7 @@ def test_add_is_refused(host, name):
     answer, code, text = BAD_ADDS[name]
     with host.daemon(Add=answer) as daemon:
         started = time.monotonic()
-        result = heard(answer, lambda: host.cni("ADD", timeoutSeconds=4))
+        result = answered(answer, lambda: host.cni("ADD", timeoutSeconds=4))
         assert result.code == code and text in result.json["msg"], result
         assert time.monotonic() - started < patient(10)
         assert "Confirm" not in daemon.methods()
@@ -587,7 +581,7 @@ def test_status(host, name):
     answer, code, text = STATUSES[name]
     with host.daemon(Status=answer):
         started = time.monotonic()
-        result = heard(answer, lambda: host.cni("STATUS"))
+        result = answered(answer, lambda: host.cni("STATUS"))
         assert time.monotonic() - started < patient(5)
         if code is None:
             assert (result.rc, result.stdout) == (0, ""), result

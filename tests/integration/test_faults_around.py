@@ -32,10 +32,6 @@ def lines(node, text):
     return [line for line in node.log.read_text(errors="replace").splitlines() if text in line]
 
 
-def cni_status(node):
-    return node.cni("STATUS", "", conf=node.cni_conf(cniVersion="1.1.0"))
-
-
 @pytest.mark.world(users=[USER])
 def test_8_taken_by_somebody_else(vpc, make_node, by_hand):  # noqa: F811
     """The new ENI is attached elsewhere before we attach it: it is theirs now, and another one is made."""
@@ -145,14 +141,14 @@ def test_28_detached_by_hand(vpc, make_node, by_hand):  # noqa: F811
     by_hand.detach_network_interface(AttachmentId=gone["attachment"]["id"], Force=True)
     wait_until(lambda: node.pool()["lost"] == len(victims), 120, why="the pods' addresses are known to be lost")
     assert len(node.leases()) == len(pods)
-    status = cni_status(node)
+    status = node.cni_status()
     assert status.code == 51, status
     more = node.add_pods(f"q{i}" for i in range(3))
     assert not {pod.address for pod in more} & set(gone["addresses"])
     for pod in victims:
         pod.delete()
     wait_until(lambda: node.pool()["lost"] == 0 and gone["id"] not in [eni["eni_id"] for eni in node.enis()], 120, why="the rest goes")
-    wait_until(lambda: cni_status(node).rc == 0, 30, why="the daemon has heard of it, too")
+    wait_until(lambda: node.cni_status().rc == 0, 30, why="the daemon has heard of it, too")
 
 
 def test_33_metadata_disabled(vpc, make_node):
@@ -162,7 +158,7 @@ def test_33_metadata_disabled(vpc, make_node):
     node.start(wait=False)
     wait_until(lambda: "IMDS is disabled" in str(node.status()["blocked"]), 30, why="the reason")
     assert not node.status()["ready"] and vpc.calls() == {}
-    assert cni_status(node).code == 50
+    assert node.cni_status().code == 50
     script(vpc)
     node.wait_ready()
     node.wait_quiet(RECOVERY_S, total=3)

@@ -40,10 +40,6 @@ def blocked(node):
     return {(row["kind"], row["cause"], row["subject"]): row["reason"] for row in node.status()["blocked"]}
 
 
-def status_code(node):
-    return node.cni("STATUS", "", conf=node.cni_conf(cniVersion="1.1.0")).code
-
-
 def verdicts(node):
     """The doctor's, by check."""
     env = {**os.environ, **SANITIZER_OPTIONS, "VPCWIRE_DB": str(node.db), "VPCWIRE_SOCKET": str(node.socket)}
@@ -67,7 +63,7 @@ def test_a_denied_call(vpc, reworded):
         wait_until(is_blocked, 120, why="the call is put off")
         assert node.metric("vpcwire_ec2_denied", action="AssignPrivateIpAddresses") == 1
         assert node.metric("vpcwire_ec2_calls_total", action="AssignPrivateIpAddresses", **{"class": "denied"}) >= 1
-        assert status_code(node) is None, "nobody waits"
+        assert node.cni_status().code is None, "nobody waits"
 
 
 @pytest.mark.world(**SMALL_WORLD)
@@ -87,13 +83,13 @@ def test_pods_that_wait_in_vain(reworded):
     with reworded(env={"MAX_ENI": "1"}) as (node, api):
         node.add_pods(["p0", "p1", "p2"])
         wait_until(lambda: node.status()["blocked"], 20, why="the pool cannot grow")
-        assert status_code(node) is None, "nobody waits yet"
+        assert node.cni_status().code is None, "nobody waits yet"
         late = node.pod_netns("late")
         future = node.start_thread(late.cni, "ADD", conf=node.cni_conf(timeoutSeconds=240))
         wait_event(api, "PodAddressLimitReached", type="Warning")
         wait_until(lambda: node.status()["room"] == "none" and ("grow", "eni_limit", "") in blocked(node), 60)
         assert node.status()["room_cause"] == "eni_limit"
-        assert status_code(node) is None, "a full node is ready"
+        assert node.cni_status().code is None, "a full node is ready"
         wait_until(lambda: verdicts(node)["serving"] == {"fail"}, 60)
         check_words(node, node.status()["waiting_reason"])
         assert verdicts(node)["ec2"] == {"ok"}, "that a node is full is no trouble"

@@ -7,7 +7,7 @@ import pathlib
 import time
 
 from . import netns, rpc, web
-from .pod import Pod, environment, network_conf, run_plugin
+from .pod import Pod, environment, heard, network_conf, run_plugin
 from .process import BUILD, SANITIZER_OPTIONS, Daemon, run, wait_until
 
 READY_DEADLINE_S = 30
@@ -223,6 +223,10 @@ class Node:
         variables = {**environment(command, container_id, netns, ifname, args), **(env or {})}
         conf = self.cni_conf() if conf is None else conf
         return self.inside.call(run_plugin, self.build / "bin/vpcwire", conf, variables)
+
+    def cni_status(self):
+        """What the plugin's STATUS gives; of a daemon that answers."""
+        return heard(lambda: self.cni("STATUS", "", conf=self.cni_conf(cniVersion="1.1.0")))
 
     def pod_netns(self, name, **changes):
         """A pod that has a namespace and is not wired yet."""

@@ -12,7 +12,7 @@ from .process import SANITIZER_OPTIONS, sanitizer_reports
 
 PLUGIN_DEADLINE_S = 270  # beyond the longest timeoutSeconds
 UNHEARD = "did not answer in time"  # what the plugin says of a daemon
-REFUSAL_TRIES = 5
+TRIES = 5
 
 
 @dataclasses.dataclass
@@ -79,6 +79,16 @@ def run_plugin(plugin, conf, env, timeout=PLUGIN_DEADLINE_S):
     return result
 
 
+def heard(call):
+    """What a call of the plugin gave. On a slow machine its patience, which is fixed, may end before the daemon's answer is there:
+    then it is called again."""
+    for _ in range(TRIES):
+        result = call()
+        if UNHEARD not in result.stdout:
+            return result
+    raise AssertionError(f"the daemon is never heard: {result}")
+
+
 class Pod:
     """A namespace on a node that was, or will be, wired by ADD."""
 
@@ -115,14 +125,9 @@ class Pod:
         return result
 
     def refused(self, timeout_s):
-        """ADD that the daemon must refuse when its time is over; all that it says. On a slow machine the plugin's own time may end
-        before the refusal is there: then it is asked again."""
-
-        for _ in range(REFUSAL_TRIES):
-            result = self.cni("ADD", conf=self.node.cni_conf(timeoutSeconds=timeout_s))
-            if UNHEARD not in result.stdout:
-                break
-        assert result.code == 11 and UNHEARD not in result.stdout, result
+        """ADD that the daemon must refuse when its time is over; all that it says."""
+        result = heard(lambda: self.cni("ADD", conf=self.node.cni_conf(timeoutSeconds=timeout_s)))
+        assert result.code == 11, result
         return result.json["msg"] + result.json.get("details", "")
 
     def delete(self, **changes):
