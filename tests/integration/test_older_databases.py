@@ -135,12 +135,14 @@ def test_an_older_copy_knows_an_earlier_sandbox_of_the_pod(node, tmp_path):
     first, *others = node.running
     node.stop()
     copy = copy_of(node, tmp_path / "copy.db")
+    node.env["IP_COOLDOWN_PERIOD"] = "600"
     node.start()
     first.delete()
     first.remove_netns()
     again = node.add_pod(first.name)
     assert again.address != first.address and again.container_id != first.container_id
     node.kill9()
+    node.env.update(ENV)
     put_back(node, copy)
     node.start()
     node.running = [*others, again]
