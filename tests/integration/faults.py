@@ -21,6 +21,7 @@ DETACH, DELETE, UNASSIGN = "DetachNetworkInterface", "DeleteNetworkInterface", "
 DESCRIBE, MODIFY = "DescribeNetworkInterfaces", "ModifyNetworkInterfaceAttribute"
 AT_ONCE_S = patient(5)  # an ADD from the pool never waits for EC2; the rest is a slow machine
 RECOVERY_S = 90
+DENIED_AGAIN_S = 60  # what EC2 denies is not asked for again before
 
 
 def script(vpc, *rules):
@@ -57,6 +58,11 @@ def wait_settled(vpc, node, enis, deadline_s=RECOVERY_S):
     wait_until(lambda: settled(vpc, node, enis), deadline_s, why=f"settled with {enis} ENIs")
     if node.leases():  # without pods there is no table of theirs yet
         node.check_kernel()
+
+
+def denied_at_most(began):
+    """So often EC2 may have been asked, since this time.monotonic(), for what it denies. Asked after the count."""
+    return 1 + int((time.monotonic() - began) / DENIED_AGAIN_S)
 
 
 def warm_node(make_node, **changes):
