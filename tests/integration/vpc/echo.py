@@ -46,7 +46,8 @@ class EchoServers:
         while True:
             for key, _ in self.selector.select():
                 if key.fileobj is self.wake_read:
-                    if self.wake_read.recv(64) in (b"", b"q"):
+                    said = self.wake_read.recv(64)
+                    if not said or b"q" in said:  # it may follow an unread "n"
                         return
                     continue
                 with contextlib.suppress(OSError):
