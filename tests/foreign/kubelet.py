@@ -15,6 +15,7 @@ from control_plane import BUILT
 from vpc import netns, patient, wait_until
 from vpc.containerd import Containerd
 from vpc.cri import SANDBOX_READY
+from vpc.kube_proxy.real import CONNTRACK_AS_IT_IS
 
 PORT = 10250
 END_S = 20
@@ -33,7 +34,6 @@ NOTHING_EVICTED = {
     "imageGCHighThresholdPercent": 100,
 }
 EVERYBODY_MAY = {"authentication": {"anonymous": {"enabled": True}, "webhook": {"enabled": False}}, "authorization": {"mode": "AlwaysAllow"}}
-CONNTRACK_AS_IT_IS = {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"}
 
 
 class KubeletNode:

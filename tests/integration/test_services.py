@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Services as kube-proxy makes them, to pods on every ENI of both nodes. Each test runs with each of kube-proxy's modes."""
+import concurrent.futures
 import dataclasses
 import json
 
@@ -58,11 +59,11 @@ class Place:
 class World:
     """The cluster with kube-proxy on both nodes; places and clients by name: node and ENI."""
 
-    def __init__(self, cluster, mode):
+    def __init__(self, cluster, modes, mode):
         self.cluster, self.here, self.there = cluster, cluster.here, cluster.there
-        self.mode, self.proxies, self.services = MODES[mode], {}, []
+        self.mode, self.proxies, self.services = modes[mode], {}, []
         # another mode's connections that are still in the nodes' conntrack are to other addresses and ports
-        self.number = list(MODES).index(mode)
+        self.number = list(modes).index(mode)
         pods = {f"{name}{eni}": cluster.on_eni(node, eni) for name, node in (("here", self.here), ("there", self.there)) for eni in (0, 1)}
         self.clients = {name: on_eni[0] for name, on_eni in pods.items()}
         self.places = {name: self._place(on_eni[-1], name) for name, on_eni in pods.items()}
@@ -88,25 +89,35 @@ class World:
     def sync(self, detect_local="", **options):
         """Both kube-proxies write all their rules."""
         for node in self.cluster.nodes:
-            addresses = [eni["primary_address"] for eni in node.enis() if eni["state"] == "ready"]
-            proxy = self.mode(node.netns, addresses, {pod.address for pod in node.pods}, detect_local)
-            self.proxies[node.name] = proxy
-            proxy.sync(self.services, **options)
+            if node.name not in self.proxies:
+                self.proxies[node.name] = self.mode(node.netns)
+            proxy = self.proxies[node.name]
+            proxy.node_addresses = [eni["primary_address"] for eni in node.enis() if eni["state"] == "ready"]
+            proxy.local_pods, proxy.detect_local = {pod.address for pod in node.pods}, detect_local
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            list(pool.map(lambda proxy: proxy.sync(self.services, **options), self.proxies.values()))
 
     def remove(self):
-        for proxy in self.proxies.values():
-            proxy.remove()
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            list(pool.map(lambda proxy: proxy.remove(), self.proxies.values()))
+
+
+def with_mode(cluster, modes, mode):
+    """For `yield from`: a World with kube-proxy in that mode."""
+    missing = modes[mode].missing(cluster.here.netns)
+    if missing:
+        pytest.skip(f"missing here: {missing}")
+    made = World(cluster, modes, mode)
+    try:
+        made.sync()
+        yield made
+    finally:
+        made.remove()
 
 
 @pytest.fixture(scope="module", params=MODES)
 def world(cluster, request):
-    missing = MODES[request.param].missing(cluster.here.netns)
-    if missing:
-        pytest.skip(f"missing here: {missing}")
-    made = World(cluster, request.param)
-    made.sync()
-    yield made
-    made.remove()
+    yield from with_mode(cluster, MODES, request.param)
 
 
 @pytest.fixture(autouse=True)

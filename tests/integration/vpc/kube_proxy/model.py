@@ -49,7 +49,7 @@ class Port:
 class KubeProxy:
     """kube-proxy on one node. detect_local: "" as EKS has it, or a prefix of interface names whose traffic is pods'."""
 
-    def __init__(self, namespace, node_addresses, local_pods, detect_local=""):
+    def __init__(self, namespace, node_addresses=(), local_pods=(), detect_local=""):
         self.namespace = namespace
         self.node_addresses = list(node_addresses)
         self.local_pods = frozenset(local_pods)
