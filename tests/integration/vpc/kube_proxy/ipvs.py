@@ -136,7 +136,9 @@ class Ipvs(IptablesNft):
 
     def _servers(self, port):
         """What `ipvsadm --restore` reads: virtual servers, each with its endpoints."""
-        service, near = port.service, port.local_endpoints if port.service.local else port.service.endpoints
+        service, near = port.service, port.service.endpoints
+        if service.local and port.local_endpoints:  # with none on this node it has all of them: for this node's own pods
+            near = port.local_endpoints
         virtual = [(service.cluster_ip, service.port, service.endpoints)]
         if service.load_balancer_ip:
             virtual.append((service.load_balancer_ip, service.port, near))
