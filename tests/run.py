@@ -131,7 +131,7 @@ def table(tidy_arguments, pytest_arguments, vm_arguments):
         check("clang-tidy", ("python3", "tests/tidy.py", *tidy_arguments), "build asan", nice=LAST),
         setup("qemu", install("packages_vm"), "packages", after=("etcd",)),
         # One machine at a time: each has as many processors as are here.
-        suite("vm", {"arguments": vm_arguments, "workers": 1}, (*BUILT, "qemu"), after=("kubernetes",), nice=BESIDE),
+        suite("vm", {"arguments": vm_arguments, "workers": 1}, (*BUILT, "qemu"), wants=("kubernetes",), nice=BESIDE),
         suite("foreign", usual, (*BUILT, "moto", "localstack", "etcd"), wants=("kubernetes",), after=("deploy tests",)),
     )
 

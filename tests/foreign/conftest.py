@@ -35,19 +35,22 @@ def pytest_collection_modifyitems(items):
                 item.add_marker(pytest.mark.xfail(reason=reason, raises=AssertionError, strict=True))
 
 
+def need(*paths):
+    missing = [str(path) for path in paths if not path.exists()]
+    if missing:
+        pytest.exit(f"missing: {', '.join(missing)} (tests/run.sh foreign makes them)", returncode=1)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _needs():
     """Without these every test would fail in its own way."""
-    built = [BUILD / "bin" / name for name in ("vpcsim", "ipamd", "vpcwire", "ipamctl", "ec2_tool")]
-    venvs = [servers.VENVS / name / "bin/python" for name in ("venv-moto", "venv-localstack")]
-    missing = [str(path) for path in built + venvs if not path.exists()]
-    if missing:
-        pytest.exit(f"missing: {', '.join(missing)} (tests/run.sh foreign makes them)", returncode=1)
+    need(*(BUILD / "bin" / name for name in ("vpcsim", "ipamd", "vpcwire", "ipamctl", "ec2_tool")))
 
 
 @pytest.fixture(scope="session", params=list(servers.SERVERS))
 def server(request, tmp_path_factory):
     """A running EC2 with a VPC, a subnet and an instance."""
+    need(*(servers.VENVS / name / "bin/python" for name in ("venv-moto", "venv-localstack")))
     running = servers.start(request.param, tmp_path_factory.mktemp(request.param))
     yield running
     running.stop()

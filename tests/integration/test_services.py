@@ -309,3 +309,12 @@ def test_with_strict_arp(world):
         assert_services(world)
     finally:
         world.sync()
+
+
+@pytest.mark.parametrize("world", ["ipvs"], indirect=True, scope="module")
+def test_a_local_node_port_without_a_pod_on_the_node(world):
+    """IPVS mode alone leads the node's own pods to pods elsewhere then: with their own addresses."""
+    target = world.places["there0"].local
+    for name in ("here0", "here1"):
+        client = world.clients[name]
+        echo.assert_source(client.netns, [world.here.address], client.address, target.node_port)
