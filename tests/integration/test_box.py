@@ -130,7 +130,8 @@ def stop_in_the_middle(folder, how):
     test.write_text(STANDS_STILL.format(told=told))
     options = ["-p", "no:cacheprovider", "-p", "no:xdist", "-p", "conftest", f"--rootdir={folder}", f"--basetemp={folder / 'run'}"]
     env = {"PYTHONPATH": f"{HERE}:{HERE.parent}", "VPCWIRE_BUILD": str(BUILD), "VPCWIRE_RELEASE_BUILD": str(RELEASE_BUILD)}
-    run = Daemon([sys.executable, "-m", "pytest", *options, test], folder / "run.log", env=env)
+    heeds = ["env", "--default-signal=INT"]  # who runs in the background may have been told to ignore it
+    run = Daemon([*heeds, sys.executable, "-m", "pytest", *options, test], folder / "run.log", env=env)
     try:
         prefix, pid, disk = wait_until(lambda: told.read_text().split(), 60, why=f"it stands still:\n{run.tail()}")
         names = {name_of(found) for found in processes_of(folder)}
