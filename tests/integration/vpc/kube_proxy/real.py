@@ -59,7 +59,9 @@ class RealKubeProxy(KubeProxy):
     def remove(self):
         self._stop()
         if self.folder:
-            self.execute(PROGRAM, f"--config={self._file('config')}", "--cleanup", timeout=DEADLINE_S)
+            command = (PROGRAM, f"--config={self._file('config')}", "--cleanup")
+            # IPVS mode's chains lead to some of iptables mode, which it would remove first: only the next time they go
+            wait_until(lambda: self.execute(*command, timeout=DEADLINE_S), DEADLINE_S, why="kube-proxy's rules are removed")
             self.folder.cleanup()
             self.folder = None
 
