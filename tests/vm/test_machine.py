@@ -2,14 +2,13 @@
 """What happens to a whole machine: it boots anew, its power is cut, its memory runs out."""
 import pytest
 
-from inside import PYTHON, guest_environment, run_tests
+from inside import PYTHON, guest_environment
 from machine import GUEST, SLOWNESS
 from vpc import wait_until
 
 LIFE = GUEST / "life.py"
 DISK = "/mnt/disk/life"
 LIFE_DEADLINE_S = 120
-PODS_DEADLINE_S = 900
 SMALL = {"memory_mb": 512, "cpus": 1}
 
 
@@ -53,12 +52,6 @@ def test_the_power_is_cut(fresh):
     fresh.cut_power()
     fresh.power_on()
     live(fresh, "again")
-
-
-def test_pods_with_little_memory(small):
-    """On the least that a node has."""
-    passed, skipped = run_tests(small, "pods", "test_pods.py", "test_pod_links.py", deadline_s=PODS_DEADLINE_S)
-    assert passed and not skipped
 
 
 def test_a_neighbour_takes_all_memory(small):
